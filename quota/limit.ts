@@ -1,0 +1,145 @@
+/**
+ * Limits are data: name, scope, unit, window, reserve, mode. A vendor's folder lists them, settings may override
+ * each of them, and the database decides by them.
+ */
+
+/** Who asks. When a limit is short, background waits first, then scheduled; interactive last. */
+export const PRIORITIES = ['background', 'scheduled', 'interactive'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** 0 background, 1 scheduled, 2 interactive: the order in which the database serves. */
+export function priorityRank(priority: Priority): number {
+  return PRIORITIES.indexOf(priority);
+}
+
+/** `burst` units at once, refilled at `ratePerSecond` units a second. */
+export interface TokenBucketWindow {
+  readonly kind: 'token-bucket';
+  readonly ratePerSecond: number;
+  readonly burst: number;
+}
+
+/** Starts at least `ms` milliseconds apart. */
+export interface SpacingWindow {
+  readonly kind: 'spacing';
+  readonly ms: number;
+}
+
+/** At most `count` units in any span of `ms` milliseconds, wherever the span starts. */
+export interface RollingWindow {
+  readonly kind: 'rolling';
+  readonly count: number;
+  readonly ms: number;
+}
+
+/** At most `count` units in each calendar minute, hour, day or month of `zone` (an IANA name). */
+export interface CalendarWindow {
+  readonly kind: 'calendar';
+  readonly count: number;
+  readonly per: 'minute' | 'hour' | 'day' | 'month';
+  readonly zone: string;
+}
+
+/** At most `count` units until the instant at which the vendor says that it resets. */
+export interface VendorResetWindow {
+  readonly kind: 'vendor-reset';
+  readonly count: number;
+}
+
+export type LimitWindow =
+  | TokenBucketWindow
+  | SpacingWindow
+  | RollingWindow
+  | CalendarWindow
+  | VendorResetWindow;
+
+/**
+ * The share of a limit (0..1) that a priority must leave untouched. `{ background: 0.2 }` is the seed's daily
+ * pause threshold of 0.8. Interactive work has no reserve held against it.
+ */
+export interface Reserve {
+  readonly background?: number;
+  readonly scheduled?: number;
+}
+
+export interface LimitTemplate {
+  /** Unique within a vendor; settings override by this name. */
+  readonly name: string;
+  /** Operations that are charged to it; `*` for all. */
+  readonly operations: readonly string[] | '*';
+  /** Template over call attributes, e.g. `{account}` or `{account}/{deviceId}`; the vendor and name are prefixed. */
+  readonly scope: string;
+  readonly unit: 'calls' | 'tokens';
+  readonly window: LimitWindow;
+  readonly reserve?: Reserve;
+  readonly mode: 'enforce' | 'shadow';
+  /**
+   * Milliseconds by which a window is held longer than the vendor's own, for calls travel for unequal times and
+   * the vendor counts arrivals. Default: `defaultSlackMs`.
+   */
+  readonly slackMs?: number;
+  /** Where the number comes from: a vendor page, the seed, settings. */
+  readonly source: string;
+}
+
+/** A template with its scope filled in: one row in the database. */
+export interface LimitInstance {
+  readonly key: string;
+  readonly template: LimitTemplate;
+}
+
+/** One charge of a call against one limit. */
+export interface Charge {
+  readonly key: string;
+  readonly units: number;
+}
+
+/**
+ * The default slack: 3 % of the time between units, at least 2 ms and at most 40 ms. It costs no rate on a token
+ * bucket (a constant offset) and at most 3 % on spacing and rolling windows.
+ */
+export function defaultSlackMs(window: LimitWindow): number {
+  switch (window.kind) {
+    case 'token-bucket':
+      return clampSlack(1000 / window.ratePerSecond);
+    case 'spacing':
+      return clampSlack(window.ms);
+    case 'rolling':
+      return clampSlack(window.ms);
+    case 'calendar':
+      return 40;
+    case 'vendor-reset':
+      return 40;
+  }
+}
+
+function clampSlack(ms: number): number {
+  return Math.min(40, Math.max(2, ms * 0.03));
+}
+
+/** Fills `{name}` in a scope template. Throws a RangeError that names the attribute when it is missing. */
+export function fillScope(template: string, attributes: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = attributes[name];
+    if (value === undefined || value === '') {
+      throw new RangeError(`limit scope "${template}" needs the call attribute "${name}", which is not set`);
+    }
+    return encodeURIComponent(value);
+  });
+}
+
+/** The limits a call falls under, with their keys; ordered by key, the order in which the database locks them. */
+export function resolveLimits(
+  vendor: string,
+  templates: readonly LimitTemplate[],
+  operation: string,
+  attributes: Readonly<Record<string, string>>,
+): LimitInstance[] {
+  return templates
+    .filter((t) => t.operations === '*' || t.operations.includes(operation))
+    .map((template) => ({
+      key: `${vendor}/${fillScope(template.scope, attributes)}/${template.name}`,
+      template,
+    }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+}

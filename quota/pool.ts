@@ -1,0 +1,240 @@
+/**
+ * The pool's circuit breaker as a pure state machine. The same transitions are used by the call path (which must
+ * stop every caller at once, with Temporal down if need be) and by the pool workflow (which sleeps, escalates and
+ * wakes). Time is a parameter: epoch milliseconds.
+ *
+ *   closed ──quota──▶ quota_paused(until) ──time──▶ half_open ──success──▶ closed
+ *     │                    ▲                            │ quota, failure
+ *     ├─5 failures─▶ open(until) ──time──▶ half_open ◀──┘ back with one more strike
+ *     └─billing, blocked, operator──▶ held(until?) ──resume, time──▶ half_open
+ *
+ * Success never clears a pause that another call has set: only a success that carries the current epoch counts,
+ * and the epoch changes with every transition.
+ */
+import type { Evidence } from './verdict';
+
+export type PoolStateName = 'closed' | 'quota_paused' | 'open' | 'half_open' | 'held';
+
+/** Plain data; the same shape is stored in Postgres, queried from the workflow and printed by the CLI. */
+export interface PoolState {
+  readonly state: PoolStateName;
+  /** Epoch ms at which the state ends by itself; null for closed, and for held until an operator resumes. */
+  readonly until: number | null;
+  /** Epoch ms since when. */
+  readonly since: number;
+  /** Why, in words an operator understands; empty when closed. */
+  readonly reason: string;
+  /** Cooldowns in a row without a success between them. */
+  readonly strikes: number;
+  /** Service failures in a row. */
+  readonly failures: number;
+  /** Grows with every transition; feedback of an earlier epoch is ignored. */
+  readonly epoch: number;
+  readonly evidence: Evidence | null;
+  /** Set once `strikes` reaches the policy's hint threshold: what to check. */
+  readonly hint: string | null;
+}
+
+export interface PoolPolicy {
+  /** Pause for a quota of unknown length at the first strike, ms. */
+  readonly unknownQuotaMs: number;
+  /** Factor by which each further strike lengthens an unknown pause. */
+  readonly unknownQuotaFactor: number;
+  /** Cap on an unknown pause, ms. A length that the vendor states is never cut short. */
+  readonly unknownQuotaMaxMs: number;
+  /** A stated wait beyond this is not believed blindly: the pool is held for an operator instead, ms. */
+  readonly absurdWaitMs: number;
+  readonly breakerFailures: number;
+  readonly breakerOpenMs: number;
+  /** A probe that reports nothing for this long is taken for lost, and another may go, ms. */
+  readonly probeTimeoutMs: number;
+  /** After this many cooldowns in a row the hint is shown. */
+  readonly hintAfterStrikes: number;
+  readonly hint: string;
+}
+
+export type PoolEvent =
+  | {
+      readonly type: 'quota';
+      readonly epoch: number;
+      /** Vendor's stated wait, ms; null when unknown. */
+      readonly statedWaitMs: number | null;
+      readonly reason: string;
+      readonly evidence: Evidence;
+      /** -1..1; scales the 10 % jitter of modelled waits. */
+      readonly jitter: number;
+    }
+  | { readonly type: 'failure'; readonly epoch: number; readonly reason: string; readonly evidence: Evidence }
+  | { readonly type: 'success'; readonly epoch: number }
+  | {
+      readonly type: 'hold';
+      readonly epoch: number;
+      readonly reason: string;
+      readonly evidence: Evidence;
+    }
+  | { readonly type: 'timer' }
+  | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
+  | { readonly type: 'resume' };
+
+export const CLOSED_POOL: PoolState = {
+  state: 'closed',
+  until: null,
+  since: 0,
+  reason: '',
+  strikes: 0,
+  failures: 0,
+  epoch: 1,
+  evidence: null,
+  hint: null,
+};
+
+/** The length of a cooldown of unknown length, ms: base × factor^(strikes before), capped, ±10 %. */
+export function unknownCooldownMs(policy: PoolPolicy, strikes: number, jitter: number): number {
+  const grown = policy.unknownQuotaMs * policy.unknownQuotaFactor ** Math.max(0, strikes);
+  const capped = Math.min(grown, Math.max(policy.unknownQuotaMaxMs, policy.unknownQuotaMs));
+  // Jitter only lengthens: an unknown pause ended early would spend a call on a quota that is still used up.
+  return Math.max(1, Math.round(capped * (1 + 0.1 * Math.abs(clampUnit(jitter)))));
+}
+
+/** True when no call may leave at `now`; a half-open pool lets its probe through, which the caller decides. */
+export function isBlocked(state: PoolState, now: number): boolean {
+  switch (state.state) {
+    case 'closed':
+    case 'half_open':
+      return false;
+    default:
+      return state.until === null || now < state.until;
+  }
+}
+
+/** The next state, or the same object when the event changes nothing. Never throws. */
+export function transition(state: PoolState, event: PoolEvent, policy: PoolPolicy, now: number): PoolState {
+  switch (event.type) {
+    case 'quota':
+      return onQuota(state, event, policy, now);
+    case 'failure':
+      return onFailure(state, event, policy, now);
+    case 'success':
+      return onSuccess(state, event.epoch, now);
+    case 'hold':
+      return move(state, now, {
+        state: 'held',
+        until: null,
+        reason: event.reason,
+        evidence: event.evidence,
+        strikes: state.strikes,
+      });
+    case 'timer':
+      return onTimer(state, now);
+    case 'pause':
+      return move(state, now, {
+        state: 'held',
+        // An operator's shorter pause does not cut the vendor's time short.
+        until: event.until === null ? null : Math.max(event.until, state.until ?? 0),
+        reason: event.reason,
+        evidence: null,
+        strikes: state.strikes,
+      });
+    case 'resume':
+      // A person vouches for the account: strikes start anew, but the first call is still a single probe.
+      return state.state === 'closed'
+        ? state
+        : move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
+  }
+}
+
+function onQuota(
+  state: PoolState,
+  event: Extract<PoolEvent, { type: 'quota' }>,
+  policy: PoolPolicy,
+  now: number,
+): PoolState {
+  if (state.state === 'held') return state;
+  const stated = event.statedWaitMs;
+  const late = event.epoch < state.epoch;
+  // A late answer of a wall that has since been passed says nothing new, unless the vendor named a time.
+  if (late && stated === null && (state.state === 'closed' || state.state === 'half_open')) return state;
+  if (stated !== null && stated > policy.absurdWaitMs) {
+    return move(state, now, {
+      state: 'held',
+      until: null,
+      reason: `${event.reason}; the stated wait of ${Math.round(stated / 1000)} s is not believable: resume by hand`,
+      evidence: event.evidence,
+      strikes: state.strikes + 1,
+    });
+  }
+  // Calls that were in flight together report the same wall: it is one strike, and it can only lengthen the pause.
+  if (late && state.state === 'quota_paused') {
+    if (stated === null || state.until === null) return state;
+    const until = now + stated;
+    return until > state.until ? { ...state, until } : state;
+  }
+  const wait = stated ?? unknownCooldownMs(policy, state.strikes, event.jitter);
+  const strikes = state.strikes + 1;
+  const until = Math.max(now + Math.max(1, wait), state.state === 'open' ? (state.until ?? 0) : 0);
+  return move(state, now, {
+    state: 'quota_paused',
+    until,
+    reason: event.reason,
+    evidence: event.evidence,
+    strikes,
+    hint: strikes >= policy.hintAfterStrikes ? policy.hint : null,
+  });
+}
+
+function onFailure(
+  state: PoolState,
+  event: Extract<PoolEvent, { type: 'failure' }>,
+  policy: PoolPolicy,
+  now: number,
+): PoolState {
+  if (event.epoch !== state.epoch) return state;
+  if (state.state !== 'closed' && state.state !== 'half_open') return state;
+  const failures = state.failures + 1;
+  if (state.state === 'half_open' || failures >= policy.breakerFailures) {
+    return move(state, now, {
+      state: 'open',
+      until: now + policy.breakerOpenMs,
+      reason: `${failures} service failures in a row; last: ${event.reason}`,
+      evidence: event.evidence,
+      strikes: state.strikes,
+      failures,
+    });
+  }
+  return { ...state, failures };
+}
+
+function onSuccess(state: PoolState, epoch: number, now: number): PoolState {
+  if (epoch !== state.epoch) return state;
+  if (state.state === 'half_open')
+    return move(state, now, { state: 'closed', until: null, reason: '', strikes: 0 });
+  if (state.state === 'closed' && state.failures > 0) return { ...state, failures: 0 };
+  return state;
+}
+
+function onTimer(state: PoolState, now: number): PoolState {
+  if (state.state === 'closed' || state.state === 'half_open') return state;
+  if (state.until === null || now < state.until) return state;
+  return move(state, now, {
+    state: 'half_open',
+    until: null,
+    reason: `probing after: ${state.reason}`,
+    evidence: state.evidence,
+    strikes: state.strikes,
+    failures: state.failures,
+    hint: state.hint,
+  });
+}
+
+function move(
+  from: PoolState,
+  now: number,
+  to: Pick<PoolState, 'state' | 'until' | 'reason' | 'strikes'> &
+    Partial<Pick<PoolState, 'evidence' | 'failures' | 'hint'>>,
+): PoolState {
+  return { evidence: null, failures: 0, hint: null, ...to, since: now, epoch: from.epoch + 1 };
+}
+
+function clampUnit(x: number): number {
+  return Math.min(1, Math.max(-1, x));
+}

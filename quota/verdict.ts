@@ -1,0 +1,115 @@
+/**
+ * Verdicts: what a vendor's response means. A verdict is the only input to every retry and pause decision,
+ * so a vendor's `classify` must be total: any response, or none at all, becomes exactly one of these.
+ */
+
+/** What an operator needs to see to believe a verdict. Never holds secrets, headers or whole bodies. */
+export interface Evidence {
+  readonly vendor: string;
+  readonly account: string;
+  readonly operation: string;
+  /** HTTP status; absent when no response arrived. */
+  readonly httpStatus?: number;
+  /** The vendor's own error code, e.g. `QuotaExceeded`, `8902`, `insufficient_quota`. */
+  readonly code?: string;
+  /** The vendor's message, cut to 500 characters. */
+  readonly message?: string;
+  /** The vendor's request id, to quote in a support case. */
+  readonly requestId?: string;
+}
+
+interface VerdictBase {
+  readonly evidence: Evidence;
+}
+
+/** Usable answer. */
+export interface OkVerdict extends VerdictBase {
+  readonly kind: 'ok';
+}
+
+/** Too fast. A short wait cures it; every caller of `limit` waits too. */
+export interface RateVerdict extends VerdictBase {
+  readonly kind: 'rate';
+  /** The vendor's stated wait in milliseconds; null when it named none. */
+  readonly statedWaitMs: number | null;
+  /** Name of the limit template that was hit; null when the vendor does not say which. */
+  readonly limit: string | null;
+}
+
+/** A quota is used up. The whole pool closes. */
+export interface QuotaVerdict extends VerdictBase {
+  readonly kind: 'quota';
+  /** The vendor's stated wait in milliseconds; null when unknown, then the cooldown escalates. */
+  readonly statedWaitMs: number | null;
+  readonly limit: string | null;
+}
+
+/** The vendor's own failure, the network's, or a timeout. Counts toward the failure breaker. */
+export interface ServerVerdict extends VerdictBase {
+  readonly kind: 'server';
+  readonly statedWaitMs: number | null;
+  /** True when the vendor may have carried out the request although no answer came (a lost 202). */
+  readonly ambiguous: boolean;
+}
+
+/** The token was refused. `expired`: one refresh and one retry. `refused`: wait for new credentials. */
+export interface AuthVerdict extends VerdictBase {
+  readonly kind: 'auth';
+  readonly reason: 'expired' | 'refused';
+}
+
+/** A paid limit or a suspension: held until an operator resumes. */
+export interface BillingVerdict extends VerdictBase {
+  readonly kind: 'billing';
+}
+
+/** The vendor refuses us: held until an operator resumes. */
+export interface BlockedVerdict extends VerdictBase {
+  readonly kind: 'blocked';
+}
+
+/** The thing addressed no longer exists. */
+export interface GoneVerdict extends VerdictBase {
+  readonly kind: 'gone';
+}
+
+/** Not ready yet: wait durably and ask again. */
+export interface PendingVerdict extends VerdictBase {
+  readonly kind: 'pending';
+  readonly statedWaitMs: number | null;
+}
+
+/** Our request is wrong, or a body fails its schema. Never retried. */
+export interface InvalidVerdict extends VerdictBase {
+  readonly kind: 'invalid';
+}
+
+export type Verdict =
+  | OkVerdict
+  | RateVerdict
+  | QuotaVerdict
+  | ServerVerdict
+  | AuthVerdict
+  | BillingVerdict
+  | BlockedVerdict
+  | GoneVerdict
+  | PendingVerdict
+  | InvalidVerdict;
+
+export type VerdictKind = Verdict['kind'];
+
+const MESSAGE_MAX = 500;
+
+/** Cuts a vendor's message so that it fits into evidence, events and failure messages. */
+export function clipMessage(text: string): string {
+  return text.length <= MESSAGE_MAX ? text : `${text.slice(0, MESSAGE_MAX - 1)}…`;
+}
+
+/** One line for logs and the Web UI: `429 QuotaExceeded "You exceeded…" (createReport, request 4711)`. */
+export function describeEvidence(e: Evidence): string {
+  const parts = [e.httpStatus === undefined ? 'no response' : String(e.httpStatus)];
+  if (e.code) parts.push(e.code);
+  if (e.message) parts.push(`"${e.message}"`);
+  parts.push(`(${e.operation}${e.requestId ? `, request ${e.requestId}` : ''})`);
+  return parts.join(' ');
+}

@@ -1,0 +1,65 @@
+/**
+ * What a vendor's folder has to provide. A new vendor is a new folder with these parts and one line in
+ * `registry.ts`; nothing else in the project knows vendors by name.
+ */
+import type { LimitTemplate } from '../quota/limit';
+import type { PoolPolicy } from '../quota/pool';
+import type { RetryPolicies } from '../quota/retry-delay';
+import type { Verdict } from '../quota/verdict';
+
+/** One call, described for limits, verdicts and logs. Holds no secret. */
+export interface CallInfo {
+  readonly vendor: string;
+  readonly account: string;
+  readonly operation: string;
+  /** What limit scopes are filled from: always `vendor` and `account`, plus e.g. `deviceId`, `egressIp`. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** An answer as classify sees it. `body` is the text, cut to 64 KiB; header names are lower-case. */
+export interface VendorResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** No usable answer: connection refused, reset, DNS, TLS or timeout. */
+export interface TransportError {
+  /** Node or undici code, e.g. `ECONNRESET`, `UND_ERR_HEADERS_TIMEOUT`. */
+  readonly code: string;
+  readonly message: string;
+  /** False only when it is certain that no byte of the request reached the vendor (connect failed). */
+  readonly mayHaveBeenSent: boolean;
+}
+
+export type CallResult =
+  | { readonly kind: 'response'; readonly response: VendorResponse }
+  | { readonly kind: 'transport'; readonly error: TransportError };
+
+/** What a response's headers say about a limit. Absent means "not said", never zero. */
+export interface LearnedLimit {
+  /** Template name. */
+  readonly limit: string;
+  /** Announced rate of a token bucket, units a second. */
+  readonly ratePerSecond?: number;
+  /** Announced capacity: a burst or a count. */
+  readonly capacity?: number;
+  /** Units left. The lower of this and ours wins. */
+  readonly remaining?: number;
+  /** Milliseconds until the limit is full again. */
+  readonly resetMs?: number;
+}
+
+export interface VendorRules {
+  readonly id: string;
+  readonly title: string;
+  readonly limits: readonly LimitTemplate[];
+  readonly pool: PoolPolicy;
+  readonly retry: RetryPolicies;
+  /** Template of the pool's key after the vendor, e.g. `{account}`: all that stops together. */
+  readonly poolScope: string;
+  /** Total: any result becomes a verdict. Body before status. `nowMs` serves HTTP dates only. */
+  classify(call: CallInfo, result: CallResult, nowMs: number): Verdict;
+  /** What this response teaches about limits; empty when nothing. */
+  learn(call: CallInfo, response: VendorResponse): readonly LearnedLimit[];
+}
