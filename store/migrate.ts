@@ -1,0 +1,128 @@
+/**
+ * Brings a database to this version's schema: every file of `migrations/` in name order, each in its own
+ * transaction, each once. What ran is kept in `sluice.sluice_migrations` with a hash of the file.
+ *
+ * - Any number of processes may start at once: a session advisory lock lets one work while the others wait.
+ * - A file that was applied must never be edited; that is an error here, because the database would
+ *   silently differ from what the file says. Line endings do not count (a checkout may change them).
+ * - A database that has migrations this version does not know (a newer worker ran first) is accepted:
+ *   migrations only add, so that old and new workers can run side by side during a rollout.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Client } from 'pg';
+import { connectionConfig, SCHEMA } from './db';
+
+/** Any constant will do, as long as nobody else on this database uses it. */
+const MIGRATION_LOCK = '7309453216654021';
+
+export interface Migration {
+  /** File name, e.g. `010_datasets.sql`. */
+  readonly name: string;
+  readonly sql: string;
+  readonly sha256: string;
+}
+
+/** A migration cannot be applied, or was changed after it had been. Names the file and what to do. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+  constructor(
+    readonly migration: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Migration ${migration}: ${message}`, options);
+  }
+}
+
+/** Beside this file, both in the source tree and in a build, which copies the SQL files. */
+export const MIGRATIONS_DIRECTORY = path.join(__dirname, 'migrations');
+
+/** Reads all `*.sql` of a directory in name order. */
+export async function readMigrations(directory = MIGRATIONS_DIRECTORY): Promise<readonly Migration[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = (await readFile(path.join(directory, name), 'utf8')).replaceAll('\r\n', '\n');
+      return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
+    }),
+  );
+}
+
+/**
+ * Applies what is missing. `migrations` is for tests.
+ * @throws MigrationError when a file fails (that file is rolled back, earlier ones stay) or was changed.
+ */
+export async function migrate(url: string, migrations?: readonly Migration[]): Promise<void> {
+  const wanted = migrations ?? (await readMigrations());
+  const client = new Client(connectionConfig(url, 'sluice-migrate'));
+  await client.connect();
+  try {
+    // A session lock, not a transaction's: it has to outlive each file's own transaction. It goes away
+    // with the connection, so a killed process leaves none behind.
+    await client.query('select pg_advisory_lock($1::bigint)', [MIGRATION_LOCK]);
+    await createBookkeeping(client);
+    const { rows } = await client.query<{ name: string; sha256: string }>(
+      'select name, sha256 from sluice_migrations',
+    );
+    const applied = new Map(rows.map((row) => [row.name, row.sha256]));
+    for (const migration of wanted) {
+      const sha256 = applied.get(migration.name);
+      if (sha256 === undefined) {
+        await apply(client, migration);
+      } else if (sha256 !== migration.sha256) {
+        throw new MigrationError(
+          migration.name,
+          `the file was changed after it had been applied (applied ${sha256.slice(0, 12)}, ` +
+            `now ${migration.sha256.slice(0, 12)}). Put the old text back and add a new file instead.`,
+        );
+      }
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function createBookkeeping(client: Client): Promise<void> {
+  try {
+    // Asked first, because `create schema` needs a right that is not needed once the schema is there.
+    const { rowCount } = await client.query('select 1 from pg_namespace where nspname = $1', [SCHEMA]);
+    if (rowCount === 0) await client.query(`create schema ${SCHEMA}`);
+    await client.query(
+      `create table if not exists sluice_migrations (
+         name text primary key,
+         sha256 text not null,
+         applied_at timestamptz not null default now()
+       )`,
+    );
+  } catch (error) {
+    throw new MigrationError(
+      '(bookkeeping)',
+      `cannot create schema "${SCHEMA}": ${message(error)}. The database user needs CREATE on the database, ` +
+        `or an administrator runs: create schema ${SCHEMA} authorization <user>`,
+      { cause: error },
+    );
+  }
+}
+
+async function apply(client: Client, migration: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(migration.sql);
+    await client.query('insert into sluice_migrations (name, sha256) values ($1, $2)', [
+      migration.name,
+      migration.sha256,
+    ]);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw new MigrationError(migration.name, `failed and was rolled back: ${message(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
