@@ -1,0 +1,105 @@
+/**
+ * What a vendor call can fail with, and how each failure looks to Temporal: a stable type, the evidence in the
+ * details, the wait both as nextRetryDelay (for Temporal) and in the details (for people and workflows).
+ */
+import { ApplicationFailure } from '@temporalio/activity';
+import {
+  type CallFailureDetails,
+  FAILURE,
+  type FailureCode,
+  type PoolClosedDetails,
+  type WaitDetails,
+} from '../quota/failures';
+import { describeEvidence, type Evidence, type Verdict } from '../quota/verdict';
+
+/** Nothing was sent: a limit of ours is used up until `details.until`. */
+export class PermitWait extends Error {
+  override readonly name = 'PermitWait';
+  constructor(readonly details: WaitDetails) {
+    super(`limit ${details.limit} has nothing left until ${iso(details.until)}`);
+  }
+}
+
+/** The pool is closed. With evidence when this very call was the one that found out. */
+export class PoolClosed extends Error {
+  override readonly name = 'PoolClosed';
+  constructor(
+    readonly details: PoolClosedDetails,
+    readonly evidence: Evidence | null = null,
+  ) {
+    const until = details.until === null ? 'until an operator resumes it' : `until ${iso(details.until)}`;
+    super(`pool ${details.pool} is ${details.state} ${until}: ${details.reason}`);
+  }
+}
+
+/** The call needs more units than the limit can ever hold. */
+export class Unsatisfiable extends Error {
+  override readonly name = 'Unsatisfiable';
+  constructor(limit: string, units: number) {
+    super(`the call needs ${units} units of ${limit}, which never holds as many: make the call smaller`);
+  }
+}
+
+/** The vendor answered, or failed to, with a verdict that leaves the pool as it is. */
+export class CallFailed extends Error {
+  override readonly name = 'CallFailed';
+  constructor(
+    readonly verdict: Extract<Verdict, { kind: 'rate' | 'server' | 'gone' | 'pending' | 'invalid' }>,
+    /** Wait before the next try, ms; 0 when there is none. */
+    readonly waitMs: number,
+    readonly retryable: boolean,
+  ) {
+    super(`${verdict.kind}: ${describeEvidence(verdict.evidence)}`);
+  }
+}
+
+const CODES: Record<CallFailed['verdict']['kind'], FailureCode> = {
+  rate: FAILURE.rate,
+  server: FAILURE.server,
+  gone: FAILURE.gone,
+  pending: FAILURE.server,
+  invalid: FAILURE.invalid,
+};
+
+/** The failure as Temporal should see it. Errors that are not ours pass through and follow the activity's policy. */
+export function toApplicationFailure(error: unknown): unknown {
+  if (error instanceof PermitWait) {
+    return expected(FAILURE.permitWait, error.message, error.details);
+  }
+  if (error instanceof PoolClosed) {
+    return expected(FAILURE.poolClosed, error.message, { ...error.details, evidence: error.evidence });
+  }
+  if (error instanceof Unsatisfiable) {
+    return ApplicationFailure.create({
+      message: error.message,
+      type: FAILURE.unsatisfiable,
+      nonRetryable: true,
+    });
+  }
+  if (error instanceof CallFailed) {
+    const details: CallFailureDetails = { evidence: error.verdict.evidence, waitMs: error.waitMs };
+    return ApplicationFailure.create({
+      message: error.message,
+      type: CODES[error.verdict.kind],
+      details: [details],
+      nonRetryable: !error.retryable,
+      ...(error.retryable ? { nextRetryDelay: error.waitMs } : {}),
+    });
+  }
+  return error;
+}
+
+/** Waits that belong to normal operation: benign, so that they stay out of error logs and metrics. */
+function expected(type: FailureCode, message: string, details: unknown): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type,
+    details: [details],
+    nonRetryable: true,
+    category: 'BENIGN',
+  });
+}
+
+function iso(ms: number): string {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : 'never';
+}

@@ -1,0 +1,365 @@
+/**
+ * The one door through which any vendor is called: permit, call, verdict, consequence. Nothing else in the project
+ * sends a request to a vendor.
+ *
+ * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
+ * is spent and the pool's block, if the answer would have been one, is learned by the next call.
+ */
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import {
+  type Charge,
+  defaultSlackMs,
+  type LimitInstance,
+  type LimitTemplate,
+  type Priority,
+  resolveLimits,
+} from '../quota/limit';
+import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
+import { backoffFor, type RetryPolicies, retryDelayMs } from '../quota/retry-delay';
+import { describeEvidence, type QuotaVerdict, type Verdict } from '../quota/verdict';
+import type { CallCounter } from '../store/call-counts';
+import type { DeniedPermit } from '../store/permits';
+import { blockLimit, learnLimit, registerLimits, settleUnits } from '../store/permits';
+import { applyPoolEvent, readPool, registerPool, releaseProbe } from '../store/pools';
+import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
+import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import type { HeldPermit, PermitGate } from './permit-gate';
+
+/** An account as the door needs it: the vendor's rules with this account's overrides in place. */
+export interface CallableAccount {
+  readonly name: string;
+  readonly vendor: VendorRules;
+  /** Pool key, e.g. `amazon/acme`. */
+  readonly poolKey: string;
+  readonly limits: readonly LimitTemplate[];
+  readonly pool: PoolPolicy;
+  readonly retry: RetryPolicies;
+}
+
+/** Hands out an account's token and renews it; null for calls that carry none. */
+export interface TokenSource {
+  token(signal?: AbortSignal): Promise<string>;
+  /** The vendor refused `token` as expired: one caller renews, the others get the new one. */
+  renew(refused: string, signal?: AbortSignal): Promise<string>;
+}
+
+/** What a call is charged to and how it is retried. */
+export interface CallTerms {
+  readonly account: CallableAccount;
+  readonly operation: string;
+  /** Further attributes for limit scopes, e.g. a device id. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly priority: Priority;
+  /** Who asks, for "who spent what": a dataset or function name. */
+  readonly caller: string;
+  /** Units charged to token limits; 1 is charged to call limits. */
+  readonly tokens?: number;
+  readonly auth: TokenSource | null;
+  /** 1 for the first try; drives the backoff. */
+  readonly attempt: number;
+  readonly inlineWaitMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface VendorCall<R extends CallResult> extends CallTerms {
+  /** Sends the request. Must not throw for what the network or the vendor does: that is a CallResult. */
+  send(token: string | null, signal: AbortSignal | undefined): Promise<R>;
+  /** What the call really cost in tokens, when the answer says so. */
+  tokensUsed?(result: R): number | undefined;
+}
+
+export interface DoorDeps {
+  readonly db: Pool;
+  readonly gate: PermitGate;
+  readonly counter: CallCounter;
+  readonly log: Logger;
+  /** Tells the pool's workflow; must not throw (Postgres holds the block in any case). */
+  readonly notifyPool: (
+    account: CallableAccount,
+    cause: PoolEvent['type'],
+    state: PoolState,
+  ) => Promise<void>;
+  readonly random?: () => number;
+}
+
+export class VendorDoor {
+  private readonly registered = new Map<string, Promise<void>>();
+
+  constructor(private readonly deps: DoorDeps) {}
+
+  /**
+   * Makes one call. Returns the vendor's usable answer.
+   * @throws PoolClosed, PermitWait (nothing was sent), CallFailed (with verdict), Unsatisfiable.
+   */
+  async call<R extends CallResult>(call: VendorCall<R>): Promise<R> {
+    const info: CallInfo = {
+      vendor: call.account.vendor.id,
+      account: call.account.name,
+      operation: call.operation,
+      attributes: { vendor: call.account.vendor.id, account: call.account.name, ...call.attributes },
+    };
+    const limits = resolveLimits(info.vendor, call.account.limits, call.operation, info.attributes);
+    await this.register(call.account, limits);
+
+    let token = call.auth ? await call.auth.token(call.signal) : null;
+    for (let renewed = false; ; renewed = true) {
+      const { permit, charges } = await this.permit(call, limits);
+      const result = await this.sendUnderPermit(call, permit, token);
+      await this.trueUp(call, limits, charges, permit, result);
+      const verdict = call.account.vendor.classify(info, result, Date.now());
+      this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
+      if (
+        verdict.kind === 'auth' &&
+        verdict.reason === 'expired' &&
+        call.auth &&
+        token !== null &&
+        !renewed
+      ) {
+        if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+        token = await call.auth.renew(token, call.signal);
+        continue;
+      }
+      await this.learn(call, info, limits, result);
+      await this.follow(call, limits, permit, verdict);
+      return result;
+    }
+  }
+
+  private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
+    // Keyed by definition too, so that a changed setting is registered without a restart.
+    const id = `${account.poolKey}|${limits.map((l) => l.key).join('|')}`;
+    let done = this.registered.get(id);
+    if (!done) {
+      done = registerPool(this.deps.db, account.poolKey, account.pool).then(() =>
+        registerLimits(this.deps.db, account.poolKey, limits),
+      );
+      this.registered.set(id, done);
+      done.catch(() => this.registered.delete(id));
+    }
+    await done;
+  }
+
+  private async permit(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+  ): Promise<{ permit: HeldPermit; charges: Charge[] }> {
+    const charges = limits.map((l) => ({
+      key: l.key,
+      units: l.template.unit === 'calls' ? 1 : (call.tokens ?? 0),
+    }));
+    const slackMs = limits.reduce(
+      (least, l) => Math.min(least, l.template.slackMs ?? defaultSlackMs(l.template.window)),
+      Number.POSITIVE_INFINITY,
+    );
+    const permit = await this.deps.gate.acquire(
+      { pool: call.account.poolKey, priority: call.priority, charges },
+      { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
+    );
+    if (!permit.granted) throw await this.denied(call.account, permit, charges);
+    return { permit, charges };
+  }
+
+  private async denied(
+    account: CallableAccount,
+    denied: DeniedPermit,
+    charges: readonly Charge[],
+  ): Promise<Error> {
+    if (denied.deniedBy === 'pool' || denied.deniedBy === 'probe') {
+      const record = await readPool(this.deps.db, account.poolKey);
+      return new PoolClosed({
+        pool: account.poolKey,
+        state: denied.poolState,
+        until: denied.retryAt,
+        reason: record?.state.reason || `waiting for the probe`,
+        epoch: denied.epoch,
+      });
+    }
+    if (denied.retryAt === Number.POSITIVE_INFINITY) {
+      const charge = charges.find((c) => c.key === denied.deniedBy);
+      return new Unsatisfiable(denied.deniedBy, charge?.units ?? 1);
+    }
+    return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
+  }
+
+  private async sendUnderPermit<R extends CallResult>(
+    call: VendorCall<R>,
+    permit: HeldPermit,
+    token: string | null,
+  ): Promise<R> {
+    try {
+      return await call.send(token, call.signal);
+    } catch (error) {
+      // A bug or a cancellation: the permit is spent, but the pool must not wait for this probe's report.
+      if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+      throw error;
+    }
+  }
+
+  private async trueUp<R extends CallResult>(
+    call: VendorCall<R>,
+    limits: readonly LimitInstance[],
+    charges: readonly Charge[],
+    permit: HeldPermit,
+    result: R,
+  ): Promise<void> {
+    const used = call.tokensUsed?.(result);
+    if (used === undefined) return;
+    for (const [i, limit] of limits.entries()) {
+      const delta = used - (charges[i]?.units ?? 0);
+      if (limit.template.unit === 'tokens' && delta !== 0) {
+        await settleUnits(this.deps.db, limit.key, delta, permit.departAt);
+      }
+    }
+  }
+
+  private async learn(
+    call: CallTerms,
+    info: CallInfo,
+    limits: readonly LimitInstance[],
+    result: CallResult,
+  ): Promise<void> {
+    if (result.kind !== 'response') return;
+    for (const learned of call.account.vendor.learn(info, result.response)) {
+      const limit = limits.find((l) => l.template.name === learned.limit);
+      if (!limit) continue;
+      const { limit: _, ...rest } = learned;
+      if (await learnLimit(this.deps.db, { key: limit.key, ...rest })) {
+        this.deps.log.info(
+          { event: 'limit.learned', limit: limit.key, ...rest },
+          'the vendor announced a limit',
+        );
+      }
+    }
+  }
+
+  /** Carries out what a verdict means; returns only when the answer is usable. */
+  private async follow(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+    verdict: Verdict,
+  ): Promise<void> {
+    const jitter = (this.deps.random ?? Math.random)() * 2 - 1;
+    switch (verdict.kind) {
+      case 'ok':
+        await this.reportAnswered(call, permit);
+        return;
+      case 'pending':
+      case 'gone':
+      case 'invalid':
+        // The vendor answered: that ends a probe as well as a usable answer does.
+        await this.reportAnswered(call, permit);
+        throw new CallFailed(verdict, 0, false);
+      case 'rate': {
+        const wait = retryDelayMs(call.account.retry.rate, call.attempt, verdict.statedWaitMs, jitter);
+        const hit = limits.filter((l) => verdict.limit === null || l.template.name === verdict.limit);
+        for (const limit of hit.length > 0 ? hit : limits) await blockLimit(this.deps.db, limit.key, wait);
+        if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+        throw new CallFailed(verdict, wait, this.mayRetry(call, verdict));
+      }
+      case 'server': {
+        await this.poolEvent(call, {
+          type: 'failure',
+          epoch: permit.epoch,
+          reason: describeEvidence(verdict.evidence),
+          evidence: verdict.evidence,
+        });
+        const wait = retryDelayMs(call.account.retry.server, call.attempt, verdict.statedWaitMs, jitter);
+        throw new CallFailed(verdict, wait, this.mayRetry(call, verdict));
+      }
+      case 'quota':
+        throw await this.closePool(call, permit, verdict, jitter);
+      case 'auth':
+      case 'billing':
+      case 'blocked':
+        throw await this.holdPool(call, permit, verdict);
+    }
+  }
+
+  private async holdPool(
+    call: CallTerms,
+    permit: HeldPermit,
+    verdict: Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>,
+  ): Promise<Error> {
+    const state = await this.poolEvent(call, {
+      type: 'hold',
+      epoch: permit.epoch,
+      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(verdict.evidence)}`,
+      evidence: verdict.evidence,
+    });
+    return this.closed(call, state, verdict);
+  }
+
+  private mayRetry(call: CallTerms, verdict: Verdict): boolean {
+    const backoff = backoffFor(call.account.retry, verdict.kind);
+    return backoff !== null && call.attempt < backoff.attempts;
+  }
+
+  private async closePool(
+    call: CallTerms,
+    permit: HeldPermit,
+    verdict: QuotaVerdict,
+    jitter: number,
+  ): Promise<Error> {
+    const state = await this.poolEvent(call, {
+      type: 'quota',
+      epoch: permit.epoch,
+      statedWaitMs: verdict.statedWaitMs,
+      reason: describeEvidence(verdict.evidence),
+      evidence: verdict.evidence,
+      jitter,
+    });
+    return this.closed(call, state, verdict);
+  }
+
+  private closed(call: CallTerms, state: PoolState, verdict: Verdict): Error {
+    const { evidence } = verdict;
+    return new PoolClosed(
+      {
+        pool: call.account.poolKey,
+        state: state.state,
+        until: state.until,
+        reason: state.reason || describeEvidence(evidence),
+        epoch: state.epoch,
+      },
+      evidence,
+    );
+  }
+
+  private async reportAnswered(call: CallTerms, permit: HeldPermit): Promise<void> {
+    if (permit.probe || permit.failures > 0) {
+      await this.poolEvent(call, { type: 'success', epoch: permit.epoch });
+    }
+  }
+
+  private async poolEvent(call: CallTerms, event: PoolEvent): Promise<PoolState> {
+    const { account } = call;
+    const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
+    if (change.changed) {
+      const { after } = change;
+      const level = after.state === 'closed' ? 'info' : 'warn';
+      this.deps.log[level](
+        {
+          event: `pool.${after.state}`,
+          pool: account.poolKey,
+          until: after.until === null ? null : new Date(after.until).toISOString(),
+          reason: after.reason,
+          strikes: after.strikes,
+          evidence: after.evidence,
+        },
+        after.hint
+          ? `pool ${account.poolKey}: ${after.state}; ${after.hint}`
+          : `pool ${account.poolKey}: ${after.state}`,
+      );
+      await this.deps.notifyPool(account, event.type, after);
+    }
+    return change.after;
+  }
+}
+
+const HOLD_REASON = {
+  auth: 'credentials refused: set new ones, then resume',
+  billing: 'a paid limit is reached: settle it with the vendor, then resume',
+  blocked: 'the vendor refuses this client: clear it with the vendor, then resume',
+} as const;

@@ -1,0 +1,47 @@
+/**
+ * The stable codes under which a vendor call fails, shared by activities (which throw them) and workflows (which
+ * decide by them). They are the `type` of a Temporal ApplicationFailure; the details carry the evidence.
+ */
+import type { PoolStateName } from './pool';
+import type { Evidence } from './verdict';
+
+export const FAILURE = {
+  /** A limit of ours has nothing left for longer than is waited for in an activity. Details: WaitDetails. */
+  permitWait: 'sluice.permit_wait',
+  /** The pool is closed; nothing may leave before `until`. Details: PoolClosedDetails. */
+  poolClosed: 'sluice.pool_closed',
+  /** The vendor said "too fast"; retried in place by nextRetryDelay. */
+  rate: 'sluice.rate',
+  /** The vendor's failure or the network's; retried in place by nextRetryDelay. */
+  server: 'sluice.server',
+  /** What the call addressed no longer exists. */
+  gone: 'sluice.gone',
+  /** Our request is wrong or the body failed its schema; never retried. */
+  invalid: 'sluice.invalid',
+  /** A call can never get a permit: it needs more than a limit holds. */
+  unsatisfiable: 'sluice.unsatisfiable',
+} as const;
+
+export type FailureCode = (typeof FAILURE)[keyof typeof FAILURE];
+
+export interface WaitDetails {
+  /** Epoch ms at which it is worth asking again. */
+  readonly until: number;
+  /** Key of the limit that binds. */
+  readonly limit: string;
+}
+
+export interface PoolClosedDetails {
+  readonly pool: string;
+  readonly state: PoolStateName;
+  /** Epoch ms; null when an operator must resume. */
+  readonly until: number | null;
+  readonly reason: string;
+  readonly epoch: number;
+}
+
+export interface CallFailureDetails {
+  readonly evidence: Evidence;
+  /** Wait before the next try, ms; 0 when it is not retried. */
+  readonly waitMs: number;
+}

@@ -1,0 +1,67 @@
+/** Calls by minute, operation, caller and verdict: "who spent what". Buffered; a crash loses at most a second's. */
+import type { Pool } from 'pg';
+
+interface Counted {
+  readonly pool: string;
+  readonly minute: number;
+  readonly operation: string;
+  readonly caller: string;
+  readonly verdict: string;
+  calls: number;
+}
+
+export class CallCounter {
+  private counts = new Map<string, Counted>();
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly db: Pool,
+    private readonly onError: (error: unknown) => void = () => undefined,
+  ) {}
+
+  count(pool: string, operation: string, caller: string, verdict: string): void {
+    const minute = Math.floor(Date.now() / 60_000) * 60_000;
+    const id = JSON.stringify([pool, minute, operation, caller, verdict]);
+    const entry = this.counts.get(id) ?? { pool, minute, operation, caller, verdict, calls: 0 };
+    entry.calls++;
+    this.counts.set(id, entry);
+    this.timer ??= setTimeout(() => {
+      void this.flush().catch(this.onError);
+    }, 1000).unref();
+  }
+
+  /** Writes what has been counted. Called by itself every second, and at shutdown. */
+  async flush(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    const rows = [...this.counts.values()];
+    this.counts = new Map();
+    if (rows.length === 0) return;
+    await this.db.query(
+      `insert into call_counts as c (pool, minute, operation, caller, verdict, calls)
+       select r ->> 'pool', to_timestamp((r ->> 'minute')::float8 / 1000), r ->> 'operation', r ->> 'caller',
+              r ->> 'verdict', (r ->> 'calls')::bigint
+       from (select r from jsonb_array_elements($1::jsonb) r order by r::text) ordered
+       on conflict (pool, minute, operation, caller, verdict) do update set calls = c.calls + excluded.calls`,
+      [JSON.stringify(rows)],
+    );
+  }
+}
+
+export interface CallCount {
+  readonly operation: string;
+  readonly caller: string;
+  readonly verdict: string;
+  readonly calls: number;
+}
+
+/** Calls of a pool since `sinceMs` (epoch ms), by operation, caller and verdict. */
+export async function readCallCounts(db: Pool, pool: string, sinceMs: number): Promise<CallCount[]> {
+  const { rows } = await db.query<CallCount>(
+    `select operation, caller, verdict, sum(calls)::int8 as calls from call_counts
+     where pool = $1 and minute >= to_timestamp($2::float8 / 1000)
+     group by 1, 2, 3 order by 1, 2, 3`,
+    [pool, sinceMs],
+  );
+  return rows;
+}

@@ -1,0 +1,254 @@
+/**
+ * Permits in Postgres: registering limits, taking permits, and what comes back after a call (true-ups, learned
+ * limits, rate backoffs). The database's clock alone decides; see migrations/001_permits.sql for the arithmetic.
+ */
+import type { Pool } from 'pg';
+import {
+  defaultSlackMs,
+  type LimitInstance,
+  type LimitTemplate,
+  type Priority,
+  priorityRank,
+} from '../quota/limit';
+import type { PoolStateName } from '../quota/pool';
+
+export interface PermitRequest {
+  /** Pool key, or null for calls that no pool governs (a login). */
+  readonly pool: string | null;
+  readonly priority: Priority;
+  readonly charges: readonly { readonly key: string; readonly units: number }[];
+}
+
+interface PermitBase {
+  readonly poolState: PoolStateName;
+  readonly epoch: number;
+  /** Service failures in a row that the pool has counted: a success is worth reporting when it is not 0. */
+  readonly failures: number;
+  /** The database's clock at the decision, epoch ms. */
+  readonly now: number;
+}
+
+export interface GrantedPermit extends PermitBase {
+  readonly granted: true;
+  /** Database time at which the call may leave, epoch ms; at most `leadMs` ahead of `now`. */
+  readonly departAt: number;
+  /** This call is the half-open pool's single probe. */
+  readonly probe: boolean;
+}
+
+export interface DeniedPermit extends PermitBase {
+  readonly granted: false;
+  /** Database time to ask again; null when only an operator can end it; Infinity when it can never be granted. */
+  readonly retryAt: number | null;
+  /** `pool`, `probe`, or the key of the limit that binds. */
+  readonly deniedBy: string;
+}
+
+export type PermitDecision = GrantedPermit | DeniedPermit;
+
+interface DecisionRow {
+  idx: number;
+  granted: boolean;
+  depart_at: number | null;
+  retry_at: number | null;
+  denied_by: string | null;
+  pool_state: PoolStateName;
+  epoch: number;
+  probe: boolean;
+  failures: number;
+  now: number;
+}
+
+/** The row shape of a limit's definition; also compared to notice changed settings. */
+export function limitDefinition(template: LimitTemplate): Record<string, string | number | null> {
+  const w = template.window;
+  const definition = {
+    name: template.name,
+    unit: template.unit,
+    kind:
+      w.kind === 'token-bucket' || w.kind === 'spacing'
+        ? 'bucket'
+        : w.kind === 'vendor-reset'
+          ? 'vendor'
+          : w.kind,
+    capacity: w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count,
+    period_ms: w.kind === 'token-bucket' ? 1000 / w.ratePerSecond : 'ms' in w ? w.ms : null,
+    calendar_unit: w.kind === 'calendar' ? w.per : null,
+    zone: w.kind === 'calendar' ? w.zone : null,
+    slack_ms: template.slackMs ?? defaultSlackMs(w),
+    share_background: 1 - (template.reserve?.background ?? 0),
+    share_scheduled: 1 - (template.reserve?.scheduled ?? 0),
+    mode: template.mode,
+    source: template.source,
+  };
+  return definition;
+}
+
+/** Makes rows for limits that have none and updates those whose definition changed; keeps what they have counted. */
+export async function registerLimits(
+  db: Pool,
+  pool: string,
+  limits: readonly LimitInstance[],
+): Promise<void> {
+  if (limits.length === 0) return;
+  const rows = limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) }));
+  await db.query(
+    `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
+                              share_background, share_scheduled, mode, source, definition)
+     select r ->> 'key', r ->> 'pool', r ->> 'name', r ->> 'unit', r ->> 'kind', (r ->> 'capacity')::float8,
+            (r ->> 'period_ms')::float8, r ->> 'calendar_unit', r ->> 'zone', (r ->> 'slack_ms')::float8,
+            (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8, r ->> 'mode', r ->> 'source', r
+     from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
+     on conflict (key) do update set
+       pool = excluded.pool, name = excluded.name, unit = excluded.unit, kind = excluded.kind,
+       capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
+       zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
+       share_scheduled = excluded.share_scheduled, mode = excluded.mode, source = excluded.source,
+       definition = excluded.definition,
+       -- A window of another kind cannot be told from the old one's state; it starts as if nothing were counted.
+       tat = case when l.kind = excluded.kind then l.tat else 0 end,
+       used = case when l.kind = excluded.kind then l.used else 0 end,
+       resets_at = case when l.kind = excluded.kind and l.calendar_unit is not distinct from excluded.calendar_unit
+                         and l.zone is not distinct from excluded.zone then l.resets_at end
+     where l.definition is distinct from excluded.definition`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/**
+ * Decides a batch of requests in one round trip and one commit; each request is all-or-nothing.
+ * @param leadMs permits may be given this long before they are due; the caller must depart at `departAt`.
+ */
+export async function takePermits(
+  db: Pool,
+  requests: readonly PermitRequest[],
+  leadMs: number,
+): Promise<PermitDecision[]> {
+  const payload = requests.map((r) => ({ pool: r.pool, rank: priorityRank(r.priority), charges: r.charges }));
+  const { rows } = await db.query<DecisionRow>({
+    name: 'take_permits',
+    text: 'select * from take_permits($1::jsonb, $2::float8)',
+    values: [JSON.stringify(payload), leadMs],
+  });
+  const decisions: PermitDecision[] = new Array(requests.length);
+  for (const row of rows) decisions[row.idx] = toDecision(row);
+  return decisions;
+}
+
+/** The shape of a decision row; exported for the model-based tests, which call the function with a time. */
+export function toDecision(row: DecisionRow): PermitDecision {
+  const base = { poolState: row.pool_state, epoch: row.epoch, failures: row.failures, now: row.now };
+  return row.granted
+    ? { ...base, granted: true, departAt: row.depart_at ?? row.now, probe: row.probe }
+    : { ...base, granted: false, retryAt: row.retry_at, deniedBy: row.denied_by ?? 'pool' };
+}
+
+/** Books `delta` units (positive or negative) against a call granted at `grantedAt`: estimate to true cost. */
+export async function settleUnits(db: Pool, key: string, delta: number, grantedAt: number): Promise<void> {
+  await db.query('select settle_units($1, $2, $3)', [key, delta, grantedAt]);
+}
+
+/**
+ * A rate verdict: nobody's call under this limit leaves before `waitMs` from now. Never shortens a wait.
+ * @returns until when, epoch ms.
+ */
+export async function blockLimit(db: Pool, key: string, waitMs: number): Promise<number> {
+  const { rows } = await db.query<{ blocked_until: number }>(
+    `update limits set blocked_until = greatest(blocked_until, now_ms() + $2) where key = $1 returning blocked_until`,
+    [key, waitMs],
+  );
+  return rows[0]?.blocked_until ?? 0;
+}
+
+export interface LearnedState {
+  readonly key: string;
+  readonly ratePerSecond?: number;
+  readonly capacity?: number;
+  readonly remaining?: number;
+  readonly resetMs?: number;
+}
+
+/**
+ * Takes over what headers announce. A limit set by hand in settings is only ever lowered; one from the vendor's
+ * table is replaced. A lower remaining wins over our count, a higher one is ignored.
+ * @returns true when the limit's size (not merely its level) changed.
+ */
+export async function learnLimit(db: Pool, learned: LearnedState): Promise<boolean> {
+  const { rows } = await db.query<{ changed: boolean }>('select learn_limit($1, $2, $3, $4, $5) as changed', [
+    learned.key,
+    learned.ratePerSecond ?? null,
+    learned.capacity ?? null,
+    learned.remaining ?? null,
+    learned.resetMs ?? null,
+  ]);
+  return rows[0]?.changed ?? false;
+}
+
+/** One limit as people and programs see it. */
+export interface LimitStatus {
+  readonly key: string;
+  readonly pool: string;
+  readonly name: string;
+  readonly unit: 'calls' | 'tokens';
+  readonly kind: 'bucket' | 'rolling' | 'calendar' | 'vendor';
+  /** Burst or count. */
+  readonly limit: number;
+  readonly used: number;
+  readonly left: number;
+  /** Epoch ms at which it is full again; null when it is, or when only the vendor knows. */
+  readonly resetsAt: number | null;
+  readonly blockedUntil: number | null;
+  readonly source: string;
+  readonly mode: 'enforce' | 'shadow';
+  readonly ratePerSecond: number | null;
+  readonly periodMs: number | null;
+  readonly grantedCalls: number;
+  readonly grantedUnits: number;
+  readonly shadowOver: number;
+}
+
+/** Limits of one pool (or all), as they stand at the database's time. */
+export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]> {
+  const { rows } = await db.query(
+    `select key, pool, name, unit, kind, capacity, used, resets_at, blocked_until, source, mode, ratio_period,
+            granted_calls, granted_units, shadow_over
+     from limit_status where $1::text is null or pool = $1 order by key`,
+    [pool ?? null],
+  );
+  return rows.map((r) => ({
+    key: r.key,
+    pool: r.pool,
+    name: r.name,
+    unit: r.unit,
+    kind: r.kind,
+    limit: r.capacity,
+    used: r.used,
+    left: Math.max(0, r.capacity - r.used),
+    resetsAt: r.resets_at,
+    blockedUntil: r.blocked_until,
+    source: r.source,
+    mode: r.mode,
+    ratePerSecond: r.kind === 'bucket' ? 1000 / r.ratio_period : null,
+    periodMs: r.ratio_period,
+    grantedCalls: r.granted_calls,
+    grantedUnits: r.granted_units,
+    shadowOver: r.shadow_over,
+  }));
+}
+
+/**
+ * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` from the database's now.
+ * @returns the new departure, or null when the old time was relied upon: the permit is spent, ask anew.
+ */
+export async function restampPermit(
+  db: Pool,
+  charges: PermitRequest['charges'],
+  grantedAt: number,
+  aheadMs: number,
+): Promise<number | null> {
+  const { rows } = await db.query<{ later: number | null }>(
+    'select restamp_permit($1::text[], $2::float8[], $3, $4) as later',
+    [charges.map((c) => c.key), charges.map((c) => c.units), grantedAt, aheadMs],
+  );
+  return rows[0]?.later ?? null;
+}

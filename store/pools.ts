@@ -1,0 +1,171 @@
+/**
+ * Pools in Postgres: the block that every caller meets. Transitions are the pure ones of quota/pool.ts, applied
+ * under a lock, so that a 429 stops all workers at their next permit even when Temporal is down.
+ */
+import type { Pool, PoolClient } from 'pg';
+import {
+  isBlocked,
+  type PoolEvent,
+  type PoolPolicy,
+  type PoolState,
+  type PoolStateName,
+  transition,
+} from '../quota/pool';
+import type { Evidence } from '../quota/verdict';
+import { inTransaction } from './db';
+
+interface PoolRow {
+  key: string;
+  state: PoolStateName;
+  until_ms: number | null;
+  since_ms: number;
+  reason: string;
+  strikes: number;
+  failures: number;
+  epoch: number;
+  evidence: Evidence | null;
+  hint: string | null;
+  policy: PoolPolicy;
+}
+
+export interface PoolRecord {
+  readonly key: string;
+  readonly state: PoolState;
+  readonly policy: PoolPolicy;
+}
+
+const COLUMNS = 'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, policy';
+
+/** Makes the pool's row if there is none, and keeps its policy up to date. Never changes its state. */
+export async function registerPool(db: Pool, key: string, policy: PoolPolicy): Promise<void> {
+  await db.query(
+    `insert into pools as p (key, policy, since_ms) values ($1, $2, now_ms())
+     on conflict (key) do update set policy = excluded.policy where p.policy is distinct from excluded.policy`,
+    [key, JSON.stringify(policy)],
+  );
+}
+
+export async function readPool(db: Pool, key: string): Promise<PoolRecord | null> {
+  const { rows } = await db.query<PoolRow>(`select ${COLUMNS} from pools where key = $1`, [key]);
+  return rows[0] ? toRecord(rows[0]) : null;
+}
+
+export async function listPools(db: Pool): Promise<PoolRecord[]> {
+  const { rows } = await db.query<PoolRow>(`select ${COLUMNS} from pools order by key`);
+  return rows.map(toRecord);
+}
+
+export interface PoolChange {
+  readonly before: PoolState;
+  readonly after: PoolState;
+  /** True when the state, its end or its reason changed: worth telling the workflow and the log. */
+  readonly changed: boolean;
+}
+
+/**
+ * Applies one event in a transaction of its own. Concurrent events are serialised by the row's lock; late ones are
+ * recognised by their epoch. Takers that decided before the lock are in flight; those after see the new state.
+ * @throws Error when the pool is not registered.
+ */
+export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): Promise<PoolChange> {
+  return inTransaction(db, async (client) => {
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 41))', [key]);
+    const { rows } = await client.query<PoolRow & { now: number }>(
+      `select ${COLUMNS}, now_ms() as now from pools where key = $1 for update`,
+      [key],
+    );
+    const row = rows[0];
+    if (!row) throw new Error(`pool "${key}" is not registered`);
+    const before = toRecord(row).state;
+    const after = transition(before, event, row.policy, row.now);
+    if (after !== before) await writeState(client, key, after);
+    const changed =
+      after.state !== before.state || after.until !== before.until || after.reason !== before.reason;
+    if (changed) {
+      await client.query('insert into events (kind, pool, data) values ($1, $2, $3)', [
+        `pool.${after.state}`,
+        key,
+        JSON.stringify({
+          from: before.state,
+          cause: event.type,
+          until: after.until,
+          reason: after.reason,
+          strikes: after.strikes,
+          evidence: after.evidence,
+          hint: after.hint,
+        }),
+      ]);
+    }
+    return { before, after, changed };
+  });
+}
+
+/**
+ * Writes back a state that the pool workflow remembers when Postgres has lost it. The stronger block wins: a
+ * running pause in Postgres is never replaced by an earlier end.
+ * @returns the state that now holds.
+ */
+export async function restorePool(
+  db: Pool,
+  key: string,
+  remembered: PoolState,
+  policy: PoolPolicy,
+): Promise<PoolState> {
+  await registerPool(db, key, policy);
+  return inTransaction(db, async (client) => {
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 41))', [key]);
+    const { rows } = await client.query<PoolRow & { now: number }>(
+      `select ${COLUMNS}, now_ms() as now from pools where key = $1 for update`,
+      [key],
+    );
+    const row = rows[0];
+    if (!row) throw new Error(`pool "${key}" is not registered`);
+    const stored = toRecord(row).state;
+    const lost = stored.epoch < remembered.epoch && isBlocked(remembered, row.now);
+    if (!lost) return stored;
+    await writeState(client, key, remembered);
+    return remembered;
+  });
+}
+
+async function writeState(client: PoolClient, key: string, s: PoolState): Promise<void> {
+  await client.query(
+    `update pools set state = $2, until_ms = $3, since_ms = $4, reason = $5, strikes = $6, failures = $7,
+            epoch = $8, evidence = $9, hint = $10, probe_until = 0 where key = $1`,
+    [
+      key,
+      s.state,
+      s.until,
+      s.since,
+      s.reason,
+      s.strikes,
+      s.failures,
+      s.epoch,
+      s.evidence === null ? null : JSON.stringify(s.evidence),
+      s.hint,
+    ],
+  );
+}
+
+function toRecord(row: PoolRow): PoolRecord {
+  return {
+    key: row.key,
+    policy: row.policy,
+    state: {
+      state: row.state,
+      until: row.until_ms,
+      since: row.since_ms,
+      reason: row.reason,
+      strikes: row.strikes,
+      failures: row.failures,
+      epoch: row.epoch,
+      evidence: row.evidence,
+      hint: row.hint,
+    },
+  };
+}
+
+/** Lets another probe go: the one that was out told nothing about the pool (its token was refused, say). */
+export async function releaseProbe(db: Pool, key: string, epoch: number): Promise<void> {
+  await db.query('update pools set probe_until = 0 where key = $1 and epoch = $2', [key, epoch]);
+}
