@@ -1,0 +1,321 @@
+/**
+ * A real Postgres for one machine: loopback TCP only, a generated password, no socket file. It outlives the
+ * process that started it; the next start adopts it. One data folder, one server, any number of users.
+ */
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import {
+  identify,
+  isAlive,
+  type ProcessIdentity,
+  runsWith,
+  type SignalStep,
+  sizeOf,
+  spawnToLog,
+  tailOf,
+  terminate,
+  waitForExit,
+} from './child';
+import { EmbeddedError, errorCode, errorText, type Log, silent } from './errors';
+import { withLock } from './lock';
+import { choosePort } from './ports';
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries';
+import {
+  CHILD_ENV,
+  type Cluster,
+  checkVersion,
+  findData,
+  initialise,
+  locateCluster,
+  mendOwnership,
+  readPassword,
+  resetPassword,
+  SUPERUSER,
+} from './postgres-cluster';
+
+export interface PostgresOptions {
+  /** Holds password, last port and, as a rule, the data. Created when missing. */
+  readonly dataDir: string;
+  /** Wanted port; another one is taken, and said, when it is in use. Default: the last one, else any. */
+  readonly port?: number | undefined;
+  /** Created when missing. Default `sluice`. */
+  readonly database?: string | undefined;
+  /** Default `<dataDir>/postgres.log`. */
+  readonly logFile?: string | undefined;
+  readonly log?: Log | undefined;
+  /** Server settings by name, over the defaults below, e.g. `{ max_connections: '50' }`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface RunningPostgres extends ProcessIdentity {
+  /** Holds the password: never print it. */
+  readonly url: string;
+  readonly port: number;
+  /** True when the server ran already. */
+  readonly adopted: boolean;
+  /** Postgres's own data folder. */
+  readonly data: string;
+  /** Fast shutdown. Resolves when the process is gone; nothing to do when it is. */
+  stop(): Promise<void>;
+}
+
+/** Durable by default: a permit that was granted must survive a power cut. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  max_connections: '200',
+  shared_buffers: '128MB',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+};
+
+const READY_TIMEOUT_MS = 60_000;
+const ORPHAN_PATIENCE_MS = 3_000;
+const FAST_SHUTDOWN: readonly SignalStep[] = [
+  { signal: 'SIGINT', waitMs: 30_000 },
+  { signal: 'SIGQUIT', waitMs: 5_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+
+function urlOf(password: string, port: number, database: string): string {
+  return `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+async function query(url: string, text: string, values: readonly string[] = []): Promise<number> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query(text, [...values])).rowCount ?? 0;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function ensureDatabase(url: string, name: string): Promise<void> {
+  if ((await query(url, 'select 1 from pg_database where datname = $1', [name])) > 0) return;
+  await query(url, `create database "${name.replaceAll('"', '""')}"`);
+}
+
+type PidFile = { readonly pid: number; readonly port: number };
+
+function readPidFile(data: string): PidFile | null {
+  try {
+    const lines = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
+    return { pid: Number(lines[0]), port: Number(lines[3]) };
+  } catch {
+    return null;
+  }
+}
+
+/** The server of this data folder, if one runs. The pid file alone proves nothing after a crash. */
+function findServer(data: string): (ProcessIdentity & PidFile) | null {
+  const file = readPidFile(data);
+  if (file === null) return null;
+  const identity = identify(file.pid);
+  if (identity === null || !(runsWith(file.pid, data) || runsWith(file.pid, realpathSync(data)))) return null;
+  return { ...identity, port: file.port };
+}
+
+/** Waits until the server takes queries. Resolves to false when its process ends before that. */
+async function becameReady(server: ProcessIdentity, url: string): Promise<boolean> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await query(url, 'select 1');
+      return true;
+    } catch (error) {
+      if (!isAlive(server)) return false;
+      if (errorCode(error) === '28P01') {
+        throw new EmbeddedError(
+          'START_FAILED',
+          `Postgres (process ${server.pid}) refuses the password in its data folder. ` +
+            `Stop that process and delete the file "password" there; the next start sets a new one.`,
+        );
+      }
+      if (Date.now() > deadline) {
+        throw new EmbeddedError(
+          'START_FAILED',
+          `Postgres (process ${server.pid}) gave no answer for ${READY_TIMEOUT_MS / 1000} s: ${errorText(error)}`,
+        );
+      }
+    }
+    await delay(20);
+  }
+}
+
+/** Server processes that outlived their postmaster: they work in the data folder and hold its memory. */
+function orphans(data: string): ProcessIdentity[] {
+  const found: ProcessIdentity[] = [];
+  let entries: string[] = [];
+  try {
+    entries = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+  for (const entry of entries) {
+    try {
+      if (readlinkSync(`/proc/${entry}/cwd`) !== data || !runsWith(Number(entry), 'postgres')) continue;
+      const identity = identify(Number(entry));
+      if (identity !== null) found.push(identity);
+    } catch {
+      // Gone meanwhile, or not ours to look at.
+    }
+  }
+  return found;
+}
+
+function dropForeignPidFile(data: string, log: Log): void {
+  const file = readPidFile(data);
+  if (file === null) return;
+  log('Postgres: it was not shut down in order; it recovers from its log.');
+  // A dead pid is Postgres's own business; a pid that now belongs to another program would make it refuse.
+  if (identify(file.pid) !== null) rmSync(join(data, 'postmaster.pid'), { force: true });
+}
+
+interface Started extends ProcessIdentity {
+  readonly port: number;
+}
+
+async function launch(
+  cluster: Cluster,
+  binaries: PostgresBinaries,
+  options: PostgresOptions,
+  password: string,
+  log: Log,
+): Promise<Started> {
+  const logFile = options.logFile ?? join(cluster.home, 'postgres.log');
+  const portFile = join(cluster.home, 'port');
+  const wanted = options.port ?? (Number(tailOf(portFile, 1)) || null);
+  const orphanDeadline = Date.now() + ORPHAN_PATIENCE_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    const { port, moved } = await choosePort(attempt === 1 ? wanted : null);
+    if (moved) log(`Postgres: port ${wanted} is in use; using ${port} instead.`);
+    const offset = sizeOf(logFile);
+    const settings = { ...SETTINGS, ...options.settings };
+    const child = spawnToLog({
+      command: binaries.postgres,
+      args: [
+        ...['-D', cluster.data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
+        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      logFile,
+      env: CHILD_ENV,
+      cwd: '/',
+      ...(cluster.user === null ? {} : { uid: cluster.user.uid, gid: cluster.user.gid }),
+    });
+    const failed = new Promise<Error>((done) => child.once('error', done));
+    if (child.pid === undefined) {
+      throw new EmbeddedError(
+        'START_FAILED',
+        `${binaries.postgres} does not run: ${errorText(await failed)}`,
+      );
+    }
+    const server = identify(child.pid) ?? { pid: child.pid, startTime: null };
+    if (await becameReady(server, urlOf(password, port, 'postgres'))) {
+      writeFileSync(portFile, String(port));
+      return { ...server, port };
+    }
+    const said = tailOf(logFile, 8, offset);
+    if (/Address already in use/.test(said) && attempt < 5) {
+      log(`Postgres: port ${port} was taken in the same moment; trying another.`);
+    } else if (/shared memory block .* is still in use/.test(said) && attempt < 50) {
+      if (Date.now() > orphanDeadline) {
+        for (const orphan of orphans(realpathSync(cluster.data))) {
+          log(`Postgres: ending process ${orphan.pid}, left behind by a server that was killed.`);
+          await terminate(orphan, [
+            { signal: 'SIGQUIT', waitMs: 2_000 },
+            { signal: 'SIGKILL', waitMs: 2_000 },
+          ]);
+        }
+      }
+      await delay(200);
+    } else {
+      throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${said}\n(${logFile})`);
+    }
+  }
+}
+
+async function startLocked(options: PostgresOptions, home: string, log: Log): Promise<RunningPostgres> {
+  const cluster = locateCluster(home, log);
+  const binaries = await findPostgresBinaries(cluster.user, log);
+  const exists = findData(home) !== null;
+  if (exists) checkVersion(cluster, binaries);
+
+  let server: Started | null = exists ? findServer(cluster.data) : null;
+  let adopted = false;
+  let password = readPassword(home);
+  if (server !== null && password !== null) {
+    adopted = await becameReady(server, urlOf(password, server.port, 'postgres'));
+    if (!adopted) server = null;
+  }
+  if (server !== null && password === null) {
+    await terminate(server, FAST_SHUTDOWN);
+    server = null;
+  }
+  if (server === null) {
+    if (!exists) await initialise(cluster, binaries, log);
+    await mendOwnership(cluster, log);
+    dropForeignPidFile(cluster.data, log);
+    if (exists && password === null) await resetPassword(cluster, binaries, log);
+    password = readPassword(home);
+    if (password === null) throw new EmbeddedError('START_FAILED', `Cannot read ${join(home, 'password')}.`);
+    server = await launch(cluster, binaries, options, password, log);
+  }
+  const database = options.database ?? 'sluice';
+  const secret = password ?? '';
+  await ensureDatabase(urlOf(secret, server.port, 'postgres'), database);
+  const { pid, startTime, port } = server;
+  return {
+    url: urlOf(secret, port, database),
+    port,
+    pid,
+    startTime,
+    adopted,
+    data: cluster.data,
+    stop: async () => {
+      await terminate({ pid, startTime }, FAST_SHUTDOWN);
+    },
+  };
+}
+
+/**
+ * Starts Postgres on `dataDir`, or adopts the one that runs there. Safe to call from several processes at
+ * once. Throws `EmbeddedError`; a data folder is never deleted or overwritten.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
+  const home = resolve(options.dataDir);
+  const log = options.log ?? silent;
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  return withLock(join(home, 'start.lock'), () => startLocked(options, home, log), {
+    onWait: (owner) => log(`Postgres: process ${owner} is starting it; waiting.`),
+  });
+}
+
+/** Stops the server of `dataDir`. Resolves to false when none was running. */
+export async function stopPostgres(dataDir: string): Promise<boolean> {
+  const data = findData(resolve(dataDir));
+  const server = data === null ? null : findServer(data);
+  if (server === null) return false;
+  await terminate(server, FAST_SHUTDOWN);
+  return waitForExit(server, 0);
+}
+
+/** Stops the server and deletes its data, wherever it lies. For tests and for an operator's explicit order. */
+export async function removePostgres(dataDir: string): Promise<void> {
+  const home = resolve(dataDir);
+  await stopPostgres(home);
+  const data = findData(home);
+  if (data !== null && data !== join(home, 'data')) rmSync(dirname(data), { recursive: true, force: true });
+  rmSync(home, { recursive: true, force: true });
+}
