@@ -1,0 +1,162 @@
+/**
+ * Reads `sluice.yaml` and the environment into checked settings. `parseSettings` is pure; `loadSettings` only adds
+ * finding and reading the file.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import { isVendorId, type VendorId } from '../vendors/registry';
+import { crossProblems, namedDatasets, vaultKeyOf } from './checks';
+import { type Environment, overlayEnvironment } from './environment';
+import { expandReferences } from './expand';
+import {
+  isMap,
+  type Path,
+  pathText,
+  problemsOf,
+  type RawProblem,
+  SettingsError,
+  type SettingsProblem,
+} from './problems';
+import { type ParsedSettings, settingsJsonSchema, settingsSchema } from './schema';
+import { Secret } from './secret';
+import type { Settings } from './types';
+
+export interface LoadOptions {
+  /** From `--settings`; wins over env SLUICE_SETTINGS, which wins over ./sluice.yaml. */
+  readonly path?: string | undefined;
+  readonly env?: Environment;
+  readonly cwd?: string;
+}
+
+/** Throws a SettingsError with all that is wrong. Without a file the defaults and the environment hold. */
+export function loadSettings(options: LoadOptions = {}): Settings {
+  const env = options.env ?? process.env;
+  const cwd = options.cwd ?? process.cwd();
+  const named = options.path ?? (env.SLUICE_SETTINGS || undefined);
+  const file = resolve(cwd, named ?? 'sluice.yaml');
+  if (named === undefined && !existsSync(file)) return parseSettings('', { file: null, baseDir: cwd, env });
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const where = options.path !== undefined ? '--settings' : named !== undefined ? 'SLUICE_SETTINGS' : file;
+    throw new SettingsError([{ where, what: `${file} cannot be read (${code})`, line: null }], null);
+  }
+  return parseSettings(text, { file, baseDir: dirname(file), env });
+}
+
+export interface ParseContext {
+  readonly file: string | null;
+  /** What relative paths in the file are relative to. */
+  readonly baseDir: string;
+  readonly env: Environment;
+}
+
+/** Pure: the same text and environment give the same settings, or the same SettingsError. */
+export function parseSettings(text: string, context: ParseContext): Settings {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const broken = document.errors.map((error): SettingsProblem => {
+    const { line } = lines.linePos(error.pos[0]);
+    return { where: 'YAML', what: error.message, line };
+  });
+  if (broken.length > 0) throw new SettingsError(broken, context.file);
+
+  const raw = toPlain(document, context.file);
+  if (!isMap(raw)) {
+    const what = 'must be a map of settings such as "accounts: …"';
+    throw new SettingsError([{ where: '(top level)', what, line: 1 }], context.file);
+  }
+
+  const lineOf = (path: Path): number | null => {
+    for (let length = path.length; length > 0; length--) {
+      const node = document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+    }
+    return null;
+  };
+  const expansion = expandReferences(raw, context);
+  const overlay = overlayEnvironment(expansion.root, context.env);
+  const place = ({ path, what }: RawProblem): SettingsProblem => {
+    const variable = overlay.origins.get(JSON.stringify(path));
+    return variable === undefined
+      ? { where: pathText(path), what, line: lineOf(path) }
+      : { where: variable, what, line: null };
+  };
+
+  const parsed = settingsSchema.safeParse(overlay.root);
+  const found = parsed.success
+    ? crossProblems(parsed.data, context.env)
+    : problemsOf(parsed.error, overlay.root, settingsJsonSchema());
+  // A reference to an unset variable is one problem, not also an ill-formed value.
+  const unset = new Set(expansion.problems.map(({ path }) => pathText(path)));
+  const problems = [
+    ...expansion.problems.map(place),
+    ...overlay.problems,
+    ...found.filter(({ path }) => !unset.has(pathText(path))).map(place),
+  ];
+  if (!parsed.success || problems.length > 0) throw new SettingsError(unique(problems), context.file);
+  return finish(parsed.data, context);
+}
+
+/** A variable that sets the same key of many datasets is reported once. */
+function unique(problems: readonly SettingsProblem[]): SettingsProblem[] {
+  const seen = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  return [...seen.values()];
+}
+
+function toPlain(document: Document.Parsed, file: string | null): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new SettingsError([{ where: 'YAML', what, line: null }], file);
+  }
+}
+
+function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): Settings {
+  const { apiKey, tls, address, encryptPayloads } = parsed.temporal;
+  const key = vaultKeyOf(parsed, env);
+  const inFile = (path: string | undefined) => (path === undefined ? null : resolve(baseDir, path));
+  return {
+    file,
+    database: {
+      poolSize: parsed.database.poolSize,
+      url: parsed.database.url === undefined ? null : new Secret(parsed.database.url),
+    },
+    temporal: {
+      namespace: parsed.temporal.namespace,
+      taskQueue: parsed.temporal.taskQueue,
+      address: address ?? null,
+      apiKey: apiKey ?? null,
+      tls: {
+        enabled:
+          tls.enabled ?? (apiKey !== undefined || Object.values(tls).some((value) => value !== undefined)),
+        caFile: inFile(tls.caFile),
+        certFile: inFile(tls.certFile),
+        keyFile: inFile(tls.keyFile),
+        serverName: tls.serverName ?? null,
+      },
+      encryptPayloads: encryptPayloads ?? key !== null,
+    },
+    log: parsed.log,
+    vault: { key: key === null || !key.startsWith('file:') ? key : `file:${resolve(baseDir, key.slice(5))}` },
+    permits: parsed.permits,
+    http: parsed.http,
+    accounts: parsed.accounts,
+    datasets: namedDatasets(parsed).map(({ name, dataset }) => ({
+      ...dataset,
+      name,
+      vendor: vendorOf(dataset.dataset),
+    })),
+  };
+}
+
+/** crossProblems has made sure of the vendor. */
+function vendorOf(dataset: string): VendorId {
+  const [vendor] = dataset.split('/');
+  if (vendor !== undefined && isVendorId(vendor)) return vendor;
+  throw new RangeError(`dataset "${dataset}" belongs to no vendor that is registered`);
+}

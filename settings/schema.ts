@@ -1,0 +1,183 @@
+/** The shape of `sluice.yaml`. `sluice.schema.json` is made from it, so descriptions here are what editors show. */
+import { z } from 'zod';
+import { duration, secretRef, wholePositive } from '../vendors/account-fields';
+import { VENDORS } from '../vendors/registry';
+
+const flag = z.boolean({ error: 'must be true or false' });
+const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
+const priority = z.enum(['background', 'scheduled', 'interactive'], {
+  error: 'must be background, scheduled or interactive',
+});
+
+const database = z.strictObject({
+  url: z
+    .string({ error: 'must be a URL such as postgres://user@host:5432/name' })
+    .regex(/^postgres(?:ql)?:\/\//, 'must be a URL such as postgres://user@host:5432/name')
+    .optional()
+    .meta({
+      writeOnly: true,
+      description:
+        'Postgres to use; without it an embedded one is started. Takes its password by a reference to the environment (env DATABASE_URL wins).',
+    }),
+  poolSize: wholePositive.max(200, 'must be at most 200').default(10).describe('Connections of one process.'),
+});
+
+const temporal = z.strictObject({
+  address: z
+    .string({ error: 'must be host:port' })
+    .regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'must be host:port, without http://')
+    .optional()
+    .describe('Temporal to use; without it a development server is started (env TEMPORAL_ADDRESS).'),
+  namespace: text.default('default').describe('env TEMPORAL_NAMESPACE'),
+  apiKey: secretRef.optional(),
+  tls: z
+    .strictObject({
+      enabled: flag.optional().describe('Default: true when an API key or any of the files is given.'),
+      caFile: text.optional().describe("The server's certificate authority, PEM."),
+      certFile: text.optional().describe('Client certificate, PEM.'),
+      keyFile: text.optional().describe("Client certificate's key, PEM."),
+      serverName: text.optional().describe("The name to expect in the server's certificate."),
+    })
+    .prefault({}),
+  taskQueue: text.default('sluice').describe('env TEMPORAL_TASK_QUEUE'),
+  encryptPayloads: flag
+    .optional()
+    .describe('Encrypt what Temporal stores. Default: true when there is a vault key.'),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'must be trace, debug, info, warn, error, fatal or silent',
+    })
+    .default('info')
+    .describe('env LOG_LEVEL'),
+  format: z
+    .enum(['json', 'pretty'], { error: 'must be json or pretty' })
+    .default('json')
+    .describe('env LOG_FORMAT'),
+});
+
+const vault = z.strictObject({
+  keyFile: text
+    .optional()
+    .describe('File with the vault key (base64 of 32 bytes). env SLUICE_VAULT_KEY, the key itself, wins.'),
+});
+
+const permits = z.strictObject({
+  inlineWaitMs: duration('milliseconds', { min: 0, max: 60_000 })
+    .prefault(5000)
+    .describe(
+      'A permit due within this is waited for in the activity; anything longer sleeps in the workflow.',
+    ),
+  leadMs: duration('milliseconds', { min: 0, max: 1000 })
+    .prefault(40)
+    .describe('A permit may be taken this much before its call leaves.'),
+});
+
+const http = z.strictObject({
+  timeoutMs: duration('milliseconds', { min: 1 }).prefault(30_000).describe('Longest wait for an answer.'),
+  connectTimeoutMs: duration('milliseconds', { min: 1 })
+    .prefault(10_000)
+    .describe('Longest wait for a connection.'),
+});
+
+/** Settings of one dataset of one account. Exported for the environment names that set the same things. */
+export const datasetFields = {
+  dataset: z
+    .string({ error: 'must be vendor/name such as amazon/rt-sales' })
+    .regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'must be vendor/name such as amazon/rt-sales')
+    .describe('What to keep complete, e.g. amazon/rt-sales.'),
+  account: text.describe('Name of the account, as under accounts.'),
+  enabled: flag.default(true),
+  chunkHours: duration('hours', { min: 1, whole: true })
+    .prefault(6)
+    .describe('Span of one request for recent hours (env CHUNK_HOURS).'),
+  joinOlderThanHours: duration('hours', { min: 1 })
+    .prefault(48)
+    .describe("Adjoining gaps older than this are joined, up to the vendor's longest span."),
+  lookbackDays: duration('days', { min: 1, max: 3650 })
+    .prefault(30)
+    .describe("How far back to be complete; the vendor's own limit holds too."),
+  safeMinutesLag: duration('minutes', { min: 0 })
+    .prefault(60)
+    .describe('An hour is asked for only when it ended this long ago (env SAFE_MINUTES_LAG).'),
+  syncIntervalMinutes: duration('minutes', { min: 1 }).prefault(15).describe('Time between cycles.'),
+  dailyAudit: flag
+    .default(true)
+    .describe(
+      'Fetch the last day again every day (env ENABLE_VENDOR_RT_SALES_DAILY_AUDIT for amazon/rt-sales).',
+    ),
+  weeklyAudit: flag
+    .default(false)
+    .describe(
+      'Fetch the last days again every week (env ENABLE_VENDOR_RT_SALES_WEEKLY_AUDIT for amazon/rt-sales).',
+    ),
+  weeklyAuditDays: duration('days', { min: 1, max: 90, whole: true })
+    .prefault(7)
+    .describe('How many days the weekly audit covers.'),
+  minRerequestMinutes: duration('minutes', { min: 0 })
+    .prefault(30)
+    .describe('The same window is not asked for again sooner than this.'),
+  poll: z
+    .strictObject({
+      initialSeconds: duration('seconds', { min: 0.001 }).prefault(15).describe('First wait for a report.'),
+      factor: z
+        .number({ error: 'must be a number, at least 1' })
+        .min(1, 'must be a number, at least 1')
+        .default(1.5),
+      maxSeconds: duration('seconds', { min: 0.001 })
+        .prefault(300)
+        .describe('Longest wait between two looks.'),
+    })
+    .prefault({}),
+  priority: priority.default('scheduled').describe('Priority of the live hours and audits.'),
+  backfillPriority: priority.default('background').describe('Priority of everything older.'),
+} as const;
+
+const dataset = z.strictObject(datasetFields);
+export type DatasetInput = z.input<typeof dataset>;
+
+const accountSchemas = Object.values(VENDORS).map((vendor) => vendor.account);
+const [firstAccount, ...otherAccounts] = accountSchemas;
+if (firstAccount === undefined) throw new Error('vendors/registry.ts lists no vendor');
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
+
+export const settingsSchema = z.strictObject({
+  $schema: z.string().optional().describe('Path of sluice.schema.json, for editors.'),
+  database: database.prefault({}),
+  temporal: temporal.prefault({}),
+  log: log.prefault({}),
+  vault: vault.prefault({}),
+  permits: permits.prefault({}),
+  http: http.prefault({}),
+  accounts: z
+    .record(
+      name,
+      z.discriminatedUnion('vendor', [firstAccount, ...otherAccounts], {
+        error: `must have a vendor, one of: ${Object.keys(VENDORS).join(', ')}`,
+      }),
+      { error: 'must be a map of account names to accounts' },
+    )
+    .prefault({})
+    .describe('Accounts by name.'),
+  datasets: z
+    .union([z.array(dataset), z.record(name, dataset)], { error: 'must be a list or a map of datasets' })
+    .prefault([])
+    .describe('What to keep complete: a list, or a map of names.'),
+});
+
+export type ParsedSettings = z.output<typeof settingsSchema>;
+export type AccountSettings = ParsedSettings['accounts'][string];
+export type ParsedDataset = z.output<typeof dataset>;
+
+/** The schema for editors, as plain data. */
+export function settingsJsonSchema(): Record<string, unknown> {
+  return {
+    ...z.toJSONSchema(settingsSchema, { io: 'input', target: 'draft-7' }),
+    $id: 'sluice.schema.json',
+    title: 'sluice.yaml',
+  };
+}

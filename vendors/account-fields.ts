@@ -1,0 +1,179 @@
+/**
+ * What the settings of any vendor's account are made of. A vendor's `settings.ts` builds its account schema from
+ * these and registers it in `account-schemas.ts`; nothing else has to change for a new vendor.
+ */
+import { z } from 'zod';
+
+/** Where a secret is kept; the secret itself is read in activities only, at the moment it is needed. */
+export type SecretRef = `${'env' | 'file' | 'vault'}:${string}`;
+
+export const SECRET_REF_PATTERN =
+  /^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+|vault:[A-Za-z0-9][A-Za-z0-9._/@-]*)$/;
+
+export function isSecretRef(text: string): text is SecretRef {
+  return SECRET_REF_PATTERN.test(text);
+}
+
+/** `env:NAME`, `file:/path` or `vault:name`. A literal secret is refused, and never repeated in the message. */
+const SECRET_REF =
+  'must be a reference to a secret (env:NAME, file:/path or vault:name); the secret itself must not stand here';
+export const secretRef = z
+  .string({ error: SECRET_REF })
+  .regex(SECRET_REF_PATTERN, { error: SECRET_REF })
+  .transform((text) => text as SecretRef)
+  .meta({ writeOnly: true, description: 'A reference to a secret: env:NAME, file:/path or vault:name.' });
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const FIELD_UNIT_MS = {
+  milliseconds: 1,
+  seconds: 1000,
+  minutes: 60_000,
+  hours: 3_600_000,
+  days: 86_400_000,
+} as const;
+export type DurationUnit = keyof typeof FIELD_UNIT_MS;
+
+const DURATION_PATTERN = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+
+/** `90s`, `30m`, `1h30m` → milliseconds; null when it is no duration. */
+export function parseDurationMs(text: string): number | null {
+  if (!DURATION_PATTERN.test(text)) return null;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    total += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  }
+  return total;
+}
+
+/**
+ * A duration given as a number of `unit`, or as text with its own unit (`30m`, `6h`, `1h30m`). Comes out as a
+ * number of `unit`.
+ */
+export function duration(
+  unit: DurationUnit,
+  bounds: { readonly min?: number; readonly max?: number; readonly whole?: boolean } = {},
+) {
+  const min = bounds.min ?? 0;
+  const max = bounds.max ?? Number.MAX_SAFE_INTEGER;
+  const range = bounds.max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
+  const expected = `must be ${bounds.whole ? 'a whole number' : 'a number'} of ${unit} ${range}, or text such as ${EXAMPLES[unit]}`;
+  return z
+    .union([z.number(), z.string().regex(DURATION_PATTERN, expected)], { error: expected })
+    .transform((value) =>
+      typeof value === 'number' ? value : (parseDurationMs(value) ?? Number.NaN) / FIELD_UNIT_MS[unit],
+    )
+    .refine((value) => value >= min && value <= max && (!bounds.whole || Number.isInteger(value)), {
+      error: expected,
+    })
+    .meta({
+      description: `${bounds.whole ? 'Whole number' : 'Number'} of ${unit} (${range}), or text such as ${EXAMPLES[unit]}.`,
+    });
+}
+
+const EXAMPLES: Readonly<Record<DurationUnit, string>> = {
+  milliseconds: '"200ms"',
+  seconds: '"90s"',
+  minutes: '"30m"',
+  hours: '"6h"',
+  days: '"7d"',
+};
+
+export const positive = z.number({ error: 'must be a number above 0' }).positive('must be a number above 0');
+export const wholePositive = z
+  .number({ error: 'must be a whole number, at least 1' })
+  .int('must be a whole number, at least 1')
+  .positive('must be a whole number, at least 1');
+const share = z
+  .number({ error: 'must be a share from 0 to below 1' })
+  .min(0, 'must be a share from 0 to below 1')
+  .lt(1, 'must be a share from 0 to below 1');
+
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
+
+/** Overrides of one limit, by the template's name. Which keys apply depends on the kind of its window. */
+export const limitOverride = z.strictObject({
+  ratePerSecond: positive.optional().describe('Token bucket: units refilled a second.'),
+  burst: wholePositive.optional().describe('Token bucket: units that may go at once.'),
+  count: wholePositive.optional().describe('Rolling, calendar and vendor-reset limits: units a window.'),
+  ms: duration('milliseconds', { min: 1, whole: true })
+    .optional()
+    .describe('Spacing: least time between starts. Rolling: length of the window.'),
+  per: z
+    .enum(['minute', 'hour', 'day', 'month'], { error: 'must be minute, hour, day or month' })
+    .optional()
+    .describe('Calendar: which calendar unit.'),
+  zone: z
+    .string()
+    .refine(isTimeZone, { error: 'must be an IANA time zone such as UTC or Europe/Berlin' })
+    .optional()
+    .describe('Calendar: IANA zone.'),
+  reserve: z
+    .strictObject({ background: share.optional(), scheduled: share.optional() })
+    .optional()
+    .describe('Shares that a priority must leave untouched: background 0.2 pauses background work at 80 %.'),
+  mode: z
+    .enum(['enforce', 'shadow'], { error: 'must be enforce or shadow' })
+    .optional()
+    .describe('shadow counts and reports but does not stop.'),
+  slackMs: duration('milliseconds')
+    .optional()
+    .describe('Held this much longer than the vendor does, for calls travel for unequal times.'),
+});
+export type LimitOverride = z.infer<typeof limitOverride>;
+
+/** Overrides of the pool's policy: how long an account pauses. */
+export const poolOverride = z.strictObject({
+  cooldownMinutes: duration('minutes', { min: 0.001 })
+    .optional()
+    .describe('First pause after a quota of unknown length (env QUOTA_COOLDOWN_MINUTES).'),
+  cooldownFactor: z
+    .number({ error: 'must be a number, at least 1' })
+    .min(1, 'must be a number, at least 1')
+    .optional()
+    .describe('Each further quota in a row lengthens the pause by this factor.'),
+  cooldownMaxMinutes: duration('minutes', { min: 0.001 })
+    .optional()
+    .describe('Cap on a pause of unknown length; a time that the vendor states is never cut short.'),
+  absurdWaitHours: duration('hours', { min: 0.001 })
+    .optional()
+    .describe('A stated wait beyond this holds the pool for an operator instead.'),
+  breakerFailures: wholePositive.optional().describe('Service failures in a row that open the breaker.'),
+  breakerOpenSeconds: duration('seconds', { min: 0.001 })
+    .optional()
+    .describe('How long the breaker stays open.'),
+  probeTimeoutSeconds: duration('seconds', { min: 0.001 })
+    .optional()
+    .describe('A probe silent for this long is taken for lost.'),
+  hintAfterStrikes: wholePositive.optional().describe('Cooldowns in a row before the hint is shown.'),
+});
+export type PoolOverride = z.infer<typeof poolOverride>;
+
+const backoffOverride = z.strictObject({
+  baseMs: duration('milliseconds', { min: 1 }).optional().describe('First wait; doubles from there.'),
+  maxMs: duration('milliseconds', { min: 1 }).optional().describe('Longest wait.'),
+  attempts: wholePositive.optional().describe('All tries, the first included.'),
+});
+
+export const retryOverride = z.strictObject({
+  rate: backoffOverride.optional().describe('After "too fast".'),
+  server: backoffOverride.optional().describe("After the vendor's own failures and timeouts."),
+});
+export type RetryOverride = z.infer<typeof retryOverride>;
+
+/** The keys that every vendor's account has besides `vendor`. Spread them into the vendor's strictObject. */
+export const commonAccountFields = {
+  enabled: z.boolean({ error: 'must be true or false' }).default(true).describe('false: no work is started.'),
+  limits: z.record(z.string(), limitOverride).optional().describe('Overrides of limits by name.'),
+  pool: poolOverride.optional().describe('Overrides of pauses and of the breaker.'),
+  retry: retryOverride.optional().describe('Overrides of retry delays.'),
+};
+
+/** True for an IANA zone that this machine knows. */
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

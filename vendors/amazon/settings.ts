@@ -1,0 +1,71 @@
+/** The settings of an Amazon Selling Partner account, and the datasets it offers. */
+import { z } from 'zod';
+import { commonAccountFields, httpUrl, secretRef } from '../account-fields';
+
+/** Hosts: developer-docs.amazon.com/sp-api, "SP-API Endpoints". */
+const REGION_HOSTS = {
+  na: 'https://sellingpartnerapi-na.amazon.com',
+  eu: 'https://sellingpartnerapi-eu.amazon.com',
+  fe: 'https://sellingpartnerapi-fe.amazon.com',
+} as const;
+/** Login with Amazon: one token endpoint serves all regions. */
+const LWA_TOKEN_URL = 'https://api.amazon.com/auth/o2/token';
+
+/** Names of datasets, as in `dataset: amazon/rt-sales`. */
+export const AMAZON_DATASETS = ['rt-sales', 'rt-traffic', 'rt-inventory'] as const;
+
+const MARKETPLACE = 'must be a marketplace id such as A1PA6795UKMFR9';
+
+export const amazonAccountSchema = z
+  .strictObject({
+    vendor: z.literal('amazon'),
+    region: z.enum(['na', 'eu', 'fe'], { error: 'must be na, eu or fe' }).optional(),
+    baseUrl: httpUrl.optional().describe('Instead of the region: where the API answers, e.g. a simulator.'),
+    tokenUrl: httpUrl.optional().describe('Instead of Login with Amazon: where tokens are given out.'),
+    credentials: z.strictObject({
+      clientId: secretRef,
+      clientSecret: secretRef,
+      refreshToken: secretRef,
+    }),
+    marketplaces: z
+      .array(z.string({ error: MARKETPLACE }).regex(/^[A-Z0-9]{8,20}$/, MARKETPLACE), {
+        error: 'must be a list of 1 to 25 marketplace ids',
+      })
+      .min(1, 'must be a list of 1 to 25 marketplace ids')
+      .max(25, 'must be a list of 1 to 25 marketplace ids'),
+    currency: z
+      .string({ error: 'must be a currency code such as EUR' })
+      .regex(/^[A-Z]{3}$/, 'must be a currency code such as EUR')
+      .describe('Reports of sales are asked for in this currency.'),
+    sellerId: z.string().min(1, 'must not be empty').optional(),
+    userAgent: z
+      .string()
+      .min(1, 'must be 1 to 500 characters')
+      .max(500, 'must be 1 to 500 characters')
+      .optional()
+      .describe('App/Version (Language=…; Platform=…), as Amazon asks for.'),
+    ...commonAccountFields,
+  })
+  .superRefine((account, context) => {
+    if (account.region !== undefined) return;
+    const missing =
+      account.baseUrl === undefined ? 'region' : account.tokenUrl === undefined ? 'tokenUrl' : null;
+    if (missing === null) return;
+    context.addIssue({
+      code: 'custom',
+      path: [missing],
+      message: 'is missing: give a region (na, eu or fe), or both baseUrl and tokenUrl',
+    });
+  });
+
+export type AmazonAccount = z.infer<typeof amazonAccountSchema>;
+
+/** Where this account's calls and its token refreshes go. Explicit URLs win over the region's. */
+export function amazonEndpoints(account: Pick<AmazonAccount, 'region' | 'baseUrl' | 'tokenUrl'>): {
+  readonly baseUrl: string;
+  readonly tokenUrl: string;
+} {
+  const baseUrl = account.baseUrl ?? (account.region ? REGION_HOSTS[account.region] : undefined);
+  if (baseUrl === undefined) throw new RangeError('an amazon account needs a region or a baseUrl');
+  return { baseUrl: baseUrl.replace(/\/+$/, ''), tokenUrl: account.tokenUrl ?? LWA_TOKEN_URL };
+}
