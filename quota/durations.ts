@@ -1,0 +1,144 @@
+/** Durations as vendors write them: Go (`6m0s`), ISO 8601 (`PT5M`) and prose (`1 hour 5 minutes`). Pure. */
+
+const NS_PER_UNIT: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n, // U+00B5
+  μs: 1_000n, // U+03BC
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+
+/** Go's `time.Duration` is an int64 of nanoseconds; what does not fit is no duration. */
+const GO_MAX_NS = 2n ** 63n - 1n;
+/** The longest legal value with all nine decimals of each unit is far shorter. */
+const GO_MAX_LENGTH = 200;
+
+/**
+ * A Go duration as `time.ParseDuration` reads it, in milliseconds: `1h2m3s`, `6m0s`, `7.66s`, `1.5h`, `120ms`,
+ * `30µs`, `0`. Computed in whole nanoseconds, so that `7.66s` is 7660 and not 7659.999. May be 0 ("full again
+ * now"). Null for anything else: a missing unit, a negative value, spaces, text around it.
+ */
+export function parseGoDuration(text: string): number | null {
+  if (text.length === 0 || text.length > GO_MAX_LENGTH) return null;
+  const body = text.startsWith('+') ? text.slice(1) : text;
+  if (body === '0') return 0;
+  const atom = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  let ns = 0n;
+  let at = 0;
+  while (at < body.length) {
+    atom.lastIndex = at;
+    const match = atom.exec(body);
+    const scale = NS_PER_UNIT[match?.[3] ?? ''];
+    if (!match || scale === undefined) return null;
+    const whole = match[1] ?? '';
+    const fraction = match[2] ?? '';
+    if (whole === '' && fraction === '') return null;
+    ns += BigInt(whole || '0') * scale;
+    if (fraction !== '') ns += (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length);
+    at = atom.lastIndex;
+  }
+  return at === 0 || ns > GO_MAX_NS ? null : Number(ns) / 1e6;
+}
+
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+// Months and years have no fixed length; the longest of each never cuts a stated wait short.
+const MONTH_MS = 31 * DAY_MS;
+const YEAR_MS = 366 * DAY_MS;
+
+/** A match inside a text: its value and the index after its last character. */
+export interface Span {
+  readonly ms: number;
+  readonly end: number;
+}
+
+const N = '(\\d+(?:[.,]\\d+)?)';
+const ISO_DURATION = new RegExp(
+  `P(?:${N}Y)?(?:${N}M)?(?:${N}W)?(?:${N}D)?(?:T(?:${N}H)?(?:${N}M)?(?:${N}S)?)?(?![\\p{L}\\p{N}_])`,
+  'uy',
+);
+const ISO_UNITS = [YEAR_MS, MONTH_MS, 7 * DAY_MS, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS];
+
+/** An ISO 8601 duration (`PT5M`, `P1DT2H`) that starts at `from`; null when there is none. */
+export function isoDurationAt(text: string, from: number): Span | null {
+  ISO_DURATION.lastIndex = from;
+  const match = ISO_DURATION.exec(text);
+  if (!match) return null;
+  const parts = match.slice(1, 8);
+  if (parts.every((p) => p === undefined) || match[0].endsWith('T')) return null;
+  const ms = parts.reduce((sum, p, i) => sum + (p ? decimal(p) * (ISO_UNITS[i] ?? 0) : 0), 0);
+  return { ms, end: ISO_DURATION.lastIndex };
+}
+
+/** Azure's and others' TimeSpan: `00:13:18`, `48:00:00`, `1.06:17:03`, with fractions; null when none starts here. */
+export function clockDurationAt(text: string, from: number): Span | null {
+  const clock = /(?:(\d{1,6})\.)?(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)(?![\p{L}\p{N}_:])(?![.,-]\d)/uy;
+  clock.lastIndex = from;
+  const match = clock.exec(text);
+  if (!match) return null;
+  const [, d = '0', h = '0', m = '0', s = '0'] = match;
+  return {
+    ms: Number(d) * DAY_MS + Number(h) * HOUR_MS + Number(m) * MINUTE_MS + Number(s) * SECOND_MS,
+    end: clock.lastIndex,
+  };
+}
+
+const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
+  [/^(?:ns|nanos?|nanoseconds?)$/i, 1e-6],
+  [/^(?:us|µs|μs|microseconds?)$/i, 1e-3],
+  [/^(?:ms|msecs?|millis|milliseconds?)$/i, 1],
+  [/^(?:s|secs?|seconds?)$/i, SECOND_MS],
+  // A capital M alone is millions, or months: never minutes.
+  [/^(?:m|[Mm][Ii][Nn][Ss]?|[Mm][Ii][Nn][Uu][Tt][Ee][Ss]?)$/, MINUTE_MS],
+  [/^(?:h|hrs?|hours?)$/i, HOUR_MS],
+  [/^(?:d|days?)$/i, DAY_MS],
+  [/^(?:w|wks?|weeks?)$/i, 7 * DAY_MS],
+];
+
+/** Milliseconds in a unit's name (`s`, `Seconds`, `min`), or null when it is none. */
+export function unitMs(name: string): number | null {
+  return WORD_UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+}
+
+const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)([a-zµμ]{1,12})/iuy;
+const SEPARATOR = /\s{0,3}(?:(?:,|&|and)\s{0,3})?/iuy;
+
+/**
+ * A number with its unit, or several in falling order: `57 seconds`, `an hour`, `2 h 26 min`, `1 hour and 5
+ * minutes`, `6m0s`, `20ms`. Null when none starts at `from`, or when more letters, digits or a slash follow
+ * (`30s3`, `5 m/s`, `503 Service`).
+ */
+export function unitDurationAt(text: string, from: number): Span | null {
+  let ms = 0;
+  let end = from;
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let at = from; ; ) {
+    ATOM.lastIndex = at;
+    const match = ATOM.exec(text);
+    const unit = unitMs(match?.[3] ?? '');
+    if (!match || unit === null || unit >= smallest) break;
+    ms += count(match[1] ?? '') * unit;
+    smallest = unit;
+    end = ATOM.lastIndex;
+    SEPARATOR.lastIndex = end;
+    SEPARATOR.exec(text);
+    at = Math.max(end, SEPARATOR.lastIndex);
+  }
+  if (end === from || /^(?:[\p{L}\p{N}_/%°]|[-.,:]\d)/u.test(text.slice(end, end + 2))) return null;
+  return { ms, end };
+}
+
+function count(text: string): number {
+  if (/^\p{L}/u.test(text)) return 1;
+  // `1,000` is a thousand; any other comma is a decimal one.
+  return /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text) ? Number(text.replaceAll(',', '')) : decimal(text);
+}
+
+function decimal(text: string): number {
+  return Number(text.replace(',', '.'));
+}

@@ -1,0 +1,200 @@
+/**
+ * Waits that a vendor states, in headers or in prose. One parser serves all vendors: their gateways share texts
+ * ("Quota will be replenished in 00:13:18."). Pure: the clock is a parameter. Never throws; a wait is never
+ * negative, NaN or 0. No wait found is null, which is not the same as a short one.
+ */
+import {
+  clockDurationAt,
+  DAY_MS,
+  isoDurationAt,
+  parseGoDuration,
+  type Span,
+  unitDurationAt,
+  unitMs,
+} from './durations';
+import { parseHttpDate, parseIsoInstant } from './instants';
+
+export { parseGoDuration } from './durations';
+
+export interface StatedWait {
+  /** Whole milliseconds, rounded up, at least 1. */
+  readonly ms: number;
+  readonly source: 'retry-after' | 'retry-after-ms' | 'http-date' | 'text';
+  /** Longer than the limit given: to be shown to a person, not slept through. */
+  readonly absurd: boolean;
+}
+
+/**
+ * Beyond this a wait is flagged. Quotas of the vendors known reset within a day, gateways' call volumes within a
+ * week; what is longer is a unit mixed up (an epoch sent as seconds is 54 years) or a hostile answer.
+ */
+export const ABSURD_WAIT_MS = 7 * DAY_MS;
+
+/** Error texts are short; a wait further back than this is not looked for, whatever is thrown at us. */
+const MAX_TEXT = 16_384;
+
+/**
+ * `retry-after-ms` (OpenAI, Azure) before `Retry-After` as seconds, whole or decimal, or as an HTTP date. Repeated
+ * headers that were joined with commas give the longest. Not standard but met and understood: a Go duration, an
+ * ISO instant. A date in the past is the shortest wait, 1 ms.
+ * @param headers any case; unknown values are ignored.
+ */
+export function parseRetryAfter(
+  headers: Readonly<Record<string, string | undefined>>,
+  nowMs: number,
+  absurdMs: number = ABSURD_WAIT_MS,
+): StatedWait | null {
+  const millis = longestNumber(header(headers, 'retry-after-ms'));
+  if (millis !== null) return stated(millis, 'retry-after-ms', absurdMs);
+  const value = header(headers, 'retry-after');
+  if (value === undefined) return null;
+  const seconds = longestNumber(value);
+  if (seconds !== null) return stated(seconds * 1000, 'retry-after', absurdMs);
+  const instant = Number.isFinite(nowMs) ? (parseHttpDate(value, nowMs) ?? parseIsoInstant(value)) : null;
+  if (instant !== null) return stated(instant - nowMs, 'http-date', absurdMs);
+  const go = parseGoDuration(value);
+  return go === null ? null : stated(go, 'retry-after', absurdMs);
+}
+
+function header(headers: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
+  const key = Object.keys(headers).find((k) => k.toLowerCase() === name);
+  const value = key === undefined ? undefined : headers[key];
+  return typeof value === 'string' ? value.trim() : undefined;
+}
+
+function longestNumber(value: string | undefined): number | null {
+  if (value === undefined || value.length > 1024) return null;
+  const parts = value.split(',').map((p) => p.trim());
+  return parts.every((p) => /^\d+(?:\.\d+)?$/.test(p)) ? Math.max(...parts.map(Number)) : null;
+}
+
+/**
+ * The wait that a text states: "Try again in 57 seconds", "replenished in 00:13:18", "retry after 2 h 26 min",
+ * "wait PT5M", "blocked until 2026-11-24T00:00:00Z", `"retryDelay": "34.07s"`, `retryAfterSeconds=30`.
+ *
+ * A number alone is never a wait: it needs a unit, or the form HH:MM:SS, and a cue (retry, again, wait,
+ * replenished, reset, in, after…) in the same sentence with no other number between. So limits ("5 requests per 60
+ * seconds"), past events ("timed out after 30 seconds"), dates, prices, ids, versions and status codes are not
+ * waits. A text that consists of nothing but a number and its unit is one. If several are stated, the first with a
+ * strong cue counts.
+ * @param nowMs needed for instants; without it they are ignored.
+ */
+export function parseWaitText(
+  text: string,
+  nowMs?: number,
+  absurdMs: number = ABSURD_WAIT_MS,
+): StatedWait | null {
+  const head = text.slice(0, MAX_TEXT);
+  const found = wholeText(head.trim()) ?? keyedNumber(head) ?? inProse(head, nowMs);
+  return found === null ? null : stated(found, 'text', absurdMs);
+}
+
+function wholeText(text: string): number | null {
+  if (text.length === 0 || text.length > 100) return null;
+  const span = (/^\d/.test(text) ? unitDurationAt(text, 0) : null) ?? isoDurationAt(text, 0);
+  return span?.end === text.length ? span.ms : null;
+}
+
+const KEYED =
+  /(?:retry|wait|reset|delay|back_?off|cool_?down)\w{0,24}?(?:[_-](ms|millis|s|secs?|seconds|mins?|minutes|hours)|(Ms|Millis|Milliseconds|Secs?|Seconds|Mins?|Minutes|Hours))["']?\s{0,3}[:=]\s{0,3}["']?(\d+(?:\.\d+)?)(?![\w.:-])/;
+
+/** A field that carries its unit in its name: `retry_after_ms=500`, `"retryAfterSeconds": 30`. */
+function keyedNumber(text: string): number | null {
+  const match = KEYED.exec(text);
+  const unit = match ? unitMs(match[1] ?? match[2] ?? '') : null;
+  return match && unit !== null ? Number(match[3]) * unit : null;
+}
+
+// Not within a word, number, price, path or id. A sign before the number makes it no wait either.
+const START = /(?<![\p{L}\p{N}_.$€£¥#@/\\-]|\d[:,]|[$€£¥-] )(?:\d|P(?=[\dT])|(?:an?|one) )/giu;
+
+function inProse(text: string, nowMs: number | undefined): number | null {
+  let weak: number | null = null;
+  START.lastIndex = 0;
+  for (let start = START.exec(text); start !== null; start = START.exec(text)) {
+    const at = start.index;
+    const found = candidateAt(text, at, nowMs);
+    if (!found) continue;
+    START.lastIndex = Math.max(found.end, at + 1);
+    const strength = cueStrength(text, at, found);
+    if (strength === 'strong') return found.ms;
+    if (strength === 'weak') weak ??= found.ms;
+  }
+  return weak;
+}
+
+interface Candidate extends Span {
+  readonly form: 'instant' | 'clock' | 'iso' | 'units' | 'article';
+}
+
+const INSTANT =
+  /\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})(?!\w)/y;
+
+function candidateAt(text: string, at: number, nowMs: number | undefined): Candidate | null {
+  const first = text.charAt(at);
+  if (first === 'P') return withForm('iso', isoDurationAt(text, at));
+  if (!/\d/.test(first)) return withForm('article', unitDurationAt(text, at));
+  INSTANT.lastIndex = at;
+  const instant = INSTANT.exec(text)?.[0];
+  if (instant !== undefined) {
+    const ms = parseIsoInstant(instant);
+    const usable = ms !== null && nowMs !== undefined && Number.isFinite(nowMs);
+    return usable ? { form: 'instant', ms: ms - nowMs, end: at + instant.length } : null;
+  }
+  return withForm('clock', clockDurationAt(text, at)) ?? withForm('units', unitDurationAt(text, at));
+}
+
+function withForm(form: Candidate['form'], span: Span | null): Candidate | null {
+  return span && { form, ...span };
+}
+
+const STRONG_CUE =
+  /retry|\btry\b|\bagain\b|\bwait(?!ed|er|ress)|replenish|(?<!connection )(?<!connection was )\breset|\brenew|refill|restor|\bavailable\b|cool[-_ ]?down|cooling|back(?:ing)?[-_ ]?off|\bdelay(?!ed)|\bpaus|\bblocked\b|\block(?:ed)?\b|throttl|suspend|\bban(?:ned)?\b|\buntil\b|\bresum|slow down/gi;
+const WEAK_CUE =
+  /\b(?:in|after)\s+(?:about|approximately|around|roughly|another|at least|the next|up to|~|≈)?\s*$/i;
+/** "100 requests in 60 seconds", "100 in 60 seconds": a limit, not a wait. */
+const COUNTED =
+  /(?:^\d\s*|\b(?:requests?|calls?|attempts?|retries|times|queries|hits|operations?|tokens|messages|items|records|rows)\s+)(?:in|after)\s+\D{0,20}$/i;
+/** "per 60 seconds", "a window of 60 seconds": the length of a window. */
+const PERIOD =
+  /(?:\b(?:per|every|each|within|last|past|previous|took|(?:limit|window|interval|period) of)|\/)\s*(?:an?\s)?$/i;
+/** Something else that takes time: a timeout, a job, a token's life. */
+const OTHER_TIME =
+  /time[sd]?[ -]?out|connection (?:was )?reset|elapsed|\btook\b|processed|completed|finished|failed|executed|responded|lasted|(?:token|session|code|url|link|credentials?)\b.{0,20}expir/i;
+const PAST = /^\s{0,3}(?:ago|elapsed|old|time-?out)\b/i;
+/** A time of day: a zone, am/pm or a year follows, or "at" and the like stand before. */
+const TIME_OF_DAY_AFTER = /^\s?(?:UTC|GMT|Z\b|[ap]\.?m\b|[+-]\d{2}|\d{4}\b|[A-Z]{2,4}T\b)/i;
+const TIME_OF_DAY_BEFORE = /\b(?:at|until|till|on|since|before|by)\s*["']?$/i;
+const NOT_AN_END = /\b(?:for|from|between|since|before|than)\s*["']?$/i;
+
+/** How clearly the words before a candidate say that it is a wait. */
+function cueStrength(text: string, at: number, found: Candidate): 'strong' | 'weak' | null {
+  const tail = clauseBefore(text, at);
+  const after = text.slice(found.end, found.end + 16);
+  if (PERIOD.test(tail) || PAST.test(after)) return null;
+  if (found.form === 'clock' && (TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after))) return null;
+  if (found.form === 'instant' && NOT_AN_END.test(tail)) return null;
+  // "retry an hour later" counts, "twice an hour" does not: the article needs its preposition.
+  if (found.form === 'article' && !/\b(?:in|after|for|wait|another)\s*(?:about\s)?$/i.test(tail)) return null;
+  let cueEnd = -1;
+  for (const cue of tail.matchAll(STRONG_CUE)) cueEnd = cue.index + cue[0].length;
+  if (cueEnd >= 0 && !OTHER_TIME.test(tail.slice(cueEnd))) return 'strong';
+  if (found.form === 'instant' || OTHER_TIME.test(tail) || COUNTED.test(tail)) return null;
+  return WEAK_CUE.test(tail) ? 'weak' : null;
+}
+
+/** Up to 64 characters before `at`, back to the end of the last sentence or to the last digit, which is included. */
+function clauseBefore(text: string, at: number): string {
+  let from = at;
+  while (from > 0 && at - from < 64) {
+    from--;
+    if (/[\d.!?;\n]/.test(text.charAt(from))) break;
+  }
+  return text.slice(from, at);
+}
+
+function stated(ms: number, source: StatedWait['source'], absurdMs: number): StatedWait {
+  // A hair below the next millisecond is rounding in the product of a decimal and a unit, not a longer wait.
+  const whole = Math.ceil(ms - 1e-6);
+  return { ms: Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, whole)), source, absurd: ms > absurdMs };
+}
