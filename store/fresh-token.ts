@@ -1,0 +1,79 @@
+/** The way to an access token that works: from the cache, or refreshed by one caller for all. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CachedToken, TokenKey, TokenStore } from './tokens';
+
+/** What asking the vendor brought. Anything else (network, 5xx) is thrown, and the lease goes back. */
+export type RefreshOutcome =
+  | ({ readonly kind: 'token' } & CachedToken)
+  /** The credentials themselves are refused, e.g. `invalid_grant`. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** The vendor refused the credentials: only new ones help, or an operator's word. */
+export class CredentialsRefusedError extends Error {
+  override readonly name = 'CredentialsRefusedError';
+
+  constructor(
+    readonly account: string,
+    readonly reason: string,
+  ) {
+    super(`the credentials of ${account} were refused: ${reason}`);
+  }
+}
+
+export interface FreshTokenRequest {
+  readonly key: TokenKey;
+  /** Version that the vendor called expired although it looked good; everything up to it is not used. */
+  readonly staleVersion?: number;
+  /** A token with less than this left counts as expired. Default 60 s. */
+  readonly marginMs?: number;
+  /** Longer than `refresh` can take. Default 60 s. */
+  readonly leaseMs?: number;
+  /** Asks the vendor. Called by one caller at a time over all processes. */
+  readonly refresh: () => Promise<RefreshOutcome>;
+  /** Between looks while somebody else refreshes. Default 100 ms. */
+  readonly pollMs?: number;
+}
+
+export interface FreshToken {
+  readonly accessToken: string;
+  /** To be given back as `staleVersion` when the vendor calls the token expired. */
+  readonly version: number;
+}
+
+/** @throws CredentialsRefusedError, or whatever `refresh` throws. */
+export async function freshToken(store: TokenStore, request: FreshTokenRequest): Promise<FreshToken> {
+  const { key, staleVersion = 0, marginMs = 60_000, leaseMs = 60_000, pollMs = 100 } = request;
+  for (;;) {
+    const { version, token } = await store.readToken(key);
+    if (token !== null && version > staleVersion && token.expiresInMs > marginMs) {
+      return { accessToken: token.accessToken, version };
+    }
+    const claim = await store.claimRefresh({ key, seenVersion: version, leaseMs, owner: randomUUID() });
+    switch (claim.kind) {
+      case 'newer':
+        break;
+      case 'wait':
+        await delay(Math.min(claim.waitMs, pollMs));
+        break;
+      case 'refused':
+        throw new CredentialsRefusedError(key.account, claim.reason);
+      case 'refresh': {
+        let outcome: RefreshOutcome;
+        try {
+          outcome = await request.refresh();
+        } catch (error) {
+          await store.releaseRefresh(key, claim);
+          throw error;
+        }
+        if (outcome.kind === 'refused') {
+          await store.markRefused(key, claim, outcome.reason);
+          throw new CredentialsRefusedError(key.account, outcome.reason);
+        }
+        const stored = await store.storeToken(key, claim, outcome);
+        // A lease that ran out does not make the token bad: use it, and let the cache have the other one.
+        return { accessToken: outcome.accessToken, version: stored ?? claim.version };
+      }
+    }
+  }
+}
