@@ -117,12 +117,20 @@ function clampSlack(ms: number): number {
   return Math.min(40, Math.max(2, ms * 0.03));
 }
 
-/** Fills `{name}` in a scope template. Throws a RangeError that names the attribute when it is missing. */
+/** No surrogate without its partner: `encodeURIComponent` would throw an error that names nothing. */
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** Fills `{name}` in a scope template. Throws a RangeError that names the attribute when it is missing or unusable. */
 export function fillScope(template: string, attributes: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = attributes[name];
+    const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
     if (value === undefined || value === '') {
       throw new RangeError(`limit scope "${template}" needs the call attribute "${name}", which is not set`);
+    }
+    if (!isWellFormed(value)) {
+      throw new RangeError(`limit scope "${template}": the call attribute "${name}" is not valid Unicode`);
     }
     return encodeURIComponent(value);
   });

@@ -4,8 +4,10 @@
  * wakes). Time is a parameter: epoch milliseconds.
  *
  *   closed ──quota──▶ quota_paused(until) ──time──▶ half_open ──success──▶ closed
- *     │                    ▲                            │ quota, failure
- *     ├─5 failures─▶ open(until) ──time──▶ half_open ◀──┘ back with one more strike
+ *     │                    ▲                           │   │
+ *     │                    └── quota, one more strike ─┘   │ failure
+ *     ├─5 failures─▶ open(until) ──time──▶ half_open       │
+ *     │                    ▲───────────────────────────────┘
  *     └─billing, blocked, operator──▶ held(until?) ──resume, time──▶ half_open
  *
  * Success never clears a pause that another call has set: only a success that carries the current epoch counts,
@@ -96,6 +98,19 @@ export function unknownCooldownMs(policy: PoolPolicy, strikes: number, jitter: n
   return Math.max(1, Math.round(capped * (1 + 0.1 * Math.abs(clampUnit(jitter)))));
 }
 
+/**
+ * The least pause after stated waits that turned out too short, ms. The first is taken at its word. A vendor that
+ * says "0 seconds" each time it is asked would otherwise be asked without end: a thousandth of the unknown pause,
+ * longer with each strike, never above the unknown pause itself.
+ */
+function disprovedWaitMs(policy: PoolPolicy, strikes: number): number {
+  if (strikes <= 0) return 0;
+  return Math.min(
+    policy.unknownQuotaMs,
+    (policy.unknownQuotaMs / 1000) * policy.unknownQuotaFactor ** (strikes - 1),
+  );
+}
+
 /** True when no call may leave at `now`; a half-open pool lets its probe through, which the caller decides. */
 export function isBlocked(state: PoolState, now: number): boolean {
   switch (state.state) {
@@ -117,6 +132,10 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
     case 'success':
       return onSuccess(state, event.epoch, now);
     case 'hold':
+      // A refusal from before the operator's resume: the probe will tell whether it still holds.
+      if (event.epoch < state.epoch && state.state === 'half_open') return state;
+      // Calls in flight together report the same refusal.
+      if (state.state === 'held' && state.until === null && state.reason === event.reason) return state;
       return move(state, now, {
         state: 'held',
         until: null,
@@ -129,17 +148,21 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
     case 'pause':
       return move(state, now, {
         state: 'held',
-        // An operator's shorter pause does not cut the vendor's time short.
-        until: event.until === null ? null : Math.max(event.until, state.until ?? 0),
+        // An operator's pause cuts nothing short: not the vendor's time, and no hold that waits for a resume.
+        until:
+          event.until === null || (state.state === 'held' && state.until === null)
+            ? null
+            : Math.max(event.until, state.until ?? 0),
         reason: event.reason,
-        evidence: null,
+        evidence: state.evidence,
         strikes: state.strikes,
       });
     case 'resume':
       // A person vouches for the account: strikes start anew, but the first call is still a single probe.
-      return state.state === 'closed'
-        ? state
-        : move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
+      if (state.state === 'closed') return state;
+      // Already probing: the epoch stays, or the probe's answer would no longer count.
+      if (state.state === 'half_open') return { ...state, strikes: 0, hint: null };
+      return move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
   }
 }
 
@@ -149,8 +172,9 @@ function onQuota(
   policy: PoolPolicy,
   now: number,
 ): PoolState {
-  if (state.state === 'held') return state;
-  const stated = event.statedWaitMs;
+  // Held until a resume: no longer pause exists.
+  if (state.state === 'held' && state.until === null) return state;
+  const stated = Number.isNaN(event.statedWaitMs) ? null : event.statedWaitMs;
   const late = event.epoch < state.epoch;
   // A late answer of a wall that has since been passed says nothing new, unless the vendor named a time.
   if (late && stated === null && (state.state === 'closed' || state.state === 'half_open')) return state;
@@ -164,12 +188,16 @@ function onQuota(
     });
   }
   // Calls that were in flight together report the same wall: it is one strike, and it can only lengthen the pause.
-  if (late && state.state === 'quota_paused') {
+  // So does a wall met while an operator's timed hold runs: its end must not probe before the vendor's time.
+  if (state.state === 'held' || (state.state === 'quota_paused' && (late || isBlocked(state, now)))) {
     if (stated === null || state.until === null) return state;
     const until = now + stated;
     return until > state.until ? { ...state, until } : state;
   }
-  const wait = stated ?? unknownCooldownMs(policy, state.strikes, event.jitter);
+  const wait =
+    stated === null
+      ? unknownCooldownMs(policy, state.strikes, event.jitter)
+      : Math.max(stated, disprovedWaitMs(policy, state.strikes));
   const strikes = state.strikes + 1;
   const until = Math.max(now + Math.max(1, wait), state.state === 'open' ? (state.until ?? 0) : 0);
   return move(state, now, {
@@ -236,5 +264,5 @@ function move(
 }
 
 function clampUnit(x: number): number {
-  return Math.min(1, Math.max(-1, x));
+  return Number.isNaN(x) ? 0 : Math.min(1, Math.max(-1, x));
 }

@@ -35,9 +35,9 @@ export function retryDelayMs(
   if (statedWaitMs !== null && Number.isFinite(statedWaitMs)) {
     return Math.max(MIN_DELAY_MS, Math.ceil(statedWaitMs));
   }
-  const exponent = Math.min(30, Math.max(0, attempt - 1));
+  const exponent = Math.min(30, Math.max(0, (attempt || 1) - 1));
   const modelled = Math.min(policy.maxMs, policy.baseMs * 2 ** exponent);
-  const unit = Math.min(1, Math.max(-1, jitter));
+  const unit = Math.min(1, Math.max(-1, jitter || 0));
   return Math.max(MIN_DELAY_MS, Math.round(modelled * (1 + 0.1 * unit)));
 }
 
