@@ -1,0 +1,61 @@
+/**
+ * The folder of one test run: the shared servers' data and everything temporary. It is named by its owner's
+ * process, so that the next run can stop and remove what a killed run left behind.
+ */
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { identify, isAlive, type ProcessIdentity } from '../../embedded/child';
+import { removePostgres } from '../../embedded/postgres';
+import { stopTemporal } from '../../embedded/temporal';
+
+const PREFIX = 'sluice-test-';
+const RUN_FOLDER = 'SLUICE_TEST_RUN_FOLDER';
+
+const ownerFile = (folder: string): string => join(folder, 'owner.json');
+
+/** Folder of this run. Throws outside of jest. */
+export function runFolder(): string {
+  const folder = process.env[RUN_FOLDER];
+  if (folder === undefined) throw new Error(`${RUN_FOLDER} is not set: global-setup.ts did not run.`);
+  return folder;
+}
+
+export const postgresFolder = (folder: string): string => join(folder, 'pg');
+export const temporalFile = (folder: string): string => join(folder, 'temporal.db');
+
+/** A new folder that goes away with the run. Postgres's unprivileged user may enter it. */
+export function temporaryFolder(name = 'tmp'): string {
+  const folder = mkdtempSync(join(runFolder(), `${name}-`));
+  chmodSync(folder, 0o755);
+  return folder;
+}
+
+export function createRunFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), PREFIX));
+  chmodSync(folder, 0o755);
+  writeFileSync(ownerFile(folder), JSON.stringify(identify(process.pid)));
+  process.env[RUN_FOLDER] = folder;
+  return folder;
+}
+
+/** Stops the servers that the run shared and removes all its files. */
+export async function removeRunFolder(folder: string): Promise<void> {
+  await stopTemporal(temporalFile(folder));
+  await removePostgres(postgresFolder(folder));
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Cleans up after runs that were killed before they could. */
+export async function sweepDeadRuns(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
+    const folder = join(tmpdir(), name);
+    let owner: ProcessIdentity;
+    try {
+      owner = JSON.parse(readFileSync(ownerFile(folder), 'utf8'));
+    } catch {
+      continue;
+    }
+    if (!isAlive(owner)) await removeRunFolder(folder);
+  }
+}
