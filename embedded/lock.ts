@@ -19,14 +19,23 @@ export interface LockOptions {
 const POLL_MS = 50;
 const BREAKER_MAX_AGE_MS = 10_000;
 
-function readOwner(file: string): ProcessIdentity | null {
+/** Who holds the lock: a living process, one that is gone (or a damaged file), or nobody. */
+function readOwner(file: string): ProcessIdentity | 'gone' | null {
+  let text: string;
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (typeof parsed !== 'object' || parsed === null || !('pid' in parsed)) return null;
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== 'object' || parsed === null || !('pid' in parsed)) return 'gone';
     const startTime = 'startTime' in parsed && typeof parsed.startTime === 'string' ? parsed.startTime : null;
-    return typeof parsed.pid === 'number' ? { pid: parsed.pid, startTime } : null;
+    const owner = { pid: Number(parsed.pid), startTime };
+    return isAlive(owner) ? owner : 'gone';
   } catch {
-    return null;
+    return 'gone';
   }
 }
 
@@ -60,8 +69,8 @@ function breakStale(file: string): void {
     return;
   }
   try {
-    const owner = readOwner(file);
-    if (owner === null || !isAlive(owner)) rmSync(file, { force: true });
+    // Read again: only a dead owner's file stays as it is until it is removed here.
+    if (readOwner(file) === 'gone') rmSync(file, { force: true });
   } finally {
     rmdirSync(breaker);
   }
@@ -79,8 +88,8 @@ export async function withLock<T>(
   let told = false;
   while (!tryAcquire(file)) {
     const owner = readOwner(file);
-    if (owner === null || !isAlive(owner)) {
-      breakStale(file);
+    if (owner === null || owner === 'gone') {
+      if (owner === 'gone') breakStale(file);
       await delay(1);
       continue;
     }
