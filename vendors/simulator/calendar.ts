@@ -1,0 +1,46 @@
+/** Where calendar minutes, hours, days and months of a time zone end. */
+
+export type CalendarUnit = 'minute' | 'hour' | 'day' | 'month';
+
+const MINUTE_MS = 60_000;
+/** No unit lasts longer than this; a day with 25 hours and a month with a clock change included. */
+const LONGEST_MS: Record<CalendarUnit, number> = {
+  minute: MINUTE_MS,
+  hour: 60 * MINUTE_MS,
+  day: 26 * 60 * MINUTE_MS,
+  month: (31 * 24 + 2) * 60 * MINUTE_MS,
+};
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Names the unit that holds `at`: two instants share the name exactly when they share the unit. */
+function unitName(at: number, per: CalendarUnit, zone: string): string {
+  const key = `${per} ${zone}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: zone,
+      year: 'numeric',
+      month: '2-digit',
+      ...(per === 'month' ? {} : { day: '2-digit' }),
+      // The offset tells the two hours apart that the end of summer time gives the same name.
+      ...(per === 'hour' || per === 'minute' ? { hour: '2-digit', timeZoneName: 'longOffset' } : {}),
+      ...(per === 'minute' ? { minute: '2-digit' } : {}),
+    });
+    formats.set(key, format);
+  }
+  return format.format(at);
+}
+
+/** The first whole millisecond after `at` that lies in another unit. Throws RangeError for an unknown zone. */
+export function nextBoundary(at: number, per: CalendarUnit, zone: string): number {
+  const name = unitName(at, per, zone);
+  let inside = Math.floor(at);
+  let outside = inside + LONGEST_MS[per] + 1;
+  while (outside - inside > 1) {
+    const middle = Math.floor((inside + outside) / 2);
+    if (unitName(middle, per, zone) === name) inside = middle;
+    else outside = middle;
+  }
+  return outside;
+}

@@ -1,0 +1,57 @@
+/** What a vendor brings to the simulator kit. The kit brings HTTP, limits, faults, the log and the journal. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { CountedCall, LimitBook, Refusal, VendorLimit } from './limit-book';
+
+export interface SimRequest {
+  readonly method: string;
+  /** Absolute, built from the Host header: links in answers lead back to where the caller came from. */
+  readonly url: URL;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** Epoch ms with a fraction at which the request was complete. */
+  readonly at: number;
+  readonly requestId: string;
+}
+
+/** A call that has been recognised. */
+export interface SimCall extends CountedCall {
+  /** Shown in the log of arrivals; holds no secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface SimAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | (() => Readable);
+  /** Added to the log of arrivals, e.g. the id of what was created. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface Identified {
+  readonly call: SimCall;
+  /** An answer given before any limit counts the call, e.g. to a missing token or an unknown path. */
+  readonly answer?: SimAnswer;
+}
+
+export interface SimulatedVendor {
+  readonly id: string;
+  readonly limits: readonly VendorLimit[];
+  identify(request: SimRequest): Identified;
+  /** The vendor's own way to say that a limit is used up. */
+  refuse(request: SimRequest, call: SimCall, refusal: Refusal): SimAnswer;
+  handle(request: SimRequest, call: SimCall): SimAnswer | Promise<SimAnswer>;
+  /** Headers that every answer carries, refused and faulty ones included. */
+  decorate(request: SimRequest, call: SimCall, answer: SimAnswer, limits: LimitBook): Record<string, string>;
+  /** Fields of `POST /_sim/control` beyond the kit's own. */
+  readonly controlShape: z.ZodRawShape;
+  /** Carries out the vendor's fields of a control command. `now` is an earlier instant when replayed. */
+  control(command: Readonly<Record<string, unknown>>, now: number): void;
+  /** Read-only pages under `/_sim/`, by name. May throw a RangeError for a bad query. */
+  readonly pages: Readonly<Record<string, (query: URLSearchParams) => unknown>>;
+  /** The vendor's part of `/_sim/stats`. */
+  stats(): unknown;
+  /** Takes back an entry that the vendor recorded in the journal. */
+  replay(entry: unknown): void;
+}
