@@ -40,7 +40,7 @@ export function loadSettings(options: LoadOptions = {}): Settings {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
     const where = options.path !== undefined ? '--settings' : named !== undefined ? 'SLUICE_SETTINGS' : file;
     throw new SettingsError([{ where, what: `${file} cannot be read (${code})`, line: null }], null);
   }

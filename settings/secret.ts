@@ -105,7 +105,7 @@ async function fromFile(
     }
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const what = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
     throw new SecretError(ref, code === 'ENOENT' ? 'missing' : 'unreadable', what);
   }
