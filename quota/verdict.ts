@@ -100,9 +100,13 @@ export type VerdictKind = Verdict['kind'];
 
 const MESSAGE_MAX = 500;
 
-/** Cuts a vendor's message so that it fits into evidence, events and failure messages. */
-export function clipMessage(text: string): string {
-  return text.length <= MESSAGE_MAX ? text : `${text.slice(0, MESSAGE_MAX - 1)}…`;
+/**
+ * Cuts a vendor's text so that it fits into evidence, events and failure messages. Control characters become spaces
+ * and halves of surrogate pairs become U+FFFD: Postgres stores neither U+0000 nor a lone surrogate in jsonb.
+ */
+export function clipMessage(text: string, max: number = MESSAGE_MAX): string {
+  const cut = text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+  return cut.replace(/\p{Cc}+/gu, ' ').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 /** One line for logs and the Web UI: `429 QuotaExceeded "You exceeded…" (createReport, request 4711)`. */

@@ -94,4 +94,10 @@ describe('evidence in one line', () => {
     expect(clipMessage('x'.repeat(500))).toHaveLength(500);
     expect(clipMessage('x'.repeat(501))).toBe(`${'x'.repeat(499)}…`);
   });
+  test('what Postgres cannot store as JSON does not get through', () => {
+    expect(clipMessage('a\u0000\n\u001bb')).toBe('a b');
+    expect(clipMessage('\ud83d!')).toBe('\ufffd!');
+    // The cut would fall into the middle of the last emoji.
+    expect(clipMessage(`${'x'.repeat(498)}\u{1f600}yy`)).toBe(`${'x'.repeat(498)}\ufffd…`);
+  });
 });
