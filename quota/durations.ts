@@ -43,9 +43,9 @@ export function parseGoDuration(text: string): number | null {
   return at === 0 || ns > GO_MAX_NS ? null : Number(ns) / 1e6;
 }
 
-export const SECOND_MS = 1000;
-export const MINUTE_MS = 60 * SECOND_MS;
-export const HOUR_MS = 60 * MINUTE_MS;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 // Months and years have no fixed length; the longest of each never cuts a stated wait short.
 const MONTH_MS = 31 * DAY_MS;
