@@ -1,0 +1,223 @@
+/**
+ * What an answer of Amazon's means. The body is read before the status, for quotas and expired tokens are known by
+ * their code. Three servers answer, each in its own way: the SP-API (reports), Login with Amazon (`login`) and S3
+ * (`downloadDocument`).
+ */
+import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
+import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
+import { type AmazonError, readError } from './error-body';
+import { scrub } from './scrub';
+
+/** Total: any result becomes exactly one verdict. `nowMs` serves dates in Retry-After and texts only. */
+export function classifyAmazon(call: CallInfo, result: CallResult, nowMs: number): Verdict {
+  if (result.kind === 'transport') {
+    const { code, message, mayHaveBeenSent } = result.error;
+    const evidence = { ...identity(call), code: short(code), message: clean(message) };
+    return { kind: 'server', statedWaitMs: null, ambiguous: mayHaveBeenSent && creates(call), evidence };
+  }
+  const answer = readAnswer(call, result.response, nowMs);
+  switch (call.operation) {
+    case 'login':
+      return classifyLogin(answer);
+    case 'downloadDocument':
+      return classifyDocument(answer);
+    default:
+      return classifyReports(call, answer);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly error: AmazonError | null;
+  readonly evidence: Evidence;
+  readonly wait: StatedWait | null;
+}
+
+function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): Answer {
+  const { status, headers, body } = response;
+  // A document that arrived is data, whatever words are in it.
+  const isData = call.operation === 'downloadDocument' && isSuccess(status);
+  const error = isData ? null : readError(body);
+  const said = error ? sentence(error) : isSuccess(status) ? '' : plainText(body);
+  const requestId = headerOf(headers, 'x-amzn-requestid', 'x-amz-request-id') || (error?.requestId ?? '');
+  return {
+    status,
+    error,
+    wait: parseRetryAfter(headers, nowMs) ?? parseWaitText(said, nowMs),
+    evidence: {
+      ...identity(call),
+      httpStatus: status,
+      ...(error?.code && { code: short(error.code) }),
+      ...(said && { message: clean(said) }),
+      ...(requestId && { requestId: short(requestId) }),
+    },
+  };
+}
+
+const EXPIRED_TOKEN = /\btoken\b[^.]{0,80}\bexpired\b/i;
+
+function classifyReports(call: CallInfo, { status, error, evidence, wait }: Answer): Verdict {
+  const code = error?.code ?? '';
+  if (code === 'QuotaExceeded') return quota(evidence, wait);
+  if (error && (code === 'Unauthorized' || status === 401 || status === 403)) {
+    if (EXPIRED_TOKEN.test(`${error.message} ${error.details}`)) return expired(evidence);
+  }
+  if (isSuccess(status)) {
+    // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
+    return error && code !== '' ? byCode(call, code, evidence, wait) : { kind: 'ok', evidence };
+  }
+  // Usage plans are the only limits here, so a 429 under another code, or without a body, is one of them too. To
+  // take it for a short "too fast" would spend calls on a quota that can last for days.
+  if (status === 429) return quota(evidence, wait);
+  if (status === 401) return expired(evidence);
+  // Not expired, so refused: a role or an authorisation is missing. A new token of the same grant gets the same
+  // answer, and so do all other calls: they wait for new credentials. It is not a quota.
+  if (status === 403) return refused(evidence);
+  if (status === 410 || (status === 404 && addressesOne(call))) return { kind: 'gone', evidence };
+  return byStatus(call, status, evidence, wait);
+}
+
+/** Errors that arrive under a 2xx. */
+function byCode(call: CallInfo, code: string, evidence: Evidence, wait: StatedWait | null): Verdict {
+  if (code === 'Unauthorized' || code === 'AccessDenied') return refused(evidence);
+  if (/^(?:InternalFailure|InternalError|ServiceUnavailable)$/.test(code))
+    return server(call, evidence, wait);
+  return { kind: 'invalid', evidence };
+}
+
+/** Login with Amazon, RFC 6749 section 5.2: mostly 400 with the cause in `error`. */
+function classifyLogin({ status, error, evidence, wait }: Answer): Verdict {
+  switch (error?.code) {
+    // The account has to authorise the application again, or the application's own keys are wrong. Only a person
+    // can cure either; a retry with the same grant is counted against the application.
+    case 'invalid_grant':
+    case 'invalid_client':
+    case 'unauthorized_client':
+    case 'access_denied':
+      return refused(evidence);
+    case 'temporarily_unavailable':
+    case 'server_error':
+      return server(null, evidence, wait);
+    case 'slow_down':
+      return rate(evidence, wait);
+  }
+  if (isSuccess(status)) return error?.code ? { kind: 'invalid', evidence } : { kind: 'ok', evidence };
+  if (status === 429) return rate(evidence, wait);
+  if (status === 401 || status === 403) return refused(evidence);
+  return byStatus(null, status, evidence, wait);
+}
+
+/** S3, by a presigned URL that lives for 5 minutes. Its refusals concern that URL, never our credentials. */
+function classifyDocument({ status, error, evidence, wait }: Answer): Verdict {
+  const code = error?.code ?? '';
+  if (isSuccess(status)) return { kind: 'ok', evidence };
+  if (code === 'QuotaExceeded') return quota(evidence, wait);
+  if (status === 429) return rate(evidence, wait);
+  // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
+  if (code === 'RequestTimeout' || code === 'SlowDown') return server(null, evidence, wait);
+  if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
+  return byStatus(null, status, evidence, wait);
+}
+
+/** What is left: timeouts and 5xx are the vendor's, other 4xx and redirects are ours, what is no status is theirs. */
+function byStatus(
+  call: CallInfo | null,
+  status: number,
+  evidence: Evidence,
+  wait: StatedWait | null,
+): Verdict {
+  const theirs = status === 408 || status === 425 || !(status >= 300 && status < 500);
+  return theirs ? server(call, evidence, wait) : { kind: 'invalid', evidence };
+}
+
+function quota(evidence: Evidence, wait: StatedWait | null): Verdict {
+  // An absurd wait is passed on as it is: the pool's policy holds the account for an operator.
+  return { kind: 'quota', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
+}
+
+function rate(evidence: Evidence, wait: StatedWait | null): Verdict {
+  // Nobody waits days in place: let the pool decide, in the open.
+  if (wait?.absurd) return quota(evidence, wait);
+  return { kind: 'rate', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
+}
+
+/** @param call null where nothing is created. Any 5xx may come from a gateway behind which the report was made. */
+function server(call: CallInfo | null, evidence: Evidence, wait: StatedWait | null): Verdict {
+  const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
+  return { kind: 'server', statedWaitMs, ambiguous: call !== null && creates(call), evidence };
+}
+
+function expired(evidence: Evidence): Verdict {
+  return { kind: 'auth', reason: 'expired', evidence };
+}
+
+function refused(evidence: Evidence): Verdict {
+  return { kind: 'auth', reason: 'refused', evidence };
+}
+
+/** createReport alone must not be repeated blindly: a second report for the window tends to end FATAL. */
+function creates(call: CallInfo): boolean {
+  return call.operation === 'createReport';
+}
+
+function addressesOne(call: CallInfo): boolean {
+  return ['getReport', 'getReportDocument', 'cancelReport'].includes(call.operation);
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function identity(call: CallInfo): Pick<Evidence, 'vendor' | 'account' | 'operation'> {
+  return { vendor: call.vendor, account: call.account, operation: call.operation };
+}
+
+function sentence(error: AmazonError): string {
+  return error.details && error.details !== error.message
+    ? `${error.message} (${error.details})`.trim()
+    : error.message;
+}
+
+/** The words of a gateway's HTML or text, enough to tell one from another. */
+function plainText(body: string): string {
+  return body
+    .slice(0, 2000)
+    .replace(/<[^<>]{0,200}>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 200);
+}
+
+/** Scrubbed before it is clipped: a secret that is cut in two is no longer recognised. */
+function clean(text: string): string {
+  return clipMessage(scrub(text.slice(0, 4000)));
+}
+
+function short(text: string): string {
+  return clipMessage(scrub(text.slice(0, 4000)), 200);
+}
+
+function headerOf(headers: Readonly<Record<string, string>>, ...names: readonly string[]): string {
+  for (const name of names) {
+    for (const [key, value] of Object.entries(headers)) if (key.toLowerCase() === name) return value;
+  }
+  return '';
+}
+
+/** Amazon sends the header on these only, and not as a promise. */
+const TEACHES = (status: number) => isSuccess(status) || status === 400 || status === 404;
+/** Plans lie between one call in a minute and tens a second. Beyond these bounds it is a mistake, not a plan. */
+const MIN_RATE = 1 / 3600;
+const MAX_RATE = 1000;
+
+/** `x-amzn-RateLimit-Limit`: the rate in force for this account and operation, tokens a second. */
+export function learnAmazon(call: CallInfo, response: VendorResponse): readonly LearnedLimit[] {
+  if (!TEACHES(response.status) || call.operation === 'login' || call.operation === 'downloadDocument')
+    return [];
+  const value = headerOf(response.headers, 'x-amzn-ratelimit-limit').trim();
+  if (!/^\d{1,6}(?:\.\d{1,15})?$/.test(value)) return [];
+  const ratePerSecond = Number(value);
+  if (ratePerSecond < MIN_RATE || ratePerSecond > MAX_RATE) return [];
+  return [{ limit: call.operation, ratePerSecond }];
+}

@@ -1,0 +1,161 @@
+/**
+ * The shapes of Amazon's answers, checked where they enter. All are open: unknown fields are ignored. Ids are opaque
+ * strings, timestamps come as `Z` and as offsets and leave as epoch milliseconds. A problem never quotes a value,
+ * for values can be tokens.
+ *
+ * Sources: amzn/selling-partner-api-models, reports_2021-06-30.json; Login with Amazon developer guide.
+ */
+import { z } from 'zod';
+import { parseIsoInstant } from '../../quota/instants';
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
+
+export const PROCESSING_STATUSES = ['IN_QUEUE', 'IN_PROGRESS', 'DONE', 'CANCELLED', 'FATAL'] as const;
+export type ProcessingStatus = (typeof PROCESSING_STATUSES)[number];
+
+const id = z.string().min(1).max(2048);
+
+const instant = z.string().transform((text, context) => {
+  const ms = parseIsoInstant(text);
+  if (ms === null) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a timestamp with a zone, such as 2026-11-24T00:00:00Z',
+    });
+    return z.NEVER;
+  }
+  return ms;
+});
+
+/** Optional fields arrive absent or null; both mean "not said". */
+function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+const createReportSchema = z.object({ reportId: id });
+export type CreateReportAnswer = z.infer<typeof createReportSchema>;
+
+const reportSchema = z.object({
+  reportId: id,
+  reportType: id,
+  createdTime: instant,
+  processingStatus: z.enum(PROCESSING_STATUSES, {
+    error: `must be one of ${PROCESSING_STATUSES.join(', ')}`,
+  }),
+  marketplaceIds: optional(z.array(z.string())),
+  dataStartTime: optional(instant),
+  dataEndTime: optional(instant),
+  reportScheduleId: optional(id),
+  processingStartTime: optional(instant),
+  processingEndTime: optional(instant),
+  reportDocumentId: optional(id),
+});
+/** Times are epoch milliseconds. `reportOptions` is not among them: Amazon does not echo it. */
+export type AmazonReport = z.infer<typeof reportSchema>;
+
+const reportsPageSchema = z.object({ reports: z.array(reportSchema), nextToken: optional(id) });
+export type ReportsPage = z.infer<typeof reportsPageSchema>;
+
+const documentSchema = z.object({
+  reportDocumentId: id,
+  /** Holds its own key in the query, for 5 minutes: never logged. */
+  url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
+  compressionAlgorithm: optional(z.literal('GZIP', { error: 'must be GZIP or absent' })),
+});
+export type ReportDocument = z.infer<typeof documentSchema>;
+
+const tokenSchema = z
+  .object({
+    access_token: z.string().min(1),
+    token_type: z.string().regex(/^bearer$/i, 'must be bearer'),
+    /** Seconds. */
+    expires_in: z
+      .number()
+      .positive()
+      .max(366 * 86_400),
+    refresh_token: optional(z.string().min(1)),
+  })
+  .transform((t) => ({
+    accessToken: t.access_token,
+    expiresInMs: Math.floor(t.expires_in * 1000),
+    refreshToken: t.refresh_token,
+  }));
+export type LwaToken = z.infer<typeof tokenSchema>;
+
+/** The 202 of POST /reports. */
+export function parseCreateReport(body: string): Parsed<CreateReportAnswer> {
+  return parseBody('createReport', createReportSchema, body);
+}
+
+/** GET /reports/{reportId}. */
+export function parseReport(body: string): Parsed<AmazonReport> {
+  return parseBody('getReport', reportSchema, body);
+}
+
+/** One page of GET /reports; `nextToken` is undefined on the last. */
+export function parseReportsPage(body: string): Parsed<ReportsPage> {
+  return parseBody('getReports', reportsPageSchema, body);
+}
+
+/** GET /documents/{reportDocumentId}. */
+export function parseReportDocument(body: string): Parsed<ReportDocument> {
+  return parseBody('getReportDocument', documentSchema, body);
+}
+
+/** POST /auth/o2/token. */
+export function parseLwaToken(body: string): Parsed<LwaToken> {
+  return parseBody('login', tokenSchema, body);
+}
+
+function parseBody<T>(operation: string, schema: z.ZodType<T>, body: string): Parsed<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    // The parser's own message quotes the body, which may be a token.
+    return { ok: false, problem: `${operation}: the body is not JSON (${body.length} characters)` };
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return { ok: true, value: result.data };
+  const issues = result.error.issues
+    .slice(0, 5)
+    .map((i) => `${i.path.join('.') || 'the body'}: ${i.message}`);
+  return { ok: false, problem: `${operation}: ${issues.join('; ')}` };
+}
+
+export type FatalClass = 'not-yet' | 'configuration' | 'unknown';
+
+/**
+ * Why a report ended FATAL, from the text of its document.
+ * - `not-yet`: the data is late; ask later, or for a smaller end
+ * - `configuration`: the request lacks or misstates something; asking again is no use
+ * - `unknown`: all else, "A client error occurred" and "The requested data is unavailable" among it; a smaller span
+ *   may still succeed
+ */
+export function classifyFatal(text: string): FatalClass {
+  if (/\bnot (?:yet|currently) available\b|\bnot available yet\b/i.test(text)) return 'not-yet';
+  if (
+    /\bmust be (?:supplied|specified|provided)\b|\brequires? the\b.{0,200}\breportOption\b|\breportOptions?\b.{0,200}\b(?:required|invalid|unsupported|not supported)\b/is.test(
+      text,
+    )
+  ) {
+    return 'configuration';
+  }
+  return 'unknown';
+}
+
+const fatalSchema = z.union([
+  z.object({ errorDetails: z.string() }).transform((d) => d.errorDetails),
+  z.object({ reportRequestError: z.string() }).transform((d) => d.reportRequestError),
+]);
+
+/**
+ * The error text in the document of a FATAL report: `{"errorDetails":"…"}` or `{"reportRequestError":"…"}`. Null when
+ * the document is neither. Such a document is never report data.
+ */
+export function readFatalText(document: string): string | null {
+  const parsed = parseBody('document', fatalSchema, document);
+  return parsed.ok ? parsed.value : null;
+}
