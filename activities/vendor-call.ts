@@ -15,10 +15,11 @@ import {
   type Priority,
   resolveLimits,
 } from '../quota/limit';
-import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
+import { isBlocked, type PoolEvent, type PoolPolicy, type PoolState } from '../quota/pool';
 import { backoffFor, type RetryPolicies, retryDelayMs } from '../quota/retry-delay';
-import { describeEvidence, type QuotaVerdict, type Verdict } from '../quota/verdict';
+import { describeEvidence, type Evidence, type QuotaVerdict, type Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
+import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { blockLimit, learnLimit, registerLimits, settleUnits } from '../store/permits';
 import { applyPoolEvent, readPool, registerPool, releaseProbe } from '../store/pools';
@@ -37,11 +38,13 @@ export interface CallableAccount {
   readonly retry: RetryPolicies;
 }
 
-/** Hands out an account's token and renews it; null for calls that carry none. */
+/** Hands out an account's token; one caller of all processes renews it. */
 export interface TokenSource {
-  token(signal?: AbortSignal): Promise<string>;
-  /** The vendor refused `token` as expired: one caller renews, the others get the new one. */
-  renew(refused: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * @param staleVersion the version that the vendor has just called expired; 0 for none.
+   * @throws CredentialsRefusedError, or what the login call fails with.
+   */
+  token(staleVersion: number, signal: AbortSignal | undefined): Promise<FreshToken>;
 }
 
 /** What a call is charged to and how it is retried. */
@@ -55,7 +58,10 @@ export interface CallTerms {
   readonly caller: string;
   /** Units charged to token limits; 1 is charged to call limits. */
   readonly tokens?: number;
+  /** Null for calls that carry no token: a login, a pre-signed URL. */
   readonly auth: TokenSource | null;
+  /** True for the login, which is no call to the pool's API: no permit, and its outcome ends no probe. */
+  readonly outsidePool?: boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
   readonly inlineWaitMs: number;
@@ -102,27 +108,47 @@ export class VendorDoor {
     const limits = resolveLimits(info.vendor, call.account.limits, call.operation, info.attributes);
     await this.register(call.account, limits);
 
-    let token = call.auth ? await call.auth.token(call.signal) : null;
+    let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
       const { permit, charges } = await this.permit(call, limits);
-      const result = await this.sendUnderPermit(call, permit, token);
+      const result = await this.sendUnderPermit(call, permit, token?.accessToken ?? null);
       await this.trueUp(call, limits, charges, permit, result);
       const verdict = call.account.vendor.classify(info, result, Date.now());
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
-      if (
-        verdict.kind === 'auth' &&
-        verdict.reason === 'expired' &&
-        call.auth &&
-        token !== null &&
-        !renewed
-      ) {
+      if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
+        // The vendor answered, but told nothing of the quota: another call may be the probe.
         if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
-        token = await call.auth.renew(token, call.signal);
+        token = await this.token(call, token.version);
         continue;
       }
       await this.learn(call, info, limits, result);
       await this.follow(call, limits, permit, verdict);
       return result;
+    }
+  }
+
+  /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
+  async whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
+    const record = await readPool(this.deps.db, account.poolKey);
+    if (record === null || !isBlocked(record.state, Date.now())) return null;
+    const { state, until, reason, epoch } = record.state;
+    return new PoolClosed({ pool: account.poolKey, state, until, reason, epoch });
+  }
+
+  private async token(call: CallTerms, staleVersion: number): Promise<FreshToken | null> {
+    if (!call.auth) return null;
+    try {
+      return await call.auth.token(staleVersion, call.signal);
+    } catch (error) {
+      if (!(error instanceof CredentialsRefusedError)) throw error;
+      // Refused before, perhaps by another process: the pool is held, or held again after a resume without new ones.
+      const evidence: Evidence = {
+        vendor: call.account.vendor.id,
+        account: call.account.name,
+        operation: 'login',
+        message: error.reason,
+      };
+      throw await this.holdPool(call, 0, { kind: 'auth', reason: 'refused', evidence });
     }
   }
 
@@ -153,7 +179,7 @@ export class VendorDoor {
       Number.POSITIVE_INFINITY,
     );
     const permit = await this.deps.gate.acquire(
-      { pool: call.account.poolKey, priority: call.priority, charges },
+      { pool: call.outsidePool ? null : call.account.poolKey, priority: call.priority, charges },
       { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
     );
     if (!permit.granted) throw await this.denied(call.account, permit, charges);
@@ -273,18 +299,18 @@ export class VendorDoor {
       case 'auth':
       case 'billing':
       case 'blocked':
-        throw await this.holdPool(call, permit, verdict);
+        throw await this.holdPool(call, permit.epoch, verdict);
     }
   }
 
   private async holdPool(
     call: CallTerms,
-    permit: HeldPermit,
+    epoch: number,
     verdict: Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>,
   ): Promise<Error> {
     const state = await this.poolEvent(call, {
       type: 'hold',
-      epoch: permit.epoch,
+      epoch,
       reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(verdict.evidence)}`,
       evidence: verdict.evidence,
     });

@@ -167,7 +167,7 @@ describe('document download', () => {
     ['410', response(410), 'gone'],
     ['429 QuotaExceeded', response(429, QUOTA), 'quota'],
     ['429 QuotaExceeded in XML', response(429, s3('QuotaExceeded')), 'quota'],
-    ['429', response(429), 'rate'],
+    ['429', response(429), 'quota'],
     ['400', response(400, s3('InvalidArgument')), 'invalid'],
     ['400 slow reader', response(400, s3('RequestTimeout')), 'server'],
     ['503 SlowDown', response(503, s3('SlowDown')), 'server'],

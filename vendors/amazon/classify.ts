@@ -112,8 +112,8 @@ function classifyLogin({ status, error, evidence, wait }: Answer): Verdict {
 function classifyDocument({ status, error, evidence, wait }: Answer): Verdict {
   const code = error?.code ?? '';
   if (isSuccess(status)) return { kind: 'ok', evidence };
-  if (code === 'QuotaExceeded') return quota(evidence, wait);
-  if (status === 429) return rate(evidence, wait);
+  // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
+  if (code === 'QuotaExceeded' || status === 429) return quota(evidence, wait);
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
   if (code === 'RequestTimeout' || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };

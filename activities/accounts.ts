@@ -1,0 +1,77 @@
+/** Accounts as activities use them: the vendor's rules with the settings' overrides, its API and its login. */
+
+import { fillScope } from '../quota/limit';
+import {
+  type AccountSettings,
+  type DatasetSettings,
+  effectiveLimits,
+  effectivePool,
+  effectiveRetry,
+  type Settings,
+} from '../settings';
+import type { DatasetDescription } from '../vendors/dataset';
+import type { LoginApi } from '../vendors/login';
+import { VENDORS } from '../vendors/registry';
+import type { ReportApi } from '../vendors/reports';
+import type { CallableAccount } from './vendor-call';
+
+export interface Account extends CallableAccount {
+  readonly settings: AccountSettings;
+  readonly login: LoginApi;
+  readonly reports: ReportApi;
+}
+
+/** Pool key of an account, e.g. `amazon/acme`. */
+export function poolKeyOf(settings: AccountSettings, name: string): string {
+  const { rules } = VENDORS[settings.vendor];
+  return `${rules.id}/${fillScope(rules.poolScope, { vendor: rules.id, account: name })}`;
+}
+
+/** @throws RangeError that lists the accounts there are. */
+export function findAccount(settings: Settings, name: string): Account {
+  const account = settings.accounts[name];
+  if (account === undefined) {
+    const known = Object.keys(settings.accounts).join(', ') || 'none are set up';
+    throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);
+  }
+  const vendor = VENDORS[account.vendor];
+  return {
+    name,
+    vendor: vendor.rules,
+    poolKey: poolKeyOf(account, name),
+    limits: effectiveLimits(vendor.rules, account),
+    pool: effectivePool(vendor.rules, account),
+    retry: effectiveRetry(vendor.rules, account),
+    settings: account,
+    login: vendor.login(account),
+    reports: vendor.reports(account),
+  };
+}
+
+/** @throws RangeError that lists the datasets there are. */
+export function findDataset(id: string): DatasetDescription {
+  const all = Object.values(VENDORS).flatMap((vendor) => vendor.descriptions);
+  const found = all.find((d) => d.id === id);
+  if (!found)
+    throw new RangeError(`dataset "${id}" is unknown (datasets: ${all.map((d) => d.id).join(', ')})`);
+  return found;
+}
+
+/** @throws RangeError when the settings do not list the dataset for the account. */
+export function requireDatasetSettings(
+  settings: Settings,
+  dataset: string,
+  account: string,
+): DatasetSettings {
+  const found = settings.datasets.find((d) => d.dataset === dataset && d.account === account);
+  if (found) return found;
+  throw new RangeError(
+    `the settings list no dataset ${dataset} for account "${account}": add it under datasets`,
+  );
+}
+
+/** Descriptions of all datasets that the settings' vendors offer. */
+export function datasetsOf(settings: Settings): readonly DatasetDescription[] {
+  const vendors = new Set(Object.values(settings.accounts).map((account) => account.vendor));
+  return [...vendors].flatMap((vendor) => VENDORS[vendor].descriptions);
+}

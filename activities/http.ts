@@ -1,0 +1,90 @@
+/** Sends one HTTP request and turns whatever happens into a CallResult: verdicts are made of results, not throws. */
+import type { Readable } from 'node:stream';
+import { type Dispatcher, request as undiciRequest } from 'undici';
+import type { CallResult, TransportError, VendorResponse } from '../vendors/contract';
+import type { HttpRequest } from '../vendors/http';
+
+/** As much of a body as verdicts and contracts may look at. */
+const BODY_MAX = 4 * 1024 * 1024;
+
+/** Errors that mean that no byte of the request was sent. */
+const NOT_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+export interface HttpOptions {
+  readonly dispatcher: Dispatcher;
+  /** Longest wait for headers and between two pieces of a body, ms. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends and reads the whole answer as text, up to 4 MiB.
+ * @throws only when the caller's signal aborts.
+ */
+export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
+  try {
+    const answer = await open(request, options);
+    const body = await readText(answer.body);
+    return { kind: 'response', response: { status: answer.statusCode, headers: answer.headers, body } };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { kind: 'transport', error: transportError(error) };
+  }
+}
+
+export type StreamResult = CallResult & { readonly stream?: Readable };
+
+/** Sends; a 2xx answer comes back as a stream with an empty `body`, any other is read as text. */
+export async function sendForStream(request: HttpRequest, options: HttpOptions): Promise<StreamResult> {
+  try {
+    const answer = await open(request, options);
+    const success = answer.statusCode >= 200 && answer.statusCode < 300;
+    const body = success ? '' : await readText(answer.body);
+    const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
+    return success ? { kind: 'response', response, stream: answer.body } : { kind: 'response', response };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { kind: 'transport', error: transportError(error) };
+  }
+}
+
+async function open(request: HttpRequest, options: HttpOptions) {
+  const answer = await undiciRequest(request.url, {
+    method: request.method,
+    headers: request.headers,
+    ...(request.body === undefined ? {} : { body: request.body }),
+    dispatcher: options.dispatcher,
+    headersTimeout: options.timeoutMs,
+    bodyTimeout: options.timeoutMs,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return { statusCode: answer.statusCode, headers, body: answer.body };
+}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body) {
+    parts.push(part);
+    size += part.length;
+    if (size > BODY_MAX) break;
+  }
+  return Buffer.concat(parts).subarray(0, BODY_MAX).toString('utf8');
+}
+
+function transportError(error: unknown): TransportError {
+  const e = error as { code?: unknown; message?: unknown; cause?: { code?: unknown } };
+  const code = String(e.code ?? e.cause?.code ?? 'UNKNOWN');
+  return { code, message: String(e.message ?? error), mayHaveBeenSent: !NOT_SENT.has(code) };
+}

@@ -1,0 +1,82 @@
+/** Access tokens by way of the one door: refreshed by one caller of all processes, and never while the pool is shut. */
+import type { Dispatcher } from 'undici';
+import type { Priority } from '../quota/limit';
+import type { SecretRef } from '../settings';
+import { resolveSecret, type SecretSources } from '../settings';
+import { freshToken } from '../store/fresh-token';
+import type { KeyRing } from '../store/keyring';
+import type { TokenStore } from '../store/tokens';
+import type { LoginApi } from '../vendors/login';
+import { PoolClosed } from './call-errors';
+import { sendForText } from './http';
+import type { CallableAccount, TokenSource, VendorDoor } from './vendor-call';
+
+export interface LoginDeps {
+  readonly door: VendorDoor;
+  readonly tokens: TokenStore;
+  readonly keys: KeyRing;
+  readonly secrets: SecretSources;
+  readonly dispatcher: Dispatcher;
+  readonly timeoutMs: number;
+}
+
+/** The token source of one account. Logging in has no permit of its own and no retry here: the caller's serves. */
+export function createTokenSource(
+  deps: LoginDeps,
+  account: CallableAccount,
+  login: LoginApi,
+  priority: Priority,
+): TokenSource {
+  return {
+    async token(staleVersion, signal) {
+      const secrets: Record<string, string> = {};
+      for (const [name, ref] of Object.entries(login.credentials)) {
+        secrets[name] = (await resolveSecret(ref as SecretRef, deps.secrets)).reveal();
+      }
+      const key = { account: account.poolKey, fingerprint: deps.keys.fingerprint(Object.values(secrets)) };
+      return freshToken(deps.tokens, {
+        key,
+        staleVersion,
+        leaseMs: deps.timeoutMs + 15_000,
+        refresh: async () => {
+          const closed = await deps.door.whyClosed(account);
+          if (closed) throw closed;
+          try {
+            const result = await deps.door.call({
+              account,
+              operation: login.operation,
+              priority,
+              caller: 'login',
+              auth: null,
+              outsidePool: true,
+              attempt: 1,
+              inlineWaitMs: 0,
+              ...(signal ? { signal } : {}),
+              send: (_, abort) =>
+                sendForText(login.request(secrets, Date.now()), {
+                  dispatcher: deps.dispatcher,
+                  timeoutMs: deps.timeoutMs,
+                  signal: abort,
+                }),
+            });
+            const body = result.kind === 'response' ? result.response.body : '';
+            const parsed = login.parse(body);
+            if (!parsed.ok)
+              throw new Error(`the login of ${account.poolKey} answered without a token: ${parsed.problem}`);
+            return { kind: 'token', ...parsed.value };
+          } catch (error) {
+            const refused = refusalOf(error, login.operation);
+            if (refused !== null) return { kind: 'refused', reason: refused };
+            throw error;
+          }
+        },
+      });
+    },
+  };
+}
+
+/** The vendor's words when it refused the credentials themselves; null for any other failure. */
+function refusalOf(error: unknown, operation: string): string | null {
+  if (!(error instanceof PoolClosed) || error.evidence?.operation !== operation) return null;
+  return [error.evidence.code, error.evidence.message].filter(Boolean).join(': ');
+}

@@ -1,0 +1,53 @@
+/** What the pool workflow and those who wait for it do in the world. */
+import type { Pool } from 'pg';
+import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
+import { applyPoolEvent, readPool, registerPool, restorePool } from '../store/pools';
+import type { TokenStore } from '../store/tokens';
+
+export interface PoolActivityDeps {
+  readonly db: Pool;
+  readonly tokens: Pick<TokenStore, 'clearRefusal'>;
+  /** Signals the pool's workflow, starting it when it does not run. */
+  readonly signalPool: (poolKey: string, policy: PoolPolicy, signal: PoolSignal) => Promise<void>;
+}
+
+export type PoolSignal =
+  | { readonly name: 'quotaHit' | 'failure' | 'success'; readonly state: PoolState }
+  | { readonly name: 'waiting'; readonly workflowId: string }
+  | { readonly name: 'reconcile' };
+
+export type PoolActivities = ReturnType<typeof createPoolActivities>;
+
+export function createPoolActivities(deps: PoolActivityDeps) {
+  return {
+    /** The pool's state in Postgres; a remembered block that Postgres has lost is written back first. */
+    async readPoolState(input: {
+      key: string;
+      policy: PoolPolicy;
+      remembered: PoolState | null;
+    }): Promise<PoolState> {
+      if (input.remembered) return restorePool(deps.db, input.key, input.remembered, input.policy);
+      await registerPool(deps.db, input.key, input.policy);
+      const record = await readPool(deps.db, input.key);
+      if (!record) throw new Error(`pool "${input.key}" vanished while it was read`);
+      return record.state;
+    },
+
+    /** Timer, pause or resume: by the same transitions and under the same lock as the call path's events. */
+    async applyOperatorEvent(input: {
+      key: string;
+      event: Extract<PoolEvent, { type: 'timer' | 'pause' | 'resume' }>;
+    }): Promise<PoolState> {
+      // Whoever resumes vouches for the credentials too: the next call may log in again.
+      if (input.event.type === 'resume') await deps.tokens.clearRefusal(input.key);
+      return (await applyPoolEvent(deps.db, input.key, input.event)).after;
+    },
+
+    /** Asks the pool's workflow to wake `workflowId` when the pool opens. */
+    async joinPool(input: { key: string; workflowId: string }): Promise<void> {
+      const record = await readPool(deps.db, input.key);
+      if (!record) throw new Error(`pool "${input.key}" is not registered`);
+      await deps.signalPool(input.key, record.policy, { name: 'waiting', workflowId: input.workflowId });
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** From settings and ledger to the chunks of work: which windows of which series are to be asked for. */
+import type { Pool } from 'pg';
+import type { DatasetSettings, Settings } from '../settings';
+import { ensureSeries, installDatasets, type Series } from '../store/datasets';
+import { liveJobs } from '../store/jobs';
+import { type AuditKind, auditCandidates, gaps } from '../store/ledger';
+import { askableSpan, type ChunkPolicy, planChunks, type Span } from '../vendors/chunks';
+import { DAY_MS, type DatasetDescription, HOUR_MS } from '../vendors/dataset';
+import { VENDORS } from '../vendors/registry';
+import { type Account, findAccount, findDataset, requireDatasetSettings } from './accounts';
+import type { Chunk, PlanInput, Purpose } from './reports-types';
+
+/** A live job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
+const ORPHANED_MS = HOUR_MS;
+
+export interface DatasetContext {
+  readonly account: Account;
+  readonly dataset: DatasetDescription;
+  readonly settings: DatasetSettings;
+}
+
+/** @throws RangeError for an unknown dataset or account, or one of another vendor. */
+export function datasetContext(settings: Settings, dataset: string, account: string): DatasetContext {
+  const found = findAccount(settings, account);
+  const description = findDataset(dataset);
+  if (description.vendor !== found.settings.vendor) {
+    throw new RangeError(
+      `account "${account}" is of ${found.settings.vendor}; ${dataset} needs one of ${description.vendor}`,
+    );
+  }
+  return {
+    account: found,
+    dataset: description,
+    settings: requireDatasetSettings(settings, dataset, account),
+  };
+}
+
+/** The dataset's chunk policy with the settings in place. `chunkHours` overrides both. */
+export function chunkPolicy({ dataset, settings }: DatasetContext, chunkHours: number | null): ChunkPolicy {
+  return {
+    ...dataset.chunks,
+    chunkMs: Math.min(dataset.maxSpanMs, (chunkHours ?? settings.chunkHours) * HOUR_MS),
+    joinOlderThanMs: settings.joinOlderThanHours * HOUR_MS,
+    lookbackMs: Math.min(dataset.lookbackMs, settings.lookbackDays * DAY_MS),
+    safeLagMs: Math.max(dataset.endLagMs, settings.safeMinutesLag * 60_000),
+  };
+}
+
+/** The series of a dataset for an account, made when they are new. */
+export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): Promise<Series[]> {
+  await installDatasets(db, [dataset]);
+  const partitions = VENDORS[account.settings.vendor].partitions(account.settings, dataset);
+  const series: Series[] = [];
+  for (const partition of partitions) {
+    series.push(await ensureSeries(db, dataset, account.name, partition));
+  }
+  return series;
+}
+
+/** All chunks of a piece of work, over all series, newest first. */
+export async function chunksFor(
+  db: Pool,
+  context: DatasetContext,
+  input: Pick<PlanInput, 'purpose' | 'from' | 'to' | 'chunkHours'>,
+  now: number,
+): Promise<Chunk[]> {
+  const policy = chunkPolicy(context, input.chunkHours);
+  const askable = askableSpan(policy, now);
+  if (askable === null) return [];
+  const asked = {
+    from: Math.max(askable.from, input.from ?? askable.from),
+    to: Math.min(askable.to, input.to ?? askable.to),
+  };
+  if (asked.from >= asked.to) return [];
+  const chunks: Chunk[] = [];
+  for (const series of await seriesOf(db, context)) {
+    for (const span of await spansFor(db, context, series, input, asked, policy, now)) {
+      chunks.push({ ...span, seriesId: series.id, purpose: input.purpose });
+    }
+  }
+  return chunks.sort((a, b) => b.from - a.from);
+}
+
+async function spansFor(
+  db: Pool,
+  context: DatasetContext,
+  series: Series,
+  input: Pick<PlanInput, 'purpose' | 'from' | 'to'>,
+  asked: Span,
+  policy: ChunkPolicy,
+  now: number,
+): Promise<Span[]> {
+  const fixed = input.from !== null;
+  const mode = fixed ? 'fixed' : 'sync';
+  const cut = (spans: readonly Span[]) =>
+    planChunks({ gaps: spans, now, policy, mode, ...(fixed ? { alignTo: asked.from } : {}) });
+  if (input.purpose === 'daily_audit' || input.purpose === 'weekly_audit') {
+    if (fixed) return [...cut([asked])];
+    return [...cut(await auditSpans(db, context, series, input.purpose, now))];
+  }
+  const found = await gaps(db, series.id, asked, now);
+  // A person's backfill tries again what has failed; a sync leaves that to its retry time.
+  const wanted = input.purpose === 'backfill' ? [...found.missing, ...found.failed] : found.missing;
+  const live = (await liveJobs(db, series.id)).filter(
+    (job) =>
+      job.span.from < asked.to &&
+      job.span.to > asked.from &&
+      (input.purpose === 'backfill' || job.updatedAt < now - ORPHANED_MS),
+  );
+  return [...live.map((job) => job.span), ...cut(wanted)];
+}
+
+/** What an audit fetches again: what was last fetched before it had settled, within the audit's reach. */
+async function auditSpans(
+  db: Pool,
+  { settings }: DatasetContext,
+  series: Series,
+  purpose: Extract<Purpose, 'daily_audit' | 'weekly_audit'>,
+  now: number,
+): Promise<Span[]> {
+  const kind: AuditKind = purpose === 'daily_audit' ? 'daily' : 'weekly';
+  const reach = kind === 'daily' ? 2 * DAY_MS : settings.weeklyAuditDays * DAY_MS;
+  const candidates = await auditCandidates(db, series.id, {
+    kind,
+    now,
+    minAgeMs: settings.minRerequestMinutes * 60_000,
+    ...(kind === 'weekly' ? { settleMs: settings.weeklyAuditDays * DAY_MS } : {}),
+  });
+  return candidates.filter((span) => span.to > now - reach);
+}

@@ -1,0 +1,481 @@
+/**
+ * What the report workflows do in the world: plan, ask for a report, look whether it is made, fetch and ingest it.
+ * Each activity may be run again at any point: what a crash left behind is in the job's row, and is adopted.
+ */
+import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import type { Pool } from 'pg';
+import type { Dispatcher } from 'undici';
+import { FAILURE } from '../quota/failures';
+import type { Priority } from '../quota/limit';
+import type { Settings } from '../settings';
+import { getSeries, type Series } from '../store/datasets';
+import { ingestDocument } from '../store/ingest';
+import {
+  getJob,
+  intend,
+  type Job,
+  markAttempt,
+  markCancelled,
+  markFailed,
+  markReady,
+  markRequested,
+  releaseAttempt,
+  setDocumentUrl,
+} from '../store/jobs';
+import { recordAudit, recordFailure } from '../store/ledger';
+import { splitSpan } from '../vendors/chunks';
+import type { CallResult } from '../vendors/contract';
+import { DAY_MS } from '../vendors/dataset';
+import type { HttpRequest, Parsed } from '../vendors/http';
+import type { DocumentLocation, ReportRequest } from '../vendors/reports';
+import { CallFailed, PermitWait, PoolClosed, toApplicationFailure } from './call-errors';
+import { type HttpOptions, sendForStream, sendForText } from './http';
+import { chunksFor, type DatasetContext, datasetContext, seriesOf } from './report-plan';
+import type {
+  Chunk,
+  ChunkCall,
+  CyclePlan,
+  DatasetRef,
+  FatalOutcome,
+  FetchOutcome,
+  JobCall,
+  PlanInput,
+  PollOutcome,
+  Purpose,
+  RequestOutcome,
+  WorkPlan,
+} from './reports-types';
+import type { TokenSource, VendorDoor } from './vendor-call';
+
+export interface ReportDeps {
+  readonly settings: Settings;
+  readonly db: Pool;
+  readonly door: VendorDoor;
+  readonly dispatcher: Dispatcher;
+  readonly tokenSource: (context: DatasetContext, priority: Priority) => TokenSource;
+}
+
+export type ReportActivities = ReturnType<typeof createReportActivities>;
+
+export function createReportActivities(deps: ReportDeps) {
+  const reports = new Reports(deps);
+  const guarded =
+    <I, O>(work: (input: I) => Promise<O>) =>
+    async (input: I): Promise<O> => {
+      try {
+        return await work(input);
+      } catch (error) {
+        throw toApplicationFailure(asConfiguration(error));
+      }
+    };
+  return {
+    planReports: guarded((input: PlanInput) => reports.plan(input)),
+    planCycle: guarded((input: DatasetRef) => reports.planCycle(input)),
+    finishAudit: guarded((input: DatasetRef & { purpose: Purpose }) => reports.finishAudit(input)),
+    requestReport: guarded((input: ChunkCall) => reports.request(input)),
+    pollReport: guarded((input: JobCall) => reports.poll(input)),
+    fetchReport: guarded((input: JobCall) => reports.fetch(input)),
+    explainFatal: guarded((input: JobCall & { hasDocument: boolean }) => reports.explainFatal(input)),
+    recordChunkFailure: guarded((input: DatasetRef & { chunk: Chunk; reason: string }) =>
+      reports.recordFailure(input),
+    ),
+  };
+}
+
+/** An unknown dataset or account does not come right by trying again. */
+function asConfiguration(error: unknown): unknown {
+  return error instanceof RangeError
+    ? ApplicationFailure.nonRetryable(error.message, FAILURE.invalid)
+    : error;
+}
+
+interface JobContext extends DatasetContext {
+  readonly job: Job;
+  readonly series: Series;
+  readonly request: ReportRequest;
+}
+
+class Reports {
+  constructor(private readonly deps: ReportDeps) {}
+
+  async plan(input: PlanInput): Promise<WorkPlan> {
+    const context = this.context(input);
+    const { settings } = context;
+    return {
+      chunks: await chunksFor(this.deps.db, context, input, Date.now()),
+      poolKey: context.account.poolKey,
+      poll: {
+        initialMs: settings.poll.initialSeconds * 1000,
+        factor: settings.poll.factor,
+        maxMs: settings.poll.maxSeconds * 1000,
+      },
+      priority: input.purpose === 'sync' ? settings.priority : settings.backfillPriority,
+    };
+  }
+
+  async planCycle(input: DatasetRef): Promise<CyclePlan> {
+    const context = this.context(input);
+    const { account, settings } = context;
+    const closed = await this.deps.door.whyClosed(account);
+    const series = await seriesOf(this.deps.db, context);
+    const now = Date.now();
+    const due = (kind: 'daily' | 'weekly', everyMs: number) =>
+      series.some((s) => now - (s.lastAudit[kind] ?? 0) >= everyMs);
+    return {
+      poolKey: account.poolKey,
+      poolClosed: closed ? { until: closed.details.until, reason: closed.details.reason } : null,
+      intervalMs: settings.syncIntervalMinutes * 60_000,
+      dailyAuditDue: settings.dailyAudit && due('daily', DAY_MS),
+      weeklyAuditDue: settings.weeklyAudit && due('weekly', 7 * DAY_MS),
+    };
+  }
+
+  async finishAudit(input: DatasetRef & { purpose: Purpose }): Promise<void> {
+    const kind = input.purpose === 'weekly_audit' ? 'weekly' : 'daily';
+    for (const series of await seriesOf(this.deps.db, this.context(input))) {
+      await recordAudit(this.deps.db, series.id, kind, Date.now());
+    }
+  }
+
+  async recordFailure(input: DatasetRef & { chunk: Chunk; reason: string }): Promise<void> {
+    const { chunk, reason } = input;
+    await recordFailure(this.deps.db, {
+      seriesId: chunk.seriesId,
+      span: { from: chunk.from, to: chunk.to },
+      reason,
+      evidence: {},
+      retryAt: Date.now() + DAY_MS / 24,
+      now: Date.now(),
+    });
+  }
+
+  /** Asks for a chunk's report, unless it has been asked for: then that report is adopted. */
+  async request(input: ChunkCall): Promise<RequestOutcome> {
+    const base = this.context(input);
+    const { chunk } = input;
+    const intention = await intend(this.deps.db, {
+      seriesId: chunk.seriesId,
+      span: { from: chunk.from, to: chunk.to },
+      purpose: chunk.purpose,
+      now: Date.now(),
+      minReRequestMs: base.settings.minRerequestMinutes * 60_000,
+    });
+    if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };
+    const context = await this.jobContext(input, intention.job.id);
+    const { job } = context;
+    if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
+    if (job.ambiguous) {
+      const reportId = await this.findExisting(context, input.priority);
+      if (reportId !== null) {
+        await markRequested(this.deps.db, job.id, { reportId, now: Date.now() });
+        return { kind: 'requested', jobId: job.id, adopted: true };
+      }
+    }
+    await this.create(context, input.priority);
+    return { kind: 'requested', jobId: job.id, adopted: false };
+  }
+
+  private async create(context: JobContext, priority: Priority): Promise<void> {
+    const { account, job, request } = context;
+    const { reports } = account;
+    let left = false;
+    try {
+      const result = await this.call(
+        context,
+        reports.operations.create,
+        priority,
+        reports.create(request),
+        async () => {
+          // From here on the report may exist, whatever becomes of this process.
+          await markAttempt(this.deps.db, job.id, Date.now());
+          left = true;
+        },
+      );
+      const { reportId } = this.parsed(reports.parseCreate(bodyOf(result)));
+      const requestId = result.kind === 'response' ? result.response.headers['x-amzn-requestid'] : undefined;
+      await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
+    } catch (error) {
+      if (left && certainlyNotMade(error)) await releaseAttempt(this.deps.db, job.id, Date.now());
+      if (error instanceof CallFailed && error.verdict.kind === 'invalid') {
+        await this.failJob(context, error.message, { ...error.verdict.evidence });
+      }
+      throw error;
+    }
+  }
+
+  /** The report of exactly this window that an earlier, unanswered request may have made. */
+  private async findExisting(context: JobContext, priority: Priority): Promise<string | null> {
+    const { account, job, request, dataset } = context;
+    const { reports } = account;
+    // The vendor's clock may differ from ours by some minutes.
+    const createdSince = (job.requestedAt ?? job.createdAt) - 10 * 60_000;
+    let query: Parameters<typeof reports.list>[0] = { reportType: dataset.reportType, createdSince };
+    for (;;) {
+      const result = await this.call(context, reports.operations.list, priority, reports.list(query));
+      const page = this.parsed(reports.parseList(bodyOf(result)));
+      const match = page.reports.find((report) => reports.matches(report, request));
+      if (match) return match.reportId;
+      if (page.nextToken === null) return null;
+      query = { nextToken: page.nextToken };
+    }
+  }
+
+  async poll(input: JobCall): Promise<PollOutcome> {
+    const context = await this.jobContext(input, input.jobId);
+    const { account, job } = context;
+    const { reports } = account;
+    if (job.state === 'ready' || job.state === 'ingested') return { kind: 'ready' };
+    if (job.state !== 'requested' || job.reportId === null) {
+      return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
+    }
+    let status: ReturnType<typeof reports.parseGet>;
+    try {
+      const result = await this.call(
+        context,
+        reports.operations.get,
+        input.priority,
+        reports.get(job.reportId),
+      );
+      status = reports.parseGet(bodyOf(result));
+    } catch (error) {
+      if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') throw error;
+      const reason = `the vendor no longer knows the report: ${error.message}`;
+      await markFailed(this.deps.db, job.id, {
+        reason,
+        evidence: { ...error.verdict.evidence },
+        now: Date.now(),
+      });
+      return { kind: 'gone', reason };
+    }
+    const report = this.parsed(status);
+    const now = Date.now();
+    const evidence = { reportId: report.reportId };
+    switch (report.status) {
+      case 'pending':
+        return { kind: 'pending' };
+      case 'done':
+        if (report.documentId !== null) {
+          await markReady(this.deps.db, job.id, { documentId: report.documentId, now });
+          return { kind: 'ready' };
+        }
+        await markFailed(this.deps.db, job.id, { reason: 'DONE without a document', evidence, now });
+        return { kind: 'gone', reason: 'the report is DONE without a document' };
+      case 'cancelled': {
+        const reason = 'CANCELLED by the vendor: no data, cancelled by hand, or asked for too often';
+        await markCancelled(this.deps.db, job.id, { reason, evidence, now });
+        return { kind: 'cancelled', reason };
+      }
+      case 'fatal':
+        if (report.documentId !== null)
+          await markReady(this.deps.db, job.id, { documentId: report.documentId, now });
+        return { kind: 'fatal', hasDocument: report.documentId !== null };
+    }
+  }
+
+  /** Reads why a report ended FATAL, and ends its job. */
+  async explainFatal(input: JobCall & { hasDocument: boolean }): Promise<FatalOutcome> {
+    const context = await this.jobContext(input, input.jobId);
+    const { account, dataset, job } = context;
+    let text: string | null = null;
+    if (input.hasDocument && job.state === 'ready') {
+      const location = await this.locate(context, input.priority);
+      const { stream } = await this.download(context, location, input.priority);
+      text = stream ? await account.reports.readErrorDocument(stream, location) : null;
+    }
+    const kind = account.reports.classifyFatal(text);
+    const reason = `FATAL: ${text ?? 'no explanation'}`;
+    const evidence = { reportId: job.reportId, fatal: kind, text };
+    const halves = kind === 'unknown' ? splitSpan(job.span, dataset.gridMs) : null;
+    if (halves === null)
+      await this.failJob(context, reason, evidence, kind === 'not-yet' ? DAY_MS / 24 : null);
+    else await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
+    return { class: kind, text: text ?? 'no explanation', halves };
+  }
+
+  async fetch(input: JobCall): Promise<FetchOutcome> {
+    const beat = setInterval(() => heartbeat(), 10_000);
+    try {
+      return await this.fetchAndIngest(await this.jobContext(input, input.jobId), input.priority);
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  private async fetchAndIngest(context: JobContext, priority: Priority): Promise<FetchOutcome> {
+    const { account, dataset, job, request, series } = context;
+    if (job.state === 'ingested') return { kind: 'ingested', rows: 0, empty: false };
+    if (job.state !== 'ready') return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
+    const location = await this.locate(context, priority);
+    let opened: Awaited<ReturnType<Reports['download']>>;
+    try {
+      opened = await this.download(context, location, priority);
+    } catch (error) {
+      if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') throw error;
+      // The URL ran out earlier than it should have: the next attempt fetches another.
+      await setDocumentUrl(this.deps.db, job.id, { url: '', expiresAt: 0, now: Date.now() });
+      throw ApplicationFailure.create({
+        message: `the document's URL has expired: ${error.message}`,
+        type: FAILURE.server,
+        nonRetryable: activityInfo().attempt >= 5,
+        nextRetryDelay: 1000,
+      });
+    }
+    const { stream } = opened;
+    if (!stream) throw new Error('the download answered without a body');
+    const ingested = await ingestDocument(this.deps.db, {
+      dataset,
+      seriesId: series.id,
+      span: job.span,
+      jobId: job.id,
+      purpose: job.purpose,
+      document: account.reports.openDocument(stream, request, location),
+      evidence: {
+        ...(job.reportId === null ? {} : { reportId: job.reportId }),
+        ...(job.requestId === null ? {} : { requestId: job.requestId }),
+        ...(job.documentId === null ? {} : { documentId: job.documentId }),
+      },
+      now: Date.now(),
+      signal: cancellationSignal(),
+    });
+    switch (ingested.outcome) {
+      case 'ingested':
+        return { kind: 'ingested', rows: ingested.rows, empty: ingested.state === 'empty_provisional' };
+      case 'stale':
+        return { kind: 'ingested', rows: 0, empty: false };
+      case 'rejected':
+        return { kind: 'rejected', reason: `${ingested.problem.code}: ${ingested.problem.problem}` };
+    }
+  }
+
+  /** Where the document is. The address is kept while it lasts, for another one costs a scarce call. */
+  private async locate(context: JobContext, priority: Priority): Promise<DocumentLocation> {
+    const { account, job } = context;
+    const { reports } = account;
+    if (job.documentUrl && job.urlExpiresAt !== null && job.urlExpiresAt > Date.now()) {
+      return JSON.parse(job.documentUrl) as DocumentLocation;
+    }
+    if (job.documentId === null) throw new Error(`job ${job.id} is ${job.state} without a document id`);
+    const askedAt = Date.now();
+    const result = await this.call(
+      context,
+      reports.operations.document,
+      priority,
+      reports.document(job.documentId),
+    );
+    const location = this.parsed(reports.parseDocument(bodyOf(result)));
+    await setDocumentUrl(this.deps.db, job.id, {
+      url: JSON.stringify(location),
+      expiresAt: askedAt + reports.urlLifetimeMs,
+      now: Date.now(),
+    });
+    return location;
+  }
+
+  private download(context: JobContext, location: DocumentLocation, priority: Priority) {
+    const { account } = context;
+    const { signal } = this.http();
+    return this.deps.door.call({
+      ...this.terms(context, account.reports.operations.download, priority),
+      auth: null,
+      send: (_, abort) =>
+        sendForStream(
+          { method: 'GET', url: location.url, headers: {} },
+          { ...this.http(), signal: abort ?? signal },
+        ),
+    });
+  }
+
+  private async call(
+    context: JobContext,
+    operation: string,
+    priority: Priority,
+    request: HttpRequest,
+    beforeSend?: () => Promise<void>,
+  ): Promise<CallResult> {
+    const { account } = context;
+    return this.deps.door.call<CallResult>({
+      ...this.terms(context, operation, priority),
+      auth: this.deps.tokenSource(context, priority),
+      send: async (token, signal) => {
+        await beforeSend?.();
+        return sendForText(account.reports.authorize(request, token ?? '', Date.now()), {
+          ...this.http(),
+          signal,
+        });
+      },
+    });
+  }
+
+  private terms(context: JobContext, operation: string, priority: Priority) {
+    return {
+      account: context.account,
+      operation,
+      priority,
+      caller: context.dataset.id,
+      attempt: activityInfo().attempt,
+      inlineWaitMs: this.deps.settings.permits.inlineWaitMs,
+      signal: cancellationSignal(),
+    };
+  }
+
+  private http(): HttpOptions {
+    return { dispatcher: this.deps.dispatcher, timeoutMs: this.deps.settings.http.timeoutMs };
+  }
+
+  /** A body that fails its contract is the vendor's doing and may pass; the activity's policy bounds the tries. */
+  private parsed<T>(parsed: Parsed<T>): T {
+    if (parsed.ok) return parsed.value;
+    throw ApplicationFailure.create({
+      message: parsed.problem,
+      type: FAILURE.invalid,
+      nonRetryable: activityInfo().attempt >= 3,
+    });
+  }
+
+  private async failJob(
+    { job, series }: JobContext,
+    reason: string,
+    evidence: Record<string, unknown>,
+    retryInMs: number | null = null,
+  ): Promise<void> {
+    const now = Date.now();
+    await markFailed(this.deps.db, job.id, { reason, evidence, now });
+    const retryAt = retryInMs === null ? null : now + retryInMs;
+    await recordFailure(this.deps.db, {
+      seriesId: series.id,
+      span: job.span,
+      reason,
+      evidence,
+      retryAt,
+      now,
+    });
+  }
+
+  private context(ref: DatasetRef): DatasetContext {
+    return datasetContext(this.deps.settings, ref.dataset, ref.account);
+  }
+
+  private async jobContext(ref: DatasetRef, jobId: number): Promise<JobContext> {
+    const context = this.context(ref);
+    const job = await getJob(this.deps.db, jobId);
+    if (job === null) throw new RangeError(`job ${jobId} does not exist`);
+    const series = await getSeries(this.deps.db, job.seriesId);
+    if (series === null) throw new RangeError(`series ${job.seriesId} of job ${jobId} does not exist`);
+    return {
+      ...context,
+      job,
+      series,
+      request: { dataset: context.dataset, partition: series.partition, span: job.span },
+    };
+  }
+}
+
+/** True when the vendor's refusal, or ours, makes it certain that no report was made. */
+function certainlyNotMade(error: unknown): boolean {
+  if (error instanceof PoolClosed || error instanceof PermitWait) return true;
+  return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
+}
+
+function bodyOf(result: CallResult): string {
+  return result.kind === 'response' ? result.response.body : '';
+}

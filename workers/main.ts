@@ -1,0 +1,33 @@
+/** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
+import { parseArgs } from 'node:util';
+import { loadSettings, SettingsError } from '../settings';
+import { createLog } from './log';
+import { installTemporalRuntime, startWorker } from './worker';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { settings: { type: 'string' } } });
+  const settings = loadSettings(values.settings === undefined ? {} : { path: values.settings });
+  const log = createLog(settings.log);
+  installTemporalRuntime(log);
+  const worker = await startWorker({
+    settings,
+    // Set by whoever runs embedded servers; the settings' own addresses win over them.
+    databaseUrl: process.env.SLUICE_EMBEDDED_DATABASE_URL ?? null,
+    temporalAddress: process.env.SLUICE_EMBEDDED_TEMPORAL_ADDRESS ?? null,
+    log,
+  });
+  log.info({ event: 'worker.started', taskQueue: settings.temporal.taskQueue }, 'worker started');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      log.info({ event: 'worker.stopping', signal }, 'worker is finishing what it has begun');
+      void worker.stop().catch(() => undefined);
+    });
+  }
+  await worker.stopped;
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof SettingsError || error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sluice worker: ${message}\n`);
+  process.exitCode = 1;
+});

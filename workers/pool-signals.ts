@@ -1,0 +1,47 @@
+/** Signals to pool workflows, which are started when they do not run. */
+import type { Client } from '@temporalio/client';
+import type { PoolSignal } from '../activities/pool';
+import type { PoolPolicy } from '../quota/pool';
+import {
+  failureSignal,
+  poolWorkflowId,
+  quotaHitSignal,
+  reconcileSignal,
+  successSignal,
+  waitingSignal,
+} from '../workflows/messages';
+import type { quotaPool } from '../workflows/quota-pool';
+
+const BY_STATE = { quotaHit: quotaHitSignal, failure: failureSignal, success: successSignal } as const;
+
+/** Signals with start, so that a pool's workflow exists as soon as something happens to the pool. */
+export async function signalPool(
+  client: Client,
+  taskQueue: string,
+  poolKey: string,
+  policy: PoolPolicy,
+  signal: PoolSignal,
+): Promise<void> {
+  const base = {
+    workflowId: poolWorkflowId(poolKey),
+    taskQueue,
+    args: [{ key: poolKey, policy }] as Parameters<typeof quotaPool>,
+    staticSummary: `Quota pool ${poolKey}`,
+    staticDetails: 'Holds the quota of this account: pauses, probes and wakes. Signals: pause, resume.',
+  };
+  const start = client.workflow.signalWithStart.bind(client.workflow);
+  switch (signal.name) {
+    case 'waiting':
+      await start('quotaPool', {
+        ...base,
+        signal: waitingSignal,
+        signalArgs: [{ workflowId: signal.workflowId }],
+      });
+      return;
+    case 'reconcile':
+      await start('quotaPool', { ...base, signal: reconcileSignal, signalArgs: [] });
+      return;
+    default:
+      await start('quotaPool', { ...base, signal: BY_STATE[signal.name], signalArgs: [signal.state] });
+  }
+}

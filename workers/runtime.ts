@@ -1,0 +1,111 @@
+/** Everything a process needs to call vendors: database, gate, door, tokens. Made once a process from the settings. */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { Agent } from 'undici';
+import { datasetsOf } from '../activities/accounts';
+import { createTokenSource } from '../activities/login';
+import { PermitGate } from '../activities/permit-gate';
+import { createPoolActivities, type PoolSignal } from '../activities/pool';
+import { createReportActivities } from '../activities/reports';
+import { VendorDoor } from '../activities/vendor-call';
+import type { PoolPolicy } from '../quota/pool';
+import { resolveSecret, type SecretSources, type Settings } from '../settings';
+import { CallCounter } from '../store/call-counts';
+import { installDatasets } from '../store/datasets';
+import { createPool } from '../store/db';
+import { KeyRing } from '../store/keyring';
+import { migrate } from '../store/migrate';
+import { TokenStore } from '../store/tokens';
+import { Vault } from '../store/vault';
+import { signalPool } from './pool-signals';
+
+export interface RuntimeOptions {
+  readonly settings: Settings;
+  /** Database URL; the settings' own, or the embedded server's. */
+  readonly databaseUrl: string;
+  readonly client: Client;
+  readonly keys: KeyRing;
+  readonly log: Logger;
+}
+
+export interface Runtime {
+  readonly db: Pool;
+  readonly door: VendorDoor;
+  readonly activities: ReturnType<typeof createPoolActivities> & ReturnType<typeof createReportActivities>;
+  close(): Promise<void>;
+}
+
+/** The master key of tokens, vault and payloads. @throws with what to set when there is none. */
+export async function loadKeys(settings: Settings): Promise<KeyRing> {
+  if (settings.vault.key === null) {
+    throw new Error(
+      'no vault key: access tokens are stored encrypted. Set SLUICE_VAULT_KEY (base64 of 32 bytes, e.g. `openssl rand -base64 32`) or vault.keyFile',
+    );
+  }
+  return KeyRing.parse((await resolveSecret(settings.vault.key)).reveal());
+}
+
+/** Brings the database to this version and puts the parts together. Starts nothing by itself. */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { settings, client, keys, log } = options;
+  await migrate(options.databaseUrl);
+  const db = createPool(options.databaseUrl, {
+    max: settings.database.poolSize,
+    applicationName: 'sluice-worker',
+    onIdleError: (error) => log.warn({ error: error.message }, 'an idle database connection was lost'),
+  });
+  await installDatasets(db, datasetsOf(settings));
+  const dispatcher = new Agent({
+    connections: 256,
+    connect: { timeout: settings.http.connectTimeoutMs },
+  });
+  const counter = new CallCounter(db, (error) =>
+    log.warn({ error: String(error) }, 'call counts were not written'),
+  );
+  const signal = (poolKey: string, policy: PoolPolicy, poolSignal: PoolSignal) =>
+    signalPool(client, settings.temporal.taskQueue, poolKey, policy, poolSignal);
+  const door = new VendorDoor({
+    db,
+    gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
+    counter,
+    log,
+    notifyPool: async (account, cause, state) => {
+      const name = cause === 'success' ? 'success' : cause === 'failure' ? 'failure' : 'quotaHit';
+      try {
+        await signal(account.poolKey, account.pool, { name, state });
+      } catch (error) {
+        // Postgres holds the block; the workflow reads it when a worker next starts, or when somebody waits.
+        log.error({ pool: account.poolKey, error: String(error) }, 'the pool workflow could not be told');
+      }
+    },
+  });
+  const tokens = new TokenStore(db, keys);
+  const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
+  const activities = {
+    ...createPoolActivities({ db, signalPool: signal, tokens }),
+    ...createReportActivities({
+      settings,
+      db,
+      door,
+      dispatcher,
+      tokenSource: ({ account }, priority) =>
+        createTokenSource(
+          { door, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
+          account,
+          account.login,
+          priority,
+        ),
+    }),
+  };
+  return {
+    db,
+    door,
+    activities,
+    close: async () => {
+      await counter.flush().catch(() => undefined);
+      await dispatcher.close();
+      await db.end();
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** A worker: takes workflow and activity tasks until it is told to stop, then finishes what it has begun. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type NativeConnection,
+  Runtime as TemporalRuntime,
+  type WorkerOptions as TemporalWorkerOptions,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { findAccount } from '../activities/accounts';
+import type { Settings } from '../settings';
+import { registerPool } from '../store/pools';
+import { dataConverterFor } from './codec';
+import { temporalLogger } from './log';
+import { signalPool } from './pool-signals';
+import { createRuntime, loadKeys, type Runtime } from './runtime';
+import { connectClient, connectWorker } from './temporal-connection';
+
+export interface WorkerOptions {
+  readonly settings: Settings;
+  /** The embedded servers, for what the settings leave out. */
+  readonly databaseUrl: string | null;
+  readonly temporalAddress: string | null;
+  readonly log: Logger;
+  /** Made beforehand in production; otherwise bundled from the sources at start. */
+  readonly workflowBundle?: WorkflowBundleWithSourceMap | { readonly codePath: string };
+}
+
+export interface RunningWorker {
+  readonly runtime: Runtime;
+  /** Resolves when the worker has stopped; rejects when it failed. */
+  readonly stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Polls with these; vendor calls are bounded by permits, not by slots. */
+const MAX_ACTIVITIES = 100;
+
+/** Installs the SDK's runtime with our log; once a process, before anything else of Temporal's. */
+export function installTemporalRuntime(log: Logger): void {
+  TemporalRuntime.install({ logger: temporalLogger(log), shutdownSignals: [] });
+}
+
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { settings, log } = options;
+  const databaseUrl = settings.database.url?.reveal() ?? options.databaseUrl;
+  if (databaseUrl === null) {
+    throw new Error(
+      'no database: set database.url (or DATABASE_URL), or start an embedded one with: sluice up',
+    );
+  }
+  const keys = await loadKeys(settings);
+  const dataConverter = await dataConverterFor(settings);
+  const client = await connectClient(settings, options.temporalAddress, dataConverter);
+  const runtime = await createRuntime({ settings, databaseUrl, client: client.client, keys, log });
+  let connection: NativeConnection | null = null;
+  try {
+    connection = await connectWorker(settings, options.temporalAddress);
+    const worker = await Worker.create({
+      connection,
+      namespace: settings.temporal.namespace,
+      taskQueue: settings.temporal.taskQueue,
+      activities: runtime.activities,
+      maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+      shutdownGraceTime: '10 seconds',
+      dataConverter,
+      ...workflowSource(options),
+    });
+    // What Postgres learned while no worker ran is told to the pools' workflows, which start if they do not run.
+    for (const name of Object.keys(settings.accounts)) {
+      const account = findAccount(settings, name);
+      await registerPool(runtime.db, account.poolKey, account.pool);
+      await signalPool(client.client, settings.temporal.taskQueue, account.poolKey, account.pool, {
+        name: 'reconcile',
+      });
+    }
+    const open = connection;
+    const stopped = worker.run().finally(async () => {
+      await runtime.close();
+      await client.close();
+      await open.close();
+    });
+    return {
+      runtime,
+      stopped,
+      stop: async () => {
+        if (worker.getState() === 'RUNNING') worker.shutdown();
+        await stopped;
+      },
+    };
+  } catch (error) {
+    await runtime.close();
+    await client.close();
+    await connection?.close();
+    throw error;
+  }
+}
+
+function workflowSource(
+  options: WorkerOptions,
+): Partial<Pick<TemporalWorkerOptions, 'workflowBundle' | 'workflowsPath'>> {
+  if (options.workflowBundle) return { workflowBundle: options.workflowBundle };
+  const built = join(__dirname, '..', 'workflow-bundle.js');
+  // An encrypting worker needs the failure converter in its bundle, so it makes its own.
+  if (!options.settings.temporal.encryptPayloads && existsSync(built))
+    return { workflowBundle: { codePath: built } };
+  return { workflowsPath: require.resolve('../workflows') };
+}

@@ -1,0 +1,4 @@
+/** Everything the worker's bundle holds. */
+export { backfill } from './backfill';
+export { datasetSync } from './dataset-sync';
+export { quotaPool } from './quota-pool';

@@ -1,0 +1,77 @@
+/** Every signal and query of every workflow, with the ids under which the workflows run. */
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { PoolState } from '../quota/pool';
+
+/** One pool workflow for each pool key, e.g. `pool:amazon/acme`. */
+export function poolWorkflowId(poolKey: string): string {
+  return `pool:${poolKey}`;
+}
+
+/** One sync workflow for each dataset of an account. */
+export function syncWorkflowId(dataset: string, account: string): string {
+  return `sync:${dataset}:${account}`;
+}
+
+/** One backfill for each span: starting the same one again finds the one that runs. */
+export function backfillWorkflowId(dataset: string, account: string, from: number, to: number): string {
+  return `backfill:${dataset}:${account}:${hour(from)}..${hour(to)}`;
+}
+
+export function auditWorkflowId(dataset: string, account: string, from: number, to: number): string {
+  return `audit:${dataset}:${account}:${hour(from)}..${hour(to)}`;
+}
+
+function hour(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16);
+}
+
+// ---- quota-pool -------------------------------------------------------------------------------------------------
+
+/** The call path has closed or extended the pool; carries the state that Postgres now holds. */
+export const quotaHitSignal = defineSignal<[PoolState]>('quotaHit');
+/** The call path has opened the failure breaker. */
+export const failureSignal = defineSignal<[PoolState]>('failure');
+/** The probe came back well: the pool is closed (normal) again. */
+export const successSignal = defineSignal<[PoolState]>('success');
+/** Postgres may know more than this workflow: read it again. Sent when a worker starts. */
+export const reconcileSignal = defineSignal('reconcile');
+/** A workflow sleeps because of this pool and wants to be told when it opens. */
+export const waitingSignal = defineSignal<[{ workflowId: string }]>('waiting');
+/** New credentials are in place: a pool held for refused credentials probes at once. */
+export const credentialsChangedSignal = defineSignal('credentialsChanged');
+
+/**
+ * Operator's pause, of a pool or of a sync or backfill. By hand:
+ * `temporal workflow signal -w pool:amazon/acme --name pause --input '{"reason":"inventory count"}'`.
+ * A plain string is a reason; no input at all is fine. `until` is an ISO instant or epoch ms (pools only).
+ */
+export const pauseSignal = defineSignal<[PauseInput?]>('pause');
+export const resumeSignal = defineSignal('resume');
+export type PauseInput = string | { reason?: string; until?: string | number | null } | null;
+
+export interface PoolStatus {
+  readonly key: string;
+  readonly state: PoolState;
+  readonly waiting: readonly string[];
+}
+export const poolStatusQuery = defineQuery<PoolStatus>('status');
+
+// ---- work that depends on a pool ------------------------------------------------------------------------------
+
+/** From the pool to those who wait: it is half-open (one probe) or closed (all may go). */
+export const poolOpenedSignal = defineSignal<[{ pool: string; state: PoolState['state'] }]>('poolOpened');
+
+export interface WorkStatus {
+  /** What it is doing, for a person. */
+  readonly phase: 'starting' | 'running' | 'waiting for quota' | 'paused' | 'sleeping' | 'done' | 'failed';
+  readonly detail: string;
+  /** Epoch ms at which it goes on by itself; null when it does not wait or only an operator can end it. */
+  readonly until: number | null;
+  readonly chunksTotal: number;
+  readonly chunksDone: number;
+  readonly chunksFailed: number;
+  readonly rows: number;
+  /** Last failures, newest last, at most 20. */
+  readonly problems: readonly string[];
+}
+export const workStatusQuery = defineQuery<WorkStatus>('status');

@@ -1,0 +1,129 @@
+/**
+ * How a workflow lives with its pool: it sleeps while the pool is closed, lets one call go first when it half-opens,
+ * and waits out a limit that is used up. Nothing is held meanwhile but this workflow's history.
+ */
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { PoolActivities } from '../activities/pool';
+import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
+import { poolOpenedSignal } from './messages';
+
+const { joinPool } = proxyActivities<PoolActivities>({
+  startToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/** After the pool's own time the waiter tries by itself, should the pool's signal have been lost, ms. */
+const GRACE_MS = 30_000;
+/** A pool held for an operator is looked at again this often, ms. */
+const HELD_RECHECK_MS = 3_600_000;
+
+/** Thrown by `run` in stop mode when the pool is closed. */
+export class PoolIsClosed extends Error {
+  override readonly name = 'PoolIsClosed';
+  constructor(readonly details: PoolClosedDetails) {
+    super(`pool ${details.pool} is closed: ${details.reason}`);
+  }
+}
+
+export class PoolGate {
+  /** The pause that holds now; null when calls may go. */
+  closed: PoolClosedDetails | null = null;
+  private opened = 0;
+  /** After a pause one call goes first; the others wait for what becomes of it. */
+  private probing = false;
+  private probeOut = false;
+
+  constructor(private readonly mode: 'wait' | 'stop') {
+    if (mode === 'wait') {
+      setHandler(poolOpenedSignal, () => {
+        this.opened++;
+      });
+    }
+  }
+
+  /**
+   * Runs an activity that calls the vendor, as often as it takes.
+   * @throws PoolIsClosed in stop mode; every other failure as it comes.
+   */
+  async run<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const isProbe = await this.waitForTurn();
+      try {
+        const result = await call();
+        this.probing = false;
+        return result;
+      } catch (error) {
+        const failure = applicationFailure(error);
+        if (failure?.type === FAILURE.permitWait) {
+          const { until } = detailsOf<WaitDetails>(failure);
+          this.probing = false;
+          if (isProbe) this.probeOut = false;
+          await sleep(Math.max(100, until - Date.now()), { summary: failure.message });
+        } else if (failure?.type === FAILURE.poolClosed) {
+          await this.pause(detailsOf<PoolClosedDetails>(failure));
+        } else {
+          // The vendor answered, or our request was wrong: either way the pool is not what is in the way.
+          this.probing = false;
+          throw error;
+        }
+      } finally {
+        if (isProbe) this.probeOut = false;
+      }
+    }
+  }
+
+  /** True when this call is the first after a pause. */
+  private async waitForTurn(): Promise<boolean> {
+    for (;;) {
+      if (this.closed) {
+        if (this.mode === 'stop') throw new PoolIsClosed(this.closed);
+        await condition(() => this.closed === null);
+      }
+      if (!this.probing) return false;
+      if (!this.probeOut) {
+        this.probeOut = true;
+        return true;
+      }
+      await condition(() => this.closed !== null || !this.probing || !this.probeOut);
+    }
+  }
+
+  /** Sleeps out a pause, once for all callers of this workflow. */
+  private async pause(details: PoolClosedDetails): Promise<void> {
+    if (this.mode === 'stop') {
+      this.closed = details;
+      throw new PoolIsClosed(details);
+    }
+    if (this.closed) {
+      await condition(() => this.closed === null);
+      return;
+    }
+    this.closed = details;
+    const before = this.opened;
+    await joinPool({ key: details.pool, workflowId: workflowInfo().workflowId });
+    const left =
+      details.until === null ? HELD_RECHECK_MS : Math.max(0, details.until - Date.now()) + GRACE_MS;
+    await condition(() => this.opened > before, left);
+    this.closed = null;
+    this.probing = true;
+    this.probeOut = false;
+  }
+}
+
+/** The ApplicationFailure inside an activity's failure; null when there is none. */
+export function applicationFailure(error: unknown): (ApplicationFailure & { type: FailureCode }) | null {
+  const inner = error instanceof ActivityFailure ? error.cause : error;
+  return inner instanceof ApplicationFailure ? (inner as ApplicationFailure & { type: FailureCode }) : null;
+}
+
+function detailsOf<T>(failure: ApplicationFailure): T {
+  return (failure.details?.[0] ?? {}) as T;
+}
