@@ -1,100 +1,127 @@
-/** What a schema cannot say: references between parts of the settings. Pure. */
+/**
+ * What a schema cannot say: references between parts of the settings. Pure. Works on the settings as written, so
+ * that these problems are reported together with those of form; what is ill-formed here is left to the schema.
+ */
 import type { SecretRef } from '../vendors/account-fields';
-import { isVendorId, VENDORS } from '../vendors/registry';
+import { isVendorId, VENDORS, type VendorId } from '../vendors/registry';
+import { limitProblems } from './effective';
 import type { Environment } from './environment';
-import { describeValue, type Path, type RawProblem, suggestion } from './problems';
-import type { ParsedDataset, ParsedSettings } from './schema';
+import {
+  describeValue,
+  isMap,
+  type Path,
+  pathText,
+  type Raw,
+  type RawProblem,
+  suggestion,
+  valueAt,
+} from './problems';
 
-/** All problems between parts of settings that are well-formed by themselves. */
-export function crossProblems(settings: ParsedSettings, env: Environment): RawProblem[] {
-  return [...temporalProblems(settings, env), ...datasetProblems(settings)];
+/** All problems between parts of the settings. */
+export function crossProblems(root: Raw, env: Environment): RawProblem[] {
+  const hasVaultKey = vaultKeyOf(valueAt(root, ['vault', 'keyFile']), env) !== null;
+  return [...temporalProblems(root, hasVaultKey), ...accountProblems(root), ...datasetProblems(root)];
 }
 
 /** Where the vault's key is: the environment's wins over the file's. */
-export function vaultKeyOf(settings: ParsedSettings, env: Environment): SecretRef | null {
+export function vaultKeyOf(keyFile: unknown, env: Environment): SecretRef | null {
   if (env.SLUICE_VAULT_KEY) return 'env:SLUICE_VAULT_KEY';
-  return settings.vault.keyFile === undefined ? null : `file:${settings.vault.keyFile}`;
+  return typeof keyFile === 'string' ? `file:${keyFile}` : null;
 }
 
-export interface NamedDataset {
-  readonly name: string;
-  readonly path: Path;
-  readonly dataset: ParsedDataset;
+/** The vendor's part of `vendor/name`, when it is one that is registered. */
+export function vendorOf(dataset: string): VendorId | null {
+  const [vendor = ''] = dataset.split('/');
+  return isVendorId(vendor) ? vendor : null;
 }
 
-/** Datasets of a list are named `account/dataset`, for example `main/amazon/rt-sales`. */
-export function namedDatasets({ datasets }: Pick<ParsedSettings, 'datasets'>): NamedDataset[] {
-  return Array.isArray(datasets)
-    ? datasets.map((dataset, i) => ({
-        name: `${dataset.account}/${dataset.dataset}`,
-        path: ['datasets', i],
-        dataset,
-      }))
-    : Object.entries(datasets).map(([name, dataset]) => ({ name, path: ['datasets', name], dataset }));
-}
-
-function temporalProblems(settings: ParsedSettings, env: Environment): RawProblem[] {
+function temporalProblems(root: Raw, hasVaultKey: boolean): RawProblem[] {
   const problems: RawProblem[] = [];
-  const { tls, apiKey, encryptPayloads } = settings.temporal;
-  if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
-    const missing = tls.certFile === undefined ? 'certFile' : 'keyFile';
-    problems.push({
-      path: ['temporal', 'tls', missing],
-      what: 'is missing; a client certificate needs both certFile and keyFile',
-    });
+  const at = (...path: string[]) => valueAt(root, ['temporal', ...path]);
+  const certFile = at('tls', 'certFile');
+  const keyFile = at('tls', 'keyFile');
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const missing = certFile === undefined ? 'certFile' : 'keyFile';
+    const what = 'is missing; a client certificate needs both certFile and keyFile';
+    problems.push({ path: ['temporal', 'tls', missing], what });
   }
-  if (tls.enabled === false && apiKey !== undefined) {
-    problems.push({
-      path: ['temporal', 'tls', 'enabled'],
-      what: 'must not be false when there is an API key, which would travel in the clear',
-    });
+  if (at('tls', 'enabled') === false && at('apiKey') !== undefined) {
+    const what = 'must not be false when there is an API key, which would travel in the clear';
+    problems.push({ path: ['temporal', 'tls', 'enabled'], what });
   }
-  if (encryptPayloads === true && vaultKeyOf(settings, env) === null) {
-    problems.push({
-      path: ['temporal', 'encryptPayloads'],
-      what: 'needs a key: set SLUICE_VAULT_KEY or vault.keyFile, or set it to false',
-    });
+  if (at('encryptPayloads') === true && !hasVaultKey) {
+    const what = 'needs a key: set SLUICE_VAULT_KEY or vault.keyFile, or set it to false';
+    problems.push({ path: ['temporal', 'encryptPayloads'], what });
   }
   return problems;
 }
 
-function datasetProblems(settings: ParsedSettings): RawProblem[] {
-  const problems: RawProblem[] = [];
-  const seen = new Map<string, string>();
-  for (const { name, path, dataset } of namedDatasets(settings)) {
-    const [vendor = '', kind = ''] = dataset.dataset.split('/');
-    const account = settings.accounts[dataset.account];
-    if (!isVendorId(vendor)) {
-      const what = `names the vendor ${describeValue(vendor)}, which does not exist${suggestion(vendor, Object.keys(VENDORS))}`;
-      problems.push({ path: [...path, 'dataset'], what });
-    } else {
-      const kinds: readonly string[] = VENDORS[vendor].datasets;
-      if (!kinds.includes(kind)) {
-        const what = `must be a dataset of ${vendor}, not ${describeValue(kind)}${suggestion(kind, kinds)}`;
-        problems.push({ path: [...path, 'dataset'], what });
-      }
-      if (account !== undefined && account.vendor !== vendor) {
-        const what = `must be an account of ${vendor}, but ${describeValue(dataset.account)} is one of ${account.vendor}`;
-        problems.push({ path: [...path, 'account'], what });
-      }
-    }
-    if (account === undefined) {
-      const what = `must be one of the accounts, not ${describeValue(dataset.account)}${suggestion(dataset.account, Object.keys(settings.accounts))}`;
-      problems.push({ path: [...path, 'account'], what });
-    }
-    if (dataset.poll.maxSeconds < dataset.poll.initialSeconds) {
-      const what = `must be at least poll.initialSeconds (${dataset.poll.initialSeconds}), not ${dataset.poll.maxSeconds}`;
-      problems.push({ path: [...path, 'poll', 'maxSeconds'], what });
-    }
+function accountProblems(root: Raw): RawProblem[] {
+  return entriesOf(root.accounts).flatMap(([name, account]) => {
+    if (!isMap(account) || typeof account.vendor !== 'string' || !isVendorId(account.vendor)) return [];
+    if (!isMap(account.limits)) return [];
+    return limitProblems(VENDORS[account.vendor].rules, account.limits).map(({ path, what }) => ({
+      path: ['accounts', name, ...path],
+      what,
+    }));
+  });
+}
+
+function datasetProblems(root: Raw): RawProblem[] {
+  const seen = new Map<string, Path>();
+  return entriesOf(root.datasets).flatMap(([key, dataset]) => {
+    if (!isMap(dataset)) return [];
+    const path: Path = ['datasets', key];
+    const problems = [...referenceProblems(root, dataset, path), ...pollProblems(dataset, path)];
     const identity = JSON.stringify([dataset.dataset, dataset.account]);
     const other = seen.get(identity);
     if (other !== undefined) {
-      problems.push({
-        path,
-        what: `keeps the same dataset of the same account as ${describeValue(other)}; remove one`,
-      });
+      const what = `keeps the same dataset of the same account as ${pathText(other)}; remove one of them`;
+      problems.push({ path, what });
     }
-    seen.set(identity, name);
+    seen.set(identity, path);
+    return problems;
+  });
+}
+
+function referenceProblems(root: Raw, { dataset, account }: Raw, path: Path): RawProblem[] {
+  const problems: RawProblem[] = [];
+  const accounts = isMap(root.accounts) ? root.accounts : {};
+  const owner = typeof account === 'string' ? accounts[account] : undefined;
+  if (typeof account === 'string' && owner === undefined) {
+    const what = `must be one of the accounts, not ${describeValue(account)}${suggestion(account, Object.keys(accounts))}`;
+    problems.push({ path: [...path, 'account'], what });
+  }
+  if (typeof dataset !== 'string' || !dataset.includes('/')) return problems;
+  const [prefix = '', name = ''] = dataset.split('/');
+  const vendor = vendorOf(dataset);
+  if (vendor === null) {
+    const what = `names the vendor ${describeValue(prefix)}, which does not exist${suggestion(prefix, Object.keys(VENDORS))}`;
+    return [...problems, { path: [...path, 'dataset'], what }];
+  }
+  const names: readonly string[] = VENDORS[vendor].datasets;
+  if (!names.includes(name)) {
+    const what = `must be a dataset of ${vendor}, not ${describeValue(name)}${suggestion(name, names)}`;
+    problems.push({ path: [...path, 'dataset'], what });
+  }
+  if (isMap(owner) && typeof owner.vendor === 'string' && owner.vendor !== vendor) {
+    const what = `must be an account of ${vendor}, but ${describeValue(account)} is one of ${owner.vendor}`;
+    problems.push({ path: [...path, 'account'], what });
   }
   return problems;
+}
+
+function pollProblems({ poll }: Raw, path: Path): RawProblem[] {
+  if (!isMap(poll)) return [];
+  const { initialSeconds, maxSeconds } = poll;
+  if (typeof initialSeconds !== 'number' || typeof maxSeconds !== 'number') return [];
+  if (maxSeconds >= initialSeconds) return [];
+  const what = `must be at least poll.initialSeconds (${initialSeconds}), not ${maxSeconds}`;
+  return [{ path: [...path, 'poll', 'maxSeconds'], what }];
+}
+
+/** Entries of a map or a list, with the key or the index. */
+function entriesOf(value: unknown): [string | number, unknown][] {
+  if (Array.isArray(value)) return value.map((entry, i) => [i, entry]);
+  return isMap(value) ? Object.entries(value) : [];
 }

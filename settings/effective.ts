@@ -5,9 +5,14 @@
 import type { LimitTemplate, LimitWindow } from '../quota/limit';
 import type { PoolPolicy } from '../quota/pool';
 import type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
-import type { LimitOverride, PoolOverride, RetryOverride } from '../vendors/account-fields';
+import {
+  type LimitOverride,
+  limitOverride,
+  type PoolOverride,
+  type RetryOverride,
+} from '../vendors/account-fields';
 import type { VendorRules } from '../vendors/contract';
-import { pathText, type RawProblem, SettingsError, suggestion } from './problems';
+import { isMap, pathText, type RawProblem, SettingsError, suggestion } from './problems';
 
 /** What is needed of an account here; any vendor's account settings fit. */
 export interface AccountOverrides {
@@ -29,18 +34,19 @@ const COMMON_KEYS: readonly (keyof LimitOverride)[] = ['reserve', 'mode', 'slack
 /** Overrides of limits that do not exist, or with keys that do not apply to the limit's kind. */
 export function limitProblems(
   rules: Pick<VendorRules, 'id' | 'limits'>,
-  account: AccountOverrides,
+  overrides: Readonly<Record<string, unknown>>,
 ): RawProblem[] {
-  return Object.entries(account.limits ?? {}).flatMap(([name, override]): RawProblem[] => {
+  return Object.entries(overrides).flatMap(([name, override]): RawProblem[] => {
     const template = rules.limits.find((limit) => limit.name === name);
     if (template === undefined) {
       const names = rules.limits.map((limit) => limit.name);
       return [{ path: ['limits', name], what: `is not a limit of ${rules.id}${suggestion(name, names)}` }];
     }
+    if (!isMap(override)) return [];
     const { kind } = template.window;
-    const allowed = [...WINDOW_KEYS[kind], ...COMMON_KEYS];
+    const allowed: readonly string[] = [...WINDOW_KEYS[kind], ...COMMON_KEYS];
     return givenKeys(override)
-      .filter((key) => !allowed.includes(key))
+      .filter((key) => key in limitOverride.shape && !allowed.includes(key))
       .map((key) => ({
         path: ['limits', name, key],
         what: `does not apply to ${name}, a ${kind} limit; it takes: ${allowed.join(', ')}`,
@@ -53,7 +59,7 @@ export function effectiveLimits(
   rules: Pick<VendorRules, 'id' | 'limits'>,
   account: AccountOverrides,
 ): readonly LimitTemplate[] {
-  const problems = limitProblems(rules, account);
+  const problems = limitProblems(rules, account.limits ?? {});
   if (problems.length > 0) {
     throw new SettingsError(
       problems.map(({ path, what }) => ({ where: pathText(path), what, line: null })),
@@ -140,8 +146,8 @@ export function effectiveRetry(
   return { rate: merge(rules.retry.rate, retry.rate), server: merge(rules.retry.server, retry.server) };
 }
 
-function givenKeys(override: LimitOverride): (keyof LimitOverride)[] {
-  return (Object.keys(override) as (keyof LimitOverride)[]).filter((key) => override[key] !== undefined);
+function givenKeys(override: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(override).filter((key) => override[key] !== undefined);
 }
 
 /** Leaves out keys that are undefined. */

@@ -5,8 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
-import { isVendorId, type VendorId } from '../vendors/registry';
-import { crossProblems, namedDatasets, vaultKeyOf } from './checks';
+import { crossProblems, vaultKeyOf, vendorOf } from './checks';
 import { type Environment, overlayEnvironment } from './environment';
 import { expandReferences } from './expand';
 import {
@@ -20,7 +19,7 @@ import {
 } from './problems';
 import { type ParsedSettings, settingsJsonSchema, settingsSchema } from './schema';
 import { Secret } from './secret';
-import type { Settings } from './types';
+import type { DatasetSettings, Settings } from './types';
 
 export interface LoadOptions {
   /** From `--settings`; wins over env SLUICE_SETTINGS, which wins over ./sluice.yaml. */
@@ -87,9 +86,10 @@ export function parseSettings(text: string, context: ParseContext): Settings {
   };
 
   const parsed = settingsSchema.safeParse(overlay.root);
-  const found = parsed.success
-    ? crossProblems(parsed.data, context.env)
-    : problemsOf(parsed.error, overlay.root, settingsJsonSchema());
+  const found = [
+    ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema())),
+    ...crossProblems(overlay.root, context.env),
+  ];
   // A reference to an unset variable is one problem, not also an ill-formed value.
   const unset = new Set(expansion.problems.map(({ path }) => pathText(path)));
   const problems = [
@@ -118,7 +118,7 @@ function toPlain(document: Document.Parsed, file: string | null): unknown {
 
 function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): Settings {
   const { apiKey, tls, address, encryptPayloads } = parsed.temporal;
-  const key = vaultKeyOf(parsed, env);
+  const key = vaultKeyOf(parsed.vault.keyFile, env);
   const inFile = (path: string | undefined) => (path === undefined ? null : resolve(baseDir, path));
   return {
     file,
@@ -146,17 +146,20 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     permits: parsed.permits,
     http: parsed.http,
     accounts: parsed.accounts,
-    datasets: namedDatasets(parsed).map(({ name, dataset }) => ({
-      ...dataset,
-      name,
-      vendor: vendorOf(dataset.dataset),
-    })),
+    datasets: namedDatasets(parsed.datasets),
   };
 }
 
-/** crossProblems has made sure of the vendor. */
-function vendorOf(dataset: string): VendorId {
-  const [vendor] = dataset.split('/');
-  if (vendor !== undefined && isVendorId(vendor)) return vendor;
-  throw new RangeError(`dataset "${dataset}" belongs to no vendor that is registered`);
+/** Datasets of a list are named `account/dataset`, for example `main/amazon/rt-sales`. */
+function namedDatasets(datasets: ParsedSettings['datasets']): DatasetSettings[] {
+  const named = Array.isArray(datasets)
+    ? datasets.map((dataset) => ({ name: `${dataset.account}/${dataset.dataset}`, dataset }))
+    : Object.entries(datasets).map(([name, dataset]) => ({ name, dataset }));
+  return named.map(({ name, dataset }) => {
+    const vendor = vendorOf(dataset.dataset);
+    // crossProblems has refused such a dataset already.
+    if (vendor === null)
+      throw new RangeError(`dataset "${dataset.dataset}" belongs to no vendor that is registered`);
+    return { ...dataset, name, vendor };
+  });
 }

@@ -96,12 +96,30 @@ function describeIssue(
     default:
   }
   const value = valueAt(root, path);
+  const expected = expectation(issue);
   if (value === undefined) {
     // A refinement says by itself what is missing.
-    return [{ path, what: issue.code === 'custom' ? issue.message : `is missing; it ${issue.message}` }];
+    return [{ path, what: issue.code === 'custom' ? issue.message : `is missing; it ${expected}` }];
   }
   if (issue.code === 'custom') return [{ path, what: issue.message }];
-  return [{ path, what: `${issue.message}${shown(value, nodes, path)}` }];
+  if (Array.isArray(value) && issue.code !== 'invalid_type') {
+    return [{ path, what: `${expected}, not ${value.length}` }];
+  }
+  return [{ path, what: `${expected}${shown(value, nodes, path)}` }];
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  string: 'text',
+  boolean: 'true or false',
+};
+
+/** The schema's own words, or plain ones for what it leaves to zod. */
+function expectation(issue: z.core.$ZodIssue): string {
+  const generic = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
+  return generic ? `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}` : issue.message;
 }
 
 /** Of a union's branches, the one whose problems lie inside the value rather than at it: that one was meant. */
@@ -112,16 +130,15 @@ function closestBranch(
   return inside.length === 0 ? null : inside.reduce((a, b) => (b.length < a.length ? b : a));
 }
 
-/** `, not "x"` for a value that cannot be a secret; for maps and lists only what they are. */
+/** `, not "x"` for a value that cannot be a secret; otherwise only what kind of thing it is. */
 function shown(value: unknown, nodes: readonly SchemaNode[], path: Path): string {
-  if (value === null) return ', not empty';
   if (Array.isArray(value)) return ', not a list';
   if (typeof value === 'object') return ', not a map';
   const scalar = nodes.length > 0 && nodes.every((node) => node.type !== 'object' && node.type !== 'array');
+  if (!scalar) return `, not a ${typeof value}`;
   const secret =
     nodes.some((node) => node.writeOnly === true) || path.some((key) => SECRET_KEY.test(String(key)));
-  if (!scalar || secret) return '';
-  return `, not ${describeValue(value)}`;
+  return secret ? '' : `, not ${describeValue(value)}`;
 }
 
 const SECRET_KEY = /secret|password|token$|apikey|credential/i;

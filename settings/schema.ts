@@ -1,6 +1,6 @@
 /** The shape of `sluice.yaml`. `sluice.schema.json` is made from it, so descriptions here are what editors show. */
 import { z } from 'zod';
-import { duration, secretRef, wholePositive } from '../vendors/account-fields';
+import { duration, SECRET_REF_PATTERN, secretRef, wholePositive } from '../vendors/account-fields';
 import { VENDORS } from '../vendors/registry';
 
 const flag = z.boolean({ error: 'must be true or false' });
@@ -173,11 +173,23 @@ export type ParsedSettings = z.output<typeof settingsSchema>;
 export type AccountSettings = ParsedSettings['accounts'][string];
 export type ParsedDataset = z.output<typeof dataset>;
 
-/** The schema for editors, as plain data. */
+/**
+ * The schema for editors, as plain data. Text there may also refer to the environment (`${NAME}`), which the loader
+ * fills in before it checks; references to secrets and names may not.
+ */
 export function settingsJsonSchema(): Record<string, unknown> {
-  return {
-    ...z.toJSONSchema(settingsSchema, { io: 'input', target: 'draft-7' }),
-    $id: 'sluice.schema.json',
-    title: 'sluice.yaml',
-  };
+  const schema = z.toJSONSchema(settingsSchema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.pattern === SECRET_REF_PATTERN.source || jsonSchema.pattern === NAME.source) return;
+      if (jsonSchema.format === 'uri') {
+        delete jsonSchema.format;
+        jsonSchema.pattern = '^https?://|\\$\\{';
+      } else if (jsonSchema.pattern !== undefined) {
+        jsonSchema.pattern = `(?:${jsonSchema.pattern})|\\$\\{`;
+      }
+    },
+  });
+  return { ...schema, $id: 'sluice.schema.json', title: 'sluice.yaml' };
 }

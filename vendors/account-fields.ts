@@ -33,16 +33,17 @@ const FIELD_UNIT_MS = {
 } as const;
 export type DurationUnit = keyof typeof FIELD_UNIT_MS;
 
-const DURATION_PATTERN = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+/** A number alone is in the field's unit: that is how it arrives from a `${NAME}` reference. */
+const DURATION_PATTERN = /^(?:\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+)$/;
 
-/** `90s`, `30m`, `1h30m` → milliseconds; null when it is no duration. */
-export function parseDurationMs(text: string): number | null {
-  if (!DURATION_PATTERN.test(text)) return null;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
-    total += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+/** `90s`, `30m`, `1h30m` in units of `unit`; a number alone is taken as it is. */
+function parseDuration(text: string, unit: DurationUnit): number {
+  if (/^[\d.]+$/.test(text)) return Number(text);
+  let totalMs = 0;
+  for (const [, amount, suffix] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    totalMs += Number(amount) * UNIT_MS[suffix as keyof typeof UNIT_MS];
   }
-  return total;
+  return totalMs / FIELD_UNIT_MS[unit];
 }
 
 /**
@@ -59,9 +60,7 @@ export function duration(
   const expected = `must be ${bounds.whole ? 'a whole number' : 'a number'} of ${unit} ${range}, or text such as ${EXAMPLES[unit]}`;
   return z
     .union([z.number(), z.string().regex(DURATION_PATTERN, expected)], { error: expected })
-    .transform((value) =>
-      typeof value === 'number' ? value : (parseDurationMs(value) ?? Number.NaN) / FIELD_UNIT_MS[unit],
-    )
+    .transform((value) => (typeof value === 'number' ? value : parseDuration(value, unit)))
     .refine((value) => value >= min && value <= max && (!bounds.whole || Number.isInteger(value)), {
       error: expected,
     })
