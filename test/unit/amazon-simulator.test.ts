@@ -1,17 +1,13 @@
-import { gunzipSync } from 'node:zlib';
 import {
   type AmazonScenarioInput,
   type AmazonSimulator,
   startAmazonSimulator,
 } from '../../vendors/amazon/simulator';
+import * as caller from '../support/amazon-caller';
+import { HOUR, INVENTORY, iso, MARKET, rowsIn, SALES, TRAFFIC } from '../support/amazon-caller';
 
-const HOUR = 3_600_000;
 /** A clock that only the test moves, set to half past an hour. */
 const START = Date.UTC(2026, 4, 20, 12, 30);
-const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
-const TRAFFIC = 'GET_VENDOR_REAL_TIME_TRAFFIC_REPORT';
-const INVENTORY = 'GET_VENDOR_REAL_TIME_INVENTORY_REPORT';
-const MARKET = 'A1PA6795UKMFR9';
 const QUOTA_BODY = {
   errors: [
     { code: 'QuotaExceeded', message: 'You exceeded your quota for the requested resource.', details: '' },
@@ -30,55 +26,15 @@ afterEach(async () => {
   await sim.close();
 });
 
-const iso = (ms: number) => new Date(ms).toISOString();
+const login = (refreshToken?: string, client?: string) => caller.login(sim.url, refreshToken, client);
+const requestToken = (fields: Record<string, string>) => caller.requestToken(sim.url, fields);
+const api = (token: string, method: string, path: string, body?: unknown) =>
+  caller.api(sim.url, token, method, path, body);
+const fetchDocument = (token: string, id: unknown) => caller.fetchDocument(sim.url, token, id);
 
-async function login(refreshToken = 'Atzr|acme', client = 'app'): Promise<string> {
-  const response = await requestToken({ refresh_token: refreshToken, client_id: client });
-  const body = (await response.json()) as { access_token: string };
-  return body.access_token;
-}
-
-function requestToken(fields: Record<string, string>): Promise<Response> {
-  const form = {
-    grant_type: 'refresh_token',
-    client_id: 'app',
-    client_secret: 'x',
-    refresh_token: 'Atzr|acme',
-  };
-  return fetch(sim.tokenUrl, { method: 'POST', body: new URLSearchParams({ ...form, ...fields }) });
-}
-
-interface Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  // Parsed JSON of many shapes, read field by field in the expectations.
-  readonly body: Record<string, unknown>;
-}
-
-async function api(token: string, method: string, path: string, body?: unknown): Promise<Reply> {
-  const response = await fetch(`${sim.url}/reports/2021-06-30${path}`, {
-    method,
-    headers: {
-      'x-amz-access-token': token,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Record<string, unknown>,
-  };
-}
-
-function salesRequest(startMs = START - 6.5 * HOUR, endMs = START - 0.5 * HOUR): Record<string, unknown> {
-  return {
-    reportType: SALES,
-    marketplaceIds: [MARKET],
-    dataStartTime: iso(startMs),
-    dataEndTime: iso(endMs),
-    reportOptions: { currencyCode: 'EUR' },
-  };
+/** Six hours of sales, which ended half an hour ago. */
+function salesRequest(startMs = START - 6.5 * HOUR): Record<string, unknown> {
+  return caller.salesRequest(startMs, START - 0.5 * HOUR);
 }
 
 async function create(token: string, request: Record<string, unknown> = salesRequest()): Promise<string> {
@@ -91,40 +47,6 @@ async function create(token: string, request: Record<string, unknown> = salesReq
 async function finish(token: string, reportId: string): Promise<Record<string, unknown>> {
   now += 60_000;
   return (await api(token, 'GET', `/reports/${reportId}`)).body;
-}
-
-async function fetchDocument(token: string, documentId: unknown): Promise<{ url: string; text: string }> {
-  const described = await api(token, 'GET', `/documents/${documentId}`);
-  expect(described.status).toBe(200);
-  const url = String(described.body.url);
-  const response = await fetch(url);
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const gzip = described.body.compressionAlgorithm === 'GZIP';
-  return { url, text: (gzip ? gunzipSync(bytes) : bytes).toString('utf8') };
-}
-
-interface SalesRow {
-  startTime: string;
-  endTime: string;
-  asin: string;
-  orderedUnits: number;
-  orderedRevenue: string;
-}
-
-/** Rows of a document with revenue as the text it was printed as. */
-function rowsIn(text: string): SalesRow[] {
-  const quoted = text.replace(/"orderedRevenue":(-?[\d.]+)/g, '"orderedRevenue":"$1"');
-  return (JSON.parse(quoted) as { reportData: SalesRow[] }).reportData;
-}
-
-async function truth(
-  query: Record<string, string>,
-): Promise<{ rows: SalesRow[]; hours: { ready: boolean }[] }> {
-  const response = await fetch(
-    `${sim.url}/_sim/truth?${new URLSearchParams({ marketplace: MARKET, ...query })}`,
-  );
-  expect(response.status).toBe(200);
-  return (await response.json()) as { rows: SalesRow[]; hours: { ready: boolean }[] };
 }
 
 describe('login with Amazon', () => {

@@ -3,7 +3,7 @@
  * falls under at once and charged to all of them or to none.
  */
 import { fillScope } from '../../quota/limit';
-import { createMeter, fits, type Meter, type VendorWindow } from './meters';
+import { createMeter, type Meter, type VendorWindow } from './meters';
 
 export interface VendorLimit {
   readonly name: string;
@@ -89,7 +89,7 @@ export class LimitBook {
     const entries = this.entriesFor(call, now);
     let refusal: Refusal | null = null;
     for (const { limit, ledger, units } of entries) {
-      if (fits(ledger.enforced, now, units)) continue;
+      if (ledger.enforced.fits(now, units)) continue;
       ledger.violations++;
       const waitMs = ledger.enforced.waitMs(now, units);
       if (refusal === null || waitMs > (refusal.waitMs ?? 0)) refusal = { limit: limit.name, waitMs };
@@ -101,7 +101,7 @@ export class LimitBook {
   /** Charges a call that was admitted or refused before a restart. */
   replay(call: CountedCall, at: number, refused: boolean): void {
     for (const entry of this.entriesFor(call, at)) {
-      if (refused && !fits(entry.ledger.enforced, at, entry.units)) entry.ledger.violations++;
+      if (refused && !entry.ledger.enforced.fits(at, entry.units)) entry.ledger.violations++;
       this.count(entry, at, !refused);
     }
   }

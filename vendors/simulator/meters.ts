@@ -16,6 +16,8 @@ export interface Meter {
   readonly limit: number;
   /** Units the window holds at `now`. */
   usage(now: number): number;
+  /** Whether `units` may still arrive at `now`. */
+  fits(now: number, units: number): boolean;
   /** Adds `units` that arrived at `now`, whether they fit or not. */
   charge(now: number, units: number): void;
   /** Milliseconds from `now` until `units` would fit if nothing else arrived; Infinity when they never do. */
@@ -24,12 +26,8 @@ export interface Meter {
   setReset?(at: number): void;
 }
 
-/** Epoch ms carry about 0.0003 ms of rounding; a millionth of a unit is beyond any real rate's share of it. */
-const EPSILON = 1e-6;
-
-export function fits(meter: Meter, now: number, units: number): boolean {
-  return meter.usage(now) + units <= meter.limit + EPSILON;
-}
+/** Epoch ms as doubles are 0.00024 ms apart, so an instant cannot be told more exactly than this. */
+const INSTANT_MS = 0.001;
 
 const DAY_MS = 86_400_000;
 
@@ -63,7 +61,10 @@ export function createMeter(window: VendorWindow, now: number, previous?: Meter)
   }
 }
 
-/** A bucket kept as the one instant at which it is full again: no drift, however many calls. */
+/**
+ * A bucket kept as the one instant at which it is full again, counted from `origin` so that small numbers keep
+ * their digits: it does not drift, however many calls.
+ */
 class BucketMeter implements Meter {
   private fullAt: number;
   private readonly msPerUnit: number;
@@ -71,24 +72,32 @@ class BucketMeter implements Meter {
   constructor(
     ratePerSecond: number,
     readonly limit: number,
-    now: number,
+    private readonly origin: number,
     used: number,
   ) {
     this.msPerUnit = 1000 / ratePerSecond;
-    this.fullAt = now + used * this.msPerUnit;
+    this.fullAt = used * this.msPerUnit;
   }
 
   usage(now: number): number {
-    return Math.max(0, this.fullAt - now) / this.msPerUnit;
+    return this.missingMs(now) / this.msPerUnit;
+  }
+
+  fits(now: number, units: number): boolean {
+    return this.missingMs(now) + units * this.msPerUnit <= this.limit * this.msPerUnit + INSTANT_MS;
   }
 
   charge(now: number, units: number): void {
-    this.fullAt = Math.max(now, this.fullAt) + units * this.msPerUnit;
+    this.fullAt = Math.max(now - this.origin, this.fullAt) + units * this.msPerUnit;
   }
 
   waitMs(now: number, units: number): number {
     if (units > this.limit) return Number.POSITIVE_INFINITY;
-    return Math.max(0, (this.usage(now) + units - this.limit) * this.msPerUnit);
+    return Math.max(0, this.missingMs(now) + (units - this.limit) * this.msPerUnit);
+  }
+
+  private missingMs(now: number): number {
+    return Math.max(0, this.fullAt - (now - this.origin));
   }
 }
 
@@ -114,6 +123,10 @@ class RollingMeter implements Meter {
   usage(now: number): number {
     this.forget(now);
     return this.sum;
+  }
+
+  fits(now: number, units: number): boolean {
+    return this.usage(now) + units <= this.limit;
   }
 
   charge(now: number, units: number): void {
@@ -164,6 +177,10 @@ class PeriodMeter implements Meter {
   usage(now: number): number {
     this.roll(now);
     return this.count;
+  }
+
+  fits(now: number, units: number): boolean {
+    return this.usage(now) + units <= this.limit;
   }
 
   charge(now: number, units: number): void {

@@ -34,15 +34,3 @@ export function unitOf(hash: number): number {
 export function pickBetween(min: number, max: number, ...keys: readonly (string | number)[]): number {
   return min + Math.floor(unitOf(hash32(...keys)) * (max - min + 1));
 }
-
-/** mulberry32: a small sequential generator, 0 (inclusive) to 1 (exclusive). */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
