@@ -30,13 +30,17 @@ export function missingEntries(lock) {
       const os = SYSTEMS.filter((system) => words.includes(system));
       const cpu = PROCESSORS.filter((processor) => words.includes(processor));
       if (os.length !== 1 || cpu.length !== 1 || !/^\d/.test(version)) {
-        throw new BootstrapError(`package-lock.json lacks ${name}@${version}, and its platform cannot be told.`);
+        throw new BootstrapError(
+          `package-lock.json lacks ${name}@${version}, and its platform cannot be told.`,
+        );
       }
       missing[`node_modules/${name}`] = {
         version,
         cpu,
         ...(entry.dev === true ? { dev: true } : {}),
-        ...(os[0] === 'linux' && /musl|gnu/.test(name) ? { libc: [/musl/.test(name) ? 'musl' : 'glibc'] } : {}),
+        ...(os[0] === 'linux' && /musl|gnu/.test(name)
+          ? { libc: [/musl/.test(name) ? 'musl' : 'glibc'] }
+          : {}),
         optional: true,
         os,
       };

@@ -1,0 +1,99 @@
+/**
+ * The import directions of docs/architecture.md. Type-only imports are marked as such by TypeScript, so that
+ * workflows may name an activity's type without pulling its code into the sandbox.
+ */
+const OURS = [
+  'activities',
+  'bench',
+  'client',
+  'embedded',
+  'quota',
+  'settings',
+  'store',
+  'vendors',
+  'workers',
+  'workflows',
+];
+
+/** `folder` may import itself and `allowed`; `types` only as types. */
+function only(folder, allowed, types = []) {
+  const others = OURS.filter((name) => ![folder, ...allowed, ...types].includes(name));
+  const rules = [
+    {
+      name: `${folder}-imports`,
+      severity: 'error',
+      comment: `${folder} imports ${allowed.join(', ') || 'nothing of ours'}${types.length ? `; types of ${types.join(', ')}` : ''}`,
+      from: { path: `^${folder}/` },
+      to: { path: `^(${others.join('|')}|test)/` },
+    },
+  ];
+  if (types.length > 0) {
+    rules.push({
+      name: `${folder}-types-only`,
+      severity: 'error',
+      comment: `${folder} may import these as types only`,
+      from: { path: `^${folder}/` },
+      to: { path: `^(${types.join('|')})/`, dependencyTypesNot: ['type-only'] },
+    });
+  }
+  return rules;
+}
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      comment: 'What ships must not need what only development installs.',
+      from: { path: `^(${OURS.filter((name) => name !== 'bench').join('|')})/` },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: 'node_modules/@types/',
+      },
+    },
+    {
+      name: 'client-is-the-outside',
+      severity: 'error',
+      comment: 'Nothing builds on the command line, the API or the dashboard.',
+      from: { pathNot: '^(client|test|bench)/' },
+      to: { path: '^client/' },
+    },
+    {
+      name: 'workflows-are-deterministic',
+      severity: 'error',
+      comment: 'Workflow code runs in a sandbox: no Node modules, no packages but the SDK.',
+      from: { path: '^workflows/' },
+      to: {
+        dependencyTypes: ['core', 'npm'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: 'node_modules/@temporalio/(workflow|common)/',
+      },
+    },
+    ...only('quota', []),
+    ...only('embedded', []),
+    ...only('vendors', ['quota']),
+    ...only('store', ['quota'], ['vendors']),
+    ...only('settings', ['quota', 'vendors']),
+    ...only('workflows', ['quota'], ['activities', 'vendors', 'settings', 'store']),
+    ...only('activities', ['quota', 'vendors', 'store', 'settings'], ['workflows']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['require', 'node', 'default', 'types'],
+    },
+  },
+};

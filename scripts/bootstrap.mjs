@@ -1,0 +1,320 @@
+/**
+ * Makes a checkout runnable: Node's version, dependencies, build. Plain Node without dependencies, because it
+ * runs before there are any. Progress goes to stderr, so that a command's own output stays clean. Each step is
+ * skipped when its result is up to date, which takes well under a tenth of a second.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { dirname, extname, join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+export const DIST = join(ROOT, 'dist');
+const require = createRequire(join(ROOT, 'package.json'));
+
+const OLDEST_NODE = [20, 12];
+const SOURCE_FOLDERS = [
+  'activities',
+  'bench',
+  'client',
+  'embedded',
+  'quota',
+  'settings',
+  'store',
+  'types',
+  'vendors',
+  'workers',
+  'workflows',
+];
+/** What the workflow bundle is made of; dependency-cruiser keeps workflows from importing anything else. */
+const BUNDLE_FOLDERS = ['workflows', 'quota'];
+const STAMP = join(DIST, '.build-stamp.json');
+const BUNDLE = join(DIST, 'workflow-bundle.js');
+const HEARTBEAT_MS = 10_000;
+
+const say = (line) => process.stderr.write(`${line}\n`);
+
+/** An expected failure: its message is all there is to show. */
+export class BootstrapError extends Error {}
+
+export function checkNode(version = process.versions.node) {
+  const [major, minor] = version.split('.').map(Number);
+  const [wantedMajor, wantedMinor] = OLDEST_NODE;
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
+  throw new BootstrapError(
+    `This needs Node ${OLDEST_NODE.join('.')} or later; this is Node ${version} (${process.execPath}). ` +
+      `Install a current one from https://nodejs.org and run the command again.`,
+  );
+}
+
+/** The beginning and the end of a long output: programs differ in where they say what is wrong. */
+function excerpt(output) {
+  const lines = output.trim().split('\n');
+  return lines.length <= 40 ? lines.join('\n') : [...lines.slice(0, 20), '…', ...lines.slice(-20)].join('\n');
+}
+
+/** Runs a program, showing that it is alive; throws its output when it fails. */
+async function runStep(what, command, args) {
+  const started = Date.now();
+  say(`${what} …`);
+  const heartbeat = setInterval(() => {
+    say(`${what} … ${Math.round((Date.now() - started) / 1000)} s`);
+  }, HEARTBEAT_MS);
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Ended with us, or it would go on writing into a checkout that the next command prepares.
+  const interrupt = (signal) => {
+    child.kill(signal);
+    // npm finishes what it does first; an interrupted installation is recognised and made again anyway.
+    setTimeout(() => child.kill('SIGKILL'), 2_000).unref();
+    child.once('close', () => process.exit(signal === 'SIGINT' ? 130 : 143));
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+      });
+    }
+    const code = await new Promise((done, fail) => {
+      child.once('error', (error) => fail(new BootstrapError(`${what} failed: ${error.message}`)));
+      child.once('close', done);
+    });
+    if (code !== 0) throw new BootstrapError(`${what} failed:\n${excerpt(output)}`);
+  } finally {
+    clearInterval(heartbeat);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** One bootstrap of a checkout at a time; a lock whose owner is dead is taken over. */
+async function withBootstrapLock(work) {
+  const file = join(ROOT, '.sluice', 'bootstrap.lock');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o711 });
+  for (let told = false; ; ) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const owner = Number(readJson(file));
+    if (owner > 0 && !isRunning(owner)) {
+      rmSync(file, { force: true });
+    } else if (!told && owner > 0) {
+      say(`Process ${owner} is preparing this checkout; waiting.`);
+      told = true;
+    }
+    await delay(100);
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+
+/**
+ * True when node_modules holds what package-lock.json says. npm writes what it installed into
+ * `node_modules/.package-lock.json` as its last step, so an interrupted installation does not pass.
+ */
+export function dependenciesAreCurrent() {
+  const installed = readJson(join(ROOT, 'node_modules', '.package-lock.json'))?.packages;
+  const wanted = readJson(join(ROOT, 'package-lock.json'))?.packages;
+  if (!installed || !wanted) return false;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === '') return true;
+    const found = installed[path];
+    // Packages for other platforms are left out.
+    if (found === undefined)
+      return entry.optional === true || entry.devOptional === true || entry.peer === true;
+    return found.version === entry.version && found.integrity === entry.integrity;
+  });
+}
+
+export async function ensureDependencies() {
+  if (dependenciesAreCurrent()) return;
+  await withBootstrapLock(async () => {
+    if (dependenciesAreCurrent()) return;
+    const args = ['ci', '--no-audit', '--no-fund', '--include=dev'];
+    const npm = process.env.npm_execpath;
+    try {
+      if (npm && /\.c?js$/.test(npm))
+        await runStep('Installing dependencies', process.execPath, [npm, ...args]);
+      else await runStep('Installing dependencies', 'npm', args);
+    } catch (error) {
+      if (!(error instanceof BootstrapError)) throw error;
+      throw new BootstrapError(
+        `${error.message}\nThe npm registry has to be reachable for this step (npm config get registry).`,
+      );
+    }
+  });
+}
+
+function* filesUnder(folder) {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesUnder(path);
+    else if (entry.isFile()) yield path;
+  }
+}
+
+const isTypeScript = (file) => extname(file) === '.ts';
+const isDeclaration = (file) => file.endsWith('.d.ts');
+
+function sourceFiles() {
+  return SOURCE_FOLDERS.flatMap((folder) => [...filesUnder(join(ROOT, folder))]).sort();
+}
+
+/** Names, sizes and times: enough to know that nothing was touched, without reading anything. */
+function fingerprint(files) {
+  const hash = createHash('sha256');
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/bootstrap.mjs'];
+  for (const file of [...files, ...configs.map((name) => join(ROOT, name))]) {
+    const { size, mtimeMs } = statSync(file);
+    hash.update(`${relative(ROOT, file)} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+const outputOf = (file) => join(DIST, relative(ROOT, file)).replace(/\.ts$/, '.js');
+
+async function compile(sources) {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const expected = sources.filter((file) => isTypeScript(file) && !isDeclaration(file)).map(outputOf);
+  const run = () =>
+    runStep('Building', process.execPath, [tsc, '-p', 'tsconfig.build.json', '--pretty', 'false']);
+  await run();
+  // tsc believes its own record and does not look whether its output is still there.
+  if (!expected.every((file) => existsSync(file))) {
+    rmSync(join(DIST, '.tsbuildinfo'), { force: true });
+    await run();
+  }
+  const wanted = new Set(expected);
+  for (const folder of SOURCE_FOLDERS) {
+    for (const file of filesUnder(join(DIST, folder))) {
+      if (/\.js(\.map)?$/.test(file) && !wanted.has(file.replace(/\.map$/, ''))) {
+        const source = join(ROOT, relative(DIST, file));
+        if (!existsSync(source)) rmSync(file);
+      }
+    }
+  }
+}
+
+/** Everything that is not TypeScript (SQL, go.mod, dashboard pages) lies in dist beside its code. */
+function copyAssets(sources) {
+  for (const file of sources) {
+    if (isTypeScript(file)) continue;
+    const target = join(DIST, relative(ROOT, file));
+    mkdirSync(dirname(target), { recursive: true });
+    rmSync(target, { force: true });
+    copyFileSync(file, target);
+  }
+}
+
+function bundleFingerprint() {
+  const hash = createHash('sha256');
+  const options = join(DIST, 'workers', 'bundle-options.js');
+  const inputs = BUNDLE_FOLDERS.flatMap((folder) => [...filesUnder(join(DIST, folder))].sort());
+  for (const file of [...inputs, options, join(ROOT, 'package-lock.json')]) {
+    if (/\.(js|json)$/.test(file) && existsSync(file)) {
+      hash.update(`${relative(ROOT, file)}\n`).update(readFileSync(file));
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** `workers/bundle-options.ts`, where it exists, exports `workflowBundleOptions`: converters, interceptors. */
+async function bundleWorkflows() {
+  const workflowsPath = join(DIST, 'workflows', 'index.js');
+  if (!existsSync(workflowsPath)) return;
+  say('Bundling workflows …');
+  const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
+  const optionsFile = join(DIST, 'workers', 'bundle-options.js');
+  const options = existsSync(optionsFile) ? require(optionsFile).workflowBundleOptions : {};
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN'), ...options });
+  writeFileSync(`${BUNDLE}.new`, code);
+  renameSync(`${BUNDLE}.new`, BUNDLE);
+}
+
+export function buildIsCurrent() {
+  return existsSync(STAMP) && readJson(STAMP)?.sources === fingerprint(sourceFiles());
+}
+
+export async function ensureBuild() {
+  if (buildIsCurrent()) return;
+  await withBootstrapLock(async () => {
+    if (buildIsCurrent()) return;
+    const sources = sourceFiles();
+    const stamp = { sources: fingerprint(sources), bundle: readJson(STAMP)?.bundle };
+    rmSync(STAMP, { force: true });
+    await compile(sources);
+    copyAssets(sources);
+    const bundle = bundleFingerprint();
+    if (bundle !== stamp.bundle || !existsSync(BUNDLE)) await bundleWorkflows();
+    writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle }));
+  });
+}
+
+/** A checkout of the sources, as against an installed package or an image that holds only dist. */
+export function isSourceCheckout() {
+  return existsSync(join(ROOT, 'tsconfig.build.json')) && existsSync(join(ROOT, 'client'));
+}
+
+export async function bootstrap() {
+  checkNode();
+  await ensureDependencies();
+  await ensureBuild();
+}
+
+/** Goes on as another program in this same process, so that signals and exit codes need no forwarding. */
+export function become(program, args) {
+  process.argv = [process.argv[0], program, ...args];
+  Module.runMain(program);
+}
+
+/** Runs a script's body; an expected failure is shown as its message, anything else with its stack. */
+export async function main(body) {
+  try {
+    await body();
+  } catch (error) {
+    const expected = error instanceof BootstrapError || error?.name === 'EmbeddedError';
+    say(expected ? error.message : String(error?.stack ?? error));
+    process.exitCode = 1;
+  }
+}
+
+export function requireBuilt(path) {
+  return require(join(DIST, path));
+}
