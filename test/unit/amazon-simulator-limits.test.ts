@@ -52,7 +52,7 @@ function worstByDefinition(window: VendorWindow, times: readonly number[]): numb
 const windows = fc.oneof(
   fc.record({
     kind: fc.constant('token-bucket' as const),
-    ratePerSecond: fc.double({ min: 0.01, max: 50, noNaN: true }),
+    ratePerSecond: fc.double({ min: 0.01, max: 2000, noNaN: true }),
     burst: fc.integer({ min: 1, max: 20 }),
   }),
   fc.record({
@@ -66,12 +66,15 @@ const windows = fc.oneof(
 const allowed = (w: VendorWindow) =>
   w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count;
 
+/** What a bucket refills in the 0.002 ms that an instant cannot be told more exactly than. */
+const rounding = (w: VendorWindow) => (w.kind === 'token-bucket' ? w.ratePerSecond * 2e-6 : 0);
+
 describe('a meter', () => {
   test('never lets in more than any window may hold', () => {
     fc.assert(
       fc.property(windows, arrivals, (window, times) => {
         const inside = admitted(createMeter(window, T0), times);
-        expect(worstByDefinition(window, inside)).toBeLessThanOrEqual(allowed(window) + 1e-4);
+        expect(worstByDefinition(window, inside)).toBeLessThanOrEqual(allowed(window) + rounding(window));
       }),
     );
   });
@@ -100,7 +103,7 @@ describe('a meter', () => {
         const inside = admitted(meter, times);
         const at = inside.at(-1) ?? T0;
         const wait = meter.waitMs(at, 1);
-        // Half a microsecond of rounding on either side of the instant.
+        // Five microseconds on either side, for instants are rounded.
         if (wait > 0.01) expect(meter.fits(at + wait - 0.005, 1)).toBe(false);
         expect(meter.fits(at + wait + 0.005, 1)).toBe(true);
       }),

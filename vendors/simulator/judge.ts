@@ -66,7 +66,12 @@ export function judgeArrivals(window: VendorWindow, arrivals: readonly number[])
     case 'vendor-reset':
       throw new RangeError('a vendor-reset window cannot be judged from arrivals alone');
   }
-  return { allowed, worst, worstAt, kept: worst <= allowed + 1e-6 };
+  return { allowed, worst, worstAt, kept: worst <= allowed + toleratedUnits(window) };
+}
+
+/** What a bucket refills in 0.002 ms: an instant as epoch ms cannot be told more exactly. Counts are exact. */
+function toleratedUnits(window: VendorWindow): number {
+  return window.kind === 'token-bucket' ? (window.ratePerSecond * 0.002) / 1000 : 0;
 }
 
 function allowedUnits(window: VendorWindow): number {
