@@ -15,7 +15,6 @@ export const FAULT_KINDS = [
   'garbage-body',
   'truncated-body',
 ] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export const faultSchema = z
   .strictObject({

@@ -10,7 +10,7 @@ import type { AmazonControl } from './control';
 import { type AmazonScenarioInput, amazonScenarioSchema } from './options';
 import { createAmazonVendor } from './vendor';
 
-export { type AmazonScenario, type AmazonScenarioInput, amazonScenarioSchema } from './options';
+export { type AmazonScenarioInput, amazonScenarioSchema } from './options';
 
 export interface AmazonSimulator extends RunningSimulator {
   /** For the account's `tokenUrl` setting. */

@@ -57,7 +57,6 @@ export const restatementSchema = z.strictObject({
   loseShare: share(0.25),
   changeShare: share(0.5),
 });
-export type RestatementInput = z.input<typeof restatementSchema>;
 
 const dataSchema = z
   .strictObject({
