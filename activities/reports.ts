@@ -55,6 +55,8 @@ export interface ReportDeps {
   readonly tokenSource: (context: DatasetContext, priority: Priority) => TokenSource;
 }
 
+const HEARTBEAT_MS = 2000;
+
 export type ReportActivities = ReturnType<typeof createReportActivities>;
 
 export function createReportActivities(deps: ReportDeps) {
@@ -62,10 +64,14 @@ export function createReportActivities(deps: ReportDeps) {
   const guarded =
     <I, O>(work: (input: I) => Promise<O>) =>
     async (input: I): Promise<O> => {
+      // A worker that dies is noticed by its silence, within seconds and not at the end of the longest call.
+      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
       try {
         return await work(input);
       } catch (error) {
         throw toApplicationFailure(asConfiguration(error));
+      } finally {
+        clearInterval(beat);
       }
     };
   return {
@@ -293,12 +299,7 @@ class Reports {
   }
 
   async fetch(input: JobCall): Promise<FetchOutcome> {
-    const beat = setInterval(() => heartbeat(), 10_000);
-    try {
-      return await this.fetchAndIngest(await this.jobContext(input, input.jobId), input.priority);
-    } finally {
-      clearInterval(beat);
-    }
+    return this.fetchAndIngest(await this.jobContext(input, input.jobId), input.priority);
   }
 
   private async fetchAndIngest(context: JobContext, priority: Priority): Promise<FetchOutcome> {

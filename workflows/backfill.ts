@@ -18,7 +18,8 @@ import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';
 
 const { planReports } = proxyActivities<ReportActivities>({
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 

@@ -19,12 +19,13 @@ import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';
 
 const { planReports, planCycle, finishAudit } = proxyActivities<ReportActivities>({
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 
 const { joinPool } = proxyActivities<PoolActivities>({
-  startToCloseTimeout: '30 seconds',
+  startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 

@@ -16,7 +16,7 @@ import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } f
 import { poolOpenedSignal } from './messages';
 
 const { joinPool } = proxyActivities<PoolActivities>({
-  startToCloseTimeout: '30 seconds',
+  startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 

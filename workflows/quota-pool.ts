@@ -34,7 +34,7 @@ import {
 } from './messages';
 
 const { readPoolState, applyOperatorEvent } = proxyActivities<PoolActivities>({
-  startToCloseTimeout: '30 seconds',
+  startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 

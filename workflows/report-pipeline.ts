@@ -12,13 +12,14 @@ import { applicationFailure, type PoolGate, PoolIsClosed } from './pool-gate';
 import { Stage } from './stage';
 
 const calls = proxyActivities<ReportActivities>({
-  startToCloseTimeout: '2 minutes',
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '5 minutes' },
 });
 
 const downloads = proxyActivities<ReportActivities>({
   startToCloseTimeout: '2 hours',
-  heartbeatTimeout: '1 minute',
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '5 minutes' },
 });
 
