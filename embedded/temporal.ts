@@ -22,6 +22,7 @@ import {
   isAlive,
   type ProcessIdentity,
   runsWith,
+  type SignalStep,
   sizeOf,
   spawnToLog,
   tailOf,
@@ -85,7 +86,12 @@ interface ServerRecord extends ProcessIdentity {
 
 const HOST = '127.0.0.1';
 const READY_TIMEOUT_MS = 60_000;
-const ADOPT_TIMEOUT_MS = 10_000;
+const ADOPT_TIMEOUT_MS = 5_000;
+/** A server that does not answer is not waited for long. */
+const REPLACE: readonly SignalStep[] = [
+  { signal: 'SIGTERM', waitMs: 2_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
 
 const recordFile = (dbFile: string): string => `${dbFile}.server.json`;
 
@@ -296,7 +302,7 @@ async function startLocked(options: TemporalOptions, dbFile: string, log: Log): 
     adopted = await becameReady(server, namespace, ADOPT_TIMEOUT_MS);
     if (!adopted) {
       log(`Temporal: process ${server.pid} runs but does not answer; replacing it.`);
-      await terminate(server);
+      await terminate(server, REPLACE);
       server = null;
     }
   }
