@@ -85,11 +85,6 @@ export async function testTemporal(
   return startTemporal({ dbFile, logFile: `${dbFile}.log`, searchAttributes });
 }
 
-/** `host:port` of the run's Temporal. */
-export async function testTemporalAddress(): Promise<string> {
-  return (await testTemporal()).address;
-}
-
 /** A name nobody else uses: for task queues, workflow ids and namespaces. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
