@@ -6,11 +6,13 @@
 import type { Pool } from 'pg';
 import {
   type DeniedPermit,
+  type GrantedPermit,
   type PermitDecision,
   type PermitRequest,
   restampPermit,
   takePermits,
 } from '../store/permits';
+import { releaseProbe } from '../store/pools';
 import { DbClock } from './db-clock';
 
 export interface GateOptions {
@@ -74,7 +76,7 @@ export class PermitGate {
         await this.sleepUntil(decision.retryAt - this.options.leadMs * 0.75, options.signal);
         continue;
       }
-      const departAt = await this.depart(request, decision.departAt, options);
+      const departAt = await this.departOrRelease(request, decision, options);
       if (departAt === null) continue;
       return {
         granted: true,
@@ -86,28 +88,39 @@ export class PermitGate {
     }
   }
 
+  /** A probe that does not leave must not keep the others waiting for what it would have told. */
+  private async departOrRelease(
+    request: PermitRequest,
+    permit: GrantedPermit,
+    options: AcquireOptions,
+  ): Promise<number | null> {
+    let departAt: number | null = null;
+    try {
+      departAt = await this.depart(request, permit, options);
+    } finally {
+      if (departAt === null && permit.probe && request.pool !== null) {
+        await releaseProbe(this.db, request.pool, permit.epoch);
+      }
+    }
+    return departAt;
+  }
+
   /** Waits for the departure; moves the permit when this process was too late for it. Null: spent, ask anew. */
   private async depart(
     request: PermitRequest,
-    grantedFor: number,
+    permit: GrantedPermit,
     options: AcquireOptions,
   ): Promise<number | null> {
     const tolerance = Math.max(2, options.slackMs * 0.6);
-    let departAt = grantedFor;
+    const aheadMs = Math.min(15, this.options.leadMs);
+    const pool = request.pool === null ? null : { key: request.pool, epoch: permit.epoch };
+    let departAt: number | null = permit.departAt;
     for (;;) {
       await this.sleepUntil(departAt, options.signal);
-      if (request.charges.length === 0 || this.clock.now() - departAt <= tolerance) return departAt;
-      const asked = performance.now();
-      const later = await restampPermit(
-        this.db,
-        request.charges,
-        departAt,
-        Math.min(15, this.options.leadMs),
-      );
-      if (later === null) return null;
-      // The new time is ahead of the database's now by a known amount, which bounds the clock once more.
-      this.clock.observe(asked, performance.now(), later - Math.min(15, this.options.leadMs));
-      departAt = later;
+      if (this.clock.now() - departAt <= tolerance) return departAt;
+      if (request.charges.length === 0 && pool === null) return departAt;
+      departAt = await restampPermit(this.db, request.charges, departAt, aheadMs, pool);
+      if (departAt === null) return null;
     }
   }
 
@@ -133,6 +146,15 @@ export class PermitGate {
     this.queue.sort((a, b) => a.order - b.order);
     const batch = this.queue.splice(0, this.options.maxBatch ?? 64);
     this.inFlight++;
+    try {
+      await this.decide(batch);
+    } finally {
+      this.inFlight--;
+      this.schedule();
+    }
+  }
+
+  private async decide(batch: readonly Waiting[]): Promise<void> {
     const askedAt = performance.now();
     try {
       const decisions = await takePermits(
@@ -151,10 +173,12 @@ export class PermitGate {
         waiting.resolve(decision);
       });
     } catch (error) {
+      if (batch.length > 1 && isNotRegistered(error)) {
+        // One request names what is not there; the others must not fail with it.
+        for (const waiting of batch) await this.decide([waiting]);
+        return;
+      }
       for (const waiting of batch) waiting.reject(error);
-    } finally {
-      this.inFlight--;
-      this.schedule();
     }
   }
 
@@ -169,8 +193,22 @@ export class PermitGate {
   }
 }
 
+/** SL001 and SL002: a pool or a limit that has no row. */
+function isNotRegistered(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code.startsWith('SL0')
+  );
+}
+
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
     const onAbort = () => {
       clearTimeout(timer);
       reject(signal?.reason);

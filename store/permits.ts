@@ -1,6 +1,6 @@
 /**
  * Permits in Postgres: registering limits, taking permits, and what comes back after a call (true-ups, learned
- * limits, rate backoffs). The database's clock alone decides; see migrations/001_permits.sql for the arithmetic.
+ * limits, rate backoffs). The database's clock alone decides; the arithmetic is in migrations/002_take_permits.sql.
  */
 import type { Pool } from 'pg';
 import {
@@ -11,6 +11,7 @@ import {
   priorityRank,
 } from '../quota/limit';
 import type { PoolStateName } from '../quota/pool';
+import { inTransaction } from './db';
 
 export interface PermitRequest {
   /** Pool key, or null for calls that no pool governs (a login). */
@@ -59,9 +60,13 @@ interface DecisionRow {
   now: number;
 }
 
+/** Both edges of a calendar window are kept clear by the slack; a minute must have a middle left. */
+const MAX_CALENDAR_SLACK_MS = 15_000;
+
 /** The row shape of a limit's definition; also compared to notice changed settings. */
 export function limitDefinition(template: LimitTemplate): Record<string, string | number | null> {
   const w = template.window;
+  const slackMs = template.slackMs ?? defaultSlackMs(w);
   const definition = {
     name: template.name,
     unit: template.unit,
@@ -75,7 +80,7 @@ export function limitDefinition(template: LimitTemplate): Record<string, string 
     period_ms: w.kind === 'token-bucket' ? 1000 / w.ratePerSecond : 'ms' in w ? w.ms : null,
     calendar_unit: w.kind === 'calendar' ? w.per : null,
     zone: w.kind === 'calendar' ? w.zone : null,
-    slack_ms: template.slackMs ?? defaultSlackMs(w),
+    slack_ms: w.kind === 'calendar' ? Math.min(slackMs, MAX_CALENDAR_SLACK_MS) : slackMs,
     share_background: 1 - (template.reserve?.background ?? 0),
     share_scheduled: 1 - (template.reserve?.scheduled ?? 0),
     mode: template.mode,
@@ -91,28 +96,42 @@ export async function registerLimits(
   limits: readonly LimitInstance[],
 ): Promise<void> {
   if (limits.length === 0) return;
-  const rows = limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) }));
-  await db.query(
-    `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
-                              share_background, share_scheduled, mode, source, definition)
-     select r ->> 'key', r ->> 'pool', r ->> 'name', r ->> 'unit', r ->> 'kind', (r ->> 'capacity')::float8,
-            (r ->> 'period_ms')::float8, r ->> 'calendar_unit', r ->> 'zone', (r ->> 'slack_ms')::float8,
-            (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8, r ->> 'mode', r ->> 'source', r
-     from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
-     on conflict (key) do update set
-       pool = excluded.pool, name = excluded.name, unit = excluded.unit, kind = excluded.kind,
-       capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
-       zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
-       share_scheduled = excluded.share_scheduled, mode = excluded.mode, source = excluded.source,
-       definition = excluded.definition,
-       -- A window of another kind cannot be told from the old one's state; it starts as if nothing were counted.
-       tat = case when l.kind = excluded.kind then l.tat else 0 end,
-       used = case when l.kind = excluded.kind then l.used else 0 end,
-       resets_at = case when l.kind = excluded.kind and l.calendar_unit is not distinct from excluded.calendar_unit
-                         and l.zone is not distinct from excluded.zone then l.resets_at end
-     where l.definition is distinct from excluded.definition`,
-    [JSON.stringify(rows)],
-  );
+  const rows = JSON.stringify(limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) })));
+  await inTransaction(db, async (client) => {
+    // Locked by a statement of its own: what the next one reads is then as of after the last permit.
+    await client.query(
+      `select 1 from limits l, jsonb_array_elements($1::jsonb) r
+       where l.key = r ->> 'key' and l.definition is distinct from r order by l.key for update of l`,
+      [rows],
+    );
+    await client.query(
+      `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
+                                share_background, share_scheduled, mode, source, definition)
+       select r ->> 'key', r ->> 'pool', r ->> 'name', r ->> 'unit', r ->> 'kind', (r ->> 'capacity')::float8,
+              (r ->> 'period_ms')::float8, r ->> 'calendar_unit', r ->> 'zone', (r ->> 'slack_ms')::float8,
+              (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8, r ->> 'mode', r ->> 'source', r
+       from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
+       on conflict (key) do update set
+         pool = excluded.pool, name = excluded.name, unit = excluded.unit, kind = excluded.kind,
+         capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
+         zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
+         share_scheduled = excluded.share_scheduled, mode = excluded.mode, source = excluded.source,
+         definition = excluded.definition,
+         -- A bucket keeps its level in units. A window of another kind is counted from what is logged, if anything.
+         tat = case when l.kind <> excluded.kind then 0
+                    when l.kind = 'bucket' and l.tat > now_ms()
+                      then now_ms() + (l.tat - now_ms()) / l.period_ms * excluded.period_ms
+                    else l.tat end,
+         used = case when l.kind = excluded.kind then l.used
+                     when excluded.kind = 'rolling'
+                       then (select coalesce(sum(e.units), 0) from limit_events e where e.limit_id = l.id)
+                     else 0 end,
+         resets_at = case when l.kind = excluded.kind and l.calendar_unit is not distinct from excluded.calendar_unit
+                           and l.zone is not distinct from excluded.zone then l.resets_at end
+       where l.definition is distinct from excluded.definition`,
+      [rows],
+    );
+  });
 }
 
 /**
@@ -166,6 +185,11 @@ export interface LearnedState {
   readonly capacity?: number;
   readonly remaining?: number;
   readonly resetMs?: number;
+  /**
+   * Departure of the call that was answered, epoch ms: a remaining of a calendar window that has turned since is
+   * ignored. Default: now.
+   */
+  readonly asOf?: number;
 }
 
 /**
@@ -174,13 +198,17 @@ export interface LearnedState {
  * @returns true when the limit's size (not merely its level) changed.
  */
 export async function learnLimit(db: Pool, learned: LearnedState): Promise<boolean> {
-  const { rows } = await db.query<{ changed: boolean }>('select learn_limit($1, $2, $3, $4, $5) as changed', [
-    learned.key,
-    learned.ratePerSecond ?? null,
-    learned.capacity ?? null,
-    learned.remaining ?? null,
-    learned.resetMs ?? null,
-  ]);
+  const { rows } = await db.query<{ changed: boolean }>(
+    'select learn_limit($1, $2, $3, $4, $5, $6) as changed',
+    [
+      learned.key,
+      learned.ratePerSecond ?? null,
+      learned.capacity ?? null,
+      learned.remaining ?? null,
+      learned.resetMs ?? null,
+      learned.asOf ?? null,
+    ],
+  );
   return rows[0]?.changed ?? false;
 }
 
@@ -237,18 +265,28 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
 }
 
 /**
- * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` from the database's now.
- * @returns the new departure, or null when the old time was relied upon: the permit is spent, ask anew.
+ * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` or more from the database's now.
+ * @param pool the pool and epoch it was granted under; null for a permit that no pool governs.
+ * @returns the new departure, or null when the permit is spent and must be asked for anew: its place was given to
+ * others, a limit waits, or the pool's state is another.
  */
 export async function restampPermit(
   db: Pool,
   charges: PermitRequest['charges'],
   grantedAt: number,
   aheadMs: number,
+  pool: { readonly key: string; readonly epoch: number } | null = null,
 ): Promise<number | null> {
   const { rows } = await db.query<{ later: number | null }>(
-    'select restamp_permit($1::text[], $2::float8[], $3, $4) as later',
-    [charges.map((c) => c.key), charges.map((c) => c.units), grantedAt, aheadMs],
+    'select restamp_permit($1::text[], $2::float8[], $3, $4, $5, $6) as later',
+    [
+      charges.map((c) => c.key),
+      charges.map((c) => c.units),
+      grantedAt,
+      aheadMs,
+      pool?.key ?? null,
+      pool?.epoch ?? null,
+    ],
   );
   return rows[0]?.later ?? null;
 }
