@@ -245,25 +245,22 @@ function copyAssets(sources) {
 
 function bundleFingerprint() {
   const hash = createHash('sha256');
-  const options = join(DIST, 'workers', 'bundle-options.js');
   const inputs = BUNDLE_FOLDERS.flatMap((folder) => [...filesUnder(join(DIST, folder))].sort());
-  for (const file of [...inputs, options, join(ROOT, 'package-lock.json')]) {
-    if (/\.(js|json)$/.test(file) && existsSync(file)) {
+  for (const file of [...inputs, join(ROOT, 'package-lock.json')]) {
+    if (/\.(js|json)$/.test(file)) {
       hash.update(`${relative(ROOT, file)}\n`).update(readFileSync(file));
     }
   }
   return hash.digest('hex');
 }
 
-/** `workers/bundle-options.ts`, where it exists, exports `workflowBundleOptions`: converters, interceptors. */
+/** Bundled once here and not at every worker's start. */
 async function bundleWorkflows() {
   const workflowsPath = join(DIST, 'workflows', 'index.js');
   if (!existsSync(workflowsPath)) return;
   say('Bundling workflows …');
   const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
-  const optionsFile = join(DIST, 'workers', 'bundle-options.js');
-  const options = existsSync(optionsFile) ? require(optionsFile).workflowBundleOptions : {};
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN'), ...options });
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
   writeFileSync(`${BUNDLE}.new`, code);
   renameSync(`${BUNDLE}.new`, BUNDLE);
 }
