@@ -10,7 +10,7 @@ import { VENDORS } from '../vendors/registry';
 import { type Account, findAccount, findDataset, requireDatasetSettings } from './accounts';
 import type { Chunk, PlanInput, Purpose } from './reports-types';
 
-/** A live job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
+/** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;
 
 export interface DatasetContext {
@@ -105,7 +105,8 @@ async function spansFor(
     (job) =>
       job.span.from < asked.to &&
       job.span.to > asked.from &&
-      (input.purpose === 'backfill' || job.updatedAt < now - ORPHANED_MS),
+      // A sync takes up what its last cycle left behind; a backfill's jobs are the backfill's while it lives.
+      (input.purpose === 'backfill' || job.purpose !== 'backfill' || job.updatedAt < now - ORPHANED_MS),
   );
   return [...live.map((job) => job.span), ...cut(wanted)];
 }

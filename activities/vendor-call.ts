@@ -22,7 +22,7 @@ import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { blockLimit, learnLimit, registerLimits, settleUnits } from '../store/permits';
-import { applyPoolEvent, readPool, registerPool, releaseProbe } from '../store/pools';
+import { applyPoolEvent, holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import type { HeldPermit, PermitGate } from './permit-gate';
@@ -178,12 +178,37 @@ export class VendorDoor {
       (least, l) => Math.min(least, l.template.slackMs ?? defaultSlackMs(l.template.window)),
       Number.POSITIVE_INFINITY,
     );
-    const permit = await this.deps.gate.acquire(
-      { pool: call.outsidePool ? null : call.account.poolKey, priority: call.priority, charges },
-      { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
-    );
+    const permit = await this.acquire(call, charges, slackMs);
     if (!permit.granted) throw await this.denied(call.account, permit, charges);
     return { permit, charges };
+  }
+
+  private async acquire(call: CallTerms, charges: readonly Charge[], slackMs: number) {
+    try {
+      return await this.deps.gate.acquire(
+        { pool: call.outsidePool ? null : call.account.poolKey, priority: call.priority, charges },
+        { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
+      );
+    } catch (error) {
+      if (!isUnregistered(error)) throw error;
+      // Rows that this process has registered are gone. Its memory of them is void, and the pool may have been
+      // closed: it is held for a moment, in which its workflow writes a pause back that it remembers.
+      this.registered.clear();
+      const state = await holdLostPool(
+        this.deps.db,
+        call.account.poolKey,
+        call.account.pool,
+        LOST_POOL_HOLD_MS,
+      );
+      await this.deps.notifyPool(call.account, 'pause', state);
+      throw new PoolClosed({
+        pool: call.account.poolKey,
+        state: state.state,
+        until: state.until,
+        reason: state.reason,
+        epoch: state.epoch,
+      });
+    }
   }
 
   private async denied(
@@ -382,6 +407,15 @@ export class VendorDoor {
     }
     return change.after;
   }
+}
+
+/** Time for a pool's workflow to write back what Postgres has lost, ms. */
+const LOST_POOL_HOLD_MS = 5000;
+
+/** take_permits: a pool or a limit without a row. */
+function isUnregistered(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'SL001' || code === 'SL002';
 }
 
 const HOLD_REASON = {

@@ -165,6 +165,27 @@ function toRecord(row: PoolRow): PoolRecord {
   };
 }
 
+/**
+ * Makes the row of a pool that has been lost, held for a moment; one that is there is left as it is.
+ * @returns the state that now holds.
+ */
+export async function holdLostPool(
+  db: Pool,
+  key: string,
+  policy: PoolPolicy,
+  forMs: number,
+): Promise<PoolState> {
+  await db.query(
+    `insert into pools (key, policy, state, since_ms, until_ms, reason)
+     values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, 'its row was lost: waiting for what its workflow remembers')
+     on conflict (key) do nothing`,
+    [key, JSON.stringify(policy), forMs],
+  );
+  const record = await readPool(db, key);
+  if (!record) throw new Error(`pool "${key}" vanished while it was made`);
+  return record.state;
+}
+
 /** Lets another probe go: the one that was out told nothing about the pool (its token was refused, say). */
 export async function releaseProbe(db: Pool, key: string, epoch: number): Promise<void> {
   await db.query('update pools set probe_until = 0 where key = $1 and epoch = $2', [key, epoch]);

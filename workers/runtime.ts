@@ -9,7 +9,7 @@ import { PermitGate } from '../activities/permit-gate';
 import { createPoolActivities, type PoolSignal } from '../activities/pool';
 import { createReportActivities } from '../activities/reports';
 import { VendorDoor } from '../activities/vendor-call';
-import type { PoolPolicy } from '../quota/pool';
+import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { CallCounter } from '../store/call-counts';
 import { installDatasets } from '../store/datasets';
@@ -71,9 +71,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     counter,
     log,
     notifyPool: async (account, cause, state) => {
-      const name = cause === 'success' ? 'success' : cause === 'failure' ? 'failure' : 'quotaHit';
       try {
-        await signal(account.poolKey, account.pool, { name, state });
+        await signal(account.poolKey, account.pool, poolSignalFor(cause, state));
       } catch (error) {
         // Postgres holds the block; the workflow reads it when a worker next starts, or when somebody waits.
         log.error({ pool: account.poolKey, error: String(error) }, 'the pool workflow could not be told');
@@ -108,4 +107,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await db.end();
     },
   };
+}
+
+/** The workflow's own pause and resume never come this way; a `pause` here is a lost row that is held. */
+function poolSignalFor(cause: PoolEvent['type'], state: PoolState): PoolSignal {
+  if (cause === 'pause') return { name: 'reconcile' };
+  return { name: cause === 'success' || cause === 'failure' ? cause : 'quotaHit', state };
 }

@@ -14,13 +14,13 @@ import { Stage } from './stage';
 const calls = proxyActivities<ReportActivities>({
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
-  retry: { initialInterval: '1 second', maximumInterval: '5 minutes' },
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
 const downloads = proxyActivities<ReportActivities>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '10 seconds',
-  retry: { initialInterval: '1 second', maximumInterval: '5 minutes' },
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
 /** How often a chunk is taken up again after the vendor's failure, CANCELLED or a request that came too soon. */
