@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   await checkDatabase(url.reveal()).catch((error: unknown) => fail('Postgres', error));
   await connectClient(settings, null, undefined, TIMEOUT_MS)
     .then((connected) => connected.close())
-    .catch((error: unknown) => fail('Temporal', error));
+    .catch((error: unknown) => fail(`Temporal at ${settings.temporal.address}`, error));
 }
 
 function fail(server: string, error: unknown): never {
