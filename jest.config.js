@@ -17,5 +17,9 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
   maxWorkers: 2,
+  coverageThreshold: {
+    './quota/': { statements: 95, branches: 95, functions: 95, lines: 95 },
+    './vendors/': { statements: 88, branches: 80, functions: 80, lines: 88 },
+  },
   collectCoverageFrom: ['quota/**/*.ts', 'vendors/**/*.ts'],
 };
