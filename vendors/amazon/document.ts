@@ -6,7 +6,7 @@
  * to be good at its end: whoever takes the rows has to be able to take them back until then.
  */
 import { createHash } from 'node:crypto';
-import { pipeline, type Readable } from 'node:stream';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { types } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import Tokenizer from '@streamparser/json/tokenizer.js';
@@ -49,6 +49,8 @@ export interface ReportDocument {
   bytes(): number;
   /** SHA-256 of the uncompressed text, hex. Only valid once `batches` has ended. */
   digest(): string;
+  /** Stops reading, even of a source that has stalled: `batches` throws the error. */
+  abort(error: Error): void;
 }
 
 /** Opens a downloaded report document. The source is destroyed when reading ends, however it ends. */
@@ -58,11 +60,15 @@ export function openReportDocument(
   options: DocumentOptions = {},
 ): ReportDocument {
   const tap = new Tap();
+  const text = uncompressed(source, options.compressionAlgorithm);
   return {
-    batches: readBatches(source, expected, options, tap),
+    batches: readBatches(text, expected, tap),
     head: () => Buffer.concat(tap.head),
     bytes: () => tap.bytes,
     digest: () => tap.hash.copy().digest('hex'),
+    abort: (error) => {
+      text.destroy(error);
+    },
   };
 }
 
@@ -80,13 +86,11 @@ class Tap {
 }
 
 async function* readBatches(
-  source: Readable,
+  text: Readable,
   expected: ReportExpectation,
-  options: DocumentOptions,
   tap: Tap,
 ): AsyncGenerator<readonly DatasetRow[]> {
   const parser = new ReportParser(expected);
-  const text = uncompressed(source, options.compressionAlgorithm);
   try {
     for await (const chunk of text as AsyncIterable<Buffer>) {
       tap.add(chunk);
@@ -95,25 +99,24 @@ async function* readBatches(
     }
   } catch (error) {
     throw zlibProblem(error, tap.bytes) ?? error;
-  } finally {
-    source.destroy();
   }
   parser.end();
 }
 
+/**
+ * The text behind a source. Destroying it destroys the source, but does not wait for it: a source may have
+ * stalled. It throws what the source fails with, also when that was before anybody read.
+ */
 function uncompressed(source: Readable, algorithm: string | undefined): Readable {
-  if (algorithm === undefined) return source;
-  if (algorithm !== 'GZIP') {
-    throw new DocumentError(
-      'gzip',
-      null,
-      `unknown compressionAlgorithm "${algorithm}"; only GZIP is defined`,
+  const text = algorithm === undefined ? new PassThrough() : createGunzip();
+  text.on('error', () => {});
+  pipeline(source, text, () => {});
+  if (algorithm !== undefined && algorithm !== 'GZIP') {
+    text.destroy(
+      new DocumentError('gzip', null, `unknown compressionAlgorithm "${algorithm}"; only GZIP is defined`),
     );
   }
-  const gunzip = createGunzip();
-  // The callback is needed for pipeline to carry the source's error over; reading `gunzip` throws it.
-  pipeline(source, gunzip, () => {});
-  return gunzip;
+  return text;
 }
 
 function zlibProblem(error: unknown, position: number): DocumentError | null {
@@ -275,7 +278,5 @@ export async function readErrorDocument(
   } catch (error) {
     if (error instanceof SyntaxError || zlibProblem(error, size) !== null) return null;
     throw error;
-  } finally {
-    source.destroy();
   }
 }
