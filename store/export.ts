@@ -1,0 +1,94 @@
+/**
+ * Writes rows of a dataset out as CSV or JSON Lines, for files and HTTP answers of any size.
+ *
+ * Postgres formats the rows itself (COPY), so that amounts keep every digit and nothing is built up in
+ * memory; a slow reader slows the query down. All series are read as of one moment.
+ */
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Pool, PoolClient } from 'pg';
+import { type CopyToStreamQuery, to as copyTo } from 'pg-copy-streams';
+import { type DatasetTable, factTable, viewColumns } from './datasets';
+import { toTimestamptz } from './db';
+import { type Span, toRange } from './span';
+
+export type ExportFormat = 'csv' | 'jsonl';
+
+export interface Export {
+  readonly dataset: DatasetTable;
+  /** Ids; written in this order, each sorted by time and key. */
+  readonly series: readonly number[];
+  /** Rows that start in it. */
+  readonly span: Span;
+  readonly format: ExportFormat;
+  /** Ends the export. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes the rows to `writable` and ends it. Times are ISO 8601 in UTC with `Z`. CSV begins with a header
+ * line; in JSON Lines amounts are numbers as stored (`1.50` stays `1.50`), so a reader that must not round
+ * has to keep their text.
+ * @returns the number of rows.
+ * @throws the writable's error when it breaks (e.g. the HTTP client has gone), the database's otherwise.
+ */
+export async function exportRows(pool: Pool, request: Export, writable: Writable): Promise<number> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await client.query('begin transaction isolation level repeatable read read only');
+    const copies = await writeAll(client, request, writable);
+    await client.query('commit');
+    broken = false;
+    // Only now has the driver seen every COPY's row count, which comes after the data.
+    return copies.reduce((sum, copy) => sum + copy.rowCount, 0);
+  } finally {
+    // A COPY that was given up in the middle can only be stopped by closing its connection.
+    client.release(broken);
+  }
+}
+
+async function writeAll(
+  client: PoolClient,
+  request: Export,
+  writable: Writable,
+): Promise<CopyToStreamQuery[]> {
+  const copies: CopyToStreamQuery[] = [];
+  async function* text(): AsyncGenerator<Buffer> {
+    if (request.format === 'csv') {
+      const header = viewColumns(request.dataset).map(({ name }) => name);
+      yield Buffer.from(`${header.join(',')}\n`);
+    }
+    for (const seriesId of request.series) {
+      const copy = client.query(copyTo(copyStatement(request, seriesId)));
+      copies.push(copy);
+      yield* copy as AsyncIterable<Buffer>;
+    }
+  }
+  await pipeline(text(), writable, request.signal === undefined ? {} : { signal: request.signal });
+  return copies;
+}
+
+/** COPY takes no parameters; everything put into it is a checked name, an integer or a time made here. */
+function copyStatement(request: Export, seriesId: number): string {
+  const { dataset, format, span } = request;
+  if (!Number.isSafeInteger(seriesId)) throw new RangeError(`series id ${seriesId} is not an integer`);
+  toRange(span);
+  const columns = viewColumns(dataset).map(({ name, sql, time }) =>
+    time ? { name, sql: `to_char(${sql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')` } : { name, sql },
+  );
+  const list =
+    format === 'csv'
+      ? columns.map(({ name, sql }) => `${sql} as ${name}`).join(', ')
+      : `json_build_object(${columns.map(({ name, sql }) => `'${name}', ${sql}`).join(', ')})`;
+  const keys = dataset.columns.filter(({ key }) => key).map(({ name }) => `f.${name}`);
+  // JSON text holds no control characters, so with these as CSV's quote and delimiter its lines pass
+  // through untouched; COPY's text format would double their backslashes.
+  const options = format === 'csv' ? 'format csv' : "format csv, quote e'\\x01', delimiter e'\\x02'";
+  return `copy (
+      select ${list} from ${factTable(dataset)} f join series s on s.id = f.series_id
+      where f.series_id = ${seriesId}
+        and f.start_time >= '${toTimestamptz(span.from)}' and f.start_time < '${toTimestamptz(span.to)}'
+      order by ${['f.start_time', ...keys].join(', ')}
+    ) to stdout with (${options})`;
+}

@@ -1,0 +1,378 @@
+import { Readable } from 'node:stream';
+import type { Pool } from 'pg';
+import { ensureSeries, installDatasets, type Series } from '../../store/datasets';
+import { createPool } from '../../store/db';
+import { type Ingest, ingestDocument } from '../../store/ingest';
+import { getJob, intend, markReady, markRequested } from '../../store/jobs';
+import { gaps } from '../../store/ledger';
+import { RT_SALES } from '../../vendors/amazon/datasets';
+import type { Span } from '../../vendors/chunks';
+import { type TestDatabase, testDatabase } from '../support/embedded';
+import {
+  DAY_START,
+  HOUR,
+  hours,
+  openText,
+  PARTITION,
+  type SalesRow,
+  salesDocument,
+  salesText,
+} from '../support/sales-documents';
+
+const NOW = DAY_START + 48 * HOUR;
+let database: TestDatabase;
+let pool: Pool;
+let account = 0;
+let series: Series;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  pool = createPool(database.url, { max: 8 });
+  await installDatasets(pool, [RT_SALES]);
+});
+afterAll(async () => {
+  await pool?.end();
+  await database?.drop();
+});
+beforeEach(async () => {
+  account += 1;
+  series = await ensureSeries(pool, RT_SALES, `seller-${account}`, PARTITION);
+});
+
+const ingest = (span: Span, document: Ingest['document'], more: Partial<Ingest> = {}) =>
+  ingestDocument(pool, {
+    dataset: RT_SALES,
+    seriesId: series.id,
+    span,
+    purpose: 'sync',
+    document,
+    evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1' },
+    now: NOW,
+    ...more,
+  });
+const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
+  ingest(span, salesDocument(span, rows), more);
+
+/** `hour asin units revenue` of all rows that people see. */
+async function visible(): Promise<string[]> {
+  const { rows } = await pool.query<{
+    start_time: number;
+    asin: string;
+    ordered_units: number;
+    ordered_revenue: string;
+  }>('select * from amazon_rt_sales where account = $1 order by start_time, asin', [series.account]);
+  return rows.map(
+    (r) => `${(r.start_time - DAY_START) / HOUR} ${r.asin} ${r.ordered_units} ${r.ordered_revenue}`,
+  );
+}
+async function windows() {
+  const { rows } = await pool.query(
+    `select lower(span) as from_time, upper(span) as to_time, state, row_count, evidence ->> 'reportId' as report, reason
+     from coverage where series_id = $1 order by span`,
+    [series.id],
+  );
+  return rows.map(
+    (r) =>
+      `${(r.from_time - DAY_START) / HOUR}-${(r.to_time - DAY_START) / HOUR} ${r.state} ${r.row_count} ${r.report}`,
+  );
+}
+async function readyJob(span: Span) {
+  const result = await intend(pool, { seriesId: series.id, span, purpose: 'sync', now: NOW });
+  if (!result.allowed) throw new Error('not allowed');
+  await markRequested(pool, result.job.id, { reportId: 'r1', now: NOW });
+  await markReady(pool, result.job.id, { documentId: 'd1', now: NOW });
+  return result.job.id;
+}
+/** A source that gives `first` and then waits for the gate. */
+function gated(first: string, rest: () => Promise<string>): Readable {
+  return Readable.from(
+    (async function* () {
+      yield Buffer.from(first);
+      yield Buffer.from(await rest());
+    })(),
+  );
+}
+
+describe('a document that is ingested', () => {
+  test('gives rows with exact amounts, a window with evidence, and ends its job', async () => {
+    const span = hours(0, 2);
+    const jobId = await readyJob(span);
+    const result = await ingestRows(
+      span,
+      [
+        { hour: 0, asin: 'B1', units: -2, revenue: '-12345678901234567890.10' },
+        { hour: 1, asin: 'tab\tback\\slash\nü🛒', revenue: '0.1e-20' },
+      ],
+      { jobId },
+    );
+    expect(result).toMatchObject({ outcome: 'ingested', state: 'done', rows: 2, replaced: 0 });
+    expect(await visible()).toEqual([
+      '0 B1 -2 -12345678901234567890.10',
+      '1 tab\tback\\slash\nü🛒 1 0.000000000000000000001',
+    ]);
+    expect(await windows()).toEqual(['0-2 done 2 r1']);
+    const job = await getJob(pool, jobId);
+    expect(job).toMatchObject({
+      state: 'ingested',
+      evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1', fetchedAt: new Date(NOW).toISOString() },
+    });
+    expect(job?.evidence.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('replaces its span: a restated hour that lost rows leaves no ghosts', async () => {
+    await ingestRows(
+      hours(0, 3),
+      [0, 1, 2].flatMap((hour) => [
+        { hour, asin: 'A' },
+        { hour, asin: 'B' },
+      ]),
+    );
+    const result = await ingestRows(hours(1, 2), [{ hour: 1, asin: 'B', units: 9 }]);
+    expect(result).toMatchObject({ rows: 1, replaced: 2 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00', '1 B 9 1.00', '2 A 1 1.00', '2 B 1 1.00']);
+  });
+
+  test('cuts the windows it reaches into; what is left of them keeps its evidence and its own count', async () => {
+    await ingestRows(
+      hours(0, 4),
+      [
+        { hour: 0, asin: 'A' },
+        { hour: 1, asin: 'A' },
+        { hour: 3, asin: 'A' },
+      ],
+      {
+        evidence: { reportId: 'old' },
+      },
+    );
+    await ingestRows(hours(4, 6), [{ hour: 5, asin: 'A' }], { evidence: { reportId: 'next' } });
+    await ingestRows(hours(2, 5), [{ hour: 4, asin: 'A' }], { evidence: { reportId: 'new' } });
+    expect(await windows()).toEqual(['0-2 done 2 old', '2-5 done 1 new', '5-6 done 1 next']);
+    await ingestRows(hours(1, 2), [], { evidence: { reportId: 'hole' } });
+    expect(await windows()).toEqual([
+      '0-1 done 1 old',
+      '1-2 empty_provisional 0 hole',
+      '2-5 done 1 new',
+      '5-6 done 1 next',
+    ]);
+  });
+
+  test('without rows makes the window provisionally empty, and takes old rows away', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+    expect(await ingestRows(hours(0, 1), [])).toMatchObject({
+      state: 'empty_provisional',
+      rows: 0,
+      replaced: 1,
+    });
+    expect(await visible()).toEqual([]);
+    expect(await windows()).toEqual(['0-1 empty_provisional 0 r1']);
+  });
+
+  test('leaves other currencies of the same account alone', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+    const other = await ensureSeries(pool, RT_SALES, series.account, { ...PARTITION, currencyCode: 'EUR' });
+    const { rows } = await pool.query('select currency from amazon_rt_sales where account = $1', [
+      series.account,
+    ]);
+    expect(rows).toEqual([{ currency: 'USD' }]);
+    expect((await gaps(pool, other.id, hours(0, 1), NOW)).all).toEqual([hours(0, 1)]);
+  });
+
+  test('notes the audit it was for', async () => {
+    await ingestRows(hours(0, 1), [], { purpose: 'daily_audit' });
+    await ingestRows(hours(1, 2), [], { purpose: 'weekly_audit' });
+    const { rows } = await pool.query(
+      'select daily_audited_at, weekly_audited_at from coverage where series_id = $1 order by span',
+      [series.id],
+    );
+    expect(rows).toEqual([
+      { daily_audited_at: NOW, weekly_audited_at: null },
+      { daily_audited_at: NOW, weekly_audited_at: NOW },
+    ]);
+  });
+
+  test('twice: the second time is a late duplicate that is not even read', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId });
+    const document = salesDocument(hours(0, 1), []);
+    expect(await ingest(hours(0, 1), document, { jobId })).toEqual({
+      outcome: 'stale',
+      jobState: 'ingested',
+    });
+    expect(document.bytes()).toBe(0);
+    expect(await visible()).toHaveLength(1);
+  });
+
+  test('is not seen by anybody before all of it is there', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const text = salesText(
+      hours(0, 1),
+      Array.from({ length: 5_000 }, (_, index) => ({ hour: 0, asin: `N${index}` })),
+    );
+    const source = gated(text.slice(0, -100), async () => {
+      expect(await visible()).toEqual(['0 OLD 1 1.00']);
+      expect(await windows()).toEqual(['0-1 done 1 r1']);
+      return text.slice(-100);
+    });
+    expect(await ingest(hours(0, 1), openText(source, hours(0, 1)))).toMatchObject({
+      rows: 5_000,
+      replaced: 1,
+    });
+    expect(await windows()).toEqual(['0-1 done 5000 r1']);
+  });
+});
+
+describe('a document that is refused', () => {
+  const span = hours(0, 2);
+
+  test('in the middle changes no row, marks the window and the job, and is kept as evidence', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const jobId = await readyJob(span);
+    const rows = Array.from({ length: 3_000 }, (_, index) => ({ hour: 0, asin: `N${index}` }));
+    const text = salesText(span, [...rows, { hour: 1, asin: 'BAD', revenue: '"1.00"' }]);
+    const result = await ingest(span, openText(text, span), { jobId, retryAt: NOW + HOUR });
+    expect(result).toMatchObject({ outcome: 'rejected', problem: { code: 'schema' } });
+    if (result.outcome === 'rejected')
+      expect(result.problem.problem).toMatch(/reportData\[3000\].orderedRevenue/);
+
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+    expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
+    const { failed } = await gaps(pool, series.id, span, NOW);
+    expect(failed).toEqual([
+      { ...hours(1, 2), reason: expect.stringContaining('orderedRevenue'), retryAt: NOW + HOUR },
+    ]);
+    expect(await getJob(pool, jobId)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('orderedRevenue'),
+    });
+    const kept = await pool.query('select * from rejected_documents where job_id = $1', [jobId]);
+    expect(kept.rows).toHaveLength(1);
+    expect(kept.rows[0]).toMatchObject({ code: 'schema', evidence: { reportId: 'r1', code: 'schema' } });
+    expect(kept.rows[0].position).toBeGreaterThan(100_000);
+    expect(kept.rows[0].head.toString()).toBe(text.slice(0, 64 * 1024));
+  });
+
+  test('by a later document is made good', async () => {
+    await ingest(span, openText('{"errorDetails":"not yet available"}', span));
+    expect(await windows()).toEqual(['0-2 failed 0 r1']);
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+    expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
+  });
+
+  test.each([
+    [
+      'two rows with one key',
+      salesText(span, [
+        { hour: 0, asin: 'A' },
+        { hour: 0, asin: 'A', units: 2 },
+      ]),
+      'duplicate_key',
+      /same key.*start_time.*A\)/,
+    ],
+    [
+      'the error document of the vendor',
+      '{"reportRequestError":"A client error occurred"}',
+      'vendor_error',
+      /client error/,
+    ],
+    ['a document of another span', salesText(hours(0, 3), []), 'mismatch', /dataEndTime/],
+    ['a document cut off', salesText(span, [{ hour: 0, asin: 'A' }]).slice(0, -1), 'json', /cut off/],
+  ])('%s', async (_, text, code, problem) => {
+    const result = await ingest(span, openText(text, span));
+    expect(result).toMatchObject({ outcome: 'rejected', problem: { code } });
+    if (result.outcome === 'rejected') expect(result.problem.problem).toMatch(problem);
+    expect(await visible()).toEqual([]);
+    expect(await windows()).toEqual(['0-2 failed 0 r1']);
+  });
+
+  test('whatever reads the document, a row outside of the span is refused by the store', async () => {
+    const document = salesDocument(hours(0, 3), [{ hour: 2, asin: 'A' }]);
+    expect(await ingest(span, document)).toMatchObject({
+      outcome: 'rejected',
+      problem: { code: 'schema', problem: expect.stringMatching(/outside of the asked span/) },
+    });
+  });
+
+  test('keeps only the last 50 of a series', async () => {
+    for (let index = 0; index < 52; index += 1) await ingest(span, openText('nothing', span));
+    const { rows } = await pool.query(
+      'select count(*) as kept from rejected_documents where series_id = $1',
+      [series.id],
+    );
+    expect(rows).toEqual([{ kept: 50 }]);
+  });
+});
+
+describe('a download that breaks', () => {
+  const broken = () =>
+    gated(salesText(hours(0, 1), [{ hour: 0, asin: 'A' }]).slice(0, 300), () =>
+      Promise.reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })),
+    );
+
+  test('changes nothing, and the job can be tried again', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const failing = ingest(hours(0, 1), openText(broken(), hours(0, 1)), { jobId });
+    await expect(failing).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+    expect(await windows()).toEqual(['0-1 done 1 r1']);
+    expect((await getJob(pool, jobId))?.state).toBe('ready');
+    expect(await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId })).toMatchObject({
+      outcome: 'ingested',
+    });
+  });
+
+  test('before it is read is no crash', async () => {
+    const source = new Readable({ read() {} });
+    const document = openText(source, hours(0, 1));
+    source.destroy(new Error('reset while waiting'));
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(ingest(hours(0, 1), document)).rejects.toThrow('reset while waiting');
+  });
+
+  test('by stalling can be aborted, and is then rolled back', async () => {
+    const stop = new AbortController();
+    const source = gated(salesText(hours(0, 1), [{ hour: 0, asin: 'A' }]).slice(0, -1), () => {
+      stop.abort(new Error('worker is shutting down'));
+      return new Promise<string>(() => {});
+    });
+    const ingesting = ingest(hours(0, 1), openText(source, hours(0, 1)), { signal: stop.signal });
+    await expect(ingesting).rejects.toThrow('the ingest was aborted');
+    expect(await windows()).toEqual([]);
+    expect(pool.idleCount).toBe(pool.totalCount);
+  });
+});
+
+describe('ingests at the same time', () => {
+  test('of overlapping spans go one after the other', async () => {
+    const spans = [hours(0, 6), hours(3, 9), hours(5, 8), hours(0, 9), hours(2, 4)];
+    await Promise.all(
+      spans.map((span, index) => {
+        const rows: SalesRow[] = [];
+        for (let hour = (span.from - DAY_START) / HOUR; hour < (span.to - DAY_START) / HOUR; hour += 1) {
+          rows.push({ hour, asin: 'A', units: index }, { hour, asin: `only-${index}`, units: index });
+        }
+        return ingestRows(span, rows, { evidence: { reportId: `${index}` } });
+      }),
+    );
+    // Whatever their order was: each hour holds the two rows of the one document that its window names.
+    const byHour = await pool.query<{ hour: number; units: string; rows: number; report: string }>(
+      `select (extract(epoch from start_time) / 3600 - $2)::int as hour, string_agg(distinct ordered_units::text, ',') as units,
+              count(*) as rows, min(c.evidence ->> 'reportId') as report
+       from fact_amazon_rt_sales f join coverage c on c.series_id = f.series_id and c.span @> f.start_time
+       where f.series_id = $1 group by start_time order by start_time`,
+      [series.id, DAY_START / HOUR],
+    );
+    expect(byHour.rows.map(({ hour }) => hour)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const { units, rows, report } of byHour.rows)
+      expect({ units, rows }).toEqual({ units: report, rows: 2 });
+    expect((await gaps(pool, series.id, hours(0, 9), NOW)).all).toEqual([]);
+  });
+
+  test('of one job take it in once', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    const results = await Promise.all(
+      [1, 2, 3].map(() => ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId })),
+    );
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(['ingested', 'stale', 'stale']);
+  });
+});
