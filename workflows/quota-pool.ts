@@ -62,6 +62,7 @@ class PoolEntity {
   private readonly commands: Command[] = [];
   /** Set by every signal; ends the present wait. */
   private stirred = false;
+  private timer: Timer | null = null;
 
   constructor(private readonly input: QuotaPoolInput) {
     this.state = input.remembered ?? CLOSED_POOL;
@@ -130,41 +131,41 @@ class PoolEntity {
     return state !== 'closed' && state !== 'half_open' && until !== null && Date.now() >= until;
   }
 
+  /** Waits for a signal, or for the end of the present state. */
   private async waitForNews(): Promise<void> {
-    const { state, until } = this.state;
-    const news = () => this.stirred || this.commands.length > 0;
-    let wait: number | null = null;
-    let summary = '';
-    if (state === 'half_open') {
+    this.setTimer();
+    await condition(
+      () =>
+        this.stirred ||
+        this.commands.length > 0 ||
+        (this.timer ? this.timer.over : workflowInfo().continueAsNewSuggested),
+    );
+    if (this.timer?.over) {
+      this.timer = null;
       // The probe's report may be lost with its worker; Postgres knows.
-      wait = this.input.policy.probeTimeoutMs;
-      summary = 'waiting for the probe';
-    } else if (state !== 'closed' && until !== null) {
-      // Never 0: the database's clock may be a little behind this one.
-      wait = Math.max(500, until - Date.now());
-      summary = `${state} until ${new Date(until).toISOString()}`;
-    }
-    if (wait === null) {
-      await condition(() => news() || workflowInfo().continueAsNewSuggested);
-    } else {
-      const silent = await this.timerOrNews(wait, summary, news);
-      if (silent && state === 'half_open') this.commands.push({ type: 'reconcile' });
+      if (this.state.state === 'half_open') this.commands.push({ type: 'reconcile' });
     }
     this.stirred = false;
   }
 
-  /** True when the timer ended first. Its summary is what the Web UI shows beside the timer. */
-  private async timerOrNews(ms: number, summary: string, news: () => boolean): Promise<boolean> {
-    const scope = new CancellationScope();
-    const timer = scope.run(() => sleep(ms, { summary }).then(() => true));
-    try {
-      return await Promise.race([timer, condition(news).then(() => false)]);
-    } finally {
-      scope.cancel();
-      timer.catch((error) => {
-        if (!isCancellation(error)) throw error;
-      });
-    }
+  /** One timer for one wait: news that leave the state as it is leave its timer alone. */
+  private setTimer(): void {
+    const { state, until, epoch } = this.state;
+    const waitsForProbe = state === 'half_open';
+    const waitsForTime = state !== 'closed' && until !== null;
+    const purpose = waitsForProbe || waitsForTime ? `${state} ${epoch} ${until}` : null;
+    if (this.timer?.purpose === purpose) return;
+    this.timer?.cancel();
+    this.timer = null;
+    if (purpose === null) return;
+    this.timer = waitsForTime
+      ? // Never 0: the database's clock may be a little behind this one.
+        startTimer(
+          purpose,
+          Math.max(500, until - Date.now()),
+          `${state} until ${new Date(until).toISOString()}`,
+        )
+      : startTimer(purpose, this.input.policy.probeTimeoutMs, 'waiting for the probe');
   }
 
   private async carryOutCommands(): Promise<void> {
@@ -206,6 +207,29 @@ class PoolEntity {
     if (this.waiting.size > 0) lines.push(`Waiting: ${[...this.waiting].join(', ')}`);
     setCurrentDetails(lines.join('\n\n'));
   }
+}
+
+interface Timer {
+  readonly purpose: string;
+  over: boolean;
+  cancel(): void;
+}
+
+/** @param summary what the Web UI shows beside the timer. */
+function startTimer(purpose: string, ms: number, summary: string): Timer {
+  const scope = new CancellationScope();
+  const timer: Timer = { purpose, over: false, cancel: () => scope.cancel() };
+  scope
+    .run(() => sleep(ms, { summary }))
+    .then(
+      () => {
+        timer.over = true;
+      },
+      (error) => {
+        if (!isCancellation(error)) throw error;
+      },
+    );
+  return timer;
 }
 
 function parsePause(input: PauseInput | undefined): { reason: string; until: number | null } {
