@@ -136,7 +136,6 @@ export const datasetFields = {
 } as const;
 
 const dataset = z.strictObject(datasetFields);
-export type DatasetInput = z.input<typeof dataset>;
 
 const accountSchemas = Object.values(VENDORS).map((vendor) => vendor.account);
 const [firstAccount, ...otherAccounts] = accountSchemas;

@@ -10,10 +10,6 @@ export type SecretRef = `${'env' | 'file' | 'vault'}:${string}`;
 export const SECRET_REF_PATTERN =
   /^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+|vault:[A-Za-z0-9][A-Za-z0-9._/@-]*)$/;
 
-export function isSecretRef(text: string): text is SecretRef {
-  return SECRET_REF_PATTERN.test(text);
-}
-
 /** `env:NAME`, `file:/path` or `vault:name`. A literal secret is refused, and never repeated in the message. */
 const SECRET_REF =
   'must be a reference to a secret (env:NAME, file:/path or vault:name); the secret itself must not stand here';
