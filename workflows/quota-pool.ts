@@ -90,14 +90,14 @@ class PoolEntity {
   }
 
   async run(): Promise<never> {
-    this.state = await readPoolState({ ...this.input, remembered: this.input.remembered ?? null });
+    await this.update(readPoolState({ ...this.input, remembered: this.input.remembered ?? null }));
     for (;;) {
       await this.wakeWaiting();
       this.describe();
       await this.waitForNews();
       await this.carryOutCommands();
       if (this.isOver())
-        this.state = await applyOperatorEvent({ key: this.input.key, event: { type: 'timer' } });
+        await this.update(applyOperatorEvent({ key: this.input.key, event: { type: 'timer' } }));
       if (workflowInfo().continueAsNewSuggested && this.commands.length === 0) {
         await condition(allHandlersFinished);
         // Signals that arrived meanwhile were handled into state, waiting and commands; none is left behind.
@@ -171,11 +171,19 @@ class PoolEntity {
   private async carryOutCommands(): Promise<void> {
     for (let command = this.commands.shift(); command; command = this.commands.shift()) {
       const { key, policy } = this.input;
-      this.state =
+      await this.update(
         command.type === 'reconcile'
-          ? await readPoolState({ key, policy, remembered: this.state })
-          : await applyOperatorEvent({ key, event: command });
+          ? readPoolState({ key, policy, remembered: this.state })
+          : applyOperatorEvent({ key, event: command }),
+      );
     }
+  }
+
+  /** Takes over what Postgres says, unless the call path has told of something later meanwhile. */
+  private async update(answer: Promise<PoolState>): Promise<void> {
+    const before = this.state;
+    const state = await answer;
+    if (this.state === before || state.epoch >= this.state.epoch) this.state = state;
   }
 
   /** One waiter at half-open (it makes the probe), all of them when the pool is back to normal. */
