@@ -104,6 +104,8 @@ export async function ingestDocument(pool: Pool, ingest: Ingest): Promise<Ingest
     return { outcome: 'rejected', problem };
   } finally {
     ingest.signal?.removeEventListener('abort', abort);
+    // Not every way out has read the document; an open download must not be left behind.
+    ingest.document.abort(new Error('the ingest has ended'));
   }
 }
 

@@ -193,11 +193,14 @@ describe('a document that is ingested', () => {
   test('twice: the second time is a late duplicate that is not even read', async () => {
     const jobId = await readyJob(hours(0, 1));
     await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId });
-    const document = salesDocument(hours(0, 1), []);
+    const source = new Readable({ read() {} });
+    const closed = new Promise((resolve) => source.once('close', resolve));
+    const document = openText(source, hours(0, 1));
     expect(await ingest(hours(0, 1), document, { jobId })).toEqual({
       outcome: 'stale',
       jobState: 'ingested',
     });
+    await closed;
     expect(document.bytes()).toBe(0);
     expect(await visible()).toHaveLength(1);
   });
