@@ -3,12 +3,14 @@
  * process that started it; the next start adopts it. One data folder, one server, any number of users.
  */
 import {
-  mkdirSync,
+  chownSync,
+  existsSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -42,6 +44,8 @@ import {
   resetPassword,
   SUPERUSER,
 } from './postgres-cluster';
+import { ensureWritable } from './state-dir';
+import { isRoot } from './unprivileged-user';
 
 export interface PostgresOptions {
   /** Holds password, last port and, as a rule, the data. Created when missing. */
@@ -246,6 +250,15 @@ async function launch(
   }
 }
 
+/** What root writes into another user's folder stays usable to that user. */
+function leaveToOwner(home: string): void {
+  const { uid, gid } = statSync(home);
+  if (!isRoot() || uid === 0) return;
+  for (const name of ['password', 'port', 'postgres.log']) {
+    if (existsSync(join(home, name))) chownSync(join(home, name), uid, gid);
+  }
+}
+
 async function startLocked(options: PostgresOptions, home: string, log: Log): Promise<RunningPostgres> {
   const cluster = locateCluster(home, log);
   const binaries = await findPostgresBinaries(cluster.user, log);
@@ -275,6 +288,7 @@ async function startLocked(options: PostgresOptions, home: string, log: Log): Pr
   const database = options.database ?? 'sluice';
   const secret = password ?? '';
   await ensureDatabase(urlOf(secret, server.port, 'postgres'), database);
+  leaveToOwner(home);
   const { pid, startTime, port } = server;
   return {
     url: urlOf(secret, port, database),
@@ -296,7 +310,7 @@ async function startLocked(options: PostgresOptions, home: string, log: Log): Pr
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const home = resolve(options.dataDir);
   const log = options.log ?? silent;
-  mkdirSync(home, { recursive: true, mode: 0o711 });
+  ensureWritable(home);
   return withLock(join(home, 'start.lock'), () => startLocked(options, home, log), {
     onWait: (owner) => log(`Postgres: process ${owner} is starting it; waiting.`),
   });

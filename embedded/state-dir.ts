@@ -1,7 +1,8 @@
 /** Where a machine's embedded servers keep their data and what is shared between projects of one user. */
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { EmbeddedError } from './errors';
 
 export interface StateDir {
   readonly root: string;
@@ -27,10 +28,25 @@ export function stateDir(projectDir: string, env: NodeJS.ProcessEnv = process.en
   };
 }
 
-/** Creates the folders. The root is 0711: others may pass through to Postgres's own folder, not look around. */
+/** Creates the folders. The root is 0711: Postgres's user may pass through, and nobody may look around. */
 export function ensureStateDir(dir: StateDir): void {
-  mkdirSync(dir.root, { recursive: true, mode: 0o711 });
+  ensureWritable(dir.root);
   mkdirSync(dir.logs, { recursive: true, mode: 0o700 });
+}
+
+/** Creates a folder others may pass through. Throws, naming the owner, when we may not write into it. */
+export function ensureWritable(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new EmbeddedError(
+      'DATA_FOREIGN',
+      `${folder} belongs to user id ${statSync(folder).uid} and cannot be written by you ` +
+        `(user id ${process.getuid?.()}). Run this command as that user, or set SLUICE_STATE_DIR to a folder of your own.`,
+      { cause: error },
+    );
+  }
 }
 
 /** Per-user cache shared by all checkouts: `$XDG_CACHE_HOME/sluice`, `~/.cache/sluice`, or the macOS place. */

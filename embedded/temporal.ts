@@ -2,16 +2,7 @@
  * A Temporal dev server for one machine, kept in one SQLite file. Like the embedded Postgres it outlives the
  * process that started it and is adopted by the next start.
  */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,6 +22,7 @@ import {
 import { EmbeddedError, errorText, type Log, silent } from './errors';
 import { withLock } from './lock';
 import { choosePort, freePort } from './ports';
+import { ensureWritable } from './state-dir';
 import { compareVersions, findTemporalBinary, sameSchema, type TemporalBinary } from './temporal-binary';
 
 /** Numbers of `temporal.api.enums.v1.IndexedValueType`. */
@@ -335,7 +327,7 @@ async function startLocked(options: TemporalOptions, dbFile: string, log: Log): 
 export async function startTemporal(options: TemporalOptions): Promise<RunningTemporal> {
   const dbFile = resolve(options.dbFile);
   const log = options.log ?? silent;
-  mkdirSync(dirname(dbFile), { recursive: true });
+  ensureWritable(dirname(dbFile));
   return withLock(`${dbFile}.lock`, () => startLocked(options, dbFile, log), {
     onWait: (owner) => log(`Temporal: process ${owner} is starting it; waiting.`),
     timeoutMs: 30 * 60_000,
