@@ -2,10 +2,19 @@
  * The folder of one test run: the shared servers' data and everything temporary. It is named by its owner's
  * process, so that the next run can stop and remove what a killed run left behind.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { identify, isAlive, type ProcessIdentity } from '../../embedded/child';
+import { identify, isAlive, type ProcessIdentity, terminate } from '../../embedded/child';
 import { removePostgres } from '../../embedded/postgres';
 import { stopTemporal } from '../../embedded/temporal';
 
@@ -39,8 +48,24 @@ export function createRunFolder(): string {
   return folder;
 }
 
-/** Stops the servers that the run shared and removes all its files. */
+const processesFile = (folder: string): string => join(folder, 'processes.jsonl');
+
+/** Has the run end this process, should the test that started it not come to it. */
+export function endWithRun(pid: number): void {
+  const process = identify(pid);
+  if (process !== null) appendFileSync(processesFile(runFolder()), `${JSON.stringify(process)}\n`);
+}
+
+async function endProcesses(folder: string): Promise<void> {
+  if (!existsSync(processesFile(folder))) return;
+  for (const line of readFileSync(processesFile(folder), 'utf8').split('\n').filter(Boolean)) {
+    await terminate(JSON.parse(line) as ProcessIdentity, [{ signal: 'SIGKILL', waitMs: 5_000 }]);
+  }
+}
+
+/** Stops the servers that the run shared, ends what its tests left behind and removes all its files. */
 export async function removeRunFolder(folder: string): Promise<void> {
+  await endProcesses(folder);
   await stopTemporal(temporalFile(folder));
   await removePostgres(postgresFolder(folder));
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
