@@ -1,0 +1,154 @@
+/**
+ * What a command works with: the settings, the state folder, and the servers that both name. The settings' own
+ * addresses win; what they leave out is the embedded server of this folder's `instance.json`.
+ */
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { isAlive } from '../../embedded/child';
+import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
+import { type StateDir, stateDir } from '../../embedded/state-dir';
+import { loadSettings, type Settings } from '../../settings';
+import { createPool } from '../../store/db';
+import type { KeyRing } from '../../store/keyring';
+import { ClientError, messageOf } from './errors';
+
+export interface Context {
+  readonly settings: Settings;
+  readonly dir: StateDir;
+  /** Receives notes for a person; stderr, so that a command's output stays clean. */
+  readonly note: (line: string) => void;
+}
+
+export interface ContextOptions {
+  /** From `--settings`. */
+  readonly settings?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly note?: (line: string) => void;
+}
+
+/** Settings of the demo, which commands use where there are no others. */
+export function demoSettingsFile(dir: StateDir): string {
+  return join(dir.root, 'demo.yaml');
+}
+
+/** @throws SettingsError that lists everything that is wrong with the settings. */
+export function loadContext(options: ContextOptions = {}): Context {
+  const env = options.env ?? process.env;
+  const cwd = options.cwd ?? process.cwd();
+  const dir = stateDir(cwd, env);
+  const note = options.note ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const given = options.settings ?? (env.SLUICE_SETTINGS || undefined);
+  const demo = demoSettingsFile(dir);
+  const useDemo = given === undefined && !existsSync(join(cwd, 'sluice.yaml')) && existsSync(demo);
+  if (useDemo) note(`(no sluice.yaml here: using the demo's settings, ${relative(cwd, demo) || demo})`);
+  const settings = loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
+  return { settings, dir, note };
+}
+
+/** What runs for this folder, leaving out servers that have died. */
+export function liveInstance(dir: StateDir): Instance | null {
+  const instance = readInstance(dir);
+  if (instance === null) return null;
+  const { postgres, temporal, ...rest } = instance;
+  return {
+    ...rest,
+    ...(postgres && isAlive(postgres) ? { postgres } : {}),
+    ...(temporal && isAlive(temporal) ? { temporal } : {}),
+    processes: instance.processes.filter((p) => isAlive(p)),
+  };
+}
+
+const START = 'start one here with: npx sluice up (or npm start for the demo)';
+
+/** @throws ClientError when neither settings nor this folder name a database. */
+export function databaseUrl(context: Context): string {
+  const url = context.settings.database.url?.reveal() ?? liveInstance(context.dir)?.postgres?.url;
+  if (url !== undefined) return url;
+  throw new ClientError(`no database runs for ${context.dir.root}: ${START}, or set DATABASE_URL`);
+}
+
+/** Null when the settings name none and none runs here. */
+export function temporalAddress(context: Context): string | null {
+  return context.settings.temporal.address ?? liveInstance(context.dir)?.temporal?.address ?? null;
+}
+
+/** Runs `work` with a connection pool that is closed afterwards. Says what to start when there is no server. */
+export async function withDatabase<T>(context: Context, work: (db: Pool) => Promise<T>): Promise<T> {
+  const url = databaseUrl(context);
+  const db = createPool(url, { max: 4, applicationName: 'sluice-cli' });
+  try {
+    return await work(db);
+  } catch (error) {
+    throw explainDatabaseError(error, url);
+  } finally {
+    await db.end();
+  }
+}
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ECONNRESET',
+  '57P03',
+]);
+
+export function explainDatabaseError(error: unknown, url: string): unknown {
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+      ? error.code
+      : '';
+  const shown = withoutPassword(url);
+  if (UNREACHABLE.has(code)) {
+    return new ClientError(
+      `Postgres cannot be reached at ${shown} (${code}): is it running? Otherwise ${START}`,
+    );
+  }
+  if (code === '28P01' || code === '28000') {
+    return new ClientError(`Postgres at ${shown} refuses the user or the password: check DATABASE_URL`);
+  }
+  if (code === '3D000') return new ClientError(`Postgres has no such database: ${shown}`);
+  if (code === '42P01' || code === '42883' || code === '3F000') {
+    return new ClientError(
+      `the database ${shown} has no tables of Sluice yet: a worker makes them when it starts (npx sluice up)`,
+    );
+  }
+  return error;
+}
+
+/** Runs `work` with a Temporal client. @throws ClientError when no server answers. */
+export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
+  const { settings } = context;
+  const address = temporalAddress(context);
+  if (address === null) {
+    throw new ClientError(`no Temporal runs for ${context.dir.root}: ${START}, or set TEMPORAL_ADDRESS`);
+  }
+  // Loaded only when it is needed: it is most of a short command's time.
+  const { connectClient } =
+    require('../../workers/temporal-connection') as typeof import('../../workers/temporal-connection');
+  const { dataConverterFor } = require('../../workers/codec') as typeof import('../../workers/codec');
+  const converter = await dataConverterFor(settings);
+  let connected: Awaited<ReturnType<typeof connectClient>>;
+  try {
+    connected = await connectClient(settings, address, converter, 5_000);
+  } catch (error) {
+    throw new ClientError(
+      `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
+    );
+  }
+  try {
+    return await work(connected.client);
+  } finally {
+    await connected.close();
+  }
+}
+
+/** The master key. @throws with what to set when there is none. */
+export async function loadVaultKeys(context: Context): Promise<KeyRing> {
+  const { loadKeys } = require('../../workers/runtime') as typeof import('../../workers/runtime');
+  return loadKeys(context.settings);
+}

@@ -1,0 +1,81 @@
+/** Follows a backfill or audit until its workflow has ended, reading how far it is from Postgres. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { forecast } from '../../quota/forecast';
+import type { BackfillSummary, backfill } from '../../workflows/backfill';
+import { ClientError, messageOf } from './errors';
+import { limitsNow, reportSteps } from './plan';
+import { type Progress, readProgress, type Watched } from './progress';
+
+export interface FollowOptions {
+  readonly db: Pool;
+  readonly watched: Watched;
+  readonly everyMs: number;
+  readonly onProgress: (progress: Progress, etaMs: number | null) => void | Promise<void>;
+  /** Ends the following, not the work. */
+  readonly signal?: AbortSignal;
+}
+
+/** @returns the workflow's summary, or null when the signal ended the following. */
+export async function follow(
+  handle: WorkflowHandle<typeof backfill>,
+  options: FollowOptions,
+): Promise<BackfillSummary | null> {
+  let ended: { summary: BackfillSummary } | { error: unknown } | null = null;
+  handle.result().then(
+    (summary) => {
+      ended = { summary };
+    },
+    (error) => {
+      ended = { error };
+    },
+  );
+  const outcome = (): typeof ended => ended;
+  for (;;) {
+    if (options.signal?.aborted) return null;
+    const now = Date.now();
+    const over = outcome();
+    const progress = await readProgress(options.db, options.watched, now);
+    await options.onProgress(progress, await etaOf(options, progress, now));
+    if (over !== null) {
+      if ('summary' in over) return over.summary;
+      throw explain(over.error);
+    }
+    for (
+      let waited = 0;
+      waited < options.everyMs && outcome() === null && !options.signal?.aborted;
+      waited += 50
+    ) {
+      await delay(50);
+    }
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof WorkflowFailedError)) return error;
+  const cause = error.cause?.cause ?? error.cause;
+  return new ClientError(`the workflow failed: ${messageOf(cause ?? error)}`);
+}
+
+/** From the limits as they stand: the reports still to be asked for, and the documents still to be fetched. */
+async function etaOf(
+  { db, watched }: FollowOptions,
+  progress: Progress,
+  now: number,
+): Promise<number | null> {
+  const left = progress.windowsTotal - progress.windowsDone - progress.windowsFailed;
+  if (left <= 0) return null;
+  const { context } = watched;
+  const { account, settings } = context;
+  const created = progress.operations.find((o) => o.operation === account.reports.operations.create);
+  const asked = (created?.calls ?? 0) - (created?.refused ?? 0) - progress.windowsDone;
+  const madeIn = settings.poll.initialSeconds * 1000;
+  const steps = reportSteps(context, { min: madeIn, max: madeIn });
+  const limits = await limitsNow(db, context, settings.backfillPriority);
+  const notBefore = progress.pool?.until ?? null;
+  const toAsk = forecast({ items: Math.max(0, Math.min(left, left - asked)), steps, limits, now, notBefore });
+  const toFetch = forecast({ items: left, steps: steps.slice(-2), limits, now, notBefore });
+  const finish = Math.max(toAsk.latestFinish, toFetch.latestFinish);
+  return Number.isFinite(finish) ? Math.max(1000, finish - now) : null;
+}

@@ -1,0 +1,67 @@
+/** The demo's Amazon: the simulator as a process of its own, which outlives the command that started it. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { tailOf } from '../../embedded/child';
+import { choosePort } from '../../embedded/ports';
+import type { StateDir } from '../../embedded/state-dir';
+import type { DemoFiles } from './demo-files';
+import { ClientError } from './errors';
+import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
+
+export const SIMULATOR = 'amazon-simulator';
+
+/** The port that it has or had, unless somebody else has taken it; then another one. */
+export async function chooseSimulatorPort(dir: StateDir, last: number | null, say: Say): Promise<number> {
+  if (last !== null && findProcess(dir, SIMULATOR) !== null) return last;
+  const { port, moved } = await choosePort(last);
+  if (moved) say(`Amazon simulator: port ${last} is in use; using ${port} instead.`);
+  return port;
+}
+
+/** Starts or adopts it, and keeps it running. */
+export async function keepSimulator(
+  dir: StateDir,
+  port: number,
+  files: DemoFiles,
+  say: Say,
+): Promise<Keeper> {
+  const url = `http://127.0.0.1:${port}`;
+  const program: ChildProgram = {
+    name: SIMULATOR,
+    script: join(__dirname, '..', '..', 'vendors', 'amazon', 'simulator', 'main.js'),
+    args: ['--port', String(port), '--scenario', files.scenario, '--state', files.simulatorState],
+    logFile: join(dir.logs, 'amazon-simulator.log'),
+    url,
+    dependsOn: [files.scenario],
+  };
+  const keeper = new Keeper(dir, program, say);
+  await keeper.start(await adoptable(dir, program, say));
+  const deadline = Date.now() + 15_000;
+  while (!(await isHealthy(url))) {
+    if (Date.now() > deadline) {
+      await keeper.stop();
+      throw new ClientError(`the Amazon simulator does not answer at ${url}:\n${tailOf(program.logFile, 5)}`);
+    }
+    await delay(50);
+  }
+  return keeper;
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/_sim/health`, { signal: AbortSignal.timeout(1000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** From now on the vendor answers QuotaExceeded to every report call, for `forMs`. */
+export async function refuseForAWhile(url: string, forMs: number): Promise<void> {
+  const operations = ['createReport', 'getReport', 'getReportDocument'];
+  const response = await fetch(`${url}/_sim/control`, {
+    method: 'POST',
+    body: JSON.stringify({ addFaults: operations.map((operation) => ({ kind: 'quota', operation, forMs })) }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  if (!response.ok) throw new ClientError(`the simulator refused the order: ${await response.text()}`);
+}
