@@ -63,11 +63,24 @@ async function endProcesses(folder: string): Promise<void> {
   }
 }
 
-/** Stops the servers that the run shared, ends what its tests left behind and removes all its files. */
+const RECORD = '.server.json';
+
+/** Every server whose files lie in the folder, at most a few levels down: shared ones and tests' private ones. */
+async function stopServers(folder: string, depth = 3): Promise<void> {
+  // Another run may be sweeping the same folder.
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.name.endsWith(RECORD)) await stopTemporal(path.slice(0, -RECORD.length));
+    else if (entry.isDirectory() && existsSync(join(path, 'password'))) await removePostgres(path);
+    else if (entry.isDirectory() && depth > 1) await stopServers(path, depth - 1);
+  }
+}
+
+/** Ends the processes that tests left behind, stops every server and removes all files. */
 export async function removeRunFolder(folder: string): Promise<void> {
   await endProcesses(folder);
-  await stopTemporal(temporalFile(folder));
-  await removePostgres(postgresFolder(folder));
+  await stopServers(folder);
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
