@@ -87,7 +87,7 @@ export async function startSimulatorServer(
   if (options.stateFile !== undefined) {
     journal = openJournal(options.stateFile, (line) => {
       const entry = kitEntrySchema.parse(line);
-      if (entry.k === 'vendor') vendor.replay(entry.e);
+      if (entry.k === 'vendor') vendor.replay(entry.e, limits);
       else if (entry.k === 'control') applyControl(entry.command, entry.t);
       else if (entry.k === 'fault') faults.replayHit(entry.id);
       else {
@@ -123,13 +123,13 @@ export async function startSimulatorServer(
       const refusal = limits.admit(call, request.at);
       if (refusal) {
         refusedBy = refusal.limit ?? undefined;
-        answer = vendor.refuse(request, call, refusal);
+        answer = vendor.refuse(request, call, refusal, limits);
       } else if (injected?.kind === 'quota') {
-        answer = vendor.refuse(request, call, { limit: null, waitMs: injected.waitMs ?? null });
+        answer = vendor.refuse(request, call, { limit: null, waitMs: injected.waitMs ?? null }, limits);
       } else if (injected) {
-        answer = injectedAnswer(injected);
+        answer = injectedAnswer(injected, vendor);
       } else {
-        const handled = vendor.handle(request, call);
+        const handled = vendor.handle(request, call, limits);
         answer = handled instanceof Promise ? await handled : handled;
       }
     }
@@ -237,7 +237,7 @@ export async function startSimulatorServer(
       return;
     }
     const { answer, delivery } = await decide(request);
-    await sendAnswer(res, answer, delivery, latency(delivery));
+    await sendAnswer(res, answer, delivery, latency(delivery) + (answer.delayMs ?? 0));
   }
 
   const server = http.createServer({ keepAliveTimeout: 65_000 }, (req, res) => {
@@ -272,11 +272,15 @@ export async function startSimulatorServer(
   };
 }
 
-function injectedAnswer(fault: Fault): SimAnswer {
+function injectedAnswer(fault: Fault, vendor: SimulatedVendor): SimAnswer {
+  const status = fault.status ?? 500;
   return {
-    status: fault.status ?? 500,
+    status,
     headers: { 'content-type': 'application/json', ...fault.headers },
-    body: fault.body ?? JSON.stringify({ errors: [{ code: 'InternalFailure', message: 'injected fault' }] }),
+    body:
+      fault.body ??
+      vendor.faultBody?.(status) ??
+      JSON.stringify({ errors: [{ code: 'InternalFailure', message: 'injected fault' }] }),
   };
 }
 

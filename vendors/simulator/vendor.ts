@@ -25,6 +25,8 @@ export interface SimAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | (() => Readable);
+  /** Time until the first byte, ms, beside what the scenario and faults add. The call has been judged and logged. */
+  readonly delayMs?: number;
   /** Added to the log of arrivals, e.g. the id of what was created. */
   readonly detail?: Readonly<Record<string, unknown>>;
 }
@@ -40,8 +42,10 @@ export interface SimulatedVendor {
   readonly limits: readonly VendorLimit[];
   identify(request: SimRequest): Identified;
   /** The vendor's own way to say that a limit is used up. */
-  refuse(request: SimRequest, call: SimCall, refusal: Refusal): SimAnswer;
-  handle(request: SimRequest, call: SimCall): SimAnswer | Promise<SimAnswer>;
+  refuse(request: SimRequest, call: SimCall, refusal: Refusal, limits: LimitBook): SimAnswer;
+  handle(request: SimRequest, call: SimCall, limits: LimitBook): SimAnswer | Promise<SimAnswer>;
+  /** The body of an injected error status that brings none of its own. */
+  faultBody?(status: number): string;
   /** Headers that every answer carries, refused and faulty ones included. */
   decorate(request: SimRequest, call: SimCall, answer: SimAnswer, limits: LimitBook): Record<string, string>;
   /** Fields of `POST /_sim/control` beyond the kit's own. */
@@ -52,6 +56,6 @@ export interface SimulatedVendor {
   readonly pages: Readonly<Record<string, (query: URLSearchParams) => unknown>>;
   /** The vendor's part of `/_sim/stats`. */
   stats(): unknown;
-  /** Takes back an entry that the vendor recorded in the journal. */
-  replay(entry: unknown): void;
+  /** Takes back an entry that the vendor recorded in the journal; `limits` for what it had booked. */
+  replay(entry: unknown, limits: LimitBook): void;
 }
