@@ -1,0 +1,178 @@
+/** `sluice coverage` and `sluice export`: what is there, and out with it. */
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import type { Command } from 'commander';
+import { listSeries } from '../../store/datasets';
+import { exportRows } from '../../store/export';
+import { chooseDataset, parseFormat, parseSpan } from '../lib/arguments';
+import { withDatabase } from '../lib/context';
+import { type DatasetCoverage, readCoverage, wholeSpan } from '../lib/coverage';
+import { ClientError, UsageError } from '../lib/errors';
+import { countText, isoOrNull, lengthText, spanText, whenText } from '../lib/time-text';
+import { contextOf } from './command';
+import { note, print, printJson, table } from './output';
+
+interface CoverageOptions {
+  readonly account?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly json?: boolean;
+}
+
+interface ExportOptions {
+  readonly account?: string;
+  readonly from: string;
+  readonly to: string;
+  readonly format: string;
+  readonly output?: string;
+}
+
+export function addCoverage(program: Command): void {
+  program
+    .command('coverage <dataset>')
+    .description('which windows are in, and which are not')
+    .option('--account <name>', 'account, when there are several')
+    .option('--from <time>', 'with --to: only this span (default: all that the vendor can be asked for)')
+    .option('--to <time>')
+    .option('--json', 'JSON')
+    .action(showCoverage);
+  program
+    .command('export <dataset>')
+    .description('rows as CSV or JSON Lines')
+    .option('--account <name>', 'account, when there are several')
+    .requiredOption('--from <time>', 'first hour, e.g. 2026-11-01')
+    .requiredOption('--to <time>', 'end, not included')
+    .option('--format <format>', 'csv or jsonl', 'csv')
+    .option('--output <file>', 'file, replaced when it is whole (default: standard output)')
+    .action(exportDataset);
+}
+
+async function showCoverage(dataset: string, options: CoverageOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const now = Date.now();
+  const chosen = chooseDataset(context.settings, dataset, options.account);
+  if ((options.from === undefined) !== (options.to === undefined)) {
+    throw new UsageError(
+      `--${options.from === undefined ? 'from' : 'to'}: is missing; give both --from and --to, or neither`,
+    );
+  }
+  const span =
+    options.from === undefined || options.to === undefined
+      ? wholeSpan(chosen, now)
+      : parseSpan(options.from, options.to);
+  const found = await withDatabase(context, (db) => readCoverage(db, chosen, span, now));
+  if (options.json) printJson(coverageJson(found));
+  else printCoverage(dataset, chosen.account.name, found, now);
+}
+
+function coverageJson(found: DatasetCoverage) {
+  const times = (span: { from: number; to: number }) => ({
+    from: isoOrNull(span.from),
+    to: isoOrNull(span.to),
+  });
+  const audits = (audit: DatasetCoverage['lastAudit']) => ({
+    daily: isoOrNull(audit.daily),
+    weekly: isoOrNull(audit.weekly),
+  });
+  return {
+    ...times(found.span),
+    windows: found.windows,
+    done: found.done,
+    rows: found.rows,
+    gaps: found.gaps.map((gap) => ({ ...times(gap), partition: gap.series?.partition ?? null })),
+    states: found.states,
+    lastAudit: audits(found.lastAudit),
+    series: found.series.map((one) => ({
+      partition: one.series.partition,
+      windows: one.windows,
+      done: one.done + one.emptyProvisional,
+      rows: one.rows,
+      gaps: one.gaps.length,
+      lastAudit: audits(one.lastAudit),
+    })),
+  };
+}
+
+function printCoverage(dataset: string, account: string, found: DatasetCoverage, now: number): void {
+  print(`${dataset} of ${account}, ${spanText(found.span)}`);
+  const { states } = found;
+  print(
+    table(
+      ['windows', 'done', 'empty so far', 'requested', 'failed', 'missing', 'rows'],
+      [
+        [
+          found.windows,
+          states.done,
+          states.emptyProvisional,
+          states.requested,
+          states.failed,
+          states.missing,
+          found.rows,
+        ].map(countText),
+      ],
+    ),
+  );
+  if (found.gaps.length === 0) print('No gaps.');
+  else {
+    print(`${found.gaps.length} gaps:`);
+    for (const gap of found.gaps.slice(0, 50)) {
+      const partition = gap.series === null ? '' : `  ${Object.values(gap.series.partition).join(' ')}`;
+      print(`  ${spanText(gap)}  ${lengthText(gap.to - gap.from)}${partition}`);
+    }
+    if (found.gaps.length > 50) print(`  and ${found.gaps.length - 50} more (--json lists all)`);
+  }
+  const audit = (at: number | null) => (at === null ? 'never' : whenText(at, now));
+  print(`Last audits: daily ${audit(found.lastAudit.daily)}, weekly ${audit(found.lastAudit.weekly)}`);
+}
+
+async function exportDataset(dataset: string, options: ExportOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const chosen = chooseDataset(context.settings, dataset, options.account);
+  const span = parseSpan(options.from, options.to);
+  const format = parseFormat(options.format, ['csv', 'jsonl']);
+  const rows = await withDatabase(context, async (db) => {
+    const series = await listSeries(db, { dataset, account: chosen.account.name });
+    if (series.length === 0) {
+      throw new ClientError(
+        `nothing of ${dataset} was ever fetched for ${chosen.account.name}: start with npx sluice backfill ${dataset} …`,
+      );
+    }
+    const request = { dataset: chosen.dataset, series: series.map((one) => one.id), span, format };
+    return options.output === undefined
+      ? exportRows(db, request, standardOutput())
+      : intoFile(options.output, (writable) => exportRows(db, request, writable));
+  });
+  note(`${countText(rows)} rows${options.output === undefined ? '' : ` in ${options.output}`}`);
+}
+
+/** Standard output as a stream that may be ended: the process's own must stay open for the notes that follow. */
+function standardOutput(): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      process.stdout.write(chunk, (error) => done(error));
+    },
+  });
+}
+
+/** The file appears whole or not at all. */
+async function intoFile<T>(path: string, work: (writable: Writable) => Promise<T>): Promise<T> {
+  const draft = `${path}.${randomBytes(4).toString('hex')}.part`;
+  const stream = createWriteStream(draft, { flags: 'wx' });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stream.once('open', () => resolve());
+      stream.once('error', (error) =>
+        reject(new ClientError(`--output: ${path} cannot be written: ${error.message}`)),
+      );
+    });
+    const result = await work(stream);
+    await rename(draft, path);
+    return result;
+  } catch (error) {
+    stream.destroy();
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
