@@ -78,15 +78,17 @@ begin
   if changed then
     l.capacity := new_cap;
     -- The level is kept in units, not in time, when the rate changes; refunds do not reach behind that.
-    live := (l.tat - t) / l.period_ms;
-    if l.kind = 'bucket' and live > 0 and new_per <> l.period_ms then
-      l.tat := t + live * new_per;
+    live := greatest(0, l.tat - t) / l.period_ms;
+    if l.kind = 'bucket' and new_per <> l.period_ms then
       delete from limit_events where limit_id = l.id;
-      if l.unit = 'tokens' then insert into limit_events (limit_id, at, units) values (l.id, t, live); end if;
+      if l.unit = 'tokens' then
+        insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
+      end if;
+      if live > 0 then l.tat := t + live * new_per; end if;
     end if;
     l.period_ms := new_per;
   end if;
-  if l.kind = 'calendar' and t >= l.resets_at and t < l.resets_at + l.slack_ms then
+  if l.kind = 'calendar' and calendar_end(t - l.slack_ms, l.calendar_unit, l.zone) <= t then
     remaining := null;  -- just after the turn nobody knows of which window the vendor speaks
   elsif l.kind in ('calendar', 'vendor') and t >= l.resets_at and (remaining is not null or reset_ms is not null) then
     l.used := 0; l.window_from := l.resets_at; l.resets_at := null;

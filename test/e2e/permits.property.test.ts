@@ -366,4 +366,50 @@ describe('several limits', () => {
     );
     await check(scenarios, RUNS * 2);
   });
+
+  test('a limit that was ready is asked again when another one moves the departure', async () => {
+    // Near the end of a minute a bucket's next unit may fall into the time that the calendar keeps clear.
+    const edge = fc.constantFrom(0, 4, 10, 16, 25, 30, 59_930, 59_960, 59_990, 60_000);
+    const pair = (calendar: LimitWindow, other: LimitWindow): LimitSpec[] =>
+      [calendar, other].map((window) => ({
+        window,
+        slackMs: 4,
+        unit: 'calls',
+        mode: 'enforce',
+        reserve: { background: 0, scheduled: 0 },
+      }));
+    await check(
+      fc.record({
+        limits: fc.tuple(calendarOf('minute'), fc.oneof(bucket, spacing)).map(([a, b]) => pair(a, b)),
+        start: fc.constant(PLAIN_START),
+        steps: fc.array(fc.record({ after: edge, step: takeStep(2, fc.constant<Priority>('background')) }), {
+          minLength: 1,
+          maxLength: 30,
+        }),
+      }),
+    );
+  });
+
+  test('the same limit named twice by one request is charged for both', async () => {
+    const [limit] = await register([
+      {
+        window: { kind: 'rolling', count: 3, ms: 1000 },
+        slackMs: 0,
+        unit: 'calls',
+        mode: 'enforce',
+        reserve: { background: 0, scheduled: 0 },
+      },
+    ]);
+    const key = limit?.key ?? '';
+    const twice = {
+      priority: 'background',
+      charges: [
+        { key, units: 1 },
+        { key, units: 1 },
+      ],
+    } as const;
+    const [first, second] = await take([twice, twice], 0, PLAIN_START);
+    expect(first).toMatchObject({ granted: true });
+    expect(second).toMatchObject({ granted: false, deniedBy: key, retryAt: PLAIN_START + 1000 });
+  });
 });

@@ -78,12 +78,13 @@ export class ModelLimit {
     said: { ratePerSecond?: number; capacity?: number; remaining?: number; resetMs?: number },
     now: number,
   ) {
-    if (this.template.window.kind === 'token-bucket' && said.ratePerSecond !== undefined) {
+    const rate = said.ratePerSecond;
+    if (rate !== undefined && 1000 / rate !== this.msPerUnit) {
       const full = this.bucketFullAt();
       // What the bucket holds is units, whatever the rate.
       this.entries =
         full > now ? [{ at: now, units: (full - now) / this.msPerUnit }] : [{ at: full, units: 0 }];
-      this.msPerUnit = 1000 / said.ratePerSecond;
+      this.msPerUnit = 1000 / rate;
     }
     if (said.capacity !== undefined) this.capacity = said.capacity;
     if (this.template.window.kind === 'vendor-reset') {
@@ -92,7 +93,7 @@ export class ModelLimit {
         this.vendor.used = Math.max(this.vendor.used, this.capacity - said.remaining);
       }
       if (said.resetMs !== undefined) this.vendor.resetsAt = now + said.resetMs;
-    } else if (said.remaining !== undefined && !this.justTurned(now)) {
+    } else if (said.remaining !== undefined && !this.ambiguous(now)) {
       const others = this.capacity - said.remaining - this.held(now);
       const opensWindow = this.template.window.kind === 'calendar';
       if (others > 0 || opensWindow) this.entries.push({ at: now, units: Math.max(0, others) });
@@ -138,6 +139,12 @@ export class ModelLimit {
   private justTurned(at: number): boolean {
     const end = this.lastWindowEnd();
     return at >= end && at < end + (this.template.slackMs ?? 0);
+  }
+
+  /** Just after a calendar window has turned, nobody knows of which window a vendor speaks. */
+  private ambiguous(at: number): boolean {
+    const w = this.template.window;
+    return w.kind === 'calendar' && windowEnd(at - (this.template.slackMs ?? 0), w.per, w.zone) <= at;
   }
 
   private earliestVendor(units: number, cap: number, at: number, slack: number): number {
