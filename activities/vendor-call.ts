@@ -137,19 +137,30 @@ export class VendorDoor {
 
   private async token(call: CallTerms, staleVersion: number): Promise<FreshToken | null> {
     if (!call.auth) return null;
-    try {
-      return await call.auth.token(staleVersion, call.signal);
-    } catch (error) {
-      if (!(error instanceof CredentialsRefusedError)) throw error;
-      // Refused before, perhaps by another process: the pool is held, or held again after a resume without new ones.
-      const evidence: Evidence = {
-        vendor: call.account.vendor.id,
-        account: call.account.name,
-        operation: 'login',
-        message: error.reason,
-      };
-      throw await this.holdPool(call, 0, { kind: 'auth', reason: 'refused', evidence });
+    for (let again = false; ; again = true) {
+      try {
+        return await call.auth.token(staleVersion, call.signal);
+      } catch (error) {
+        if (!(error instanceof CredentialsRefusedError)) throw error;
+        const closed = await this.whyClosed(call.account);
+        if (closed) throw closed;
+        // Refused, but open: an operator has resumed meanwhile and the refusal is of before, or the pool's block was
+        // lost. What the cache says now decides.
+        if (!again) continue;
+        const evidence: Evidence = {
+          vendor: call.account.vendor.id,
+          account: call.account.name,
+          operation: 'login',
+          message: error.reason,
+        };
+        const epoch = await this.epochOf(call.account);
+        throw await this.holdPool(call, epoch, { kind: 'auth', reason: 'refused', evidence });
+      }
     }
+  }
+
+  private async epochOf(account: CallableAccount): Promise<number> {
+    return (await readPool(this.deps.db, account.poolKey))?.state.epoch ?? 0;
   }
 
   private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
@@ -324,7 +335,12 @@ export class VendorDoor {
       case 'auth':
       case 'billing':
       case 'blocked':
-        throw await this.holdPool(call, permit.epoch, verdict);
+        // A login has no permit of the pool's, so it knows no epoch: its refusal concerns the pool as it is now.
+        throw await this.holdPool(
+          call,
+          call.outsidePool ? await this.epochOf(call.account) : permit.epoch,
+          verdict,
+        );
     }
   }
 
