@@ -1,0 +1,230 @@
+/**
+ * Everything about the OpenAI simulator that can be set, as one schema: a scenario file, the options of
+ * `startOpenAiSimulator` and the defaults are the same thing. Durations say their unit in their name.
+ */
+import { z } from 'zod';
+import { limitPatchesSchema } from '../../simulator/control';
+import { faultSchema } from '../../simulator/faults';
+import type { VendorLimit } from '../../simulator/limit-book';
+import { errorSchema } from './error-book';
+
+export const rangeSchema = z
+  .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
+  .refine((r) => r.min <= r.max, { message: 'min must not be above max' });
+const range = (min: number, max: number) => rangeSchema.default({ min, max });
+
+const share = (value: number) => z.number().min(0).max(1).default(value);
+
+/** A project that may call. Without any, `sk-bios` is the key of the project `bios`; see `keys.ts`. */
+const projectSchema = z.strictObject({
+  name: z.string().min(1),
+  apiKey: z.string().min(1),
+  organization: z.string().min(1).default('org-simulator'),
+});
+
+const modelSchema = z.strictObject({
+  id: z.string().min(1),
+  /** Answers begin with a reasoning item, and usage counts its tokens. */
+  reasoning: z.boolean().default(false),
+});
+
+/** How the headers of limits and waits look; OpenAI's by default, others' when asked for. */
+export const headerFormSchema = z.strictObject({
+  /** All six `x-ratelimit-*`: as OpenAI sends them, absent, or Azure's -1 or 0 for "unknown". */
+  rateLimit: z.enum(['present', 'missing', 'minus-one', 'zero']).default('present'),
+  retryAfter: z.enum(['seconds', 'http-date', 'missing']).default('seconds'),
+  /** Whether `retry-after-ms` goes with it. */
+  retryAfterMs: z.boolean().default(true),
+  /** Header names, lower case, left out of every answer. */
+  omit: z.array(z.string().min(1)).default([]),
+  /** Sent word for word on every answer that has limits, e.g. `x-ratelimit-reset-requests: 6m0s`. */
+  set: z.record(z.string(), z.string()).default({}),
+});
+export type HeaderForm = z.output<typeof headerFormSchema>;
+
+/** How the next matching batches end, instead of as their speed and window would have it. */
+export const batchOutcomeSchema = z.strictObject({
+  project: z.string().default('*'),
+  /** How many batches; without it, all of them. */
+  count: z.int().positive().optional(),
+  end: z.enum(['failed', 'expired', 'completed']),
+  /** Share of the requests answered before it expires. */
+  doneShare: share(0.5),
+  /** failed: the entry in `errors.data`. */
+  code: z.string().default('internal_error'),
+  message: z.string().default('The batch could not be processed.'),
+});
+export type BatchOutcome = z.output<typeof batchOutcomeSchema>;
+
+const batchesSchema = z
+  .strictObject({
+    validatingMs: range(200, 600),
+    finalizingMs: range(200, 600),
+    cancellingMs: range(200, 600),
+    /** Requests of one batch answered a second once it is in progress. */
+    requestsPerSecond: z.number().positive().default(500),
+    /** What `24h` lasts. */
+    windowMs: z.number().positive().default(86_400_000),
+    maxRequests: z.int().positive().default(50_000),
+    /** Input tokens that the unfinished batches of one project and model may hold. */
+    enqueuedTokens: z.number().positive().default(40_000_000),
+    /** Share of the requests that end as a server error in the error file. */
+    errorShare: share(0),
+    outcomes: z.array(batchOutcomeSchema).default([]),
+  })
+  .prefault({});
+
+const textSchema = z
+  .strictObject({
+    /** Tokens of an answer; the text is as long as that. */
+    outputTokens: range(90, 220),
+    /** Reasoning tokens of a model that reasons. */
+    reasoningTokens: range(64, 512),
+    /** Words in one `response.output_text.delta`. */
+    wordsPerDelta: z.int().positive().default(12),
+    /** An input that holds this is refused with `content_policy_violation`. */
+    contentFilterMarker: z.string().min(1).default('[[content-filter]]'),
+    /** An input that holds this is answered with a `refusal` instead of a text. */
+    refusalMarker: z.string().min(1).default('[[refuse]]'),
+  })
+  .prefault({});
+export type TextOptions = z.output<typeof textSchema>;
+
+const tokensSchema = z
+  .strictObject({
+    charactersPerToken: z.number().positive().default(4),
+    /** Output tokens charged at arrival when the request has no `max_output_tokens`. */
+    defaultOutputEstimate: z.int().nonnegative().default(256),
+    /** The true input tokens are the estimate, more or less up to this share of it. */
+    inputErrorShare: share(0.1),
+    /** `truth`: the estimate counts until the answer is sent, then what was used. `estimate`: it stays. */
+    settle: z.enum(['truth', 'estimate']).default('truth'),
+  })
+  .prefault({});
+export type TokenOptions = z.output<typeof tokensSchema>;
+
+export const openAiScenarioSchema = z.strictObject({
+  /** Two simulators with the same seed give the same answers. */
+  seed: z.int().default(1),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(0),
+  /** Journal of calls, files and batches, which a restarted simulator reads back; contents lie beside it. */
+  stateFile: z.string().min(1).optional(),
+  projects: z.array(projectSchema).default([]),
+  models: z
+    .array(modelSchema)
+    .min(1)
+    .default([
+      { id: 'gpt-4.1', reasoning: false },
+      { id: 'gpt-4.1-mini', reasoning: false },
+      { id: 'gpt-4o', reasoning: false },
+      { id: 'gpt-4o-mini', reasoning: false },
+      { id: 'gpt-5-mini', reasoning: true },
+    ]),
+  /** Announced, and enforced unless `trueLimits` says otherwise: per project. Tier 3's numbers. */
+  requestsPerMinute: z.number().positive().default(5000),
+  tokensPerMinute: z.number().positive().default(4_000_000),
+  /** Per project; none by default. */
+  requestsPerDay: z.number().positive().optional(),
+  dayWindow: z.enum(['calendar', 'rolling']).default('calendar'),
+  /** Enforced without a word in any header. */
+  trueLimits: z
+    .strictObject({
+      requestsPerMinute: z.number().positive().optional(),
+      tokensPerMinute: z.number().positive().optional(),
+    })
+    .prefault({}),
+  /** One more pair of buckets over all projects of an organization. */
+  organizationLimits: z
+    .strictObject({
+      requestsPerMinute: z.number().positive().optional(),
+      tokensPerMinute: z.number().positive().optional(),
+    })
+    .prefault({}),
+  /** Seconds of quota that a full bucket holds. */
+  burstSeconds: z.number().positive().default(60),
+  /** Whether each model of a project has its own buckets. */
+  limitsPerModel: z.boolean().default(false),
+  /** Whether a refused call has been counted all the same, as OpenAI's guide to rate limits warns. */
+  countRefusedCalls: z.boolean().default(false),
+  /** Changes to limits by name: requests, tokens, requestsPerDay, organizationRequests and so on. */
+  limits: limitPatchesSchema.default({}),
+  faults: z.array(faultSchema).default([]),
+  /** OpenAI's own errors, by code, for projects or organizations. */
+  errors: z.array(errorSchema).default([]),
+  headers: headerFormSchema.prefault({}),
+  /** Time that an answer with a text takes, ms. */
+  latencyMs: range(300, 2000),
+  /** `uniform`, or most answers near the minimum and a few near the maximum. */
+  latencyShape: z.enum(['uniform', 'skewed']).default('uniform'),
+  text: textSchema,
+  tokens: tokensSchema,
+  maxFileBytes: z.int().positive().default(200_000_000),
+  batches: batchesSchema,
+});
+export type OpenAiScenario = z.output<typeof openAiScenarioSchema>;
+export type OpenAiScenarioInput = z.input<typeof openAiScenarioSchema>;
+
+/** The buckets of `POST /v1/responses`, the daily limit, and the documented limits of uploads and batches. */
+export function openAiLimits(scenario: OpenAiScenario): VendorLimit[] {
+  const { trueLimits, organizationLimits, countRefusedCalls: countsRefused } = scenario;
+  const project = scenario.limitsPerModel ? '{organization}/{project}/{model}' : '{organization}/{project}';
+  const perMinute = (
+    name: string,
+    unit: string,
+    scope: string,
+    announced: number,
+    enforced: number | undefined,
+  ): VendorLimit => ({
+    name,
+    operations: ['createResponse'],
+    scope,
+    unit,
+    window: {
+      kind: 'token-bucket',
+      ratePerSecond: (enforced ?? announced) / 60,
+      burst: Math.max(1, ((enforced ?? announced) / 60) * scenario.burstSeconds),
+    },
+    ...(enforced === undefined ? {} : { announcedRatePerSecond: announced / 60 }),
+    countsRefused,
+  });
+  const limits = [
+    perMinute('requests', 'calls', project, scenario.requestsPerMinute, trueLimits.requestsPerMinute),
+    perMinute('tokens', 'tokens', project, scenario.tokensPerMinute, trueLimits.tokensPerMinute),
+  ];
+  if (scenario.requestsPerDay !== undefined) {
+    limits.push({
+      name: 'requestsPerDay',
+      operations: ['createResponse'],
+      scope: project,
+      window:
+        scenario.dayWindow === 'calendar'
+          ? { kind: 'calendar', per: 'day', zone: 'UTC', count: scenario.requestsPerDay }
+          : { kind: 'rolling', ms: 86_400_000, count: scenario.requestsPerDay },
+      countsRefused,
+    });
+  }
+  if (organizationLimits.requestsPerMinute !== undefined) {
+    const { requestsPerMinute } = organizationLimits;
+    limits.push(perMinute('organizationRequests', 'calls', '{organization}', requestsPerMinute, undefined));
+  }
+  if (organizationLimits.tokensPerMinute !== undefined) {
+    const { tokensPerMinute } = organizationLimits;
+    limits.push(perMinute('organizationTokens', 'tokens', '{organization}', tokensPerMinute, undefined));
+  }
+  limits.push(
+    {
+      name: 'uploadFile',
+      operations: ['uploadFile'],
+      scope: '{organization}/{project}',
+      window: { kind: 'rolling', count: 1000, ms: 60_000 },
+    },
+    {
+      name: 'createBatch',
+      operations: ['createBatch'],
+      scope: '{organization}/{project}',
+      window: { kind: 'rolling', count: 2000, ms: 3_600_000 },
+    },
+  );
+  return limits;
+}
