@@ -205,12 +205,7 @@ export class VendorDoor {
       // Rows that this process has registered are gone. Its memory of them is void, and the pool may have been
       // closed: it is held for a moment, in which its workflow writes a pause back that it remembers.
       this.registered.clear();
-      const state = await holdLostPool(
-        this.deps.db,
-        call.account.poolKey,
-        call.account.pool,
-        LOST_POOL_HOLD_MS,
-      );
+      const state = await holdLostPool(this.deps.db, call.account.poolKey, call.account.pool);
       await this.deps.notifyPool(call.account, 'pause', state);
       throw new PoolClosed({
         pool: call.account.poolKey,
@@ -424,9 +419,6 @@ export class VendorDoor {
     return change.after;
   }
 }
-
-/** Time for a pool's workflow to write back what Postgres has lost, ms. */
-const LOST_POOL_HOLD_MS = 5000;
 
 /** take_permits: a pool or a limit without a row. */
 function isUnregistered(error: unknown): boolean {

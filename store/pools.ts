@@ -102,7 +102,7 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
 
 /**
  * Writes back a state that the pool workflow remembers when Postgres has lost it. The stronger block wins: a
- * running pause in Postgres is never replaced by an earlier end.
+ * running pause in Postgres is never replaced by an earlier end. A row that only waits for this word takes it as it is.
  * @returns the state that now holds.
  */
 export async function restorePool(
@@ -121,8 +121,9 @@ export async function restorePool(
     const row = rows[0];
     if (!row) throw new Error(`pool "${key}" is not registered`);
     const stored = toRecord(row).state;
-    const lost = stored.epoch < remembered.epoch && isBlocked(remembered, row.now);
-    if (!lost) return stored;
+    const behind = stored.epoch < remembered.epoch;
+    const awaited = stored.state === 'held' && stored.reason === LOST_ROW;
+    if (!behind || !(awaited || isBlocked(remembered, row.now))) return stored;
     await writeState(client, key, remembered);
     return remembered;
   });
@@ -165,21 +166,22 @@ function toRecord(row: PoolRow): PoolRecord {
   };
 }
 
+const LOST_ROW = 'its row was lost: waiting for what its workflow remembers';
+
+/** More than a workflow task takes whose worker has just died, ms. */
+const LOST_ROW_HOLD_MS = 30_000;
+
 /**
- * Makes the row of a pool that has been lost, held for a moment; one that is there is left as it is.
+ * Makes the row of a pool that has been lost, held until its workflow has spoken, or half a minute when it does not;
+ * one that is there is left as it is.
  * @returns the state that now holds.
  */
-export async function holdLostPool(
-  db: Pool,
-  key: string,
-  policy: PoolPolicy,
-  forMs: number,
-): Promise<PoolState> {
+export async function holdLostPool(db: Pool, key: string, policy: PoolPolicy): Promise<PoolState> {
   await db.query(
     `insert into pools (key, policy, state, since_ms, until_ms, reason)
-     values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, 'its row was lost: waiting for what its workflow remembers')
+     values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, $4)
      on conflict (key) do nothing`,
-    [key, JSON.stringify(policy), forMs],
+    [key, JSON.stringify(policy), LOST_ROW_HOLD_MS, LOST_ROW],
   );
   const record = await readPool(db, key);
   if (!record) throw new Error(`pool "${key}" vanished while it was made`);

@@ -1,5 +1,5 @@
 /** Signals to pool workflows, which are started when they do not run. */
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { PoolSignal } from '../activities/pool';
 import type { PoolPolicy } from '../quota/pool';
 import {
@@ -11,6 +11,17 @@ import {
   waitingSignal,
 } from '../workflows/messages';
 import type { quotaPool } from '../workflows/quota-pool';
+
+/** True when the pool's workflow runs: it may remember what an empty database does not know. */
+export async function poolWorkflowRuns(client: Client, poolKey: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(poolWorkflowId(poolKey)).describe();
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
 
 const BY_STATE = { quotaHit: quotaHitSignal, failure: failureSignal, success: successSignal } as const;
 

@@ -11,10 +11,10 @@ import {
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
 import type { Settings } from '../settings';
-import { registerPool } from '../store/pools';
+import { holdLostPool, registerPool } from '../store/pools';
 import { dataConverterFor } from './codec';
 import { temporalLogger } from './log';
-import { signalPool } from './pool-signals';
+import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime } from './runtime';
 import { connectClient, connectWorker } from './temporal-connection';
 
@@ -71,6 +71,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     // What Postgres learned while no worker ran is told to the pools' workflows, which start if they do not run.
     for (const name of Object.keys(settings.accounts)) {
       const account = findAccount(settings, name);
+      // A row that is missing under a running workflow was lost: no call before the workflow has said what it knows.
+      if (await poolWorkflowRuns(client.client, account.poolKey))
+        await holdLostPool(runtime.db, account.poolKey, account.pool);
       await registerPool(runtime.db, account.poolKey, account.pool);
       await signalPool(client.client, settings.temporal.taskQueue, account.poolKey, account.pool, {
         name: 'reconcile',
