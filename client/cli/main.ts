@@ -1,8 +1,16 @@
 /** The `sluice` command. Exit codes: 0 done, 1 failed, 2 the command was given something wrong. */
 import { Command, CommanderError } from 'commander';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
+import { addBackfill } from './backfill';
+import { addCoverage } from './coverage';
 import { addDemo } from './demo';
+import { addDoctor } from './doctor';
 import { note } from './output';
+import { addPools } from './pools';
+import { addSimulate } from './simulate';
+import { addSync } from './sync';
+import { addUp } from './up';
+import { addSettings, addVault } from './vault';
 
 function createProgram(): Command {
   const program = new Command('sluice')
@@ -11,6 +19,15 @@ function createProgram(): Command {
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
   addDemo(program);
+  addUp(program);
+  addDoctor(program);
+  addBackfill(program);
+  addSync(program);
+  addCoverage(program);
+  addPools(program);
+  addVault(program);
+  addSettings(program);
+  addSimulate(program);
   return program;
 }
 

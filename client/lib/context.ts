@@ -2,16 +2,16 @@
  * What a command works with: the settings, the state folder, and the servers that both name. The settings' own
  * addresses win; what they leave out is the embedded server of this folder's `instance.json`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { isAlive } from '../../embedded/child';
 import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
-import { type StateDir, stateDir } from '../../embedded/state-dir';
+import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
 import { loadSettings, type Settings } from '../../settings';
 import { createPool } from '../../store/db';
-import type { KeyRing } from '../../store/keyring';
+import { createKeyFile, type KeyRing } from '../../store/keyring';
 import { ClientError, messageOf } from './errors';
 
 export interface Context {
@@ -44,8 +44,26 @@ export function loadContext(options: ContextOptions = {}): Context {
   const demo = demoSettingsFile(dir);
   const useDemo = given === undefined && !existsSync(join(cwd, 'sluice.yaml')) && existsSync(demo);
   if (useDemo) note(`(no sluice.yaml here: using the demo's settings, ${relative(cwd, demo) || demo})`);
-  const settings = loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
-  return { settings, dir, note };
+  const load = () => loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
+  const settings = load();
+  if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return { settings, dir, note };
+  // Children and secret references find it the way they find a key that an operator has set.
+  env.SLUICE_VAULT_KEY = readFileSync(ownKeyFile(dir), 'utf8').trim();
+  return { settings: load(), dir, note };
+}
+
+const ownKeyFile = (dir: StateDir) => join(dir.root, 'vault.key');
+
+/** One machine's embedded database has a key of its own; a shared database's key is for its operator to give. */
+function takesOwnKey(settings: Settings): boolean {
+  return settings.vault.key === null && settings.database.url === null;
+}
+
+/** Makes the key of an embedded database when there is none. A later `loadContext` finds it. */
+export async function ensureVaultKey({ settings, dir }: Context): Promise<void> {
+  if (!takesOwnKey(settings)) return;
+  ensureStateDir(dir);
+  await createKeyFile(ownKeyFile(dir));
 }
 
 /** What runs for this folder, leaving out servers that have died. */

@@ -1,0 +1,37 @@
+/** `sluice doctor`: what is wrong with this machine and these settings, and what to do. */
+import type { Command } from 'commander';
+import { SettingsError } from '../../settings';
+import { type Check, checkNode, examine } from '../lib/doctor';
+import { contextOf } from './command';
+import { print, printJson } from './output';
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('check this machine, the settings and what they name; exit code 1 when something fails')
+    .option('--json', 'JSON')
+    .action(async (options: { readonly json?: boolean }, command: Command) => {
+      const checks = await allChecks(command);
+      if (options.json) printJson(checks);
+      else {
+        const width = Math.max(...checks.map((check) => check.name.length));
+        for (const { result, name, detail } of checks) {
+          print(
+            `${result.padEnd(4)}  ${name.padEnd(width)}  ${detail.replaceAll('\n', `\n${' '.repeat(width + 8)}`)}`,
+          );
+        }
+      }
+      if (checks.some((check) => check.result === 'fail')) process.exitCode = 1;
+    });
+}
+
+async function allChecks(command: Command): Promise<Check[]> {
+  try {
+    const context = contextOf(command);
+    const file = context.settings.file ?? 'no file, only the environment';
+    return [{ name: 'Settings', result: 'ok', detail: file }, ...(await examine(context))];
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return [checkNode(process.versions.node), { name: 'Settings', result: 'fail', detail: error.message }];
+  }
+}

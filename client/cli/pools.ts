@@ -1,0 +1,209 @@
+/** `sluice pools`, `sluice pool show|pause|resume` and `sluice events`. */
+import type { Command } from 'commander';
+import { findAccount } from '../../activities/accounts';
+import { listEvents } from '../../store/events';
+import { choosePoolAccount, parseUntil } from '../lib/arguments';
+import { withDatabase } from '../lib/context';
+import { UsageError } from '../lib/errors';
+import { orderPool, type PoolOrder, type PoolReport, readPoolReport } from '../lib/pools';
+import { amountText, countText, instantText, isoOrNull, relativeText, whenText } from '../lib/time-text';
+import { contextOf } from './command';
+import { note, print, printJson, table } from './output';
+import { poolText } from './progress-view';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+export function addPools(program: Command): void {
+  program
+    .command('pools')
+    .description('every quota pool: state, until when and why, and what is left')
+    .option('--json', 'JSON')
+    .action(listPools);
+  const pool = program.command('pool').description('one quota pool');
+  pool
+    .command('show [pool]')
+    .description('state, limits, and who spent what in the last hour')
+    .option('--json', 'JSON')
+    .action(showPool);
+  pool
+    .command('pause [pool]')
+    .description('stop every call of a pool')
+    .option('--reason <text>', 'why, for whoever wonders', '')
+    .option('--until <time>', 'length such as 2h, or an instant (default: until it is resumed)')
+    .option('--json', 'JSON')
+    .action((name: string | undefined, options: PauseOptions, command: Command) =>
+      order(name, options, command, (now) => ({
+        type: 'pause',
+        reason: options.reason,
+        until: options.until === undefined ? null : parseUntil(options.until, now),
+      })),
+    );
+  pool
+    .command('resume [pool]')
+    .description('let calls go again; the first one is a probe')
+    .option('--json', 'JSON')
+    .action((name: string | undefined, options: JsonOption, command: Command) =>
+      order(name, options, command, () => ({ type: 'resume' })),
+    );
+  program
+    .command('events')
+    .description('what happened to pools and limits, newest first')
+    .option('--pool <pool>', 'only of this pool')
+    .option('--limit <n>', 'how many', '50')
+    .option('--json', 'JSON')
+    .action(showEvents);
+}
+
+interface PauseOptions extends JsonOption {
+  readonly reason: string;
+  readonly until?: string;
+}
+
+async function listPools(options: JsonOption, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const now = Date.now();
+  const names = Object.keys(context.settings.accounts);
+  const reports = await withDatabase(context, async (db) => {
+    const all: PoolReport[] = [];
+    for (const name of names) all.push(await readPoolReport(db, context.settings, name, now));
+    return all;
+  });
+  if (options.json) {
+    printJson(reports.map(poolJson));
+    return;
+  }
+  if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
+  for (const report of reports) {
+    print(`${report.pool}: ${poolText(report.state, now)}`);
+    printLimits(report, now);
+  }
+}
+
+async function showPool(name: string | undefined, options: JsonOption, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const now = Date.now();
+  const account = choosePoolAccount(context.settings, name);
+  const report = await withDatabase(context, (db) => readPoolReport(db, context.settings, account, now));
+  if (options.json) {
+    printJson(poolJson(report));
+    return;
+  }
+  print(`${report.pool}: ${poolText(report.state, now)}`);
+  const { since, strikes, hint } = report.state;
+  if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
+  if (hint) print(`Hint: ${hint}`);
+  printLimits(report, now);
+  print(report.calls.length === 0 ? 'No calls in the last hour.' : 'Calls in the last hour:');
+  if (report.calls.length > 0) {
+    const rows = report.calls.map((c) => [c.operation, c.caller, c.verdict, countText(c.calls)]);
+    print(table(['operation', 'caller', 'verdict', 'calls'], rows));
+  }
+}
+
+function printLimits(report: PoolReport, now: number): void {
+  const rows = report.limits.map((limit) => [
+    limit.name,
+    amountText(limit.used),
+    amountText(limit.left),
+    amountText(limit.limit),
+    limit.resetsAt === null ? '-' : `full ${relativeText(limit.resetsAt, now)}`,
+    limit.blockedUntil === null ? '-' : `waits until ${instantText(limit.blockedUntil)}`,
+    limit.mode === 'shadow' ? `${limit.source} (shadow)` : limit.source,
+  ]);
+  print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
+}
+
+const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
+
+function poolJson(report: PoolReport) {
+  const { state } = report;
+  return {
+    pool: report.pool,
+    account: report.account,
+    state: state.state,
+    since: isoOrNull(state.since === 0 ? null : state.since),
+    until: isoOrNull(state.until),
+    reason: state.reason,
+    strikes: state.strikes,
+    failures: state.failures,
+    hint: state.hint,
+    evidence: state.evidence,
+    limits: report.limits.map((limit) => ({
+      name: limit.name,
+      key: limit.key,
+      unit: limit.unit,
+      used: limit.used,
+      limit: limit.limit,
+      left: limit.left,
+      ratePerSecond: limit.ratePerSecond,
+      resetsAt: isoOrNull(limit.resetsAt),
+      blockedUntil: isoOrNull(limit.blockedUntil),
+      source: limit.source,
+      mode: limit.mode,
+    })),
+    callsLastHour: report.calls,
+  };
+}
+
+async function order(
+  name: string | undefined,
+  options: JsonOption,
+  command: Command,
+  make: (now: number) => PoolOrder,
+): Promise<void> {
+  const context = contextOf(command);
+  const account = choosePoolAccount(context.settings, name);
+  const now = Date.now();
+  const outcome = await orderPool(context, account, make(now));
+  for (const what of outcome.unreached) note(`Could not be told: ${what}`);
+  if (options.json) {
+    const { state } = outcome;
+    printJson({
+      pool: outcome.pool,
+      state: state?.state ?? null,
+      until: isoOrNull(state?.until ?? null),
+      reason: state?.reason ?? null,
+      unreached: outcome.unreached,
+    });
+  } else if (outcome.state === null) {
+    print(`${outcome.pool}: its workflow was told and will see to it when a worker runs`);
+  } else print(`${outcome.pool}: ${poolText(outcome.state, now)}`);
+}
+
+async function showEvents(
+  options: JsonOption & { readonly pool?: string; readonly limit: string },
+  command: Command,
+): Promise<void> {
+  const context = contextOf(command);
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
+  }
+  const { settings } = context;
+  const pool =
+    options.pool === undefined
+      ? undefined
+      : findAccount(settings, choosePoolAccount(settings, options.pool)).poolKey;
+  const events = await withDatabase(context, (db) => listEvents(db, { pool, limit }));
+  if (options.json) {
+    printJson(events.map(({ at, ...event }) => ({ at: isoOrNull(at), ...event })));
+    return;
+  }
+  if (events.length === 0) print('No events.');
+  else {
+    const rows = events.map((e) => [instantText(e.at), e.kind, e.pool ?? '-', detailText(e.data)]);
+    print(table(['time', 'event', 'pool', 'detail'], rows));
+  }
+}
+
+function detailText(data: Readonly<Record<string, unknown>>): string {
+  const { reason, until, cause } = data;
+  const parts = [
+    typeof reason === 'string' && reason !== '' ? reason : null,
+    typeof until === 'number' ? `until ${instantText(until)}` : null,
+    typeof cause === 'string' ? `(${cause})` : null,
+  ].filter((part) => part !== null);
+  return parts.length > 0 ? parts.join(' ') : JSON.stringify(data);
+}

@@ -1,0 +1,125 @@
+/** `sluice status`: what runs, where it is found, and what it does. Shows what it can when parts are down. */
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { withoutPassword } from '../../embedded/instance';
+import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal } from '../lib/context';
+import { messageOf } from '../lib/errors';
+import { type PoolReport, readPoolReport } from '../lib/pools';
+import { isoOrNull } from '../lib/time-text';
+import { workerPolls } from '../lib/work';
+import { contextOf } from './command';
+import { print, printJson } from './output';
+import { poolText } from './progress-view';
+import { readSyncs, type SyncReport, syncJson, syncTable } from './sync';
+
+/** The value, or why it cannot be had. */
+type Read<T> = { readonly value: T } | { readonly problem: string };
+
+async function read<T>(work: () => Promise<T>): Promise<Read<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+interface Status {
+  readonly postgres: { readonly url: string | null; readonly embedded: boolean };
+  readonly temporal: { readonly address: string | null; readonly uiUrl: string | null };
+  readonly processes: readonly {
+    readonly name: string;
+    readonly pid: number;
+    readonly url?: string | undefined;
+  }[];
+  readonly worker: Read<boolean>;
+  readonly pools: Read<readonly PoolReport[]>;
+  readonly syncs: Read<readonly SyncReport[]>;
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('what runs, where it is found, and what it does')
+    .option('--json', 'JSON')
+    .action(async (options: { readonly json?: boolean }, command: Command) => {
+      const context = contextOf(command);
+      const status = await readStatus(context);
+      const now = Date.now();
+      if (options.json) printJson(statusJson(status));
+      else printStatus(context, status, now);
+    });
+}
+
+async function readStatus(context: Context): Promise<Status> {
+  const { settings, dir } = context;
+  const instance = liveInstance(dir);
+  const ownUrl = settings.database.url?.reveal();
+  const url = ownUrl ?? instance?.postgres?.url ?? null;
+  const now = Date.now();
+  const [worker, pools, syncs] = await Promise.all([
+    read(() => withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue))),
+    read(() =>
+      withDatabase(context, async (db) => {
+        const all: PoolReport[] = [];
+        for (const name of Object.keys(settings.accounts))
+          all.push(await readPoolReport(db, settings, name, now));
+        return all;
+      }),
+    ),
+    read(() => readSyncs(context)),
+  ]);
+  return {
+    postgres: { url: url === null ? null : withoutPassword(url), embedded: ownUrl === undefined },
+    temporal: {
+      address: temporalAddress(context),
+      uiUrl: settings.temporal.address === null ? (instance?.temporal?.uiUrl ?? null) : null,
+    },
+    processes: (instance?.processes ?? []).map(({ name, pid, url: at }) => ({ name, pid, url: at })),
+    worker,
+    pools,
+    syncs,
+  };
+}
+
+function printStatus({ settings, dir }: Context, status: Status, now: number): void {
+  const { postgres, temporal, worker, pools, syncs } = status;
+  print(`Settings  ${settings.file ?? 'none; the environment and defaults hold'}`);
+  print(`Postgres  ${postgres.url ?? 'does not run (npx sluice up)'}`);
+  print(
+    `Temporal  ${temporal.address ?? 'does not run (npx sluice up)'}${temporal.uiUrl ? `, Web UI ${temporal.uiUrl}` : ''}`,
+  );
+  if ('value' in worker) {
+    print(`Worker    ${worker.value ? 'runs' : 'none runs'} (task queue ${settings.temporal.taskQueue})`);
+  } else if (temporal.address !== null) print(`Worker    unknown: ${worker.problem}`);
+  for (const { name, pid, url } of status.processes) {
+    print(`Process   ${name}, pid ${pid}${url === undefined ? '' : `, ${url}`}`);
+  }
+  if (status.processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
+  if ('value' in pools) {
+    for (const { pool, state } of pools.value) print(`Pool      ${pool}: ${poolText(state, now)}`);
+  } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
+  if ('value' in syncs) {
+    if (syncs.value.length > 0) print(`\n${syncTable(syncs.value, now)}`);
+  } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
+}
+
+function statusJson({ postgres, temporal, processes, worker, pools, syncs }: Status) {
+  const orProblem = <T, U>(found: Read<T>, show: (value: T) => U) =>
+    'value' in found ? show(found.value) : { problem: found.problem };
+  return {
+    postgres,
+    temporal,
+    processes,
+    worker: orProblem(worker, (runs) => ({ runs })),
+    pools: orProblem(pools, (all) =>
+      all.map(({ pool, state }) => ({
+        pool,
+        state: state.state,
+        until: isoOrNull(state.until),
+        reason: state.reason,
+        strikes: state.strikes,
+      })),
+    ),
+    syncs: orProblem(syncs, (all) => all.map(syncJson)),
+  };
+}

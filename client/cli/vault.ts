@@ -1,0 +1,93 @@
+/** `sluice vault` and `sluice settings`: secrets by name, and what the settings say. Values are never printed. */
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { withoutPassword } from '../../embedded/instance';
+import type { Settings } from '../../settings';
+import { Vault } from '../../store/vault';
+import { loadVaultKeys, withDatabase } from '../lib/context';
+import { ClientError, UsageError } from '../lib/errors';
+import { whenText } from '../lib/time-text';
+import { contextOf } from './command';
+import { print, printJson, table } from './output';
+
+export function addVault(program: Command): void {
+  const vault = program.command('vault').description('secrets, encrypted in Postgres');
+  vault
+    .command('put <name>')
+    .description('store the value that comes on standard input, e.g. from a file or a password manager')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const context = contextOf(command);
+      const keys = await loadVaultKeys(context);
+      const value = await readSecret(process.stdin, name);
+      const version = await withDatabase(context, (db) => new Vault(db, keys).put(name, value));
+      print(`${name}: stored (version ${version})`);
+    });
+  vault
+    .command('list')
+    .description('names, never values')
+    .option('--json', 'JSON')
+    .action(async (options: { readonly json?: boolean }, command: Command) => {
+      const context = contextOf(command);
+      const keys = await loadVaultKeys(context);
+      const entries = await withDatabase(context, (db) => new Vault(db, keys).list());
+      if (options.json) {
+        printJson(entries.map((e) => ({ ...e, updatedAt: new Date(e.updatedAt).toISOString() })));
+      } else if (entries.length === 0) print('The vault is empty.');
+      else {
+        const now = Date.now();
+        const rows = entries.map((e) => [e.name, String(e.version), whenText(e.updatedAt, now), e.keyId]);
+        print(table(['name', 'version', 'written', 'key'], rows));
+      }
+    });
+  vault
+    .command('delete <name>')
+    .description('remove an entry')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const context = contextOf(command);
+      const keys = await loadVaultKeys(context);
+      const was = await withDatabase(context, (db) => new Vault(db, keys).delete(name));
+      if (!was)
+        throw new ClientError(`the vault has no entry "${name}"; npx sluice vault list shows what there is`);
+      print(`${name}: deleted`);
+    });
+}
+
+/** A trailing newline is the terminal's or the file's, not the secret's. */
+async function readSecret(input: Readable & { isTTY?: boolean }, name: string): Promise<string> {
+  if (input.isTTY) {
+    throw new UsageError(
+      `the value comes on standard input, so that it is neither shown nor kept by the shell, e.g.: npx sluice vault put ${name} < file`,
+    );
+  }
+  const value = (await text(input)).replace(/\r?\n$/, '');
+  if (value === '') throw new UsageError(`${name}: standard input is empty; nothing was stored`);
+  return value;
+}
+
+export function addSettings(program: Command): void {
+  const settings = program.command('settings').description('the settings as they are understood');
+  settings
+    .command('check')
+    .description('say everything that is wrong with them')
+    .action((_options: unknown, command: Command) => {
+      const found = contextOf(command).settings;
+      const accounts = Object.keys(found.accounts).length;
+      print(
+        `${found.file ?? 'no settings file, only the environment'}: valid; ${accounts} accounts, ${found.datasets.length} datasets`,
+      );
+    });
+  settings
+    .command('show')
+    .description('with every default and environment variable in place, secrets left out')
+    .action((_options: unknown, command: Command) => printJson(shownSettings(contextOf(command).settings)));
+}
+
+/** Settings hold references to secrets, and one secret in the clear: the database's password. */
+export function shownSettings(settings: Settings): Record<string, unknown> {
+  const { database } = settings;
+  return {
+    ...settings,
+    database: { ...database, url: database.url === null ? null : withoutPassword(database.url.reveal()) },
+  };
+}
