@@ -211,27 +211,36 @@ class Server {
   private constructor(
     private readonly launch: () => Promise<ProcessIdentity & { address: string; port: number }>,
     private readonly port: number,
+    private readonly files: readonly string[],
   ) {}
 
   static async postgres(dataDir: string): Promise<Server> {
     const port = await quietPort();
-    return new Server(async () => {
-      const server = await startPostgres({ dataDir, port });
-      return { pid: server.pid, startTime: server.startTime, port: server.port, address: server.url };
-    }, port).started();
+    return new Server(
+      async () => {
+        const server = await startPostgres({ dataDir, port });
+        return { pid: server.pid, startTime: server.startTime, port: server.port, address: server.url };
+      },
+      port,
+      [],
+    ).started();
   }
 
   static async temporal(dbFile: string): Promise<Server> {
     const [port, uiPort] = [await quietPort(), await quietPort()];
-    return new Server(async () => {
-      const { pid, startTime, ...server } = await startTemporal({
-        dbFile,
-        logFile: `${dbFile}.log`,
-        port,
-        uiPort,
-      });
-      return { pid, startTime, port: server.port, address: server.address };
-    }, port).started();
+    return new Server(
+      async () => {
+        const { pid, startTime, ...server } = await startTemporal({
+          dbFile,
+          logFile: `${dbFile}.log`,
+          port,
+          uiPort,
+        });
+        return { pid, startTime, port: server.port, address: server.address };
+      },
+      port,
+      [dbFile, `${dbFile}-wal`, `${dbFile}-shm`],
+    ).started();
   }
 
   /** Where it answers; a database's URL, a Temporal's host:port. */
@@ -249,6 +258,11 @@ class Server {
   /** kill -9. Resolves when it is gone. */
   async kill(): Promise<void> {
     if (this.process !== null) await terminate(this.process, SIGKILL);
+  }
+
+  /** Deletes what it had stored, once it is dead: a disk that was lost. */
+  forget(): void {
+    for (const file of this.files) rmSync(file, { force: true });
   }
 
   private async started(): Promise<Server> {

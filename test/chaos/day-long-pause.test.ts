@@ -1,0 +1,189 @@
+/**
+ * A pause of a day is one timer in one history and one row in one table. It holds through the death of every
+ * process, and through the loss of either of the two, until an operator ends it.
+ */
+import { readPool } from '../../store/pools';
+import { poolStatusQuery, poolWorkflowId, resumeSignal } from '../../workflows/messages';
+import {
+  allCalls,
+  chunksIngested,
+  expectWholeAndOnce,
+  finished,
+  pastHours,
+  startBackfill,
+  type TimeSpan,
+} from '../support/chaos-judge';
+import { ChaosRig } from '../support/chaos-rig';
+import { eventually } from '../support/eventually';
+
+const DAY_MS = 86_400_000;
+/** A call that had its permit when the pool closed arrives within this, ms. */
+const DEPARTURE_MS = 1000;
+const ANSWER_MS = 100;
+
+let rig: ChaosRig;
+
+beforeAll(async () => {
+  rig = await ChaosRig.start({
+    scenario: {
+      latencyMs: { min: ANSWER_MS, max: ANSWER_MS },
+      reports: { queueMs: { min: 100, max: 300 }, processingMs: { min: 200, max: 800 } },
+    },
+    account: () => ({ pool: { cooldownMinutes: 1440 } }),
+  });
+  await rig.startWorkers(1);
+}, 180_000);
+
+afterAll(() => rig?.close(), 60_000);
+
+interface PoolTimer {
+  readonly eventId: string;
+  /** Epoch ms. */
+  readonly firesAt: number;
+  readonly pending: boolean;
+}
+
+/** The timers in the history of the pool's workflow that were started since an instant. */
+async function poolTimers(since: number): Promise<readonly PoolTimer[]> {
+  const { events } = await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).fetchHistory();
+  const all = events ?? [];
+  const ended = new Set(
+    all.flatMap((e) => {
+      const id = (e.timerFiredEventAttributes ?? e.timerCanceledEventAttributes)?.startedEventId;
+      return id ? [String(id)] : [];
+    }),
+  );
+  return all.flatMap((e) => {
+    const timeout = e.timerStartedEventAttributes?.startToFireTimeout;
+    if (!timeout) return [];
+    const startedAt = ms(e.eventTime);
+    if (startedAt < since) return [];
+    const eventId = String(e.eventId);
+    return [{ eventId, firesAt: startedAt + ms(timeout), pending: !ended.has(eventId) }];
+  });
+}
+
+function ms(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
+}
+
+/** The pool as Postgres has it, once it is paused. */
+function pausedPool() {
+  return eventually('the pool pauses', async () => {
+    const record = await readPool(rig.db, rig.pool);
+    const state = record?.state;
+    return state?.state === 'quota_paused' && state.until !== null ? { ...state, until: state.until } : null;
+  });
+}
+
+/** The one timer of a pause, once the workflow has started it. */
+function pauseTimer(since: number): Promise<PoolTimer> {
+  return eventually('the pause is one pending timer', async () => {
+    const pending = (await poolTimers(since)).filter((t) => t.pending);
+    return pending.length === 1 ? pending[0] : null;
+  });
+}
+
+/** Kills all and starts all; resolves when the pool's workflow answers, having read Postgres again. */
+async function killAllAndRestart(): Promise<void> {
+  await rig.killAll();
+  await rig.startAll(1);
+  await eventually('the pool workflow has read Postgres', async () => {
+    const { events } = await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).fetchHistory();
+    const reads = (events ?? []).filter((e) => e.activityTaskScheduledEventAttributes);
+    const done = (events ?? []).filter((e) => e.activityTaskCompletedEventAttributes);
+    return reads.length > 0 && reads.length === done.length;
+  });
+}
+
+function poolStatus() {
+  return eventually('the pool workflow answers', () =>
+    rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).query(poolStatusQuery),
+  );
+}
+
+/** The operator's word, as `temporal workflow signal --name resume` gives it; then one call, then the others. */
+async function resumeAndFinish(span: TimeSpan, windows: number, workflowId: string): Promise<void> {
+  const before = (await allCalls(rig)).length;
+  await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).signal(resumeSignal);
+  expect(await finished(rig, 120_000, workflowId)).toMatchObject({ failed: 0 });
+  const after = (await allCalls(rig)).slice(before).filter((c) => c.operation !== 'token');
+  const [probe, next] = after;
+  expect((next?.t ?? 0) - (probe?.t ?? 0)).toBeGreaterThanOrEqual(ANSWER_MS);
+  expect(after.filter((c) => c.status === 429)).toEqual([]);
+  await expectWholeAndOnce(rig, span, windows);
+  expect((await readPool(rig.db, rig.pool))?.state).toMatchObject({ state: 'closed', strikes: 0 });
+}
+
+test('a day’s pause is one timer and one row, and survives the loss of either', async () => {
+  const span = pastHours(20 * 6);
+  await startBackfill(rig, span);
+  await eventually('some chunks are done', async () => (await chunksIngested(rig)) >= 3);
+  await rig.control({ quota: { operation: '*', account: '*', forMs: 3000 } });
+  const paused = await pausedPool();
+  const length = paused.until - paused.since;
+  // The jitter only lengthens a pause whose length nobody has stated.
+  expect(length).toBeGreaterThanOrEqual(DAY_MS);
+  expect(length).toBeLessThanOrEqual(1.1 * DAY_MS);
+  const timer = await pauseTimer(paused.since);
+  expect(Math.abs(timer.firesAt - paused.until)).toBeLessThan(2000);
+
+  // Everything dies.
+  await killAllAndRestart();
+  expect(await poolTimers(paused.since)).toEqual([timer]);
+  expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
+
+  // Postgres loses the row.
+  await rig.db.query('delete from pools');
+  await killAllAndRestart();
+  await eventually(
+    'the row is back',
+    async () => (await readPool(rig.db, rig.pool))?.state.until === paused.until,
+  );
+  expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
+  expect(await poolTimers(paused.since)).toEqual([timer]);
+
+  // Temporal loses everything, the backfill too.
+  await rig.temporal.kill();
+  rig.temporal.forget();
+  await rig.temporal.start();
+  expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
+  await startBackfill(rig, span, 'backfill again');
+  const { firesAt } = await pauseTimer(paused.since);
+  expect(Math.abs(firesAt - paused.until)).toBeLessThan(2000);
+  expect((await poolStatus()).waiting).toEqual(['backfill again']);
+  expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
+
+  expect((await allCalls(rig)).filter((c) => c.t > paused.since + DEPARTURE_MS)).toEqual([]);
+  await resumeAndFinish(span, 20, 'backfill again');
+}, 300_000);
+
+test('a day that the vendor states is kept to the second', async () => {
+  const older = pastHours(8 * 6, 2 + 20 * 6);
+  await rig.control({
+    addFaults: [
+      {
+        kind: 'status',
+        operation: 'getReport',
+        status: 429,
+        headers: { 'retry-after': String(DAY_MS / 1000) },
+        body: JSON.stringify({
+          errors: [{ code: 'QuotaExceeded', message: 'You exceeded your quota for the requested resource.' }],
+        }),
+        count: 1,
+        skip: 2,
+      },
+    ],
+  });
+  await startBackfill(rig, older, 'older');
+  const paused = await pausedPool();
+  expect(paused.until - paused.since).toBeCloseTo(DAY_MS, 0);
+  const timer = await pauseTimer(paused.since);
+  await killAllAndRestart();
+  expect(await poolTimers(paused.since)).toEqual([timer]);
+  expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
+  expect((await allCalls(rig)).filter((c) => c.t > paused.since + DEPARTURE_MS)).toEqual([]);
+
+  const { from } = older;
+  await resumeAndFinish({ from, to: from + 28 * 6 * 3_600_000 }, 28, 'older');
+}, 300_000);
