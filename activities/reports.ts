@@ -2,6 +2,8 @@
  * What the report workflows do in the world: plan, ask for a report, look whether it is made, fetch and ingest it.
  * Each activity may be run again at any point: what a crash left behind is in the job's row, and is adopted.
  */
+
+import type { Readable } from 'node:stream';
 import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Dispatcher } from 'undici';
@@ -25,7 +27,7 @@ import {
 import { recordAudit, recordFailure } from '../store/ledger';
 import { splitSpan } from '../vendors/chunks';
 import type { CallResult } from '../vendors/contract';
-import { DAY_MS } from '../vendors/dataset';
+import { DAY_MS, HOUR_MS } from '../vendors/dataset';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import type { DocumentLocation, ReportRequest } from '../vendors/reports';
 import { CallFailed, PermitWait, PoolClosed, toApplicationFailure } from './call-errors';
@@ -56,6 +58,9 @@ export interface ReportDeps {
 }
 
 const HEARTBEAT_MS = 2000;
+
+/** When a sync tries a window again whose report ended FATAL, ms; null: when somebody asks. */
+const RETRY_FATAL_MS = { 'not-yet': HOUR_MS, unknown: DAY_MS, configuration: null } as const;
 
 export type ReportActivities = ReturnType<typeof createReportActivities>;
 
@@ -115,7 +120,7 @@ class Reports {
         factor: settings.poll.factor,
         maxMs: settings.poll.maxSeconds * 1000,
       },
-      priority: input.purpose === 'sync' ? settings.priority : settings.backfillPriority,
+      priority: input.purpose === 'backfill' ? settings.backfillPriority : settings.priority,
     };
   }
 
@@ -230,8 +235,9 @@ class Reports {
     const context = await this.jobContext(input, input.jobId);
     const { account, job } = context;
     const { reports } = account;
-    if (job.state === 'ready' || job.state === 'ingested') return { kind: 'ready' };
-    if (job.state !== 'requested' || job.reportId === null) {
+    if (job.state === 'ingested') return { kind: 'ready' };
+    // A ready job is asked about again: it is taken up after an interruption, and may have ended FATAL with a document.
+    if ((job.state !== 'requested' && job.state !== 'ready') || job.reportId === null) {
       return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
     }
     let status: ReturnType<typeof reports.parseGet>;
@@ -244,7 +250,7 @@ class Reports {
       );
       status = reports.parseGet(bodyOf(result));
     } catch (error) {
-      if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') throw error;
+      if (!isGone(error)) throw error;
       const reason = `the vendor no longer knows the report: ${error.message}`;
       await markFailed(this.deps.db, job.id, {
         reason,
@@ -282,18 +288,17 @@ class Reports {
   async explainFatal(input: JobCall & { hasDocument: boolean }): Promise<FatalOutcome> {
     const context = await this.jobContext(input, input.jobId);
     const { account, dataset, job } = context;
-    let text: string | null = null;
+    // A job that has ended was explained before this activity was run again.
+    let text = job.state === 'failed' && typeof job.evidence.text === 'string' ? job.evidence.text : null;
     if (input.hasDocument && job.state === 'ready') {
-      const location = await this.locate(context, input.priority);
-      const { stream } = await this.download(context, location, input.priority);
-      text = stream ? await account.reports.readErrorDocument(stream, location) : null;
+      const opened = await this.open(context, input.priority);
+      if ('stream' in opened) text = await account.reports.readErrorDocument(opened.stream, opened.location);
     }
     const kind = account.reports.classifyFatal(text);
     const reason = `FATAL: ${text ?? 'no explanation'}`;
     const evidence = { reportId: job.reportId, fatal: kind, text };
     const halves = kind === 'unknown' ? splitSpan(job.span, dataset.gridMs) : null;
-    if (halves === null)
-      await this.failJob(context, reason, evidence, kind === 'not-yet' ? DAY_MS / 24 : null);
+    if (halves === null) await this.failJob(context, reason, evidence, RETRY_FATAL_MS[kind]);
     else await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
     return { class: kind, text: text ?? 'no explanation', halves };
   }
@@ -306,23 +311,14 @@ class Reports {
     const { account, dataset, job, request, series } = context;
     if (job.state === 'ingested') return { kind: 'ingested', rows: 0, empty: false };
     if (job.state !== 'ready') return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
-    const location = await this.locate(context, priority);
-    let opened: Awaited<ReturnType<Reports['download']>>;
-    try {
-      opened = await this.download(context, location, priority);
-    } catch (error) {
-      if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') throw error;
-      // The URL ran out earlier than it should have: the next attempt fetches another.
-      await setDocumentUrl(this.deps.db, job.id, { url: '', expiresAt: 0, now: Date.now() });
-      throw ApplicationFailure.create({
-        message: `the document's URL has expired: ${error.message}`,
-        type: FAILURE.server,
-        nonRetryable: activityInfo().attempt >= 5,
-        nextRetryDelay: 1000,
-      });
+    const opened = await this.open(context, priority);
+    if ('gone' in opened) {
+      const reason = `the vendor no longer has the document: ${opened.gone.message}`;
+      const evidence = { ...opened.gone.verdict.evidence };
+      await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
+      return { kind: 'gone', reason };
     }
-    const { stream } = opened;
-    if (!stream) throw new Error('the download answered without a body');
+    const { location, stream } = opened;
     const ingested = await ingestDocument(this.deps.db, {
       dataset,
       seriesId: series.id,
@@ -336,6 +332,7 @@ class Reports {
         ...(job.documentId === null ? {} : { documentId: job.documentId }),
       },
       now: Date.now(),
+      retryAt: Date.now() + DAY_MS,
       signal: cancellationSignal(),
     });
     switch (ingested.outcome) {
@@ -345,6 +342,35 @@ class Reports {
         return { kind: 'ingested', rows: 0, empty: false };
       case 'rejected':
         return { kind: 'rejected', reason: `${ingested.problem.code}: ${ingested.problem.problem}` };
+    }
+  }
+
+  /** The document's text as it comes in, or the vendor's word that there is no such document. */
+  private async open(
+    context: JobContext,
+    priority: Priority,
+  ): Promise<{ location: DocumentLocation; stream: Readable } | { gone: CallFailed }> {
+    let location: DocumentLocation;
+    try {
+      location = await this.locate(context, priority);
+    } catch (error) {
+      if (isGone(error)) return { gone: error };
+      throw error;
+    }
+    try {
+      const { stream } = await this.download(context, location, priority);
+      if (!stream) throw new Error('the download answered without a body');
+      return { location, stream };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      // The URL ran out earlier than it should have: the next attempt fetches another.
+      await setDocumentUrl(this.deps.db, context.job.id, { url: '', expiresAt: 0, now: Date.now() });
+      throw ApplicationFailure.create({
+        message: `the document's URL has expired: ${error.message}`,
+        type: FAILURE.server,
+        nonRetryable: activityInfo().attempt >= 5,
+        nextRetryDelay: 1000,
+      });
     }
   }
 
@@ -475,6 +501,10 @@ class Reports {
 function certainlyNotMade(error: unknown): boolean {
   if (error instanceof PoolClosed || error instanceof PermitWait) return true;
   return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
+}
+
+function isGone(error: unknown): error is CallFailed {
+  return error instanceof CallFailed && error.verdict.kind === 'gone';
 }
 
 function bodyOf(result: CallResult): string {

@@ -191,6 +191,11 @@ export class Lab<L extends string> {
     return `Atzr|${this.names[label]}`;
   }
 
+  /** The vendor's clock, epoch ms. */
+  vendorNow(): number {
+    return Date.now() + this.vendorClock.skewMs;
+  }
+
   /** Time passes at the vendor only. */
   passTimeAtVendor(ms: number): void {
     this.vendorClock.skewMs += ms;
