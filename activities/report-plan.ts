@@ -6,22 +6,21 @@ import { liveJobs } from '../store/jobs';
 import { type AuditKind, auditCandidates, gaps } from '../store/ledger';
 import { askableSpan, type ChunkPolicy, planChunks, type Span } from '../vendors/chunks';
 import { DAY_MS, type DatasetDescription, HOUR_MS } from '../vendors/dataset';
-import { VENDORS } from '../vendors/registry';
-import { type Account, findAccount, findDataset, requireDatasetSettings } from './accounts';
+import { findDataset, findReportAccount, type ReportAccount, requireDatasetSettings } from './accounts';
 import type { Chunk, PlanInput, Purpose } from './reports-types';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;
 
 export interface DatasetContext {
-  readonly account: Account;
+  readonly account: ReportAccount;
   readonly dataset: DatasetDescription;
   readonly settings: DatasetSettings;
 }
 
 /** @throws RangeError for an unknown dataset or account, or one of another vendor. */
 export function datasetContext(settings: Settings, dataset: string, account: string): DatasetContext {
-  const found = findAccount(settings, account);
+  const found = findReportAccount(settings, account);
   const description = findDataset(dataset);
   if (description.vendor !== found.settings.vendor) {
     throw new RangeError(
@@ -49,7 +48,7 @@ export function chunkPolicy({ dataset, settings }: DatasetContext, chunkHours: n
 /** The series of a dataset for an account, made when they are new. */
 export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): Promise<Series[]> {
   await installDatasets(db, [dataset]);
-  const partitions = VENDORS[account.settings.vendor].partitions(account.settings, dataset);
+  const partitions = account.partitions(dataset);
   const series: Series[] = [];
   for (const partition of partitions) {
     series.push(await ensureSeries(db, dataset, account.name, partition));
@@ -111,7 +110,10 @@ async function spansFor(
   return [...live.map((job) => job.span), ...cut(wanted)];
 }
 
-/** What an audit fetches again: what was last fetched before it had settled, within the audit's reach. */
+/**
+ * What an audit fetches again: what was last fetched before it had settled. The weekly audit goes no further back
+ * than its days; the daily one finds what audits have missed, however long no worker ran.
+ */
 async function auditSpans(
   db: Pool,
   { settings }: DatasetContext,
@@ -120,12 +122,12 @@ async function auditSpans(
   now: number,
 ): Promise<Span[]> {
   const kind: AuditKind = purpose === 'daily_audit' ? 'daily' : 'weekly';
-  const reach = kind === 'daily' ? 2 * DAY_MS : settings.weeklyAuditDays * DAY_MS;
+  const reachMs = kind === 'daily' ? Number.POSITIVE_INFINITY : settings.weeklyAuditDays * DAY_MS;
   const candidates = await auditCandidates(db, series.id, {
     kind,
     now,
     minAgeMs: settings.minRerequestMinutes * 60_000,
     ...(kind === 'weekly' ? { settleMs: settings.weeklyAuditDays * DAY_MS } : {}),
   });
-  return candidates.filter((span) => span.to > now - reach);
+  return candidates.filter((span) => span.to > now - reachMs);
 }
