@@ -15,6 +15,7 @@ import {
   type Verdict,
   verdictSchema,
 } from './batch-state';
+import { viewBatch } from './batch-view';
 import { errorAnswer, invalidRequest, noSuchBatch } from './errors';
 import { type FileDesk, name, type ResultFile } from './files';
 import type { Principal } from './keys';
@@ -315,38 +316,13 @@ export class BatchDesk {
   }
 
   private view(batch: SimBatch, now: number): unknown {
-    const { status, run, at } = this.state(batch, now);
-    const verdict = this.verdicts.get(batch.id);
-    const failed = run > 0 ? failedOf(this.input(batch).lines, this.input(batch).order, run) : 0;
+    const state = this.state(batch, now);
     const ended = this.ended(batch, now);
     const has = ended ? filesOf(ended) : { output: false, errors: false };
-    const seconds = (ms: number | undefined) => (ms === undefined ? null : Math.floor(ms / 1000));
-    return {
-      id: batch.id,
-      object: 'batch',
-      endpoint: batch.endpoint,
-      ...(verdict && verdict.model !== '' ? { model: verdict.model } : {}),
-      errors: status === 'failed' ? { object: 'list', data: verdict?.errors ?? [] } : null,
-      input_file_id: batch.inputFileId,
-      completion_window: '24h',
-      status,
-      output_file_id: has.output ? this.resultFileId(batch, 'output') : null,
-      error_file_id: has.errors ? this.resultFileId(batch, 'errors') : null,
-      created_at: Math.floor(batch.createdAt / 1000),
-      in_progress_at: seconds(at.in_progress),
-      expires_at: Math.floor(batch.expiresAt / 1000),
-      finalizing_at: seconds(at.finalizing),
-      completed_at: seconds(at.completed),
-      failed_at: seconds(at.failed),
-      expired_at: seconds(at.expired),
-      cancelling_at: seconds(at.cancelling),
-      cancelled_at: seconds(at.cancelled),
-      request_counts: {
-        total: status === 'validating' || status === 'failed' ? 0 : (verdict?.total ?? 0),
-        completed: run - failed,
-        failed,
-      },
-      metadata: batch.metadata,
-    };
+    return viewBatch(batch, this.verdicts.get(batch.id), state, {
+      failed: state.run > 0 ? failedOf(this.input(batch).lines, this.input(batch).order, state.run) : 0,
+      outputFileId: has.output ? this.resultFileId(batch, 'output') : null,
+      errorFileId: has.errors ? this.resultFileId(batch, 'errors') : null,
+    });
   }
 }
