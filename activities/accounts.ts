@@ -10,15 +10,20 @@ import {
   type Settings,
 } from '../settings';
 import type { DatasetDescription } from '../vendors/dataset';
-import type { LoginApi } from '../vendors/login';
-import { VENDORS } from '../vendors/registry';
-import type { ReportApi } from '../vendors/reports';
+import { type AccountParts, accountParts, VENDORS } from '../vendors/registry';
 import type { CallableAccount } from './vendor-call';
 
+/** The vendor's rules, and what can be done with the account: each part only where the vendor offers it. */
 export interface Account extends CallableAccount {
   readonly settings: AccountSettings;
-  readonly login: LoginApi;
-  readonly reports: ReportApi;
+  readonly parts: AccountParts;
+}
+
+/** An account of a vendor that makes reports. */
+export interface ReportAccount extends Account {
+  readonly login: NonNullable<AccountParts['login']>;
+  readonly reports: NonNullable<AccountParts['reports']>;
+  readonly partitions: NonNullable<AccountParts['partitions']>;
 }
 
 /** Pool key of an account, e.g. `amazon/acme`. */
@@ -34,18 +39,26 @@ export function findAccount(settings: Settings, name: string): Account {
     const known = Object.keys(settings.accounts).join(', ') || 'none are set up';
     throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);
   }
-  const vendor = VENDORS[account.vendor];
+  const { rules } = VENDORS[account.vendor];
+  const parts = accountParts(account);
   return {
     name,
-    vendor: vendor.rules,
+    vendor: rules,
     poolKey: poolKeyOf(account, name),
-    limits: effectiveLimits(vendor.rules, account),
-    pool: effectivePool(vendor.rules, account),
-    retry: effectiveRetry(vendor.rules, account),
+    limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
+    pool: effectivePool(rules, account),
+    retry: effectiveRetry(rules, account),
     settings: account,
-    login: vendor.login(account),
-    reports: vendor.reports(account),
+    parts,
   };
+}
+
+/** @throws RangeError when the account is unknown or its vendor makes no reports. */
+export function findReportAccount(settings: Settings, name: string): ReportAccount {
+  const account = findAccount(settings, name);
+  const { login, reports, partitions } = account.parts;
+  if (login && reports && partitions) return { ...account, login, reports, partitions };
+  throw new RangeError(`account "${name}" is of ${account.settings.vendor}, which makes no reports`);
 }
 
 /** @throws RangeError that lists the datasets there are. */

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
+import { openaiBatchFields } from '../vendors/openai/settings';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
 
@@ -41,6 +42,16 @@ const inAccounts =
   (...path: Path) =>
   (root: Raw): readonly Path[] =>
     isMap(root.accounts) ? Object.keys(root.accounts).map((name) => ['accounts', name, ...path]) : [];
+
+/** Keys that only the accounts of one vendor have. */
+const inAccountsOf =
+  (vendor: string, ...path: Path) =>
+  (root: Raw): readonly Path[] =>
+    isMap(root.accounts)
+      ? Object.entries(root.accounts)
+          .filter(([, account]) => isMap(account) && account.vendor === vendor)
+          .map(([name]) => ['accounts', name, ...path])
+      : [];
 
 export const ENVIRONMENT: readonly Variable[] = [
   { name: 'DATABASE_URL', as: 'text', sets: key('database', 'url') },
@@ -82,6 +93,20 @@ export const ENVIRONMENT: readonly Variable[] = [
     sets: inAccounts('pool', 'cooldownMinutes'),
     schema: duration('minutes', { min: 0.001 }),
   },
+  ...(
+    [
+      ['QUOTA_THRESHOLD', 'number', 'quotaThreshold'],
+      ['DAILY_LIMIT', 'number', 'dailyLimit'],
+      ['PAUSE_DURATION_HOURS', 'number', 'pauseHours'],
+      ['QUOTA_MONITORING', 'flag', 'quotaMonitoring'],
+      ['LOG_INTERVAL', 'number', 'logInterval'],
+    ] as const
+  ).map(([name, as, field]) => ({
+    name,
+    as,
+    sets: inAccountsOf('openai', field),
+    schema: openaiBatchFields[field],
+  })),
 ];
 
 export interface Overlay {

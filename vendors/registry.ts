@@ -1,23 +1,73 @@
-/** Every vendor that Sluice knows, one line each. A new vendor is a new folder and a new line here. */
+/** Every vendor that Sluice knows, one entry each. A new vendor is a new folder and a new entry here. */
+import type { z } from 'zod';
+import type { LimitOverride, SecretRef } from './account-fields';
 import { amazonLogin, amazonPartitions, amazonReports } from './amazon/calls';
 import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules } from './amazon/rules';
-import { AMAZON_DATASETS, amazonAccountSchema } from './amazon/settings';
+import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
+import type { DatasetDescription } from './dataset';
+import type { LoginApi } from './login';
+import { openaiTexts } from './openai/calls';
+import { openaiLimitOverrides, openaiRules } from './openai/rules';
+import { type OpenAiAccount, openaiAccountSchema } from './openai/settings';
+import type { Partition, ReportApi } from './reports';
+import type { TextApi } from './texts';
+
+/** What can be done with an account; what its vendor does not offer is left out. */
+export interface AccountParts {
+  /** Tokens that are fetched and run out. */
+  readonly login?: LoginApi;
+  /** Instead of a login: the key that every call carries. */
+  readonly apiKey?: SecretRef;
+  /** Data handed out as reports. */
+  readonly reports?: ReportApi;
+  /** The series of a dataset that the account has. */
+  readonly partitions?: (dataset: DatasetDescription) => readonly Partition[];
+  /** Texts, one call an item. */
+  readonly texts?: TextApi;
+  /** Overrides of limits that follow from other keys; default: the account's `limits`. */
+  readonly limits?: Readonly<Record<string, LimitOverride>>;
+}
+
+const NO_DATASETS: readonly DatasetDescription[] = [];
 
 export const VENDORS = {
   amazon: {
     account: amazonAccountSchema,
-    datasets: AMAZON_DATASETS,
-    descriptions: AMAZON_DESCRIPTIONS,
+    datasets: AMAZON_DATASETS as readonly string[],
+    descriptions: AMAZON_DESCRIPTIONS as readonly DatasetDescription[],
     rules: amazonRules,
-    login: amazonLogin,
-    reports: amazonReports,
-    partitions: amazonPartitions,
+    parts: (account: AmazonAccount): AccountParts => ({
+      login: amazonLogin(account),
+      reports: amazonReports(account),
+      partitions: (dataset) => amazonPartitions(account, dataset),
+    }),
+  },
+  openai: {
+    account: openaiAccountSchema,
+    datasets: [] as readonly string[],
+    descriptions: NO_DATASETS,
+    rules: openaiRules,
+    parts: (account: OpenAiAccount): AccountParts => ({
+      apiKey: account.apiKey,
+      texts: openaiTexts(account),
+      limits: openaiLimitOverrides(account),
+    }),
   },
 } as const;
 
 export type VendorId = keyof typeof VENDORS;
 
+/** The checked settings of an account of any vendor. */
+type VendorAccount = { [V in VendorId]: z.output<(typeof VENDORS)[V]['account']> }[VendorId];
+
 export function isVendorId(id: string): id is VendorId {
   return Object.hasOwn(VENDORS, id);
+}
+
+/** What can be done with an account, by its vendor's entry. */
+export function accountParts(account: VendorAccount): AccountParts {
+  // The entry is the account's own vendor's, which the type of a lookup by a union cannot say.
+  const make = VENDORS[account.vendor].parts as (account: VendorAccount) => AccountParts;
+  return make(account);
 }

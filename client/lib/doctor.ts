@@ -10,6 +10,7 @@ import { createPool } from '../../store/db';
 import { readMigrations } from '../../store/migrate';
 import { Vault } from '../../store/vault';
 import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
+import { accountParts } from '../../vendors/registry';
 import {
   type Context,
   databaseUrl,
@@ -199,11 +200,13 @@ function checkAccounts({ settings }: Context): Check {
     : ok('Accounts', names.join(', '));
 }
 
-/** Every reference under an account's credentials. */
+/** Every reference to a secret that an account's calls need. */
 export function credentialsOf(
   account: AccountSettings,
 ): { readonly name: string; readonly ref: SecretRef }[] {
-  return Object.entries(account.credentials).flatMap(([name, ref]) =>
+  const { login, apiKey } = accountParts(account);
+  const refs = { ...login?.credentials, ...(apiKey === undefined ? {} : { apiKey }) };
+  return Object.entries(refs).flatMap(([name, ref]) =>
     SECRET_REF_PATTERN.test(String(ref)) ? [{ name, ref: ref as SecretRef }] : [],
   );
 }

@@ -46,7 +46,7 @@ describe('sluice.schema.json', () => {
 describe('sluice.example.yaml', () => {
   test('loads as it is, with nothing but the defaults of its own references', () => {
     const settings = parseSettings(example, { file: null, baseDir: ROOT, env: {} });
-    expect(Object.keys(settings.accounts)).toEqual(['main']);
+    expect(Object.keys(settings.accounts)).toEqual(['main', 'texts']);
     expect(settings.datasets).toHaveLength(1);
   });
 

@@ -225,7 +225,7 @@ datasets:
       'accounts.main.currency: must be a currency code such as EUR, not "euro"',
       'accounts.main.limits.createReport.burst: must be a whole number, at least 1, not 0',
       'accounts.main.regoin: is not a setting; did you mean "region"?',
-      'accounts.other.vendor: must have a vendor, one of: amazon, not "amazn"',
+      'accounts.other.vendor: must have a vendor, one of: amazon, openai, not "amazn"',
       'acounts: is not a setting; did you mean "accounts"?',
       'datasets.sales.account: must be one of the accounts, not "man"; did you mean "main"?',
       'datasets.sales.dataset: must be a dataset of amazon, not "rt-sale"; did you mean "rt-sales"?',
@@ -324,10 +324,12 @@ describe('secrets', () => {
   });
 
   test('relative file references are relative to the settings file', () => {
-    expect(parse(ACCOUNT).accounts.main?.credentials).toEqual({
-      clientId: 'env:ID',
-      clientSecret: 'file:/etc/sluice/secret.txt',
-      refreshToken: 'vault:amazon/main',
+    expect(parse(ACCOUNT).accounts.main).toMatchObject({
+      credentials: {
+        clientId: 'env:ID',
+        clientSecret: 'file:/etc/sluice/secret.txt',
+        refreshToken: 'vault:amazon/main',
+      },
     });
   });
 

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { decideConcurrency, DEFAULT_CONCURRENCY as P } from '../../quota/concurrency';
+
+const sample = (current: number, succeeded: number, failed: number, quotaUse: number | null = 0.1) => ({
+  current,
+  succeeded,
+  failed,
+  quotaUse,
+});
+
+describe('decideConcurrency, with the defaults', () => {
+  test.each([
+    ['all goes well', sample(4, 20, 0), 6, 'up'],
+    ['95 % is not above 95 %', sample(8, 19, 1), 8, 'keep'],
+    ['half of the quota is used', sample(8, 40, 0, 0.5), 8, 'keep'],
+    ['nothing is known of the quota', sample(8, 40, 0, null), 12, 'up'],
+    ['a fifth failed: not yet too many', sample(8, 16, 4), 8, 'keep'],
+    ['more than a fifth failed', sample(16, 30, 10), 8, 'down'],
+    ['quota use above 90 %', sample(16, 40, 0, 0.91), 12, 'down'],
+    ['quota use above 90 % needs no sample', sample(16, 0, 0, 0.95), 12, 'down'],
+    ['too few calls to tell', sample(8, 3, 2), 8, 'keep'],
+    ['never above the maximum', sample(16, 40, 0), 16, 'keep'],
+    ['never below the minimum', sample(4, 0, 40), 4, 'keep'],
+  ])('%s', (_, given, next, change) => {
+    expect(decideConcurrency(P, given)).toMatchObject({ next, change });
+  });
+
+  test('each decision says why, with its numbers', () => {
+    expect(decideConcurrency(P, sample(16, 30, 10)).reason).toBe('too many errors: errors 25 %, quota 10 %');
+  });
+});
+
+test('for any sample: within bounds, whole, by no more than a factor of two, in the right direction', () => {
+  const policy = fc
+    .tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 500 }))
+    .map(([min, more]) => ({ ...P, min, max: min + more }));
+  const count = fc.integer({ min: 0, max: 1000 });
+  const use = fc.option(fc.double({ min: 0, max: 1.5, noNaN: true }));
+  fc.assert(
+    fc.property(
+      policy,
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      count,
+      count,
+      use,
+      (p, at, ok, bad, quota) => {
+        const current = Math.round(p.min + at * (p.max - p.min));
+        const { next, change } = decideConcurrency(p, sample(current, ok, bad, quota));
+        expect(Number.isInteger(next)).toBe(true);
+        expect(next).toBeGreaterThanOrEqual(p.min);
+        expect(next).toBeLessThanOrEqual(p.max);
+        expect(next).toBeLessThanOrEqual(2 * current);
+        expect(next * 2 + 1).toBeGreaterThanOrEqual(current);
+        expect(Math.sign(next - current)).toBe({ up: 1, down: -1, keep: 0 }[change]);
+        if (bad > ok && ok + bad >= p.sample) expect(next).toBeLessThanOrEqual(current);
+      },
+    ),
+  );
+});
+
+test('all well and a little use: the maximum is reached; errors bring the minimum back', () => {
+  let current = 4;
+  for (let i = 0; i < 20; i++) current = decideConcurrency({ ...P, max: 300 }, sample(current, 100, 0)).next;
+  expect(current).toBe(300);
+  for (let i = 0; i < 20; i++) current = decideConcurrency({ ...P, max: 300 }, sample(current, 0, 100)).next;
+  expect(current).toBe(4);
+});

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import type { VerdictKind } from '../../quota/verdict';
+import type { CallInfo, CallResult } from '../../vendors/contract';
+import { classifyOpenAi, learnOpenAi } from '../../vendors/openai/classify';
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+const call: CallInfo = {
+  vendor: 'openai',
+  account: 'bios',
+  operation: 'createResponse',
+  attributes: { vendor: 'openai', account: 'bios' },
+};
+
+function answer(status: number, error: unknown, headers: Record<string, string> = {}): CallResult {
+  const body = typeof error === 'string' ? error : JSON.stringify({ error });
+  return { kind: 'response', response: { status, headers, body } };
+}
+
+const verdict = (result: CallResult) => classifyOpenAi(call, result, NOW);
+
+describe('429', () => {
+  const families: [string, { code?: string | null; type?: string; message?: string }, VerdictKind][] = [
+    ['rate_limit_exceeded', { code: 'rate_limit_exceeded', type: 'requests' }, 'rate'],
+    ['rate_limit_exceeded on tokens', { code: 'rate_limit_exceeded', type: 'tokens' }, 'rate'],
+    ['slow_down', { code: 'slow_down', type: 'requests' }, 'rate'],
+    ['no body that can be read', {}, 'rate'],
+    ['type insufficient_quota alone', { code: null, type: 'insufficient_quota' }, 'billing'],
+    ['insufficient_quota', { code: 'insufficient_quota', type: 'insufficient_quota' }, 'billing'],
+    ['credit_balance_exhausted', { code: 'credit_balance_exhausted' }, 'billing'],
+    ['organization_spend_limit_exceeded', { code: 'organization_spend_limit_exceeded' }, 'billing'],
+    ['project_spend_limit_exceeded', { code: 'project_spend_limit_exceeded' }, 'billing'],
+    ['organization_usage_limit_exceeded', { code: 'organization_usage_limit_exceeded' }, 'billing'],
+    ['billing_hard_limit_reached', { code: 'billing_hard_limit_reached' }, 'billing'],
+  ];
+  test.each(families)('%s', (_, error, kind) => {
+    expect(verdict(answer(429, error)).kind).toBe(kind);
+  });
+
+  test('a billing error stays one although it states a wait', () => {
+    const error = { code: 'insufficient_quota', type: 'insufficient_quota' };
+    expect(verdict(answer(429, error, { 'retry-after': '1' })).kind).toBe('billing');
+  });
+
+  test.each([
+    ['Rate limit reached for gpt-4.1 in organization org-x on tokens per min (TPM): Limit 1', 'tokens'],
+    ['Rate limit reached for gpt-4.1 in organization org-x on requests per min (RPM): Limit 1', 'requests'],
+    ['Rate limit reached', null],
+  ])('%j names the limit %j', (message, limit) => {
+    expect(verdict(answer(429, { code: 'rate_limit_exceeded', message }))).toMatchObject({ limit });
+  });
+
+  test.each([
+    [{ 'retry-after': '7' }, '', 7000],
+    [{ 'retry-after': '7', 'retry-after-ms': '6500' }, '', 6500],
+    [{ 'retry-after': new Date(NOW + 90_000).toUTCString() }, '', 90_000],
+    [{}, 'Please try again in 7.66s.', 7660],
+    [{}, 'Please try again in 6m0s.', 360_000],
+    [{}, 'Please try again in 120ms.', 120],
+    [{}, 'no wait is stated', null],
+    [{ 'retry-after': 'soon' }, '', null],
+  ])('headers %j and the text %j state a wait of %p ms', (headers, message, statedWaitMs) => {
+    const result = answer(429, { code: 'rate_limit_exceeded', message }, headers as Record<string, string>);
+    expect(verdict(result)).toMatchObject({ kind: 'rate', statedWaitMs });
+  });
+
+  test('a stated wait of weeks is the pool’s to decide', () => {
+    const result = answer(429, { code: 'rate_limit_exceeded' }, { 'retry-after': String(30 * 86_400) });
+    expect(verdict(result)).toMatchObject({ kind: 'quota', statedWaitMs: 30 * 86_400_000 });
+  });
+});
+
+test.each<[number, unknown, VerdictKind]>([
+  [200, null, 'ok'],
+  [200, { code: 'server_error', message: 'The model failed' }, 'server'],
+  [200, { code: 'invalid_prompt', message: 'It was flagged' }, 'invalid'],
+  [400, { code: 'content_policy_violation', message: 'flagged' }, 'invalid'],
+  [400, { code: 'billing_hard_limit_reached', message: 'limit' }, 'billing'],
+  [401, { code: 'invalid_api_key', message: 'Incorrect API key provided: sk-abc***xyz' }, 'auth'],
+  [403, { code: 'unsupported_country_region_territory', message: '' }, 'blocked'],
+  [403, '<html>forbidden</html>', 'blocked'],
+  [404, { code: 'model_not_found', message: 'no such model' }, 'gone'],
+  [408, {}, 'server'],
+  [409, {}, 'server'],
+  [413, {}, 'invalid'],
+  [422, {}, 'invalid'],
+  [500, { code: null, type: 'server_error', message: 'oops' }, 'server'],
+  [503, '<html>overloaded</html>', 'server'],
+])('%i %j is %s', (status, error, kind) => {
+  expect(verdict(answer(status, error)).kind).toBe(kind);
+});
+
+test('no answer is the server’s failure, and says whether the request may have arrived', () => {
+  const lost = (mayHaveBeenSent: boolean): CallResult => ({
+    kind: 'transport',
+    error: { code: 'ECONNRESET', message: 'reset', mayHaveBeenSent },
+  });
+  expect(verdict(lost(true))).toMatchObject({ kind: 'server', ambiguous: true });
+  expect(verdict(lost(false))).toMatchObject({ kind: 'server', ambiguous: false });
+});
+
+test('evidence quotes code and request id, and never a part of a key', () => {
+  const error = { code: 'invalid_api_key', message: 'Incorrect API key provided: sk-proj-abc***wxyz.' };
+  const { evidence } = verdict(answer(401, error, { 'x-request-id': 'req_1' }));
+  expect(evidence).toMatchObject({ code: 'invalid_api_key', requestId: 'req_1', httpStatus: 401 });
+  expect(JSON.stringify(evidence)).not.toMatch(/abc|wxyz/);
+});
+
+test('any answer at all becomes a verdict', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 100, max: 599 }),
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.json().map((j) => `{"error":${j}}`),
+      ),
+      fc.dictionary(fc.constantFrom('retry-after', 'retry-after-ms', 'x-request-id'), fc.string()),
+      (status, body, headers) => {
+        const { kind, evidence } = verdict({ kind: 'response', response: { status, headers, body } });
+        expect(typeof kind).toBe('string');
+        expect(evidence.httpStatus).toBe(status);
+      },
+    ),
+  );
+});
+
+describe('what headers teach', () => {
+  const learn = (headers: Record<string, string>) => learnOpenAi(call, { status: 200, headers, body: '' });
+  const FULL = {
+    'x-ratelimit-limit-requests': '5000',
+    'x-ratelimit-remaining-requests': '4999',
+    'x-ratelimit-reset-requests': '12ms',
+  };
+
+  test('limit, remaining and reset of both', () => {
+    const tokens = {
+      'x-ratelimit-limit-tokens': '4000000',
+      'x-ratelimit-remaining-tokens': '3999000',
+      'x-ratelimit-reset-tokens': '6m0s',
+    };
+    expect(learn({ ...FULL, ...tokens })).toEqual([
+      { limit: 'requests', capacity: 5000, ratePerSecond: 5000 / 60, remaining: 4999, resetMs: 12 },
+      {
+        limit: 'tokens',
+        capacity: 4_000_000,
+        ratePerSecond: 4_000_000 / 60,
+        remaining: 3_999_000,
+        resetMs: 360_000,
+      },
+    ]);
+  });
+
+  test.each([
+    ['1s', 1000],
+    ['6m0s', 360_000],
+    ['120ms', 120],
+    ['7.66s', 7660],
+    ['1h2m3s', 3_723_000],
+    ['0s', 0],
+  ])('a reset of %s is %i ms', (text, resetMs) => {
+    expect(learn({ ...FULL, 'x-ratelimit-reset-requests': text })[0]).toMatchObject({ resetMs });
+  });
+
+  test('a missing header teaches nothing, and is never "used up"', () => {
+    expect(learn({})).toEqual([]);
+    const { 'x-ratelimit-remaining-requests': _, ...rest } = FULL;
+    expect(learn(rest)[0]).not.toHaveProperty('remaining');
+  });
+
+  test.each(['-1', '0'])('Azure’s limit of %s is unknown, and its remaining says nothing', (unknown) => {
+    expect(
+      learn({ 'x-ratelimit-limit-requests': unknown, 'x-ratelimit-remaining-requests': unknown }),
+    ).toEqual([]);
+  });
+
+  test('a remaining of 0 beside a real limit is used up; −1 and text say nothing', () => {
+    const with_ = (remaining: string) => learn({ ...FULL, 'x-ratelimit-remaining-requests': remaining })[0];
+    expect(with_('0')).toMatchObject({ remaining: 0 });
+    expect(with_('-1')).not.toHaveProperty('remaining');
+    expect(with_('many')).not.toHaveProperty('remaining');
+  });
+});

@@ -1,0 +1,149 @@
+import { parseSettings } from '../../settings';
+import { openaiTexts } from '../../vendors/openai/calls';
+import { parseResponse, usageOf } from '../../vendors/openai/contract';
+import { openaiLimitOverrides } from '../../vendors/openai/rules';
+import { openaiAccountSchema } from '../../vendors/openai/settings';
+import { inputTokens } from '../../vendors/openai/tokens';
+
+function response(change: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    id: 'resp_1',
+    created_at: 1_760_000_000,
+    status: 'completed',
+    output: [
+      { type: 'reasoning', summary: [] },
+      {
+        type: 'message',
+        content: [
+          { type: 'output_text', text: 'A life ' },
+          { type: 'output_text', text: 'in music.' },
+        ],
+      },
+    ],
+    usage: { input_tokens: 10, output_tokens: 5, total_tokens: 15 },
+    ...change,
+  });
+}
+
+const refusal = [{ type: 'message', content: [{ type: 'refusal', refusal: 'I cannot.' }] }];
+
+describe('parseResponse', () => {
+  test('joins the text of all messages; epoch seconds become milliseconds', () => {
+    expect(parseResponse(response())).toEqual({
+      ok: true,
+      value: { responseId: 'resp_1', createdAt: 1_760_000_000_000, text: 'A life in music.', problem: null },
+    });
+  });
+
+  test.each([
+    [{ output: refusal }, 'refused: I cannot.'],
+    [
+      { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } },
+      'incomplete: max_output_tokens',
+    ],
+    [{ status: 'cancelled' }, 'status cancelled'],
+    [{ output: [] }, 'the answer holds no text'],
+  ])('%j is answered, but no text to use', (change, problem) => {
+    expect(parseResponse(response(change))).toMatchObject({ ok: true, value: { problem } });
+  });
+
+  test.each([['not json'], ['[]'], ['{"id":"x"}'], [response({ output: 'text' })]])(
+    '%s is no response',
+    (body) => {
+      expect(parseResponse(body).ok).toBe(false);
+    },
+  );
+});
+
+test('usage is what the answer says, or unknown', () => {
+  expect(usageOf(response())).toEqual({ total: 15, output: 5 });
+  expect(usageOf(response({ usage: null }))).toBeUndefined();
+  expect(usageOf('<html>')).toBeUndefined();
+});
+
+describe('tokens', () => {
+  test.each([
+    ['', 7],
+    ['hello world', 9],
+    ['<|endoftext|>', 14],
+  ])('%j is a message of %i tokens', (text, tokens) => {
+    expect(inputTokens(text)).toBe(tokens);
+  });
+
+  test('a text of megabytes is estimated without reading it token by token', () => {
+    const began = performance.now();
+    expect(inputTokens('x'.repeat(5_000_000))).toBeGreaterThan(1_000_000);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
+  test('the estimate of a call is its input and all the output that it allows', () => {
+    const texts = openaiTexts(account({}));
+    const capped = texts.request({ model: 'm', prompt: '', maxOutputTokens: 300 }, 'hello world');
+    expect(capped).toEqual({ model: 'm', input: 'hello world', max_output_tokens: 300 });
+    expect(texts.estimate(capped, 50)).toBe(309);
+    const open = texts.request({ model: 'm', prompt: '', maxOutputTokens: null }, 'hello world');
+    expect(texts.estimate(open, 50)).toBe(59);
+  });
+});
+
+function account(more: Record<string, unknown>) {
+  return openaiAccountSchema.parse({ vendor: 'openai', apiKey: 'env:KEY', ...more });
+}
+
+describe('account settings', () => {
+  test('a daily limit becomes an enforced limit with the threshold as reserve', () => {
+    expect(openaiLimitOverrides(account({ dailyLimit: 1000 }))).toEqual({
+      daily: { count: 1000, mode: 'enforce', reserve: { background: expect.closeTo(0.2) } },
+    });
+    expect(openaiLimitOverrides(account({}))).toEqual({});
+  });
+
+  test('what is said of the limit itself wins', () => {
+    const limits = { daily: { zone: 'Europe/Berlin', count: 5 } };
+    expect(openaiLimitOverrides(account({ dailyLimit: 1000, limits })).daily).toMatchObject({
+      count: 5,
+      zone: 'Europe/Berlin',
+      mode: 'enforce',
+    });
+  });
+
+  test.each([
+    [{ quotaThreshold: 0 }, 'must be a share above 0 and up to 1'],
+    [{ quotaThreshold: 1.1 }, 'must be a share above 0 and up to 1'],
+    [{ dailyLimit: 0 }, 'must be a whole number, at least 1'],
+    [{ logInterval: 1.5 }, 'must be a whole number, at least 1'],
+    [{ concurrency: { min: 20, max: 10 } }, 'must be at least concurrency.min (20)'],
+    [{ apiKey: 'sk-literal' }, 'must be a reference to a secret'],
+  ])('%j is refused', (more, what) => {
+    const parsed = openaiAccountSchema.safeParse({ vendor: 'openai', apiKey: 'env:KEY', ...more });
+    expect(parsed.success).toBe(false);
+    expect(parsed.error?.issues[0]?.message).toContain(what);
+  });
+});
+
+describe('the environment', () => {
+  const yaml = 'accounts: { bios: { vendor: openai, apiKey: "env:KEY", quotaThreshold: 0.5 } }';
+  const parse = (env: Record<string, string>) => parseSettings(yaml, { file: null, baseDir: '/', env });
+
+  test('wins over the file for what a run is tuned with', () => {
+    const env = {
+      QUOTA_THRESHOLD: '0.7',
+      DAILY_LIMIT: '500',
+      PAUSE_DURATION_HOURS: '2',
+      QUOTA_MONITORING: 'off',
+      LOG_INTERVAL: '10',
+    };
+    expect(parse(env).accounts.bios).toMatchObject({
+      quotaThreshold: 0.7,
+      dailyLimit: 500,
+      pauseHours: 2,
+      quotaMonitoring: false,
+      logInterval: 10,
+    });
+    expect(parse({}).accounts.bios).toMatchObject({ quotaThreshold: 0.5, pauseHours: 24, logInterval: 100 });
+  });
+
+  test('is checked as the file is', () => {
+    expect(() => parse({ QUOTA_THRESHOLD: '2' })).toThrow(/QUOTA_THRESHOLD.*share above 0 and up to 1/);
+  });
+});

@@ -1,0 +1,83 @@
+/** The shape of an answer of the Responses API, as far as it is used; unknown fields are ignored. */
+import { z } from 'zod';
+import type { Parsed } from '../http';
+import type { TextAnswer } from '../texts';
+
+const usageSchema = z.object({
+  input_tokens: z.number().int().nonnegative(),
+  output_tokens: z.number().int().nonnegative(),
+  total_tokens: z.number().int().nonnegative(),
+});
+
+const partSchema = z.union([
+  z.object({ type: z.literal('output_text'), text: z.string() }),
+  z.object({ type: z.literal('refusal'), refusal: z.string() }),
+  z.object({ type: z.string() }),
+]);
+
+const responseSchema = z.object({
+  id: z.string().min(1),
+  /** Epoch seconds. */
+  created_at: z.number().nonnegative(),
+  status: z.string().nullish(),
+  incomplete_details: z.object({ reason: z.string().nullish() }).nullish(),
+  output: z.array(z.object({ type: z.string(), content: z.array(partSchema).nullish() })),
+});
+
+/** The text of an answer. An answer without one, a refusal and a text cut short carry a `problem`. */
+export function parseResponse(body: string): Parsed<TextAnswer> {
+  const root = json(body);
+  const parsed = responseSchema.safeParse(root);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return {
+      ok: false,
+      problem: `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'not a response'}`,
+    };
+  }
+  const { id, created_at, status, incomplete_details, output } = parsed.data;
+  const parts = output.flatMap((item) => (item.type === 'message' ? (item.content ?? []) : []));
+  const text = parts.map((part) => ('text' in part ? part.text : '')).join('');
+  const refusal = parts.map((part) => ('refusal' in part ? part.refusal : '')).join('');
+  return {
+    ok: true,
+    value: {
+      responseId: id,
+      createdAt: created_at * 1000,
+      text,
+      problem: problemOf({
+        status: status ?? 'completed',
+        reason: incomplete_details?.reason,
+        text,
+        refusal,
+      }),
+    },
+  };
+}
+
+function problemOf(a: {
+  readonly status: string;
+  readonly reason: string | null | undefined;
+  readonly text: string;
+  readonly refusal: string;
+}): string | null {
+  if (a.refusal !== '') return `refused: ${a.refusal}`;
+  if (a.status === 'incomplete') return `incomplete: ${a.reason ?? 'no reason given'}`;
+  if (a.status !== 'completed') return `status ${a.status}`;
+  return a.text === '' ? 'the answer holds no text' : null;
+}
+
+/** What an answer says that it cost; undefined when it does not, and then the estimate stays. */
+export function usageOf(body: string): { readonly total: number; readonly output: number } | undefined {
+  const root = json(body);
+  const parsed = usageSchema.safeParse((root as { usage?: unknown } | null)?.usage);
+  return parsed.success ? { total: parsed.data.total_tokens, output: parsed.data.output_tokens } : undefined;
+}
+
+function json(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
+  }
+}

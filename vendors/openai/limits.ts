@@ -1,0 +1,74 @@
+/**
+ * OpenAI: requests and tokens a minute for each project, and a daily limit for whoever sets one. The numbers depend on
+ * the account's tier and come with every answer (`x-ratelimit-limit-*`), so the ones here are a start that headers
+ * replace: tier 3's 5,000 requests and 4,000,000 tokens a minute.
+ *
+ * OpenAI refills continuously (its reset headers count down to a full bucket), so both are token buckets whose burst
+ * is the amount of a minute.
+ *
+ * Source: platform.openai.com/docs/guides/rate-limits.
+ */
+import type { LimitTemplate } from '../../quota/limit';
+import type { PoolPolicy } from '../../quota/pool';
+import type { RetryPolicies } from '../../quota/retry-delay';
+
+const SOURCE = 'OpenAI rate limit guide, tier 3';
+
+/** Operations that the minute's limits are charged for. */
+export const OPENAI_METERED = ['createResponse'] as const;
+
+/** The share of a daily limit that background work leaves untouched: it pauses at 0.8 (`--quota-threshold`). */
+const PAUSE_THRESHOLD_RESERVE = { background: 0.2 } as const;
+
+export const openaiLimits: readonly LimitTemplate[] = [
+  {
+    name: 'requests',
+    operations: OPENAI_METERED,
+    scope: '{account}',
+    unit: 'calls',
+    window: { kind: 'token-bucket', ratePerSecond: 5000 / 60, burst: 5000 },
+    mode: 'enforce',
+    source: SOURCE,
+  },
+  {
+    name: 'tokens',
+    operations: OPENAI_METERED,
+    scope: '{account}',
+    unit: 'tokens',
+    window: { kind: 'token-bucket', ratePerSecond: 4_000_000 / 60, burst: 4_000_000 },
+    mode: 'enforce',
+    source: SOURCE,
+  },
+  {
+    name: 'daily',
+    operations: OPENAI_METERED,
+    scope: '{account}',
+    unit: 'calls',
+    // Nobody's limit until settings or --daily-limit name one: then it is enforced.
+    window: { kind: 'calendar', count: 1_000_000_000, per: 'day', zone: 'UTC' },
+    reserve: PAUSE_THRESHOLD_RESERVE,
+    mode: 'shadow',
+    source: 'no daily limit is set',
+  },
+];
+
+const MINUTE_MS = 60_000;
+
+export const openaiPool: PoolPolicy = {
+  // Seed: quota 300 → 3600 s.
+  unknownQuotaMs: 5 * MINUTE_MS,
+  unknownQuotaFactor: 2,
+  unknownQuotaMaxMs: 60 * MINUTE_MS,
+  absurdWaitMs: 7 * 24 * 60 * MINUTE_MS,
+  breakerFailures: 5,
+  breakerOpenMs: MINUTE_MS,
+  probeTimeoutMs: 3 * MINUTE_MS,
+  hintAfterStrikes: 5,
+  hint: 'the quota error has outlasted 5 cooldowns: check the project and its limits in the OpenAI console',
+};
+
+/** Seed: rate 60 → 300 s, server 0.5 → 4 s, 10 % jitter; Retry-After wins. */
+export const openaiRetry: RetryPolicies = {
+  rate: { baseMs: MINUTE_MS, maxMs: 5 * MINUTE_MS, attempts: 6 },
+  server: { baseMs: 500, maxMs: 4000, attempts: 5 },
+};
