@@ -4,6 +4,7 @@
  */
 
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Dispatcher } from 'undici';
@@ -106,7 +107,13 @@ interface JobContext extends DatasetContext {
   readonly request: ReportRequest;
 }
 
+/** From the mark of an attempt to its call, ms at most. */
+const LATE_MS = 2000;
+
 class Reports {
+  /** Create calls of this process that are over, without a usable answer: when each was marked, by job. */
+  private readonly over = new Map<number, number>();
+
   constructor(private readonly deps: ReportDeps) {}
 
   async plan(input: PlanInput): Promise<WorkPlan> {
@@ -176,6 +183,7 @@ class Reports {
     const { job } = context;
     if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
     if (job.ambiguous) {
+      await this.untilCallIsOver(job);
       const reportId = await this.findExisting(context, input.priority);
       if (reportId !== null) {
         await markRequested(this.deps.db, job.id, { reportId, now: Date.now() });
@@ -189,7 +197,7 @@ class Reports {
   private async create(context: JobContext, priority: Priority): Promise<void> {
     const { account, job, request } = context;
     const { reports } = account;
-    let left = false;
+    const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
     try {
       const result = await this.call(
         context,
@@ -198,20 +206,40 @@ class Reports {
         reports.create(request),
         async () => {
           // From here on the report may exist, whatever becomes of this process.
-          await markAttempt(this.deps.db, job.id, Date.now());
-          left = true;
+          const now = Date.now();
+          const marked = await markAttempt(this.deps.db, job.id, now, attempt.number);
+          if (!marked.applied) throw new Error(`job ${job.id} was taken up by another worker meanwhile`);
+          attempt.markedAt = now;
+          attempt.number = marked.job.attempts;
+          // Others reckon with the call from the mark on: one that was held up must not leave when they no longer do.
+          if (Date.now() - now > LATE_MS) throw new Error(`the call for job ${job.id} was held up`);
         },
       );
       const { reportId } = this.parsed(reports.parseCreate(bodyOf(result)));
       const requestId = result.kind === 'response' ? result.response.headers['x-amzn-requestid'] : undefined;
       await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
     } catch (error) {
-      if (left && certainlyNotMade(error)) await releaseAttempt(this.deps.db, job.id, Date.now());
+      if (attempt.markedAt !== null && certainlyNotMade(error)) {
+        await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
+      } else if (attempt.markedAt !== null) {
+        this.over.set(job.id, attempt.markedAt);
+      }
       if (error instanceof CallFailed && error.verdict.kind === 'invalid') {
         await this.failJob(context, error.message, { ...error.verdict.evidence });
       }
       throw error;
     }
+  }
+
+  /**
+   * Waits until an unanswered create call can no longer be under way. Another worker may have made it, which is taken
+   * for dead but only cannot be heard; a look at the vendor's list before its call arrives would find nothing.
+   */
+  private async untilCallIsOver(job: Job): Promise<void> {
+    if (job.requestedAt === null || this.over.get(job.id) === job.requestedAt) return;
+    const { timeoutMs, connectTimeoutMs } = this.deps.settings.http;
+    const left = job.requestedAt + connectTimeoutMs + timeoutMs + LATE_MS - Date.now();
+    if (left > 0) await sleep(left, undefined, { signal: cancellationSignal() });
   }
 
   /** The report of exactly this window that an earlier, unanswered request may have made. */

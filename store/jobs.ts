@@ -93,14 +93,38 @@ export async function intend(pool: Pool, intention: Intention): Promise<Intentio
   });
 }
 
-/** To be called right before a create call: from here on the report may exist. */
-export async function markAttempt(pool: Pool, jobId: number, now: number): Promise<JobChange> {
-  return change(pool, jobId, ['intended'], `attempts = attempts + 1, requested_at = $2`, now, []);
+/**
+ * To be called right before a create call: from here on the report may exist. Not applied when somebody else has
+ * attempted it since the job was read with `attemptsSeen` attempts: two that hold the same job never both call.
+ */
+export async function markAttempt(
+  pool: Pool,
+  jobId: number,
+  now: number,
+  attemptsSeen?: number,
+): Promise<JobChange> {
+  return change(
+    pool,
+    jobId,
+    ['intended'],
+    `attempts = attempts + 1, requested_at = $2`,
+    now,
+    [],
+    attemptsSeen,
+  );
 }
 
-/** The create call certainly made no report (refused, or never left): the window may be asked for at once. */
-export async function releaseAttempt(pool: Pool, jobId: number, now: number): Promise<JobChange> {
-  return change(pool, jobId, ['intended'], 'requested_at = null', now, []);
+/**
+ * The create call certainly made no report (refused, or never left): the window may be asked for at once. Not applied
+ * when somebody has made another attempt since that of `attemptsSeen`.
+ */
+export async function releaseAttempt(
+  pool: Pool,
+  jobId: number,
+  now: number,
+  attemptsSeen?: number,
+): Promise<JobChange> {
+  return change(pool, jobId, ['intended'], 'requested_at = null', now, [], attemptsSeen);
 }
 
 /** The vendor has taken the request. */
@@ -210,10 +234,13 @@ async function change(
   set: string,
   now: number,
   values: readonly (string | null)[],
+  attemptsSeen?: number,
 ): Promise<JobChange> {
   const states = from.map((state) => `'${state}'`).join(', ');
+  const attempted = attemptsSeen === undefined ? '' : `and attempts = ${Math.trunc(attemptsSeen)}`;
   const { rows } = await db.query<JobRow>(
-    `update jobs set ${set}, updated_at = $2::timestamptz where id = $1 and state in (${states}) returning ${JOB_COLUMNS}`,
+    `update jobs set ${set}, updated_at = $2::timestamptz where id = $1 and state in (${states}) ${attempted}
+     returning ${JOB_COLUMNS}`,
     [jobId, toTimestamptz(now), ...values],
   );
   if (rows[0] !== undefined) return { applied: true, job: toJob(rows[0]) };
