@@ -34,6 +34,8 @@ export interface RigOptions {
   readonly scenario?: AmazonScenarioInput;
   /** Keys of the account. @param startMs how long servers and a worker took to start on this machine. */
   readonly account?: (startMs: number) => Record<string, unknown>;
+  /** Longest wait for an answer of the vendor, ms. */
+  readonly httpTimeoutMs?: number;
 }
 
 /** A process that is started again when it ends, until it is told otherwise. */
@@ -137,7 +139,11 @@ export class ChaosRig {
     const startMs = Date.now() - began;
     const account = { limits: LIMITS, ...options.account?.(startMs) };
     const plain: Record<string, unknown> = parse(settingsFor(vendor, 'chaos', 'acme', { account }));
-    const settingsYaml = stringify({ ...plain, log: { level: 'info' }, http: { timeoutMs: 10_000 } });
+    const settingsYaml = stringify({
+      ...plain,
+      log: { level: 'info' },
+      http: { timeoutMs: options.httpTimeoutMs ?? 10_000, connectTimeoutMs: 1000 },
+    });
     const settings = parseSettings(settingsYaml, { file: null, baseDir: folder, env: RIG_ENV });
     const connected = await connectClient(settings, temporal.address);
     const db = createPool(postgres.address, { max: 3, applicationName: 'test' });

@@ -1,0 +1,43 @@
+/**
+ * A worker is taken for dead while its request is still on the way: whoever takes over must not look for the report,
+ * find none, and ask for a second one, before the first request can no longer arrive.
+ */
+import { expectWholeAndOnce, finished, pastHours, startBackfill } from '../support/chaos-judge';
+import { ChaosRig } from '../support/chaos-rig';
+import { eventually } from '../support/eventually';
+import { type SlowRoad, startSlowRoad } from '../support/slow-road';
+
+const WINDOWS = 3;
+
+let rig: ChaosRig;
+let road: SlowRoad;
+
+beforeAll(async () => {
+  road = await startSlowRoad();
+  rig = await ChaosRig.start({
+    scenario: { reports: { queueMs: { min: 100, max: 300 }, processingMs: { min: 200, max: 800 } } },
+    account: () => ({ baseUrl: road.url }),
+    httpTimeoutMs: 20_000,
+  });
+  road.leadTo(rig.simulatorUrl);
+}, 180_000);
+
+afterAll(async () => {
+  await rig?.close();
+  await road?.close();
+}, 60_000);
+
+test('a request that outlives its worker makes the only report of its window', async () => {
+  const span = pastHours(WINDOWS * 6);
+  road.holdNext('POST');
+  await rig.startWorkers(1);
+  await startBackfill(rig, span);
+  await eventually('a create call is on the way', () => road.held() === 1);
+  await rig.workers[0]?.kill();
+  await rig.startWorkers(1);
+  // The activity is given to the new worker when the old one has been silent for ten seconds; it arrives after that.
+  road.releaseAfter(15_000);
+  expect(await finished(rig, 120_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
+  expect(road.held()).toBe(0);
+  await expectWholeAndOnce(rig, span, WINDOWS);
+}, 300_000);
