@@ -175,9 +175,10 @@ export interface AuditQuery {
 }
 
 /**
- * Good windows to fetch again, oldest first: those last fetched before they had settled. Each hour is
- * thereby fetched at least once after it had settled, and windows that a missed audit left behind are still
- * found by the next one. Spans may reach beyond the vendor's lookback; planning cuts them.
+ * Good windows to fetch again, oldest first: those last fetched before they had settled, and empty ones that no
+ * audit has seen. Each hour is thereby fetched at least once after it had settled, and windows that a missed
+ * audit left behind are still found by the next one. Spans may reach beyond the vendor's lookback; planning cuts
+ * them.
  */
 export async function auditCandidates(
   pool: Pool,
@@ -187,7 +188,9 @@ export async function auditCandidates(
   const { rows } = await pool.query<{ from_time: number; to_time: number }>(
     `select lower(span) as from_time, upper(span) as to_time from coverage
      where series_id = $1 and state <> 'failed'
-       and fetched_at < upper(span) + $2 * interval '1 millisecond' and fetched_at <= $3::timestamptz
+       and (fetched_at < upper(span) + $2 * interval '1 millisecond'
+            or state = 'empty_provisional' and daily_audited_at is null)
+       and fetched_at <= $3::timestamptz
      order by lower(span)`,
     [
       seriesId,

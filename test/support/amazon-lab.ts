@@ -347,6 +347,23 @@ export class Lab<L extends string> {
     );
   }
 
+  /** As if the ledger's windows, and the requests for them, were of another time; the rows stay where they are. */
+  async shiftWindows(label: L, ms: number): Promise<void> {
+    const seriesId = await this.seriesId(label);
+    // Far away first, for no two windows may overlap at any moment.
+    for (const days of [-1000, 1000 + ms / 86_400_000]) {
+      await this.db.query(
+        `update coverage set fetched_at = fetched_at + $2::interval,
+           span = tstzrange(lower(span) + $2::interval, upper(span) + $2::interval) where series_id = $1`,
+        [seriesId, `${days} days`],
+      );
+    }
+    await this.db.query(`update jobs set requested_at = requested_at + $2::interval where series_id = $1`, [
+      seriesId,
+      `${ms} milliseconds`,
+    ]);
+  }
+
   /** Ids of every workflow of this lab. */
   async workflowIds(): Promise<string[]> {
     const ids: string[] = [];
@@ -358,14 +375,7 @@ export class Lab<L extends string> {
 
   /** Everything that Temporal keeps of a workflow's present run, payloads as text. */
   async historyText(workflowId: string): Promise<string> {
-    const history = await this.client.workflow.getHandle(workflowId).fetchHistory();
-    return JSON.stringify(history, (_, value: unknown) => {
-      if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
-      const bytes = value as { type?: unknown; data?: unknown } | null;
-      return bytes?.type === 'Buffer' && Array.isArray(bytes.data)
-        ? Buffer.from(bytes.data).toString('utf8')
-        : value;
-    });
+    return textOf(await this.client.workflow.getHandle(workflowId).fetchHistory());
   }
 
   /** All places where words may have been left behind: histories, log lines and rows. */
@@ -416,6 +426,8 @@ export const SECRET_PATTERNS: readonly (readonly [string, RegExp])[] = [
 /** Names of the leaks, with where each was found. */
 export async function leaksOf(lab: Lab<string>): Promise<string[]> {
   const traces = await lab.tracesLeft();
+  const read = traces.filter(({ text }) => /encoding: (json\/plain|binary\/encrypted)/.test(text));
+  if (read.length === 0) throw new Error('no history was read, so nothing could have been found in one');
   return SECRET_PATTERNS.flatMap(([what, pattern]) =>
     traces.filter(({ text }) => pattern.test(text)).map(({ where }) => `${what} in ${where}`),
   );
@@ -458,6 +470,15 @@ export async function nextCycle(handle: Pick<SyncHandle, 'query' | 'signal'>): P
     const status = await handle.query(workStatusQuery);
     return status.phase === 'sleeping' && status.until !== before.until && status;
   });
+}
+
+/** Every string in a message of Temporal's, bytes read as text. Its own JSON would show bytes as base64. */
+function textOf(value: unknown): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([key, part]) => `${key}: ${textOf(part)}`)
+    .join('\n');
 }
 
 function described(dataset: string) {
