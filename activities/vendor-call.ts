@@ -21,10 +21,11 @@ import { describeEvidence, type Evidence, type QuotaVerdict, type Verdict } from
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
-import { blockLimit, learnLimit, registerLimits, settleUnits } from '../store/permits';
+import { blockLimit, registerLimits } from '../store/permits';
 import { applyPoolEvent, holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { type DepartureMark, LimitFeedback } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
 
 /** An account as the door needs it: the vendor's rules with this account's overrides in place. */
@@ -91,8 +92,11 @@ export interface DoorDeps {
 
 export class VendorDoor {
   private readonly registered = new Map<string, Promise<void>>();
+  private readonly feedback: LimitFeedback;
 
-  constructor(private readonly deps: DoorDeps) {}
+  constructor(private readonly deps: DoorDeps) {
+    this.feedback = new LimitFeedback(deps.db);
+  }
 
   /**
    * Makes one call. Returns the vendor's usable answer.
@@ -111,8 +115,12 @@ export class VendorDoor {
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
       const { permit, charges } = await this.permit(call, limits);
+      const marks = this.feedback.depart(charges);
+      const departed = performance.now();
       const result = await this.sendUnderPermit(call, permit, token?.accessToken ?? null);
-      await this.trueUp(call, limits, charges, permit, result);
+      const booked = this.trueUp(call, limits, charges, permit, result);
+      const learned = this.learn(call, info, limits, marks, performance.now() - departed, result);
+      await Promise.all([booked, learned]);
       const verdict = call.account.vendor.classify(info, result, Date.now());
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
@@ -121,7 +129,6 @@ export class VendorDoor {
         token = await this.token(call, token.version);
         continue;
       }
-      await this.learn(call, info, limits, result);
       await this.follow(call, limits, permit, verdict);
       return result;
     }
@@ -265,7 +272,7 @@ export class VendorDoor {
     for (const [i, limit] of limits.entries()) {
       const delta = used - (charges[i]?.units ?? 0);
       if (limit.template.unit === 'tokens' && delta !== 0) {
-        await settleUnits(this.deps.db, limit.key, delta, permit.departAt);
+        await this.feedback.settle(limit.key, delta, permit.departAt);
       }
     }
   }
@@ -274,20 +281,24 @@ export class VendorDoor {
     call: CallTerms,
     info: CallInfo,
     limits: readonly LimitInstance[],
+    marks: readonly DepartureMark[],
+    ageMs: number,
     result: CallResult,
   ): Promise<void> {
     if (result.kind !== 'response') return;
-    for (const learned of call.account.vendor.learn(info, result.response)) {
+    const announced = call.account.vendor.learn(info, result.response).map(async (learned) => {
       const limit = limits.find((l) => l.template.name === learned.limit);
-      if (!limit) continue;
-      const { limit: _, ...rest } = learned;
-      if (await learnLimit(this.deps.db, { key: limit.key, ...rest })) {
+      const mark = marks.find((m) => m.key === limit?.key);
+      if (!limit || !mark) return;
+      if (await this.feedback.learn(mark, learned, ageMs)) {
+        const { limit: _, ...rest } = learned;
         this.deps.log.info(
           { event: 'limit.learned', limit: limit.key, ...rest },
           'the vendor announced a limit',
         );
       }
-    }
+    });
+    await Promise.all(announced);
   }
 
   /** Carries out what a verdict means; returns only when the answer is usable. */

@@ -1,0 +1,111 @@
+/**
+ * What answers tell about limits, booked for all calls of this process together: true costs, announced sizes, and what
+ * the vendor says is left. A call a hundredth of a second must not mean as many row locks on the limit that everybody
+ * needs.
+ */
+import type { Pool } from 'pg';
+import { settleAll } from '../store/limit-feedback';
+import { learnLimit } from '../store/permits';
+import type { LearnedLimit } from '../vendors/contract';
+
+/** What this process had sent under a limit when a call departed. */
+export interface DepartureMark {
+  readonly key: string;
+  /** Units departed so far, this call included. */
+  readonly departed: number;
+}
+
+interface Waiting {
+  readonly settles: { units: number; departAt: number }[];
+  learned: Omit<LearnedLimit, 'limit'> | null;
+  readonly done: ((changed: boolean) => void)[];
+  readonly failed: ((error: unknown) => void)[];
+}
+
+/** Two bookings of the same limit are at least this far apart, ms. */
+const INTERVAL_MS = 40;
+
+export class LimitFeedback {
+  private readonly waiting = new Map<string, Waiting>();
+  private readonly departed = new Map<string, number>();
+  private readonly busy = new Set<string>();
+
+  constructor(private readonly db: Pool) {}
+
+  /** Notes a departure. */
+  depart(charges: readonly { readonly key: string; readonly units: number }[]): DepartureMark[] {
+    return charges.map(({ key, units }) => {
+      const departed = (this.departed.get(key) ?? 0) + units;
+      this.departed.set(key, departed);
+      return { key, departed };
+    });
+  }
+
+  /** Books what a call really cost beyond its estimate (may be negative). Resolves when it is booked. */
+  async settle(key: string, units: number, departAt: number): Promise<void> {
+    await this.add(key, (w) => w.settles.push({ units, departAt }));
+  }
+
+  /**
+   * Books what an answer announced.
+   * @param mark of the call's departure: the vendor counted what is left then, and others have departed since.
+   * @param ageMs since that departure.
+   * @returns true when the limit's size changed.
+   */
+  learn(mark: DepartureMark, learned: LearnedLimit, ageMs: number): Promise<boolean> {
+    const { limit: _, ...rest } = learned;
+    const remaining = this.leftNow(mark, learned, ageMs);
+    const now = { ...rest, ...(remaining === undefined ? {} : { remaining }) };
+    return this.add(mark.key, (w) => {
+      const least = Math.min(w.learned?.remaining ?? Infinity, now.remaining ?? Infinity);
+      w.learned = { ...w.learned, ...now, ...(Number.isFinite(least) ? { remaining: least } : {}) };
+    });
+  }
+
+  /**
+   * What was left at the departure, carried to now: refilled since, and less what has departed since. Taken as it
+   * stands, a number of two seconds ago would hold back a bucket that is used to the full at every answer.
+   */
+  private leftNow(mark: DepartureMark, learned: LearnedLimit, ageMs: number): number | undefined {
+    const { remaining, ratePerSecond, capacity } = learned;
+    if (remaining === undefined || ratePerSecond === undefined) return remaining;
+    // Vendors announce whole units, rounded down.
+    const refilled = remaining + 1 + (Math.max(0, ageMs) / 1000) * ratePerSecond;
+    const since = (this.departed.get(mark.key) ?? mark.departed) - mark.departed;
+    return Math.max(0, Math.min(refilled, capacity ?? Infinity) - since);
+  }
+
+  private add(key: string, change: (waiting: Waiting) => void): Promise<boolean> {
+    return new Promise((done, failed) => {
+      const waiting = this.waiting.get(key) ?? { settles: [], learned: null, done: [], failed: [] };
+      change(waiting);
+      waiting.done.push(done);
+      waiting.failed.push(failed);
+      this.waiting.set(key, waiting);
+      if (!this.busy.has(key)) void this.work(key);
+    });
+  }
+
+  private async work(key: string): Promise<void> {
+    this.busy.add(key);
+    for (let next = this.waiting.get(key); next !== undefined; next = this.waiting.get(key)) {
+      this.waiting.delete(key);
+      const began = performance.now();
+      try {
+        const changed = await this.book(key, next);
+        for (const done of next.done) done(changed);
+      } catch (error) {
+        for (const failed of next.failed) failed(error);
+      }
+      // Waited for even when nobody waits yet: what comes meanwhile travels together.
+      const left = INTERVAL_MS - (performance.now() - began);
+      if (left > 0) await new Promise((resolve) => setTimeout(resolve, left).unref());
+    }
+    this.busy.delete(key);
+  }
+
+  private async book(key: string, { settles, learned }: Waiting): Promise<boolean> {
+    if (settles.length > 0) await settleAll(this.db, key, settles);
+    return learned === null ? false : learnLimit(this.db, { key, ...learned });
+  }
+}

@@ -1,0 +1,95 @@
+import type { Pool } from 'pg';
+import { LimitFeedback } from '../../activities/limit-feedback';
+import type { LimitTemplate } from '../../quota/limit';
+import { createPool } from '../../store/db';
+import { listLimits, registerLimits, takePermits } from '../../store/permits';
+import { registerPool } from '../../store/pools';
+import { openaiPool } from '../../vendors/openai/limits';
+import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
+
+let database: TestDatabase;
+let db: Pool;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 4, applicationName: 'test' });
+});
+
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+/** A bucket that refills by a unit in ten days, so that levels can be compared. */
+async function bucket(unit: 'calls' | 'tokens', burst: number): Promise<string> {
+  const pool = uniqueName('openai/test');
+  const template: LimitTemplate = {
+    name: unit,
+    operations: '*',
+    scope: '{account}',
+    unit,
+    window: { kind: 'token-bucket', ratePerSecond: 1 / 864_000, burst },
+    mode: 'enforce',
+    source: 'a test',
+  };
+  await registerPool(db, pool, openaiPool);
+  await registerLimits(db, pool, [{ key: `${pool}/${unit}`, template }]);
+  return pool;
+}
+
+async function take(pool: string, unit: string, units: number): Promise<number> {
+  const charges = [{ key: `${pool}/${unit}`, units }];
+  const [permit] = await takePermits(db, [{ pool, priority: 'background', charges }], 0);
+  if (!permit?.granted) throw new Error('no permit');
+  return permit.departAt;
+}
+
+const used = async (pool: string) => Math.round((await listLimits(db, pool))[0]?.used ?? Number.NaN);
+
+test('true costs of many calls are booked together, up and down', async () => {
+  const pool = await bucket('tokens', 100_000);
+  const key = `${pool}/tokens`;
+  const feedback = new LimitFeedback(db);
+  const departures: number[] = [];
+  for (let i = 0; i < 10; i++) departures.push(await take(pool, 'tokens', 500));
+  expect(await used(pool)).toBe(5000);
+  await Promise.all(departures.map((at, i) => feedback.settle(key, i < 5 ? -200 : 100, at)));
+  expect(await used(pool)).toBe(4500);
+});
+
+test('somebody else’s spending is seen: what the vendor has left wins where it is less', async () => {
+  const pool = await bucket('calls', 1000);
+  const feedback = new LimitFeedback(db);
+  await take(pool, 'calls', 1);
+  const [mark] = feedback.depart([{ key: `${pool}/calls`, units: 1 }]);
+  if (!mark) throw new Error('no mark');
+  await feedback.learn(mark, { limit: 'calls', capacity: 1000, remaining: 300 }, 0);
+  expect(await used(pool)).toBe(700);
+  await feedback.learn(mark, { limit: 'calls', capacity: 1000, remaining: 900 }, 0);
+  expect(await used(pool)).toBe(700);
+});
+
+test('what was left at a departure is carried to now: refilled since, less what has departed since', async () => {
+  const pool = await bucket('calls', 1000);
+  const key = `${pool}/calls`;
+  const feedback = new LimitFeedback(db);
+  const [first] = feedback.depart([{ key, units: 1 }]);
+  for (let i = 0; i < 50; i++) feedback.depart([{ key, units: 1 }]);
+  if (!first) throw new Error('no mark');
+  // 10 units a second, for 2 s: 400 (and the fraction that was cut off) + 20 − 50 are left.
+  await feedback.learn(first, { limit: 'calls', ratePerSecond: 10, remaining: 400 }, 2000);
+  const [limit] = await listLimits(db, pool);
+  expect(Math.round(limit?.used ?? 0)).toBe(1000 - 371);
+});
+
+test('an error of the database reaches those who wait, and the next booking works', async () => {
+  const pool = await bucket('tokens', 100);
+  const key = `${pool}/tokens`;
+  const at = await take(pool, 'tokens', 10);
+  const feedback = new LimitFeedback(db);
+  const ended = createPool(database.url);
+  await ended.end();
+  await expect(new LimitFeedback(ended).settle(key, 1, at)).rejects.toThrow('pool');
+  await feedback.settle(key, 5, at);
+  expect(await used(pool)).toBe(15);
+});
