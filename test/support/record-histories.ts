@@ -1,0 +1,142 @@
+/**
+ * Records the histories that test/workflow/replay.test.ts replays, into test/workflow/histories/:
+ *
+ *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts
+ *
+ * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
+ * without that intention means that workflows which sleep at a user's right now could not be woken any more.
+ */
+import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { Runtime } from '@temporalio/worker';
+import { readPool } from '../../store/pools';
+import type { BackfillInput, backfill } from '../../workflows/backfill';
+import type { datasetSync } from '../../workflows/dataset-sync';
+import {
+  pauseSignal,
+  poolWorkflowId,
+  reconcileSignal,
+  resumeSignal,
+  type WorkStatus,
+  workStatusQuery,
+} from '../../workflows/messages';
+import { eventually } from './eventually';
+import { createRunFolder, removeRunFolder } from './run-folder';
+import { DATASET, type Stack, startStack } from './stack';
+
+const FOLDER = join(__dirname, '..', 'workflow', 'histories');
+const HOUR_MS = 3_600_000;
+
+async function save(stack: Stack, name: string, workflowId: string): Promise<void> {
+  const history = await stack.client.workflow.getHandle(workflowId).fetchHistory();
+  const events = (JSON.parse(historyToJSON(history)) as { events: unknown[] }).events;
+  // One event a line, so that a change of a recording can be read.
+  const lines = events.map((event) => JSON.stringify(anonymous(event)));
+  writeFileSync(join(FOLDER, `${name}.json`), `{"events":[\n${lines.join(',\n')}\n]}\n`);
+  process.stdout.write(`${name}: ${lines.length} events\n`);
+}
+
+/** Without what tells of the machine and plays no part in a replay. */
+function anonymous(value: unknown, key = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => anonymous(item));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, anonymous(v, k)]));
+  }
+  if (key === 'stackTrace') return '';
+  if (key === 'identity') return 'worker';
+  return typeof value === 'string' ? value.replaceAll(hostname(), 'host') : value;
+}
+
+const poolState = async (stack: Stack) => (await readPool(stack.db, stack.pool))?.state.state;
+
+async function phase(stack: Stack, workflowId: string, wanted: WorkStatus['phase']): Promise<void> {
+  const handle = stack.client.workflow.getHandle(workflowId);
+  await eventually(
+    `${workflowId} is ${wanted}`,
+    async () => (await handle.query(workStatusQuery)).phase === wanted,
+  );
+}
+
+/** A backfill that runs into a quota, and its pool: pause, probe, an operator's pause and resume. */
+async function backfillAndPool(): Promise<void> {
+  const stack = await startStack({ account: { pool: { cooldownMinutes: 0.05 } } });
+  try {
+    await stack.startWorker();
+    const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
+    const to = Math.floor(Date.now() / HOUR_MS - 2) * HOUR_MS;
+    const input: BackfillInput = {
+      dataset: DATASET,
+      account: stack.account,
+      purpose: 'backfill',
+      from: to - 24 * HOUR_MS,
+      to,
+      chunkHours: 4,
+      priority: null,
+    };
+    stack.simulator.control({ addFaults: [{ kind: 'quota', operation: 'getReport', skip: 3, count: 1 }] });
+    const handle = await stack.client.workflow.start<typeof backfill>('backfill', {
+      workflowId: 'backfill',
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [input],
+    });
+    await eventually('the pool pauses', async () => (await poolState(stack)) === 'quota_paused');
+    await handle.result();
+    await pool.signal(reconcileSignal);
+    await pool.signal(pauseSignal, { reason: 'inventory count', until: Date.now() + 3_600_000 });
+    await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
+    await pool.signal(resumeSignal);
+    await eventually('the pool half-opens', async () => (await poolState(stack)) === 'half_open');
+    await save(stack, 'backfill-with-pause', 'backfill');
+    await save(stack, 'pool-through-its-states', poolWorkflowId(stack.pool));
+  } finally {
+    await stack.close();
+  }
+}
+
+/** A sync that fills, audits twice, sleeps, is paused by hand, and waits for its pool. */
+async function syncWithAudits(): Promise<void> {
+  const stack = await startStack({
+    scenario: { reports: { duplicateWindowMinutes: 0 }, data: { lateShare: 0.4 } },
+    dataset: { lookbackDays: 2, chunkHours: 12, minRerequestMinutes: 0, weeklyAudit: true },
+  });
+  try {
+    await stack.startWorker();
+    const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
+    const handle = await stack.client.workflow.start<typeof datasetSync>('datasetSync', {
+      workflowId: 'sync',
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [{ dataset: DATASET, account: stack.account }],
+    });
+    await phase(stack, 'sync', 'sleeping');
+    await pool.signal(pauseSignal, 'inventory count');
+    await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
+    await handle.signal(pauseSignal, 'stocktaking');
+    await phase(stack, 'sync', 'paused');
+    await handle.signal(resumeSignal);
+    await phase(stack, 'sync', 'waiting for quota');
+    await pool.signal(resumeSignal);
+    await phase(stack, 'sync', 'sleeping');
+    await save(stack, 'sync-with-audits', 'sync');
+    await handle.terminate();
+  } finally {
+    await stack.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const folder = createRunFolder();
+  try {
+    await backfillAndPool();
+    await syncWithAudits();
+  } finally {
+    await Runtime.instance().shutdown();
+    await removeRunFolder(folder);
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});
