@@ -1,7 +1,6 @@
 /**
- * Asks the database for permits on behalf of every caller of this process. Requests that come together travel
- * together; a permit is used at its departure time and not before; what is due soon is waited for here, anything
- * longer is handed back so that a workflow sleeps.
+ * Asks the database for permits on behalf of every caller of this process. A permit is used at its departure time and
+ * not before; what is due soon is waited for here, anything longer is handed back so that a workflow sleeps.
  */
 import type { Pool } from 'pg';
 import {
@@ -9,11 +8,15 @@ import {
   type GrantedPermit,
   type PermitDecision,
   type PermitRequest,
+  readClock,
+  reportLateArrival,
   restampPermit,
-  takePermits,
 } from '../store/permits';
 import { releaseProbe } from '../store/pools';
 import { DbClock } from './db-clock';
+import { PermitBatcher } from './permit-batcher';
+import { type LaneCaller, PermitLane } from './permit-lane';
+import { Transit } from './transit';
 
 export interface GateOptions {
   /** Permits may be granted this long before they are due, so that the round trip is not part of the spacing. */
@@ -36,28 +39,29 @@ export interface HeldPermit {
   readonly failures: number;
   /** Database time at which the call leaves. */
   readonly departAt: number;
+  /**
+   * To be called when the answer has come: a call that was held up on its way is booked where it arrived, or the next
+   * might come too close behind it. Settles when that is done; never rejects, and need not be awaited.
+   */
+  readonly answered: () => Promise<void>;
 }
 
-interface Waiting {
-  readonly request: PermitRequest;
-  readonly order: number;
-  readonly resolve: (decision: PermitDecision) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const MAX_BATCHES_IN_FLIGHT = 2;
+/** More than the answer takes to come back; less would be late again, more is lost to the limit. */
+const RESTAMP_AHEAD_MS = 5;
 
 export class PermitGate {
   readonly clock = new DbClock();
-  private queue: Waiting[] = [];
-  private inFlight = 0;
-  private scheduled = false;
+  private readonly transits = new Map<string, Transit>();
+  private readonly lanes = new Map<string, PermitLane>();
+  private readonly batcher: PermitBatcher;
   private order = 0;
 
   constructor(
     private readonly db: Pool,
     private readonly options: GateOptions,
-  ) {}
+  ) {
+    this.batcher = new PermitBatcher(db, this.clock, options.leadMs, options.maxBatch ?? 64);
+  }
 
   /**
    * A permit to call now, or the denial when it is not due within `inlineWaitMs`, or when the pool is closed.
@@ -65,17 +69,15 @@ export class PermitGate {
    */
   async acquire(request: PermitRequest, options: AcquireOptions): Promise<HeldPermit | DeniedPermit> {
     const order = this.order++;
-    let giveUpAt = Number.NaN;
+    const asked = performance.now();
     for (;;) {
-      options.signal?.throwIfAborted();
-      const decision = await this.ask(request, order);
-      if (Number.isNaN(giveUpAt)) giveUpAt = decision.now + options.inlineWaitMs;
-      if (!decision.granted) {
-        const poolSaysNo = decision.deniedBy === 'pool' || decision.deniedBy === 'probe';
-        if (poolSaysNo || decision.retryAt === null || decision.retryAt > giveUpAt) return decision;
-        await this.sleepUntil(decision.retryAt - this.options.leadMs * 0.75, options.signal);
-        continue;
-      }
+      const decision = await this.enterLane({
+        request,
+        order,
+        inlineWaitMs: Math.max(0, options.inlineWaitMs - (performance.now() - asked)),
+        signal: options.signal,
+      });
+      if (!decision.granted) return decision;
       const departAt = await this.departOrRelease(request, decision, options);
       if (departAt === null) continue;
       return {
@@ -84,8 +86,41 @@ export class PermitGate {
         probe: decision.probe,
         failures: decision.failures,
         departAt,
+        answered: () => this.answered(request, departAt, options.slackMs),
       };
     }
+  }
+
+  private async enterLane(caller: LaneCaller): Promise<PermitDecision> {
+    const { pool, priority, charges } = caller.request;
+    const name = JSON.stringify([pool, priority, charges.map((c) => [c.key, c.units])]);
+    let lane = this.lanes.get(name);
+    if (!lane) {
+      lane = new PermitLane(
+        (request, order) => this.batcher.ask(request, order),
+        this.clock,
+        this.options.leadMs,
+      );
+      this.lanes.set(name, lane);
+    }
+    try {
+      return await lane.enter(caller);
+    } finally {
+      if (lane.empty && this.lanes.get(name) === lane) this.lanes.delete(name);
+    }
+  }
+
+  private async answered(request: PermitRequest, departAt: number, slackMs: number): Promise<void> {
+    const now = this.clock.now();
+    const pool = request.pool ?? '';
+    let transit = this.transits.get(pool);
+    if (!transit) {
+      transit = new Transit();
+      this.transits.set(pool, transit);
+    }
+    if (!transit.note(now - departAt, slackMs * 0.8) || request.charges.length === 0) return;
+    // Lost with the database: then nothing is granted either until it is back.
+    await reportLateArrival(this.db, request.charges, departAt, now).catch(() => undefined);
   }
 
   /** A probe that does not leave must not keep the others waiting for what it would have told. */
@@ -96,6 +131,7 @@ export class PermitGate {
   ): Promise<number | null> {
     let departAt: number | null = null;
     try {
+      options.signal?.throwIfAborted();
       departAt = await this.depart(request, permit, options);
     } finally {
       if (departAt === null && permit.probe && request.pool !== null) {
@@ -111,10 +147,11 @@ export class PermitGate {
     permit: GrantedPermit,
     options: AcquireOptions,
   ): Promise<number | null> {
-    const tolerance = Math.max(2, options.slackMs * 0.6);
-    const aheadMs = Math.min(15, this.options.leadMs);
+    const tolerance = Math.max(1.5, options.slackMs * 0.4);
+    const aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
     const pool = request.pool === null ? null : { key: request.pool, epoch: permit.epoch };
     let departAt: number | null = permit.departAt;
+    await this.tellTime();
     for (;;) {
       await this.sleepUntil(departAt, options.signal);
       if (this.clock.now() - departAt <= tolerance) return departAt;
@@ -124,61 +161,12 @@ export class PermitGate {
     }
   }
 
-  private ask(request: PermitRequest, order: number): Promise<PermitDecision> {
-    return new Promise((resolve, reject) => {
-      this.queue.push({ request, order, resolve, reject });
-      this.schedule();
-    });
-  }
-
-  private schedule(): void {
-    if (this.scheduled || this.queue.length === 0 || this.inFlight >= MAX_BATCHES_IN_FLIGHT) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      void this.flush();
-    });
-  }
-
-  private async flush(): Promise<void> {
-    if (this.queue.length === 0 || this.inFlight >= MAX_BATCHES_IN_FLIGHT) return;
-    // Oldest first, so that a caller that has waited is not overtaken by one that has just come.
-    this.queue.sort((a, b) => a.order - b.order);
-    const batch = this.queue.splice(0, this.options.maxBatch ?? 64);
-    this.inFlight++;
-    try {
-      await this.decide(batch);
-    } finally {
-      this.inFlight--;
-      this.schedule();
-    }
-  }
-
-  private async decide(batch: readonly Waiting[]): Promise<void> {
-    const askedAt = performance.now();
-    try {
-      const decisions = await takePermits(
-        this.db,
-        batch.map((w) => w.request),
-        this.options.leadMs,
-      );
-      const answeredAt = performance.now();
-      batch.forEach((waiting, i) => {
-        const decision = decisions[i];
-        if (decision === undefined) {
-          waiting.reject(new Error('the database answered fewer permits than were asked for'));
-          return;
-        }
-        if (i === 0) this.clock.observe(askedAt, answeredAt, decision.now);
-        waiting.resolve(decision);
-      });
-    } catch (error) {
-      if (batch.length > 1 && isNotRegistered(error)) {
-        // One request names what is not there; the others must not fail with it.
-        for (const waiting of batch) await this.decide([waiting]);
-        return;
-      }
-      for (const waiting of batch) waiting.reject(error);
+  /** Asks the database for its time until it is known well, but not for ever. */
+  private async tellTime(): Promise<void> {
+    for (let i = 0; i < 6 && this.clock.vague; i++) {
+      const askedAt = performance.now();
+      const dbNow = await readClock(this.db);
+      this.clock.observe(askedAt, performance.now(), dbNow);
     }
   }
 
@@ -191,16 +179,6 @@ export class PermitGate {
       else await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
-}
-
-/** SL001 and SL002: a pool or a limit that has no row. */
-function isNotRegistered(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    error.code.startsWith('SL0')
-  );
 }
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {

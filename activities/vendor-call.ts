@@ -252,7 +252,9 @@ export class VendorDoor {
     token: string | null,
   ): Promise<R> {
     try {
-      return await call.send(token, call.signal);
+      const result = await call.send(token, call.signal);
+      void permit.answered();
+      return result;
     } catch (error) {
       // A bug or a cancellation: the permit is spent, but the pool must not wait for this probe's report.
       if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);

@@ -95,26 +95,30 @@ export interface Charge {
 }
 
 /**
- * The default slack: 3 % of the time between units, at least 2 ms and at most 40 ms. It costs no rate on a token
- * bucket (a constant offset) and at most 3 % on spacing and rolling windows.
+ * The default slack: what calls may be held up between their departure and the vendor's count without coming too
+ * close. It costs 2.5 % of the rate on spacing and rolling windows, none on token buckets with a burst (a quarter of the
+ * burst instead) and none on calendar windows (their edges are kept clear); never more than 250 ms.
  */
 export function defaultSlackMs(window: LimitWindow): number {
   switch (window.kind) {
-    case 'token-bucket':
-      return clampSlack(1000 / window.ratePerSecond);
+    case 'token-bucket': {
+      const msPerUnit = 1000 / window.ratePerSecond;
+      return Math.min(MAX_SLACK_MS, Math.max(shareOf(msPerUnit), ((window.burst - 1) * msPerUnit) / 4));
+    }
     case 'spacing':
-      return clampSlack(window.ms);
     case 'rolling':
-      return clampSlack(window.ms);
+      return shareOf(window.ms);
     case 'calendar':
-      return 40;
     case 'vendor-reset':
-      return 40;
+      return MAX_SLACK_MS;
   }
 }
 
-function clampSlack(ms: number): number {
-  return Math.min(40, Math.max(2, ms * 0.03));
+const MAX_SLACK_MS = 250;
+
+/** 2.5 %, but 2 ms where that is at most 4 %: less is lost in the noise of any machine. */
+function shareOf(ms: number): number {
+  return Math.min(MAX_SLACK_MS, Math.max(ms * 0.025, Math.min(2, ms * 0.04)));
 }
 
 /** No surrogate without its partner: `encodeURIComponent` would throw an error that names nothing. */

@@ -290,3 +290,24 @@ export async function restampPermit(
   );
   return rows[0]?.later ?? null;
 }
+
+/** Tells the limits that a call granted for `grantedAt` may have arrived as late as `arrivedAt`, epoch ms. */
+export async function reportLateArrival(
+  db: Pool,
+  charges: PermitRequest['charges'],
+  grantedAt: number,
+  arrivedAt: number,
+): Promise<void> {
+  await db.query('select late_arrival($1::text[], $2::float8[], $3, $4)', [
+    charges.map((c) => c.key),
+    charges.map((c) => c.units),
+    grantedAt,
+    arrivedAt,
+  ]);
+}
+
+/** The database's clock, epoch ms with a fraction. */
+export async function readClock(db: Pool): Promise<number> {
+  const { rows } = await db.query<{ now: number }>({ name: 'read_clock', text: 'select now_ms() as now' });
+  return rows[0]?.now ?? Number.NaN;
+}

@@ -70,6 +70,19 @@ begin
   return greatest(ready, l.blocked_until);
 end $$;
 
+-- A bucket's own state is one number; its charges are remembered for calls that leave late or cost less than estimated.
+create function bucket_memory_ms(l limits) returns double precision language sql immutable
+as $$ select case l.unit when 'tokens' then 900000 else 120000 end::double precision $$;
+
+-- When a bucket that was empty of all charges up to `since` would be full again: each charge counts from its own time or
+-- from when those before it are refilled. Null when there was none later.
+create function bucket_full_at(l limits, since double precision) returns double precision language sql stable as $$
+  select max(w.at + w.units * l.period_ms) from (
+    select e.at, sum(e.units) over (order by e.at desc) as units from limit_events e
+    where e.limit_id = l.id and e.at > since
+  ) w
+$$;
+
 -- The limit without what can play no part any more at `t`: entries that have left its window.
 create function limit_forget(l limits, t double precision) returns limits language plpgsql as $$
 declare
@@ -80,9 +93,9 @@ begin
                and e.at <= t - l.period_ms - l.slack_ms returning e.units)
     select sum(d.units) into gone from d;
     if gone is not null then l.used := l.used - gone; end if;
-  elsif l.kind = 'bucket' and l.unit = 'tokens' and floor(t / 60000) > floor(l.last_at / 60000) then
-    -- What a call of 15 minutes ago really cost is no longer refunded; once a minute is often enough to forget it.
-    delete from limit_events e where e.limit_id = l.id and e.at < t - 900000;
+  elsif l.kind = 'bucket' and floor(t / 60000) > floor(l.last_at / 60000) then
+    -- Once a minute is often enough.
+    delete from limit_events e where e.limit_id = l.id and e.at < t - bucket_memory_ms(l);
   end if;
   return l;
 end $$;
@@ -107,7 +120,7 @@ begin
       l.resets_at := calendar_end(t, l.calendar_unit, l.zone);
     end if;
   end if;
-  if units > 0 and (l.kind = 'rolling' or (l.kind = 'bucket' and l.unit = 'tokens' and not over)) then
+  if units > 0 and (l.kind = 'rolling' or (l.kind = 'bucket' and not over)) then
     insert into limit_events (limit_id, at, units) values (l.id, t, units);
   end if;
   l.last_at := greatest(l.last_at, t);

@@ -6,26 +6,18 @@ create function settle_units(p_key text, delta double precision, granted_at doub
                              p_now double precision default null)
 returns void language plpgsql as $$
 declare
-  l     limits;
-  t     double precision;
-  later double precision;
+  l limits;
+  t double precision;
 begin
   select * into l from limits where key = p_key for update;
   if l.key is null or delta = 0 then return; end if;
   t := coalesce(p_now, now_ms());
-  if l.kind = 'bucket' and l.unit = 'tokens' and granted_at > t - 840000 then
+  if l.kind = 'bucket' then
+    -- Without its charges of that time a refund is not known to be right.
+    if delta < 0 and granted_at <= t - bucket_memory_ms(l) then return; end if;
     insert into limit_events (limit_id, at, units) values (l.id, granted_at, delta);
-    -- A refund cannot reach what was charged after the bucket had run empty in between: each later charge counts
-    -- from its own time at least.
-    select max(w.at + w.units * l.period_ms) into later from (
-      select e.at, sum(e.units) over (order by e.at desc) as units from limit_events e
-      where e.limit_id = l.id and e.at >= granted_at
-    ) w;
-    l.tat := greatest(l.tat + delta * l.period_ms, later);
-  elsif l.kind = 'bucket' then
-    -- Without a log of charges a refund is known to be right only while nobody else was charged.
-    if delta < 0 and l.last_at > granted_at then return; end if;
-    l.tat := l.tat + delta * l.period_ms;
+    -- A refund cannot reach what was charged after the bucket had run empty in between.
+    l.tat := greatest(l.tat + delta * l.period_ms, bucket_full_at(l, granted_at));
   elsif l.kind = 'rolling' then
     -- Charged where the call was: the window must lose it when the call leaves it.
     if granted_at <= t - l.period_ms - l.slack_ms then return; end if;
@@ -81,9 +73,7 @@ begin
     live := greatest(0, l.tat - t) / l.period_ms;
     if l.kind = 'bucket' and new_per <> l.period_ms then
       delete from limit_events where limit_id = l.id;
-      if l.unit = 'tokens' then
-        insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
-      end if;
+      insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
       if live > 0 then l.tat := t + live * new_per; end if;
     end if;
     l.period_ms := new_per;
@@ -99,9 +89,7 @@ begin
       if l.capacity - remaining > live then
         l.tat := t + (l.capacity - remaining) * l.period_ms;
         -- What the vendor has counted is not refunded for what we had estimated.
-        if l.unit = 'tokens' then
-          insert into limit_events (limit_id, at, units) values (l.id, t, l.capacity - remaining - live);
-        end if;
+        insert into limit_events (limit_id, at, units) values (l.id, t, l.capacity - remaining - live);
       end if;
     elsif l.kind = 'rolling' then
       live := (select coalesce(sum(e.units), 0) from limit_events e
@@ -124,9 +112,19 @@ begin
   return changed;
 end $$;
 
--- Moves a permit that its caller could not use in time (a stalled process) to a later departure, `ahead` ms from now.
--- Costs nothing where no later departure was granted; otherwise the units are booked once more, if the limit has
--- them. Null when a limit has not, waits, or the pool is no longer as it was: the permit is spent, ask anew.
+-- Moves one charge in a limit's log. False when it is not there (any more).
+create function limit_move_event(l limits, n double precision, from_at double precision, to_at double precision)
+returns boolean language plpgsql as $$
+begin
+  update limit_events e set at = to_at
+    where e.ctid = (select f.ctid from limit_events f
+                    where f.limit_id = l.id and f.at = from_at and f.units = n limit 1);
+  return found;
+end $$;
+
+-- Moves a permit that its caller could not use in time (a stalled process) to a later departure, `ahead` ms from now or
+-- more: what others were given since then was given on the strength of the old one. Null when the limit has no room
+-- there, waits, or the pool is no longer as it was: the permit is spent, ask anew.
 create function restamp_permit(p_keys text[], p_units double precision[], granted_at double precision,
                                ahead double precision, p_pool text default null, p_epoch bigint default null,
                                p_now double precision default null)
@@ -137,7 +135,7 @@ declare
   n     double precision;
   t     double precision;
   later double precision;
-  free  boolean[] := '{}';
+  fits  boolean;
 begin
   -- As in take_permits: a block that is being written comes first.
   perform pg_advisory_xact_lock_shared(hashtextextended(p_pool, 41));
@@ -149,42 +147,71 @@ begin
   t := coalesce(p_now, now_ms());
   later := t + ahead;
   if ls is null then return later; end if;
-  select greatest(later, max(x.last_at)) into later from unnest(ls) x where x.mode = 'enforce';
+  -- As in take_permits: departures never go back.
+  select greatest(later, max(x.last_at)) into later from unnest(ls) x;
 
   for s in 1 .. cardinality(ls) loop
-    l := limit_forget(ls[s], t);
-    ls[s] := l;
+    l := ls[s];
     n := p_units[array_position(p_keys, l.key)];
-    free[s] := l.last_at <= granted_at and case
-      when l.kind in ('bucket', 'rolling') then true
-      else granted_at >= l.window_from and (l.resets_at is null or later <= l.resets_at - l.slack_ms) end;
-    if l.blocked_until > later
-       or (l.mode = 'enforce' and not free[s] and limit_ready_at(l, n, 2::smallint, later) > later) then
-      -- What was forgotten is gone from the log: the books must say so too.
-      perform limits_store(ls);
-      return null;
-    end if;
+    fits := case
+      when l.mode = 'shadow' then true
+      when l.kind = 'bucket' then
+        granted_at > t - bucket_memory_ms(l)
+        and greatest(l.tat, bucket_full_at(l, granted_at) + n * l.period_ms + l.slack_ms)
+            <= later + l.capacity * l.period_ms
+      when l.kind = 'rolling' then
+        n + (select coalesce(sum(e.units), 0) - case when granted_at > later - l.period_ms - l.slack_ms then n else 0 end
+             from limit_events e where e.limit_id = l.id and e.at > later - l.period_ms - l.slack_ms) <= l.capacity
+      when granted_at >= l.window_from and (l.resets_at is null or later <= l.resets_at - l.slack_ms) then true
+      else limit_ready_at(l, n, 2::smallint, later) <= later
+    end;
+    if l.blocked_until > later or not fits then return null; end if;
   end loop;
   for s in 1 .. cardinality(ls) loop
     l := ls[s];
     n := p_units[array_position(p_keys, l.key)];
-    if not free[s] then
-      l := limit_charge(l, n, 2::smallint, later, false);
-    else
-      if l.kind = 'bucket' then
-        l.tat := greatest(l.tat - n * l.period_ms, later) + n * l.period_ms;
-      end if;
-      update limit_events e set at = later
-        where e.ctid = (select f.ctid from limit_events f
-                        where f.limit_id = l.id and f.at = granted_at and f.units = n limit 1);
-      if not found and l.kind = 'rolling' then
+    if l.kind in ('bucket', 'rolling') then
+      if not limit_move_event(l, n, granted_at, later) and l.kind = 'rolling' and n > 0 then
         insert into limit_events (limit_id, at, units) values (l.id, later, n);
         l.used := l.used + n;
+      elsif l.kind = 'bucket' then
+        l.tat := greatest(l.tat, later + n * l.period_ms, bucket_full_at(l, granted_at));
       end if;
-      l.last_at := greatest(l.last_at, later);
+    elsif granted_at < l.window_from or later > l.resets_at - l.slack_ms then
+      l := limit_charge(l, n, 2::smallint, later, false);
     end if;
+    l.last_at := later;
     ls[s] := l;
   end loop;
   perform limits_store(ls);
   return later;
+end $$;
+
+-- A call that was let through arrived later than its departure said, perhaps at `arrived_at`: the books follow, so that
+-- those let through from now on keep their distance from it. What was granted meanwhile cannot be called back.
+create function late_arrival(p_keys text[], p_units double precision[], granted_at double precision,
+                             arrived_at double precision)
+returns void language plpgsql as $$
+declare
+  ls limits[];
+  l  limits;
+  n  double precision;
+begin
+  select array_agg(x order by x.key) into ls
+    from (select * from limits where key = any (p_keys) order by key for update) x;
+  for s in 1 .. coalesce(cardinality(ls), 0) loop
+    l := ls[s];
+    n := p_units[array_position(p_keys, l.key)];
+    if l.kind in ('bucket', 'rolling') then
+      if limit_move_event(l, n, granted_at, arrived_at) and l.kind = 'bucket' then
+        l.tat := greatest(l.tat, bucket_full_at(l, granted_at));
+      end if;
+    elsif arrived_at >= l.resets_at
+          or (granted_at < l.window_from and arrived_at >= l.window_from - 2 * l.slack_ms) then
+      l := limit_charge(l, n, 2::smallint, arrived_at, false);
+    end if;
+    l.last_at := greatest(l.last_at, arrived_at);
+    ls[s] := l;
+  end loop;
+  if ls is not null then perform limits_store(ls); end if;
 end $$;

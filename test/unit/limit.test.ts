@@ -87,16 +87,17 @@ describe('fillScope', () => {
 
 describe('defaultSlackMs', () => {
   test.each<[LimitWindow, number]>([
-    [{ kind: 'token-bucket', ratePerSecond: 2, burst: 15 }, 15],
-    [{ kind: 'token-bucket', ratePerSecond: 0.0167, burst: 15 }, 40],
-    [{ kind: 'token-bucket', ratePerSecond: 1000, burst: 15 }, 2],
-    [{ kind: 'token-bucket', ratePerSecond: 0, burst: 15 }, 40],
-    [{ kind: 'spacing', ms: 200 }, 6],
-    [{ kind: 'spacing', ms: 10 }, 2],
-    [{ kind: 'rolling', count: 5, ms: 1000 }, 30],
-    [{ kind: 'rolling', count: 10, ms: 60_000 }, 40],
-    [{ kind: 'calendar', count: 50, per: 'day', zone: 'UTC' }, 40],
-    [{ kind: 'vendor-reset', count: 5000 }, 40],
+    [{ kind: 'token-bucket', ratePerSecond: 20, burst: 10 }, 112.5],
+    [{ kind: 'token-bucket', ratePerSecond: 20, burst: 1 }, 2],
+    [{ kind: 'token-bucket', ratePerSecond: 0.0167, burst: 15 }, 250],
+    [{ kind: 'token-bucket', ratePerSecond: 1000, burst: 17 }, 4],
+    [{ kind: 'token-bucket', ratePerSecond: 0, burst: 15 }, 250],
+    [{ kind: 'spacing', ms: 200 }, 5],
+    [{ kind: 'spacing', ms: 10 }, 0.4],
+    [{ kind: 'rolling', count: 5, ms: 1000 }, 25],
+    [{ kind: 'rolling', count: 10, ms: 60_000 }, 250],
+    [{ kind: 'calendar', count: 50, per: 'day', zone: 'UTC' }, 250],
+    [{ kind: 'vendor-reset', count: 5000 }, 250],
   ])('%j', (window, ms) => {
     expect(defaultSlackMs(window)).toBe(ms);
   });
