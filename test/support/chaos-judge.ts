@@ -15,8 +15,8 @@ export interface TimeSpan {
 }
 
 /** Whole hours that ended so long ago that their rows are there. */
-export function pastHours(hours: number, endedHoursAgo = 2): TimeSpan {
-  const to = Math.floor((Date.now() - endedHoursAgo * HOUR_MS) / HOUR_MS) * HOUR_MS;
+export function pastHours(hours: number): TimeSpan {
+  const to = Math.floor((Date.now() - 2 * HOUR_MS) / HOUR_MS) * HOUR_MS;
   return { from: to - hours * HOUR_MS, to };
 }
 
