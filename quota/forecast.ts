@@ -98,7 +98,7 @@ function windowed(perMs: number, cap: number, used: number, resetsAt: number): M
   let left = cap - used;
   let end = resetsAt;
   const turn = (at: number) => {
-    while (at >= end) {
+    while (Number.isFinite(end) && at >= end) {
       left = cap;
       end += perMs;
     }

@@ -12,7 +12,15 @@ import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
 import { follow } from '../lib/follow';
 import { type BackfillPlan, planBackfill } from '../lib/plan';
-import { amountText, countText, isoOrNull, lengthText, spanText, whenText } from '../lib/time-text';
+import {
+  amountText,
+  countText,
+  isoOrNull,
+  lengthText,
+  pluralText,
+  spanText,
+  whenText,
+} from '../lib/time-text';
 import { type SpanWork, startSpanWork, workerPolls } from '../lib/work';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
@@ -124,7 +132,7 @@ async function startWork(
       );
     }
     for (const problem of summary.problems) note(`  failed: ${problem}`);
-    if (summary.failed > 0) throw new ClientError(`${summary.failed} windows failed`);
+    if (summary.failed > 0) throw new ClientError(`${pluralText(summary.failed, 'window')} failed`);
   });
 }
 
@@ -174,7 +182,7 @@ function printPlan(plan: BackfillPlan, now: number): void {
     print('Nothing is missing: 0 reports, 0 calls.');
     return;
   }
-  print(`${countText(plan.chunks)} reports, at priority ${plan.priority}:`);
+  print(`${pluralText(plan.chunks, 'report')}, at priority ${plan.priority}:`);
   print(
     table(
       ['operation', 'calls', 'left now', 'limit'],

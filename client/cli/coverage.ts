@@ -10,7 +10,7 @@ import { chooseDataset, parseFormat, parseSpan } from '../lib/arguments';
 import { withDatabase } from '../lib/context';
 import { type DatasetCoverage, readCoverage, wholeSpan } from '../lib/coverage';
 import { ClientError, UsageError } from '../lib/errors';
-import { countText, isoOrNull, lengthText, spanText, whenText } from '../lib/time-text';
+import { countText, isoOrNull, lengthText, pluralText, spanText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 
@@ -116,7 +116,7 @@ function printCoverage(dataset: string, account: string, found: DatasetCoverage,
   );
   if (found.gaps.length === 0) print('No gaps.');
   else {
-    print(`${found.gaps.length} gaps:`);
+    print(`${pluralText(found.gaps.length, 'gap')}:`);
     for (const gap of found.gaps.slice(0, 50)) {
       const partition = gap.series === null ? '' : `  ${Object.values(gap.series.partition).join(' ')}`;
       print(`  ${spanText(gap)}  ${lengthText(gap.to - gap.from)}${partition}`);
@@ -144,7 +144,7 @@ async function exportDataset(dataset: string, options: ExportOptions, command: C
       ? exportRows(db, request, standardOutput())
       : intoFile(options.output, (writable) => exportRows(db, request, writable));
   });
-  note(`${countText(rows)} rows${options.output === undefined ? '' : ` in ${options.output}`}`);
+  note(`${pluralText(rows, 'row')}${options.output === undefined ? '' : ` in ${options.output}`}`);
 }
 
 /** Standard output as a stream that may be ended: the process's own must stay open for the notes that follow. */

@@ -7,7 +7,7 @@ import type { Settings } from '../../settings';
 import { Vault } from '../../store/vault';
 import { loadVaultKeys, withDatabase } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
-import { whenText } from '../lib/time-text';
+import { pluralText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
 
@@ -74,7 +74,7 @@ export function addSettings(program: Command): void {
       const found = contextOf(command).settings;
       const accounts = Object.keys(found.accounts).length;
       print(
-        `${found.file ?? 'no settings file, only the environment'}: valid; ${accounts} accounts, ${found.datasets.length} datasets`,
+        `${found.file ?? 'no settings file, only the environment'}: valid; ${pluralText(accounts, 'account')}, ${pluralText(found.datasets.length, 'dataset')}`,
       );
     });
   settings

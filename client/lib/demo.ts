@@ -2,6 +2,7 @@
 import { chunkPolicy, type DatasetContext, datasetContext } from '../../activities/report-plan';
 import type { StateDir } from '../../embedded/state-dir';
 import { loadSettings, type Settings } from '../../settings';
+import { MigrationError } from '../../store/migrate';
 import { askableSpan, type Span } from '../../vendors/chunks';
 import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
 import {
@@ -12,7 +13,7 @@ import {
   readDemoRecord,
   writeDemoFiles,
 } from './demo-files';
-import { UsageError } from './errors';
+import { ClientError, UsageError } from './errors';
 import {
   adoptable,
   forgetProcess,
@@ -65,6 +66,9 @@ export async function startDemo(dir: StateDir, say: Say): Promise<DemoStack> {
     };
   } catch (error) {
     await stop();
+    if (error instanceof MigrationError) {
+      throw new ClientError(`${error.message}\nOr start over, with the old data kept: npm start -- --fresh`);
+    }
     throw error;
   }
 }

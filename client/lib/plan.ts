@@ -43,7 +43,7 @@ export async function planBackfill(
 ): Promise<BackfillPlan> {
   const { account } = context;
   const chunks = await chunksFor(db, context, { purpose: 'backfill', ...options }, now);
-  const measured = options.reportMs === null ? await measuredReportMs(db, context.dataset.id, now) : null;
+  const measured = options.reportMs === null ? await measuredReportMs(db, account.name, now) : null;
   const reportMs = options.reportMs ?? measured ?? REPORT_MS;
   const priority = options.priority ?? context.settings.backfillPriority;
   const limits = await limitsNow(db, context, priority);
@@ -138,17 +138,17 @@ function sizedWindow(window: LimitWindow, status: LimitStatus): LimitWindow {
   }
 }
 
-/** From the request to the stored document, the middle 80 % of the last week's reports; null when there are few. */
-async function measuredReportMs(db: Pool, dataset: string, now: number): Promise<Range | null> {
+/** From the request to the stored document, the middle 80 % of the account's reports of the last week; null when there are few. */
+async function measuredReportMs(db: Pool, account: string, now: number): Promise<Range | null> {
   const { rows } = await db.query<{ reports: number; low: number | null; high: number | null }>(
     `select count(*) as reports,
             percentile_cont(0.1) within group (order by took) as low,
             percentile_cont(0.9) within group (order by took) as high
      from (select extract(epoch from j.updated_at - j.requested_at)::float8 * 1000 as took
            from jobs j join series s on s.id = j.series_id
-           where s.dataset = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
+           where s.account = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
            order by j.id desc limit 200) recent`,
-    [dataset, now - 7 * 86_400_000],
+    [account, now - 7 * 86_400_000],
   );
   const [row] = rows;
   if (row === undefined || row.reports < ENOUGH_REPORTS || row.low === null || row.high === null) return null;

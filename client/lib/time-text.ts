@@ -54,6 +54,11 @@ export function countText(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** `1 gap`, `3 gaps`. */
+export function pluralText(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** At most one decimal: `4`, `3.5`. */
 export function amountText(value: number): string {
   return String(Math.round(value * 10) / 10);
