@@ -83,7 +83,8 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(parts).subarray(0, BODY_MAX).toString('utf8');
 }
 
-function transportError(error: unknown): TransportError {
+/** A failure of the network in the words of verdicts. */
+export function transportError(error: unknown): TransportError {
   const e = error as { code?: unknown; message?: unknown; cause?: { code?: unknown } };
   const code = String(e.code ?? e.cause?.code ?? 'UNKNOWN');
   return { code, message: String(e.message ?? error), mayHaveBeenSent: !NOT_SENT.has(code) };

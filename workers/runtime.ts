@@ -4,11 +4,14 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Agent } from 'undici';
 import { datasetsOf } from '../activities/accounts';
+import { createBatchActivities } from '../activities/batch';
+import { createKeySource } from '../activities/key-source';
 import { createTokenSource } from '../activities/login';
 import { PermitGate } from '../activities/permit-gate';
 import { createPoolActivities, type PoolSignal } from '../activities/pool';
 import { createReportActivities } from '../activities/reports';
-import { VendorDoor } from '../activities/vendor-call';
+import { createTextSender } from '../activities/responses-client';
+import { type TokenSource, VendorDoor } from '../activities/vendor-call';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { CallCounter } from '../store/call-counts';
@@ -32,9 +35,14 @@ export interface RuntimeOptions {
 export interface Runtime {
   readonly db: Pool;
   readonly door: VendorDoor;
-  readonly activities: ReturnType<typeof createPoolActivities> & ReturnType<typeof createReportActivities>;
+  readonly activities: ReturnType<typeof createPoolActivities> &
+    ReturnType<typeof createReportActivities> &
+    ReturnType<typeof createBatchActivities>;
   close(): Promise<void>;
 }
+
+/** To one host; a batch of texts may have as many calls in flight as its account's settings allow. */
+const MAX_CONNECTIONS = 2000;
 
 /** The master key of tokens, vault and payloads. @throws with what to set when there is none. */
 export async function loadKeys(settings: Settings): Promise<KeyRing> {
@@ -57,7 +65,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
   await installDatasets(db, datasetsOf(settings));
   const dispatcher = new Agent({
-    connections: 256,
+    connections: MAX_CONNECTIONS,
     connect: { timeout: settings.http.connectTimeoutMs },
   });
   const counter = new CallCounter(db, (error) =>
@@ -81,7 +89,22 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
   const tokens = new TokenStore(db, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
+  const keySources = new Map<string, TokenSource>();
   const activities = {
+    ...createBatchActivities({
+      settings,
+      db,
+      door,
+      log,
+      send: createTextSender(dispatcher),
+      inlineWaitMs: settings.permits.inlineWaitMs,
+      keySource: ({ name, parts }) => {
+        if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
+        const source = keySources.get(name) ?? createKeySource(parts.apiKey, secrets);
+        keySources.set(name, source);
+        return source;
+      },
+    }),
     ...createPoolActivities({ db, signalPool: signal, tokens }),
     ...createReportActivities({
       settings,

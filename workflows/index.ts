@@ -1,4 +1,5 @@
 /** Everything the worker's bundle holds. */
 export { backfill } from './backfill';
+export { batch } from './batch';
 export { datasetSync } from './dataset-sync';
 export { quotaPool } from './quota-pool';

@@ -21,6 +21,11 @@ export function auditWorkflowId(dataset: string, account: string, from: number, 
   return `audit:${dataset}:${account}:${hour(from)}..${hour(to)}`;
 }
 
+/** One workflow for each batch. */
+export function batchWorkflowId(kind: string, account: string, batchId: number): string {
+  return `batch:${kind}:${account}:${batchId}`;
+}
+
 function hour(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16);
 }
@@ -75,3 +80,28 @@ export interface WorkStatus {
   readonly problems: readonly string[];
 }
 export const workStatusQuery = defineQuery<WorkStatus>('status');
+
+// ---- batch ------------------------------------------------------------------------------------------------------
+
+/** Ends a batch; what has been answered stays, and a later start goes on. */
+export const cancelSignal = defineSignal<[PauseInput?]>('cancel');
+/** Items have become due before their time, e.g. failed ones that are to be tried again. */
+export const lookSignal = defineSignal('look');
+
+export interface BatchStatus {
+  readonly phase:
+    | 'starting'
+    | 'running'
+    | 'waiting for quota'
+    | 'waiting for retries'
+    | 'paused'
+    | 'done'
+    | 'cancelled';
+  readonly detail: string;
+  /** Epoch ms at which it goes on by itself; null when it does not wait or only an operator can end it. */
+  readonly until: number | null;
+  readonly items: number;
+  readonly done: number;
+  readonly failed: number;
+}
+export const batchStatusQuery = defineQuery<BatchStatus>('status');

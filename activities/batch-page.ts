@@ -1,0 +1,280 @@
+/** One page of a batch: items are claimed, called through the one door, and their results stored as they arrive. */
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { describeEvidence } from '../quota/verdict';
+import {
+  type Batch,
+  type ClaimedItem,
+  claimItems,
+  countItems,
+  type ItemOutcome,
+  readBatch,
+  renewLeases,
+  setBatchState,
+  storeOutcomes,
+} from '../store/batches';
+import { listLimits } from '../store/permits';
+import type { CallResult } from '../vendors/contract';
+import { renderPrompt } from '../vendors/prompt';
+import type { TextAnswer, TextApi, TextRequest } from '../vendors/texts';
+import type { Account } from './accounts';
+import type { PageInput, PageOutcome } from './batch-types';
+import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { OutcomeWriter } from './outcome-writer';
+import { type CallEnd, PageRunner } from './page-runner';
+import type { SendText } from './responses-client';
+import type { TokenSource, VendorDoor } from './vendor-call';
+
+export interface PageDeps {
+  readonly db: Pool;
+  readonly door: VendorDoor;
+  readonly log: Logger;
+  readonly send: SendText;
+  readonly inlineWaitMs: number;
+}
+
+export interface PageContext {
+  readonly batch: Batch;
+  readonly account: Account;
+  readonly api: TextApi;
+  readonly auth: TokenSource;
+  readonly input: PageInput;
+  readonly signal: AbortSignal;
+  /** Told every second. */
+  readonly onProgress: (progress: { readonly inFlight: number; readonly ended: number }) => void;
+}
+
+/** A dead page's items are handed out again after this; longer than a heartbeat's silence is not needed, ms. */
+const LEASE_MS = 20_000;
+const RENEW_MS = 5000;
+const TICK_MS = 1000;
+/** Output tokens expected of the first answers, where nothing caps them. */
+const FIRST_OUTPUT = 400;
+
+/** What all items have in common is refused: no item is to blame. */
+class BatchRefused extends Error {
+  override readonly name = 'BatchRefused';
+}
+
+export class BatchPage {
+  private readonly owner = randomUUID();
+  private readonly writer: OutcomeWriter<ItemOutcome>;
+  private readonly runner: PageRunner<ClaimedItem>;
+  private quotaUse: number | null = null;
+  private expectedOutput = FIRST_OUTPUT;
+  private ended = 0;
+  private notRunning = false;
+
+  constructor(
+    private readonly deps: PageDeps,
+    private readonly context: PageContext,
+  ) {
+    const { batch, api, input } = context;
+    this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, this.owner, outcomes));
+    const max = batch.options.maxConcurrency ?? api.concurrency.max;
+    const policy = { ...api.concurrency, min: Math.min(api.concurrency.min, max), max };
+    this.runner = new PageRunner<ClaimedItem>({
+      policy,
+      concurrency: input.concurrency ?? policy.min,
+      endAt: performance.now() + input.maxMs,
+      claim: (count) => claimItems(deps.db, batch.id, this.owner, count, LEASE_MS),
+      release: async (items) => {
+        await Promise.all(items.map(({ seq }) => this.writer.write({ seq, state: 'released' })));
+      },
+      call: (item, departed) => this.callItem(item, departed),
+      quotaUse: () => this.quotaUse,
+      onDecision: (decision) =>
+        deps.log.info(
+          {
+            event: 'batch.concurrency',
+            batch: batch.id,
+            concurrency: decision.next,
+            change: decision.change,
+          },
+          decision.reason,
+        ),
+    });
+  }
+
+  /** @throws PermitWait, PoolClosed, and what is nobody's fault here; every item has been seen to before. */
+  async run(): Promise<PageOutcome> {
+    const { signal } = this.context;
+    const stop = () => this.runner.stop();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    let lastRenewal = performance.now();
+    let ticking: Promise<void> | null = null;
+    const timer = setInterval(() => {
+      this.context.onProgress({ inFlight: this.runner.running, ended: this.ended });
+      const renew = performance.now() - lastRenewal >= RENEW_MS;
+      if (renew) lastRenewal = performance.now();
+      ticking ??= this.tick(renew).finally(() => {
+        ticking = null;
+      });
+    }, TICK_MS);
+    try {
+      const end = await this.runner.run();
+      return await this.outcome(this.notRunning && end !== 'time is over' ? 'not running' : end, '');
+    } catch (error) {
+      if (!(error instanceof BatchRefused)) throw this.shortened(error);
+      await setBatchState(this.deps.db, this.context.batch.id, 'paused', error.message);
+      return await this.outcome('refused', error.message);
+    } finally {
+      clearInterval(timer);
+      signal.removeEventListener('abort', stop);
+      await ticking;
+    }
+  }
+
+  private async outcome(end: PageOutcome['end'], detail: string): Promise<PageOutcome> {
+    const counts = await countItems(this.deps.db, this.context.batch.id);
+    return { end, counts, concurrency: this.runner.concurrency, detail };
+  }
+
+  /** A pause at the threshold is slept through in pieces no longer than the settings say. */
+  private shortened(error: unknown): unknown {
+    if (!(error instanceof PermitWait)) return error;
+    const { until, limit } = error.details;
+    return new PermitWait({ until: Math.min(until, Date.now() + this.context.api.pauseMs), limit });
+  }
+
+  /** Database down: the leases last a while, and the next tick comes. */
+  private async tick(renew: boolean): Promise<void> {
+    const { batch, account, api } = this.context;
+    const { db } = this.deps;
+    try {
+      if (renew) await this.writer.between(() => renewLeases(db, batch.id, this.owner, LEASE_MS));
+      const now = await readBatch(db, batch.id);
+      if (now?.state !== 'running') {
+        this.notRunning = true;
+        this.runner.stop();
+      }
+      if (renew && api.quotaMonitoring) {
+        // Buckets are meant to be used to the full; what is hard is what comes back only with the next day.
+        const hard = (await listLimits(db, account.poolKey)).filter(
+          (limit) => limit.kind !== 'bucket' && limit.mode === 'enforce',
+        );
+        this.quotaUse = hard.length === 0 ? null : Math.max(...hard.map(({ used, limit }) => used / limit));
+      }
+    } catch (error) {
+      this.deps.log.warn({ batch: batch.id, error: String(error) }, 'the batch could not be looked at');
+    }
+  }
+
+  private async callItem(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
+    const { seq } = item;
+    const { batch, account, api, auth } = this.context;
+    let answer: CallResult | null = null;
+    try {
+      const request = api.request(
+        { model: batch.model, prompt: batch.prompt, maxOutputTokens: batch.options.maxOutputTokens },
+        renderPrompt(batch.prompt, item.variables),
+      );
+      await this.deps.door.call({
+        account,
+        operation: api.operation,
+        priority: batch.priority,
+        caller: batch.kind,
+        tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
+        auth,
+        attempt: item.attempts + 1,
+        inlineWaitMs: this.deps.inlineWaitMs,
+        send: async (key, signal) => {
+          departed();
+          answer = await this.sendOnce(request, key ?? '', signal);
+          return answer;
+        },
+        tokensUsed: (result: CallResult) => this.tokensUsed(result),
+      });
+    } catch (error) {
+      return this.afterError(item, error, answer);
+    }
+    await this.keep(seq, bodyOf(answer));
+    return 'succeeded';
+  }
+
+  private sendOnce(request: TextRequest, key: string, signal: AbortSignal | undefined): Promise<CallResult> {
+    return this.deps.send(this.context.api, request, key, signal);
+  }
+
+  private tokensUsed(result: CallResult): number | undefined {
+    const used = result.kind === 'response' ? this.context.api.used(result.response.body) : undefined;
+    if (used) this.expectedOutput = this.expectedOutput * 0.95 + used.output * 0.05;
+    return used?.total;
+  }
+
+  /** Stores an answer that came as usable: its text, or why it is none. */
+  private async keep(seq: number, body: string): Promise<void> {
+    const parsed = this.context.api.parse(body);
+    if (!parsed.ok) {
+      const evidence = { kind: 'invalid', reason: `the answer is not a response: ${parsed.problem}` };
+      await this.write({ seq, state: 'failed', evidence });
+      return;
+    }
+    const { responseId, problem } = parsed.value;
+    const result = resultOf(parsed.value);
+    if (problem === null) await this.write({ seq, state: 'done', responseId, result });
+    else {
+      const evidence = { kind: 'content', reason: storable(problem) };
+      await this.write({ seq, state: 'failed', evidence, responseId, result });
+    }
+  }
+
+  private async write(outcome: ItemOutcome): Promise<void> {
+    await this.writer.write(outcome);
+    if (outcome.state !== 'done' && outcome.state !== 'failed') return;
+    this.ended++;
+    const { batch, api } = this.context;
+    if (this.ended % api.logInterval !== 0) return;
+    this.deps.log.info(
+      { event: 'batch.progress', batch: batch.id, ended: this.ended, inFlight: this.runner.running },
+      `batch ${batch.id}: ${this.ended} items in this page`,
+    );
+  }
+
+  private async afterError(item: ClaimedItem, error: unknown, answer: CallResult | null): Promise<CallEnd> {
+    const { seq } = item;
+    if (error instanceof CallFailed && error.verdict.kind !== 'gone') {
+      const { verdict, waitMs, retryable } = error;
+      const evidence = {
+        kind: verdict.kind,
+        reason: describeEvidence(verdict.evidence),
+        ...verdict.evidence,
+      };
+      // "Too fast" says nothing about the item: it is asked again for as long as it takes.
+      const free = verdict.kind === 'rate';
+      if (free || retryable) await this.write({ seq, state: 'retry', evidence, waitMs, free });
+      else await this.write({ seq, state: 'failed', evidence });
+      // An answer that finds fault with the item is no sign of too many calls.
+      return verdict.kind === 'invalid' ? 'succeeded' : 'failed';
+    }
+    if (error instanceof Unsatisfiable || error instanceof RangeError) {
+      await this.write({ seq, state: 'failed', evidence: { kind: 'invalid', reason: error.message } });
+      return 'not sent';
+    }
+    const closed = error instanceof PoolClosed || error instanceof PermitWait;
+    if (!closed && !(error instanceof CallFailed) && isUsable(answer)) {
+      // The answer came, only its booking failed: it has been paid for.
+      await this.keep(seq, bodyOf(answer));
+    } else await this.write({ seq, state: 'released' });
+    throw error instanceof CallFailed ? new BatchRefused(error.message) : error;
+  }
+}
+
+function bodyOf(result: CallResult | null): string {
+  return result?.kind === 'response' ? result.response.body : '';
+}
+
+function isUsable(result: CallResult | null): boolean {
+  return result?.kind === 'response' && result.response.status === 200;
+}
+
+function resultOf({ text, createdAt }: TextAnswer) {
+  return { text: storable(text), createdAt };
+}
+
+/** Postgres stores neither U+0000 nor half a surrogate pair in jsonb. */
+function storable(text: string): string {
+  return text.replace(/\0|\p{Surrogate}/gu, '\ufffd');
+}

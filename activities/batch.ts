@@ -1,0 +1,71 @@
+/** What batch workflows do in the world. Each activity may be run again at any point. */
+import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { FAILURE } from '../quota/failures';
+import type { Settings } from '../settings';
+import { type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
+import { type Account, findAccount } from './accounts';
+import { BatchPage, type PageDeps } from './batch-page';
+import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './batch-types';
+import { toApplicationFailure } from './call-errors';
+import type { TokenSource } from './vendor-call';
+
+export interface BatchDeps extends PageDeps {
+  readonly settings: Settings;
+  readonly keySource: (account: Account) => TokenSource;
+}
+
+export type BatchActivities = ReturnType<typeof createBatchActivities>;
+
+export function createBatchActivities(deps: BatchDeps) {
+  return {
+    /** Works on a batch's items until nothing is due, the time is over or the pool closes. */
+    async runBatchPage(input: PageInput): Promise<PageOutcome> {
+      try {
+        const batch = await known(deps, input);
+        const account = findAccount(deps.settings, batch.account);
+        const { texts } = account.parts;
+        if (!texts) {
+          throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
+        }
+        const page = new BatchPage(deps, {
+          batch,
+          account,
+          api: texts,
+          auth: deps.keySource(account),
+          input,
+          signal: cancellationSignal(),
+          onProgress: heartbeat,
+        });
+        return await page.run();
+      } catch (error) {
+        throw toApplicationFailure(asConfiguration(error));
+      }
+    },
+
+    async setBatchState(input: BatchRef & { state: BatchState; reason: string }): Promise<void> {
+      await setBatchState(deps.db, input.batchId, input.state, input.reason);
+    },
+
+    async readBatchSnapshot(input: BatchRef): Promise<BatchSnapshot> {
+      const batch = await known(deps, input).catch((error: unknown) => {
+        throw asConfiguration(error);
+      });
+      const { state, reason, items, kind, account, model, inputName } = batch;
+      const counts = await countItems(deps.db, batch.id);
+      return { state, reason, items, kind, account, model, inputName, counts };
+    },
+  };
+}
+
+async function known(deps: BatchDeps, { batchId }: BatchRef) {
+  const batch = await readBatch(deps.db, batchId);
+  if (!batch) throw new RangeError(`there is no batch ${batchId}`);
+  return batch;
+}
+
+/** An unknown batch or account does not come right by trying again. */
+function asConfiguration(error: unknown): unknown {
+  return error instanceof RangeError
+    ? ApplicationFailure.nonRetryable(error.message, FAILURE.invalid)
+    : error;
+}

@@ -1,0 +1,183 @@
+/**
+ * Runs a batch to its end: pages of items as activities, pauses of the pool and waits for retries as durable sleeps.
+ * A page runs for minutes, so a thousand items cost a few dozen events.
+ */
+import {
+  condition,
+  continueAsNew,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { BatchActivities } from '../activities/batch';
+import type { BatchRef, BatchSnapshot, PageOutcome } from '../activities/batch-types';
+import {
+  type BatchStatus,
+  batchStatusQuery,
+  cancelSignal,
+  lookSignal,
+  type PauseInput,
+  pauseSignal,
+  resumeSignal,
+} from './messages';
+import { PoolGate } from './pool-gate';
+
+/** A page that is silent for this long is taken for dead, and its items are handed out again. */
+const { runBatchPage } = proxyActivities<BatchActivities>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '15 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+const { setBatchState, readBatchSnapshot } = proxyActivities<BatchActivities>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+const PAGE_MS = 10 * 60_000;
+/** A page leaves some ten events; continue as new long before the server's limit. */
+const EVENTS_BEFORE_CONTINUE = 4000;
+
+export interface BatchInput extends BatchRef {
+  /** Carried over continue-as-new. */
+  readonly concurrency?: number;
+}
+
+export interface BatchSummary {
+  readonly items: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly cancelled: boolean;
+}
+
+const text = (input: PauseInput | undefined) =>
+  (typeof input === 'string' ? input : input?.reason) || 'by operator';
+
+export async function batch(input: BatchInput): Promise<BatchSummary> {
+  const { batchId } = input;
+  const gate = new PoolGate('wait');
+  let wanted: { readonly state: 'paused' | 'cancelled'; readonly reason: string } | null = null;
+  let looks = 0;
+  setHandler(pauseSignal, (pause) => {
+    if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: text(pause) };
+  });
+  setHandler(resumeSignal, () => {
+    if (wanted?.state === 'paused') wanted = null;
+  });
+  setHandler(cancelSignal, (cancel) => {
+    wanted = { state: 'cancelled', reason: text(cancel) };
+  });
+  setHandler(lookSignal, () => {
+    looks++;
+  });
+
+  let known: BatchSnapshot | null = null;
+  let retryAt: number | null = null;
+  const status = (): BatchStatus => {
+    const closed = gate.closed;
+    const over = known !== null && isOver(known);
+    return {
+      phase:
+        wanted?.state ??
+        (known === null
+          ? 'starting'
+          : over
+            ? 'done'
+            : closed
+              ? 'waiting for quota'
+              : retryAt !== null
+                ? 'waiting for retries'
+                : 'running'),
+      detail: wanted?.reason ?? closed?.reason ?? '',
+      until: wanted === null ? (closed?.until ?? retryAt) : null,
+      items: known?.items ?? 0,
+      done: known?.counts.done ?? 0,
+      failed: known?.counts.failed ?? 0,
+    };
+  };
+  setHandler(batchStatusQuery, status);
+  const describe = () => known && setCurrentDetails(detailsOf(batchId, known, status()));
+
+  // What stands in Postgres is what pages obey; it follows what is wanted here, as soon as it is wanted.
+  const told = { state: 'running', reason: '' };
+  const tell = async () => {
+    for (;;) {
+      const state = wanted?.state ?? 'running';
+      const reason = wanted?.reason ?? '';
+      if (told.state !== state || told.reason !== reason) {
+        await setBatchState({ batchId, state, reason });
+        Object.assign(told, { state, reason });
+        describe();
+      }
+      await condition(() => (wanted?.state ?? 'running') !== told.state);
+    }
+  };
+
+  known = await readBatchSnapshot({ batchId });
+  if (known.state === 'paused' && wanted === null) wanted = { state: 'paused', reason: known.reason };
+  Object.assign(told, { state: known.state, reason: known.reason });
+  const telling = tell();
+  const orTold = <T>(work: Promise<T>): Promise<T> => Promise.race([work, telling as Promise<never>]);
+  let concurrency = input.concurrency ?? null;
+
+  for (;;) {
+    describe();
+    if (wanted !== null) {
+      await orTold(condition(() => wanted === null || wanted.state === 'cancelled'));
+      if (wanted !== null) break;
+    }
+    // A page must not begin before Postgres says that it may.
+    await orTold(condition(() => told.state === 'running' || wanted !== null));
+    if (wanted !== null) continue;
+    if (workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE) {
+      await continueAsNew<typeof batch>({ batchId, ...(concurrency === null ? {} : { concurrency }) });
+    }
+    const looked = looks;
+    const page: PageOutcome | null = await orTold(
+      Promise.race([
+        gate.run(async () =>
+          wanted === null ? runBatchPage({ batchId, concurrency, maxMs: PAGE_MS }) : null,
+        ),
+        // A cancelled batch does not wait for its pool to open.
+        condition(() => wanted?.state === 'cancelled' && gate.closed !== null).then(() => null),
+      ]),
+    );
+    if (page === null) continue;
+    concurrency = page.concurrency;
+    known = { ...known, counts: page.counts };
+    if (page.end === 'refused') {
+      wanted = { state: 'paused', reason: page.detail };
+      Object.assign(told, wanted);
+      continue;
+    }
+    if (isOver(known)) break;
+    if (page.end === 'nothing due') {
+      retryAt = page.counts.nextDueAt;
+      describe();
+      const waitMs = Math.max(500, (retryAt ?? Date.now() + 10_000) - Date.now());
+      await orTold(condition(() => wanted !== null || looks > looked, waitMs));
+      retryAt = null;
+    }
+  }
+  // The cancellation's own word to Postgres, should it not have gone out yet.
+  if (wanted !== null && told.state !== 'cancelled') {
+    await setBatchState({ batchId, state: 'cancelled', reason: (wanted as { reason: string }).reason });
+  }
+  describe();
+  const { items, counts } = known;
+  return { items, done: counts.done, failed: counts.failed, cancelled: wanted !== null };
+}
+
+function isOver({ items, counts }: BatchSnapshot): boolean {
+  return counts.done + counts.failed >= items;
+}
+
+function detailsOf(batchId: number, b: BatchSnapshot, s: BatchStatus): string {
+  const lines = [
+    `**Batch ${batchId}**: ${b.kind} for ${b.account}, ${b.inputName}, model ${b.model}`,
+    `${s.done}/${s.items} done, ${s.failed} failed: **${s.phase}**`,
+  ];
+  if (s.until !== null) lines.push(`Until: **${new Date(s.until).toISOString()}**`);
+  if (s.detail) lines.push(`Why: ${s.detail}`);
+  return lines.join('\n\n');
+}
