@@ -3,7 +3,6 @@
  * last 30 days, meets a quota refusal on the way, and then keeps the data complete until it is stopped.
  */
 import { relative } from 'node:path';
-import type { Command } from 'commander';
 import type { Pool } from 'pg';
 import { datasetContext } from '../../activities/report-plan';
 import { type StateDir, stateDir } from '../../embedded/state-dir';
@@ -29,7 +28,7 @@ import { startSpanWork, startSync } from '../lib/work';
 import { type Interrupt, untilInterrupted } from './interrupt';
 import { createView, type ProgressView } from './progress-view';
 
-interface DemoOptions {
+export interface DemoOptions {
   readonly once?: boolean;
   readonly fresh?: boolean;
   readonly json?: boolean;
@@ -41,19 +40,7 @@ interface DemoOptions {
 const REFUSE_AFTER_SHARE = 1 / 3;
 const REFUSE_FOR_MS = 12_000;
 
-export function addDemo(program: Command): void {
-  program
-    .command('demo')
-    .description('run everything on this machine against a simulated Amazon (npm start)')
-    .option('--once', 'end when the backfill is complete, and stop what was started')
-    .option('--days <n>', 'how many days to fill, 1 to 30', '30')
-    .option('--fresh', 'start over in a new state folder; the old one is kept')
-    .option('--no-refusal', 'do not let the vendor refuse in the middle')
-    .option('--json', 'one JSON object a line')
-    .action(async (options: DemoOptions) => runDemo(options));
-}
-
-async function runDemo(options: DemoOptions): Promise<void> {
+export async function runDemo(options: DemoOptions): Promise<void> {
   const days = Number(options.days);
   if (!Number.isInteger(days) || days < 1 || days > 30) {
     throw new UsageError(`--days: "${options.days}" must be a whole number from 1 to 30`);

@@ -5,24 +5,17 @@ import { type Check, checkNode, examine } from '../lib/doctor';
 import { contextOf } from './command';
 import { print, printJson } from './output';
 
-export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('check this machine, the settings and what they name; exit code 1 when something fails')
-    .option('--json', 'JSON')
-    .action(async (options: { readonly json?: boolean }, command: Command) => {
-      const checks = await allChecks(command);
-      if (options.json) printJson(checks);
-      else {
-        const width = Math.max(...checks.map((check) => check.name.length));
-        for (const { result, name, detail } of checks) {
-          print(
-            `${result.padEnd(4)}  ${name.padEnd(width)}  ${detail.replaceAll('\n', `\n${' '.repeat(width + 8)}`)}`,
-          );
-        }
-      }
-      if (checks.some((check) => check.result === 'fail')) process.exitCode = 1;
-    });
+export async function runDoctor(options: { readonly json?: boolean }, command: Command): Promise<void> {
+  const checks = await allChecks(command);
+  if (options.json) printJson(checks);
+  else {
+    const width = Math.max(...checks.map((check) => check.name.length));
+    for (const { result, name, detail } of checks) {
+      const shown = detail.replaceAll('\n', `\n${' '.repeat(width + 8)}`);
+      print(`${result.padEnd(4)}  ${name.padEnd(width)}  ${shown}`);
+    }
+  }
+  if (checks.some((check) => check.result === 'fail')) process.exitCode = 1;
 }
 
 async function allChecks(command: Command): Promise<Check[]> {

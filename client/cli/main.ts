@@ -3,13 +3,11 @@ import { Command, CommanderError } from 'commander';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { addBackfill } from './backfill';
 import { addCoverage } from './coverage';
-import { addDemo } from './demo';
-import { addDoctor } from './doctor';
+import { addMachine } from './machine';
 import { note } from './output';
 import { addPools } from './pools';
-import { addSimulate } from './simulate';
+import { addStatus } from './status';
 import { addSync } from './sync';
-import { addUp } from './up';
 import { addSettings, addVault } from './vault';
 
 function createProgram(): Command {
@@ -18,16 +16,14 @@ function createProgram(): Command {
     .option('--settings <file>', 'settings file (default: SLUICE_SETTINGS, else ./sluice.yaml)')
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
-  addDemo(program);
-  addUp(program);
-  addDoctor(program);
+  addMachine(program);
+  addStatus(program);
   addBackfill(program);
   addSync(program);
   addCoverage(program);
   addPools(program);
   addVault(program);
   addSettings(program);
-  addSimulate(program);
   return program;
 }
 

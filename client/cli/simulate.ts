@@ -1,5 +1,4 @@
 /** `sluice simulate amazon`: a simulated vendor in the foreground, for trying things out. */
-import type { Command } from 'commander';
 import {
   type AmazonScenarioInput,
   amazonScenarioSchema,
@@ -10,25 +9,13 @@ import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { untilInterrupted } from './interrupt';
 import { print } from './output';
 
-interface SimulateOptions {
+export interface SimulateOptions {
   readonly port?: string;
   readonly scenario?: string;
   readonly state?: string;
 }
 
-export function addSimulate(program: Command): void {
-  program
-    .command('simulate')
-    .description('run a simulated vendor in the foreground')
-    .command('amazon')
-    .description("Amazon's Reports API with its quotas, as a real HTTP server on this machine")
-    .option('--port <port>', 'port on 127.0.0.1 (default: any)')
-    .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
-    .option('--state <file>', 'journal, from which a later run goes on')
-    .action(simulateAmazon);
-}
-
-async function simulateAmazon(options: SimulateOptions): Promise<void> {
+export async function simulateAmazon(options: SimulateOptions): Promise<void> {
   const simulator = await startAmazonSimulator(scenarioOf(options)).catch((error: unknown) => {
     if (error instanceof ScenarioError) throw new UsageError(error.message);
     throw new ClientError(`the simulator cannot start: ${messageOf(error)}`);

@@ -1,4 +1,4 @@
-/** `sluice up`, `sluice down` and `sluice status`: the servers and the worker of this machine. */
+/** `sluice up` and `sluice down`: the servers and the worker of this machine. */
 import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -22,24 +22,11 @@ import { startSync, workerPolls } from '../lib/work';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
-import { addStatus } from './status';
 
-export function addUp(program: Command): void {
-  program
-    .command('up')
-    .description('start Postgres and Temporal, as far as the settings name none, and a worker')
-    .option('--detach', 'leave it all running and return')
-    .action((options: { readonly detach?: boolean }, command: Command) =>
-      up(options.detach === true, command),
-    );
-  program
-    .command('down')
-    .description('stop everything that runs for this folder; the data stays')
-    .action(async () => {
-      const stopped = await stopAll(stateDir(process.cwd()), note);
-      print(stopped.length === 0 ? 'Nothing was running.' : `Stopped: ${stopped.join(', ')}.`);
-    });
-  addStatus(program);
+/** `sluice down`. */
+export async function down(): Promise<void> {
+  const stopped = await stopAll(stateDir(process.cwd()), note);
+  print(stopped.length === 0 ? 'Nothing was running.' : `Stopped: ${stopped.join(', ')}.`);
 }
 
 const CONFIGURE = [
@@ -49,7 +36,8 @@ const CONFIGURE = [
   '  3. start again: npx sluice up',
 ].join('\n');
 
-async function up(detach: boolean, command: Command): Promise<void> {
+/** `sluice up`. */
+export async function up(detach: boolean, command: Command): Promise<void> {
   await ensureVaultKey(contextOf(command));
   const context = contextOf(command);
   const { dir, settings } = context;

@@ -1,6 +1,6 @@
 /** Follows a backfill or audit until its workflow has ended, reading how far it is from Postgres. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { forecast } from '../../quota/forecast';
 import type { BackfillSummary, backfill } from '../../workflows/backfill';
@@ -52,8 +52,13 @@ export async function follow(
   }
 }
 
+/** By name, for the client is slow to load and most commands do without it. */
+function isWorkflowFailure(error: unknown): error is WorkflowFailedError {
+  return error instanceof Error && error.name === 'WorkflowFailedError';
+}
+
 function explain(error: unknown): unknown {
-  if (!(error instanceof WorkflowFailedError)) return error;
+  if (!isWorkflowFailure(error)) return error;
   const cause = error.cause?.cause ?? error.cause;
   return new ClientError(`the workflow failed: ${messageOf(cause ?? error)}`);
 }
