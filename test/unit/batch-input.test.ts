@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkInput, readItems } from '../../client/lib/batch-input';
+import { checkVariables, readPrompt } from '../../client/lib/batch-prompt';
+import { promptVariables, renderPrompt } from '../../vendors/prompt';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-batch-input-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function items(path: string) {
+  const all = [];
+  for await (const chunk of readItems(path)) all.push(...chunk);
+  return all;
+}
+
+describe('the input', () => {
+  test('BOM, header, comments, quotes, line breaks and commas in fields, empty lines', async () => {
+    const path = file(
+      'good.csv',
+      '\ufeff# exported\nartist_id,artist_name,artist_data\n1,"The ""Band""","born,\nraised"\n\n# later\n2,Zoë,plain # no comment\n',
+    );
+    expect(await checkInput(path)).toMatchObject({
+      columns: ['artist_id', 'artist_name', 'artist_data'],
+      items: 2,
+      bad: [],
+    });
+    expect(await items(path)).toEqual([
+      {
+        externalId: '1',
+        variables: { artist_id: '1', artist_name: 'The "Band"', artist_data: 'born,\nraised' },
+      },
+      {
+        externalId: '2',
+        variables: { artist_id: '2', artist_name: 'Zoë', artist_data: 'plain # no comment' },
+      },
+    ]);
+  });
+
+  test('without a header the columns are those of the artists’ list', async () => {
+    const found = await checkInput(file('bare.csv', 'a-1,Abba,data\na-2,Can,data\n'));
+    expect(found).toMatchObject({ columns: ['artist_id', 'artist_name', 'artist_data'], items: 2 });
+  });
+
+  test('bad rows are listed with line and reason; duplicate ids name both lines', async () => {
+    const path = file('bad.csv', 'id,name\n1,one\n2\n,nobody\n"3","two\nlines"\n1,again\n4,a\0b\n');
+    const found = await checkInput(path);
+    expect(found.bad).toEqual([
+      { line: 3, reason: 'has 1 fields instead of 2 (id, name)' },
+      { line: 4, reason: 'the id is empty' },
+      { line: 7, reason: 'the id "1" is that of line 2 already' },
+      { line: 8, reason: 'holds a NUL character' },
+    ]);
+    expect((await items(path)).map((i) => i.externalId)).toEqual(['1', '3']);
+  });
+
+  test.each([
+    ['latin1.csv', Buffer.from([0x31, 0x2c, 0x5a, 0x6f, 0xeb, 0x2c, 0x78, 0x0a]), /is not UTF-8/],
+    ['quote.csv', 'id,name\n1,"open\n', /line \d+: Quote Not Closed/],
+    ['columns.csv', 'id,name,name\n1,a,b\n', /the column "name" twice/],
+  ])('%s is refused', async (name, content, what) => {
+    await expect(checkInput(file(name, content))).rejects.toThrow(what);
+  });
+
+  test('a file that is not there is named', async () => {
+    await expect(checkInput(join(folder, 'none.csv'))).rejects.toThrow(/none.csv cannot be read \(ENOENT\)/);
+  });
+
+  test('the digest is of the content alone', async () => {
+    const a = await checkInput(file('a.csv', '1,a,b\n'));
+    const b = await checkInput(file('b.csv', '1,a,b\n'));
+    const c = await checkInput(file('c.csv', '1,a,c\n'));
+    expect([a.digest === b.digest, a.digest === c.digest]).toEqual([true, false]);
+  });
+});
+
+describe('the prompt', () => {
+  test('variables are filled in once; what a value holds is no variable', () => {
+    const prompt = 'Write about {{artist_name}} ({{ artist_id }}): {{artist_name}}';
+    expect(promptVariables(prompt)).toEqual(['artist_name', 'artist_id']);
+    expect(renderPrompt(prompt, { artist_name: '{{artist_id}} $&', artist_id: '7' })).toBe(
+      'Write about {{artist_id}} $& (7): {{artist_id}} $&',
+    );
+    expect(() => renderPrompt('{{toString}}', {})).toThrow('{{toString}} has no value');
+  });
+
+  test('a variable that is no column is named, with the columns there are', () => {
+    expect(() => checkVariables('{{name}} {{id}}', ['id', 'title'])).toThrow(
+      '{{name}} is no column of the input (columns: id, title)',
+    );
+  });
+
+  test.each([
+    ['id.md', 'pmpt_68a1b2c3\n', /is the id of a stored prompt/],
+    ['object.md', '{ "id": "pmpt_68a1b2c3", "version": "3" }', /is the id of a stored prompt/],
+    ['empty.md', ' \n', /is empty/],
+  ])('%s is refused', (name, content, what) => {
+    expect(() => readPrompt(file(name, content))).toThrow(what);
+  });
+
+  test('a prompt id in place of a file says what to do', () => {
+    expect(() => readPrompt('pmpt_68a1b2c3')).toThrow(/copy the prompt's text into the file/);
+  });
+});
