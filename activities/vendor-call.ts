@@ -357,10 +357,12 @@ export class VendorDoor {
     epoch: number,
     verdict: Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>,
   ): Promise<Error> {
+    // Calls in flight together report one refusal, each with a request id of its own: that is kept as evidence only.
+    const { requestId: _, ...told } = verdict.evidence;
     const state = await this.poolEvent(call, {
       type: 'hold',
       epoch,
-      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(verdict.evidence)}`,
+      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(told)}`,
       evidence: verdict.evidence,
     });
     return this.closed(call, state, verdict);

@@ -74,6 +74,8 @@ test('a 403 that is no expired token holds the account: a new token of the same 
   const refused = l.calls('unauthorised', 'createReport');
   expect(refused.length).toBeLessThanOrEqual(2);
   expect(l.calls('unauthorised', 'token')).toHaveLength(1);
+  // However many calls were refused, one thing has happened.
+  expect((await l.poolEvents('unauthorised')).map((e) => e.kind)).toEqual(['pool.held']);
 
   l.simulator.control({ clearFaults: ['role'] });
   await l.poolWorkflow('unauthorised').signal(resumeSignal);
