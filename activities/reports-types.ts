@@ -1,6 +1,7 @@
 /** What travels between the report workflows and their activities: references and counts, never data or secrets. */
 
 import type { Priority } from '../quota/limit';
+import type { Evidence } from '../quota/verdict';
 import type { Span } from '../vendors/chunks';
 
 /** Which dataset of which account. */
@@ -43,6 +44,14 @@ export interface PollPolicy {
 export interface ChunkCall extends DatasetRef {
   readonly chunk: Chunk;
   readonly priority: Priority;
+}
+
+export interface ChunkFailure extends DatasetRef {
+  readonly chunk: Chunk;
+  readonly reason: string;
+  readonly evidence?: Evidence | undefined;
+  /** True when asking again is no use: its job ends, and nobody asks until a person does. */
+  readonly final?: boolean;
 }
 
 export type RequestOutcome =

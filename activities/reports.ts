@@ -17,6 +17,7 @@ import {
   getJob,
   intend,
   type Job,
+  liveJobs,
   markAttempt,
   markCancelled,
   markFailed,
@@ -35,8 +36,8 @@ import { CallFailed, PermitWait, PoolClosed, toApplicationFailure } from './call
 import { type HttpOptions, sendForStream, sendForText } from './http';
 import { chunksFor, type DatasetContext, datasetContext, seriesOf } from './report-plan';
 import type {
-  Chunk,
   ChunkCall,
+  ChunkFailure,
   CyclePlan,
   DatasetRef,
   FatalOutcome,
@@ -88,9 +89,7 @@ export function createReportActivities(deps: ReportDeps) {
     pollReport: guarded((input: JobCall) => reports.poll(input)),
     fetchReport: guarded((input: JobCall) => reports.fetch(input)),
     explainFatal: guarded((input: JobCall & { hasDocument: boolean }) => reports.explainFatal(input)),
-    recordChunkFailure: guarded((input: DatasetRef & { chunk: Chunk; reason: string }) =>
-      reports.recordFailure(input),
-    ),
+    recordChunkFailure: guarded((input: ChunkFailure) => reports.recordFailure(input)),
   };
 }
 
@@ -155,15 +154,22 @@ class Reports {
     }
   }
 
-  async recordFailure(input: DatasetRef & { chunk: Chunk; reason: string }): Promise<void> {
-    const { chunk, reason } = input;
+  async recordFailure({ chunk, reason, final = false, ...input }: ChunkFailure): Promise<void> {
+    const now = Date.now();
+    const { seriesId, from, to } = chunk;
+    const evidence = { ...input.evidence };
+    if (final) {
+      const live = await liveJobs(this.deps.db, seriesId);
+      const job = live.find(({ span }) => span.from === from && span.to === to);
+      if (job) await markFailed(this.deps.db, job.id, { reason, evidence, now });
+    }
     await recordFailure(this.deps.db, {
-      seriesId: chunk.seriesId,
-      span: { from: chunk.from, to: chunk.to },
+      seriesId,
+      span: { from, to },
       reason,
-      evidence: {},
-      retryAt: Date.now() + DAY_MS / 24,
-      now: Date.now(),
+      evidence,
+      retryAt: final ? null : now + HOUR_MS,
+      now,
     });
   }
 
@@ -223,9 +229,6 @@ class Reports {
         await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
       } else if (attempt.markedAt !== null) {
         this.over.set(job.id, attempt.markedAt);
-      }
-      if (error instanceof CallFailed && error.verdict.kind === 'invalid') {
-        await this.failJob(context, error.message, { ...error.verdict.evidence });
       }
       throw error;
     }

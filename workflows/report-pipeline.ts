@@ -6,7 +6,7 @@
 import { condition, log, proxyActivities, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../activities/reports';
 import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../activities/reports-types';
-import { FAILURE } from '../quota/failures';
+import { type CallFailureDetails, FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
 import { applicationFailure, type PoolGate, PoolIsClosed } from './pool-gate';
 import { Stage } from './stage';
@@ -93,7 +93,10 @@ export class ReportPipeline {
         if (failure === null) throw error;
         const passing = failure.type === FAILURE.server || failure.type === FAILURE.rate;
         if (!passing || !this.options.persistent || attempt >= CHUNK_TRIES) {
-          await calls.recordChunkFailure({ ...this.ref(), chunk, reason: failure.message });
+          const { evidence } = (failure.details?.[0] ?? {}) as Partial<CallFailureDetails>;
+          // What the vendor has called wrong stays wrong; anything else may be better in an hour.
+          const final = failure.type === FAILURE.invalid && evidence !== undefined;
+          await calls.recordChunkFailure({ ...this.ref(), chunk, reason: failure.message, evidence, final });
           this.fail(chunk, failure.message);
           return;
         }

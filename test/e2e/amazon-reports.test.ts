@@ -13,7 +13,7 @@ const INTERVAL_MS = 3_000;
 const SHORT_INTERVAL = { dailyAudit: false, minRerequestMinutes: INTERVAL_MS / 60_000 };
 
 const lab = Lab.start({
-  scenario: { reports: { duplicateWindowMinutes: 0 } },
+  scenario: { reports: { duplicateWindowMinutes: 0 }, data: { emptyHourShare: 0 } },
   accounts: {
     notyet: { dataset: SHORT_INTERVAL },
     configuration: { dataset: SHORT_INTERVAL },
@@ -23,6 +23,10 @@ const lab = Lab.start({
     cancelled: { dataset: SHORT_INTERVAL },
     unknownreport: { dataset: SHORT_INTERVAL },
     unknowndocument: { dataset: SHORT_INTERVAL },
+    invalidcreateReport: { dataset: SHORT_INTERVAL },
+    invalidgetReport: { dataset: SHORT_INTERVAL },
+    invalidgetReportDocument: { dataset: SHORT_INTERVAL },
+    babble: {},
     lostanswer: {},
     lostrequest: {},
     garbage: { dataset: SHORT_INTERVAL },
@@ -63,7 +67,10 @@ describe('FATAL', () => {
     await l.db.query(
       `update coverage set retry_at = now() where state = 'failed' and series_id = ${await l.seriesId('notyet')}`,
     );
-    await until('the interval is over', () => (l.calls('notyet').at(-1)?.t ?? 0) < Date.now() - INTERVAL_MS - 500);
+    await until(
+      'the interval is over',
+      () => (l.calls('notyet').at(-1)?.t ?? 0) < Date.now() - INTERVAL_MS - 500,
+    );
     await nextCycle(sync);
     expect(l.reportsMade('notyet').slice(made)).toEqual([{ from: late?.from, to: late?.to }]);
     expect(failed(await l.windows('notyet'))).toEqual([]);
@@ -182,6 +189,47 @@ describe.each([
     });
   },
 );
+
+describe.each(['createReport', 'getReport', 'getReportDocument'] as const)('400 from %s', (operation) => {
+  test('is our mistake: recorded with what the vendor said, never tried again, and the rest goes on', async () => {
+    const l = await lab;
+    const label = `invalid${operation}` as const;
+    const body = JSON.stringify({
+      errors: [{ code: 'InvalidInput', message: 'Not like this.', details: '' }],
+    });
+    l.fault(label, { kind: 'status', status: 400, operation, count: 1, body });
+    const { sync, status } = await firstCycle(l, label);
+    expect(status).toMatchObject({ chunksFailed: 1, problems: [expect.stringContaining('Not like this.')] });
+    const answer = l.calls(label, operation).find((call) => call.status === 400);
+    const windows = await l.windows(label);
+    expect(failed(windows)).toMatchObject([
+      {
+        reason: expect.stringContaining('400 InvalidInput "Not like this."'),
+        retry_at: null,
+        evidence: { httpStatus: 400, code: 'InvalidInput', requestId: answer?.requestId },
+      },
+    ]);
+    expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
+    expect((await l.jobs(label)).filter((job) => job.state !== 'ingested')).toMatchObject([
+      { state: 'failed' },
+    ]);
+    const calls = l.calls(label).length;
+    await nextCycle(sync);
+    expect(l.calls(label)).toHaveLength(calls);
+    await sync.terminate();
+  });
+});
+
+test('an answer that is not JSON is no answer: asked again', async () => {
+  const l = await lab;
+  for (const operation of ['createReport', 'getReport', 'getReportDocument'])
+    l.fault('babble', { kind: 'garbage-body', operation, count: 1 });
+  const span = lastHours(2);
+  const work = await l.backfill('babble', span);
+  expect(await work.result()).toMatchObject({ done: 2, failed: 0 });
+  expect(l.reportsMade('babble')).toHaveLength(2);
+  expect(await l.rows('babble', span)).toEqual(await l.truth('babble', span));
+});
 
 describe('a createReport without an answer', () => {
   test('that the vendor has carried out: its report is found and adopted', async () => {
