@@ -2,6 +2,7 @@
  * Asks the database for permits on behalf of every caller of this process. A permit is used at its departure time and
  * not before; what is due soon is waited for here, anything longer is handed back so that a workflow sleeps.
  */
+import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';
 import {
   type DeniedPermit,
@@ -68,6 +69,8 @@ export class PermitGate {
    * Cancelled by the signal, with the signal's reason. Throws what the database throws.
    */
   async acquire(request: PermitRequest, options: AcquireOptions): Promise<HeldPermit | DeniedPermit> {
+    // Many callers may wait under one signal: that is no leak.
+    if (options.signal) setMaxListeners(0, options.signal);
     const order = this.order++;
     const asked = performance.now();
     for (;;) {

@@ -52,6 +52,7 @@ export class PermitLane {
       }
       const onAbort = () => {
         this.line = this.line.filter((s) => s !== standing);
+        this.move();
         reject(signal?.reason);
       };
       const leave = () => signal?.removeEventListener('abort', onAbort);
@@ -81,9 +82,14 @@ export class PermitLane {
   }
 
   private move(): void {
+    if (this.line.length === 0) {
+      if (this.timer !== null) clearTimeout(this.timer);
+      this.timer = null;
+      return;
+    }
     if (this.timer !== null) return;
     const waitMs = this.notBefore - this.clock.now();
-    if (waitMs > 0.5 && this.line.length > 0) {
+    if (waitMs > 0.5) {
       this.timer = setTimeout(
         () => {
           this.timer = null;

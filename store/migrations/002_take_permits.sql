@@ -88,7 +88,8 @@ create function limit_forget(l limits, t double precision) returns limits langua
 declare
   gone double precision;
 begin
-  if l.kind = 'rolling' and l.used <> 0 then
+  if l.kind = 'rolling' and l.used * 2 > l.capacity then
+    -- Only then: with room to spare, what has left the window stands in nobody's way.
     with d as (delete from limit_events e where e.limit_id = l.id
                and e.at <= t - l.period_ms - l.slack_ms returning e.units)
     select sum(d.units) into gone from d;
