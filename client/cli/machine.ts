@@ -6,13 +6,6 @@ import type { Command } from 'commander';
 import type { DemoOptions } from './demo';
 import type { SimulateOptions } from './simulate';
 
-const load = {
-  demo: () => require('./demo') as typeof import('./demo'),
-  up: () => require('./up') as typeof import('./up'),
-  doctor: () => require('./doctor') as typeof import('./doctor'),
-  simulate: () => require('./simulate') as typeof import('./simulate'),
-};
-
 export function addMachine(program: Command): void {
   program
     .command('demo')
@@ -22,25 +15,27 @@ export function addMachine(program: Command): void {
     .option('--fresh', 'start over in a new state folder; the old one is kept')
     .option('--no-refusal', 'do not let the vendor refuse in the middle')
     .option('--json', 'one JSON object a line')
-    .action((options: DemoOptions) => load.demo().runDemo(options));
+    .action(async (options: DemoOptions) => (await import('./demo.js')).runDemo(options));
   program
     .command('up')
     .description('start Postgres and Temporal, as far as the settings name none, a worker, and the syncs')
     .option('--detach', 'leave it all running and return')
-    .action((options: { readonly detach?: boolean }, command: Command) =>
-      load.up().up(options.detach === true, command),
-    );
+    .action(async (options: { readonly detach?: boolean }, command: Command) => {
+      const { up } = await import('./up.js');
+      await up(options.detach === true, command);
+    });
   program
     .command('down')
     .description('stop everything that runs for this folder; the data stays')
-    .action(() => load.up().down());
+    .action(async () => (await import('./up.js')).down());
   program
     .command('doctor')
     .description('check this machine, the settings and what they name; exit code 1 when something fails')
     .option('--json', 'JSON')
-    .action((options: { readonly json?: boolean }, command: Command) =>
-      load.doctor().runDoctor(options, command),
-    );
+    .action(async (options: { readonly json?: boolean }, command: Command) => {
+      const { runDoctor } = await import('./doctor.js');
+      await runDoctor(options, command);
+    });
   program
     .command('simulate')
     .description('run a simulated vendor in the foreground')
@@ -49,5 +44,5 @@ export function addMachine(program: Command): void {
     .option('--port <port>', 'port on 127.0.0.1 (default: any)')
     .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
     .option('--state <file>', 'journal, from which a later run goes on')
-    .action((options: SimulateOptions) => load.simulate().simulateAmazon(options));
+    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateAmazon(options));
 }

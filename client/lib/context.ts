@@ -138,6 +138,9 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
   return error;
 }
 
+/** A server on this machine answers in milliseconds; a cluster within this. */
+const CONNECT_MS = 4_000;
+
 /** Runs `work` with a Temporal client. @throws ClientError when no server answers. */
 export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
   const { settings } = context;
@@ -146,13 +149,12 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
     throw new ClientError(`no Temporal runs for ${context.dir.root}: ${START}, or set TEMPORAL_ADDRESS`);
   }
   // Loaded only when it is needed: it is most of a short command's time.
-  const { connectClient } =
-    require('../../workers/temporal-connection') as typeof import('../../workers/temporal-connection');
-  const { dataConverterFor } = require('../../workers/codec') as typeof import('../../workers/codec');
+  const { connectClient } = await import('../../workers/temporal-connection.js');
+  const { dataConverterFor } = await import('../../workers/codec.js');
   const converter = await dataConverterFor(settings);
   let connected: Awaited<ReturnType<typeof connectClient>>;
   try {
-    connected = await connectClient(settings, address, converter, 5_000);
+    connected = await connectClient(settings, address, converter, CONNECT_MS);
   } catch (error) {
     throw new ClientError(
       `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
@@ -167,6 +169,6 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
 
 /** The master key. @throws with what to set when there is none. */
 export async function loadVaultKeys(context: Context): Promise<KeyRing> {
-  const { loadKeys } = require('../../workers/runtime') as typeof import('../../workers/runtime');
+  const { loadKeys } = await import('../../workers/runtime.js');
   return loadKeys(context.settings);
 }
