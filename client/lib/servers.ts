@@ -273,7 +273,9 @@ export class Keeper {
       const wait = BACKOFF_MS[Math.min(this.deaths, BACKOFF_MS.length - 1)] ?? 30_000;
       this.deaths++;
       const last = tailOf(this.program.logFile, 1).slice(0, 300);
-      this.problem = `${this.program.name} ended (${last || 'it said nothing'}); starting it again in ${wait / 1000} s`;
+      // A line of the structured log is an ordinary message, and says nothing about the end.
+      const why = last === '' || last.startsWith('{') ? this.program.logFile : last;
+      this.problem = `${this.program.name} ended (${why}); starting it again in ${wait / 1000} s`;
       this.say(this.problem);
       const until = Date.now() + wait;
       while (Date.now() < until && !this.stopping) await delay(Math.min(WATCH_MS, wait));
