@@ -87,7 +87,7 @@ const SECRETS = {
   vaultKey: generateKey(),
 };
 
-export type SyncHandle = Awaited<ReturnType<Lab<string>['sync']>>;
+type SyncHandle = Awaited<ReturnType<Lab<string>['sync']>>;
 
 export class Lab<L extends string> {
   /** Every line of our log and of the SDK's, at the most talkative level. */
@@ -414,8 +414,8 @@ export interface LedgerWindow extends Span {
   readonly evidence: Record<string, unknown>;
 }
 
-/** What must be found in no trace. The first word of each is what a leak would be called. */
-export const SECRET_PATTERNS: readonly (readonly [string, RegExp])[] = [
+/** What must be found in no trace, and what a leak of it is called. */
+const SECRET_PATTERNS: readonly (readonly [string, RegExp])[] = [
   ['client secret', new RegExp(SECRETS.clientSecret)],
   ['refresh token', /Atzr\|/],
   ['access token', /Atza\|/],
