@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { addBackfill } from './backfill';
+import { addBatch } from './batch';
 import { addCoverage } from './coverage';
 import { addMachine } from './machine';
 import { note } from './output';
@@ -19,6 +20,7 @@ function createProgram(): Command {
   addMachine(program);
   addStatus(program);
   addBackfill(program);
+  addBatch(program);
   addSync(program);
   addCoverage(program);
   addPools(program);

@@ -89,6 +89,13 @@ async function* rowsOf(
       source.destroy(new UsageError(`--input: ${file} is not UTF-8 (near byte ${source.bytesRead})`));
     }
   });
+  source.on('end', () => {
+    try {
+      decoder.decode();
+    } catch {
+      parser.destroy(new UsageError(`--input: ${file} is not UTF-8 (it ends within a character)`));
+    }
+  });
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   const seen = new Map<string, number>();

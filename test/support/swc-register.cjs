@@ -11,3 +11,15 @@ require.extensions['.ts'] = (module, filename) => {
   });
   module._compile(code, filename);
 };
+
+// Sources name what they load later as it is called once built.
+const Module = require('node:module');
+const resolveBuilt = Module._resolveFilename;
+Module._resolveFilename = function resolveSource(request, ...rest) {
+  try {
+    return resolveBuilt.call(this, request, ...rest);
+  } catch (error) {
+    if (!/^\..*\.js$/.test(request)) throw error;
+    return resolveBuilt.call(this, request.replace(/\.js$/, '.ts'), ...rest);
+  }
+};

@@ -1,0 +1,190 @@
+/** Batches from outside: what is asked for, checked; the plan; starting, steering and exporting. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { type Account, findAccount } from '../../activities/accounts';
+import { type BatchPlan, planBatch } from '../../quota/batch-plan';
+import type { Priority } from '../../quota/limit';
+import type { Settings } from '../../settings';
+import {
+  type Batch,
+  type BatchOptions,
+  type BatchSpec,
+  type EndedItem,
+  endedItems,
+  readBatch,
+} from '../../store/batches';
+import { listLimits } from '../../store/permits';
+import { renderPrompt } from '../../vendors/prompt';
+import type { TextApi, TextRequest } from '../../vendors/texts';
+import type { batch } from '../../workflows/batch';
+import { batchWorkflowId } from '../../workflows/messages';
+import type { InputCheck } from './batch-input';
+import { ClientError, UsageError } from './errors';
+
+export interface TextAccount {
+  readonly account: Account;
+  readonly api: TextApi;
+}
+
+/** @throws UsageError when the kind is not `vendor/name` or the account is not one of that vendor's. */
+export function textAccount(settings: Settings, kind: string, name: string): TextAccount {
+  if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(kind)) {
+    throw new UsageError(`batch: "${kind}" must be vendor/name such as openai/bios`);
+  }
+  let account: Account;
+  try {
+    account = findAccount(settings, name);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--account: ${error.message}`);
+    throw error;
+  }
+  const { texts } = account.parts;
+  if (!texts || account.vendor.id !== kind.split('/')[0]) {
+    throw new UsageError(
+      `--account: "${name}" is of ${account.vendor.id}, and ${kind} needs one that writes texts`,
+    );
+  }
+  return { account, api: texts };
+}
+
+export interface BatchRequest {
+  readonly kind: string;
+  readonly model: string;
+  readonly prompt: string;
+  readonly inputName: string;
+  readonly options: BatchOptions;
+  readonly priority: Priority;
+}
+
+/** What is stored of a batch. The digest is of all that decides its requests, and of nothing else. */
+export function specOf(account: string, request: BatchRequest, input: InputCheck): BatchSpec {
+  const { kind, model, prompt, options } = request;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([kind, account, model, prompt, options.maxOutputTokens, input.digest]))
+    .digest('hex');
+  return { ...request, account, digest };
+}
+
+/** An item's request as it goes out. */
+export function requestFor(
+  api: TextApi,
+  batchOf: Pick<Batch, 'model' | 'prompt' | 'options'>,
+  variables: Readonly<Record<string, string>>,
+): TextRequest {
+  const { model, prompt, options } = batchOf;
+  const job = { model, prompt, maxOutputTokens: options.maxOutputTokens };
+  return api.request(job, renderPrompt(prompt, variables));
+}
+
+/** Output tokens of a text, where nothing caps them; only for the plan. */
+const USUAL_OUTPUT = 400;
+
+/** What the batch would take, from the limits as they stand. @param db null: nothing is known but the settings. */
+export async function planFor(
+  db: Pool | null,
+  { account, api }: TextAccount,
+  request: BatchRequest,
+  input: InputCheck,
+  latencyMs: { readonly min: number; readonly max: number },
+  now: number,
+): Promise<BatchPlan & { readonly tokensPerItem: number }> {
+  const stored = db === null ? [] : await listLimits(db, account.poolKey);
+  const tokens = input.first.map(({ variables }) =>
+    api.estimate(requestFor(api, request, variables), USUAL_OUTPUT),
+  );
+  const tokensPerItem = Math.ceil(tokens.reduce((sum, n) => sum + n, 0) / Math.max(1, tokens.length));
+  const { priority } = request;
+  const limits = account.limits
+    .filter((template) => template.mode === 'enforce')
+    .map((template) => {
+      const known = stored.find((limit) => limit.name === template.name);
+      const { window } = template;
+      const sized =
+        known && window.kind === 'token-bucket'
+          ? { ...window, burst: known.limit, ratePerSecond: known.ratePerSecond ?? window.ratePerSecond }
+          : window;
+      const reserve = priority === 'interactive' ? 0 : (template.reserve?.[priority] ?? 0);
+      return {
+        name: template.name,
+        unit: template.unit,
+        window: sized,
+        used: known?.used ?? 0,
+        share: 1 - reserve,
+        resetsAt: known?.resetsAt ?? null,
+      };
+    });
+  const concurrency = request.options.maxConcurrency ?? api.concurrency.max;
+  const plan = planBatch({ items: input.items, tokensPerItem, limits, concurrency, latencyMs, now });
+  return { ...plan, tokensPerItem };
+}
+
+/** Starts the batch's workflow, or finds the one that runs. */
+export async function startBatch(client: Client, settings: Settings, started: Batch): Promise<string> {
+  const { id, kind, account, inputName } = started;
+  const workflowId = batchWorkflowId(kind, account, id);
+  await client.workflow.start<typeof batch>('batch', {
+    workflowId,
+    taskQueue: settings.temporal.taskQueue,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Batch ${id}: ${kind} for ${account}, ${inputName}`,
+    args: [{ batchId: id }],
+  });
+  return workflowId;
+}
+
+/** `12` or `#12`. @throws UsageError, or ClientError when there is no such batch. */
+export async function chooseBatch(db: Pool, text: string): Promise<Batch> {
+  const id = Number(/^#?(\d{1,15})$/.exec(text)?.[1] ?? Number.NaN);
+  if (!Number.isSafeInteger(id)) throw new UsageError(`batch: "${text}" must be a number, as in: batch list`);
+  const found = await readBatch(db, id);
+  if (!found) throw new ClientError(`there is no batch ${id} (npx sluice batch list shows all)`);
+  return found;
+}
+
+/** One line of the export. */
+function lineOf(api: TextApi, from: Batch, item: EndedItem): string {
+  const { externalId, variables, responseId, result, evidence, state } = item;
+  const names = Object.entries(variables).filter(
+    ([name, value]) => (/id$/i.test(name) && value === externalId) || /name$/i.test(name),
+  );
+  return JSON.stringify({
+    ...(names.some(([, value]) => value === externalId) ? {} : { id: externalId }),
+    ...Object.fromEntries(names),
+    request: requestFor(api, from, variables),
+    response_text: result?.text ?? null,
+    response_id: responseId,
+    created: result === null ? null : Math.floor(result.createdAt / 1000),
+    error: state === 'failed' ? (evidence ?? { reason: 'failed' }) : null,
+  });
+}
+
+/** Writes what has ended to `file` as JSONL, at once or not at all. @returns how many lines. */
+export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  const out = createWriteStream(temporary, { flush: true });
+  let lines = 0;
+  try {
+    for await (const page of endedItems(db, from.id)) {
+      const text = page.map((item) => `${lineOf(api, from, item)}\n`).join('');
+      lines += page.length;
+      if (!out.write(text)) await once(out, 'drain');
+    }
+    out.end();
+    await finished(out);
+    renameSync(temporary, file);
+    return lines;
+  } catch (error) {
+    out.destroy();
+    rmSync(temporary, { force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' || code === 'ENOSPC') {
+      throw new ClientError(`--output: ${file} cannot be written (${code})`);
+    }
+    throw error;
+  }
+}

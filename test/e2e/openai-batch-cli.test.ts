@@ -1,0 +1,187 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Runtime } from '@temporalio/worker';
+import { countItems, listBatches } from '../../store/batches';
+import { temporaryFolder } from '../support/embedded';
+import { eventually } from '../support/eventually';
+import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
+import { endWithRun } from '../support/run-folder';
+import { callsSeen } from '../support/vendor-view';
+
+const ROOT = join(__dirname, '..', '..');
+let stack: OpenAiStack | null = null;
+const children: ChildProcess[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await stack?.close();
+  stack = null;
+});
+
+afterAll(() => Runtime.instance().shutdown());
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function launch(s: OpenAiStack, script: string, args: readonly string[]): ChildProcess {
+  const child = spawn(
+    process.execPath,
+    ['-r', join(ROOT, 'test', 'support', 'swc-register.cjs'), join(ROOT, script), ...args],
+    {
+      cwd: ROOT,
+      env: {
+        PATH: process.env.PATH,
+        ...s.env,
+        DATABASE_URL: s.databaseUrl,
+        TEMPORAL_ADDRESS: s.temporalAddress,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  if (child.pid !== undefined) endWithRun(child.pid);
+  children.push(child);
+  return child;
+}
+
+/** Runs `sluice …` to its end. */
+function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Run> {
+  const child = launch(s, 'client/cli/main.ts', ['--settings', settings, ...args]);
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr?.on('data', (text) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => child.once('exit', (code) => resolve({ code, stdout, stderr })));
+}
+
+/** Starts a worker process; resolves when it takes tasks. */
+async function startWorkerProcess(s: OpenAiStack, settings: string): Promise<ChildProcess> {
+  const child = launch(s, 'workers/main.ts', ['--settings', settings]);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text) => {
+      said += text;
+    });
+  }
+  await eventually('a worker starts', () => {
+    if (child.exitCode !== null) throw new Error(`the worker ended: ${said.slice(-500)}`);
+    return said.includes('"worker.started"');
+  });
+  return child;
+}
+
+interface Line {
+  readonly artist_id: string;
+  readonly artist_name: string;
+  readonly request: { readonly input: string };
+  readonly response_text: string;
+  readonly error: unknown;
+}
+
+const ITEMS = 600;
+
+function files(s: OpenAiStack) {
+  const folder = temporaryFolder('batch');
+  const path = (name: string) => join(folder, name);
+  writeFileSync(path('sluice.yaml'), s.settingsYaml);
+  writeFileSync(path('prompt.md'), 'Write about {{artist_name}}, who is {{artist_data}}.');
+  const rows = Array.from({ length: ITEMS }, (_, n) => `id-${n},"Artist, ${n}",born ${n}`);
+  writeFileSync(path('artists.csv'), `\ufeffartist_id,artist_name,artist_data\n# all\n${rows.join('\n')}\n`);
+  return { folder, path };
+}
+
+test('kill -9 of a worker in the middle: every item has one result, and the same input asks for nothing again', async () => {
+  stack = await startOpenAiStack({
+    scenario: { latencyMs: { min: 100, max: 200 } },
+    account: { concurrency: { min: 4, max: 20 } },
+  });
+  const s = stack;
+  const { folder, path } = files(s);
+  const first = await startWorkerProcess(s, path('sluice.yaml'));
+  const start = ['batch', 'start', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'];
+  const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
+  const started = await sluice(s, path('sluice.yaml'), ...start, ...inputs);
+  expect([started.code, started.stderr]).toEqual([0, '']);
+  expect(started.stdout).toContain('loaded: 600 items');
+
+  const id = (await listBatches(s.db))[0]?.id ?? 0;
+  await eventually('a part is done', async () => (await countItems(s.db, id)).done > 150);
+  first.kill('SIGKILL');
+  const killed = await countItems(s.db, id);
+  expect(killed.done).toBeLessThan(ITEMS);
+  const early = await sluice(
+    s,
+    path('sluice.yaml'),
+    'batch',
+    'export',
+    String(id),
+    '--output',
+    path('part.jsonl'),
+  );
+  expect(early.code).toBe(0);
+  expect(readFileSync(path('part.jsonl'), 'utf8').trim().split('\n').length).toBeGreaterThan(150);
+
+  await startWorkerProcess(s, path('sluice.yaml'));
+  const again = [...start, ...inputs, '--wait', '--output', path('bios.jsonl')];
+  const ended = await sluice(s, path('sluice.yaml'), ...again);
+  expect([ended.code, ended.stderr.includes('600 of 600 done, 0 failed')]).toEqual([0, true]);
+  expect(ended.stdout).toContain('goes on');
+
+  const lines = readFileSync(path('bios.jsonl'), 'utf8').trim().split('\n');
+  const results = lines.map((line) => JSON.parse(line) as Line);
+  expect(results.map((r) => r.artist_id)).toEqual(Array.from({ length: ITEMS }, (_, n) => `id-${n}`));
+  expect(results[7]).toMatchObject({
+    artist_name: 'Artist, 7',
+    request: { input: 'Write about Artist, 7, who is born 7.' },
+    error: null,
+  });
+  expect(results.every((r) => r.response_text.length > 0)).toBe(true);
+  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  const calls = (await callsSeen(s.simulator.url)).filter((c) => c.operation === 'createResponse');
+  // At the kill at most 20 calls were in flight.
+  expect(calls.length).toBeGreaterThanOrEqual(ITEMS);
+  expect(calls.length).toBeLessThanOrEqual(ITEMS + 20);
+
+  const third = await sluice(s, path('sluice.yaml'), ...start, ...inputs, '--wait');
+  expect(third.code).toBe(0);
+  const after = (await callsSeen(s.simulator.url)).filter((c) => c.operation === 'createResponse');
+  expect(after.length).toBe(calls.length);
+}, 180_000);
+
+test('what is wrong is said before the first call, and a dry run calls nothing', async () => {
+  stack = await startOpenAiStack();
+  const s = stack;
+  const { path } = files(s);
+  const settings = path('sluice.yaml');
+  const start = (...more: string[]) => [
+    ...['batch', 'start', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'],
+    ...more,
+  ];
+  const prompt = ['--prompt-file', path('prompt.md')];
+  writeFileSync(path('bad.csv'), 'artist_id,artist_name,artist_data\n1,a,b\n1,c,d\n2,e\n3,f,g\n');
+  const [dry, duplicate, skipped, variable] = await Promise.all([
+    sluice(s, settings, ...start('--input', path('artists.csv'), ...prompt, '--dry-run')),
+    sluice(s, settings, ...start('--input', path('bad.csv'), ...prompt)),
+    sluice(s, settings, ...start('--input', path('bad.csv'), ...prompt, '--on-bad-row', 'skip', '--dry-run')),
+    sluice(s, settings, ...start('--input', path('artists.csv'), '--prompt-file', 'pmpt_68a1b2')),
+  ]);
+  expect(dry.code).toBe(0);
+  expect(dry.stdout.match(/"input": "Write about/g)).toHaveLength(3);
+  expect(dry.stdout).toMatch(/600 items of some \d+ tokens each/);
+  expect(dry.stdout).toContain('Nothing was called or stored.');
+  expect(duplicate.code).toBe(2);
+  expect(duplicate.stderr).toContain('line 3: the artist_id "1" is that of line 2 already');
+  expect(duplicate.stderr).toContain('line 4: has 2 fields instead of 3');
+  expect(skipped).toMatchObject({ code: 0 });
+  expect(skipped.stdout).toContain('2 items');
+  expect([variable.code, variable.stderr.includes('stored prompt')]).toEqual([2, true]);
+  expect(await callsSeen(s.simulator.url)).toEqual([]);
+  expect(await listBatches(s.db)).toEqual([]);
+}, 120_000);
