@@ -58,7 +58,7 @@ export function decideConcurrency(policy: ConcurrencyPolicy, sample: Concurrency
   if (ended < policy.sample) return keep(`only ${ended} of ${policy.sample} calls ended`);
   if (errors > policy.errorsDown) return move(current, clamp(current / 2), `too many errors: ${numbers}`);
   if (1 - errors > policy.successUp && use < policy.quotaUp) {
-    return move(current, clamp(Math.max(current + 1, current * 1.5)), `all goes well: ${numbers}`);
+    return move(current, clamp(Math.max(current + 1, current * 2)), `all goes well: ${numbers}`);
   }
   return keep(numbers);
 }

@@ -10,10 +10,10 @@ const sample = (current: number, succeeded: number, failed: number, quotaUse: nu
 
 describe('decideConcurrency, with the defaults', () => {
   test.each([
-    ['all goes well', sample(4, 20, 0), 6, 'up'],
+    ['all goes well', sample(4, 20, 0), 8, 'up'],
     ['95 % is not above 95 %', sample(8, 19, 1), 8, 'keep'],
     ['half of the quota is used', sample(8, 40, 0, 0.5), 8, 'keep'],
-    ['nothing is known of the quota', sample(8, 40, 0, null), 12, 'up'],
+    ['nothing is known of the quota', sample(8, 40, 0, null), 16, 'up'],
     ['a fifth failed: not yet too many', sample(8, 16, 4), 8, 'keep'],
     ['more than a fifth failed', sample(16, 30, 10), 8, 'down'],
     ['quota use above 90 %', sample(16, 40, 0, 0.91), 12, 'down'],
