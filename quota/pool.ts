@@ -8,7 +8,8 @@
  *     │                    └── quota, one more strike ─┘   │ failure
  *     ├─5 failures─▶ open(until) ──time──▶ half_open       │
  *     │                    ▲───────────────────────────────┘
- *     └─billing, blocked, operator──▶ held(until?) ──resume, time──▶ half_open
+ *     └─billing, blocked, operator──▶ held(until?) ──resume, time──▶ half_open (closed, where only the operator
+ *                                                                   stood in the way and resumes)
  *
  * Success never clears a pause that another call has set: only a success that carries the current epoch counts,
  * and the epoch changes with every transition.
@@ -162,6 +163,10 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       if (state.state === 'closed') return state;
       // Already probing: the epoch stays, or the probe's answer would no longer count.
       if (state.state === 'half_open') return { ...state, strikes: 0, hint: null };
+      // Where only the operator stood in the way, there is nothing to probe for.
+      if (state.state === 'held' && state.evidence === null && state.strikes === 0) {
+        return move(state, now, { state: 'closed', until: null, reason: '', strikes: 0 });
+      }
       return move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
   }
 }

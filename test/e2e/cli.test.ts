@@ -177,7 +177,7 @@ interface PoolJson {
   }[];
 }
 
-test('pools show their limits; pause stops every call, resume lets a probe through', async () => {
+test('pools show their limits; pause stops every call, resume ends it', async () => {
   const [pool] = await json<PoolJson[]>(['pools']);
   expect(pool).toMatchObject({ state: 'closed', until: null, reason: '', strikes: 0 });
   const create = pool?.limits.find((limit) => limit.name === 'createReport');
@@ -193,12 +193,12 @@ test('pools show their limits; pause stops every call, resume lets a probe throu
   expect(shown).toMatchObject({ state: 'held' });
 
   const resumed = await json<PoolJson>(['pool', 'resume', stack.pool]);
-  expect(resumed).toMatchObject({ state: 'half_open' });
+  expect(resumed).toMatchObject({ state: 'closed' });
   const filled = await sluice(['backfill', DATASET, ...span(2, 600), '--wait']);
   expect(filled.code).toBe(0);
   // Nothing left between pause and resume: what arrived since is all after it.
   const resumeEvent = (await json<{ at: string; kind: string }[]>(['events'])).find(
-    (e) => e.kind === 'pool.half_open',
+    (e) => e.kind === 'pool.closed',
   );
   const since = stack.simulator.log.list({}).slice(before);
   expect(Math.min(...since.map((call) => call.t))).toBeGreaterThanOrEqual(
@@ -216,7 +216,7 @@ test('a pool is paused though Temporal is down, and says what was not told', asy
   expect(told).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was told') });
   const deadline = Date.now() + 10_000;
   while ((await json<PoolJson>(['pool', 'show'])).state === 'held' && Date.now() < deadline);
-  expect((await json<PoolJson>(['pool', 'show'])).state).toBe('half_open');
+  expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');
 });
 
 // The other cases are in test/unit/cli-arguments.test.ts.

@@ -87,7 +87,7 @@ async function backfillAndPool(): Promise<void> {
     await pool.signal(pauseSignal, { reason: 'inventory count', until: Date.now() + 3_600_000 });
     await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
     await pool.signal(resumeSignal);
-    await eventually('the pool half-opens', async () => (await poolState(stack)) === 'half_open');
+    await eventually('the pool is normal again', async () => (await poolState(stack)) === 'closed');
     await save(stack, 'backfill-with-pause', 'backfill');
     await save(stack, 'pool-through-its-states', poolWorkflowId(stack.pool));
   } finally {

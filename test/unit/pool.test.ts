@@ -259,6 +259,14 @@ describe('an operator', () => {
   test('pauses without an end', () => {
     expect(step(paused(1, 60_000), pause(null))).toMatchObject({ state: 'held', until: null, strikes: 1 });
   });
+  test('resumes a pause of their own to normal, and one that covers a refusal to a probe', () => {
+    const paused = step(CLOSED_POOL, { type: 'pause', reason: 'stock-taking', until: null });
+    expect(step(paused, resume)).toMatchObject({ state: 'closed', reason: '', until: null });
+    const refused = step(CLOSED_POOL, quota(1));
+    const covered = step(refused, { type: 'pause', reason: 'stock-taking', until: null });
+    expect(step(covered, resume).state).toBe('half_open');
+  });
+
   test('resumes: nothing changes when closed, and a probe in flight still counts', () => {
     expect(step(CLOSED_POOL, resume)).toBe(CLOSED_POOL);
     const half = halfOpen();
