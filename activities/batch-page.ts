@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { alertsAt, isHard } from '../quota/quota-status';
 import { describeEvidence } from '../quota/verdict';
+import { recordAlert } from '../store/alerts';
 import {
   type Batch,
   type ClaimedItem,
@@ -65,6 +67,8 @@ export class BatchPage {
   private expectedOutput = FIRST_OUTPUT;
   private ended = 0;
   private notRunning = false;
+  /** Alerts that need not be looked up again. */
+  private readonly told = new Set<string>();
 
   constructor(
     private readonly deps: PageDeps,
@@ -124,6 +128,7 @@ export class BatchPage {
       clearInterval(timer);
       signal.removeEventListener('abort', stop);
       await ticking;
+      await this.watchQuota().catch(() => undefined);
     }
   }
 
@@ -141,7 +146,7 @@ export class BatchPage {
 
   /** Database down: the leases last a while, and the next tick comes. */
   private async tick(renew: boolean): Promise<void> {
-    const { batch, account, api } = this.context;
+    const { batch } = this.context;
     const { db } = this.deps;
     try {
       if (renew) await this.writer.between(() => renewLeases(db, batch.id, this.owner, LEASE_MS));
@@ -150,15 +155,27 @@ export class BatchPage {
         this.notRunning = true;
         this.runner.stop();
       }
-      if (renew && api.quotaMonitoring) {
-        // Buckets are meant to be used to the full; what is hard is what comes back only with the next day.
-        const hard = (await listLimits(db, account.poolKey)).filter(
-          (limit) => limit.kind !== 'bucket' && limit.mode === 'enforce',
-        );
-        this.quotaUse = hard.length === 0 ? null : Math.max(...hard.map(({ used, limit }) => used / limit));
-      }
+      if (renew) await this.watchQuota();
     } catch (error) {
       this.deps.log.warn({ batch: batch.id, error: String(error) }, 'the batch could not be looked at');
+    }
+  }
+
+  /** How much is used of what comes back only with its window; each level that is reached is told once. */
+  private async watchQuota(): Promise<void> {
+    const { account, api } = this.context;
+    if (!api.quotaMonitoring) return;
+    const hard = (await listLimits(this.deps.db, account.poolKey)).filter(isHard);
+    this.quotaUse = hard.length === 0 ? null : Math.max(...hard.map(({ used, limit }) => used / limit));
+    for (const { key, used, limit, resetsAt } of hard) {
+      for (const level of alertsAt(used / limit)) {
+        const alert = { pool: account.poolKey, limit: key, level, used, capacity: limit, window: resetsAt };
+        const id = JSON.stringify([key, level, resetsAt]);
+        if (this.told.has(id)) continue;
+        this.told.add(id);
+        if (!(await recordAlert(this.deps.db, alert))) continue;
+        this.deps.log.warn({ event: 'quota.alert', ...alert }, `${key}: ${level}, ${used} of ${limit} used`);
+      }
     }
   }
 

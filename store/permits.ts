@@ -162,11 +162,6 @@ export function toDecision(row: DecisionRow): PermitDecision {
     : { ...base, granted: false, retryAt: row.retry_at, deniedBy: row.denied_by ?? 'pool' };
 }
 
-/** Books `delta` units (positive or negative) against a call granted at `grantedAt`: estimate to true cost. */
-export async function settleUnits(db: Pool, key: string, delta: number, grantedAt: number): Promise<void> {
-  await db.query('select settle_units($1, $2, $3)', [key, delta, grantedAt]);
-}
-
 /**
  * A rate verdict: nobody's call under this limit leaves before `waitMs` from now. Never shortens a wait.
  * @returns until when, epoch ms.

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
 import { countItems, readBatch } from '../../store/batches';
+import { listEvents } from '../../store/events';
 import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
 import { batchStatusQuery, cancelSignal, pauseSignal, resumeSignal } from '../../workflows/messages';
@@ -26,6 +27,14 @@ async function actionsOf(handle: { fetchHistory(): Promise<unknown> }): Promise<
   // Scheduled activities, timers, signals and the start are what is billed.
   const billed = [1, 10, 17, 26];
   return events.filter((e) => billed.includes(Number(e.eventType))).length;
+}
+
+async function alertLevels(s: OpenAiStack) {
+  const events = await listEvents(s.db, { pool: s.pool, limit: 100 });
+  return events
+    .filter((e) => e.kind === 'quota.alert')
+    .map((e) => e.data.level)
+    .reverse();
 }
 
 test('1,000 items: one call and one result each, none refused, in a few Temporal actions', async () => {
@@ -158,5 +167,7 @@ test('background work pauses at the threshold of the daily limit; interactive wo
   const interactive = await stack.load(5, { priority: 'interactive' });
   expect(await (await stack.run(interactive.id)).result()).toMatchObject({ done: 5 });
   expect((await countItems(stack.db, background.id)).done).toBe(40);
+  await eventually('alerts', async () => stack && (await alertLevels(stack)).length === 2);
+  expect(await alertLevels(stack)).toEqual(['warning', 'critical']);
   await waiting.terminate('the test is over');
 });
