@@ -48,7 +48,7 @@ export interface HeldPermit {
 }
 
 /** More than the answer takes to come back; less would be late again, more is lost to the limit. */
-const RESTAMP_AHEAD_MS = 5;
+const RESTAMP_AHEAD_MS = 3;
 
 export class PermitGate {
   readonly clock = new DbClock();
@@ -150,7 +150,7 @@ export class PermitGate {
     permit: GrantedPermit,
     options: AcquireOptions,
   ): Promise<number | null> {
-    const tolerance = Math.max(1.5, options.slackMs * 0.4);
+    const tolerance = Math.max(1.5, options.slackMs * 0.5);
     const aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
     const pool = request.pool === null ? null : { key: request.pool, epoch: permit.epoch };
     let departAt: number | null = permit.departAt;

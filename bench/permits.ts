@@ -98,35 +98,32 @@ async function withProcesses(url: string, keys: readonly string[], count: number
   }
 }
 
-/** Milliseconds for one batch of 16 permits on limits that are used in turn; 10 and 10,000 of them take turns too. */
+/** Milliseconds for one batch of 8 permits of 8 limits, out of 10 and out of 10,000, batch by batch in turns. */
 async function costByRows(db: Pool): Promise<{ few: number; many: number }> {
   const limits = (count: number) =>
     Array.from({ length: count }, (_, i) =>
       open(`rows/${count}/${i}`, { kind: 'token-bucket', ratePerSecond: 1e5, burst: 1e5 }),
     );
-  const few = limits(10);
-  const timeBatches = async (among: readonly LimitInstance[]): Promise<number[]> => {
-    const times: number[] = [];
-    for (let batch = 0; batch < 150; batch++) {
-      const requests = Array.from({ length: CALLERS }, (_, i) => ({
-        pool: POOL,
-        priority: 'background' as const,
-        charges: [{ key: among[(batch * 7919 + i * 631) % among.length]?.key ?? '', units: 1 }],
-      }));
-      const began = performance.now();
-      await takePermits(db, requests, 40);
-      times.push(performance.now() - began);
-    }
-    return times;
+  const [few, many] = [limits(10), limits(10_000)];
+  for (const set of [few, many]) {
+    for (let i = 0; i < set.length; i += 1000) await registerLimits(db, POOL, set.slice(i, i + 1000));
+  }
+  const timeBatch = async (among: readonly LimitInstance[], batch: number): Promise<number> => {
+    const requests = Array.from({ length: 8 }, (_, i) => ({
+      pool: POOL,
+      priority: 'background' as const,
+      charges: [{ key: among[(batch * 7919 + i * 631) % among.length]?.key ?? '', units: 1 }],
+    }));
+    const began = performance.now();
+    await takePermits(db, requests, 40);
+    return performance.now() - began;
   };
-  await registerLimits(db, POOL, few);
-  await timeBatches(few);
-  const fewTimes = [...(await timeBatches(few)), ...(await timeBatches(few))];
-  const many = limits(10_000);
-  for (let i = 0; i < many.length; i += 1000) await registerLimits(db, POOL, many.slice(i, i + 1000));
-  await timeBatches(many);
-  const manyTimes = [...(await timeBatches(many)), ...(await timeBatches(many))];
-  return { few: median(fewTimes), many: median(manyTimes) };
+  const times = { few: [] as number[], many: [] as number[] };
+  for (let batch = 0; batch < 400; batch++) {
+    times.few.push(await timeBatch(few, batch));
+    times.many.push(await timeBatch(many, batch));
+  }
+  return { few: median(times.few.slice(50)), many: median(times.many.slice(50)) };
 }
 
 function median(values: readonly number[]): number {
@@ -184,7 +181,7 @@ async function measure(url: string): Promise<boolean> {
         );
       }
       console.log(
-        `batch of ${CALLERS}: ${rows.few.toFixed(2)} ms among 10 limits, ${rows.many.toFixed(2)} ms among 10,000: ` +
+        `batch of 8: ${rows.few.toFixed(2)} ms among 10 limits, ${rows.many.toFixed(2)} ms among 10,000: ` +
           `ratio ${flat.toFixed(2)} (floor ${FLOORS.flat})`,
       );
     }

@@ -124,9 +124,17 @@ export async function restorePool(
     const behind = stored.epoch < remembered.epoch;
     const awaited = stored.state === 'held' && stored.reason === LOST_ROW;
     if (!behind || !(awaited || isBlocked(remembered, row.now))) return stored;
-    await writeState(client, key, remembered);
-    return remembered;
+    // What was learned since the loss may be the longer block; it gets the epoch that follows what is remembered.
+    const longer = !awaited && isBlocked(stored, row.now) && endOf(stored) > endOf(remembered);
+    const restored = longer ? { ...stored, epoch: remembered.epoch + 1 } : remembered;
+    await writeState(client, key, restored);
+    return restored;
   });
+}
+
+/** Epoch ms at which a block ends by itself. */
+function endOf(state: PoolState): number {
+  return state.until ?? Number.POSITIVE_INFINITY;
 }
 
 async function writeState(client: PoolClient, key: string, s: PoolState): Promise<void> {

@@ -124,14 +124,28 @@ const cases: readonly Case[] = [
   },
 ];
 
-test.each(cases)('$name: never one too many, and at least 95 % used', async ({ windows, forMs, used }) => {
-  let best = 0;
-  // A stalled machine cannot use all of a limit, but it may never use more: one run of three must be undisturbed.
-  for (let attempt = 0; attempt < 3 && best < 0.95; attempt++) {
-    const times = await saturate(windows, forMs);
-    for (const window of windows) expect(violations(window, asCalls(times))).toEqual([]);
-    best = Math.max(best, used(times));
-    await Promise.all(children.splice(0).map((c) => c.end()));
-  }
-  expect(best).toBeGreaterThanOrEqual(0.95);
-});
+/** The seed's own numbers take longer than a test run should. */
+const longCases: readonly Case[] = [
+  {
+    name: '10 in any minute',
+    windows: [{ kind: 'rolling', count: 10, ms: 60_000 }],
+    forMs: 125_000,
+    used: (times) => 120_000 / ((times[20] ?? Number.POSITIVE_INFINITY) - (times[0] ?? 0)),
+  },
+];
+
+test.each(process.env.SLUICE_LONG_TESTS ? [...cases, ...longCases] : cases)(
+  '$name: never one too many, and at least 95 % used',
+  async ({ windows, forMs, used }) => {
+    let best = 0;
+    // A stalled machine cannot use all of a limit, but it may never use more: one run of three must be undisturbed.
+    for (let attempt = 0; attempt < 3 && best < 0.95; attempt++) {
+      const times = await saturate(windows, forMs);
+      for (const window of windows) expect(violations(window, asCalls(times))).toEqual([]);
+      best = Math.max(best, used(times));
+      await Promise.all(children.splice(0).map((c) => c.end()));
+    }
+    expect(best).toBeGreaterThanOrEqual(0.95);
+  },
+  500_000,
+);

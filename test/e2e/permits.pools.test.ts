@@ -17,7 +17,7 @@ import {
   takePermits,
   toDecision,
 } from '../../store/permits';
-import { applyPoolEvent, registerPool, releaseProbe } from '../../store/pools';
+import { applyPoolEvent, registerPool, releaseProbe, restorePool } from '../../store/pools';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
@@ -195,6 +195,36 @@ describe('a block that is written while calls are being taken', () => {
     expect(decisions.filter((d) => d && !d.granted).map((d) => d && !d.granted && d.deniedBy)).toEqual(
       new Array(29).fill('probe'),
     );
+  });
+});
+
+describe('a pool whose row was lost and made anew', () => {
+  const remembered = (ms: number): PoolState => ({
+    ...CLOSED_POOL,
+    state: 'quota_paused',
+    until: Date.now() + ms,
+    reason: 'remembered',
+    epoch: 7,
+  });
+
+  test('gets back the pause that its workflow remembers', async () => {
+    const key = await newPool();
+    const pause = remembered(60_000);
+    expect(await restorePool(db, key, pause, POLICY)).toEqual(pause);
+    const [decision] = await takePermits(db, [requestOf(key)], 0);
+    expect(decision).toMatchObject({ granted: false, deniedBy: 'pool', retryAt: pause.until, epoch: 7 });
+  });
+
+  test('keeps a longer pause that it has learned since, as the newer one', async () => {
+    const key = await newPool();
+    const { after } = await applyPoolEvent(db, key, until(120_000));
+    const restored = await restorePool(db, key, remembered(60_000), POLICY);
+    expect(restored).toMatchObject({
+      state: 'quota_paused',
+      until: after.until,
+      reason: after.reason,
+      epoch: 8,
+    });
   });
 });
 
