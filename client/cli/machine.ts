@@ -36,13 +36,18 @@ export function addMachine(program: Command): void {
       const { runDoctor } = await import('./doctor.js');
       await runDoctor(options, command);
     });
-  program
-    .command('simulate')
-    .description('run a simulated vendor in the foreground')
-    .command('amazon')
-    .description("Amazon's Reports API with its quotas, as a real HTTP server on this machine")
-    .option('--port <port>', 'port on 127.0.0.1 (default: any)')
-    .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
-    .option('--state <file>', 'journal, from which a later run goes on')
-    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateAmazon(options));
+  const simulate = program.command('simulate').description('run a simulated vendor in the foreground');
+  const simulated = (name: string, description: string) =>
+    simulate
+      .command(name)
+      .description(description)
+      .option('--port <port>', 'port on 127.0.0.1 (default: any)')
+      .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
+      .option('--state <file>', 'journal, from which a later run goes on');
+  simulated('amazon', "Amazon's Reports API with its quotas, as a real HTTP server on this machine").action(
+    async (options: SimulateOptions) => (await import('./simulate.js')).simulateAmazon(options),
+  );
+  simulated('openai', "OpenAI's Responses and Batch APIs with their quotas, likewise").action(
+    async (options: SimulateOptions) => (await import('./simulate.js')).simulateOpenAi(options),
+  );
 }

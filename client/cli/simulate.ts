@@ -1,9 +1,7 @@
-/** `sluice simulate amazon`: a simulated vendor in the foreground, for trying things out. */
-import {
-  type AmazonScenarioInput,
-  amazonScenarioSchema,
-  startAmazonSimulator,
-} from '../../vendors/amazon/simulator';
+/** `sluice simulate amazon|openai`: a simulated vendor in the foreground, for trying things out. */
+import type { z } from 'zod';
+import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
+import { openAiScenarioSchema, startOpenAiSimulator } from '../../vendors/openai/simulator';
 import { readScenario, ScenarioError } from '../../vendors/simulator/scenario';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { untilInterrupted } from './interrupt';
@@ -16,13 +14,28 @@ export interface SimulateOptions {
 }
 
 export async function simulateAmazon(options: SimulateOptions): Promise<void> {
-  const simulator = await startAmazonSimulator(scenarioOf(options)).catch((error: unknown) => {
-    if (error instanceof ScenarioError) throw new UsageError(error.message);
-    throw new ClientError(`the simulator cannot start: ${messageOf(error)}`);
-  });
+  const simulator = await started(startAmazonSimulator(scenarioOf(amazonScenarioSchema, options)));
   print(`Amazon is simulated at ${simulator.url}; in an account's settings:`);
   print(`  baseUrl: ${simulator.url}`);
   print(`  tokenUrl: ${simulator.tokenUrl}`);
+  await untilStopped(simulator);
+}
+
+export async function simulateOpenAi(options: SimulateOptions): Promise<void> {
+  const simulator = await started(startOpenAiSimulator(scenarioOf(openAiScenarioSchema, options)));
+  print(`OpenAI is simulated at ${simulator.url}; any key sk-… is a project. In an account's settings:`);
+  print(`  baseUrl: ${simulator.baseUrl}`);
+  await untilStopped(simulator);
+}
+
+function started<T>(starting: Promise<T>): Promise<T> {
+  return starting.catch((error: unknown) => {
+    if (error instanceof ScenarioError) throw new UsageError(error.message);
+    throw new ClientError(`the simulator cannot start: ${messageOf(error)}`);
+  });
+}
+
+async function untilStopped(simulator: { readonly url: string; close(): Promise<unknown> }): Promise<void> {
   print(`Calls and limits: ${simulator.url}/_sim/stats. Ctrl-C ends it.`);
   const interrupt = untilInterrupted();
   await interrupt.promise;
@@ -30,13 +43,13 @@ export async function simulateAmazon(options: SimulateOptions): Promise<void> {
   interrupt.done();
 }
 
-function scenarioOf({ port, scenario, state }: SimulateOptions): AmazonScenarioInput {
+function scenarioOf<S extends z.ZodType>(schema: S, { port, scenario, state }: SimulateOptions) {
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     throw new UsageError(`--port: "${port}" must be a port number, 0 to 65535`);
   }
-  let read: AmazonScenarioInput = {};
+  let read = {} as z.input<S> & object;
   try {
-    if (scenario !== undefined) read = readScenario(amazonScenarioSchema, scenario);
+    if (scenario !== undefined) read = readScenario(schema, scenario) as z.input<S> & object;
   } catch (error) {
     throw new UsageError(`--scenario: ${messageOf(error)}`);
   }
