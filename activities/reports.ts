@@ -6,15 +6,10 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
-import type { Pool } from 'pg';
-import type { Dispatcher } from 'undici';
 import { FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
-import type { Settings } from '../settings';
-import { getSeries, type Series } from '../store/datasets';
 import { ingestDocument } from '../store/ingest';
 import {
-  getJob,
   intend,
   type Job,
   liveJobs,
@@ -28,13 +23,11 @@ import {
 } from '../store/jobs';
 import { recordAudit, recordFailure } from '../store/ledger';
 import { splitSpan } from '../vendors/chunks';
-import type { CallResult } from '../vendors/contract';
 import { DAY_MS, HOUR_MS } from '../vendors/dataset';
-import type { HttpRequest, Parsed } from '../vendors/http';
-import type { DocumentLocation, ReportRequest } from '../vendors/reports';
+import type { DocumentLocation } from '../vendors/reports';
 import { CallFailed, PermitWait, PoolClosed, toApplicationFailure } from './call-errors';
-import { type HttpOptions, sendForStream, sendForText } from './http';
-import { chunksFor, type DatasetContext, datasetContext, seriesOf } from './report-plan';
+import { bodyOf, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
+import { chunksFor, seriesOf } from './report-plan';
 import type {
   ChunkCall,
   ChunkFailure,
@@ -49,15 +42,6 @@ import type {
   RequestOutcome,
   WorkPlan,
 } from './reports-types';
-import type { TokenSource, VendorDoor } from './vendor-call';
-
-export interface ReportDeps {
-  readonly settings: Settings;
-  readonly db: Pool;
-  readonly door: VendorDoor;
-  readonly dispatcher: Dispatcher;
-  readonly tokenSource: (context: DatasetContext, priority: Priority) => TokenSource;
-}
 
 const HEARTBEAT_MS = 2000;
 
@@ -100,12 +84,6 @@ function asConfiguration(error: unknown): unknown {
     : error;
 }
 
-interface JobContext extends DatasetContext {
-  readonly job: Job;
-  readonly series: Series;
-  readonly request: ReportRequest;
-}
-
 /** From the mark of an attempt to its call, ms at most. */
 const LATE_MS = 2000;
 
@@ -113,10 +91,14 @@ class Reports {
   /** Create calls of this process that are over, without a usable answer: when each was marked, by job. */
   private readonly over = new Map<number, number>();
 
-  constructor(private readonly deps: ReportDeps) {}
+  private readonly calls: ReportCalls;
+
+  constructor(private readonly deps: ReportDeps) {
+    this.calls = new ReportCalls(deps);
+  }
 
   async plan(input: PlanInput): Promise<WorkPlan> {
-    const context = this.context(input);
+    const context = this.calls.context(input);
     const { settings } = context;
     return {
       chunks: await chunksFor(this.deps.db, context, input, Date.now()),
@@ -131,7 +113,7 @@ class Reports {
   }
 
   async planCycle(input: DatasetRef): Promise<CyclePlan> {
-    const context = this.context(input);
+    const context = this.calls.context(input);
     const { account, settings } = context;
     const closed = await this.deps.door.whyClosed(account);
     const series = await seriesOf(this.deps.db, context);
@@ -149,7 +131,7 @@ class Reports {
 
   async finishAudit(input: DatasetRef & { purpose: Purpose }): Promise<void> {
     const kind = input.purpose === 'weekly_audit' ? 'weekly' : 'daily';
-    for (const series of await seriesOf(this.deps.db, this.context(input))) {
+    for (const series of await seriesOf(this.deps.db, this.calls.context(input))) {
       await recordAudit(this.deps.db, series.id, kind, Date.now());
     }
   }
@@ -175,7 +157,7 @@ class Reports {
 
   /** Asks for a chunk's report, unless it has been asked for: then that report is adopted. */
   async request(input: ChunkCall): Promise<RequestOutcome> {
-    const base = this.context(input);
+    const base = this.calls.context(input);
     const { chunk } = input;
     const intention = await intend(this.deps.db, {
       seriesId: chunk.seriesId,
@@ -185,7 +167,7 @@ class Reports {
       minReRequestMs: base.settings.minRerequestMinutes * 60_000,
     });
     if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };
-    const context = await this.jobContext(input, intention.job.id);
+    const context = await this.calls.jobContext(input, intention.job.id);
     const { job } = context;
     if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
     if (job.ambiguous) {
@@ -205,7 +187,7 @@ class Reports {
     const { reports } = account;
     const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
     try {
-      const result = await this.call(
+      const result = await this.calls.call(
         context,
         reports.operations.create,
         priority,
@@ -221,7 +203,7 @@ class Reports {
           if (Date.now() - now > LATE_MS) throw new Error(`the call for job ${job.id} was held up`);
         },
       );
-      const { reportId } = this.parsed(reports.parseCreate(bodyOf(result)));
+      const { reportId } = this.calls.parsed(reports.parseCreate(bodyOf(result)));
       const requestId = result.kind === 'response' ? result.response.headers['x-amzn-requestid'] : undefined;
       await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
     } catch (error) {
@@ -253,8 +235,8 @@ class Reports {
     const createdSince = (job.requestedAt ?? job.createdAt) - 10 * 60_000;
     let query: Parameters<typeof reports.list>[0] = { reportType: dataset.reportType, createdSince };
     for (;;) {
-      const result = await this.call(context, reports.operations.list, priority, reports.list(query));
-      const page = this.parsed(reports.parseList(bodyOf(result)));
+      const result = await this.calls.call(context, reports.operations.list, priority, reports.list(query));
+      const page = this.calls.parsed(reports.parseList(bodyOf(result)));
       const match = page.reports.find((report) => reports.matches(report, request));
       if (match) return match.reportId;
       if (page.nextToken === null) return null;
@@ -263,7 +245,7 @@ class Reports {
   }
 
   async poll(input: JobCall): Promise<PollOutcome> {
-    const context = await this.jobContext(input, input.jobId);
+    const context = await this.calls.jobContext(input, input.jobId);
     const { account, job } = context;
     const { reports } = account;
     if (job.state === 'ingested') return { kind: 'ready' };
@@ -273,7 +255,7 @@ class Reports {
     }
     let status: ReturnType<typeof reports.parseGet>;
     try {
-      const result = await this.call(
+      const result = await this.calls.call(
         context,
         reports.operations.get,
         input.priority,
@@ -290,7 +272,7 @@ class Reports {
       });
       return { kind: 'gone', reason };
     }
-    const report = this.parsed(status);
+    const report = this.calls.parsed(status);
     const now = Date.now();
     const evidence = { reportId: report.reportId };
     switch (report.status) {
@@ -317,7 +299,7 @@ class Reports {
 
   /** Reads why a report ended FATAL, and ends its job. */
   async explainFatal(input: JobCall & { hasDocument: boolean }): Promise<FatalOutcome> {
-    const context = await this.jobContext(input, input.jobId);
+    const context = await this.calls.jobContext(input, input.jobId);
     const { account, dataset, job } = context;
     // A job that has ended was explained before this activity was run again.
     let text = job.state === 'failed' && typeof job.evidence.text === 'string' ? job.evidence.text : null;
@@ -335,7 +317,7 @@ class Reports {
   }
 
   async fetch(input: JobCall): Promise<FetchOutcome> {
-    return this.fetchAndIngest(await this.jobContext(input, input.jobId), input.priority);
+    return this.fetchAndIngest(await this.calls.jobContext(input, input.jobId), input.priority);
   }
 
   private async fetchAndIngest(context: JobContext, priority: Priority): Promise<FetchOutcome> {
@@ -383,13 +365,13 @@ class Reports {
   ): Promise<{ location: DocumentLocation; stream: Readable } | { gone: CallFailed }> {
     let location: DocumentLocation;
     try {
-      location = await this.locate(context, priority);
+      location = await this.calls.locate(context, priority);
     } catch (error) {
       if (isGone(error)) return { gone: error };
       throw error;
     }
     try {
-      const { stream } = await this.download(context, location, priority);
+      const { stream } = await this.calls.download(context, location, priority);
       if (!stream) throw new Error('the download answered without a body');
       return { location, stream };
     } catch (error) {
@@ -403,91 +385,6 @@ class Reports {
         nextRetryDelay: 1000,
       });
     }
-  }
-
-  /** Where the document is. The address is kept while it lasts, for another one costs a scarce call. */
-  private async locate(context: JobContext, priority: Priority): Promise<DocumentLocation> {
-    const { account, job } = context;
-    const { reports } = account;
-    if (job.documentUrl && job.urlExpiresAt !== null && job.urlExpiresAt > Date.now()) {
-      return JSON.parse(job.documentUrl) as DocumentLocation;
-    }
-    if (job.documentId === null) throw new Error(`job ${job.id} is ${job.state} without a document id`);
-    const askedAt = Date.now();
-    const result = await this.call(
-      context,
-      reports.operations.document,
-      priority,
-      reports.document(job.documentId),
-    );
-    const location = this.parsed(reports.parseDocument(bodyOf(result)));
-    await setDocumentUrl(this.deps.db, job.id, {
-      url: JSON.stringify(location),
-      expiresAt: askedAt + reports.urlLifetimeMs,
-      now: Date.now(),
-    });
-    return location;
-  }
-
-  private download(context: JobContext, location: DocumentLocation, priority: Priority) {
-    const { account } = context;
-    const { signal } = this.http();
-    return this.deps.door.call({
-      ...this.terms(context, account.reports.operations.download, priority),
-      auth: null,
-      send: (_, abort) =>
-        sendForStream(
-          { method: 'GET', url: location.url, headers: {} },
-          { ...this.http(), signal: abort ?? signal },
-        ),
-    });
-  }
-
-  private async call(
-    context: JobContext,
-    operation: string,
-    priority: Priority,
-    request: HttpRequest,
-    beforeSend?: () => Promise<void>,
-  ): Promise<CallResult> {
-    const { account } = context;
-    return this.deps.door.call<CallResult>({
-      ...this.terms(context, operation, priority),
-      auth: this.deps.tokenSource(context, priority),
-      send: async (token, signal) => {
-        await beforeSend?.();
-        return sendForText(account.reports.authorize(request, token ?? '', Date.now()), {
-          ...this.http(),
-          signal,
-        });
-      },
-    });
-  }
-
-  private terms(context: JobContext, operation: string, priority: Priority) {
-    return {
-      account: context.account,
-      operation,
-      priority,
-      caller: context.dataset.id,
-      attempt: activityInfo().attempt,
-      inlineWaitMs: this.deps.settings.permits.inlineWaitMs,
-      signal: cancellationSignal(),
-    };
-  }
-
-  private http(): HttpOptions {
-    return { dispatcher: this.deps.dispatcher, timeoutMs: this.deps.settings.http.timeoutMs };
-  }
-
-  /** A body that fails its contract is the vendor's doing and may pass; the activity's policy bounds the tries. */
-  private parsed<T>(parsed: Parsed<T>): T {
-    if (parsed.ok) return parsed.value;
-    throw ApplicationFailure.create({
-      message: parsed.problem,
-      type: FAILURE.invalid,
-      nonRetryable: activityInfo().attempt >= 3,
-    });
   }
 
   private async failJob(
@@ -508,24 +405,6 @@ class Reports {
       now,
     });
   }
-
-  private context(ref: DatasetRef): DatasetContext {
-    return datasetContext(this.deps.settings, ref.dataset, ref.account);
-  }
-
-  private async jobContext(ref: DatasetRef, jobId: number): Promise<JobContext> {
-    const context = this.context(ref);
-    const job = await getJob(this.deps.db, jobId);
-    if (job === null) throw new RangeError(`job ${jobId} does not exist`);
-    const series = await getSeries(this.deps.db, job.seriesId);
-    if (series === null) throw new RangeError(`series ${job.seriesId} of job ${jobId} does not exist`);
-    return {
-      ...context,
-      job,
-      series,
-      request: { dataset: context.dataset, partition: series.partition, span: job.span },
-    };
-  }
 }
 
 /** True when the vendor's refusal, or ours, makes it certain that no report was made. */
@@ -536,8 +415,4 @@ function certainlyNotMade(error: unknown): boolean {
 
 function isGone(error: unknown): error is CallFailed {
   return error instanceof CallFailed && error.verdict.kind === 'gone';
-}
-
-function bodyOf(result: CallResult): string {
-  return result.kind === 'response' ? result.response.body : '';
 }
