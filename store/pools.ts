@@ -50,11 +50,6 @@ export async function readPool(db: Pool, key: string): Promise<PoolRecord | null
   return rows[0] ? toRecord(rows[0]) : null;
 }
 
-export async function listPools(db: Pool): Promise<PoolRecord[]> {
-  const { rows } = await db.query<PoolRow>(`select ${COLUMNS} from pools order by key`);
-  return rows.map(toRecord);
-}
-
 export interface PoolChange {
   readonly before: PoolState;
   readonly after: PoolState;

@@ -13,7 +13,6 @@ export type Parsed<T> =
   | { readonly ok: false; readonly problem: string };
 
 export const PROCESSING_STATUSES = ['IN_QUEUE', 'IN_PROGRESS', 'DONE', 'CANCELLED', 'FATAL'] as const;
-export type ProcessingStatus = (typeof PROCESSING_STATUSES)[number];
 
 const id = z.string().min(1).max(2048);
 
