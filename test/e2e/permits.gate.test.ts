@@ -182,16 +182,16 @@ test('a probe that is aborted before it leaves makes room for the next', async (
     hintAfterStrikes: 3,
     hint: '',
   });
-  // Due only 300 ms from now, so that there is time to abort between the grant and the departure.
-  const charges = await newLimit({ kind: 'spacing', ms: 300 });
+  // Due only 5 s from now, so that there is time to abort between the grant and the departure.
+  const charges = await newLimit({ kind: 'spacing', ms: 5000 });
   await takePermits(db, [requestOf(charges)], 0);
   await applyPoolEvent(db, pool, { type: 'pause', reason: 'test', until: null });
   await applyPoolEvent(db, pool, { type: 'resume' });
-  const gate = new PermitGate(db, { leadMs: 400 });
+  const gate = new PermitGate(db, { leadMs: 6000 });
   const stop = new AbortController();
   const probing = gate.acquire(
     { pool, priority: 'background', charges },
-    { inlineWaitMs: 5000, slackMs: 100, signal: stop.signal },
+    { inlineWaitMs: 10_000, slackMs: 100, signal: stop.signal },
   );
   const probeUntil = async () =>
     (await db.query<{ probe_until: number }>('select probe_until from pools where key = $1', [pool])).rows[0]
