@@ -185,7 +185,14 @@ test('a probe that is aborted before it leaves makes room for the next', async (
   // Due only 5 s from now, so that there is time to abort between the grant and the departure.
   const charges = await newLimit({ kind: 'spacing', ms: 5000 });
   await takePermits(db, [requestOf(charges)], 0);
-  await applyPoolEvent(db, pool, { type: 'pause', reason: 'test', until: null });
+  await applyPoolEvent(db, pool, {
+    type: 'quota',
+    epoch: 1,
+    statedWaitMs: 60_000,
+    reason: 'quota',
+    evidence: { vendor: 'v', account: 'a', operation: 'o' },
+    jitter: 0,
+  });
   await applyPoolEvent(db, pool, { type: 'resume' });
   const gate = new PermitGate(db, { leadMs: 6000 });
   const stop = new AbortController();
