@@ -71,3 +71,52 @@ test('a limit that only the vendor resets says that it cannot be known', () => {
   const limit: BatchLimit = { ...daily(10), window: { kind: 'vendor-reset', count: 10 } };
   expect(planBatch({ ...base, limits: [limit], concurrency: 10 }).ms).toBe(Number.POSITIVE_INFINITY);
 });
+
+/** Ten calls at once, in flight without end: what remains is the limit's own time. */
+const alone = (window: BatchLimit['window'], levels: Partial<BatchLimit> = {}) =>
+  planBatch({
+    items: 10,
+    tokensPerItem: 0,
+    latencyMs: { min: 0, max: 0 },
+    now: NOW,
+    concurrency: 1_000_000,
+    limits: [{ name: 'limit', unit: 'calls', window, used: 0, share: 1, resetsAt: null, ...levels }],
+  });
+
+test.each<[string, BatchLimit['window'], Partial<BatchLimit>, number]>([
+  ['spacing costs a gap between each two calls', { kind: 'spacing', ms: 200 }, {}, 1800],
+  ['a rolling window that holds all costs nothing', { kind: 'rolling', count: 10, ms: 1000 }, {}, 0],
+  ['a rolling window of four takes two more windows', { kind: 'rolling', count: 4, ms: 1000 }, {}, 2000],
+  [
+    'a used rolling window starts when it is free',
+    { kind: 'rolling', count: 10, ms: 1000 },
+    { used: 10, resetsAt: NOW + 300 },
+    300,
+  ],
+  [
+    'a calendar hour ends where the vendor says',
+    { kind: 'calendar', count: 5, per: 'hour', zone: 'UTC' },
+    { resetsAt: NOW + 60_000 },
+    60_000,
+  ],
+  [
+    'a share that leaves nothing never ends',
+    { kind: 'rolling', count: 1, ms: 1000 },
+    { share: 0.5 },
+    Number.POSITIVE_INFINITY,
+  ],
+  ['a vendor’s reset that holds all costs nothing', { kind: 'vendor-reset', count: 10 }, {}, 0],
+  [
+    'a vendor’s reset that is too small may never come',
+    { kind: 'vendor-reset', count: 9 },
+    {},
+    Number.POSITIVE_INFINITY,
+  ],
+])('%s', (_, window, levels, ms) => {
+  expect(alone(window, levels).ms).toBe(ms);
+});
+
+test('nothing to do takes no time, whatever the limits', () => {
+  const plan = planBatch({ ...base, items: 0, limits: [], concurrency: 4 });
+  expect(plan).toMatchObject({ ms: 0, concurrencyNeeded: null });
+});
