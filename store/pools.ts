@@ -64,13 +64,7 @@ export interface PoolChange {
  */
 export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): Promise<PoolChange> {
   return inTransaction(db, async (client) => {
-    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 41))', [key]);
-    const { rows } = await client.query<PoolRow & { now: number }>(
-      `select ${COLUMNS}, now_ms() as now from pools where key = $1 for update`,
-      [key],
-    );
-    const row = rows[0];
-    if (!row) throw new Error(`pool "${key}" is not registered`);
+    const row = await lockPool(client, key);
     const before = toRecord(row).state;
     const after = transition(before, event, row.policy, row.now);
     if (after !== before) await writeState(client, key, after);
@@ -108,13 +102,7 @@ export async function restorePool(
 ): Promise<PoolState> {
   await registerPool(db, key, policy);
   return inTransaction(db, async (client) => {
-    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 41))', [key]);
-    const { rows } = await client.query<PoolRow & { now: number }>(
-      `select ${COLUMNS}, now_ms() as now from pools where key = $1 for update`,
-      [key],
-    );
-    const row = rows[0];
-    if (!row) throw new Error(`pool "${key}" is not registered`);
+    const row = await lockPool(client, key);
     const stored = toRecord(row).state;
     const behind = stored.epoch < remembered.epoch;
     const awaited = stored.state === 'held' && stored.reason === LOST_ROW;
@@ -125,6 +113,21 @@ export async function restorePool(
     await writeState(client, key, restored);
     return restored;
   });
+}
+
+/**
+ * The pool's row, locked, with the database's time. The advisory lock comes first: takers hold it shared, so a block
+ * waits for those who decided before it and stops those after.
+ */
+async function lockPool(client: PoolClient, key: string): Promise<PoolRow & { readonly now: number }> {
+  await client.query('select pg_advisory_xact_lock(hashtextextended($1, 41))', [key]);
+  const { rows } = await client.query<PoolRow & { now: number }>(
+    `select ${COLUMNS}, now_ms() as now from pools where key = $1 for update`,
+    [key],
+  );
+  const row = rows[0];
+  if (!row) throw new Error(`pool "${key}" is not registered`);
+  return row;
 }
 
 /** Epoch ms at which a block ends by itself. */
