@@ -3,7 +3,12 @@
  * or somebody says stop; then lets what is in flight come home. Knows neither vendor nor database.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ConcurrencyDecision, type ConcurrencyPolicy, decideConcurrency } from '../quota/concurrency';
+import {
+  type ConcurrencyDecision,
+  type ConcurrencyPolicy,
+  decideConcurrency,
+  isRoundOver,
+} from '../quota/concurrency';
 
 /** What became of a call, for the number of calls in flight. */
 export type CallEnd = 'succeeded' | 'failed' | 'not sent';
@@ -137,14 +142,14 @@ export class PageRunner<Item> {
     this.opened = true;
     if (end === 'succeeded') this.succeeded++;
     else this.failed++;
-    // A whole round of calls, so that a change has had its effect before the next one.
-    if (this.succeeded + this.failed < Math.max(this.parts.policy.sample, this.limit)) return;
-    const decision = decideConcurrency(this.parts.policy, {
+    const sample = {
       current: this.limit,
       succeeded: this.succeeded,
       failed: this.failed,
       quotaUse: this.parts.quotaUse(),
-    });
+    };
+    if (!isRoundOver(this.parts.policy, sample)) return;
+    const decision = decideConcurrency(this.parts.policy, sample);
     this.succeeded = 0;
     this.failed = 0;
     this.limit = decision.next;

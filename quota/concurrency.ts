@@ -14,7 +14,7 @@ export interface ConcurrencyPolicy {
   readonly successUp: number;
   /** …and less than this share of the tightest quota is used. */
   readonly quotaUp: number;
-  /** Calls that have to have ended before a decision. */
+  /** Calls that have to have ended before a decision; a whole round without a failure is enough to go up. */
   readonly sample: number;
 }
 
@@ -55,12 +55,23 @@ export function decideConcurrency(policy: ConcurrencyPolicy, sample: Concurrency
   const use = quotaUse ?? 0;
   const numbers = `errors ${percent(errors)}, quota ${quotaUse === null ? 'unknown' : percent(use)}`;
   if (use > policy.quotaDown) return move(current, clamp(current * 0.75), `quota use is high: ${numbers}`);
-  if (ended < policy.sample) return keep(`only ${ended} of ${policy.sample} calls ended`);
+  // From 4 to 128 in flight are five rounds then; at 4 alone a sample of twenty would take five.
+  const wanted = failed === 0 ? Math.min(policy.sample, current) : policy.sample;
+  if (ended < wanted) return keep(`only ${ended} of ${wanted} calls ended`);
   if (errors > policy.errorsDown) return move(current, clamp(current / 2), `too many errors: ${numbers}`);
   if (1 - errors > policy.successUp && use < policy.quotaUp) {
     return move(current, clamp(Math.max(current + 1, current * 2)), `all goes well: ${numbers}`);
   }
   return keep(numbers);
+}
+
+/**
+ * Whether it is time for a decision: after a whole round of calls, so that the last change has had its effect; with
+ * failures among them, after the sample at least.
+ */
+export function isRoundOver(policy: ConcurrencyPolicy, sample: ConcurrencySample): boolean {
+  const ended = sample.succeeded + sample.failed;
+  return ended >= sample.current && (sample.failed === 0 || ended >= policy.sample);
 }
 
 function move(current: number, next: number, reason: string): ConcurrencyDecision {
