@@ -1,6 +1,6 @@
 /** The simulators judge whether limits were kept, so their own accounting is checked against definitions. */
 import fc from 'fast-check';
-import { nextBoundary } from '../../vendors/simulator/calendar';
+import { nextBoundary } from '../../vendors/calendar';
 import { judgeArrivals } from '../../vendors/simulator/judge';
 import { LimitBook, type VendorLimit } from '../../vendors/simulator/limit-book';
 import { createMeter, type Meter, type VendorWindow } from '../../vendors/simulator/meters';

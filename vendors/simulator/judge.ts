@@ -2,7 +2,7 @@
  * A second opinion on a log of arrivals: whether it kept a limit, from the definition of the limit and not from
  * the meters that decided while the calls arrived. Tests and benchmarks put `/_sim/calls` through it.
  */
-import { nextBoundary } from './calendar';
+import { nextBoundary } from '../calendar';
 import type { VendorWindow } from './meters';
 
 export interface Judged {

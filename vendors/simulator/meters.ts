@@ -6,7 +6,7 @@
  * that number plus n is at most `limit`. Times are epoch ms with a fraction and must not go back.
  */
 import type { LimitWindow } from '../../quota/limit';
-import { nextBoundary } from './calendar';
+import { nextBoundary } from '../calendar';
 
 /** As in `quota/limit`; a vendor-stated reset also says how often it comes back (default: a day). */
 export type VendorWindow = LimitWindow & { readonly everyMs?: number };
