@@ -3,11 +3,11 @@
  * each of them, and the database decides by them.
  */
 
-/** Who asks. When a limit is short, background waits first, then scheduled; interactive last. */
-export const PRIORITIES = ['background', 'scheduled', 'interactive'] as const;
+/** Who asks. When a limit is short, background waits first, then scheduled, then live; interactive last. */
+export const PRIORITIES = ['background', 'scheduled', 'live', 'interactive'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
-/** 0 background, 1 scheduled, 2 interactive: the order in which the database serves. */
+/** 0 background, 1 scheduled, 2 live, 3 interactive: the order in which the database serves. */
 export function priorityRank(priority: Priority): number {
   return PRIORITIES.indexOf(priority);
 }
@@ -60,6 +60,7 @@ export type LimitWindow =
 export interface Reserve {
   readonly background?: number;
   readonly scheduled?: number;
+  readonly live?: number;
 }
 
 export interface LimitTemplate {

@@ -155,5 +155,6 @@ function given(reserve: NonNullable<LimitOverride['reserve']>): NonNullable<Limi
   return {
     ...(reserve.background === undefined ? {} : { background: reserve.background }),
     ...(reserve.scheduled === undefined ? {} : { scheduled: reserve.scheduled }),
+    ...(reserve.live === undefined ? {} : { live: reserve.live }),
   };
 }

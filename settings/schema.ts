@@ -1,13 +1,12 @@
 /** The shape of `sluice.yaml`. `sluice.schema.json` is made from it, so descriptions here are what editors show. */
 import { z } from 'zod';
+import { PRIORITIES } from '../quota/limit';
 import { duration, SECRET_REF_PATTERN, secretRef, wholePositive } from '../vendors/account-fields';
 import { VENDORS } from '../vendors/registry';
 
 const flag = z.boolean({ error: 'must be true or false' });
 const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
-const priority = z.enum(['background', 'scheduled', 'interactive'], {
-  error: 'must be background, scheduled or interactive',
-});
+const priority = z.enum(PRIORITIES, { error: `must be one of ${PRIORITIES.join(', ')}` });
 
 const database = z.strictObject({
   url: z

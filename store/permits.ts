@@ -83,6 +83,8 @@ export function limitDefinition(template: LimitTemplate): Record<string, string 
     slack_ms: w.kind === 'calendar' ? Math.min(slackMs, MAX_CALENDAR_SLACK_MS) : slackMs,
     share_background: 1 - (template.reserve?.background ?? 0),
     share_scheduled: 1 - (template.reserve?.scheduled ?? 0),
+    // Only where it says something: a worker of a version without it then defines the same limit in the same way.
+    ...(template.reserve?.live ? { share_live: 1 - template.reserve.live } : {}),
     mode: template.mode,
     source: template.source,
   };
@@ -106,16 +108,17 @@ export async function registerLimits(
     );
     await client.query(
       `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
-                                share_background, share_scheduled, mode, source, definition)
+                                share_background, share_scheduled, share_live, mode, source, definition)
        select r ->> 'key', r ->> 'pool', r ->> 'name', r ->> 'unit', r ->> 'kind', (r ->> 'capacity')::float8,
               (r ->> 'period_ms')::float8, r ->> 'calendar_unit', r ->> 'zone', (r ->> 'slack_ms')::float8,
-              (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8, r ->> 'mode', r ->> 'source', r
+              (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8,
+              coalesce((r ->> 'share_live')::float8, 1), r ->> 'mode', r ->> 'source', r
        from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
        on conflict (key) do update set
          pool = excluded.pool, name = excluded.name, unit = excluded.unit, kind = excluded.kind,
          capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
          zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
-         share_scheduled = excluded.share_scheduled, mode = excluded.mode, source = excluded.source,
+         share_scheduled = excluded.share_scheduled, share_live = excluded.share_live, mode = excluded.mode, source = excluded.source,
          definition = excluded.definition,
          -- A bucket keeps its level in units. A window of another kind is counted from what is logged, if anything.
          tat = case when l.kind <> excluded.kind then 0

@@ -83,6 +83,9 @@ const share = z
   .min(0, 'must be a share from 0 to below 1')
   .lt(1, 'must be a share from 0 to below 1');
 
+const ZONE = 'must be an IANA time zone such as UTC or Europe/Berlin';
+export const timeZone = z.string({ error: ZONE }).refine(isTimeZone, { error: ZONE });
+
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
 
 /** Overrides of one limit, by the template's name. Which keys apply depends on the kind of its window. */
@@ -97,13 +100,9 @@ export const limitOverride = z.strictObject({
     .enum(['minute', 'hour', 'day', 'month'], { error: 'must be minute, hour, day or month' })
     .optional()
     .describe('Calendar: which calendar unit.'),
-  zone: z
-    .string()
-    .refine(isTimeZone, { error: 'must be an IANA time zone such as UTC or Europe/Berlin' })
-    .optional()
-    .describe('Calendar: IANA zone.'),
+  zone: timeZone.optional().describe('Calendar: IANA zone.'),
   reserve: z
-    .strictObject({ background: share.optional(), scheduled: share.optional() })
+    .strictObject({ background: share.optional(), scheduled: share.optional(), live: share.optional() })
     .optional()
     .describe('Shares that a priority must leave untouched: background 0.2 pauses background work at 80 %.'),
   mode: z

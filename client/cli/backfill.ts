@@ -1,5 +1,6 @@
 /** `sluice backfill`, `sluice audit` and `sluice plan backfill`: work over a span of a dataset. */
 import type { Command } from 'commander';
+import { PRIORITIES } from '../../quota/limit';
 import {
   checkAskable,
   chooseDataset,
@@ -45,7 +46,7 @@ function spanCommand(parent: Command, name: string, description: string): Comman
     .requiredOption('--from <time>', 'first hour, e.g. 2026-11-01 or 2026-11-01T06:00Z')
     .requiredOption('--to <time>', 'end, not included')
     .option('--chunk <length>', 'span of one report, e.g. 6h or 14d (default: the settings)')
-    .option('--priority <priority>', 'background, scheduled or interactive (default: the settings)')
+    .option('--priority <priority>', `${PRIORITIES.join(', ')} (default: the settings)`)
     .option('--json', 'JSON');
 }
 

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
+import { PRIORITIES } from '../../quota/limit';
 import {
   type Batch,
   countItems,
@@ -74,7 +75,7 @@ export function addBatch(program: Command): void {
     .option('--output <file>', 'JSONL, written at the end of --wait')
     .option('--max-output-tokens <n>', 'most tokens of an answer')
     .option('--concurrency <n>', 'most calls in flight (default: the account’s)')
-    .option('--priority <priority>', 'background, scheduled or interactive', 'background')
+    .option('--priority <priority>', PRIORITIES.join(', '), 'background')
     .option('--on-bad-row <what>', 'stop or skip', 'stop')
     .option('--latency <range>', 'how long an answer takes, for the plan', '1s..3s')
     .option('--wait', 'follow it to its end; exit code 1 when items failed')

@@ -4,7 +4,13 @@
  */
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import type { LimitTemplate, LimitWindow, Priority } from '../../quota/limit';
+import {
+  type LimitTemplate,
+  type LimitWindow,
+  PRIORITIES,
+  type Priority,
+  priorityRank,
+} from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { registerLimits, toDecision } from '../../store/permits';
 import { violations } from '../support/arrival-judge';
@@ -30,10 +36,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const RANK = { background: 0, scheduled: 1, interactive: 2 } as const;
-
 async function take(requests: readonly ModelRequest[], leadMs: number, now: number) {
-  const payload = requests.map((r) => ({ pool: null, rank: RANK[r.priority], charges: r.charges }));
+  const payload = requests.map((r) => ({ pool: null, rank: priorityRank(r.priority), charges: r.charges }));
   const { rows } = await db.query('select * from take_permits($1::jsonb, $2::float8, $3::float8)', [
     JSON.stringify(payload),
     leadMs,
@@ -48,7 +52,7 @@ interface LimitSpec {
   readonly slackMs: number;
   readonly unit: 'calls' | 'tokens';
   readonly mode: 'enforce' | 'shadow';
-  readonly reserve: { readonly background: number; readonly scheduled: number };
+  readonly reserve: { readonly background: number; readonly scheduled: number; readonly live: number };
 }
 
 async function register(specs: readonly LimitSpec[]) {
@@ -105,10 +109,11 @@ const limitOf = (window: fc.Arbitrary<LimitWindow>): fc.Arbitrary<LimitSpec> =>
     reserve: fc.record({
       background: fc.constantFrom(0, 0.25, 0.5),
       scheduled: fc.constantFrom(0, 0.25),
+      live: fc.constantFrom(0, 0.25),
     }),
   });
 
-const priority: fc.Arbitrary<Priority> = fc.constantFrom('background', 'scheduled', 'interactive');
+const priority: fc.Arbitrary<Priority> = fc.constantFrom(...PRIORITIES);
 const units = fc.oneof(
   { weight: 6, arbitrary: fc.constant(1) },
   { weight: 2, arbitrary: fc.integer({ min: 2, max: 4 }) },
@@ -376,7 +381,7 @@ describe('several limits', () => {
         slackMs: 4,
         unit: 'calls',
         mode: 'enforce',
-        reserve: { background: 0, scheduled: 0 },
+        reserve: { background: 0, scheduled: 0, live: 0 },
       }));
     await check(
       fc.record({
@@ -397,7 +402,7 @@ describe('several limits', () => {
         slackMs: 0,
         unit: 'calls',
         mode: 'enforce',
-        reserve: { background: 0, scheduled: 0 },
+        reserve: { background: 0, scheduled: 0, live: 0 },
       },
     ]);
     const key = limit?.key ?? '';

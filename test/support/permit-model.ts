@@ -101,8 +101,8 @@ export class ModelLimit {
   }
 
   private share(units: number, rank: number): number {
-    const reserve =
-      [this.template.reserve?.background ?? 0, this.template.reserve?.scheduled ?? 0, 0][rank] ?? 0;
+    const { background = 0, scheduled = 0, live = 0 } = this.template.reserve ?? {};
+    const reserve = [background, scheduled, live, 0][rank] ?? 0;
     return Math.max(this.capacity * (1 - reserve), Math.min(units, this.capacity));
   }
 

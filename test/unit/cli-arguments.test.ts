@@ -98,7 +98,7 @@ describe('what the settings know', () => {
     expect(choosePoolAccount(settings, undefined)).toBe('acme');
     expect(choosePoolAccount(settings, 'amazon/acme')).toBe('acme');
     expect(() => choosePoolAccount(settings, 'amazon/x')).toThrow('(pools: amazon/acme)');
-    expect(() => parsePriority('high')).toThrow('none of background, scheduled, interactive');
+    expect(() => parsePriority('high')).toThrow('none of background, scheduled, live, interactive');
   });
 
   test('chunks are whole hours and no longer than the vendor makes them', () => {

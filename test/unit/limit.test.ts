@@ -104,7 +104,6 @@ describe('defaultSlackMs', () => {
 });
 
 test('background ranks lowest, interactive highest', () => {
-  expect(['background', 'scheduled', 'interactive'].map((p) => priorityRank(p as 'background'))).toEqual([
-    0, 1, 2,
-  ]);
+  const served = (['background', 'scheduled', 'live', 'interactive'] as const).map(priorityRank);
+  expect(served).toEqual([0, 1, 2, 3]);
 });
