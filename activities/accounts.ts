@@ -48,6 +48,7 @@ export function findAccount(settings: Settings, name: string): Account {
     limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
     pool: effectivePool(rules, account),
     retry: effectiveRetry(rules, account),
+    attributes: parts.fleet?.attributes ?? {},
     settings: account,
     parts,
   };

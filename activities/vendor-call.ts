@@ -37,6 +37,8 @@ export interface CallableAccount {
   readonly limits: readonly LimitTemplate[];
   readonly pool: PoolPolicy;
   readonly retry: RetryPolicies;
+  /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Hands out an account's token; one caller of all processes renews it. */
@@ -103,17 +105,13 @@ export class VendorDoor {
    * @throws PoolClosed, PermitWait (nothing was sent), CallFailed (with verdict), Unsatisfiable.
    */
   async call<R extends CallResult>(call: VendorCall<R>): Promise<R> {
-    const info: CallInfo = {
-      vendor: call.account.vendor.id,
-      account: call.account.name,
-      operation: call.operation,
-      attributes: { vendor: call.account.vendor.id, account: call.account.name, ...call.attributes },
-    };
-    const limits = resolveLimits(info.vendor, call.account.limits, call.operation, info.attributes);
+    const described = describeCall(call);
+    const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
     await this.register(call.account, limits);
 
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
+      const info: CallInfo = renewed ? { ...described, freshLogin: true } : described;
       const { permit, charges } = await this.permit(call, limits);
       const marks = this.feedback.depart(charges);
       const departed = performance.now();
@@ -433,6 +431,16 @@ export class VendorDoor {
     }
     return change.after;
   }
+}
+
+function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
+  const vendor = account.vendor.id;
+  return {
+    vendor,
+    account: account.name,
+    operation,
+    attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
+  };
 }
 
 /** take_permits: a pool or a limit without a row. */

@@ -14,6 +14,8 @@ export interface CallInfo {
   readonly operation: string;
   /** What limit scopes are filled from: always `vendor` and `account`, plus e.g. `deviceId`, `egressIp`. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** True when this call carries a token fetched because the last one was called expired: that was not the cause. */
+  readonly freshLogin?: boolean;
 }
 
 /** An answer as classify sees it. `body` is the text, cut to 64 KiB; header names are lower-case. */

@@ -6,6 +6,7 @@ import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
 import type { DatasetDescription } from './dataset';
+import type { FleetApi } from './fleet';
 import type { LoginApi } from './login';
 import { openaiTexts } from './openai/calls';
 import { openaiLimitOverrides, openaiRules } from './openai/rules';
@@ -25,6 +26,8 @@ export interface AccountParts {
   readonly partitions?: (dataset: DatasetDescription) => readonly Partition[];
   /** Texts, one call an item. */
   readonly texts?: TextApi;
+  /** Devices, positions, trips and commands. */
+  readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
 }
