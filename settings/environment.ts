@@ -4,7 +4,8 @@
  */
 import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
-import { openaiBatchFields } from '../vendors/openai/settings';
+import { batchFields } from '../vendors/batch-fields';
+import { isVendorId, VENDORS } from '../vendors/registry';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
 
@@ -43,15 +44,19 @@ const inAccounts =
   (root: Raw): readonly Path[] =>
     isMap(root.accounts) ? Object.keys(root.accounts).map((name) => ['accounts', name, ...path]) : [];
 
-/** Keys that only the accounts of one vendor have. */
-const inAccountsOf =
-  (vendor: string, ...path: Path) =>
+/** A key that only the accounts of some vendors have. */
+const inAccountsWith =
+  (field: string) =>
   (root: Raw): readonly Path[] =>
     isMap(root.accounts)
       ? Object.entries(root.accounts)
-          .filter(([, account]) => isMap(account) && account.vendor === vendor)
-          .map(([name]) => ['accounts', name, ...path])
+          .filter(([, account]) => isMap(account) && takes(account.vendor, field))
+          .map(([name]) => ['accounts', name, field])
       : [];
+
+function takes(vendor: unknown, field: string): boolean {
+  return typeof vendor === 'string' && isVendorId(vendor) && field in VENDORS[vendor].account.shape;
+}
 
 export const ENVIRONMENT: readonly Variable[] = [
   { name: 'DATABASE_URL', as: 'text', sets: key('database', 'url') },
@@ -104,8 +109,8 @@ export const ENVIRONMENT: readonly Variable[] = [
   ).map(([name, as, field]) => ({
     name,
     as,
-    sets: inAccountsOf('openai', field),
-    schema: openaiBatchFields[field],
+    sets: inAccountsWith(field),
+    schema: batchFields[field],
   })),
 ];
 

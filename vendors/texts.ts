@@ -39,6 +39,8 @@ export interface TextApi {
   readonly concurrency: ConcurrencyPolicy;
   /** Items between two lines of progress in the log. */
   readonly logInterval: number;
+  /** Share of a daily limit at which background work pauses, above 0 up to 1. */
+  readonly quotaThreshold: number;
   /** Whether use of quota is watched: alerts, and the share in the concurrency's decisions. */
   readonly quotaMonitoring: boolean;
   /** Longest time that background work sleeps at the threshold before it looks again, ms. */

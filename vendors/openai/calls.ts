@@ -14,6 +14,7 @@ export function openaiTexts(account: OpenAiAccount): TextApi {
     timeoutMs: account.timeoutSeconds * 1000,
     concurrency: { ...DEFAULT_CONCURRENCY, ...account.concurrency },
     logInterval: account.logInterval,
+    quotaThreshold: account.quotaThreshold,
     quotaMonitoring: account.quotaMonitoring,
     pauseMs: account.pauseHours * 3_600_000,
     request: (job, filled) => ({
