@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Priority } from '../quota/limit';
+import type { RunOptions } from '../quota/run-terms';
 import { inTransaction } from './db';
 
 export interface BatchSpec {
@@ -22,7 +23,7 @@ export interface BatchSpec {
   readonly priority: Priority;
 }
 
-export interface BatchOptions {
+export interface BatchOptions extends RunOptions {
   /** Most tokens of an answer; null for the model's own limit. */
   readonly maxOutputTokens: number | null;
   /** Most calls in flight; null for the account's setting. */
@@ -132,18 +133,57 @@ export async function listBatches(db: Pool): Promise<Batch[]> {
   return rows;
 }
 
-/** Pages look at this before they claim: a page of a batch that is not running ends. False: there is no such batch. */
+/** Who changes a batch's state, for its event. */
+export interface ChangedBy {
+  /** `operator`, or what decided: `vendor`. */
+  readonly by: string;
+  /** Key of the account's pool, under which the event is found. */
+  readonly pool: string | null;
+}
+
+/**
+ * Pages look at this before they claim: a page of a batch that is not running ends. A change leaves an event:
+ * `batch.paused`, `batch.cancelled` or `batch.resumed`.
+ * @returns false when there is no such batch.
+ */
 export async function setBatchState(
   db: Pool,
   id: number,
   state: BatchState,
   reason: string,
+  changed: ChangedBy = { by: 'operator', pool: null },
 ): Promise<boolean> {
-  const { rowCount } = await db.query(
-    'update batches set state = $2, reason = $3, updated_at = clock_timestamp() where id = $1',
-    [id, state, reason],
+  const { rows } = await db.query<{ known: boolean }>(
+    `with old as materialized (
+       select id, state, reason from batches where id = $1 for update
+     ), changed as (
+       update batches b set state = $2, reason = $3, updated_at = clock_timestamp()
+       from old where b.id = old.id and (old.state, old.reason) is distinct from ($2, $3)
+       returning b.kind, b.account, old.state as before
+     ), told as (
+       insert into events (kind, pool, data)
+       select case $2 when 'running' then 'batch.resumed' else 'batch.' || $2 end, $5::text,
+              jsonb_build_object('batch', $1::bigint, 'by', $4::text, 'reason', $3, 'from', before)
+       from changed where before <> $2
+     )
+     select exists (select 1 from old) as known`,
+    [id, state, reason, changed.by, changed.pool],
   );
-  return rowCount === 1;
+  return rows[0]?.known === true;
+}
+
+/** Takes over options and priority that were given anew; pages that begin afterwards go by them. */
+export async function changeBatch(
+  db: Pool,
+  id: number,
+  change: { readonly options: Partial<BatchOptions>; readonly priority?: Priority },
+): Promise<Batch | null> {
+  const { rows } = await db.query<Batch>(
+    `update batches set options = options || $2::jsonb, priority = coalesce($3, priority),
+       updated_at = clock_timestamp() where id = $1 returning ${COLUMNS}`,
+    [id, JSON.stringify(change.options), change.priority ?? null],
+  );
+  return rows[0] ?? null;
 }
 
 export interface ClaimedItem {

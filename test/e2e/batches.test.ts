@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
+import { recordThresholdLeft, recordThresholdReached } from '../../store/batch-events';
 import {
   type BatchSpec,
+  changeBatch,
   claimItems,
   countItems,
   createBatch,
@@ -15,6 +17,7 @@ import {
   storeOutcomes,
 } from '../../store/batches';
 import { createPool } from '../../store/db';
+import { listEvents } from '../../store/events';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
 import { eventually } from '../support/eventually';
 
@@ -203,4 +206,51 @@ test('failed items are final until somebody asks again, and then go behind fresh
   ]);
   expect(await retryFailed(db, id)).toBe(1);
   expect(await claim(id, 'p', 3)).toEqual([2, 0]);
+});
+
+test('a change of state leaves one event: by whom and why; saying it again leaves none', async () => {
+  const id = await batchOf(1);
+  const origin = { by: 'operator', pool: uniqueName('pool') };
+  expect(await setBatchState(db, id, 'paused', 'inventory', origin)).toBe(true);
+  expect(await setBatchState(db, id, 'paused', 'inventory', origin)).toBe(true);
+  expect(await setBatchState(db, id, 'running', '', { ...origin, by: 'start' })).toBe(true);
+  expect(await setBatchState(db, 999_999, 'running', '', origin)).toBe(false);
+  const events = await listEvents(db, { pool: origin.pool, limit: 10 });
+  expect(events.map((e) => [e.kind, e.data]).reverse()).toEqual([
+    ['batch.paused', { batch: id, by: 'operator', reason: 'inventory', from: 'running' }],
+    ['batch.resumed', { batch: id, by: 'start', reason: '', from: 'paused' }],
+  ]);
+});
+
+test('options that are given anew replace the ones before; the others stay', async () => {
+  const id = await batchOf(1);
+  const changed = await changeBatch(db, id, { options: { maxConcurrency: 50, dailyLimit: 9 } });
+  expect(changed).toMatchObject({ options: { maxOutputTokens: 300, maxConcurrency: 50, dailyLimit: 9 } });
+  expect((await changeBatch(db, id, { options: {}, priority: 'interactive' }))?.priority).toBe('interactive');
+  expect(await readBatch(db, id)).toMatchObject({ options: { maxConcurrency: 50 }, priority: 'interactive' });
+});
+
+test('a threshold is told of once a window, and its end once', async () => {
+  const pool = uniqueName('pool');
+  const reached = {
+    pool,
+    batch: 7,
+    limit: 'daily',
+    used: 8,
+    capacity: 10,
+    window: 99,
+    until: 50,
+    reason: 'r',
+  };
+  expect(await recordThresholdLeft(db, pool, 7)).toBe(false);
+  expect(await recordThresholdReached(db, reached)).toBe(true);
+  expect(await recordThresholdReached(db, { ...reached, until: 70 })).toBe(false);
+  expect(await recordThresholdReached(db, { ...reached, batch: 8 })).toBe(true);
+  expect(await recordThresholdLeft(db, pool, 7)).toBe(true);
+  expect(await recordThresholdLeft(db, pool, 7)).toBe(false);
+  expect(await recordThresholdReached(db, { ...reached, window: 199 })).toBe(true);
+  const kinds = (await listEvents(db, { pool, limit: 10 }))
+    .filter((e) => e.data.batch === 7)
+    .map((e) => e.kind);
+  expect(kinds).toEqual(['quota.threshold_reached', 'quota.threshold_left', 'quota.threshold_reached']);
 });
