@@ -8,10 +8,12 @@ import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amaz
 import type { DatasetDescription } from './dataset';
 import type { FleetApi } from './fleet';
 import type { LoginApi } from './login';
+import { openaiTextBatches } from './openai/batch-calls';
 import { openaiTexts } from './openai/calls';
 import { openaiLimitOverrides, openaiRules } from './openai/rules';
 import { type OpenAiAccount, openaiAccountSchema } from './openai/settings';
 import type { Partition, ReportApi } from './reports';
+import type { TextBatchApi } from './text-batches';
 import type { TextApi } from './texts';
 
 /** What can be done with an account; what its vendor does not offer is left out. */
@@ -26,6 +28,8 @@ export interface AccountParts {
   readonly partitions?: (dataset: DatasetDescription) => readonly Partition[];
   /** Texts, one call an item. */
   readonly texts?: TextApi;
+  /** The same texts, asked for by the file. */
+  readonly textBatches?: TextBatchApi;
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -54,6 +58,7 @@ export const VENDORS = {
     parts: (account: OpenAiAccount): AccountParts => ({
       apiKey: account.apiKey,
       texts: openaiTexts(account),
+      textBatches: openaiTextBatches(account),
       limits: openaiLimitOverrides(account),
     }),
   },

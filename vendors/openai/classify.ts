@@ -6,9 +6,10 @@
 import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
+import { OPENAI_BATCH_OPERATIONS } from './limits';
 
 /** Until somebody pays or raises a limit; the wait, if any is stated, is not what ends it. */
-const BILLING_CODES: ReadonlySet<string> = new Set([
+export const OPENAI_BILLING_CODES: ReadonlySet<string> = new Set([
   'insufficient_quota',
   'credit_balance_exhausted',
   'organization_spend_limit_exceeded',
@@ -27,6 +28,7 @@ interface ApiError {
   readonly code: string;
   readonly type: string;
   readonly message: string;
+  readonly param: string;
 }
 
 /** Total. `nowMs` serves HTTP dates only. */
@@ -64,7 +66,7 @@ function decide(
   wait: StatedWait | null,
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
-  if (error && (error.type === 'insufficient_quota' || BILLING_CODES.has(error.code))) {
+  if (error && (error.type === 'insufficient_quota' || OPENAI_BILLING_CODES.has(error.code))) {
     return { kind: 'billing', evidence };
   }
   if (error && BLOCKED_CODES.has(error.code)) return { kind: 'blocked', evidence };
@@ -76,11 +78,19 @@ function decide(
   }
   if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
   if (status === 403) return { kind: 'blocked', evidence };
-  if (status === 404 || status === 410) return { kind: 'gone', evidence };
+  if (status === 404 || status === 410 || isLostFile(evidence, error)) return { kind: 'gone', evidence };
+  // A batch that has ended meanwhile is not cancelled: nothing has failed, and asking again does not help.
+  if (status === 409 && evidence.operation === OPENAI_BATCH_OPERATIONS.cancel)
+    return { kind: 'invalid', evidence };
   if (status === 408 || status === 409 || status >= 500 || status < 300) {
     return { kind: 'server', statedWaitMs, ambiguous: false, evidence };
   }
   return { kind: 'invalid', evidence };
+}
+
+/** A batch cannot be made of a file that has expired or was deleted; the vendor says so with a 400. */
+function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
+  return operation === OPENAI_BATCH_OPERATIONS.create && /^(?:input_)?file_id$/.test(error?.param ?? '');
 }
 
 /** A response object may have failed although it came as 200. */
@@ -103,7 +113,10 @@ function limitOf(error: ApiError | null): string | null {
   return null;
 }
 
-/** `{"error":{"message","type","param","code"}}`; also a response object that carries an `error`. Never throws. */
+/**
+ * `{"error":{"message","type","param","code"}}`; also a response object that carries an `error`, and a batch that
+ * failed because somebody has to pay. Never throws.
+ */
 function readError(body: string): ApiError | null {
   if (!body.trimStart().startsWith('{')) return null;
   let root: unknown;
@@ -112,10 +125,19 @@ function readError(body: string): ApiError | null {
   } catch {
     return null;
   }
-  const error = (root as { error?: unknown }).error;
+  const { error, object, status, errors } = root as Record<string, unknown>;
+  if (object === 'batch' && status === 'failed') {
+    const { data } = (errors ?? {}) as { data?: unknown };
+    const all = Array.isArray(data) ? data.map(toApiError) : [];
+    return all.find((e) => e !== null && OPENAI_BILLING_CODES.has(e.code)) ?? null;
+  }
+  return toApiError(error);
+}
+
+function toApiError(error: unknown): ApiError | null {
   if (typeof error !== 'object' || error === null) return null;
-  const { code, type, message } = error as { code?: unknown; type?: unknown; message?: unknown };
-  return { code: text(code), type: text(type), message: text(message) };
+  const { code, type, message, param } = error as Record<string, unknown>;
+  return { code: text(code), type: text(type), message: text(message), param: text(param) };
 }
 
 function text(value: unknown): string {

@@ -17,6 +17,16 @@ const SOURCE = 'OpenAI rate limit guide, tier 3';
 /** Operations that the minute's limits are charged for. */
 export const OPENAI_METERED = ['createResponse'] as const;
 
+/** Calls of the Files and Batch APIs; what a batch's requests cost is charged to a queue of the vendor's own. */
+export const OPENAI_BATCH_OPERATIONS = {
+  upload: 'uploadFile',
+  create: 'createBatch',
+  get: 'getBatch',
+  list: 'listBatches',
+  cancel: 'cancelBatch',
+  download: 'downloadFile',
+} as const;
+
 /** The share of a daily limit that background work leaves untouched: it pauses at 0.8 (`--quota-threshold`). */
 const PAUSE_THRESHOLD_RESERVE = { background: 0.2 } as const;
 
@@ -49,6 +59,38 @@ export const openaiLimits: readonly LimitTemplate[] = [
     reserve: PAUSE_THRESHOLD_RESERVE,
     mode: 'shadow',
     source: 'no daily limit is set',
+  },
+  {
+    name: 'file-uploads',
+    operations: [OPENAI_BATCH_OPERATIONS.upload],
+    scope: '{account}',
+    unit: 'calls',
+    window: { kind: 'rolling', count: 1000, ms: 60_000 },
+    mode: 'enforce',
+    source: 'OpenAI Files API reference: 1,000 uploads a minute',
+  },
+  {
+    name: 'batch-creates',
+    operations: [OPENAI_BATCH_OPERATIONS.create],
+    scope: '{account}',
+    unit: 'calls',
+    window: { kind: 'rolling', count: 2000, ms: 3_600_000 },
+    mode: 'enforce',
+    source: 'OpenAI Batch guide: 2,000 batches an hour',
+  },
+  {
+    name: 'batch-looks',
+    operations: [
+      OPENAI_BATCH_OPERATIONS.get,
+      OPENAI_BATCH_OPERATIONS.list,
+      OPENAI_BATCH_OPERATIONS.cancel,
+      OPENAI_BATCH_OPERATIONS.download,
+    ],
+    scope: '{account}',
+    unit: 'calls',
+    window: { kind: 'rolling', count: 300, ms: 60_000 },
+    mode: 'enforce',
+    source: 'no limit is published; a modest one of our own',
   },
 ];
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { commonAccountFields, duration, httpUrl, secretRef } from '../account-fields';
 import { batchConcurrency, batchFields } from '../batch-fields';
+import { openaiBatchApiFields } from './batch-settings';
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 
@@ -27,6 +28,7 @@ export const openaiAccountSchema = z
       .prefault({})
       .describe('Calls of a batch that are in flight at once; adapted between min and max.'),
     ...batchFields,
+    ...openaiBatchApiFields,
     ...commonAccountFields,
   })
   .superRefine((account, context) => {
