@@ -39,8 +39,8 @@ export function findAccount(settings: Settings, name: string): Account {
     const known = Object.keys(settings.accounts).join(', ') || 'none are set up';
     throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);
   }
-  const { rules } = VENDORS[account.vendor];
   const parts = accountParts(account);
+  const rules = parts.rules ?? VENDORS[account.vendor].rules;
   return {
     name,
     vendor: rules,

@@ -82,7 +82,10 @@ export interface CommandResult {
   readonly message: string;
 }
 
-/** The calls of one account at such a vendor. Requests are without the token; `authorize` puts it in. */
+/**
+ * The calls of one account at such a vendor. Requests are without the token; `authorize` puts it in. An answer of
+ * many records is parsed record by record: what is unusable is left out and told in `leftOut` of the result.
+ */
 export interface FleetApi {
   /** Operation names, as the limits know them. */
   readonly operations: {
@@ -109,13 +112,15 @@ export interface FleetApi {
   readonly attributes: Readonly<Record<string, string>>;
   /** Attribute of calls that concern one device, e.g. `deviceId`. */
   readonly deviceAttribute: string;
+  /** Longest wait for an answer, ms. */
+  readonly timeoutMs: number;
   /** Longest span of one trips or track call, ms. */
   readonly maxSpanMs: number;
   authorize(request: HttpRequest, token: string): HttpRequest;
   devices(): HttpRequest;
   parseDevices(body: string): Parsed<readonly FleetDevice[]>;
-  /** What the number of devices teaches about limits, e.g. of calls a day. */
-  limitsOf(devices: readonly FleetDevice[]): readonly LearnedLimit[];
+  /** What the devices that are valid at `nowMs` teach about limits, e.g. of calls a day. */
+  limitsOf(devices: readonly FleetDevice[], nowMs: number): readonly LearnedLimit[];
   /** @param cursor what the last answer returned: only what has changed since; null for everything. */
   positions(deviceIds: readonly string[], cursor: string | null): HttpRequest;
   parsePositions(

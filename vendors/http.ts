@@ -7,7 +7,14 @@ export interface HttpRequest {
   readonly body?: string;
 }
 
-/** A body checked against its contract. */
+/** Records of a body that were not usable, while the others were. */
+export interface LeftOut {
+  readonly count: number;
+  /** What was wrong with the first of them. */
+  readonly problem: string;
+}
+
+/** A body checked against its contract. `leftOut` is there only when something was. */
 export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
+  | { readonly ok: true; readonly value: T; readonly leftOut?: LeftOut }
   | { readonly ok: false; readonly problem: string };

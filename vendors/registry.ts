@@ -5,8 +5,13 @@ import { amazonLogin, amazonPartitions, amazonReports } from './amazon/calls';
 import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
+import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import type { FleetApi } from './fleet';
+import { gps51Fleet, gps51Login } from './gps51/calls';
+import { GPS51_ZONE } from './gps51/limits';
+import { gps51Rules } from './gps51/rules';
+import { GPS51_DATASETS, type Gps51Account, gps51AccountSchema } from './gps51/settings';
 import type { LoginApi } from './login';
 import { openaiTextBatches } from './openai/batch-calls';
 import { openaiTexts } from './openai/calls';
@@ -30,6 +35,8 @@ export interface AccountParts {
   readonly texts?: TextApi;
   /** The same texts, asked for by the file. */
   readonly textBatches?: TextBatchApi;
+  /** The vendor's rules as they are for this account; default: the vendor's. */
+  readonly rules?: VendorRules;
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -60,6 +67,17 @@ export const VENDORS = {
       texts: openaiTexts(account),
       textBatches: openaiTextBatches(account),
       limits: openaiLimitOverrides(account),
+    }),
+  },
+  gps51: {
+    account: gps51AccountSchema,
+    datasets: GPS51_DATASETS as readonly string[],
+    descriptions: NO_DATASETS,
+    rules: gps51Rules(GPS51_ZONE),
+    parts: (account: Gps51Account): AccountParts => ({
+      login: gps51Login(account),
+      fleet: gps51Fleet(account),
+      rules: gps51Rules(account.zone),
     }),
   },
 } as const;

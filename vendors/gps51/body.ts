@@ -1,0 +1,44 @@
+/** The outermost of an answer: what every action's body has. */
+
+export interface Body {
+  /** The whole object. */
+  readonly root: Readonly<Record<string, unknown>>;
+  /** Null when there is none that is a whole number. */
+  readonly status: number | null;
+  /** The vendor's words; empty when there are none. */
+  readonly cause: string;
+  readonly hasCommandId: boolean;
+}
+
+/** A fleet's body is over a megabyte and is asked about twice in a row, for its verdict and for its contents. */
+let last: { readonly text: string; readonly body: Body | null } | null = null;
+
+/** Null for what is not a JSON object. Never throws. */
+export function readBody(text: string): Body | null {
+  if (last?.text === text) return last.body;
+  const body = parse(text);
+  last = { text, body };
+  return body;
+}
+
+function parse(text: string): Body | null {
+  let root: unknown;
+  try {
+    root = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) return null;
+  const { status, cause, commandid } = root as Record<string, unknown>;
+  return {
+    root: root as Record<string, unknown>,
+    status: wholeNumber(status),
+    cause: typeof cause === 'string' ? cause : '',
+    hasCommandId: (typeof commandid === 'string' && commandid !== '') || typeof commandid === 'number',
+  };
+}
+
+function wholeNumber(value: unknown): number | null {
+  if (typeof value === 'number') return Number.isInteger(value) ? value : null;
+  return typeof value === 'string' && /^-?\d{1,9}$/.test(value.trim()) ? Number(value) : null;
+}

@@ -1,0 +1,154 @@
+/**
+ * What an answer of GPS51's means. Errors come as HTTP 200 with a `status` in the body, so the body is read first.
+ * No wait is ever stated: all recovery is modelled, but for a used-up account, which is whole again when the
+ * vendor's day ends.
+ *
+ * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
+ * after a fresh login, which count as "too fast".
+ */
+import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import { parseRetryAfter } from '../../quota/waits';
+import { nextBoundary } from '../calendar';
+import type { CallInfo, CallResult, VendorResponse } from '../contract';
+import { readBody } from './body';
+import { commandResultName, isCommandStatus } from './command-status';
+
+/** The limit whose wait all callers of an egress IP share. */
+const IP_LIMIT = 'ip-per-minute';
+const DAY_LIMIT = 'account-per-day';
+
+const LOGINS: ReadonlySet<string> = new Set(['login', 'user-login']);
+/** Calls that act: an answer that was lost may have been carried out. */
+const ACTING: ReadonlySet<string> = new Set(['sendcmd', 'sendcommand']);
+/** Calls whose `status` is the result of a command. */
+const ANSWERS_WITH_RESULT: ReadonlySet<string> = new Set(['sendcmd', 'querycommand']);
+
+/**
+ * Total.
+ * @param zone of the vendor's days.
+ * @param nowMs when the answer came: a day's quota is paused until the day ends.
+ */
+export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number, zone: string): Verdict {
+  const identity = { vendor: call.vendor, account: call.account, operation: call.operation };
+  if (result.kind === 'transport') {
+    const { code, message, mayHaveBeenSent } = result.error;
+    return {
+      kind: 'server',
+      statedWaitMs: null,
+      ambiguous: mayHaveBeenSent,
+      evidence: { ...identity, code: scrub(code), message: scrub(message) },
+    };
+  }
+  const { status: httpStatus, body } = result.response;
+  const root = readBody(body);
+  const evidence: Evidence = {
+    ...identity,
+    httpStatus,
+    ...(root?.status == null ? {} : { code: String(root.status) }),
+    ...(root?.cause ? { message: scrub(root.cause) } : {}),
+  };
+  const status = root?.status ?? null;
+  const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
+  if (known) return known;
+  const overall = byHttp(call, result.response, root === null, evidence, nowMs);
+  if (overall) return overall;
+  return status === null
+    ? { kind: 'invalid', evidence: { ...evidence, message: 'the answer has no status' } }
+    : byStatus(call, status, root?.hasCommandId ?? false, evidence);
+}
+
+/** The codes of the vendor's page, whatever the HTTP status; null for any other. */
+function byCode(
+  call: CallInfo,
+  status: number,
+  evidence: Evidence,
+  nowMs: number,
+  zone: string,
+): Verdict | null {
+  const rate: Verdict = { kind: 'rate', statedWaitMs: null, limit: IP_LIMIT, evidence };
+  switch (status) {
+    case 8902:
+    case 9904:
+      return rate;
+    case 9903:
+    case 9906:
+      // Where no token was sent, none can have expired: the credentials do not work.
+      if (LOGINS.has(call.operation)) return { kind: 'auth', reason: 'refused', evidence };
+      return call.freshLogin === true || ofEndUser(call)
+        ? rate
+        : { kind: 'auth', reason: 'expired', evidence };
+    case 8905:
+      if (ofEndUser(call)) return { kind: 'invalid', evidence };
+      return { kind: 'quota', statedWaitMs: untilDayEnds(nowMs, zone), limit: DAY_LIMIT, evidence };
+    case 8903:
+    case 8904:
+    case 8906:
+      return { kind: ofEndUser(call) ? 'invalid' : 'blocked', evidence };
+    case 8901:
+      return { kind: 'invalid', evidence };
+    default:
+      return null;
+  }
+}
+
+/**
+ * Calls with an end user's credentials. What befalls that account must not stop ours, and its token is always fresh:
+ * it is asked for just before.
+ */
+function ofEndUser(call: CallInfo): boolean {
+  return call.operation.startsWith('user-');
+}
+
+function untilDayEnds(nowMs: number, zone: string): number | null {
+  return Number.isFinite(nowMs) ? Math.max(1, nextBoundary(nowMs, 'day', zone) - nowMs) : null;
+}
+
+/** What the HTTP status says, where it says anything: the vendor itself always answers with 200 and JSON. */
+function byHttp(
+  call: CallInfo,
+  { status, headers }: VendorResponse,
+  unreadable: boolean,
+  evidence: Evidence,
+  nowMs: number,
+): Verdict | null {
+  if (status === 429) {
+    const wait = parseRetryAfter(headers, nowMs);
+    if (wait?.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
+    return { kind: 'rate', statedWaitMs: wait?.ms ?? null, limit: IP_LIMIT, evidence };
+  }
+  if (status >= 500 || status === 408 || unreadable) {
+    const wait = parseRetryAfter(headers, nowMs);
+    return {
+      kind: 'server',
+      statedWaitMs: wait && !wait.absurd ? wait.ms : null,
+      ambiguous: ACTING.has(call.operation),
+      evidence,
+    };
+  }
+  return status >= 200 && status < 300 ? null : { kind: 'invalid', evidence };
+}
+
+/** A status that is none of the codes: 0, what became of a command, or something unheard of. */
+function byStatus(call: CallInfo, status: number, hasCommandId: boolean, evidence: Evidence): Verdict {
+  const { operation } = call;
+  if (status === 0) return { kind: 'ok', evidence };
+  if (isCommandStatus(status)) {
+    if (ANSWERS_WITH_RESULT.has(operation)) return { kind: 'ok', evidence };
+    if (operation === 'sendcommand') {
+      return hasCommandId ? { kind: 'ok', evidence } : { kind: 'invalid', evidence: named(status, evidence) };
+    }
+  }
+  // The page lists no code for wrong credentials. −1 is "abnormal", not "refused".
+  if (LOGINS.has(operation) && status !== -1) return { kind: 'auth', reason: 'refused', evidence };
+  return { kind: 'invalid', evidence };
+}
+
+function named(status: number, evidence: Evidence): Evidence {
+  const message = [commandResultName(status), evidence.message].filter(Boolean).join(': ');
+  return { ...evidence, message };
+}
+
+/** URLs carry the token, and causes may repeat one or the MD5 of a password. */
+function scrub(text: string): string {
+  return clipMessage(text.replace(/(token=)[^&\s"']+/gi, '$1…').replace(/[0-9a-f]{32,}/gi, '…'));
+}

@@ -1,0 +1,35 @@
+/**
+ * What became of a command: the `status` of `sendcmd` and `querycommand` (not an error code there).
+ * Source: GPS51 Open API, commands.
+ */
+import type { CommandResult } from '../fleet';
+
+type Outcome = Pick<CommandResult, 'outcome' | 'name'>;
+
+const RESULTS: readonly Outcome[] = [
+  { outcome: 'success', name: 'sent' },
+  { outcome: 'failure', name: 'bad-password' },
+  { outcome: 'failure', name: 'offline' },
+  { outcome: 'success', name: 'cached' },
+  { outcome: 'failure', name: 'default-password' },
+  { outcome: 'failure', name: 'error' },
+  { outcome: 'success', name: 'confirmed' },
+  { outcome: 'failure', name: 'retries-failed' },
+  // The device may have obeyed and its confirmation been lost.
+  { outcome: 'unknown', name: 'confirmation-timeout' },
+];
+
+export function isCommandStatus(status: number): boolean {
+  return RESULTS[status] !== undefined;
+}
+
+/** A stable word for a status, e.g. `bad-password`; empty for one that is none of a command's. */
+export function commandResultName(status: number): string {
+  return RESULTS[status]?.name ?? '';
+}
+
+/** @param polled true for `querycommand`: there `sent` means that the device has not answered yet. */
+export function commandOutcome(status: number, polled: boolean): Outcome {
+  if (polled && status === 0) return { outcome: 'pending', name: 'sent' };
+  return RESULTS[status] ?? { outcome: 'unknown', name: 'unrecognised' };
+}

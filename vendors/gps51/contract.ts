@@ -1,0 +1,291 @@
+/**
+ * The shapes of GPS51's answers, as far as they are used. Unknown fields are ignored, numbers may come as text, and
+ * times as epoch milliseconds or as text of the vendor's clock (GMT+8).
+ *
+ * A record that does not parse is left out and counted in `leftOut`, so that one odd device does not cost the rest
+ * of the fleet; when none of several parses, the contract has changed and the whole body is a problem. An answer
+ * without any record is an empty one.
+ */
+import { z } from 'zod';
+import type { CommandResult, FleetDevice, FleetPosition, FleetTrip } from '../fleet';
+import type { Parsed } from '../http';
+import { type Body, readBody } from './body';
+import { commandOutcome } from './command-status';
+import { timeOf } from './time';
+
+const text = z.union([z.string(), z.number().transform(String)], { error: 'must be text' });
+const id = text.pipe(z.string().trim().min(1, 'must not be empty'));
+const optionalText = text.nullish().transform((value) => value ?? '');
+
+const number = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .regex(/^\s*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?\s*$/i)
+      .transform(Number),
+  ],
+  { error: 'must be a number' },
+);
+const optionalNumber = z
+  .union([number, z.literal('')], { error: 'must be a number or missing' })
+  .nullish()
+  .transform((value) => (typeof value === 'number' ? value : null));
+const flag = z
+  .union([z.boolean(), number, z.literal('')], { error: 'must be a flag or missing' })
+  .nullish()
+  .transform((value) =>
+    typeof value === 'boolean' ? value : typeof value === 'number' ? value !== 0 : null,
+  );
+const degrees = (most: number) =>
+  number.refine((value) => Math.abs(value) <= most, { error: `beyond ±${most}` });
+const optionalDegrees = (most: number) =>
+  optionalNumber.refine((value) => value === null || Math.abs(value) <= most, { error: `beyond ±${most}` });
+
+const instant = z
+  .unknown()
+  .optional()
+  .transform((value, context) => {
+    const at = timeOf(value);
+    if (typeof at === 'number') return at;
+    context.addIssue({ code: 'custom', message: at === null ? 'no time is given' : at.problem });
+    return z.NEVER;
+  });
+/** 0 and nothing mean "never". */
+const optionalInstant = z
+  .unknown()
+  .optional()
+  .transform((value, context) => {
+    const at = timeOf(value);
+    if (at === null || typeof at === 'number') return at;
+    context.addIssue({ code: 'custom', message: at.problem });
+    return z.NEVER;
+  });
+
+const deviceSchema = z.object({
+  deviceid: id,
+  devicename: optionalText,
+  devicetype: optionalText,
+  simnum: optionalText,
+  lastactivetime: optionalInstant,
+  overduetime: optionalInstant,
+  isfree: flag,
+});
+
+const groupSchema = z.object({ groupname: optionalText, devices: z.array(z.unknown()).nullish() });
+
+const positionSchema = z.object({
+  deviceid: id.optional(),
+  updatetime: optionalInstant,
+  arrivedtime: optionalInstant,
+  callat: degrees(90),
+  callon: degrees(180),
+  speed: optionalNumber,
+  course: optionalNumber,
+  totaldistance: optionalNumber,
+  // A bit mask, however much it looks like an error code.
+  status: optionalNumber,
+  strstatus: optionalText,
+  alarm: optionalNumber,
+  moving: flag,
+});
+
+const tripSchema = z
+  .object({
+    starttime: instant,
+    endtime: instant,
+    tripdistance: optionalNumber,
+    maxspeed: optionalNumber,
+    averagespeed: optionalNumber,
+    triptime: optionalNumber,
+    slat: optionalDegrees(90),
+    slon: optionalDegrees(180),
+    elat: optionalDegrees(90),
+    elon: optionalDegrees(180),
+  })
+  .refine((trip) => trip.endtime >= trip.starttime, { error: 'ends before it starts', path: ['endtime'] })
+  .refine((trip) => (trip.tripdistance ?? 0) >= 0, { error: 'must not be negative', path: ['tripdistance'] });
+
+/** `querymonitorlist`. A device that is listed under several groups is taken once, from the first. */
+export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  const groups = z.array(groupSchema).nullish().safeParse(answer.root.groups);
+  if (!groups.success) return { ok: false, problem: describe('groups', groups.error) };
+  const listed = (groups.data ?? []).flatMap(({ groupname, devices }) =>
+    (devices ?? []).map((device) => ({ device, group: groupname })),
+  );
+  const parsed = each(listed, 'groups[].devices', ({ device, group }) => {
+    const record = deviceSchema.safeParse(device);
+    if (!record.success) return record.error;
+    const { data } = record;
+    return {
+      deviceId: data.deviceid,
+      name: data.devicename,
+      type: data.devicetype,
+      sim: data.simnum,
+      group,
+      lastActiveAt: data.lastactivetime,
+      expiresAt: data.overduetime,
+      free: data.isfree ?? false,
+    };
+  });
+  if (!parsed.ok) return parsed;
+  const devices = new Map<string, FleetDevice>();
+  for (const device of parsed.value) {
+    if (!devices.has(device.deviceId)) devices.set(device.deviceId, device);
+  }
+  return { ...parsed, value: [...devices.values()] };
+}
+
+/**
+ * `lastposition`. Devices that were never located have no time and are left out. Without a cursor in the answer the
+ * next call asks for everything.
+ */
+export function parsePositions(
+  body: string,
+): Parsed<{ readonly cursor: string; readonly positions: readonly FleetPosition[] }> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  const cursor = text.safeParse(answer.root.lastquerypositiontime ?? 0);
+  if (!cursor.success) return { ok: false, problem: describe('lastquerypositiontime', cursor.error) };
+  const positions = positionsOf(answer, null);
+  if (!positions.ok) return positions;
+  return { ...positions, value: { cursor: cursor.data, positions: positions.value } };
+}
+
+/** `querytracks`: where one device was. */
+export function parseTrack(body: string, deviceId: string): Parsed<readonly FleetPosition[]> {
+  const answer = readBody(body);
+  return answer ? positionsOf(answer, deviceId) : NOT_AN_OBJECT;
+}
+
+/** @param deviceId whose records these are; null when each says so itself. */
+function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly FleetPosition[]> {
+  return recordsOf(answer, 'records', (record) => {
+    const parsed = positionSchema.safeParse(record);
+    if (!parsed.success) return parsed.error;
+    const { data } = parsed;
+    const device = deviceId ?? data.deviceid;
+    if (data.updatetime === null) return `has no time: ${device ?? 'the device'} was never located`;
+    if (device === undefined) return NO_DEVICE;
+    return {
+      deviceId: device,
+      at: data.updatetime,
+      arrivedAt: data.arrivedtime,
+      latitude: data.callat,
+      longitude: data.callon,
+      speed: data.speed ?? 0,
+      course: data.course ?? 0,
+      odometer: data.totaldistance,
+      status: data.status ?? 0,
+      statusText: data.strstatus,
+      alarm: data.alarm ?? 0,
+      moving: data.moving,
+    };
+  });
+}
+
+/** `querytrips`. */
+export function parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[]> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  return recordsOf(answer, 'totaltrips', (record) => {
+    const parsed = tripSchema.safeParse(record);
+    if (!parsed.success) return parsed.error;
+    const { data } = parsed;
+    return {
+      deviceId,
+      start: data.starttime,
+      end: data.endtime,
+      distance: data.tripdistance ?? 0,
+      maxSpeed: data.maxspeed ?? 0,
+      averageSpeed: data.averagespeed ?? 0,
+      duration: data.triptime ?? data.endtime - data.starttime,
+      startLatitude: data.slat,
+      startLongitude: data.slon,
+      endLatitude: data.elat,
+      endLongitude: data.elon,
+    };
+  });
+}
+
+/** `login`: what later calls carry, as the vault keeps it. */
+export function parseLogin(
+  body: string,
+  lifetimeMs: number,
+): Parsed<{ accessToken: string; expiresInMs: number }> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  const parsed = z.object({ token: id, serverid: optionalText }).safeParse(answer.root);
+  if (!parsed.success) return { ok: false, problem: describe('login', parsed.error) };
+  const { token, serverid } = parsed.data;
+  return {
+    ok: true,
+    value: { accessToken: JSON.stringify({ token, serverid }), expiresInMs: lifetimeMs },
+  };
+}
+
+/** `sendcmd` and, `polled`, `querycommand`. */
+export function parseCommandResult(body: string, polled: boolean): Parsed<CommandResult> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  if (answer.status === null) return { ok: false, problem: 'status: is missing' };
+  const { outcome, name } = commandOutcome(answer.status, polled);
+  return { ok: true, value: { outcome, name, code: String(answer.status), message: answer.cause } };
+}
+
+/** `sendcommand`. */
+export function parseQueued(body: string): Parsed<{ readonly commandId: string }> {
+  const answer = readBody(body);
+  if (!answer) return NOT_AN_OBJECT;
+  const parsed = id.safeParse(answer.root.commandid);
+  return parsed.success
+    ? { ok: true, value: { commandId: parsed.data } }
+    : { ok: false, problem: describe('commandid', parsed.error) };
+}
+
+const NO_DEVICE = new z.ZodError([
+  { code: 'custom', path: ['deviceid'], message: 'is missing', input: undefined },
+]);
+const NOT_AN_OBJECT = { ok: false, problem: 'the body is not a JSON object' } as const;
+
+function recordsOf<T extends object>(
+  { root }: Body,
+  key: string,
+  toValue: (record: unknown) => T | z.ZodError | string,
+): Parsed<readonly T[]> {
+  const records = root[key] ?? [];
+  return Array.isArray(records)
+    ? each(records, key, toValue)
+    : { ok: false, problem: `${key}: must be a list` };
+}
+
+/** @param toValue a text instead of an error says that the record is in order but of no use. */
+function each<R, T extends object>(
+  records: readonly R[],
+  what: string,
+  toValue: (record: R) => T | z.ZodError | string,
+): Parsed<readonly T[]> {
+  const value: T[] = [];
+  let malformed = 0;
+  let problem = '';
+  for (const [i, record] of records.entries()) {
+    const made = toValue(record);
+    if (made instanceof z.ZodError) {
+      malformed++;
+      problem ||= describe(`${what}[${i}]`, made);
+    } else if (typeof made === 'string') problem ||= `${what}[${i}] ${made}`;
+    else value.push(made);
+  }
+  if (problem === '') return { ok: true, value };
+  if (malformed > 1 && malformed === records.length) {
+    return { ok: false, problem: `none of ${records.length} is usable: ${problem}` };
+  }
+  return { ok: true, value, leftOut: { count: records.length - value.length, problem } };
+}
+
+function describe(where: string, error: z.ZodError): string {
+  const [issue] = error.issues;
+  return `${[where, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'is not as agreed'}`;
+}

@@ -1,0 +1,31 @@
+/** Times on the wire: epoch milliseconds, or `yyyy-MM-dd HH:mm:ss` of the vendor's clock, which is GMT+8. */
+
+/** Sent with every span, so that nobody has to assume it. */
+export const WIRE_TIMEZONE_HOURS = 8;
+const OFFSET_MS = WIRE_TIMEZONE_HOURS * 3_600_000;
+
+/** Anything earlier is seconds taken for milliseconds, or a device whose clock was never set. */
+const EARLIEST = Date.UTC(2000, 0, 1);
+
+const TEXT = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?$/;
+
+/** Epoch milliseconds; null for "never" (0, nothing, empty); else what is wrong. */
+export function timeOf(value: unknown): number | null | { readonly problem: string } {
+  if (value === undefined || value === null || value === '' || value === 0 || value === '0') return null;
+  const at = typeof value === 'string' ? parseText(value.trim()) : value;
+  if (typeof at !== 'number' || !Number.isFinite(at)) {
+    return { problem: 'must be epoch milliseconds or yyyy-MM-dd HH:mm:ss' };
+  }
+  return at >= EARLIEST ? Math.round(at) : { problem: `is before the year 2000 (${at})` };
+}
+
+function parseText(text: string): number | null {
+  if (/^\d{1,16}(?:\.0+)?$/.test(text)) return Number(text);
+  const match = TEXT.exec(text);
+  return match ? Date.parse(`${match[1]}T${match[2]}+08:00`) : null;
+}
+
+/** `yyyy-MM-dd HH:mm:ss` in GMT+8. @param at epoch ms; whole seconds are kept, the rest is cut. */
+export function wireTime(at: number): string {
+  return new Date(at + OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
+}
