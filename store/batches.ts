@@ -21,7 +21,12 @@ export interface BatchSpec {
   /** Name of the input, for people. */
   readonly inputName: string;
   readonly priority: Priority;
+  /** Default: `responses`. */
+  readonly via?: BatchVia;
 }
+
+/** How items reach the vendor: one call each, or by the file. */
+export type BatchVia = 'responses' | 'batch-api';
 
 export interface BatchOptions extends RunOptions {
   /** Most tokens of an answer; null for the model's own limit. */
@@ -34,6 +39,7 @@ export type BatchState = 'running' | 'paused' | 'cancelled';
 
 export interface Batch extends BatchSpec {
   readonly id: number;
+  readonly via: BatchVia;
   /** What is wanted; whether it is finished is seen from the items. */
   readonly state: BatchState;
   readonly reason: string;
@@ -47,7 +53,7 @@ export interface NewItem {
   readonly variables: Readonly<Record<string, string>>;
 }
 
-const COLUMNS = `id, digest, kind, account, model, prompt, options, input_name as "inputName", priority, state, reason,
+const COLUMNS = `id, digest, kind, account, model, prompt, options, input_name as "inputName", priority, via, state, reason,
   items, created_at as "createdAt"`;
 
 /**
@@ -61,8 +67,8 @@ export async function createBatch(
 ): Promise<{ readonly batch: Batch; readonly created: boolean }> {
   return inTransaction(db, async (client) => {
     const { rows } = await client.query<{ id: number }>(
-      `insert into batches (digest, kind, account, model, prompt, options, input_name, priority)
-       values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (digest) do nothing returning id`,
+      `insert into batches (digest, kind, account, model, prompt, options, input_name, priority, via)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (digest) do nothing returning id`,
       [
         spec.digest,
         spec.kind,
@@ -72,6 +78,7 @@ export async function createBatch(
         JSON.stringify(spec.options),
         spec.inputName,
         spec.priority,
+        spec.via ?? 'responses',
       ],
     );
     const id = rows[0]?.id;
@@ -186,6 +193,11 @@ export async function changeBatch(
   return rows[0] ?? null;
 }
 
+/** What has not ended goes this way from now on; items that are out come home the way they went. */
+export async function setBatchVia(db: Pool, id: number, via: BatchVia): Promise<void> {
+  await db.query('update batches set via = $2, updated_at = clock_timestamp() where id = $1', [id, via]);
+}
+
 export interface ClaimedItem {
   readonly seq: number;
   readonly externalId: string;
@@ -208,7 +220,8 @@ export async function claimItems(
   const { rows } = await db.query<ClaimedItem>({
     name: 'claim_batch_items',
     text: `with wanted as materialized (
-         select case when state = 'running' then $3::int else 0 end as n from batches where id = $1
+         select case when state = 'running' and via = 'responses' then $3::int else 0 end as n
+         from batches where id = $1
        ), expired as materialized (
          select seq from batch_items where batch_id = $1 and state = 'running' and lease_until < clock_timestamp()
          order by lease_until limit (select n from wanted) for update skip locked

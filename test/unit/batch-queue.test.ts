@@ -1,0 +1,68 @@
+/** How much more may wait in a vendor's queue, and what is learned from its refusals. */
+import { afterAcceptance, afterRefusal, type BatchQueue, lookDelayMs, roomIn } from '../../quota/batch-queue';
+
+const queue = (change: Partial<BatchQueue> = {}): BatchQueue => ({
+  limit: 1000,
+  share: 1,
+  strikes: 0,
+  enqueued: 0,
+  ...change,
+});
+const backoff = (strikes: number) => strikes * 100;
+
+describe('room', () => {
+  test.each([
+    ['nobody has named a limit', { limit: null, enqueued: 5000 }, Number.POSITIVE_INFINITY],
+    ['an empty queue has all of it', {}, 1000],
+    ['what waits is taken off', { enqueued: 700 }, 300],
+    ['a small rest waits for files to end', { enqueued: 760 }, 0],
+    ['a full queue has none', { enqueued: 1200 }, 0],
+    ['after refusals less is used', { share: 0.5 }, 500],
+    ['an empty queue takes one request at the least', { limit: 3, share: 1 / 16 }, 1],
+  ])('%s', (_, change, room) => {
+    expect(roomIn(queue(change))).toBe(room);
+  });
+});
+
+describe('a refusal', () => {
+  test('names the limit: a file that is too large by it is only made smaller, without a wait', () => {
+    const change = afterRefusal(queue({ limit: null }), { announced: 500, tokens: 900 }, backoff);
+    expect(change).toEqual({ limit: 500, share: 1, strikes: 1, blockedMs: 0 });
+  });
+
+  test('that our own count does not explain halves the share and waits, longer each time', () => {
+    const first = afterRefusal(queue(), { announced: 1000, tokens: 400 }, backoff);
+    expect(first).toEqual({ limit: 1000, share: 0.5, strikes: 1, blockedMs: 100 });
+    const second = afterRefusal(queue(first), { announced: null, tokens: 400 }, backoff);
+    expect(second).toEqual({ limit: 1000, share: 0.25, strikes: 2, blockedMs: 200 });
+  });
+
+  test('without any number waits', () => {
+    expect(afterRefusal(queue({ limit: null }), { announced: null, tokens: 400 }, backoff)).toEqual({
+      limit: null,
+      share: 1,
+      strikes: 1,
+      blockedMs: 100,
+    });
+  });
+
+  test('never lets the share run out, and acceptance brings it back', () => {
+    let share = 1;
+    for (let i = 0; i < 20; i++) {
+      share = afterRefusal(queue({ share }), { announced: 1000, tokens: 1 }, backoff).share;
+    }
+    expect(share).toBe(1 / 16);
+    for (let i = 0; i < 20; i++) share = afterAcceptance(share);
+    expect(share).toBe(1);
+  });
+});
+
+test('looks become rarer with time: a day takes tens of them, and the first are quick', () => {
+  const bounds = { firstMs: 15_000, maxMs: 600_000 };
+  expect(lookDelayMs(0, bounds)).toBe(15_000);
+  expect(lookDelayMs(400_000, bounds)).toBe(100_000);
+  expect(lookDelayMs(86_400_000, bounds)).toBe(600_000);
+  let looks = 0;
+  for (let t = 0; t < 3_600_000; t += lookDelayMs(t, bounds)) looks++;
+  expect(looks).toBeLessThan(25);
+});
