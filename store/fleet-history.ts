@@ -1,0 +1,161 @@
+/**
+ * Trips and tracks of one device, stored together with what the ledger then knows: an answer either counts with all
+ * of its rows, or not at all.
+ */
+import type { Pool, PoolClient } from 'pg';
+import type { FleetPosition, FleetTrip } from '../vendors/fleet';
+import { inTransaction, toTimestamptz } from './db';
+import { upsertPositions } from './fleet';
+import { coverIn } from './fleet-ledger';
+import { lockSeries } from './ledger';
+import type { Span } from './span';
+
+interface DeviceAnswer {
+  readonly account: string;
+  readonly deviceId: string;
+  readonly seriesId: number;
+  /** What was asked for. */
+  readonly span: Span;
+  /** What of it counts as in from now on; null: none, for it may still change. */
+  readonly covered: Span | null;
+  readonly evidence: Readonly<Record<string, unknown>>;
+  /** Epoch milliseconds at which the vendor was asked. */
+  readonly now: number;
+}
+
+export interface TripsAnswer extends DeviceAnswer {
+  readonly trips: readonly FleetTrip[];
+  /** Asked for by the schedule, which goes on from the end of what is covered. */
+  readonly scheduled: boolean;
+}
+
+/**
+ * Replaces the device's trips that start in the span or overlap a trip of the answer. A trip that the vendor has
+ * restated, cut or withdrawn is thereby there once, as it was last told, or not at all.
+ * @returns trips of the answer.
+ */
+export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
+  const { account, deviceId, seriesId, span, covered, evidence, now } = answer;
+  // The same start told twice: the later one counts.
+  const trips = [...new Map(answer.trips.map((trip) => [trip.start, trip])).values()];
+  await inTransaction(db, async (client) => {
+    await lockSeries(client, seriesId);
+    await client.query(
+      `delete from fleet_trips t where account = $1 and device_id = $2
+         and (t.start_time >= $3 and t.start_time < $4
+              or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
+                         where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time))`,
+      [
+        account,
+        deviceId,
+        toTimestamptz(span.from),
+        toTimestamptz(span.to),
+        trips.map((trip) => toTimestamptz(trip.start)),
+        trips.map((trip) => toTimestamptz(trip.end)),
+      ],
+    );
+    await insertTrips(client, account, deviceId, trips, now);
+    if (covered !== null) {
+      const counted = trips.filter((trip) => trip.start >= covered.from && trip.start < covered.to).length;
+      await coverIn(client, { seriesId, span: covered, rows: counted, evidence, now }, TRIPS_LEFT);
+    }
+    if (answer.scheduled) await noteAsked(client, account, deviceId, covered?.to ?? null, now);
+  });
+  return trips.length;
+}
+
+const DEVICE_OF_CUT = `(select s.account, s.partition_key ->> 'deviceId' from series s where s.id = cut.series_id)`;
+const TRIPS_LEFT = `(select count(*) from fleet_trips f where (f.account, f.device_id) = ${DEVICE_OF_CUT}
+  and f.start_time >= lower(piece) and f.start_time < upper(piece))`;
+const POSITIONS_LEFT = `(select count(*) from fleet_positions f where (f.account, f.device_id) = ${DEVICE_OF_CUT}
+  and f.source = 'track' and f.at >= lower(piece) and f.at < upper(piece))`;
+
+async function insertTrips(
+  client: PoolClient,
+  account: string,
+  deviceId: string,
+  trips: readonly FleetTrip[],
+  now: number,
+): Promise<void> {
+  await client.query(
+    `insert into fleet_trips (account, device_id, start_time, end_time, distance, max_speed, average_speed, duration_ms,
+                              start_latitude, start_longitude, end_latitude, end_longitude, stored_at)
+     select $1, $2, to_timestamp((t ->> 'start')::float8 / 1000), to_timestamp((t ->> 'end')::float8 / 1000),
+            (t ->> 'distance')::float8, (t ->> 'maxSpeed')::float8, (t ->> 'averageSpeed')::float8,
+            (t ->> 'duration')::float8, (t ->> 'startLatitude')::float8, (t ->> 'startLongitude')::float8,
+            (t ->> 'endLatitude')::float8, (t ->> 'endLongitude')::float8, $4
+     from jsonb_array_elements($3::jsonb) t`,
+    [account, deviceId, JSON.stringify(trips), toTimestamptz(now)],
+  );
+}
+
+/** The schedule has asked for the device's trips; `until` never goes back. */
+async function noteAsked(
+  client: Pool | PoolClient,
+  account: string,
+  deviceId: string,
+  until: number | null,
+  now: number,
+): Promise<void> {
+  await client.query(
+    `update fleet_devices set trips_asked_at = greatest(trips_asked_at, $3),
+       trips_until = greatest(trips_until, $4)
+     where account = $1 and device_id = $2`,
+    [account, deviceId, toTimestamptz(now), until === null ? null : toTimestamptz(until)],
+  );
+}
+
+/** The schedule has asked in vain: the device has had its turn, and the next ask covers the span again. */
+export async function noteTripsRefused(
+  db: Pool,
+  account: string,
+  deviceId: string,
+  now: number,
+): Promise<void> {
+  await noteAsked(db, account, deviceId, null, now);
+}
+
+/** Stores the track of a span. @returns positions of the answer. */
+export async function storeTrack(
+  db: Pool,
+  answer: DeviceAnswer & { readonly positions: readonly FleetPosition[] },
+): Promise<number> {
+  const { account, seriesId, positions, covered, evidence, now } = answer;
+  await inTransaction(db, async (client) => {
+    await lockSeries(client, seriesId);
+    await upsertPositions(client, account, positions, 'track');
+    if (covered !== null) {
+      const instants = new Set(
+        positions.map((p) => p.at).filter((at) => at >= covered.from && at < covered.to),
+      );
+      await coverIn(client, { seriesId, span: covered, rows: instants.size, evidence, now }, POSITIONS_LEFT);
+    }
+  });
+  return positions.length;
+}
+
+/**
+ * A span widened so that it cuts through no stored trip, not even one that ends or begins at its edge, which may be
+ * half a trip: asked for whole, each trip comes back as one.
+ */
+export async function widenToTrips(db: Pool, account: string, deviceId: string, span: Span): Promise<Span> {
+  let { from, to } = span;
+  for (let i = 0; i < MOST_IN_A_ROW; i++) {
+    const { rows } = await db.query<{ from_time: number | null; to_time: number | null }>(
+      `select min(start_time) as from_time, max(end_time) as to_time from fleet_trips
+       where account = $1 and device_id = $2
+         and (start_time < $3 and end_time >= $3 or start_time <= $4 and end_time > $4)`,
+      [account, deviceId, toTimestamptz(from), toTimestamptz(to)],
+    );
+    const wider = {
+      from: Math.min(from, rows[0]?.from_time ?? from),
+      to: Math.max(to, rows[0]?.to_time ?? to),
+    };
+    if (wider.from === from && wider.to === to) break;
+    ({ from, to } = wider);
+  }
+  return { from, to };
+}
+
+/** Trips that touch one another without a pause between them, as far as they are followed. */
+const MOST_IN_A_ROW = 5;
