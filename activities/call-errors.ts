@@ -10,22 +10,23 @@ import {
   type PoolClosedDetails,
   type WaitDetails,
 } from '../quota/failures';
-import { describeEvidence, type Evidence, type Verdict } from '../quota/verdict';
+import { describeEvidence, type Verdict } from '../quota/verdict';
 
 /** Nothing was sent: a limit of ours is used up until `details.until`. */
 export class PermitWait extends Error {
   override readonly name = 'PermitWait';
   constructor(readonly details: WaitDetails) {
-    super(`limit ${details.limit} has nothing left until ${iso(details.until)}`);
+    const why = details.reason ?? `limit ${details.limit} has nothing left`;
+    super(`${why}: until ${iso(details.until)}`);
   }
 }
 
-/** The pool is closed. With evidence when this very call was the one that found out. */
+/** The pool is closed. With the verdict when this very call was the one that found out. */
 export class PoolClosed extends Error {
   override readonly name = 'PoolClosed';
   constructor(
     readonly details: PoolClosedDetails,
-    readonly evidence: Evidence | null = null,
+    readonly verdict: Verdict | null = null,
   ) {
     const until = details.until === null ? 'until an operator resumes it' : `until ${iso(details.until)}`;
     super(`pool ${details.pool} is ${details.state} ${until}: ${details.reason}`);
@@ -40,16 +41,24 @@ export class Unsatisfiable extends Error {
   }
 }
 
-/** The vendor answered, or failed to, with a verdict that leaves the pool as it is. */
+/**
+ * The vendor answered, or failed to, with a verdict that leaves the pool as it is. A verdict of quota, auth, billing or
+ * blocked comes this way only from a call with credentials that are not the account's own.
+ */
 export class CallFailed extends Error {
   override readonly name = 'CallFailed';
   constructor(
-    readonly verdict: Extract<Verdict, { kind: 'rate' | 'server' | 'gone' | 'pending' | 'invalid' }>,
+    readonly verdict: Exclude<Verdict, { kind: 'ok' }>,
     /** Wait before the next try, ms; 0 when there is none. */
     readonly waitMs: number,
     readonly retryable: boolean,
   ) {
     super(`${verdict.kind}: ${describeEvidence(verdict.evidence)}`);
+  }
+
+  /** True when the vendor may have carried out the request although no usable answer came: not to be sent again. */
+  get ambiguous(): boolean {
+    return this.verdict.kind === 'server' && this.verdict.ambiguous;
   }
 }
 
@@ -59,6 +68,10 @@ const CODES: Record<CallFailed['verdict']['kind'], FailureCode> = {
   gone: FAILURE.gone,
   pending: FAILURE.server,
   invalid: FAILURE.invalid,
+  quota: FAILURE.refused,
+  auth: FAILURE.refused,
+  billing: FAILURE.refused,
+  blocked: FAILURE.refused,
 };
 
 /** The failure as Temporal should see it. Errors that are not ours pass through and follow the activity's policy. */
@@ -67,7 +80,10 @@ export function toApplicationFailure(error: unknown): unknown {
     return expected(FAILURE.permitWait, error.message, error.details);
   }
   if (error instanceof PoolClosed) {
-    return expected(FAILURE.poolClosed, error.message, { ...error.details, evidence: error.evidence });
+    return expected(FAILURE.poolClosed, error.message, {
+      ...error.details,
+      evidence: error.verdict?.evidence ?? null,
+    });
   }
   if (error instanceof Unsatisfiable) {
     return ApplicationFailure.create({
@@ -77,7 +93,13 @@ export function toApplicationFailure(error: unknown): unknown {
     });
   }
   if (error instanceof CallFailed) {
-    const details: CallFailureDetails = { evidence: error.verdict.evidence, waitMs: error.waitMs };
+    const { verdict, waitMs, ambiguous } = error;
+    const details: CallFailureDetails = {
+      evidence: verdict.evidence,
+      waitMs,
+      verdict: verdict.kind,
+      ambiguous,
+    };
     return ApplicationFailure.create({
       message: error.message,
       type: CODES[error.verdict.kind],

@@ -1,6 +1,5 @@
 /** Access tokens by way of the one door: refreshed by one caller of all processes, and never while the pool is shut. */
 import type { Dispatcher } from 'undici';
-import type { Priority } from '../quota/limit';
 import type { SecretRef } from '../settings';
 import { resolveSecret, type SecretSources } from '../settings';
 import { freshToken } from '../store/fresh-token';
@@ -20,12 +19,19 @@ export interface LoginDeps {
   readonly timeoutMs: number;
 }
 
-/** The token source of one account. Logging in has no permit of its own and no retry here: the caller's serves. */
+/** How long a login waits here for the limits that it falls under, ms: others wait for its lease. */
+const LOGIN_WAIT_MS = 5_000;
+
+/**
+ * The token source of one account. Logging in is charged to limits but not governed by the pool, and is not retried
+ * here: the caller's retry serves. It is served as the most important callers are, for those may be waiting for it.
+ * @param caller under which the logins are counted.
+ */
 export function createTokenSource(
   deps: LoginDeps,
   account: CallableAccount,
   login: LoginApi,
-  priority: Priority,
+  caller = 'login',
 ): TokenSource {
   return {
     async token(staleVersion, signal) {
@@ -45,12 +51,12 @@ export function createTokenSource(
             const result = await deps.door.call({
               account,
               operation: login.operation,
-              priority,
-              caller: 'login',
+              priority: 'interactive',
+              caller,
               auth: null,
               outsidePool: true,
               attempt: 1,
-              inlineWaitMs: 0,
+              inlineWaitMs: LOGIN_WAIT_MS,
               ...(signal ? { signal } : {}),
               send: (_, abort) =>
                 sendForText(login.request(secrets, Date.now()), {
@@ -65,7 +71,7 @@ export function createTokenSource(
               throw new Error(`the login of ${account.poolKey} answered without a token: ${parsed.problem}`);
             return { kind: 'token', ...parsed.value };
           } catch (error) {
-            const refused = refusalOf(error, login.operation);
+            const refused = refusalOf(error);
             if (refused !== null) return { kind: 'refused', reason: refused };
             throw error;
           }
@@ -75,8 +81,9 @@ export function createTokenSource(
   };
 }
 
-/** The vendor's words when it refused the credentials themselves; null for any other failure. */
-function refusalOf(error: unknown, operation: string): string | null {
-  if (!(error instanceof PoolClosed) || error.evidence?.operation !== operation) return null;
-  return [error.evidence.code, error.evidence.message].filter(Boolean).join(': ');
+/** The vendor's words when it refused the credentials themselves; null for any other failure, a used-up quota say. */
+function refusalOf(error: unknown): string | null {
+  if (!(error instanceof PoolClosed) || error.verdict?.kind !== 'auth') return null;
+  const { code, message } = error.verdict.evidence;
+  return [code, message].filter(Boolean).join(': ');
 }

@@ -20,7 +20,7 @@ export interface ReportDeps {
   readonly db: Pool;
   readonly door: VendorDoor;
   readonly dispatcher: Dispatcher;
-  readonly tokenSource: (context: DatasetContext, priority: Priority) => TokenSource;
+  readonly tokenSource: (context: DatasetContext) => TokenSource;
 }
 
 export interface JobContext extends DatasetContext {
@@ -80,7 +80,7 @@ export class ReportCalls {
     const { account } = context;
     return this.deps.door.call<CallResult>({
       ...this.terms(context, operation, priority),
-      auth: this.deps.tokenSource(context, priority),
+      auth: this.deps.tokenSource(context),
       send: async (token, signal) => {
         await beforeSend?.();
         return sendForText(account.reports.authorize(request, token ?? '', Date.now()), {

@@ -5,8 +5,6 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
-import type { Pool } from 'pg';
-import type { Logger } from 'pino';
 import {
   type Charge,
   defaultSlackMs,
@@ -15,18 +13,20 @@ import {
   type Priority,
   resolveLimits,
 } from '../quota/limit';
-import { isBlocked, type PoolEvent, type PoolPolicy, type PoolState } from '../quota/pool';
-import { backoffFor, type RetryPolicies, retryDelayMs } from '../quota/retry-delay';
-import { describeEvidence, type Evidence, type QuotaVerdict, type Verdict } from '../quota/verdict';
+import type { PoolPolicy } from '../quota/pool';
+import type { RetryPolicies } from '../quota/retry-delay';
+import type { Evidence } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
-import { blockLimit, registerLimits } from '../store/permits';
-import { applyPoolEvent, holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
+import { registerLimits } from '../store/permits';
+import { holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
-import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { type ConsequenceDeps, Consequences } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
+import { TokenTrust } from './token-trust';
 
 /** An account as the door needs it: the vendor's rules with this account's overrides in place. */
 export interface CallableAccount {
@@ -65,6 +65,13 @@ export interface CallTerms {
   readonly auth: TokenSource | null;
   /** True for the login, which is no call to the pool's API: no permit, and its outcome ends no probe. */
   readonly outsidePool?: boolean;
+  /**
+   * True for a call with credentials that are not the account's own, e.g. an end user's. It is charged to the limits
+   * that its attributes name, and a rate verdict stops every caller of those; but what the vendor says of that user's
+   * quota or credentials leaves the account's pool as it is, and is thrown as CallFailed. A pause for want of
+   * quota does not stop it; a pool that is held, or open because the vendor is down, does.
+   */
+  readonly foreign?: boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
   readonly inlineWaitMs: number;
@@ -78,26 +85,20 @@ export interface VendorCall<R extends CallResult> extends CallTerms {
   tokensUsed?(result: R): number | undefined;
 }
 
-export interface DoorDeps {
-  readonly db: Pool;
+export interface DoorDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
   readonly counter: CallCounter;
-  readonly log: Logger;
-  /** Tells the pool's workflow; must not throw (Postgres holds the block in any case). */
-  readonly notifyPool: (
-    account: CallableAccount,
-    cause: PoolEvent['type'],
-    state: PoolState,
-  ) => Promise<void>;
-  readonly random?: () => number;
 }
 
 export class VendorDoor {
   private readonly registered = new Map<string, Promise<void>>();
   private readonly feedback: LimitFeedback;
+  private readonly consequences: Consequences;
+  private readonly trust = new TokenTrust();
 
   constructor(private readonly deps: DoorDeps) {
     this.feedback = new LimitFeedback(deps.db);
+    this.consequences = new Consequences(deps);
   }
 
   /**
@@ -109,9 +110,14 @@ export class VendorDoor {
     const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
     await this.register(call.account, limits);
 
+    if (call.foreign) {
+      const closed = await this.consequences.whyClosedToAll(call.account);
+      if (closed) throw closed;
+    }
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
-      const info: CallInfo = renewed ? { ...described, freshLogin: true } : described;
+      const fresh = this.isFresh(call, token) || renewed;
+      const info: CallInfo = fresh ? { ...described, freshLogin: true } : described;
       const { permit, charges } = await this.permit(call, limits);
       const marks = this.feedback.depart(charges);
       const departed = performance.now();
@@ -127,17 +133,19 @@ export class VendorDoor {
         token = await this.token(call, token.version);
         continue;
       }
-      await this.follow(call, limits, permit, verdict);
+      if (verdict.kind === 'ok' && token) this.trust.prove(call.account.poolKey, token.version);
+      await this.consequences.follow(call, limits, permit, verdict);
       return result;
     }
   }
 
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
-  async whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
-    const record = await readPool(this.deps.db, account.poolKey);
-    if (record === null || !isBlocked(record.state, Date.now())) return null;
-    const { state, until, reason, epoch } = record.state;
-    return new PoolClosed({ pool: account.poolKey, state, until, reason, epoch });
+  whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
+    return this.consequences.whyClosed(account);
+  }
+
+  private isFresh(call: CallTerms, token: FreshToken | null): boolean {
+    return token !== null && this.trust.isFresh(call.account.poolKey, token.version, performance.now());
   }
 
   private async token(call: CallTerms, staleVersion: number): Promise<FreshToken | null> {
@@ -158,14 +166,10 @@ export class VendorDoor {
           operation: 'login',
           message: error.reason,
         };
-        const epoch = await this.epochOf(call.account);
-        throw await this.holdPool(call, epoch, { kind: 'auth', reason: 'refused', evidence });
+        const epoch = await this.consequences.epochOf(call.account);
+        throw await this.consequences.hold(call, epoch, { kind: 'auth', reason: 'refused', evidence });
       }
     }
-  }
-
-  private async epochOf(account: CallableAccount): Promise<number> {
-    return (await readPool(this.deps.db, account.poolKey))?.state.epoch ?? 0;
   }
 
   private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
@@ -202,7 +206,7 @@ export class VendorDoor {
   private async acquire(call: CallTerms, charges: readonly Charge[], slackMs: number) {
     try {
       return await this.deps.gate.acquire(
-        { pool: call.outsidePool ? null : call.account.poolKey, priority: call.priority, charges },
+        { pool: governed(call) ? call.account.poolKey : null, priority: call.priority, charges },
         { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
       );
     } catch (error) {
@@ -300,137 +304,11 @@ export class VendorDoor {
     });
     await Promise.all(announced);
   }
+}
 
-  /** Carries out what a verdict means; returns only when the answer is usable. */
-  private async follow(
-    call: CallTerms,
-    limits: readonly LimitInstance[],
-    permit: HeldPermit,
-    verdict: Verdict,
-  ): Promise<void> {
-    const jitter = (this.deps.random ?? Math.random)() * 2 - 1;
-    switch (verdict.kind) {
-      case 'ok':
-        await this.reportAnswered(call, permit);
-        return;
-      case 'pending':
-      case 'gone':
-      case 'invalid':
-        // The vendor answered: that ends a probe as well as a usable answer does.
-        await this.reportAnswered(call, permit);
-        throw new CallFailed(verdict, 0, false);
-      case 'rate': {
-        const wait = retryDelayMs(call.account.retry.rate, call.attempt, verdict.statedWaitMs, jitter);
-        const hit = limits.filter((l) => verdict.limit === null || l.template.name === verdict.limit);
-        for (const limit of hit.length > 0 ? hit : limits) await blockLimit(this.deps.db, limit.key, wait);
-        if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
-        throw new CallFailed(verdict, wait, this.mayRetry(call, verdict));
-      }
-      case 'server': {
-        await this.poolEvent(call, {
-          type: 'failure',
-          epoch: permit.epoch,
-          reason: describeEvidence(verdict.evidence),
-          evidence: verdict.evidence,
-        });
-        const wait = retryDelayMs(call.account.retry.server, call.attempt, verdict.statedWaitMs, jitter);
-        throw new CallFailed(verdict, wait, this.mayRetry(call, verdict));
-      }
-      case 'quota':
-        throw await this.closePool(call, permit, verdict, jitter);
-      case 'auth':
-      case 'billing':
-      case 'blocked':
-        // A login has no permit of the pool's, so it knows no epoch: its refusal concerns the pool as it is now.
-        throw await this.holdPool(
-          call,
-          call.outsidePool ? await this.epochOf(call.account) : permit.epoch,
-          verdict,
-        );
-    }
-  }
-
-  private async holdPool(
-    call: CallTerms,
-    epoch: number,
-    verdict: Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>,
-  ): Promise<Error> {
-    // Calls in flight together report one refusal, each with a request id of its own: that is kept as evidence only.
-    const { requestId: _, ...told } = verdict.evidence;
-    const state = await this.poolEvent(call, {
-      type: 'hold',
-      epoch,
-      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(told)}`,
-      evidence: verdict.evidence,
-    });
-    return this.closed(call, state, verdict);
-  }
-
-  private mayRetry(call: CallTerms, verdict: Verdict): boolean {
-    const backoff = backoffFor(call.account.retry, verdict.kind);
-    return backoff !== null && call.attempt < backoff.attempts;
-  }
-
-  private async closePool(
-    call: CallTerms,
-    permit: HeldPermit,
-    verdict: QuotaVerdict,
-    jitter: number,
-  ): Promise<Error> {
-    const state = await this.poolEvent(call, {
-      type: 'quota',
-      epoch: permit.epoch,
-      statedWaitMs: verdict.statedWaitMs,
-      reason: describeEvidence(verdict.evidence),
-      evidence: verdict.evidence,
-      jitter,
-    });
-    return this.closed(call, state, verdict);
-  }
-
-  private closed(call: CallTerms, state: PoolState, verdict: Verdict): Error {
-    const { evidence } = verdict;
-    return new PoolClosed(
-      {
-        pool: call.account.poolKey,
-        state: state.state,
-        until: state.until,
-        reason: state.reason || describeEvidence(evidence),
-        epoch: state.epoch,
-      },
-      evidence,
-    );
-  }
-
-  private async reportAnswered(call: CallTerms, permit: HeldPermit): Promise<void> {
-    if (permit.probe || permit.failures > 0) {
-      await this.poolEvent(call, { type: 'success', epoch: permit.epoch });
-    }
-  }
-
-  private async poolEvent(call: CallTerms, event: PoolEvent): Promise<PoolState> {
-    const { account } = call;
-    const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
-    if (change.changed) {
-      const { after } = change;
-      const level = after.state === 'closed' ? 'info' : 'warn';
-      this.deps.log[level](
-        {
-          event: `pool.${after.state}`,
-          pool: account.poolKey,
-          until: after.until === null ? null : new Date(after.until).toISOString(),
-          reason: after.reason,
-          strikes: after.strikes,
-          evidence: after.evidence,
-        },
-        after.hint
-          ? `pool ${account.poolKey}: ${after.state}; ${after.hint}`
-          : `pool ${account.poolKey}: ${after.state}`,
-      );
-      await this.deps.notifyPool(account, event.type, after);
-    }
-    return change.after;
-  }
+/** Whether the pool lets the call through, and hears of it. */
+function governed(call: CallTerms): boolean {
+  return !call.outsidePool && !call.foreign;
 }
 
 function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
@@ -448,9 +326,3 @@ function isUnregistered(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === 'SL001' || code === 'SL002';
 }
-
-const HOLD_REASON = {
-  auth: 'credentials refused: set new ones, then resume',
-  billing: 'a paid limit is reached: settle it with the vendor, then resume',
-  blocked: 'the vendor refuses this client: clear it with the vendor, then resume',
-} as const;

@@ -3,7 +3,7 @@
  * decide by them). They are the `type` of a Temporal ApplicationFailure; the details carry the evidence.
  */
 import type { PoolStateName } from './pool';
-import type { Evidence } from './verdict';
+import type { Evidence, VerdictKind } from './verdict';
 
 export const FAILURE = {
   /** A limit of ours has nothing left for longer than is waited for in an activity. Details: WaitDetails. */
@@ -18,6 +18,8 @@ export const FAILURE = {
   gone: 'sluice.gone',
   /** Our request is wrong or the body failed its schema; never retried. */
   invalid: 'sluice.invalid',
+  /** The vendor refused credentials that are not the account's own (an end user's): the pool is as it was. */
+  refused: 'sluice.refused',
   /** A call can never get a permit: it needs more than a limit holds. */
   unsatisfiable: 'sluice.unsatisfiable',
 } as const;
@@ -29,6 +31,8 @@ export interface WaitDetails {
   readonly until: number;
   /** Key of the limit that binds. */
   readonly limit: string;
+  /** Why, where there is more to say than that the limit has nothing left. */
+  readonly reason?: string;
 }
 
 export interface PoolClosedDetails {
@@ -44,4 +48,7 @@ export interface CallFailureDetails {
   readonly evidence: Evidence;
   /** Wait before the next try, ms; 0 when it is not retried. */
   readonly waitMs: number;
+  readonly verdict: VerdictKind;
+  /** The vendor may have carried out the request although no usable answer came. */
+  readonly ambiguous: boolean;
 }

@@ -111,12 +111,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       db,
       door,
       dispatcher,
-      tokenSource: ({ account }, priority) =>
+      tokenSource: ({ account }) =>
         createTokenSource(
           { door, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
           account,
           account.login,
-          priority,
         ),
     }),
   };

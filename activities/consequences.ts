@@ -1,0 +1,192 @@
+/**
+ * What follows from a verdict: the block that every caller meets, the pool's state, the error that the caller gets.
+ * All of it is in Postgres before the error is thrown, so that no other caller learns it the hard way.
+ */
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { LimitInstance } from '../quota/limit';
+import { isBlocked, type PoolEvent, type PoolState } from '../quota/pool';
+import { backoffFor, retryDelayMs } from '../quota/retry-delay';
+import { describeEvidence, type QuotaVerdict, type RateVerdict, type Verdict } from '../quota/verdict';
+import { blockLimit } from '../store/permits';
+import { applyPoolEvent, readPool, releaseProbe } from '../store/pools';
+import { CallFailed, PoolClosed } from './call-errors';
+import type { HeldPermit } from './permit-gate';
+import type { CallableAccount, CallTerms } from './vendor-call';
+
+export interface ConsequenceDeps {
+  readonly db: Pool;
+  readonly log: Logger;
+  /** Tells the pool's workflow; must not throw (Postgres holds the block in any case). */
+  readonly notifyPool: (
+    account: CallableAccount,
+    cause: PoolEvent['type'],
+    state: PoolState,
+  ) => Promise<void>;
+  /** 0 to below 1. */
+  readonly random?: () => number;
+}
+
+type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
+
+export class Consequences {
+  constructor(private readonly deps: ConsequenceDeps) {}
+
+  /** Carries out what a verdict means; returns only when the answer is usable. */
+  async follow(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+    verdict: Verdict,
+  ): Promise<void> {
+    switch (verdict.kind) {
+      case 'ok':
+        await this.reportAnswered(call, permit);
+        return;
+      case 'pending':
+      case 'gone':
+      case 'invalid':
+        // The vendor answered: that ends a probe as well as a usable answer does.
+        await this.reportAnswered(call, permit);
+        throw new CallFailed(verdict, 0, false);
+      case 'rate':
+        throw await this.slowDown(call, limits, permit, verdict);
+      case 'server': {
+        if (!call.foreign) {
+          await this.poolEvent(call, {
+            type: 'failure',
+            epoch: permit.epoch,
+            reason: describeEvidence(verdict.evidence),
+            evidence: verdict.evidence,
+          });
+        }
+        const { server } = call.account.retry;
+        const wait = retryDelayMs(server, call.attempt, verdict.statedWaitMs, this.jitter());
+        throw new CallFailed(verdict, wait, mayRetry(call, verdict));
+      }
+      case 'quota':
+        if (call.foreign) throw new CallFailed(verdict, 0, false);
+        throw await this.close(call, permit, verdict);
+      case 'auth':
+      case 'billing':
+      case 'blocked':
+        if (call.foreign) throw new CallFailed(verdict, 0, false);
+        throw await this.hold(call, await this.epochFor(call, permit), verdict);
+    }
+  }
+
+  /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
+  async whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
+    const state = (await readPool(this.deps.db, account.poolKey))?.state;
+    return state !== undefined && isBlocked(state, Date.now()) ? poolClosed(account, state) : null;
+  }
+
+  /**
+   * As `whyClosed`, for calls with credentials that are not the account's: a quota that the account has used up does
+   * not stop them, but a hold does (an operator's above all), and a vendor that is down.
+   */
+  async whyClosedToAll(account: CallableAccount): Promise<PoolClosed | null> {
+    const state = (await readPool(this.deps.db, account.poolKey))?.state;
+    if (state === undefined || !isBlocked(state, Date.now())) return null;
+    return state.state === 'quota_paused' ? null : poolClosed(account, state);
+  }
+
+  /** Holds the pool until an operator resumes. @returns the error for the caller. */
+  async hold(call: CallTerms, epoch: number, verdict: HoldVerdict): Promise<Error> {
+    // Calls in flight together report one refusal, each with a request id of its own: that is kept as evidence only.
+    const { requestId: _, ...told } = verdict.evidence;
+    const state = await this.poolEvent(call, {
+      type: 'hold',
+      epoch,
+      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(told)}`,
+      evidence: verdict.evidence,
+    });
+    return poolClosed(call.account, state, verdict);
+  }
+
+  async epochOf(account: CallableAccount): Promise<number> {
+    return (await readPool(this.deps.db, account.poolKey))?.state.epoch ?? 0;
+  }
+
+  private async close(call: CallTerms, permit: HeldPermit, verdict: QuotaVerdict): Promise<Error> {
+    const state = await this.poolEvent(call, {
+      type: 'quota',
+      epoch: await this.epochFor(call, permit),
+      statedWaitMs: verdict.statedWaitMs,
+      reason: describeEvidence(verdict.evidence),
+      evidence: verdict.evidence,
+      jitter: this.jitter(),
+    });
+    return poolClosed(call.account, state, verdict);
+  }
+
+  private async slowDown(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+    verdict: RateVerdict,
+  ): Promise<Error> {
+    const { rate } = call.account.retry;
+    const wait = retryDelayMs(rate, call.attempt, verdict.statedWaitMs, this.jitter());
+    const hit = limits.filter((l) => verdict.limit === null || l.template.name === verdict.limit);
+    for (const limit of hit.length > 0 ? hit : limits) await blockLimit(this.deps.db, limit.key, wait);
+    if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+    return new CallFailed(verdict, wait, mayRetry(call, verdict));
+  }
+
+  /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */
+  private async epochFor(call: CallTerms, permit: HeldPermit): Promise<number> {
+    return call.outsidePool ? this.epochOf(call.account) : permit.epoch;
+  }
+
+  private jitter(): number {
+    return (this.deps.random ?? Math.random)() * 2 - 1;
+  }
+
+  private async reportAnswered(call: CallTerms, permit: HeldPermit): Promise<void> {
+    if (permit.probe || permit.failures > 0) {
+      await this.poolEvent(call, { type: 'success', epoch: permit.epoch });
+    }
+  }
+
+  private async poolEvent(call: CallTerms, event: PoolEvent): Promise<PoolState> {
+    const { account } = call;
+    const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
+    if (change.changed) {
+      const { after } = change;
+      const level = after.state === 'closed' ? 'info' : 'warn';
+      this.deps.log[level](
+        {
+          event: `pool.${after.state}`,
+          pool: account.poolKey,
+          until: after.until === null ? null : new Date(after.until).toISOString(),
+          reason: after.reason,
+          strikes: after.strikes,
+          evidence: after.evidence,
+        },
+        after.hint
+          ? `pool ${account.poolKey}: ${after.state}; ${after.hint}`
+          : `pool ${account.poolKey}: ${after.state}`,
+      );
+      await this.deps.notifyPool(account, event.type, after);
+    }
+    return change.after;
+  }
+}
+
+function mayRetry(call: CallTerms, verdict: Verdict): boolean {
+  const backoff = backoffFor(call.account.retry, verdict.kind);
+  return backoff !== null && call.attempt < backoff.attempts;
+}
+
+function poolClosed(account: CallableAccount, state: PoolState, verdict: Verdict | null = null): PoolClosed {
+  const { until, epoch } = state;
+  const reason = state.reason || (verdict === null ? '' : describeEvidence(verdict.evidence));
+  return new PoolClosed({ pool: account.poolKey, state: state.state, until, reason, epoch }, verdict);
+}
+
+const HOLD_REASON = {
+  auth: 'credentials refused: set new ones, then resume',
+  billing: 'a paid limit is reached: settle it with the vendor, then resume',
+  blocked: 'the vendor refuses this client: clear it with the vendor, then resume',
+} as const;

@@ -1,0 +1,217 @@
+/** What the one door makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
+import type { Pool } from 'pg';
+import { CallFailed, PoolClosed } from '../../activities/call-errors';
+import type { CallTerms, TokenSource } from '../../activities/vendor-call';
+import type { LimitTemplate } from '../../quota/limit';
+import { createPool } from '../../store/db';
+import { listLimits } from '../../store/permits';
+import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
+import type { CallResult } from '../../vendors/contract';
+import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
+import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../support/scripted-door';
+
+jest.setTimeout(60_000);
+
+let database: TestDatabase;
+let db: Pool;
+let scripted: ScriptedDoor;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 8 });
+});
+
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+beforeEach(() => {
+  scripted = scriptedDoor(db);
+});
+
+const BY_IP: LimitTemplate = {
+  name: 'ip-per-minute',
+  operations: '*',
+  scope: '{egressIp}',
+  unit: 'calls',
+  window: { kind: 'rolling', count: 100, ms: 60_000 },
+  mode: 'enforce',
+  source: 'test',
+};
+
+const newAccount = () =>
+  scripted.account(uniqueName('account'), [BY_IP], { attributes: { egressIp: uniqueName('ip') } });
+
+/** Makes one call that is answered with each of `said` in turn. */
+async function call(terms: CallTerms, ...said: readonly Said[]): Promise<CallResult> {
+  const left = [...said];
+  return scripted.door.call({
+    ...terms,
+    send: async () => {
+      const next = left.shift();
+      if (next === undefined) throw new Error('the call was sent more often than the test foresaw');
+      return answer(next);
+    },
+  });
+}
+
+const failure = async (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: unknown) => error,
+  );
+
+const OK: Said = { kind: 'ok' };
+const EXPIRED: Said = { kind: 'auth', reason: 'expired' };
+const RATE: Said = { kind: 'rate', statedWaitMs: null, limit: 'ip-per-minute' };
+
+/** Hands out the next version each time one is called stale. */
+function tokens(): TokenSource & { version: number } {
+  return {
+    version: 1,
+    async token(stale) {
+      if (stale >= this.version) this.version = stale + 1;
+      return { accessToken: `token ${this.version}`, version: this.version };
+    },
+  };
+}
+
+test('an account describes every call of its own, logins too', async () => {
+  const account = newAccount();
+  await call(termsOf(account, { operation: 'login', outsidePool: true }), OK);
+  await call(termsOf(account, { attributes: { deviceId: '7' } }), OK);
+  const { egressIp } = account.attributes ?? {};
+  const own = { vendor: 'scripted', account: account.name, egressIp };
+  expect(scripted.told.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
+  const [limit] = await listLimits(db, account.poolKey);
+  expect(limit).toMatchObject({ key: `scripted/${egressIp}/ip-per-minute`, used: 2 });
+});
+
+describe('a token that the vendor calls expired', () => {
+  test('is fetched anew, and classify is told so until the new one has worked', async () => {
+    const account = newAccount();
+    const terms = termsOf(account, { auth: tokens() });
+    await call(terms, EXPIRED, OK);
+    await call(terms, OK);
+    await call(terms, EXPIRED, OK);
+    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, false, false, true]);
+  });
+
+  test('and then called something else after the fresh login: no further login is spent on it', async () => {
+    const account = newAccount();
+    const auth = tokens();
+    const terms = termsOf(account, { auth });
+    expect(await failure(call(terms, EXPIRED, RATE))).toMatchObject({ verdict: { kind: 'rate' } });
+    // The next caller, or the same one's next try, comes with the token that has not worked yet.
+    await failure(call(termsOf(account, { auth, inlineWaitMs: 3_000 }), RATE));
+    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
+    expect(auth.version).toBe(2);
+  });
+});
+
+describe("a call with an end user's own credentials", () => {
+  const QUOTA: Said = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+
+  test.each<Said>([
+    QUOTA,
+    { kind: 'auth', reason: 'refused' },
+    { kind: 'billing' },
+    { kind: 'blocked' },
+    { kind: 'server', statedWaitMs: null, ambiguous: true },
+    { kind: 'invalid' },
+  ])("leaves the account's pool as it is after %j, and says what the vendor said", async (said) => {
+    const account = newAccount();
+    await call(termsOf(account), OK);
+    const before = await readPool(db, account.poolKey);
+    const error = await failure(call(termsOf(account, { foreign: true }), said));
+    expect(error).toBeInstanceOf(CallFailed);
+    expect(error).toMatchObject({
+      verdict: { ...said, evidence: { code: '8902', operation: 'ask' } },
+      ambiguous: said.kind === 'server',
+    });
+    expect(await readPool(db, account.poolKey)).toEqual(before);
+    expect(await call(termsOf(account), OK)).toBeDefined();
+  });
+
+  test('is charged to the limits that its attributes name, and slows everybody under them', async () => {
+    const account = newAccount();
+    await failure(call(termsOf(account, { foreign: true }), RATE));
+    const [limit] = await listLimits(db, account.poolKey);
+    expect(limit?.used).toBe(1);
+    expect(limit?.blockedUntil).toBeGreaterThan(Date.now() + 500);
+    const denied = await failure(call(termsOf(account, { inlineWaitMs: 0 }), OK));
+    expect(denied).toMatchObject({ name: 'PermitWait', details: { limit: limit?.key } });
+  });
+
+  test('goes on while the account has used up its own quota, and is no probe after it', async () => {
+    const account = newAccount();
+    await failure(call(termsOf(account), QUOTA));
+    expect(await call(termsOf(account, { foreign: true }), OK)).toBeDefined();
+    expect((await readPool(db, account.poolKey))?.state.state).toBe('quota_paused');
+  });
+
+  test("stops at an operator's pause", async () => {
+    const account = newAccount();
+    await registerPool(db, account.poolKey, account.pool);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    const error = await failure(call(termsOf(account, { foreign: true }), OK));
+    expect(error).toBeInstanceOf(PoolClosed);
+  });
+});
+
+describe('a login, which is outside the pool', () => {
+  const login = (account: CallTerms['account']) =>
+    termsOf(account, { operation: 'login', outsidePool: true });
+
+  test.each([
+    ['of a stated length', 60_000],
+    ['of unknown length', null],
+  ])('that meets a used-up quota %s closes the pool as it is now', async (_, statedWaitMs) => {
+    const account = newAccount();
+    // Some epochs on: the login knows none of them.
+    await call(termsOf(account), OK);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+    const epoch = (await readPool(db, account.poolKey))?.state.epoch ?? 0;
+    const error = await failure(call(login(account), { kind: 'quota', statedWaitMs, limit: null }));
+    expect(error).toMatchObject({
+      name: 'PoolClosed',
+      details: { state: 'quota_paused', epoch: epoch + 1 },
+      verdict: { kind: 'quota' },
+    });
+    expect(await failure(call(termsOf(account), OK))).toMatchObject({ details: { state: 'quota_paused' } });
+  });
+});
+
+describe('whether a request may have been carried out', () => {
+  test.each([
+    ['a connection that was refused', false],
+    ['an answer that was lost', true],
+  ])('after %s: %s', async (_, mayHaveBeenSent) => {
+    const account = newAccount();
+    const lost: CallResult = {
+      kind: 'transport',
+      error: { code: 'ECONNRESET', message: 'gone', mayHaveBeenSent },
+    };
+    const error = await failure(scripted.door.call({ ...termsOf(account), send: async () => lost }));
+    expect(error).toBeInstanceOf(CallFailed);
+    expect(error).toMatchObject({ ambiguous: mayHaveBeenSent });
+  });
+
+  test('a call that gets no permit has not been sent', async () => {
+    const account = newAccount();
+    await call(termsOf(account), OK);
+    await registerPool(db, account.poolKey, account.pool);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    let sent = 0;
+    const send = async () => {
+      sent++;
+      return answer(OK);
+    };
+    expect(await failure(scripted.door.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
+    expect(sent).toBe(0);
+  });
+});

@@ -1,0 +1,108 @@
+/**
+ * The one door in front of a vendor that answers whatever the test says, with a real database behind it. A call's body
+ * is the verdict itself, as JSON: what is tested is what follows from it.
+ */
+import type { Pool } from 'pg';
+import pino from 'pino';
+import { PermitGate } from '../../activities/permit-gate';
+import { type CallableAccount, type CallTerms, VendorDoor } from '../../activities/vendor-call';
+import type { LimitTemplate } from '../../quota/limit';
+import type { PoolPolicy } from '../../quota/pool';
+import type { RetryPolicies } from '../../quota/retry-delay';
+import type { Verdict } from '../../quota/verdict';
+import { CallCounter } from '../../store/call-counts';
+import type { CallInfo, CallResult, VendorRules } from '../../vendors/contract';
+
+const POOL: PoolPolicy = {
+  unknownQuotaMs: 600_000,
+  unknownQuotaFactor: 2,
+  unknownQuotaMaxMs: 3_600_000,
+  absurdWaitMs: 1e12,
+  breakerFailures: 5,
+  breakerOpenMs: 60_000,
+  probeTimeoutMs: 2_000,
+  hintAfterStrikes: 3,
+  hint: '',
+};
+
+const RETRY: RetryPolicies = {
+  rate: { baseMs: 1000, maxMs: 30_000, attempts: 4 },
+  server: { baseMs: 100, maxMs: 1000, attempts: 2 },
+};
+
+/** A verdict without its evidence, which the vendor adds. */
+export type Said = { readonly kind: Verdict['kind'] } & Readonly<Record<string, unknown>>;
+
+export interface ScriptedDoor {
+  readonly door: VendorDoor;
+  readonly counter: CallCounter;
+  /** What classify was told, in order. */
+  readonly told: CallInfo[];
+  /** Lines of the log, parsed. */
+  readonly logged: Record<string, unknown>[];
+  account(name: string, limits: readonly LimitTemplate[], more?: Partial<CallableAccount>): CallableAccount;
+}
+
+export function scriptedDoor(db: Pool): ScriptedDoor {
+  const told: CallInfo[] = [];
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  const counter = new CallCounter(db);
+  const vendor: VendorRules = {
+    id: 'scripted',
+    title: 'Scripted',
+    limits: [],
+    pool: POOL,
+    retry: RETRY,
+    poolScope: '{account}',
+    classify: (info, result) => {
+      told.push(info);
+      return verdictOf(info, result);
+    },
+    learn: () => [],
+  };
+  const door = new VendorDoor({
+    db,
+    gate: new PermitGate(db, { leadMs: 5 }),
+    counter,
+    log,
+    notifyPool: async () => undefined,
+    random: () => 0.5,
+  });
+  const account: ScriptedDoor['account'] = (name, limits, more = {}) => ({
+    name,
+    vendor,
+    poolKey: `scripted/${name}`,
+    limits,
+    pool: POOL,
+    retry: RETRY,
+    ...more,
+  });
+  return { door, counter, told, logged, account };
+}
+
+function verdictOf(info: CallInfo, result: CallResult): Verdict {
+  const evidence = { vendor: info.vendor, account: info.account, operation: info.operation, code: '8902' };
+  if (result.kind === 'transport') {
+    return { kind: 'server', statedWaitMs: null, ambiguous: result.error.mayHaveBeenSent, evidence };
+  }
+  return { ...JSON.parse(result.response.body), evidence };
+}
+
+export function answer(said: Said): CallResult {
+  return { kind: 'response', response: { status: 200, headers: {}, body: JSON.stringify(said) } };
+}
+
+/** A plain call of an account: the first try, interactive, and no token. */
+export function termsOf(account: CallableAccount, more: Partial<CallTerms> = {}): CallTerms {
+  return {
+    account,
+    operation: 'ask',
+    priority: 'interactive',
+    caller: 'test',
+    auth: null,
+    attempt: 1,
+    inlineWaitMs: 5_000,
+    ...more,
+  };
+}
