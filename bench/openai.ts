@@ -1,16 +1,19 @@
 /**
  * A whole batch against the OpenAI simulator, in processes as they would run: how long it takes beside what the limit
- * allows, whether a call is refused, and how much memory it needs.
+ * allows, whether a call is refused, and how much memory Sluice needs.
  *
- *     npm run build && node dist/bench/openai.js [items] [requests a minute] [calls in flight] [burst]
- *     (default 42888 5000 300 1)
+ *     npm run build && node dist/bench/openai.js [items] [requests a minute] [calls in flight] [burst] [true share]
+ *     (default 42888 5000 300 1 1)
  *
  * `burst` is how many seconds of quota a full bucket holds, at the vendor and here; with 1 nearly all of the run is
- * paced by the rate. Starts a Postgres, a Temporal, a simulator and a worker of its own and removes them afterwards.
- * Fails above 1.05 × (items ÷ rate), at the first refused call and above 500 MB.
+ * paced by the rate. `true share` is what the vendor enforces of the limit that it announces: 0.7 refuses whoever
+ * believes the headers. Starts a Postgres, a Temporal, a simulator, a worker and `sluice batch start --wait` of its own
+ * and removes them afterwards.
+ *
+ * Fails above 1.05 × (items ÷ rate), above 500 MB in worker and command line together, and at the first refused call;
+ * with a hidden limit, when one discovery of it was refused more calls than were in flight.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,65 +21,27 @@ import { stringify } from 'yaml';
 import { removePostgres, startPostgres } from '../embedded/postgres';
 import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { parseSettings } from '../settings';
-import { countItems, createBatch, type NewItem } from '../store/batches';
+import { countItems } from '../store/batches';
 import { createPool } from '../store/db';
 import { generateKey } from '../store/keyring';
 import { migrate } from '../store/migrate';
+import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/simulator/discoveries';
 import { connectClient } from '../workers/temporal-connection';
+import { batchWorkflowId } from '../workflows/messages';
+import { Processes } from './processes';
 
-const [items = 42_888, perMinute = 5000, concurrency = 300, burstSeconds = 1] = process.argv
+const [items = 42_888, perMinute = 5000, concurrency = 300, burstSeconds = 1, trueShare = 1] = process.argv
   .slice(2)
   .map(Number);
 const ALLOWED = 1.05;
 const CEILING_MB = 500;
-const ROOT = path.join(__dirname, '..');
-const children: ChildProcess[] = [];
+/** With a hidden limit its rate has to be found out first, and tested again and again. */
+const ALLOWED_HIDDEN = 1.2;
+const SLUICE = ['worker', 'cli'] as const;
+const KIND = 'openai/bios';
+const ACCOUNT = 'bios';
 
-/** A script of this build as a process; the first line that `isReady` accepts is handed back. */
-function launch(
-  script: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  isReady: (line: string) => boolean,
-) {
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv, path.join(ROOT, script + path.extname(__filename)), ...args],
-    {
-      env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  children.push(child);
-  const ready = new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stdout.on('data', (part) => {
-      text = text.length > 100_000 ? '' : text + part;
-      const line = text.split('\n').find(isReady);
-      if (line !== undefined) resolve(line);
-    });
-    child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
-  });
-  return { child, ready };
-}
-
-/** Resident memory of a process, MB. */
-function memoryOf(pid: number | undefined): number {
-  const status = readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
-}
-
-async function* rows(): AsyncGenerator<NewItem[]> {
-  for (let from = 0; from < items; from += 1000) {
-    yield Array.from({ length: Math.min(1000, items - from) }, (_, i) => ({
-      externalId: `id-${from + i}`,
-      variables: {
-        artist_name: `Artist ${from + i}`,
-        artist_data: 'born in the north, plays the fiddle. '.repeat(8),
-      },
-    }));
-  }
-}
+const processes = new Processes();
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-openai-'));
@@ -85,37 +50,74 @@ async function main(): Promise<void> {
   try {
     await measure(folder, dbFile);
   } finally {
-    for (const child of children) child.kill('SIGKILL');
+    processes.killAll();
     await stopTemporal(dbFile);
     await removePostgres(path.join(folder, 'pg'));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(folder: string, dbFile: string): Promise<void> {
-  const rate = perMinute / 60;
+function writeInput(folder: string): string {
+  const about = 'born in the north, plays the fiddle. '.repeat(8);
+  const rows = Array.from({ length: items }, (_, n) => `id-${n},Artist ${n},"${about}"\n`);
+  const file = path.join(folder, 'artists.csv');
+  writeFileSync(file, `artist_id,artist_name,artist_data\n${rows.join('')}`);
+  return file;
+}
+
+function writePrompt(folder: string): string {
+  const file = path.join(folder, 'prompt.md');
+  writeFileSync(file, 'Write a biography of {{artist_name}} in three sentences. {{artist_data}}\n');
+  return file;
+}
+
+async function startServers(folder: string, dbFile: string) {
   const scenario = path.join(folder, 'scenario.json');
+  const trueLimits = trueShare < 1 ? { requestsPerMinute: perMinute * trueShare } : {};
   writeFileSync(
     scenario,
-    JSON.stringify({ requestsPerMinute: perMinute, tokensPerMinute: 4_000_000, burstSeconds }),
+    JSON.stringify({ requestsPerMinute: perMinute, tokensPerMinute: 4_000_000, burstSeconds, trueLimits }),
   );
-  const simulator = launch('vendors/openai/simulator/main', ['--scenario', scenario], {}, (line) =>
-    line.includes('"url"'),
+  const simulator = processes.launch(
+    'simulator',
+    'vendors/openai/simulator/main',
+    ['--scenario', scenario],
+    {},
+    (line) => line.includes('"url"'),
   );
   const [postgres, temporal, simulated] = await Promise.all([
     startPostgres({ dataDir: path.join(folder, 'pg') }),
     startTemporal({ dbFile, logFile: `${dbFile}.log` }),
     simulator.ready,
   ]);
-  const { url, baseUrl } = JSON.parse(simulated) as { url: string; baseUrl: string };
   await migrate(postgres.url);
+  const { url, baseUrl } = JSON.parse(simulated) as { url: string; baseUrl: string };
+  return { postgres, temporal, url, baseUrl };
+}
+
+/** Lines of the worker's log that tell how it found its speed. */
+function show(line: string, began: number): void {
+  if (!line.includes('"batch.concurrency"') && !line.includes('"limit.')) return;
+  const { event, concurrency: now, msg, ...more } = JSON.parse(line) as Record<string, unknown>;
+  const at = ((performance.now() - began) / 1000).toFixed(1);
+  const rate = more.ratePerSecond === undefined ? '' : ` ${Number(more.ratePerSecond).toFixed(2)}/s`;
+  console.log(`  ${at} s: ${event} ${now ?? `${more.limit}${rate}`} (${msg})`);
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+async function measure(folder: string, dbFile: string): Promise<void> {
+  const rate = perMinute / 60;
+  const { postgres, temporal, url, baseUrl } = await startServers(folder, dbFile);
   const settingsFile = path.join(folder, 'sluice.yaml');
   const env = { SLUICE_VAULT_KEY: generateKey(), BENCH_KEY: 'sk-bios' };
   const yaml = stringify({
     database: { url: postgres.url },
     temporal: { address: temporal.address, encryptPayloads: false },
     accounts: {
-      bios: {
+      [ACCOUNT]: {
         vendor: 'openai',
         baseUrl,
         apiKey: 'env:BENCH_KEY',
@@ -129,36 +131,30 @@ async function measure(folder: string, dbFile: string): Promise<void> {
   });
   writeFileSync(settingsFile, yaml);
   const settings = parseSettings(yaml, { file: null, baseDir: folder, env });
-  const worker = launch('workers/main', ['--settings', settingsFile], env, (line) =>
-    line.includes('worker.started'),
-  );
+  let started = performance.now();
+  const worker = processes.launch('worker', 'workers/main', ['--settings', settingsFile], env, (line) => {
+    show(line, started);
+    return line.includes('worker.started');
+  });
   await worker.ready;
+  const files = ['--input', writeInput(folder), '--prompt-file', writePrompt(folder)];
+  const job = ['--account', ACCOUNT, '--model', 'gpt-4.1-mini', '--max-output-tokens', '300'];
+  const began = performance.now();
+  const cli = processes.launch(
+    'cli',
+    'client/cli/main',
+    ['--settings', settingsFile, 'batch', 'start', KIND, ...files, ...job, '--wait'],
+    env,
+    (line) => /^Batch \d+ loaded/.test(line),
+  );
+  const said = await cli.ready;
+  started = performance.now();
+  console.log(`${said}, after ${Math.round(started - began)} ms`);
+  const batchId = Number(/^Batch (\d+)/.exec(said)?.[1]);
 
   const db = createPool(postgres.url, { max: 2 });
   const connected = await connectClient(settings, temporal.address);
-  const began = performance.now();
-  const { batch } = await createBatch(
-    db,
-    {
-      digest: 'bench',
-      kind: 'openai/bios',
-      account: 'bios',
-      model: 'gpt-4.1-mini',
-      prompt: 'Write a biography of {{artist_name}} in three sentences. {{artist_data}}',
-      options: { maxOutputTokens: 300, maxConcurrency: null },
-      inputName: 'bench',
-      priority: 'background',
-    },
-    rows(),
-  );
-  console.log(`loaded ${batch.items} items in ${Math.round(performance.now() - began)} ms`);
-  const handle = await connected.client.workflow.start('batch', {
-    workflowId: 'bench',
-    taskQueue: settings.temporal.taskQueue,
-    args: [{ batchId: batch.id }],
-  });
-  const started = performance.now();
-  let peak = 0;
+  const handle = connected.client.workflow.getHandle(batchWorkflowId(KIND, ACCOUNT, batchId));
   let over = false;
   const result = handle.result().finally(() => {
     over = true;
@@ -166,28 +162,44 @@ async function measure(folder: string, dbFile: string): Promise<void> {
   result.catch(() => undefined);
   for (let shown = 0; !over; ) {
     await delay(500);
-    peak = Math.max(peak, memoryOf(worker.child.pid));
+    const mb = processes.look(SLUICE);
     if (performance.now() - shown < 15_000) continue;
     shown = performance.now();
-    const { done, running } = await countItems(db, batch.id);
+    const { done, running } = await countItems(db, batchId);
     console.log(
-      `${Math.round((shown - started) / 1000)} s: ${done} done, ${running} claimed, ${Math.round(peak)} MB`,
+      `${Math.round((shown - started) / 1000)} s: ${done} done, ${running} claimed, ${Math.round(mb)} MB`,
     );
   }
   const seconds = (performance.now() - started) / 1000;
   console.log(await result);
-  const calls = (await (await fetch(`${url}/_sim/calls`)).json()) as { operation: string; status: number }[];
-  const texts = calls.filter((call) => call.operation === 'createResponse');
-  const refused = texts.filter((call) => call.status === 429).length;
-  const ideal = items / rate;
+  await cli.ended;
   const { events } = await handle.fetchHistory();
-  console.log(
-    `makespan ${seconds.toFixed(1)} s, ${(seconds / ideal).toFixed(3)} × (items ÷ rate); ${texts.length} calls, ` +
-      `${refused} refused; worker at most ${Math.round(peak)} MB; ${events?.length} events in Temporal`,
-  );
   await connected.close();
   await db.end();
-  if (seconds > ALLOWED * ideal + 3 || refused > 0 || peak > CEILING_MB) process.exitCode = 1;
+
+  const seen = (await (await fetch(`${url}/_sim/calls`)).json()) as CallSeen[];
+  const calls = seen.filter((call) => call.operation === 'createResponse');
+  const discoveries = discoveriesOf(calls);
+  const refused = calls.filter((call) => call.status === 429).length;
+  const ideal = items / (rate * trueShare);
+  const { each, sum } = processes.peak;
+  const memory = Object.entries(each).map(([name, mb]) => `${name} ${Math.round(mb)} MB`);
+  console.log(
+    [
+      `makespan ${seconds.toFixed(1)} s, ${(seconds / ideal).toFixed(3)} × (items ÷ rate)`,
+      `rate used from the first call to the last: ${percent(useOfRate(calls, rate * trueShare))}, without the first tenth: ` +
+        percent(useOfRate(calls, rate * trueShare, Math.floor(items / 10))),
+      `${calls.length} calls, ${refused} refused in ${discoveries.length} discoveries`,
+      `at most ${memory.join(' + ')}, together ${Math.round(sum)} MB`,
+      `${events?.length} events in Temporal`,
+    ].join('\n'),
+  );
+  for (const { at, refused: n, inFlight } of discoveries.slice(0, 20)) {
+    console.log(`  refused ${n} with ${inFlight} in flight, ${new Date(at).toISOString()}`);
+  }
+  const tooMany = discoveries.some((d) => d.refused > d.inFlight) || (trueShare === 1 && refused > 0);
+  const tooLong = seconds > (trueShare === 1 ? ALLOWED : ALLOWED_HIDDEN) * ideal + 3;
+  if (tooLong || tooMany || sum > CEILING_MB) process.exitCode = 1;
 }
 
 main().catch((error: unknown) => {

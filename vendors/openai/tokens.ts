@@ -7,11 +7,19 @@ let encoding: Encoding | null = null;
 const MESSAGE_OVERHEAD = 7;
 /** Beyond this a text is estimated by its length: exact to a few percent, and it bounds the time. */
 const EXACT_CHARACTERS = 200_000;
+/** Words that are no token of their own and whose tokens are remembered; the library's default is 100,000. */
+const REMEMBERED_WORDS = 10_000;
 
 /** Tokens of one input message. Text that looks like a control token is counted as the text it is. */
 export function inputTokens(text: string): number {
   if (text.length > EXACT_CHARACTERS) return Math.ceil(text.length / 3) + MESSAGE_OVERHEAD;
-  // Loaded when first needed: the table is some 70 MB in memory, and most processes count no tokens.
-  encoding ??= require('gpt-tokenizer/encoding/o200k_base') as Encoding;
+  encoding ??= load();
   return encoding.countTokens(text, { disallowedSpecial: new Set() }) + MESSAGE_OVERHEAD;
+}
+
+/** Loaded when first needed: the table is some 50 MB in memory, and most processes count no tokens. */
+function load(): Encoding {
+  const loaded = require('gpt-tokenizer/encoding/o200k_base') as Encoding;
+  loaded.setMergeCacheSize(REMEMBERED_WORDS);
+  return loaded;
 }
