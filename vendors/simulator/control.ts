@@ -15,6 +15,8 @@ export const limitPatchSchema = z.strictObject({
   zone: z.string().min(1).optional(),
   /** What headers claim; the rest is what is enforced. */
   announcedRatePerSecond: z.number().positive().optional(),
+  /** False: calls above it are counted as violations and let through. */
+  enforced: z.boolean().optional(),
 });
 
 export const limitPatchesSchema = z.record(z.string(), limitPatchSchema);

@@ -18,10 +18,14 @@ export interface VendorLimit {
   readonly announcedRatePerSecond?: number;
   /** True when a call that was refused has been counted all the same. */
   readonly countsRefused?: boolean;
+  /** False: calls above it are counted as violations and let through. Default true. */
+  readonly enforced?: boolean;
+  /** The count of a rolling or calendar window where it depends on whose it is; a changed count replaces it. */
+  readonly countOf?: (call: CountedCall) => number;
 }
 
 /** Fields of a window to replace, and what headers claim. */
-export type LimitPatch = Readonly<Record<string, string | number | undefined>>;
+export type LimitPatch = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** A call as limits see it. */
 export interface CountedCall {
@@ -59,6 +63,7 @@ export interface LimitReport {
 interface Ledger {
   readonly scope: string;
   readonly limitName: string;
+  window: VendorWindow;
   enforced: Meter;
   /** The same window with every arrival counted, refused ones included. */
   offered: Meter;
@@ -71,6 +76,8 @@ interface Ledger {
 export class LimitBook {
   private readonly limits = new Map<string, VendorLimit>();
   private readonly ledgers = new Map<string, Ledger>();
+  /** The next reset of a limit as it was set, for scopes that have not been counted yet. */
+  private readonly nextResets = new Map<string, number>();
 
   constructor(limits: readonly VendorLimit[]) {
     for (const limit of limits) this.limits.set(limit.name, limit);
@@ -91,6 +98,7 @@ export class LimitBook {
     for (const { limit, ledger, units } of entries) {
       if (ledger.enforced.fits(now, units)) continue;
       ledger.violations++;
+      if (limit.enforced === false) continue;
       const waitMs = ledger.enforced.waitMs(now, units);
       if (refusal === null || waitMs > (refusal.waitMs ?? 0)) refusal = { limit: limit.name, waitMs };
     }
@@ -101,7 +109,8 @@ export class LimitBook {
   /** Charges a call that was admitted or refused before a restart. */
   replay(call: CountedCall, at: number, refused: boolean): void {
     for (const entry of this.entriesFor(call, at)) {
-      if (refused && !entry.ledger.enforced.fits(at, entry.units)) entry.ledger.violations++;
+      const isJudged = refused || entry.limit.enforced === false;
+      if (isJudged && !entry.ledger.enforced.fits(at, entry.units)) entry.ledger.violations++;
       this.count(entry, at, !refused);
     }
   }
@@ -116,6 +125,7 @@ export class LimitBook {
       const known =
         field in limit.window ||
         field === 'announcedRatePerSecond' ||
+        field === 'enforced' ||
         (field === 'everyMs' && limit.window.kind === 'vendor-reset');
       if (known) continue;
       const has = Object.keys(limit.window).filter((f) => f !== 'kind');
@@ -129,17 +139,22 @@ export class LimitBook {
   /** Replaces fields of a limit's window; what has been counted stays counted. */
   change(name: string, patch: LimitPatch, now: number): void {
     const limit = this.checkChange(name, patch);
-    const { announcedRatePerSecond, ...fields } = patch;
+    const { announcedRatePerSecond, enforced, ...fields } = patch;
+    const { countOf, ...rest } = limit;
     const changed: VendorLimit = {
-      ...limit,
+      ...rest,
+      ...(countOf && fields.count === undefined ? { countOf } : {}),
       window: { ...limit.window, ...fields } as VendorWindow,
       ...(typeof announcedRatePerSecond === 'number' ? { announcedRatePerSecond } : {}),
+      ...(typeof enforced === 'boolean' ? { enforced } : {}),
     };
     this.limits.set(name, changed);
+    if (Object.keys(fields).length === 0) return;
     for (const ledger of this.ledgers.values()) {
       if (ledger.limitName !== name) continue;
-      ledger.enforced = createMeter(changed.window, now, ledger.enforced);
-      ledger.offered = createMeter(changed.window, now, ledger.offered);
+      ledger.window = { ...ledger.window, ...fields } as VendorWindow;
+      ledger.enforced = createMeter(ledger.window, now, ledger.enforced);
+      ledger.offered = createMeter(ledger.window, now, ledger.offered);
     }
   }
 
@@ -153,9 +168,10 @@ export class LimitBook {
     }
   }
 
-  /** Sets the next reset of a calendar or vendor-reset limit, for every scope counted so far or for one. */
+  /** Sets the next reset of a calendar or vendor-reset limit: of one scope counted so far, or of all. */
   setReset(name: string, at: number, scope?: string): void {
     this.checkReset(name);
+    if (scope === undefined) this.nextResets.set(name, at);
     for (const ledger of this.ledgers.values()) {
       if (ledger.limitName !== name || (scope !== undefined && ledger.scope !== scope)) continue;
       ledger.enforced.setReset?.(at);
@@ -195,7 +211,7 @@ export class LimitBook {
       return {
         limit: limit.name,
         scope: ledger.scope,
-        window: limit.window,
+        window: ledger.window,
         allowed: ledger.enforced.limit,
         inUse: ledger.enforced.usage(now),
         worst: ledger.worst,
@@ -240,16 +256,23 @@ export class LimitBook {
     const key = `${limit.name}\n${scope}`;
     let ledger = this.ledgers.get(key);
     if (!ledger) {
+      const window = limit.countOf ? { ...limit.window, count: limit.countOf(call) } : limit.window;
       ledger = {
         scope,
         limitName: limit.name,
-        enforced: createMeter(limit.window, now),
-        offered: createMeter(limit.window, now),
+        window,
+        enforced: createMeter(window, now),
+        offered: createMeter(window, now),
         worst: 0,
         worstAt: null,
         arrivals: 0,
         violations: 0,
       };
+      const resetAt = this.nextResets.get(limit.name);
+      if (resetAt !== undefined && resetAt > now) {
+        ledger.enforced.setReset?.(resetAt);
+        ledger.offered.setReset?.(resetAt);
+      }
       this.ledgers.set(key, ledger);
     }
     return ledger;

@@ -229,6 +229,7 @@ export async function startSimulatorServer(
       url: new URL(req.url ?? '/', `http://${req.headers.host ?? '127.0.0.1'}`),
       headers: req.headers,
       body,
+      remoteAddress: req.socket.remoteAddress ?? 'unknown',
       at: clock(),
       requestId: randomUUID(),
     };

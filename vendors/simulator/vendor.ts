@@ -10,6 +10,8 @@ export interface SimRequest {
   readonly url: URL;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+  /** The address the connection comes from. */
+  readonly remoteAddress: string;
   /** Epoch ms with a fraction at which the request was complete. */
   readonly at: number;
   readonly requestId: string;
