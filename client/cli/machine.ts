@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { DemoOptions } from './demo';
 import type { SimulateOptions } from './simulate';
+import { GPS51_SCENARIO_HELP } from './simulate-help';
 
 export function addMachine(program: Command): void {
   program
@@ -50,4 +51,7 @@ export function addMachine(program: Command): void {
   simulated('openai', "OpenAI's Responses and Batch APIs with their quotas, likewise").action(
     async (options: SimulateOptions) => (await import('./simulate.js')).simulateOpenAi(options),
   );
+  simulated('gps51', "GPS51's open API with its quotas, a fleet that moves, and commands, likewise")
+    .addHelpText('after', GPS51_SCENARIO_HELP)
+    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateGps51(options));
 }

@@ -1,6 +1,7 @@
-/** `sluice simulate amazon|openai`: a simulated vendor in the foreground, for trying things out. */
+/** `sluice simulate amazon|openai|gps51`: a simulated vendor in the foreground, for trying things out. */
 import type { z } from 'zod';
 import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
+import { gps51ScenarioSchema, startGps51Simulator } from '../../vendors/gps51/simulator';
 import { openAiScenarioSchema, startOpenAiSimulator } from '../../vendors/openai/simulator';
 import { readScenario, ScenarioError } from '../../vendors/simulator/scenario';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
@@ -24,6 +25,15 @@ export async function simulateAmazon(options: SimulateOptions): Promise<void> {
 export async function simulateOpenAi(options: SimulateOptions): Promise<void> {
   const simulator = await started(startOpenAiSimulator(scenarioOf(openAiScenarioSchema, options)));
   print(`OpenAI is simulated at ${simulator.url}; any key sk-… is a project. In an account's settings:`);
+  print(`  baseUrl: ${simulator.baseUrl}`);
+  await untilStopped(simulator);
+}
+
+export async function simulateGps51(options: SimulateOptions): Promise<void> {
+  const scenario = scenarioOf(gps51ScenarioSchema, options);
+  const simulator = await started(startGps51Simulator(scenario));
+  const names = gps51ScenarioSchema.parse(scenario).accounts.map((account) => account.username);
+  print(`GPS51 is simulated at ${simulator.url}; it knows ${names.join(', ')}. In an account's settings:`);
   print(`  baseUrl: ${simulator.baseUrl}`);
   await untilStopped(simulator);
 }
