@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { alertsAt, isHard } from '../quota/quota-status';
+import { runCap, runTerms } from '../quota/run-terms';
 import { describeEvidence } from '../quota/verdict';
-import { recordAlert } from '../store/alerts';
 import {
   type Batch,
   type ClaimedItem,
@@ -16,11 +15,12 @@ import {
   setBatchState,
   storeOutcomes,
 } from '../store/batches';
-import { listLimits } from '../store/permits';
 import type { CallResult } from '../vendors/contract';
 import { renderPrompt } from '../vendors/prompt';
 import type { TextAnswer, TextApi, TextRequest } from '../vendors/texts';
 import type { Account } from './accounts';
+import { BatchJournal } from './batch-journal';
+import { BatchQuota } from './batch-quota';
 import type { PageInput, PageOutcome } from './batch-types';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { OutcomeWriter } from './outcome-writer';
@@ -63,18 +63,26 @@ export class BatchPage {
   private readonly owner = randomUUID();
   private readonly writer: OutcomeWriter<ItemOutcome>;
   private readonly runner: PageRunner<ClaimedItem>;
-  private quotaUse: number | null = null;
+  private readonly quota: BatchQuota;
+  private readonly journal: BatchJournal;
   private expectedOutput = FIRST_OUTPUT;
   private ended = 0;
   private notRunning = false;
-  /** Alerts that need not be looked up again. */
-  private readonly told = new Set<string>();
 
   constructor(
     private readonly deps: PageDeps,
     private readonly context: PageContext,
   ) {
-    const { batch, api, input } = context;
+    const { batch, account, api, input } = context;
+    const { id, options, priority } = batch;
+    const pool = account.poolKey;
+    this.quota = new BatchQuota(deps, {
+      batch: id,
+      pool,
+      terms: runTerms(api, options),
+      cap: runCap(account.limits, api, options, priority),
+    });
+    this.journal = new BatchJournal(deps, { batch: id, pool });
     this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, this.owner, outcomes));
     const max = batch.options.maxConcurrency ?? api.concurrency.max;
     const policy = { ...api.concurrency, min: Math.min(api.concurrency.min, max), max };
@@ -87,17 +95,8 @@ export class BatchPage {
         await Promise.all(items.map(({ seq }) => this.writer.write({ seq, state: 'released' })));
       },
       call: (item, departed) => this.callItem(item, departed),
-      quotaUse: () => this.quotaUse,
-      onDecision: (decision) =>
-        deps.log.info(
-          {
-            event: 'batch.concurrency',
-            batch: batch.id,
-            concurrency: decision.next,
-            change: decision.change,
-          },
-          decision.reason,
-        ),
+      quotaUse: () => this.quota.use,
+      onDecision: (decision) => this.journal.concurrency(decision),
     });
   }
 
@@ -121,27 +120,24 @@ export class BatchPage {
       const end = await this.runner.run();
       return await this.outcome(this.notRunning && end !== 'time is over' ? 'not running' : end, '');
     } catch (error) {
-      if (!(error instanceof BatchRefused)) throw this.shortened(error);
-      await setBatchState(this.deps.db, this.context.batch.id, 'paused', error.message);
+      if (error instanceof PermitWait) throw await this.quota.paused(error);
+      if (!(error instanceof BatchRefused)) throw error;
+      const { batch, account } = this.context;
+      const origin = { by: 'vendor', pool: account.poolKey };
+      await setBatchState(this.deps.db, batch.id, 'paused', error.message, origin);
       return await this.outcome('refused', error.message);
     } finally {
       clearInterval(timer);
       signal.removeEventListener('abort', stop);
       await ticking;
-      await this.watchQuota().catch(() => undefined);
+      await this.quota.watch().catch(() => undefined);
+      await this.journal.close().catch(() => undefined);
     }
   }
 
   private async outcome(end: PageOutcome['end'], detail: string): Promise<PageOutcome> {
     const counts = await countItems(this.deps.db, this.context.batch.id);
     return { end, counts, concurrency: this.runner.concurrency, detail };
-  }
-
-  /** A pause at the threshold is slept through in pieces no longer than the settings say. */
-  private shortened(error: unknown): unknown {
-    if (!(error instanceof PermitWait)) return error;
-    const { until, limit } = error.details;
-    return new PermitWait({ until: Math.min(until, Date.now() + this.context.api.pauseMs), limit });
   }
 
   /** Database down: the leases last a while, and the next tick comes. */
@@ -154,32 +150,35 @@ export class BatchPage {
       if (now?.state !== 'running') {
         this.notRunning = true;
         this.runner.stop();
-      }
-      if (renew) await this.watchQuota();
+      } else if (!sameTerms(now, batch)) this.runner.stop();
+      if (renew || this.quota.capped) await this.quota.watch();
     } catch (error) {
       this.deps.log.warn({ batch: batch.id, error: String(error) }, 'the batch could not be looked at');
     }
   }
 
-  /** How much is used of what comes back only with its window; each level that is reached is told once. */
-  private async watchQuota(): Promise<void> {
-    const { account, api } = this.context;
-    if (!api.quotaMonitoring) return;
-    const hard = (await listLimits(this.deps.db, account.poolKey)).filter(isHard);
-    this.quotaUse = hard.length === 0 ? null : Math.max(...hard.map(({ used, limit }) => used / limit));
-    for (const { key, used, limit, resetsAt } of hard) {
-      for (const level of alertsAt(used / limit)) {
-        const alert = { pool: account.poolKey, limit: key, level, used, capacity: limit, window: resetsAt };
-        const id = JSON.stringify([key, level, resetsAt]);
-        if (this.told.has(id)) continue;
-        this.told.add(id);
-        if (!(await recordAlert(this.deps.db, alert))) continue;
-        this.deps.log.warn({ event: 'quota.alert', ...alert }, `${key}: ${level}, ${used} of ${limit} used`);
-      }
+  private async callItem(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
+    try {
+      await this.quota.enter();
+    } catch (error) {
+      return this.afterError(item, error, null);
+    }
+    let sent = false;
+    const leave = () => {
+      if (!sent) this.quota.exit(true);
+      sent = true;
+      departed();
+    };
+    try {
+      const end = await this.callOnce(item, leave);
+      if (end !== 'not sent') await this.quota.going();
+      return end;
+    } finally {
+      if (!sent) this.quota.exit(false);
     }
   }
 
-  private async callItem(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
+  private async callOnce(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
     const { seq } = item;
     const { batch, account, api, auth } = this.context;
     let answer: CallResult | null = null;
@@ -243,11 +242,8 @@ export class BatchPage {
     if (outcome.state !== 'done' && outcome.state !== 'failed') return;
     this.ended++;
     const { batch, api } = this.context;
-    if (this.ended % api.logInterval !== 0) return;
-    this.deps.log.info(
-      { event: 'batch.progress', batch: batch.id, ended: this.ended, inFlight: this.runner.running },
-      `batch ${batch.id}: ${this.ended} items in this page`,
-    );
+    const { logInterval } = runTerms(api, batch.options);
+    if (this.ended % logInterval === 0) this.journal.progress(this.ended, this.runner.running);
   }
 
   private async afterError(item: ClaimedItem, error: unknown, answer: CallResult | null): Promise<CallEnd> {
@@ -261,8 +257,10 @@ export class BatchPage {
       };
       // "Too fast" says nothing about the item: it is asked again for as long as it takes.
       const free = verdict.kind === 'rate';
-      if (free || retryable) await this.write({ seq, state: 'retry', evidence, waitMs, free });
-      else await this.write({ seq, state: 'failed', evidence });
+      if (free || retryable) {
+        await this.write({ seq, state: 'retry', evidence, waitMs, free });
+        this.journal.retry(item, evidence, waitMs);
+      } else await this.write({ seq, state: 'failed', evidence });
       // An answer that finds fault with the item is no sign of too many calls.
       return verdict.kind === 'invalid' ? 'succeeded' : 'failed';
     }
@@ -277,6 +275,11 @@ export class BatchPage {
     } else await this.write({ seq, state: 'released' });
     throw error instanceof CallFailed ? new BatchRefused(error.message) : error;
   }
+}
+
+/** A run that was given other terms goes on with them in a page of its own. */
+function sameTerms(a: Batch, b: Batch): boolean {
+  return a.priority === b.priority && JSON.stringify(a.options) === JSON.stringify(b.options);
 }
 
 function bodyOf(result: CallResult | null): string {

@@ -43,7 +43,12 @@ export function createBatchActivities(deps: BatchDeps) {
     },
 
     async setBatchState(input: BatchRef & { state: BatchState; reason: string }): Promise<void> {
-      await setBatchState(deps.db, input.batchId, input.state, input.reason);
+      const { batchId, state, reason } = input;
+      const batch = await readBatch(deps.db, batchId);
+      const pool = batch === null ? null : poolOf(deps.settings, batch.account);
+      await setBatchState(deps.db, batchId, state, reason, { by: 'operator', pool });
+      const event = state === 'running' ? 'batch.resumed' : `batch.${state}`;
+      deps.log.info({ event, batch: batchId, pool, reason }, `batch ${batchId}: ${state} ${reason}`.trim());
     },
 
     async readBatchSnapshot(input: BatchRef): Promise<BatchSnapshot> {
@@ -55,6 +60,11 @@ export function createBatchActivities(deps: BatchDeps) {
       return { state, reason, items, kind, account, model, inputName, counts };
     },
   };
+}
+
+/** An account that the settings have lost must not stand in the way of a pause. */
+function poolOf(settings: Settings, account: string): string | null {
+  return account in settings.accounts ? findAccount(settings, account).poolKey : null;
 }
 
 async function known(deps: BatchDeps, { batchId }: BatchRef) {

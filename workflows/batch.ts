@@ -66,15 +66,17 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   });
   setHandler(cancelSignal, (cancel) => {
     wanted = { state: 'cancelled', reason: text(cancel) };
+    gate.nudge();
   });
   setHandler(lookSignal, () => {
     looks++;
+    gate.nudge();
   });
 
   let known: BatchSnapshot | null = null;
   let retryAt: number | null = null;
   const status = (): BatchStatus => {
-    const closed = gate.closed;
+    const closed = gate.closed ?? gate.waiting;
     const over = known !== null && isOver(known);
     return {
       phase:
@@ -97,6 +99,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   };
   setHandler(batchStatusQuery, status);
   const describe = () => known && setCurrentDetails(detailsOf(batchId, known, status()));
+  gate.onChange = describe;
 
   // What stands in Postgres is what pages obey; it follows what is wanted here, as soon as it is wanted.
   const told = { state: 'running', reason: '' };

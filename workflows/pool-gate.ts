@@ -8,7 +8,6 @@ import {
   condition,
   proxyActivities,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
@@ -36,7 +35,12 @@ export class PoolIsClosed extends Error {
 export class PoolGate {
   /** The pause that holds now; null when calls may go. */
   closed: PoolClosedDetails | null = null;
+  /** The limit that is being waited for; null when there is none. */
+  waiting: WaitDetails | null = null;
+  /** Told when a pause begins or ends, for what is shown of it. */
+  onChange: () => void = () => undefined;
   private opened = 0;
+  private nudges = 0;
   /** After a pause one call goes first; the others wait for what becomes of it. */
   private probing = false;
   private probeOut = false;
@@ -63,10 +67,9 @@ export class PoolGate {
       } catch (error) {
         const failure = applicationFailure(error);
         if (failure?.type === FAILURE.permitWait) {
-          const { until } = detailsOf<WaitDetails>(failure);
           this.probing = false;
           if (isProbe) this.probeOut = false;
-          await sleep(Math.max(100, until - Date.now()), { summary: failure.message });
+          await this.waitOut(detailsOf<WaitDetails>(failure), failure.message);
         } else if (failure?.type === FAILURE.poolClosed) {
           await this.pause(detailsOf<PoolClosedDetails>(failure));
         } else {
@@ -78,6 +81,20 @@ export class PoolGate {
         if (isProbe) this.probeOut = false;
       }
     }
+  }
+
+  /** Asks again at once for what a limit had nothing left of: its terms may have changed. */
+  nudge(): void {
+    this.nudges++;
+  }
+
+  private async waitOut(wait: WaitDetails, summary: string): Promise<void> {
+    const before = this.nudges;
+    this.waiting = wait;
+    this.onChange();
+    await condition(() => this.nudges > before, Math.max(100, wait.until - Date.now()), { summary });
+    this.waiting = null;
+    this.onChange();
   }
 
   /** True when this call is the first after a pause. */
@@ -107,6 +124,7 @@ export class PoolGate {
       return;
     }
     this.closed = details;
+    this.onChange();
     const before = this.opened;
     await joinPool({ key: details.pool, workflowId: workflowInfo().workflowId });
     const left =
@@ -115,6 +133,7 @@ export class PoolGate {
     this.closed = null;
     this.probing = true;
     this.probeOut = false;
+    this.onChange();
   }
 }
 

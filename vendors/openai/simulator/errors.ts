@@ -144,6 +144,12 @@ export const ERROR_CODES = {
     type: 'invalid_request_error',
     message: contentPolicyViolation().message,
   },
+  /** Whatever the model: taken away from the project, or not yet given to it. */
+  model_not_found: {
+    status: 404,
+    type: 'invalid_request_error',
+    message: 'The model does not exist or you do not have access to it.',
+  },
 } as const satisfies Record<string, { status: number; type: string; message: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

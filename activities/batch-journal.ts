@@ -1,0 +1,87 @@
+/**
+ * What a page of a batch tells: a line of the log for everything that happens, under a stable `event`, and a row of
+ * `events` where an operator should look: a turn of the concurrency, and what went to the retry queue.
+ */
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { ConcurrencyDecision } from '../quota/concurrency';
+import { recordBatchEvent } from '../store/batch-events';
+
+/** Turns of the concurrency that come closer than this are for the log alone, ms. */
+const TURNS_APART_MS = 60_000;
+/** Reasons for retries that a row names; the log has each. */
+const MOST_REASONS = 5;
+
+export class BatchJournal {
+  private direction: ConcurrencyDecision['change'] | null = null;
+  private lastTurn = Number.NEGATIVE_INFINITY;
+  private readonly reasons = new Map<string, number>();
+  private nextDueAt = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly deps: { readonly db: Pool; readonly log: Logger },
+    private readonly context: { readonly batch: number; readonly pool: string },
+  ) {}
+
+  progress(ended: number, inFlight: number): void {
+    const { batch } = this.context;
+    this.deps.log.info(
+      { event: 'batch.progress', batch, ended, inFlight },
+      `batch ${batch}: ${ended} items in this page`,
+    );
+  }
+
+  /** On the way up a batch changes every few seconds; it is a turn that an operator wants to know of. */
+  concurrency({ next, change, reason }: ConcurrencyDecision): void {
+    const { batch, pool } = this.context;
+    this.deps.log.info({ event: 'batch.concurrency', batch, concurrency: next, change }, reason);
+    const turned = this.direction === null ? change === 'down' : change !== this.direction;
+    this.direction = change;
+    if (!turned || performance.now() - this.lastTurn < TURNS_APART_MS) return;
+    this.lastTurn = performance.now();
+    this.row('batch.concurrency', { concurrency: next, change, reason }, pool);
+  }
+
+  retry(
+    item: { readonly externalId: string; readonly attempts: number },
+    evidence: { readonly kind: string; readonly reason: string },
+    waitMs: number,
+  ): void {
+    const { batch } = this.context;
+    const { kind, reason } = evidence;
+    this.nextDueAt = Math.min(this.nextDueAt, Date.now() + waitMs);
+    this.reasons.set(kind, (this.reasons.get(kind) ?? 0) + 1);
+    this.deps.log.info(
+      { event: 'batch.retry', batch, item: item.externalId, attempts: item.attempts + 1, waitMs, kind },
+      `${item.externalId} is tried again: ${reason}`,
+    );
+  }
+
+  /** One row for all that this page sent to the retry queue. */
+  async close(): Promise<void> {
+    const counts = [...this.reasons].sort(([, a], [, b]) => b - a);
+    if (counts.length === 0) return;
+    const items = counts.reduce((sum, [, n]) => sum + n, 0);
+    const shown = counts.slice(0, MOST_REASONS).map(([kind, n]) => `${n} × ${kind}`);
+    const { batch, pool } = this.context;
+    this.reasons.clear();
+    const reason = `${items} calls of this page are to be tried again: ${shown.join(', ')}`;
+    this.deps.log.info({ event: 'batch.retry_queue', batch, items, until: this.nextDueAt }, reason);
+    await recordBatchEvent(this.deps.db, pool, 'batch.retry_queue', {
+      batch,
+      items,
+      reason,
+      until: this.nextDueAt,
+    });
+  }
+
+  private row(kind: 'batch.concurrency', data: Readonly<Record<string, unknown>>, pool: string): void {
+    recordBatchEvent(this.deps.db, pool, kind, { batch: this.context.batch, ...data }).catch(
+      (error: unknown) =>
+        this.deps.log.warn(
+          { batch: this.context.batch, error: String(error) },
+          'an event could not be stored',
+        ),
+    );
+  }
+}

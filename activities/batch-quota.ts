@@ -1,0 +1,181 @@
+/**
+ * How one run of a batch minds its account's quota: alerts, the share in the number of calls in flight, and a daily
+ * limit or threshold of its own. The account's limits hold at the permit, whatever is decided here.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { alertsAt, isHard } from '../quota/quota-status';
+import { capReason, type RunCap, type RunTerms } from '../quota/run-terms';
+import { recordAlert } from '../store/alerts';
+import { recordThresholdLeft, recordThresholdReached } from '../store/batch-events';
+import { type LimitStatus, listLimits } from '../store/permits';
+import { PermitWait } from './call-errors';
+
+export interface BatchQuotaDeps {
+  readonly db: Pool;
+  readonly log: Logger;
+}
+
+export interface BatchQuotaContext {
+  readonly batch: number;
+  readonly pool: string;
+  readonly terms: RunTerms;
+  /** The run's own pause; null when the account's limits are all that holds. */
+  readonly cap: RunCap | null;
+}
+
+/** When the vendor's day ends is unknown: it is looked at again after this, ms. */
+const UNKNOWN_RESET_MS = 60_000;
+
+export class BatchQuota {
+  /** Share of the tightest hard quota that is used, 0..1; null when nothing is known or watched. */
+  use: number | null = null;
+  /** Calls that the run's own cap leaves, as of the last look and less what has departed since. */
+  private left: number;
+  /** Calls that may leave and have not. */
+  private unsent = 0;
+  private departed = 0;
+  private told = new Set<string>();
+  private goesOn = false;
+
+  constructor(
+    private readonly deps: BatchQuotaDeps,
+    private readonly context: BatchQuotaContext,
+  ) {
+    this.left = context.cap === null ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** True when the run has a pause of its own: what others spend then matters at once. */
+  get capped(): boolean {
+    return this.context.cap !== null;
+  }
+
+  /**
+   * Leave for one call by the run's own cap. Exact for the run's own calls; what others spend is seen at each look.
+   * @throws PermitWait when the cap is reached and every call that had leave has gone.
+   */
+  async enter(): Promise<void> {
+    for (;;) {
+      if (this.left > this.unsent) {
+        this.unsent++;
+        return;
+      }
+      if (this.unsent > 0) {
+        // One of them may yet not go; the last place is not given up for that.
+        await delay(20);
+        continue;
+      }
+      const daily = await this.look();
+      if (this.left > this.unsent || this.unsent > 0) continue;
+      throw this.reached(daily);
+    }
+  }
+
+  /** The call that was let in has left, or will not. */
+  exit(sent: boolean): void {
+    this.unsent--;
+    if (sent) {
+      this.departed++;
+      this.left--;
+    }
+  }
+
+  /** How much is used: for the run's own cap, for the calls in flight, and for alerts, each told once a window. */
+  async watch(): Promise<void> {
+    const limits = await this.readLimits();
+    if (!this.context.terms.quotaMonitoring) return;
+    const levels = limits
+      .filter(isHard)
+      .map(({ key, used, limit, resetsAt }) => ({ key, used, limit, resetsAt }));
+    const { cap, batch } = this.context;
+    const daily = limits.find(({ name }) => name === cap?.limit);
+    if (cap && daily && !(daily.mode === 'enforce' && daily.limit <= cap.dailyLimit)) {
+      levels.push({ ...daily, key: `${daily.key} of batch ${batch}`, limit: cap.dailyLimit });
+    }
+    this.use = levels.length === 0 ? null : Math.max(...levels.map(({ used, limit }) => used / limit));
+    for (const level of levels) await this.alert(level);
+  }
+
+  /** A call of this page has succeeded or failed at the vendor: a pause at a threshold is over. */
+  async going(): Promise<void> {
+    if (this.goesOn) return;
+    this.goesOn = true;
+    const { pool, batch } = this.context;
+    try {
+      if (!(await recordThresholdLeft(this.deps.db, pool, batch))) return;
+      this.deps.log.info({ event: 'quota.threshold_left', batch, pool }, `batch ${batch}: calls go again`);
+    } catch (error) {
+      // The call's result is stored, and that is what counts.
+      this.deps.log.warn({ batch, error: String(error) }, 'an event could not be stored');
+    }
+  }
+
+  /**
+   * A page ends because a limit has nothing left for it: says so when that limit comes back only with its window, and
+   * sees that no pause lasts longer than the run's terms say before it looks again.
+   */
+  async paused(wait: PermitWait): Promise<PermitWait> {
+    const { batch, pool, terms } = this.context;
+    const { limit, reason } = wait.details;
+    const until = Math.min(wait.details.until, Date.now() + terms.pauseMs);
+    const found = (await listLimits(this.deps.db, pool)).find(({ key }) => key === limit);
+    if (!found || found.kind === 'bucket') return new PermitWait({ ...wait.details, until });
+    const why =
+      reason ??
+      `${found.name} has ${Math.floor(found.used)} of ${Math.floor(found.limit)} used, and the rest is not for this priority`;
+    const data = {
+      batch,
+      pool,
+      limit,
+      used: found.used,
+      capacity: found.limit,
+      window: found.resetsAt,
+      until,
+    };
+    this.deps.log.warn({ event: 'quota.threshold_reached', ...data, reason: why }, `batch ${batch}: ${why}`);
+    await recordThresholdReached(this.deps.db, { ...data, reason: why });
+    return new PermitWait({ until, limit, reason: why });
+  }
+
+  private async alert(level: Pick<LimitStatus, 'key' | 'used' | 'limit' | 'resetsAt'>): Promise<void> {
+    const { key, used, limit, resetsAt } = level;
+    for (const reached of alertsAt(used / limit)) {
+      const alert = {
+        ...{ pool: this.context.pool, limit: key, level: reached, used, capacity: limit, window: resetsAt },
+      };
+      const id = JSON.stringify([key, reached, resetsAt]);
+      if (this.told.has(id)) continue;
+      this.told.add(id);
+      if (!(await recordAlert(this.deps.db, alert))) continue;
+      this.deps.log.warn({ event: 'quota.alert', ...alert }, `${key}: ${reached}, ${used} of ${limit} used`);
+    }
+  }
+
+  private async look(): Promise<LimitStatus | undefined> {
+    const limits = await this.readLimits();
+    return limits.find(({ name }) => name === this.context.cap?.limit);
+  }
+
+  private async readLimits(): Promise<LimitStatus[]> {
+    const before = this.departed;
+    const limits = await listLimits(this.deps.db, this.context.pool);
+    const { cap } = this.context;
+    if (cap !== null) {
+      const used = limits.find(({ name }) => name === cap.limit)?.used ?? 0;
+      // What has departed during the look may not be in it.
+      this.left = cap.calls - used - (this.departed - before);
+    }
+    return limits;
+  }
+
+  private reached(daily: LimitStatus | undefined): PermitWait {
+    const { cap, pool } = this.context;
+    const reason = cap === null ? undefined : capReason(cap, Math.floor(daily?.used ?? 0));
+    return new PermitWait({
+      until: daily?.resetsAt ?? Date.now() + UNKNOWN_RESET_MS,
+      limit: daily?.key ?? pool,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+}
