@@ -127,7 +127,7 @@ describe('what was received', () => {
 
   test('commands to a device that the caller does not see are not', async () => {
     await start();
-    expect(await send('123')).toMatchObject({ status: 8906 });
+    expect(await send('123')).toMatchObject({ status: -1 });
     expect(await send(ids.driving, { params: 'RELAY,1' })).toMatchObject({ status: 9904 });
     expect((await received()).commands).toHaveLength(0);
   });

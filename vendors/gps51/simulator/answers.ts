@@ -38,7 +38,7 @@ export function textIn(body: Fields, field: string): string {
 export function deviceIn(body: Fields, principal: Principal): SimDevice {
   const id = textIn(body, 'deviceid');
   const device = principal.devices.get(id);
-  if (!device) throw new CallError(CODES.prohibited, `no right to device ${id}`);
+  if (!device) throw new CallError(CODES.abnormal, `no such device: ${id}`);
   return device;
 }
 
