@@ -81,6 +81,12 @@ const http = z.strictObject({
     .describe('Longest wait for a connection.'),
 });
 
+const commands = z.strictObject({
+  timeoutSeconds: duration('seconds', { min: 1, max: 3600 })
+    .prefault(60)
+    .describe('Longest wait for leave to send a command to a device, and again for its result.'),
+});
+
 /** Settings of one dataset of one account. Exported for the environment names that set the same things. */
 export const datasetFields = {
   dataset: z
@@ -151,6 +157,7 @@ export const settingsSchema = z.strictObject({
   vault: vault.prefault({}),
   permits: permits.prefault({}),
   http: http.prefault({}),
+  commands: commands.prefault({}),
   accounts: z
     .record(
       name,

@@ -36,6 +36,7 @@ export interface Settings {
   readonly vault: { readonly key: SecretRef | null };
   readonly permits: ParsedSettings['permits'];
   readonly http: ParsedSettings['http'];
+  readonly commands: ParsedSettings['commands'];
   readonly accounts: ParsedSettings['accounts'];
   readonly datasets: readonly DatasetSettings[];
 }

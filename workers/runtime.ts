@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Agent } from 'undici';
 import { datasetsOf } from '../activities/accounts';
 import { createBatchActivities } from '../activities/batch';
+import { createCommandActivities } from '../activities/commands';
 import { createKeySource } from '../activities/key-source';
 import { createTokenSource } from '../activities/login';
 import { PermitGate } from '../activities/permit-gate';
@@ -37,7 +38,8 @@ export interface Runtime {
   readonly door: VendorDoor;
   readonly activities: ReturnType<typeof createPoolActivities> &
     ReturnType<typeof createReportActivities> &
-    ReturnType<typeof createBatchActivities>;
+    ReturnType<typeof createBatchActivities> &
+    ReturnType<typeof createCommandActivities>;
   close(): Promise<void>;
 }
 
@@ -104,6 +106,20 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         keySources.set(name, source);
         return source;
       },
+    }),
+    ...createCommandActivities({
+      settings,
+      db,
+      door,
+      dispatcher,
+      secrets,
+      inlineWaitMs: settings.permits.inlineWaitMs,
+      tokenSource: (account) =>
+        createTokenSource(
+          { door, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
+          account,
+          account.login,
+        ),
     }),
     ...createPoolActivities({ db, signalPool: signal, tokens }),
     ...createReportActivities({

@@ -1,6 +1,7 @@
 /** Every signal and query of every workflow, with the ids under which the workflows run. */
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { PoolState } from '../quota/pool';
+import type { CommandOutcome } from '../store/commands';
 
 /** One pool workflow for each pool key, e.g. `pool:amazon/acme`. */
 export function poolWorkflowId(poolKey: string): string {
@@ -24,6 +25,11 @@ export function auditWorkflowId(dataset: string, account: string, from: number, 
 /** One workflow for each batch. */
 export function batchWorkflowId(kind: string, account: string, batchId: number): string {
   return `batch:${kind}:${account}:${batchId}`;
+}
+
+/** One workflow for each command. */
+export function commandWorkflowId(account: string, commandId: number): string {
+  return `command:${account}:${commandId}`;
 }
 
 function hour(ms: number): string {
@@ -83,7 +89,7 @@ export const workStatusQuery = defineQuery<WorkStatus>('status');
 
 // ---- batch ------------------------------------------------------------------------------------------------------
 
-/** Ends a batch; what has been answered stays, and a later start goes on. */
+/** Ends a batch (what has been answered stays, and a later start goes on), or a command that has not been sent. */
 export const cancelSignal = defineSignal<[PauseInput?]>('cancel');
 /** Items have become due before their time, e.g. failed ones that are to be tried again. */
 export const lookSignal = defineSignal('look');
@@ -105,3 +111,14 @@ export interface BatchStatus {
   readonly failed: number;
 }
 export const batchStatusQuery = defineQuery<BatchStatus>('status');
+
+// ---- command ----------------------------------------------------------------------------------------------------
+
+export interface CommandStatus {
+  readonly phase: 'sending' | 'waiting' | 'waiting for the result' | 'done';
+  readonly detail: string;
+  /** Epoch ms at which it goes on by itself; null when it does not wait or only an operator can end it. */
+  readonly until: number | null;
+  readonly outcome: CommandOutcome | null;
+}
+export const commandStatusQuery = defineQuery<CommandStatus>('status');

@@ -1,0 +1,204 @@
+/**
+ * One command to a device, from the wish to its result. It is sent by one activity, at most once unless it is
+ * repeatable; where the vendor only takes it over, its result is asked for until it comes or the time is over. A
+ * command that cannot be sent in time is not sent later: whoever wanted it has gone on.
+ */
+import {
+  ActivityFailure,
+  condition,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
+import type { CommandStep } from '../activities/command-types';
+import type { CommandActivities } from '../activities/commands';
+import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
+import type { CommandOutcome } from '../store/commands';
+import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from './messages';
+import { applicationFailure, PoolGate } from './pool-gate';
+
+/** A worker that dies while it sends is noticed within some ten seconds. */
+const { sendCommand } = proxyActivities<CommandActivities>({
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '8 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '5 seconds' },
+});
+const { endCommand, cancelCommand } = proxyActivities<CommandActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
+});
+
+const FIRST_POLL_MS = 1000;
+const LONGEST_POLL_MS = 16_000;
+/** A question for the result that is under way when the time is over may still bring it, ms. */
+const LAST_POLL_MS = 5000;
+
+export interface CommandInput {
+  readonly commandId: number;
+  readonly account: string;
+  readonly device: string;
+  readonly code: string;
+  readonly repeatable: boolean;
+  /** Longest wait for leave to send, and again for the result, ms. */
+  readonly timeoutMs: number;
+  readonly waitForPool: boolean;
+}
+
+export async function command(input: CommandInput): Promise<CommandOutcome> {
+  return new CommandRun(input).run();
+}
+
+class CommandRun {
+  private phase: CommandStatus['phase'] = 'sending';
+  private detail = '';
+  private until: number | null = null;
+  private outcome: CommandOutcome | null = null;
+  private cancelReason: string | null = null;
+  private readonly gate: PoolGate | null;
+
+  constructor(private readonly input: CommandInput) {
+    this.gate = input.waitForPool ? new PoolGate('wait') : null;
+    setHandler(cancelSignal, (cancel?: PauseInput) => {
+      this.cancelReason = (typeof cancel === 'string' ? cancel : cancel?.reason) || 'by operator';
+    });
+    setHandler(commandStatusQuery, () => this.status());
+  }
+
+  async run(): Promise<CommandOutcome> {
+    this.describe();
+    const sent = this.send();
+    // After a cancellation nobody waits for it any more.
+    sent.catch(() => undefined);
+    const step = await Promise.race([sent, this.cancelled()]);
+    this.outcome = step.kind === 'ended' ? step.outcome : await this.result(step.vendorCommandId);
+    this.tell('done', '', null);
+    return this.outcome;
+  }
+
+  private async send(): Promise<CommandStep> {
+    const { commandId } = this.input;
+    const call = () => sendCommand({ commandId });
+    try {
+      return await (this.gate ? this.gate.run(call) : this.sendInTime(call));
+    } catch (error) {
+      // Nothing of the vendor's: the account is not in the settings any more, or the like.
+      if (!(error instanceof ActivityFailure)) throw error;
+      return this.fail('refused', applicationFailure(error)?.message ?? error.message);
+    }
+  }
+
+  /** Waits out what ends in time; what does not is a failure that says until when it would have to wait. */
+  private async sendInTime(call: () => Promise<CommandStep>): Promise<CommandStep> {
+    const sendBy = Date.now() + this.input.timeoutMs;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        const blocked = blockOf(error);
+        if (blocked === null) throw error;
+        if (blocked.until === null || blocked.until >= sendBy)
+          return this.fail(blocked.name, blocked.message);
+        this.tell('waiting', blocked.message, blocked.until);
+        await sleep(Math.max(50, blocked.until - Date.now()), { summary: blocked.message });
+        this.tell('sending', '', null);
+      }
+    }
+  }
+
+  /** Settles when a cancellation came before the command was sent. */
+  private async cancelled(): Promise<CommandStep> {
+    const { commandId } = this.input;
+    for (;;) {
+      await condition(() => this.cancelReason !== null);
+      const reason = this.cancelReason ?? '';
+      this.cancelReason = null;
+      const outcome = await cancelCommand({ commandId, reason });
+      if (outcome) return { kind: 'ended', outcome };
+    }
+  }
+
+  private async result(vendorCommandId: string): Promise<CommandOutcome> {
+    const { commandId, timeoutMs } = this.input;
+    const deadline = Date.now() + timeoutMs;
+    let trouble = '';
+    this.tell('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
+    for (let waitMs = FIRST_POLL_MS; ; waitMs = Math.min(LONGEST_POLL_MS, waitMs * 2)) {
+      const left = deadline - Date.now();
+      if (left <= 0) break;
+      await sleep(Math.min(waitMs, left), { summary: 'until the result is asked for' });
+      try {
+        const step = await this.poll(Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
+        if (step.kind === 'ended') return step.outcome;
+      } catch (error) {
+        if (!(error instanceof ActivityFailure)) throw error;
+        const blocked = blockOf(error);
+        trouble = `; ${blocked?.message ?? applicationFailure(error)?.message ?? 'the vendor gives no answer'}`;
+        if (blocked === null) continue;
+        if (blocked.until === null || blocked.until >= deadline) break;
+        await sleep(Math.max(50, blocked.until - Date.now()), { summary: blocked.message });
+      }
+    }
+    const message = `the vendor has it (as ${vendorCommandId}), but no result came within ${timeoutMs / 1000} s${trouble}`;
+    const outcome = { state: 'unknown', name: 'timeout', code: '', message } as const;
+    return endCommand({ commandId, outcome });
+  }
+
+  private poll(leftMs: number): CommandActivities['pollCommand'] {
+    return proxyActivities<CommandActivities>({
+      scheduleToCloseTimeout: leftMs,
+      heartbeatTimeout: '8 seconds',
+      retry: { initialInterval: '1 second', maximumInterval: '4 seconds' },
+    }).pollCommand;
+  }
+
+  private async fail(name: string, message: string): Promise<CommandStep> {
+    const { commandId } = this.input;
+    const failed = { state: 'failed', name, code: '', message } as const;
+    return { kind: 'ended', outcome: await endCommand({ commandId, outcome: failed }) };
+  }
+
+  private tell(phase: CommandStatus['phase'], detail: string, until: number | null): void {
+    Object.assign(this, { phase, detail, until });
+    this.describe();
+  }
+
+  private status(): CommandStatus {
+    const { phase, detail, until, outcome } = this;
+    const closed = outcome === null ? this.gate?.closed : null;
+    return closed
+      ? { phase: 'waiting', detail: closed.reason, until: closed.until, outcome }
+      : { phase, detail, until, outcome };
+  }
+
+  private describe(): void {
+    const { commandId, account, device, code } = this.input;
+    const { phase, detail, until, outcome } = this.status();
+    const state = outcome ? `${outcome.state}: ${outcome.name}` : phase;
+    const lines = [`**Command ${commandId}**: ${code} to ${device} of ${account}`, `**${state}**`];
+    if (until !== null) lines.push(`Until: **${new Date(until).toISOString()}**`);
+    const why = outcome?.message || detail;
+    if (why) lines.push(`Why: ${why}`);
+    setCurrentDetails(lines.join('\n\n'));
+  }
+}
+
+interface Block {
+  readonly name: string;
+  /** Epoch ms; null when only an operator can end it. */
+  readonly until: number | null;
+  readonly message: string;
+}
+
+/** What keeps a call from being sent; null when that is not what has failed. */
+function blockOf(error: unknown): Block | null {
+  const failure = applicationFailure(error);
+  const details = failure?.details?.[0];
+  if (failure?.type === FAILURE.permitWait) {
+    return { name: 'limit-used-up', until: (details as WaitDetails).until, message: failure.message };
+  }
+  if (failure?.type === FAILURE.poolClosed) {
+    return { name: 'pool-closed', until: (details as PoolClosedDetails).until, message: failure.message };
+  }
+  return null;
+}
