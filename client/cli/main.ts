@@ -4,6 +4,7 @@ import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { addBackfill } from './backfill';
 import { addBatch } from './batch';
 import { addCoverage } from './coverage';
+import { addDeviceCommand } from './device-command';
 import { addMachine } from './machine';
 import { note } from './output';
 import { addPools } from './pools';
@@ -22,6 +23,7 @@ function createProgram(): Command {
   addBackfill(program);
   addBatch(program);
   addSync(program);
+  addDeviceCommand(program);
   addCoverage(program);
   addPools(program);
   addVault(program);
