@@ -8,10 +8,11 @@ import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amaz
 import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import type { FleetApi } from './fleet';
+import { FLEET_DATASETS } from './fleet-datasets';
 import { gps51Fleet, gps51Login } from './gps51/calls';
 import { GPS51_ZONE } from './gps51/limits';
 import { gps51Rules } from './gps51/rules';
-import { GPS51_DATASETS, type Gps51Account, gps51AccountSchema } from './gps51/settings';
+import { type Gps51Account, gps51AccountSchema } from './gps51/settings';
 import type { LoginApi } from './login';
 import { openaiTextBatches } from './openai/batch-calls';
 import { openaiTexts } from './openai/calls';
@@ -71,7 +72,7 @@ export const VENDORS = {
   },
   gps51: {
     account: gps51AccountSchema,
-    datasets: GPS51_DATASETS as readonly string[],
+    datasets: FLEET_DATASETS as readonly string[],
     descriptions: NO_DATASETS,
     rules: gps51Rules(GPS51_ZONE),
     parts: (account: Gps51Account): AccountParts => ({

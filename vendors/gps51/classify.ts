@@ -17,6 +17,9 @@ import { commandResultName, isCommandStatus } from './command-status';
 const IP_LIMIT = 'ip-per-minute';
 const DAY_LIMIT = 'account-per-day';
 
+/** Two days before the end of time as a Date knows it. */
+const LAST_DAY_MS = 8.64e15 - 2 * 86_400_000;
+
 const LOGINS: ReadonlySet<string> = new Set(['login', 'user-login']);
 /** Calls that act: an answer that was lost may have been carried out. */
 const ACTING: ReadonlySet<string> = new Set(['sendcmd', 'sendcommand']);
@@ -78,12 +81,11 @@ function byCode(
         ? rate
         : { kind: 'auth', reason: 'expired', evidence };
     case 8905:
-      if (ofEndUser(call)) return { kind: 'invalid', evidence };
       return { kind: 'quota', statedWaitMs: untilDayEnds(nowMs, zone), limit: DAY_LIMIT, evidence };
     case 8903:
     case 8904:
     case 8906:
-      return { kind: ofEndUser(call) ? 'invalid' : 'blocked', evidence };
+      return { kind: 'blocked', evidence };
     case 8901:
       return { kind: 'invalid', evidence };
     default:
@@ -91,16 +93,14 @@ function byCode(
   }
 }
 
-/**
- * Calls with an end user's credentials. What befalls that account must not stop ours, and its token is always fresh:
- * it is asked for just before.
- */
+/** Calls with an end user's credentials: their token is always fresh, for it is asked for just before. */
 function ofEndUser(call: CallInfo): boolean {
   return call.operation.startsWith('user-');
 }
 
+/** Null for a clock that no calendar has; then the pause is modelled. */
 function untilDayEnds(nowMs: number, zone: string): number | null {
-  return Number.isFinite(nowMs) ? Math.max(1, nextBoundary(nowMs, 'day', zone) - nowMs) : null;
+  return Math.abs(nowMs) < LAST_DAY_MS ? Math.max(1, nextBoundary(nowMs, 'day', zone) - nowMs) : null;
 }
 
 /** What the HTTP status says, where it says anything: the vendor itself always answers with 200 and JSON. */

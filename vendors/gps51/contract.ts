@@ -23,7 +23,8 @@ const number = z.union(
     z
       .string()
       .regex(/^\s*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?\s*$/i)
-      .transform(Number),
+      .transform(Number)
+      .pipe(z.number()),
   ],
   { error: 'must be a number' },
 );
@@ -69,7 +70,7 @@ const deviceSchema = z.object({
   simnum: optionalText,
   lastactivetime: optionalInstant,
   overduetime: optionalInstant,
-  isfree: flag,
+  isfree: z.union([z.boolean().transform(Number), optionalNumber]),
 });
 
 const groupSchema = z.object({ groupname: optionalText, devices: z.array(z.unknown()).nullish() });
@@ -127,7 +128,7 @@ export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
       group,
       lastActiveAt: data.lastactivetime,
       expiresAt: data.overduetime,
-      free: data.isfree ?? false,
+      free: data.isfree === 1,
     };
   });
   if (!parsed.ok) return parsed;

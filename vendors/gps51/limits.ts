@@ -91,7 +91,7 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
     },
     {
       name: 'whitelist-per-day',
-      operations: ['whitelist'],
+      operations: ['editwhitelist'],
       scope: '{account}',
       unit: 'calls',
       window: { kind: 'calendar', count: 5, per: 'day', zone },

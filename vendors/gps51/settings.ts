@@ -1,12 +1,9 @@
-/** The settings of a GPS51 account, and the datasets it offers. */
+/** The settings of a GPS51 account. */
 import { z } from 'zod';
 import { commonAccountFields, duration, httpUrl, secretRef, timeZone } from '../account-fields';
 import { GPS51_ZONE } from './limits';
 
 const GPS51_URL = 'https://api.gps51.com/openapi';
-
-/** Names of datasets, as in `dataset: gps51/positions`. */
-export const GPS51_DATASETS = ['positions', 'trips', 'tracks'] as const;
 
 const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
 
