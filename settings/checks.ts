@@ -16,11 +16,17 @@ import {
   suggestion,
   valueAt,
 } from './problems';
+import { sharedLimitProblems } from './shared-limits';
 
 /** All problems between parts of the settings. */
 export function crossProblems(root: Raw, env: Environment): RawProblem[] {
   const hasVaultKey = vaultKeyOf(valueAt(root, ['vault', 'keyFile']), env) !== null;
-  return [...temporalProblems(root, hasVaultKey), ...accountProblems(root), ...datasetProblems(root)];
+  return [
+    ...temporalProblems(root, hasVaultKey),
+    ...accountProblems(root),
+    ...sharedLimitProblems(root.accounts),
+    ...datasetProblems(root),
+  ];
 }
 
 /** Where the vault's key is: the environment's wins over the file's. */
