@@ -6,22 +6,24 @@ import { finished } from 'node:stream/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../activities/accounts';
-import { type BatchPlan, planBatch } from '../../quota/batch-plan';
+import { type BatchLimit, type BatchPlan, planBatch } from '../../quota/batch-plan';
 import type { Priority } from '../../quota/limit';
+import { dailyLimitOf, runCap } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import {
   type Batch,
   type BatchOptions,
   type BatchSpec,
+  type ChangedBy,
   type EndedItem,
   endedItems,
   readBatch,
 } from '../../store/batches';
-import { listLimits } from '../../store/permits';
+import { type LimitStatus, listLimits } from '../../store/permits';
 import { renderPrompt } from '../../vendors/prompt';
 import type { TextApi, TextRequest } from '../../vendors/texts';
 import type { batch } from '../../workflows/batch';
-import { batchWorkflowId } from '../../workflows/messages';
+import { batchWorkflowId, lookSignal, resumeSignal } from '../../workflows/messages';
 import type { InputCheck } from './batch-input';
 import { ClientError, UsageError } from './errors';
 
@@ -98,7 +100,7 @@ export async function planFor(
   );
   const tokensPerItem = Math.ceil(tokens.reduce((sum, n) => sum + n, 0) / Math.max(1, tokens.length));
   const { priority } = request;
-  const limits = account.limits
+  const limits: BatchLimit[] = account.limits
     .filter((template) => template.mode === 'enforce')
     .map((template) => {
       const known = stored.find((limit) => limit.name === template.name);
@@ -117,9 +119,32 @@ export async function planFor(
         resetsAt: known?.resetsAt ?? null,
       };
     });
+  const own = ownLimit(account, api, request, stored);
+  if (own) limits.push(own);
   const concurrency = request.options.maxConcurrency ?? api.concurrency.max;
   const plan = planBatch({ items: input.items, tokensPerItem, limits, concurrency, latencyMs, now });
   return { ...plan, tokensPerItem };
+}
+
+/** The run's own daily limit or threshold as one more limit; null when it has none that binds it. */
+function ownLimit(
+  account: Account,
+  api: TextApi,
+  { options, priority }: BatchRequest,
+  stored: readonly LimitStatus[],
+): BatchLimit | null {
+  const cap = runCap(account.limits, api, options, priority);
+  const daily = dailyLimitOf(account.limits);
+  if (cap === null || daily?.window.kind !== 'calendar') return null;
+  const known = stored.find(({ name }) => name === cap.limit);
+  return {
+    name: "this run's daily limit",
+    unit: 'calls',
+    window: { ...daily.window, count: cap.calls },
+    used: known?.used ?? 0,
+    share: 1,
+    resetsAt: known?.resetsAt ?? null,
+  };
 }
 
 /** Starts the batch's workflow, or finds the one that runs. */
@@ -135,6 +160,21 @@ export async function startBatch(client: Client, settings: Settings, started: Ba
     args: [{ batchId: id }],
   });
   return workflowId;
+}
+
+/** Starts the batch's workflow or lets the one that sleeps go on: after a pause, or to look at what has changed. */
+export async function goOn(client: Client, settings: Settings, known: Batch): Promise<string> {
+  const workflowId = await startBatch(client, settings, known);
+  const handle = client.workflow.getHandle(workflowId);
+  await handle.signal(resumeSignal);
+  await handle.signal(lookSignal);
+  return workflowId;
+}
+
+/** For the event of a change that was ordered here. An account that the settings have lost has no pool. */
+export function operatorOf(settings: Settings, { account }: Pick<Batch, 'account'>): ChangedBy {
+  const pool = account in settings.accounts ? findAccount(settings, account).poolKey : null;
+  return { by: 'operator', pool };
 }
 
 /** `12` or `#12`. @throws UsageError, or ClientError when there is no such batch. */

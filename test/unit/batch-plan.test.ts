@@ -120,3 +120,14 @@ test('nothing to do takes no time, whatever the limits', () => {
   const plan = planBatch({ ...base, items: 0, limits: [], concurrency: 4 });
   expect(plan).toMatchObject({ ms: 0, concurrencyNeeded: null });
 });
+
+test('a day’s limit costs a night for each day but the first, and the last day its own time', () => {
+  // 18:00: 8,000 may go today, 16,000 on each day that follows, and 2,888 are left for the third night.
+  const limits = [rpm(), daily(20_000, 8000)];
+  const plan = planBatch({ ...base, limits, concurrency: 300 });
+  expect(plan.pauses).toBe(3);
+  const lastDay = (2888 / 5000) * 60_000;
+  expect(plan.ms - (6 + 48) * HOUR).toBeGreaterThan(lastDay - 1000);
+  expect(plan.ms - (6 + 48) * HOUR).toBeLessThan(lastDay + 4000);
+  expect(planBatch({ ...base, limits: [rpm()], concurrency: 300 }).pauses).toBe(0);
+});
