@@ -4,6 +4,7 @@
  */
 import type { SecretRef } from '../vendors/account-fields';
 import { isVendorId, VENDORS, type VendorId } from '../vendors/registry';
+import { misplacedKeys } from './dataset-kinds';
 import { limitProblems } from './effective';
 import type { Environment } from './environment';
 import {
@@ -78,7 +79,11 @@ function datasetProblems(root: Raw): RawProblem[] {
   return entriesOf(root.datasets).flatMap(([key, dataset]) => {
     if (!isMap(dataset)) return [];
     const path: Path = ['datasets', key];
-    const problems = [...referenceProblems(root, dataset, path), ...pollProblems(dataset, path)];
+    const problems = [
+      ...referenceProblems(root, dataset, path),
+      ...pollProblems(dataset, path),
+      ...misplacedKeys(dataset).map(({ path: inner, what }) => ({ path: [...path, ...inner], what })),
+    ];
     const identity = JSON.stringify([dataset.dataset, dataset.account]);
     const other = seen.get(identity);
     if (other !== undefined) {

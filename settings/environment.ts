@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
 import { batchFields } from '../vendors/batch-fields';
 import { isVendorId, VENDORS } from '../vendors/registry';
+import { fleetKindOf } from './dataset-kinds';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
 
@@ -34,9 +35,15 @@ const inDatasets =
     const entries: [string | number, unknown][] = Array.isArray(datasets)
       ? datasets.map((entry, i) => [i, entry])
       : Object.entries(datasets);
-    return entries
-      .filter(([, entry]) => isMap(entry) && (dataset === undefined || entry.dataset === dataset))
-      .map(([name]) => ['datasets', name, field]);
+    return (
+      entries
+        .filter(([, entry]) => isMap(entry) && (dataset === undefined || entry.dataset === dataset))
+        // Variables speak of reports: what a fleet's datasets have besides is theirs.
+        .filter(
+          ([, entry]) => !(isMap(entry) && typeof entry.dataset === 'string' && fleetKindOf(entry.dataset)),
+        )
+        .map(([name]) => ['datasets', name, field])
+    );
   };
 
 const inAccounts =

@@ -1,4 +1,5 @@
 export type { SecretRef } from '../vendors/account-fields';
+export { type FleetTerms, fleetKindOf, fleetTerms } from './dataset-kinds';
 export { effectiveLimits, effectivePool, effectiveRetry } from './effective';
 export { loadSettings, parseSettings } from './load';
 export { SettingsError } from './problems';

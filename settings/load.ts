@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { crossProblems, vaultKeyOf, vendorOf } from './checks';
+import { withKindDefaults } from './dataset-kinds';
 import { type Environment, overlayEnvironment } from './environment';
 import { expandReferences } from './expand';
 import {
@@ -161,6 +162,6 @@ function namedDatasets(datasets: ParsedSettings['datasets']): DatasetSettings[] 
     // crossProblems has refused such a dataset already.
     if (vendor === null)
       throw new RangeError(`dataset "${dataset.dataset}" belongs to no vendor that is registered`);
-    return { ...dataset, name, vendor };
+    return { ...withKindDefaults(dataset), name, vendor };
   });
 }

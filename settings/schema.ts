@@ -96,18 +96,32 @@ export const datasetFields = {
   account: text.describe('Name of the account, as under accounts.'),
   enabled: flag.default(true),
   chunkHours: duration('hours', { min: 1, whole: true })
-    .prefault(6)
-    .describe('Span of one request for recent hours (env CHUNK_HOURS).'),
+    .optional()
+    .describe(
+      'Span of one request. Reports: for recent hours, default 6 (env CHUNK_HOURS). Trips and tracks of fleets: of a backfill, default 24.',
+    ),
   joinOlderThanHours: duration('hours', { min: 1 })
     .prefault(48)
     .describe("Adjoining gaps older than this are joined, up to the vendor's longest span."),
   lookbackDays: duration('days', { min: 1, max: 3650 })
-    .prefault(30)
-    .describe("How far back to be complete; the vendor's own limit holds too."),
+    .optional()
+    .describe(
+      "How far back to be complete, default 30; the vendor's own limit holds too. Trips of fleets: how far back the first call of a device goes, default 1.",
+    ),
   safeMinutesLag: duration('minutes', { min: 0 })
     .prefault(60)
     .describe('An hour is asked for only when it ended this long ago (env SAFE_MINUTES_LAG).'),
-  syncIntervalMinutes: duration('minutes', { min: 1 }).prefault(15).describe('Time between cycles.'),
+  syncIntervalMinutes: duration('minutes', { min: 1 })
+    .optional()
+    .describe("Time between cycles, default 15; of a fleet's live positions 1."),
+  overlapHours: duration('hours', { min: 0, max: 12 })
+    .optional()
+    .describe(
+      'Fleets: trips and tracks may reach the vendor so much late, default 2. Each call goes back behind it.',
+    ),
+  deviceListMinutes: duration('minutes', { min: 1 })
+    .optional()
+    .describe('Fleets: age at which the list of devices is asked for again, default 60.'),
   dailyAudit: flag
     .default(true)
     .describe(
@@ -140,7 +154,7 @@ export const datasetFields = {
   backfillPriority: priority.default('background').describe('Priority of everything older.'),
 } as const;
 
-const dataset = z.strictObject(datasetFields);
+export const datasetSchema = z.strictObject(datasetFields);
 
 const accountSchemas = Object.values(VENDORS).map((vendor) => vendor.account);
 const [firstAccount, ...otherAccounts] = accountSchemas;
@@ -169,14 +183,16 @@ export const settingsSchema = z.strictObject({
     .prefault({})
     .describe('Accounts by name.'),
   datasets: z
-    .union([z.array(dataset), z.record(name, dataset)], { error: 'must be a list or a map of datasets' })
+    .union([z.array(datasetSchema), z.record(name, datasetSchema)], {
+      error: 'must be a list or a map of datasets',
+    })
     .prefault([])
     .describe('What to keep complete: a list, or a map of names.'),
 });
 
 export type ParsedSettings = z.output<typeof settingsSchema>;
 export type AccountSettings = ParsedSettings['accounts'][string];
-export type ParsedDataset = z.output<typeof dataset>;
+export type ParsedDataset = z.output<typeof datasetSchema>;
 
 /**
  * The schema for editors, as plain data. Text there may also refer to the environment (`${NAME}`), which the loader

@@ -1,14 +1,16 @@
 /** The checked settings, as the rest of the program sees them. */
 import type { SecretRef } from '../vendors/account-fields';
 import type { VendorId } from '../vendors/registry';
+import type { KindDefaults } from './dataset-kinds';
 import type { ParsedDataset, ParsedSettings } from './schema';
 import type { Secret } from './secret';
 
-export type DatasetSettings = ParsedDataset & {
-  /** The key in the map of datasets, or `account/dataset` for a list. */
-  readonly name: string;
-  readonly vendor: VendorId;
-};
+export type DatasetSettings = ParsedDataset &
+  KindDefaults & {
+    /** The key in the map of datasets, or `account/dataset` for a list. */
+    readonly name: string;
+    readonly vendor: VendorId;
+  };
 
 /** Checked settings with every default in place. Holds references to secrets, and no secret in the clear. */
 export interface Settings {
