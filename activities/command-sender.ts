@@ -77,6 +77,7 @@ export class CommandSender {
         operation: fleet.operations.command,
         request: fleet.command(wanted, password),
         settle: (owner, body) => this.settleResult(command.id, owner, fleet.parseCommand(body)),
+        isClear: (body) => isFinal(fleet.parseCommand(body)),
         isUnsupported: ({ kind, evidence }) =>
           kind === 'invalid' && fleet.isCommandUnsupported(evidence.code),
       });
@@ -87,6 +88,7 @@ export class CommandSender {
       operation: fleet.operations.queueCommand,
       request: fleet.queueCommand(wanted, password),
       settle: (owner, body) => this.settleQueued(command.id, owner, fleet.parseQueued(body)),
+      isClear: (body) => fleet.parseQueued(body).ok,
       isUnsupported: () => false,
     });
     if (queued.kind === 'settled') return queued.command;
@@ -116,6 +118,8 @@ export class CommandSender {
       readonly operation: string;
       readonly request: HttpRequest;
       readonly settle: (owner: string, body: string) => Promise<Command>;
+      /** Whether an answer says for certain what became of it. */
+      readonly isClear: (body: string) => boolean;
       readonly isUnsupported: (verdict: CallFailed['verdict']) => boolean;
     },
   ): Promise<Attempted> {
@@ -123,6 +127,7 @@ export class CommandSender {
     const { fleet } = account;
     const owner = randomUUID();
     let marked = false;
+    let answer: string | null = null;
     try {
       const result = await door.call<CallResult>({
         account,
@@ -139,15 +144,21 @@ export class CommandSender {
           marked = true;
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
           const options = { dispatcher, timeoutMs: fleet.timeoutMs };
-          return sendForText(fleet.authorize(form.request, token ?? ''), options);
+          const sent = await sendForText(fleet.authorize(form.request, token ?? ''), options);
+          answer = sent.kind === 'response' ? sent.response.body : null;
+          return sent;
         },
       });
       const body = result.kind === 'response' ? result.response.body : '';
       return { kind: 'settled', command: await form.settle(owner, body) };
     } catch (error) {
       if (isUnclear(error, form.operation) && marked) return this.unclear(command, owner, error);
+      if (!isOfTheDoor(error)) {
+        // The database has gone, for one: what the vendor said before that still counts.
+        if (answer === null || !form.isClear(answer)) throw error;
+        return { kind: 'settled', command: await form.settle(owner, answer) };
+      }
       // What the door throws otherwise is thrown before a request leaves, or when the vendor has refused it.
-      if (!isOfTheDoor(error)) throw error;
       if (marked) await this.stored(() => markUnsent(db, command.id, owner, false));
       if (error instanceof CallFailed && form.isUnsupported(error.verdict)) return { kind: 'unsupported' };
       return { kind: 'settled', command: await this.refused(command.id, error) };
@@ -250,6 +261,10 @@ function unreadable(problem: string): CommandOutcome {
 }
 
 const STATES = { success: 'succeeded', failure: 'failed', unknown: 'unknown', pending: 'unknown' } as const;
+
+function isFinal(parsed: Parsed<CommandResult>): boolean {
+  return parsed.ok && (parsed.value.outcome === 'success' || parsed.value.outcome === 'failure');
+}
 
 /** What a result means for the command. One that is still pending, with nothing to ask by, stays unknown. */
 export function outcomeOfResult({ outcome, name, code, message }: CommandResult): CommandOutcome {

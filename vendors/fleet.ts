@@ -144,6 +144,8 @@ export interface FleetApi {
   /** How an end user's own credentials are checked: a login of that user, and the devices that the user sees. */
   readonly userAuth: {
     readonly operations: { readonly login: string; readonly devices: string };
+    /** Attribute that says for limits whose calls these are: a class of users, never a name. */
+    readonly attribute: string;
     login(username: string, password: string, nowMs: number): HttpRequest;
     parse: LoginApi['parse'];
     devices(username: string): HttpRequest;

@@ -10,6 +10,7 @@ import { note } from './output';
 import { addPools } from './pools';
 import { addStatus } from './status';
 import { addSync } from './sync';
+import { addUserAuth } from './user-auth';
 import { addSettings, addVault } from './vault';
 
 function createProgram(): Command {
@@ -24,6 +25,7 @@ function createProgram(): Command {
   addBatch(program);
   addSync(program);
   addDeviceCommand(program);
+  addUserAuth(program);
   addCoverage(program);
   addPools(program);
   addVault(program);

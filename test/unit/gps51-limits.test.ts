@@ -36,9 +36,12 @@ describe('what a call is charged to', () => {
     expect(keysOf(operation)).toEqual(['gps51/main/868120/device-trajectory-per-day', ...own]);
   });
 
-  test('an end user’s calls: to the egress IP, but not to our account', () => {
-    const { login, devices } = api.userAuth.operations;
-    for (const operation of [login, devices]) expect(keysOf(operation)).toEqual(ip);
+  test('an end user’s calls: to the egress IP and a class of users, but not to our account', () => {
+    const { attribute, operations } = api.userAuth;
+    for (const operation of [operations.login, operations.devices]) {
+      const charged = resolveLimits('gps51', limits, operation, { ...attributes, [attribute]: 'u7f' });
+      expect(charged.map((l) => l.key)).toEqual(['gps51/main/u7f/user-per-day', ...ip]);
+    }
   });
 
   test('every operation of the account is among those of its day', () => {
@@ -60,6 +63,7 @@ test('the numbers are the vendor’s page’s and the rules of operation, each w
     ['per-second', { kind: 'rolling', count: 5, ms: 1000 }, 'enforce'],
     ['ip-per-minute', { kind: 'rolling', count: 10, ms: 60_000 }, 'enforce'],
     ['account-per-day', { kind: 'calendar', count: 1440, per: 'day', zone: ZONE }, 'enforce'],
+    ['user-per-day', { kind: 'calendar', count: 1440, per: 'day', zone: ZONE }, 'enforce'],
     ['device-trajectory-per-day', { kind: 'calendar', count: 5, per: 'day', zone: ZONE }, 'enforce'],
     ['whitelist-per-day', { kind: 'calendar', count: 5, per: 'day', zone: ZONE }, 'enforce'],
   ]);

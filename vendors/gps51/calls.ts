@@ -83,6 +83,7 @@ export function gps51Fleet(account: Gps51Account): FleetApi {
     commandPassword: account.commandPassword ?? null,
     userAuth: {
       operations: { login: 'user-login', devices: 'user-querymonitorlist' },
+      attribute: 'userClass',
       login: (username, password) => loginRequest(account, 'USER', username, password),
       parse: (body) => parseLogin(body, account.tokenHours * 3_600_000),
       devices: (username) => post(account, 'querymonitorlist', { username }),

@@ -79,6 +79,16 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
       source: PAGE,
     },
     {
+      name: 'user-per-day',
+      operations: ['user-login', 'user-querymonitorlist'],
+      // End users fall into classes, so that the rows do not grow with them.
+      scope: '{account}/{userClass}',
+      unit: 'calls',
+      window: { kind: 'calendar', count: ACCOUNT_CALLS_A_DAY, per: 'day', zone },
+      mode: 'enforce',
+      source: PAGE,
+    },
+    {
       name: 'device-trajectory-per-day',
       operations: ['querytracks', 'querytrips'],
       scope: '{account}/{deviceId}',
