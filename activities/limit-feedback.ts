@@ -4,7 +4,7 @@
  * needs.
  */
 import type { Pool } from 'pg';
-import { settleAll } from '../store/limit-feedback';
+import { lowerRate, raiseRate, settleAll } from '../store/limit-feedback';
 import { learnLimit } from '../store/permits';
 import type { LearnedLimit } from '../vendors/contract';
 
@@ -22,6 +22,15 @@ interface Waiting {
   readonly failed: ((error: unknown) => void)[];
 }
 
+/** What a limit's rate has become, units a second. */
+export interface RateChange {
+  readonly key: string;
+  readonly event: 'limit.lowered' | 'limit.raised';
+  readonly ratePerSecond: number;
+}
+
+/** A lowered rate is looked at this often, ms; it rises at most every ten seconds. */
+const RAISE_EVERY_MS = 2500;
 /** Two bookings of the same limit are at least this far apart, ms. */
 const INTERVAL_MS = 40;
 
@@ -29,6 +38,7 @@ export class LimitFeedback {
   private readonly waiting = new Map<string, Waiting>();
   private readonly departed = new Map<string, number>();
   private readonly busy = new Set<string>();
+  private readonly lookedAt = new Map<string, number>();
 
   constructor(private readonly db: Pool) {}
 
@@ -60,6 +70,32 @@ export class LimitFeedback {
       const least = Math.min(w.learned?.remaining ?? Infinity, now.remaining ?? Infinity);
       w.learned = { ...w.learned, ...now, ...(Number.isFinite(least) ? { remaining: least } : {}) };
     });
+  }
+
+  /** A call that departed at `departAt`, epoch ms, was refused under these limits. */
+  refused(keys: readonly string[], departAt: number): Promise<RateChange[]> {
+    return this.change('limit.lowered', keys, (key) => lowerRate(this.db, key, departAt));
+  }
+
+  /** A call was admitted under these limits: one that was lowered may be worth another try by now. */
+  admitted(keys: readonly string[]): Promise<RateChange[]> {
+    const now = performance.now();
+    const due = keys.filter((key) => now - (this.lookedAt.get(key) ?? -Infinity) >= RAISE_EVERY_MS);
+    for (const key of due) this.lookedAt.set(key, now);
+    return this.change('limit.raised', due, (key) => raiseRate(this.db, key));
+  }
+
+  private async change(
+    event: RateChange['event'],
+    keys: readonly string[],
+    book: (key: string) => Promise<number | null>,
+  ): Promise<RateChange[]> {
+    const changes: RateChange[] = [];
+    for (const key of keys) {
+      const ratePerSecond = await book(key);
+      if (ratePerSecond !== null) changes.push({ key, event, ratePerSecond });
+    }
+    return changes;
   }
 
   /**

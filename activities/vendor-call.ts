@@ -15,7 +15,7 @@ import {
 } from '../quota/limit';
 import type { PoolPolicy } from '../quota/pool';
 import type { RetryPolicies } from '../quota/retry-delay';
-import type { Evidence } from '../quota/verdict';
+import type { Evidence, Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
@@ -134,8 +134,33 @@ export class VendorDoor {
         continue;
       }
       if (verdict.kind === 'ok' && token) this.trust.prove(call.account.poolKey, token.version);
-      await this.consequences.follow(call, limits, permit, verdict);
+      // A refusal throws; its rate is lowered beside the block, and no caller waits longer for that.
+      await Promise.all([
+        this.consequences.follow(call, limits, permit, verdict),
+        this.adapt(limits, permit, verdict),
+      ]);
       return result;
+    }
+  }
+
+  /** What an answer tells of the true rate; of several limits, which one was meant is not for us to guess. */
+  private async adapt(
+    limits: readonly LimitInstance[],
+    { departAt }: HeldPermit,
+    verdict: Verdict,
+  ): Promise<void> {
+    const keys = (of: readonly LimitInstance[]) => of.map((l) => l.key);
+    const changes =
+      verdict.kind === 'ok'
+        ? await this.feedback.admitted(keys(limits))
+        : verdict.kind === 'rate'
+          ? await this.feedback.refused(
+              keys(limits.filter((l) => l.template.name === verdict.limit)),
+              departAt,
+            )
+          : [];
+    for (const { event, key, ratePerSecond } of changes) {
+      this.deps.log.info({ event, limit: key, ratePerSecond }, 'a rate that was refused is used in part');
     }
   }
 

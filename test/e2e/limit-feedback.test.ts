@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { LimitFeedback } from '../../activities/limit-feedback';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
-import { listLimits, registerLimits, takePermits } from '../../store/permits';
+import { lowerRate, raiseRate } from '../../store/limit-feedback';
+import { learnLimit, listLimits, registerLimits, takePermits } from '../../store/permits';
 import { registerPool } from '../../store/pools';
 import { openaiPool } from '../../vendors/openai/limits';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
@@ -21,14 +22,18 @@ afterAll(async () => {
 });
 
 /** A bucket that refills by a unit in ten days, so that levels can be compared. */
-async function bucket(unit: 'calls' | 'tokens', burst: number): Promise<string> {
-  const pool = uniqueName('openai/test');
+async function bucket(
+  unit: 'calls' | 'tokens',
+  burst: number,
+  ratePerSecond = 1 / 864_000,
+  pool = uniqueName('openai/test'),
+): Promise<string> {
   const template: LimitTemplate = {
     name: unit,
     operations: '*',
     scope: '{account}',
     unit,
-    window: { kind: 'token-bucket', ratePerSecond: 1 / 864_000, burst },
+    window: { kind: 'token-bucket', ratePerSecond, burst },
     mode: 'enforce',
     source: 'a test',
   };
@@ -44,6 +49,7 @@ async function take(pool: string, unit: string, units: number): Promise<number> 
   return permit.departAt;
 }
 
+const rate = async (pool: string) => (await listLimits(db, pool))[0]?.ratePerSecond;
 const used = async (pool: string) => Math.round((await listLimits(db, pool))[0]?.used ?? Number.NaN);
 
 test('true costs of many calls are booked together, up and down', async () => {
@@ -92,4 +98,52 @@ test('an error of the database reaches those who wait, and the next booking work
   await expect(new LimitFeedback(ended).settle(key, 1, at)).rejects.toThrow('pool');
   await feedback.settle(key, 5, at);
   expect(await used(pool)).toBe(15);
+});
+
+test('a limit that is lower than it says is lowered once for all that was on the way, whatever headers announce', async () => {
+  const pool = await bucket('calls', 10, 10);
+  const key = `${pool}/calls`;
+  const departures: number[] = [];
+  for (let i = 0; i < 6; i++) departures.push(await take(pool, 'calls', 1));
+  const feedback = new LimitFeedback(db);
+  expect(await feedback.refused([key], departures[0] ?? 0)).toEqual([
+    { key, event: 'limit.lowered', ratePerSecond: expect.closeTo(9) },
+  ]);
+  expect(await used(pool)).toBe(10);
+  expect(await feedback.refused([key], departures[5] ?? 0)).toEqual([]);
+  expect(await learnLimit(db, { key, ratePerSecond: 10, capacity: 10 })).toBe(false);
+  expect(await rate(pool)).toBeCloseTo(9);
+  expect(await lowerRate(db, key, Date.now() + 60_000)).toBeCloseTo(8.1);
+  // Another rate is announced: the same share of it.
+  expect(await learnLimit(db, { key, ratePerSecond: 100 })).toBe(true);
+  expect(await rate(pool)).toBeCloseTo(81);
+  // Other settings are believed anew.
+  await bucket('calls', 10, 50, pool);
+  expect(await rate(pool)).toBeCloseTo(50);
+});
+
+test('a burst that was too large empties the bucket, and its rate stays', async () => {
+  const pool = await bucket('calls', 1000, 10);
+  const key = `${pool}/calls`;
+  const at = await take(pool, 'calls', 1);
+  expect(await lowerRate(db, key, at)).toBeNull();
+  expect(await used(pool)).toBe(1000);
+  expect(await rate(pool)).toBeCloseTo(10);
+  expect(await lowerRate(db, key, at + 60_000)).toBeCloseTo(9);
+});
+
+test('a lowered rate rises by a hundredth when nothing was refused for ten seconds, up to the whole', async () => {
+  const pool = await bucket('calls', 1, 10);
+  const key = `${pool}/calls`;
+  expect(await lowerRate(db, key, await take(pool, 'calls', 1))).toBeCloseTo(9);
+  const raised = async (ms: number) => {
+    const { rows } = await db.query('select limit_recover($1, now_ms() + $2) as rate', [key, ms]);
+    return rows[0].rate;
+  };
+  expect(await raiseRate(db, key)).toBeNull();
+  expect(await raised(9000)).toBeNull();
+  expect(await raised(11_000)).toBeCloseTo(9.1);
+  expect(await raised(12_000)).toBeNull();
+  for (let i = 2; i <= 10; i++) expect(await raised(i * 11_000)).toBeCloseTo(9 + i / 10);
+  expect(await raised(1_000_000)).toBeNull();
 });
