@@ -1,4 +1,5 @@
 /** What is left of an account's quotas, for people and for decisions, and when somebody should be told. Pure. */
+import { capReason, type RunCap } from './run-terms';
 
 /** A limit as it stands. */
 export interface LimitLevel {
@@ -10,6 +11,10 @@ export interface LimitLevel {
   /** Epoch ms; null when it is full, or when only the vendor knows. */
   readonly resetsAt: number | null;
   readonly mode: 'enforce' | 'shadow';
+  /** Length of a rolling window, ms. */
+  readonly periodMs?: number | null;
+  /** Share of it at which background work pauses; default 1. */
+  readonly threshold?: number;
 }
 
 export interface QuotaMetrics {
@@ -30,35 +35,64 @@ export interface QuotaStatus {
   readonly reason: string;
 }
 
-/** Limits that are used up until a window ends. Buckets refill all the time and are meant to be used to the full. */
-export function isHard(limit: LimitLevel): boolean {
-  return limit.mode === 'enforce' && limit.kind !== 'bucket';
+/** A rolling window shorter than this is a pace and no quota, ms. */
+const PACE_MS = 600_000;
+
+/**
+ * Limits that are used up until a window ends. Buckets and short rolling windows come back all the time and are meant
+ * to be used to the full.
+ */
+export function isHard({ mode, kind, periodMs }: LimitLevel): boolean {
+  if (mode !== 'enforce' || kind === 'bucket') return false;
+  return kind !== 'rolling' || (periodMs ?? PACE_MS) >= PACE_MS;
 }
 
-/** @param threshold share of a hard limit at which background work pauses. */
-export function quotaStatus(limits: readonly LimitLevel[], threshold: number): QuotaStatus {
+/** @param cap the pause of one run's own, when it is a run that is asked about. */
+export function quotaStatus(limits: readonly LimitLevel[], cap: RunCap | null = null): QuotaStatus {
   const bucket = (unit: LimitLevel['unit']): QuotaMetrics | null => {
     const found = limits.find((l) => l.kind === 'bucket' && l.unit === unit && l.mode === 'enforce');
     if (!found) return null;
     const { limit, used, resetsAt } = found;
     return { remaining: Math.max(0, Math.floor(limit - used)), limit, resetsAt };
   };
-  const tightest = limits.filter(isHard).sort((a, b) => b.used / b.limit - a.used / a.limit)[0];
-  const daily = limits.find((l) => l.kind === 'calendar');
-  const use = tightest ? tightest.used / tightest.limit : null;
-  const shouldPause = use !== null && use >= threshold;
-  return {
+  const byUse = (a: LimitLevel, b: LimitLevel) => useOf(b) - useOf(a);
+  const hard = limits.filter(isHard).sort(byUse);
+  const reached = hard.find((limit) => useOf(limit) >= (limit.threshold ?? 1));
+  const days = limits.filter((l) => l.kind === 'calendar');
+  const daily = days.filter(isHard).sort(byUse)[0] ?? days[0];
+  const status = {
     requests: bucket('calls'),
     tokens: bucket('tokens'),
     usedToday: daily?.used ?? 0,
     dailyLimit: daily?.mode === 'enforce' ? daily.limit : null,
-    use,
-    shouldPause,
-    reason:
-      shouldPause && tightest
-        ? `${tightest.name} is at ${Math.round(100 * (use ?? 0))} %, and background work pauses at ${Math.round(100 * threshold)} %`
-        : '',
+    use: hard[0] === undefined ? null : useOf(hard[0]),
+    shouldPause: reached !== undefined,
+    reason: reached === undefined ? '' : thresholdReason(reached),
   };
+  return cap === null
+    ? status
+    : withCap(status, cap, limits.find(({ name }) => name === cap.limit)?.used ?? 0);
+}
+
+function withCap(account: QuotaStatus, cap: RunCap, used: number): QuotaStatus {
+  const reached = used >= cap.calls;
+  return {
+    ...account,
+    usedToday: used,
+    dailyLimit: cap.dailyLimit,
+    use: Math.max(account.use ?? 0, used / cap.dailyLimit),
+    shouldPause: account.shouldPause || reached,
+    reason: account.shouldPause || !reached ? account.reason : capReason(cap, Math.floor(used)),
+  };
+}
+
+function useOf({ used, limit }: LimitLevel): number {
+  return used / limit;
+}
+
+function thresholdReason(limit: LimitLevel): string {
+  const at = Math.round(100 * (limit.threshold ?? 1));
+  return `${limit.name} is at ${Math.round(100 * useOf(limit))} %, and background work pauses at ${at} %`;
 }
 
 const ALERTS = [

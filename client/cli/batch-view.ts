@@ -1,14 +1,16 @@
 /** `sluice batch list` and `sluice batch show`: how far batches are, and what they wait for. */
 import type { Command } from 'commander';
-import { type QuotaMetrics, type QuotaStatus, quotaStatus } from '../../quota/quota-status';
+import { runCap } from '../../quota/run-terms';
 import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
 import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
 import { chooseBatch, textAccount } from '../lib/batch';
 import { withDatabase } from '../lib/context';
-import { countText, instantText, relativeText, whenText } from '../lib/time-text';
+import { quotaOf } from '../lib/quota';
+import { countText, instantText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
+import { quotaJson, quotaLines } from './quota-view';
 
 export function countsText(batch: Batch, counts: BatchCounts): string {
   const waiting = counts.retry > 0 ? `, ${countText(counts.retry)} to be tried again` : '';
@@ -68,10 +70,10 @@ export async function showOne(
   await withDatabase(context, async (db) => {
     const batch = await chooseBatch(db, name);
     const counts = await countItems(db, batch.id);
-    const { account } = textAccount(context.settings, batch.kind, batch.account);
+    const { account, api } = textAccount(context.settings, batch.kind, batch.account);
     const pool = (await readPool(db, account.poolKey))?.state ?? null;
-    const threshold = 'quotaThreshold' in account.settings ? account.settings.quotaThreshold : 1;
-    const status = quotaStatus(await listLimits(db, account.poolKey), threshold);
+    const cap = runCap(account.limits, api, batch.options, batch.priority);
+    const status = quotaOf(account, await listLimits(db, account.poolKey), cap);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
       `select left(coalesce(evidence ->> 'reason', 'failed'), 160) as reason, count(*) as n from batch_items
        where batch_id = $1 and state in ('failed', 'retry') group by 1 order by 2 desc limit 10`,
@@ -80,7 +82,8 @@ export async function showOne(
     if (options.json) {
       printJson({
         ...batchJson(batch, counts),
-        quota: status,
+        options: batch.options,
+        quota: quotaJson(status),
         pool: pool && { state: pool.state, reason: pool.reason },
         problems,
       });
@@ -99,21 +102,4 @@ export async function showOne(
     if (counts.nextDueAt !== null && counts.retry > 0) print(`Next retry: ${instantText(counts.nextDueAt)}`);
     for (const { reason, n } of problems) print(`  ${countText(n)} × ${reason}`);
   });
-}
-
-function quotaLines(status: QuotaStatus, now: number): string[] {
-  const left = (name: string, m: QuotaMetrics | null) =>
-    m === null
-      ? []
-      : [
-          `${name}: ${countText(m.remaining)} of ${countText(Math.floor(m.limit))} left` +
-            (m.resetsAt === null ? '' : `, full ${relativeText(m.resetsAt, now)}`),
-        ];
-  const today = status.dailyLimit === null ? '' : ` of ${countText(status.dailyLimit)}`;
-  return [
-    ...left('Requests', status.requests),
-    ...left('Tokens', status.tokens),
-    `Today: ${countText(status.usedToday)}${today} calls`,
-    ...(status.shouldPause ? [`Pauses: ${status.reason}`] : []),
-  ];
 }

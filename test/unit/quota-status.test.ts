@@ -11,11 +11,11 @@ const level = (change: Partial<LimitLevel>): LimitLevel => ({
   ...change,
 });
 const daily = (used: number, mode: LimitLevel['mode'] = 'enforce') =>
-  level({ name: 'daily', kind: 'calendar', limit: 1000, used, resetsAt: 9, mode });
+  level({ name: 'daily', kind: 'calendar', limit: 1000, used, resetsAt: 9, mode, threshold: 0.8 });
 
 test('what is left of the minute and used of the day', () => {
   const tokens = level({ name: 'tokens', unit: 'tokens', limit: 4_000_000, used: 1000.5, resetsAt: 7 });
-  expect(quotaStatus([level({ used: 100 }), tokens, daily(500)], 0.8)).toEqual({
+  expect(quotaStatus([level({ used: 100 }), tokens, daily(500)])).toEqual({
     requests: { remaining: 4900, limit: 5000, resetsAt: null },
     tokens: { remaining: 3_998_999, limit: 4_000_000, resetsAt: 7 },
     usedToday: 500,
@@ -28,20 +28,48 @@ test('what is left of the minute and used of the day', () => {
 
 test('a bucket that is used to the full is no reason to pause; a day at its threshold is', () => {
   const full = level({ used: 5000 });
-  expect(quotaStatus([full, daily(799)], 0.8).shouldPause).toBe(false);
-  expect(quotaStatus([full, daily(800)], 0.8)).toMatchObject({
+  expect(quotaStatus([full, daily(799)]).shouldPause).toBe(false);
+  expect(quotaStatus([full, daily(800)])).toMatchObject({
     shouldPause: true,
     reason: 'daily is at 80 %, and background work pauses at 80 %',
   });
 });
 
 test('a limit that only watches is counted, and stops nothing', () => {
-  expect(quotaStatus([daily(999, 'shadow')], 0.8)).toMatchObject({
+  expect(quotaStatus([daily(999, 'shadow')])).toMatchObject({
     usedToday: 999,
     dailyLimit: null,
     use: null,
     shouldPause: false,
   });
+});
+
+test('a rolling window of a second is a pace, one of a day a quota', () => {
+  const rolling = (periodMs: number) => level({ name: 'r', kind: 'rolling', limit: 5, used: 5, periodMs });
+  expect(quotaStatus([rolling(1000)])).toMatchObject({ use: null, shouldPause: false });
+  expect(quotaStatus([rolling(86_400_000)])).toMatchObject({ use: 1, shouldPause: true });
+});
+
+test('of several limits of a day the one that is used most is shown', () => {
+  const other = level({ name: 'devices', kind: 'calendar', limit: 10, used: 9, threshold: 1 });
+  expect(quotaStatus([daily(500), other])).toMatchObject({ usedToday: 9, dailyLimit: 10, use: 0.9 });
+});
+
+test('a run’s own pause stands beside the account’s, whichever comes first', () => {
+  const cap = { limit: 'daily', dailyLimit: 100, threshold: 0.8, calls: 80 };
+  expect(quotaStatus([daily(79, 'shadow')], cap)).toMatchObject({
+    usedToday: 79,
+    dailyLimit: 100,
+    use: 0.79,
+    shouldPause: false,
+    reason: '',
+  });
+  expect(quotaStatus([daily(80, 'shadow')], cap)).toMatchObject({
+    shouldPause: true,
+    reason: expect.stringContaining("80 % of this run's daily limit of 100 calls"),
+  });
+  expect(quotaStatus([daily(900)], cap).reason).toContain('daily is at 90 %');
+  expect(quotaStatus([], cap)).toMatchObject({ usedToday: 0, use: 0, shouldPause: false });
 });
 
 test.each([

@@ -1,0 +1,31 @@
+/** What is left of an account's quota, beside a batch and beside a pool. */
+import type { QuotaMetrics, QuotaStatus } from '../../quota/quota-status';
+import { countText, isoOrNull, relativeText } from '../lib/time-text';
+
+/** Lines that an account has something to say for: the buckets of a minute, and the day. */
+export function quotaLines(status: QuotaStatus, now: number): string[] {
+  const left = (name: string, m: QuotaMetrics | null) =>
+    m === null
+      ? []
+      : [
+          `${name}: ${countText(m.remaining)} of ${countText(Math.floor(m.limit))} left` +
+            (m.resetsAt === null ? '' : `, full ${relativeText(m.resetsAt, now)}`),
+        ];
+  const { dailyLimit, usedToday, use } = status;
+  const percent = use === null ? '' : ` (${Math.round(100 * use)} %)`;
+  const today = dailyLimit === null ? '' : ` of ${countText(dailyLimit)}`;
+  return [
+    ...left('Requests', status.requests),
+    ...left('Tokens', status.tokens),
+    ...(dailyLimit === null && usedToday === 0
+      ? []
+      : [`Today: ${countText(usedToday)}${today} calls${percent}`]),
+    ...(status.shouldPause ? [`Pauses: ${status.reason}`] : []),
+  ];
+}
+
+export function quotaJson(status: QuotaStatus) {
+  const metrics = (m: QuotaMetrics | null) => m && { ...m, resetsAt: isoOrNull(m.resetsAt) };
+  const usePercent = status.use === null ? null : Math.round(1000 * status.use) / 10;
+  return { ...status, requests: metrics(status.requests), tokens: metrics(status.tokens), usePercent };
+}
