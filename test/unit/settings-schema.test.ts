@@ -46,8 +46,13 @@ describe('sluice.schema.json', () => {
 describe('sluice.example.yaml', () => {
   test('loads as it is, with nothing but the defaults of its own references', () => {
     const settings = parseSettings(example, { file: null, baseDir: ROOT, env: {} });
-    expect(Object.keys(settings.accounts)).toEqual(['main', 'texts']);
-    expect(settings.datasets).toHaveLength(1);
+    expect(Object.keys(settings.accounts)).toEqual(['main', 'texts', 'fleet']);
+    expect(settings.datasets.map(({ dataset }) => dataset)).toEqual([
+      'amazon/rt-sales',
+      'gps51/positions',
+      'gps51/trips',
+      'gps51/tracks',
+    ]);
   });
 
   test('loads with its commented lines switched on', () => {
@@ -58,5 +63,6 @@ describe('sluice.example.yaml', () => {
     expect(settings.temporal.tls.certFile).toBe('/etc/certs/client.pem');
     expect(settings.temporal.apiKey).toBe('env:TEMPORAL_API_KEY');
     expect(settings.accounts.main?.limits?.createReport?.burst).toBe(15);
+    expect(settings.accounts.fleet?.limits?.['ip-per-minute']?.count).toBe(60);
   });
 });

@@ -53,6 +53,7 @@ describe('what holds without a word in the file', () => {
       vault: { key: null },
       permits: { inlineWaitMs: 5000, leadMs: 40 },
       http: { timeoutMs: 30_000, connectTimeoutMs: 10_000 },
+      commands: { timeoutSeconds: 60 },
       accounts: {},
       datasets: [],
     });
@@ -225,7 +226,7 @@ datasets:
       'accounts.main.currency: must be a currency code such as EUR, not "euro"',
       'accounts.main.limits.createReport.burst: must be a whole number, at least 1, not 0',
       'accounts.main.regoin: is not a setting; did you mean "region"?',
-      'accounts.other.vendor: must have a vendor, one of: amazon, openai, not "amazn"',
+      'accounts.other.vendor: must have a vendor, one of: amazon, openai, gps51, not "amazn"',
       'acounts: is not a setting; did you mean "accounts"?',
       'datasets.sales.account: must be one of the accounts, not "man"; did you mean "main"?',
       'datasets.sales.dataset: must be a dataset of amazon, not "rt-sale"; did you mean "rt-sales"?',
