@@ -6,10 +6,11 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { LimitInstance } from '../quota/limit';
 import { isBlocked, type PoolEvent, type PoolState } from '../quota/pool';
-import { backoffFor, retryDelayMs } from '../quota/retry-delay';
+import { RATE_ALERT, type RateAlertPolicy } from '../quota/rate-alert';
+import { backoffFor, MIN_DELAY_MS, retryDelayMs } from '../quota/retry-delay';
 import { describeEvidence, type QuotaVerdict, type RateVerdict, type Verdict } from '../quota/verdict';
-import { blockLimit } from '../store/permits';
 import { applyPoolEvent, readPool, releaseProbe } from '../store/pools';
+import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
 import type { HeldPermit } from './permit-gate';
 import type { CallableAccount, CallTerms } from './vendor-call';
@@ -25,9 +26,11 @@ export interface ConsequenceDeps {
   ) => Promise<void>;
   /** 0 to below 1. */
   readonly random?: () => number;
+  /** When refusals are worth an alert. */
+  readonly rateAlerts?: RateAlertPolicy;
 }
 
-type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
+export type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
 
 export class Consequences {
   constructor(private readonly deps: ConsequenceDeps) {}
@@ -41,6 +44,7 @@ export class Consequences {
   ): Promise<void> {
     switch (verdict.kind) {
       case 'ok':
+        await this.reportAccepted(call, limits, permit);
         await this.reportAnswered(call, permit);
         return;
       case 'pending':
@@ -126,12 +130,62 @@ export class Consequences {
     permit: HeldPermit,
     verdict: RateVerdict,
   ): Promise<Error> {
-    const { rate } = call.account.retry;
-    const wait = retryDelayMs(rate, call.attempt, verdict.statedWaitMs, this.jitter());
-    const hit = limits.filter((l) => verdict.limit === null || l.template.name === verdict.limit);
-    for (const limit of hit.length > 0 ? hit : limits) await blockLimit(this.deps.db, limit.key, wait);
-    if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
-    return new CallFailed(verdict, wait, mayRetry(call, verdict));
+    const { account, caller } = call;
+    const { rate } = account.retry;
+    const { statedWaitMs, evidence } = verdict;
+    const jitter = this.jitter();
+    const named = limits.find((l) => l.template.name === verdict.limit)?.key ?? null;
+    const refused = await recordRefusal(
+      this.deps.db,
+      {
+        pool: account.poolKey,
+        limits: named === null ? limits.map((l) => l.key) : [named],
+        named,
+        caller,
+        evidence,
+        departedAt: permit.departAt,
+        statedWaitMs,
+        jitter,
+        escalation: rate.shared ? rate : null,
+        waitMs: retryDelayMs(rate, call.attempt, statedWaitMs, jitter),
+      },
+      this.deps.rateAlerts ?? RATE_ALERT,
+    );
+    if (permit.probe) await releaseProbe(this.deps.db, account.poolKey, permit.epoch);
+    const waitMs = Math.max(MIN_DELAY_MS, Math.ceil(refused.waitMs));
+    this.logRefusal(call, named ?? account.poolKey, verdict, { ...refused, waitMs });
+    return new CallFailed(verdict, waitMs, mayRetry(call, verdict));
+  }
+
+  private logRefusal(call: CallTerms, subject: string, verdict: RateVerdict, refused: RefusalOutcome): void {
+    const { caller } = call;
+    const { operation, code } = verdict.evidence;
+    const { waitMs, strikes, alert } = refused;
+    const about = { limit: subject, pool: call.account.poolKey, caller, operation, code };
+    this.deps.log.info(
+      { event: 'limit.refused', ...about, waitMs, strikes },
+      `${subject}: the vendor refused ${operation} of ${caller} as too fast`,
+    );
+    if (alert === null) return;
+    const { windowMs } = this.deps.rateAlerts ?? RATE_ALERT;
+    this.deps.log.warn(
+      { event: 'limit.alert', ...about, refusals: alert, windowMs },
+      `${subject}: refused ${alert} times in ${Math.round(windowMs / 60_000)} minutes; is somebody else calling, or is the limit set too high?`,
+    );
+  }
+
+  /** Only vendors whose waits grow over all callers need to know. */
+  private async reportAccepted(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+  ): Promise<void> {
+    if (!call.account.retry.rate.shared) return;
+    await recordAccepted(
+      this.deps.db,
+      limits.map((l) => l.key),
+      permit.departAt,
+    );
   }
 
   /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */

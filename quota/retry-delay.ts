@@ -11,9 +11,18 @@ export interface BackoffPolicy {
   readonly attempts: number;
 }
 
+/** "Too fast". */
+export interface RateBackoffPolicy extends BackoffPolicy {
+  /**
+   * True: the wait grows with the refusals of the limit, whoever met them, over all callers and processes
+   * (`rate-strikes.ts`); otherwise with the attempts of each call.
+   */
+  readonly shared?: boolean;
+}
+
 /** Backoff per verdict; a verdict that is not listed is not retried in place. */
 export interface RetryPolicies {
-  readonly rate: BackoffPolicy;
+  readonly rate: RateBackoffPolicy;
   readonly server: BackoffPolicy;
 }
 

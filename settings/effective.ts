@@ -138,6 +138,7 @@ export function effectiveRetry(
   const merge = (base: BackoffPolicy, override: RetryOverride['rate'] = {}): BackoffPolicy => {
     const baseMs = override.baseMs ?? base.baseMs;
     return {
+      ...base,
       baseMs,
       maxMs: Math.max(baseMs, override.maxMs ?? base.maxMs),
       attempts: override.attempts ?? base.attempts,

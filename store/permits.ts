@@ -91,7 +91,10 @@ export function limitDefinition(template: LimitTemplate): Record<string, string 
   return definition;
 }
 
-/** Makes rows for limits that have none and updates those whose definition changed; keeps what they have counted. */
+/**
+ * Makes rows for limits that have none and updates those whose definition changed; keeps what they have counted. A limit
+ * that several pools share stays the first one's, and is noted for each.
+ */
 export async function registerLimits(
   db: Pool,
   pool: string,
@@ -103,7 +106,7 @@ export async function registerLimits(
     // Locked by a statement of its own: what the next one reads is then as of after the last permit.
     await client.query(
       `select 1 from limits l, jsonb_array_elements($1::jsonb) r
-       where l.key = r ->> 'key' and l.definition is distinct from r order by l.key for update of l`,
+       where l.key = r ->> 'key' and l.definition - 'pool' is distinct from r - 'pool' order by l.key for update of l`,
       [rows],
     );
     await client.query(
@@ -115,7 +118,7 @@ export async function registerLimits(
               coalesce((r ->> 'share_live')::float8, 1), r ->> 'mode', r ->> 'source', r
        from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
        on conflict (key) do update set
-         pool = excluded.pool, name = excluded.name, unit = excluded.unit, kind = excluded.kind,
+         name = excluded.name, unit = excluded.unit, kind = excluded.kind,
          capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
          zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
          share_scheduled = excluded.share_scheduled, share_live = excluded.share_live, mode = excluded.mode, source = excluded.source,
@@ -131,8 +134,13 @@ export async function registerLimits(
                      else 0 end,
          resets_at = case when l.kind = excluded.kind and l.calendar_unit is not distinct from excluded.calendar_unit
                            and l.zone is not distinct from excluded.zone then l.resets_at end
-       where l.definition is distinct from excluded.definition`,
+       where l.definition - 'pool' is distinct from excluded.definition - 'pool'`,
       [rows],
+    );
+    await client.query(
+      `insert into pool_limits (pool, limit_key) select $1, k from unnest($2::text[]) k order by k
+       on conflict do nothing`,
+      [pool, limits.map((l) => l.key)],
     );
   });
 }
@@ -163,18 +171,6 @@ export function toDecision(row: DecisionRow): PermitDecision {
   return row.granted
     ? { ...base, granted: true, departAt: row.depart_at ?? row.now, probe: row.probe }
     : { ...base, granted: false, retryAt: row.retry_at, deniedBy: row.denied_by ?? 'pool' };
-}
-
-/**
- * A rate verdict: nobody's call under this limit leaves before `waitMs` from now. Never shortens a wait.
- * @returns until when, epoch ms.
- */
-export async function blockLimit(db: Pool, key: string, waitMs: number): Promise<number> {
-  const { rows } = await db.query<{ blocked_until: number }>(
-    `update limits set blocked_until = greatest(blocked_until, now_ms() + $2) where key = $1 returning blocked_until`,
-    [key, waitMs],
-  );
-  return rows[0]?.blocked_until ?? 0;
 }
 
 export interface LearnedState {
@@ -213,7 +209,8 @@ export async function learnLimit(db: Pool, learned: LearnedState): Promise<boole
 /** One limit as people and programs see it. */
 export interface LimitStatus {
   readonly key: string;
-  readonly pool: string;
+  /** Keys of all pools that it holds for. */
+  readonly pools: readonly string[];
   readonly name: string;
   readonly unit: 'calls' | 'tokens';
   readonly kind: 'bucket' | 'rolling' | 'calendar' | 'vendor';
@@ -233,17 +230,19 @@ export interface LimitStatus {
   readonly shadowOver: number;
 }
 
-/** Limits of one pool (or all), as they stand at the database's time. */
+/** Limits of one pool (or all), those that it shares with others included, as they stand at the database's time. */
 export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]> {
   const { rows } = await db.query(
-    `select key, pool, name, unit, kind, capacity, used, resets_at, blocked_until, source, mode, ratio_period,
-            granted_calls, granted_units, shadow_over
-     from limit_status where $1::text is null or pool = $1 order by key`,
+    `select key, array(select p.pool from pool_limits p where p.limit_key = s.key order by 1) as pools, name, unit, kind,
+            capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
+            shadow_over
+     from limit_status s
+     where $1::text is null or pool = $1 or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
   );
   return rows.map((r) => ({
     key: r.key,
-    pool: r.pool,
+    pools: r.pools,
     name: r.name,
     unit: r.unit,
     kind: r.kind,

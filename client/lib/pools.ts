@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../activities/accounts';
 import { fillScope, type LimitTemplate } from '../../quota/limit';
 import { CLOSED_POOL, type PoolEvent, type PoolState } from '../../quota/pool';
+import type { QuotaStatus } from '../../quota/quota-status';
 import type { Settings } from '../../settings';
 import { type CallCount, readCallCounts } from '../../store/call-counts';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
@@ -12,6 +13,7 @@ import { pauseSignal, poolWorkflowId, resumeSignal } from '../../workflows/messa
 import type { quotaPool } from '../../workflows/quota-pool';
 import { type Context, withDatabase, withTemporal } from './context';
 import { ClientError, messageOf } from './errors';
+import { quotaOf } from './quota';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,6 +22,7 @@ export interface PoolReport {
   readonly account: string;
   readonly state: PoolState;
   readonly limits: readonly LimitStatus[];
+  readonly quota: QuotaStatus;
   /** Of the last hour. */
   readonly calls: readonly CallCount[];
 }
@@ -46,6 +49,7 @@ export async function readPoolReport(
     account: name,
     state: record?.state ?? CLOSED_POOL,
     limits: [...stored, ...unused].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    quota: quotaOf(account, [...stored, ...unused]),
     calls,
   };
 }
@@ -55,7 +59,7 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
   const periodMs = period === null || period === undefined ? null : Number(period);
   return {
     key: `${account.vendor.id}/${scopeOf(account, template)}/${template.name}`,
-    pool: account.poolKey,
+    pools: [account.poolKey],
     name: template.name,
     unit: template.unit,
     kind: kind === 'bucket' || kind === 'rolling' || kind === 'calendar' ? kind : 'vendor',
@@ -77,7 +81,11 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
 /** A scope that needs more than the account stays a template until a call fills it. */
 function scopeOf(account: Account, template: LimitTemplate): string {
   try {
-    return fillScope(template.scope, { vendor: account.vendor.id, account: account.name });
+    return fillScope(template.scope, {
+      ...account.attributes,
+      vendor: account.vendor.id,
+      account: account.name,
+    });
   } catch {
     return template.scope;
   }
