@@ -99,6 +99,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       door,
       log,
       send: createTextSender(dispatcher),
+      dispatcher,
       inlineWaitMs: settings.permits.inlineWaitMs,
       keySource: ({ name, parts }) => {
         if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
@@ -119,6 +120,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
           { door, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
           account,
           account.login,
+          account.fleet.callers.login,
         ),
     }),
     ...createPoolActivities({ db, signalPool: signal, tokens }),
