@@ -26,7 +26,6 @@ const OWN_OPERATIONS = [
   'lastposition',
   'querytrips',
   'querytracks',
-  'reportmileagedetail',
   'sendcmd',
   'sendcommand',
   'querycommand',
@@ -71,9 +70,10 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
       unit: 'calls',
       // Until the devices are known, as if there were none.
       window: { kind: 'calendar', count: ACCOUNT_CALLS_A_DAY, per: 'day', zone },
-      // Positions are asked for 1440 times a day. The trajectory calls cannot crowd them out, for 5 a device is also
-      // all that the device's own limit allows; the shares below keep room for what else there is. `live` must leave
-      // 1440 of the smallest budget, one device's 1445: at most 5/1445.
+      // Positions are asked for 1440 times a day, and trajectory calls cannot crowd them out: 5 a device is also all
+      // that the device's own limit allows. `live` must leave 1440 of the smallest budget, one device's 1445, so at
+      // most 5/1445. Lists and logins live on what trajectories leave; in a fleet of a few devices, which leaves
+      // nothing, they cost the day's last positions.
       reserve: { background: 0.25, scheduled: 0.1, live: 0.003 },
       mode: 'enforce',
       source: PAGE,
@@ -133,8 +133,8 @@ export const gps51Pool: PoolPolicy = {
   hint: 'the calls of several days were used up: check who else uses the account, and how many devices are valid',
 };
 
-/** Rules of operation: 1, 2, 4, 8, 16, 30 s, at most 3 retries. */
+/** Rules of operation: 1, 2, 4, 8, 16, 30 s for every caller behind the IP, at most 3 retries of a call. */
 export const gps51Retry: RetryPolicies = {
-  rate: { baseMs: 1000, maxMs: 30_000, attempts: 4 },
+  rate: { baseMs: 1000, maxMs: 30_000, attempts: 4, shared: true },
   server: { baseMs: 500, maxMs: 4000, attempts: 4 },
 };
