@@ -8,6 +8,7 @@ export interface VendorCallSeen {
   /** 0 when no answer was given. */
   readonly status: number;
   readonly requestId: string;
+  readonly requestDetail: Readonly<Record<string, unknown>>;
 }
 
 async function ask<T>(url: string): Promise<T> {
