@@ -10,6 +10,7 @@ import { amountText, countText, instantText, isoOrNull, relativeText, whenText }
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 import { poolText } from './progress-view';
+import { quotaJson, quotaLines } from './quota-view';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -78,6 +79,7 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
   for (const report of reports) {
     print(`${report.pool}: ${poolText(report.state, now)}`);
     printLimits(report, now);
+    printQuota(report, now);
   }
 }
 
@@ -95,6 +97,7 @@ async function showPool(name: string | undefined, options: JsonOption, command: 
   if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
   if (hint) print(`Hint: ${hint}`);
   printLimits(report, now);
+  printQuota(report, now);
   print(report.calls.length === 0 ? 'No calls in the last hour.' : 'Calls in the last hour:');
   if (report.calls.length > 0) {
     const rows = report.calls.map((c) => [c.operation, c.caller, c.verdict, countText(c.calls)]);
@@ -113,6 +116,10 @@ function printLimits(report: PoolReport, now: number): void {
     limit.mode === 'shadow' ? `${limit.source} (shadow)` : limit.source,
   ]);
   print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
+}
+
+function printQuota({ quota }: PoolReport, now: number): void {
+  for (const line of quotaLines(quota, now)) print(`  ${line}`);
 }
 
 const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
@@ -143,6 +150,7 @@ function poolJson(report: PoolReport) {
       source: limit.source,
       mode: limit.mode,
     })),
+    quota: quotaJson(report.quota),
     callsLastHour: report.calls,
   };
 }
@@ -199,9 +207,13 @@ async function showEvents(
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {
-  const { reason, until, cause } = data;
+  const { reason, until, cause, batch, by, from } = data;
+  const named = typeof batch === 'number' ? `batch ${batch}` : null;
+  const said = typeof reason === 'string' && reason !== '' ? reason : null;
+  const who = typeof by === 'string' && typeof from === 'string' ? `(by ${by}, was ${from})` : null;
   const parts = [
-    typeof reason === 'string' && reason !== '' ? reason : null,
+    named !== null && said !== null ? `${named}: ${said}` : (said ?? (who && named)),
+    who,
     typeof until === 'number' ? `until ${instantText(until)}` : null,
     typeof cause === 'string' ? `(${cause})` : null,
   ].filter((part) => part !== null);

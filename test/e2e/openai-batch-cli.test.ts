@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
-import { countItems, listBatches } from '../../store/batches';
+import { countItems, listBatches, readBatch } from '../../store/batches';
+import { listEvents } from '../../store/events';
 import { temporaryFolder } from '../support/embedded';
 import { eventually } from '../support/eventually';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
@@ -182,6 +183,101 @@ test('what is wrong is said before the first call, and a dry run calls nothing',
   expect(skipped).toMatchObject({ code: 0 });
   expect(skipped.stdout).toContain('2 items');
   expect([variable.code, variable.stderr.includes('stored prompt')]).toEqual([2, true]);
+  expect(await callsSeen(s.simulator.url)).toEqual([]);
+  expect(await listBatches(s.db)).toEqual([]);
+}, 120_000);
+
+test('a run has quota terms of its own; started again it takes over what is given, wakes, and shows what is left', async () => {
+  stack = await startOpenAiStack({ account: { concurrency: { min: 4, max: 8 } } });
+  const s = stack;
+  const { path } = files(s);
+  const settings = path('sluice.yaml');
+  const work = ['openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'];
+  const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
+  const start = (...more: string[]) => sluice(s, settings, 'batch', 'start', ...work, ...inputs, ...more);
+  const refused = await start('--quota-threshold', '1.2');
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    '--quota-threshold: "1.2" must be a share above 0 and up to 1\n',
+  ]);
+
+  await s.startWorker();
+  const first = await start('--daily-limit', '100', '--log-interval', '50');
+  expect([first.code, first.stderr]).toEqual([0, '']);
+  const id = (await listBatches(s.db))[0]?.id ?? 0;
+  await eventually('it pauses', async () => {
+    const events = await listEvents(s.db, { pool: s.pool, limit: 50 });
+    return events.some((e) => e.kind === 'quota.threshold_reached' && e.data.batch === id);
+  });
+  const shown = await sluice(s, settings, 'batch', 'show', String(id));
+  expect(shown.stdout).toMatch(/Requests: [\d,]+ of 5,000 left/);
+  expect(shown.stdout).toMatch(/Tokens: [\d,]+ of 4,000,000 left/);
+  expect(shown.stdout).toContain('Today: 80 of 100 calls (80 %)');
+  expect(shown.stdout).toContain("Pauses: it pauses at 80 % of this run's daily limit of 100 calls");
+  const json = JSON.parse((await sluice(s, settings, 'batch', 'show', String(id), '--json')).stdout);
+  expect(json.quota).toMatchObject({
+    requests: { limit: 5000 },
+    usedToday: 80,
+    dailyLimit: 100,
+    use: 0.8,
+    shouldPause: true,
+  });
+  expect(json.options).toMatchObject({ dailyLimit: 100, logInterval: 50 });
+
+  const again = await start(
+    '--daily-limit',
+    '100000',
+    '--concurrency',
+    '40',
+    '--priority',
+    'interactive',
+    '--wait',
+  );
+  expect([again.code, again.stdout.includes('goes on: 80 of 600 done')]).toEqual([0, true]);
+  expect(again.stdout).toContain('takes over dailyLimit 100000 (was 100)');
+  expect(again.stdout).toContain('takes over maxConcurrency 40 (was the account’s)');
+  expect(again.stdout).toContain('takes over priority interactive (was background)');
+  expect(await readBatch(s.db, id)).toMatchObject({
+    priority: 'interactive',
+    options: { dailyLimit: 100_000, logInterval: 50, maxConcurrency: 40 },
+  });
+  const calls = (await callsSeen(s.simulator.url)).filter((c) => c.operation === 'createResponse');
+  expect(calls).toHaveLength(ITEMS);
+
+  const pool = await sluice(s, settings, 'pool', 'show', s.account);
+  expect(pool.stdout).toContain('Today: 600 calls');
+  const events = await sluice(s, settings, 'events', '--pool', s.account);
+  expect(events.stdout).toMatch(/quota\.threshold_reached .*batch \d+: it pauses at 80 %/);
+  expect(events.stdout).toMatch(/quota\.threshold_left /);
+}, 180_000);
+
+test('a plan says what binds, how many calls in flight reach the rate and when it ends, and calls nothing', async () => {
+  stack = await startOpenAiStack();
+  const s = stack;
+  const { path } = files(s);
+  const plan = (...more: string[]) =>
+    sluice(
+      s,
+      path('sluice.yaml'),
+      ...['batch', 'plan', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'],
+      ...['--input', path('artists.csv'), '--prompt-file', path('prompt.md'), ...more],
+    );
+  const [plain, daily, json] = await Promise.all([
+    plan('--concurrency', '4'),
+    plan('--daily-limit', '200', '--quota-threshold', '1'),
+    plan('--daily-limit', '200', '--quota-threshold', '1', '--json'),
+  ]);
+  expect(plain.code).toBe(0);
+  expect(plain.stdout).toContain('Binding: calls in flight.');
+  expect(plain.stdout).toContain('At most 4 calls are in flight; 250 reach the rate when answers take 3 s');
+  expect(plain.stdout).toContain('Nothing was called or stored.');
+  expect(daily.stdout).toMatch(/Binding: this run's daily limit\. At the least .*, with 2 pauses/);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    items: ITEMS,
+    binding: "this run's daily limit",
+    pauses: 2,
+    concurrency: { most: 50, needed: 250 },
+  });
   expect(await callsSeen(s.simulator.url)).toEqual([]);
   expect(await listBatches(s.db)).toEqual([]);
 }, 120_000);
