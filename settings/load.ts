@@ -145,6 +145,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     log: parsed.log,
     vault: { key: key === null || !key.startsWith('file:') ? key : `file:${resolve(baseDir, key.slice(5))}` },
     permits: parsed.permits,
+    alerts: parsed.alerts,
     http: parsed.http,
     commands: parsed.commands,
     accounts: parsed.accounts,

@@ -87,6 +87,15 @@ const commands = z.strictObject({
     .describe('Longest wait for leave to send a command to a device, and again for its result.'),
 });
 
+const alerts = z.strictObject({
+  rateRefusals: wholePositive
+    .default(3)
+    .describe('So many refusals of one limit as "too fast" within the window are an alert; one an episode.'),
+  rateWindowMinutes: duration('minutes', { min: 0.001 })
+    .prefault(10)
+    .describe('The window. An episode ends with a window of quiet.'),
+});
+
 /** Settings of one dataset of one account. Exported for the environment names that set the same things. */
 export const datasetFields = {
   dataset: z
@@ -171,6 +180,7 @@ export const settingsSchema = z.strictObject({
   vault: vault.prefault({}),
   permits: permits.prefault({}),
   http: http.prefault({}),
+  alerts: alerts.prefault({}),
   commands: commands.prefault({}),
   accounts: z
     .record(

@@ -38,6 +38,7 @@ export interface Settings {
   readonly vault: { readonly key: SecretRef | null };
   readonly permits: ParsedSettings['permits'];
   readonly http: ParsedSettings['http'];
+  readonly alerts: ParsedSettings['alerts'];
   readonly commands: ParsedSettings['commands'];
   readonly accounts: ParsedSettings['accounts'];
   readonly datasets: readonly DatasetSettings[];

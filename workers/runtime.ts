@@ -80,6 +80,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter,
     log,
+    rateAlerts: {
+      refusals: settings.alerts.rateRefusals,
+      windowMs: settings.alerts.rateWindowMinutes * 60_000,
+    },
     notifyPool: async (account, cause, state) => {
       try {
         await signal(account.poolKey, account.pool, poolSignalFor(cause, state));

@@ -53,6 +53,7 @@ describe('what holds without a word in the file', () => {
       vault: { key: null },
       permits: { inlineWaitMs: 5000, leadMs: 40 },
       http: { timeoutMs: 30_000, connectTimeoutMs: 10_000 },
+      alerts: { rateRefusals: 3, rateWindowMinutes: 10 },
       commands: { timeoutSeconds: 60 },
       accounts: {},
       datasets: [],
