@@ -43,6 +43,12 @@ export class ModelLimit {
     return this.template.mode === 'enforce';
   }
 
+  /** Who waits no longer than this marks the limit. */
+  get claimHorizonMs(): number {
+    const { window: w, unit, slackMs = 0 } = this.template;
+    return w.kind === 'rolling' && unit === 'calls' ? Math.max(10_000, w.ms + slackMs) : 10_000;
+  }
+
   earliest(units: number, rank: number, from: number): number {
     if (units > this.capacity) return Number.POSITIVE_INFINITY;
     const at = Math.max(from, this.lastAt);
@@ -222,7 +228,7 @@ export class PermitModel {
     }
     if (at > now + leadMs) {
       const [only] = charges;
-      if (charges.length === 1 && only && rank > 0 && at < now + 10_000) {
+      if (charges.length === 1 && only && rank > 0 && at < now + only.limit.claimHorizonMs) {
         if (only.limit.claim.rank <= rank || only.limit.claim.until < now) {
           only.limit.claim = { rank, until: at + 100 };
         }
