@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { charges } from '../quota/limit';
 import { runCap, runTerms } from '../quota/run-terms';
 import { describeEvidence } from '../quota/verdict';
 import {
@@ -80,6 +81,7 @@ export class BatchPage {
       batch: id,
       pool,
       terms: runTerms(api, options),
+      charged: new Set(account.limits.filter((l) => charges(l, api.operation)).map(({ name }) => name)),
       cap: runCap(account.limits, api, options, priority),
     });
     this.journal = new BatchJournal(deps, { batch: id, pool });

@@ -21,6 +21,8 @@ export interface BatchQuotaContext {
   readonly batch: number;
   readonly pool: string;
   readonly terms: RunTerms;
+  /** Names of the limits that the run's calls are charged to. */
+  readonly charged: ReadonlySet<string>;
   /** The run's own pause; null when the account's limits are all that holds. */
   readonly cap: RunCap | null;
 }
@@ -86,7 +88,7 @@ export class BatchQuota {
     const limits = await this.readLimits();
     if (!this.context.terms.quotaMonitoring) return;
     const levels = limits
-      .filter(isHard)
+      .filter((limit) => isHard(limit) && this.context.charged.has(limit.name))
       .map(({ key, used, limit, resetsAt }) => ({ key, used, limit, resetsAt }));
     const { cap, batch } = this.context;
     const daily = limits.find(({ name }) => name === cap?.limit);

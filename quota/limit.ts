@@ -141,6 +141,11 @@ export function fillScope(template: string, attributes: Readonly<Record<string, 
   });
 }
 
+/** Whether calls of an operation are charged to a limit. */
+export function charges({ operations }: Pick<LimitTemplate, 'operations'>, operation: string): boolean {
+  return operations === '*' || operations.includes(operation);
+}
+
 /** The limits a call falls under, with their keys; ordered by key, the order in which the database locks them. */
 export function resolveLimits(
   vendor: string,
@@ -149,7 +154,7 @@ export function resolveLimits(
   attributes: Readonly<Record<string, string>>,
 ): LimitInstance[] {
   return templates
-    .filter((t) => t.operations === '*' || t.operations.includes(operation))
+    .filter((template) => charges(template, operation))
     .map((template) => ({
       key: `${vendor}/${fillScope(template.scope, attributes)}/${template.name}`,
       template,

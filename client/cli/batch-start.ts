@@ -7,7 +7,8 @@ import { PRIORITIES } from '../../quota/limit';
 import { voidTerms } from '../../quota/run-terms';
 import { type Batch, countItems, createBatch, findBatch, readBatch } from '../../store/batches';
 import { readPool } from '../../store/pools';
-import { parseLength, parsePriority } from '../lib/arguments';
+import { duration } from '../../vendors/account-fields';
+import { parsePriority } from '../lib/arguments';
 import {
   type BatchRequest,
   exportBatch,
@@ -79,11 +80,17 @@ export function addStart(batch: Command): void {
     });
 }
 
+const LATENCY = duration('milliseconds', { min: 1 });
+
 function parseLatency(text: string): { readonly min: number; readonly max: number } {
   const [low = '', high = low, ...more] = text.split('..');
-  const range = { min: parseLength('--latency', low), max: parseLength('--latency', high) };
-  if (more.length === 0 && range.min <= range.max) return range;
-  throw new UsageError(`--latency: "${text}" must be a shortest and a longest time such as 1s..3s`);
+  const [min, max] = [LATENCY.safeParse(low), LATENCY.safeParse(high)];
+  if (more.length === 0 && min.success && max.success && min.data <= max.data) {
+    return { min: min.data, max: max.data };
+  }
+  throw new UsageError(
+    `--latency: "${text}" must be a shortest and a longest time such as 1s..3s or 300ms..2s`,
+  );
 }
 
 interface Prepared {

@@ -11,8 +11,8 @@ export function quotaLines(status: QuotaStatus, now: number): string[] {
           `${name}: ${countText(m.remaining)} of ${countText(Math.floor(m.limit))} left` +
             (m.resetsAt === null ? '' : `, full ${relativeText(m.resetsAt, now)}`),
         ];
-  const { dailyLimit, usedToday, use } = status;
-  const percent = use === null ? '' : ` (${Math.round(100 * use)} %)`;
+  const { dailyLimit, usedToday } = status;
+  const percent = dailyLimit === null ? '' : ` (${Math.round((100 * usedToday) / dailyLimit)} %)`;
   const today = dailyLimit === null ? '' : ` of ${countText(dailyLimit)}`;
   return [
     ...left('Requests', status.requests),

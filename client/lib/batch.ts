@@ -7,7 +7,7 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../activities/accounts';
 import { type BatchLimit, type BatchPlan, planBatch } from '../../quota/batch-plan';
-import type { Priority } from '../../quota/limit';
+import { charges, type Priority } from '../../quota/limit';
 import { dailyLimitOf, runCap } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import {
@@ -101,7 +101,7 @@ export async function planFor(
   const tokensPerItem = Math.ceil(tokens.reduce((sum, n) => sum + n, 0) / Math.max(1, tokens.length));
   const { priority } = request;
   const limits: BatchLimit[] = account.limits
-    .filter((template) => template.mode === 'enforce')
+    .filter((template) => template.mode === 'enforce' && charges(template, api.operation))
     .map((template) => {
       const known = stored.find((limit) => limit.name === template.name);
       const { window } = template;
