@@ -100,6 +100,16 @@ function asPairs(multirange: string): string {
     round(extract(epoch from upper(r)) * 1000)) order by lower(r)), '[]') from unnest(${multirange}) r)`;
 }
 
+/** How often a window that touches the span has failed already, as its evidence says. */
+export async function failedTries(db: Pool, seriesId: number, span: Span): Promise<number> {
+  const { rows } = await db.query<{ tries: number | null }>(
+    `select max((evidence ->> 'tries')::int) as tries from coverage
+     where series_id = $1 and span && $2::tstzrange and state = 'failed'`,
+    [seriesId, toRange(span)],
+  );
+  return rows[0]?.tries ?? 0;
+}
+
 export interface CoveredWindow {
   readonly seriesId: number;
   readonly span: Span;

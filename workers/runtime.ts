@@ -6,6 +6,8 @@ import { Agent } from 'undici';
 import { datasetsOf } from '../activities/accounts';
 import { createBatchActivities } from '../activities/batch';
 import { createCommandActivities } from '../activities/commands';
+import { createFleetActivities } from '../activities/fleet';
+import type { FleetAccount } from '../activities/fleet-account';
 import { createKeySource } from '../activities/key-source';
 import { createTokenSource } from '../activities/login';
 import { PermitGate } from '../activities/permit-gate';
@@ -39,6 +41,7 @@ export interface Runtime {
   readonly activities: ReturnType<typeof createPoolActivities> &
     ReturnType<typeof createReportActivities> &
     ReturnType<typeof createBatchActivities> &
+    ReturnType<typeof createFleetActivities> &
     ReturnType<typeof createCommandActivities>;
   close(): Promise<void>;
 }
@@ -96,6 +99,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const tokens = new TokenStore(db, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
   const keySources = new Map<string, TokenSource>();
+  const fleetTokens = (account: FleetAccount) =>
+    createTokenSource(
+      { door, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
+      account,
+      account.login,
+      account.fleet.callers.login,
+    );
   const activities = {
     ...createBatchActivities({
       settings,
@@ -119,14 +129,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       dispatcher,
       secrets,
       inlineWaitMs: settings.permits.inlineWaitMs,
-      tokenSource: (account) =>
-        createTokenSource(
-          { door, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
-          account,
-          account.login,
-          account.fleet.callers.login,
-        ),
+      tokenSource: fleetTokens,
     }),
+    ...createFleetActivities({ settings, db, door, dispatcher, log, tokenSource: fleetTokens }),
     ...createPoolActivities({ db, signalPool: signal, tokens }),
     ...createReportActivities({
       settings,

@@ -1,0 +1,234 @@
+/**
+ * The past of a fleet, device by device and window by window: what the ledger misses is asked for, as far as each
+ * device's calls of the day go, the youngest first.
+ */
+import { cancellationSignal } from '@temporalio/activity';
+import type { Pool } from 'pg';
+import { askAround, piecesOf } from '../quota/history-windows';
+import { listDevices } from '../store/fleet';
+import { storeTrack, storeTrips, widenToTrips } from '../store/fleet-history';
+import { coverageByDevice, ensureDeviceSeries, failedTries } from '../store/fleet-ledger';
+import { recordFailure } from '../store/ledger';
+import type { Span } from '../vendors/chunks';
+import { askedBy, type FleetCalls, type FleetContext, fleetContext } from './fleet-calls';
+import { deviceAllowances, deviceLimits, limitKey } from './fleet-limits';
+import { FleetPage, type Refusal } from './fleet-page';
+import type { HistoryPageInput, HistoryPageOutcome, PageWait } from './fleet-types';
+
+/** What failed in passing is tried again after this, ms, and so often in all. */
+const RETRY_MS = 10 * 60_000;
+const TRIES = 3;
+
+export interface HistoryWindow extends Span {
+  readonly deviceId: string;
+}
+
+/** @throws PoolClosed; PermitWait when not even the list of devices could be had; RangeError for unknown devices. */
+export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): Promise<HistoryPageOutcome> {
+  const { db, settings } = calls.deps;
+  const context = fleetContext(settings, input);
+  const { account } = context;
+  const endAt = performance.now() + input.maxMs;
+  await calls.whenOpen(context);
+  await calls.refreshDevices(context, account.fleet.callers.history, input.priority);
+
+  const devices = await chosenDevices(db, account.name, input.devices);
+  const series = await ensureDeviceSeries(db, context.dataset, account.name, devices);
+  const seriesOf = (deviceId: string) => {
+    const id = series.get(deviceId);
+    if (id === undefined) throw new Error(`device ${deviceId} has no series`);
+    return id;
+  };
+  const operation = historyOperation(context);
+  const own = deviceLimits(account, operation);
+  const page = new FleetPage<HistoryWindow>({
+    endAt,
+    signal: cancellationSignal(),
+    call: (window) => askForWindow(calls, context, input, window, seriesOf(window.deviceId)),
+    isOwnLimit: ({ deviceId }, key) => own.some((limit) => limitKey(account, limit, deviceId) === key),
+    onRefused: (window, refusal) => noteRefusal(db, seriesOf(window.deviceId), window, refusal),
+  });
+  const outcome = async (
+    end: HistoryPageOutcome['end'],
+    wait: PageWait | null,
+  ): Promise<HistoryPageOutcome> => {
+    const { windows, failed } = await missingWindows(db, context, input, devices, Date.now(), false);
+    return {
+      end,
+      wait,
+      done: page.done,
+      rows: page.rows,
+      left: windows.length,
+      failed,
+      problems: page.problems,
+    };
+  };
+
+  for (let first = true; ; first = false) {
+    const work = await plan(db, context, input, devices, operation, first && input.retryFailed);
+    if (work.now.length === 0) {
+      if (!work.more) return outcome('done', null);
+      return outcome('wait', { until: work.nextAt, reason: work.reason });
+    }
+    const uncalled = await page.run(work.now);
+    if (page.stopped) return outcome('stopped', null);
+    if (page.wait !== null) return outcome('wait', page.wait);
+    if (page.timeIsOver) return outcome('time is over', null);
+    if (uncalled === work.now.length) {
+      // The limits know better than their levels did.
+      return outcome('wait', { until: page.spentUntil, reason: work.reason });
+    }
+  }
+}
+
+interface HistoryWork {
+  /** Windows that may be asked for now, in order. */
+  readonly now: readonly HistoryWindow[];
+  /** True when there will be more to ask for than this. */
+  readonly more: boolean;
+  /** When that is, epoch ms. */
+  readonly nextAt: number;
+  /** What the rest waits for. */
+  readonly reason: string;
+}
+
+async function plan(
+  db: Pool,
+  context: FleetContext,
+  input: HistoryPageInput,
+  devices: readonly string[],
+  operation: string,
+  retryFailed: boolean,
+): Promise<HistoryWork> {
+  const now = Date.now();
+  const missing = await missingWindows(db, context, input, devices, now, retryFailed);
+  const waiting = [...new Set(missing.windows.map(({ deviceId }) => deviceId))];
+  const allowances = await deviceAllowances(db, context.account, operation, input.priority, waiting, now);
+  const left = new Map(waiting.map((deviceId, i) => [deviceId, allowances[i]?.callsLeft ?? 0]));
+  const can = missing.windows.filter(({ deviceId }) => {
+    const calls = left.get(deviceId) ?? 0;
+    left.set(deviceId, calls - 1);
+    return calls >= 1;
+  });
+  const spent = allowances.filter(({ callsLeft }) => callsLeft < 1).map(({ resetsAt }) => resetsAt);
+  const nextAt = Math.min(...spent, missing.retryAt ?? Number.POSITIVE_INFINITY);
+  return {
+    now: can,
+    more: can.length < missing.windows.length || missing.retryAt !== null,
+    nextAt: Number.isFinite(nextAt) ? nextAt : now + RETRY_MS,
+    reason:
+      spent.length > 0
+        ? `the calls of ${spent.length} ${spent.length === 1 ? 'device' : 'devices'} are used up for the day`
+        : 'what failed is tried again',
+  };
+}
+
+export interface MissingWindows {
+  readonly windows: readonly HistoryWindow[];
+  /** Windows of the ledger that have failed. */
+  readonly failed: number;
+  /** When the first of them is tried again by itself, epoch ms. */
+  readonly retryAt: number | null;
+}
+
+/** What is not in, cut into single calls: the youngest windows first, and of those the devices in turn. */
+export async function missingWindows(
+  db: Pool,
+  { account, dataset, terms }: FleetContext,
+  input: Pick<HistoryPageInput, 'from' | 'to' | 'chunkHours'>,
+  devices: readonly string[],
+  now: number,
+  retryFailed: boolean,
+): Promise<MissingWindows> {
+  const to = Math.min(input.to, now - terms.overlapMs);
+  if (to <= input.from) return { windows: [], failed: 0, retryAt: null };
+  const asked = { from: input.from, to };
+  const chunkMs = input.chunkHours === null ? terms.chunkMs : input.chunkHours * 3_600_000;
+  const known = await coverageByDevice(db, dataset, account.name, devices, asked, now);
+  const lengthMs = Math.min(chunkMs, account.fleet.maxSpanMs);
+  const windows = known.flatMap(({ deviceId, gaps, missing }) =>
+    piecesOf(retryFailed ? gaps : missing, input.from, lengthMs).map((span) => ({ deviceId, ...span })),
+  );
+  const retries = known.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
+  return {
+    windows: windows.sort((a, b) => b.from - a.from || (a.deviceId < b.deviceId ? -1 : 1)),
+    failed: known.reduce((sum, { failed }) => sum + failed, 0),
+    retryAt: retries.length === 0 || retryFailed ? null : Math.min(...retries),
+  };
+}
+
+/** @throws RangeError for devices that the vendor does not list. */
+export async function chosenDevices(
+  db: Pool,
+  account: string,
+  given: readonly string[] | null,
+): Promise<readonly string[]> {
+  const listed = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
+  if (given === null) return listed;
+  const unknown = given.filter((deviceId) => !listed.includes(deviceId));
+  if (unknown.length === 0) return given;
+  throw new RangeError(`account "${account}" has no device ${unknown.map((id) => `"${id}"`).join(', ')}`);
+}
+
+/** @throws RangeError for live positions, which have no past. */
+export function historyOperation({ account, dataset, terms }: FleetContext): string {
+  const { operations } = account.fleet;
+  if (terms.kind === 'tracks') return operations.track;
+  if (terms.kind === 'trips') return operations.trips;
+  throw new RangeError(`${dataset} is live and has no past: the past is in ${account.vendor.id}/tracks`);
+}
+
+async function askForWindow(
+  calls: FleetCalls,
+  context: FleetContext,
+  { priority }: HistoryPageInput,
+  window: HistoryWindow,
+  seriesId: number,
+): Promise<number> {
+  const { account, terms } = context;
+  const { fleet } = account;
+  const { db } = calls.deps;
+  const { deviceId } = window;
+  const question = {
+    operation: historyOperation(context),
+    caller: fleet.callers.history,
+    priority,
+    deviceId,
+  };
+  const answer = { account: account.name, deviceId, seriesId, evidence: askedBy(), now: Date.now() };
+  if (terms.kind === 'tracks') {
+    const positions = await calls.ask(context, {
+      ...question,
+      request: fleet.track(deviceId, window),
+      parse: (body) => fleet.parseTrack(body, deviceId),
+    });
+    return storeTrack(db, { ...answer, span: window, covered: window, positions });
+  }
+  const whole = await widenToTrips(db, account.name, deviceId, window);
+  const { span, covered } = askAround(window, whole, fleet.maxSpanMs);
+  const trips = await calls.ask(context, {
+    ...question,
+    request: fleet.trips(deviceId, span),
+    parse: (body) => fleet.parseTrips(body, deviceId),
+  });
+  return storeTrips(db, { ...answer, span, covered, trips, scheduled: false });
+}
+
+/** A refusal that may pass is tried again some times, and then left until somebody asks. */
+async function noteRefusal(
+  db: Pool,
+  seriesId: number,
+  span: Span,
+  { reason, evidence, passing }: Refusal,
+): Promise<void> {
+  const now = Date.now();
+  const tries = (await failedTries(db, seriesId, span)) + 1;
+  await recordFailure(db, {
+    seriesId,
+    span: { from: span.from, to: span.to },
+    reason,
+    evidence: { ...evidence, ...askedBy(), tries },
+    retryAt: passing && tries < TRIES ? now + RETRY_MS : null,
+    now,
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * What the schedules of fleets start: one look at the live positions, one round of trips. A run is short. It waits out
+ * a limit when that ends before the next run, ends politely when the pool is closed, and says in its result what it
+ * did; what it left undone is the next run's.
+ */
+import { proxyActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import type { FleetActivities } from '../activities/fleet';
+import type { FleetRef } from '../activities/fleet-types';
+import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
+import { applicationFailure } from './pool-gate';
+
+export interface TickInput extends FleetRef {
+  /** Between two runs, ms. */
+  readonly intervalMs: number;
+}
+
+export interface TickResult {
+  /** `skipped`: nothing could be done; `stopped`: a part was done. */
+  readonly outcome: 'done' | 'skipped' | 'stopped';
+  /** What was done, or why nothing was, for a person. */
+  readonly detail: string;
+  /** Numbers by name, e.g. `positions`. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+const HEARTBEAT = '10 seconds';
+const RETRY = { initialInterval: '1 second', maximumInterval: '10 seconds' } as const;
+/** A run is given this long even where its interval is shorter, ms. */
+const LEAST_MS = 60_000;
+
+export async function positionsTick(input: TickInput): Promise<TickResult> {
+  const { dataset, account, intervalMs } = input;
+  const { syncFleetPositions } = proxyActivities<FleetActivities>({
+    scheduleToCloseTimeout: Math.max(LEAST_MS, intervalMs),
+    heartbeatTimeout: HEARTBEAT,
+    retry: RETRY,
+  });
+  const deadline = Date.now() + intervalMs;
+  for (;;) {
+    try {
+      const { devices, newDevices, positions, snapshot, calls } = await syncFleetPositions({
+        dataset,
+        account,
+      });
+      const shot = snapshot === 'none' ? '' : `, snapshot of ${snapshot}`;
+      return told(input, {
+        outcome: 'done',
+        detail: `${positions} positions of ${devices} devices in ${calls} calls${shot}`,
+        counts: { devices, newDevices, positions, calls },
+      });
+    } catch (error) {
+      const why = await waitOut(error, deadline);
+      if (why !== null) return told(input, { outcome: 'skipped', detail: why, counts: {} });
+    }
+  }
+}
+
+export async function tripsTick(input: TickInput): Promise<TickResult> {
+  const { dataset, account, intervalMs } = input;
+  const { syncFleetTrips } = proxyActivities<FleetActivities>({
+    startToCloseTimeout: intervalMs + LEAST_MS,
+    heartbeatTimeout: HEARTBEAT,
+    retry: { ...RETRY, maximumAttempts: 20 },
+  });
+  // The next run shall find this one ended.
+  const deadline = Date.now() + intervalMs * 0.9;
+  const counts = { asked: 0, trips: 0, failed: 0, left: 0 };
+  const problems: string[] = [];
+  const end = (outcome: TickResult['outcome'], why: string) => {
+    const done = `${counts.trips} trips of ${counts.asked} devices`;
+    const rest = [
+      counts.failed > 0 ? `${counts.failed} failed (${problems.at(-1)})` : '',
+      counts.left > 0 ? `${counts.left} left for the next run` : '',
+      why,
+    ].filter(Boolean);
+    const begun = counts.asked + counts.failed > 0;
+    return told(input, {
+      outcome: outcome === 'done' || begun ? (outcome === 'skipped' ? 'stopped' : outcome) : 'skipped',
+      detail: [begun || outcome === 'done' ? done : '', ...rest].filter(Boolean).join('; '),
+      counts,
+    });
+  };
+  for (;;) {
+    try {
+      const page = await syncFleetTrips({ dataset, account, maxMs: Math.max(0, deadline - Date.now()) });
+      counts.asked += page.asked;
+      counts.trips += page.trips;
+      counts.failed += page.failed;
+      counts.left = page.left;
+      problems.push(...page.problems);
+      if (page.wait === null) return end('done', '');
+      if (page.wait.until >= deadline) return end('stopped', page.wait.reason);
+      await sleep(Math.max(50, page.wait.until - Date.now()), { summary: page.wait.reason });
+    } catch (error) {
+      const why = await waitOut(error, deadline);
+      if (why !== null) return end('skipped', why);
+    }
+  }
+}
+
+/**
+ * Waits for a limit that has something left in time.
+ * @returns why it is of no use to go on; null to try again. Throws what is neither a limit nor the pool.
+ */
+async function waitOut(error: unknown, deadline: number): Promise<string | null> {
+  const failure = applicationFailure(error);
+  const details = failure?.details?.[0];
+  if (failure?.type === FAILURE.poolClosed) {
+    const { until, reason } = details as PoolClosedDetails;
+    const when = until === null ? 'until an operator resumes it' : `until ${new Date(until).toISOString()}`;
+    return `pool closed ${when}: ${reason}`;
+  }
+  if (failure?.type !== FAILURE.permitWait) throw error;
+  const { until } = details as WaitDetails;
+  if (until >= deadline) return failure.message;
+  await sleep(Math.max(50, until - Date.now()), { summary: failure.message });
+  return null;
+}
+
+function told({ dataset, account }: TickInput, result: TickResult): TickResult {
+  setCurrentDetails(`**${dataset}** for ${account}: **${result.outcome}**\n\n${result.detail}`);
+  return result;
+}
