@@ -1,0 +1,54 @@
+/** The command line as a person runs it, from the sources, with a stack's servers. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { temporaryFolder } from './embedded';
+
+const ROOT = join(__dirname, '..', '..');
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface CliStack {
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly settingsFile: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** `sluice …` with `input` on standard input; `env` adds variables. */
+export type Cli = (args: readonly string[], input?: string, env?: NodeJS.ProcessEnv) => Promise<Ran>;
+
+export function cliFor(stack: CliStack): Cli {
+  const folder = temporaryFolder('cli');
+  return (args, input = '', env = {}) =>
+    new Promise((resolve) => {
+      const child = spawn(
+        process.execPath,
+        ['-r', join(__dirname, 'register-ts.cjs'), join(ROOT, 'client', 'cli', 'main.ts'), ...args],
+        {
+          cwd: folder,
+          env: {
+            PATH: process.env.PATH,
+            DATABASE_URL: stack.databaseUrl,
+            TEMPORAL_ADDRESS: stack.temporalAddress,
+            SLUICE_STATE_DIR: join(folder, 'state'),
+            SLUICE_SETTINGS: stack.settingsFile,
+            ...stack.env,
+            ...env,
+          },
+        },
+      );
+      let [out, err] = ['', ''];
+      child.stdout.setEncoding('utf8').on('data', (text) => {
+        out += text;
+      });
+      child.stderr.setEncoding('utf8').on('data', (text) => {
+        err += text;
+      });
+      child.once('close', (code) => resolve({ code, out, err }));
+      child.stdin.end(input);
+    });
+}
