@@ -131,7 +131,8 @@ export class BatchQuota {
       pool,
       limit,
       used: found.used,
-      capacity: found.limit,
+      // A reason comes with the run's own pause, and then its own daily limit is what is meant.
+      capacity: reason === undefined ? found.limit : (this.context.cap?.dailyLimit ?? found.limit),
       window: found.resetsAt,
       until,
     };

@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
 import { PRIORITIES } from '../../quota/limit';
-import { voidTerms } from '../../quota/run-terms';
+import { runCap, voidTerms } from '../../quota/run-terms';
 import { type Batch, countItems, createBatch, findBatch, readBatch } from '../../store/batches';
+import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
 import { duration } from '../../vendors/account-fields';
 import { parsePriority } from '../lib/arguments';
@@ -25,6 +26,7 @@ import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../l
 import { checkVariables, readPrompt } from '../lib/batch-prompt';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
+import { quotaOf } from '../lib/quota';
 import { countText } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
 import { type PlanInput, showPlan } from './batch-plan';
@@ -195,8 +197,10 @@ async function follow(
     const now = await readBatch(db, batch.id);
     const pool = (await readPool(db, target.account.poolKey))?.state;
     const ended = counts.done + counts.failed;
-    const waits = pool && pool.until !== null && pool.until > Date.now() ? `; ${pool.reason}` : '';
-    const state = now?.state === 'running' ? waits : `; ${now?.state}: ${now?.reason}`;
+    const closed = pool && pool.until !== null && pool.until > Date.now() ? pool.reason : '';
+    const waits = closed || (counts.running === 0 && now ? await pauseReason(db, target, now) : '');
+    const said = now?.state === 'running' ? waits : `${now?.state}: ${now?.reason}`;
+    const state = said === '' ? '' : `; ${said}`;
     const line = `${countsText(batch, counts)}${state}`;
     if (line !== shown) note(line);
     shown = line;
@@ -216,4 +220,10 @@ async function follow(
     }
     await Promise.race([delay(Math.min(2000, 500 + batch.items / 20)), interrupt.promise]);
   }
+}
+
+/** Why a batch with nothing in flight waits, when it is for quota; empty otherwise. */
+async function pauseReason(db: Pool, { account, api }: TextAccount, batch: Batch): Promise<string> {
+  const cap = runCap(account.limits, api, batch.options, batch.priority);
+  return quotaOf(account, await listLimits(db, account.poolKey), cap).reason;
 }

@@ -207,7 +207,11 @@ async function showEvents(
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {
-  const { reason, until, cause, batch, by, from } = data;
+  const { reason, until, cause, batch, by, from, level, used, capacity, limit } = data;
+  if (typeof level === 'string' && typeof used === 'number' && typeof capacity === 'number') {
+    const share = Math.round((100 * used) / capacity);
+    return `${level}: ${amountText(used)} of ${amountText(capacity)} used (${share} %) of ${String(limit)}`;
+  }
   const named = typeof batch === 'number' ? `batch ${batch}` : null;
   const said = typeof reason === 'string' && reason !== '' ? reason : null;
   const who = typeof by === 'string' && typeof from === 'string' ? `(by ${by}, was ${from})` : null;
