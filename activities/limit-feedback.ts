@@ -13,11 +13,13 @@ export interface DepartureMark {
   readonly key: string;
   /** Units departed so far, this call included. */
   readonly departed: number;
+  /** The departure, epoch ms by the database's clock. */
+  readonly departAt: number;
 }
 
 interface Waiting {
   readonly settles: { units: number; departAt: number }[];
-  learned: Omit<LearnedLimit, 'limit'> | null;
+  learned: (Omit<LearnedLimit, 'limit'> & { readonly asOf: number }) | null;
   readonly done: ((changed: boolean) => void)[];
   readonly failed: ((error: unknown) => void)[];
 }
@@ -43,11 +45,14 @@ export class LimitFeedback {
   constructor(private readonly db: Pool) {}
 
   /** Notes a departure. */
-  depart(charges: readonly { readonly key: string; readonly units: number }[]): DepartureMark[] {
+  depart(
+    charges: readonly { readonly key: string; readonly units: number }[],
+    departAt: number,
+  ): DepartureMark[] {
     return charges.map(({ key, units }) => {
       const departed = (this.departed.get(key) ?? 0) + units;
       this.departed.set(key, departed);
-      return { key, departed };
+      return { key, departed, departAt };
     });
   }
 
@@ -68,7 +73,9 @@ export class LimitFeedback {
     const now = { ...rest, ...(remaining === undefined ? {} : { remaining }) };
     return this.add(mark.key, (w) => {
       const least = Math.min(w.learned?.remaining ?? Infinity, now.remaining ?? Infinity);
-      w.learned = { ...w.learned, ...now, ...(Number.isFinite(least) ? { remaining: least } : {}) };
+      // The oldest of them: what was left before a window turned says nothing about the new one.
+      const asOf = Math.min(w.learned?.asOf ?? Infinity, mark.departAt);
+      w.learned = { ...w.learned, ...now, ...(Number.isFinite(least) ? { remaining: least } : {}), asOf };
     });
   }
 

@@ -23,9 +23,10 @@ import { registerLimits } from '../store/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
-import { type ConsequenceDeps, Consequences } from './consequences';
+import { type ConsequenceDeps, Consequences, type HoldVerdict } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
+import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
 
 /** An account as the door needs it: the vendor's rules with this account's overrides in place. */
@@ -95,10 +96,12 @@ export class VendorDoor {
   private readonly feedback: LimitFeedback;
   private readonly consequences: Consequences;
   private readonly trust = new TokenTrust();
+  private readonly reserves: ReserveWatch;
 
   constructor(private readonly deps: DoorDeps) {
     this.feedback = new LimitFeedback(deps.db);
     this.consequences = new Consequences(deps);
+    this.reserves = new ReserveWatch(deps);
   }
 
   /**
@@ -119,7 +122,7 @@ export class VendorDoor {
       const fresh = this.isFresh(call, token) || renewed;
       const info: CallInfo = fresh ? { ...described, freshLogin: true } : described;
       const { permit, charges } = await this.permit(call, limits);
-      const marks = this.feedback.depart(charges);
+      const marks = this.feedback.depart(charges, permit.departAt);
       const departed = performance.now();
       const result = await this.sendUnderPermit(call, permit, token?.accessToken ?? null);
       const booked = this.trueUp(call, limits, charges, permit, result);
@@ -167,6 +170,11 @@ export class VendorDoor {
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
   whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
     return this.consequences.whyClosed(account);
+  }
+
+  /** A verdict that came otherwise than as an answer, e.g. in a file of results: the pool is held all the same. */
+  async heed(call: CallTerms, verdict: HoldVerdict): Promise<Error> {
+    return this.consequences.hold(call, await this.consequences.epochOf(call.account), verdict);
   }
 
   private isFresh(call: CallTerms, token: FreshToken | null): boolean {
@@ -224,7 +232,7 @@ export class VendorDoor {
       Number.POSITIVE_INFINITY,
     );
     const permit = await this.acquire(call, charges, slackMs);
-    if (!permit.granted) throw await this.denied(call.account, permit, charges);
+    if (!permit.granted) throw await this.denied(call, limits, permit, charges);
     return { permit, charges };
   }
 
@@ -252,10 +260,12 @@ export class VendorDoor {
   }
 
   private async denied(
-    account: CallableAccount,
+    call: CallTerms,
+    limits: readonly LimitInstance[],
     denied: DeniedPermit,
     charges: readonly Charge[],
   ): Promise<Error> {
+    const { account } = call;
     if (denied.deniedBy === 'pool' || denied.deniedBy === 'probe') {
       const record = await readPool(this.deps.db, account.poolKey);
       return new PoolClosed({
@@ -270,6 +280,7 @@ export class VendorDoor {
       const charge = charges.find((c) => c.key === denied.deniedBy);
       return new Unsatisfiable(denied.deniedBy, charge?.units ?? 1);
     }
+    await this.reserves.note(call, limits, denied);
     return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
   }
 

@@ -1,4 +1,7 @@
-/** Calls by minute, operation, caller and verdict: "who spent what". Buffered; a crash loses at most a second's. */
+/**
+ * Calls by minute, operation, caller and verdict: "who spent what". Buffered; a crash loses at most a second's. Kept for
+ * forty days; whoever counts clears away what is older.
+ */
 import type { Pool } from 'pg';
 
 interface Counted {
@@ -10,9 +13,14 @@ interface Counted {
   calls: number;
 }
 
+/** Longer than any month, so that what a monthly quota was spent on can still be told. */
+const KEEP_DAYS = 40;
+const PRUNE_EVERY_MS = 6 * 3_600_000;
+
 export class CallCounter {
   private counts = new Map<string, Counted>();
   private timer: NodeJS.Timeout | null = null;
+  private prunedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly db: Pool,
@@ -45,7 +53,17 @@ export class CallCounter {
        on conflict (pool, minute, operation, caller, verdict) do update set calls = c.calls + excluded.calls`,
       [JSON.stringify(rows)],
     );
+    if (performance.now() - this.prunedAt < PRUNE_EVERY_MS) return;
+    this.prunedAt = performance.now();
+    await pruneCounts(this.db);
   }
+}
+
+/** Removes counts, and events of single refusals, that are older than forty days. */
+async function pruneCounts(db: Pool): Promise<void> {
+  const old = `clock_timestamp() - interval '${KEEP_DAYS} days'`;
+  await db.query(`delete from call_counts where minute < ${old}`);
+  await db.query(`delete from events where kind = 'limit.refused' and at < ${old}`);
 }
 
 export interface CallCount {
@@ -62,6 +80,30 @@ export async function readCallCounts(db: Pool, pool: string, sinceMs: number): P
      where pool = $1 and minute >= to_timestamp($2::float8 / 1000)
      group by 1, 2, 3 order by 1, 2, 3`,
     [pool, sinceMs],
+  );
+  return rows;
+}
+
+export interface MinuteCount {
+  readonly pool: string;
+  /** Start of the minute, epoch ms. */
+  readonly minute: number;
+  readonly operation: string;
+  readonly caller: string;
+  readonly calls: number;
+}
+
+/** Calls of some pools minute by minute, from the minute that holds `sinceMs` (epoch ms) on. */
+export async function readMinuteCounts(
+  db: Pool,
+  pools: readonly string[],
+  sinceMs: number,
+): Promise<MinuteCount[]> {
+  const { rows } = await db.query<MinuteCount>(
+    `select pool, minute, operation, caller, sum(calls)::int8 as calls from call_counts
+     where pool = any ($1) and minute >= date_trunc('minute', to_timestamp($2::float8 / 1000))
+     group by 1, 2, 3, 4 order by 2, 1, 3, 4`,
+    [pools, sinceMs],
   );
   return rows;
 }

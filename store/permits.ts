@@ -188,7 +188,7 @@ export interface LearnedState {
 
 /**
  * Takes over what headers announce. A limit set by hand in settings is only ever lowered; one from the vendor's
- * table is replaced. A lower remaining wins over our count, a higher one is ignored.
+ * table is replaced. A lower remaining wins over our count, a higher one is ignored. A new size is told to operators.
  * @returns true when the limit's size (not merely its level) changed.
  */
 export async function learnLimit(db: Pool, learned: LearnedState): Promise<boolean> {
@@ -203,7 +203,17 @@ export async function learnLimit(db: Pool, learned: LearnedState): Promise<boole
       learned.asOf ?? null,
     ],
   );
-  return rows[0]?.changed ?? false;
+  const changed = rows[0]?.changed ?? false;
+  if (changed) {
+    await db.query(
+      `insert into events (kind, pool, data)
+       select 'limit.learned', pool, jsonb_strip_nulls(jsonb_build_object('limit', key, 'capacity', capacity,
+         'ratePerSecond', case kind when 'bucket' then 1000 / period_ms end))
+       from limits where key = $1`,
+      [learned.key],
+    );
+  }
+  return changed;
 }
 
 /** One limit as people and programs see it. */

@@ -11,6 +11,7 @@ import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 import { poolText } from './progress-view';
 import { quotaJson, quotaLines } from './quota-view';
+import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -25,7 +26,7 @@ export function addPools(program: Command): void {
   const pool = program.command('pool').description('one quota pool');
   pool
     .command('show [pool]')
-    .description('state, limits, and who spent what in the last hour')
+    .description('state, limits, who spent what share in the last hour and day, and calls a minute')
     .option('--json', 'JSON')
     .action(showPool);
   pool
@@ -80,6 +81,7 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
     print(`${report.pool}: ${poolText(report.state, now)}`);
     printLimits(report, now);
     printQuota(report, now);
+    printSpendingLine(report);
   }
 }
 
@@ -98,16 +100,17 @@ async function showPool(name: string | undefined, options: JsonOption, command: 
   if (hint) print(`Hint: ${hint}`);
   printLimits(report, now);
   printQuota(report, now);
-  print(report.calls.length === 0 ? 'No calls in the last hour.' : 'Calls in the last hour:');
-  if (report.calls.length > 0) {
+  printSpending(report);
+  if (report.calls.some((c) => c.verdict !== 'ok')) {
+    print('Answers of the last hour:');
     const rows = report.calls.map((c) => [c.operation, c.caller, c.verdict, countText(c.calls)]);
     print(table(['operation', 'caller', 'verdict', 'calls'], rows));
   }
 }
 
 function printLimits(report: PoolReport, now: number): void {
-  const rows = report.limits.map((limit) => [
-    limit.name,
+  const rows = limitLines(report.limits).map(({ title, limit }) => [
+    title,
     amountText(limit.used),
     amountText(limit.left),
     amountText(limit.limit),
@@ -140,6 +143,7 @@ function poolJson(report: PoolReport) {
     limits: report.limits.map((limit) => ({
       name: limit.name,
       key: limit.key,
+      pools: limit.pools,
       unit: limit.unit,
       used: limit.used,
       limit: limit.limit,
@@ -151,7 +155,7 @@ function poolJson(report: PoolReport) {
       mode: limit.mode,
     })),
     quota: quotaJson(report.quota),
-    callsLastHour: report.calls,
+    ...spendingJson(report),
   };
 }
 
@@ -201,7 +205,12 @@ async function showEvents(
   }
   if (events.length === 0) print('No events.');
   else {
-    const rows = events.map((e) => [instantText(e.at), e.kind, e.pool ?? '-', detailText(e.data)]);
+    const rows = events.map((e) => [
+      instantText(e.at),
+      e.kind,
+      e.pool ?? '-',
+      limitEventText(e.kind, e.data) ?? detailText(e.data),
+    ]);
     print(table(['time', 'event', 'pool', 'detail'], rows));
   }
 }

@@ -6,7 +6,7 @@ import { fillScope, type LimitTemplate } from '../../quota/limit';
 import { CLOSED_POOL, type PoolEvent, type PoolState } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
 import type { Settings } from '../../settings';
-import { type CallCount, readCallCounts } from '../../store/call-counts';
+import { type CallCount, readCallCounts, readMinuteCounts } from '../../store/call-counts';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../workflows/messages';
@@ -14,8 +14,10 @@ import type { quotaPool } from '../../workflows/quota-pool';
 import { type Context, withDatabase, withTemporal } from './context';
 import { ClientError, messageOf } from './errors';
 import { quotaOf } from './quota';
+import { type Frequencies, frequencies, type Share, shares } from './spending';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export interface PoolReport {
   readonly pool: string;
@@ -25,6 +27,9 @@ export interface PoolReport {
   readonly quota: QuotaStatus;
   /** Of the last hour. */
   readonly calls: readonly CallCount[];
+  /** Who spent what share. */
+  readonly spending: { readonly hour: readonly Share[]; readonly day: readonly Share[] };
+  readonly frequencies: Frequencies;
 }
 
 /** A pool that nothing has used yet is reported as its settings make it. */
@@ -35,22 +40,36 @@ export async function readPoolReport(
   now: number,
 ): Promise<PoolReport> {
   const account = findAccount(settings, name);
-  const [record, stored, calls] = await Promise.all([
+  const [record, stored, calls, day] = await Promise.all([
     readPool(db, account.poolKey),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, now - HOUR_MS),
+    readCallCounts(db, account.poolKey, now - DAY_MS),
   ]);
   const names = new Set(stored.map((limit) => limit.name));
   const unused = account.limits
     .filter((template) => !names.has(template.name))
     .map((template) => unusedLimit(account, template));
+  const limits = [...stored, ...unused].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const counted = account.limits.map(({ name, operations }) => {
+    const pools = limits.filter((limit) => limit.name === name).flatMap((limit) => limit.pools);
+    return { name, operations, pools: [...new Set([account.poolKey, ...pools])] };
+  });
+  const sharing = [...new Set(counted.flatMap((limit) => limit.pools))];
+  const minutes = await readMinuteCounts(db, sharing, now - HOUR_MS);
   return {
     pool: account.poolKey,
     account: name,
     state: record?.state ?? CLOSED_POOL,
-    limits: [...stored, ...unused].sort((a, b) => (a.key < b.key ? -1 : 1)),
-    quota: quotaOf(account, [...stored, ...unused]),
+    limits,
+    // What holds for the whole account: one device's day says nothing of it.
+    quota: quotaOf(
+      account,
+      limits.filter((limit) => isAccountWide(account, limit)),
+    ),
     calls,
+    spending: { hour: shares(calls), day: shares(day) },
+    frequencies: frequencies(minutes, account.poolKey, counted, now),
   };
 }
 
@@ -76,6 +95,12 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
     grantedUnits: 0,
     shadowOver: 0,
   };
+}
+
+function isAccountWide(account: Account, limit: LimitStatus): boolean {
+  return account.limits.some(
+    (t) => t.name === limit.name && limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
+  );
 }
 
 /** A scope that needs more than the account stays a template until a call fills it. */

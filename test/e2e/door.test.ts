@@ -4,6 +4,7 @@ import { CallFailed, PoolClosed } from '../../activities/call-errors';
 import type { CallTerms, TokenSource } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
+import { listEvents } from '../../store/events';
 import { listLimits } from '../../store/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
 import type { CallResult } from '../../vendors/contract';
@@ -183,6 +184,52 @@ describe('a login, which is outside the pool', () => {
       verdict: { kind: 'quota' },
     });
     expect(await failure(call(termsOf(account), OK))).toMatchObject({ details: { state: 'quota_paused' } });
+  });
+});
+
+describe('a reserve that background work runs into', () => {
+  const daily = (scope: string): LimitTemplate => ({
+    name: 'per-day',
+    operations: '*',
+    scope,
+    unit: 'calls',
+    window: { kind: 'calendar', count: 4, per: 'month', zone: 'UTC' },
+    reserve: { background: 0.5 },
+    slackMs: 0,
+    mode: 'enforce',
+    source: 'test',
+  });
+  const told = async (pool: string) =>
+    (await listEvents(db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
+
+  test('is told once a window, while there is something left for others', async () => {
+    const account = scripted.account(uniqueName('account'), [daily('{account}')]);
+    const background = termsOf(account, { priority: 'background', inlineWaitMs: 0 });
+    await call(background, OK);
+    await call(background, OK);
+    for (let i = 0; i < 3; i++) {
+      expect(await failure(call(background, OK))).toMatchObject({ name: 'PermitWait' });
+      // Another process, which has told nobody yet.
+      scripted = scriptedDoor(db);
+    }
+    const limit = `scripted/${account.name}/per-day`;
+    expect((await told(account.poolKey)).map((e) => e.data)).toEqual([
+      { limit, priority: 'background', used: 2, capacity: 4, until: expect.any(Number) },
+    ]);
+    await call(termsOf(account), OK);
+  });
+
+  test('is not told for each of many devices', async () => {
+    const account = scripted.account(uniqueName('account'), [daily('{account}/{deviceId}')]);
+    const terms = termsOf(account, {
+      priority: 'background',
+      inlineWaitMs: 0,
+      attributes: { deviceId: '7' },
+    });
+    await call(terms, OK);
+    await call(terms, OK);
+    await failure(call(terms, OK));
+    expect(await told(account.poolKey)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { LimitFeedback } from '../../activities/limit-feedback';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
+import { listEvents } from '../../store/events';
 import { lowerRate, raiseRate } from '../../store/limit-feedback';
 import { learnLimit, listLimits, registerLimits, takePermits } from '../../store/permits';
 import { registerPool } from '../../store/pools';
@@ -67,7 +68,7 @@ test('somebody else’s spending is seen: what the vendor has left wins where it
   const pool = await bucket('calls', 1000);
   const feedback = new LimitFeedback(db);
   await take(pool, 'calls', 1);
-  const [mark] = feedback.depart([{ key: `${pool}/calls`, units: 1 }]);
+  const [mark] = feedback.depart([{ key: `${pool}/calls`, units: 1 }], Date.now());
   if (!mark) throw new Error('no mark');
   await feedback.learn(mark, { limit: 'calls', capacity: 1000, remaining: 300 }, 0);
   expect(await used(pool)).toBe(700);
@@ -79,8 +80,8 @@ test('what was left at a departure is carried to now: refilled since, less what 
   const pool = await bucket('calls', 1000);
   const key = `${pool}/calls`;
   const feedback = new LimitFeedback(db);
-  const [first] = feedback.depart([{ key, units: 1 }]);
-  for (let i = 0; i < 50; i++) feedback.depart([{ key, units: 1 }]);
+  const [first] = feedback.depart([{ key, units: 1 }], Date.now());
+  for (let i = 0; i < 50; i++) feedback.depart([{ key, units: 1 }], Date.now());
   if (!first) throw new Error('no mark');
   // 10 units a second, for 2 s: 400 (and the fraction that was cut off) + 20 − 50 are left.
   await feedback.learn(first, { limit: 'calls', ratePerSecond: 10, remaining: 400 }, 2000);
@@ -146,4 +147,48 @@ test('a lowered rate rises by a hundredth when nothing was refused for ten secon
   expect(await raised(12_000)).toBeNull();
   for (let i = 2; i <= 10; i++) expect(await raised(i * 11_000)).toBeCloseTo(9 + i / 10);
   expect(await raised(1_000_000)).toBeNull();
+});
+
+test('a new size is told to operators, once', async () => {
+  const pool = await bucket('calls', 60);
+  const feedback = new LimitFeedback(db);
+  const [mark] = feedback.depart([{ key: `${pool}/calls`, units: 1 }], Date.now());
+  if (!mark) throw new Error('no mark');
+  for (let i = 0; i < 3; i++) await feedback.learn(mark, { limit: 'calls', capacity: 500 }, 0);
+  const events = await listEvents(db, { pool, limit: 10 });
+  expect(events.map((e) => [e.kind, e.data])).toEqual([
+    ['limit.learned', { limit: `${pool}/calls`, capacity: 500, ratePerSecond: expect.any(Number) }],
+  ]);
+});
+
+test('what was left before a window turned says nothing about the new one', async () => {
+  const pool = uniqueName('openai/test');
+  const key = `${pool}/daily`;
+  const window = { kind: 'calendar', count: 100, per: 'day', zone: 'UTC' } as const;
+  const template: LimitTemplate = {
+    name: 'daily',
+    operations: '*',
+    scope: '',
+    unit: 'calls',
+    window,
+    mode: 'enforce',
+    source: 'a test',
+  };
+  await registerPool(db, pool, openaiPool);
+  await registerLimits(db, pool, [{ key, template }]);
+  // The day began a moment ago, with the first call of it.
+  const began = Date.now() - 50;
+  await db.query('update limits set used = 1, window_from = $2, resets_at = $3 where key = $1', [
+    key,
+    began,
+    began + 86_400_000,
+  ]);
+  const feedback = new LimitFeedback(db);
+  const [old] = feedback.depart([{ key, units: 1 }], began - 1000);
+  const [fresh] = feedback.depart([{ key, units: 1 }], began + 10);
+  if (!old || !fresh) throw new Error('no mark');
+  await feedback.learn(old, { limit: 'daily', remaining: 3 }, 1050);
+  expect(await used(pool)).toBe(1);
+  await feedback.learn(fresh, { limit: 'daily', remaining: 60 }, 40);
+  expect(await used(pool)).toBe(40);
 });
