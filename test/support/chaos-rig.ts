@@ -2,28 +2,27 @@
  * Sluice as separate processes that a test may kill: a Postgres and a Temporal of its own, workers under a
  * supervisor as systemd or Compose would be one, and a vendor that nobody kills.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { parse, stringify } from 'yaml';
-import { type ProcessIdentity, tailOf, terminate } from '../../embedded/child';
-import { removePostgres, startPostgres } from '../../embedded/postgres';
-import { startTemporal } from '../../embedded/temporal';
+import { tailOf } from '../../embedded/child';
+import { removePostgres } from '../../embedded/postgres';
 import { parseSettings, type Settings } from '../../settings';
 import { createPool } from '../../store/db';
 import type { AmazonScenarioInput } from '../../vendors/amazon/simulator';
+import type { OpenAiScenarioInput } from '../../vendors/openai/simulator';
 import { type ConnectedClient, connectClient } from '../../workers/temporal-connection';
+import { Server, Supervised } from './chaos-processes';
 import { eventually } from './eventually';
-import { endWithRun, temporaryFolder } from './run-folder';
+import { temporaryFolder } from './run-folder';
 import { QUICK_LIMITS, settingsFor, TEST_ENV } from './stack';
 
 const ROOT = resolve(__dirname, '..', '..');
 /** The build that the processes run; another one for work beside a `dist` that does not build. */
 const DIST = process.env.SLUICE_TEST_DIST ?? join(ROOT, 'dist');
-const SIGKILL = [{ signal: 'SIGKILL', waitMs: 10_000 }] as const;
 
 /** What is as quick as a test wants it, on a machine so busy that calls are late by up to a second. */
 const LIMITS = Object.fromEntries(
@@ -38,53 +37,30 @@ export interface RigOptions {
   readonly httpTimeoutMs?: number;
 }
 
-/** A process that is started again when it ends, until it is told otherwise. */
-class Supervised {
-  private child: ChildProcess | null = null;
-  private wanted = false;
+export interface OpenAiRigOptions {
+  readonly scenario: OpenAiScenarioInput;
+  /** Fields of each account, by name; the base URL and the key are ours. */
+  readonly accounts: Readonly<Record<string, object>>;
+}
 
-  constructor(
-    private readonly args: readonly string[],
-    private readonly env: () => NodeJS.ProcessEnv,
-    readonly logFile: string,
-  ) {}
+/** What the rig does not know of its vendor. */
+interface RigVendor {
+  readonly id: 'amazon' | 'openai';
+  readonly account: string;
+  readonly scenario: object;
+  /** Settings for the simulator that answered with `at`; `startMs` as in RigOptions. */
+  readonly settings: (at: SimulatorAddress, startMs: number) => Record<string, unknown>;
+  readonly httpTimeoutMs: number | undefined;
+}
 
-  start(): void {
-    this.wanted = true;
-    const log = openSync(this.logFile, 'a');
-    const child = spawn(process.execPath, [...this.args], {
-      cwd: ROOT,
-      env: { PATH: process.env.PATH, ...this.env() },
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    if (child.pid !== undefined) endWithRun(child.pid);
-    this.child = child;
-    child.once('exit', () => {
-      if (this.child !== child || !this.wanted) return;
-      setTimeout(() => this.child === child && this.wanted && this.start(), 500);
-    });
-  }
-
-  /** kill -9. Resolves when it is gone. */
-  async kill(): Promise<void> {
-    this.wanted = false;
-    const { child } = this;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await gone;
-  }
-
-  /** How often it has written `text` so far. */
-  said(text: string): number {
-    return readFileSync(this.logFile, 'utf8').split(text).length - 1;
-  }
+interface SimulatorAddress {
+  readonly url: string;
+  readonly tokenUrl: string;
+  readonly baseUrl: string;
 }
 
 export class ChaosRig {
-  readonly account = 'acme';
-  readonly pool = 'amazon/acme';
+  readonly pool: string;
   readonly postgres: Server;
   readonly temporal: Server;
   readonly workers: readonly Supervised[];
@@ -92,6 +68,10 @@ export class ChaosRig {
 
   private constructor(
     private readonly folder: string,
+    /** How long the servers took to start on this machine, ms. */
+    readonly startMs: number,
+    readonly account: string,
+    vendorId: string,
     readonly simulatorUrl: string,
     private readonly vendor: Supervised,
     servers: { postgres: Server; temporal: Server },
@@ -100,6 +80,7 @@ export class ChaosRig {
     readonly settings: Settings,
     settingsYaml: string,
   ) {
+    this.pool = `${vendorId}/${account}`;
     this.postgres = servers.postgres;
     this.temporal = servers.temporal;
     this.settingsFile = join(folder, 'sluice.yaml');
@@ -127,34 +108,67 @@ export class ChaosRig {
     return this.settings.temporal.taskQueue;
   }
 
-  static async start(options: RigOptions = {}): Promise<ChaosRig> {
+  static start(options: RigOptions = {}): Promise<ChaosRig> {
+    return ChaosRig.assemble({
+      id: 'amazon',
+      account: 'acme',
+      scenario: { ...options.scenario, limits: { ...QUICK_LIMITS, ...options.scenario?.limits } },
+      settings: (at, startMs) => {
+        const account = { limits: LIMITS, ...options.account?.(startMs) };
+        return parse(settingsFor(at, 'chaos', 'acme', { account }));
+      },
+      httpTimeoutMs: options.httpTimeoutMs,
+    });
+  }
+
+  /** The pool is the first account's. */
+  static startOpenAi({ scenario, accounts }: OpenAiRigOptions): Promise<ChaosRig> {
+    const fields = ({ baseUrl }: SimulatorAddress) =>
+      Object.entries(accounts).map(([name, account]) => [
+        name,
+        { vendor: 'openai', baseUrl, apiKey: 'env:TEST_OPENAI_KEY', ...account },
+      ]);
+    return ChaosRig.assemble({
+      id: 'openai',
+      account: Object.keys(accounts)[0] ?? '',
+      scenario,
+      settings: (at) => ({
+        temporal: { taskQueue: 'chaos', encryptPayloads: false },
+        accounts: Object.fromEntries(fields(at)),
+      }),
+      httpTimeoutMs: undefined,
+    });
+  }
+
+  private static async assemble({ id, account, scenario, settings, httpTimeoutMs }: RigVendor) {
     await ensureBuild();
     const folder = temporaryFolder('chaos');
     const began = Date.now();
     const [postgres, temporal, vendor] = await Promise.all([
       Server.postgres(join(folder, 'pg')),
       Server.temporal(join(folder, 'temporal.db')),
-      startVendor(folder, options.scenario ?? {}),
+      startVendor(folder, id, scenario),
     ]);
     const startMs = Date.now() - began;
-    const account = { limits: LIMITS, ...options.account?.(startMs) };
-    const plain: Record<string, unknown> = parse(settingsFor(vendor, 'chaos', 'acme', { account }));
     const settingsYaml = stringify({
-      ...plain,
+      ...settings(vendor.at, startMs),
       log: { level: 'info' },
-      http: { timeoutMs: options.httpTimeoutMs ?? 10_000, connectTimeoutMs: 1000 },
+      http: { timeoutMs: httpTimeoutMs ?? 10_000, connectTimeoutMs: 1000 },
     });
-    const settings = parseSettings(settingsYaml, { file: null, baseDir: folder, env: RIG_ENV });
-    const connected = await connectClient(settings, temporal.address);
+    const parsed = parseSettings(settingsYaml, { file: null, baseDir: folder, env: RIG_ENV });
+    const connected = await connectClient(parsed, temporal.address);
     const db = createPool(postgres.address, { max: 3, applicationName: 'test' });
     return new ChaosRig(
       folder,
-      vendor.url,
+      startMs,
+      account,
+      id,
+      vendor.at.url,
       vendor.process,
       { postgres, temporal },
       connected,
       db,
-      settings,
+      parsed,
       settingsYaml,
     );
   }
@@ -208,102 +222,22 @@ export class ChaosRig {
   }
 }
 
-const RIG_ENV = { ...TEST_ENV, TEST_REFRESH_TOKEN_acme: 'Atzr|acme' };
-
-/** A server on one port for all its lives, so that those who have its address find it again. */
-class Server {
-  private process: (ProcessIdentity & { address: string; port: number }) | null = null;
-
-  private constructor(
-    private readonly launch: () => Promise<ProcessIdentity & { address: string; port: number }>,
-    private readonly port: number,
-    private readonly files: readonly string[],
-  ) {}
-
-  static async postgres(dataDir: string): Promise<Server> {
-    const port = await quietPort();
-    return new Server(
-      async () => {
-        const server = await startPostgres({ dataDir, port });
-        return { pid: server.pid, startTime: server.startTime, port: server.port, address: server.url };
-      },
-      port,
-      [],
-    ).started();
-  }
-
-  static async temporal(dbFile: string): Promise<Server> {
-    const [port, uiPort] = [await quietPort(), await quietPort()];
-    return new Server(
-      async () => {
-        const { pid, startTime, ...server } = await startTemporal({
-          dbFile,
-          logFile: `${dbFile}.log`,
-          port,
-          uiPort,
-        });
-        return { pid, startTime, port: server.port, address: server.address };
-      },
-      port,
-      [dbFile, `${dbFile}-wal`, `${dbFile}-shm`],
-    ).started();
-  }
-
-  /** Where it answers; a database's URL, a Temporal's host:port. */
-  get address(): string {
-    if (this.process === null) throw new Error('the server has never been started');
-    return this.process.address;
-  }
-
-  async start(): Promise<void> {
-    this.process = await this.launch();
-    endWithRun(this.process.pid);
-    if (this.process.port !== this.port) throw new Error(`port ${this.port} was taken by somebody else`);
-  }
-
-  /** kill -9. Resolves when it is gone. */
-  async kill(): Promise<void> {
-    if (this.process !== null) await terminate(this.process, SIGKILL);
-  }
-
-  /** Deletes what it had stored, once it is dead: a disk that was lost. */
-  forget(): void {
-    for (const file of this.files) rmSync(file, { force: true });
-  }
-
-  private async started(): Promise<Server> {
-    await this.start();
-    return this;
-  }
-}
-
-/** A free port that no outgoing connection is given: those of a dead server must stay free until it is back. */
-async function quietPort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const free = await new Promise<boolean>((done) => {
-      const server = createServer();
-      server.once('error', () => done(false));
-      server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => done(true)));
-    });
-    if (free) return port;
-  }
-}
+const RIG_ENV = { ...TEST_ENV, TEST_REFRESH_TOKEN_acme: 'Atzr|acme', TEST_OPENAI_KEY: 'sk-bios' };
 
 async function startVendor(
   folder: string,
-  scenario: AmazonScenarioInput,
-): Promise<{ url: string; tokenUrl: string; process: Supervised }> {
+  id: RigVendor['id'],
+  scenario: object,
+): Promise<{ at: SimulatorAddress; process: Supervised }> {
   const file = join(folder, 'scenario.json');
-  writeFileSync(file, JSON.stringify({ ...scenario, limits: { ...QUICK_LIMITS, ...scenario.limits } }));
-  const main = join(DIST, 'vendors', 'amazon', 'simulator', 'main.js');
+  writeFileSync(file, JSON.stringify(scenario));
+  const main = join(DIST, 'vendors', id, 'simulator', 'main.js');
   const vendor = new Supervised([main, '--scenario', file], () => ({}), join(folder, 'vendor.log'));
   vendor.start();
   const line = await eventually('the simulator starts', () =>
     /^\{.*\}$/m.exec(readFileSync(vendor.logFile, 'utf8')),
   );
-  const { url, tokenUrl } = JSON.parse(line[0]) as { url: string; tokenUrl: string };
-  return { url, tokenUrl, process: vendor };
+  return { at: JSON.parse(line[0]), process: vendor };
 }
 
 /** Workers run what is built: never what was built before the last change. A hundredth of a second as a rule. */

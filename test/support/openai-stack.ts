@@ -97,30 +97,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
       workers.push(worker);
       return worker;
     },
-    load: async (count, change = {}, nameOf = (n) => `Artist ${n}`) => {
-      async function* items(): AsyncGenerator<NewItem[]> {
-        yield Array.from({ length: count }, (_, n) => ({
-          externalId: `id-${n}`,
-          variables: { artist_name: nameOf(n) },
-        }));
-      }
-      const { batch: loaded } = await createBatch(
-        db,
-        {
-          digest: uniqueName('digest'),
-          kind: 'openai/bios',
-          account,
-          model: 'gpt-4.1-mini',
-          prompt: 'Write a biography of {{artist_name}}.',
-          options: { maxOutputTokens: 300, maxConcurrency: null },
-          inputName: 'artists.csv',
-          priority: 'background',
-          ...change,
-        },
-        items(),
-      );
-      return loaded;
-    },
+    load: (count, change, nameOf) => loadBatch(db, account, count, change, nameOf),
     run: (batchId) => startBatch(connected.client, taskQueue, batchId),
     close: async () => {
       for (const worker of workers) await worker.stop();
@@ -132,7 +109,39 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
   };
 }
 
-function startBatch(client: Client, taskQueue: string, batchId: number) {
+/** Stores a batch of items `id-0`… with the variable `artist_name`. */
+export async function loadBatch(
+  db: Pool,
+  account: string,
+  count: number,
+  change: Partial<Batch> = {},
+  nameOf = (n: number) => `Artist ${n}`,
+): Promise<Batch> {
+  async function* items(): AsyncGenerator<NewItem[]> {
+    yield Array.from({ length: count }, (_, n) => ({
+      externalId: `id-${n}`,
+      variables: { artist_name: nameOf(n) },
+    }));
+  }
+  const { batch: loaded } = await createBatch(
+    db,
+    {
+      digest: uniqueName('digest'),
+      kind: 'openai/bios',
+      account,
+      model: 'gpt-4.1-mini',
+      prompt: 'Write a biography of {{artist_name}}.',
+      options: { maxOutputTokens: 300, maxConcurrency: null },
+      inputName: 'artists.csv',
+      priority: 'background',
+      ...change,
+    },
+    items(),
+  );
+  return loaded;
+}
+
+export function startBatch(client: Client, taskQueue: string, batchId: number) {
   return client.workflow.start<typeof batch>('batch', {
     workflowId: uniqueName('batch'),
     taskQueue,
