@@ -1,12 +1,20 @@
 /** What the one door makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Pool } from 'pg';
+import { Agent } from 'undici';
 import { CallFailed, PoolClosed } from '../../activities/call-errors';
+import { createTokenSource } from '../../activities/login';
 import type { CallTerms, TokenSource } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { listEvents } from '../../store/events';
+import { KeyRing } from '../../store/keyring';
 import { listLimits } from '../../store/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
+import { TokenStore } from '../../store/tokens';
 import type { CallResult } from '../../vendors/contract';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
 import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../support/scripted-door';
@@ -184,6 +192,51 @@ describe('a login, which is outside the pool', () => {
       verdict: { kind: 'quota' },
     });
     expect(await failure(call(termsOf(account), OK))).toMatchObject({ details: { state: 'quota_paused' } });
+  });
+});
+
+describe('the token of a login that meets a used-up quota', () => {
+  test('is had when the quota is back: nothing was said against the credentials', async () => {
+    let says: Said & { readonly token?: string } = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+    const server = createServer((_, response) => response.end(JSON.stringify(says))).listen(0, '127.0.0.1');
+    const dispatcher = new Agent();
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const account = newAccount();
+      const keys = KeyRing.parse(randomBytes(32).toString('base64'));
+      const auth = createTokenSource(
+        {
+          door: scripted.door,
+          tokens: new TokenStore(db, keys),
+          keys,
+          secrets: {},
+          dispatcher,
+          timeoutMs: 5_000,
+        },
+        account,
+        {
+          operation: 'login',
+          credentials: {},
+          request: () => ({ method: 'GET', url: `http://127.0.0.1:${port}/`, headers: {} }),
+          parse: (body) => ({
+            ok: true,
+            value: { accessToken: JSON.parse(body).token, expiresInMs: 3_600_000 },
+          }),
+        },
+      );
+      await registerPool(db, account.poolKey, account.pool);
+      const paused = await failure(call(termsOf(account, { auth }), OK));
+      expect(paused).toMatchObject({ name: 'PoolClosed', details: { state: 'quota_paused' } });
+
+      says = { kind: 'ok', token: 'a token' };
+      await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+      expect(await call(termsOf(account, { auth }), OK)).toBeDefined();
+      expect((await readPool(db, account.poolKey))?.state.state).toBe('closed');
+    } finally {
+      await dispatcher.close();
+      server.close();
+    }
   });
 });
 
