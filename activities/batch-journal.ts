@@ -23,6 +23,15 @@ export class BatchJournal {
     private readonly context: { readonly batch: number; readonly pool: string },
   ) {}
 
+  /** The vendor refuses what all items have in common; its event is stored with the batch's state. */
+  refused(reason: string): void {
+    const { batch, pool } = this.context;
+    this.deps.log.warn(
+      { event: 'batch.paused', batch, pool, by: 'vendor', reason },
+      `batch ${batch}: paused: ${reason}`,
+    );
+  }
+
   progress(ended: number, inFlight: number): void {
     const { batch } = this.context;
     this.deps.log.info(
@@ -52,7 +61,14 @@ export class BatchJournal {
     this.nextDueAt = Math.min(this.nextDueAt, Date.now() + waitMs);
     this.reasons.set(kind, (this.reasons.get(kind) ?? 0) + 1);
     this.deps.log.info(
-      { event: 'batch.retry', batch, item: item.externalId, attempts: item.attempts + 1, waitMs, kind },
+      {
+        event: 'batch.retry',
+        batch,
+        item: item.externalId,
+        attempts: item.attempts + (kind === 'rate' ? 0 : 1),
+        waitMs,
+        kind,
+      },
       `${item.externalId} is tried again: ${reason}`,
     );
   }
@@ -65,7 +81,7 @@ export class BatchJournal {
     const shown = counts.slice(0, MOST_REASONS).map(([kind, n]) => `${n} × ${kind}`);
     const { batch, pool } = this.context;
     this.reasons.clear();
-    const reason = `${items} calls of this page are to be tried again: ${shown.join(', ')}`;
+    const reason = `to be tried again, of this page's items: ${shown.join(', ')}`;
     this.deps.log.info({ event: 'batch.retry_queue', batch, items, until: this.nextDueAt }, reason);
     await recordBatchEvent(this.deps.db, pool, 'batch.retry_queue', {
       batch,

@@ -127,6 +127,7 @@ export class BatchPage {
       const { batch, account } = this.context;
       const origin = { by: 'vendor', pool: account.poolKey };
       await setBatchState(this.deps.db, batch.id, 'paused', error.message, origin);
+      this.journal.refused(error.message);
       return await this.outcome('refused', error.message);
     } finally {
       clearInterval(timer);
