@@ -4,7 +4,6 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { charges } from '../quota/limit';
 import { runCap, runTerms } from '../quota/run-terms';
-import { describeEvidence } from '../quota/verdict';
 import {
   type Batch,
   type ClaimedItem,
@@ -18,12 +17,13 @@ import {
 } from '../store/batches';
 import type { CallResult } from '../vendors/contract';
 import { renderPrompt } from '../vendors/prompt';
-import type { TextAnswer, TextApi, TextRequest } from '../vendors/texts';
+import type { TextApi, TextRequest } from '../vendors/texts';
 import type { Account } from './accounts';
 import { BatchJournal } from './batch-journal';
 import { BatchQuota } from './batch-quota';
 import type { PageInput, PageOutcome } from './batch-types';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { answeredOutcome, evidenceOf, refusedOutcome } from './item-outcome';
 import { OutcomeWriter } from './outcome-writer';
 import { type CallEnd, PageRunner } from './page-runner';
 import type { SendText } from './responses-client';
@@ -224,20 +224,8 @@ export class BatchPage {
   }
 
   /** Stores an answer that came as usable: its text, or why it is none. */
-  private async keep(seq: number, body: string): Promise<void> {
-    const parsed = this.context.api.parse(body);
-    if (!parsed.ok) {
-      const evidence = { kind: 'invalid', reason: `the answer is not a response: ${parsed.problem}` };
-      await this.write({ seq, state: 'failed', evidence });
-      return;
-    }
-    const { responseId, problem } = parsed.value;
-    const result = resultOf(parsed.value);
-    if (problem === null) await this.write({ seq, state: 'done', responseId, result });
-    else {
-      const evidence = { kind: 'content', reason: storable(problem) };
-      await this.write({ seq, state: 'failed', evidence, responseId, result });
-    }
+  private keep(seq: number, body: string): Promise<void> {
+    return this.write(answeredOutcome(this.context.api, seq, body));
   }
 
   private async write(outcome: ItemOutcome): Promise<void> {
@@ -253,17 +241,9 @@ export class BatchPage {
     const { seq } = item;
     if (error instanceof CallFailed && error.verdict.kind !== 'gone') {
       const { verdict, waitMs, retryable } = error;
-      const evidence = {
-        kind: verdict.kind,
-        reason: describeEvidence(verdict.evidence),
-        ...verdict.evidence,
-      };
-      // "Too fast" says nothing about the item: it is asked again for as long as it takes.
-      const free = verdict.kind === 'rate';
-      if (free || retryable) {
-        await this.write({ seq, state: 'retry', evidence, waitMs, free });
-        this.journal.retry(item, evidence, waitMs);
-      } else await this.write({ seq, state: 'failed', evidence });
+      const outcome = refusedOutcome(seq, verdict, waitMs, retryable);
+      await this.write(outcome);
+      if (outcome.state === 'retry') this.journal.retry(item, evidenceOf(verdict), waitMs);
       // An answer that finds fault with the item is no sign of too many calls.
       return verdict.kind === 'invalid' ? 'succeeded' : 'failed';
     }
@@ -291,13 +271,4 @@ function bodyOf(result: CallResult | null): string {
 
 function isUsable(result: CallResult | null): boolean {
   return result?.kind === 'response' && result.response.status === 200;
-}
-
-function resultOf({ text, createdAt }: TextAnswer) {
-  return { text: storable(text), createdAt };
-}
-
-/** Postgres stores neither U+0000 nor half a surrogate pair in jsonb. */
-function storable(text: string): string {
-  return text.replace(/\0|\p{Surrogate}/gu, '\ufffd');
 }

@@ -22,6 +22,8 @@ export interface PageOutcome {
   /** To begin the next page with. */
   readonly concurrency: number;
   readonly detail: string;
+  /** By files only: those that the vendor or we have not done with. */
+  readonly openParts?: number;
 }
 
 export interface BatchSnapshot {
@@ -33,4 +35,6 @@ export interface BatchSnapshot {
   readonly model: string;
   readonly inputName: string;
   readonly counts: BatchCounts;
+  /** Items go by files, or some are still on their way so. */
+  readonly byFiles?: boolean;
 }

@@ -2,14 +2,17 @@
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Settings } from '../settings';
+import { openParts } from '../store/batch-parts';
 import { type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
 import { type Account, findAccount } from './accounts';
+import { BatchApiSweep } from './batch-api';
+import type { BatchApiDeps } from './batch-api-types';
 import { BatchPage, type PageDeps } from './batch-page';
 import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './batch-types';
 import { toApplicationFailure } from './call-errors';
 import type { TokenSource } from './vendor-call';
 
-export interface BatchDeps extends PageDeps {
+export interface BatchDeps extends PageDeps, BatchApiDeps {
   readonly settings: Settings;
   readonly keySource: (account: Account) => TokenSource;
 }
@@ -27,15 +30,16 @@ export function createBatchActivities(deps: BatchDeps) {
         if (!texts) {
           throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
         }
-        const page = new BatchPage(deps, {
-          batch,
-          account,
-          api: texts,
-          auth: deps.keySource(account),
-          input,
-          signal: cancellationSignal(),
-          onProgress: heartbeat,
-        });
+        const context = { batch, account, auth: deps.keySource(account), signal: cancellationSignal() };
+        if (batch.via === 'batch-api' || (await openParts(deps.db, batch.id)).length > 0) {
+          const api = account.parts.textBatches;
+          if (!api) throw new RangeError(`account "${account.name}" is of a vendor that takes no files`);
+          const sweep = new BatchApiSweep(deps, { ...context, texts, api });
+          const outcome = await sweep.run(input.maxMs, heartbeat);
+          // Calls of their own begin when all that went by files has come home.
+          if (batch.via === 'batch-api' || outcome.openParts !== 0) return outcome;
+        }
+        const page = new BatchPage(deps, { ...context, api: texts, input, onProgress: heartbeat });
         return await page.run();
       } catch (error) {
         throw toApplicationFailure(asConfiguration(error));
@@ -56,8 +60,9 @@ export function createBatchActivities(deps: BatchDeps) {
         throw asConfiguration(error);
       });
       const { state, reason, items, kind, account, model, inputName } = batch;
-      const counts = await countItems(deps.db, batch.id);
-      return { state, reason, items, kind, account, model, inputName, counts };
+      const [counts, open] = await Promise.all([countItems(deps.db, batch.id), openParts(deps.db, batch.id)]);
+      const byFiles = batch.via === 'batch-api' || open.length > 0;
+      return { state, reason, items, kind, account, model, inputName, counts, byFiles };
     },
   };
 }

@@ -22,6 +22,8 @@ export interface HttpOptions {
   /** Longest wait for headers and between two pieces of a body, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Sent instead of the request's body while it is written; its length is among the request's headers. */
+  readonly content?: Readable;
 }
 
 /**
@@ -60,6 +62,7 @@ async function open(request: HttpRequest, options: HttpOptions) {
     method: request.method,
     headers: request.headers,
     ...(request.body === undefined ? {} : { body: request.body }),
+    ...(options.content ? { body: options.content } : {}),
     dispatcher: options.dispatcher,
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,

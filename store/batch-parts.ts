@@ -126,7 +126,7 @@ export async function changePart(
          output_file_id, error_file_id, output_read, errors_read, note, expires_at, failures, next_try_at, asked_at,
          changed_at) =
        (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.expires_at, 0, null,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.expires_at, 0, null::timestamptz,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,
          case when (r.state, r.status) is distinct from (p.state, p.status) then clock_timestamp()
               else p.changed_at end
@@ -182,6 +182,22 @@ export async function claimForPart(
   });
 }
 
+/** Whether anything waits to be put into a file now. */
+export async function hasDueItems(db: Pool, batchId: number): Promise<boolean> {
+  const { rows } = await db.query<{ due: boolean }>(
+    `select exists (select 1 from batch_items where batch_id = $1 and state = 'pending')
+         or exists (select 1 from batch_items
+                    where batch_id = $1 and state = 'retry' and next_attempt_at <= clock_timestamp()) as due`,
+    [batchId],
+  );
+  return rows[0]?.due === true;
+}
+
+/** Forgets a part for which there were no items. */
+export async function dropPart(db: Pool, id: number): Promise<void> {
+  await db.query(`delete from batch_parts where id = $1 and state = 'cutting'`, [id]);
+}
+
 const PAGE = 1000;
 
 /** The items that a part holds, by `seq`, a page at a time: the lines of its file. */
@@ -213,6 +229,26 @@ export async function attemptsOf(
     [part.batchId, seqs, part.key],
   );
   return new Map(rows.map(({ seq, attempts }) => [seq, attempts]));
+}
+
+/** Items whose lines the vendor found fault with fail for good. Lines count from 1 in the order of `partItems`. */
+export async function failLines(
+  db: Pool,
+  part: Pick<BatchPart, 'batchId' | 'key'>,
+  faults: readonly { readonly line: number; readonly text: string }[],
+): Promise<void> {
+  await db.query(
+    `with lines as (
+       select seq, row_number() over (order by seq) as line from batch_items
+       where batch_id = $1 and state = 'running' and lease_owner = $2
+     ), faults as (
+       select distinct on (line) line, text from jsonb_to_recordset($3::jsonb) f (line int, text text) order by line
+     )
+     update batch_items i set state = 'failed', attempts = attempts + 1, lease_owner = null,
+       evidence = jsonb_build_object('kind', 'invalid', 'reason', f.text), answered_at = clock_timestamp()
+     from lines join faults f on f.line = lines.line where i.batch_id = $1 and i.seq = lines.seq`,
+    [part.batchId, part.key, JSON.stringify(faults)],
+  );
 }
 
 /** What becomes of items that a part holds and that have no result. */

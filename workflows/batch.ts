@@ -61,8 +61,10 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   setHandler(pauseSignal, (pause) => {
     if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: text(pause) };
   });
+  let resumed = false;
   setHandler(resumeSignal, () => {
     if (wanted?.state === 'paused') wanted = null;
+    resumed = wanted !== null;
   });
   setHandler(cancelSignal, (cancel) => {
     wanted = { state: 'cancelled', reason: text(cancel) };
@@ -75,6 +77,9 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
 
   let known: BatchSnapshot | null = null;
   let retryAt: number | null = null;
+  /** Items are at the vendor in files, or may be. */
+  let byFiles = false;
+  let waitsFor = '';
   const status = (): BatchStatus => {
     const closed = gate.closed ?? gate.waiting;
     const over = known !== null && isOver(known);
@@ -88,9 +93,11 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
             : closed
               ? 'waiting for quota'
               : retryAt !== null
-                ? 'waiting for retries'
+                ? byFiles
+                  ? 'waiting for the vendor'
+                  : 'waiting for retries'
                 : 'running'),
-      detail: wanted?.reason ?? closed?.reason ?? '',
+      detail: wanted?.reason ?? closed?.reason ?? (retryAt === null ? '' : waitsFor),
       until: wanted === null ? (closed?.until ?? retryAt) : null,
       items: known?.items ?? 0,
       done: known?.counts.done ?? 0,
@@ -117,6 +124,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   };
 
   known = await readBatchSnapshot({ batchId });
+  byFiles = known.byFiles === true;
   if (known.state === 'paused' && wanted === null) wanted = { state: 'paused', reason: known.reason };
   Object.assign(told, { state: known.state, reason: known.reason });
   const telling = tell();
@@ -148,6 +156,8 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     if (page === null) continue;
     concurrency = page.concurrency;
     known = { ...known, counts: page.counts };
+    byFiles = page.openParts !== undefined;
+    waitsFor = page.detail;
     if (page.end === 'refused') {
       wanted = { state: 'paused', reason: page.detail };
       Object.assign(told, wanted);
@@ -165,6 +175,22 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   // The cancellation's own word to Postgres, should it not have gone out yet.
   if (wanted !== null && told.state !== 'cancelled') {
     await setBatchState({ batchId, state: 'cancelled', reason: (wanted as { reason: string }).reason });
+  }
+  if (wanted !== null && byFiles) {
+    // What is at the vendor is cancelled there, and what it has answered is kept.
+    for (;;) {
+      const looked = looks;
+      const page = await Promise.race([
+        gate.run(() => runBatchPage({ batchId, concurrency, maxMs: PAGE_MS })),
+        condition(() => resumed).then(() => null),
+      ]);
+      if (page === null || resumed) return await continueAsNew<typeof batch>({ batchId });
+      known = { ...known, counts: page.counts };
+      describe();
+      if ((page.openParts ?? 0) === 0) break;
+      const waitMs = Math.max(500, (page.counts.nextDueAt ?? Date.now() + 10_000) - Date.now());
+      await condition(() => resumed || looks > looked, waitMs);
+    }
   }
   describe();
   const { items, counts } = known;

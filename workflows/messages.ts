@@ -100,6 +100,7 @@ export interface BatchStatus {
     | 'running'
     | 'waiting for quota'
     | 'waiting for retries'
+    | 'waiting for the vendor'
     | 'paused'
     | 'done'
     | 'cancelled';

@@ -1,0 +1,75 @@
+/** The vendor's queue of waiting tokens for a batch's model: how much room there is, and what refusals have taught. */
+import { afterAcceptance, afterRefusal, type BatchQueue, roomIn } from '../quota/batch-queue';
+import { changeQueue, queueAccepted, queueHasRoom, readQueue, type StoredQueue } from '../store/batch-queues';
+import type { BatchApiContext, BatchApiDeps } from './batch-api-types';
+
+export interface QueueRoom {
+  /** Tokens that a new file may hold; 0 when it has to wait. */
+  readonly tokens: number;
+  /** Tokens that the queue ever holds; Infinity when nobody has said. */
+  readonly most: number;
+  /** With no room: look again after this, ms. */
+  readonly waitMs: number;
+  readonly reason: string;
+}
+
+export class QueueDesk {
+  constructor(
+    private readonly deps: Pick<BatchApiDeps, 'db' | 'log'>,
+    private readonly context: BatchApiContext,
+  ) {}
+
+  async room(): Promise<QueueRoom> {
+    const stored = await readQueue(this.deps.db, this.name);
+    const queue = this.queueOf(stored);
+    const most = queue.limit ?? Number.POSITIVE_INFINITY;
+    if (stored.blockedMs > 0) {
+      return { tokens: 0, most, waitMs: stored.blockedMs, reason: stored.reason };
+    }
+    const reason = `${stored.enqueued} tokens wait in the queue of ${this.name.model}, which holds ${queue.limit}`;
+    return { tokens: roomIn(queue), most, waitMs: this.context.api.poll.maxMs, reason };
+  }
+
+  /** A file did not fit. Told after it is settled: what waits is without it. */
+  async refused(tokens: number, announced: number | null, text: string): Promise<void> {
+    const stored = await readQueue(this.deps.db, this.name);
+    const change = afterRefusal(this.queueOf(stored), { announced, tokens }, (n) => this.backoffMs(n));
+    await changeQueue(this.deps.db, this.name, { ...change, limit: announced, reason: text });
+    this.deps.log.warn({ event: 'batch.queue_full', ...this.name, tokens, ...change }, text);
+  }
+
+  /** The vendor could not make a batch of a file, for reasons of its own. @returns how often in a row. */
+  async troubled(text: string): Promise<number> {
+    const { share, strikes } = await readQueue(this.deps.db, this.name);
+    const change = { limit: null, share, strikes: strikes + 1, blockedMs: this.backoffMs(strikes + 1) };
+    await changeQueue(this.deps.db, this.name, { ...change, reason: text });
+    return change.strikes;
+  }
+
+  /** A file was let in: the count holds. */
+  async accepted(): Promise<void> {
+    const { share, strikes } = await readQueue(this.deps.db, this.name);
+    if (strikes > 0 || share < 1) await queueAccepted(this.deps.db, this.name, afterAcceptance(share));
+  }
+
+  async hasRoom(): Promise<void> {
+    await queueHasRoom(this.deps.db, this.name);
+  }
+
+  private get name() {
+    return { pool: this.context.account.poolKey, model: this.context.batch.model };
+  }
+
+  private queueOf({ learned, share, strikes, enqueued }: StoredQueue): BatchQueue {
+    const set = this.context.api.enqueuedTokens(this.name.model);
+    const limit = Math.min(set ?? Number.POSITIVE_INFINITY, learned ?? Number.POSITIVE_INFINITY);
+    return { limit: Number.isFinite(limit) ? limit : null, share, strikes, enqueued };
+  }
+
+  /** As for a quota of unknown length: from the pool's first cooldown to its longest. */
+  private backoffMs(strikes: number): number {
+    const { unknownQuotaMs, unknownQuotaFactor, unknownQuotaMaxMs } = this.context.account.pool;
+    const grown = unknownQuotaMs * unknownQuotaFactor ** Math.min(30, strikes - 1);
+    return Math.min(grown, Math.max(unknownQuotaMs, unknownQuotaMaxMs));
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Reads a file of results as a stream and stores what each line says of its item, exactly as if the item had been
+ * asked for by itself. May be read again at any time: an item keeps its first result.
+ */
+import type { Readable } from 'node:stream';
+import { retryDelayMs } from '../quota/retry-delay';
+import type { Verdict } from '../quota/verdict';
+import { attemptsOf, type BatchPart } from '../store/batch-parts';
+import { type ItemOutcome, storeOutcomes } from '../store/batches';
+import type { CallInfo } from '../vendors/contract';
+import type { BatchResult } from '../vendors/text-batches';
+import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, seqOf } from './batch-api-types';
+import { answeredOutcome, refusedOutcome } from './item-outcome';
+
+type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
+
+export interface ResultsRead {
+  readonly lines: number;
+  /** A line said what concerns the whole account, e.g. that somebody has to pay. */
+  readonly hold: HoldVerdict | null;
+  /** A line said what concerns every item, e.g. that there is no such model. */
+  readonly refused: string | null;
+}
+
+/** Lines stored at once. */
+const CHUNK = 500;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/** The lines of a stream of UTF-8 without their line feeds; empty ones are left out. @throws BrokenAnswer for a line without end. */
+export async function* textLines(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  const take = (piece: Buffer): string => {
+    const line = Buffer.concat([...parts, piece])
+      .toString('utf8')
+      .trim();
+    parts = [];
+    size = 0;
+    return line;
+  };
+  for await (const chunk of source) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      const line = take(chunk.subarray(from, at));
+      from = at + 1;
+      if (line !== '') yield line;
+    }
+    parts.push(chunk.subarray(from));
+    size += chunk.length - from;
+    if (size > MAX_LINE_BYTES) throw new BrokenAnswer(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+  }
+  const last = take(Buffer.alloc(0));
+  if (last !== '') yield last;
+}
+
+export class ResultReader {
+  private hold: HoldVerdict | null = null;
+  private refused: string | null = null;
+
+  constructor(
+    private readonly deps: Pick<BatchApiDeps, 'db' | 'log'>,
+    private readonly context: BatchApiContext,
+  ) {}
+
+  /** @throws BrokenAnswer when the stream breaks off or a line is none; what came before it is stored. */
+  async read(part: BatchPart, stream: Readable): Promise<ResultsRead> {
+    let lines = 0;
+    let strangers = 0;
+    let chunk: { readonly seq: number; readonly result: BatchResult }[] = [];
+    try {
+      for await (const line of textLines(this.unbroken(stream))) {
+        lines++;
+        const parsed = this.context.api.parseResult(line);
+        if (!parsed.ok) throw new BrokenAnswer(`line ${lines} of the results ${parsed.problem}`);
+        const seq = seqOf(parsed.value.customId);
+        if (seq === null) strangers++;
+        else chunk.push({ seq, result: parsed.value });
+        if (chunk.length < CHUNK) continue;
+        await this.store(part, chunk);
+        chunk = [];
+      }
+    } finally {
+      stream.destroy();
+      await this.store(part, chunk);
+    }
+    if (strangers > 0) {
+      this.deps.log.warn(
+        { batch: part.batchId, part: part.id, strangers },
+        'results of items that are not ours',
+      );
+    }
+    return { lines, hold: this.hold, refused: this.refused };
+  }
+
+  /** The stream, its failures in our words. */
+  private async *unbroken(stream: Readable): AsyncGenerator<Buffer> {
+    try {
+      yield* stream as AsyncIterable<Buffer>;
+    } catch (error) {
+      this.context.signal.throwIfAborted();
+      throw new BrokenAnswer(`the results broke off: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  private async store(
+    part: BatchPart,
+    chunk: readonly { readonly seq: number; readonly result: BatchResult }[],
+  ): Promise<void> {
+    if (chunk.length === 0) return;
+    const seqs = chunk.map(({ seq }) => seq);
+    const attempts = await attemptsOf(this.deps.db, part, seqs);
+    const now = Date.now();
+    // The last word on an item wins within a chunk: one statement changes a row once.
+    const outcomes = new Map<number, ItemOutcome>();
+    for (const { seq, result } of chunk) {
+      outcomes.set(seq, this.outcome(seq, result, attempts.get(seq) ?? 0, now));
+    }
+    await storeOutcomes(this.deps.db, part.batchId, part.key, [...outcomes.values()]);
+  }
+
+  private outcome(seq: number, result: BatchResult, attempts: number, now: number): ItemOutcome {
+    const { account, texts } = this.context;
+    const info: CallInfo = {
+      vendor: account.vendor.id,
+      account: account.name,
+      operation: texts.operation,
+      attributes: { vendor: account.vendor.id, account: account.name },
+    };
+    const identity = { vendor: info.vendor, account: info.account, operation: info.operation };
+    switch (result.kind) {
+      case 'expired': {
+        // No fault of the item's: asked again for as long as it takes.
+        const evidence = { kind: 'expired', reason: result.reason };
+        return { seq, state: 'retry', evidence, waitMs: 0, free: true };
+      }
+      case 'cancelled':
+        return { seq, state: 'released' };
+      case 'error': {
+        const evidence = { ...identity, code: result.code, message: result.reason };
+        const verdict: Verdict = { kind: 'server', statedWaitMs: null, ambiguous: false, evidence };
+        return this.judged(seq, verdict, attempts);
+      }
+      case 'answer': {
+        const { status, requestId, body } = result;
+        const headers = requestId === '' ? {} : { 'x-request-id': requestId };
+        const answer = { kind: 'response', response: { status, headers, body } } as const;
+        const verdict = account.vendor.classify(info, answer, now);
+        return verdict.kind === 'ok'
+          ? answeredOutcome(texts, seq, body)
+          : this.judged(seq, verdict, attempts);
+      }
+    }
+  }
+
+  private judged(seq: number, verdict: Verdict, attempts: number): ItemOutcome {
+    const { retry } = this.context.account;
+    switch (verdict.kind) {
+      case 'auth':
+      case 'billing':
+      case 'blocked':
+        this.hold ??= verdict;
+        return { seq, state: 'released' };
+      case 'gone':
+        this.refused ??= verdict.evidence.message ?? 'what the requests name does not exist';
+        return { seq, state: 'released' };
+      case 'rate':
+      case 'quota': {
+        const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
+        return refusedOutcome(seq, { ...verdict, kind: 'rate' }, waitMs, true);
+      }
+      case 'server': {
+        const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
+        return refusedOutcome(seq, verdict, waitMs, attempts + 1 < retry.server.attempts);
+      }
+      default:
+        return refusedOutcome(seq, verdict, 0, false);
+    }
+  }
+}
