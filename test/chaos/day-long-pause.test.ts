@@ -15,6 +15,7 @@ import {
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';
+import { type HistoryTimer, timersIn } from '../support/histories';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -41,35 +42,9 @@ beforeAll(async () => {
 
 afterAll(() => rig?.close(), 60_000);
 
-interface PoolTimer {
-  readonly eventId: string;
-  /** Epoch ms. */
-  readonly firesAt: number;
-  readonly pending: boolean;
-}
-
 /** The timers in the history of the pool's workflow that were started since an instant. */
-async function poolTimers(since: number): Promise<readonly PoolTimer[]> {
-  const { events } = await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).fetchHistory();
-  const all = events ?? [];
-  const ended = new Set(
-    all.flatMap((e) => {
-      const id = (e.timerFiredEventAttributes ?? e.timerCanceledEventAttributes)?.startedEventId;
-      return id ? [String(id)] : [];
-    }),
-  );
-  return all.flatMap((e) => {
-    const timeout = e.timerStartedEventAttributes?.startToFireTimeout;
-    if (!timeout) return [];
-    const startedAt = ms(e.eventTime);
-    if (startedAt < since) return [];
-    const eventId = String(e.eventId);
-    return [{ eventId, firesAt: startedAt + ms(timeout), pending: !ended.has(eventId) }];
-  });
-}
-
-function ms(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
-  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
+async function poolTimers(since: number): Promise<readonly HistoryTimer[]> {
+  return timersIn(await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).fetchHistory(), since);
 }
 
 /** The pool as Postgres has it, once it is paused. */
@@ -82,7 +57,7 @@ function pausedPool() {
 }
 
 /** The one timer of a pause, once the workflow has started it. */
-function pauseTimer(since: number): Promise<PoolTimer> {
+function pauseTimer(since: number): Promise<HistoryTimer> {
   return eventually('the pause is one pending timer', async () => {
     const pending = (await poolTimers(since)).filter((t) => t.pending);
     return pending.length === 1 ? pending[0] : null;

@@ -1,4 +1,4 @@
-/** Failures as they stand in a workflow's history, which is what an operator reads in the Web UI. */
+/** Failures and timers as they stand in a workflow's history, which is what an operator reads in the Web UI. */
 
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
@@ -21,6 +21,36 @@ export function failuresIn(history: History): ToldFailure[] {
       event.activityTaskStartedEventAttributes?.lastFailure;
     return failure ? [told(failure)] : [];
   });
+}
+
+export interface HistoryTimer {
+  readonly eventId: string;
+  /** Epoch ms. */
+  readonly firesAt: number;
+  readonly pending: boolean;
+}
+
+/** The timers of a history that were started since an instant, epoch ms. */
+export function timersIn(history: History, since = 0): HistoryTimer[] {
+  const all = history.events ?? [];
+  const ended = new Set(
+    all.flatMap((e) => {
+      const id = (e.timerFiredEventAttributes ?? e.timerCanceledEventAttributes)?.startedEventId;
+      return id ? [String(id)] : [];
+    }),
+  );
+  return all.flatMap((e) => {
+    const timeout = e.timerStartedEventAttributes?.startToFireTimeout;
+    if (!timeout) return [];
+    const startedAt = ms(e.eventTime);
+    if (startedAt < since) return [];
+    const eventId = String(e.eventId);
+    return [{ eventId, firesAt: startedAt + ms(timeout), pending: !ended.has(eventId) }];
+  });
+}
+
+function ms(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
 function told(failure: temporal.api.failure.v1.IFailure): ToldFailure {
