@@ -81,6 +81,10 @@ export function addSettings(program: Command): void {
     .command('show')
     .description('with every default and environment variable in place, secrets left out')
     .action((_options: unknown, command: Command) => printJson(shownSettings(contextOf(command).settings)));
+  settings
+    .command('reference')
+    .description('every key and environment variable with default, range and effect, as Markdown')
+    .action(async () => print((await import('../../settings/reference.js')).settingsReference()));
 }
 
 /** Settings hold references to secrets, and one secret in the clear: the database's password. */
