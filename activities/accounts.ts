@@ -7,6 +7,7 @@ import {
   effectiveLimits,
   effectivePool,
   effectiveRetry,
+  fleetKindOf,
   type Settings,
 } from '../settings';
 import type { DatasetDescription } from '../vendors/dataset';
@@ -62,13 +63,17 @@ export function findReportAccount(settings: Settings, name: string): ReportAccou
   throw new RangeError(`account "${name}" is of ${account.settings.vendor}, which makes no reports`);
 }
 
-/** @throws RangeError that lists the datasets there are. */
+/** A dataset that comes as reports. @throws RangeError that lists the datasets there are. */
 export function findDataset(id: string): DatasetDescription {
-  const all = Object.values(VENDORS).flatMap((vendor) => vendor.descriptions);
-  const found = all.find((d) => d.id === id);
-  if (!found)
-    throw new RangeError(`dataset "${id}" is unknown (datasets: ${all.map((d) => d.id).join(', ')})`);
-  return found;
+  const found = Object.values(VENDORS)
+    .flatMap((vendor) => vendor.descriptions)
+    .find((d) => d.id === id);
+  if (found) return found;
+  if (fleetKindOf(id) !== null) throw new RangeError(`dataset "${id}" is a fleet's, and not made of reports`);
+  const all = Object.entries(VENDORS).flatMap(([vendor, { datasets }]) =>
+    datasets.map((name) => `${vendor}/${name}`),
+  );
+  throw new RangeError(`dataset "${id}" is unknown (datasets: ${all.join(', ')})`);
 }
 
 /** @throws RangeError when the settings do not list the dataset for the account. */

@@ -5,15 +5,15 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { Priority } from '../quota/limit';
-import { type FleetTerms, fleetTerms, type Settings } from '../settings';
+import type { Settings } from '../settings';
 import { devicesListedAt, storeDevices } from '../store/fleet';
 import { learnLimit } from '../store/permits';
 import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import { CallFailed } from './call-errors';
-import { type FleetAccount, findFleetAccount } from './fleet-account';
+import type { FleetAccount } from './fleet-account';
+import type { FleetContext } from './fleet-context';
 import { limitKey } from './fleet-limits';
-import type { FleetRef } from './fleet-types';
 import { sendForText } from './http';
 import type { TokenSource, VendorDoor } from './vendor-call';
 
@@ -24,22 +24,6 @@ export interface FleetDeps {
   readonly dispatcher: Dispatcher;
   readonly log: Logger;
   readonly tokenSource: (account: FleetAccount) => TokenSource;
-}
-
-export interface FleetContext {
-  readonly dataset: string;
-  readonly account: FleetAccount;
-  readonly terms: FleetTerms;
-}
-
-/** @throws RangeError for an unknown dataset or account, or one of another vendor. */
-export function fleetContext(settings: Settings, { dataset, account }: FleetRef): FleetContext {
-  const found = findFleetAccount(settings, account);
-  const [vendor] = dataset.split('/');
-  if (vendor !== found.vendor.id) {
-    throw new RangeError(`account "${account}" is of ${found.vendor.id}; ${dataset} needs one of ${vendor}`);
-  }
-  return { dataset, account: found, terms: fleetTerms(settings.datasets, dataset, account) };
 }
 
 /** One question to the vendor. */

@@ -4,24 +4,21 @@
  */
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
-import { askAround, piecesOf } from '../quota/history-windows';
-import { listDevices } from '../store/fleet';
+import { askAround } from '../quota/history-windows';
 import { storeTrack, storeTrips, widenToTrips } from '../store/fleet-history';
-import { coverageByDevice, ensureDeviceSeries, failedTries } from '../store/fleet-ledger';
+import { ensureDeviceSeries, failedTries } from '../store/fleet-ledger';
 import { recordFailure } from '../store/ledger';
 import type { Span } from '../vendors/chunks';
-import { askedBy, type FleetCalls, type FleetContext, fleetContext } from './fleet-calls';
+import { askedBy, type FleetCalls } from './fleet-calls';
+import { type FleetContext, fleetContext, historyOperation } from './fleet-context';
 import { deviceAllowances, deviceLimits, limitKey } from './fleet-limits';
 import { FleetPage, type Refusal } from './fleet-page';
 import type { HistoryPageInput, HistoryPageOutcome, PageWait } from './fleet-types';
+import { chosenDevices, type HistoryWindow, missingWindows } from './fleet-windows';
 
 /** What failed in passing is tried again after this, ms, and so often in all. */
 const RETRY_MS = 10 * 60_000;
 const TRIES = 3;
-
-export interface HistoryWindow extends Span {
-  readonly deviceId: string;
-}
 
 /** @throws PoolClosed; PermitWait when not even the list of devices could be had; RangeError for unknown devices. */
 export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): Promise<HistoryPageOutcome> {
@@ -121,61 +118,6 @@ async function plan(
         ? `the calls of ${spent.length} ${spent.length === 1 ? 'device' : 'devices'} are used up for the day`
         : 'what failed is tried again',
   };
-}
-
-export interface MissingWindows {
-  readonly windows: readonly HistoryWindow[];
-  /** Windows of the ledger that have failed. */
-  readonly failed: number;
-  /** When the first of them is tried again by itself, epoch ms. */
-  readonly retryAt: number | null;
-}
-
-/** What is not in, cut into single calls: the youngest windows first, and of those the devices in turn. */
-export async function missingWindows(
-  db: Pool,
-  { account, dataset, terms }: FleetContext,
-  input: Pick<HistoryPageInput, 'from' | 'to' | 'chunkHours'>,
-  devices: readonly string[],
-  now: number,
-  retryFailed: boolean,
-): Promise<MissingWindows> {
-  const to = Math.min(input.to, now - terms.overlapMs);
-  if (to <= input.from) return { windows: [], failed: 0, retryAt: null };
-  const asked = { from: input.from, to };
-  const chunkMs = input.chunkHours === null ? terms.chunkMs : input.chunkHours * 3_600_000;
-  const known = await coverageByDevice(db, dataset, account.name, devices, asked, now);
-  const lengthMs = Math.min(chunkMs, account.fleet.maxSpanMs);
-  const windows = known.flatMap(({ deviceId, gaps, missing }) =>
-    piecesOf(retryFailed ? gaps : missing, input.from, lengthMs).map((span) => ({ deviceId, ...span })),
-  );
-  const retries = known.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
-  return {
-    windows: windows.sort((a, b) => b.from - a.from || (a.deviceId < b.deviceId ? -1 : 1)),
-    failed: known.reduce((sum, { failed }) => sum + failed, 0),
-    retryAt: retries.length === 0 || retryFailed ? null : Math.min(...retries),
-  };
-}
-
-/** @throws RangeError for devices that the vendor does not list. */
-export async function chosenDevices(
-  db: Pool,
-  account: string,
-  given: readonly string[] | null,
-): Promise<readonly string[]> {
-  const listed = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
-  if (given === null) return listed;
-  const unknown = given.filter((deviceId) => !listed.includes(deviceId));
-  if (unknown.length === 0) return given;
-  throw new RangeError(`account "${account}" has no device ${unknown.map((id) => `"${id}"`).join(', ')}`);
-}
-
-/** @throws RangeError for live positions, which have no past. */
-export function historyOperation({ account, dataset, terms }: FleetContext): string {
-  const { operations } = account.fleet;
-  if (terms.kind === 'tracks') return operations.track;
-  if (terms.kind === 'trips') return operations.trips;
-  throw new RangeError(`${dataset} is live and has no past: the past is in ${account.vendor.id}/tracks`);
 }
 
 async function askForWindow(

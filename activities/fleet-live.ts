@@ -3,7 +3,8 @@
 import { listDevices, readCursor, storeLivePositions } from '../store/fleet';
 import type { FleetPosition } from '../vendors/fleet';
 import { CallFailed } from './call-errors';
-import { type FleetCalls, type FleetContext, fleetContext } from './fleet-calls';
+import type { FleetCalls } from './fleet-calls';
+import { type FleetContext, fleetContext } from './fleet-context';
 import type { FleetRef, PositionsOutcome } from './fleet-types';
 
 const PRIORITY = 'live';

@@ -6,7 +6,8 @@ import { noteTripsRefused, storeTrips, widenToTrips } from '../store/fleet-histo
 import { ensureDeviceSeries } from '../store/fleet-ledger';
 import { recordFailure } from '../store/ledger';
 import type { Span } from '../vendors/chunks';
-import { askedBy, type FleetCalls, type FleetContext, fleetContext } from './fleet-calls';
+import { askedBy, type FleetCalls } from './fleet-calls';
+import { type FleetContext, fleetContext } from './fleet-context';
 import { deviceAllowances, deviceLimits, limitKey } from './fleet-limits';
 import { FleetPage } from './fleet-page';
 import type { TripsPageInput, TripsPageOutcome } from './fleet-types';

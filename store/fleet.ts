@@ -108,15 +108,8 @@ export interface LiveAnswer {
 export async function storeLivePositions(db: Pool, answer: LiveAnswer): Promise<number> {
   const { account, positions, cursor, snapshotOf, now } = answer;
   return inTransaction(db, async (client) => {
+    await noteMoves(client, account, positions, now);
     const stored = await upsertPositions(client, account, positions, 'live');
-    await client.query(
-      `update fleet_devices d set moved_at = greatest(d.moved_at, m.at)
-       from (select p ->> 'deviceId' as device_id, to_timestamp(least(max((p ->> 'at')::float8), $3) / 1000) as at
-             from jsonb_array_elements($2::jsonb) p
-             where coalesce((p ->> 'moving')::boolean, (p ->> 'speed')::float8 > 0) group by 1) m
-       where d.account = $1 and d.device_id = m.device_id and (d.moved_at is null or d.moved_at < m.at)`,
-      [account, JSON.stringify(positions), now],
-    );
     if (snapshotOf.length > 0) {
       await client.query(
         'update fleet_devices set snapshot_at = $3 where account = $1 and device_id = any($2::text[])',
@@ -134,6 +127,35 @@ export async function storeLivePositions(db: Pool, answer: LiveAnswer): Promise<
     }
     return stored;
   });
+}
+
+/**
+ * When devices were last under way: as their positions say, or as the odometer shows that has gone on since the
+ * position before; a trip may have been over before anything was heard of it. To be called before they are stored.
+ */
+async function noteMoves(
+  client: PoolClient,
+  account: string,
+  positions: readonly FleetPosition[],
+  now: number,
+): Promise<void> {
+  await client.query(
+    `update fleet_devices d set moved_at = greatest(d.moved_at, m.at)
+     from (
+       select p.device_id, to_timestamp(least(max(p.at), $3) / 1000) as at
+       from (select g ->> 'deviceId' as device_id, (g ->> 'at')::float8 as at, (g ->> 'odometer')::float8 as odometer,
+                    coalesce((g ->> 'moving')::boolean, (g ->> 'speed')::float8 > 0) as moving
+             from jsonb_array_elements($2::jsonb) g) p
+       left join lateral (
+         select f.odometer from fleet_positions f
+         where f.account = $1 and f.device_id = p.device_id and f.at < to_timestamp(p.at / 1000)
+         order by f.at desc limit 1
+       ) before on not p.moving
+       where p.moving or p.odometer > before.odometer group by 1
+     ) m
+     where d.account = $1 and d.device_id = m.device_id and (d.moved_at is null or d.moved_at < m.at)`,
+    [account, JSON.stringify(positions), now],
+  );
 }
 
 /** Inserts positions, or replaces what is known of the same instant. @returns how many rows were written. */

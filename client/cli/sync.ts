@@ -1,10 +1,20 @@
-/** `sluice sync`: workflows that keep datasets complete. */
+/** `sluice sync`: workflows and schedules that keep datasets complete. */
 import type { Command } from 'commander';
+import { fleetKindOf } from '../../settings';
 import { syncWorkflowId } from '../../workflows/messages';
-import { chooseDataset } from '../lib/arguments';
+import { chooseSynced } from '../lib/arguments';
 import { type Context, withTemporal } from '../lib/context';
 import { ClientError } from '../lib/errors';
-import { isoOrNull, whenText } from '../lib/time-text';
+import {
+  isScheduled,
+  pauseSchedule,
+  readSchedule,
+  resumeSchedule,
+  type ScheduleReport,
+  startSchedule,
+  stopSchedule,
+} from '../lib/schedules';
+import { instantText, isoOrNull, lengthText, relativeText, whenText } from '../lib/time-text';
 import {
   isRunning,
   pauseSync,
@@ -34,19 +44,21 @@ export function addSync(program: Command): void {
   on('stop', 'end it; what is fetched stays, and a later start goes on from there')
     .option('--reason <text>', 'why', 'stopped from the command line')
     .action((dataset: string, options: SyncOptions, command: Command) =>
-      steer(dataset, options, command, 'stopped', (client, id) =>
-        stopSync(client, id, options.reason ?? 'stopped from the command line'),
-      ),
+      steer(dataset, options, command, 'stopped', {
+        workflow: (client, id) => stopSync(client, id, options.reason ?? 'stopped from the command line'),
+        schedule: stopSchedule,
+      }),
     );
   on('pause', 'take nothing new up until it is resumed')
     .option('--reason <text>', 'why, for whoever wonders', 'by operator')
     .action((dataset: string, options: SyncOptions, command: Command) =>
-      steer(dataset, options, command, 'paused', (client, id) =>
-        pauseSync(client, id, options.reason ?? 'by operator'),
-      ),
+      steer(dataset, options, command, 'paused', {
+        workflow: (client, id) => pauseSync(client, id, options.reason ?? 'by operator'),
+        schedule: (client, id) => pauseSchedule(client, id, options.reason ?? 'by operator'),
+      }),
     );
   on('resume', 'go on').action((dataset: string, options: SyncOptions, command: Command) =>
-    steer(dataset, options, command, 'resumed', resumeSync),
+    steer(dataset, options, command, 'resumed', { workflow: resumeSync, schedule: resumeSchedule }),
   );
   sync
     .command('list')
@@ -57,9 +69,9 @@ export function addSync(program: Command): void {
 
 async function start(dataset: string, options: SyncOptions, command: Command): Promise<void> {
   const context = contextOf(command);
-  const { account } = chooseDataset(context.settings, dataset, options.account);
+  const account = chooseSynced(context.settings, dataset, options.account);
   await withTemporal(context, async (client) => {
-    const { workflowId, alreadyRan } = await startSync(client, context.settings, dataset, account.name);
+    const { workflowId, alreadyRan } = await beginSync(client, context.settings, dataset, account);
     print(`${alreadyRan ? 'Runs already' : 'Started'}: ${workflowId}`);
     if (!(await workerPolls(client, context.settings.temporal.taskQueue))) {
       note('No worker runs now; it begins when one does (npx sluice up).');
@@ -67,22 +79,32 @@ async function start(dataset: string, options: SyncOptions, command: Command): P
   });
 }
 
+/** By a workflow or by a schedule, whichever the dataset is kept with. */
+export function beginSync(...args: Parameters<typeof startSync>): ReturnType<typeof startSync> {
+  return fleetKindOf(args[2]) === null ? startSync(...args) : startSchedule(...args);
+}
+
+type Steering = (client: Parameters<typeof resumeSync>[0], id: string) => Promise<void>;
+
 async function steer(
   dataset: string,
   options: SyncOptions,
   command: Command,
   done: string,
-  act: (client: Parameters<typeof resumeSync>[0], workflowId: string) => Promise<void>,
+  act: { readonly workflow: Steering; readonly schedule: Steering },
 ): Promise<void> {
   const context = contextOf(command);
-  const { account } = chooseDataset(context.settings, dataset, options.account);
-  const workflowId = syncWorkflowId(dataset, account.name);
+  const account = chooseSynced(context.settings, dataset, options.account);
+  const id = syncWorkflowId(dataset, account);
   await withTemporal(context, async (client) => {
-    if (!(await isRunning(client, workflowId))) {
-      throw new ClientError(`${workflowId} does not run; start it with: npx sluice sync start ${dataset}`);
+    if (isScheduled(dataset)) await act.schedule(client, id);
+    else {
+      if (!(await isRunning(client, id))) {
+        throw new ClientError(`${id} does not run; start it with: npx sluice sync start ${dataset}`);
+      }
+      await act.workflow(client, id);
     }
-    await act(client, workflowId);
-    print(`${workflowId}: ${done}`);
+    print(`${id}: ${done}`);
   });
 }
 
@@ -90,6 +112,8 @@ export interface SyncReport extends WorkReport {
   readonly dataset: string;
   readonly account: string;
   readonly enabled: boolean;
+  /** Of a dataset that is kept by a schedule; null when there is none. */
+  readonly schedule: ScheduleReport | null;
 }
 
 /** What the syncs of all datasets of the settings do. @throws ClientError when Temporal cannot be reached. */
@@ -97,12 +121,25 @@ export async function readSyncs(context: Context): Promise<SyncReport[]> {
   return withTemporal(context, async (client) => {
     const reports: SyncReport[] = [];
     for (const { dataset, account, enabled } of context.settings.datasets) {
-      reports.push({
-        dataset,
-        account,
-        enabled,
-        ...(await readWork(client, syncWorkflowId(dataset, account))),
-      });
+      const id = syncWorkflowId(dataset, account);
+      const kind = fleetKindOf(dataset);
+      if (kind === null) {
+        const work = await readWork(client, id);
+        reports.push({ dataset, account, enabled, ...work, schedule: null });
+      } else if (isScheduled(dataset)) {
+        const schedule = await readSchedule(client, id);
+        const running = schedule !== null && !schedule.paused;
+        reports.push({
+          dataset,
+          account,
+          enabled,
+          workflowId: id,
+          running,
+          status: null,
+          problem: null,
+          schedule,
+        });
+      }
     }
     return reports;
   });
@@ -117,19 +154,51 @@ async function list(options: { readonly json?: boolean }, command: Command): Pro
 }
 
 export function syncJson(report: SyncReport) {
-  const { status, ...rest } = report;
-  return { ...rest, status: status && { ...status, until: isoOrNull(status.until) } };
+  const { status, schedule, ...rest } = report;
+  return {
+    ...rest,
+    status: status && { ...status, until: isoOrNull(status.until) },
+    schedule: schedule && {
+      ...schedule,
+      nextRunAt: isoOrNull(schedule.nextRunAt),
+      lastRun: schedule.lastRun && { ...schedule.lastRun, at: isoOrNull(schedule.lastRun.at) },
+    },
+  };
 }
 
 export function syncTable(reports: readonly SyncReport[], now: number): string {
   return table(
     ['dataset', 'account', 'sync', 'until', 'why'],
-    reports.map(({ dataset, account, running, status, problem }) => [
-      dataset,
-      account,
-      running ? (status?.phase ?? 'runs') : 'not started',
-      status?.until == null ? '-' : whenText(status.until, now),
-      problem ?? status?.detail ?? '',
+    reports.map((report) => [
+      report.dataset,
+      report.account,
+      ...(report.schedule === null ? workCells(report, now) : scheduleCells(report.schedule, now)),
     ]),
   );
+}
+
+function workCells({ running, status, problem }: SyncReport, now: number): string[] {
+  return [
+    running ? (status?.phase ?? 'runs') : 'not started',
+    status?.until == null ? '-' : whenText(status.until, now),
+    problem ?? status?.detail ?? '',
+  ];
+}
+
+function scheduleCells(schedule: ScheduleReport, now: number): string[] {
+  const { paused, running, intervalMs, nextRunAt } = schedule;
+  const every = intervalMs === null ? 'scheduled' : `every ${lengthText(intervalMs)}`;
+  return [
+    paused ? 'paused' : running ? 'running' : every,
+    nextRunAt === null ? '-' : whenText(nextRunAt, now),
+    [paused ? schedule.note : '', lastRunText(schedule, now)].filter(Boolean).join('; '),
+  ];
+}
+
+function lastRunText({ lastRun }: ScheduleReport, now: number): string {
+  if (lastRun === null) return 'has not run yet';
+  const when = `last run ${instantText(lastRun.at).slice(11)} (${relativeText(lastRun.at, now)})`;
+  const { result, problem, status } = lastRun;
+  if (result === null) return `${when}: ${status}${problem === null ? '' : `, ${problem}`}`;
+  return `${when}: ${result.outcome === 'done' ? '' : `${result.outcome}, `}${result.detail}`;
 }

@@ -4,8 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { tailOf } from '../../embedded/child';
 import { stateDir } from '../../embedded/state-dir';
+import { fleetKindOf } from '../../settings';
 import { type Context, ensureVaultKey, loadVaultKeys, withTemporal } from '../lib/context';
 import { ClientError } from '../lib/errors';
+import { isScheduled } from '../lib/schedules';
 import {
   adoptable,
   becomeKeeper,
@@ -18,10 +20,11 @@ import {
   stopServersIfUnused,
   workerProgram,
 } from '../lib/servers';
-import { startSync, workerPolls } from '../lib/work';
+import { workerPolls } from '../lib/work';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
+import { beginSync } from './sync';
 
 /** `sluice down`. */
 export async function down(): Promise<void> {
@@ -115,11 +118,16 @@ async function untilWorkerPolls(context: Context, signal: AbortSignal): Promise<
 /** Datasets that the settings enable are kept complete from now on. */
 async function startSyncs(context: Context): Promise<void> {
   const { settings } = context;
-  const wanted = settings.datasets.filter((d) => d.enabled && settings.accounts[d.account]?.enabled);
+  const wanted = settings.datasets.filter(
+    (d) =>
+      d.enabled &&
+      settings.accounts[d.account]?.enabled &&
+      (fleetKindOf(d.dataset) === null || isScheduled(d.dataset)),
+  );
   if (wanted.length === 0) return;
   await withTemporal(context, async (client) => {
     for (const { dataset, account } of wanted) {
-      const { workflowId, alreadyRan } = await startSync(client, settings, dataset, account);
+      const { workflowId, alreadyRan } = await beginSync(client, settings, dataset, account);
       print(`Sync      ${workflowId} (${alreadyRan ? 'goes on' : 'started'})`);
     }
   });

@@ -1,9 +1,10 @@
 /** What people type, checked: each error names the option, the value and what would be right. Pure. */
 import { findAccount, findDataset } from '../../activities/accounts';
+import { type FleetContext, fleetContext } from '../../activities/fleet-context';
 import { chunkPolicy, type DatasetContext, datasetContext } from '../../activities/report-plan';
 import { parseIsoInstant } from '../../quota/instants';
 import { PRIORITIES, type Priority } from '../../quota/limit';
-import type { Settings } from '../../settings';
+import { fleetKindOf, type Settings } from '../../settings';
 import { askableSpan, type Span } from '../../vendors/chunks';
 import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
 import { UsageError } from './errors';
@@ -108,6 +109,20 @@ export function chooseDataset(
   const description = asUsage('dataset', () => findDataset(dataset));
   const name = chooseAccount(settings, description.vendor, account);
   return asUsage('--account', () => datasetContext(settings, dataset, name));
+}
+
+/** Account of a dataset that is kept complete: as the settings list it, or of a fleet's. */
+export function chooseSynced(settings: Settings, dataset: string, account: string | undefined): string {
+  return fleetKindOf(dataset) === null
+    ? chooseDataset(settings, dataset, account).account.name
+    : chooseFleet(settings, dataset, account).account.name;
+}
+
+/** A fleet's dataset, and an account of its vendor. */
+export function chooseFleet(settings: Settings, dataset: string, account: string | undefined): FleetContext {
+  const [vendor = ''] = dataset.split('/');
+  const name = chooseAccount(settings, vendor, account);
+  return asUsage('--account', () => fleetContext(settings, { dataset, account: name }));
 }
 
 /** `--chunk`: whole hours, at most what the vendor makes in one report; null for the settings' own. */

@@ -201,6 +201,12 @@ describe('live positions', () => {
     const moved = (await listDevices(db, account)).map((d) => d.movedAt);
     expect(moved).toEqual([at(2), NOW]);
   });
+
+  test('show by the odometer that a device was under way of which nothing was heard meanwhile', async () => {
+    await live([position('a', 1, { odometer: 100 }), position('b', 1, { odometer: 100 })], null, 'c1');
+    await live([position('a', 3, { odometer: 900 }), position('b', 3, { odometer: 100 })], 'c1', 'c2');
+    expect((await listDevices(db, account)).map((d) => d.movedAt)).toEqual([at(3), null]);
+  });
 });
 
 describe('trips', () => {
