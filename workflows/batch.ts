@@ -41,6 +41,8 @@ const EVENTS_BEFORE_CONTINUE = 4000;
 export interface BatchInput extends BatchRef {
   /** Carried over continue-as-new. */
   readonly concurrency?: number;
+  /** For tests of continue-as-new; carried over, too. */
+  readonly eventsBeforeContinue?: number;
 }
 
 export interface BatchSummary {
@@ -110,12 +112,15 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
 
   // What stands in Postgres is what pages obey; it follows what is wanted here, as soon as it is wanted.
   const told = { state: 'running', reason: '' };
+  let isTelling = false;
   const tell = async () => {
     for (;;) {
       const state = wanted?.state ?? 'running';
       const reason = wanted?.reason ?? '';
       if (told.state !== state || told.reason !== reason) {
+        isTelling = true;
         await setBatchState({ batchId, state, reason });
+        isTelling = false;
         Object.assign(told, { state, reason });
         describe();
       }
@@ -138,10 +143,11 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
       if (wanted !== null) break;
     }
     // A page must not begin before Postgres says that it may.
-    await orTold(condition(() => told.state === 'running' || wanted !== null));
+    await orTold(condition(() => (told.state === 'running' && !isTelling) || wanted !== null));
     if (wanted !== null) continue;
-    if (workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE) {
-      await continueAsNew<typeof batch>({ batchId, ...(concurrency === null ? {} : { concurrency }) });
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    if (continueAsNewSuggested || historyLength > (input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE)) {
+      await continueAsNew<typeof batch>({ ...input, ...(concurrency === null ? {} : { concurrency }) });
     }
     const looked = looks;
     const page: PageOutcome | null = await orTold(
@@ -184,7 +190,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
         gate.run(() => runBatchPage({ batchId, concurrency, maxMs: PAGE_MS })),
         condition(() => resumed).then(() => null),
       ]);
-      if (page === null || resumed) return await continueAsNew<typeof batch>({ batchId });
+      if (page === null || resumed) return await continueAsNew<typeof batch>(input);
       known = { ...known, counts: page.counts };
       describe();
       if ((page.openParts ?? 0) === 0) break;
