@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient } from 'pg';
 import { type CopyToStreamQuery, to as copyTo } from 'pg-copy-streams';
-import { type DatasetTable, factTable, viewColumns } from './datasets';
+import { type DatasetTable, factTable, type ViewColumn, viewColumns } from './datasets';
 import { toTimestamptz } from './db';
 import { type Span, toRange } from './span';
 
@@ -32,7 +32,23 @@ export interface Export {
  * @returns the number of rows.
  * @throws the writable's error when it breaks (e.g. the HTTP client has gone), the database's otherwise.
  */
-export async function exportRows(pool: Pool, request: Export, writable: Writable): Promise<number> {
+export function exportRows(pool: Pool, request: Export, writable: Writable): Promise<number> {
+  const statements = request.series.map((seriesId) => copyStatement(request, seriesId));
+  const header = viewColumns(request.dataset).map(({ name }) => name);
+  return copyOut(pool, { ...request, header, statements }, writable);
+}
+
+export interface CopyOut {
+  readonly format: ExportFormat;
+  /** Column names, for CSV's first line. */
+  readonly header: readonly string[];
+  /** COPY … TO STDOUT, written one after the other. */
+  readonly statements: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** Writes what the statements copy to `writable`, as of one moment, and ends it. @returns the number of rows. */
+export async function copyOut(pool: Pool, request: CopyOut, writable: Writable): Promise<number> {
   const client = await pool.connect();
   let broken = true;
   try {
@@ -50,17 +66,14 @@ export async function exportRows(pool: Pool, request: Export, writable: Writable
 
 async function writeAll(
   client: PoolClient,
-  request: Export,
+  request: CopyOut,
   writable: Writable,
 ): Promise<CopyToStreamQuery[]> {
   const copies: CopyToStreamQuery[] = [];
   async function* text(): AsyncGenerator<Buffer> {
-    if (request.format === 'csv') {
-      const header = viewColumns(request.dataset).map(({ name }) => name);
-      yield Buffer.from(`${header.join(',')}\n`);
-    }
-    for (const seriesId of request.series) {
-      const copy = client.query(copyTo(copyStatement(request, seriesId)));
+    if (request.format === 'csv') yield Buffer.from(`${request.header.join(',')}\n`);
+    for (const statement of request.statements) {
+      const copy = client.query(copyTo(statement));
       copies.push(copy);
       yield* copy as AsyncIterable<Buffer>;
     }
@@ -74,21 +87,28 @@ function copyStatement(request: Export, seriesId: number): string {
   const { dataset, format, span } = request;
   if (!Number.isSafeInteger(seriesId)) throw new RangeError(`series id ${seriesId} is not an integer`);
   toRange(span);
-  const columns = viewColumns(dataset).map(({ name, sql, time }) =>
+  const keys = dataset.columns.filter(({ key }) => key).map(({ name }) => `f.${name}`);
+  return copyOf(
+    format,
+    viewColumns(dataset),
+    `${factTable(dataset)} f join series s on s.id = f.series_id
+      where f.series_id = ${seriesId}
+        and f.start_time >= '${toTimestamptz(span.from)}' and f.start_time < '${toTimestamptz(span.to)}'
+      order by ${['f.start_time', ...keys].join(', ')}`,
+  );
+}
+
+/** @param from what follows FROM, safe in SQL text. */
+export function copyOf(format: ExportFormat, columns: readonly ViewColumn[], from: string): string {
+  const shown = columns.map(({ name, sql, time }) =>
     time ? { name, sql: `to_char(${sql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')` } : { name, sql },
   );
   const list =
     format === 'csv'
-      ? columns.map(({ name, sql }) => `${sql} as ${name}`).join(', ')
-      : `json_build_object(${columns.map(({ name, sql }) => `'${name}', ${sql}`).join(', ')})`;
-  const keys = dataset.columns.filter(({ key }) => key).map(({ name }) => `f.${name}`);
+      ? shown.map(({ name, sql }) => `${sql} as ${name}`).join(', ')
+      : `json_build_object(${shown.map(({ name, sql }) => `'${name}', ${sql}`).join(', ')})`;
   // JSON text holds no control characters, so with these as CSV's quote and delimiter its lines pass
   // through untouched; COPY's text format would double their backslashes.
   const options = format === 'csv' ? 'format csv' : "format csv, quote e'\\x01', delimiter e'\\x02'";
-  return `copy (
-      select ${list} from ${factTable(dataset)} f join series s on s.id = f.series_id
-      where f.series_id = ${seriesId}
-        and f.start_time >= '${toTimestamptz(span.from)}' and f.start_time < '${toTimestamptz(span.to)}'
-      order by ${['f.start_time', ...keys].join(', ')}
-    ) to stdout with (${options})`;
+  return `copy (select ${list} from ${from}) to stdout with (${options})`;
 }

@@ -1,6 +1,7 @@
 /** `sluice backfill`, `sluice audit` and `sluice plan backfill`: work over a span of a dataset. */
 import type { Command } from 'commander';
 import { PRIORITIES } from '../../quota/limit';
+import { fleetKindOf } from '../../settings';
 import {
   checkAskable,
   chooseDataset,
@@ -24,6 +25,7 @@ import {
 } from '../lib/time-text';
 import { type SpanWork, startSpanWork, workerPolls } from '../lib/work';
 import { contextOf } from './command';
+import { backfillFleet, type FleetSpanOptions, planFleetBackfill } from './fleet';
 import { untilInterrupted } from './interrupt';
 import { note, print, printJson, table } from './output';
 import { createView } from './progress-view';
@@ -38,9 +40,14 @@ interface SpanOptions {
   readonly json?: boolean;
 }
 
-function spanCommand(parent: Command, name: string, description: string): Command {
+function spanCommand(
+  parent: Command,
+  name: string,
+  description: string,
+  how: { readonly isDefault?: boolean } = {},
+): Command {
   return parent
-    .command(`${name} <dataset>`)
+    .command(`${name} <dataset>`, how)
     .description(description)
     .option('--account <name>', 'account, when there are several')
     .requiredOption('--from <time>', 'first hour, e.g. 2026-11-01 or 2026-11-01T06:00Z')
@@ -50,25 +57,60 @@ function spanCommand(parent: Command, name: string, description: string): Comman
     .option('--json', 'JSON');
 }
 
+function withDevices(command: Command): Command {
+  return command.option(
+    '--device <id>',
+    'of a fleet: this device only; may be given several times',
+    (id: string, before: readonly string[]) => [...before, id],
+    [] as readonly string[],
+  );
+}
+
+/** Options that are for other kinds of datasets. */
+function refuse(dataset: string, given: Readonly<Record<string, unknown>>): void {
+  for (const [option, value] of Object.entries(given)) {
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    throw new UsageError(`${option}: does not apply to ${dataset}`);
+  }
+}
+
 export function addBackfill(program: Command): void {
-  spanCommand(program, 'backfill', 'fetch what is missing of a span')
+  withDevices(spanCommand(program, 'backfill', 'fetch what is missing of a span'))
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
-    .action((dataset: string, options: SpanOptions, command: Command) =>
-      startWork(contextOf(command), dataset, options, 'backfill'),
-    );
+    .action((dataset: string, options: SpanOptions & FleetSpanOptions, command: Command) => {
+      if (fleetKindOf(dataset) !== null) return backfillFleet(contextOf(command), dataset, options);
+      refuse(dataset, { '--device': options.device });
+      return startWork(contextOf(command), dataset, options, 'backfill');
+    });
   spanCommand(program, 'audit', 'fetch a span again, for the vendor may have restated it')
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
     .action((dataset: string, options: SpanOptions, command: Command) =>
       startWork(contextOf(command), dataset, options, 'daily_audit'),
     );
   const plan = program.command('plan').description('what a piece of work would cost, before any call');
-  spanCommand(plan, 'backfill', 'calls, the limit that binds, and when it would be done')
+  withDevices(
+    spanCommand(plan, 'backfill', 'calls, the limit that binds, and when it would be done', {
+      isDefault: true,
+    }),
+  )
     .option(
       '--report-time <range>',
       'how long the vendor takes over a report, e.g. 15s..5m (default: measured)',
     )
-    .action((dataset: string, options: SpanOptions & { reportTime?: string }, command: Command) =>
-      showPlan(contextOf(command), dataset, options),
+    .option('--device-count <n>', 'of a fleet: as if it had so many devices, of which nothing is there')
+    .action(
+      (
+        dataset: string,
+        options: SpanOptions & FleetSpanOptions & { reportTime?: string },
+        command: Command,
+      ) => {
+        if (fleetKindOf(dataset) !== null) {
+          refuse(dataset, { '--report-time': options.reportTime });
+          return planFleetBackfill(contextOf(command), dataset, options);
+        }
+        refuse(dataset, { '--device': options.device, '--device-count': options.deviceCount });
+        return showPlan(contextOf(command), dataset, options);
+      },
     );
 }
 

@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
+import { fleetKindOf } from '../../settings';
 import { listSeries } from '../../store/datasets';
 import { exportRows } from '../../store/export';
 import { chooseDataset, parseFormat, parseSpan } from '../lib/arguments';
@@ -12,12 +13,14 @@ import { type DatasetCoverage, readCoverage, wholeSpan } from '../lib/coverage';
 import { ClientError, UsageError } from '../lib/errors';
 import { countText, isoOrNull, lengthText, pluralText, spanText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
+import { exportFleetRows, fleetCoverage } from './fleet';
 import { note, print, printJson, table } from './output';
 
 interface CoverageOptions {
   readonly account?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly device?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -36,6 +39,12 @@ export function addCoverage(program: Command): void {
     .option('--account <name>', 'account, when there are several')
     .option('--from <time>', 'with --to: only this span (default: all that the vendor can be asked for)')
     .option('--to <time>')
+    .option(
+      '--device <id>',
+      'of a fleet: this device only; may be given several times',
+      (id: string, before: readonly string[]) => [...before, id],
+      [] as readonly string[],
+    )
     .option('--json', 'JSON')
     .action(showCoverage);
   program
@@ -52,12 +61,20 @@ export function addCoverage(program: Command): void {
 async function showCoverage(dataset: string, options: CoverageOptions, command: Command): Promise<void> {
   const context = contextOf(command);
   const now = Date.now();
-  const chosen = chooseDataset(context.settings, dataset, options.account);
   if ((options.from === undefined) !== (options.to === undefined)) {
     throw new UsageError(
       `--${options.from === undefined ? 'from' : 'to'}: is missing; give both --from and --to, or neither`,
     );
   }
+  if (fleetKindOf(dataset) !== null) {
+    const fleet = await fleetCoverage(context, dataset, options);
+    if (fleet === null) return;
+    if (options.json) printJson(coverageJson(fleet.found));
+    else printCoverage(dataset, fleet.account, fleet.found, now);
+    return;
+  }
+  const chosen = chooseDataset(context.settings, dataset, options.account);
+  if (options.device?.length) throw new UsageError(`--device: does not apply to ${dataset}`);
   const span =
     options.from === undefined || options.to === undefined
       ? wholeSpan(chosen, now)
@@ -123,15 +140,30 @@ function printCoverage(dataset: string, account: string, found: DatasetCoverage,
     }
     if (found.gaps.length > 50) print(`  and ${found.gaps.length - 50} more (--json lists all)`);
   }
+  // A fleet's past is not audited.
+  if (fleetKindOf(dataset) !== null) return;
   const audit = (at: number | null) => (at === null ? 'never' : whenText(at, now));
   print(`Last audits: daily ${audit(found.lastAudit.daily)}, weekly ${audit(found.lastAudit.weekly)}`);
 }
 
 async function exportDataset(dataset: string, options: ExportOptions, command: Command): Promise<void> {
   const context = contextOf(command);
-  const chosen = chooseDataset(context.settings, dataset, options.account);
   const span = parseSpan(options.from, options.to);
   const format = parseFormat(options.format, ['csv', 'jsonl']);
+  const { output } = options;
+  const told = (rows: number) =>
+    note(`${pluralText(rows, 'row')}${output === undefined ? '' : ` in ${output}`}`);
+  if (fleetKindOf(dataset) !== null) {
+    const { account } = options;
+    const request = { span, format, ...(account === undefined ? {} : { account }) };
+    told(
+      await exportFleetRows(context, dataset, request, (work) =>
+        output === undefined ? work(standardOutput()) : intoFile(output, work),
+      ),
+    );
+    return;
+  }
+  const chosen = chooseDataset(context.settings, dataset, options.account);
   const rows = await withDatabase(context, async (db) => {
     const series = await listSeries(db, { dataset, account: chosen.account.name });
     if (series.length === 0) {
@@ -144,7 +176,7 @@ async function exportDataset(dataset: string, options: ExportOptions, command: C
       ? exportRows(db, request, standardOutput())
       : intoFile(options.output, (writable) => exportRows(db, request, writable));
   });
-  note(`${pluralText(rows, 'row')}${options.output === undefined ? '' : ` in ${options.output}`}`);
+  told(rows);
 }
 
 /** Standard output as a stream that may be ended: the process's own must stay open for the notes that follow. */

@@ -18,9 +18,23 @@ export interface FollowOptions {
 }
 
 /** @returns the workflow's summary, or null when the signal ended the following. */
-export async function follow(
+export function follow(
   handle: WorkflowHandle<typeof backfill>,
   options: FollowOptions,
+): Promise<BackfillSummary | null> {
+  const read = async (now: number) => {
+    const progress = await readProgress(options.db, options.watched, now);
+    return { progress, etaMs: await etaOf(options, progress, now) };
+  };
+  return followWith(handle, { ...options, read });
+}
+
+/** As `follow`, for work whose progress is read in another way. */
+export async function followWith(
+  handle: { result(): Promise<BackfillSummary> },
+  options: Pick<FollowOptions, 'everyMs' | 'onProgress' | 'signal'> & {
+    readonly read: (now: number) => Promise<{ readonly progress: Progress; readonly etaMs: number | null }>;
+  },
 ): Promise<BackfillSummary | null> {
   let ended: { summary: BackfillSummary } | { error: unknown } | null = null;
   handle.result().then(
@@ -36,8 +50,8 @@ export async function follow(
     if (options.signal?.aborted) return null;
     const now = Date.now();
     const over = outcome();
-    const progress = await readProgress(options.db, options.watched, now);
-    await options.onProgress(progress, await etaOf(options, progress, now));
+    const { progress, etaMs } = await options.read(now);
+    await options.onProgress(progress, etaMs);
     if (over !== null) {
       if ('summary' in over) return over.summary;
       throw explain(over.error);
