@@ -3,8 +3,10 @@ import type { Pool } from 'pg';
 import { voidTerms } from '../../quota/run-terms';
 import { type BatchRequest, planFor, type TextAccount } from '../lib/batch';
 import type { InputCheck } from '../lib/batch-input';
+import { planFiles } from '../lib/batch-way';
 import { type Context, withDatabase } from '../lib/context';
 import { countText, instantText, isoOrNull, lengthText, pluralText } from '../lib/time-text';
+import { filePlanJson, filePlanLines } from './batch-way-view';
 import { note, print, printJson, table } from './output';
 
 export interface PlanInput {
@@ -33,6 +35,15 @@ function mostInFlight({ request, target }: PlanInput): number {
 }
 
 function printPlan(planned: PlanInput, plan: Plan, now: number): void {
+  const { target, request, input } = planned;
+  const byFiles = planFiles(target, request, input);
+  if (request.via !== 'batch-api') printCalls(planned, plan, now);
+  else print(`${countText(input.items)} items.`);
+  if (byFiles) for (const line of filePlanLines(byFiles, request.model, request.via === 'batch-api')) print(line);
+  print('Nothing was called or stored.');
+}
+
+function printCalls(planned: PlanInput, plan: Plan, now: number): void {
   const { input, latency } = planned;
   print(
     `${countText(input.items)} items of some ${countText(plan.tokensPerItem)} tokens each, one call an item.`,
@@ -51,11 +62,11 @@ function printPlan(planned: PlanInput, plan: Plan, now: number): void {
       `At most ${mostInFlight(planned)} calls are in flight; ${plan.concurrencyNeeded} reach the rate when answers take ${lengthText(latency.max)} (--concurrency).`,
     );
   }
-  print('Nothing was called or stored.');
 }
 
 function planJson(planned: PlanInput, plan: Plan, now: number) {
-  const { input, latency, request } = planned;
+  const { target, input, latency, request } = planned;
+  const byFiles = planFiles(target, request, input);
   const finite = (ms: number) => (Number.isFinite(ms) ? Math.round(ms) : null);
   return {
     items: input.items,
@@ -68,5 +79,7 @@ function planJson(planned: PlanInput, plan: Plan, now: number) {
     pauses: plan.pauses,
     concurrency: { most: mostInFlight(planned), needed: plan.concurrencyNeeded },
     latencyMs: latency,
+    via: request.via ?? 'responses',
+    batchApi: byFiles && filePlanJson(byFiles),
   };
 }

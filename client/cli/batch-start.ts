@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Pool } from 'pg';
 import { PRIORITIES } from '../../quota/limit';
 import { runCap, voidTerms } from '../../quota/run-terms';
+import { openParts } from '../../store/batch-parts';
 import { type Batch, countItems, createBatch, findBatch, readBatch } from '../../store/batches';
 import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
@@ -24,6 +25,7 @@ import { describeChange, takeOver } from '../lib/batch-again';
 import { checkInput, type InputCheck, readItems } from '../lib/batch-input';
 import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../lib/batch-options';
 import { checkVariables, readPrompt } from '../lib/batch-prompt';
+import { changeWay, parseVia } from '../lib/batch-way';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
 import { quotaOf } from '../lib/quota';
@@ -31,6 +33,7 @@ import { countText } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
 import { type PlanInput, showPlan } from './batch-plan';
 import { countsText } from './batch-view';
+import { atVendorText } from './batch-way-view';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print, printJson } from './output';
@@ -43,6 +46,7 @@ interface WorkOptions {
   readonly maxOutputTokens?: string;
   readonly concurrency?: string;
   readonly priority?: string;
+  readonly via?: string;
   readonly onBadRow: string;
   readonly latency: string;
 }
@@ -63,6 +67,10 @@ function addWork(parent: Command, name: string, description: string): Command {
     .requiredOption('--model <name>', 'model, e.g. gpt-4.1-mini')
     .option('--max-output-tokens <n>', 'most tokens of an answer (from 1; default: the model’s own limit)')
     .option('--priority <priority>', `${PRIORITIES.join(', ')} (default: background)`)
+    .option(
+      '--via <way>',
+      'responses: a call an item; batch-api: by files, within a day and cheaper (default: responses; for a batch that goes on, its way)',
+    )
     .option('--on-bad-row <what>', 'stop or skip', 'stop')
     .option('--latency <range>', 'how long an answer takes, for the plan', '1s..3s');
   return addRunOptions(command);
@@ -114,6 +122,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
   const run = readRunOptions({ ...options }, process.env);
   const maxConcurrency = readConcurrency(options.concurrency);
   const priority = options.priority === undefined ? undefined : parsePriority(options.priority);
+  const via = parseVia(options.via, target);
   const request: BatchRequest = {
     kind,
     model: options.model,
@@ -121,6 +130,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
     inputName: basename(options.input),
     options: { maxOutputTokens: readTokens(options.maxOutputTokens), maxConcurrency, ...run },
     priority: priority ?? 'background',
+    ...(via === undefined ? {} : { via }),
   };
   const input = await checkInput(options.input);
   checkVariables(request.prompt, input.columns);
@@ -148,6 +158,7 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
   await withDatabase(context, async (db) => {
     const known = await findBatch(db, spec.digest);
     const again = known && (await takeOver(db, target, known, given));
+    const turned = known ? await changeWay(db, known, request.via) : [];
     const batch = again?.batch ?? (await createBatch(db, spec, readItems(options.input))).batch;
     for (const line of voidTerms(target.account.limits, batch.options, batch.priority)) note(line);
     await withTemporal(context, async (client) => {
@@ -160,6 +171,7 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
         : `loaded: ${countText(batch.items)} items`;
       print(`Batch ${batch.id} ${loaded} (${workflowId})`);
       for (const change of again?.changes ?? []) print(`  takes over ${describeChange(change)}`);
+      for (const line of turned) print(`  ${line}`);
       if (!(await workerPolls(client, context.settings.temporal.taskQueue))) {
         note('No worker runs now; it begins when one does (npx sluice up).');
       }
@@ -198,7 +210,10 @@ async function follow(
     const pool = (await readPool(db, target.account.poolKey))?.state;
     const ended = counts.done + counts.failed;
     const closed = pool && pool.until !== null && pool.until > Date.now() ? pool.reason : '';
-    const waits = closed || (counts.running === 0 && now ? await pauseReason(db, target, now) : '');
+    const waits =
+      closed ||
+      atVendorText(await openParts(db, batch.id)) ||
+      (counts.running === 0 && now ? await pauseReason(db, target, now) : '');
     const said = now?.state === 'running' ? waits : `${now?.state}: ${now?.reason}`;
     const state = said === '' ? '' : `; ${said}`;
     const line = `${countsText(batch, counts)}${state}`;

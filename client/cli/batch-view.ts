@@ -1,6 +1,7 @@
 /** `sluice batch list` and `sluice batch show`: how far batches are, and what they wait for. */
 import type { Command } from 'commander';
 import { runCap } from '../../quota/run-terms';
+import { listParts } from '../../store/batch-parts';
 import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
 import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
@@ -8,6 +9,7 @@ import { chooseBatch, textAccount } from '../lib/batch';
 import { withDatabase } from '../lib/context';
 import { quotaOf } from '../lib/quota';
 import { countText, instantText, whenText } from '../lib/time-text';
+import { partJson, partLines } from './batch-way-view';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
 import { quotaJson, quotaLines } from './quota-view';
@@ -50,10 +52,10 @@ function stateText(batch: Batch, counts: BatchCounts): string {
 }
 
 function batchJson(batch: Batch, counts: BatchCounts) {
-  const { id, kind, account, model, inputName, priority, items, reason } = batch;
+  const { id, kind, account, model, inputName, priority, via, items, reason } = batch;
   const { nextDueAt, ...numbers } = counts;
   return {
-    ...{ id, kind, account, model, inputName, priority, items, reason },
+    ...{ id, kind, account, model, inputName, priority, via, items, reason },
     state: stateText(batch, counts),
     createdAt: new Date(batch.createdAt).toISOString(),
     nextDueAt: nextDueAt === null ? null : new Date(nextDueAt).toISOString(),
@@ -74,6 +76,7 @@ export async function showOne(
     const pool = (await readPool(db, account.poolKey))?.state ?? null;
     const cap = runCap(account.limits, api, batch.options, batch.priority);
     const status = quotaOf(account, await listLimits(db, account.poolKey), cap);
+    const parts = await listParts(db, batch.id);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
       `select left(coalesce(evidence ->> 'reason', 'failed'), 160) as reason, count(*) as n from batch_items
        where batch_id = $1 and state in ('failed', 'retry') group by 1 order by 2 desc limit 10`,
@@ -86,13 +89,13 @@ export async function showOne(
         quota: quotaJson(status),
         pool: pool && { state: pool.state, reason: pool.reason },
         problems,
+        vendorBatches: parts.map(partJson),
       });
       return;
     }
     print(`Batch ${batch.id}: ${batch.kind} for ${batch.account}, ${batch.inputName}, model ${batch.model}`);
-    print(
-      `${stateText(batch, counts)}: ${countsText(batch, counts)}, ${countText(counts.running)} in flight`,
-    );
+    const where = batch.via === 'batch-api' ? 'in files' : 'in flight';
+    print(`${stateText(batch, counts)}: ${countsText(batch, counts)}, ${countText(counts.running)} ${where}`);
     if (batch.reason) print(`Why: ${batch.reason}`);
     if (pool && pool.state !== 'closed') {
       const until = pool.until === null ? 'until it is resumed' : `until ${whenText(pool.until, Date.now())}`;
@@ -101,5 +104,6 @@ export async function showOne(
     for (const line of quotaLines(status, Date.now())) print(line);
     if (counts.nextDueAt !== null && counts.retry > 0) print(`Next retry: ${instantText(counts.nextDueAt)}`);
     for (const { reason, n } of problems) print(`  ${countText(n)} × ${reason}`);
+    for (const line of partLines(parts)) print(line);
   });
 }

@@ -14,6 +14,7 @@ import {
   type Batch,
   type BatchOptions,
   type BatchSpec,
+  type BatchVia,
   type ChangedBy,
   type EndedItem,
   endedItems,
@@ -60,6 +61,8 @@ export interface BatchRequest {
   readonly inputName: string;
   readonly options: BatchOptions;
   readonly priority: Priority;
+  /** Default: calls of their own. */
+  readonly via?: BatchVia;
 }
 
 /** What is stored of a batch. The digest is of all that decides its requests, and of nothing else. */

@@ -18,12 +18,16 @@ export async function vendorBatches(s: OpenAiStack): Promise<readonly VendorBatc
   return data.reverse();
 }
 
-/** The text that the vendor writes for this input, asked for directly. */
-export async function trueText(s: OpenAiStack, input: string): Promise<string> {
+/** The text that the vendor writes for this input, asked for directly. @param most tokens; null for no cap. */
+export async function trueText(s: OpenAiStack, input: string, most: number | null = 300): Promise<string> {
   const answer = await fetch(`${s.simulator.baseUrl}/responses`, {
     method: 'POST',
     headers: HEADERS,
-    body: JSON.stringify({ model: 'gpt-4.1-mini', input, max_output_tokens: 300 }),
+    body: JSON.stringify({
+      model: 'gpt-4.1-mini',
+      input,
+      ...(most === null ? {} : { max_output_tokens: most }),
+    }),
   });
   const { output } = (await answer.json()) as { output: { content?: { text?: string }[] }[] };
   return output
