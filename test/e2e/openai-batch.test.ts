@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import { countItems, readBatch } from '../../store/batches';
 import { listEvents } from '../../store/events';
@@ -22,11 +23,18 @@ async function texts(s: OpenAiStack) {
   return (await callsSeen(s.simulator.url)).filter((c) => c.operation === 'createResponse');
 }
 
-async function actionsOf(handle: { fetchHistory(): Promise<unknown> }): Promise<number> {
-  const { events } = (await handle.fetchHistory()) as { events: { eventType: number | string }[] };
-  // Scheduled activities, timers, signals and the start are what is billed.
-  const billed = [1, 10, 17, 26];
-  return events.filter((e) => billed.includes(Number(e.eventType))).length;
+/** What Temporal bills: the start, activities and each retry of one, timers and signals. */
+async function actionsOf(handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).reduce((sum, e) => {
+    const retries = Math.max(0, (e.activityTaskStartedEventAttributes?.attempt ?? 1) - 1);
+    const billed =
+      e.workflowExecutionStartedEventAttributes ??
+      e.activityTaskScheduledEventAttributes ??
+      e.timerStartedEventAttributes ??
+      e.workflowExecutionSignaledEventAttributes;
+    return sum + retries + (billed ? 1 : 0);
+  }, 0);
 }
 
 async function alertLevels(s: OpenAiStack) {
@@ -51,6 +59,30 @@ test('1,000 items: one call and one result each, none refused, in a few Temporal
   expect(calls).toHaveLength(1000);
   expect(calls.filter((c) => c.status !== 200)).toEqual([]);
   expect(await actionsOf(handle)).toBeLessThanOrEqual(60);
+});
+
+test('1,000 items through a quota pause and an operator’s: still a few Temporal actions, the pool’s included', async () => {
+  stack = await startOpenAiStack({ scenario: { requestsPerMinute: 12_000, tokensPerMinute: 20_000_000 } });
+  await stack.startWorker();
+  const { id } = await stack.load(1000);
+  const handle = await stack.run(id);
+  const pool = stack.client.workflow.getHandle(`pool:${stack.pool}`);
+  await eventually('some are done', async () => stack && (await countItems(stack.db, id)).done > 200);
+  stack.simulator.control({ addErrors: [{ id: 'quota', code: 'insufficient_quota' }] });
+  await eventually(
+    'held',
+    async () => stack && (await readPool(stack.db, stack.pool))?.state.state === 'held',
+  );
+  stack.simulator.control({ clearErrors: ['quota'] });
+  await pool.signal(resumeSignal);
+  await eventually('it goes on', async () => stack && (await countItems(stack.db, id)).done > 500);
+  await handle.signal(pauseSignal, { reason: 'a look at the texts' });
+  await eventually('paused', async () => stack && (await readBatch(stack.db, id))?.state === 'paused');
+  await handle.signal(resumeSignal);
+  expect(await handle.result()).toMatchObject({ done: 1000, failed: 0 });
+  const actions = (await actionsOf(handle)) + (await actionsOf(pool));
+  expect(actions).toBeLessThanOrEqual(60);
+  expect((await texts(stack)).filter((c) => c.status === 200)).toHaveLength(1000);
 });
 
 test('requests and tokens are kept together: a small token limit paces the calls, and none is refused', async () => {

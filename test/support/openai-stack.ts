@@ -21,11 +21,15 @@ export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;
   /** Keys of the account. */
   readonly account?: Record<string, unknown>;
+  /** Another project of the same organization, with an account of its own. */
+  readonly sibling?: Record<string, unknown>;
 }
 
 export interface OpenAiStack {
   readonly account: string;
   readonly pool: string;
+  /** The other project's account; `openai/` before it is its pool. */
+  readonly sibling: string;
   readonly settings: Settings;
   readonly settingsYaml: string;
   readonly env: Record<string, string>;
@@ -45,7 +49,8 @@ let installed = false;
 
 export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
   const account = uniqueName('bios');
-  const env = { ...TEST_ENV, TEST_OPENAI_KEY: 'sk-bios' };
+  const sibling = uniqueName('other');
+  const env = { ...TEST_ENV, TEST_OPENAI_KEY: 'sk-bios', TEST_OPENAI_KEY_2: 'sk-other' };
   Object.assign(process.env, env);
   const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
   if (!installed) {
@@ -69,6 +74,14 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
         concurrency: { min: 4, max: 50 },
         ...options.account,
       },
+      ...(options.sibling && {
+        [sibling]: {
+          vendor: 'openai',
+          baseUrl: simulator.baseUrl,
+          apiKey: 'env:TEST_OPENAI_KEY_2',
+          ...options.sibling,
+        },
+      }),
     },
   });
   const settings = parseSettings(settingsYaml, { file: null, baseDir: process.cwd(), env });
@@ -78,6 +91,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
   return {
     account,
     pool: `openai/${account}`,
+    sibling,
     settings,
     settingsYaml,
     env,
