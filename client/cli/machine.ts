@@ -5,10 +5,10 @@
 import type { Command } from 'commander';
 import type { DemoOptions } from './demo';
 import type { SimulateOptions } from './simulate';
-import { GPS51_SCENARIO_HELP } from './simulate-help';
+import { FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
 
 export function addMachine(program: Command): void {
-  program
+  const demo = program
     .command('demo')
     .description('run everything on this machine against a simulated Amazon (npm start)')
     .option('--once', 'end when the backfill is complete, and stop what was started')
@@ -17,6 +17,16 @@ export function addMachine(program: Command): void {
     .option('--no-refusal', 'do not let the vendor refuse in the middle')
     .option('--json', 'one JSON object a line')
     .action(async (options: DemoOptions) => (await import('./demo.js')).runDemo(options));
+  demo
+    .command('gps51')
+    .description('run the six functions of a GPS51 account together, then show what each limit saw')
+    .option('--for <length>', 'how long', '2m')
+    .option('--commands', "send commands to devices of the settings' account, too")
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', FLEET_DEMO_HELP)
+    .action(async (options: unknown, command: Command) =>
+      (await import('./demo-fleet.js')).runFleetDemo(options, command),
+    );
   program
     .command('up')
     .description('start Postgres and Temporal, as far as the settings name none, a worker, and the syncs')

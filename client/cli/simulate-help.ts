@@ -1,4 +1,4 @@
-/** What `sluice simulate … --help` tells of scenarios. */
+/** What `--help` tells of simulated vendors and of the demo against one: no more than text, so that it loads at once. */
 
 /** Shown below the options of `sluice simulate gps51 --help`. */
 export const GPS51_SCENARIO_HELP = `
@@ -30,3 +30,10 @@ While it runs: POST /_sim/control takes limits, addErrors, addFaults, clearError
 restore, expireTokens, forgetTokens, tokenLifetimeSeconds, commandOutcomes, commands, missingActions, whitelist,
 shiftMs, resetLimits, resetLog. GET /_sim/stats, /calls, /devices, /trips?from=&to=, /known-trips, /positions,
 /commands and /tokens tell what there was.`;
+
+/** Shown below the options of `sluice demo gps51 --help`. */
+export const FLEET_DEMO_HELP = `
+The six functions: positions and trips by their schedules, a backfill of tracks, logins, checks of an end user, and
+commands. Where the settings have an account of gps51, its base URL is called, and within its own limits: commands are
+then sent only with --commands, and no end user is checked. Otherwise everything runs against a simulator, in a state
+folder that is removed at the end, with six seconds for a minute of the vendor's and a minute for a device's day.`;

@@ -1,10 +1,9 @@
-/** The demo's Amazon: the simulator as a process of its own, which outlives the command that started it. */
+/** The demos' vendors: a simulator as a process of its own, which outlives the command that started it. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { tailOf } from '../../embedded/child';
 import { choosePort } from '../../embedded/ports';
 import type { StateDir } from '../../embedded/state-dir';
-import type { DemoFiles } from './demo-files';
 import { ClientError } from './errors';
 import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
 
@@ -22,15 +21,17 @@ export async function chooseSimulatorPort(dir: StateDir, last: number | null, sa
 export async function keepSimulator(
   dir: StateDir,
   port: number,
-  files: DemoFiles,
+  files: { readonly scenario: string; readonly simulatorState: string },
   say: Say,
+  vendor: 'amazon' | 'gps51' = 'amazon',
 ): Promise<Keeper> {
   const url = `http://127.0.0.1:${port}`;
+  const name = `${vendor}-simulator`;
   const program: ChildProgram = {
-    name: SIMULATOR,
-    script: join(__dirname, '..', '..', 'vendors', 'amazon', 'simulator', 'main.js'),
+    name,
+    script: join(__dirname, '..', '..', 'vendors', vendor, 'simulator', 'main.js'),
     args: ['--port', String(port), '--scenario', files.scenario, '--state', files.simulatorState],
-    logFile: join(dir.logs, 'amazon-simulator.log'),
+    logFile: join(dir.logs, `${name}.log`),
     url,
     dependsOn: [files.scenario],
   };
@@ -40,7 +41,7 @@ export async function keepSimulator(
   while (!(await isHealthy(url))) {
     if (Date.now() > deadline) {
       await keeper.stop();
-      throw new ClientError(`the Amazon simulator does not answer at ${url}:\n${tailOf(program.logFile, 5)}`);
+      throw new ClientError(`the ${name} does not answer at ${url}:\n${tailOf(program.logFile, 5)}`);
     }
     await delay(50);
   }
