@@ -16,9 +16,9 @@ import {
   readPart,
   settlePart,
 } from '../store/batch-parts';
-import { toTimestamptz } from '../store/db';
 import type { CallResult } from '../vendors/contract';
-import type { BatchProblem, VendorBatch } from '../vendors/text-batches';
+import type { VendorBatch } from '../vendors/text-batches';
+import { isRefusal, statusOf, worstProblem } from './batch-api-answers';
 import { BatchApiCalls } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
@@ -219,7 +219,7 @@ export class PartSteps {
 
   /** The vendor would not begin the batch: nothing was paid, and what follows depends on why. */
   private async failed(part: BatchPart, ended: VendorBatch): Promise<Step> {
-    const problem = worst(ended.problems);
+    const problem = worstProblem(ended.problems);
     const lines = ended.problems.filter((p) => p.kind === 'line');
     await changePart(this.deps.db, part.id, 'created', statusOf(ended));
     if (problem.kind === 'line') await failLines(this.deps.db, part, lines);
@@ -339,29 +339,4 @@ export class PartSteps {
     if (!next) throw new PartMoved();
     return { part: next, more: true };
   }
-}
-
-function statusOf(batch: VendorBatch): PartChange {
-  const { status, total, completed, failed, outputFileId, errorFileId, expiresAt } = batch;
-  return {
-    ...{ status, total, completed, failed },
-    output_file_id: outputFileId,
-    error_file_id: errorFileId,
-    ...(expiresAt === null ? {} : { expires_at: toTimestamptz(expiresAt) }),
-  };
-}
-
-/** True when the vendor has answered that it did not do what was asked. */
-function isRefusal(answer: CallResult | null): boolean {
-  if (answer === null) return false;
-  if (answer.kind === 'transport') return !answer.error.mayHaveBeenSent;
-  const { status } = answer.response;
-  return status >= 400 && status < 500 && status !== 408 && status !== 409;
-}
-
-const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'queue full', 'line', 'service'];
-
-function worst(problems: readonly BatchProblem[]): BatchProblem {
-  const [first] = [...problems].sort((a, b) => WORST_FIRST.indexOf(a.kind) - WORST_FIRST.indexOf(b.kind));
-  return first ?? { kind: 'service', text: 'the batch failed without a reason' };
 }

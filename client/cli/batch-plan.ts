@@ -39,7 +39,8 @@ function printPlan(planned: PlanInput, plan: Plan, now: number): void {
   const byFiles = planFiles(target, request, input);
   if (request.via !== 'batch-api') printCalls(planned, plan, now);
   else print(`${countText(input.items)} items.`);
-  if (byFiles) for (const line of filePlanLines(byFiles, request.model, request.via === 'batch-api')) print(line);
+  if (byFiles)
+    for (const line of filePlanLines(byFiles, request.model, request.via === 'batch-api')) print(line);
   print('Nothing was called or stored.');
 }
 

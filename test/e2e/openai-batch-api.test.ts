@@ -222,6 +222,31 @@ test('a bill that is due holds the project, and after the resume the batch goes 
   expect(await statuses(s)).toEqual(['failed', 'completed']);
 });
 
+test('a line that the vendor finds fault with fails alone; a failure of the vendor’s own is waited out', async () => {
+  const s = await start({
+    scenario: {
+      batches: {
+        outcomes: [
+          { end: 'failed', code: 'invalid_request', message: 'a bad line', line: 3, count: 1 },
+          { end: 'failed', count: 2 },
+        ],
+      },
+    },
+    account: { pool: { cooldownMinutes: 0.005 } },
+  });
+  await s.startWorker();
+  const { id } = await s.load(20, BY_FILES);
+  expect(await (await s.run(id)).result()).toMatchObject({ done: 19, failed: 1 });
+  const [bad] = (await resultsOf(s.db, id)).filter((r) => r.state === 'failed');
+  expect(bad).toMatchObject({ seq: 2, evidence: { kind: 'invalid', reason: 'invalid_request: a bad line' } });
+  expect((await vendorBatches(s)).map((b) => [b.status, b.errors?.data[0]?.code])).toEqual([
+    ['failed', 'invalid_request'],
+    ['failed', 'internal_error'],
+    ['failed', 'internal_error'],
+    ['completed', undefined],
+  ]);
+});
+
 test('a model that there is not pauses the batch and blames no item', async () => {
   const s = await start();
   await s.startWorker();

@@ -255,7 +255,8 @@ export class BatchDesk {
     const { outcome } = batch;
     const errors = [...checked.errors];
     if (errors.length === 0 && outcome?.end === 'failed') {
-      errors.push({ code: outcome.code, message: outcome.message, line: null, param: null });
+      const { code, message, line = null } = outcome;
+      errors.push({ code, message, line, param: null });
     }
     if (
       errors.length === 0 &&

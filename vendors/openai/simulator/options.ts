@@ -50,7 +50,8 @@ export const batchOutcomeSchema = z.strictObject({
   end: z.enum(['failed', 'expired', 'completed']),
   /** Share of the requests answered before it expires. */
   doneShare: share(0.5),
-  /** failed: the entry in `errors.data`. */
+  /** failed: the entry in `errors.data`; `line` when it is about one request, from 1. */
+  line: z.int().positive().optional(),
   code: z.string().default('internal_error'),
   message: z.string().default('The batch could not be processed.'),
 });
