@@ -1,7 +1,7 @@
 /**
  * Records the histories that test/workflow/replay.test.ts replays, into test/workflow/histories/:
  *
- *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts
+ *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts [backfill] [sync] [batch]
  *
  * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
  * without that intention means that workflows which sleep at a user's right now could not be woken any more.
@@ -11,10 +11,13 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Runtime } from '@temporalio/worker';
+import { countItems, readBatch } from '../../store/batches';
 import { readPool } from '../../store/pools';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
+import type { batch } from '../../workflows/batch';
 import type { datasetSync } from '../../workflows/dataset-sync';
 import {
+  batchStatusQuery,
   pauseSignal,
   poolWorkflowId,
   reconcileSignal,
@@ -23,13 +26,14 @@ import {
   workStatusQuery,
 } from '../../workflows/messages';
 import { eventually } from './eventually';
+import { startOpenAiStack } from './openai-stack';
 import { createRunFolder, removeRunFolder } from './run-folder';
 import { DATASET, type Stack, startStack } from './stack';
 
 const FOLDER = join(__dirname, '..', 'workflow', 'histories');
 const HOUR_MS = 3_600_000;
 
-async function save(stack: Stack, name: string, workflowId: string): Promise<void> {
+async function save(stack: Pick<Stack, 'client'>, name: string, workflowId: string): Promise<void> {
   const history = await stack.client.workflow.getHandle(workflowId).fetchHistory();
   const events = (JSON.parse(historyToJSON(history)) as { events: unknown[] }).events;
   // One event a line, so that a change of a recording can be read.
@@ -49,7 +53,8 @@ function anonymous(value: unknown, key = ''): unknown {
   return typeof value === 'string' ? value.replaceAll(hostname(), 'host') : value;
 }
 
-const poolState = async (stack: Stack) => (await readPool(stack.db, stack.pool))?.state.state;
+const poolState = async (stack: Pick<Stack, 'db' | 'pool'>) =>
+  (await readPool(stack.db, stack.pool))?.state.state;
 
 async function phase(stack: Stack, workflowId: string, wanted: WorkStatus['phase']): Promise<void> {
   const handle = stack.client.workflow.getHandle(workflowId);
@@ -125,18 +130,66 @@ async function syncWithAudits(): Promise<void> {
   }
 }
 
-async function main(): Promise<void> {
+/** A batch through failures that are tried again, a spent budget, an operator's pause, and a daily threshold. */
+async function batchWithPause(): Promise<void> {
+  const stack = await startOpenAiStack({
+    scenario: { faults: [{ kind: 'status', operation: 'createResponse', status: 500, count: 5 }] },
+    account: {
+      concurrency: { min: 2, max: 8 },
+      pool: { breakerFailures: 1000 },
+      dailyLimit: 250,
+      quotaThreshold: 0.8,
+    },
+  });
+  try {
+    await stack.startWorker();
+    const { id } = await stack.load(220);
+    const handle = await stack.client.workflow.start<typeof batch>('batch', {
+      workflowId: 'batch',
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [{ batchId: id }],
+    });
+    const done = (n: number) =>
+      eventually(`${n} are done`, async () => (await countItems(stack.db, id)).done >= n);
+    await done(40);
+    stack.simulator.control({ addErrors: [{ id: 'spent', code: 'insufficient_quota' }] });
+    await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
+    await eventually(
+      'it waits',
+      async () => (await handle.query(batchStatusQuery)).phase === 'waiting for quota',
+    );
+    stack.simulator.control({ clearErrors: ['spent'] });
+    await stack.client.workflow.getHandle(poolWorkflowId(stack.pool)).signal(resumeSignal);
+    await done(90);
+    await handle.signal(pauseSignal, 'a look at the texts');
+    await eventually('it is paused', async () => (await readBatch(stack.db, id))?.state === 'paused');
+    await eventually('nothing in flight', async () => (await countItems(stack.db, id)).running === 0);
+    await handle.signal(resumeSignal);
+    await done(110);
+    // The day turns soon: at the threshold it sleeps until then.
+    await stack.db.query(`update limits set resets_at = now_ms() + 8000 where name = 'daily'`);
+    await handle.result();
+    await save(stack, 'batch-with-pause', 'batch');
+  } finally {
+    await stack.close();
+  }
+}
+
+const RECORDINGS = { backfill: backfillAndPool, sync: syncWithAudits, batch: batchWithPause };
+
+async function main(names: readonly string[]): Promise<void> {
   const folder = createRunFolder();
   try {
-    await backfillAndPool();
-    await syncWithAudits();
+    for (const [name, record] of Object.entries(RECORDINGS)) {
+      if (names.length === 0 || names.includes(name)) await record();
+    }
   } finally {
     await Runtime.instance().shutdown();
     await removeRunFolder(folder);
   }
 }
 
-main().catch((error: unknown) => {
+main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   process.exitCode = 1;
 });
