@@ -146,7 +146,10 @@ export class VendorDoor {
     }
   }
 
-  /** What an answer tells of the true rate; of several limits, which one was meant is not for us to guess. */
+  /**
+   * What an answer tells of the true rate. Of several limits, which one was meant is not for us to guess, and a long
+   * wait is for another window than the one that refills while we look.
+   */
   private async adapt(
     limits: readonly LimitInstance[],
     { departAt }: HeldPermit,
@@ -156,7 +159,7 @@ export class VendorDoor {
     const changes =
       verdict.kind === 'ok'
         ? await this.feedback.admitted(keys(limits))
-        : verdict.kind === 'rate'
+        : verdict.kind === 'rate' && (verdict.statedWaitMs ?? 0) <= LONGEST_REFILL_MS
           ? await this.feedback.refused(
               keys(limits.filter((l) => l.template.name === verdict.limit)),
               departAt,
@@ -356,6 +359,9 @@ function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
     attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
   };
 }
+
+/** A wait beyond this is not for a bucket's next units. */
+const LONGEST_REFILL_MS = 60_000;
 
 /** take_permits: a pool or a limit without a row. */
 function isUnregistered(error: unknown): boolean {

@@ -13,7 +13,7 @@
  * Fails above 1.05 × (items ÷ rate), above 500 MB in worker and command line together, and at the first refused call;
  * with a hidden limit, when one discovery of it was refused more calls than were in flight.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -137,7 +137,8 @@ async function measure(folder: string, dbFile: string): Promise<void> {
     return line.includes('worker.started');
   });
   await worker.ready;
-  const files = ['--input', writeInput(folder), '--prompt-file', writePrompt(folder)];
+  const output = path.join(folder, 'bios.jsonl');
+  const files = ['--input', writeInput(folder), '--prompt-file', writePrompt(folder), '--output', output];
   const job = ['--account', ACCOUNT, '--model', 'gpt-4.1-mini', '--max-output-tokens', '300'];
   const began = performance.now();
   const cli = processes.launch(
@@ -172,7 +173,12 @@ async function measure(folder: string, dbFile: string): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
   console.log(await result);
+  // The command line writes the output, and its memory counts while it does.
+  const looking = setInterval(() => processes.look(SLUICE), 100);
   await cli.ended;
+  clearInterval(looking);
+  const lines = readFileSync(output, 'utf8').split('\n').length - 1;
+  if (lines !== items) throw new Error(`the output has ${lines} lines instead of ${items}`);
   const { events } = await handle.fetchHistory();
   await connected.close();
   await db.end();
