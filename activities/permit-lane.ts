@@ -22,6 +22,11 @@ interface Standing extends LaneCaller {
 }
 
 const MAX_WIDTH = 64;
+/**
+ * A grant ends the mark by which less important callers stand back. Where the next in line asks in the same round trip
+ * it sets its own, and no other finds the limit unmarked in between.
+ */
+const URGENT_WIDTH = 2;
 
 export class PermitLane {
   private line: Standing[] = [];
@@ -128,7 +133,7 @@ export class PermitLane {
     const poolSaysNo = denial.deniedBy === 'pool' || denial.deniedBy === 'probe';
     const retryAt = poolSaysNo || denial.retryAt === null ? Number.POSITIVE_INFINITY : denial.retryAt;
     if (Number.isNaN(standing.giveUpAt)) standing.giveUpAt = denial.now + standing.inlineWaitMs;
-    this.width = 1;
+    this.width = standing.request.priority === 'interactive' ? URGENT_WIDTH : 1;
     // A closed pool is nothing to remember: an operator may open it at any time.
     this.notBefore = poolSaysNo ? Number.NEGATIVE_INFINITY : retryAt - this.leadMs * 0.75;
     const [leaving, staying] = partition([standing, ...this.line], (s) => retryAt > s.giveUpAt);
