@@ -12,6 +12,7 @@ import {
   readClock,
   reportLateArrival,
   restampPermit,
+  returnUnused,
 } from '../store/permits';
 import { releaseProbe } from '../store/pools';
 import { DbClock } from './db-clock';
@@ -153,14 +154,19 @@ export class PermitGate {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
     const aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
     const pool = request.pool === null ? null : { key: request.pool, epoch: permit.epoch };
-    let departAt: number | null = permit.departAt;
+    let { departAt } = permit;
     await this.tellTime();
     for (;;) {
       await this.sleepUntil(departAt, options.signal);
       if (this.clock.now() - departAt <= tolerance) return departAt;
       if (request.charges.length === 0 && pool === null) return departAt;
-      departAt = await restampPermit(this.db, request.charges, departAt, aheadMs, pool);
-      if (departAt === null) return null;
+      const moved = await restampPermit(this.db, request.charges, departAt, aheadMs, pool);
+      if (moved === null) {
+        // It will not be sent: what it has taken of a day, which does not come back by itself, is given back.
+        await returnUnused(this.db, request.charges, departAt);
+        return null;
+      }
+      departAt = moved;
     }
   }
 
