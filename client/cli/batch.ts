@@ -1,15 +1,16 @@
 /** `sluice batch`: texts for every row of a file, one call each, and what became of them. */
 import type { Command } from 'commander';
+import { openParts } from '../../store/batch-parts';
 import { retryFailed, setBatchState } from '../../store/batches';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../workflows/messages';
 import { chooseBatch, exportBatch, goOn, operatorOf, textAccount } from '../lib/batch';
 import { withDatabase, withTemporal } from '../lib/context';
-import { countText } from '../lib/time-text';
+import { countText, pluralText } from '../lib/time-text';
 import { isRunning } from '../lib/work';
 import { addStart } from './batch-start';
 import { listAll, showOne } from './batch-view';
 import { contextOf } from './command';
-import { print } from './output';
+import { note, print } from './output';
 
 interface ReasonOption {
   readonly reason?: string;
@@ -65,6 +66,13 @@ async function steer(
       await client.workflow.getHandle(id).signal(state === 'paused' ? pauseSignal : cancelSignal, { reason });
     });
     print(`Batch ${batch.id}: ${state}`);
+    const files = (await openParts(db, batch.id)).length;
+    if (files === 0) return;
+    const follows =
+      state === 'paused'
+        ? 'stay there: it goes on with them, and resume reads what it has answered.'
+        : 'are cancelled there, and what was answered is kept.';
+    note(`${pluralText(files, 'file')} with the vendor ${follows}`);
   });
 }
 

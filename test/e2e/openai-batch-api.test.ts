@@ -1,7 +1,7 @@
 /** Batches by files against the simulator's Files and Batch endpoints, with real workers. */
 import { Runtime } from '@temporalio/worker';
 import { listParts } from '../../store/batch-parts';
-import { countItems, readBatch } from '../../store/batches';
+import { countItems, readBatch, setBatchState } from '../../store/batches';
 import { readPool } from '../../store/pools';
 import { batchStatusQuery, cancelSignal, pauseSignal, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
@@ -286,4 +286,28 @@ test('pause leaves the files with the vendor, resume reads them; cancel ends the
     pending: 60 - summary.done,
     running: 0,
   });
+});
+
+test('a batch that is resumed while its files are being cancelled goes on with what they have left', async () => {
+  const s = await start({
+    scenario: { batches: { requestsPerSecond: 20, cancellingMs: { min: 2000, max: 2000 } } },
+  });
+  await s.startWorker();
+  const { id } = await s.load(60, BY_FILES);
+  const handle = await s.run(id);
+  await eventually('some are answered', async () => {
+    const [first] = await vendorBatches(s);
+    return (first?.request_counts.completed ?? 0) >= 10;
+  });
+  await handle.signal(cancelSignal, {});
+  await eventually('it is being cancelled', async () => (await statuses(s))[0] === 'cancelling');
+  await setBatchState(s.db, id, 'running', '');
+  await handle.signal(resumeSignal);
+  expect(await s.client.workflow.getHandle(handle.workflowId).result()).toMatchObject({
+    done: 60,
+    cancelled: false,
+  });
+  const seen = await vendorBatches(s);
+  expect(seen.map((b) => b.status)).toEqual(['cancelled', 'completed']);
+  expect(seen[1]?.request_counts.total).toBe(60 - (seen[0]?.request_counts.completed ?? 0));
 });
