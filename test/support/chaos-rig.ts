@@ -44,8 +44,8 @@ export interface OpenAiRigOptions {
 }
 
 /** What the rig does not know of its vendor. */
-interface RigVendor {
-  readonly id: 'amazon' | 'openai';
+export interface RigVendor {
+  readonly id: 'amazon' | 'openai' | 'gps51';
   readonly account: string;
   readonly scenario: object;
   /** Settings for the simulator that answered with `at`; `startMs` as in RigOptions. */
@@ -140,7 +140,7 @@ export class ChaosRig {
     });
   }
 
-  private static async assemble({ id, account, scenario, settings, httpTimeoutMs }: RigVendor) {
+  static async assemble({ id, account, scenario, settings, httpTimeoutMs }: RigVendor) {
     await ensureBuild();
     const folder = temporaryFolder('chaos');
     const began = Date.now();
@@ -222,7 +222,12 @@ export class ChaosRig {
   }
 }
 
-const RIG_ENV = { ...TEST_ENV, TEST_REFRESH_TOKEN_acme: 'Atzr|acme', TEST_OPENAI_KEY: 'sk-bios' };
+const RIG_ENV = {
+  ...TEST_ENV,
+  TEST_REFRESH_TOKEN_acme: 'Atzr|acme',
+  TEST_OPENAI_KEY: 'sk-bios',
+  TEST_FLEET_PASSWORD: 'fleet-secret',
+};
 
 async function startVendor(
   folder: string,
