@@ -59,6 +59,7 @@ class CommandRun {
 
   constructor(private readonly input: CommandInput) {
     this.gate = input.waitForPool ? new PoolGate('wait') : null;
+    if (this.gate) this.gate.onChange = () => this.describe();
     setHandler(cancelSignal, (cancel?: PauseInput) => {
       this.cancelReason = (typeof cancel === 'string' ? cancel : cancel?.reason) || 'by operator';
     });
@@ -165,10 +166,15 @@ class CommandRun {
 
   private status(): CommandStatus {
     const { phase, detail, until, outcome } = this;
-    const closed = outcome === null ? this.gate?.closed : null;
-    return closed
-      ? { phase: 'waiting', detail: closed.reason, until: closed.until, outcome }
-      : { phase, detail, until, outcome };
+    const { closed = null, waiting = null } = this.gate ?? {};
+    if (outcome === null && closed) {
+      return { phase: 'waiting', detail: closed.reason, until: closed.until, outcome };
+    }
+    if (outcome === null && waiting) {
+      const why = `limit ${waiting.limit} has nothing left`;
+      return { phase: 'waiting', detail: why, until: waiting.until, outcome };
+    }
+    return { phase, detail, until, outcome };
   }
 
   private describe(): void {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';
 import type { Pool } from 'pg';
-import { type Command, knownCommand, listCommands, outcomeOf } from '../../store/commands';
+import { type Command, endCommand, knownCommand, listCommands, outcomeOf } from '../../store/commands';
 import { parseLength } from '../lib/arguments';
 import { cancel, checkDevice, chooseStored, fleetAccount, startCommand, storeCommand } from '../lib/commands';
 import { withDatabase, withTemporal } from '../lib/context';
@@ -17,6 +17,9 @@ import { note, print, printJson, table } from './output';
 
 /** Nobody knows whether it was carried out: neither success nor failure. */
 const UNKNOWN_EXIT = 3;
+
+/** A worker says that a command has expired within this, ms. */
+const EXPIRY_GRACE_MS = 3000;
 
 const HELP = `
 Exit codes:
@@ -135,6 +138,7 @@ async function follow(
   stored: Command,
 ): Promise<Command | null> {
   const interrupt = untilInterrupted();
+  const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
   let over = false;
   const result = handle
     .result()
@@ -155,6 +159,12 @@ async function follow(
         process.exitCode = 130;
         result.catch(() => undefined);
         return null;
+      }
+      if (now.state === 'created' && now.overdue && performance.now() > giveUpAt) {
+        // No worker has come to say so.
+        result.catch(() => undefined);
+        const message = 'no worker took it in time; it is not sent later';
+        return await endCommand(db, stored.id, { state: 'failed', name: 'expired', code: '', message }, null);
       }
       if (now.state !== shown) note(`Command ${stored.id}: ${now.state}`);
       shown = now.state;

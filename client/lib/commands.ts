@@ -49,8 +49,8 @@ export async function checkDevice(db: Pool, account: string, device: string): Pr
   );
 }
 
-/** The most similar text; null when none is similar. Exported for its test. */
-export function nearestOf(text: string, among: readonly string[]): string | null {
+/** The most similar text; null when none is similar. */
+function nearestOf(text: string, among: readonly string[]): string | null {
   let best: { readonly text: string; readonly distance: number } | null = null;
   for (const candidate of among) {
     const distance = editDistance(text.toLowerCase(), candidate.toLowerCase());

@@ -38,8 +38,9 @@ const INTERRUPT = '\u0003';
 const ERASE = /[\u007f\b]/;
 
 function typed(input: NodeJS.ReadStream, prompt: string): Promise<string> {
-  process.stderr.write(prompt);
+  // Before the prompt: what is typed at once must not be shown either.
   input.setRawMode(true).setEncoding('utf8').resume();
+  process.stderr.write(prompt);
   return new Promise((resolve, reject) => {
     let password = '';
     const done = (finish: () => void) => {

@@ -70,6 +70,14 @@ test('a device that is not on the known list is refused, with the one that was m
   });
 });
 
+test('a command that no worker takes in time is not sent, and is not sent later either', async () => {
+  const queue = { TEMPORAL_TASK_QUEUE: 'nobody-works-here' };
+  const args = ['command', 'gps51', device, 'ALONE', '--timeout', '1s', '--wait'];
+  const ran = await sluice(args, '', queue);
+  expect(ran).toMatchObject({ code: 1, out: expect.stringContaining('failed (expired)') });
+  expect(ran.err).toContain('No worker runs now');
+});
+
 test('bad input names the field and what would be right', async () => {
   const ran = await sluice(['command', 'gps51', device, 'STOP', '--timeout', 'soon']);
   expect(ran).toMatchObject({ code: 2, err: expect.stringContaining('--timeout: "soon"') });
