@@ -147,13 +147,13 @@ async function askForWindow(
     return storeTrack(db, { ...answer, span: window, covered: window, positions });
   }
   const whole = await widenToTrips(db, account.name, deviceId, window);
-  const { span, covered } = askAround(window, whole, fleet.maxSpanMs);
+  const span = askAround(window, whole, fleet.maxSpanMs);
   const trips = await calls.ask(context, {
     ...question,
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
-  return storeTrips(db, { ...answer, span, covered, trips, scheduled: false });
+  return storeTrips(db, { ...answer, span, covered: window, trips, scheduled: false });
 }
 
 /** A refusal that may pass is tried again some times, and then left until somebody asks. */

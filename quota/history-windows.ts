@@ -23,18 +23,13 @@ export function piecesOf(gaps: readonly Span[], origin: number, lengthMs: number
 const GRID_MS = 1000;
 
 /**
- * What to ask for so that no trip is cut in two, and what of the window is then in. Where the whole is longer than a
- * call may be, the beginning of the window is left for another call: the trip at its end is the one that would be cut.
- * @param whole the window, widened to the trips at its edges.
+ * What to ask for so that no trip is cut in two: the window, widened to the trips at its edges where one call may be as
+ * long. Where it may not, the window alone: calls are few, and vendors tell a trip that touches the span whole.
+ * @param whole the window with those trips.
  */
-export function askAround(
-  window: Span,
-  whole: Span,
-  maxSpanMs: number,
-): { readonly span: Span; readonly covered: Span } {
-  const to = Math.min(ceil(whole.to), floor(window.to + maxSpanMs / 2));
-  const from = Math.max(floor(whole.from), to - maxSpanMs);
-  return { span: { from, to }, covered: { from: Math.max(window.from, from), to: window.to } };
+export function askAround(window: Span, whole: Span, maxSpanMs: number): Span {
+  const wide = { from: floor(whole.from), to: ceil(whole.to) };
+  return wide.to - wide.from <= maxSpanMs ? wide : { from: floor(window.from), to: ceil(window.to) };
 }
 
 const floor = (ms: number) => Math.floor(ms / GRID_MS) * GRID_MS;

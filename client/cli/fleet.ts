@@ -225,7 +225,7 @@ function printPlan(plan: FleetPlan, span: Span, now: number): void {
       ],
     ),
   );
-  print(`Positions and trips of the account make some ${countText(plan.othersADay)} calls a day besides.`);
+  print(`Live positions make ${countText(plan.liveADay)} calls a day besides.`);
   if (binding)
     print(
       `Binding: ${binding.limit}${Number.isFinite(binding.days) ? `, which alone takes ${amountText(binding.days)} days` : ''}.`,

@@ -11,9 +11,9 @@ import {
 import { chosenDevices, missingWindows } from '../../activities/fleet-windows';
 import { type FleetForecast, fleetForecast, type SharedAllowance } from '../../quota/fleet-forecast';
 import { piecesOf } from '../../quota/history-windows';
-import type { LimitTemplate, Priority } from '../../quota/limit';
+import type { Priority } from '../../quota/limit';
 import { fleetTerms, type Settings } from '../../settings';
-import { type LimitLevelRow, readLimitLevels } from '../../store/limit-levels';
+import { readLimitLevels } from '../../store/limit-levels';
 import { readPool } from '../../store/pools';
 import type { Span } from '../../vendors/chunks';
 import type { FleetDevice } from '../../vendors/fleet';
@@ -36,8 +36,8 @@ export interface FleetPlan extends FleetForecast {
   readonly priority: Priority;
   /** Calls a day of one device at this priority; null when no limit holds. */
   readonly callsADevice: number | null;
-  /** Calls a day that the other functions of the account make, as the settings have it. */
-  readonly othersADay: number;
+  /** Calls a day that the live positions make, as the settings have it. */
+  readonly liveADay: number;
   readonly shared: readonly SharedAllowance[];
   readonly pausedUntil: number | null;
   readonly held: boolean;
@@ -65,8 +65,8 @@ export async function planFleet(
     options.deviceCount === null
       ? await knownWork(db, context, operation, options, now)
       : await imaginedWork(db, context, operation, options, options.deviceCount, now);
-  const others = othersOf(settings, context, work);
-  const shared = await sharedAllowances(db, context, operation, options, work.calls.length, others);
+  const live = liveCallsADay(settings, context);
+  const shared = await sharedAllowances(db, context, operation, options, work.calls.length, live);
   const pool = (await readPool(db, account.poolKey))?.state ?? null;
   const pausedUntil = pool !== null && pool.until !== null && pool.until > now ? pool.until : null;
   const [limit] = deviceLimits(account, operation);
@@ -78,7 +78,7 @@ export async function planFleet(
     operation,
     priority: options.priority,
     callsADevice: device === null ? null : Math.floor(device.perDay),
-    othersADay: others.live + others.trips,
+    liveADay: live,
     shared,
     pausedUntil,
     held: pool?.state === 'held' && pool.until === null,
@@ -133,26 +133,13 @@ async function imaginedWork(
   };
 }
 
-interface Others {
-  readonly live: number;
-  readonly trips: number;
-}
-
-/** What the live feed and the trips on schedule ask a day, where the settings list them. */
-function othersOf(settings: Settings, { account, dataset, terms }: FleetContext, work: Work): Others {
-  const termsOf = (kind: string) => {
-    const id = `${account.vendor.id}/${kind}`;
-    const listed = settings.datasets.some((d) => d.dataset === id && d.account === account.name && d.enabled);
-    return listed ? fleetTerms(settings.datasets, id, account.name) : null;
-  };
-  const positions = termsOf('positions');
-  const [limit] = deviceLimits(account, account.fleet.operations.trips);
-  const reserved = limit === undefined ? 0 : Math.max(0, capacityOf(limit) - work.callsADay);
-  const hasTrips = termsOf('trips') !== null || dataset.endsWith('/trips');
-  return {
-    live: (positions === null ? 0 : DAY_MS / positions.intervalMs) + DAY_MS / terms.deviceListMs,
-    trips: hasTrips ? work.calls.length * reserved : 0,
-  };
+/** What the live feed asks a day, where the settings list it. Trips have their share of each device's calls. */
+function liveCallsADay(settings: Settings, { account, terms }: FleetContext): number {
+  const id = `${account.vendor.id}/positions`;
+  const listed = settings.datasets.some((d) => d.dataset === id && d.account === account.name && d.enabled);
+  if (!listed) return DAY_MS / terms.deviceListMs;
+  const positions = fleetTerms(settings.datasets, id, account.name);
+  return DAY_MS / positions.intervalMs + DAY_MS / positions.deviceListMs;
 }
 
 async function sharedAllowances(
@@ -161,7 +148,7 @@ async function sharedAllowances(
   operation: string,
   { priority, deviceCount }: FleetPlanOptions,
   devices: number,
-  others: Others,
+  live: number,
 ): Promise<SharedAllowance[]> {
   const own = deviceLimits(account, operation);
   const limits = account.limits.filter(
@@ -174,30 +161,24 @@ async function sharedAllowances(
   const keys = limits.map((limit) => limitKey(account, limit));
   const levels = await readLimitLevels(db, keys);
   const taught = deviceCount === null ? [] : account.fleet.limitsOf(imaginedDevices(devices), Date.now());
-  return limits.map((limit, i) => {
-    const capacity = taught.find((t) => t.limit === limit.name)?.capacity;
+  const sized = limits.map((limit, i) => {
     const level = deviceCount === null ? levels.get(keys[i] ?? '') : undefined;
-    return allowanceOf(limit, capacity, level, priority, others);
+    const capacity =
+      taught.find((t) => t.limit === limit.name)?.capacity ?? level?.limit ?? capacityOf(limit);
+    return { limit, capacity, used: level?.used ?? 0, aDay: (capacity * DAY_MS) / windowMs(limit) };
   });
-}
-
-function allowanceOf(
-  limit: LimitTemplate,
-  taught: number | undefined,
-  level: LimitLevelRow | undefined,
-  priority: Priority,
-  others: Others,
-): SharedAllowance {
-  const capacity = taught ?? level?.limit ?? capacityOf(limit);
-  const share = 1 - (priority === 'interactive' ? 0 : (limit.reserve?.[priority] ?? 0));
-  const aDay = (capacity * DAY_MS) / windowMs(limit);
-  const perDay = Math.max(0, Math.min(aDay * share, aDay - others.live - others.trips));
-  if (windowMs(limit) < DAY_MS) return { name: limit.name, perDay, leftToday: null };
-  return {
-    name: limit.name,
-    perDay,
-    leftToday: Math.max(0, Math.min(perDay, capacity * share - (level?.used ?? 0))),
-  };
+  // While history goes as fast as it may, the live feed takes this part of all calls.
+  const fastest = Math.min(...sized.filter(({ limit }) => windowMs(limit) < DAY_MS).map(({ aDay }) => aDay));
+  const besides = Number.isFinite(fastest) ? Math.min(1, live / fastest) : 0;
+  return sized.map(({ limit, capacity, used, aDay }) => {
+    const { name } = limit;
+    const share = 1 - (priority === 'interactive' ? 0 : (limit.reserve?.[priority] ?? 0));
+    if (windowMs(limit) < DAY_MS) {
+      return { name, perDay: Math.max(0, Math.min(aDay * share, aDay - live)), leftToday: null };
+    }
+    const mine = (units: number) => Math.max(0, units * (1 - besides));
+    return { name, perDay: mine(aDay * share), leftToday: mine(capacity * share - used) };
+  });
 }
 
 function imaginedDevices(count: number): FleetDevice[] {

@@ -39,6 +39,8 @@ export interface Gps51StackOptions {
   readonly account?: Record<string, unknown>;
   /** Keys of the settings. */
   readonly settings?: Record<string, unknown>;
+  /** Entries of `datasets`, without the account. */
+  readonly datasets?: readonly Record<string, unknown>[];
 }
 
 /** A worker in a process of its own, that may be killed. */
@@ -114,6 +116,7 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
         ...options.account,
       },
     },
+    datasets: (options.datasets ?? []).map((dataset) => ({ ...dataset, account })),
   });
   const folder = temporaryFolder('gps51');
   const settingsFile = join(folder, 'sluice.yaml');
