@@ -8,6 +8,7 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -67,7 +68,8 @@ class FleetBackfill {
   private failed = 0;
   private waiting: PageWait | null = null;
   private ended = false;
-  private page: CancellationScope | null = null;
+  private running = false;
+  private stopPage: () => void = () => undefined;
 
   constructor(private readonly input: FleetBackfillInput) {
     const { carried } = input;
@@ -78,7 +80,7 @@ class FleetBackfill {
     this.gate.onChange = () => this.show();
     setHandler(pauseSignal, (pause?: PauseInput) => {
       this.pausedBecause = (typeof pause === 'string' ? pause : pause?.reason) || 'by operator';
-      this.page?.cancel();
+      this.stopPage();
       this.show();
     });
     setHandler(resumeSignal, () => {
@@ -119,7 +121,12 @@ class FleetBackfill {
     if (this.pausedBecause !== null) return null;
     const { dataset, account, from, to, devices, chunkHours, priority } = this.input;
     const scope = new CancellationScope();
-    this.page = scope;
+    let stopped = false;
+    this.stopPage = () => {
+      stopped = true;
+      scope.cancel();
+    };
+    this.running = true;
     this.show();
     try {
       return await scope.run(() =>
@@ -129,8 +136,13 @@ class FleetBackfill {
           maxMs: PAGE_MS,
         }),
       );
+    } catch (error) {
+      // Stopped before it had begun; a cancellation of the whole workflow is another thing.
+      if (stopped && isCancellation(error)) return null;
+      throw error;
     } finally {
-      this.page = null;
+      this.running = false;
+      this.stopPage = () => undefined;
     }
   }
 
@@ -173,7 +185,7 @@ class FleetBackfill {
           ? 'paused'
           : held !== null
             ? 'waiting for quota'
-            : this.left === null && this.page === null
+            : this.left === null && !this.running
               ? 'starting'
               : 'running',
       detail: this.pausedBecause ?? held?.reason ?? '',

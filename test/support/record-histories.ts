@@ -16,6 +16,7 @@ import { readPool } from '../../store/pools';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import type { batch } from '../../workflows/batch';
 import type { datasetSync } from '../../workflows/dataset-sync';
+import type { fleetBackfill } from '../../workflows/fleet-backfill';
 import {
   batchStatusQuery,
   pauseSignal,
@@ -26,6 +27,7 @@ import {
   workStatusQuery,
 } from '../../workflows/messages';
 import { eventually } from './eventually';
+import { QUICK_GPS51, startGps51Stack } from './gps51-stack';
 import { startOpenAiStack } from './openai-stack';
 import { createRunFolder, removeRunFolder } from './run-folder';
 import { DATASET, type Stack, startStack } from './stack';
@@ -175,7 +177,61 @@ async function batchWithPause(): Promise<void> {
   }
 }
 
-const RECORDINGS = { backfill: backfillAndPool, sync: syncWithAudits, batch: batchWithPause };
+/** A fleet's backfill that is paused in the middle of a page, and that the day's calls are used up for. */
+async function fleetOverDays(): Promise<void> {
+  // A "day" of a minute.
+  const minute = { per: 'minute' } as const;
+  const stack = await startGps51Stack({
+    scenario: { fleet: { devices: 2, parkedShare: 0 }, days: minute, latencyMs: { min: 200, max: 300 } },
+    account: { limits: { ...QUICK_GPS51, 'device-trajectory-per-day': minute } },
+  });
+  try {
+    await stack.startWorker();
+    const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
+    const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+      workflowId: 'fleet-backfill',
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [
+        {
+          dataset: 'gps51/tracks',
+          account: stack.account,
+          from: to - 5 * 24 * HOUR_MS,
+          to,
+          devices: null,
+          chunkHours: null,
+          priority: 'background',
+        },
+      ],
+    });
+    const wanted = (name: WorkStatus['phase']) =>
+      eventually(`it is ${name}`, async () => (await handle.query(workStatusQuery)).phase === name);
+    const calls = async () =>
+      (await stack.db.query('select count(*) n from fleet_devices')).rows[0].n as number;
+    await eventually('the first calls are under way', async () => (await calls()) > 0);
+    await handle.signal(pauseSignal, 'inventory count');
+    await wanted('paused');
+    await handle.signal(resumeSignal);
+    await wanted('waiting for quota');
+    const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
+    await pool.signal(pauseSignal, 'stocktaking');
+    await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
+    await eventually('it waits for the pool', async () =>
+      (await handle.query(workStatusQuery)).detail.includes('stocktaking'),
+    );
+    await pool.signal(resumeSignal);
+    await handle.result();
+    await save(stack, 'fleet-backfill-over-days', 'fleet-backfill');
+  } finally {
+    await stack.close();
+  }
+}
+
+const RECORDINGS = {
+  backfill: backfillAndPool,
+  sync: syncWithAudits,
+  batch: batchWithPause,
+  fleet: fleetOverDays,
+};
 
 async function main(names: readonly string[]): Promise<void> {
   const folder = createRunFolder();
