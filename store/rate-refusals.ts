@@ -93,7 +93,11 @@ async function block(client: PoolClient, call: RefusedCall) {
     if (after.blockedUntil >= longest.blockedUntil) longest = after;
   }
   const escalated = call.escalation !== null && rows.length > 0;
-  return { waitMs: escalated ? Math.max(0, longest.blockedUntil - now) : call.waitMs, strikes: longest.strikes, now };
+  return {
+    waitMs: escalated ? Math.max(0, longest.blockedUntil - now) : call.waitMs,
+    strikes: longest.strikes,
+    now,
+  };
 }
 
 async function readNow(client: PoolClient): Promise<number> {
