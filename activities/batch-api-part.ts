@@ -42,6 +42,8 @@ interface Step {
 const MAX_BROKEN = 5;
 /** Vendor's own failures to make a batch of a file, in a row, that an operator should know of. */
 const MAX_TROUBLES = 5;
+/** A vendor that stays down is asked again this often at the least, ms. */
+const LONGEST_TROUBLE_MS = 600_000;
 /** Results fewer than the vendor counts are read again this often; then the count is not believed. */
 const MAX_SHORT = 2;
 const FILE_LOST = 'the uploaded file is gone';
@@ -315,7 +317,7 @@ export class PartSteps {
 
   /** A vendor that stays down is not asked every few seconds for a day. */
   private waitMs(modelled: number, failures: number): number {
-    const { maxMs } = this.context.api.poll;
+    const maxMs = Math.min(this.context.api.poll.maxMs, LONGEST_TROUBLE_MS);
     return Math.max(modelled, Math.min(maxMs, modelled * 2 ** Math.max(0, Math.min(20, failures - 3))));
   }
 

@@ -1,5 +1,5 @@
 /** The vendor's queue of waiting tokens for a batch's model: how much room there is, and what refusals have taught. */
-import { afterAcceptance, afterRefusal, type BatchQueue, roomIn } from '../quota/batch-queue';
+import { afterAcceptance, afterRefusal, type BatchQueue, lookDelayMs, roomIn } from '../quota/batch-queue';
 import { changeQueue, queueAccepted, queueHasRoom, readQueue, type StoredQueue } from '../store/batch-queues';
 import type { BatchApiContext, BatchApiDeps } from './batch-api-types';
 
@@ -27,7 +27,12 @@ export class QueueDesk {
       return { tokens: 0, most, waitMs: stored.blockedMs, reason: stored.reason };
     }
     const reason = `${stored.enqueued} tokens wait in the queue of ${this.name.model}, which holds ${queue.limit}`;
-    return { tokens: roomIn(queue), most, waitMs: this.context.api.poll.maxMs, reason };
+    return {
+      tokens: roomIn(queue),
+      most,
+      waitMs: lookDelayMs(stored.unchangedMs, this.context.api.poll),
+      reason,
+    };
   }
 
   /** A file did not fit. Told after it is settled: what waits is without it. */

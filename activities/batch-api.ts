@@ -76,7 +76,8 @@ export class BatchApiSweep {
       if (mode === 'paused') return this.outcome('not running', '');
       if (signal.aborted) return this.outcome('stopped', '');
       onPart(part);
-      this.waitFor(await this.steps.advance(part, mode === 'winding down'));
+      const winding = mode === 'winding down';
+      this.waitFor(await this.steps.advance(part, winding), winding);
     }
     while ((await this.mode()) === 'working') {
       if (signal.aborted) return this.outcome('stopped', '');
@@ -84,7 +85,7 @@ export class BatchApiSweep {
       const part = await this.cut(onPart);
       if (part === null) break;
       const after = await this.steps.advance(part, false);
-      this.waitFor(after);
+      this.waitFor(after, false);
       // Given back at once: not in a circle.
       if (after === null) this.waitAtMost(SOON_MS, '');
       if (after === null) break;
@@ -118,7 +119,8 @@ export class BatchApiSweep {
     return changePart(db, begun.id, 'cutting', { state: 'cut', items: requests, bytes, tokens });
   }
 
-  private waitFor(part: BatchPart | null): void {
+  /** @param winding its end has been asked for, and comes soon. */
+  private waitFor(part: BatchPart | null, winding: boolean): void {
     if (part === null) return;
     const { poll, settleMs } = this.context.api;
     if (part.dueInMs > 0) this.waitAtMost(part.dueInMs, part.note);
@@ -127,7 +129,11 @@ export class BatchApiSweep {
       this.waitAtMost(left, 'a creation without an answer is looked for');
     } else if (part.state === 'created') {
       const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';
-      this.waitAtMost(lookDelayMs(part.unchangedMs, poll), `${part.vendorId} is ${part.status}${counted}`);
+      // Its age and not its last change: every new word of the vendor's would begin the looks anew.
+      const nextMs = lookDelayMs(winding ? part.unchangedMs : part.askedAgoMs, poll);
+      const expiresMs = (part.expiresAt ?? 0) - Date.now() + poll.firstMs;
+      const lookMs = expiresMs > 0 ? Math.min(nextMs, expiresMs) : nextMs;
+      this.waitAtMost(lookMs, `${part.vendorId} is ${part.status}${counted}`);
     } else this.waitAtMost(SOON_MS, '');
   }
 

@@ -66,12 +66,12 @@ export function afterAcceptance(share: number): number {
 }
 
 /**
- * Time to the next look at something that last changed `elapsedMs` ago: a quarter of that, within the bounds, so that
- * a day takes some tens of looks and what ends soon is seen soon.
+ * Time to the next look at something that last changed `elapsedMs` ago: half of that, within the bounds, so that a day
+ * takes less than thirty looks and what ends soon is seen soon.
  */
 export function lookDelayMs(
   elapsedMs: number,
   bounds: { readonly firstMs: number; readonly maxMs: number },
 ): number {
-  return Math.min(bounds.maxMs, Math.max(bounds.firstMs, elapsedMs / 4));
+  return Math.min(bounds.maxMs, Math.max(bounds.firstMs, elapsedMs / 2));
 }

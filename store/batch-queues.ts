@@ -14,6 +14,8 @@ export interface StoredQueue {
   readonly reason: string;
   /** Tokens of our files that wait, or are about to. */
   readonly enqueued: number;
+  /** Milliseconds since the last change of any of them; 0 when there are none. */
+  readonly unchangedMs: number;
 }
 
 export interface QueueName {
@@ -27,7 +29,9 @@ export async function readQueue(db: Pool, { pool, model }: QueueName): Promise<S
        coalesce(q.share, 1) as share, coalesce(q.strikes, 0) as strikes, coalesce(q.reason, '') as reason,
        greatest(0, coalesce(extract(epoch from q.blocked_until - clock_timestamp())::float8 * 1000, 0)) as "blockedMs",
        (select coalesce(sum(tokens), 0)::bigint from batch_parts
-        where pool = $1 and model = $2 and state not in ('ended', 'settled')) as enqueued
+        where pool = $1 and model = $2 and state not in ('ended', 'settled')) as enqueued,
+       (select greatest(0, coalesce(min(extract(epoch from clock_timestamp() - changed_at)::float8 * 1000), 0))
+        from batch_parts where pool = $1 and model = $2 and state not in ('ended', 'settled')) as "unchangedMs"
      from (select 1) one left join batch_queues q on q.pool = $1 and q.model = $2`,
     [pool, model, LEARNED_FOR_MS],
   );

@@ -57,12 +57,13 @@ describe('a refusal', () => {
   });
 });
 
-test('looks become rarer with time: a day takes tens of them, and the first are quick', () => {
-  const bounds = { firstMs: 15_000, maxMs: 600_000 };
+test('looks become rarer with time: the first are quick, and those of a whole day come to few actions', () => {
+  const bounds = { firstMs: 15_000, maxMs: 7_200_000 };
   expect(lookDelayMs(0, bounds)).toBe(15_000);
-  expect(lookDelayMs(400_000, bounds)).toBe(100_000);
-  expect(lookDelayMs(86_400_000, bounds)).toBe(600_000);
+  expect(lookDelayMs(400_000, bounds)).toBe(200_000);
+  expect(lookDelayMs(86_400_000, bounds)).toBe(7_200_000);
   let looks = 0;
-  for (let t = 0; t < 3_600_000; t += lookDelayMs(t, bounds)) looks++;
-  expect(looks).toBeLessThan(25);
+  for (let t = 0; t < 86_400_000; t += lookDelayMs(t, bounds)) looks++;
+  // A look is an activity and a timer: with the start and the end, a thousand items take at most 60 actions.
+  expect(2 * looks + 4).toBeLessThanOrEqual(60);
 });

@@ -29,7 +29,7 @@ export const openaiBatchApiFields = {
         .prefault(15)
         .describe('First look at a file’s batch; the looks become rarer while nothing changes.'),
       pollMaxSeconds: duration('seconds', { min: 0.05 })
-        .prefault('10m')
+        .prefault('2h')
         .describe('Longest time between two looks.'),
       settleSeconds: duration('seconds', { min: 0 })
         .prefault(60)
