@@ -101,6 +101,10 @@ async function withDevices<T>(context: Context, work: (db: Pool) => Promise<T>):
   }
 }
 
+/** Of thousands of devices, progress takes half a second to read, and a plan as long again. */
+const FOLLOW_EVERY_MS = 2000;
+const PLAN_EVERY_MS = 15_000;
+
 /** `sluice backfill` of a fleet's dataset. */
 export async function backfillFleet(
   context: Context,
@@ -128,17 +132,23 @@ export async function backfillFleet(
     });
     const interrupt = untilInterrupted();
     const plan = { ...span, devices, deviceCount: null, chunkHours, priority };
+    let plannedAt = 0;
+    let finish: number | null = null;
     const summary = await withDatabase(context, (db) =>
       followWith(handle, {
-        everyMs: 1000,
+        everyMs: FOLLOW_EVERY_MS,
         signal: interrupt.signal,
         onProgress: (progress, etaMs) => view.show(progress, etaMs),
         read: async (now) => {
           const watched = { context: fleet, span, devices, chunkHours, since };
           const progress = await readFleetProgress(db, watched, now);
-          // Before the vendor's first list there is nothing to plan with.
-          const ahead = await planFleet(db, context.settings, fleet, plan, now).catch(() => null);
-          const etaMs = ahead === null || !Number.isFinite(ahead.finish) ? null : ahead.finish - now;
+          if (now - plannedAt >= PLAN_EVERY_MS) {
+            plannedAt = now;
+            // Before the vendor's first list there is nothing to plan with.
+            const ahead = await planFleet(db, context.settings, fleet, plan, now).catch(() => null);
+            finish = ahead === null || !Number.isFinite(ahead.finish) ? null : ahead.finish;
+          }
+          const etaMs = finish === null ? null : Math.max(1000, finish - now);
           return { progress, etaMs: progress.windowsTotal === progress.windowsDone ? null : etaMs };
         },
       }),
