@@ -13,6 +13,7 @@ import { duration } from '../../vendors/account-fields';
 import { parsePriority } from '../lib/arguments';
 import {
   type BatchRequest,
+  checkOutput,
   exportBatch,
   goOn,
   requestFor,
@@ -133,6 +134,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
     ...(via === undefined ? {} : { via }),
   };
   const input = await checkInput(options.input);
+  if (input.items + input.badCount === 0) throw new UsageError(`--input: ${options.input} holds no items`);
   checkVariables(request.prompt, input.columns);
   reportBadRows(input, options.onBadRow);
   if (input.items === 0) throw new UsageError(`--input: ${options.input} holds no items`);
@@ -147,6 +149,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
 
 async function start(kind: string, options: StartOptions, command: Command): Promise<void> {
   const context = contextOf(command);
+  if (options.output !== undefined) checkOutput(options.output);
   const { planned, given } = await prepare(context, kind, options);
   const { target, request, input } = planned;
   if (options.dryRun) {

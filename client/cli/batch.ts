@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { openParts } from '../../store/batch-parts';
 import { retryFailed, setBatchState } from '../../store/batches';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../workflows/messages';
-import { chooseBatch, exportBatch, goOn, operatorOf, textAccount } from '../lib/batch';
+import { checkOutput, chooseBatch, exportBatch, goOn, operatorOf, textAccount } from '../lib/batch';
 import { withDatabase, withTemporal } from '../lib/context';
 import { countText, pluralText } from '../lib/time-text';
 import { isRunning } from '../lib/work';
@@ -98,6 +98,7 @@ async function retry(name: string, _: unknown, command: Command): Promise<void> 
 
 async function exportTo(name: string, options: { readonly output: string }, command: Command): Promise<void> {
   const context = contextOf(command);
+  checkOutput(options.output);
   await withDatabase(context, async (db) => {
     const batch = await chooseBatch(db, name);
     const { api } = textAccount(context.settings, batch.kind, batch.account);

@@ -11,6 +11,8 @@ import { UsageError } from './errors';
 
 /** Columns of a file without a header. */
 const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
+const ID_COLUMN = /^(?:\w+_)?id$/i;
+const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;
 /** Bad rows that are kept; more are only counted. */
 const MAX_SHOWN = 100;
@@ -79,23 +81,14 @@ async function* rowsOf(
     skip_empty_lines: true,
   });
   const source = createReadStream(file);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const check = new Utf8Check();
   source.on('data', (chunk) => {
     const bytes = Buffer.from(chunk);
     onChunk?.(bytes);
-    try {
-      decoder.decode(bytes, { stream: true });
-    } catch {
-      source.destroy(new UsageError(`--input: ${file} is not UTF-8 (near byte ${source.bytesRead})`));
-    }
+    check.add(bytes);
+    if (check.isUtf16) source.destroy(new UsageError(`--input: ${file} is UTF-16: save it as UTF-8`));
   });
-  source.on('end', () => {
-    try {
-      decoder.decode();
-    } catch {
-      parser.destroy(new UsageError(`--input: ${file} is not UTF-8 (it ends within a character)`));
-    }
-  });
+  source.on('end', () => check.end());
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   const seen = new Map<string, number>();
@@ -109,32 +102,81 @@ async function* rowsOf(
       lineBefore = info.lines;
       if (header === null) {
         const names = record.map((name) => name.trim());
-        const isHeader = /^(?:\w+_)?id$/i.test(names[0] ?? '');
+        const isHeader = ID_COLUMN.test(names[0] ?? '');
+        const id = names.find((name) => /^\w+_id$/i.test(name));
+        if (!isHeader && id !== undefined) {
+          throw new UsageError(
+            `--input: ${file}: the id must be the first column, and "${id}" comes after "${names[0]}"`,
+          );
+        }
         header = isHeader ? names : DEFAULT_COLUMNS;
         state.columns = header;
         if (isHeader) {
-          checkHeader(header);
+          checkHeader(header, check);
           continue;
         }
       }
-      yield toRow(record, line, header, seen);
+      yield toRow(record, line, header, seen, check);
     }
   } catch (error) {
     throw explain(error, file);
   }
 }
 
-function checkHeader(columns: readonly string[]): void {
+/**
+ * Whether bytes have come that are not UTF-8. The parser turns them into replacement characters: from then on, these
+ * show which rows they stand in.
+ */
+class Utf8Check {
+  isUtf16 = false;
+  private broken = false;
+  private started = false;
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+  add(bytes: Buffer): void {
+    if (!this.started) this.isUtf16 = UTF16_MARKS.some((mark) => bytes.subarray(0, 2).equals(mark));
+    this.started = true;
+    this.decode(() => this.decoder.decode(bytes, { stream: true }));
+  }
+
+  end(): void {
+    this.decode(() => this.decoder.decode());
+  }
+
+  spoils(text: string): boolean {
+    return this.broken && text.includes('\ufffd');
+  }
+
+  private decode(step: () => void): void {
+    if (this.broken) return;
+    try {
+      step();
+    } catch {
+      this.broken = true;
+    }
+  }
+}
+
+function checkHeader(columns: readonly string[], check: Utf8Check): void {
+  if (columns.some((name) => check.spoils(name))) throw new UsageError('--input: the header is not UTF-8');
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`--input: the header names the column "${twice}" twice`);
   if (columns.includes('')) throw new UsageError('--input: the header has a column without a name');
 }
 
-function toRow(record: string[], line: number, columns: readonly string[], seen: Map<string, number>): Row {
+function toRow(
+  record: string[],
+  line: number,
+  columns: readonly string[],
+  seen: Map<string, number>,
+  check: Utf8Check,
+): Row {
   const bad = (reason: string): Row => ({ kind: 'bad', row: { line, reason } });
   if (record.length !== columns.length) {
     return bad(`has ${record.length} fields instead of ${columns.length} (${columns.join(', ')})`);
   }
+  const spoilt = record.findIndex((field) => check.spoils(field));
+  if (spoilt !== -1) return bad(`the ${columns[spoilt]} is not UTF-8`);
   const externalId = (record[0] ?? '').trim();
   if (externalId === '') return bad(`the ${columns[0]} is empty`);
   if (record.some((field) => field.includes('\0'))) return bad('holds a NUL character');

@@ -1,8 +1,8 @@
 /** Batches from outside: what is asked for, checked; the plan; starting, steering and exporting. */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { accessSync, constants, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../activities/accounts';
@@ -211,23 +211,34 @@ export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: str
   const temporary = `${file}.${process.pid}.tmp`;
   const out = createWriteStream(temporary, { flush: true });
   let lines = 0;
-  try {
+  async function* texts(): AsyncGenerator<string> {
     for await (const page of endedItems(db, from.id)) {
-      const text = page.map((item) => `${lineOf(api, from, item)}\n`).join('');
       lines += page.length;
-      if (!out.write(text)) await once(out, 'drain');
+      yield page.map((item) => `${lineOf(api, from, item)}\n`).join('');
     }
-    out.end();
-    await finished(out);
+  }
+  try {
+    await pipeline(texts(), out);
     renameSync(temporary, file);
     return lines;
   } catch (error) {
-    out.destroy();
     rmSync(temporary, { force: true });
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' || code === 'ENOSPC') {
-      throw new ClientError(`--output: ${file} cannot be written (${code})`);
-    }
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code && syscall) throw new ClientError(`--output: ${file} cannot be written (${code})`);
     throw error;
+  }
+}
+
+/** Finds out before hours of work whether what it yields can be kept. @throws UsageError that says what is wrong. */
+export function checkOutput(file: string): void {
+  const folder = dirname(resolve(file));
+  const wrong = (why: string) => new UsageError(`--output: ${file} cannot be written: ${why}`);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw wrong(`there is no folder ${folder}`);
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw wrong('it is a folder');
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    throw wrong(`the folder ${folder} may not be written to`);
   }
 }

@@ -167,11 +167,15 @@ test('what is wrong is said before the first call, and a dry run calls nothing',
   ];
   const prompt = ['--prompt-file', path('prompt.md')];
   writeFileSync(path('bad.csv'), 'artist_id,artist_name,artist_data\n1,a,b\n1,c,d\n2,e\n3,f,g\n');
-  const [dry, duplicate, skipped, variable] = await Promise.all([
+  writeFileSync(path('empty.csv'), '');
+  const nowhere = ['--output', path('no/such/folder/bios.jsonl')];
+  const [dry, duplicate, skipped, variable, empty, folderless] = await Promise.all([
     sluice(s, settings, ...start('--input', path('artists.csv'), ...prompt, '--dry-run')),
     sluice(s, settings, ...start('--input', path('bad.csv'), ...prompt)),
     sluice(s, settings, ...start('--input', path('bad.csv'), ...prompt, '--on-bad-row', 'skip', '--dry-run')),
     sluice(s, settings, ...start('--input', path('artists.csv'), '--prompt-file', 'pmpt_68a1b2')),
+    sluice(s, settings, ...start('--input', path('empty.csv'), ...prompt)),
+    sluice(s, settings, ...start('--input', path('artists.csv'), ...prompt, ...nowhere)),
   ]);
   expect(dry.code).toBe(0);
   expect(dry.stdout.match(/"input": "Write about/g)).toHaveLength(3);
@@ -183,6 +187,11 @@ test('what is wrong is said before the first call, and a dry run calls nothing',
   expect(skipped).toMatchObject({ code: 0 });
   expect(skipped.stdout).toContain('2 items');
   expect([variable.code, variable.stderr.includes('stored prompt')]).toEqual([2, true]);
+  expect([empty.code, empty.stderr.includes('empty.csv holds no items')]).toEqual([2, true]);
+  expect([folderless.code, folderless.stderr]).toEqual([
+    2,
+    expect.stringMatching(/--output: .*bios.jsonl cannot be written: there is no folder .*such.folder/),
+  ]);
   expect(await callsSeen(s.simulator.url)).toEqual([]);
   expect(await listBatches(s.db)).toEqual([]);
 }, 120_000);

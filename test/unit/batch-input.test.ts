@@ -66,11 +66,26 @@ describe('the input', () => {
   });
 
   test.each([
-    ['latin1.csv', Buffer.from([0x31, 0x2c, 0x5a, 0x6f, 0xeb, 0x2c, 0x78, 0x0a]), /is not UTF-8/],
+    ['utf16.csv', Buffer.from('\ufeffid,name\n1,a\n', 'utf16le'), /is UTF-16: save it as UTF-8/],
+    ['header.csv', Buffer.from('id,k\xfcnstler\n1,a\n', 'latin1'), /the header is not UTF-8/],
+    ['late-id.csv', 'artist_name,artist_id\nThe Band,1\n', /"artist_id" comes after "artist_name"/],
     ['quote.csv', 'id,name\n1,"open\n', /line \d+: Quote Not Closed/],
     ['columns.csv', 'id,name,name\n1,a,b\n', /the column "name" twice/],
   ])('%s is refused', async (name, content, what) => {
     await expect(checkInput(file(name, content))).rejects.toThrow(what);
+  });
+
+  test('rows with bytes that are not UTF-8 are bad rows, whatever the others hold', async () => {
+    const latin = Buffer.from('id,name\n1,Zo\xeb\n2,plain\n3,caf\xe9', 'latin1');
+    const checked = await checkInput(file('latin1.csv', latin));
+    expect(checked.items).toBe(1);
+    expect(checked.bad).toEqual([
+      { line: 2, reason: 'the name is not UTF-8' },
+      { line: 4, reason: 'the name is not UTF-8' },
+    ]);
+    expect(await items(file('latin1.csv', latin))).toMatchObject([{ externalId: '2' }]);
+    // A replacement character is one like any other.
+    expect(await checkInput(file('mark.csv', 'id,name\n1,\ufffd\n'))).toMatchObject({ items: 1, bad: [] });
   });
 
   test('a file that is not there is named', async () => {
