@@ -69,8 +69,8 @@ export class FleetDemoWork {
       if (!alreadyRan) this.made.push(workflowId);
     }
     const loops = [
-      this.press('positions', everyMs.positions, signal),
-      this.press('trips', everyMs.trips, signal),
+      this.press('positions', everyMs?.positions ?? null, signal),
+      this.press('trips', everyMs?.trips ?? null, signal),
       this.backfill(signal),
     ];
     if (this.withCommands) loops.push(this.every(COMMAND_EVERY_MS, signal, () => this.command()));
@@ -114,14 +114,23 @@ export class FleetDemoWork {
     };
   }
 
-  /** The schedule's own clock is real time; where a minute is shorter, its runs are pressed for. */
-  private async press(kind: 'positions' | 'trips', everyMs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * The schedule's own clock is real time; where a minute is shorter, its runs are pressed for.
+   * @param everyMs null presses for the first run only.
+   */
+  private async press(
+    kind: 'positions' | 'trips',
+    everyMs: number | null,
+    signal: AbortSignal,
+  ): Promise<void> {
     const id = scheduleId(`${this.demo.account.vendor.id}/${kind}`, this.demo.account.name);
-    await this.every(everyMs, signal, async () => {
+    const press = async () => {
       const found = await readSchedule(this.client, id);
       if (found === null || found.running || found.paused) return;
       await this.client.schedule.getHandle(id).trigger();
-    });
+    };
+    if (everyMs === null) await press().catch((error) => this.note(error));
+    else await this.every(everyMs, signal, press);
   }
 
   /** The past is planned by the list of devices, so it waits until the positions have brought that. */

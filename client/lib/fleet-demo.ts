@@ -48,8 +48,8 @@ export interface FleetDemo {
   readonly simulatorUrl: string | null;
   /** Whose credentials are checked; null when there is nobody. */
   readonly endUser: EndUser | null;
-  /** Between two looks at the positions, and two rounds of trips, ms. */
-  readonly everyMs: { readonly positions: number; readonly trips: number };
+  /** Between two looks at the positions, and two rounds of trips, ms; null leaves both to their schedules. */
+  readonly everyMs: { readonly positions: number; readonly trips: number } | null;
   /** Stops what was started; a state folder of the demo's own goes away. */
   stop(): Promise<void>;
 }
@@ -72,8 +72,7 @@ async function startNamed(context: Context, name: string, say: Say): Promise<Fle
   const simulatorUrl = (await isSimulator(origin)) ? origin : null;
   say(`The settings' account ${name}, at ${origin}${simulatorUrl === null ? '' : ' (a simulator)'}`);
   const started = await startParts(context, say, []);
-  const everyMs = { positions: 60_000, trips: 15 * 60_000 };
-  return { ...started, context, account, simulatorUrl, endUser: null, everyMs };
+  return { ...started, context, account, simulatorUrl, endUser: null, everyMs: null };
 }
 
 async function startSimulated(outer: Context, say: Say): Promise<FleetDemo> {
