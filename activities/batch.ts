@@ -2,8 +2,9 @@
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Settings } from '../settings';
+import { recordFinished, recordStarted } from '../store/batch-events';
 import { openParts } from '../store/batch-parts';
-import { type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
+import { type Batch, type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
 import { type Account, findAccount } from './accounts';
 import { BatchApiSweep } from './batch-api';
 import type { BatchApiDeps } from './batch-api-types';
@@ -30,6 +31,7 @@ export function createBatchActivities(deps: BatchDeps) {
         if (!texts) {
           throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
         }
+        await tellStart(deps, batch, account);
         const context = { batch, account, auth: deps.keySource(account), signal: cancellationSignal() };
         if (batch.via === 'batch-api' || (await openParts(deps.db, batch.id)).length > 0) {
           const api = account.parts.textBatches;
@@ -37,10 +39,12 @@ export function createBatchActivities(deps: BatchDeps) {
           const sweep = new BatchApiSweep(deps, { ...context, texts, api });
           const outcome = await sweep.run(input.maxMs, heartbeat);
           // Calls of their own begin when all that went by files has come home.
-          if (batch.via === 'batch-api' || outcome.openParts !== 0) return outcome;
+          if (batch.via === 'batch-api' || outcome.openParts !== 0) {
+            return await tellEnd(deps, batch, account, outcome);
+          }
         }
         const page = new BatchPage(deps, { ...context, api: texts, input, onProgress: heartbeat });
-        return await page.run();
+        return await tellEnd(deps, batch, account, await page.run());
       } catch (error) {
         throw toApplicationFailure(asConfiguration(error));
       }
@@ -65,6 +69,31 @@ export function createBatchActivities(deps: BatchDeps) {
       return { state, reason, items, kind, account, model, inputName, counts, byFiles };
     },
   };
+}
+
+async function tellStart(deps: BatchDeps, batch: Batch, { poolKey: pool }: Account): Promise<void> {
+  const { id, items, inputName, model, via } = batch;
+  const way = via === 'batch-api' ? 'by files' : 'by calls of their own';
+  const started = { batch: id, items, reason: `${items} items of ${inputName} for ${model}, ${way}` };
+  if (!(await recordStarted(deps.db, pool, started))) return;
+  deps.log.info({ event: 'batch.started', pool, ...started }, `batch ${id}: ${started.reason}`);
+}
+
+/** Says so when a page has left nothing to do. Told in the page: it is run again should that fail. */
+async function tellEnd(
+  deps: BatchDeps,
+  batch: Batch,
+  { poolKey: pool }: Account,
+  outcome: PageOutcome,
+): Promise<PageOutcome> {
+  const { id, items } = batch;
+  const { done, failed } = outcome.counts;
+  if (done + failed < items) return outcome;
+  const finished = { batch: id, items, done, failed, reason: `${done} of ${items} done, ${failed} failed` };
+  if (await recordFinished(deps.db, pool, finished)) {
+    deps.log.info({ event: 'batch.finished', pool, ...finished }, `batch ${id}: ${finished.reason}`);
+  }
+  return outcome;
 }
 
 /** An account that the settings have lost must not stand in the way of a pause. */

@@ -355,13 +355,25 @@ export async function countItems(db: Pool, batchId: number): Promise<BatchCounts
 }
 
 /** Failed items are asked for again, behind all fresh ones, with their attempts counted anew. */
-export async function retryFailed(db: Pool, batchId: number): Promise<number> {
-  const { rowCount } = await db.query(
-    `update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp()
-     where batch_id = $1 and state = 'failed'`,
-    [batchId],
+export async function retryFailed(
+  db: Pool,
+  batchId: number,
+  changed: ChangedBy = { by: 'operator', pool: null },
+): Promise<number> {
+  const { rows } = await db.query<{ items: number }>(
+    `with again as (
+       update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp()
+       where batch_id = $1 and state = 'failed' returning 1
+     ), told as (
+       insert into events (kind, pool, data)
+       select 'batch.retried', $2::text, jsonb_build_object('batch', $1::bigint, 'items', n, 'by', $3::text, 'reason',
+                n || ' failed items are asked for again')
+       from (select count(*) as n from again) counted where n > 0
+     )
+     select count(*) as items from again`,
+    [batchId, changed.pool, changed.by],
   );
-  return rowCount ?? 0;
+  return rows[0]?.items ?? 0;
 }
 
 export interface EndedItem {

@@ -90,7 +90,7 @@ async function retry(name: string, _: unknown, command: Command): Promise<void> 
   const context = contextOf(command);
   await withDatabase(context, async (db) => {
     const batch = await chooseBatch(db, name);
-    const items = await retryFailed(db, batch.id);
+    const items = await retryFailed(db, batch.id, operatorOf(context.settings, batch));
     if (items > 0) await withTemporal(context, (client) => goOn(client, context.settings, batch));
     print(`Batch ${batch.id}: ${countText(items)} failed items are asked for again`);
   });

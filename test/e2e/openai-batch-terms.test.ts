@@ -1,7 +1,7 @@
 /** What a run minds beside its account's limits, whose turn it is when quota is short, and what is told of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { changeBatch, countItems, readBatch } from '../../store/batches';
+import { changeBatch, countItems, readBatch, retryFailed } from '../../store/batches';
 import { listEvents } from '../../store/events';
 import { batchStatusQuery, lookSignal, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
@@ -90,7 +90,7 @@ test('a pause lasts no longer than the run says before it looks again, and is to
   };
   await eventually('it looks again and again', async () => (await looks()).length > 3);
   expect((await texts(s)).length).toBe(16);
-  expect((await eventsOf(s, id)).map((e) => e.kind)).toEqual(['quota.threshold_reached']);
+  expect((await eventsOf(s, id)).map((e) => e.kind)).toEqual(['batch.started', 'quota.threshold_reached']);
   await handle.terminate('the test is over');
 });
 
@@ -157,4 +157,22 @@ test('when a minute’s limit is short, the more important batch is served first
   const meanwhile = (await countItems(s.db, low.id)).done - before;
   expect(meanwhile).toBeLessThan(30 / 2);
   await slow.terminate('the test is over');
+});
+
+test('the beginning and the end of a batch are told once, and the end again after failed items were asked for again', async () => {
+  stack = await startOpenAiStack({ scenario: { text: { contentFilterMarker: 'FORBIDDEN' } } });
+  const s = stack;
+  await s.startWorker();
+  const { id } = await s.load(12, {}, (n) => (n === 3 ? 'FORBIDDEN' : `Artist ${n}`));
+  expect(await (await s.run(id)).result()).toMatchObject({ done: 11, failed: 1 });
+  // Looking at it again is no news.
+  await (await s.run(id)).result();
+  expect(await retryFailed(s.db, id, { by: 'operator', pool: s.pool })).toBe(1);
+  await (await s.run(id)).result();
+  expect((await eventsOf(s, id)).map((e) => [e.kind, e.data.reason])).toEqual([
+    ['batch.started', '12 items of artists.csv for gpt-4.1-mini, by calls of their own'],
+    ['batch.finished', '11 of 12 done, 1 failed'],
+    ['batch.retried', '1 failed items are asked for again'],
+    ['batch.finished', '11 of 12 done, 1 failed'],
+  ]);
 });
