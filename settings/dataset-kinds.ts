@@ -60,7 +60,8 @@ const REPORT_DEFAULTS: KindDefaults = { chunkHours: 6, lookbackDays: 30, syncInt
 const FLEET_DEFAULTS: KindDefaults = { chunkHours: 24, lookbackDays: 1, syncIntervalMinutes: 15 };
 const LIVE_DEFAULTS: KindDefaults = { ...FLEET_DEFAULTS, syncIntervalMinutes: 1 };
 const OVERLAP_HOURS = 2;
-const DEVICE_LIST_MINUTES = 60;
+/** A list is a call of the account's day, of which live positions take nearly all where the fleet is small. */
+const DEVICE_LIST_MINUTES = 360;
 
 /** A dataset's settings with the defaults that depend on its kind. */
 export function withKindDefaults(parsed: ParsedDataset): ParsedDataset & KindDefaults {

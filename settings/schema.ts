@@ -41,7 +41,9 @@ const temporal = z.strictObject({
   taskQueue: text.default('sluice').describe('env TEMPORAL_TASK_QUEUE'),
   encryptPayloads: flag
     .optional()
-    .describe('Encrypt what Temporal stores. Default: true when there is a vault key.'),
+    .describe(
+      'Encrypt what Temporal stores. Default: true when a vault key is given (SLUICE_VAULT_KEY or vault.keyFile).',
+    ),
 });
 
 const log = z.strictObject({
@@ -130,7 +132,9 @@ export const datasetFields = {
     ),
   deviceListMinutes: duration('minutes', { min: 1 })
     .optional()
-    .describe('Fleets: age at which the list of devices is asked for again, default 60.'),
+    .describe(
+      'Fleets: age at which the list of devices is asked for again, default 360. A new device is seen with the next list; each is a call of the day.',
+    ),
   dailyAudit: flag
     .default(true)
     .describe(

@@ -7,6 +7,7 @@ import { type Context, withTemporal } from '../lib/context';
 import { ClientError } from '../lib/errors';
 import {
   isScheduled,
+  noSync,
   pauseSchedule,
   readSchedule,
   resumeSchedule,
@@ -98,6 +99,7 @@ async function steer(
   const id = syncWorkflowId(dataset, account);
   await withTemporal(context, async (client) => {
     if (isScheduled(dataset)) await act.schedule(client, id);
+    else if (fleetKindOf(dataset) !== null) throw noSync(dataset);
     else {
       if (!(await isRunning(client, id))) {
         throw new ClientError(`${id} does not run; start it with: npx sluice sync start ${dataset}`);
@@ -150,7 +152,14 @@ async function list(options: { readonly json?: boolean }, command: Command): Pro
   const reports = await readSyncs(context);
   if (options.json) printJson(reports.map(syncJson));
   else if (reports.length === 0) note('The settings list no datasets.');
-  else print(syncTable(reports, Date.now()));
+  else {
+    print(syncTable(reports, Date.now()));
+    if (
+      !(await withTemporal(context, (client) => workerPolls(client, context.settings.temporal.taskQueue)))
+    ) {
+      note('No worker runs now; what is due waits for one (npx sluice up).');
+    }
+  }
 }
 
 export function syncJson(report: SyncReport) {

@@ -49,6 +49,8 @@ export function loadContext(options: ContextOptions = {}): Context {
   if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return { settings, dir, note };
   // Children and secret references find it the way they find a key that an operator has set.
   env.SLUICE_VAULT_KEY = readFileSync(ownKeyFile(dir), 'utf8').trim();
+  // This key lies beside Temporal's own file: encryption would keep nothing secret, and details from the Web UI.
+  if (settings.temporal.address === null) env.SLUICE_ENCRYPT_PAYLOADS = 'false';
   return { settings: load(), dir, note };
 }
 

@@ -21,8 +21,13 @@ export const scheduleId = syncWorkflowId;
 function workflowOf(dataset: string, terms: FleetTerms): 'positionsTick' | 'tripsTick' {
   if (terms.kind === 'positions') return 'positionsTick';
   if (terms.kind === 'trips') return 'tripsTick';
+  throw noSync(dataset);
+}
+
+/** Of a fleet's dataset that is fetched by backfill alone. */
+export function noSync(dataset: string): UsageError {
   const [vendor] = dataset.split('/');
-  throw new UsageError(
+  return new UsageError(
     `dataset: ${dataset} is of the past alone and has no sync; fetch it with: npx sluice backfill ${dataset} …, or keep ${vendor}/positions and ${vendor}/trips`,
   );
 }
@@ -36,8 +41,8 @@ function optionsFor(settings: Settings, dataset: string, account: string) {
     workflowType: workflowOf(dataset, terms),
     workflowId: id,
     taskQueue: settings.temporal.taskQueue,
+    // No summary: where payloads are encrypted, `temporal schedule describe` fails on it.
     args: [input] satisfies Parameters<typeof positionsTick | typeof tripsTick>,
-    staticSummary: `${dataset} for ${account}`,
   } as const;
   return {
     scheduleId: id,

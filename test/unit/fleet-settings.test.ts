@@ -37,7 +37,7 @@ test('which datasets are a fleet’s', () => {
 test('live positions come every minute, trips every fifteen with two hours of overlap, unless told otherwise', () => {
   const listed =
     '  - { dataset: gps51/positions, account: fleet }\n  - { dataset: gps51/trips, account: fleet }';
-  expect(terms(listed, 'positions')).toMatchObject({ intervalMs: 60_000, deviceListMs: HOUR });
+  expect(terms(listed, 'positions')).toMatchObject({ intervalMs: 60_000, deviceListMs: 6 * HOUR });
   expect(terms(listed, 'trips')).toMatchObject({
     intervalMs: 15 * 60_000,
     overlapMs: 2 * HOUR,

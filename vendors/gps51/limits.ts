@@ -72,8 +72,8 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
       window: { kind: 'calendar', count: ACCOUNT_CALLS_A_DAY, per: 'day', zone },
       // Positions are asked for 1440 times a day, and trajectory calls cannot crowd them out: 5 a device is also all
       // that the device's own limit allows. `live` must leave 1440 of the smallest budget, one device's 1445, so at
-      // most 5/1445. Lists and logins live on what trajectories leave; in a fleet of a few devices, which leaves
-      // nothing, they cost the day's last positions.
+      // most 5/1445. Lists (four a day) and logins live on what trajectories leave; where every device's calls are
+      // used, which leaves nothing, they cost the day's last positions.
       reserve: { background: 0.25, scheduled: 0.1, live: 0.003 },
       mode: 'enforce',
       source: PAGE,
