@@ -17,6 +17,25 @@ export interface LimitLevel {
   readonly threshold?: number;
 }
 
+/** A limit that is told of by its key. */
+export type KeyedLevel = LimitLevel & { readonly key: string };
+
+/** The levels with items in files counted as calls of the day, which no limit's row knows of. */
+export function withFileItems(
+  levels: readonly KeyedLevel[],
+  cap: RunCap,
+  files: { readonly key: string; readonly items: number; readonly dayEndsAt: number },
+): KeyedLevel[] {
+  const { key, items, dayEndsAt } = files;
+  const known = levels.find(({ name }) => name === cap.limit);
+  const unused = { key, name: cap.limit, unit: 'calls', kind: 'calendar', mode: 'shadow' } as const;
+  const daily = { ...unused, limit: cap.dailyLimit, ...known };
+  return [
+    ...levels.filter(({ name }) => name !== cap.limit),
+    { ...daily, used: (known?.used ?? 0) + items, resetsAt: known?.resetsAt ?? dayEndsAt },
+  ];
+}
+
 export interface QuotaMetrics {
   readonly remaining: number;
   readonly limit: number;
@@ -50,7 +69,10 @@ export function isHard({ mode, kind, periodMs }: LimitLevel): boolean {
 /** @param cap the pause of one run's own, when it is a run that is asked about. */
 export function quotaStatus(limits: readonly LimitLevel[], cap: RunCap | null = null): QuotaStatus {
   const bucket = (unit: LimitLevel['unit']): QuotaMetrics | null => {
-    const found = limits.find((l) => l.kind === 'bucket' && l.unit === unit && l.mode === 'enforce');
+    // A bucket of one is a spacing: it is never more than one call from full.
+    const found = limits.find(
+      (l) => l.kind === 'bucket' && l.unit === unit && l.mode === 'enforce' && l.limit > 1,
+    );
     if (!found) return null;
     const { limit, used, resetsAt } = found;
     return { remaining: Math.max(0, Math.floor(limit - used)), limit, resetsAt };

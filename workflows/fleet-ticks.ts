@@ -45,7 +45,7 @@ export async function positionsTick(input: TickInput): Promise<TickResult> {
       const shot = snapshot === 'none' ? '' : `, snapshot of ${snapshot}`;
       return told(input, {
         outcome: 'done',
-        detail: `${positions} positions of ${devices} devices in ${calls} calls${shot}`,
+        detail: `${positions} positions of ${devices} devices in ${calls} ${calls === 1 ? 'call' : 'calls'}${shot}`,
         counts: { devices, newDevices, positions, calls },
       });
     } catch (error) {

@@ -2,6 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { Pool } from 'pg';
 import { type FleetContext, historyOperation } from '../../activities/fleet-context';
+import { chosenDevices } from '../../activities/fleet-windows';
 import type { Priority } from '../../quota/limit';
 import { summarizeFleet } from '../../store/fleet';
 import { exportFleet } from '../../store/fleet-export';
@@ -115,6 +116,8 @@ export async function backfillFleet(
   const { context: fleet, span, devices, chunkHours, priority } = checked(context, dataset, options, since);
   const account = fleet.account.name;
   const input: FleetBackfillInput = { dataset, account, ...span, devices, chunkHours, priority };
+  // The workflow would fail where nobody looks.
+  if (devices !== null) await withDevices(context, (db) => chosenDevices(db, account, devices));
   await withTemporal(context, async (client) => {
     const { handle, alreadyRan } = await startFleetBackfill(client, context.settings, input);
     const workerRuns = await workerPolls(client, context.settings.temporal.taskQueue);

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { findAccount } from '../../activities/accounts';
 import { listEvents } from '../../store/events';
+import type { LimitStatus } from '../../store/permits';
 import { choosePoolAccount, parseUntil } from '../lib/arguments';
 import { withDatabase } from '../lib/context';
 import { UsageError } from '../lib/errors';
@@ -116,7 +117,7 @@ function printLimits(report: PoolReport, now: number): void {
     amountText(limit.limit),
     limit.resetsAt === null ? '-' : `full ${relativeText(limit.resetsAt, now)}`,
     limit.blockedUntil === null ? '-' : `waits until ${instantText(limit.blockedUntil)}`,
-    limit.mode === 'shadow' ? `${limit.source} (shadow)` : limit.source,
+    limit.mode === 'shadow' ? `${sourceText(limit)} (shadow)` : sourceText(limit),
   ]);
   print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
 }
@@ -124,6 +125,9 @@ function printLimits(report: PoolReport, now: number): void {
 function printQuota({ quota }: PoolReport, now: number): void {
   for (const line of quotaLines(quota, now)) print(`  ${line}`);
 }
+
+/** Headers, or what else the vendor's answers tell of a limit's size. */
+const sourceText = ({ source }: LimitStatus) => (source === 'header' ? "the vendor's answers" : source);
 
 const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
 

@@ -1,7 +1,8 @@
 /** `sluice status`: what runs, where it is found, and what it does. Shows what it can when parts are down. */
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { withoutPassword } from '../../embedded/instance';
+import { isAlive } from '../../embedded/child';
+import { readInstance, withoutPassword } from '../../embedded/instance';
 import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal } from '../lib/context';
 import { messageOf } from '../lib/errors';
 import { type PoolReport, readPoolReport } from '../lib/pools';
@@ -31,6 +32,9 @@ interface Status {
     readonly pid: number;
     readonly url?: string | undefined;
   }[];
+  /** Workers of this folder that are gone without having been stopped. */
+  readonly ended: readonly { readonly pid: number }[];
+  /** Whether one has asked for work within the last minute. */
   readonly worker: Read<boolean>;
   readonly pools: Read<readonly PoolReport[]>;
   readonly syncs: Read<readonly SyncReport[]>;
@@ -75,10 +79,23 @@ async function readStatus(context: Context): Promise<Status> {
       uiUrl: settings.temporal.address === null ? (instance?.temporal?.uiUrl ?? null) : null,
     },
     processes: (instance?.processes ?? []).map(({ name, pid, url: at }) => ({ name, pid, url: at })),
+    ended: (readInstance(dir)?.processes ?? [])
+      .filter((process) => process.name === 'worker' && !isAlive(process))
+      .map(({ pid }) => ({ pid })),
     worker,
     pools,
     syncs,
   };
+}
+
+/** Temporal forgets a worker that was killed only after a minute; this machine knows at once. */
+function workerText(polls: boolean, { ended, processes }: Status): string {
+  const [dead] = ended;
+  if (dead === undefined || processes.some(({ name }) => name === 'worker')) {
+    return polls ? 'runs' : 'none runs';
+  }
+  const gone = `this folder's, pid ${dead.pid}, has ended without being told to; start one with: npx sluice up --detach`;
+  return polls ? `${gone}; one asked for work a minute ago at most` : `none runs; ${gone}`;
 }
 
 function printStatus({ settings, dir }: Context, status: Status, now: number): void {
@@ -89,7 +106,7 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
     `Temporal  ${temporal.address ?? 'does not run (npx sluice up)'}${temporal.uiUrl ? `, Web UI ${temporal.uiUrl}` : ''}`,
   );
   if ('value' in worker) {
-    print(`Worker    ${worker.value ? 'runs' : 'none runs'} (task queue ${settings.temporal.taskQueue})`);
+    print(`Worker    ${workerText(worker.value, status)} (task queue ${settings.temporal.taskQueue})`);
   } else if (temporal.address !== null) print(`Worker    unknown: ${worker.problem}`);
   for (const { name, pid, url } of status.processes) {
     print(`Process   ${name}, pid ${pid}${url === undefined ? '' : `, ${url}`}`);
@@ -103,14 +120,14 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
 }
 
-function statusJson({ postgres, temporal, processes, worker, pools, syncs }: Status) {
+function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs }: Status) {
   const orProblem = <T, U>(found: Read<T>, show: (value: T) => U) =>
     'value' in found ? show(found.value) : { problem: found.problem };
   return {
     postgres,
     temporal,
     processes,
-    worker: orProblem(worker, (runs) => ({ runs })),
+    worker: orProblem(worker, (runs) => ({ runs, ended })),
     pools: orProblem(pools, (all) =>
       all.map(({ pool, state }) => ({
         pool,

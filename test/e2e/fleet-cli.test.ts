@@ -110,8 +110,21 @@ test('trips run every fifteen minutes; tracks have no sync, and say what to do i
     code: 2,
     err: expect.stringMatching(/has no sync; fetch it with: npx sluice backfill gps51\/tracks/),
   });
+  for (const order of ['pause', 'resume', 'stop']) {
+    expect(await sluice(['sync', order, 'gps51/tracks'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/has no sync; fetch it with: npx sluice backfill gps51\/tracks/),
+    });
+  }
   expect(await sluice(['sync', 'stop', 'gps51/trips'])).toMatchObject({ code: 0 });
 }, 120_000);
+
+test('a backfill of a device that is not there is refused before it is started', async () => {
+  expect(await sluice(['backfill', 'gps51/tracks', ...span, '--device', 'nobody'])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/--device: account .* has no device "nobody"/),
+  });
+}, 60_000);
 
 test('a backfill is planned, followed to its end, started again without a call, covered and exported', async () => {
   const plan = JSON.parse(

@@ -26,6 +26,12 @@ test('what is left of the minute and used of the day', () => {
   });
 });
 
+test('calls that only keep a distance have nothing left to tell of', () => {
+  const spacing = level({ name: 'spacing', limit: 1, used: 1 });
+  expect(quotaStatus([spacing]).requests).toBeNull();
+  expect(quotaStatus([spacing, level({ used: 100 })]).requests).toMatchObject({ remaining: 4900 });
+});
+
 test('a bucket that is used to the full is no reason to pause; a day at its threshold is', () => {
   const full = level({ used: 5000 });
   expect(quotaStatus([full, daily(799)]).shouldPause).toBe(false);
