@@ -1,7 +1,6 @@
 /** What command workflows do in the world. Each activity may be run again at any point, and sends nothing twice. */
-import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
-import { FAILURE } from '../quota/failures';
 import { describeEvidence } from '../quota/verdict';
 import { SecretError, type Settings } from '../settings';
 import {
@@ -14,17 +13,16 @@ import {
   outcomeOf,
 } from '../store/commands';
 import type { CallResult } from '../vendors/contract';
-import { CallFailed, toApplicationFailure } from './call-errors';
+import { CallFailed } from './call-errors';
 import { CommandSender, type CommandSenderDeps, outcomeOfResult } from './command-sender';
 import type { CommandRef, CommandStep } from './command-types';
 import { findFleetAccount } from './fleet-account';
+import { guarded } from './guarded';
 import { sendForText } from './http';
 
 export interface CommandDeps extends CommandSenderDeps {
   readonly settings: Settings;
 }
-
-const HEARTBEAT_MS = 2000;
 
 const INTERRUPTED =
   'the process that sent it ended before the answer came; the vendor may have carried it out, so it is not sent again';
@@ -34,19 +32,6 @@ export type CommandActivities = ReturnType<typeof createCommandActivities>;
 export function createCommandActivities(deps: CommandDeps) {
   const { db, settings } = deps;
   const sender = new CommandSender(deps);
-  const guarded =
-    <I, O>(work: (input: I) => Promise<O>) =>
-    async (input: I): Promise<O> => {
-      // A worker that dies is noticed by its silence: somebody waits for this.
-      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
-      try {
-        return await work(input);
-      } catch (error) {
-        throw toApplicationFailure(asConfiguration(error));
-      } finally {
-        clearInterval(beat);
-      }
-    };
 
   return {
     sendCommand: guarded(async ({ commandId }: CommandRef): Promise<CommandStep> => {
@@ -138,11 +123,4 @@ function stepOf(command: Command): CommandStep {
     return { kind: 'queued', vendorCommandId: command.vendorCommandId };
   }
   throw new Error(`command ${command.id} is ${command.state}`);
-}
-
-/** An unknown command or account does not come right by trying again. */
-function asConfiguration(error: unknown): unknown {
-  return error instanceof RangeError
-    ? ApplicationFailure.nonRetryable(error.message, FAILURE.invalid)
-    : error;
 }

@@ -5,7 +5,7 @@
 
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
 import { ingestDocument } from '../store/ingest';
@@ -25,7 +25,8 @@ import { recordAudit, recordFailure } from '../store/ledger';
 import { splitSpan } from '../vendors/chunks';
 import { DAY_MS, HOUR_MS } from '../vendors/dataset';
 import type { DocumentLocation } from '../vendors/reports';
-import { CallFailed, PermitWait, PoolClosed, toApplicationFailure } from './call-errors';
+import { CallFailed, PermitWait, PoolClosed } from './call-errors';
+import { guarded } from './guarded';
 import { bodyOf, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
 import { chunksFor, seriesOf } from './report-plan';
 import type {
@@ -43,8 +44,6 @@ import type {
   WorkPlan,
 } from './reports-types';
 
-const HEARTBEAT_MS = 2000;
-
 /** When a sync tries a window again whose report ended FATAL, ms; null: when somebody asks. */
 const RETRY_FATAL_MS = { 'not-yet': HOUR_MS, unknown: DAY_MS, configuration: null } as const;
 
@@ -52,19 +51,6 @@ export type ReportActivities = ReturnType<typeof createReportActivities>;
 
 export function createReportActivities(deps: ReportDeps) {
   const reports = new Reports(deps);
-  const guarded =
-    <I, O>(work: (input: I) => Promise<O>) =>
-    async (input: I): Promise<O> => {
-      // A worker that dies is noticed by its silence, within seconds and not at the end of the longest call.
-      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
-      try {
-        return await work(input);
-      } catch (error) {
-        throw toApplicationFailure(asConfiguration(error));
-      } finally {
-        clearInterval(beat);
-      }
-    };
   return {
     planReports: guarded((input: PlanInput) => reports.plan(input)),
     planCycle: guarded((input: DatasetRef) => reports.planCycle(input)),
@@ -75,13 +61,6 @@ export function createReportActivities(deps: ReportDeps) {
     explainFatal: guarded((input: JobCall & { hasDocument: boolean }) => reports.explainFatal(input)),
     recordChunkFailure: guarded((input: ChunkFailure) => reports.recordFailure(input)),
   };
-}
-
-/** An unknown dataset or account does not come right by trying again. */
-function asConfiguration(error: unknown): unknown {
-  return error instanceof RangeError
-    ? ApplicationFailure.nonRetryable(error.message, FAILURE.invalid)
-    : error;
 }
 
 /** From the mark of an attempt to its call, ms at most. */
