@@ -9,17 +9,14 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Client, type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { PermitGate } from '../activities/permit-gate';
-import { removePostgres, startPostgres } from '../embedded/postgres';
 import type { LimitInstance, LimitWindow } from '../quota/limit';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { registerLimits, takePermits } from '../store/permits';
 import { registerPool } from '../store/pools';
+import { withBenchDatabase } from './database';
 
 const CALLERS = 16;
 const PROCESSES = 4;
@@ -191,38 +188,5 @@ async function measure(url: string): Promise<boolean> {
   }
 }
 
-async function onServer(serverUrl: string): Promise<boolean> {
-  const name = `sluice_bench_${process.pid}`;
-  const administer = async (sql: string) => {
-    const client = new Client({ connectionString: serverUrl });
-    await client.connect();
-    await client.query(sql).finally(() => client.end());
-  };
-  await administer(`create database ${name}`);
-  try {
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    return await measure(url.toString());
-  } finally {
-    await administer(`drop database if exists ${name} with (force)`);
-  }
-}
-
-async function main(): Promise<void> {
-  const given = process.env.DATABASE_URL;
-  if (given !== undefined) {
-    process.exitCode = (await onServer(given)) ? 0 : 1;
-    return;
-  }
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'));
-  try {
-    const server = await startPostgres({ dataDir });
-    process.exitCode = (await onServer(server.url)) ? 0 : 1;
-  } finally {
-    await removePostgres(dataDir);
-    rmSync(dataDir, { recursive: true, force: true });
-  }
-}
-
 const [, , role, url, ...keys] = process.argv;
-void (role === 'child' && url !== undefined ? child(url, keys) : main());
+void (role === 'child' && url !== undefined ? child(url, keys) : withBenchDatabase(measure));

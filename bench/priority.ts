@@ -14,12 +14,8 @@
  * itself within five minutes, with exit code 1 when a command waited longer than it must: 95 % under 1 s at 5 a second,
  * and never past a slot that another call was given at 10 a minute.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Client } from 'pg';
-import { removePostgres, startPostgres } from '../embedded/postgres';
 import { migrate } from '../store/migrate';
+import { withBenchDatabase } from './database';
 import {
   FIVE_A_SECOND,
   type Measured,
@@ -116,37 +112,4 @@ function show(rows: readonly Row[]): void {
   );
 }
 
-async function onServer(serverUrl: string): Promise<boolean> {
-  const name = `sluice_bench_${process.pid}`;
-  const administer = async (sql: string) => {
-    const client = new Client({ connectionString: serverUrl });
-    await client.connect();
-    await client.query(sql).finally(() => client.end());
-  };
-  await administer(`create database ${name}`);
-  try {
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    return await measure(url.toString());
-  } finally {
-    await administer(`drop database if exists ${name} with (force)`);
-  }
-}
-
-async function main(): Promise<void> {
-  const given = process.env.DATABASE_URL;
-  if (given !== undefined) {
-    process.exitCode = (await onServer(given)) ? 0 : 1;
-    return;
-  }
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'));
-  try {
-    const server = await startPostgres({ dataDir });
-    process.exitCode = (await onServer(server.url)) ? 0 : 1;
-  } finally {
-    await removePostgres(dataDir);
-    rmSync(dataDir, { recursive: true, force: true });
-  }
-}
-
-void main();
+void withBenchDatabase(measure);

@@ -1,0 +1,43 @@
+/** A database for one benchmark: on the server of DATABASE_URL, or on an embedded one that is removed afterwards. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { removePostgres, startPostgres } from '../embedded/postgres';
+
+/** @param measure false when a bar was missed: the process then ends with exit code 1. */
+export async function withBenchDatabase(measure: (databaseUrl: string) => Promise<boolean>): Promise<void> {
+  const given = process.env.DATABASE_URL;
+  if (given !== undefined) {
+    process.exitCode = (await onServer(given, measure)) ? 0 : 1;
+    return;
+  }
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'));
+  try {
+    const server = await startPostgres({ dataDir });
+    process.exitCode = (await onServer(server.url, measure)) ? 0 : 1;
+  } finally {
+    await removePostgres(dataDir);
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function onServer(
+  serverUrl: string,
+  measure: (databaseUrl: string) => Promise<boolean>,
+): Promise<boolean> {
+  const name = `sluice_bench_${process.pid}`;
+  const administer = async (sql: string) => {
+    const client = new Client({ connectionString: serverUrl });
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  };
+  await administer(`create database ${name}`);
+  try {
+    const url = new URL(serverUrl);
+    url.pathname = `/${name}`;
+    return await measure(url.toString());
+  } finally {
+    await administer(`drop database if exists ${name} with (force)`);
+  }
+}
