@@ -59,11 +59,18 @@ export class PartCutter {
 
   /**
    * Claims items for a part until its file is full. An item that no file can hold fails.
-   * @param most tokens that the vendor's queue ever holds; Infinity when nobody has said.
+   * @param room requests and tokens that may go; `most`: tokens that the vendor's queue ever holds, Infinity when
+   * nobody has said.
    */
-  async cut(part: BatchPart, room: number, most: number, signal: AbortSignal): Promise<FileMeasure> {
-    const { maxRequests, maxBytes } = this.context.api;
-    const measure = new FileMeasure({ requests: maxRequests, bytes: maxBytes, tokens: room });
+  async cut(
+    part: BatchPart,
+    room: { readonly calls: number; readonly tokens: number; readonly most: number },
+    signal: AbortSignal,
+  ): Promise<FileMeasure> {
+    const { maxBytes } = this.context.api;
+    const { most } = room;
+    const maxRequests = Math.min(this.context.api.maxRequests, room.calls);
+    const measure = new FileMeasure({ requests: maxRequests, bytes: maxBytes, tokens: room.tokens });
     let characters = 0;
     let full = false;
     while (!full && !measure.full) {

@@ -6,6 +6,8 @@
  * vendor; a cancelled one, and one that goes another way from now on, has them cancelled and keeps what was answered.
  */
 import { lookDelayMs } from '../quota/batch-queue';
+import { charges } from '../quota/limit';
+import { dailyLimitOf, fileCap, runTerms } from '../quota/run-terms';
 import {
   type BatchPart,
   beginPart,
@@ -19,6 +21,7 @@ import { PartCutter } from './batch-api-cut';
 import { PartSteps } from './batch-api-part';
 import { QueueDesk } from './batch-api-queue';
 import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from './batch-api-types';
+import { BatchQuota } from './batch-quota';
 import type { PageOutcome } from './batch-types';
 
 const TICK_MS = 1000;
@@ -32,6 +35,7 @@ export class BatchApiSweep {
   private readonly cutter: PartCutter;
   private readonly queue: QueueDesk;
   private readonly steps: PartSteps;
+  private readonly quota: BatchQuota;
   /** Look again after this, ms. */
   private nextMs = Number.POSITIVE_INFINITY;
   private detail = '';
@@ -43,6 +47,16 @@ export class BatchApiSweep {
     this.cutter = new PartCutter(deps.db, context);
     this.queue = new QueueDesk(deps, context);
     this.steps = new PartSteps(deps, context, this.cutter, this.queue);
+    const { batch, account, texts } = context;
+    const daily = dailyLimitOf(account.limits)?.window;
+    this.quota = new BatchQuota(deps, {
+      batch: batch.id,
+      pool: account.poolKey,
+      terms: runTerms(texts, batch.options),
+      charged: new Set(account.limits.filter((l) => charges(l, texts.operation)).map(({ name }) => name)),
+      cap: fileCap(account.limits, texts, batch.options, batch.priority),
+      filesZone: daily?.kind === 'calendar' ? daily.zone : 'UTC',
+    });
   }
 
   /**
@@ -65,6 +79,7 @@ export class BatchApiSweep {
       return await this.outcome('refused', error.message);
     } finally {
       clearInterval(timer);
+      await this.quota.watch().catch(() => undefined);
     }
   }
 
@@ -85,6 +100,7 @@ export class BatchApiSweep {
       const part = await this.cut(onPart);
       if (part === null) break;
       const after = await this.steps.advance(part, false);
+      if (after?.state === 'created') await this.quota.going();
       this.waitFor(after, false);
       // Given back at once: not in a circle.
       if (after === null) this.waitAtMost(SOON_MS, '');
@@ -104,6 +120,14 @@ export class BatchApiSweep {
     const { db } = this.deps;
     const { batch, account, signal } = this.context;
     if (!(await hasDueItems(db, batch.id))) return null;
+    const calls = Math.floor(await this.quota.room());
+    if (calls < 1) {
+      const wait = await this.quota.wait();
+      // Files that are out are looked at meanwhile.
+      if ((await openParts(db, batch.id)).length === 0) throw wait;
+      this.waitAtMost(wait.details.until - Date.now(), wait.details.reason ?? '');
+      return null;
+    }
     const room = await this.queue.room();
     if (room.tokens <= 0) {
       this.waitAtMost(room.waitMs, room.reason);
@@ -111,7 +135,7 @@ export class BatchApiSweep {
     }
     const begun = await beginPart(db, batch, account.poolKey);
     onPart(begun);
-    const { requests, bytes, tokens } = await this.cutter.cut(begun, room.tokens, room.most, signal);
+    const { requests, bytes, tokens } = await this.cutter.cut(begun, { ...room, calls }, signal);
     if (requests === 0) {
       await dropPart(db, begun.id);
       return null;

@@ -5,11 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { alertsAt, isHard } from '../quota/quota-status';
+import { alertsAt, isHard, type KeyedLevel, withFileItems } from '../quota/quota-status';
 import { capReason, type RunCap, type RunTerms } from '../quota/run-terms';
 import { recordAlert } from '../store/alerts';
 import { recordThresholdLeft, recordThresholdReached } from '../store/batch-events';
-import { type LimitStatus, listLimits } from '../store/permits';
+import { itemsInFiles } from '../store/batch-parts';
+import { listLimits } from '../store/permits';
+import { nextBoundary, startOfDay } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
 
 export interface BatchQuotaDeps {
@@ -25,6 +27,8 @@ export interface BatchQuotaContext {
   readonly charged: ReadonlySet<string>;
   /** The run's own pause; null when the account's limits are all that holds. */
   readonly cap: RunCap | null;
+  /** Of a run by files, whose items count as calls of the day: the zone of that day. */
+  readonly filesZone?: string;
 }
 
 /** When the vendor's day ends is unknown: it is looked at again after this, ms. */
@@ -74,6 +78,17 @@ export class BatchQuota {
     }
   }
 
+  /** Calls that the run's own cap leaves; Infinity when it has none. */
+  async room(): Promise<number> {
+    if (this.context.cap !== null) await this.readLimits();
+    return Math.max(0, this.left);
+  }
+
+  /** Until when and why a run waits whose cap is reached; told of as an event. */
+  async wait(): Promise<PermitWait> {
+    return this.paused(this.reached(await this.look()));
+  }
+
   /** The call that was let in has left, or will not. */
   exit(sent: boolean): void {
     this.unsent--;
@@ -121,7 +136,7 @@ export class BatchQuota {
     const { batch, pool, terms } = this.context;
     const { limit, reason } = wait.details;
     const until = Math.min(wait.details.until, Date.now() + terms.pauseMs);
-    const found = (await listLimits(this.deps.db, pool)).find(({ key }) => key === limit);
+    const found = (await this.readLevels()).find(({ key }) => key === limit);
     if (!found || found.kind === 'bucket') return new PermitWait({ ...wait.details, until });
     const why =
       reason ??
@@ -141,7 +156,7 @@ export class BatchQuota {
     return new PermitWait({ until, limit, reason: why });
   }
 
-  private async alert(level: Pick<LimitStatus, 'key' | 'used' | 'limit' | 'resetsAt'>): Promise<void> {
+  private async alert(level: Pick<KeyedLevel, 'key' | 'used' | 'limit' | 'resetsAt'>): Promise<void> {
     const { key, used, limit, resetsAt } = level;
     for (const reached of alertsAt(used / limit)) {
       const alert = {
@@ -155,14 +170,14 @@ export class BatchQuota {
     }
   }
 
-  private async look(): Promise<LimitStatus | undefined> {
+  private async look(): Promise<KeyedLevel | undefined> {
     const limits = await this.readLimits();
     return limits.find(({ name }) => name === this.context.cap?.limit);
   }
 
-  private async readLimits(): Promise<LimitStatus[]> {
+  private async readLimits(): Promise<readonly KeyedLevel[]> {
     const before = this.departed;
-    const limits = await listLimits(this.deps.db, this.context.pool);
+    const limits = await this.readLevels();
     const { cap } = this.context;
     if (cap !== null) {
       const used = limits.find(({ name }) => name === cap.limit)?.used ?? 0;
@@ -172,7 +187,18 @@ export class BatchQuota {
     return limits;
   }
 
-  private reached(daily: LimitStatus | undefined): PermitWait {
+  private async readLevels(): Promise<readonly KeyedLevel[]> {
+    const { db } = this.deps;
+    const { pool, cap, filesZone } = this.context;
+    const levels = await listLimits(db, pool);
+    if (cap === null || filesZone === undefined) return levels;
+    const now = Date.now();
+    const items = await itemsInFiles(db, pool, startOfDay(now, filesZone));
+    const dayEndsAt = nextBoundary(now, 'day', filesZone);
+    return withFileItems(levels, cap, { key: `${pool}/${cap.limit}`, items, dayEndsAt });
+  }
+
+  private reached(daily: KeyedLevel | undefined): PermitWait {
     const { cap, pool } = this.context;
     const reason = cap === null ? undefined : capReason(cap, Math.floor(daily?.used ?? 0));
     return new PermitWait({

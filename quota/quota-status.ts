@@ -52,6 +52,8 @@ export interface QuotaStatus {
   readonly use: number | null;
   readonly shouldPause: boolean;
   readonly reason: string;
+  /** Epoch ms at which that pause is over; null when there is none, or only the vendor knows. */
+  readonly pausesUntil: number | null;
 }
 
 /** A rolling window shorter than this is a pace and no quota, ms. */
@@ -90,13 +92,19 @@ export function quotaStatus(limits: readonly LimitLevel[], cap: RunCap | null = 
     use: hard[0] === undefined ? null : useOf(hard[0]),
     shouldPause: reached !== undefined,
     reason: reached === undefined ? '' : thresholdReason(reached),
+    pausesUntil: reached?.resetsAt ?? null,
   };
   return cap === null
     ? status
-    : withCap(status, cap, limits.find(({ name }) => name === cap.limit)?.used ?? 0);
+    : withCap(
+        status,
+        cap,
+        limits.find(({ name }) => name === cap.limit),
+      );
 }
 
-function withCap(account: QuotaStatus, cap: RunCap, used: number): QuotaStatus {
+function withCap(account: QuotaStatus, cap: RunCap, daily: LimitLevel | undefined): QuotaStatus {
+  const used = daily?.used ?? 0;
   const reached = used >= cap.calls;
   return {
     ...account,
@@ -105,6 +113,7 @@ function withCap(account: QuotaStatus, cap: RunCap, used: number): QuotaStatus {
     use: Math.max(account.use ?? 0, used / cap.dailyLimit),
     shouldPause: account.shouldPause || reached,
     reason: account.shouldPause || !reached ? account.reason : capReason(cap, Math.floor(used)),
+    pausesUntil: account.shouldPause || !reached ? account.pausesUntil : (daily?.resetsAt ?? null),
   };
 }
 

@@ -74,6 +74,21 @@ export function runCap(
   return { limit: daily.name, dailyLimit, threshold, calls };
 }
 
+/**
+ * The pause of a run that goes by files. Its items never ask the account's limits for leave, so that the account's own
+ * daily limit is minded here, too.
+ */
+export function fileCap(
+  limits: readonly LimitTemplate[],
+  account: Pick<RunTerms, 'quotaThreshold'>,
+  run: Pick<RunOptions, 'quotaThreshold' | 'dailyLimit'>,
+  priority: Priority,
+): RunCap | null {
+  const { quotaThreshold = account.quotaThreshold, dailyLimit } = run;
+  const terms = dailyLimit === undefined ? { quotaThreshold } : { quotaThreshold, dailyLimit };
+  return runCap(limits, account, terms, priority);
+}
+
 /** Why a run waits, for people. */
 export function capReason(cap: RunCap, used: number): string {
   const own = `this run's daily limit of ${cap.dailyLimit} calls`;

@@ -182,6 +182,20 @@ export async function claimForPart(
   });
 }
 
+/**
+ * Items that files of a pool have handed to the vendor since `sinceMs` (epoch ms), those that are about to go included:
+ * of files that have ended, what was answered.
+ */
+export async function itemsInFiles(db: Pool, pool: string, sinceMs: number): Promise<number> {
+  const { rows } = await db.query<{ items: number }>(
+    `select coalesce(sum(case state when 'settled' then completed + failed else items end), 0)::bigint as items
+     from batch_parts
+     where pool = $1 and coalesce(asked_at, clock_timestamp()) >= to_timestamp($2::float8 / 1000)`,
+    [pool, sinceMs],
+  );
+  return rows[0]?.items ?? 0;
+}
+
 /** Whether anything waits to be put into a file now. */
 export async function hasDueItems(db: Pool, batchId: number): Promise<boolean> {
   const { rows } = await db.query<{ due: boolean }>(

@@ -44,3 +44,9 @@ export function nextBoundary(at: number, per: CalendarUnit, zone: string): numbe
   }
   return outside;
 }
+
+/** Start of the day that holds `at`. Throws RangeError for an unknown zone. */
+export function startOfDay(at: number, zone: string): number {
+  // A day and a half before its end lies in the day before, however long the clocks make either.
+  return nextBoundary(nextBoundary(at, 'day', zone) - 36 * 60 * MINUTE_MS, 'day', zone);
+}

@@ -4,10 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
 import { PRIORITIES } from '../../quota/limit';
-import { runCap, voidTerms } from '../../quota/run-terms';
+import { voidTerms } from '../../quota/run-terms';
 import { openParts } from '../../store/batch-parts';
 import { type Batch, countItems, createBatch, findBatch, readBatch } from '../../store/batches';
-import { listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
 import { duration } from '../../vendors/account-fields';
 import { parsePriority } from '../lib/arguments';
@@ -29,7 +28,7 @@ import { checkVariables, readPrompt } from '../lib/batch-prompt';
 import { changeWay, parseVia } from '../lib/batch-way';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
-import { quotaOf } from '../lib/quota';
+import { quotaOfBatch } from '../lib/quota';
 import { countText } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
 import { type PlanInput, showPlan } from './batch-plan';
@@ -242,6 +241,5 @@ async function follow(
 
 /** Why a batch with nothing in flight waits, when it is for quota; empty otherwise. */
 async function pauseReason(db: Pool, { account, api }: TextAccount, batch: Batch): Promise<string> {
-  const cap = runCap(account.limits, api, batch.options, batch.priority);
-  return quotaOf(account, await listLimits(db, account.poolKey), cap).reason;
+  return (await quotaOfBatch(db, account, api, batch, Date.now())).reason;
 }

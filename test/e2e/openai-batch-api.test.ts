@@ -1,9 +1,16 @@
 /** Batches by files against the simulator's Files and Batch endpoints, with real workers. */
 import { Runtime } from '@temporalio/worker';
 import { listParts } from '../../store/batch-parts';
-import { countItems, readBatch, setBatchState } from '../../store/batches';
+import { changeBatch, countItems, readBatch, setBatchState } from '../../store/batches';
+import { listEvents } from '../../store/events';
 import { readPool } from '../../store/pools';
-import { batchStatusQuery, cancelSignal, pauseSignal, resumeSignal } from '../../workflows/messages';
+import {
+  batchStatusQuery,
+  cancelSignal,
+  lookSignal,
+  pauseSignal,
+  resumeSignal,
+} from '../../workflows/messages';
 import { eventually } from '../support/eventually';
 import { trueText, vendorBatches } from '../support/openai-batches';
 import {
@@ -310,4 +317,46 @@ test('a batch that is resumed while its files are being cancelled goes on with w
   const seen = await vendorBatches(s);
   expect(seen.map((b) => b.status)).toEqual(['cancelled', 'completed']);
   expect(seen[1]?.request_counts.total).toBe(60 - (seen[0]?.request_counts.completed ?? 0));
+});
+
+test('a daily limit of the run’s own counts the items of files: what it leaves is sent, the rest waits for the day', async () => {
+  const s = await start();
+  await s.startWorker();
+  const options = { maxOutputTokens: 300, maxConcurrency: null, dailyLimit: 150 };
+  const { id } = await s.load(200, { ...BY_FILES, options });
+  const handle = await s.run(id);
+  const status = () => handle.query(batchStatusQuery);
+  await eventually('it waits', async () => (await status()).phase === 'waiting for quota');
+  expect((await listParts(s.db, id)).map((p) => [p.state, p.items])).toEqual([
+    ['settled', 100],
+    ['settled', 20],
+  ]);
+  expect(await countItems(s.db, id)).toMatchObject({ done: 120, pending: 80 });
+  expect(await status()).toMatchObject({
+    detail: "it pauses at 80 % of this run's daily limit of 150 calls, and the account has used 120 today",
+    until: new Date().setUTCHours(24, 0, 0, 0),
+  });
+
+  await changeBatch(s.db, id, { options: { dailyLimit: 1000 } });
+  await handle.signal(lookSignal);
+  expect(await handle.result()).toMatchObject({ done: 200, failed: 0 });
+  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).map((e) => e.kind).reverse();
+  expect(told.filter((kind) => !/^limit/.test(kind))).toEqual([
+    'batch.started',
+    'quota.threshold_reached',
+    ...['quota.alert', 'quota.alert'],
+    'quota.threshold_left',
+    'batch.finished',
+  ]);
+});
+
+test('the account’s own daily limit holds for files, too', async () => {
+  const s = await start({ account: { dailyLimit: 50 } });
+  await s.startWorker();
+  const { id } = await s.load(60, BY_FILES);
+  const handle = await s.run(id);
+  const waits = async () => (await handle.query(batchStatusQuery)).phase === 'waiting for quota';
+  await eventually('it waits', waits);
+  expect(await countItems(s.db, id)).toMatchObject({ done: 40, pending: 20 });
+  await handle.terminate('the test is over');
 });

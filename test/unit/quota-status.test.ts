@@ -1,4 +1,4 @@
-import { alertsAt, type LimitLevel, quotaStatus } from '../../quota/quota-status';
+import { alertsAt, type LimitLevel, quotaStatus, withFileItems } from '../../quota/quota-status';
 
 const level = (change: Partial<LimitLevel>): LimitLevel => ({
   name: 'requests',
@@ -23,6 +23,7 @@ test('what is left of the minute and used of the day', () => {
     use: 0.5,
     shouldPause: false,
     reason: '',
+    pausesUntil: null,
   });
 });
 
@@ -85,4 +86,20 @@ test.each([
   [1.2, ['warning', 'critical', 'emergency']],
 ])('a use of %p has reached %j', (use, levels) => {
   expect(alertsAt(use)).toEqual(levels);
+});
+
+test('items in files are calls of the day, also when no call has been made in it', () => {
+  const cap = { limit: 'daily', dailyLimit: 100, threshold: 0.8, calls: 80 };
+  const files = { key: 'openai/texts/daily', items: 30, dayEndsAt: 99 };
+  const ofCalls = { ...daily(50, 'shadow'), key: 'openai/texts/daily', resetsAt: 98 };
+  expect(quotaStatus(withFileItems([ofCalls], cap, files), cap)).toMatchObject({
+    usedToday: 80,
+    shouldPause: true,
+    pausesUntil: 98,
+  });
+  expect(quotaStatus(withFileItems([], cap, { ...files, items: 80 }), cap)).toMatchObject({
+    usedToday: 80,
+    dailyLimit: 100,
+    pausesUntil: 99,
+  });
 });

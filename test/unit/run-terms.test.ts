@@ -1,5 +1,5 @@
 import type { LimitTemplate } from '../../quota/limit';
-import { capReason, dailyLimitOf, runCap, runTerms, voidTerms } from '../../quota/run-terms';
+import { capReason, dailyLimitOf, fileCap, runCap, runTerms, voidTerms } from '../../quota/run-terms';
 
 const daily = (count: number | null, reserve = 0.2): LimitTemplate => ({
   name: 'daily',
@@ -49,6 +49,14 @@ test.each([
   ['a product that falls short by rounding', null, { dailyLimit: 10, quotaThreshold: 0.7 }, 'background', 7],
 ] as const)('%s: account %p, run %j, %s, pauses at %p', (_, count, run, priority, calls) => {
   expect(runCap([minute, daily(count)], ACCOUNT, run, priority)?.calls ?? null).toBe(calls);
+});
+
+test('a run by files minds the account’s daily limit, too: its items ask no limit for leave', () => {
+  expect(fileCap([daily(1000)], ACCOUNT, {}, 'background')?.calls).toBe(800);
+  expect(fileCap([daily(1000)], ACCOUNT, { dailyLimit: 100 }, 'background')?.calls).toBe(80);
+  expect(fileCap([daily(1000)], ACCOUNT, { quotaThreshold: 0.5 }, 'background')?.calls).toBe(500);
+  expect(fileCap([daily(1000)], ACCOUNT, {}, 'live')?.calls).toBe(1000);
+  expect(fileCap([daily(null)], ACCOUNT, {}, 'background')).toBeNull();
 });
 
 test('an account without a limit of days has nothing that a run could lower', () => {
