@@ -1,14 +1,13 @@
 /** `sluice batch list` and `sluice batch show`: how far batches are, and what they wait for. */
 import type { Command } from 'commander';
-import { runCap } from '../../quota/run-terms';
 import { listParts } from '../../store/batch-parts';
-import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
-import { listLimits } from '../../store/permits';
+import { type Batch, type BatchCounts, countItems } from '../../store/batches';
 import { readPool } from '../../store/pools';
 import { chooseBatch, textAccount } from '../lib/batch';
+import { type BatchReport, type BatchWait, readBatches, waitOf } from '../lib/batch-wait';
 import { withDatabase } from '../lib/context';
-import { quotaOf } from '../lib/quota';
-import { countText, instantText, whenText } from '../lib/time-text';
+import { quotaOfBatch } from '../lib/quota';
+import { countText, instantText, isoOrNull, whenText } from '../lib/time-text';
 import { partJson, partLines } from './batch-way-view';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
@@ -20,18 +19,20 @@ export function countsText(batch: Batch, counts: BatchCounts): string {
 }
 
 export async function listAll(options: { readonly json?: boolean }, command: Command): Promise<void> {
-  await withDatabase(contextOf(command), async (db) => {
-    const all = await listBatches(db);
-    const rows = await Promise.all(
-      all.map(async (batch) => ({ batch, counts: await countItems(db, batch.id) })),
-    );
-    if (options.json) printJson(rows.map(({ batch, counts }) => batchJson(batch, counts)));
-    else if (rows.length === 0) print('No batches.');
+  const context = contextOf(command);
+  await withDatabase(context, async (db) => {
+    const now = Date.now();
+    const rows = await readBatches(db, context.settings, now);
+    if (options.json) {
+      printJson(
+        rows.map(({ batch, counts, wait }) => ({ ...batchJson(batch, counts), waits: waitJson(wait) })),
+      );
+    } else if (rows.length === 0) print('No batches.');
     else {
       print(
         table(
-          ['batch', 'kind', 'account', 'input', 'items', 'done', 'failed', 'state'],
-          rows.map(({ batch, counts }) => [
+          ['batch', 'kind', 'account', 'input', 'items', 'done', 'failed', 'state', 'waits'],
+          rows.map(({ batch, counts, wait }) => [
             String(batch.id),
             batch.kind,
             batch.account,
@@ -39,7 +40,8 @@ export async function listAll(options: { readonly json?: boolean }, command: Com
             countText(batch.items),
             countText(counts.done),
             countText(counts.failed),
-            stateText(batch, counts),
+            stateText(batch, counts, wait),
+            waitText(wait, now),
           ]),
         ),
       );
@@ -47,8 +49,43 @@ export async function listAll(options: { readonly json?: boolean }, command: Com
   });
 }
 
-function stateText(batch: Batch, counts: BatchCounts): string {
-  return counts.done + counts.failed >= batch.items ? 'done' : batch.state;
+/** `done`, `waiting`, or what is wanted of it: `running`, `paused`, `cancelled`. */
+function stateText(batch: Batch, counts: BatchCounts, wait: BatchWait | null = null): string {
+  if (counts.done + counts.failed >= batch.items) return 'done';
+  return batch.state === 'running' && wait !== null ? 'waiting' : batch.state;
+}
+
+/** `until 2026-… (in 3 h): why`. */
+function waitText(wait: BatchWait | null, now: number): string {
+  if (wait === null) return '';
+  return wait.until === null ? wait.why : `until ${whenText(wait.until, now)}: ${wait.why}`;
+}
+
+function waitJson(wait: BatchWait | null) {
+  return wait && { ...wait, until: isoOrNull(wait.until) };
+}
+
+/** Batches that have not ended, a line each, for whoever looks at everything. */
+export function openBatchLines(reports: readonly BatchReport[], now: number): string[] {
+  return openBatches(reports).map(({ batch, counts, wait }) => {
+    const waits = wait === null ? '' : ` ${waitText(wait, now)}`;
+    const { id, kind, account } = batch;
+    const state = stateText(batch, counts, wait);
+    return `${id}, ${kind} for ${account}: ${countsText(batch, counts)}, ${state}${waits}`;
+  });
+}
+
+export function openBatchesJson(reports: readonly BatchReport[]) {
+  return openBatches(reports).map(({ batch, counts, wait }) => ({
+    ...batchJson(batch, counts),
+    waits: waitJson(wait),
+  }));
+}
+
+function openBatches(reports: readonly BatchReport[]): readonly BatchReport[] {
+  return reports.filter(
+    ({ batch, counts }) => batch.state !== 'cancelled' && counts.done + counts.failed < batch.items,
+  );
 }
 
 function batchJson(batch: Batch, counts: BatchCounts) {
@@ -74,8 +111,9 @@ export async function showOne(
     const counts = await countItems(db, batch.id);
     const { account, api } = textAccount(context.settings, batch.kind, batch.account);
     const pool = (await readPool(db, account.poolKey))?.state ?? null;
-    const cap = runCap(account.limits, api, batch.options, batch.priority);
-    const status = quotaOf(account, await listLimits(db, account.poolKey), cap);
+    const now = Date.now();
+    const status = await quotaOfBatch(db, account, api, batch, now);
+    const wait = waitOf(batch, counts, pool, status);
     const parts = await listParts(db, batch.id);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
       `select left(coalesce(evidence ->> 'reason', 'failed'), 160) as reason, count(*) as n from batch_items
@@ -85,6 +123,7 @@ export async function showOne(
     if (options.json) {
       printJson({
         ...batchJson(batch, counts),
+        waits: waitJson(wait),
         options: batch.options,
         quota: quotaJson(status),
         pool: pool && { state: pool.state, reason: pool.reason },
@@ -95,13 +134,15 @@ export async function showOne(
     }
     print(`Batch ${batch.id}: ${batch.kind} for ${batch.account}, ${batch.inputName}, model ${batch.model}`);
     const where = batch.via === 'batch-api' ? 'in files' : 'in flight';
-    print(`${stateText(batch, counts)}: ${countsText(batch, counts)}, ${countText(counts.running)} ${where}`);
-    if (batch.reason) print(`Why: ${batch.reason}`);
-    if (pool && pool.state !== 'closed') {
-      const until = pool.until === null ? 'until it is resumed' : `until ${whenText(pool.until, Date.now())}`;
-      print(`Its pool is ${pool.state} ${until}: ${pool.reason}`);
+    const state = stateText(batch, counts, wait);
+    print(`${state}: ${countsText(batch, counts)}, ${countText(counts.running)} ${where}`);
+    const why = wait?.why ?? batch.reason;
+    if (why) print(`Why: ${why}`);
+    if (wait !== null) {
+      print(`Until: ${wait.until === null ? 'somebody resumes it' : whenText(wait.until, now)}`);
+      print(`To do: ${wait.todo}`);
     }
-    for (const line of quotaLines(status, Date.now())) print(line);
+    for (const line of quotaLines(status, now)) print(line);
     if (counts.nextDueAt !== null && counts.retry > 0) print(`Next retry: ${instantText(counts.nextDueAt)}`);
     for (const { reason, n } of problems) print(`  ${countText(n)} × ${reason}`);
     for (const line of partLines(parts)) print(line);

@@ -3,11 +3,13 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';
 import { readInstance, withoutPassword } from '../../embedded/instance';
+import { type BatchReport, readBatches } from '../lib/batch-wait';
 import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal } from '../lib/context';
 import { messageOf } from '../lib/errors';
 import { type PoolReport, readPoolReport } from '../lib/pools';
 import { isoOrNull } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
+import { openBatchesJson, openBatchLines } from './batch-view';
 import { contextOf } from './command';
 import { print, printJson } from './output';
 import { poolText } from './progress-view';
@@ -38,6 +40,7 @@ interface Status {
   readonly worker: Read<boolean>;
   readonly pools: Read<readonly PoolReport[]>;
   readonly syncs: Read<readonly SyncReport[]>;
+  readonly batches: Read<readonly BatchReport[]>;
 }
 
 export function addStatus(program: Command): void {
@@ -60,7 +63,7 @@ async function readStatus(context: Context): Promise<Status> {
   const ownUrl = settings.database.url?.reveal();
   const url = ownUrl ?? instance?.postgres?.url ?? null;
   const now = Date.now();
-  const [worker, pools, syncs] = await Promise.all([
+  const [worker, pools, syncs, batches] = await Promise.all([
     read(() => withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue))),
     read(() =>
       withDatabase(context, async (db) => {
@@ -71,6 +74,7 @@ async function readStatus(context: Context): Promise<Status> {
       }),
     ),
     read(() => readSyncs(context)),
+    read(() => withDatabase(context, (db) => readBatches(db, settings, now))),
   ]);
   return {
     postgres: { url: url === null ? null : withoutPassword(url), embedded: ownUrl === undefined },
@@ -85,6 +89,7 @@ async function readStatus(context: Context): Promise<Status> {
     worker,
     pools,
     syncs,
+    batches,
   };
 }
 
@@ -99,7 +104,7 @@ function workerText(polls: boolean, { ended, processes }: Status): string {
 }
 
 function printStatus({ settings, dir }: Context, status: Status, now: number): void {
-  const { postgres, temporal, worker, pools, syncs } = status;
+  const { postgres, temporal, worker, pools, syncs, batches } = status;
   print(`Settings  ${settings.file ?? 'none; the environment and defaults hold'}`);
   print(`Postgres  ${postgres.url ?? 'does not run (npx sluice up)'}`);
   print(
@@ -115,12 +120,15 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   if ('value' in pools) {
     for (const { pool, state } of pools.value) print(`Pool      ${pool}: ${poolText(state, now)}`);
   } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
+  if ('value' in batches) {
+    for (const line of openBatchLines(batches.value, now)) print(`Batch     ${line}`);
+  }
   if ('value' in syncs) {
     if (syncs.value.length > 0) print(`\n${syncTable(syncs.value, now)}`);
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
 }
 
-function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs }: Status) {
+function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs, batches }: Status) {
   const orProblem = <T, U>(found: Read<T>, show: (value: T) => U) =>
     'value' in found ? show(found.value) : { problem: found.problem };
   return {
@@ -137,6 +145,7 @@ function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs
         strikes: state.strikes,
       })),
     ),
+    batches: orProblem(batches, openBatchesJson),
     syncs: orProblem(syncs, (all) => all.map(syncJson)),
   };
 }
