@@ -77,7 +77,7 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
   const { capacity, period_ms: period, kind } = limitDefinition(template);
   const periodMs = period === null || period === undefined ? null : Number(period);
   return {
-    key: `${account.vendor.id}/${scopeOf(account, template)}/${template.name}`,
+    key: `${account.vendor.id}/${scopeOf(account, template) ?? template.scope}/${template.name}`,
     pools: [account.poolKey],
     name: template.name,
     unit: template.unit,
@@ -103,8 +103,8 @@ function isAccountWide(account: Account, limit: LimitStatus): boolean {
   );
 }
 
-/** A scope that needs more than the account stays a template until a call fills it. */
-function scopeOf(account: Account, template: LimitTemplate): string {
+/** Null for a scope that needs more than the account: a call fills it. */
+function scopeOf(account: Account, template: LimitTemplate): string | null {
   try {
     return fillScope(template.scope, {
       ...account.attributes,
@@ -112,7 +112,7 @@ function scopeOf(account: Account, template: LimitTemplate): string {
       account: account.name,
     });
   } catch {
-    return template.scope;
+    return null;
   }
 }
 
