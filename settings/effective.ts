@@ -84,9 +84,12 @@ function overridden(template: LimitTemplate, override: LimitOverride): LimitTemp
     mode: override.mode ?? template.mode,
     ...(reserve === undefined ? {} : { reserve }),
     ...(slackMs === undefined ? {} : { slackMs }),
-    source: 'settings',
+    source: SIZES.some((key) => override[key] !== undefined) ? 'settings' : template.source,
   };
 }
+
+/** What a person has sized, the vendor's word only lowers; a limit that is merely watched still learns from it. */
+const SIZES = ['ratePerSecond', 'burst', 'count', 'ms', 'per', 'zone'] as const;
 
 function overriddenWindow(window: LimitWindow, override: LimitOverride): LimitWindow {
   switch (window.kind) {

@@ -60,6 +60,14 @@ describe('effective limits', () => {
     ]);
   });
 
+  test('a limit that is only watched or shared out otherwise keeps its size, and learns from the vendor as before', () => {
+    for (const change of [{ mode: 'shadow' }, { slackMs: 5 }, { reserve: { background: 0.5 } }] as const) {
+      expect(overridden('daily', change)).toMatchObject({ source: 'vendor page' });
+    }
+    // Said by a person, even if the vendor says the same.
+    expect(overridden('daily', { count: 1440, mode: 'shadow' })).toMatchObject({ source: 'settings' });
+  });
+
   test('mode, slack and reserve apply to any kind; a reserve keeps what is not overridden', () => {
     expect(overridden('gap', { mode: 'shadow', slackMs: 0 })).toMatchObject({ mode: 'shadow', slackMs: 0 });
     expect(overridden('bucket', { reserve: { scheduled: 0.1 } })?.reserve).toEqual({
