@@ -6,7 +6,14 @@ import type { Pool } from 'pg';
 import { PRIORITIES } from '../../quota/limit';
 import { voidTerms } from '../../quota/run-terms';
 import { openParts } from '../../store/batch-parts';
-import { type Batch, countItems, createBatch, findBatch, readBatch } from '../../store/batches';
+import {
+  type Batch,
+  type BatchCounts,
+  countItems,
+  createBatch,
+  findBatch,
+  readBatch,
+} from '../../store/batches';
 import { readPool } from '../../store/pools';
 import { duration } from '../../vendors/account-fields';
 import { parsePriority } from '../lib/arguments';
@@ -25,11 +32,12 @@ import { describeChange, takeOver } from '../lib/batch-again';
 import { checkInput, type InputCheck, readItems } from '../lib/batch-input';
 import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../lib/batch-options';
 import { checkVariables, readPrompt } from '../lib/batch-prompt';
+import { waitOf } from '../lib/batch-wait';
 import { changeWay, parseVia } from '../lib/batch-way';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
 import { quotaOfBatch } from '../lib/quota';
-import { countText } from '../lib/time-text';
+import { countText, instantText } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
 import { type PlanInput, showPlan } from './batch-plan';
 import { countsText } from './batch-view';
@@ -209,14 +217,10 @@ async function follow(
   for (;;) {
     const counts = await countItems(db, batch.id);
     const now = await readBatch(db, batch.id);
-    const pool = (await readPool(db, target.account.poolKey))?.state;
     const ended = counts.done + counts.failed;
-    const closed = pool && pool.until !== null && pool.until > Date.now() ? pool.reason : '';
-    const waits =
-      closed ||
-      atVendorText(await openParts(db, batch.id)) ||
-      (counts.running === 0 && now ? await pauseReason(db, target, now) : '');
-    const said = now?.state === 'running' ? waits : `${now?.state}: ${now?.reason}`;
+    const waits = (now && (await waitText(db, target, now, counts))) || '';
+    const running = waits || atVendorText(await openParts(db, batch.id));
+    const said = now?.state === 'running' ? running : `${now?.state}: ${now?.reason}`;
     const state = said === '' ? '' : `; ${said}`;
     const line = `${countsText(batch, counts)}${state}`;
     if (line !== shown) note(line);
@@ -239,7 +243,11 @@ async function follow(
   }
 }
 
-/** Why a batch with nothing in flight waits, when it is for quota; empty otherwise. */
-async function pauseReason(db: Pool, { account, api }: TextAccount, batch: Batch): Promise<string> {
-  return (await quotaOfBatch(db, account, api, batch, Date.now())).reason;
+/** What a batch waits for, with the instant and not the time left: the same line is not shown twice. */
+async function waitText(db: Pool, target: TextAccount, batch: Batch, counts: BatchCounts): Promise<string> {
+  const { account, api } = target;
+  const pool = (await readPool(db, account.poolKey))?.state ?? null;
+  const wait = waitOf(batch, counts, pool, await quotaOfBatch(db, account, api, batch, Date.now()));
+  if (wait === null) return '';
+  return `${wait.why}, ${wait.until === null ? `until somebody resumes it: ${wait.todo}` : `until ${instantText(wait.until)}`}`;
 }

@@ -5,9 +5,10 @@ import { type Batch, type BatchCounts, countItems } from '../../store/batches';
 import { readPool } from '../../store/pools';
 import { chooseBatch, textAccount } from '../lib/batch';
 import { type BatchReport, type BatchWait, readBatches, waitOf } from '../lib/batch-wait';
-import { withDatabase } from '../lib/context';
+import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { quotaOfBatch } from '../lib/quota';
 import { countText, instantText, isoOrNull, whenText } from '../lib/time-text';
+import { workerPolls } from '../lib/work';
 import { partJson, partLines } from './batch-way-view';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
@@ -100,6 +101,12 @@ function batchJson(batch: Batch, counts: BatchCounts) {
   };
 }
 
+/** True as well when Temporal cannot be asked. */
+async function isWorkedOn(context: Context): Promise<boolean> {
+  const { taskQueue } = context.settings.temporal;
+  return withTemporal(context, (client) => workerPolls(client, taskQueue)).catch(() => true);
+}
+
 export async function showOne(
   name: string,
   options: { readonly json?: boolean },
@@ -141,6 +148,9 @@ export async function showOne(
     if (wait !== null) {
       print(`Until: ${wait.until === null ? 'somebody resumes it' : whenText(wait.until, now)}`);
       print(`To do: ${wait.todo}`);
+    }
+    if (state === 'running' && !(await isWorkedOn(context))) {
+      print('No worker runs: it stands still until one does (npx sluice up --detach)');
     }
     for (const line of quotaLines(status, now)) print(line);
     if (counts.nextDueAt !== null && counts.retry > 0) print(`Next retry: ${instantText(counts.nextDueAt)}`);
