@@ -1,6 +1,6 @@
 /** What a batch would take: `sluice batch plan`, and `batch start --dry-run`, which shows three requests besides. */
 import type { Pool } from 'pg';
-import { voidTerms } from '../../quota/run-terms';
+import { fileCap, voidTerms } from '../../quota/run-terms';
 import { type BatchRequest, planFor, type TextAccount } from '../lib/batch';
 import type { InputCheck } from '../lib/batch-input';
 import { planFiles } from '../lib/batch-way';
@@ -38,7 +38,15 @@ function printPlan(planned: PlanInput, plan: Plan, now: number): void {
   const { target, request, input } = planned;
   const byFiles = planFiles(target, request, input);
   if (request.via !== 'batch-api') printCalls(planned, plan, now);
-  else print(`${countText(input.items)} items.`);
+  else {
+    print(`${countText(input.items)} items.`);
+    const { account, api } = target;
+    const cap = fileCap(account.limits, api, request.options, request.priority);
+    if (cap && cap.calls < input.items) {
+      const days = pluralText(Math.ceil(input.items / cap.calls), 'day');
+      print(`A day takes ${countText(cap.calls)} of them, by the daily limit: at the least ${days}.`);
+    }
+  }
   if (byFiles)
     for (const line of filePlanLines(byFiles, request.model, request.via === 'batch-api')) print(line);
   print('Nothing was called or stored.');

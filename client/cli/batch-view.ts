@@ -56,10 +56,14 @@ function stateText(batch: Batch, counts: BatchCounts, wait: BatchWait | null = n
   return batch.state === 'running' && wait !== null ? 'waiting' : batch.state;
 }
 
+/** Of a vendor's words a line shows the beginning; `batch show` has all of it. */
+const MAX_WHY = 100;
+
 /** `until 2026-… (in 3 h): why`. */
 function waitText(wait: BatchWait | null, now: number): string {
   if (wait === null) return '';
-  return wait.until === null ? wait.why : `until ${whenText(wait.until, now)}: ${wait.why}`;
+  const why = wait.why.length > MAX_WHY ? `${wait.why.slice(0, MAX_WHY - 1)}…` : wait.why;
+  return wait.until === null ? why : `until ${whenText(wait.until, now)}: ${why}`;
 }
 
 function waitJson(wait: BatchWait | null) {

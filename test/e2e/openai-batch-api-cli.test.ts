@@ -161,11 +161,12 @@ test('the plan names both prices and the difference; without prices it says half
   });
   const plan = start.map((word) => (word === 'start' ? 'plan' : word));
   const other = plan.map((word) => (word === 'gpt-4.1-mini' ? 'gpt-4o' : word));
-  const [dry, json, unpriced, wrong] = await Promise.all([
+  const [dry, json, unpriced, wrong, limited] = await Promise.all([
     sluice([...start, '--via', 'batch-api', '--max-output-tokens', '250', '--dry-run']),
     sluice([...plan, '--max-output-tokens', '250', '--json']),
     sluice(other),
     sluice([...start, '--via', 'fax']),
+    sluice([...plan, '--via', 'batch-api', '--daily-limit', '100']),
   ]);
   expect(dry.code).toBe(0);
   expect(dry.out).toMatch(/By files: \d+ files, each answered within 24 hours/);
@@ -178,6 +179,7 @@ test('the plan names both prices and the difference; without prices it says half
   expect(price.responses).toBeCloseTo(calls, 5);
   expect([price.batchApi, price.saved]).toEqual([price.responses / 2, price.responses / 2]);
   expect(dry.out).toMatch(/Costs about 0\.08\d* USD by calls of their own, 0\.04\d* USD by files .*less/);
+  expect(limited.out).toContain('A day takes 80 of them, by the daily limit: at the least 3 days.');
   expect(unpriced.out).toContain(
     'Costs half of the price by files (--via batch-api); for sums, set prices.gpt-4o',
   );
