@@ -1,7 +1,7 @@
 /**
  * Records the histories that test/workflow/replay.test.ts replays, into test/workflow/histories/:
  *
- *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts [backfill] [sync] [batch]
+ *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts [backfill] [sync] [batch] …
  *
  * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
  * without that intention means that workflows which sleep at a user's right now could not be woken any more.
@@ -12,13 +12,18 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Runtime } from '@temporalio/worker';
 import { countItems, readBatch } from '../../store/batches';
+import { createCommand } from '../../store/commands';
 import { readPool } from '../../store/pools';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import type { batch } from '../../workflows/batch';
+import type { command } from '../../workflows/command';
 import type { datasetSync } from '../../workflows/dataset-sync';
 import type { fleetBackfill } from '../../workflows/fleet-backfill';
+import type { positionsTick } from '../../workflows/fleet-ticks';
 import {
   batchStatusQuery,
+  commandStatusQuery,
+  commandWorkflowId,
   pauseSignal,
   poolWorkflowId,
   reconcileSignal,
@@ -26,6 +31,7 @@ import {
   type WorkStatus,
   workStatusQuery,
 } from '../../workflows/messages';
+import type { quotaPool } from '../../workflows/quota-pool';
 import { eventually } from './eventually';
 import { QUICK_GPS51, startGps51Stack } from './gps51-stack';
 import { startOpenAiStack } from './openai-stack';
@@ -226,11 +232,92 @@ async function fleetOverDays(): Promise<void> {
   }
 }
 
+/** A command that waits for a closed pool, is handed over, and whose result is asked for until it comes. */
+async function commandThatWaits(): Promise<void> {
+  const stack = await startGps51Stack({
+    scenario: {
+      missingActions: ['sendcmd'],
+      commands: { outcomes: [{ device: '*', command: 'LOCATE', result: 6, afterMs: 4000 }] },
+    },
+  });
+  try {
+    await stack.startWorker();
+    const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
+    await stack.client.workflow.signalWithStart('quotaPool', {
+      workflowId: pool.workflowId,
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [{ key: stack.pool, policy: stack.fleet.pool }] as Parameters<typeof quotaPool>,
+      signal: pauseSignal,
+      signalArgs: [{ reason: 'stocktaking' }],
+    });
+    await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
+    const devices = await fetch(`${stack.simulator.url}/_sim/devices`);
+    const [device] = (await devices.json()) as { id: string }[];
+    const asked = {
+      account: stack.account,
+      device: device?.id ?? '',
+      code: 'LOCATE',
+      repeatable: false,
+      timeoutMs: 60_000,
+      waitForPool: true,
+    };
+    const { command: made } = await createCommand(stack.db, {
+      ...asked,
+      requestId: null,
+      params: [],
+      askedBy: 'a recording',
+    });
+    const handle = await stack.client.workflow.start<typeof command>('command', {
+      workflowId: commandWorkflowId(stack.account, made.id),
+      taskQueue: stack.settings.temporal.taskQueue,
+      args: [{ commandId: made.id, ...asked }],
+    });
+    await eventually('it waits for the pool', async () =>
+      JSON.stringify(await handle.query(commandStatusQuery)).includes('stocktaking'),
+    );
+    await pool.signal(resumeSignal);
+    await handle.result();
+    await save(stack, 'command-held-and-polled', handle.workflowId);
+  } finally {
+    await stack.close();
+  }
+}
+
+/** Runs of the schedules: one that looks at all devices, and one that waits out a limit between two pages of trips. */
+async function fleetTicks(): Promise<void> {
+  const stack = await startGps51Stack({
+    scenario: { fleet: { devices: 10, parkedShare: 0 } },
+    account: { limits: { ...QUICK_GPS51, 'ip-per-minute': { count: 5, ms: 8000 } } },
+  });
+  try {
+    await stack.startWorker();
+    const { account, settings } = stack;
+    const run = async (workflowType: 'positionsTick' | 'tripsTick', name: string) => {
+      const dataset = workflowType === 'positionsTick' ? 'gps51/positions' : 'gps51/trips';
+      const { workflowId, result } = await stack.client.workflow
+        .start<typeof positionsTick>(workflowType, {
+          workflowId: workflowType,
+          taskQueue: settings.temporal.taskQueue,
+          args: [{ dataset, account, intervalMs: 120_000 }],
+        })
+        .then(async (handle) => ({ workflowId: handle.workflowId, result: await handle.result() }));
+      if (result.outcome !== 'done') throw new Error(`${workflowType}: ${result.detail}`);
+      await save(stack, name, workflowId);
+    };
+    await run('positionsTick', 'fleet-positions');
+    await run('tripsTick', 'fleet-trips-between-limits');
+  } finally {
+    await stack.close();
+  }
+}
+
 const RECORDINGS = {
   backfill: backfillAndPool,
   sync: syncWithAudits,
   batch: batchWithPause,
   fleet: fleetOverDays,
+  command: commandThatWaits,
+  ticks: fleetTicks,
 };
 
 async function main(names: readonly string[]): Promise<void> {
