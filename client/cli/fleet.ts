@@ -241,7 +241,7 @@ function printPlan(plan: FleetPlan, span: Span, now: number): void {
   print(`Live positions make ${countText(plan.liveADay)} calls a day besides.`);
   if (binding)
     print(
-      `Binding: ${binding.limit}${Number.isFinite(binding.days) ? `, which alone takes ${amountText(binding.days)} days` : ''}.`,
+      `Binding: ${binding.limit}${Number.isFinite(binding.days) ? `, which alone takes ${amountText(binding.days)} ${binding.days === 1 ? 'day' : 'days'}` : ''}.`,
     );
   if (plan.held) print('The pool is held: nothing goes until an operator resumes it. Counted as if now:');
   if (plan.pausedUntil !== null) print(`The pool is paused until ${whenText(plan.pausedUntil, now)}.`);
