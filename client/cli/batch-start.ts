@@ -43,7 +43,7 @@ import { type PlanInput, showPlan } from './batch-plan';
 import { countsText } from './batch-view';
 import { atVendorText } from './batch-way-view';
 import { contextOf } from './command';
-import { untilInterrupted } from './interrupt';
+import { type Interrupt, untilInterrupted } from './interrupt';
 import { note, print, printJson } from './output';
 
 interface WorkOptions {
@@ -213,6 +213,21 @@ async function follow(
   output: string | undefined,
 ): Promise<void> {
   const interrupt = untilInterrupted();
+  try {
+    await followUntil(interrupt, db, batch, target, output);
+  } finally {
+    // However it ends: whoever listens on keeps the process alive.
+    interrupt.done();
+  }
+}
+
+async function followUntil(
+  interrupt: Interrupt,
+  db: Pool,
+  batch: Batch,
+  target: TextAccount,
+  output: string | undefined,
+): Promise<void> {
   let shown = '';
   for (;;) {
     const counts = await countItems(db, batch.id);
@@ -227,7 +242,6 @@ async function follow(
     shown = line;
     const over = ended >= batch.items || now?.state === 'cancelled';
     if (over || interrupt.signal.aborted) {
-      interrupt.done();
       if (output !== undefined) {
         const lines = await exportBatch(db, target.api, batch, output);
         print(`${countText(lines)} lines in ${output}`);

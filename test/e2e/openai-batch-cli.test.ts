@@ -290,3 +290,31 @@ test('a plan says what binds, how many calls in flight reach the rate and when i
   expect(await callsSeen(s.simulator.url)).toEqual([]);
   expect(await listBatches(s.db)).toEqual([]);
 }, 120_000);
+
+test('a follower whose database fails says so and ends', async () => {
+  stack = await startOpenAiStack();
+  const s = stack;
+  const { path } = files(s);
+  const start = [
+    'batch',
+    'start',
+    'openai/bios',
+    '--account',
+    s.account,
+    '--model',
+    'gpt-4.1-mini',
+    '--wait',
+  ];
+  const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
+  const child = launch(s, 'client/cli/main.ts', ['--settings', path('sluice.yaml'), ...start, ...inputs]);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  let said = '';
+  child.stderr?.on('data', (text) => {
+    said += text;
+  });
+  await eventually('it follows', () => said.includes('0 of 600 done'));
+  const before = said.length;
+  await s.db.query('alter table batch_items rename to batch_items_gone');
+  expect(await ended).toBe(1);
+  expect(said.length).toBeGreaterThan(before);
+}, 60_000);
