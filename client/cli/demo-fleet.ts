@@ -67,6 +67,11 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
       const { temporal } = demo.servers;
       const where = temporal ? `; Web UI ${temporal.uiUrl}` : '';
       say(`All six functions run for ${lengthText(forMs)}${where}`);
+      if (demo.everyMs !== null) {
+        say(
+          `A minute of the simulated vendor lasts ${lengthText(demo.everyMs.positions)}, a day of a device 1 min.`,
+        );
+      }
       while (!interrupt.signal.aborted && Date.now() - began < forMs) {
         const left = began + forMs - Date.now();
         await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: interrupt.signal }).catch(
