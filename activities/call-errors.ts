@@ -16,8 +16,8 @@ import { describeEvidence, type Verdict } from '../quota/verdict';
 export class PermitWait extends Error {
   override readonly name = 'PermitWait';
   constructor(readonly details: WaitDetails) {
-    const why = details.reason ?? `limit ${details.limit} has nothing left`;
-    super(`${why}: until ${iso(details.until)}`);
+    const { reason, limit, until } = details;
+    super(`${reason === undefined ? `limit ${limit} has nothing left` : `${reason},`} until ${iso(until)}`);
   }
 }
 

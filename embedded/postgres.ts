@@ -233,6 +233,13 @@ async function launch(
     const said = tailOf(logFile, 8, offset);
     if (/Address already in use/.test(said) && attempt < 5) {
       log(`Postgres: port ${port} was taken in the same moment; trying another.`);
+    } else if (
+      /lock file "postmaster.pid" already exists/.test(said) &&
+      attempt < 50 &&
+      isLeftOver(cluster)
+    ) {
+      // A server that was killed a moment ago holds its pid until its parent has taken note.
+      await delay(200);
     } else if (/shared memory block .* is still in use/.test(said) && attempt < 50) {
       if (Date.now() > orphanDeadline) {
         for (const orphan of orphans(realpathSync(cluster.data))) {
@@ -248,6 +255,11 @@ async function launch(
       throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${said}\n(${logFile})`);
     }
   }
+}
+
+/** The pid file is of a server that does not run any more. */
+function isLeftOver({ data }: Cluster): boolean {
+  return findServer(data) === null;
 }
 
 /** What root writes into another user's folder stays usable to that user. */

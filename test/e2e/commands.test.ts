@@ -7,7 +7,7 @@ import {
   knownCommand,
   type NewCommand,
 } from '../../store/commands';
-import { applyPoolEvent } from '../../store/pools';
+import { applyPoolEvent, readPool } from '../../store/pools';
 import type { command } from '../../workflows/command';
 import { cancelSignal, commandStatusQuery, commandWorkflowId, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
@@ -202,6 +202,10 @@ describe('with a worker', () => {
     expect(await handle.result()).toMatchObject({ state: 'cancelled', message: 'not needed any more' });
     expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'cancelled' });
     await stack.client.workflow.getHandle(`pool:${stack.pool}`).signal(resumeSignal);
+    await eventually('the pool is open', async () => {
+      const pool = await readPool(stack.db, stack.pool);
+      return pool?.state.state === 'closed' || pool?.state.state === 'half_open';
+    });
     expect(await outcome({ code: 'NEXT' })).toMatchObject({ state: 'succeeded' });
     expect(await received('RECALLED')).toBe(0);
   });

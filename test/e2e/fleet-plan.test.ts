@@ -64,7 +64,7 @@ test('100 devices × 30 days: 3,000 calls, bound by the device, 10 days at 3 cal
     callsADay: 300,
   });
   expect(binding).toEqual({ limit: 'device-trajectory-per-day', days: 10 });
-  expect(liveADay).toBe(1440 + 24);
+  expect(liveADay).toBe(1440 + 4);
 });
 
 test('a fleet of thousands takes no longer, until the calls a minute are not enough', async () => {

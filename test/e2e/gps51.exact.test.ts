@@ -172,7 +172,7 @@ async function best(attempt: () => Promise<readonly number[]>): Promise<readonly
 test('5 a second, 200 ms apart: never one too many, at least 95 % used, and commands wait under a second', async () => {
   const shares = await best(async () => {
     const load = { history: 0, trips: 6000, positions: 6000, userAuth: 8000, command: 4000 };
-    const done = await run({ count: 1000, ms: 60_000 }, [{ load, forMs: 15_000 }]);
+    const done = await run({ count: 1000, ms: 60_000 }, [{ load, forMs: 25_000 }]);
     await expectKept(done);
     const [from = 0, to = 0] = done.stages;
     const operations = new Set(done.calls.map((c) => c.operation));
