@@ -9,9 +9,9 @@ import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
 import { callsSeen } from '../support/vendor-view';
 
 const ITEMS = 1500;
-const RATE = 100;
+const RATE = 60;
 /** Calls at the beginning, while the number of calls in flight grows. */
-const RAMP = 300;
+const RAMP = 200;
 
 let stack: OpenAiStack | null = null;
 
