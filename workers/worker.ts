@@ -13,6 +13,7 @@ import { findAccount } from '../activities/accounts';
 import type { Settings } from '../settings';
 import { holdLostPool, registerPool } from '../store/pools';
 import { dataConverterFor } from './codec';
+import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime } from './runtime';
@@ -60,6 +61,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection = await connectWorker(settings, options.temporalAddress);
     const worker = await Worker.create({
       connection,
+      identity: workerIdentity(),
       namespace: settings.temporal.namespace,
       taskQueue: settings.temporal.taskQueue,
       activities: runtime.activities,

@@ -36,7 +36,7 @@ interface Status {
   }[];
   /** Workers of this folder that are gone without having been stopped. */
   readonly ended: readonly { readonly pid: number }[];
-  /** Whether one has asked for work within the last minute. */
+  /** Whether one takes work. */
   readonly worker: Read<boolean>;
   readonly pools: Read<readonly PoolReport[]>;
   readonly syncs: Read<readonly SyncReport[]>;
@@ -93,14 +93,14 @@ async function readStatus(context: Context): Promise<Status> {
   };
 }
 
-/** Temporal forgets a worker that was killed only after a minute; this machine knows at once. */
+/** A worker of this folder that is gone is named, whether or not another one takes its work. */
 function workerText(polls: boolean, { ended, processes }: Status): string {
   const [dead] = ended;
   if (dead === undefined || processes.some(({ name }) => name === 'worker')) {
     return polls ? 'runs' : 'none runs';
   }
   const gone = `this folder's, pid ${dead.pid}, has ended without being told to; start one with: npx sluice up --detach`;
-  return polls ? `${gone}; one asked for work a minute ago at most` : `none runs; ${gone}`;
+  return `${polls ? 'another one runs' : 'none runs'}; ${gone}`;
 }
 
 function printStatus({ settings, dir }: Context, status: Status, now: number): void {

@@ -123,13 +123,20 @@ export async function readWork(client: Client, workflowId: string): Promise<Work
 /** A long poll lasts up to a minute; a worker that has not asked for longer is gone. */
 const POLL_FRESH_MS = 90_000;
 
-/** Whether a worker has asked for work of this task queue lately. */
+/**
+ * Whether a worker takes work of this task queue. Every command that speaks of workers asks here. A worker elsewhere
+ * that was killed counts for up to 90 s, until Temporal forgets it; one of this machine does not.
+ */
 export async function workerPolls(client: Client, taskQueue: string): Promise<boolean> {
+  const { hasEnded } = await import('../../workers/identity.js');
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
     taskQueueType: 1,
   });
   const fresh = Date.now() - POLL_FRESH_MS;
-  return (pollers ?? []).some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1000 > fresh);
+  return (pollers ?? []).some(
+    ({ lastAccessTime, identity }) =>
+      Number(lastAccessTime?.seconds ?? 0) * 1000 > fresh && !hasEnded(identity ?? ''),
+  );
 }
