@@ -59,16 +59,25 @@ describe('times', () => {
     ['', null],
     [null, null],
     [undefined, null],
+    // Whole seconds: as milliseconds they would be of 1970.
+    [AT / 1000, AT],
+    [String(AT / 1000), AT],
   ])('%j is %j: text is of the vendor’s clock, GMT+8', (value, expected) => {
     expect(timeOf(value)).toBe(expected);
   });
 
-  test.each([[AT / 1000], [-1], [true], ['yesterday'], ['2026-13-45 99:00:00'], [Number.NaN], [{}]])(
-    '%j is no time, and says why',
-    (value) => {
-      expect(timeOf(value)).toEqual({ problem: expect.any(String) });
-    },
-  );
+  test.each([
+    [-1],
+    ['9999999999999999'],
+    [315_964_800_000],
+    [true],
+    ['yesterday'],
+    ['2026-13-45 99:00:00'],
+    [Number.NaN],
+    [{}],
+  ])('%j is no time, and says why', (value) => {
+    expect(timeOf(value)).toEqual({ problem: expect.any(String) });
+  });
 
   test('what is sent is read back as the same second', () => {
     expect(wireTime(AT)).toBe('2026-11-24 12:30:00');
@@ -102,7 +111,50 @@ describe('querymonitorlist', () => {
     });
   });
 
-  test('an id is all that a device needs', () => {
+  test('an id is all that a device needs: what is odd besides is taken for missing', () => {
+    const odd = {
+      overduetime: -1,
+      lastactivetime: 'never',
+      simnum: {},
+      isfree: 'no',
+      devicename: '粤B\u0000·1\ud800',
+    };
+    expect(parseDevices(body({ groups: [{ devices: [{ deviceid: 'x', ...odd }] }] }))).toEqual({
+      ok: true,
+      value: [
+        {
+          deviceId: 'x',
+          name: '粤B·1\ufffd',
+          type: '',
+          sim: '',
+          group: '',
+          lastActiveAt: null,
+          expiresAt: null,
+          free: false,
+        },
+      ],
+    });
+  });
+
+  test('groups may hold groups', () => {
+    const inner = { groupname: 'inner', devices: [{ deviceid: 'b' }, { deviceid: 'a' }] };
+    const groups = [
+      { groupname: 'outer', devices: [{ deviceid: 'a' }], tags: ['x', 1], children: [inner] },
+      {
+        groupname: 'other',
+        devices: null,
+        groups: [{ groupname: 'deep', groups: [{ devices: [{ deviceid: 'c' }] }] }],
+      },
+    ];
+    const parsed = parseDevices(body({ groups }));
+    expect(parsed.ok && parsed.value.map(({ deviceId, group }) => [deviceId, group])).toEqual([
+      ['a', 'outer'],
+      ['b', 'inner'],
+      ['c', ''],
+    ]);
+  });
+
+  test('a device without more than its id is one', () => {
     expect(parseDevices(body({ groups: [{ devices: [{ deviceid: 'x' }] }] }))).toMatchObject({
       ok: true,
       value: [{ deviceId: 'x', name: '', group: '', lastActiveAt: null, expiresAt: null, free: false }],
@@ -183,6 +235,35 @@ describe('lastposition', () => {
     });
   });
 
+  test('what a position can do without does not cost it, nor the others of the fleet', () => {
+    const odd = {
+      status: 1e20,
+      alarm: 'SOS',
+      speed: 'n/a',
+      arrivedtime: 1e18,
+      moving: {},
+      strstatus: 'ACC\u0000 on',
+    };
+    const expected = {
+      at: AT,
+      status: 0,
+      alarm: 0,
+      speed: 0,
+      arrivedAt: null,
+      moving: null,
+      statusText: 'ACC on',
+    };
+    expect(answer([{ ...position, ...odd }])).toEqual({
+      ok: true,
+      value: { cursor: String(AT), positions: [expect.objectContaining(expected)] },
+    });
+    expect(answer([{ ...position, status: 0.5 }])).toMatchObject({ value: { positions: [{ status: 0 }] } });
+  });
+
+  test('a byte order mark before the answer is passed over', () => {
+    expect(parsePositions(`\ufeff${body({ records: [position] })}`)).toMatchObject({ ok: true });
+  });
+
   test('nothing has changed: no records, and a cursor', () => {
     for (const records of [[], null, undefined]) {
       expect(answer(records)).toEqual({ ok: true, value: { cursor: String(AT), positions: [] } });
@@ -198,7 +279,9 @@ describe('lastposition', () => {
     [{ callat: 91 }, 'beyond ±90'],
     [{ callon: 'east' }, 'must be a number'],
     [{ deviceid: undefined }, 'deviceid: is missing'],
-    [{ updatetime: 1_700_000_000 }, 'before the year 2000'],
+    [{ updatetime: 315_964_800_000 }, 'before the year 2000'],
+    [{ updatetime: 1.7e18 }, 'after the year 3000'],
+    [{ callat: 0, callon: '0.0' }, 'had no fix'],
   ])('a record with %j is left out, counted, and its problem said; the others stay', (odd, problem) => {
     const parsed = answer([{ ...position, ...odd }, position]);
     expect(parsed).toMatchObject({ ok: true, value: { positions: [{ deviceId: '868120' }] } });
@@ -271,12 +354,26 @@ describe('querytrips', () => {
     [{ endtime: AT - 1 }, 'ends before it starts'],
     [{ endtime: 0 }, 'no time is given'],
     [{ tripdistance: -1 }, 'must not be negative'],
-    [{ slat: 200 }, 'beyond ±90'],
   ])('a trip with %j is left out', (odd, problem) => {
     expect(answer([trip, { ...trip, ...odd }])).toMatchObject({
       ok: true,
       value: [{ start: AT }],
       leftOut: { count: 1, problem: expect.stringContaining(problem) },
+    });
+  });
+
+  test('places and speeds that cannot be do not cost the trip', () => {
+    expect(answer([{ ...trip, slat: 200, elon: 'east', maxspeed: '-', triptime: [] }])).toEqual({
+      ok: true,
+      value: [
+        expect.objectContaining({
+          start: AT,
+          startLatitude: null,
+          endLongitude: null,
+          maxSpeed: 0,
+          duration: 1_200_000,
+        }),
+      ],
     });
   });
 

@@ -24,7 +24,8 @@ export function readBody(text: string): Body | null {
 function parse(text: string): Body | null {
   let root: unknown;
   try {
-    root = JSON.parse(text);
+    // A byte order mark is not JSON, but some gateways put one before it.
+    root = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 /**
  * The shapes of GPS51's answers, as far as they are used. Unknown fields are ignored, numbers may come as text, and
- * times as epoch milliseconds or as text of the vendor's clock (GMT+8).
+ * times as epoch milliseconds or as text of the vendor's clock (GMT+8). What a record can do without is taken for
+ * missing when it is unusable.
  *
  * A record that does not parse is left out and counted in `leftOut`, so that one odd device does not cost the rest
  * of the fleet; when none of several parses, the contract has changed and the whole body is a problem. An answer
@@ -13,9 +14,14 @@ import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
 import { timeOf } from './time';
 
-const text = z.union([z.string(), z.number().transform(String)], { error: 'must be text' });
+const text = z.union([z.string().transform(storable), z.number().transform(String)], {
+  error: 'must be text',
+});
 const id = text.pipe(z.string().trim().min(1, 'must not be empty'));
-const optionalText = text.nullish().transform((value) => value ?? '');
+const optionalText = text
+  .nullish()
+  .transform((value) => value ?? '')
+  .catch('');
 
 const number = z.union(
   [
@@ -32,16 +38,21 @@ const optionalNumber = z
   .union([number, z.literal('')], { error: 'must be a number or missing' })
   .nullish()
   .transform((value) => (typeof value === 'number' ? value : null));
+/** For what may be left out without loss to the rest. */
+const anyNumber = optionalNumber.catch(null);
+/** A bit mask or a code, as the database holds it. */
+const mask = anyNumber.transform((value) => (Number.isSafeInteger(value) ? value : null));
 const flag = z
   .union([z.boolean(), number, z.literal('')], { error: 'must be a flag or missing' })
   .nullish()
-  .transform((value) =>
-    typeof value === 'boolean' ? value : typeof value === 'number' ? value !== 0 : null,
-  );
+  .transform((value) => (typeof value === 'boolean' ? value : typeof value === 'number' ? value !== 0 : null))
+  .catch(null);
 const degrees = (most: number) =>
   number.refine((value) => Math.abs(value) <= most, { error: `beyond ±${most}` });
 const optionalDegrees = (most: number) =>
-  optionalNumber.refine((value) => value === null || Math.abs(value) <= most, { error: `beyond ±${most}` });
+  optionalNumber
+    .refine((value) => value === null || Math.abs(value) <= most, { error: `beyond ±${most}` })
+    .catch(null);
 
 const instant = z
   .unknown()
@@ -63,31 +74,35 @@ const optionalInstant = z
     return z.NEVER;
   });
 
+const anyInstant = optionalInstant.catch(null);
+
 const deviceSchema = z.object({
   deviceid: id,
   devicename: optionalText,
   devicetype: optionalText,
   simnum: optionalText,
-  lastactivetime: optionalInstant,
-  overduetime: optionalInstant,
-  isfree: z.union([z.boolean().transform(Number), optionalNumber]),
+  lastactivetime: anyInstant,
+  overduetime: anyInstant,
+  isfree: z.union([z.boolean().transform(Number), optionalNumber]).catch(null),
 });
 
 const groupSchema = z.object({ groupname: optionalText, devices: z.array(z.unknown()).nullish() });
+const groupsSchema = z.array(groupSchema.loose()).nullish();
+type Group = NonNullable<z.infer<typeof groupsSchema>>[number];
 
 const positionSchema = z.object({
   deviceid: id.optional(),
   updatetime: optionalInstant,
-  arrivedtime: optionalInstant,
+  arrivedtime: anyInstant,
   callat: degrees(90),
   callon: degrees(180),
-  speed: optionalNumber,
-  course: optionalNumber,
-  totaldistance: optionalNumber,
+  speed: anyNumber,
+  course: anyNumber,
+  totaldistance: anyNumber,
   // A bit mask, however much it looks like an error code.
-  status: optionalNumber,
+  status: mask,
   strstatus: optionalText,
-  alarm: optionalNumber,
+  alarm: mask,
   moving: flag,
 });
 
@@ -96,9 +111,9 @@ const tripSchema = z
     starttime: instant,
     endtime: instant,
     tripdistance: optionalNumber,
-    maxspeed: optionalNumber,
-    averagespeed: optionalNumber,
-    triptime: optionalNumber,
+    maxspeed: anyNumber,
+    averagespeed: anyNumber,
+    triptime: anyNumber,
     slat: optionalDegrees(90),
     slon: optionalDegrees(180),
     elat: optionalDegrees(90),
@@ -111,11 +126,9 @@ const tripSchema = z
 export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
-  const groups = z.array(groupSchema).nullish().safeParse(answer.root.groups);
+  const groups = groupsSchema.safeParse(answer.root.groups);
   if (!groups.success) return { ok: false, problem: describe('groups', groups.error) };
-  const listed = (groups.data ?? []).flatMap(({ groupname, devices }) =>
-    (devices ?? []).map((device) => ({ device, group: groupname })),
-  );
+  const listed = listedIn(groups.data ?? [], DEEPEST_GROUP);
   const parsed = each(listed, 'groups[].devices', ({ device, group }) => {
     const record = deviceSchema.safeParse(device);
     if (!record.success) return record.error;
@@ -138,6 +151,24 @@ export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   }
   return { ...parsed, value: [...devices.values()] };
 }
+
+/** Groups may hold groups, under whatever name a platform gives them: each list of objects that have devices or lists. */
+function listedIn(
+  groups: readonly Group[],
+  depth: number,
+): readonly { readonly device: unknown; readonly group: string }[] {
+  return groups.flatMap(({ groupname, devices, ...rest }) => {
+    const own = (devices ?? []).map((device) => ({ device, group: groupname }));
+    if (depth === 0) return own;
+    const inner = Object.values(rest).flatMap((value) => {
+      const found = Array.isArray(value) ? groupsSchema.safeParse(value) : null;
+      return found?.success ? (found.data ?? []) : [];
+    });
+    return [...own, ...listedIn(inner, depth - 1)];
+  });
+}
+
+const DEEPEST_GROUP = 8;
 
 /**
  * `lastposition`. Devices that were never located have no time and are left out. Without a cursor in the answer the
@@ -169,6 +200,8 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
     const { data } = parsed;
     const device = deviceId ?? data.deviceid;
     if (data.updatetime === null) return `has no time: ${device ?? 'the device'} was never located`;
+    // Off Africa's coast, where no vehicle is: how receivers say that they have no fix.
+    if (data.callat === 0 && data.callon === 0) return `is at 0, 0: ${device ?? 'the device'} had no fix`;
     if (device === undefined) return NO_DEVICE;
     return {
       deviceId: device,
@@ -244,6 +277,11 @@ export function parseQueued(body: string): Parsed<{ readonly commandId: string }
   return parsed.success
     ? { ok: true, value: { commandId: parsed.data } }
     : { ok: false, problem: describe('commandid', parsed.error) };
+}
+
+/** Postgres holds neither U+0000 nor half a surrogate pair in jsonb. */
+function storable(value: string): string {
+  return value.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 const NO_DEVICE = new z.ZodError([

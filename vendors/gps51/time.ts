@@ -1,11 +1,18 @@
-/** Times on the wire: epoch milliseconds, or `yyyy-MM-dd HH:mm:ss` of the vendor's clock, which is GMT+8. */
+/**
+ * Times on the wire: epoch milliseconds, or `yyyy-MM-dd HH:mm:ss` of the vendor's clock, which is GMT+8. White-labelled
+ * platforms send whole seconds here and there: ten digits can only be those.
+ */
 
 /** Sent with every span, so that nobody has to assume it. */
 export const WIRE_TIMEZONE_HOURS = 8;
 const OFFSET_MS = WIRE_TIMEZONE_HOURS * 3_600_000;
 
-/** Anything earlier is seconds taken for milliseconds, or a device whose clock was never set. */
+/** Anything earlier is a device whose clock was never set; anything later is no time that a database holds. */
 const EARLIEST = Date.UTC(2000, 0, 1);
+const LATEST = Date.UTC(3000, 0, 1);
+
+/** Epoch seconds of 2001 to 2286; as milliseconds these would be of early 1970. */
+const SECONDS = { from: 1e9, below: 1e10 };
 
 const TEXT = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?$/;
 
@@ -16,7 +23,9 @@ export function timeOf(value: unknown): number | null | { readonly problem: stri
   if (typeof at !== 'number' || !Number.isFinite(at)) {
     return { problem: 'must be epoch milliseconds or yyyy-MM-dd HH:mm:ss' };
   }
-  return at >= EARLIEST ? Math.round(at) : { problem: `is before the year 2000 (${at})` };
+  const ms = at >= SECONDS.from && at < SECONDS.below ? at * 1000 : at;
+  if (ms < EARLIEST) return { problem: `is before the year 2000 (${at})` };
+  return ms < LATEST ? Math.round(ms) : { problem: `is after the year 3000 (${at})` };
 }
 
 function parseText(text: string): number | null {
