@@ -33,6 +33,11 @@ export function poolKeyOf(settings: AccountSettings, name: string): string {
   return `${rules.id}/${fillScope(rules.poolScope, { vendor: rules.id, account: name })}`;
 }
 
+/** Key of the pool that stops an organization's accounts together, e.g. `openai/organization/org-acme`. */
+function organizationKey(vendor: string, organization: string): string {
+  return `${vendor}/organization/${encodeURIComponent(organization)}`;
+}
+
 /** @throws RangeError that lists the accounts there are. */
 export function findAccount(settings: Settings, name: string): Account {
   const account = settings.accounts[name];
@@ -48,6 +53,10 @@ export function findAccount(settings: Settings, name: string): Account {
     poolKey: poolKeyOf(account, name),
     limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
     pool: effectivePool(rules, account),
+    ...(parts.organization === undefined
+      ? {}
+      : // By the vendor's own policy: what one account overrides is no word about the others.
+        { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
     attributes: parts.fleet?.attributes ?? {},
     settings: account,

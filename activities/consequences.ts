@@ -5,11 +5,11 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { LimitInstance } from '../quota/limit';
-import { isBlocked, type PoolEvent, type PoolState } from '../quota/pool';
+import { isBlocked, type PoolEvent, type PoolState, stopping } from '../quota/pool';
 import { RATE_ALERT, type RateAlertPolicy } from '../quota/rate-alert';
 import { backoffFor, MIN_DELAY_MS, retryDelayMs } from '../quota/retry-delay';
 import { describeEvidence, type QuotaVerdict, type RateVerdict, type Verdict } from '../quota/verdict';
-import { applyPoolEvent, readPool, releaseProbe } from '../store/pools';
+import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../store/pools';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
 import type { HeldPermit } from './permit-gate';
@@ -32,11 +32,31 @@ export interface ConsequenceDeps {
 
 export type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
 
+/** Epochs that a call left under: an event of an earlier one is late. */
+export type PoolEpochs = Pick<HeldPermit, 'epoch' | 'organizationEpoch'>;
+
 export class Consequences {
   constructor(private readonly deps: ConsequenceDeps) {}
 
   /** Carries out what a verdict means; returns only when the answer is usable. */
   async follow(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+    verdict: Verdict,
+  ): Promise<void> {
+    try {
+      await this.carryOut(call, limits, permit, verdict);
+    } catch (error) {
+      // What the answer said of one of pool and organization, it did not say of the other: another call may be its probe.
+      if (permit.probe) {
+        await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
+      }
+      throw error;
+    }
+  }
+
+  private async carryOut(
     call: CallTerms,
     limits: readonly LimitInstance[],
     permit: HeldPermit,
@@ -57,7 +77,7 @@ export class Consequences {
         throw await this.slowDown(call, limits, permit, verdict);
       case 'server': {
         if (!call.foreign) {
-          await this.poolEvent(call, {
+          await this.poolEvent(call.account, {
             type: 'failure',
             epoch: permit.epoch,
             reason: describeEvidence(verdict.evidence),
@@ -75,14 +95,19 @@ export class Consequences {
       case 'billing':
       case 'blocked':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
-        throw await this.hold(call, await this.epochFor(call, permit), verdict);
+        throw await this.hold(call, await this.epochsFor(call, permit), verdict);
     }
   }
 
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
   async whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
-    const state = (await readPool(this.deps.db, account.poolKey))?.state;
-    return state !== undefined && isBlocked(state, Date.now()) ? poolClosed(account, state) : null;
+    const found = await this.stopping(account);
+    return found !== null && isBlocked(found.state, Date.now()) ? poolClosed(found.key, found.state) : null;
+  }
+
+  private async stopping(account: CallableAccount): Promise<PoolRecord | null> {
+    const keys = [account.poolKey, account.organization?.key ?? account.poolKey];
+    return stopping(await readPools(this.deps.db, keys), Date.now());
   }
 
   /**
@@ -90,38 +115,48 @@ export class Consequences {
    * not stop them, but a hold does (an operator's above all), and a vendor that is down.
    */
   async whyClosedToAll(account: CallableAccount): Promise<PoolClosed | null> {
-    const state = (await readPool(this.deps.db, account.poolKey))?.state;
-    if (state === undefined || !isBlocked(state, Date.now())) return null;
-    return state.state === 'quota_paused' ? null : poolClosed(account, state);
+    const found = await this.stopping(account);
+    if (found === null || !isBlocked(found.state, Date.now())) return null;
+    return found.state.state === 'quota_paused' ? null : poolClosed(found.key, found.state);
   }
 
-  /** Holds the pool until an operator resumes. @returns the error for the caller. */
-  async hold(call: CallTerms, epoch: number, verdict: HoldVerdict): Promise<Error> {
+  /**
+   * Holds the pool until an operator resumes; for an organization's limit, the organization's, and so each account of
+   * it. @returns the error for the caller.
+   */
+  async hold(call: CallTerms, epochs: PoolEpochs, verdict: HoldVerdict): Promise<Error> {
     // Calls in flight together report one refusal, each with a request id of its own: that is kept as evidence only.
     const { requestId: _, ...told } = verdict.evidence;
-    const state = await this.poolEvent(call, {
+    const ofAll = verdict.kind === 'billing' && verdict.scope === 'organization';
+    const organization = ofAll ? organizationOf(call.account) : null;
+    const account = organization ?? call.account;
+    const why = organization === null ? HOLD_REASON[verdict.kind] : ORGANIZATION_REASON;
+    const state = await this.poolEvent(account, {
       type: 'hold',
-      epoch,
-      reason: `${HOLD_REASON[verdict.kind]}: ${describeEvidence(told)}`,
+      epoch: organization === null ? epochs.epoch : epochs.organizationEpoch,
+      reason: `${why}: ${describeEvidence(told)}`,
       evidence: verdict.evidence,
     });
-    return poolClosed(call.account, state, verdict);
+    return poolClosed(account.poolKey, state, verdict);
   }
 
-  async epochOf(account: CallableAccount): Promise<number> {
-    return (await readPool(this.deps.db, account.poolKey))?.state.epoch ?? 0;
+  async epochsOf({ poolKey, organization }: CallableAccount): Promise<PoolEpochs> {
+    const found = await readPools(this.deps.db, [poolKey, organization?.key ?? poolKey]);
+    const epochOf = (key: string | undefined) => found.find((pool) => pool.key === key)?.state.epoch ?? 0;
+    return { epoch: epochOf(poolKey), organizationEpoch: epochOf(organization?.key) };
   }
 
   private async close(call: CallTerms, permit: HeldPermit, verdict: QuotaVerdict): Promise<Error> {
-    const state = await this.poolEvent(call, {
+    const { epoch } = await this.epochsFor(call, permit);
+    const state = await this.poolEvent(call.account, {
       type: 'quota',
-      epoch: await this.epochFor(call, permit),
+      epoch,
       statedWaitMs: verdict.statedWaitMs,
       reason: describeEvidence(verdict.evidence),
       evidence: verdict.evidence,
       jitter: this.jitter(),
     });
-    return poolClosed(call.account, state, verdict);
+    return poolClosed(call.account.poolKey, state, verdict);
   }
 
   private async slowDown(
@@ -151,7 +186,6 @@ export class Consequences {
       },
       this.deps.rateAlerts ?? RATE_ALERT,
     );
-    if (permit.probe) await releaseProbe(this.deps.db, account.poolKey, permit.epoch);
     const waitMs = Math.max(MIN_DELAY_MS, Math.ceil(refused.waitMs));
     this.logRefusal(call, named ?? account.poolKey, verdict, { ...refused, waitMs });
     return new CallFailed(verdict, waitMs, mayRetry(call, verdict));
@@ -189,8 +223,8 @@ export class Consequences {
   }
 
   /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */
-  private async epochFor(call: CallTerms, permit: HeldPermit): Promise<number> {
-    return call.outsidePool ? this.epochOf(call.account) : permit.epoch;
+  private async epochsFor(call: CallTerms, permit: HeldPermit): Promise<PoolEpochs> {
+    return call.outsidePool ? this.epochsOf(call.account) : permit;
   }
 
   private jitter(): number {
@@ -199,12 +233,15 @@ export class Consequences {
 
   private async reportAnswered(call: CallTerms, permit: HeldPermit): Promise<void> {
     if (permit.probe || permit.failures > 0) {
-      await this.poolEvent(call, { type: 'success', epoch: permit.epoch });
+      await this.poolEvent(call.account, { type: 'success', epoch: permit.epoch });
+    }
+    const organization = permit.probe ? organizationOf(call.account) : null;
+    if (organization !== null) {
+      await this.poolEvent(organization, { type: 'success', epoch: permit.organizationEpoch });
     }
   }
 
-  private async poolEvent(call: CallTerms, event: PoolEvent): Promise<PoolState> {
-    const { account } = call;
+  private async poolEvent(account: CallableAccount, event: PoolEvent): Promise<PoolState> {
     const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
     if (change.changed) {
       const { after } = change;
@@ -233,11 +270,21 @@ function mayRetry(call: CallTerms, verdict: Verdict): boolean {
   return backoff !== null && call.attempt < backoff.attempts;
 }
 
-function poolClosed(account: CallableAccount, state: PoolState, verdict: Verdict | null = null): PoolClosed {
+/** An account's organization as what is told of and steered like a pool; null without one. */
+export function organizationOf(account: CallableAccount): CallableAccount | null {
+  const { organization } = account;
+  return organization === undefined
+    ? null
+    : { ...account, poolKey: organization.key, pool: organization.policy };
+}
+
+function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {
   const { until, epoch } = state;
   const reason = state.reason || (verdict === null ? '' : describeEvidence(verdict.evidence));
-  return new PoolClosed({ pool: account.poolKey, state: state.state, until, reason, epoch }, verdict);
+  return new PoolClosed({ pool, state: state.state, until, reason, epoch }, verdict);
 }
+
+const ORGANIZATION_REASON = "an organization's limit is reached: settle it with the vendor, then resume";
 
 const HOLD_REASON = {
   auth: 'credentials refused: set new ones, then resume',

@@ -37,6 +37,8 @@ export interface AcquireOptions {
 export interface HeldPermit {
   readonly granted: true;
   readonly epoch: number;
+  /** The organization's epoch; 0 for a pool without one. */
+  readonly organizationEpoch: number;
   readonly probe: boolean;
   readonly failures: number;
   /** Database time at which the call leaves. */
@@ -87,6 +89,7 @@ export class PermitGate {
       return {
         granted: true,
         epoch: decision.epoch,
+        organizationEpoch: decision.organizationEpoch,
         probe: decision.probe,
         failures: decision.failures,
         departAt,
@@ -139,7 +142,7 @@ export class PermitGate {
       departAt = await this.depart(request, permit, options);
     } finally {
       if (departAt === null && permit.probe && request.pool !== null) {
-        await releaseProbe(this.db, request.pool, permit.epoch);
+        await releaseProbe(this.db, request.pool, permit.epoch, permit.organizationEpoch);
       }
     }
     return departAt;
@@ -153,7 +156,10 @@ export class PermitGate {
   ): Promise<number | null> {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
     const aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
-    const pool = request.pool === null ? null : { key: request.pool, epoch: permit.epoch };
+    const pool =
+      request.pool === null
+        ? null
+        : { key: request.pool, epoch: permit.epoch, organizationEpoch: permit.organizationEpoch };
     let { departAt } = permit;
     await this.tellTime();
     for (;;) {

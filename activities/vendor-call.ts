@@ -13,17 +13,17 @@ import {
   type Priority,
   resolveLimits,
 } from '../quota/limit';
-import type { PoolPolicy } from '../quota/pool';
+import type { PoolPolicy, PoolState } from '../quota/pool';
 import type { RetryPolicies } from '../quota/retry-delay';
 import type { Evidence, Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { registerLimits } from '../store/permits';
-import { holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
+import { holdLostPool, type PoolOrganization, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
-import { type ConsequenceDeps, Consequences, type HoldVerdict } from './consequences';
+import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
@@ -37,6 +37,8 @@ export interface CallableAccount {
   readonly poolKey: string;
   readonly limits: readonly LimitTemplate[];
   readonly pool: PoolPolicy;
+  /** What stops this account together with others: an organization's limit. */
+  readonly organization?: PoolOrganization;
   readonly retry: RetryPolicies;
   /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
   readonly attributes?: Readonly<Record<string, string>>;
@@ -132,7 +134,7 @@ export class VendorDoor {
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
         // The vendor answered, but told nothing of the quota: another call may be the probe.
-        if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+        if (permit.probe) await this.releaseProbe(call, permit);
         token = await this.token(call, token.version);
         continue;
       }
@@ -177,7 +179,11 @@ export class VendorDoor {
 
   /** A verdict that came otherwise than as an answer, e.g. in a file of results: the pool is held all the same. */
   async heed(call: CallTerms, verdict: HoldVerdict): Promise<Error> {
-    return this.consequences.hold(call, await this.consequences.epochOf(call.account), verdict);
+    return this.consequences.hold(call, await this.consequences.epochsOf(call.account), verdict);
+  }
+
+  private releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {
+    return releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
   }
 
   private isFresh(call: CallTerms, token: FreshToken | null): boolean {
@@ -202,19 +208,20 @@ export class VendorDoor {
           operation: 'login',
           message: error.reason,
         };
-        const epoch = await this.consequences.epochOf(call.account);
-        throw await this.consequences.hold(call, epoch, { kind: 'auth', reason: 'refused', evidence });
+        const epochs = await this.consequences.epochsOf(call.account);
+        throw await this.consequences.hold(call, epochs, { kind: 'auth', reason: 'refused', evidence });
       }
     }
   }
 
   private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
     // Keyed by definition too, so that a changed setting is registered without a restart.
-    const id = `${account.poolKey}|${limits.map((l) => l.key).join('|')}`;
+    const { poolKey, organization = null } = account;
+    const id = [poolKey, organization?.key ?? '', ...limits.map((l) => l.key)].join('|');
     let done = this.registered.get(id);
     if (!done) {
-      done = registerPool(this.deps.db, account.poolKey, account.pool).then(() =>
-        registerLimits(this.deps.db, account.poolKey, limits),
+      done = registerPool(this.deps.db, poolKey, account.pool, organization).then(() =>
+        registerLimits(this.deps.db, poolKey, limits),
       );
       this.registered.set(id, done);
       done.catch(() => this.registered.delete(id));
@@ -250,16 +257,17 @@ export class VendorDoor {
       // Rows that this process has registered are gone. Its memory of them is void, and the pool may have been
       // closed: it is held for a moment, in which its workflow writes a pause back that it remembers.
       this.registered.clear();
-      const state = await holdLostPool(this.deps.db, call.account.poolKey, call.account.pool);
-      await this.deps.notifyPool(call.account, 'pause', state);
-      throw new PoolClosed({
-        pool: call.account.poolKey,
-        state: state.state,
-        until: state.until,
-        reason: state.reason,
-        epoch: state.epoch,
-      });
+      const organization = organizationOf(call.account);
+      if (organization !== null) await this.holdLost(organization);
+      const { state, until, reason, epoch } = await this.holdLost(call.account);
+      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, epoch });
     }
+  }
+
+  private async holdLost(account: CallableAccount): Promise<PoolState> {
+    const state = await holdLostPool(this.deps.db, account.poolKey, account.pool);
+    await this.deps.notifyPool(account, 'pause', state);
+    return state;
   }
 
   private async denied(
@@ -270,13 +278,14 @@ export class VendorDoor {
   ): Promise<Error> {
     const { account } = call;
     if (denied.deniedBy === 'pool' || denied.deniedBy === 'probe') {
-      const record = await readPool(this.deps.db, account.poolKey);
+      const pool = denied.stoppedBy ?? account.poolKey;
+      const record = await readPool(this.deps.db, pool);
       return new PoolClosed({
-        pool: account.poolKey,
+        pool,
         state: denied.poolState,
         until: denied.retryAt,
         reason: record?.state.reason || `waiting for the probe`,
-        epoch: denied.epoch,
+        epoch: pool === account.poolKey ? denied.epoch : denied.organizationEpoch,
       });
     }
     if (denied.retryAt === Number.POSITIVE_INFINITY) {
@@ -298,7 +307,7 @@ export class VendorDoor {
       return result;
     } catch (error) {
       // A bug or a cancellation: the permit is spent, but the pool must not wait for this probe's report.
-      if (permit.probe) await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch);
+      if (permit.probe) await this.releaseProbe(call, permit);
       throw error;
     }
   }

@@ -123,6 +123,19 @@ export function isBlocked(state: PoolState, now: number): boolean {
   }
 }
 
+/**
+ * Of a pool and its organization's, the one that stands in the way of calls: what lasts longer, then what waits for a
+ * probe. Null when there is neither.
+ */
+export function stopping<T extends { readonly state: PoolState }>(
+  pools: readonly T[],
+  now: number,
+): T | null {
+  const rank = ({ state }: T) =>
+    isBlocked(state, now) ? (state.until ?? Number.POSITIVE_INFINITY) : state.state === 'closed' ? 0 : 1;
+  return pools.reduce<T | null>((most, pool) => (most && rank(most) >= rank(pool) ? most : pool), null);
+}
+
 /** The next state, or the same object when the event changes nothing. Never throws. */
 export function transition(state: PoolState, event: PoolEvent, policy: PoolPolicy, now: number): PoolState {
   switch (event.type) {
@@ -133,10 +146,11 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
     case 'success':
       return onSuccess(state, event.epoch, now);
     case 'hold':
-      // A refusal from before the operator's resume: the probe will tell whether it still holds.
-      if (event.epoch < state.epoch && state.state === 'half_open') return state;
-      // Calls in flight together report the same refusal.
-      if (state.state === 'held' && state.until === null && state.reason === event.reason) return state;
+      // A refusal from before the operator's resume: the probe will tell whether it still holds, or has told that it
+      // does not. Should it be news after all, the next call brings it again.
+      if (event.epoch < state.epoch && (state.state === 'half_open' || state.state === 'closed'))
+        return state;
+      if (isToldAlready(state, event)) return state;
       return move(state, now, {
         state: 'held',
         until: null,
@@ -169,6 +183,18 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       }
       return move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
   }
+}
+
+/** Calls in flight together report one refusal, perhaps each in words of its own. */
+function isToldAlready(
+  state: PoolState,
+  { epoch, reason, evidence }: Extract<PoolEvent, { type: 'hold' }>,
+): boolean {
+  if (state.state !== 'held' || state.until !== null) return false;
+  const code = evidence.code;
+  return (
+    state.reason === reason || (epoch < state.epoch && code !== undefined && state.evidence?.code === code)
+  );
 }
 
 function onQuota(

@@ -61,6 +61,8 @@ export interface AuthVerdict extends VerdictBase {
 /** A paid limit or a suspension: held until an operator resumes. */
 export interface BillingVerdict extends VerdictBase {
   readonly kind: 'billing';
+  /** Whose limit it is; default: the account's. An organization's stops all accounts that name the same one. */
+  readonly scope?: 'account' | 'organization';
 }
 
 /** The vendor refuses us: held until an operator resumes. */

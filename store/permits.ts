@@ -23,6 +23,8 @@ export interface PermitRequest {
 interface PermitBase {
   readonly poolState: PoolStateName;
   readonly epoch: number;
+  /** The organization's epoch; 0 for a pool without one. */
+  readonly organizationEpoch: number;
   /** Service failures in a row that the pool has counted: a success is worth reporting when it is not 0. */
   readonly failures: number;
   /** The database's clock at the decision, epoch ms. */
@@ -33,7 +35,7 @@ export interface GrantedPermit extends PermitBase {
   readonly granted: true;
   /** Database time at which the call may leave, epoch ms; at most `leadMs` ahead of `now`. */
   readonly departAt: number;
-  /** This call is the half-open pool's single probe. */
+  /** This call is the single probe of the half-open pool, or of its organization's. */
   readonly probe: boolean;
 }
 
@@ -43,6 +45,8 @@ export interface DeniedPermit extends PermitBase {
   readonly retryAt: number | null;
   /** `pool`, `probe`, or the key of the limit that binds. */
   readonly deniedBy: string;
+  /** Key of the pool that said no, which may be the organization's; null when a limit did. */
+  readonly stoppedBy: string | null;
 }
 
 export type PermitDecision = GrantedPermit | DeniedPermit;
@@ -58,6 +62,8 @@ interface DecisionRow {
   probe: boolean;
   failures: number;
   now: number;
+  stopped_by?: string | null;
+  organization_epoch?: number;
 }
 
 /** Both edges of a calendar window are kept clear by the slack; a minute must have a middle left. */
@@ -156,8 +162,8 @@ export async function takePermits(
 ): Promise<PermitDecision[]> {
   const payload = requests.map((r) => ({ pool: r.pool, rank: priorityRank(r.priority), charges: r.charges }));
   const { rows } = await db.query<DecisionRow>({
-    name: 'take_permits',
-    text: 'select * from take_permits($1::jsonb, $2::float8)',
+    name: 'decide_permits',
+    text: 'select * from decide_permits($1::jsonb, $2::float8)',
     values: [JSON.stringify(payload), leadMs],
   });
   const decisions: PermitDecision[] = new Array(requests.length);
@@ -167,10 +173,22 @@ export async function takePermits(
 
 /** The shape of a decision row; exported for the model-based tests, which call the function with a time. */
 export function toDecision(row: DecisionRow): PermitDecision {
-  const base = { poolState: row.pool_state, epoch: row.epoch, failures: row.failures, now: row.now };
+  const base = {
+    poolState: row.pool_state,
+    epoch: row.epoch,
+    organizationEpoch: row.organization_epoch ?? 0,
+    failures: row.failures,
+    now: row.now,
+  };
   return row.granted
     ? { ...base, granted: true, departAt: row.depart_at ?? row.now, probe: row.probe }
-    : { ...base, granted: false, retryAt: row.retry_at, deniedBy: row.denied_by ?? 'pool' };
+    : {
+        ...base,
+        granted: false,
+        retryAt: row.retry_at,
+        deniedBy: row.denied_by ?? 'pool',
+        stoppedBy: row.stopped_by ?? null,
+      };
 }
 
 export interface LearnedState {
@@ -273,7 +291,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
 
 /**
  * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` or more from the database's now.
- * @param pool the pool and epoch it was granted under; null for a permit that no pool governs.
+ * @param pool the pool and epochs it was granted under; null for a permit that no pool governs.
  * @returns the new departure, or null when the permit is spent and must be asked for anew: its place was given to
  * others, a limit waits, or the pool's state is another.
  */
@@ -282,10 +300,10 @@ export async function restampPermit(
   charges: PermitRequest['charges'],
   grantedAt: number,
   aheadMs: number,
-  pool: { readonly key: string; readonly epoch: number } | null = null,
+  pool: { readonly key: string; readonly epoch: number; readonly organizationEpoch?: number } | null = null,
 ): Promise<number | null> {
   const { rows } = await db.query<{ later: number | null }>(
-    'select restamp_permit($1::text[], $2::float8[], $3, $4, $5, $6) as later',
+    'select restamp_permit($1::text[], $2::float8[], $3, $4, $5, $6, null, $7) as later',
     [
       charges.map((c) => c.key),
       charges.map((c) => c.units),
@@ -293,6 +311,7 @@ export async function restampPermit(
       aheadMs,
       pool?.key ?? null,
       pool?.epoch ?? null,
+      pool?.organizationEpoch ?? null,
     ],
   );
   return rows[0]?.later ?? null;

@@ -36,13 +36,54 @@ export interface PoolRecord {
 
 const COLUMNS = 'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, policy';
 
-/** Makes the pool's row if there is none, and keeps its policy up to date. Never changes its state. */
-export async function registerPool(db: Pool, key: string, policy: PoolPolicy): Promise<void> {
+/** What stops several pools at once. */
+export interface PoolOrganization {
+  /** Key of its own row in `pools`. */
+  readonly key: string;
+  readonly policy: PoolPolicy;
+}
+
+/**
+ * Makes the pool's row if there is none, and keeps its policy up to date. Never changes its state.
+ * @param organization what it is stopped with; null for none, undefined to leave that as it is.
+ */
+export async function registerPool(
+  db: Pool,
+  key: string,
+  policy: PoolPolicy,
+  organization?: PoolOrganization | null,
+): Promise<void> {
+  if (organization !== undefined && organization !== null) {
+    await registerPool(db, organization.key, organization.policy);
+  }
   await db.query(
     `insert into pools as p (key, policy, since_ms) values ($1, $2, now_ms())
      on conflict (key) do update set policy = excluded.policy where p.policy is distinct from excluded.policy`,
     [key, JSON.stringify(policy)],
   );
+  if (organization === undefined) return;
+  // After its row: a pool never names one that is not there.
+  await db.query('update pools set organization = $2 where key = $1 and organization is distinct from $2', [
+    key,
+    organization?.key ?? null,
+  ]);
+}
+
+/** Those of these pools that have a row. */
+export async function readPools(db: Pool, keys: readonly string[]): Promise<PoolRecord[]> {
+  const { rows } = await db.query<PoolRow>(`select ${COLUMNS} from pools where key = any ($1) order by key`, [
+    keys,
+  ]);
+  return rows.map(toRecord);
+}
+
+/** Keys of the pools that an organization's limit stops, as far as they have been used. */
+export async function poolsOf(db: Pool, organization: string): Promise<string[]> {
+  const { rows } = await db.query<{ key: string }>(
+    'select key from pools where organization = $1 order by key',
+    [organization],
+  );
+  return rows.map(({ key }) => key);
 }
 
 export async function readPool(db: Pool, key: string): Promise<PoolRecord | null> {
@@ -194,7 +235,19 @@ export async function holdLostPool(db: Pool, key: string, policy: PoolPolicy): P
   return record.state;
 }
 
-/** Lets another probe go: the one that was out told nothing about the pool (its token was refused, say). */
-export async function releaseProbe(db: Pool, key: string, epoch: number): Promise<void> {
-  await db.query('update pools set probe_until = 0 where key = $1 and epoch = $2', [key, epoch]);
+/**
+ * Lets another probe go: the one that was out told nothing about the pool (its token was refused, say), nor about its
+ * organization.
+ */
+export async function releaseProbe(
+  db: Pool,
+  key: string,
+  epoch: number,
+  organizationEpoch: number | null = null,
+): Promise<void> {
+  await db.query(
+    `update pools set probe_until = 0
+     where (key = $1 and epoch = $2) or (epoch = $3 and key = (select organization from pools where key = $1))`,
+    [key, epoch, organizationEpoch],
+  );
 }

@@ -38,6 +38,8 @@ export interface AccountParts {
   readonly textBatches?: TextBatchApi;
   /** The vendor's rules as they are for this account; default: the vendor's. */
   readonly rules?: VendorRules;
+  /** Accounts of one organization stop together when the vendor says that a limit of the organization's is reached. */
+  readonly organization?: string;
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -68,6 +70,7 @@ export const VENDORS = {
       texts: openaiTexts(account),
       textBatches: openaiTextBatches(account),
       limits: openaiLimitOverrides(account),
+      ...(account.organization === undefined ? {} : { organization: account.organization }),
     }),
   },
   gps51: {

@@ -10,8 +10,9 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
+import type { CallableAccount } from '../activities/vendor-call';
 import type { Settings } from '../settings';
-import { holdLostPool, registerPool } from '../store/pools';
+import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools';
 import { dataConverterFor } from './codec';
 import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
@@ -71,15 +72,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ...workflowSource(options),
     });
     // What Postgres learned while no worker ran is told to the pools' workflows, which start if they do not run.
-    for (const name of Object.keys(settings.accounts)) {
-      const account = findAccount(settings, name);
+    const accounts = Object.keys(settings.accounts).map((name) => findAccount(settings, name));
+    for (const { key, policy } of poolsOfAll(accounts)) {
       // A row that is missing under a running workflow was lost: no call before the workflow has said what it knows.
-      if (await poolWorkflowRuns(client.client, account.poolKey))
-        await holdLostPool(runtime.db, account.poolKey, account.pool);
-      await registerPool(runtime.db, account.poolKey, account.pool);
-      await signalPool(client.client, settings.temporal.taskQueue, account.poolKey, account.pool, {
-        name: 'reconcile',
-      });
+      if (await poolWorkflowRuns(client.client, key)) await holdLostPool(runtime.db, key, policy);
+      await registerPool(runtime.db, key, policy);
+      await signalPool(client.client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
+    }
+    for (const { poolKey, pool, organization } of accounts) {
+      await registerPool(runtime.db, poolKey, pool, organization ?? null);
     }
     const open = connection;
     const stopped = worker.run().finally(async () => {
@@ -101,6 +102,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await connection?.close();
     throw error;
   }
+}
+
+/** Each account's pool, and each organization's once. */
+function poolsOfAll(accounts: readonly CallableAccount[]): PoolOrganization[] {
+  const all = accounts.flatMap(({ poolKey, pool, organization }) => [
+    ...(organization === undefined ? [] : [organization]),
+    { key: poolKey, policy: pool },
+  ]);
+  return [...new Map(all.map((pool) => [pool.key, pool])).values()];
 }
 
 function workflowSource(

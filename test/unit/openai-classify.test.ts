@@ -36,6 +36,18 @@ describe('429', () => {
     expect(verdict(answer(429, error)).kind).toBe(kind);
   });
 
+  test.each([
+    ['credit_balance_exhausted', 'organization'],
+    ['organization_spend_limit_exceeded', 'organization'],
+    ['organization_usage_limit_exceeded', 'organization'],
+    ['project_spend_limit_exceeded', 'account'],
+    // Whose limit it is, it does not say: no other project is stopped on a guess.
+    ['insufficient_quota', 'account'],
+  ])('%s is of the %s', (code, scope) => {
+    const type = 'insufficient_quota';
+    expect(verdict(answer(429, { code, type }))).toMatchObject({ kind: 'billing', scope });
+  });
+
   test('a billing error stays one although it states a wait', () => {
     const error = { code: 'insufficient_quota', type: 'insufficient_quota' };
     expect(verdict(answer(429, error, { 'retry-after': '1' })).kind).toBe('billing');

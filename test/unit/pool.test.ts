@@ -5,6 +5,7 @@ import {
   type PoolEvent,
   type PoolPolicy,
   type PoolState,
+  stopping,
   transition,
   unknownCooldownMs,
 } from '../../quota/pool';
@@ -232,6 +233,21 @@ describe('a hold', () => {
     expect(step(half, hold(1))).toBe(half);
     expect(step(half, hold(half.epoch)).state).toBe('held');
   });
+  test('nor when the probe has told meanwhile that all is well', () => {
+    const half = step(step(CLOSED_POOL, hold(1)), resume);
+    const closed = step(half, success(half.epoch));
+    expect(step(closed, hold(1))).toBe(closed);
+    expect(step(closed, hold(closed.epoch)).state).toBe('held');
+  });
+  test('in other words of the same code, by a call that was on its way, is the same hold', () => {
+    const inWords = (epoch: number, reason: string, code: string): PoolEvent => ({
+      ...{ type: 'hold', epoch, reason },
+      evidence: { ...evidence, code },
+    });
+    const held = step(CLOSED_POOL, inWords(1, 'spent 100.01', 'spend_limit'));
+    expect(step(held, inWords(1, 'spent 100.02', 'spend_limit'))).toBe(held);
+    expect(step(held, inWords(1, 'suspended', 'suspension')).reason).toBe('suspended');
+  });
   test('is not turned into a timed pause by an operator', () => {
     const held = step(step(CLOSED_POOL, hold(1)), pause(NOW + 1000));
     expect(held).toMatchObject({ state: 'held', until: null, reason: 'maintenance', evidence });
@@ -360,5 +376,29 @@ describe('whatever happens, in whatever order', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('of a pool and its organization’s, what stands in the way', () => {
+  const at = (state: PoolState) => ({ state });
+  const open = at(CLOSED_POOL);
+  const held = at(step(CLOSED_POOL, hold(1)));
+  const pausedFor = (ms: number) => step(CLOSED_POOL, quota(1, ms));
+  const minute = at(pausedFor(MIN));
+  const hour = at(pausedFor(60 * MIN));
+  test.each([
+    ['a hold, whatever else', [hour, held], held],
+    ['the longer pause', [minute, hour], hour],
+    [
+      'a pause that runs before one that is over',
+      [at(step(CLOSED_POOL, quota(1, MIN), NOW - 2 * MIN)), minute],
+      minute,
+    ],
+    ['a probe before nothing', [open, at(step(held.state, resume))], at(step(held.state, resume))],
+    ['nothing', [open], open],
+    ['no pool yet', [], null],
+  ])('is %s', (_, pools, expected) => {
+    expect(stopping(pools, NOW)).toEqual(expected);
+    expect(stopping([...pools].reverse(), NOW)).toEqual(expected);
   });
 });

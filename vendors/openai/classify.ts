@@ -19,6 +19,20 @@ export const OPENAI_BILLING_CODES: ReadonlySet<string> = new Set([
   'billing_not_active',
 ]);
 
+/**
+ * Of these, the organization's: its credits, its spend limit, what OpenAI allows it. `project_spend_limit_exceeded` is
+ * one project's; the plain `insufficient_quota` and the older `billing_hard_limit_reached` do not say whose limit it is,
+ * and other projects are not stopped on a guess.
+ *
+ * Source: help.openai.com, "Troubleshooting API usage and spend limits".
+ */
+const ORGANIZATION_CODES: ReadonlySet<string> = new Set([
+  'credit_balance_exhausted',
+  'organization_spend_limit_exceeded',
+  'organization_usage_limit_exceeded',
+  'billing_not_active',
+]);
+
 const BLOCKED_CODES: ReadonlySet<string> = new Set([
   'account_deactivated',
   'unsupported_country_region_territory',
@@ -67,7 +81,8 @@ function decide(
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
   if (error && (error.type === 'insufficient_quota' || OPENAI_BILLING_CODES.has(error.code))) {
-    return { kind: 'billing', evidence };
+    const scope = ORGANIZATION_CODES.has(error.code) ? 'organization' : 'account';
+    return { kind: 'billing', scope, evidence };
   }
   if (error && BLOCKED_CODES.has(error.code)) return { kind: 'blocked', evidence };
   if (status >= 200 && status < 300) return insideOk(error, evidence, statedWaitMs);

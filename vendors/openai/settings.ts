@@ -13,7 +13,11 @@ export const openaiAccountSchema = z
     vendor: z.literal('openai'),
     baseUrl: httpUrl.default(OPENAI_URL).describe('Where the API answers, with /v1; e.g. a simulator.'),
     apiKey: secretRef,
-    organization: text.optional().describe('Sent as OpenAI-Organization.'),
+    organization: text
+      .optional()
+      .describe(
+        "The organization's id (org-…), sent as OpenAI-Organization. Accounts that name the same one stop together when a limit of the organization's is reached, and one resume ends it.",
+      ),
     project: text.optional().describe('Sent as OpenAI-Project.'),
     timeoutSeconds: duration('seconds', { min: 0.001 })
       .prefault(120)
