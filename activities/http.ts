@@ -1,11 +1,12 @@
 /** Sends one HTTP request and turns whatever happens into a CallResult: verdicts are made of results, not throws. */
 import type { Readable } from 'node:stream';
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { type Dispatcher, request as undiciRequest } from 'undici';
 import type { CallResult, TransportError, VendorResponse } from '../vendors/contract';
 import type { HttpRequest } from '../vendors/http';
 
-/** As much of a body as verdicts and contracts may look at. */
-const BODY_MAX = 4 * 1024 * 1024;
+/** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
+const BODY_MAX = 64 * 1024 * 1024;
 
 /** Errors that mean that no byte of the request was sent. */
 const NOT_SENT = new Set([
@@ -27,13 +28,14 @@ export interface HttpOptions {
 }
 
 /**
- * Sends and reads the whole answer as text, up to 4 MiB.
+ * Sends and reads the whole answer as text, up to 64 MiB; a longer one is an error, for half an answer misleads.
+ * Nothing asks for compression, but some gateways compress all the same: that is undone.
  * @throws only when the caller's signal aborts.
  */
 export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
   try {
     const answer = await open(request, options);
-    const body = await readText(answer.body);
+    const body = await readText(answer);
     return { kind: 'response', response: { status: answer.statusCode, headers: answer.headers, body } };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -48,7 +50,7 @@ export async function sendForStream(request: HttpRequest, options: HttpOptions):
   try {
     const answer = await open(request, options);
     const success = answer.statusCode >= 200 && answer.statusCode < 300;
-    const body = success ? '' : await readText(answer.body);
+    const body = success ? '' : await readText(answer);
     const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
     return success ? { kind: 'response', response, stream: answer.body } : { kind: 'response', response };
   } catch (error) {
@@ -75,15 +77,33 @@ async function open(request: HttpRequest, options: HttpOptions) {
   return { statusCode: answer.statusCode, headers, body: answer.body };
 }
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+async function readText(answer: {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Buffer>;
+}): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of body) {
+  for await (const part of answer.body) {
     parts.push(part);
     size += part.length;
-    if (size > BODY_MAX) break;
+    if (size > BODY_MAX) throw tooLong();
   }
-  return Buffer.concat(parts).subarray(0, BODY_MAX).toString('utf8');
+  const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? '';
+  const decode = DECODERS[encoding];
+  const body = Buffer.concat(parts);
+  return (decode && body.length > 0 ? decode(body, { maxOutputLength: BODY_MAX }) : body).toString('utf8');
+}
+
+const DECODERS: Readonly<Record<string, typeof gunzipSync>> = {
+  gzip: gunzipSync,
+  'x-gzip': gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+};
+
+function tooLong(): Error {
+  const message = `the answer is longer than ${BODY_MAX / 1024 / 1024} MiB`;
+  return Object.assign(new Error(message), { code: 'BODY_TOO_LONG' });
 }
 
 /** A failure of the network in the words of verdicts. */

@@ -1,0 +1,48 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { Agent } from 'undici';
+import { sendForText } from '../../activities/http';
+
+let server: Server;
+let dispatcher: Agent;
+let respond: RequestListener;
+
+beforeEach(async () => {
+  dispatcher = new Agent();
+  server = createServer((request, response) => respond(request, response));
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+});
+
+afterEach(async () => {
+  await dispatcher.destroy();
+  await new Promise((closed) => server.close(closed));
+});
+
+function send() {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return sendForText({ method: 'POST', url, headers: {} }, { dispatcher, timeoutMs: 5000 });
+}
+
+const TEXT = '{"status":0,"cause":"成功"}';
+
+test.each([
+  ['gzip', gzipSync(TEXT)],
+  ['deflate', deflateSync(TEXT)],
+  ['br', brotliCompressSync(TEXT)],
+])('an answer that a gateway has compressed unasked (%s) is read', async (encoding, bytes) => {
+  respond = (_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(bytes);
+  expect(await send()).toMatchObject({ kind: 'response', response: { status: 200, body: TEXT } });
+});
+
+test('what is not compressed as it says is no answer, and may have been acted on', async () => {
+  respond = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(TEXT);
+  expect(await send()).toMatchObject({ kind: 'transport', error: { mayHaveBeenSent: true } });
+});
+
+test('an answer of several megabytes, such as a long track, comes whole', async () => {
+  const long = `"${'x'.repeat(9 * 1024 * 1024)}"`;
+  respond = (_, response) => response.end(long);
+  const result = await send();
+  expect(result.kind === 'response' && result.response.body.length).toBe(long.length);
+});
