@@ -98,6 +98,29 @@ const alerts = z.strictObject({
     .describe('The window. An episode ends with a window of quiet.'),
 });
 
+/** How long what has ended is kept. Data, the ledger of windows and what decides calls are kept for ever. */
+const retention = z.strictObject({
+  jobsDays: duration('days', { min: 8 })
+    .prefault(90)
+    .describe('Ended reports, except the last of each window, which stays.'),
+  // A month and some: an alert of a month's window is told once because its event is there.
+  eventsDays: duration('days', { min: 40 })
+    .prefault(90)
+    .describe('Events, except those that say that something has been told already.'),
+  callCountsDays: duration('days', { min: 32 })
+    .prefault(40)
+    .describe('Calls by the minute, and events of single refusals.'),
+  commandsDays: duration('days', { min: 1 })
+    .prefault(365)
+    .describe('Ended commands that were given no id; those with one stay, for the id to be known again.'),
+  batchesDays: duration('days', { min: 1 })
+    .optional()
+    .describe('Ended batches with their results. Default: never; the same input again would call anew.'),
+  everyHours: duration('hours', { min: 0 })
+    .prefault(6)
+    .describe('How often workers delete what is older; 0: only `sluice prune` does.'),
+});
+
 /** Settings of one dataset of one account. Exported for the environment names that set the same things. */
 export const datasetFields = {
   dataset: z
@@ -186,6 +209,7 @@ export const settingsSchema = z.strictObject({
   http: http.prefault({}),
   alerts: alerts.prefault({}),
   commands: commands.prefault({}),
+  retention: retention.prefault({}),
   accounts: z
     .record(
       name,

@@ -1,6 +1,6 @@
 /**
- * Calls by minute, operation, caller and verdict: "who spent what". Buffered; a crash loses at most a second's. Kept for
- * forty days; whoever counts clears away what is older.
+ * Calls by minute, operation, caller and verdict: "who spent what". Buffered; a crash loses at most a second's. How long
+ * they are kept: prune.ts.
  */
 import type { Pool } from 'pg';
 
@@ -13,14 +13,9 @@ interface Counted {
   calls: number;
 }
 
-/** Longer than any month, so that what a monthly quota was spent on can still be told. */
-const KEEP_DAYS = 40;
-const PRUNE_EVERY_MS = 6 * 3_600_000;
-
 export class CallCounter {
   private counts = new Map<string, Counted>();
   private timer: NodeJS.Timeout | null = null;
-  private prunedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly db: Pool,
@@ -53,17 +48,7 @@ export class CallCounter {
        on conflict (pool, minute, operation, caller, verdict) do update set calls = c.calls + excluded.calls`,
       [JSON.stringify(rows)],
     );
-    if (performance.now() - this.prunedAt < PRUNE_EVERY_MS) return;
-    this.prunedAt = performance.now();
-    await pruneCounts(this.db);
   }
-}
-
-/** Removes counts, and events of single refusals, that are older than forty days. */
-async function pruneCounts(db: Pool): Promise<void> {
-  const old = `clock_timestamp() - interval '${KEEP_DAYS} days'`;
-  await db.query(`delete from call_counts where minute < ${old}`);
-  await db.query(`delete from events where kind = 'limit.refused' and at < ${old}`);
 }
 
 export interface CallCount {

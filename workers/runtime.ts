@@ -25,6 +25,7 @@ import { migrate } from '../store/migrate';
 import { TokenStore } from '../store/tokens';
 import { Vault } from '../store/vault';
 import { signalPool } from './pool-signals';
+import { startPruner } from './pruner';
 
 export interface RuntimeOptions {
   readonly settings: Settings;
@@ -96,6 +97,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
     },
   });
+  const pruner = startPruner({ db, retention: settings.retention, log });
   const tokens = new TokenStore(db, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
   const keySources = new Map<string, TokenSource>();
@@ -151,6 +153,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     door,
     activities,
     close: async () => {
+      await pruner.stop();
       await counter.flush().catch(() => undefined);
       await dispatcher.close();
       await db.end();

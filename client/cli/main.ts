@@ -8,6 +8,7 @@ import { addDeviceCommand } from './device-command';
 import { addMachine } from './machine';
 import { note } from './output';
 import { addPools } from './pools';
+import { addPrune } from './prune';
 import { addStatus } from './status';
 import { addSync } from './sync';
 import { addUserAuth } from './user-auth';
@@ -28,6 +29,7 @@ function createProgram(): Command {
   addUserAuth(program);
   addCoverage(program);
   addPools(program);
+  addPrune(program);
   addVault(program);
   addSettings(program);
   return program;

@@ -55,6 +55,7 @@ describe('what holds without a word in the file', () => {
       http: { timeoutMs: 30_000, connectTimeoutMs: 10_000 },
       alerts: { rateRefusals: 3, rateWindowMinutes: 10 },
       commands: { timeoutSeconds: 60 },
+      retention: { jobsDays: 90, eventsDays: 90, callCountsDays: 40, commandsDays: 365, everyHours: 6 },
       accounts: {},
       datasets: [],
     });

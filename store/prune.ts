@@ -1,0 +1,269 @@
+/**
+ * Clears away what nobody needs any more. Rows of data, the ledger of windows, the vault and all that decides a call
+ * (limits, pools, cursors, queues) are never touched. Of the rest goes what is old enough, but not what something still
+ * rests on:
+ *
+ * | kind        | goes                                    | stays however old                                           |
+ * |-------------|-----------------------------------------|-------------------------------------------------------------|
+ * | jobs        | ended ones that were followed by another for exactly the same window | live ones; the last one of each window |
+ * | events      | all but single refusals                 | those that say that something has been told already: an alert's of a window that has not turned, and the last word on each batch |
+ * | refusals    | `limit.refused`                         |                                                             |
+ * | call counts | minutes                                 |                                                             |
+ * | commands    | ended ones without an id of the asker's | open ones; those with such an id, which is a promise that the same one again is not sent again |
+ * | batches     | only when asked for: ended ones with all their results | running, paused and unfinished ones; those with files at the vendor |
+ *
+ * Rows are deleted a thousand at a time, each time in a transaction of its own, and rows that somebody has locked are left for
+ * the next time: nobody waits for this.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from './db';
+
+/** Ages in days after which rows go. */
+export interface Retention {
+  readonly jobsDays: number;
+  readonly eventsDays: number;
+  readonly callCountsDays: number;
+  readonly commandsDays: number;
+  /** Undefined: batches stay. */
+  readonly batchesDays?: number | undefined;
+}
+
+export const PRUNED_KINDS = ['jobs', 'events', 'refusals', 'callCounts', 'commands', 'batches'] as const;
+export type PrunedKind = (typeof PRUNED_KINDS)[number];
+
+/** Rows by kind; of batches, the batches. */
+export type PruneCounts = Readonly<Record<PrunedKind, number>>;
+
+export interface PruneOptions {
+  /** Count what would go, and leave it. */
+  readonly dryRun?: boolean;
+  /** Rows of one transaction. */
+  readonly chunk?: number;
+  /** Epoch ms; the database's own time when it is left out. */
+  readonly now?: number;
+  /** Ends it after the chunk that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** One prunes at a time; the key's second half is free. */
+const LOCK = 'pg_try_advisory_lock(730946, 0)';
+const UNLOCK = 'pg_advisory_unlock(730946, 0)';
+const CHUNK = 1000;
+const DAY_MS = 86_400_000;
+
+/** @returns null when somebody else is at it. */
+export async function prune(
+  db: Pool,
+  retention: Retention,
+  options: PruneOptions = {},
+): Promise<PruneCounts | null> {
+  const client = await db.connect();
+  // A connection that breaks takes the lock with it; one that works is given back without it.
+  let broken: Error | undefined;
+  try {
+    const { rows } = await client.query<{ locked: boolean; now: number }>(
+      `select ${LOCK} as locked, now_ms() as now`,
+    );
+    if (rows[0]?.locked !== true) return null;
+    const now = options.now ?? rows[0].now;
+    const run: Run = { db, now, chunk: options.chunk ?? CHUNK, signal: options.signal };
+    const counts = options.dryRun ? await countAll(run, retention) : await pruneAll(run, retention);
+    await client.query(`select ${UNLOCK}`);
+    return counts;
+  } catch (error) {
+    broken = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+interface Run {
+  readonly db: Pool;
+  readonly now: number;
+  readonly chunk: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** `$1` is the instant before which rows are old. Rows are known by `id`, and walked in its order. */
+interface Rule {
+  readonly table: string;
+  readonly old: string;
+}
+
+const JOBS: Rule = {
+  table: 'jobs',
+  old: `t.state in ('ingested', 'failed', 'cancelled') and t.updated_at < $1
+    and exists (select 1 from jobs later where later.series_id = t.series_id and later.span = t.span and later.id > t.id)`,
+};
+
+/** Kinds of which the last one about a batch says what has been told already; see batch-events.ts. */
+const LAST_WORDS = [
+  ['batch.started'],
+  ['batch.started', 'batch.retried', 'batch.finished'],
+  ['quota.threshold_reached', 'quota.threshold_left'],
+];
+const quoted = (kinds: readonly string[]) => kinds.map((kind) => `'${kind}'`).join(', ');
+const isLastWord = LAST_WORDS.map(
+  (kinds) => `t.kind in (${quoted(kinds)}) and not exists (select 1 from events later
+      where later.pool = t.pool and later.kind in (${quoted(kinds)})
+        and later.data -> 'batch' = t.data -> 'batch' and later.id > t.id)`,
+).join(' or ');
+/** The end of the window that an event is about, or of the pause that it tells of; null when there is none. */
+const endOf = (field: string) =>
+  `case when jsonb_typeof(t.data -> '${field}') = 'number' then (t.data ->> '${field}')::float8 end`;
+
+const EVENTS: Rule = {
+  table: 'events',
+  old: `t.kind <> 'limit.refused' and t.at < $1
+    and coalesce(greatest(${endOf('window')}, ${endOf('until')}), 0) < $2
+    and not (t.kind in (${quoted([...new Set(LAST_WORDS.flat())])}) and (${isLastWord})
+      and exists (select 1 from batches b
+        where b.id = case when jsonb_typeof(t.data -> 'batch') = 'number' then (t.data ->> 'batch')::bigint end))`,
+};
+
+const REFUSALS: Rule = { table: 'events', old: `t.kind = 'limit.refused' and t.at < $1` };
+
+const COMMANDS: Rule = {
+  table: 'commands',
+  old: `t.state in ('succeeded', 'failed', 'unknown', 'cancelled') and t.request_id is null and t.ended_at < $1`,
+};
+
+/** Nothing of it is under way, here or at the vendor. */
+const BATCH_ENDED = `
+  not exists (select 1 from batch_parts p where p.batch_id = b.id and (p.state <> 'settled' or p.changed_at >= $1))
+  and not exists (select 1 from batch_items i where i.batch_id = b.id and (i.answered_at >= $1 or case b.state
+    when 'cancelled' then i.state = 'running' and (i.lease_until is null or i.lease_until > clock_timestamp())
+    else i.state not in ('done', 'failed') end))`;
+/** Of a batch that is about to go: nothing finds it by its input any more, so no start takes half of it for the whole. */
+const REMOVED = 'removed:';
+const BATCH_OLD = `(b.digest like '${REMOVED}%' or (b.state <> 'paused' and b.updated_at < $1 and ${BATCH_ENDED}))`;
+
+function oldBefore({ now }: Run, days: number): string {
+  return new Date(now - days * DAY_MS).toISOString();
+}
+
+/** The parameters that a rule's text uses. */
+function parametersOf(run: Run, { old }: Rule, days: number): unknown[] {
+  return old.includes('$2') ? [oldBefore(run, days), run.now] : [oldBefore(run, days)];
+}
+
+async function pruneAll(run: Run, retention: Retention): Promise<PruneCounts> {
+  const { batchesDays } = retention;
+  // Batches first: what was told of them may go with them.
+  const batches = batchesDays === undefined ? 0 : await pruneBatches(run, oldBefore(run, batchesDays));
+  return {
+    batches,
+    jobs: await pruneRule(run, JOBS, retention.jobsDays),
+    events: await pruneRule(run, EVENTS, retention.eventsDays),
+    refusals: await pruneRule(run, REFUSALS, retention.callCountsDays),
+    callCounts: await pruneCallCounts(run, oldBefore(run, retention.callCountsDays)),
+    commands: await pruneRule(run, COMMANDS, retention.commandsDays),
+  };
+}
+
+async function pruneRule(run: Run, rule: Rule, days: number): Promise<number> {
+  const values = parametersOf(run, rule, days);
+  const [after, limit] = [`$${values.length + 1}`, `$${values.length + 2}`];
+  let last = 0;
+  return untilDone(run, async () => {
+    const { rows } = await run.db.query<{ id: number }>(
+      `delete from ${rule.table} where id = any (array(
+         select t.id from ${rule.table} t where t.id > ${after} and ${rule.old}
+         order by t.id limit ${limit} for update skip locked)) returning id`,
+      [...values, last, run.chunk],
+    );
+    for (const { id } of rows) last = Math.max(last, id);
+    return rows.length;
+  });
+}
+
+const isOver = ({ signal }: Run): boolean => signal?.aborted === true;
+
+/** Deletes chunk by chunk until a chunk finds nothing. @returns how many in all. */
+async function untilDone(run: Run, deleteChunk: () => Promise<number>): Promise<number> {
+  let total = 0;
+  while (!isOver(run)) {
+    const deleted = await deleteChunk();
+    if (deleted === 0) break;
+    total += deleted;
+  }
+  return total;
+}
+
+async function pruneCallCounts(run: Run, old: string): Promise<number> {
+  const { rows: pools } = await run.db.query<{ pool: string }>(
+    'select distinct pool from call_counts where minute < $1',
+    [old],
+  );
+  let total = 0;
+  for (const { pool } of pools) {
+    total += await untilDone(run, async () => {
+      const { rowCount } = await run.db.query(
+        `delete from call_counts where ctid = any (array(
+           select ctid from call_counts where pool = $1 and minute < $2 order by minute limit $3
+           for update skip locked))`,
+        [pool, old, run.chunk],
+      );
+      return rowCount ?? 0;
+    });
+  }
+  return total;
+}
+
+async function pruneBatches(run: Run, old: string): Promise<number> {
+  const { rows } = await run.db.query<{ id: number }>(
+    `select id from batches b where ${BATCH_OLD} order by id`,
+    [old],
+  );
+  let removed = 0;
+  for (const { id } of rows) {
+    if (isOver(run)) break;
+    const goes = await inTransaction(run.db, (client) => markRemoved(client, id, old));
+    if (!goes) continue;
+    await untilDone(run, async () => {
+      const { rowCount } = await run.db.query(
+        `delete from batch_items where batch_id = $1 and seq = any (array(
+           select seq from batch_items where batch_id = $1 order by seq limit $2))`,
+        [id, run.chunk],
+      );
+      return rowCount ?? 0;
+    });
+    if (isOver(run)) break;
+    await run.db.query('delete from batches where id = $1', [id]);
+    removed++;
+  }
+  return removed;
+}
+
+/** Asked once more under the batch's lock: somebody may have started or resumed it since it was found. */
+async function markRemoved(client: PoolClient, id: number, old: string): Promise<boolean> {
+  await client.query('select 1 from batches where id = $1 for update', [id]);
+  const { rowCount } = await client.query(
+    `update batches b set digest = case when b.digest like '${REMOVED}%' then b.digest else '${REMOVED}' || b.id end,
+       state = 'cancelled', reason = 'it is old and is being removed' where b.id = $2 and ${BATCH_OLD}`,
+    [old, id],
+  );
+  return rowCount === 1;
+}
+
+async function countAll(run: Run, retention: Retention): Promise<PruneCounts> {
+  const count = async (sql: string, values: readonly unknown[]) => {
+    const { rows } = await run.db.query<{ n: number }>(`select count(*) as n from ${sql}`, [...values]);
+    return rows[0]?.n ?? 0;
+  };
+  const ofRule = (rule: Rule, days: number) =>
+    count(`${rule.table} t where ${rule.old}`, parametersOf(run, rule, days));
+  const { batchesDays } = retention;
+  return {
+    batches:
+      batchesDays === undefined
+        ? 0
+        : await count(`batches b where ${BATCH_OLD}`, [oldBefore(run, batchesDays)]),
+    jobs: await ofRule(JOBS, retention.jobsDays),
+    events: await ofRule(EVENTS, retention.eventsDays),
+    refusals: await ofRule(REFUSALS, retention.callCountsDays),
+    callCounts: await count('call_counts where minute < $1', [oldBefore(run, retention.callCountsDays)]),
+    commands: await ofRule(COMMANDS, retention.commandsDays),
+  };
+}
