@@ -10,9 +10,11 @@ import { RATE_ALERT, type RateAlertPolicy } from '../quota/rate-alert';
 import { backoffFor, MIN_DELAY_MS, retryDelayMs } from '../quota/retry-delay';
 import { describeEvidence, type QuotaVerdict, type RateVerdict, type Verdict } from '../quota/verdict';
 import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../store/pools';
+import { settleDoubts } from '../store/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
 import type { HeldPermit } from './permit-gate';
+import { narrowRefusal } from './quota-doubt';
 import type { CallableAccount, CallTerms } from './vendor-call';
 
 export interface ConsequenceDeps {
@@ -90,7 +92,10 @@ export class Consequences {
       }
       case 'quota':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
-        throw await this.close(call, permit, verdict);
+        throw (
+          (await narrowRefusal(this.deps, call, limits, permit.departAt, verdict)) ??
+          (await this.close(call, permit, verdict))
+        );
       case 'auth':
       case 'billing':
       case 'blocked':
@@ -208,18 +213,21 @@ export class Consequences {
     );
   }
 
-  /** Only vendors whose waits grow over all callers need to know. */
+  /** Only vendors whose waits grow over all callers, or whose quota refusals leave something open, need to know. */
   private async reportAccepted(
     call: CallTerms,
     limits: readonly LimitInstance[],
     permit: HeldPermit,
   ): Promise<void> {
-    if (!call.account.retry.rate.shared) return;
-    await recordAccepted(
-      this.deps.db,
-      limits.map((l) => l.key),
-      permit.departAt,
-    );
+    const { account } = call;
+    const { db } = this.deps;
+    // What a login or somebody else's call is told says nothing of the account's quota.
+    const ofQuota = account.vendor.ambiguousQuota === true && !call.foreign && !call.outsidePool;
+    const keys = limits.map((l) => l.key);
+    await Promise.all([
+      account.retry.rate.shared ? recordAccepted(db, keys, permit.departAt) : null,
+      ofQuota ? settleDoubts(db, account.poolKey, permit.departAt) : null,
+    ]);
   }
 
   /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */

@@ -42,6 +42,8 @@ export interface QuotaVerdict extends VerdictBase {
   /** The vendor's stated wait in milliseconds; null when unknown, then the cooldown escalates. */
   readonly statedWaitMs: number | null;
   readonly limit: string | null;
+  /** Name of a narrower limit that the same answer may mean instead: then what else is told decides (quota-doubt.ts). */
+  readonly orLimit?: string;
 }
 
 /** The vendor's own failure, the network's, or a timeout. Counts toward the failure breaker. */

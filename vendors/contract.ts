@@ -60,6 +60,8 @@ export interface VendorRules {
   readonly retry: RetryPolicies;
   /** Template of the pool's key after the vendor, e.g. `{account}`: all that stops together. */
   readonly poolScope: string;
+  /** True when quota verdicts may mean a narrower limit (`orLimit`): accepted calls then settle what was left open. */
+  readonly ambiguousQuota?: boolean;
   /** Total: any result becomes a verdict. Body before status. `nowMs` serves HTTP dates only. */
   classify(call: CallInfo, result: CallResult, nowMs: number): Verdict;
   /** What this response teaches about limits; empty when nothing. */

@@ -106,6 +106,8 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
         `${text('subject')}: ${text('operation')} of ${text('caller')} refused${code}, ` +
         `all wait ${amountText(number('waitMs') / 1000)} s${number('strikes') > 1 ? `, ${text('strikes')} in a row` : ''}`
       );
+    case 'limit.spent':
+      return `${text('limit')}: used up, as ${text('operation')} of ${text('caller')} was told${code} (until ${isoOrNull(number('until'))})`;
     case 'limit.alert':
       return (
         `${text('subject')}: refused ${text('refusals')} times in ${amountText(number('windowMs') / 60_000)} min, ` +
@@ -115,6 +117,10 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
       const rate =
         data.ratePerSecond === undefined ? '' : ` at ${amountText(number('ratePerSecond'))} a second`;
       return `${text('limit')}: the vendor allows ${countText(number('capacity'))}${rate}`;
+    }
+    case 'limit.unblocked': {
+      const why = text('reason') === '' ? '' : `: ${text('reason')}`;
+      return `${text('limit')}: ${text('by')} has ended its wait until ${isoOrNull(number('was'))}${why}`;
     }
     case 'limit.reserve': {
       const until = isoOrNull(data.until === null ? null : number('until'));

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Pool } from 'pg';
 import { Agent } from 'undici';
-import { CallFailed, PoolClosed } from '../../activities/call-errors';
+import { CallFailed, PermitWait, PoolClosed } from '../../activities/call-errors';
 import { createTokenSource } from '../../activities/login';
 import type { CallTerms, TokenSource } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
@@ -313,5 +313,154 @@ describe('whether a request may have been carried out', () => {
     };
     expect(await failure(scripted.door.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
     expect(sent).toBe(0);
+  });
+});
+
+describe('a quota refusal that may be one device’s or the account’s', () => {
+  const OF_DAY: LimitTemplate = {
+    ...BY_IP,
+    name: 'account-per-day',
+    scope: '{account}',
+    window: { kind: 'calendar', count: 40, per: 'day', zone: 'UTC' },
+  };
+  const OF_DEVICE: LimitTemplate = {
+    ...OF_DAY,
+    name: 'device-per-day',
+    operations: ['track'],
+    scope: '{account}/{deviceId}',
+    window: { kind: 'calendar', count: 5, per: 'day', zone: 'UTC' },
+  };
+  const USED_UP: Said = {
+    kind: 'quota',
+    statedWaitMs: 3_600_000,
+    limit: 'account-per-day',
+    orLimit: 'device-per-day',
+  };
+
+  function setup(limits: readonly LimitTemplate[] = [OF_DAY, OF_DEVICE]) {
+    const plain = newAccount();
+    const account = { ...plain, limits, vendor: { ...plain.vendor, ambiguousQuota: true } };
+    const track = (deviceId: string, said: Said, more: Partial<CallTerms> = {}) =>
+      call(
+        termsOf(account, { operation: 'track', attributes: { deviceId }, inlineWaitMs: 0, ...more }),
+        said,
+      );
+    const state = async () => (await readPool(db, account.poolKey))?.state.state;
+    return { account, track, state };
+  }
+  const key = (name: string, device: string) => `scripted/${name}/${device}/device-per-day`;
+
+  test('spends that device’s calls of the day; every other call goes on', async () => {
+    const { account, track, state } = setup();
+    const refused = await failure(track('a', USED_UP));
+    expect(refused).toBeInstanceOf(PermitWait);
+    expect(refused).toMatchObject({ details: { limit: key(account.name, 'a') }, message: /8902.*until/ });
+    expect(await failure(track('a', OK))).toMatchObject({ details: { limit: key(account.name, 'a') } });
+    await track('b', OK);
+    await call(termsOf(account), OK);
+    expect(await state()).toBe('closed');
+    const [device] = (await listLimits(db, account.poolKey)).filter(({ key: k }) => k.includes('/a/'));
+    expect(device).toMatchObject({ used: 5, left: 0 });
+    const [event] = await listEvents(db, { pool: account.poolKey, limit: 1 });
+    expect(event).toMatchObject({
+      kind: 'limit.spent',
+      data: { limit: key(account.name, 'a'), code: '8902' },
+    });
+  });
+
+  test('device after device, as long as the account’s other calls are accepted', async () => {
+    const { account, track, state } = setup();
+    for (const device of ['a', 'b', 'c', 'd']) {
+      expect(await failure(track(device, USED_UP))).toMatchObject({
+        details: { limit: key(account.name, device) },
+      });
+      await call(termsOf(account), OK);
+    }
+    expect(await state()).toBe('closed');
+  });
+
+  test('closes the pool at the third device in a row, and lets others call before that', async () => {
+    const { account, track, state } = setup();
+    await failure(track('a', USED_UP));
+    const second = await failure(track('b', USED_UP));
+    expect(second).toMatchObject({ details: { limit: `scripted/${account.name}/account-per-day` } });
+    expect(await state()).toBe('closed');
+    expect(await failure(track('c', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+    expect(scripted.told).toHaveLength(3);
+  });
+
+  test('calls that were in flight together tell one thing', async () => {
+    const { account, track, state } = setup();
+    await call(termsOf(account), OK);
+    const left = ['a', 'b', 'c', 'd'];
+    let release = (): void => undefined;
+    const allSent = new Promise<void>((done) => {
+      release = done;
+    });
+    const together = left.map((deviceId) =>
+      failure(
+        scripted.door.call({
+          ...termsOf(account, { operation: 'track', attributes: { deviceId } }),
+          send: async () => {
+            left.pop();
+            if (left.length === 0) release();
+            await allSent;
+            return answer(USED_UP);
+          },
+        }),
+      ),
+    );
+    for (const refused of await Promise.all(together)) {
+      expect(refused).toMatchObject({ details: { limit: expect.stringContaining('device-per-day') } });
+    }
+    expect(await failure(track('e', USED_UP))).toMatchObject({
+      details: { limit: expect.stringContaining('account-per-day') },
+    });
+    expect(await state()).toBe('closed');
+  });
+
+  test('closes the pool at the first when any other call is told so too', async () => {
+    const { account, track, state } = setup();
+    await failure(track('a', USED_UP));
+    await failure(call(termsOf(account), { ...USED_UP, orLimit: undefined }));
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('closes the pool at the first when our own count of the account is at its end', async () => {
+    const { track, state } = setup([
+      { ...OF_DAY, window: { kind: 'calendar', count: 1, per: 'day', zone: 'UTC' } },
+      OF_DEVICE,
+    ]);
+    expect(await failure(track('a', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('where the device’s limit is not kept at all, it is the account’s', async () => {
+    const { track, state } = setup([OF_DAY]);
+    expect(await failure(track('a', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('a call that was accepted but had left before the refused one settles nothing', async () => {
+    const { account, track, state } = setup();
+    let release = (): void => undefined;
+    const held = new Promise<void>((done) => {
+      release = done;
+    });
+    const early = scripted.door.call({
+      ...termsOf(account),
+      send: async () => {
+        await held;
+        return answer(OK);
+      },
+    });
+    await call(termsOf(account), OK);
+    await failure(track('a', USED_UP));
+    await failure(track('b', USED_UP));
+    release();
+    await early;
+    await failure(track('c', USED_UP));
+    expect(await state()).toBe('quota_paused');
   });
 });

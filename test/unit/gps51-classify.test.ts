@@ -66,6 +66,16 @@ describe('8905: the account’s calls are used up', () => {
     });
   });
 
+  test('or the device’s, where it is a call of its trajectory', () => {
+    const device = { kind: 'quota', limit: 'account-per-day', orLimit: 'device-trajectory-per-day' };
+    for (const operation of ['querytracks', 'querytrips']) {
+      expect(verdict(operation, { status: 8905 })).toMatchObject(device);
+    }
+    for (const operation of ['lastposition', 'sendcmd', 'login', 'querymonitorlist']) {
+      expect(verdict(operation, { status: 8905 })).not.toHaveProperty('orLimit');
+    }
+  });
+
   test('the day is that of the account’s zone', () => {
     const { classify } = gps51Rules('Africa/Lagos');
     expect(classify(call('lastposition'), answer({ status: 8905 }), NOW)).toMatchObject({

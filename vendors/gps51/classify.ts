@@ -1,7 +1,7 @@
 /**
  * What an answer of GPS51's means. Errors come as HTTP 200 with a `status` in the body, so the body is read first.
  * No wait is ever stated: all recovery is modelled, but for a used-up account, which is whole again when the
- * vendor's day ends.
+ * vendor's day ends. 8905 on a trajectory call may mean the device alone: the verdict says so.
  *
  * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
  * after a fresh login, which count as "too fast".
@@ -16,6 +16,9 @@ import { commandResultName, isCommandStatus } from './command-status';
 /** The limit whose wait all callers of an egress IP share. */
 const IP_LIMIT = 'ip-per-minute';
 const DAY_LIMIT = 'account-per-day';
+/** 8905 is the account's code, and seemingly also that of a device whose calls a day are used up. */
+const DEVICE_LIMIT = 'device-trajectory-per-day';
+const OF_DEVICE: ReadonlySet<string> = new Set(['querytracks', 'querytrips']);
 
 /** Two days before the end of time as a Date knows it. */
 const LAST_DAY_MS = 8.64e15 - 2 * 86_400_000;
@@ -81,7 +84,13 @@ function byCode(
         ? rate
         : { kind: 'auth', reason: 'expired', evidence };
     case 8905:
-      return { kind: 'quota', statedWaitMs: untilDayEnds(nowMs, zone), limit: DAY_LIMIT, evidence };
+      return {
+        kind: 'quota',
+        statedWaitMs: untilDayEnds(nowMs, zone),
+        limit: DAY_LIMIT,
+        ...(OF_DEVICE.has(call.operation) ? { orLimit: DEVICE_LIMIT } : {}),
+        evidence,
+      };
     case 8903:
     case 8904:
     case 8906:

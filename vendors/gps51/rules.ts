@@ -13,6 +13,7 @@ export function gps51Rules(zone: string): VendorRules {
     retry: gps51Retry,
     // A day's calls are used up for the account; the egress IP's limits have their own waits.
     poolScope: '{account}',
+    ambiguousQuota: true,
     classify: (call, result, nowMs) => classifyGps51(call, result, nowMs, zone),
     // Nothing is announced; what the number of devices teaches is in `FleetApi.limitsOf`.
     learn: () => [],

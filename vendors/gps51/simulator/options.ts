@@ -91,7 +91,10 @@ const limitsShape = {
   ipPerMinute: z.int().positive().default(10),
   /** 5 calls a rolling second and 200 ms between calls: counted only, or refused with 8902 too. */
   fast: z.enum(['judged', 'enforced']).default('judged'),
-  /** Codes of limits for which the vendor's page names none. */
+  /**
+   * Codes of limits for which the vendor's page names none. A device's calls of the day and the account's are refused
+   * with the same code then; who calls has to tell them apart by what else is answered, for causes are no contract.
+   */
   trajectoryCode: code.default(8905),
   whitelistCode: code.default(8905),
   /** True: a refused call has been counted all the same. */
