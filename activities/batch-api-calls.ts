@@ -6,6 +6,7 @@ import type { HttpRequest, Parsed } from '../vendors/http';
 import type { FileUpload, VendorBatch } from '../vendors/text-batches';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer } from './batch-api-types';
 import { sendForStream, sendForText } from './http';
+import { withoutKey } from './without-key';
 
 /** Clocks of the vendor and ours may differ by this much, ms. */
 const CLOCK_SKEW_MS = 10 * 60_000;
@@ -83,11 +84,11 @@ export class BatchApiCalls {
     const { api, signal } = this.context;
     const result = await this.deps.door.call({
       ...this.terms(api.operations.download, part),
-      send: (key, abort) =>
-        sendForStream(api.authorize(api.download(fileId), key ?? ''), {
-          ...this.http(),
-          signal: abort ?? signal,
-        }),
+      send: async (key, abort) => {
+        const request = api.authorize(api.download(fileId), key ?? '');
+        const options = { ...this.http(), signal: abort ?? signal };
+        return withoutKey(await sendForStream(request, options), key);
+      },
     });
     if (result.stream === undefined) throw new BrokenAnswer('the file came without a body');
     return result.stream;
@@ -106,11 +107,8 @@ export class BatchApiCalls {
       send: async (key, signal) => {
         await hooks.leaving?.();
         const body = content?.();
-        const result = await sendForText(api.authorize(request, key ?? ''), {
-          ...this.http(),
-          signal,
-          ...(body ? { content: body } : {}),
-        });
+        const options = { ...this.http(), signal, ...(body ? { content: body } : {}) };
+        const result = withoutKey(await sendForText(api.authorize(request, key ?? ''), options), key);
         hooks.left?.(result);
         return result;
       },

@@ -7,6 +7,7 @@ import { type Dispatcher, fetch as undiciFetch } from 'undici';
 import type { CallResult, TransportError } from '../vendors/contract';
 import type { TextApi, TextRequest } from '../vendors/texts';
 import { transportError } from './http';
+import { withoutKey } from './without-key';
 
 export type SendText = (
   api: TextApi,
@@ -15,15 +16,25 @@ export type SendText = (
   signal: AbortSignal | undefined,
 ) => Promise<CallResult>;
 
-/** One client for each base URL and key, on a shared pool of connections. */
+/** A text has no more; what has is no answer of this API, bytes. */
+const BODY_MAX = 32 * 1024 * 1024;
+
+/** Bodies of answers that are no success, by their headers: the client keeps of an error what it knows of. */
+type Bodies = WeakMap<object, string>;
+
+/**
+ * One client for each base URL and key, on a shared pool of connections. An answer is read to its end within the
+ * account's timeout, so that one which comes byte by byte holds nothing up.
+ */
 export function createTextSender(dispatcher: Dispatcher): SendText {
   let last: { readonly id: string; readonly client: OpenAI } | null = null;
+  const bodies: Bodies = new WeakMap();
   const clientFor = (api: TextApi, key: string): OpenAI => {
     const id = JSON.stringify([api.baseUrl, api.organization, api.project, api.timeoutMs, key]);
-    if (last?.id !== id) last = { id, client: createClient(api, key, dispatcher) };
+    if (last?.id !== id) last = { id, client: createClient(api, key, dispatcher, bodies) };
     return last.client;
   };
-  return async (api, request, key, signal) => {
+  const send: SendText = async (api, request, key, signal) => {
     try {
       const response = await clientFor(api, key)
         .responses.create(
@@ -38,12 +49,13 @@ export function createTextSender(dispatcher: Dispatcher): SendText {
       };
     } catch (error) {
       signal?.throwIfAborted();
-      return resultOf(error);
+      return resultOf(error, bodies);
     }
   };
+  return async (api, request, key, signal) => withoutKey(await send(api, request, key, signal), key);
 }
 
-function createClient(api: TextApi, key: string, dispatcher: Dispatcher): OpenAI {
+function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies: Bodies): OpenAI {
   return new OpenAI({
     apiKey: key,
     baseURL: api.baseUrl,
@@ -53,12 +65,37 @@ function createClient(api: TextApi, key: string, dispatcher: Dispatcher): OpenAI
     maxRetries: 0,
     logLevel: 'off',
     // Node's own fetch is of another version of undici than our pool of connections.
-    fetch: ((url: string, init: Parameters<typeof undiciFetch>[1]) =>
-      undiciFetch(url, { ...init, dispatcher })) as unknown as typeof fetch,
+    fetch: async (url, init) => {
+      const options = { ...init, dispatcher } as Parameters<typeof undiciFetch>[1];
+      const answer = await undiciFetch(String(url), options);
+      // Read in here, where the client's timeout still runs; it ends with the headers otherwise.
+      const body = await readText(answer.body).catch((error: unknown) => {
+        // As the client knows a fetch that was broken off.
+        throw init?.signal?.aborted ? Object.assign(new Error('broken off'), { name: 'AbortError' }) : error;
+      });
+      const { status } = answer;
+      const headers = Object.fromEntries(answer.headers);
+      const response = new Response(BODILESS.has(status) ? null : body, { status, headers });
+      if (!response.ok) bodies.set(response.headers, body);
+      return response;
+    },
   });
 }
 
-function resultOf(error: unknown): CallResult {
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
+async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    parts.push(part);
+    size += part.length;
+    if (size > BODY_MAX) throw new Error(`the answer is longer than ${BODY_MAX} bytes`);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function resultOf(error: unknown, bodies: Bodies): CallResult {
   if (error instanceof APIConnectionTimeoutError) {
     return transport({ code: 'ETIMEDOUT', message: 'no answer in time', mayHaveBeenSent: true });
   }
@@ -70,13 +107,13 @@ function resultOf(error: unknown): CallResult {
   if (error instanceof APIUserAbortError || error.status === undefined) {
     return transport({ code: 'ABORTED', message: error.message, mayHaveBeenSent: true });
   }
+  const headers = error.headers as Headers | undefined;
   return {
     kind: 'response',
     response: {
       status: error.status,
-      headers: Object.fromEntries((error.headers as Headers | undefined) ?? []),
-      // A body that is no JSON of OpenAI's is in the message only.
-      body: error.error === undefined ? error.message : JSON.stringify({ error: error.error }),
+      headers: Object.fromEntries(headers ?? []),
+      body: (headers && bodies.get(headers)) ?? error.message,
     },
   };
 }
