@@ -31,6 +31,26 @@ describe('429', () => {
     ['project_spend_limit_exceeded', { code: 'project_spend_limit_exceeded' }, 'billing'],
     ['organization_usage_limit_exceeded', { code: 'organization_usage_limit_exceeded' }, 'billing'],
     ['billing_hard_limit_reached', { code: 'billing_hard_limit_reached' }, 'billing'],
+    ['project_usage_limit_exceeded', { code: 'project_usage_limit_exceeded' }, 'billing'],
+    [
+      'type project_spend_limit_exceeded alone',
+      { code: null, type: 'project_spend_limit_exceeded' },
+      'billing',
+    ],
+    [
+      'the text of a spent budget alone',
+      { message: 'You exceeded your current quota, please check …' },
+      'billing',
+    ],
+    [
+      'a request that no wait makes room for',
+      {
+        code: 'rate_limit_exceeded',
+        type: 'tokens',
+        message: 'Request too large for gpt-x on tokens per min (TPM): Limit 30000, Requested 45000.',
+      },
+      'invalid',
+    ],
   ];
   test.each(families)('%s', (_, error, kind) => {
     expect(verdict(answer(429, error)).kind).toBe(kind);
@@ -75,6 +95,15 @@ describe('429', () => {
     expect(verdict(result)).toMatchObject({ kind: 'rate', statedWaitMs });
   });
 
+  test.each([
+    ['{"statusCode":429,"message":"Rate limit is exceeded. Try again in 2 seconds."}'],
+    ['{"error":"Rate limit is exceeded. Try again in 2 seconds."}'],
+    ['{"detail":"Rate limit is exceeded. Try again in 2 seconds."}'],
+    ['Rate limit is exceeded. Try again in 2 seconds.'],
+  ])('a gateway’s %j states its wait as well', (body) => {
+    expect(verdict(answer(429, body))).toMatchObject({ kind: 'rate', statedWaitMs: 2000 });
+  });
+
   test('a stated wait of weeks is the pool’s to decide', () => {
     const result = answer(429, { code: 'rate_limit_exceeded' }, { 'retry-after': String(30 * 86_400) });
     expect(verdict(result)).toMatchObject({ kind: 'quota', statedWaitMs: 30 * 86_400_000 });
@@ -97,8 +126,29 @@ test.each<[number, unknown, VerdictKind]>([
   [422, {}, 'invalid'],
   [500, { code: null, type: 'server_error', message: 'oops' }, 'server'],
   [503, '<html>overloaded</html>', 'server'],
+  [503, { code: 'slow_down', type: 'service_unavailable' }, 'rate'],
+  [200, { code: null, type: 'server_error', message: 'oops' }, 'server'],
+  [400, { code: 'model_not_found', param: 'model', message: 'does not exist' }, 'gone'],
+  [403, { code: 'model_not_found', message: 'Project has no access to model' }, 'gone'],
+  [400, { code: 'integer_below_min_value', param: 'max_output_tokens' }, 'gone'],
+  [400, { code: 'context_length_exceeded', param: 'input' }, 'invalid'],
+  [301, '', 'gone'],
+  [405, { message: 'Not allowed to GET on /v1/responses.' }, 'gone'],
 ])('%i %j is %s', (status, error, kind) => {
   expect(verdict(answer(status, error)).kind).toBe(kind);
+});
+
+test.each([[''], ['<html>welcome</html>'], ['{"id":"resp_1","output":['], ['null']])(
+  'a success of %j is a failure on the way, and no fault of the item',
+  (body) => {
+    expect(verdict(answer(200, body)).kind).toBe('server');
+    expect(classifyOpenAi({ ...call, operation: 'downloadFile' }, answer(200, body), NOW).kind).toBe('ok');
+  },
+);
+
+test('of a page, its title is evidence', () => {
+  const page = '<html><head><title>502 Bad Gateway</title></head><body>…</body></html>';
+  expect(verdict(answer(502, page)).evidence).toMatchObject({ message: '502 Bad Gateway' });
 });
 
 test('no answer is the server’s failure, and says whether the request may have arrived', () => {

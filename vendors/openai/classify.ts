@@ -6,7 +6,7 @@
 import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
-import { OPENAI_BATCH_OPERATIONS } from './limits';
+import { OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
 
 /** Until somebody pays or raises a limit; the wait, if any is stated, is not what ends it. */
 export const OPENAI_BILLING_CODES: ReadonlySet<string> = new Set([
@@ -18,6 +18,20 @@ export const OPENAI_BILLING_CODES: ReadonlySet<string> = new Set([
   'billing_hard_limit_reached',
   'billing_not_active',
 ]);
+
+/** The same of limits that are named alike. */
+const BILLING_CODE = /^(?:organization|project)_(?:spend|usage)_limit_exceeded$/;
+/** Where a 429 carries neither code nor type. */
+const BILLING_TEXT = /exceeded your current quota|check your plan and billing/i;
+
+/** Too many calls for now, whatever the status: "Slow Down" comes with 503, too. */
+const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_down']);
+
+/** No wait makes room for it: "Request too large for gpt-x … Limit 30000, Requested 45000." */
+const TOO_LARGE = /^request too large\b/i;
+
+/** What every item of a batch has in common; an error that names one of them is no single item's. */
+const COMMON_PARAMS: ReadonlySet<string> = new Set(['model', 'max_output_tokens']);
 
 /**
  * Of these, the organization's: its credits, its spend limit, what OpenAI allows it. `project_spend_limit_exceeded` is
@@ -59,7 +73,8 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     };
   }
   const { status, headers, body } = result.response;
-  const error = readError(body);
+  const isSuccess = status >= 200 && status < 300;
+  const error = readError(body) ?? (isSuccess ? null : strangeError(body));
   const requestId = headers['x-request-id'];
   const code = error?.code || error?.type;
   const evidence: Evidence = {
@@ -70,6 +85,16 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     ...(requestId ? { requestId } : {}),
   };
   const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
+  if (isSuccess && OPENAI_METERED.some((name) => name === call.operation) && !isObject(body)) {
+    // A proxy's page, nothing at all, or an answer that was cut short: the item is not to blame.
+    const message = body.trim() === '' ? 'the answer is empty' : 'the answer is not JSON, or ends too early';
+    return {
+      kind: 'server',
+      statedWaitMs: wait && !wait.absurd ? wait.ms : null,
+      ambiguous: true,
+      evidence: { ...evidence, message },
+    };
+  }
   return decide(status, error, evidence, wait);
 }
 
@@ -80,20 +105,28 @@ function decide(
   wait: StatedWait | null,
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
-  if (error && (error.type === 'insufficient_quota' || OPENAI_BILLING_CODES.has(error.code))) {
-    const scope = ORGANIZATION_CODES.has(error.code) ? 'organization' : 'account';
-    return { kind: 'billing', scope, evidence };
+  if (error && mustBePaid(status, error)) {
+    const isOrganizations = ORGANIZATION_CODES.has(error.code) || ORGANIZATION_CODES.has(error.type);
+    return { kind: 'billing', scope: isOrganizations ? 'organization' : 'account', evidence };
   }
   if (error && BLOCKED_CODES.has(error.code)) return { kind: 'blocked', evidence };
+  // As 404, 403 and 400, and of the whole account never more than this model.
+  if (error && (error.code === 'model_not_found' || (status === 400 && COMMON_PARAMS.has(error.param)))) {
+    return { kind: 'gone', evidence };
+  }
   if (status >= 200 && status < 300) return insideOk(error, evidence, statedWaitMs);
-  if (status === 429) {
+  if (status === 429 || (error && RATE_CODES.has(error.code))) {
+    if (TOO_LARGE.test(error?.message ?? '')) return { kind: 'invalid', evidence };
     // A wait of days is no "too fast": the pool decides, in the open.
     if (wait?.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
     return { kind: 'rate', statedWaitMs, limit: limitOf(error), evidence };
   }
   if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
   if (status === 403) return { kind: 'blocked', evidence };
-  if (status === 404 || status === 410 || isLostFile(evidence, error)) return { kind: 'gone', evidence };
+  // A redirection that leads nowhere and a method that is not allowed are a base URL that is wrong.
+  if ([404, 405, 410].includes(status) || (status >= 300 && status < 400) || isLostFile(evidence, error)) {
+    return { kind: 'gone', evidence };
+  }
   // A batch that has ended meanwhile is not cancelled: nothing has failed, and asking again does not help.
   if (status === 409 && evidence.operation === OPENAI_BATCH_OPERATIONS.cancel)
     return { kind: 'invalid', evidence };
@@ -101,6 +134,11 @@ function decide(
     return { kind: 'server', statedWaitMs, ambiguous: false, evidence };
   }
   return { kind: 'invalid', evidence };
+}
+
+function mustBePaid(status: number, { code, type, message }: ApiError): boolean {
+  if ([code, type].some((word) => OPENAI_BILLING_CODES.has(word) || BILLING_CODE.test(word))) return true;
+  return status === 429 && code === '' && type === '' && BILLING_TEXT.test(message);
 }
 
 /** A batch cannot be made of a file that has expired or was deleted; the vendor says so with a 400. */
@@ -111,10 +149,9 @@ function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
 /** A response object may have failed although it came as 200. */
 function insideOk(error: ApiError | null, evidence: Evidence, statedWaitMs: number | null): Verdict {
   if (error === null || (error.code === '' && error.message === '')) return { kind: 'ok', evidence };
-  if (error.code === 'rate_limit_exceeded') {
-    return { kind: 'rate', statedWaitMs, limit: limitOf(error), evidence };
-  }
-  if (error.code === 'server_error' || error.code === 'vector_store_timeout') {
+  const word = error.code || error.type;
+  if (RATE_CODES.has(word)) return { kind: 'rate', statedWaitMs, limit: limitOf(error), evidence };
+  if (word === 'server_error' || word === 'vector_store_timeout') {
     return { kind: 'server', statedWaitMs, ambiguous: false, evidence };
   }
   return { kind: 'invalid', evidence };
@@ -133,20 +170,40 @@ function limitOf(error: ApiError | null): string | null {
  * failed because somebody has to pay. Never throws.
  */
 function readError(body: string): ApiError | null {
-  if (!body.trimStart().startsWith('{')) return null;
-  let root: unknown;
-  try {
-    root = JSON.parse(body);
-  } catch {
-    return null;
-  }
-  const { error, object, status, errors } = root as Record<string, unknown>;
+  const root = readObject(body);
+  if (root === null) return null;
+  const { error, object, status, errors } = root;
   if (object === 'batch' && status === 'failed') {
     const { data } = (errors ?? {}) as { data?: unknown };
     const all = Array.isArray(data) ? data.map(toApiError) : [];
     return all.find((e) => e !== null && OPENAI_BILLING_CODES.has(e.code)) ?? null;
   }
   return toApiError(error);
+}
+
+/** What gateways and proxies say in other forms: `{"message"}`, `{"detail"}`, `{"error":"text"}`, a page, plain text. */
+function strangeError(body: string): ApiError | null {
+  const root = readObject(body);
+  if (root !== null) {
+    const message = text(root.error) || text(root.message) || text(root.detail);
+    return message === '' ? null : { code: text(root.code), type: text(root.type), message, param: '' };
+  }
+  const isPage = /^\s*</.test(body);
+  const said = isPage ? (/<title>([^<]{1,200})<\/title>/i.exec(body)?.[1] ?? '') : body.slice(0, 1000);
+  return said.trim() === '' ? null : { code: '', type: '', message: said.trim(), param: '' };
+}
+
+function isObject(body: string): boolean {
+  return readObject(body) !== null;
+}
+
+function readObject(body: string): Readonly<Record<string, unknown>> | null {
+  if (!body.trimStart().startsWith('{')) return null;
+  try {
+    return JSON.parse(body) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
 }
 
 function toApiError(error: unknown): ApiError | null {
@@ -188,6 +245,6 @@ export function learnOpenAi(_: CallInfo, response: VendorResponse): readonly Lea
 }
 
 function count(header: string | undefined): number | null {
-  if (header === undefined || !/^-?\d+$/.test(header.trim())) return null;
+  if (header === undefined || !/^-?\d{1,15}$/.test(header.trim())) return null;
   return Number(header.trim());
 }
