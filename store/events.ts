@@ -12,15 +12,16 @@ export interface StoredEvent {
 }
 
 export interface EventFilter {
-  readonly pool?: string | undefined;
+  /** Of this pool, or of these, only. */
+  readonly pool?: string | readonly string[] | undefined;
   readonly limit: number;
 }
 
 /** The latest events, newest first. */
 export async function listEvents(db: Pool, filter: EventFilter): Promise<StoredEvent[]> {
   const { rows } = await db.query<StoredEvent>(
-    `select id, at, kind, pool, data from events where $1::text is null or pool = $1 order by id desc limit $2`,
-    [filter.pool ?? null, filter.limit],
+    `select id, at, kind, pool, data from events where $1::text[] is null or pool = any ($1) order by id desc limit $2`,
+    [filter.pool === undefined ? null : [filter.pool].flat(), filter.limit],
   );
   return rows;
 }

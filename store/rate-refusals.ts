@@ -6,7 +6,7 @@ import type { Pool, PoolClient } from 'pg';
 import { afterRefusalAlert, type RateAlertPolicy } from '../quota/rate-alert';
 import { afterRefusal, type RateRefusal } from '../quota/rate-strikes';
 import type { BackoffPolicy } from '../quota/retry-delay';
-import type { Evidence } from '../quota/verdict';
+import { describeEvidence, type Evidence } from '../quota/verdict';
 import { inTransaction } from './db';
 
 export interface RefusedCall extends RateRefusal {
@@ -72,29 +72,39 @@ export async function recordRefusal(
 }
 
 async function block(client: PoolClient, call: RefusedCall) {
-  const { rows } = await client.query<{ key: string; strikes: number; blocked_until: number }>(
-    `select key, rate_strikes as strikes, blocked_until from limits where key = any ($1) order by key for update`,
+  const { rows } = await client.query<{
+    key: string;
+    strikes: number;
+    blocked_until: number;
+    unblocked_at: number;
+  }>(
+    `select key, rate_strikes as strikes, blocked_until, unblocked_at from limits where key = any ($1) order by key
+     for update`,
     [call.limits],
   );
   // In a statement of its own: the locks may have been waited for.
   const now = await readNow(client);
   let longest = { strikes: 0, blockedUntil: 0 };
-  for (const { key, strikes, blocked_until: blockedUntil } of rows) {
+  let stands = rows.length === 0;
+  for (const { key, strikes, blocked_until: blockedUntil, unblocked_at: unblockedAt } of rows) {
+    // It left before a person ended such a block: the next call tells whether it still holds.
+    if (call.departedAt < unblockedAt) continue;
+    stands = true;
     const before = { strikes, blockedUntil };
     const after =
       call.escalation === null
         ? { strikes, blockedUntil: Math.max(blockedUntil, now + call.waitMs) }
         : afterRefusal(before, call, call.escalation, now);
-    await client.query('update limits set rate_strikes = $2, blocked_until = $3 where key = $1', [
-      key,
-      after.strikes,
-      after.blockedUntil,
-    ]);
+    await client.query(
+      `update limits set rate_strikes = $2, blocked_until = $3,
+         blocked_reason = case when $3 > blocked_until then $4 else blocked_reason end where key = $1`,
+      [key, after.strikes, after.blockedUntil, describeEvidence(call.evidence)],
+    );
     if (after.blockedUntil >= longest.blockedUntil) longest = after;
   }
   const escalated = call.escalation !== null && rows.length > 0;
   return {
-    waitMs: escalated ? Math.max(0, longest.blockedUntil - now) : call.waitMs,
+    waitMs: !stands ? 0 : escalated ? Math.max(0, longest.blockedUntil - now) : call.waitMs,
     strikes: longest.strikes,
     now,
   };

@@ -72,6 +72,9 @@ export const poolStatusQuery = defineQuery<PoolStatus>('status');
 /** From the pool to those who wait: it is half-open (one probe) or closed (all may go). */
 export const poolOpenedSignal = defineSignal<[{ pool: string; state: PoolState['state'] }]>('poolOpened');
 
+/** An operator has ended a limit's wait: who waits for one asks again at once. */
+export const limitUnblockedSignal = defineSignal('limitUnblocked');
+
 export interface WorkStatus {
   /** What it is doing, for a person. */
   readonly phase: 'starting' | 'running' | 'waiting for quota' | 'paused' | 'sleeping' | 'done' | 'failed';

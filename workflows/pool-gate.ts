@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
 import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
-import { poolOpenedSignal } from './messages';
+import { limitUnblockedSignal, poolOpenedSignal } from './messages';
 
 const { joinPool } = proxyActivities<PoolActivities>({
   startToCloseTimeout: '10 seconds',
@@ -46,6 +46,7 @@ export class PoolGate {
   private probeOut = false;
 
   constructor(private readonly mode: 'wait' | 'stop') {
+    setHandler(limitUnblockedSignal, () => this.nudge());
     if (mode === 'wait') {
       setHandler(poolOpenedSignal, () => {
         this.opened++;

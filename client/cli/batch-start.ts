@@ -14,7 +14,6 @@ import {
   findBatch,
   readBatch,
 } from '../../store/batches';
-import { readPool } from '../../store/pools';
 import { duration } from '../../vendors/account-fields';
 import { parsePriority } from '../lib/arguments';
 import {
@@ -32,7 +31,7 @@ import { describeChange, takeOver } from '../lib/batch-again';
 import { checkInput, type InputCheck, readItems } from '../lib/batch-input';
 import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../lib/batch-options';
 import { checkVariables, readPrompt } from '../lib/batch-prompt';
-import { waitOf } from '../lib/batch-wait';
+import { readStanding, waitOf } from '../lib/batch-wait';
 import { changeWay, parseVia } from '../lib/batch-way';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
@@ -260,8 +259,8 @@ async function followUntil(
 /** What a batch waits for, with the instant and not the time left: the same line is not shown twice. */
 async function waitText(db: Pool, target: TextAccount, batch: Batch, counts: BatchCounts): Promise<string> {
   const { account, api } = target;
-  const pool = (await readPool(db, account.poolKey))?.state ?? null;
-  const wait = waitOf(batch, counts, pool, await quotaOfBatch(db, account, api, batch, Date.now()));
+  const standing = await readStanding(db, account, api);
+  const wait = waitOf(batch, counts, standing, await quotaOfBatch(db, account, api, batch, Date.now()));
   if (wait === null) return '';
   return `${wait.why}, ${wait.until === null ? `until somebody resumes it: ${wait.todo}` : `until ${instantText(wait.until)}`}`;
 }

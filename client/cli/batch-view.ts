@@ -2,9 +2,8 @@
 import type { Command } from 'commander';
 import { listParts } from '../../store/batch-parts';
 import { type Batch, type BatchCounts, countItems } from '../../store/batches';
-import { readPool } from '../../store/pools';
 import { chooseBatch, textAccount } from '../lib/batch';
-import { type BatchReport, type BatchWait, readBatches, waitOf } from '../lib/batch-wait';
+import { type BatchReport, type BatchWait, readBatches, readStanding, waitOf } from '../lib/batch-wait';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { quotaOfBatch } from '../lib/quota';
 import { countText, instantText, isoOrNull, whenText } from '../lib/time-text';
@@ -121,10 +120,11 @@ export async function showOne(
     const batch = await chooseBatch(db, name);
     const counts = await countItems(db, batch.id);
     const { account, api } = textAccount(context.settings, batch.kind, batch.account);
-    const pool = (await readPool(db, account.poolKey))?.state ?? null;
+    const standing = await readStanding(db, account, api);
+    const { pool } = standing;
     const now = Date.now();
     const status = await quotaOfBatch(db, account, api, batch, now);
-    const wait = waitOf(batch, counts, pool, status);
+    const wait = waitOf(batch, counts, standing, status);
     const parts = await listParts(db, batch.id);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
       `select left(coalesce(evidence ->> 'reason', 'failed'), 160) as reason, count(*) as n from batch_items

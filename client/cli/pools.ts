@@ -1,16 +1,19 @@
-/** `sluice pools`, `sluice pool show|pause|resume` and `sluice events`. */
+/** `sluice pools`, `sluice pool show` and `sluice events`. */
 import type { Command } from 'commander';
 import { findAccount } from '../../activities/accounts';
+import type { Settings } from '../../settings';
 import { listEvents } from '../../store/events';
 import type { LimitStatus } from '../../store/permits';
-import { choosePoolAccount, parseUntil } from '../lib/arguments';
+import { choosePoolAccount } from '../lib/arguments';
 import { withDatabase } from '../lib/context';
 import { UsageError } from '../lib/errors';
-import { orderPool, type PoolOrder, type PoolReport, readPoolReport } from '../lib/pools';
+import { choosePool } from '../lib/pool-orders';
+import { type PoolReport, readPoolReport } from '../lib/pools';
 import { amountText, countText, instantText, isoOrNull, relativeText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
-import { poolText } from './progress-view';
+import { addPoolOrders } from './pool-orders';
+import { blockedLines, organizationText, poolText } from './progress-view';
 import { quotaJson, quotaLines } from './quota-view';
 import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
 
@@ -30,26 +33,7 @@ export function addPools(program: Command): void {
     .description('state, limits, who spent what share in the last hour and day, and calls a minute')
     .option('--json', 'JSON')
     .action(showPool);
-  pool
-    .command('pause [pool]')
-    .description('stop every call of a pool')
-    .option('--reason <text>', 'why, for whoever wonders', '')
-    .option('--until <time>', 'length such as 2h, or an instant (default: until it is resumed)')
-    .option('--json', 'JSON')
-    .action((name: string | undefined, options: PauseOptions, command: Command) =>
-      order(name, options, command, (now) => ({
-        type: 'pause',
-        reason: options.reason,
-        until: options.until === undefined ? null : parseUntil(options.until, now),
-      })),
-    );
-  pool
-    .command('resume [pool]')
-    .description('let calls go again; the first one is a probe')
-    .option('--json', 'JSON')
-    .action((name: string | undefined, options: JsonOption, command: Command) =>
-      order(name, options, command, () => ({ type: 'resume' })),
-    );
+  addPoolOrders(pool);
   program
     .command('events')
     .description('what happened to pools and limits, newest first')
@@ -57,11 +41,6 @@ export function addPools(program: Command): void {
     .option('--limit <n>', 'how many', '50')
     .option('--json', 'JSON')
     .action(showEvents);
-}
-
-interface PauseOptions extends JsonOption {
-  readonly reason: string;
-  readonly until?: string;
 }
 
 async function listPools(options: JsonOption, command: Command): Promise<void> {
@@ -79,7 +58,7 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
   }
   if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
   for (const report of reports) {
-    print(`${report.pool}: ${poolText(report.state, now)}`);
+    print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
     printLimits(report, now);
     printQuota(report, now);
     printSpendingLine(report);
@@ -95,7 +74,7 @@ async function showPool(name: string | undefined, options: JsonOption, command: 
     printJson(poolJson(report));
     return;
   }
-  print(`${report.pool}: ${poolText(report.state, now)}`);
+  print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
   const { since, strikes, hint } = report.state;
   if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
   if (hint) print(`Hint: ${hint}`);
@@ -120,6 +99,7 @@ function printLimits(report: PoolReport, now: number): void {
     limit.mode === 'shadow' ? `${sourceText(limit)} (shadow)` : sourceText(limit),
   ]);
   print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
+  for (const line of blockedLines(report.limits)) print(`  ${line}`);
 }
 
 function printQuota({ quota }: PoolReport, now: number): void {
@@ -144,6 +124,12 @@ function poolJson(report: PoolReport) {
     failures: state.failures,
     hint: state.hint,
     evidence: state.evidence,
+    organization: report.organization && {
+      pool: report.organization.pool,
+      state: report.organization.state.state,
+      pools: report.organization.pools,
+      foundBy: report.organization.foundBy,
+    },
     limits: report.limits.map((limit) => ({
       name: limit.name,
       key: limit.key,
@@ -155,37 +141,13 @@ function poolJson(report: PoolReport) {
       ratePerSecond: limit.ratePerSecond,
       resetsAt: isoOrNull(limit.resetsAt),
       blockedUntil: isoOrNull(limit.blockedUntil),
+      blockedReason: limit.blockedReason,
       source: limit.source,
       mode: limit.mode,
     })),
     quota: quotaJson(report.quota),
     ...spendingJson(report),
   };
-}
-
-async function order(
-  name: string | undefined,
-  options: JsonOption,
-  command: Command,
-  make: (now: number) => PoolOrder,
-): Promise<void> {
-  const context = contextOf(command);
-  const account = choosePoolAccount(context.settings, name);
-  const now = Date.now();
-  const outcome = await orderPool(context, account, make(now));
-  for (const what of outcome.unreached) note(`Could not be told: ${what}`);
-  if (options.json) {
-    const { state } = outcome;
-    printJson({
-      pool: outcome.pool,
-      state: state?.state ?? null,
-      until: isoOrNull(state?.until ?? null),
-      reason: state?.reason ?? null,
-      unreached: outcome.unreached,
-    });
-  } else if (outcome.state === null) {
-    print(`${outcome.pool}: its workflow was told and will see to it when a worker runs`);
-  } else print(`${outcome.pool}: ${poolText(outcome.state, now)}`);
 }
 
 async function showEvents(
@@ -198,10 +160,7 @@ async function showEvents(
     throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
   }
   const { settings } = context;
-  const pool =
-    options.pool === undefined
-      ? undefined
-      : findAccount(settings, choosePoolAccount(settings, options.pool)).poolKey;
+  const pool = options.pool === undefined ? undefined : poolsNamed(settings, options.pool);
   const events = await withDatabase(context, (db) => listEvents(db, { pool, limit }));
   if (options.json) {
     printJson(events.map(({ at, ...event }) => ({ at: isoOrNull(at), ...event })));
@@ -217,6 +176,14 @@ async function showEvents(
     ]);
     print(table(['time', 'event', 'pool', 'detail'], rows));
   }
+}
+
+/** An account's pool and its organization's: what happens to either happens to it. */
+function poolsNamed(settings: Settings, name: string): string[] {
+  const choice = choosePool(settings, name);
+  if (choice.kind === 'organization') return [choice.organization.key];
+  const { poolKey, organization } = findAccount(settings, choice.account);
+  return organization === undefined ? [poolKey] : [poolKey, organization.key];
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {

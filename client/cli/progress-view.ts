@@ -1,5 +1,7 @@
 /** Live progress: a block that is redrawn on a terminal, plain lines elsewhere, JSON lines for programs. */
 import type { PoolState } from '../../quota/pool';
+import type { LimitStatus } from '../../store/permits';
+import type { OrganizationReport } from '../lib/pools';
 import type { Progress } from '../lib/progress';
 import { amountText, countText, instantText, isoOrNull, lengthText, relativeText } from '../lib/time-text';
 
@@ -33,6 +35,24 @@ export function poolText(pool: PoolState | null, now: number): string {
     case 'held':
       return `held${pool.until === null ? ' until an operator resumes it' : when}${why}`;
   }
+}
+
+/** Which organization an account's state is of, and whose call found it; nothing while that one stops nobody. */
+export function organizationText(organization: OrganizationReport | null): string {
+  if (organization === null || organization.state.state === 'closed') return '';
+  const { pool, pools, foundBy } = organization;
+  const found = foundBy === null ? '' : `, found by account ${foundBy}`;
+  return ` (${pool}${found}; it stops ${pools.join(', ')})`;
+}
+
+/** Limits that wait at the vendor's word: until when, and what it said. */
+export function blockedLines(limits: readonly LimitStatus[]): string[] {
+  return limits
+    .filter(({ blockedUntil }) => blockedUntil !== null)
+    .map(({ name, blockedUntil, blockedReason }) => {
+      const because = blockedReason === '' ? '' : `, because ${blockedReason}`;
+      return `${name} waits until ${instantText(blockedUntil ?? 0)}${because}`;
+    });
 }
 
 const shorten = (text: string, width: number) =>

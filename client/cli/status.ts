@@ -12,7 +12,7 @@ import { workerPolls } from '../lib/work';
 import { openBatchesJson, openBatchLines } from './batch-view';
 import { contextOf } from './command';
 import { print, printJson } from './output';
-import { poolText } from './progress-view';
+import { blockedLines, organizationText, poolText } from './progress-view';
 import { readSyncs, type SyncReport, syncJson, syncTable } from './sync';
 
 /** The value, or why it cannot be had. */
@@ -118,7 +118,10 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   }
   if (status.processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
   if ('value' in pools) {
-    for (const { pool, state } of pools.value) print(`Pool      ${pool}: ${poolText(state, now)}`);
+    for (const { pool, state, organization, limits } of pools.value) {
+      print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}`);
+      for (const line of blockedLines(limits)) print(`Limit     ${pool}: ${line}`);
+    }
   } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
   if ('value' in batches) {
     for (const line of openBatchLines(batches.value, now)) print(`Batch     ${line}`);
@@ -137,12 +140,20 @@ function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs
     processes,
     worker: orProblem(worker, (runs) => ({ runs, ended })),
     pools: orProblem(pools, (all) =>
-      all.map(({ pool, state }) => ({
+      all.map(({ pool, state, organization, limits }) => ({
         pool,
         state: state.state,
         until: isoOrNull(state.until),
         reason: state.reason,
         strikes: state.strikes,
+        organization: organization && { pool: organization.pool, foundBy: organization.foundBy },
+        blockedLimits: limits
+          .filter(({ blockedUntil }) => blockedUntil !== null)
+          .map(({ name, blockedUntil, blockedReason }) => ({
+            name,
+            until: isoOrNull(blockedUntil),
+            reason: blockedReason,
+          })),
       })),
     ),
     batches: orProblem(batches, openBatchesJson),

@@ -1,10 +1,14 @@
 /** What a batch waits for: for how long, why, and what a person can do about it. */
 import type { Pool } from 'pg';
-import type { PoolState } from '../../quota/pool';
+import type { Account } from '../../activities/accounts';
+import { charges } from '../../quota/limit';
+import { type PoolState, stopping } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
 import type { Settings } from '../../settings';
 import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
-import { readPool } from '../../store/pools';
+import { type LimitStatus, listLimits } from '../../store/permits';
+import { readPools } from '../../store/pools';
+import type { TextApi } from '../../vendors/texts';
 import { textAccount } from './batch';
 import { UsageError } from './errors';
 import { quotaOfBatch } from './quota';
@@ -25,11 +29,37 @@ export interface BatchReport {
   readonly wait: BatchWait | null;
 }
 
-/** Pure. @param pool, quota of its account; null when nothing is known of them. */
+/** How a batch's account stands: null for what is not known or not there. */
+export interface Standing {
+  /** The pool, or its organization's: whichever stands in the way. */
+  readonly pool: Pick<PoolState, 'state' | 'until' | 'reason'> | null;
+  /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
+  readonly blocked: Pick<LimitStatus, 'name' | 'blockedUntil' | 'blockedReason'> | null;
+}
+
+const UNKNOWN: Standing = { pool: null, blocked: null };
+
+export async function readStanding(
+  db: Pool,
+  { poolKey, organization, limits }: Account,
+  { operation }: Pick<TextApi, 'operation'>,
+): Promise<Standing> {
+  const [pools, stored] = await Promise.all([
+    readPools(db, [poolKey, organization?.key ?? poolKey]),
+    listLimits(db, poolKey),
+  ]);
+  const charged = limits.filter((template) => charges(template, operation)).map(({ name }) => name);
+  const [blocked = null] = stored
+    .filter(({ name, blockedUntil }) => blockedUntil !== null && charged.includes(name))
+    .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  return { pool: stopping(pools, Date.now())?.state ?? null, blocked };
+}
+
+/** Pure. @param quota of its account; null when nothing is known of it. */
 export function waitOf(
   batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority'>,
   counts: BatchCounts,
-  pool: Pick<PoolState, 'state' | 'until' | 'reason'> | null,
+  { pool, blocked }: Standing,
   quota: Pick<QuotaStatus, 'shouldPause' | 'reason' | 'pausesUntil'> | null,
 ): BatchWait | null {
   if (counts.done + counts.failed >= batch.items || batch.state === 'cancelled') return null;
@@ -45,6 +75,11 @@ export function waitOf(
     return { why, until: pool.until, todo: `nothing; to try now: ${resume}` };
   }
   if (counts.running > 0) return null;
+  if (blocked !== null) {
+    const why = `the vendor has asked calls of ${blocked.name} to wait: ${blocked.blockedReason}`;
+    const todo = `nothing; to try now: npx sluice pool unblock ${batch.account}`;
+    return { why, until: blocked.blockedUntil, todo };
+  }
   if (quota?.shouldPause && batch.priority === 'background') {
     return {
       why: quota.reason,
@@ -78,14 +113,14 @@ async function readWait(
   if (counts.done + counts.failed >= batch.items) return null;
   try {
     const { account, api } = textAccount(settings, batch.kind, batch.account);
-    const [pool, quota] = await Promise.all([
-      readPool(db, account.poolKey),
+    const [standing, quota] = await Promise.all([
+      readStanding(db, account, api),
       quotaOfBatch(db, account, api, batch, now),
     ]);
-    return waitOf(batch, counts, pool?.state ?? null, quota);
+    return waitOf(batch, counts, standing, quota);
   } catch (error) {
     // An account that the settings have lost says nothing, and must not hide the other batches.
-    if (error instanceof UsageError) return waitOf(batch, counts, null, null);
+    if (error instanceof UsageError) return waitOf(batch, counts, UNKNOWN, null);
     throw error;
   }
 }

@@ -1,18 +1,13 @@
-/** Pools as operators see and steer them: state, limits, who spent what; pause and resume. */
-import type { Client } from '@temporalio/client';
+/** Pools as operators see them: state, limits, who spent what. What they order of them is in pool-orders.ts. */
 import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../activities/accounts';
 import { fillScope, type LimitTemplate } from '../../quota/limit';
-import { CLOSED_POOL, type PoolEvent, type PoolState } from '../../quota/pool';
+import { CLOSED_POOL, type PoolState, stopping } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
 import type { Settings } from '../../settings';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../store/call-counts';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
-import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
-import { pauseSignal, poolWorkflowId, resumeSignal } from '../../workflows/messages';
-import type { quotaPool } from '../../workflows/quota-pool';
-import { type Context, withDatabase, withTemporal } from './context';
-import { ClientError, messageOf } from './errors';
+import { type PoolRecord, poolsOf, readPools } from '../../store/pools';
 import { quotaOf } from './quota';
 import { type Frequencies, frequencies, type Share, shares } from './spending';
 
@@ -22,7 +17,10 @@ const DAY_MS = 24 * HOUR_MS;
 export interface PoolReport {
   readonly pool: string;
   readonly account: string;
+  /** Of the pool or of its organization's: whichever stands in the way of calls. */
   readonly state: PoolState;
+  /** Null for an account that names none. */
+  readonly organization: OrganizationReport | null;
   readonly limits: readonly LimitStatus[];
   readonly quota: QuotaStatus;
   /** Of the last hour. */
@@ -30,6 +28,15 @@ export interface PoolReport {
   /** Who spent what share. */
   readonly spending: { readonly hour: readonly Share[]; readonly day: readonly Share[] };
   readonly frequencies: Frequencies;
+}
+
+export interface OrganizationReport {
+  readonly pool: string;
+  readonly state: PoolState;
+  /** Keys of the pools that it stops. */
+  readonly pools: readonly string[];
+  /** The account whose call found its limit; null while nothing has. */
+  readonly foundBy: string | null;
 }
 
 /** A pool that nothing has used yet is reported as its settings make it. */
@@ -40,8 +47,10 @@ export async function readPoolReport(
   now: number,
 ): Promise<PoolReport> {
   const account = findAccount(settings, name);
-  const [record, stored, calls, day] = await Promise.all([
-    readPool(db, account.poolKey),
+  const organizationKey = account.organization?.key ?? null;
+  const [stands, members, stored, calls, day] = await Promise.all([
+    readPools(db, [account.poolKey, organizationKey ?? account.poolKey]),
+    organizationKey === null ? [] : poolsOf(db, organizationKey),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, now - HOUR_MS),
     readCallCounts(db, account.poolKey, now - DAY_MS),
@@ -60,7 +69,8 @@ export async function readPoolReport(
   return {
     pool: account.poolKey,
     account: name,
-    state: record?.state ?? CLOSED_POOL,
+    state: stopping(stands, now)?.state ?? CLOSED_POOL,
+    organization: organizationKey === null ? null : organizationReport(organizationKey, stands, members),
     limits,
     // What holds for the whole account: one device's day says nothing of it.
     quota: quotaOf(
@@ -71,6 +81,15 @@ export async function readPoolReport(
     spending: { hour: shares(calls), day: shares(day) },
     frequencies: frequencies(minutes, account.poolKey, counted, now),
   };
+}
+
+function organizationReport(
+  key: string,
+  found: readonly PoolRecord[],
+  members: readonly string[],
+): OrganizationReport {
+  const state = found.find((pool) => pool.key === key)?.state ?? CLOSED_POOL;
+  return { pool: key, state, pools: members, foundBy: state.evidence?.account ?? null };
 }
 
 function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
@@ -87,6 +106,7 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
     left: Number(capacity),
     resetsAt: null,
     blockedUntil: null,
+    blockedReason: '',
     source: template.source,
     mode: template.mode,
     ratePerSecond: kind === 'bucket' && periodMs !== null ? 1000 / periodMs : null,
@@ -114,77 +134,4 @@ function scopeOf(account: Account, template: LimitTemplate): string | null {
   } catch {
     return null;
   }
-}
-
-export type PoolOrder =
-  | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
-  | { readonly type: 'resume' };
-
-export interface OrderOutcome {
-  readonly pool: string;
-  /** Null when the database could not be reached. */
-  readonly state: PoolState | null;
-  /** What could not be told, and why; the order holds all the same. */
-  readonly unreached: readonly string[];
-}
-
-/**
- * Pauses or resumes a pool in Postgres, which stops or frees every caller at its next permit, and tells the pool's
- * workflow, which wakes those who wait. Each does without the other.
- * @throws ClientError when neither could be reached.
- */
-export async function orderPool(context: Context, name: string, order: PoolOrder): Promise<OrderOutcome> {
-  const account = findAccount(context.settings, name);
-  const key = account.poolKey;
-  const event: Extract<PoolEvent, { type: 'pause' | 'resume' }> =
-    order.type === 'pause'
-      ? { type: 'pause', reason: operatorReason(order.reason), until: order.until }
-      : { type: 'resume' };
-  const unreached: string[] = [];
-  let state: PoolState | null = null;
-  try {
-    state = await withDatabase(context, async (db) => {
-      await registerPool(db, key, account.pool);
-      return (await applyPoolEvent(db, key, event)).after;
-    });
-  } catch (error) {
-    unreached.push(`the database: ${messageOf(error)}`);
-  }
-  try {
-    await withTemporal(context, (client) => signalOrder(client, context.settings, account, order));
-  } catch (error) {
-    unreached.push(`the pool's workflow: ${messageOf(error)}`);
-  }
-  if (unreached.length === 2) throw new ClientError(`${key}: nothing was done.\n  ${unreached.join('\n  ')}`);
-  return { pool: key, state, unreached };
-}
-
-/** As the workflow words it, so that both sides write the same. */
-function operatorReason(reason: string): string {
-  return reason === '' ? 'paused by operator' : `paused by operator: ${reason}`;
-}
-
-async function signalOrder(
-  client: Client,
-  settings: Settings,
-  account: Account,
-  order: PoolOrder,
-): Promise<void> {
-  const base = {
-    workflowId: poolWorkflowId(account.poolKey),
-    taskQueue: settings.temporal.taskQueue,
-    args: [{ key: account.poolKey, policy: account.pool }] as Parameters<typeof quotaPool>,
-    staticSummary: `Quota pool ${account.poolKey}`,
-    staticDetails: 'Holds the quota of this account: pauses, probes and wakes. Signals: pause, resume.',
-  };
-  if (order.type === 'resume') {
-    await client.workflow.signalWithStart('quotaPool', { ...base, signal: resumeSignal, signalArgs: [] });
-    return;
-  }
-  const until = order.until === null ? null : new Date(order.until).toISOString();
-  await client.workflow.signalWithStart('quotaPool', {
-    ...base,
-    signal: pauseSignal,
-    signalArgs: [{ ...(order.reason === '' ? {} : { reason: order.reason }), until }],
-  });
 }

@@ -5,6 +5,7 @@ import type { CallableAccount, CallTerms } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { listEvents } from '../../store/events';
+import { unblockLimits } from '../../store/limit-blocks';
 import { listLimits, readClock } from '../../store/permits';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
 import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../support/scripted-door';
@@ -200,4 +201,73 @@ test('each refusal is an event with its caller, and the third in ten minutes one
   const logged = doors.flatMap((d) => d.logged).filter((line) => line.limit === key);
   expect(logged.filter((line) => line.event === 'limit.refused')).toHaveLength(5);
   expect(logged.filter((line) => line.event === 'limit.alert')).toMatchObject([{ level: 40, refusals: 3 }]);
+});
+
+describe('a wait that an operator ends', () => {
+  const DAYS: Said = { ...RATE, statedWaitMs: 2 * 86_400_000 };
+  const order = { names: null, by: 'ann@desk', reason: 'they lifted it' };
+  const at = (account: CallableAccount) => ({ ...order, pool: account.poolKey });
+
+  test('lets calls of every account of the limit go at once, and is told of with who and why', async () => {
+    const [one, two] = newAccounts();
+    const [a, b] = doors;
+    if (!one || !two || !a || !b) throw new Error('no account');
+    await callFrom(b, termsOf(two), () => null);
+    await callFrom(a, termsOf(one), () => DAYS);
+    expect(await limitOf(two)).toMatchObject({ blockedReason: expect.stringContaining('8902') });
+    await expect(callFrom(b, termsOf(two), () => null)).rejects.toMatchObject({ name: 'PermitWait' });
+
+    const [ended, ...more] = await unblockLimits(db, at(one));
+    expect(ended).toMatchObject({ name: 'by-ip', pools: [one.poolKey, two.poolKey].sort() });
+    expect(more).toEqual([]);
+    expect(await callFrom(b, termsOf(two), () => null)).toMatchObject({ waitMs: null });
+    expect(await limitOf(one)).toMatchObject({ blockedUntil: null, blockedReason: '' });
+    const [event] = await listEvents(db, { pool: one.poolKey, limit: 1 });
+    expect(event).toMatchObject({
+      kind: 'limit.unblocked',
+      data: { limit: ended?.key, by: 'ann@desk', reason: 'they lifted it', was: ended?.until },
+    });
+  });
+
+  test('stays ended when a call from before it comes back refused; a later refusal counts', async () => {
+    const [account] = newAccounts();
+    const [a, b] = doors;
+    if (!account || !a || !b) throw new Error('no account');
+    const departed = (await refusals(account)).length;
+    let left = 0;
+    const slow = a.door.call({
+      ...termsOf(account),
+      send: async () => {
+        left++;
+        while (
+          (await refusals(account)).length === departed ||
+          (await limitOf(account)).blockedUntil !== null
+        ) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        return answer(DAYS);
+      },
+    });
+    while (left === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await callFrom(b, termsOf(account), () => DAYS);
+    await unblockLimits(db, at(account));
+    // It is asked again soon, and not after the two days that it was told.
+    const refused = await slow.catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(CallFailed);
+    expect((refused as CallFailed).waitMs).toBeLessThan(1000);
+    expect((await limitOf(account)).blockedUntil).toBeNull();
+    await callFrom(b, termsOf(account), () => DAYS);
+    expect((await limitOf(account)).blockedUntil).not.toBeNull();
+  });
+
+  test('is the one that was named, and nothing where nothing waits', async () => {
+    const [account] = newAccounts();
+    const [a] = doors;
+    if (!account || !a) throw new Error('no account');
+    await callFrom(a, termsOf(account), () => DAYS);
+    expect(await unblockLimits(db, { ...at(account), names: ['another'] })).toEqual([]);
+    expect((await limitOf(account)).blockedUntil).not.toBeNull();
+    expect(await unblockLimits(db, { ...at(account), names: ['by-ip'] })).toHaveLength(1);
+    expect(await unblockLimits(db, at(account))).toEqual([]);
+  });
 });

@@ -41,7 +41,7 @@ export interface OpenAiStack {
   startWorker(): Promise<RunningWorker>;
   /** Loads items `id-0`… with the variable `artist_name`. */
   load(count: number, change?: Partial<Batch>, nameOf?: (n: number) => string): Promise<Batch>;
-  run(batchId: number): Promise<Awaited<ReturnType<typeof startBatch>>>;
+  run(batchId: number, workflowId?: string): Promise<Awaited<ReturnType<typeof startBatch>>>;
   close(): Promise<void>;
 }
 
@@ -112,7 +112,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
       return worker;
     },
     load: (count, change, nameOf) => loadBatch(db, account, count, change, nameOf),
-    run: (batchId) => startBatch(connected.client, taskQueue, batchId),
+    run: (batchId, workflowId) => startBatch(connected.client, taskQueue, batchId, workflowId),
     close: async () => {
       for (const worker of workers) await worker.stop();
       await connected.close();
@@ -155,9 +155,14 @@ export async function loadBatch(
   return loaded;
 }
 
-export function startBatch(client: Client, taskQueue: string, batchId: number) {
+export function startBatch(
+  client: Client,
+  taskQueue: string,
+  batchId: number,
+  workflowId = uniqueName('batch'),
+) {
   return client.workflow.start<typeof batch>('batch', {
-    workflowId: uniqueName('batch'),
+    workflowId,
     taskQueue,
     args: [{ batchId }],
   });

@@ -1,0 +1,22 @@
+-- Why a limit waits, and when a person has last ended such a wait: what calls that had left before are told of it then
+-- does not block the limit anew.
+alter table limits add column blocked_reason text not null default '';
+alter table limits add column unblocked_at double precision not null default 0;
+
+-- As in 001, with the reason.
+create or replace view limit_status as
+select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
+       greatest(0, case l.kind
+         when 'bucket' then (l.tat - n.t) / l.period_ms
+         when 'rolling' then (select coalesce(sum(e.units), 0) from limit_events e
+                              where e.limit_id = l.id and e.at > n.t - l.period_ms)
+         else case when l.resets_at is not null and l.resets_at <= n.t then 0 else l.used end end) as used,
+       case l.kind
+         when 'bucket' then case when l.tat > n.t then l.tat end
+         when 'rolling' then (select max(e.at) + l.period_ms from limit_events e
+                              where e.limit_id = l.id and e.at > n.t - l.period_ms)
+         else case when l.resets_at > n.t then l.resets_at end end as resets_at,
+       case when l.blocked_until > n.t then l.blocked_until end as blocked_until,
+       l.source, l.mode, l.period_ms as ratio_period, l.granted_calls, l.granted_units, l.shadow_over,
+       case when l.blocked_until > n.t then l.blocked_reason else '' end as blocked_reason
+from limits l cross join lateral (select now_ms() as t) n;
