@@ -24,6 +24,7 @@ import {
   whenText,
 } from '../lib/time-text';
 import { type SpanWork, startSpanWork, workerPolls } from '../lib/work';
+import { addBackfillRuns } from './backfill-runs';
 import { contextOf } from './command';
 import { backfillFleet, type FleetSpanOptions, planFleetBackfill } from './fleet';
 import { untilInterrupted } from './interrupt';
@@ -75,13 +76,18 @@ function refuse(dataset: string, given: Readonly<Record<string, unknown>>): void
 }
 
 export function addBackfill(program: Command): void {
-  withDevices(spanCommand(program, 'backfill', 'fetch what is missing of a span'))
+  const backfill = program
+    .command('backfill')
+    .description('fetch what is missing of a span: backfill <dataset> --from … --to …')
+    .addHelpText('after', '\nOptions of `backfill <dataset>`: npx sluice backfill start --help');
+  withDevices(spanCommand(backfill, 'start', 'fetch what is missing of a span', { isDefault: true }))
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
     .action((dataset: string, options: SpanOptions & FleetSpanOptions, command: Command) => {
       if (fleetKindOf(dataset) !== null) return backfillFleet(contextOf(command), dataset, options);
       refuse(dataset, { '--device': options.device });
       return startWork(contextOf(command), dataset, options, 'backfill');
     });
+  addBackfillRuns(backfill);
   spanCommand(program, 'audit', 'fetch a span again, for the vendor may have restated it')
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
     .action((dataset: string, options: SpanOptions, command: Command) =>

@@ -3,12 +3,14 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';
 import { readInstance, withoutPassword } from '../../embedded/instance';
+import { readBackfills } from '../lib/backfills';
 import { type BatchReport, readBatches } from '../lib/batch-wait';
 import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal } from '../lib/context';
 import { messageOf } from '../lib/errors';
 import { type PoolReport, readPoolReport } from '../lib/pools';
 import { isoOrNull } from '../lib/time-text';
-import { workerPolls } from '../lib/work';
+import { type WorkReport, workerPolls } from '../lib/work';
+import { backfillJson, backfillLines } from './backfill-runs';
 import { openBatchesJson, openBatchLines } from './batch-view';
 import { contextOf } from './command';
 import { print, printJson } from './output';
@@ -41,6 +43,7 @@ interface Status {
   readonly pools: Read<readonly PoolReport[]>;
   readonly syncs: Read<readonly SyncReport[]>;
   readonly batches: Read<readonly BatchReport[]>;
+  readonly backfills: Read<readonly WorkReport[]>;
 }
 
 export function addStatus(program: Command): void {
@@ -63,7 +66,7 @@ async function readStatus(context: Context): Promise<Status> {
   const ownUrl = settings.database.url?.reveal();
   const url = ownUrl ?? instance?.postgres?.url ?? null;
   const now = Date.now();
-  const [worker, pools, syncs, batches] = await Promise.all([
+  const [worker, pools, syncs, batches, backfills] = await Promise.all([
     read(() => withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue))),
     read(() =>
       withDatabase(context, async (db) => {
@@ -75,6 +78,7 @@ async function readStatus(context: Context): Promise<Status> {
     ),
     read(() => readSyncs(context)),
     read(() => withDatabase(context, (db) => readBatches(db, settings, now))),
+    read(() => withTemporal(context, (client) => readBackfills(client, settings))),
   ]);
   return {
     postgres: { url: url === null ? null : withoutPassword(url), embedded: ownUrl === undefined },
@@ -90,6 +94,7 @@ async function readStatus(context: Context): Promise<Status> {
     pools,
     syncs,
     batches,
+    backfills,
   };
 }
 
@@ -104,7 +109,7 @@ function workerText(polls: boolean, { ended, processes }: Status): string {
 }
 
 function printStatus({ settings, dir }: Context, status: Status, now: number): void {
-  const { postgres, temporal, worker, pools, syncs, batches } = status;
+  const { postgres, temporal, worker, pools, syncs, batches, backfills } = status;
   print(`Settings  ${settings.file ?? 'none; the environment and defaults hold'}`);
   print(`Postgres  ${postgres.url ?? 'does not run (npx sluice up)'}`);
   print(
@@ -126,12 +131,16 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   if ('value' in batches) {
     for (const line of openBatchLines(batches.value, now)) print(`Batch     ${line}`);
   }
+  if ('value' in backfills) {
+    for (const line of backfillLines(backfills.value, now)) print(`Backfill  ${line}`);
+  }
   if ('value' in syncs) {
     if (syncs.value.length > 0) print(`\n${syncTable(syncs.value, now)}`);
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
 }
 
-function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs, batches }: Status) {
+function statusJson(status: Status) {
+  const { postgres, temporal, processes, ended, worker, pools, syncs, batches, backfills } = status;
   const orProblem = <T, U>(found: Read<T>, show: (value: T) => U) =>
     'value' in found ? show(found.value) : { problem: found.problem };
   return {
@@ -157,6 +166,7 @@ function statusJson({ postgres, temporal, processes, ended, worker, pools, syncs
       })),
     ),
     batches: orProblem(batches, openBatchesJson),
+    backfills: orProblem(backfills, (all) => all.map(backfillJson)),
     syncs: orProblem(syncs, (all) => all.map(syncJson)),
   };
 }

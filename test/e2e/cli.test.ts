@@ -92,7 +92,19 @@ test('work that is started while no worker runs says so, and waits for one', asy
     out: expect.stringContaining(`backfill:${DATASET}:${stack.account}`),
   });
   expect(ran.err).toContain('No worker asks for work');
+  const paused = await sluice(['backfill', 'pause', DATASET, '--reason', 'stock-taking']);
+  expect(paused).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('paused by an operator: stock-taking'),
+  });
+  expect(paused.err).toContain('No worker runs now');
   await stack.startWorker();
+  const [held] = await json<{ status: { phase: string; detail: string } | null }[]>(['backfill', 'list']);
+  expect(held).toMatchObject({ status: { phase: 'paused', detail: 'stock-taking' } });
+  expect(await sluice(['backfill', 'resume', DATASET])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(': resumed'),
+  });
   const again = await sluice(['backfill', DATASET, ...span(1, 48), '--wait']);
   expect(again).toMatchObject({ code: 0, out: expect.stringContaining('1/1 windows') });
 });

@@ -171,6 +171,37 @@ test('a backfill is planned, followed to its end, started again without a call, 
   });
 }, 240_000);
 
+test('one backfill is paused with a reason, seen to be, and resumed, while the rest goes on', async () => {
+  const early = ['--from', day(6), '--to', day(4)];
+  const id = `backfill:gps51/tracks:${stack.account}:${day(6)}T00:00..${day(4)}T00:00`;
+  expect(await sluice(['backfill', 'pause', 'gps51/tracks'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('no run of "gps51/tracks"'),
+  });
+  // So that it is still there when it is paused.
+  await sluice(['pool', 'pause', stack.account, '--reason', 'for the test']);
+  await sluice(['backfill', 'gps51/tracks', ...early]);
+  const paused = await sluice(['backfill', 'pause', 'gps51/tracks', '--reason', 'stock-taking', '--json']);
+  expect(JSON.parse(paused.out)).toMatchObject({
+    workflowId: id,
+    wasPaused: false,
+    status: { phase: 'paused', detail: 'stock-taking', until: null },
+  });
+  await sluice(['pool', 'resume', stack.account]);
+  expect((await sluice(['backfill', 'list'])).out).toMatch(
+    /backfill:gps51\/tracks.*paused by an operator .*stock-taking/,
+  );
+  expect((await sluice(['status'])).out).toMatch(
+    new RegExp(`Backfill  ${id}: paused by an operator,.*\\(stock-taking\\)`),
+  );
+  expect(await sluice(['backfill', 'resume', `gps51/tracks/${stack.account}`])).toMatchObject({
+    code: 0,
+    out: `${id}: resumed\n`,
+  });
+  expect(await stack.client.workflow.getHandle(id).result()).toMatchObject({ done: 6, failed: 0 });
+  expect(JSON.parse((await sluice(['backfill', 'list', '--json'])).out)).toEqual([]);
+}, 120_000);
+
 test('a few devices are fetched by themselves', async () => {
   const [wanted] = (await stack.db.query('select max(device_id) as id from fleet_devices')).rows;
   const ran = await sluice(['backfill', 'gps51/trips', ...span, '--device', wanted.id, '--wait']);
