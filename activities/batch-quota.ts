@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { alertsAt, isHard, type KeyedLevel, withFileItems } from '../quota/quota-status';
+import { alertsAt, isHard, type KeyedLevel, keepsUntilReset, withFileItems } from '../quota/quota-status';
 import { capReason, type RunCap, type RunTerms } from '../quota/run-terms';
 import { recordAlert } from '../store/alerts';
 import { recordThresholdLeft, recordThresholdReached } from '../store/batch-events';
@@ -137,7 +137,10 @@ export class BatchQuota {
     const { limit, reason } = wait.details;
     const until = Math.min(wait.details.until, Date.now() + terms.pauseMs);
     const found = (await this.readLevels()).find(({ key }) => key === limit);
-    if (!found || found.kind === 'bucket') return new PermitWait({ ...wait.details, until });
+    // A run's own pause comes with its reason, whatever its account's limit is like.
+    if (!found || (reason === undefined && !keepsUntilReset(found))) {
+      return new PermitWait({ ...wait.details, until });
+    }
     const why =
       reason ??
       `${found.name} has ${Math.floor(found.used)} of ${Math.floor(found.limit)} used, and the rest is not for this priority`;

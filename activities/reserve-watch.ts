@@ -17,6 +17,8 @@ export class ReserveWatch {
     const { priority, account } = call;
     const template = limits.find((l) => l.key === denied.deniedBy)?.template;
     if (template === undefined || priority === 'interactive' || !template.reserve?.[priority]) return;
+    // One that is only watched keeps calls back at the vendor's word alone.
+    if (template.mode !== 'enforce') return;
     // Only what comes back with its window is kept for others; a pace comes back all the time.
     if (template.window.kind !== 'calendar' && template.window.kind !== 'vendor-reset') return;
     if (!isAccountWide(template.scope, account)) return;

@@ -15,6 +15,8 @@ export interface LimitLevel {
   readonly periodMs?: number | null;
   /** Share of it at which background work pauses; default 1. */
   readonly threshold?: number;
+  /** Epoch ms before which no call of it leaves, at the vendor's word; null when it does not wait. */
+  readonly blockedUntil?: number | null;
 }
 
 /** A limit that is told of by its key. */
@@ -66,6 +68,14 @@ const PACE_MS = 600_000;
 export function isHard({ mode, kind, periodMs }: LimitLevel): boolean {
   if (mode !== 'enforce' || kind === 'bucket') return false;
   return kind !== 'rolling' || (periodMs ?? PACE_MS) >= PACE_MS;
+}
+
+/**
+ * Whether a call that this limit has kept back waits for the limit's window. Another cause is a vendor's "too fast",
+ * which blocks what it may have meant whether that is used up or not, even a limit that is only watched.
+ */
+export function keepsUntilReset(level: LimitLevel): boolean {
+  return isHard(level) && (level.blockedUntil ?? null) === null;
 }
 
 /** @param cap the pause of one run's own, when it is a run that is asked about. */

@@ -47,7 +47,7 @@ export async function recordReservePause(
       `insert into events (kind, pool, data)
        select 'limit.reserve', $1, jsonb_build_object('limit', s.key, 'priority', $3::text, 'used', s.used,
                                                       'capacity', s.capacity, 'until', s.resets_at)
-       from limit_status s where s.key = $2 and s.used < s.capacity and not exists (
+       from limit_status s where s.key = $2 and s.used < s.capacity and s.blocked_until is null and not exists (
          select 1 from events e where e.pool = $1 and e.kind = 'limit.reserve' and e.data ->> 'limit' = $2
            and e.data ->> 'priority' = $3 and (e.data ->> 'until')::float8 is not distinct from s.resets_at)`,
       [pool, limit, priority],

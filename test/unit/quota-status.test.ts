@@ -1,4 +1,10 @@
-import { alertsAt, type LimitLevel, quotaStatus, withFileItems } from '../../quota/quota-status';
+import {
+  alertsAt,
+  keepsUntilReset,
+  type LimitLevel,
+  quotaStatus,
+  withFileItems,
+} from '../../quota/quota-status';
 
 const level = (change: Partial<LimitLevel>): LimitLevel => ({
   name: 'requests',
@@ -102,4 +108,13 @@ test('items in files are calls of the day, also when no call has been made in it
     dailyLimit: 100,
     pausesUntil: 99,
   });
+});
+
+test.each<[string, Partial<LimitLevel>, boolean]>([
+  ['a day that is at its threshold', {}, true],
+  ['a day that is only watched', { mode: 'shadow' }, false],
+  ['a day that the vendor’s “too fast” blocks for a minute', { blockedUntil: 60_000 }, false],
+  ['a bucket', { kind: 'bucket' }, false],
+])('%s keeps a call until its window ends: %j', (_, change, expected) => {
+  expect(keepsUntilReset({ ...daily(800), ...change })).toBe(expected);
 });
