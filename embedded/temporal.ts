@@ -52,6 +52,8 @@ export interface TemporalOptions {
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeType>> | undefined;
   /** How long closed workflows stay readable. Default 30 days. */
   readonly retentionDays?: number | undefined;
+  /** Where the Web UI finds a codec server. A server that runs already keeps the one that it was started with. */
+  readonly uiCodecEndpoint?: string | undefined;
   readonly log?: Log | undefined;
 }
 
@@ -224,6 +226,7 @@ function serverArguments(
       '--search-attribute',
       `${n}=${type}`,
     ]),
+    ...(options.uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.uiCodecEndpoint]),
     ...(compareVersions(binary.version, '1.8.0') >= 0 ? ['--ui-disable-news-fetch'] : []),
     ...['--disable-config-file', '--disable-config-env'],
   ];

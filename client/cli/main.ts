@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ClientError, messageOf, UsageError } from '../lib/errors';
 import { addBackfill } from './backfill';
 import { addBatch } from './batch';
+import { addCodecServer } from './codec-server';
 import { addCoverage } from './coverage';
 import { addDeviceCommand } from './device-command';
 import { addMachine } from './machine';
@@ -31,6 +32,7 @@ function createProgram(): Command {
   addPools(program);
   addPrune(program);
   addVault(program);
+  addCodecServer(program);
   addSettings(program);
   return program;
 }

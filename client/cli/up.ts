@@ -2,15 +2,17 @@
 import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { tailOf } from '../../embedded/child';
+import { runsWith, tailOf } from '../../embedded/child';
 import { stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
+import { codecEndpoint, codecServerProgram } from '../lib/codec-server';
 import { type Context, ensureVaultKey, loadVaultKeys, withTemporal } from '../lib/context';
 import { ClientError } from '../lib/errors';
 import { isScheduled } from '../lib/schedules';
 import {
   adoptable,
   becomeKeeper,
+  type ChildProgram,
   forgetProcess,
   Keeper,
   otherKeeper,
@@ -56,16 +58,25 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   }
   await loadVaultKeys(context);
   const interrupt = untilInterrupted();
-  let worker: Keeper | null = null;
+  const keepers: Keeper[] = [];
   try {
     if (!detach) await becomeKeeper(dir, 'up');
-    const servers = await startServers(dir, settings, (line) => note(line));
+    const endpoint = await codecEndpoint(dir, settings);
+    const servers = await startServers(dir, settings, (line) => note(line), endpoint);
     describe(servers);
     if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
-    worker = new Keeper(dir, workerProgram(dir, settings, servers), note);
-    const running = await adoptable(dir, workerProgram(dir, settings, servers), note);
-    if (!detach) await worker.start(running);
-    else if (running === null) await worker.launch();
+    const keep = async (program: ChildProgram) => {
+      const keeper = new Keeper(dir, program, note);
+      keepers.push(keeper);
+      const running = await adoptable(dir, program, note);
+      if (!detach) await keeper.start(running);
+      else if (running === null) await keeper.launch();
+    };
+    await keep(workerProgram(dir, settings, servers));
+    if (endpoint !== null) {
+      await keep(codecServerProgram(dir, settings, servers, endpoint));
+      describeCodec(servers, endpoint);
+    }
     await untilWorkerPolls(context, interrupt.signal);
     await startSyncs(context);
     if (detach) {
@@ -77,7 +88,7 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   } finally {
     if (!detach) {
       print('Stopping.');
-      await worker?.stop();
+      for (const keeper of [...keepers].reverse()) await keeper.stop();
       await forgetProcess(dir, 'up');
       await stopServersIfUnused(dir);
     }
@@ -96,6 +107,15 @@ function describe({ postgres, temporal }: Servers): void {
     temporal
       ? `Temporal  ${temporal.address}, Web UI ${temporal.uiUrl} (${how(temporal.adopted)})`
       : 'Temporal  as the settings say',
+  );
+}
+
+/** What Temporal stores is encrypted; its Web UI was told at its start who decrypts it. */
+function describeCodec({ temporal }: Servers, endpoint: string): void {
+  print(`Codec     ${endpoint}, for the Web UI`);
+  if (temporal === null || !temporal.adopted || runsWith(temporal.pid, endpoint)) return;
+  note(
+    `The Web UI was started without it: give it there as the codec server, or start anew (npx sluice down).`,
   );
 }
 

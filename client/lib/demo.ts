@@ -5,6 +5,7 @@ import { loadSettings, type Settings } from '../../settings';
 import { MigrationError } from '../../store/migrate';
 import { askableSpan, type Span } from '../../vendors/chunks';
 import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
+import { codecEndpoint, keepCodecServer } from './codec-server';
 import {
   DEMO_ACCOUNT,
   DEMO_CHUNK_HOURS,
@@ -50,11 +51,13 @@ export async function startDemo(dir: StateDir, say: Say): Promise<DemoStack> {
   };
   try {
     keepers.push(await keepSimulator(dir, port, files, say));
-    const servers = await startServers(dir, settings, say);
+    const endpoint = await codecEndpoint(dir, settings);
+    const servers = await startServers(dir, settings, say, endpoint);
     const program = workerProgram(dir, settings, servers, 'demo-worker');
     const worker = new Keeper(dir, program, say);
     await worker.start(await adoptable(dir, program, say));
     keepers.push(worker);
+    keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
     return {
       settings,
       servers,

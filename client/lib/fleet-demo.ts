@@ -12,6 +12,7 @@ import { removePostgres } from '../../embedded/postgres';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
 import { loadSettings } from '../../settings';
 import { createKeyFile } from '../../store/keyring';
+import { codecEndpoint, keepCodecServer } from './codec-server';
 import type { Context } from './context';
 import { ClientError } from './errors';
 import {
@@ -124,11 +125,13 @@ async function startParts(
     await stopServersIfUnused(dir);
   };
   try {
-    const servers = await startServers(dir, settings, say);
+    const endpoint = await codecEndpoint(dir, settings);
+    const servers = await startServers(dir, settings, say, endpoint);
     const program = workerProgram(dir, settings, servers, 'demo-worker');
     const worker = new Keeper(dir, program, say);
     await worker.start(await adoptable(dir, program, say));
     keepers.push(worker);
+    keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
     return { servers, stop };
   } catch (error) {
     await stop();

@@ -29,8 +29,16 @@ export interface Servers {
 const TEMPORAL_PORT = 7233;
 const TEMPORAL_UI_PORT = 8233;
 
-/** Starts or adopts what the settings do not name, and brings the database to this version. */
-export async function startServers(dir: StateDir, settings: Settings, say: Say): Promise<Servers> {
+/**
+ * Starts or adopts what the settings do not name, and brings the database to this version.
+ * @param codecEndpoint where the Web UI is to find a codec server; null: nowhere.
+ */
+export async function startServers(
+  dir: StateDir,
+  settings: Settings,
+  say: Say,
+  codecEndpoint: string | null = null,
+): Promise<Servers> {
   ensureStateDir(dir);
   const ownDatabase = settings.database.url?.reveal() ?? null;
   const ownTemporal = settings.temporal.address;
@@ -43,6 +51,7 @@ export async function startServers(dir: StateDir, settings: Settings, say: Say):
           dbFile: dir.temporalDb,
           logFile: join(dir.logs, 'temporal.log'),
           namespace: settings.temporal.namespace,
+          uiCodecEndpoint: codecEndpoint ?? undefined,
           ...(readInstance(dir)?.temporal ? {} : { port: TEMPORAL_PORT, uiPort: TEMPORAL_UI_PORT }),
           log: say,
         })
