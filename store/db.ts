@@ -121,6 +121,8 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   const pool = new Pool({ ...connectionConfig(url, options.applicationName), max: options.max ?? 10 });
   // Without a listener a broken idle connection (Postgres restarting) would end the process.
   pool.on('error', (error) => options.onIdleError?.(error));
+  // The same holds for one that breaks between two queries of a transaction: its next query will say so.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

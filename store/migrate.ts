@@ -57,6 +57,8 @@ export async function readMigrations(directory = MIGRATIONS_DIRECTORY): Promise<
 export async function migrate(url: string, migrations?: readonly Migration[]): Promise<void> {
   const wanted = migrations ?? (await readMigrations());
   const client = new Client(connectionConfig(url, 'sluice-migrate'));
+  // One that breaks between two queries would end the process otherwise; the next query says that it broke.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     // A session lock, not a transaction's: it has to outlive each file's own transaction. It goes away

@@ -16,6 +16,7 @@ async function checkDatabase(url: string): Promise<void> {
     connectionTimeoutMillis: TIMEOUT_MS,
     query_timeout: TIMEOUT_MS,
   });
+  client.on('error', () => undefined);
   await client.connect();
   try {
     await client.query('select 1');
