@@ -7,7 +7,7 @@
  */
 import { lookDelayMs } from '../quota/batch-queue';
 import { charges } from '../quota/limit';
-import { dailyLimitOf, fileCap, runTerms } from '../quota/run-terms';
+import { dayZone, fileCap, runTerms } from '../quota/run-terms';
 import {
   type BatchPart,
   beginPart,
@@ -48,14 +48,14 @@ export class BatchApiSweep {
     this.queue = new QueueDesk(deps, context);
     this.steps = new PartSteps(deps, context, this.cutter, this.queue);
     const { batch, account, texts } = context;
-    const daily = dailyLimitOf(account.limits)?.window;
+    const cap = fileCap(account.limits, texts, batch.options, batch.priority);
     this.quota = new BatchQuota(deps, {
       batch: batch.id,
       pool: account.poolKey,
       terms: runTerms(texts, batch.options),
       charged: new Set(account.limits.filter((l) => charges(l, texts.operation)).map(({ name }) => name)),
-      cap: fileCap(account.limits, texts, batch.options, batch.priority),
-      filesZone: daily?.kind === 'calendar' ? daily.zone : 'UTC',
+      cap,
+      files: { zone: dayZone(account.limits), cap },
     });
   }
 

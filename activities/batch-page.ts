@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { charges } from '../quota/limit';
-import { runCap, runTerms } from '../quota/run-terms';
+import { dayZone, fileCap, runCap, runTerms } from '../quota/run-terms';
 import {
   type Batch,
   type ClaimedItem,
@@ -83,6 +83,9 @@ export class BatchPage {
       terms: runTerms(api, options),
       charged: new Set(account.limits.filter((l) => charges(l, api.operation)).map(({ name }) => name)),
       cap: runCap(account.limits, api, options, priority),
+      ...(account.parts.textBatches && {
+        files: { zone: dayZone(account.limits), cap: fileCap(account.limits, api, options, priority) },
+      }),
     });
     this.journal = new BatchJournal(deps, { batch: id, pool });
     this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, this.owner, outcomes));

@@ -27,8 +27,13 @@ export interface BatchQuotaContext {
   readonly charged: ReadonlySet<string>;
   /** The run's own pause; null when the account's limits are all that holds. */
   readonly cap: RunCap | null;
-  /** Of a run by files, whose items count as calls of the day: the zone of that day. */
-  readonly filesZone?: string;
+  /** Where items may go by files, of whichever run: they are calls of the day that no limit's row knows of. */
+  readonly files?: {
+    /** Of the day that is meant. */
+    readonly zone: string;
+    /** The run's pause on a day that has such items; null when nothing limits the day. */
+    readonly cap: RunCap | null;
+  };
 }
 
 /** When the vendor's day ends is unknown: it is looked at again after this, ms. */
@@ -43,18 +48,21 @@ export class BatchQuota {
   private unsent = 0;
   private departed = 0;
   private told = new Set<string>();
+  /** The pause that holds as of the last look. */
+  private cap: RunCap | null;
   private goesOn = false;
 
   constructor(
     private readonly deps: BatchQuotaDeps,
     private readonly context: BatchQuotaContext,
   ) {
-    this.left = context.cap === null ? Number.POSITIVE_INFINITY : 0;
+    this.cap = context.cap;
+    this.left = (context.cap ?? context.files?.cap ?? null) === null ? Number.POSITIVE_INFINITY : 0;
   }
 
-  /** True when the run has a pause of its own: what others spend then matters at once. */
+  /** True when a pause holds beside the account's limits: what others spend then matters at once. */
   get capped(): boolean {
-    return this.context.cap !== null;
+    return this.cap !== null;
   }
 
   /**
@@ -80,7 +88,7 @@ export class BatchQuota {
 
   /** Calls that the run's own cap leaves; Infinity when it has none. */
   async room(): Promise<number> {
-    if (this.context.cap !== null) await this.readLimits();
+    if (this.cap !== null) await this.readLimits();
     return Math.max(0, this.left);
   }
 
@@ -105,7 +113,8 @@ export class BatchQuota {
     const levels = limits
       .filter((limit) => isHard(limit) && this.context.charged.has(limit.name))
       .map(({ key, used, limit, resetsAt }) => ({ key, used, limit, resetsAt }));
-    const { cap, batch } = this.context;
+    const { cap } = this;
+    const { batch } = this.context;
     const daily = limits.find(({ name }) => name === cap?.limit);
     if (cap && daily && !(daily.mode === 'enforce' && daily.limit <= cap.dailyLimit)) {
       levels.push({ ...daily, key: `${daily.key} of batch ${batch}`, limit: cap.dailyLimit });
@@ -150,7 +159,7 @@ export class BatchQuota {
       limit,
       used: found.used,
       // A reason comes with the run's own pause, and then its own daily limit is what is meant.
-      capacity: reason === undefined ? found.limit : (this.context.cap?.dailyLimit ?? found.limit),
+      capacity: reason === undefined ? found.limit : (this.cap?.dailyLimit ?? found.limit),
       window: found.resetsAt,
       until,
     };
@@ -175,34 +184,36 @@ export class BatchQuota {
 
   private async look(): Promise<KeyedLevel | undefined> {
     const limits = await this.readLimits();
-    return limits.find(({ name }) => name === this.context.cap?.limit);
+    return limits.find(({ name }) => name === this.cap?.limit);
   }
 
   private async readLimits(): Promise<readonly KeyedLevel[]> {
     const before = this.departed;
     const limits = await this.readLevels();
-    const { cap } = this.context;
-    if (cap !== null) {
-      const used = limits.find(({ name }) => name === cap.limit)?.used ?? 0;
-      // What has departed during the look may not be in it.
-      this.left = cap.calls - used - (this.departed - before);
-    }
+    const { cap } = this;
+    const used = limits.find(({ name }) => name === cap?.limit)?.used ?? 0;
+    // What has departed during the look may not be in it.
+    this.left = cap === null ? Number.POSITIVE_INFINITY : cap.calls - used - (this.departed - before);
     return limits;
   }
 
   private async readLevels(): Promise<readonly KeyedLevel[]> {
     const { db } = this.deps;
-    const { pool, cap, filesZone } = this.context;
+    const { pool, files } = this.context;
     const levels = await listLimits(db, pool);
-    if (cap === null || filesZone === undefined) return levels;
+    if (!files?.cap) return levels;
     const now = Date.now();
-    const items = await itemsInFiles(db, pool, startOfDay(now, filesZone));
-    const dayEndsAt = nextBoundary(now, 'day', filesZone);
+    const items = await itemsInFiles(db, pool, startOfDay(now, files.zone));
+    const cap = items > 0 ? files.cap : this.context.cap;
+    this.cap = cap;
+    if (cap === null) return levels;
+    const dayEndsAt = nextBoundary(now, 'day', files.zone);
     return withFileItems(levels, cap, { key: `${pool}/${cap.limit}`, items, dayEndsAt });
   }
 
   private reached(daily: KeyedLevel | undefined): PermitWait {
-    const { cap, pool } = this.context;
+    const { cap } = this;
+    const { pool } = this.context;
     const reason = cap === null ? undefined : capReason(cap, Math.floor(daily?.used ?? 0));
     return new PermitWait({
       until: daily?.resetsAt ?? Date.now() + UNKNOWN_RESET_MS,

@@ -25,7 +25,7 @@ export type KeyedLevel = LimitLevel & { readonly key: string };
 /** The levels with items in files counted as calls of the day, which no limit's row knows of. */
 export function withFileItems(
   levels: readonly KeyedLevel[],
-  cap: RunCap,
+  cap: Pick<RunCap, 'limit' | 'dailyLimit'>,
   files: { readonly key: string; readonly items: number; readonly dayEndsAt: number },
 ): KeyedLevel[] {
   const { key, items, dayEndsAt } = files;

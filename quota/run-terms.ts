@@ -44,6 +44,12 @@ export function dailyLimitOf(limits: readonly LimitTemplate[]): LimitTemplate | 
   );
 }
 
+/** The zone of the days that an account's calls are counted by. */
+export function dayZone(limits: readonly LimitTemplate[]): string {
+  const window = dailyLimitOf(limits)?.window;
+  return window?.kind === 'calendar' ? window.zone : 'UTC';
+}
+
 /** A pause of the run's own: at so many calls of the account in a day, whoever made them. */
 export interface RunCap {
   /** Name of the account's limit that counts the calls. */
@@ -54,6 +60,8 @@ export interface RunCap {
   readonly threshold: number;
   /** Calls of the day at which it pauses. */
   readonly calls: number;
+  /** True when the daily limit is the account's: the run has none that is lower. */
+  readonly ofAccount?: boolean;
 }
 
 /** Null when the run has no terms of its own that the account's limits would not hold anyway. */
@@ -71,12 +79,13 @@ export function runCap(
   const threshold = priority === 'background' ? (run.quotaThreshold ?? account.quotaThreshold) : 1;
   // A product such as 0.7 × 10 falls a hair short of its whole number.
   const calls = Math.max(1, Math.floor(dailyLimit * threshold + 1e-9));
-  return { limit: daily.name, dailyLimit, threshold, calls };
+  const ofAccount = run.dailyLimit === undefined || run.dailyLimit > accounts;
+  return { limit: daily.name, dailyLimit, threshold, calls, ...(ofAccount ? { ofAccount } : {}) };
 }
 
 /**
- * The pause of a run that goes by files. Its items never ask the account's limits for leave, so that the account's own
- * daily limit is minded here, too.
+ * The pause of a run on a day on which items go by files, its own or another's. Such items never ask the account's limits
+ * for leave, so that the account's own daily limit is minded here, too.
  */
 export function fileCap(
   limits: readonly LimitTemplate[],
@@ -91,7 +100,7 @@ export function fileCap(
 
 /** Why a run waits, for people. */
 export function capReason(cap: RunCap, used: number): string {
-  const own = `this run's daily limit of ${cap.dailyLimit} calls`;
+  const own = `${cap.ofAccount ? "the account's" : "this run's"} daily limit of ${cap.dailyLimit} calls`;
   const at = cap.threshold < 1 ? `${Math.round(cap.threshold * 100)} % of ${own}` : own;
   return `it pauses at ${at}, and the account has used ${used} today`;
 }

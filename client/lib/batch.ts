@@ -27,6 +27,7 @@ import type { batch } from '../../workflows/batch';
 import { batchWorkflowId, lookSignal, resumeSignal } from '../../workflows/messages';
 import type { InputCheck } from './batch-input';
 import { ClientError, UsageError } from './errors';
+import { filesOfToday } from './quota';
 
 export interface TextAccount {
   readonly account: Account;
@@ -97,7 +98,12 @@ export async function planFor(
   latencyMs: { readonly min: number; readonly max: number },
   now: number,
 ): Promise<BatchPlan & { readonly tokensPerItem: number }> {
-  const stored = db === null ? [] : await listLimits(db, account.poolKey);
+  const [stored, files] = await Promise.all([
+    db === null ? [] : listLimits(db, account.poolKey),
+    db === null ? null : filesOfToday(db, account, now),
+  ]);
+  const daily = dailyLimitOf(account.limits)?.name;
+  const inFiles = files?.items ?? 0;
   const tokens = input.first.map(({ variables }) =>
     api.estimate(requestFor(api, request, variables), USUAL_OUTPUT),
   );
@@ -108,6 +114,7 @@ export async function planFor(
     .map((template) => {
       const known = stored.find((limit) => limit.name === template.name);
       const { window } = template;
+      const isDaily = template.name === daily;
       const sized =
         known && window.kind === 'token-bucket'
           ? { ...window, burst: known.limit, ratePerSecond: known.ratePerSecond ?? window.ratePerSecond }
@@ -117,13 +124,16 @@ export async function planFor(
         name: template.name,
         unit: template.unit,
         window: sized,
-        used: known?.used ?? 0,
+        used: (known?.used ?? 0) + (isDaily ? inFiles : 0),
         share: 1 - reserve,
-        resetsAt: known?.resetsAt ?? null,
+        resetsAt: known?.resetsAt ?? (isDaily && inFiles > 0 ? (files?.dayEndsAt ?? null) : null),
       };
     });
   const own = ownLimit(account, api, request, stored);
-  if (own) limits.push(own);
+  if (own) {
+    const resetsAt = own.resetsAt ?? (inFiles > 0 ? (files?.dayEndsAt ?? null) : null);
+    limits.push({ ...own, used: own.used + inFiles, resetsAt });
+  }
   const concurrency = request.options.maxConcurrency ?? api.concurrency.max;
   const plan = planBatch({ items: input.items, tokensPerItem, limits, concurrency, latencyMs, now });
   return { ...plan, tokensPerItem };

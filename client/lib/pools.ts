@@ -4,11 +4,12 @@ import { type Account, findAccount } from '../../activities/accounts';
 import { fillScope, type LimitTemplate } from '../../quota/limit';
 import { CLOSED_POOL, type PoolState, stopping } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
+import { dailyLimitOf } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../store/call-counts';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
 import { type PoolRecord, poolsOf, readPools } from '../../store/pools';
-import { quotaOf } from './quota';
+import { filesOfToday, quotaOf } from './quota';
 import { type Frequencies, frequencies, type Share, shares } from './spending';
 
 const HOUR_MS = 3_600_000;
@@ -48,9 +49,11 @@ export async function readPoolReport(
 ): Promise<PoolReport> {
   const account = findAccount(settings, name);
   const organizationKey = account.organization?.key ?? null;
-  const [stands, members, stored, calls, day] = await Promise.all([
+  const daily = dailyLimitOf(account.limits)?.name;
+  const [stands, members, files, stored, calls, day] = await Promise.all([
     readPools(db, [account.poolKey, organizationKey ?? account.poolKey]),
     organizationKey === null ? [] : poolsOf(db, organizationKey),
+    filesOfToday(db, account, now),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, now - HOUR_MS),
     readCallCounts(db, account.poolKey, now - DAY_MS),
@@ -59,7 +62,9 @@ export async function readPoolReport(
   const unused = account.limits
     .filter((template) => !names.has(template.name))
     .map((template) => unusedLimit(account, template));
-  const limits = [...stored, ...unused].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const limits = [...stored, ...unused]
+    .map((limit) => (limit.name === daily ? withItems(limit, files.items) : limit))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
   const counted = account.limits.map(({ name, operations }) => {
     const pools = limits.filter((limit) => limit.name === name).flatMap((limit) => limit.pools);
     return { name, operations, pools: [...new Set([account.poolKey, ...pools])] };
@@ -90,6 +95,12 @@ function organizationReport(
 ): OrganizationReport {
   const state = found.find((pool) => pool.key === key)?.state ?? CLOSED_POOL;
   return { pool: key, state, pools: members, foundBy: state.evidence?.account ?? null };
+}
+
+/** Items in files are calls of the day, too. */
+function withItems(limit: LimitStatus, items: number): LimitStatus {
+  const used = limit.used + items;
+  return { ...limit, used, left: Math.max(0, limit.limit - used) };
 }
 
 function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Account } from '../../activities/accounts';
 import { type KeyedLevel, type QuotaStatus, quotaStatus, withFileItems } from '../../quota/quota-status';
-import { dailyLimitOf, fileCap, type RunCap, runCap } from '../../quota/run-terms';
+import { dailyLimitOf, dayZone, fileCap, type RunCap, runCap } from '../../quota/run-terms';
 import { itemsInFiles } from '../../store/batch-parts';
 import type { Batch } from '../../store/batches';
 import { listLimits } from '../../store/permits';
@@ -22,7 +22,14 @@ export function quotaOf(
   return quotaStatus(levels, cap);
 }
 
-/** As a batch minds it: with terms of its own, and its items in files counted as calls of the day. */
+/** An account's items of today that go by files: calls of the day that no limit's row knows of. */
+export async function filesOfToday(db: Pool, { poolKey, limits, parts }: Account, now: number) {
+  const zone = dayZone(limits);
+  const items = parts.textBatches ? await itemsInFiles(db, poolKey, startOfDay(now, zone)) : 0;
+  return { items, dayEndsAt: nextBoundary(now, 'day', zone) };
+}
+
+/** As a batch minds it: with terms of its own, and items in files, whichever run's, counted as calls of the day. */
 export async function quotaOfBatch(
   db: Pool,
   account: Account,
@@ -30,13 +37,14 @@ export async function quotaOfBatch(
   { via, options, priority }: Pick<Batch, 'via' | 'options' | 'priority'>,
   now: number,
 ): Promise<QuotaStatus> {
-  const stored = await listLimits(db, account.poolKey);
-  if (via !== 'batch-api') return quotaOf(account, stored, runCap(account.limits, api, options, priority));
-  const cap = fileCap(account.limits, api, options, priority);
-  if (cap === null) return quotaOf(account, stored);
-  const window = dailyLimitOf(account.limits)?.window;
-  const zone = window?.kind === 'calendar' ? window.zone : 'UTC';
-  const items = await itemsInFiles(db, account.poolKey, startOfDay(now, zone));
-  const files = { key: cap.limit, items, dayEndsAt: nextBoundary(now, 'day', zone) };
-  return quotaOf(account, withFileItems(stored, cap, files), cap);
+  const [stored, files] = await Promise.all([
+    listLimits(db, account.poolKey),
+    filesOfToday(db, account, now),
+  ]);
+  const pauseOf = via === 'batch-api' || files.items > 0 ? fileCap : runCap;
+  const cap = pauseOf(account.limits, api, options, priority);
+  const daily = cap?.limit ?? dailyLimitOf(account.limits)?.name;
+  if (daily === undefined || (cap === null && files.items === 0)) return quotaOf(account, stored, cap);
+  const counted = { limit: daily, dailyLimit: cap?.dailyLimit ?? Number.MAX_SAFE_INTEGER };
+  return quotaOf(account, withFileItems(stored, counted, { key: daily, ...files }), cap);
 }

@@ -337,11 +337,25 @@ test('a daily limit of the run’s own counts the items of files: what it leaves
     until: new Date().setUTCHours(24, 0, 0, 0),
   });
 
+  // A run by calls of the same day sees what files have spent: 80 % of 155 leave it four.
+  const byCalls = await s.load(20, { options: { ...options, dailyLimit: 155 } });
+  const calls = await s.run(byCalls.id);
+  const callsStatus = () => calls.query(batchStatusQuery);
+  await eventually('the calls wait, too', async () => (await callsStatus()).phase === 'waiting for quota');
+  expect((await countItems(s.db, byCalls.id)).done).toBe(4);
+  expect((await callsStatus()).detail).toContain('and the account has used 124 today');
+  await changeBatch(s.db, byCalls.id, { options: { dailyLimit: 1000 } });
+  await calls.signal(lookSignal);
+  expect(await calls.result()).toMatchObject({ done: 20, failed: 0 });
+
   await changeBatch(s.db, id, { options: { dailyLimit: 1000 } });
   await handle.signal(lookSignal);
   expect(await handle.result()).toMatchObject({ done: 200, failed: 0 });
-  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).map((e) => e.kind).reverse();
-  expect(told.filter((kind) => !/^limit/.test(kind))).toEqual([
+  const events = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
+    ({ data }) => data.batch === id || String(data.limit).endsWith(`of batch ${id}`),
+  );
+  const told = events.map((e) => e.kind).reverse();
+  expect(told).toEqual([
     'batch.started',
     'quota.threshold_reached',
     ...['quota.alert', 'quota.alert'],
@@ -358,5 +372,16 @@ test('the account’s own daily limit holds for files, too', async () => {
   const waits = async () => (await handle.query(batchStatusQuery)).phase === 'waiting for quota';
   await eventually('it waits', waits);
   expect(await countItems(s.db, id)).toMatchObject({ done: 40, pending: 20 });
+
+  // The day's count is one: calls have what files have left, at this priority nothing.
+  const byCalls = await s.load(5);
+  const calls = await s.run(byCalls.id);
+  const callsStatus = () => calls.query(batchStatusQuery);
+  await eventually('the calls wait, too', async () => (await callsStatus()).phase === 'waiting for quota');
+  expect(await callsStatus()).toMatchObject({
+    detail: "it pauses at 80 % of the account's daily limit of 50 calls, and the account has used 40 today",
+    done: 0,
+  });
+  await calls.terminate('the test is over');
   await handle.terminate('the test is over');
 });

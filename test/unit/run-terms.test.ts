@@ -1,5 +1,13 @@
 import type { LimitTemplate } from '../../quota/limit';
-import { capReason, dailyLimitOf, fileCap, runCap, runTerms, voidTerms } from '../../quota/run-terms';
+import {
+  capReason,
+  dailyLimitOf,
+  dayZone,
+  fileCap,
+  runCap,
+  runTerms,
+  voidTerms,
+} from '../../quota/run-terms';
 
 const daily = (count: number | null, reserve = 0.2): LimitTemplate => ({
   name: 'daily',
@@ -59,6 +67,12 @@ test('a run by files minds the account’s daily limit, too: its items ask no li
   expect(fileCap([daily(null)], ACCOUNT, {}, 'background')).toBeNull();
 });
 
+test('days are counted in the zone of the daily limit', () => {
+  const window = { kind: 'calendar', count: 9, per: 'day', zone: 'Asia/Shanghai' } as const;
+  expect(dayZone([minute, { ...daily(9), window }])).toBe('Asia/Shanghai');
+  expect(dayZone([minute])).toBe('UTC');
+});
+
 test('an account without a limit of days has nothing that a run could lower', () => {
   expect(runCap([minute], ACCOUNT, { dailyLimit: 5 }, 'background')).toBeNull();
 });
@@ -69,6 +83,8 @@ test('the reason says the limit, the share and what is used', () => {
     "it pauses at 80 % of this run's daily limit of 100 calls, and the account has used 80 today",
   );
   expect(capReason({ ...cap, threshold: 1 }, 100)).toContain("at this run's daily limit of 100 calls");
+  const accounts = fileCap([daily(1000)], ACCOUNT, { quotaThreshold: 0.5 }, 'background');
+  expect(accounts && capReason(accounts, 600)).toContain("50 % of the account's daily limit of 1000 calls");
 });
 
 test.each([
