@@ -1,6 +1,7 @@
 /** Prompts with `{{variables}}` in them. Pure. */
 
-const VARIABLE = /\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}/g;
+/** Any name that a column may have; `{{"json": 1}}` is text. */
+const VARIABLE = /\{\{\s*([\p{L}_](?:[\p{L}\p{M}\p{N} _.-]*[\p{L}\p{M}\p{N}_.-])?)\s*\}\}/gu;
 
 /** Names in the order in which they first stand in the prompt. */
 export function promptVariables(prompt: string): string[] {

@@ -1,6 +1,6 @@
 /**
- * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id; a header
- * is taken for one when its first field says `id` or `…_id`, and names the columns then.
+ * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id, or
+ * the one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -12,6 +12,8 @@ import { UsageError } from './errors';
 /** Columns of a file without a header. */
 const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
 const ID_COLUMN = /^(?:\w+_)?id$/i;
+/** Elsewhere than in front, `id` alone may be a word of the data. */
+const INNER_ID_COLUMN = /^\w+_id$/i;
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;
 /** Bad rows that are kept; more are only counted. */
@@ -77,7 +79,10 @@ async function* rowsOf(
     comment: '#',
     comment_no_infix: true,
     info: true,
+    raw: true,
     relax_column_count: true,
+    // A quote inside of a field that does not begin with one is text, as every spreadsheet reads it.
+    relax_quotes: true,
     skip_empty_lines: true,
   });
   const source = createReadStream(file);
@@ -92,35 +97,67 @@ async function* rowsOf(
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   const seen = new Map<string, number>();
-  let header: readonly string[] | null = null;
+  let header: Header | null = null;
   let lineBefore = 0;
+  let doubled = 0;
   try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: Info }>) {
+    for await (const { record, info, raw } of parser as AsyncIterable<CsvRecord>) {
       // A row may span lines; it is named by the one on which it ends less those inside of it.
-      const inner = record.reduce((lines, field) => lines + (field.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
-      const line = Math.max(lineBefore + 1, info.lines - inner);
-      lineBefore = info.lines;
+      const inner = count(record, /\r\n|\n|\r/g);
+      // The parser takes a CR LF inside of quotes for two lines.
+      doubled += count(record, /\r\n/g);
+      const line = Math.max(lineBefore + 1, info.lines - doubled - inner);
+      lineBefore = info.lines - doubled;
       if (header === null) {
-        const names = record.map((name) => name.trim());
-        const isHeader = ID_COLUMN.test(names[0] ?? '');
-        const id = names.find((name) => /^\w+_id$/i.test(name));
-        if (!isHeader && id !== undefined) {
-          throw new UsageError(
-            `--input: ${file}: the id must be the first column, and "${id}" comes after "${names[0]}"`,
-          );
-        }
-        header = isHeader ? names : DEFAULT_COLUMNS;
-        state.columns = header;
-        if (isHeader) {
-          checkHeader(header, check);
+        const named: Header | null = headerOf(record, file);
+        header = named ?? { columns: DEFAULT_COLUMNS, idAt: 0 };
+        state.columns = header.columns;
+        if (named !== null) {
+          checkHeader(named.columns, check);
           continue;
         }
       }
-      yield toRow(record, line, header, seen, check);
+      yield toRow(record, raw, line, header, seen, check);
     }
   } catch (error) {
-    throw explain(error, file);
+    throw explain(error, file, lineBefore + 1);
   }
+}
+
+function count(fields: readonly string[], what: RegExp): number {
+  return fields.reduce((sum, field) => sum + (field.match(what)?.length ?? 0), 0);
+}
+
+interface CsvRecord {
+  readonly record: string[];
+  readonly info: Info;
+  /** The row as it stands in the file, comments before it included. */
+  readonly raw: string;
+}
+
+interface Header {
+  readonly columns: readonly string[];
+  readonly idAt: number;
+}
+
+/** Null when the first row is one of data. */
+function headerOf(record: readonly string[], file: string): Header | null {
+  const columns = record.map((name) => name.trim());
+  if (ID_COLUMN.test(columns[0] ?? '')) return { columns, idAt: 0 };
+  const ids = columns.filter((name) => INNER_ID_COLUMN.test(name));
+  if (ids.length === 0) return null;
+  if (ids.length === 1) return { columns, idAt: columns.indexOf(ids[0] ?? '') };
+  throw new UsageError(
+    `--input: ${file}: the id must be the first column, for there are ${ids.join(' and ')}`,
+  );
+}
+
+const BEFORE_ROW = /^(?:#[^\r\n]*[\r\n]+|[\r\n]+)+/;
+const WELL_QUOTED = /^(?:(?:"[^"]*(?:""[^"]*)*"|(?!")[^,\r\n]*)(?:,|[\r\n]*$))+$/;
+
+/** False where text follows a closing quote: such a row may have swallowed the next one. */
+function isWellQuoted(record: readonly string[], raw: string): boolean {
+  return !record.some((field) => field.startsWith('"')) || WELL_QUOTED.test(raw.replace(BEFORE_ROW, ''));
 }
 
 /**
@@ -165,33 +202,44 @@ function checkHeader(columns: readonly string[], check: Utf8Check): void {
 }
 
 function toRow(
-  record: string[],
+  record: readonly string[],
+  raw: string,
   line: number,
-  columns: readonly string[],
+  { columns, idAt }: Header,
   seen: Map<string, number>,
   check: Utf8Check,
 ): Row {
   const bad = (reason: string): Row => ({ kind: 'bad', row: { line, reason } });
+  if (!isWellQuoted(record, raw)) {
+    return bad('text follows a closing quote: a quote inside of a quoted field is written twice');
+  }
   if (record.length !== columns.length) {
     return bad(`has ${record.length} fields instead of ${columns.length} (${columns.join(', ')})`);
   }
   const spoilt = record.findIndex((field) => check.spoils(field));
   if (spoilt !== -1) return bad(`the ${columns[spoilt]} is not UTF-8`);
-  const externalId = (record[0] ?? '').trim();
-  if (externalId === '') return bad(`the ${columns[0]} is empty`);
+  const externalId = (record[idAt] ?? '').trim();
+  if (externalId === '') return bad(`the ${columns[idAt]} is empty`);
   if (record.some((field) => field.includes('\0'))) return bad('holds a NUL character');
   const before = seen.get(externalId);
-  if (before !== undefined) return bad(`the ${columns[0]} "${externalId}" is that of line ${before} already`);
+  if (before !== undefined)
+    return bad(`the ${columns[idAt]} "${externalId}" is that of line ${before} already`);
   seen.set(externalId, line);
   const variables = Object.fromEntries(columns.map((name, i) => [name, record[i] ?? '']));
   return { kind: 'item', item: { externalId, variables } };
 }
 
-function explain(error: unknown, file: string): unknown {
+/** @param line of the row that was being read. */
+function explain(error: unknown, file: string, line: number): unknown {
   if (error instanceof UsageError) return error;
-  const { code, message, lines } = error as CsvError & NodeJS.ErrnoException & { lines?: number };
+  const { code, message } = error as CsvError & NodeJS.ErrnoException;
+  if ((code as string | undefined) === 'CSV_QUOTE_NOT_CLOSED') {
+    return new UsageError(
+      `--input: ${file}: a quote that is opened on line ${line} or later is never closed`,
+    );
+  }
   if (typeof code === 'string' && code.startsWith('CSV_')) {
-    return new UsageError(`--input: ${file}, line ${lines ?? '?'}: ${message}`);
+    return new UsageError(`--input: ${file}, line ${line}: ${message}`);
   }
   return new UsageError(`--input: ${file} cannot be read (${code ?? message})`);
 }

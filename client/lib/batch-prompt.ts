@@ -9,18 +9,31 @@ const PROMPT_ID = /^\s*(?:pmpt_[A-Za-z0-9]+|\{\s*"(?:prompt|id)"\s*:)/;
 /** @throws UsageError that names what is wrong, before anything is called. */
 export function readPrompt(file: string): string {
   if (/^pmpt_[A-Za-z0-9]+$/.test(file)) throw new UsageError(promptIdText('--prompt-file', file));
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (error) {
     throw new UsageError(
       `--prompt-file: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`,
     );
   }
+  const text = decoded(file, bytes);
   if (text.trim() === '') throw new UsageError(`--prompt-file: ${file} is empty`);
   if (PROMPT_ID.test(text) && text.trim().length < 500) {
     throw new UsageError(promptIdText(`--prompt-file: ${file}`, text.trim().slice(0, 60)));
   }
+  return text;
+}
+
+/** Without a BOM, which would go out with every request. */
+function decoded(file: string, bytes: Buffer): string {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`--prompt-file: ${file} is not UTF-8`);
+  }
+  if (text.includes('\0')) throw new UsageError(`--prompt-file: ${file} holds a NUL character`);
   return text;
 }
 

@@ -68,11 +68,50 @@ describe('the input', () => {
   test.each([
     ['utf16.csv', Buffer.from('\ufeffid,name\n1,a\n', 'utf16le'), /is UTF-16: save it as UTF-8/],
     ['header.csv', Buffer.from('id,k\xfcnstler\n1,a\n', 'latin1'), /the header is not UTF-8/],
-    ['late-id.csv', 'artist_name,artist_id\nThe Band,1\n', /"artist_id" comes after "artist_name"/],
-    ['quote.csv', 'id,name\n1,"open\n', /line \d+: Quote Not Closed/],
+    ['two-ids.csv', 'name,artist_id,label_id\nThe Band,1,2\n', /there are artist_id and label_id/],
+    [
+      'quote.csv',
+      'id,name\n1,a\n2,"open\n3,b\n',
+      /a quote that is opened on line 3 or later is never closed/,
+    ],
     ['columns.csv', 'id,name,name\n1,a,b\n', /the column "name" twice/],
   ])('%s is refused', async (name, content, what) => {
     await expect(checkInput(file(name, content))).rejects.toThrow(what);
+  });
+
+  test('the id may stand behind other columns, where a header says so', async () => {
+    const path = file('late-id.csv', 'artist_name,artist_id\nThe Band,1\nCan,\nAbba,1\n');
+    const { columns, items: count, bad } = await checkInput(path);
+    expect({ columns, count }).toEqual({ columns: ['artist_name', 'artist_id'], count: 1 });
+    expect(bad.map(({ reason }) => reason)).toEqual([
+      'the artist_id is empty',
+      'the artist_id "1" is that of line 2 already',
+    ]);
+    expect(await items(path)).toMatchObject([{ externalId: '1' }]);
+  });
+
+  test('quotes inside of a field are text; text behind a closing quote makes a bad row', async () => {
+    const path = file(
+      'quotes.csv',
+      'id,name,data\r\n# a "comment\r\n1,Mike "Spike" Jones,x\r\n2,"""C"", the band",\r\n3,"A,x\r\n4,"B",y\r\n5,"",z\r\n6,"a\r\nb",z\r\n7,b',
+    );
+    const checked = await checkInput(path);
+    expect(checked.bad).toEqual([
+      { line: 5, reason: expect.stringContaining('follows a closing quote') },
+      { line: 10, reason: expect.stringContaining('has 2 fields') },
+    ]);
+    expect((await items(path)).map(({ variables }) => variables.name)).toEqual([
+      'Mike "Spike" Jones',
+      '"C", the band',
+      '',
+      'a\r\nb',
+    ]);
+  });
+
+  test('a long field is read', async () => {
+    const text = '""long"", '.repeat(50_000);
+    const found = await checkInput(file('long.csv', `id,name\n1,"${text}"\n`));
+    expect(found).toMatchObject({ items: 1, bad: [] });
   });
 
   test('rows with bytes that are not UTF-8 are bad rows, whatever the others hold', async () => {
@@ -108,6 +147,21 @@ describe('the prompt', () => {
       'Write about {{artist_id}} $& (7): {{artist_id}} $&',
     );
     expect(() => renderPrompt('{{toString}}', {})).toThrow('{{toString}} has no value');
+  });
+
+  test('a column’s name may hold blanks and letters of any language; other braces are text', () => {
+    const prompt = '{{ artist name }} {{künstler}} {{"json": 1}} {{}}';
+    expect(promptVariables(prompt)).toEqual(['artist name', 'künstler']);
+    expect(() => checkVariables('{{no such}}', ['artist name'])).toThrow(/\{\{no such\}\} is no column/);
+    expect(renderPrompt(prompt, { 'artist name': 'Can', künstler: 'Sie' })).toBe(
+      'Can Sie {{"json": 1}} {{}}',
+    );
+  });
+
+  test('a BOM is no part of it; bytes that are not UTF-8 and NUL are refused', () => {
+    expect(readPrompt(file('bom.md', '\ufeffHello {{id}}'))).toBe('Hello {{id}}');
+    expect(() => readPrompt(file('latin.md', Buffer.from('caf\xe9', 'latin1')))).toThrow(/is not UTF-8/);
+    expect(() => readPrompt(file('nul.md', 'a\0b'))).toThrow(/holds a NUL/);
   });
 
   test('a variable that is no column is named, with the columns there are', () => {
