@@ -40,6 +40,12 @@ export class BatchJournal {
     );
   }
 
+  /** How many calls in flight a page begins with. */
+  begins(start: number, reason: string): void {
+    const { batch } = this.context;
+    this.deps.log.info({ event: 'batch.concurrency', batch, concurrency: start, change: 'start' }, reason);
+  }
+
   /** On the way up a batch changes every few seconds; it is a turn that an operator wants to know of. */
   concurrency({ next, change, reason }: ConcurrencyDecision): void {
     const { batch, pool } = this.context;

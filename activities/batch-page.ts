@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { type KnownPace, startingConcurrency } from '../quota/concurrency';
 import { charges } from '../quota/limit';
 import { dayZone, fileCap, runCap, runTerms } from '../quota/run-terms';
+import { keepPace } from '../store/batch-pace';
 import {
   type Batch,
   type ClaimedItem,
@@ -43,6 +45,8 @@ export interface PageContext {
   readonly api: TextApi;
   readonly auth: TokenSource;
   readonly input: PageInput;
+  /** What the last page has left; null when it left nothing. */
+  readonly pace: KnownPace | null;
   readonly signal: AbortSignal;
   /** Told every second. */
   readonly onProgress: (progress: { readonly inFlight: number; readonly ended: number }) => void;
@@ -69,12 +73,13 @@ export class BatchPage {
   private expectedOutput = FIRST_OUTPUT;
   private ended = 0;
   private notRunning = false;
+  private keptPace: number | null = null;
 
   constructor(
     private readonly deps: PageDeps,
     private readonly context: PageContext,
   ) {
-    const { batch, account, api, input } = context;
+    const { batch, account, api, input, pace } = context;
     const { id, options, priority } = batch;
     const pool = account.poolKey;
     this.quota = new BatchQuota(deps, {
@@ -91,9 +96,11 @@ export class BatchPage {
     this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, this.owner, outcomes));
     const max = batch.options.maxConcurrency ?? api.concurrency.max;
     const policy = { ...api.concurrency, min: Math.min(api.concurrency.min, max), max };
+    const { start, reason } = startingConcurrency(policy, input.concurrency, pace);
+    this.journal.begins(start, reason);
     this.runner = new PageRunner<ClaimedItem>({
       policy,
-      concurrency: input.concurrency ?? policy.min,
+      concurrency: start,
       endAt: performance.now() + input.maxMs,
       claim: (count) => claimItems(deps.db, batch.id, this.owner, count, LEASE_MS),
       release: async (items) => {
@@ -113,6 +120,7 @@ export class BatchPage {
     if (signal.aborted) stop();
     let lastRenewal = performance.now();
     let ticking: Promise<void> | null = null;
+    let endedWell = false;
     const timer = setInterval(() => {
       this.context.onProgress({ inFlight: this.runner.running, ended: this.ended });
       const renew = performance.now() - lastRenewal >= RENEW_MS;
@@ -123,6 +131,7 @@ export class BatchPage {
     }, TICK_MS);
     try {
       const end = await this.runner.run();
+      endedWell = true;
       return await this.outcome(this.notRunning && end !== 'time is over' ? 'not running' : end, '');
     } catch (error) {
       if (error instanceof PermitWait) throw await this.quota.paused(error);
@@ -136,6 +145,7 @@ export class BatchPage {
       clearInterval(timer);
       signal.removeEventListener('abort', stop);
       await ticking;
+      await this.leavePace(endedWell).catch(() => undefined);
       await this.quota.watch().catch(() => undefined);
       await this.journal.close().catch(() => undefined);
     }
@@ -152,6 +162,7 @@ export class BatchPage {
     const { db } = this.deps;
     try {
       if (renew) await this.writer.between(() => renewLeases(db, batch.id, this.owner, LEASE_MS));
+      await this.rememberPace(renew);
       const now = await readBatch(db, batch.id);
       if (now?.state !== 'running') {
         this.notRunning = true;
@@ -161,6 +172,19 @@ export class BatchPage {
     } catch (error) {
       this.deps.log.warn({ batch: batch.id, error: String(error) }, 'the batch could not be looked at');
     }
+  }
+
+  /** For the page after this one, should this one be killed. @param again also when it is as it was. */
+  private async rememberPace(again: boolean): Promise<void> {
+    const { good } = this.runner;
+    if (good === null || (good === this.keptPace && !again)) return;
+    await keepPace(this.deps.db, this.context.batch.id, good, false);
+    this.keptPace = good;
+  }
+
+  private async leavePace(endedWell: boolean): Promise<void> {
+    if (endedWell) await keepPace(this.deps.db, this.context.batch.id, this.runner.concurrency, true);
+    else await this.rememberPace(true);
   }
 
   private async callItem(item: ClaimedItem, departed: () => void): Promise<CallEnd> {

@@ -3,6 +3,7 @@ import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/a
 import { FAILURE } from '../quota/failures';
 import type { Settings } from '../settings';
 import { recordFinished, recordStarted } from '../store/batch-events';
+import { readPace } from '../store/batch-pace';
 import { openParts } from '../store/batch-parts';
 import { type Batch, type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
 import { type Account, findAccount } from './accounts';
@@ -43,7 +44,8 @@ export function createBatchActivities(deps: BatchDeps) {
             return await tellEnd(deps, batch, account, outcome);
           }
         }
-        const page = new BatchPage(deps, { ...context, api: texts, input, onProgress: heartbeat });
+        const pace = await readPace(deps.db, batch.id);
+        const page = new BatchPage(deps, { ...context, api: texts, input, pace, onProgress: heartbeat });
         return await tellEnd(deps, batch, account, await page.run());
       } catch (error) {
         throw toApplicationFailure(asConfiguration(error));

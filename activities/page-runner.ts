@@ -49,6 +49,7 @@ export class PageRunner<Item> {
   private opened = false;
   private stopping = false;
   private failure: { readonly error: unknown } | null = null;
+  private goodWith: number | null = null;
   private succeeded = 0;
   private failed = 0;
   private wake: (() => void) | null = null;
@@ -61,6 +62,11 @@ export class PageRunner<Item> {
   /** Calls in flight allowed now; to be carried into the next page. */
   get concurrency(): number {
     return this.limit;
+  }
+
+  /** Calls in flight with which the last round ended well; null before the first. */
+  get good(): number | null {
+    return this.goodWith;
   }
 
   get running(): number {
@@ -153,6 +159,7 @@ export class PageRunner<Item> {
     this.succeeded = 0;
     this.failed = 0;
     this.limit = decision.next;
+    this.goodWith = decision.change === 'down' ? decision.next : sample.current;
     if (decision.change !== 'keep') this.parts.onDecision(decision);
   }
 

@@ -74,6 +74,46 @@ export function isRoundOver(policy: ConcurrencyPolicy, sample: ConcurrencySample
   return ended >= sample.current && (sample.failed === 0 || ended >= policy.sample);
 }
 
+/** What the last page of a batch found to be good. */
+export interface KnownPace {
+  /** Calls in flight with which a round of calls has ended well. */
+  readonly concurrency: number;
+  /** False when the page was cut short: by a kill, or by a pause of its pool. */
+  readonly endedWell: boolean;
+  /** Since it was last seen to be so, ms. */
+  readonly ageMs: number;
+}
+
+/** What was good longer ago than this says nothing of now: a vendor's limits and its other callers change, ms. */
+const PACE_KEPT_MS = 5 * 60_000;
+
+/**
+ * Calls in flight to begin a page with, and why. After a page that was cut short, half of what was good with it: whatever
+ * stopped it may have been too many calls. After a long pause, as at first.
+ * @param carried what the last page that ended by itself has handed on; null when there was none.
+ */
+export function startingConcurrency(
+  policy: Pick<ConcurrencyPolicy, 'min' | 'max'>,
+  carried: number | null,
+  known: KnownPace | null,
+): { readonly start: number; readonly reason: string } {
+  const clamp = (n: number) => Math.min(policy.max, Math.max(policy.min, Math.floor(n)));
+  if (known === null) {
+    return carried === null
+      ? { start: clamp(policy.min), reason: 'the first page begins with the least' }
+      : { start: clamp(carried), reason: 'as the page before' };
+  }
+  const { concurrency, endedWell, ageMs } = known;
+  if (ageMs > PACE_KEPT_MS) {
+    const minutes = Math.round(ageMs / 60_000);
+    return { start: clamp(policy.min), reason: `the last page was ${minutes} min ago: as at first` };
+  }
+  if (endedWell) return { start: clamp(carried ?? concurrency), reason: 'as the page before' };
+  const seconds = Math.round(ageMs / 1000);
+  const reason = `a page was cut short ${seconds} s ago: half of the ${concurrency} that were good`;
+  return { start: clamp(concurrency / 2), reason };
+}
+
 function move(current: number, next: number, reason: string): ConcurrencyDecision {
   return { next, change: next > current ? 'up' : next < current ? 'down' : 'keep', reason };
 }

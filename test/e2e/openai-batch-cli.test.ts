@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
+import { readPace } from '../../store/batch-pace';
 import { countItems, listBatches, readBatch } from '../../store/batches';
 import { listEvents } from '../../store/events';
 import { temporaryFolder } from '../support/embedded';
@@ -63,7 +64,10 @@ function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Ru
 }
 
 /** Starts a worker process; resolves when it takes tasks. */
-async function startWorkerProcess(s: OpenAiStack, settings: string): Promise<ChildProcess> {
+async function startWorkerProcess(
+  s: OpenAiStack,
+  settings: string,
+): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
   const child = launch(s, 'workers/main.ts', ['--settings', settings]);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -75,7 +79,7 @@ async function startWorkerProcess(s: OpenAiStack, settings: string): Promise<Chi
     if (child.exitCode !== null) throw new Error(`the worker ended: ${said.slice(-500)}`);
     return said.includes('"worker.started"');
   });
-  return child;
+  return { child, said: () => said };
 }
 
 interface Line {
@@ -105,7 +109,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   });
   const s = stack;
   const { folder, path } = files(s);
-  const first = await startWorkerProcess(s, path('sluice.yaml'));
+  const { child: first } = await startWorkerProcess(s, path('sluice.yaml'));
   const start = ['batch', 'start', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'];
   const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
   const started = await sluice(s, path('sluice.yaml'), ...start, ...inputs);
@@ -113,7 +117,10 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   expect(started.stdout).toContain('loaded: 600 items');
 
   const id = (await listBatches(s.db))[0]?.id ?? 0;
-  await eventually('a part is done', async () => (await countItems(s.db, id)).done > 150);
+  await eventually(
+    'a part is done, and how many calls in flight were good is kept',
+    async () => (await countItems(s.db, id)).done > 150 && (await readPace(s.db, id)) !== null,
+  );
   first.kill('SIGKILL');
   const killed = await countItems(s.db, id);
   expect(killed.done).toBeLessThan(ITEMS);
@@ -129,11 +136,16 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   expect(early.code).toBe(0);
   expect(readFileSync(path('part.jsonl'), 'utf8').trim().split('\n').length).toBeGreaterThan(150);
 
-  await startWorkerProcess(s, path('sluice.yaml'));
+  const second = await startWorkerProcess(s, path('sluice.yaml'));
   const again = [...start, ...inputs, '--wait', '--output', path('bios.jsonl')];
   const ended = await sluice(s, path('sluice.yaml'), ...again);
   expect([ended.code, ended.stderr.includes('600 of 600 done, 0 failed')]).toEqual([0, true]);
   expect(ended.stdout).toContain('goes on');
+
+  expect(second.said()).toMatch(
+    /"change":"start".*a page was cut short \d+ s ago: half of the \d+ that were good/,
+  );
+  expect(await readPace(s.db, id)).toMatchObject({ endedWell: true });
 
   const lines = readFileSync(path('bios.jsonl'), 'utf8').trim().split('\n');
   const results = lines.map((line) => JSON.parse(line) as Line);

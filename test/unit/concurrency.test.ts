@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { decideConcurrency, DEFAULT_CONCURRENCY as P } from '../../quota/concurrency';
+import { decideConcurrency, DEFAULT_CONCURRENCY as P, startingConcurrency } from '../../quota/concurrency';
 
 const sample = (current: number, succeeded: number, failed: number, quotaUse: number | null = 0.1) => ({
   current,
@@ -67,4 +67,41 @@ test('all well and a little use: the maximum is reached; errors bring the minimu
   expect(current).toBe(300);
   for (let i = 0; i < 20; i++) current = decideConcurrency({ ...P, max: 300 }, sample(current, 0, 100)).next;
   expect(current).toBe(4);
+});
+
+describe('a page begins with', () => {
+  const policy = { min: 4, max: 64 };
+  const cut = (concurrency: number, ageMs = 10_000) => ({ concurrency, endedWell: false, ageMs });
+  const ended = (concurrency: number, ageMs = 10_000) => ({ concurrency, endedWell: true, ageMs });
+  test.each([
+    ['the least, the first time', null, null, 4, 'the first page begins with the least'],
+    ['what was handed on', 32, null, 32, 'as the page before'],
+    ['what was handed on, after a page that ended by itself', 32, ended(32), 32, 'as the page before'],
+    [
+      'what a page that ended by itself left, where nothing was handed on',
+      null,
+      ended(16),
+      16,
+      'as the page',
+    ],
+    [
+      'half of what was good, after one that was cut short',
+      8,
+      cut(50),
+      25,
+      'cut short 10 s ago: half of the 50',
+    ],
+    ['half of what was good, though more was handed on', 64, cut(10), 5, 'half of the 10'],
+    ['no less than the least', null, cut(5), 4, 'half of the 5'],
+    ['no more than is allowed now', null, cut(1000), 64, 'half of the 1000'],
+    ['no more than is allowed now, of what was handed on', 500, null, 64, 'as the page before'],
+    ['half, at the end of five minutes', null, cut(40, 300_000), 20, 'cut short 300 s ago'],
+    ['the least, after a longer pause', 32, cut(40, 301_000), 4, 'the last page was 5 min ago: as at first'],
+    ['the least, after a day', 32, ended(40, 86_400_000), 4, 'the last page was 1440 min ago: as at first'],
+  ])('%s', (_, carried, known, start, reason) => {
+    expect(startingConcurrency(policy, carried, known)).toEqual({
+      start,
+      reason: expect.stringContaining(reason),
+    });
+  });
 });

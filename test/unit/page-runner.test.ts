@@ -123,3 +123,22 @@ test('it ends when nothing is due, and when its time is over', async () => {
   expect(await pageOf(0).runner.run()).toBe('nothing due');
   expect(await pageOf(10, { endAt: 0 }).runner.run()).toBe('time is over');
 });
+
+test('what was good is what a round has ended well with, not what is tried next', async () => {
+  const page = pageOf(1000);
+  const running = page.runner.run();
+  await settle();
+  await answerAll(page, 'succeeded');
+  expect(page.runner.good).toBeNull();
+  await answerAll(page, 'succeeded');
+  expect([page.runner.good, page.runner.concurrency]).toEqual([4, 8]);
+  await answerAll(page, 'succeeded');
+  expect([page.runner.good, page.runner.concurrency]).toEqual([8, 16]);
+  // Two rounds, for one with failures needs a sample of twenty.
+  await answerAll(page, 'failed');
+  await answerAll(page, 'failed');
+  expect([page.runner.good, page.runner.concurrency]).toEqual([8, 8]);
+  page.runner.stop();
+  await answerAll(page, 'succeeded');
+  await running;
+});
