@@ -9,9 +9,6 @@ import { nextBoundary } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
 import type { CallTerms } from './vendor-call';
 
-/** Around the turn of a window nobody knows which one the vendor speaks of: the narrow limit waits so long anyway, ms. */
-const LEAST_BLOCK_MS = 10 * 60_000;
-
 /** @returns what the caller waits for; null when it is the pool that is used up. */
 export async function narrowRefusal(
   { db, log }: { readonly db: Pool; readonly log: Logger },
@@ -39,7 +36,7 @@ export async function narrowRefusal(
     evidence,
     departedAt,
     until,
-    blockedUntil: counted ? Math.min(until, now + LEAST_BLOCK_MS) : until,
+    blocks: !counted,
   });
   if (scope === 'pool') return null;
   log.info(

@@ -1,23 +1,26 @@
 /**
  * Which of two limits a refusal means, where the vendor has one code for both: a narrow one, of a single device say, or
- * the pool's. Pure. The evidence is what other calls of the pool have been told since.
+ * the pool's. Pure; times are epoch milliseconds. The evidence is what other calls of the pool have been told since.
  *
- *   first refusal             the narrow limit alone: the pool's other calls go on, and tell more
- *   a second narrow limit's   that one too, and the like of it waits for a moment, in which other work calls
- *   a third narrow limit's    the pool
- *   any accepted call         the pool's quota is not used up: it begins anew
+ *   first refusal              the narrow limit alone: the pool's other calls go on, and tell more
+ *   then another narrow one's  that one too, and the like of it waits for a moment, in which other work calls
+ *   and another after that     the pool
+ *   any accepted call          the pool's quota is not used up: it begins anew
  *
- * So a used-up pool costs two further refused calls at the most, besides those in flight with the first, and a used-up
- * device stops nobody else.
+ * So a used-up pool costs two further refused calls at the most, besides those that were in flight, and a used-up device
+ * stops nobody else.
  */
 
-export interface QuotaDoubt {
-  /**
-   * Narrow limits that were refused, this one included, since a call of the pool was last accepted. Those whose calls
-   * were in flight together count as one.
-   */
-  readonly refusedInARow: number;
-  /** Units of the pool's own limit in its window, as we have counted; 0 where it is not counted. */
+/** A narrow limit that was refused, with nothing accepted since. */
+export interface NotedRefusal {
+  /** Its place in the row of refusals, from 1. */
+  readonly strike: number;
+  /** When the refusal was known to all. */
+  readonly notedAt: number;
+}
+
+/** The pool's own limit in its window, as we have counted it; 0 where it is not counted. */
+export interface OwnCount {
   readonly used: number;
   readonly capacity: number;
 }
@@ -26,13 +29,27 @@ export type QuotaScope = 'narrow' | 'unsure' | 'pool';
 
 /** Longer than a minute: what runs every minute has called meanwhile, ms. */
 export const UNSURE_PAUSE_MS = 65_000;
+/** A third refusal counts once the others have had this time, ms. */
+const HEARD_MS = 60_000;
 
-const REFUSED_FOR_THE_POOL = 3;
+const UNSURE_AT = 2;
+const POOL_AT = 3;
 /** From here on our own count says that it is the pool's. */
 const NEARLY_USED = 0.95;
 
-export function quotaScope({ refusedInARow, used, capacity }: QuotaDoubt): QuotaScope {
+/**
+ * The place of a refusal in the row. A call that left before the refusal before it was known, or before others could
+ * have their say about it, tells nothing more than that one.
+ */
+export function strikeOf(noted: readonly NotedRefusal[], departedAt: number): number {
+  const last = Math.max(0, ...noted.map(({ strike }) => strike));
+  const knownAt = Math.min(...noted.filter(({ strike }) => strike === last).map(({ notedAt }) => notedAt));
+  if (last === 0) return 1;
+  return departedAt > knownAt + (last < UNSURE_AT ? 0 : HEARD_MS) ? last + 1 : last;
+}
+
+export function quotaScope(strike: number, { used, capacity }: OwnCount): QuotaScope {
   if (capacity > 0 && used >= capacity * NEARLY_USED) return 'pool';
-  if (refusedInARow >= REFUSED_FOR_THE_POOL) return 'pool';
-  return refusedInARow > 1 ? 'unsure' : 'narrow';
+  if (strike >= POOL_AT) return 'pool';
+  return strike >= UNSURE_AT ? 'unsure' : 'narrow';
 }

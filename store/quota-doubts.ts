@@ -1,6 +1,12 @@
 /** Refusals that may mean one narrow limit or the pool, as every process counts them (quota/quota-doubt.ts). */
 import type { Pool } from 'pg';
-import { type QuotaDoubt, type QuotaScope, quotaScope } from '../quota/quota-doubt';
+import {
+  type NotedRefusal,
+  type OwnCount,
+  type QuotaScope,
+  quotaScope,
+  strikeOf,
+} from '../quota/quota-doubt';
 import type { Evidence } from '../quota/verdict';
 import { inTransaction } from './db';
 
@@ -16,8 +22,8 @@ export interface DoubtfulRefusal {
   readonly departedAt: number;
   /** When the narrow limit is whole again, epoch ms. */
   readonly until: number;
-  /** Until when it lets nothing through whatever is counted, epoch ms. */
-  readonly blockedUntil: number;
+  /** It is not counted, or only watched: it lets nothing through until then all the same. */
+  readonly blocks: boolean;
 }
 
 /**
@@ -25,36 +31,41 @@ export interface DoubtfulRefusal {
  * @returns what is meant. Several processes that ask at once are answered one after the other.
  */
 export async function judgeDoubt(db: Pool, refusal: DoubtfulRefusal): Promise<QuotaScope> {
-  const { pool, limit, wide, departedAt, until, blockedUntil, caller, evidence } = refusal;
+  const { pool, limit, wide, departedAt, until, blocks, caller, evidence } = refusal;
   return inTransaction(db, async (client) => {
     await client.query('select pg_advisory_xact_lock(hashtextextended($1, 52))', [pool]);
-    await client.query(
-      `insert into quota_doubts as d (pool, limit_key, strike, departed_at, noted_at, until_ms)
-       select $1, $2, coalesce(max(strike), 0) + (count(*) = 0 or $3 > max(noted_at))::int4, $3, now_ms(), $4
-       from quota_doubts where pool = $1 and until_ms > $3
-       on conflict (pool, limit_key) do update set departed_at = greatest(d.departed_at, excluded.departed_at),
-         noted_at = excluded.noted_at, until_ms = excluded.until_ms,
-         strike = case when d.until_ms > $3 then d.strike else excluded.strike end`,
-      [pool, limit, departedAt, until],
+    const { rows: noted } = await client.query<NotedRefusal & { limit: string }>(
+      `select limit_key as "limit", strike, noted_at as "notedAt" from quota_doubts where pool = $1 and until_ms > $2`,
+      [pool, departedAt],
     );
-    const { rows } = await client.query<QuotaDoubt>(
-      `select (select max(strike) from quota_doubts where pool = $1 and until_ms > $3) as "refusedInARow",
-              coalesce(l.used, 0) as used, coalesce(l.capacity, 0) as capacity
-       from (select) one left join limit_status l on l.key = $2`,
-      [pool, wide, departedAt],
+    const known = noted.find((one) => one.limit === limit);
+    const strike = known?.strike ?? strikeOf(noted, departedAt);
+    const { rows: counted } = await client.query<OwnCount>(
+      'select used, capacity from limit_status where key = $1',
+      [wide],
     );
-    const [doubt] = rows;
-    if (doubt === undefined) throw new Error('an aggregate came back without a row');
-    const scope = quotaScope(doubt);
+    const scope = quotaScope(strike, counted[0] ?? { used: 0, capacity: 0 });
     if (scope === 'pool') {
       await client.query('delete from quota_doubts where pool = $1', [pool]);
       return scope;
     }
+    await client.query(
+      `insert into quota_doubts (pool, limit_key, strike, departed_at, noted_at, until_ms)
+       values ($1, $2, $3, $4, now_ms(), $5)
+       on conflict (pool, limit_key) do update set strike = excluded.strike,
+         departed_at = greatest(quota_doubts.departed_at, excluded.departed_at), until_ms = excluded.until_ms,
+         noted_at = case when quota_doubts.until_ms > excluded.departed_at then quota_doubts.noted_at else excluded.noted_at end`,
+      [pool, limit, strike, departedAt, until],
+    );
     await client.query('select learn_limit($1, null, null, 0, null, $2)', [limit, departedAt]);
-    await client.query('update limits set blocked_until = greatest(blocked_until, $2) where key = $1', [
-      limit,
-      blockedUntil,
-    ]);
+    if (blocks) {
+      await client.query('update limits set blocked_until = greatest(blocked_until, $2) where key = $1', [
+        limit,
+        until,
+      ]);
+    }
+    // Several calls of one device, in flight together, are told the same.
+    if (known !== undefined) return scope;
     const { operation, code, message } = evidence;
     await client.query(`insert into events (kind, pool, data) values ('limit.spent', $1, $2)`, [
       pool,

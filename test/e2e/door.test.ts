@@ -7,7 +7,7 @@ import type { Pool } from 'pg';
 import { Agent } from 'undici';
 import { CallFailed, PermitWait, PoolClosed } from '../../activities/call-errors';
 import { createTokenSource } from '../../activities/login';
-import type { CallTerms, TokenSource } from '../../activities/vendor-call';
+import type { CallableAccount, CallTerms, TokenSource } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { listEvents } from '../../store/events';
@@ -348,6 +348,9 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     const state = async () => (await readPool(db, account.poolKey))?.state.state;
     return { account, track, state };
   }
+  /** As if the refusals so far had been noted then. */
+  const aMinuteLater = ({ poolKey }: CallableAccount) =>
+    db.query('update quota_doubts set noted_at = noted_at - 61000 where pool = $1', [poolKey]);
   const key = (name: string, device: string) => `scripted/${name}/${device}/device-per-day`;
 
   test('spends that device’s calls of the day; every other call goes on', async () => {
@@ -384,10 +387,13 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     await failure(track('a', USED_UP));
     const second = await failure(track('b', USED_UP));
     expect(second).toMatchObject({ details: { limit: `scripted/${account.name}/account-per-day` } });
+    // Whoever calls all the same before the others had their say learns no more.
+    expect(await failure(track('c', USED_UP))).toBeInstanceOf(PermitWait);
     expect(await state()).toBe('closed');
-    expect(await failure(track('c', USED_UP))).toBeInstanceOf(PoolClosed);
+    await aMinuteLater(account);
+    expect(await failure(track('d', USED_UP))).toBeInstanceOf(PoolClosed);
     expect(await state()).toBe('quota_paused');
-    expect(scripted.told).toHaveLength(3);
+    expect(scripted.told).toHaveLength(4);
   });
 
   test('calls that were in flight together tell one thing', async () => {
@@ -460,6 +466,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     await failure(track('b', USED_UP));
     release();
     await early;
+    await aMinuteLater(account);
     await failure(track('c', USED_UP));
     expect(await state()).toBe('quota_paused');
   });
