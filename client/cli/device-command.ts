@@ -134,19 +134,20 @@ async function send(
 /** Null when the person does not want to wait any longer. */
 async function follow(
   db: Pool,
-  handle: Pick<WorkflowHandle, 'result'>,
+  handle: Pick<WorkflowHandle, 'client' | 'result'>,
   stored: Command,
 ): Promise<Command | null> {
   const interrupt = untilInterrupted();
   const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
   let over = false;
-  const result = handle
-    .result()
+  // As in followWith: no question may be open when the connection closes.
+  const result = handle.client
+    .withAbortSignal(interrupt.signal, () => handle.result())
     .catch((error: unknown) => {
       throw new ClientError(`the workflow of command ${stored.id} failed: ${messageOf(error)}`);
     })
     .finally(() => {
-      over = true;
+      over = !interrupt.signal.aborted;
     });
   try {
     let shown: string = stored.state;

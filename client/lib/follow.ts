@@ -31,13 +31,18 @@ export function follow(
 
 /** As `follow`, for work whose progress is read in another way. */
 export async function followWith(
-  handle: { result(): Promise<BackfillSummary> },
+  handle: Pick<WorkflowHandle<() => Promise<BackfillSummary>>, 'client' | 'result'>,
   options: Pick<FollowOptions, 'everyMs' | 'onProgress' | 'signal'> & {
     readonly read: (now: number) => Promise<{ readonly progress: Progress; readonly etaMs: number | null }>;
   },
 ): Promise<BackfillSummary | null> {
   let ended: { summary: BackfillSummary } | { error: unknown } | null = null;
-  handle.result().then(
+  // Aborted with the following: a question that is still open when the connection closes is asked again, and throws.
+  const { client } = handle;
+  const asked = options.signal
+    ? client.withAbortSignal(options.signal, () => handle.result())
+    : handle.result();
+  asked.then(
     (summary) => {
       ended = { summary };
     },

@@ -187,6 +187,11 @@ test('one backfill is paused with a reason, seen to be, and resumed, while the r
     wasPaused: false,
     status: { phase: 'paused', detail: 'stock-taking', until: null },
   });
+  // Who follows it may go away at any time, and it goes on.
+  expect(await sluice(['backfill', 'gps51/tracks', ...early, '--wait'], '', {}, /windows/)).toMatchObject({
+    code: 130,
+    err: `Backfill goes on without this command: ${id}\n`,
+  });
   await sluice(['pool', 'resume', stack.account]);
   expect((await sluice(['backfill', 'list'])).out).toMatch(
     /backfill:gps51\/tracks.*paused by an operator .*stock-taking/,

@@ -18,12 +18,17 @@ export interface CliStack {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** `sluice …` with `input` on standard input; `env` adds variables. */
-export type Cli = (args: readonly string[], input?: string, env?: NodeJS.ProcessEnv) => Promise<Ran>;
+/** `sluice …` with `input` on standard input; `env` adds variables; Ctrl-C once it has printed `interruptAt`. */
+export type Cli = (
+  args: readonly string[],
+  input?: string,
+  env?: NodeJS.ProcessEnv,
+  interruptAt?: RegExp,
+) => Promise<Ran>;
 
 export function cliFor(stack: CliStack): Cli {
   const folder = temporaryFolder('cli');
-  return (args, input = '', env = {}) =>
+  return (args, input = '', env = {}, interruptAt) =>
     new Promise((resolve) => {
       const child = spawn(
         process.execPath,
@@ -42,8 +47,10 @@ export function cliFor(stack: CliStack): Cli {
         },
       );
       let [out, err] = ['', ''];
+      let interrupted = false;
       child.stdout.setEncoding('utf8').on('data', (text) => {
         out += text;
+        if (!interrupted && interruptAt?.test(out)) interrupted = child.kill('SIGINT');
       });
       child.stderr.setEncoding('utf8').on('data', (text) => {
         err += text;
