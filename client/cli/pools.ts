@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { findAccount } from '../../activities/accounts';
 import type { Settings } from '../../settings';
-import { listEvents } from '../../store/events';
+import { listEvents, type StoredEvent } from '../../store/events';
 import type { LimitStatus } from '../../store/permits';
 import { choosePoolAccount } from '../lib/arguments';
 import { withDatabase } from '../lib/context';
@@ -172,7 +172,7 @@ async function showEvents(
       instantText(e.at),
       e.kind,
       e.pool ?? '-',
-      limitEventText(e.kind, e.data) ?? detailText(e.data),
+      limitEventText(e.kind, e.data) ?? `${detailText(e.data)}${foundText(e)}`,
     ]);
     print(table(['time', 'event', 'pool', 'detail'], rows));
   }
@@ -184,6 +184,13 @@ function poolsNamed(settings: Settings, name: string): string[] {
   if (choice.kind === 'organization') return [choice.organization.key];
   const { poolKey, organization } = findAccount(settings, choice.account);
   return organization === undefined ? [poolKey] : [poolKey, organization.key];
+}
+
+/** Whose call found an organization's limit: the pool's name does not say. */
+function foundText({ kind, pool, data }: StoredEvent): string {
+  const account = (data.evidence as { account?: unknown } | null | undefined)?.account;
+  const isOrganization = pool?.split('/')[1] === 'organization';
+  return kind === 'pool.held' && isOrganization && account ? ` found by account ${String(account)}` : '';
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {

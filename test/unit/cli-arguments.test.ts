@@ -1,3 +1,5 @@
+import { stringify } from 'yaml';
+import { findAccount } from '../../activities/accounts';
 import {
   checkAskable,
   chooseDataset,
@@ -11,6 +13,7 @@ import {
 } from '../../client/lib/arguments';
 import { demoSpan, earlierSpan } from '../../client/lib/demo';
 import { UsageError } from '../../client/lib/errors';
+import { choosePool } from '../../client/lib/pool-orders';
 import { windowsOf } from '../../client/lib/progress';
 import { lengthText, relativeText, whenText } from '../../client/lib/time-text';
 import { parseSettings } from '../../settings';
@@ -99,6 +102,23 @@ describe('what the settings know', () => {
     expect(choosePoolAccount(settings, 'amazon/acme')).toBe('acme');
     expect(() => choosePoolAccount(settings, 'amazon/x')).toThrow('(pools: amazon/acme)');
     expect(() => parsePriority('high')).toThrow('none of background, scheduled, live, interactive');
+  });
+
+  test('a pool is an account’s, by either name, or an organization’s, by its key', () => {
+    const texts = { vendor: 'openai', apiKey: 'env:A', organization: 'org-acme' };
+    const accounts = { bios: texts, texts, alone: { ...texts, organization: undefined } };
+    const settings = parseSettings(stringify({ accounts }), { file: null, baseDir: '/', env: {} });
+    const account = { kind: 'account', account: 'bios' };
+    expect(choosePool(settings, 'bios')).toEqual(account);
+    expect(choosePool(settings, 'openai/bios')).toEqual(account);
+    expect(choosePool(settings, 'openai/organization/org-acme')).toMatchObject({
+      kind: 'organization',
+      organization: { key: 'openai/organization/org-acme' },
+    });
+    expect(() => choosePool(settings, 'openai/organization/org-other')).toThrow(
+      'pool: "openai/organization/org-other" is unknown (pools: openai/bios, openai/texts, openai/alone)',
+    );
+    expect(findAccount(settings, 'alone').organization).toBeUndefined();
   });
 
   test('chunks are whole hours and no longer than the vendor makes them', () => {
