@@ -6,10 +6,10 @@ import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { Priority } from '../quota/limit';
 import type { Settings } from '../settings';
-import { devicesListedAt, storeDevices } from '../store/fleet';
+import { lastDeviceList, storeDevices } from '../store/fleet';
 import { learnLimit } from '../store/permits';
 import type { CallResult } from '../vendors/contract';
-import type { HttpRequest, Parsed } from '../vendors/http';
+import type { HttpRequest, LeftOut, Parsed } from '../vendors/http';
 import { CallFailed } from './call-errors';
 import type { FleetAccount } from './fleet-account';
 import type { FleetContext } from './fleet-context';
@@ -42,7 +42,15 @@ export class UnusableAnswer extends Error {
   override readonly name = 'UnusableAnswer';
 }
 
+/** A list of devices that failed, or that was empty, is asked for again after this, ms. */
+const LIST_AGAIN_MS = 5 * 60_000;
+
 export class FleetCalls {
+  /** When an account's list of devices last failed, epoch ms; of this process. */
+  private readonly listFailures = new Map<string, number>();
+  /** What was last said of left-out records, by question: once is enough. */
+  private readonly leftOutTold = new Map<string, string>();
+
   constructor(readonly deps: FleetDeps) {}
 
   /**
@@ -89,21 +97,33 @@ export class FleetCalls {
   }
 
   private parsed<T>(
-    { account, dataset }: FleetContext,
+    context: FleetContext,
     { operation, deviceId, parse }: FleetQuestion<T>,
     body: string,
   ): T {
     const parsed = parse(body);
     const what = deviceId === undefined ? operation : `${operation} of ${deviceId}`;
     if (!parsed.ok) throw new UnusableAnswer(`the answer of ${what} cannot be used: ${parsed.problem}`);
-    if (parsed.leftOut !== undefined) {
-      const { count, problem } = parsed.leftOut;
-      this.deps.log.debug(
-        { event: 'fleet.left_out', dataset, account: account.name, operation, count, problem },
-        `${count} records of ${what} were left out: ${problem}`,
-      );
-    }
+    this.tellLeftOut(context, operation, what, parsed.leftOut);
     return parsed.value;
+  }
+
+  /** Malformed records are a warning when they begin and when they change; those of no use are nobody's concern. */
+  private tellLeftOut(
+    { account, dataset }: FleetContext,
+    operation: string,
+    what: string,
+    leftOut: LeftOut | undefined,
+  ): void {
+    if (leftOut === undefined) return;
+    const { count, malformed, problem } = leftOut;
+    const key = `${account.poolKey}/${what}`;
+    const isNews = malformed > 0 && this.leftOutTold.get(key) !== problem;
+    if (isNews) this.leftOutTold.set(key, problem);
+    this.deps.log[isNews ? 'warn' : 'debug'](
+      { event: 'fleet.left_out', dataset, account: account.name, operation, count, malformed, problem },
+      `${count} records of ${what} were left out: ${problem}`,
+    );
   }
 
   /**
@@ -113,19 +133,34 @@ export class FleetCalls {
   async refreshDevices(context: FleetContext, caller: string, priority: Priority): Promise<number | null> {
     const { account, terms } = context;
     const { db } = this.deps;
-    const listedAt = await devicesListedAt(db, account.name);
-    if (listedAt !== null && Date.now() - listedAt < terms.deviceListMs) return null;
+    const last = await lastDeviceList(db, account.name);
+    const freshFor = last?.devices === 0 ? Math.min(terms.deviceListMs, LIST_AGAIN_MS) : terms.deviceListMs;
+    const failedAt = this.listFailures.get(account.poolKey) ?? Number.NEGATIVE_INFINITY;
+    if (last !== null && (Date.now() - last.at < freshFor || Date.now() - failedAt < LIST_AGAIN_MS))
+      return null;
     const { fleet } = account;
-    const devices = await this.ask(context, {
+    const asked = this.ask(context, {
       operation: fleet.operations.devices,
       caller,
       priority,
       request: fleet.devices(),
       parse: fleet.parseDevices,
     });
+    const devices = await asked.catch((error: unknown) => {
+      // What the fleet does is worth more than who has joined it: work goes on with the devices that are known.
+      if (last === null || !isUseless(error)) throw error;
+      this.listFailures.set(account.poolKey, Date.now());
+      this.deps.log.warn(
+        { event: 'fleet.list_failed', account: account.name, err: error },
+        `the list of devices of ${account.poolKey} cannot be used, the last one is: ${error.message}`,
+      );
+      return null;
+    });
+    if (devices === null) return null;
     const now = Date.now();
     const fresh = await storeDevices(db, account.name, devices, now);
-    for (const { limit, ...learned } of fleet.limitsOf(devices, now)) {
+    // A list without devices may be a fault of the vendor's, and changes no limit.
+    for (const { limit, ...learned } of devices.length === 0 ? [] : fleet.limitsOf(devices, now)) {
       const template = account.limits.find(({ name }) => name === limit);
       if (template === undefined) continue;
       const key = limitKey(account, template);
@@ -143,6 +178,11 @@ export class FleetCalls {
     const closed = await this.deps.door.whyClosed(context.account);
     if (closed !== null) throw closed;
   }
+}
+
+/** An answer that no repetition would cure; a pause, a limit or a vendor that is down concerns every call. */
+function isUseless(error: unknown): error is Error {
+  return error instanceof UnusableAnswer || (error instanceof CallFailed && error.verdict.kind === 'invalid');
 }
 
 /** For the ledger: which workflow asked. */

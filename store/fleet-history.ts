@@ -24,44 +24,76 @@ interface DeviceAnswer {
 }
 
 export interface TripsAnswer extends DeviceAnswer {
-  readonly trips: readonly FleetTrip[];
+  /** Null: the vendor told nothing, so that what is known stays. */
+  readonly trips: readonly FleetTrip[] | null;
   /** Asked for by the schedule, which goes on from the end of what is covered. */
   readonly scheduled: boolean;
 }
 
 /**
- * Replaces the device's trips that start in the span or overlap a trip of the answer. A trip that the vendor has
+ * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none. A trip that the vendor has
  * restated, cut or withdrawn is thereby there once, as it was last told, or not at all.
  * @returns trips of the answer.
  */
 export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
-  const { account, deviceId, seriesId, span, covered, evidence, now } = answer;
-  // The same start told twice: the later one counts.
-  const trips = [...new Map(answer.trips.map((trip) => [trip.start, trip])).values()];
+  const { account, deviceId, seriesId, covered, evidence, now } = answer;
+  const trips = restated(answer.trips ?? []);
   await inTransaction(db, async (client) => {
     await lockSeries(client, seriesId);
-    await client.query(
-      `delete from fleet_trips t where account = $1 and device_id = $2
-         and (t.start_time >= $3 and t.start_time < $4
-              or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
-                         where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time))`,
-      [
-        account,
-        deviceId,
-        toTimestamptz(span.from),
-        toTimestamptz(span.to),
-        trips.map((trip) => toTimestamptz(trip.start)),
-        trips.map((trip) => toTimestamptz(trip.end)),
-      ],
-    );
+    if (answer.trips !== null) await deleteTold(client, answer, trips);
     await insertTrips(client, account, deviceId, trips, now);
     if (covered !== null) {
-      const counted = trips.filter((trip) => trip.start >= covered.from && trip.start < covered.to).length;
-      await coverIn(client, { seriesId, span: covered, rows: counted, evidence, now }, TRIPS_LEFT);
+      const rows = await countTrips(client, account, deviceId, covered);
+      await coverIn(client, { seriesId, span: covered, rows, evidence, now }, TRIPS_LEFT);
     }
     if (answer.scheduled) await noteAsked(client, account, deviceId, covered?.to ?? null, now);
   });
   return trips.length;
+}
+
+async function deleteTold(
+  client: PoolClient,
+  { account, deviceId, span }: TripsAnswer,
+  trips: readonly FleetTrip[],
+): Promise<void> {
+  await client.query(
+    `delete from fleet_trips t where account = $1 and device_id = $2
+       and (t.start_time >= $3 and t.start_time < $4
+            or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
+                       where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time))`,
+    [
+      account,
+      deviceId,
+      toTimestamptz(span.from),
+      toTimestamptz(span.to),
+      trips.map((trip) => toTimestamptz(trip.start)),
+      trips.map((trip) => toTimestamptz(trip.end)),
+    ],
+  );
+}
+
+async function countTrips(
+  client: PoolClient,
+  account: string,
+  deviceId: string,
+  { from, to }: Span,
+): Promise<number> {
+  const { rows } = await client.query<{ n: number }>(
+    `select count(*)::int4 as n from fleet_trips
+     where account = $1 and device_id = $2 and start_time >= $3 and start_time < $4`,
+    [account, deviceId, toTimestamptz(from), toTimestamptz(to)],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** The same start told twice in one answer: the trip that went on longer counts, of two alike the later told. */
+function restated(told: readonly FleetTrip[]): readonly FleetTrip[] {
+  const byStart = new Map<number, FleetTrip>();
+  for (const trip of told) {
+    const known = byStart.get(trip.start);
+    if (known === undefined || trip.end >= known.end) byStart.set(trip.start, trip);
+  }
+  return [...byStart.values()];
 }
 
 const DEVICE_OF_CUT = `(select s.account, s.partition_key ->> 'deviceId' from series s where s.id = cut.series_id)`;

@@ -36,13 +36,18 @@ export async function listDevices(db: Pool, account: string): Promise<readonly S
   }));
 }
 
-/** When the vendor last listed the account's devices, epoch ms; null: never. */
-export async function devicesListedAt(db: Pool, account: string): Promise<number | null> {
-  return (await readFeed(db, account, 'devices'))?.updatedAt ?? null;
+/** The vendor's last list of the account's devices: when it came, epoch ms, and its length; null: never. */
+export async function lastDeviceList(
+  db: Pool,
+  account: string,
+): Promise<{ readonly at: number; readonly devices: number } | null> {
+  const feed = await readFeed(db, account, 'devices');
+  return feed === null ? null : { at: feed.updatedAt, devices: Number(feed.value) };
 }
 
 /**
- * Takes over the vendor's list: what it no longer holds is marked as removed, and what comes back counts as new.
+ * Takes over the vendor's list: what it no longer holds is marked as removed, and what comes back counts as new. That
+ * all devices are gone is believed when a second list in a row says so: until then they are kept.
  * @returns how many devices are new.
  */
 export async function storeDevices(
@@ -76,8 +81,9 @@ export async function storeDevices(
       [account, JSON.stringify(devices), at],
     );
     await client.query(
-      'update fleet_devices set removed_at = $2 where account = $1 and removed_at is null and listed_at < $2',
-      [account, at],
+      `update fleet_devices set removed_at = $2 where account = $1 and removed_at is null and listed_at < $2
+         and ($3 or exists (select from fleet_cursors where account = $1 and feed = 'devices' and value = '0'))`,
+      [account, at, devices.length > 0],
     );
     await writeFeed(client, account, 'devices', String(devices.length), now);
     return rows[0]?.fresh ?? 0;

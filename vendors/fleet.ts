@@ -127,7 +127,8 @@ export interface FleetApi {
     body: string,
   ): Parsed<{ readonly cursor: string; readonly positions: readonly FleetPosition[] }>;
   trips(deviceId: string, span: Span): HttpRequest;
-  parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[]>;
+  /** Null when the answer holds no list, neither an empty one: no trip has come, and none that is known has gone. */
+  parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[] | null>;
   track(deviceId: string, span: Span): HttpRequest;
   parseTrack(body: string, deviceId: string): Parsed<readonly FleetPosition[]>;
   /** @param password the device's command password, where the account has one; never logged. */

@@ -10,7 +10,9 @@ export interface HttpRequest {
 /** Records of a body that were not usable, while the others were. */
 export interface LeftOut {
   readonly count: number;
-  /** What was wrong with the first of them. */
+  /** Of these, the ones that are not as the contract says; the others are in order and of no use. */
+  readonly malformed: number;
+  /** What was wrong with the first of them, a malformed one where there is one. */
   readonly problem: string;
 }
 

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { createPool } from '../../store/db';
 import {
-  devicesListedAt,
+  lastDeviceList,
   listDevices,
   readCursor,
   storeDevices,
@@ -84,7 +84,7 @@ const live = (
   snapshotOf: readonly string[] = [],
 ) => storeLivePositions(db, { account, positions, cursor: { before, after }, snapshotOf, now: NOW });
 
-async function answer(trips: readonly FleetTrip[], span: Span, covered: Span | null = span) {
+async function answer(trips: readonly FleetTrip[] | null, span: Span, covered: Span | null = span) {
   const series = await ensureDeviceSeries(db, TRIPS, account, ['a']);
   const seriesId = series.get('a') ?? 0;
   const evidence = {};
@@ -111,7 +111,7 @@ async function storedTrips() {
 
 describe('the device list', () => {
   test('holds what the vendor lists; what is gone is marked, and counts as new when it is back', async () => {
-    expect(await devicesListedAt(db, account)).toBeNull();
+    expect(await lastDeviceList(db, account)).toBeNull();
     expect(await storeDevices(db, account, [device('a'), device('b')], NOW)).toBe(2);
     await live([], null, 'c1', ['a', 'b']);
     expect(await storeDevices(db, account, [device('b'), device('c')], NOW + 1)).toBe(1);
@@ -121,7 +121,7 @@ describe('the device list', () => {
     ]);
     expect(await storeDevices(db, account, [device('a')], NOW + 2)).toBe(1);
     expect((await listDevices(db, account)).map((d) => [d.deviceId, d.snapshotAt])).toEqual([['a', null]]);
-    expect(await devicesListedAt(db, account)).toBe(NOW + 2);
+    expect(await lastDeviceList(db, account)).toEqual({ at: NOW + 2, devices: 1 });
     const { rows } = await db.query(
       'select name, sim, device_group, last_active_at, expires_at from devices where account = $1 and device_id = $2',
       [account, 'a'],
@@ -134,6 +134,19 @@ describe('the device list', () => {
       expires_at: at(999),
     };
     expect(rows).toEqual([known]);
+  });
+
+  test('that is empty all at once is believed the second time', async () => {
+    const listed = async () => (await listDevices(db, account)).map((d) => d.deviceId);
+    await storeDevices(db, account, [device('a'), device('b')], NOW);
+    await storeDevices(db, account, [], NOW + 1);
+    expect(await listed()).toEqual(['a', 'b']);
+    expect(await lastDeviceList(db, account)).toEqual({ at: NOW + 1, devices: 0 });
+    await storeDevices(db, account, [device('b')], NOW + 2);
+    expect(await listed()).toEqual(['b']);
+    await storeDevices(db, account, [], NOW + 3);
+    await storeDevices(db, account, [], NOW + 4);
+    expect(await listed()).toEqual([]);
   });
 
   test('is each account’s own', async () => {
@@ -174,6 +187,15 @@ describe('live positions', () => {
     expect(await latest()).toEqual([{ device_id: 'a', at: at(5), speed: 50, source: 'live' }]);
     const { rows } = await db.query('select count(*) n from positions where account = $1', [account]);
     expect(rows[0].n).toBe(2);
+  });
+
+  test('of a clock that once ran far ahead are not the latest', async () => {
+    const ahead = (Date.now() - DAY_START) / HOUR + 500;
+    await live([position('a', ahead), position('a', 3), position('b', ahead)], null, 'c1');
+    expect((await latest()).map((p) => [p.device_id, p.at])).toEqual([
+      ['a', at(3)],
+      ['b', expect.any(Number)],
+    ]);
   });
 
   test('of an instant that is known are written only when they tell something new', async () => {
@@ -219,6 +241,21 @@ describe('trips', () => {
       [1, 2.5, 1200],
       [5, 5.5, 1000],
     ]);
+  });
+
+  test('told twice in one answer, the one that went on longer counts, whichever came first', async () => {
+    await answer([trip(1, 3, 3000), trip(1, 2, 1000)], hours(0, 6));
+    expect(await storedTrips()).toEqual([[1, 3, 3000]]);
+  });
+
+  test('are gone when the vendor tells of none, but not when it tells nothing', async () => {
+    await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
+    await answer(null, hours(0, 6));
+    expect(await storedTrips()).toHaveLength(2);
+    const [covered] = await coverageByDevice(db, TRIPS, account, ['a'], hours(0, 6), NOW);
+    expect(covered).toMatchObject({ rows: 2, gaps: [] });
+    await answer([], hours(0, 6));
+    expect(await storedTrips()).toEqual([]);
   });
 
   test('a trip that was under way is replaced by the whole one, wherever that begins', async () => {

@@ -302,7 +302,7 @@ describe('lastposition', () => {
     expect(answer([never, never])).toMatchObject({
       ok: true,
       value: { positions: [] },
-      leftOut: { count: 2 },
+      leftOut: { count: 2, malformed: 0 },
     });
   });
 
@@ -378,7 +378,12 @@ describe('querytrips', () => {
   });
 
   test('a day without trips has none', () => {
-    expect(answer(null)).toEqual({ ok: true, value: [] });
+    expect(answer([])).toEqual({ ok: true, value: [] });
+  });
+
+  test('without a list nothing is said of trips', () => {
+    expect(answer(null)).toEqual({ ok: true, value: null });
+    expect(answer(undefined)).toEqual({ ok: true, value: null });
   });
 
   test('no JSON is no answer', () => {

@@ -220,10 +220,11 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
   });
 }
 
-/** `querytrips`. */
-export function parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[]> {
+/** `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. */
+export function parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[] | null> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
+  if (answer.root.totaltrips == null) return { ok: true, value: null };
   return recordsOf(answer, 'totaltrips', (record) => {
     const parsed = tripSchema.safeParse(record);
     if (!parsed.success) return parsed.error;
@@ -309,19 +310,21 @@ function each<R, T extends object>(
   const value: T[] = [];
   let malformed = 0;
   let problem = '';
+  let useless = '';
   for (const [i, record] of records.entries()) {
     const made = toValue(record);
     if (made instanceof z.ZodError) {
       malformed++;
       problem ||= describe(`${what}[${i}]`, made);
-    } else if (typeof made === 'string') problem ||= `${what}[${i}] ${made}`;
+    } else if (typeof made === 'string') useless ||= `${what}[${i}] ${made}`;
     else value.push(made);
   }
-  if (problem === '') return { ok: true, value };
+  const count = records.length - value.length;
+  if (count === 0) return { ok: true, value };
   if (malformed > 1 && malformed === records.length) {
     return { ok: false, problem: `none of ${records.length} is usable: ${problem}` };
   }
-  return { ok: true, value, leftOut: { count: records.length - value.length, problem } };
+  return { ok: true, value, leftOut: { count, malformed, problem: problem || useless } };
 }
 
 function describe(where: string, error: z.ZodError): string {
