@@ -1,10 +1,13 @@
 /** Connections to Temporal from the settings: plain, TLS, mutual TLS or API key; the same for workers and clients. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { Settings } from '../settings';
 import { resolveSecret } from '../settings';
+import { ConnectionTrouble, findTlsTrouble, type TlsFiles } from './connection-trouble';
 
 interface Target {
   readonly address: string;
@@ -13,29 +16,81 @@ interface Target {
 }
 
 /** @param address used when the settings name none: the embedded server's. */
-async function target(settings: Settings, address: string | null): Promise<Target> {
+function addressOf(settings: Settings, address: string | null): string {
   const where = settings.temporal.address ?? address;
-  if (where === null) {
-    throw new Error(
-      'no Temporal server: set temporal.address (or TEMPORAL_ADDRESS), or start an embedded one with: sluice up',
-    );
-  }
+  if (where !== null) return where;
+  throw new Error(
+    'no Temporal server: set temporal.address (or TEMPORAL_ADDRESS), or start an embedded one with: sluice up',
+  );
+}
+
+async function target(settings: Settings, address: string, files: TlsFiles): Promise<Target> {
   const { tls, apiKey } = settings.temporal;
+  const { ca, cert, key } = files;
   return {
-    address: where,
+    address,
     ...(tls.enabled
       ? {
           tls: {
             ...(tls.serverName === null ? {} : { serverNameOverride: tls.serverName }),
-            ...(tls.caFile === null ? {} : { serverRootCACertificate: await readFile(tls.caFile) }),
-            ...(tls.certFile === null || tls.keyFile === null
-              ? {}
-              : { clientCertPair: { crt: await readFile(tls.certFile), key: await readFile(tls.keyFile) } }),
+            ...(ca === null ? {} : { serverRootCACertificate: ca }),
+            ...(cert === null || key === null ? {} : { clientCertPair: { crt: cert, key } }),
           },
         }
       : {}),
-    ...(apiKey === null ? {} : { apiKey: (await resolveSecret(apiKey)).reveal() }),
+    ...(apiKey === null ? {} : { apiKey: await readApiKey(apiKey) }),
   };
+}
+
+async function readApiKey(reference: NonNullable<Settings['temporal']['apiKey']>): Promise<string> {
+  try {
+    return (await resolveSecret(reference)).reveal();
+  } catch (error) {
+    throw new ConnectionTrouble(`temporal.apiKey: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** What `temporal.tls` names, read and checked. @throws ConnectionTrouble that names the setting. */
+async function readTlsFiles({ tls }: Settings['temporal']): Promise<TlsFiles> {
+  const files = {
+    ca: await readPem('caFile', tls.caFile),
+    cert: await readPem('certFile', tls.certFile),
+    key: await readPem('keyFile', tls.keyFile),
+  };
+  for (const [name, pem] of [
+    ['caFile', files.ca],
+    ['certFile', files.cert],
+  ] as const) {
+    if (pem === null) continue;
+    tried(`temporal.tls.${name}: ${tls[name]} holds no certificate in PEM`, () => new X509Certificate(pem));
+  }
+  const { cert, key } = files;
+  if (cert !== null && key !== null) {
+    tried(
+      `temporal.tls.keyFile: ${tls.keyFile} is no unencrypted private key in PEM, or not the one of temporal.tls.certFile`,
+      () => createSecureContext({ cert, key }),
+    );
+  }
+  return files;
+}
+
+async function readPem(name: 'caFile' | 'certFile' | 'keyFile', path: string | null): Promise<Buffer | null> {
+  if (path === null) return null;
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const what = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
+    throw new ConnectionTrouble(`temporal.tls.${name}: ${path}: ${what}`);
+  }
+}
+
+function tried(problem: string, work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    throw new ConnectionTrouble(`${problem} (${error instanceof Error ? error.message : String(error)})`);
+  }
 }
 
 export interface ConnectedClient {
@@ -43,26 +98,71 @@ export interface ConnectedClient {
   close(): Promise<void>;
 }
 
-/** @throws with the address in the message when the server cannot be reached within `timeoutMs`. */
+/** Most servers answer within this; a longer silence is looked into before more time is given. */
+const SILENCE_MS = 600;
+
+/**
+ * @throws ConnectionTrouble that names the setting when TLS, a certificate or the API key is what is wrong; otherwise
+ * what the SDK throws when the server cannot be reached within `timeoutMs`.
+ */
 export async function connectClient(
   settings: Settings,
   embeddedAddress: string | null,
   dataConverter?: DataConverter,
   timeoutMs = 10_000,
 ): Promise<ConnectedClient> {
-  const to = await target(settings, embeddedAddress);
-  const connection = await Connection.connect({ ...to, connectTimeout: timeoutMs });
+  const { temporal } = settings;
+  const address = addressOf(settings, embeddedAddress);
+  const files = await readTlsFiles(temporal);
+  const to = await target(settings, address, files);
+  // Two tries, and not one beside which we look: the SDK's wait cannot be called off, and would keep a command from ending.
+  const connection = await connect(temporal, to, Math.min(SILENCE_MS, timeoutMs)).catch(
+    async (error: unknown) => {
+      if (error instanceof ConnectionTrouble) throw error;
+      const trouble = await findTlsTrouble(temporal, address, files);
+      if (trouble !== null) throw new ConnectionTrouble(trouble);
+      if (timeoutMs <= SILENCE_MS) throw error;
+      return connect(temporal, to, timeoutMs - SILENCE_MS);
+    },
+  );
   const client = new Client({
     connection,
-    namespace: settings.temporal.namespace,
+    namespace: temporal.namespace,
     ...(dataConverter ? { dataConverter } : {}),
   });
   return { client, close: () => connection.close() };
+}
+
+async function connect(temporal: Settings['temporal'], to: Target, timeoutMs: number): Promise<Connection> {
+  const connection = Connection.lazy({ ...to, connectTimeout: timeoutMs });
+  try {
+    await connection.ensureConnected();
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw apiKeyTrouble(temporal, error) ?? error;
+  }
+}
+
+/** gRPC's UNAUTHENTICATED and PERMISSION_DENIED. */
+const REFUSED = new Set([16, 7]);
+
+function apiKeyTrouble({ apiKey }: Settings['temporal'], error: unknown): ConnectionTrouble | null {
+  const { cause } = error as { readonly cause?: { readonly code?: number; readonly details?: string } };
+  if (cause?.code === undefined || !REFUSED.has(cause.code)) return null;
+  const { details } = cause;
+  const said = details ? ` (${details})` : '';
+  return new ConnectionTrouble(
+    apiKey === null
+      ? `the server wants to know who we are${said}; set temporal.apiKey (TEMPORAL_API_KEY) or a client certificate`
+      : `the server refuses the key that temporal.apiKey names, ${apiKey}${said}`,
+  );
 }
 
 export async function connectWorker(
   settings: Settings,
   embeddedAddress: string | null,
 ): Promise<NativeConnection> {
-  return NativeConnection.connect(await target(settings, embeddedAddress));
+  const files = await readTlsFiles(settings.temporal);
+  return NativeConnection.connect(await target(settings, addressOf(settings, embeddedAddress), files));
 }

@@ -158,6 +158,9 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
   try {
     connected = await connectClient(settings, address, converter, CONNECT_MS);
   } catch (error) {
+    if (error instanceof Error && error.name === 'ConnectionTrouble') {
+      throw new ClientError(`Temporal at ${address}: ${error.message}`);
+    }
     throw new ClientError(
       `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
     );

@@ -3,6 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Priority } from '../../quota/limit';
 import type { Settings } from '../../settings';
 import type { Span } from '../../vendors/chunks';
+import { hasEnded } from '../../workers/identity';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import type { datasetSync } from '../../workflows/dataset-sync';
 import {
@@ -128,7 +129,6 @@ const POLL_FRESH_MS = 90_000;
  * that was killed counts for up to 90 s, until Temporal forgets it; one of this machine does not.
  */
 export async function workerPolls(client: Client, taskQueue: string): Promise<boolean> {
-  const { hasEnded } = await import('../../workers/identity.js');
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
