@@ -62,7 +62,7 @@ describe('8905: the account’s calls are used up', () => {
   test('until the vendor’s day ends', () => {
     expect(verdict('lastposition', { status: 8905 })).toMatchObject({
       limit: 'account-per-day',
-      statedWaitMs: 4 * HOUR_MS,
+      statedWaitMs: 4 * HOUR_MS + 5000,
     });
   });
 
@@ -79,15 +79,23 @@ describe('8905: the account’s calls are used up', () => {
   test('the day is that of the account’s zone', () => {
     const { classify } = gps51Rules('Africa/Lagos');
     expect(classify(call('lastposition'), answer({ status: 8905 }), NOW)).toMatchObject({
-      statedWaitMs: 11 * HOUR_MS,
+      statedWaitMs: 11 * HOUR_MS + 5000,
     });
   });
 
-  test('at midnight a whole day', () => {
+  const MINUTE_MS = 60_000;
+  test.each([
+    // Its clock is behind ours: a whole day would be lost.
+    [0, 10 * MINUTE_MS],
+    [4000, 10 * MINUTE_MS - 4000],
+    [10 * MINUTE_MS - 1, 1],
+    [10 * MINUTE_MS, 24 * HOUR_MS - 10 * MINUTE_MS + 5000],
+    [24 * HOUR_MS - 1, 5001],
+  ])('%i ms after midnight it waits %i ms', (after, wait) => {
     const midnight = Date.UTC(2026, 10, 24, 16);
-    expect(classifyGps51(call('login'), answer({ status: 8905 }), midnight, ZONE)).toMatchObject({
+    expect(classifyGps51(call('login'), answer({ status: 8905 }), midnight + after, ZONE)).toMatchObject({
       kind: 'quota',
-      statedWaitMs: 24 * HOUR_MS,
+      statedWaitMs: wait,
     });
   });
 });
@@ -224,6 +232,8 @@ test('evidence holds neither a token nor the hash of a password', () => {
     classifyGps51(call('login'), lost, NOW, ZONE),
   ]) {
     expect(evidence.message).toContain('token=…&serverid=1');
+    const worded = verdict('lastposition', { status: -1, cause: 'bad token: eyJhbGci-OiJIUzI1.NiJ9' });
+    expect(worded.evidence.message).toBe('bad token: …');
     expect(JSON.stringify(evidence)).not.toMatch(/6c1f1207|t0ken/);
   }
 });

@@ -429,6 +429,14 @@ describe('commands', () => {
     });
   });
 
+  test('its words are fit to be stored, and hold no secret', () => {
+    const cause = `offline\u0000, token=abc123, ${'d41d8cd98f00b204e9800998ecf8427e'} ${'x'.repeat(2000)}`;
+    const parsed = parseCommandResult(JSON.stringify({ status: 2, cause }), false);
+    const message = parsed.ok ? parsed.value.message : '';
+    expect(message).toMatch(/^offline , token=… … x+…$/);
+    expect(message.length).toBeLessThanOrEqual(500);
+  });
+
   test('asked for later, "sent" is not yet a result', () => {
     expect(parseCommandResult('{"status":0}', true)).toMatchObject({ value: { outcome: 'pending' } });
     expect(parseCommandResult('{"status":6}', true)).toMatchObject({ value: { outcome: 'success' } });

@@ -1,11 +1,12 @@
 /** The outermost of an answer: what every action's body has. */
+import { clipMessage } from '../../quota/verdict';
 
 export interface Body {
   /** The whole object. */
   readonly root: Readonly<Record<string, unknown>>;
   /** Null when there is none that is a whole number. */
   readonly status: number | null;
-  /** The vendor's words; empty when there are none. */
+  /** The vendor's words, fit to be shown and stored; empty when there are none. */
   readonly cause: string;
   readonly hasCommandId: boolean;
 }
@@ -34,7 +35,7 @@ function parse(text: string): Body | null {
   return {
     root: root as Record<string, unknown>,
     status: wholeNumber(status),
-    cause: typeof cause === 'string' ? cause : '',
+    cause: typeof cause === 'string' ? scrub(cause) : '',
     hasCommandId: (typeof commandid === 'string' && commandid !== '') || typeof commandid === 'number',
   };
 }
@@ -42,4 +43,14 @@ function parse(text: string): Body | null {
 function wholeNumber(value: unknown): number | null {
   if (typeof value === 'number') return Number.isInteger(value) ? value : null;
   return typeof value === 'string' && /^-?\d{1,9}$/.test(value.trim()) ? Number(value) : null;
+}
+
+/** URLs carry the token, and causes may repeat one or the MD5 of a password. */
+export function scrub(text: string): string {
+  return clipMessage(
+    text
+      .replace(/(token=)[^&\s"']+/gi, '$1…')
+      .replace(/(token["'\s:]+)[\w.~+/=-]{16,}/gi, '$1…')
+      .replace(/[0-9a-f]{32,}/gi, '…'),
+  );
 }

@@ -6,11 +6,11 @@
  * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
  * after a fresh login, which count as "too fast".
  */
-import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import type { Evidence, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
-import { nextBoundary } from '../calendar';
+import { nextBoundary, startOfDay } from '../calendar';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
-import { readBody } from './body';
+import { readBody, scrub } from './body';
 import { commandResultName, isCommandStatus } from './command-status';
 
 /** The limit whose wait all callers of an egress IP share. */
@@ -19,6 +19,11 @@ const DAY_LIMIT = 'account-per-day';
 /** 8905 is the account's code, and seemingly also that of a device whose calls a day are used up. */
 const DEVICE_LIMIT = 'device-trajectory-per-day';
 const OF_DEVICE: ReadonlySet<string> = new Set(['querytracks', 'querytrips']);
+
+/** After the turn of the vendor's day, ms. */
+const MARGIN_MS = 5000;
+/** So far its clock may be behind ours, ms. */
+const CLOCKS_APART_MS = 10 * 60_000;
 
 /** Two days before the end of time as a Date knows it. */
 const LAST_DAY_MS = 8.64e15 - 2 * 86_400_000;
@@ -51,7 +56,7 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
     ...identity,
     httpStatus,
     ...(root?.status == null ? {} : { code: String(root.status) }),
-    ...(root?.cause ? { message: scrub(root.cause) } : {}),
+    ...(root?.cause ? { message: root.cause } : {}),
   };
   const status = root?.status ?? null;
   const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
@@ -107,9 +112,16 @@ function ofEndUser(call: CallInfo): boolean {
   return call.operation.startsWith('user-');
 }
 
-/** Null for a clock that no calendar has; then the pause is modelled. */
+/**
+ * The vendor's clock is not ours. A pause ends a little after our midnight; and what is refused right after it is
+ * refused by a day that has not ended there, which is no reason to wait for another one.
+ * Null for a clock that no calendar has; then the pause is modelled.
+ */
 function untilDayEnds(nowMs: number, zone: string): number | null {
-  return Math.abs(nowMs) < LAST_DAY_MS ? Math.max(1, nextBoundary(nowMs, 'day', zone) - nowMs) : null;
+  if (Math.abs(nowMs) >= LAST_DAY_MS) return null;
+  const began = startOfDay(nowMs, zone);
+  if (nowMs - began < CLOCKS_APART_MS) return began + CLOCKS_APART_MS - nowMs;
+  return nextBoundary(nowMs, 'day', zone) + MARGIN_MS - nowMs;
 }
 
 /** What the HTTP status says, where it says anything: the vendor itself always answers with 200 and JSON. */
@@ -155,9 +167,4 @@ function byStatus(call: CallInfo, status: number, hasCommandId: boolean, evidenc
 function named(status: number, evidence: Evidence): Evidence {
   const message = [commandResultName(status), evidence.message].filter(Boolean).join(': ');
   return { ...evidence, message };
-}
-
-/** URLs carry the token, and causes may repeat one or the MD5 of a password. */
-function scrub(text: string): string {
-  return clipMessage(text.replace(/(token=)[^&\s"']+/gi, '$1…').replace(/[0-9a-f]{32,}/gi, '…'));
 }
