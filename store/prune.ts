@@ -45,44 +45,48 @@ export interface PruneOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One prunes at a time; the key's second half is free. */
-const LOCK = 'pg_try_advisory_lock(730946, 0)';
-const UNLOCK = 'pg_advisory_unlock(730946, 0)';
+/** One prunes at a time, chunk by chunk: no connection is held for longer, for a worker may have only one. */
+const TRY_LOCK = 'pg_try_advisory_xact_lock(730946, 0)';
 const CHUNK = 1000;
 const DAY_MS = 86_400_000;
 
-/** @returns null when somebody else is at it. */
+/** @returns null when somebody else is at it. Who comes in between goes on in our place; then it is what we have done. */
 export async function prune(
   db: Pool,
   retention: Retention,
   options: PruneOptions = {},
 ): Promise<PruneCounts | null> {
-  const client = await db.connect();
-  // A connection that breaks takes the lock with it; one that works is given back without it.
-  let broken: Error | undefined;
+  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
+  const now = options.now ?? rows[0]?.now;
+  if (now === undefined) throw new Error('a query without a row');
+  const run: Run = { db, now, chunk: options.chunk ?? CHUNK, signal: options.signal };
+  if (options.dryRun) return countAll(run, retention);
+  const counts = { jobs: 0, events: 0, refusals: 0, callCounts: 0, commands: 0, batches: 0 };
   try {
-    const { rows } = await client.query<{ locked: boolean; now: number }>(
-      `select ${LOCK} as locked, now_ms() as now`,
-    );
-    if (rows[0]?.locked !== true) return null;
-    const now = options.now ?? rows[0].now;
-    const run: Run = { db, now, chunk: options.chunk ?? CHUNK, signal: options.signal };
-    const counts = options.dryRun ? await countAll(run, retention) : await pruneAll(run, retention);
-    await client.query(`select ${UNLOCK}`);
-    return counts;
+    await pruneAll(run, retention, counts);
   } catch (error) {
-    broken = error instanceof Error ? error : new Error(String(error));
-    throw error;
-  } finally {
-    client.release(broken);
+    if (!(error instanceof Busy)) throw error;
+    if (PRUNED_KINDS.every((kind) => counts[kind] === 0)) return null;
   }
+  return counts;
 }
+
+class Busy extends Error {}
 
 interface Run {
   readonly db: Pool;
   readonly now: number;
   readonly chunk: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** One transaction of the one who prunes. @throws Busy when that is somebody else. */
+async function inChunk<T>({ db }: Run, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<{ locked: boolean }>(`select ${TRY_LOCK} as locked`);
+    if (rows[0]?.locked !== true) throw new Busy();
+    return work(client);
+  });
 }
 
 /** `$1` is the instant before which rows are old. Rows are known by `id`, and walked in its order. */
@@ -148,92 +152,91 @@ function parametersOf(run: Run, { old }: Rule, days: number): unknown[] {
   return old.includes('$2') ? [oldBefore(run, days), run.now] : [oldBefore(run, days)];
 }
 
-async function pruneAll(run: Run, retention: Retention): Promise<PruneCounts> {
+type Counts = Record<PrunedKind, number>;
+
+async function pruneAll(run: Run, retention: Retention, counts: Counts): Promise<void> {
   const { batchesDays } = retention;
   // Batches first: what was told of them may go with them.
-  const batches = batchesDays === undefined ? 0 : await pruneBatches(run, oldBefore(run, batchesDays));
-  return {
-    batches,
-    jobs: await pruneRule(run, JOBS, retention.jobsDays),
-    events: await pruneRule(run, EVENTS, retention.eventsDays),
-    refusals: await pruneRule(run, REFUSALS, retention.callCountsDays),
-    callCounts: await pruneCallCounts(run, oldBefore(run, retention.callCountsDays)),
-    commands: await pruneRule(run, COMMANDS, retention.commandsDays),
-  };
+  if (batchesDays !== undefined) await pruneBatches(run, oldBefore(run, batchesDays), counts);
+  await pruneRule(run, JOBS, retention.jobsDays, counts, 'jobs');
+  await pruneRule(run, EVENTS, retention.eventsDays, counts, 'events');
+  await pruneRule(run, REFUSALS, retention.callCountsDays, counts, 'refusals');
+  await pruneCallCounts(run, oldBefore(run, retention.callCountsDays), counts);
+  await pruneRule(run, COMMANDS, retention.commandsDays, counts, 'commands');
 }
 
-async function pruneRule(run: Run, rule: Rule, days: number): Promise<number> {
+async function pruneRule(
+  run: Run,
+  rule: Rule,
+  days: number,
+  counts: Counts,
+  kind: PrunedKind,
+): Promise<void> {
   const values = parametersOf(run, rule, days);
   const [after, limit] = [`$${values.length + 1}`, `$${values.length + 2}`];
   let last = 0;
-  return untilDone(run, async () => {
-    const { rows } = await run.db.query<{ id: number }>(
+  await untilDone(run, async (client) => {
+    const { rows } = await client.query<{ id: number }>(
       `delete from ${rule.table} where id = any (array(
          select t.id from ${rule.table} t where t.id > ${after} and ${rule.old}
          order by t.id limit ${limit} for update skip locked)) returning id`,
       [...values, last, run.chunk],
     );
     for (const { id } of rows) last = Math.max(last, id);
+    counts[kind] += rows.length;
     return rows.length;
   });
 }
 
 const isOver = ({ signal }: Run): boolean => signal?.aborted === true;
 
-/** Deletes chunk by chunk until a chunk finds nothing. @returns how many in all. */
-async function untilDone(run: Run, deleteChunk: () => Promise<number>): Promise<number> {
-  let total = 0;
+/** Deletes chunk by chunk until a chunk finds nothing. */
+async function untilDone(run: Run, deleteChunk: (client: PoolClient) => Promise<number>): Promise<void> {
   while (!isOver(run)) {
-    const deleted = await deleteChunk();
+    const deleted = await inChunk(run, deleteChunk);
     if (deleted === 0) break;
-    total += deleted;
   }
-  return total;
 }
 
-async function pruneCallCounts(run: Run, old: string): Promise<number> {
+async function pruneCallCounts(run: Run, old: string, counts: Counts): Promise<void> {
   const { rows: pools } = await run.db.query<{ pool: string }>(
     'select distinct pool from call_counts where minute < $1',
     [old],
   );
-  let total = 0;
   for (const { pool } of pools) {
-    total += await untilDone(run, async () => {
-      const { rowCount } = await run.db.query(
+    await untilDone(run, async (client) => {
+      const { rowCount } = await client.query(
         `delete from call_counts where ctid = any (array(
            select ctid from call_counts where pool = $1 and minute < $2 order by minute limit $3
            for update skip locked))`,
         [pool, old, run.chunk],
       );
+      counts.callCounts += rowCount ?? 0;
       return rowCount ?? 0;
     });
   }
-  return total;
 }
 
-async function pruneBatches(run: Run, old: string): Promise<number> {
+async function pruneBatches(run: Run, old: string, counts: Counts): Promise<void> {
   const { rows } = await run.db.query<{ id: number }>(
     `select id from batches b where ${BATCH_OLD} order by id`,
     [old],
   );
-  let removed = 0;
   for (const { id } of rows) {
-    if (isOver(run)) break;
-    const goes = await inTransaction(run.db, (client) => markRemoved(client, id, old));
-    if (!goes) continue;
-    await untilDone(run, async () => {
-      const { rowCount } = await run.db.query(
+    if (isOver(run)) return;
+    if (!(await inChunk(run, (client) => markRemoved(client, id, old)))) continue;
+    await untilDone(run, async (client) => {
+      const { rowCount } = await client.query(
         `delete from batch_items where batch_id = $1 and seq = any (array(
            select seq from batch_items where batch_id = $1 order by seq limit $2))`,
         [id, run.chunk],
       );
       return rowCount ?? 0;
     });
-    if (isOver(run)) break;
-    await run.db.query('delete from batches where id = $1', [id]);
-    removed++;
+    if (isOver(run)) return;
+    await inChunk(run, (client) => client.query('delete from batches where id = $1', [id]));
+    counts.batches++;
   }
-  return removed;
 }
 
 /** Asked once more under the batch's lock: somebody may have started or resumed it since it was found. */

@@ -298,6 +298,15 @@ test('rows that are locked are left for the next time, and one prunes at a time'
   expect(await prune(db, RETENTION)).toEqual(NONE);
 });
 
+test('a worker with one connection is not held up by it', async () => {
+  await db.query(
+    `insert into events (kind, at) select 'x', now() - interval '70 days' from generate_series(1, 10)`,
+  );
+  const single = createPool(database.url, { max: 1 });
+  expect(await prune(single, RETENTION, { chunk: 3 })).toEqual({ ...NONE, events: 10 });
+  await single.end();
+});
+
 test('sluice prune shows what would go, deletes it, and refuses an age that is none', async () => {
   await db.query(`insert into events (kind, at) values ('x', now() - interval '70 days'), ('y', now())`);
   const env = { SLUICE_VAULT_KEY: '' };
