@@ -73,7 +73,7 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
     if (page.timeIsOver) return outcome('time is over', null);
     if (uncalled === work.now.length) {
       // The limits know better than their levels did.
-      return outcome('wait', { until: page.spentUntil, reason: work.reason });
+      return outcome('wait', { until: page.spentUntil, reason: usedUp(page.spentDevices) });
     }
   }
 }
@@ -113,11 +113,12 @@ async function plan(
     now: can,
     more: can.length < missing.windows.length || missing.retryAt !== null,
     nextAt: Number.isFinite(nextAt) ? nextAt : now + RETRY_MS,
-    reason:
-      spent.length > 0
-        ? `the calls of ${spent.length} ${spent.length === 1 ? 'device' : 'devices'} are used up for the day`
-        : 'what failed is tried again',
+    reason: spent.length > 0 ? usedUp(spent.length) : 'what failed is tried again',
   };
+}
+
+function usedUp(devices: number): string {
+  return `the calls of ${devices} ${devices === 1 ? 'device' : 'devices'} are used up for the day`;
 }
 
 async function askForWindow(

@@ -49,6 +49,11 @@ export class FleetPage<Item extends PageItem> {
 
   constructor(private readonly parts: PageParts<Item>) {}
 
+  /** How many of these there are. */
+  get spentDevices(): number {
+    return this.spent.size;
+  }
+
   get timeIsOver(): boolean {
     return performance.now() >= this.parts.endAt;
   }

@@ -135,6 +135,111 @@ describe('live positions', () => {
   });
 });
 
+describe('what the vendor refuses', () => {
+  const events = async (s: Gps51Stack, kind: string) =>
+    (await s.db.query('select data from events where kind = $1 order by at', [kind])).rows.map(
+      ({ data }) => data,
+    );
+  const count = async (s: Gps51Stack, operation: string) =>
+    (await callsSeen(s.simulator.url)).filter((call) => call.operation === operation).length;
+
+  test('8903, 8904 and 8906 hold the account at once, with the evidence, until an operator resumes it', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    const pool = s.client.workflow.getHandle(poolWorkflowId(s.pool));
+    for (const code of [8903, 8904, 8906]) {
+      const before = await count(s, 'lastposition');
+      s.simulator.control({
+        addErrors: [{ code, action: 'lastposition', count: 1, cause: `words of ${code}` }],
+      });
+      const refused = await positions(s);
+      expect(refused).toMatchObject({ outcome: 'skipped' });
+      expect(refused.detail).toMatch(
+        new RegExp(
+          `until an operator resumes it: .* then resume: 200 ${code} "words of ${code}" \\(lastposition\\)`,
+        ),
+      );
+      expect(await trips(s)).toMatchObject({
+        outcome: 'skipped',
+        detail: expect.stringContaining(String(code)),
+      });
+      expect((await readPool(s.db, s.pool))?.state).toMatchObject({
+        state: 'held',
+        until: null,
+        evidence: { code: String(code), operation: 'lastposition' },
+      });
+      expect(await count(s, 'lastposition')).toBe(before + 1);
+      await pool.signal(resumeSignal);
+      await eventually('probing', async () => (await readPool(s.db, s.pool))?.state.state === 'half_open');
+      expect(await positions(s)).toMatchObject({ outcome: 'done' });
+      expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+    }
+  }, 120_000);
+
+  test('9904, and 9903 that returns after a fresh login, are too fast: everybody waits, and one login is made', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    s.simulator.control({ addErrors: [{ code: 9904, action: 'lastposition', count: 1 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+    expect(await count(s, 'login')).toBe(1);
+    s.simulator.control({ addErrors: [{ code: 9903, action: 'lastposition', count: 3 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+    expect(await count(s, 'login')).toBe(2);
+    const refused = (await events(s, 'limit.refused')).map(({ code, caller, strikes }) => [
+      code,
+      caller,
+      strikes,
+    ]);
+    expect(refused).toEqual([
+      ['9904', 'gps-data', 1],
+      ['9903', 'gps-data', 1],
+      ['9903', 'gps-data', 2],
+    ]);
+    expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+  }, 120_000);
+
+  test('8905 of devices that somebody else has used up stops these devices alone', async () => {
+    // The vendor has one trajectory call a device left, of five as we know.
+    const s = await start({
+      scenario: { fleet: { devices: 3 }, rules: { trajectoryPerDay: 1, trajectoryShared: true } },
+    });
+    await s.startWorker();
+    await positions(s);
+    expect(await trips(s)).toMatchObject({ outcome: 'done', counts: { asked: 3 } });
+    const { rows } = await s.db.query('select device_id from fleet_devices order by 1');
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    for (const { device_id: device } of rows) {
+      const handle = await s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [
+          {
+            dataset: 'gps51/tracks',
+            account: s.account,
+            from: to - DAY,
+            to,
+            devices: [device],
+            chunkHours: null,
+            priority: 'background',
+          },
+        ],
+      });
+      await eventually('it waits for the device’s next day', async () => {
+        const { phase, detail } = await handle.query(workStatusQuery);
+        return phase === 'waiting for quota' && /calls of 1 device/.test(detail);
+      });
+      // The account’s other calls go on, which says that the account is not what is used up.
+      expect(await positions(s)).toMatchObject({ outcome: 'done' });
+      await handle.terminate();
+    }
+    expect(await count(s, 'querytracks')).toBe(3);
+    expect(await events(s, 'limit.spent')).toHaveLength(3);
+    expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+  }, 120_000);
+});
+
 describe('trips', () => {
   const WIDE = { count: 100_000 };
 
