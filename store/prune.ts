@@ -89,10 +89,11 @@ async function inChunk<T>({ db }: Run, work: (client: PoolClient) => Promise<T>)
   });
 }
 
-/** `$1` is the instant before which rows are old. Rows are known by `id`, and walked in its order. */
+/** `$1` is the instant before which rows are old, `more` come after. Rows are known by `id`, and walked in its order. */
 interface Rule {
   readonly table: string;
   readonly old: string;
+  readonly more?: readonly unknown[];
 }
 
 const JOBS: Rule = {
@@ -107,24 +108,33 @@ const LAST_WORDS = [
   ['batch.started', 'batch.retried', 'batch.finished'],
   ['quota.threshold_reached', 'quota.threshold_left'],
 ];
-const quoted = (kinds: readonly string[]) => kinds.map((kind) => `'${kind}'`).join(', ');
-const isLastWord = LAST_WORDS.map(
-  (kinds) => `t.kind in (${quoted(kinds)}) and not exists (select 1 from events later
-      where later.pool = t.pool and later.kind in (${quoted(kinds)})
-        and later.data -> 'batch' = t.data -> 'batch' and later.id > t.id)`,
-).join(' or ');
+/** Ids of the last words on batches that there are: found once, for it takes a look at all events. */
+async function lastWords({ db }: Run): Promise<readonly number[]> {
+  const ids: number[] = [];
+  for (const kinds of LAST_WORDS) {
+    const { rows } = await db.query<{ id: number }>(
+      `select max(e.id) as id from events e join batches b
+         on b.id = case when jsonb_typeof(e.data -> 'batch') = 'number' then (e.data ->> 'batch')::bigint end
+       where e.kind = any ($1) group by e.pool, b.id`,
+      [kinds],
+    );
+    ids.push(...rows.map(({ id }) => id));
+  }
+  return ids;
+}
+
 /** The end of the window that an event is about, or of the pause that it tells of; null when there is none. */
 const endOf = (field: string) =>
   `case when jsonb_typeof(t.data -> '${field}') = 'number' then (t.data ->> '${field}')::float8 end`;
 
-const EVENTS: Rule = {
-  table: 'events',
-  old: `t.kind <> 'limit.refused' and t.at < $1
-    and coalesce(greatest(${endOf('window')}, ${endOf('until')}), 0) < $2
-    and not (t.kind in (${quoted([...new Set(LAST_WORDS.flat())])}) and (${isLastWord})
-      and exists (select 1 from batches b
-        where b.id = case when jsonb_typeof(t.data -> 'batch') = 'number' then (t.data ->> 'batch')::bigint end))`,
-};
+async function eventsRule(run: Run): Promise<Rule> {
+  return {
+    table: 'events',
+    old: `t.kind <> 'limit.refused' and t.at < $1 and not (t.id = any ($3))
+      and coalesce(greatest(${endOf('window')}, ${endOf('until')}), 0) < $2`,
+    more: [run.now, await lastWords(run)],
+  };
+}
 
 const REFUSALS: Rule = { table: 'events', old: `t.kind = 'limit.refused' and t.at < $1` };
 
@@ -147,10 +157,10 @@ function oldBefore({ now }: Run, days: number): string {
   return new Date(now - days * DAY_MS).toISOString();
 }
 
-/** The parameters that a rule's text uses. */
-function parametersOf(run: Run, { old }: Rule, days: number): unknown[] {
-  return old.includes('$2') ? [oldBefore(run, days), run.now] : [oldBefore(run, days)];
-}
+const valuesOf = (run: Run, { more }: Rule, days: number): unknown[] => [
+  oldBefore(run, days),
+  ...(more ?? []),
+];
 
 type Counts = Record<PrunedKind, number>;
 
@@ -159,7 +169,7 @@ async function pruneAll(run: Run, retention: Retention, counts: Counts): Promise
   // Batches first: what was told of them may go with them.
   if (batchesDays !== undefined) await pruneBatches(run, oldBefore(run, batchesDays), counts);
   await pruneRule(run, JOBS, retention.jobsDays, counts, 'jobs');
-  await pruneRule(run, EVENTS, retention.eventsDays, counts, 'events');
+  await pruneRule(run, await eventsRule(run), retention.eventsDays, counts, 'events');
   await pruneRule(run, REFUSALS, retention.callCountsDays, counts, 'refusals');
   await pruneCallCounts(run, oldBefore(run, retention.callCountsDays), counts);
   await pruneRule(run, COMMANDS, retention.commandsDays, counts, 'commands');
@@ -172,7 +182,7 @@ async function pruneRule(
   counts: Counts,
   kind: PrunedKind,
 ): Promise<void> {
-  const values = parametersOf(run, rule, days);
+  const values = valuesOf(run, rule, days);
   const [after, limit] = [`$${values.length + 1}`, `$${values.length + 2}`];
   let last = 0;
   await untilDone(run, async (client) => {
@@ -256,7 +266,7 @@ async function countAll(run: Run, retention: Retention): Promise<PruneCounts> {
     return rows[0]?.n ?? 0;
   };
   const ofRule = (rule: Rule, days: number) =>
-    count(`${rule.table} t where ${rule.old}`, parametersOf(run, rule, days));
+    count(`${rule.table} t where ${rule.old}`, valuesOf(run, rule, days));
   const { batchesDays } = retention;
   return {
     batches:
@@ -264,7 +274,7 @@ async function countAll(run: Run, retention: Retention): Promise<PruneCounts> {
         ? 0
         : await count(`batches b where ${BATCH_OLD}`, [oldBefore(run, batchesDays)]),
     jobs: await ofRule(JOBS, retention.jobsDays),
-    events: await ofRule(EVENTS, retention.eventsDays),
+    events: await ofRule(await eventsRule(run), retention.eventsDays),
     refusals: await ofRule(REFUSALS, retention.callCountsDays),
     callCounts: await count('call_counts where minute < $1', [oldBefore(run, retention.callCountsDays)]),
     commands: await ofRule(COMMANDS, retention.commandsDays),
