@@ -127,7 +127,8 @@ export async function showOne(
     const wait = waitOf(batch, counts, standing, status);
     const parts = await listParts(db, batch.id);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
-      `select left(coalesce(evidence ->> 'reason', 'failed'), 160) as reason, count(*) as n from batch_items
+      `select left(regexp_replace(coalesce(evidence ->> 'reason', 'failed'), ', request [^ )]+\\)$', ')'), 160) as reason,
+              count(*) as n from batch_items
        where batch_id = $1 and state in ('failed', 'retry') group by 1 order by 2 desc limit 10`,
       [batch.id],
     );
