@@ -23,6 +23,16 @@ export function isRefusal(answer: CallResult | null): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 409;
 }
 
+/**
+ * True of a batch that has ended and counts answers, but does not name the file that holds them: the name may come a
+ * moment after the end, and to take the answers for lost would pay for them twice.
+ */
+export function awaitsFiles(batch: VendorBatch): boolean {
+  const { end, completed, failed, outputFileId, errorFileId } = batch;
+  if (end === null || end === 'failed' || outputFileId !== null) return false;
+  return completed > 0 || (failed > 0 && errorFileId === null);
+}
+
 const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'queue full', 'line', 'service'];
 
 export function worstProblem(problems: readonly BatchProblem[]): BatchProblem {

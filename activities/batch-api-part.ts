@@ -18,7 +18,7 @@ import {
 } from '../store/batch-parts';
 import type { CallResult } from '../vendors/contract';
 import type { VendorBatch } from '../vendors/text-batches';
-import { isRefusal, statusOf, worstProblem } from './batch-api-answers';
+import { awaitsFiles, isRefusal, statusOf, worstProblem } from './batch-api-answers';
 import { BatchApiCalls } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
@@ -44,7 +44,10 @@ const MAX_BROKEN = 5;
 const MAX_TROUBLES = 5;
 /** A vendor that stays down is asked again this often at the least, ms. */
 const LONGEST_TROUBLE_MS = 600_000;
-/** Results fewer than the vendor counts are read again this often; then the count is not believed. */
+/**
+ * Results fewer than the vendor counts, and lines that are none, are read again this often; then the count is not
+ * believed, and those lines are passed over.
+ */
 const MAX_SHORT = 2;
 const FILE_LOST = 'the uploaded file is gone';
 const SETTLED: Step = { part: null, more: false };
@@ -196,6 +199,9 @@ export class PartSteps {
       throw error;
     }
     if (now.end === 'failed') return this.failed(part, now);
+    if (awaitsFiles(now) && part.failures < MAX_BROKEN - 1) {
+      throw new BrokenAnswer(`${id} is ${now.status}, and does not name the file of its answers yet`);
+    }
     if (now.status !== 'validating' && /^(?:validating)?$/.test(part.status)) await this.queue.accepted();
     if (now.end !== null) await this.queue.hasRoom();
     const state = now.end === null ? 'created' : 'ended';
@@ -278,7 +284,8 @@ export class PartSteps {
       );
       return null;
     }
-    const read = await new ResultReader(this.deps, this.context).read(part, stream);
+    const lenient = part.failures >= MAX_SHORT;
+    const read = await new ResultReader(this.deps, this.context).read(part, stream, lenient);
     if (read.lines < least && part.failures < MAX_SHORT) {
       throw new BrokenAnswer(`${fileId} holds ${read.lines} results of ${least}`);
     }

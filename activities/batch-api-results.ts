@@ -63,16 +63,24 @@ export class ResultReader {
     private readonly context: BatchApiContext,
   ) {}
 
-  /** @throws BrokenAnswer when the stream breaks off or a line is none; what came before it is stored. */
-  async read(part: BatchPart, stream: Readable): Promise<ResultsRead> {
+  /**
+   * @param lenient passes over a line that is none: its item counts as one without an answer.
+   * @throws BrokenAnswer when the stream breaks off or, unless lenient, a line is none; what came before it is stored.
+   */
+  async read(part: BatchPart, stream: Readable, lenient = false): Promise<ResultsRead> {
     let lines = 0;
+    let broken = 0;
     let strangers = 0;
     let chunk: { readonly seq: number; readonly result: BatchResult }[] = [];
     try {
       for await (const line of textLines(this.unbroken(stream))) {
         lines++;
         const parsed = this.context.api.parseResult(line);
-        if (!parsed.ok) throw new BrokenAnswer(`line ${lines} of the results ${parsed.problem}`);
+        if (!parsed.ok) {
+          if (!lenient) throw new BrokenAnswer(`line ${lines} of the results ${parsed.problem}`);
+          broken++;
+          continue;
+        }
         const seq = seqOf(parsed.value.customId);
         if (seq === null) strangers++;
         else chunk.push({ seq, result: parsed.value });
@@ -84,12 +92,9 @@ export class ResultReader {
       stream.destroy();
       await this.store(part, chunk);
     }
-    if (strangers > 0) {
-      this.deps.log.warn(
-        { batch: part.batchId, part: part.id, strangers },
-        'results of items that are not ours',
-      );
-    }
+    const told = { batch: part.batchId, part: part.id };
+    if (strangers > 0) this.deps.log.warn({ ...told, strangers }, 'results of items that are not ours');
+    if (broken > 0) this.deps.log.warn({ ...told, broken }, 'lines of the results that cannot be read');
     return { lines, hold: this.hold, refused: this.refused };
   }
 
