@@ -149,6 +149,8 @@ describe('after a crash', () => {
     process.kill(first.pid, 'SIGKILL');
     const second = await start(dataDir);
     expect(await ask(second.url, 'select 1')).toBe(1);
+    // Where it took more than one attempt, too: workers know no other.
+    expect(second.port).toBe(first.port);
     expect(await busy).toBe('ended');
   });
 

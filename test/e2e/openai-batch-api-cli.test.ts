@@ -10,9 +10,9 @@ import { temporaryFolder } from '../support/embedded';
 import { eventually } from '../support/eventually';
 import { trueText, vendorBatches } from '../support/openai-batches';
 import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../support/openai-stack';
+import { program } from '../support/program';
 import { callsSeen } from '../support/vendor-view';
 
-const ROOT = join(__dirname, '..', '..');
 const QUICK = { min: 50, max: 100 };
 const workers: Supervised[] = [];
 let stack: OpenAiStack | null = null;
@@ -45,7 +45,6 @@ async function person(items: number, options: OpenAiStackOptions): Promise<Perso
   const rows = Array.from({ length: items }, (_, n) => `id-${n},Artist ${n}`);
   writeFileSync(path('artists.csv'), `artist_id,artist_name\n${rows.join('\n')}\n`);
   const env = { ...s.env, DATABASE_URL: s.databaseUrl, TEMPORAL_ADDRESS: s.temporalAddress };
-  const main = ['-r', join(ROOT, 'test/support/swc-register.cjs'), join(ROOT, 'workers/main.ts')];
   return {
     s,
     path,
@@ -56,7 +55,7 @@ async function person(items: number, options: OpenAiStackOptions): Promise<Perso
     ],
     worker: async () => {
       const log = path(`worker-${workers.length}.log`);
-      const worker = new Supervised([...main, '--settings', settingsFile], () => env, log);
+      const worker = new Supervised([program('workers', 'main'), '--settings', settingsFile], () => env, log);
       workers.push(worker);
       worker.start();
       await eventually('a worker starts', () => worker.said('"worker.started"') > 0);

@@ -8,10 +8,10 @@ import { listEvents } from '../../store/events';
 import { temporaryFolder } from '../support/embedded';
 import { eventually } from '../support/eventually';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
+import { program, ROOT } from '../support/program';
 import { endWithRun } from '../support/run-folder';
 import { callsSeen } from '../support/vendor-view';
 
-const ROOT = join(__dirname, '..', '..');
 let stack: OpenAiStack | null = null;
 const children: ChildProcess[] = [];
 
@@ -30,20 +30,16 @@ interface Run {
 }
 
 function launch(s: OpenAiStack, script: string, args: readonly string[]): ChildProcess {
-  const child = spawn(
-    process.execPath,
-    ['-r', join(ROOT, 'test', 'support', 'swc-register.cjs'), join(ROOT, script), ...args],
-    {
-      cwd: ROOT,
-      env: {
-        PATH: process.env.PATH,
-        ...s.env,
-        DATABASE_URL: s.databaseUrl,
-        TEMPORAL_ADDRESS: s.temporalAddress,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      ...s.env,
+      DATABASE_URL: s.databaseUrl,
+      TEMPORAL_ADDRESS: s.temporalAddress,
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (child.pid !== undefined) endWithRun(child.pid);
   children.push(child);
   return child;
@@ -51,7 +47,7 @@ function launch(s: OpenAiStack, script: string, args: readonly string[]): ChildP
 
 /** Runs `sluice …` to its end. */
 function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Run> {
-  const child = launch(s, 'client/cli/main.ts', ['--settings', settings, ...args]);
+  const child = launch(s, program('client', 'cli', 'main'), ['--settings', settings, ...args]);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (text) => {
@@ -68,7 +64,7 @@ async function startWorkerProcess(
   s: OpenAiStack,
   settings: string,
 ): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
-  const child = launch(s, 'workers/main.ts', ['--settings', settings]);
+  const child = launch(s, program('workers', 'main'), ['--settings', settings]);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (text) => {
@@ -318,7 +314,12 @@ test('a follower whose database fails says so and ends', async () => {
     '--wait',
   ];
   const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
-  const child = launch(s, 'client/cli/main.ts', ['--settings', path('sluice.yaml'), ...start, ...inputs]);
+  const child = launch(s, program('client', 'cli', 'main'), [
+    '--settings',
+    path('sluice.yaml'),
+    ...start,
+    ...inputs,
+  ]);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   let said = '';
   child.stderr?.on('data', (text) => {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { bundleWorkflowCode, Runtime, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
@@ -25,7 +25,12 @@ import { HOUR_MS } from '../../vendors/dataset';
 import type { Arrival } from '../../vendors/simulator/arrivals';
 import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../workers/codec';
 import { connectClient } from '../../workers/temporal-connection';
-import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
+import {
+  installTemporalRuntime,
+  type RunningWorker,
+  startWorker,
+  type WorkerOptions,
+} from '../../workers/worker';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import type { datasetSync } from '../../workflows/dataset-sync';
 import {
@@ -37,6 +42,7 @@ import {
   workStatusQuery,
 } from '../../workflows/messages';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
+import { workflowBundle } from './program';
 
 const MARKETPLACE = 'ATVPDKIKX0DER';
 const SALES = 'amazon/rt-sales';
@@ -544,21 +550,14 @@ function settingsOf<L extends string>(
   return parseSettings(yaml, { file: null, baseDir: process.cwd(), env: environment(names) });
 }
 
-let bundle: Promise<WorkflowBundleWithSourceMap> | null = null;
-
-function bundleFor(encrypted: boolean): Promise<WorkflowBundleWithSourceMap> {
+/** An encrypting worker's bundle has the failure converter in it. */
+async function bundleFor(encrypted: boolean): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
+  if (!encrypted) return workflowBundle();
   const nothing = () => undefined;
-  bundle ??= bundleWorkflowCode({
+  const logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing };
+  return bundleWorkflowCode({
     workflowsPath: require.resolve('../../workflows'),
-    logger: {
-      log: nothing,
-      trace: nothing,
-      debug: nothing,
-      info: nothing,
-      warn: nothing,
-      error: console.error,
-    },
-    ...(encrypted ? { failureConverterPath: FAILURE_CONVERTER_PATH } : {}),
+    logger: { ...logger, error: console.error },
+    failureConverterPath: FAILURE_CONVERTER_PATH,
   });
-  return bundle;
 }

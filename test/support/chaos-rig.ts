@@ -2,9 +2,8 @@
  * Sluice as separate processes that a test may kill: a Postgres and a Temporal of its own, workers under a
  * supervisor as systemd or Compose would be one, and a vendor that nobody kills.
  */
-import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { parse, stringify } from 'yaml';
@@ -17,12 +16,9 @@ import type { OpenAiScenarioInput } from '../../vendors/openai/simulator';
 import { type ConnectedClient, connectClient } from '../../workers/temporal-connection';
 import { Server, Supervised } from './chaos-processes';
 import { eventually } from './eventually';
+import { program } from './program';
 import { temporaryFolder } from './run-folder';
 import { QUICK_LIMITS, settingsFor, TEST_ENV } from './stack';
-
-const ROOT = resolve(__dirname, '..', '..');
-/** The build that the processes run; another one for work beside a `dist` that does not build. */
-const DIST = process.env.SLUICE_TEST_DIST ?? join(ROOT, 'dist');
 
 /** What is as quick as a test wants it, on a machine so busy that calls are late by up to a second. */
 const LIMITS = Object.fromEntries(
@@ -93,7 +89,7 @@ export class ChaosRig {
     this.workers = [1, 2].map(
       (n) =>
         new Supervised(
-          [join(DIST, 'workers', 'main.js'), '--settings', this.settingsFile],
+          [program('workers', 'main'), '--settings', this.settingsFile],
           env,
           join(folder, `worker-${n}.log`),
         ),
@@ -141,7 +137,6 @@ export class ChaosRig {
   }
 
   static async assemble({ id, account, scenario, settings, httpTimeoutMs }: RigVendor) {
-    await ensureBuild();
     const folder = temporaryFolder('chaos');
     const began = Date.now();
     const [postgres, temporal, vendor] = await Promise.all([
@@ -236,27 +231,11 @@ async function startVendor(
 ): Promise<{ at: SimulatorAddress; process: Supervised }> {
   const file = join(folder, 'scenario.json');
   writeFileSync(file, JSON.stringify(scenario));
-  const main = join(DIST, 'vendors', id, 'simulator', 'main.js');
+  const main = program('vendors', id, 'simulator', 'main');
   const vendor = new Supervised([main, '--scenario', file], () => ({}), join(folder, 'vendor.log'));
   vendor.start();
   const line = await eventually('the simulator starts', () =>
     /^\{.*\}$/m.exec(readFileSync(vendor.logFile, 'utf8')),
   );
   return { at: JSON.parse(line[0]), process: vendor };
-}
-
-/** Workers run what is built: never what was built before the last change. A hundredth of a second as a rule. */
-async function ensureBuild(): Promise<void> {
-  if (process.env.SLUICE_TEST_DIST) return;
-  const child = spawn(
-    process.execPath,
-    ['-e', "import('./scripts/bootstrap.mjs').then((it) => it.main(it.ensureBuild))"],
-    { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    said += text;
-  });
-  const code = await new Promise((done) => child.once('close', done));
-  if (code !== 0) throw new Error(`the build failed:\n${said}`);
 }

@@ -1,9 +1,8 @@
-/** The command line as a person runs it, from the sources, with a stack's servers. */
+/** The command line as a person runs it, with a stack's servers. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { temporaryFolder } from './embedded';
-
-const ROOT = join(__dirname, '..', '..');
+import { program } from './program';
 
 export interface Ran {
   readonly code: number | null;
@@ -30,22 +29,18 @@ export function cliFor(stack: CliStack): Cli {
   const folder = temporaryFolder('cli');
   return (args, input = '', env = {}, interruptAt) =>
     new Promise((resolve) => {
-      const child = spawn(
-        process.execPath,
-        ['-r', join(__dirname, 'register-ts.cjs'), join(ROOT, 'client', 'cli', 'main.ts'), ...args],
-        {
-          cwd: folder,
-          env: {
-            PATH: process.env.PATH,
-            DATABASE_URL: stack.databaseUrl,
-            TEMPORAL_ADDRESS: stack.temporalAddress,
-            SLUICE_STATE_DIR: join(folder, 'state'),
-            SLUICE_SETTINGS: stack.settingsFile,
-            ...stack.env,
-            ...env,
-          },
+      const child = spawn(process.execPath, [program('client', 'cli', 'main'), ...args], {
+        cwd: folder,
+        env: {
+          PATH: process.env.PATH,
+          DATABASE_URL: stack.databaseUrl,
+          TEMPORAL_ADDRESS: stack.temporalAddress,
+          SLUICE_STATE_DIR: join(folder, 'state'),
+          SLUICE_SETTINGS: stack.settingsFile,
+          ...stack.env,
+          ...env,
         },
-      );
+      });
       let [out, err] = ['', ''];
       let interrupted = false;
       child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -1,8 +1,9 @@
+import { ensureBuild } from './program';
 import { createRunFolder, removeRunFolder, sweepDeadRuns } from './run-folder';
 
 /** Servers are started by the first test that asks for one: pure tests wait for nothing. */
 export default async function globalSetup(): Promise<void> {
-  await sweepDeadRuns();
+  await Promise.all([sweepDeadRuns(), ensureBuild()]);
   const folder = createRunFolder();
   for (const [signal, exitCode] of [
     ['SIGINT', 130],

@@ -1,13 +1,12 @@
 /** The GPS51 simulator as a process of its own, so that its clock sees arrivals and not the test's own work. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Gps51ScenarioInput } from '../../vendors/gps51/simulator';
 import type { Arrival } from '../../vendors/simulator/arrivals';
 import type { LimitReport } from '../../vendors/simulator/limit-book';
+import { program } from './program';
 import { endWithRun, temporaryFolder } from './run-folder';
-
-const ROOT = resolve(__dirname, '..', '..');
 
 export interface Gps51Process {
   readonly url: string;
@@ -27,12 +26,8 @@ export interface Gps51Process {
 export async function startGps51Process(scenario: Gps51ScenarioInput): Promise<Gps51Process> {
   const file = join(temporaryFolder('gps51'), 'scenario.json');
   writeFileSync(file, JSON.stringify(scenario));
-  const main = join(ROOT, 'vendors', 'gps51', 'simulator', 'main.ts');
-  const child = spawn(
-    process.execPath,
-    ['-r', join(__dirname, 'register-ts.cjs'), main, '--scenario', file],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const main = program('vendors', 'gps51', 'simulator', 'main');
+  const child = spawn(process.execPath, [main, '--scenario', file], { stdio: ['ignore', 'pipe', 'inherit'] });
   if (child.pid !== undefined) endWithRun(child.pid);
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
   const line = await new Promise<string>((found, failed) => {

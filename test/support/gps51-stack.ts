@@ -1,7 +1,7 @@
 /** Sluice beside a GPS51 simulator, as a user would set it up: a database, a task queue and workers of one's own. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import pino from 'pino';
@@ -18,10 +18,9 @@ import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { eventually } from './eventually';
+import { program, workflowBundle } from './program';
 import { endWithRun, temporaryFolder } from './run-folder';
-import { TEST_ENV, workflowBundle } from './stack';
-
-const ROOT = resolve(__dirname, '..', '..');
+import { TEST_ENV } from './stack';
 
 export const FLEET_PASSWORD = 'fleet-secret';
 export const COMMAND_PASSWORD = 'command-secret';
@@ -144,7 +143,7 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
-        workflowBundle: await workflowBundle(),
+        workflowBundle: workflowBundle(),
       });
       workers.push(worker);
       return worker;
@@ -174,11 +173,11 @@ async function startWorkerProcess(
   settingsFile: string,
   env: NodeJS.ProcessEnv,
 ): Promise<WorkerProcess> {
-  const child = spawn(
-    process.execPath,
-    ['-r', join(__dirname, 'register-ts.cjs'), join(ROOT, 'workers', 'main.ts'), '--settings', settingsFile],
-    { cwd: folder, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn(process.execPath, [program('workers', 'main'), '--settings', settingsFile], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (child.pid !== undefined) endWithRun(child.pid);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -15,7 +15,8 @@ import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import type { batch } from '../../workflows/batch';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
-import { TEST_ENV, workflowBundle } from './stack';
+import { workflowBundle } from './program';
+import { TEST_ENV } from './stack';
 
 export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;
@@ -106,7 +107,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
-        workflowBundle: await workflowBundle(),
+        workflowBundle: workflowBundle(),
       });
       workers.push(worker);
       return worker;

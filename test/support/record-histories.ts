@@ -1,7 +1,7 @@
 /**
  * Records the histories that test/workflow/replay.test.ts replays, into test/workflow/histories/:
  *
- *     node -r ./test/support/swc-register.cjs test/support/record-histories.ts [backfill] [sync] [batch] …
+ *     node -r ./test/support/register-ts.cjs test/support/record-histories.ts [backfill] [sync] [batch] …
  *
  * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
  * without that intention means that workflows which sleep at a user's right now could not be woken any more.

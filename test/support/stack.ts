@@ -3,7 +3,6 @@
  * run's shared servers, an Amazon simulator, and settings as a user would write them.
  */
 import type { Client } from '@temporalio/client';
-import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { stringify } from 'yaml';
@@ -18,6 +17,7 @@ import {
 import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
+import { workflowBundle } from './program';
 
 export const DATASET = 'amazon/rt-sales';
 
@@ -98,24 +98,6 @@ export const TEST_ENV = {
   SLUICE_VAULT_KEY: generateKey(),
 };
 
-let bundle: Promise<WorkflowBundleWithSourceMap> | null = null;
-
-/** One bundle serves all workers of a test file. */
-export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundle ??= bundleWorkflowCode({ workflowsPath: require.resolve('../../workflows'), logger: quietLogger });
-  return bundle;
-}
-
-const nothing = () => undefined;
-const quietLogger = {
-  log: nothing,
-  trace: nothing,
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: console.error,
-};
-
 let installed = false;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -155,7 +137,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
-        workflowBundle: await workflowBundle(),
+        workflowBundle: workflowBundle(),
       });
       workers.push(worker);
       return worker;

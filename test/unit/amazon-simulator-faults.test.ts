@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
   type AmazonScenarioInput,
@@ -12,6 +12,7 @@ import {
 } from '../../vendors/amazon/simulator';
 import { readScenario, ScenarioError } from '../../vendors/simulator/scenario';
 import { api, HOUR, login, SALES, salesRequest } from '../support/amazon-caller';
+import { program } from '../support/program';
 
 const START = Date.UTC(2026, 4, 20, 12, 30);
 const REQUEST = salesRequest(START - 6.5 * HOUR, START - 0.5 * HOUR);
@@ -204,16 +205,9 @@ describe('a restart', () => {
   });
 
   async function run(state: string): Promise<{ url: string; kill: () => Promise<void> }> {
-    const root = resolve(__dirname, '../..');
     const child = spawn(
       process.execPath,
-      [
-        '-r',
-        join(root, 'test/support/swc-register.cjs'),
-        join(root, 'vendors/amazon/simulator/main.ts'),
-        '--state',
-        state,
-      ],
+      [program('vendors', 'amazon', 'simulator', 'main'), '--state', state],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     children.push(child);

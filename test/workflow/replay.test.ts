@@ -9,7 +9,7 @@ import { Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import pino from 'pino';
 import { installTemporalRuntime } from '../../workers/worker';
-import { workflowBundle } from '../support/stack';
+import { workflowBundle } from '../support/program';
 
 const FOLDER = join(__dirname, 'histories');
 
@@ -26,7 +26,7 @@ function recorded(name: string): string {
 /** What a replay of the history fails with; undefined when it replays. */
 async function replay(workflowId: string, json: string): Promise<Error | undefined> {
   const history = historyFromJSON(JSON.parse(json));
-  const workflow = await workflowBundle();
+  const workflow = workflowBundle();
   for await (const result of Worker.runReplayHistories({ workflowBundle: workflow }, [
     { workflowId, history },
   ])) {
