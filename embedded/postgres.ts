@@ -200,10 +200,10 @@ async function launch(
 ): Promise<Started> {
   const logFile = options.logFile ?? join(cluster.home, 'postgres.log');
   const portFile = join(cluster.home, 'port');
-  const wanted = options.port ?? (Number(tailOf(portFile, 1)) || null);
+  let wanted = options.port ?? (Number(tailOf(portFile, 1)) || null);
   const orphanDeadline = Date.now() + ORPHAN_PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
-    const { port, moved } = await choosePort(attempt === 1 ? wanted : null);
+    const { port, moved } = await choosePort(wanted);
     if (moved) log(`Postgres: port ${wanted} is in use; using ${port} instead.`);
     const offset = sizeOf(logFile);
     const settings = { ...SETTINGS, ...options.settings };
@@ -233,6 +233,7 @@ async function launch(
     const said = tailOf(logFile, 8, offset);
     if (/Address already in use/.test(said) && attempt < 5) {
       log(`Postgres: port ${port} was taken in the same moment; trying another.`);
+      wanted = null;
     } else if (
       /lock file "postmaster.pid" already exists/.test(said) &&
       attempt < 50 &&
@@ -240,6 +241,7 @@ async function launch(
     ) {
       // A server that was killed a moment ago holds its pid until its parent has taken note.
       await delay(200);
+      wanted = port;
     } else if (/shared memory block .* is still in use/.test(said) && attempt < 50) {
       if (Date.now() > orphanDeadline) {
         for (const orphan of orphans(realpathSync(cluster.data))) {
@@ -251,6 +253,7 @@ async function launch(
         }
       }
       await delay(200);
+      wanted = port;
     } else {
       throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${said}\n(${logFile})`);
     }
