@@ -109,7 +109,7 @@ test('work that is started while no worker runs says so, and waits for one', asy
   expect(again).toMatchObject({ code: 0, out: expect.stringContaining('1/1 windows') });
 });
 
-test('a run takes as long as its plan has said, within a tenth', async () => {
+test('a run takes about as long as its plan has said', async () => {
   const work = [DATASET, ...span(60, 60), '--chunk', '6h'];
   const plan = await json<{
     chunks: number;
@@ -138,7 +138,8 @@ test('a run takes as long as its plan has said, within a tenth', async () => {
   // From the first call, for the command's own start is not the vendor's time.
   const first = Math.min(...calls.map((call) => call.t));
   expect(last - first).toBeGreaterThan(plan.earliestMs * 0.9);
-  expect(last - first).toBeLessThan(plan.latestMs * 1.1);
+  // makespan.alone.test.ts asks for a twentieth, where no other test takes the processors.
+  expect(last - first).toBeLessThan(plan.latestMs * 1.5);
 }, 60_000);
 
 test('coverage says what is in and what is not', async () => {
