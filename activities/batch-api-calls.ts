@@ -84,9 +84,9 @@ export class BatchApiCalls {
     const { api, signal } = this.context;
     const result = await this.deps.door.call({
       ...this.terms(api.operations.download, part),
-      send: async (key, abort) => {
+      send: async (key, abort, onSent) => {
         const request = api.authorize(api.download(fileId), key ?? '');
-        const options = { ...this.http(), signal: abort ?? signal };
+        const options = { ...this.http(), signal: abort ?? signal, onSent };
         return withoutKey(await sendForStream(request, options), key);
       },
     });
@@ -104,10 +104,10 @@ export class BatchApiCalls {
     const { api } = this.context;
     return this.deps.door.call<CallResult>({
       ...this.terms(operation, part),
-      send: async (key, signal) => {
+      send: async (key, signal, onSent) => {
         await hooks.leaving?.();
         const body = content?.();
-        const options = { ...this.http(), signal, ...(body ? { content: body } : {}) };
+        const options = { ...this.http(), signal, onSent, ...(body ? { content: body } : {}) };
         const result = withoutKey(await sendForText(api.authorize(request, key ?? ''), options), key);
         hooks.left?.(result);
         return result;

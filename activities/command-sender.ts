@@ -139,11 +139,11 @@ export class CommandSender {
         attempt: command.attempts + 1,
         inlineWaitMs: this.inlineWaitMs(command),
         signal,
-        send: async (token) => {
+        send: async (token, _, onSent) => {
           if (!(await markSending(db, command.id, owner))) throw new NotToSend();
           marked = true;
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
-          const options = { dispatcher, timeoutMs: fleet.timeoutMs };
+          const options = { dispatcher, timeoutMs: fleet.timeoutMs, onSent };
           const sent = await sendForText(fleet.authorize(form.request, token ?? ''), options);
           answer = sent.kind === 'response' ? sent.response.body : null;
           return sent;

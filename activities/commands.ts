@@ -71,11 +71,12 @@ export function createCommandActivities(deps: CommandDeps) {
           attempt: activityInfo().attempt,
           inlineWaitMs: deps.inlineWaitMs,
           signal: cancellationSignal(),
-          send: (token, signal) =>
+          send: (token, signal, onSent) =>
             sendForText(fleet.authorize(request, token ?? ''), {
               dispatcher: deps.dispatcher,
               timeoutMs: fleet.timeoutMs,
               signal,
+              onSent,
             }),
         })
         .catch((error: unknown) => {

@@ -87,10 +87,11 @@ export class FleetCalls {
       inlineWaitMs: this.deps.settings.permits.inlineWaitMs,
       signal,
       // Once sent it has been paid for: its answer is waited for even when an end is asked for.
-      send: (token) =>
+      send: (token, _, onSent) =>
         sendForText(fleet.authorize(request, token ?? ''), {
           dispatcher: this.deps.dispatcher,
           timeoutMs: fleet.timeoutMs,
+          onSent,
         }),
     });
     return result.kind === 'response' ? result.response.body : '';

@@ -23,6 +23,8 @@ export interface HttpOptions {
   /** Longest wait for headers and between two pieces of a body, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the request is being written: a connection is open, and nothing stands before it there. */
+  readonly onSent?: () => void;
   /** Sent instead of the request's body while it is written; its length is among the request's headers. */
   readonly content?: Readable;
 }
@@ -65,7 +67,9 @@ async function open(request: HttpRequest, options: HttpOptions) {
     headers: request.headers,
     ...(request.body === undefined ? {} : { body: request.body }),
     ...(options.content ? { body: options.content } : {}),
-    dispatcher: options.dispatcher,
+    dispatcher: options.onSent
+      ? options.dispatcher.compose(tellingWhenSent(options.onSent))
+      : options.dispatcher,
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
     ...(options.signal ? { signal: options.signal } : {}),
@@ -75,6 +79,21 @@ async function open(request: HttpRequest, options: HttpOptions) {
     if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
   return { statusCode: answer.statusCode, headers, body: answer.body };
+}
+
+function tellingWhenSent(onSent: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) =>
+    dispatch(options, {
+      onRequestStart: (...args) => {
+        onSent();
+        handler.onRequestStart?.(...args);
+      },
+      onRequestUpgrade: (...args) => handler.onRequestUpgrade?.(...args),
+      onResponseStart: (...args) => handler.onResponseStart?.(...args),
+      onResponseData: (...args) => handler.onResponseData?.(...args),
+      onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
+      onResponseError: (...args) => handler.onResponseError?.(...args),
+    });
 }
 
 async function readText(answer: {

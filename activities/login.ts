@@ -58,11 +58,12 @@ export function createTokenSource(
               attempt: 1,
               inlineWaitMs: LOGIN_WAIT_MS,
               ...(signal ? { signal } : {}),
-              send: (_, abort) =>
+              send: (_, abort, onSent) =>
                 sendForText(login.request(secrets, Date.now()), {
                   dispatcher: deps.dispatcher,
                   timeoutMs: deps.timeoutMs,
                   signal: abort,
+                  onSent,
                 }),
             });
             const body = result.kind === 'response' ? result.response.body : '';

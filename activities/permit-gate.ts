@@ -32,6 +32,8 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal;
   /** The least slack of the limits charged, ms: a permit that is later than this is moved, not used. */
   readonly slackMs: number;
+  /** What is called: answers to the same take alike. */
+  readonly operation?: string;
 }
 
 export interface HeldPermit {
@@ -43,6 +45,11 @@ export interface HeldPermit {
   readonly failures: number;
   /** Database time at which the call leaves. */
   readonly departAt: number;
+  /**
+   * To be called when the request is being written: one that this process held up, by opening a connection say, is
+   * booked where it left. May be left out, and then only the answer tells.
+   */
+  readonly sent: () => void;
   /**
    * To be called when the answer has come: a call that was held up on its way is booked where it arrived, or the next
    * might come too close behind it. Settles when that is done; never rejects, and need not be awaited.
@@ -93,7 +100,7 @@ export class PermitGate {
         probe: decision.probe,
         failures: decision.failures,
         departAt,
-        answered: () => this.answered(request, departAt, options.slackMs),
+        ...this.underWay(request, departAt, options),
       };
     }
   }
@@ -117,17 +124,45 @@ export class PermitGate {
     }
   }
 
-  private async answered(request: PermitRequest, departAt: number, slackMs: number): Promise<void> {
-    const now = this.clock.now();
-    const pool = request.pool ?? '';
-    let transit = this.transits.get(pool);
+  /** A call on its way: where it is booked follows what is known of when it arrived. */
+  private underWay(
+    { pool, charges }: PermitRequest,
+    departAt: number,
+    { slackMs, operation = '' }: AcquireOptions,
+  ): Pick<HeldPermit, 'sent' | 'answered'> {
+    const transit = this.transitOf(`${pool ?? ''} ${operation}`);
+    const toleranceMs = slackMs * 0.8;
+    let [leftAt, bookedAt] = [departAt, departAt];
+    let booked = Promise.resolve();
+    const book = (at: number) => {
+      if (charges.length === 0) return;
+      const from = bookedAt;
+      bookedAt = at;
+      booked = booked
+        .then(() => reportLateArrival(this.db, charges, from, at))
+        // Lost with the database: then nothing is granted either until it is back.
+        .catch(() => undefined);
+    };
+    return {
+      sent: () => {
+        leftAt = this.clock.now();
+        if (leftAt - departAt > toleranceMs) book(leftAt);
+      },
+      answered: () => {
+        const now = this.clock.now();
+        if (transit.note(now - leftAt, toleranceMs)) book(now);
+        return booked;
+      },
+    };
+  }
+
+  private transitOf(name: string): Transit {
+    let transit = this.transits.get(name);
     if (!transit) {
       transit = new Transit();
-      this.transits.set(pool, transit);
+      this.transits.set(name, transit);
     }
-    if (!transit.note(now - departAt, slackMs * 0.8) || request.charges.length === 0) return;
-    // Lost with the database: then nothing is granted either until it is back.
-    await reportLateArrival(this.db, request.charges, departAt, now).catch(() => undefined);
+    return transit;
   }
 
   /** A probe that does not leave must not keep the others waiting for what it would have told. */

@@ -62,10 +62,10 @@ export class ReportCalls {
     return this.deps.door.call({
       ...this.terms(context, account.reports.operations.download, priority),
       auth: null,
-      send: (_, abort) =>
+      send: (_, abort, onSent) =>
         sendForStream(
           { method: 'GET', url: location.url, headers: {} },
-          { ...this.http(), signal: abort ?? signal },
+          { ...this.http(), signal: abort ?? signal, onSent },
         ),
     });
   }
@@ -81,11 +81,12 @@ export class ReportCalls {
     return this.deps.door.call<CallResult>({
       ...this.terms(context, operation, priority),
       auth: this.deps.tokenSource(context),
-      send: async (token, signal) => {
+      send: async (token, signal, onSent) => {
         await beforeSend?.();
         return sendForText(account.reports.authorize(request, token ?? '', Date.now()), {
           ...this.http(),
           signal,
+          onSent,
         });
       },
     });

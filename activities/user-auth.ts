@@ -100,7 +100,8 @@ class UserCheck {
           foreign: true,
           attempt,
           inlineWaitMs: Math.max(0, this.deadline - performance.now()),
-          send: () => sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: fleet.timeoutMs }),
+          send: (_, __, onSent) =>
+            sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: fleet.timeoutMs, onSent }),
         });
         const parsed = parse(result.kind === 'response' ? result.response.body : '');
         if (parsed.ok) return parsed.value;

@@ -82,8 +82,11 @@ export interface CallTerms {
 }
 
 export interface VendorCall<R extends CallResult> extends CallTerms {
-  /** Sends the request. Must not throw for what the network or the vendor does: that is a CallResult. */
-  send(token: string | null, signal: AbortSignal | undefined): Promise<R>;
+  /**
+   * Sends the request. Must not throw for what the network or the vendor does: that is a CallResult.
+   * @param sent to be called when it is being written, where that can be told.
+   */
+  send(token: string | null, signal: AbortSignal | undefined, sent: () => void): Promise<R>;
   /** What the call really cost in tokens, when the answer says so. */
   tokensUsed?(result: R): number | undefined;
 }
@@ -250,7 +253,12 @@ export class VendorDoor {
     try {
       return await this.deps.gate.acquire(
         { pool: governed(call) ? call.account.poolKey : null, priority: call.priority, charges },
-        { inlineWaitMs: call.inlineWaitMs, slackMs, ...(call.signal ? { signal: call.signal } : {}) },
+        {
+          inlineWaitMs: call.inlineWaitMs,
+          slackMs,
+          operation: call.operation,
+          ...(call.signal ? { signal: call.signal } : {}),
+        },
       );
     } catch (error) {
       if (!isUnregistered(error)) throw error;
@@ -302,7 +310,7 @@ export class VendorDoor {
     token: string | null,
   ): Promise<R> {
     try {
-      const result = await call.send(token, call.signal);
+      const result = await call.send(token, call.signal, permit.sent);
       void permit.answered();
       return result;
     } catch (error) {

@@ -1,6 +1,7 @@
 /** How the callers of a process get their permits: in order of importance, in line, and never for longer than they wait. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { PermitGate } from '../../activities/permit-gate';
+import { type HeldPermit, PermitGate } from '../../activities/permit-gate';
 import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { registerLimits, takePermits } from '../../store/permits';
@@ -108,6 +109,39 @@ describe('an interactive caller among 64 in the background', () => {
     const sorted = waits.map((w) => w.waitedMs).sort((a, b) => a - b);
     expect(sorted[5]).toBeLessThan(LEAD_MS + 40);
     expect(waits.filter((w) => w.before > 1).length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a call that is held up between its permit and the wire', () => {
+  async function nextAfter(underWay: (permit: HeldPermit) => Promise<void>): Promise<number> {
+    const charges = await newLimit({ kind: 'spacing', ms: 400 });
+    const gate = new PermitGate(db, { leadMs: LEAD_MS });
+    const ask = () => gate.acquire(requestOf(charges), { inlineWaitMs: 10_000, slackMs: 5 });
+    const first = await ask();
+    if (!first.granted) throw new Error('a fresh limit grants');
+    await underWay(first);
+    const next = await ask();
+    return next.granted ? next.departAt - first.departAt : Number.NaN;
+  }
+
+  test('is booked where it left, so that the next keeps its distance from there', async () => {
+    const distance = await nextAfter(async (permit) => {
+      await delay(150);
+      permit.sent();
+      await permit.answered();
+    });
+    expect(distance).toBeGreaterThan(545);
+  });
+
+  test('and once more where it arrived, when its answer says so', async () => {
+    const distance = await nextAfter(async (permit) => {
+      await delay(100);
+      permit.sent();
+      // The first answers of a process: what is usual is not known yet.
+      await delay(100);
+      await permit.answered();
+    });
+    expect(distance).toBeGreaterThan(595);
   });
 });
 

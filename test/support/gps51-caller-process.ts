@@ -168,7 +168,7 @@ class Functions {
     };
     const result = await this.door.call({
       ...terms,
-      send: (token) => {
+      send: (token, _, onSent) => {
         const waited = this.waited[name] ?? [];
         waited.push(performance.now() - asked);
         this.waited[name] = waited;
@@ -176,6 +176,7 @@ class Functions {
         return sendForText(fleet.authorize(request, token ?? ''), {
           dispatcher: this.dispatcher,
           timeoutMs: 10_000,
+          onSent,
         });
       },
     });

@@ -26,6 +26,22 @@ function send() {
 
 const TEXT = '{"status":0,"cause":"成功"}';
 
+test('that the request is being written is told once, before its answer, and never of one that is not sent', async () => {
+  const seen: string[] = [];
+  respond = (_, response) => {
+    seen.push('arrived');
+    response.end(TEXT);
+  };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const request = { method: 'POST', url, headers: {} } as const;
+  const options = { dispatcher, timeoutMs: 5000, onSent: () => seen.push('sent') };
+  expect(await sendForText(request, options)).toMatchObject({ response: { status: 200, body: TEXT } });
+  expect(seen).toEqual(['sent', 'arrived']);
+  await new Promise((closed) => server.close(closed).closeAllConnections());
+  expect(await sendForText(request, options)).toMatchObject({ error: { mayHaveBeenSent: false } });
+  expect(seen).toEqual(['sent', 'arrived']);
+});
+
 test.each([
   ['gzip', gzipSync(TEXT)],
   ['deflate', deflateSync(TEXT)],
