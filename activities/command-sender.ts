@@ -25,7 +25,7 @@ import {
   markUnsent,
 } from '../store/commands';
 import type { CallResult } from '../vendors/contract';
-import type { CommandResult } from '../vendors/fleet';
+import type { CommandResult, QueuedCommand } from '../vendors/fleet';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import type { FleetAccount } from './fleet-account';
@@ -88,7 +88,7 @@ export class CommandSender {
       operation: fleet.operations.queueCommand,
       request: fleet.queueCommand(wanted, password),
       settle: (owner, body) => this.settleQueued(command.id, owner, fleet.parseQueued(body)),
-      isClear: (body) => fleet.parseQueued(body).ok,
+      isClear: (body) => isTaken(fleet.parseQueued(body)),
       isUnsupported: () => false,
     });
     if (queued.kind === 'settled') return queued.command;
@@ -200,13 +200,11 @@ export class CommandSender {
     return this.end(id, outcomeOfResult(parsed.value), owner);
   }
 
-  private async settleQueued(
-    id: number,
-    owner: string,
-    parsed: Parsed<{ readonly commandId: string }>,
-  ): Promise<Command> {
+  private async settleQueued(id: number, owner: string, parsed: Parsed<QueuedCommand>): Promise<Command> {
     if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
-    return this.stored(() => markQueued(this.deps.db, id, owner, parsed.value.commandId));
+    const { value } = parsed;
+    if ('result' in value) return this.end(id, outcomeOfResult(value.result), owner);
+    return this.stored(() => markQueued(this.deps.db, id, owner, value.commandId));
   }
 
   private end(id: number, outcome: CommandOutcome, owner: string): Promise<Command> {
@@ -264,6 +262,10 @@ const STATES = { success: 'succeeded', failure: 'failed', unknown: 'unknown', pe
 
 function isFinal(parsed: Parsed<CommandResult>): boolean {
   return parsed.ok && (parsed.value.outcome === 'success' || parsed.value.outcome === 'failure');
+}
+
+function isTaken(parsed: Parsed<QueuedCommand>): boolean {
+  return parsed.ok && ('commandId' in parsed.value || isFinal({ ok: true, value: parsed.value.result }));
 }
 
 /** What a result means for the command. One that is still pending, with nothing to ask by, stays unknown. */

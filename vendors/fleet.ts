@@ -82,6 +82,9 @@ export interface CommandResult {
   readonly message: string;
 }
 
+/** What handing a command over brought: an id that its result is asked for with, or the result at once. */
+export type QueuedCommand = { readonly commandId: string } | { readonly result: CommandResult };
+
 /**
  * The calls of one account at such a vendor. Requests are without the token; `authorize` puts it in. An answer of
  * many records is parsed record by record: what is unusable is left out and told in `leftOut` of the result.
@@ -137,7 +140,7 @@ export interface FleetApi {
   /** True when the refusal means that `command` is not offered here, and `queueCommand` may be. */
   isCommandUnsupported(code: string | undefined): boolean;
   queueCommand(command: FleetCommand, password: string | null): HttpRequest;
-  parseQueued(body: string): Parsed<{ readonly commandId: string }>;
+  parseQueued(body: string): Parsed<QueuedCommand>;
   commandResult(commandId: string): HttpRequest;
   parseCommandResult(body: string): Parsed<CommandResult>;
   /** Reference to the devices' command password; null when the account has none. */

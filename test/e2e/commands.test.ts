@@ -133,6 +133,16 @@ describe('with a worker', () => {
     });
   });
 
+  test('a result that nobody knows is an unknown outcome with the vendor’s code', async () => {
+    stack.simulator.control({ addErrors: [{ code: 77, action: 'sendcmd', count: 1, cause: 'new words' }] });
+    expect(await outcome()).toMatchObject({
+      state: 'unknown',
+      name: 'unrecognised',
+      code: '77',
+      message: 'new words',
+    });
+  });
+
   test('a lost answer is an unknown outcome, and is not sent again', async () => {
     stack.simulator.control({
       addFaults: [{ kind: 'drop-after-processing', operation: 'sendcmd', count: 1 }],
@@ -277,6 +287,14 @@ describe('a platform without sendcmd', () => {
     expect(ended).toMatchObject({ state: 'unknown', name: 'timeout' });
     expect(ended.message).toMatch(/cmd-.* no result came within 3 s/);
     expect(await received('NEVER')).toBe(1);
+  });
+
+  test.each([
+    [2, 'failed', 'offline'],
+    [3, 'succeeded', 'cached'],
+  ] as const)('a result of %i at once, with nothing to ask by, is the result', async (code, state, name) => {
+    stack.simulator.control({ addErrors: [{ code, action: 'sendcommand', count: 1, cause: 'words' }] });
+    expect(await outcome()).toMatchObject({ state, name, code: String(code), message: 'words' });
   });
 
   test('a lost answer to the handing over is unknown as well', async () => {

@@ -447,8 +447,14 @@ describe('commands', () => {
     expect(parseCommandResult('', true).ok).toBe(false);
   });
 
-  test('a queued command has an id', () => {
+  test('a command that is handed over has an id, or a result at once', () => {
     expect(parseQueued('{"status":0,"commandid":4711}')).toEqual({ ok: true, value: { commandId: '4711' } });
+    expect(parseQueued('{"status":3,"commandid":"7"}')).toEqual({ ok: true, value: { commandId: '7' } });
+    expect(parseQueued('{"status":3,"cause":"words"}')).toEqual({
+      ok: true,
+      value: { result: { outcome: 'success', name: 'cached', code: '3', message: 'words' } },
+    });
+    expect(parseQueued('{"status":2}')).toMatchObject({ value: { result: { name: 'offline' } } });
     expect(parseQueued('{"status":0}').ok).toBe(false);
     expect(parseQueued('?').ok).toBe(false);
   });

@@ -178,8 +178,9 @@ describe('commands', () => {
     expect(api.isCommandUnsupported(refused.verdict.evidence.code)).toBe(true);
     const queued = await signed('sendcommand', api.queueCommand(order, null));
     expect(queued.verdict.kind).toBe('ok');
-    const { commandId } = read(api.parseQueued(queued.body));
-    const asked = await signed('querycommand', api.commandResult(commandId));
+    const taken = read(api.parseQueued(queued.body));
+    if (!('commandId' in taken)) throw new Error('no id to ask with');
+    const asked = await signed('querycommand', api.commandResult(taken.commandId));
     expect(asked.verdict.kind).toBe('ok');
     expect(read(api.parseCommandResult(asked.body))).toMatchObject({ outcome: 'pending' });
   });

@@ -8,7 +8,6 @@ export interface Body {
   readonly status: number | null;
   /** The vendor's words, fit to be shown and stored; empty when there are none. */
   readonly cause: string;
-  readonly hasCommandId: boolean;
 }
 
 /** A fleet's body is over a megabyte and is asked about twice in a row, for its verdict and for its contents. */
@@ -31,12 +30,11 @@ function parse(text: string): Body | null {
     return null;
   }
   if (typeof root !== 'object' || root === null || Array.isArray(root)) return null;
-  const { status, cause, commandid } = root as Record<string, unknown>;
+  const { status, cause } = root as Record<string, unknown>;
   return {
     root: root as Record<string, unknown>,
     status: wholeNumber(status),
     cause: typeof cause === 'string' ? scrub(cause) : '',
-    hasCommandId: (typeof commandid === 'string' && commandid !== '') || typeof commandid === 'number',
   };
 }
 

@@ -11,7 +11,7 @@ import { parseRetryAfter } from '../../quota/waits';
 import { nextBoundary, startOfDay } from '../calendar';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
 import { readBody, scrub } from './body';
-import { commandResultName, isCommandStatus } from './command-status';
+import { isCommandStatus } from './command-status';
 
 /** The limit whose wait all callers of an egress IP share. */
 const IP_LIMIT = 'ip-per-minute';
@@ -32,7 +32,7 @@ const LOGINS: ReadonlySet<string> = new Set(['login', 'user-login']);
 /** Calls that act: an answer that was lost may have been carried out. */
 const ACTING: ReadonlySet<string> = new Set(['sendcmd', 'sendcommand']);
 /** Calls whose `status` is the result of a command. */
-const ANSWERS_WITH_RESULT: ReadonlySet<string> = new Set(['sendcmd', 'querycommand']);
+const ANSWERS_WITH_RESULT: ReadonlySet<string> = new Set(['sendcmd', 'sendcommand', 'querycommand']);
 
 /**
  * Total.
@@ -65,7 +65,7 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   if (overall) return overall;
   return status === null
     ? { kind: 'invalid', evidence: { ...evidence, message: 'the answer has no status' } }
-    : byStatus(call, status, root?.hasCommandId ?? false, evidence);
+    : byStatus(call, status, evidence);
 }
 
 /** The codes of the vendor's page, whatever the HTTP status; null for any other. */
@@ -150,21 +150,10 @@ function byHttp(
 }
 
 /** A status that is none of the codes: 0, what became of a command, or something unheard of. */
-function byStatus(call: CallInfo, status: number, hasCommandId: boolean, evidence: Evidence): Verdict {
-  const { operation } = call;
+function byStatus({ operation }: CallInfo, status: number, evidence: Evidence): Verdict {
   if (status === 0) return { kind: 'ok', evidence };
-  if (isCommandStatus(status)) {
-    if (ANSWERS_WITH_RESULT.has(operation)) return { kind: 'ok', evidence };
-    if (operation === 'sendcommand') {
-      return hasCommandId ? { kind: 'ok', evidence } : { kind: 'invalid', evidence: named(status, evidence) };
-    }
-  }
+  if (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation)) return { kind: 'ok', evidence };
   // The page lists no code for wrong credentials. −1 is "abnormal", not "refused".
   if (LOGINS.has(operation) && status !== -1) return { kind: 'auth', reason: 'refused', evidence };
   return { kind: 'invalid', evidence };
-}
-
-function named(status: number, evidence: Evidence): Evidence {
-  const message = [commandResultName(status), evidence.message].filter(Boolean).join(': ');
-  return { ...evidence, message };
 }

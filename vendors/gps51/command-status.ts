@@ -19,13 +19,12 @@ const RESULTS: readonly Outcome[] = [
   { outcome: 'unknown', name: 'confirmation-timeout' },
 ];
 
-export function isCommandStatus(status: number): boolean {
-  return RESULTS[status] !== undefined;
-}
+/** Codes of a call have four digits; a platform of its own may have results that the page does not list. */
+const RESULTS_BELOW = 100;
 
-/** A stable word for a status, e.g. `bad-password`; empty for one that is none of a command's. */
-export function commandResultName(status: number): string {
-  return RESULTS[status]?.name ?? '';
+/** Whether a status tells what became of a command, known to us or not, and is no code of the call. */
+export function isCommandStatus(status: number): boolean {
+  return status >= 0 && status < RESULTS_BELOW;
 }
 
 /** @param polled true for `querycommand`: there `sent` means that the device has not answered yet. */

@@ -8,7 +8,7 @@
  * without any record is an empty one.
  */
 import { z } from 'zod';
-import type { CommandResult, FleetDevice, FleetPosition, FleetTrip } from '../fleet';
+import type { CommandResult, FleetDevice, FleetPosition, FleetTrip, QueuedCommand } from '../fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
@@ -266,18 +266,24 @@ export function parseCommandResult(body: string, polled: boolean): Parsed<Comman
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
   if (answer.status === null) return { ok: false, problem: 'status: is missing' };
-  const { outcome, name } = commandOutcome(answer.status, polled);
-  return { ok: true, value: { outcome, name, code: String(answer.status), message: answer.cause } };
+  return { ok: true, value: resultOf(answer, answer.status, polled) };
 }
 
-/** `sendcommand`. */
-export function parseQueued(body: string): Parsed<{ readonly commandId: string }> {
+function resultOf(answer: Body, status: number, polled: boolean): CommandResult {
+  const { outcome, name } = commandOutcome(status, polled);
+  return { outcome, name, code: String(status), message: answer.cause };
+}
+
+/** `sendcommand`: what to ask with; or, where nothing is left to be asked, what became of it. */
+export function parseQueued(body: string): Parsed<QueuedCommand> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
   const parsed = id.safeParse(answer.root.commandid);
-  return parsed.success
-    ? { ok: true, value: { commandId: parsed.data } }
-    : { ok: false, problem: describe('commandid', parsed.error) };
+  if (parsed.success) return { ok: true, value: { commandId: parsed.data } };
+  const { status } = answer;
+  return status === null || status === 0
+    ? { ok: false, problem: describe('commandid', parsed.error) }
+    : { ok: true, value: { result: resultOf(answer, status, false) } };
 }
 
 /** Postgres holds neither U+0000 nor half a surrogate pair in jsonb. */
