@@ -23,6 +23,7 @@ import {
   markQueued,
   markSending,
   markUnsent,
+  unmarkSending,
 } from '../store/commands';
 import type { CallResult } from '../vendors/contract';
 import type { CommandResult, QueuedCommand } from '../vendors/fleet';
@@ -139,9 +140,13 @@ export class CommandSender {
         attempt: command.attempts + 1,
         inlineWaitMs: this.inlineWaitMs(command),
         signal,
-        send: async (token, _, onSent) => {
+        // Beside the wait for the departure: a request that waited for the database after that would come too late.
+        prepare: async () => {
           if (!(await markSending(db, command.id, owner))) throw new NotToSend();
           marked = true;
+          return () => this.stored(() => unmarkSending(db, command.id, owner));
+        },
+        send: async (token, _, onSent) => {
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
           const options = { dispatcher, timeoutMs: fleet.timeoutMs, onSent };
           const sent = await sendForText(fleet.authorize(form.request, token ?? ''), options);

@@ -34,7 +34,15 @@ export interface AcquireOptions {
   readonly slackMs: number;
   /** What is called: answers to the same take alike. */
   readonly operation?: string;
+  readonly prepare?: Preparation;
 }
+
+/**
+ * What has to be done before the call may leave, in the time between the grant and the departure: a permit that it makes
+ * late is moved like any other. It throws when the call must not leave; what it returns takes it back when the call does
+ * not leave after all.
+ */
+export type Preparation = () => Promise<() => Promise<void>>;
 
 export interface HeldPermit {
   readonly granted: true;
@@ -172,15 +180,31 @@ export class PermitGate {
     options: AcquireOptions,
   ): Promise<number | null> {
     let departAt: number | null = null;
+    let takeBack: Awaited<ReturnType<Preparation>> | undefined;
     try {
+      options.signal?.throwIfAborted();
+      takeBack = await this.prepare(request, permit, options.prepare);
       options.signal?.throwIfAborted();
       departAt = await this.depart(request, permit, options);
     } finally {
-      if (departAt === null && permit.probe && request.pool !== null) {
-        await releaseProbe(this.db, request.pool, permit.epoch, permit.organizationEpoch);
+      if (departAt === null) {
+        await takeBack?.();
+        if (permit.probe && request.pool !== null) {
+          await releaseProbe(this.db, request.pool, permit.epoch, permit.organizationEpoch);
+        }
       }
     }
     return departAt;
+  }
+
+  private async prepare({ charges }: PermitRequest, { departAt }: GrantedPermit, prepare?: Preparation) {
+    try {
+      return await prepare?.();
+    } catch (error) {
+      // The call must not leave: what the permit has taken of a day is given back.
+      await returnUnused(this.db, charges, departAt);
+      throw error;
+    }
   }
 
   /** Waits for the departure; moves the permit when this process was too late for it. Null: spent, ask anew. */

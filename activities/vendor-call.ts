@@ -25,7 +25,7 @@ import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
-import type { HeldPermit, PermitGate } from './permit-gate';
+import type { HeldPermit, PermitGate, Preparation } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
 
@@ -79,6 +79,8 @@ export interface CallTerms {
   readonly attempt: number;
   readonly inlineWaitMs: number;
   readonly signal?: AbortSignal;
+  /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
+  readonly prepare?: Preparation;
 }
 
 export interface VendorCall<R extends CallResult> extends CallTerms {
@@ -258,6 +260,7 @@ export class VendorDoor {
           slackMs,
           operation: call.operation,
           ...(call.signal ? { signal: call.signal } : {}),
+          ...(call.prepare ? { prepare: call.prepare } : {}),
         },
       );
     } catch (error) {

@@ -142,7 +142,7 @@ export async function listCommands(
 }
 
 /**
- * To be committed right before the request leaves. An attempt that sends a second time, because its first request was
+ * To be committed before the request leaves. An attempt that sends a second time, because its first request was
  * refused, marks again. A command whose time is over is not sent: nobody expects it any more.
  * @returns false when the command must not leave, or not from this attempt.
  */
@@ -167,6 +167,16 @@ export async function markUnsent(db: Pool, id: number, owner: string, maybeSent:
     `update commands set state = 'created', owner = null, maybe_sent = maybe_sent or $3
      where id = $1 and state = 'sending' and owner = $2`,
     [id, owner, maybeSent],
+  );
+}
+
+/** A request that was marked and did not leave after all: as if it had not been marked. */
+export async function unmarkSending(db: Pool, id: number, owner: string): Promise<void> {
+  await db.query(
+    `update commands set state = 'created', owner = null, attempts = attempts - 1,
+       sent_at = case when attempts > 1 then sent_at end
+     where id = $1 and state = 'sending' and owner = $2`,
+    [id, owner],
   );
 }
 

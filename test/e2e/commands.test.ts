@@ -8,10 +8,17 @@ import {
   type NewCommand,
 } from '../../store/commands';
 import { applyPoolEvent, readPool } from '../../store/pools';
+import type { LimitReport } from '../../vendors/simulator/limit-book';
 import type { command } from '../../workflows/command';
 import { cancelSignal, commandStatusQuery, commandWorkflowId, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
-import { COMMAND_PASSWORD, FLEET_PASSWORD, type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
+import {
+  COMMAND_PASSWORD,
+  FLEET_PASSWORD,
+  type Gps51Stack,
+  QUICK_GPS51,
+  startGps51Stack,
+} from '../support/gps51-stack';
 import { callsSeen } from '../support/vendor-view';
 
 let stack: Gps51Stack;
@@ -303,6 +310,36 @@ describe('a platform without sendcmd', () => {
     });
     expect(await outcome({ code: 'HANDED' })).toMatchObject({ state: 'unknown', name: 'no-answer' });
     expect(await received('HANDED')).toBe(1);
+  });
+});
+
+describe('a database that is slow to say that a command may leave', () => {
+  beforeAll(async () => {
+    // So much slack that a stall of this machine is no arrival too close.
+    const own = { ...QUICK_GPS51, spacing: { ms: 150, slackMs: 60 } };
+    await useStack({ account: { limits: own }, scenario: { limits: { spacing: { ms: 150 } } } });
+    await stack.startWorker();
+  });
+
+  afterAll(() => stack.close());
+
+  test('lets none arrive too close before the next', async () => {
+    expect(await outcome({ code: 'FIRST' })).toMatchObject({ state: 'succeeded' });
+    await stack.db.query(
+      `create function dawdle() returns trigger language plpgsql as $$
+       begin if new.state = 'sending' and new.code = 'SLOW' then perform pg_sleep(0.1); end if; return new; end $$`,
+    );
+    await stack.db.query(
+      'create trigger dawdle before update on commands for each row execute function dawdle()',
+    );
+    const codes = ['SLOW', 'QUICK', 'SLOW', 'QUICK', 'SLOW', 'QUICK'];
+    const ended = await Promise.all(codes.map((code) => outcome({ code })));
+    expect(ended.map((e) => e.state)).toEqual(codes.map(() => 'succeeded'));
+    // A departure that was missed is no attempt.
+    const sent = await Promise.all(ended.map(({ id }) => knownCommand(stack.db, id)));
+    expect(sent.map((c) => c.attempts)).toEqual(codes.map(() => 1));
+    const { limits } = await simulated<{ limits: LimitReport[] }>('stats');
+    expect(limits.find((l) => l.limit === 'spacing')).toMatchObject({ allowed: 1, worst: 1 });
   });
 });
 

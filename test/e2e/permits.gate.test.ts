@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { type HeldPermit, PermitGate } from '../../activities/permit-gate';
 import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../quota/limit';
 import { createPool } from '../../store/db';
-import { registerLimits, takePermits } from '../../store/permits';
+import { listLimits, registerLimits, takePermits } from '../../store/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
 
@@ -242,4 +242,53 @@ test('a probe that is aborted before it leaves makes room for the next', async (
   await expect(probing).rejects.toThrow('cancelled');
   expect(await probeUntil()).toBe(0);
   expect((await readPool(db, pool))?.state.state).toBe('half_open');
+});
+
+describe('what has to be done before a call leaves', () => {
+  const wait = { inlineWaitMs: 10_000, slackMs: 4 };
+
+  test('moves the departure when it takes longer than the lead', async () => {
+    const charges = await newLimit({ kind: 'spacing', ms: 150 });
+    const gate = new PermitGate(db, { leadMs: LEAD_MS });
+    const left: { departAt: number; lateMs: number }[] = [];
+    const leave = async (prepareMs: number) => {
+      const prepare = async () => {
+        await new Promise((resolve) => setTimeout(resolve, prepareMs));
+        return async () => undefined;
+      };
+      const permit = await gate.acquire(requestOf(charges), { ...wait, prepare });
+      if (!permit.granted) throw new Error(`denied by ${permit.deniedBy}`);
+      left.push({ departAt: permit.departAt, lateMs: gate.clock.now() - permit.departAt });
+    };
+    await Promise.all([0, 120, 0, 120].map(leave));
+    const at = left.map((l) => l.departAt).sort((a, b) => a - b);
+    expect(Math.min(...at.slice(1).map((t, i) => t - (at[i] ?? 0)))).toBeGreaterThanOrEqual(149);
+    expect(Math.max(...left.map((l) => l.lateMs))).toBeLessThan(50);
+  });
+
+  test('is taken back when the call does not leave after all, and costs nothing of a day', async () => {
+    const charges = await newLimit({ kind: 'calendar', count: 5, per: 'day', zone: 'UTC' });
+    const gate = new PermitGate(db, { leadMs: LEAD_MS });
+    const refused = new Error('not to be sent');
+    const prepare = async () => {
+      throw refused;
+    };
+    await expect(gate.acquire(requestOf(charges), { ...wait, prepare })).rejects.toBe(refused);
+    const limits = await listLimits(db, 'gate');
+    expect(limits.find(({ key }) => key === charges[0]?.key)?.used).toBe(0);
+    const stop = new AbortController();
+    let takenBack = 0;
+    const asked = gate.acquire(requestOf(charges), {
+      ...wait,
+      signal: stop.signal,
+      prepare: async () => {
+        stop.abort(new Error('stopped'));
+        return async () => {
+          takenBack++;
+        };
+      },
+    });
+    await expect(asked).rejects.toThrow('stopped');
+    expect(takenBack).toBe(1);
+  });
 });
