@@ -139,6 +139,7 @@ export class CommandSender {
         auth: this.deps.tokenSource(account),
         attempt: command.attempts + 1,
         inlineWaitMs: this.inlineWaitMs(command),
+        answeredByDevice: true,
         signal,
         // Beside the wait for the departure: a request that waited for the database after that would come too late.
         prepare: async () => {

@@ -8,7 +8,13 @@ import type { LimitInstance } from '../quota/limit';
 import { isBlocked, type PoolEvent, type PoolState, stopping } from '../quota/pool';
 import { RATE_ALERT, type RateAlertPolicy } from '../quota/rate-alert';
 import { backoffFor, MIN_DELAY_MS, retryDelayMs } from '../quota/retry-delay';
-import { describeEvidence, type QuotaVerdict, type RateVerdict, type Verdict } from '../quota/verdict';
+import {
+  describeEvidence,
+  type Evidence,
+  type QuotaVerdict,
+  type RateVerdict,
+  type Verdict,
+} from '../quota/verdict';
 import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../store/pools';
 import { settleDoubts } from '../store/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
@@ -78,7 +84,7 @@ export class Consequences {
       case 'rate':
         throw await this.slowDown(call, limits, permit, verdict);
       case 'server': {
-        if (!call.foreign) {
+        if (!call.foreign && !isSilentDevice(call, verdict.evidence)) {
           await this.poolEvent(call.account, {
             type: 'failure',
             epoch: permit.epoch,
@@ -271,6 +277,13 @@ export class Consequences {
     }
     return change.after;
   }
+}
+
+/** The connection stood and the answer did not come. */
+const SILENCE: ReadonlySet<string | undefined> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
+function isSilentDevice(call: CallTerms, { code }: Evidence): boolean {
+  return call.answeredByDevice === true && SILENCE.has(code);
 }
 
 function mayRetry(call: CallTerms, verdict: Verdict): boolean {

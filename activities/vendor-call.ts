@@ -75,6 +75,11 @@ export interface CallTerms {
    * quota does not stop it; a pool that is held, or open because the vendor is down, does.
    */
   readonly foreign?: boolean;
+  /**
+   * True for a call whose answer waits for something behind the vendor, a device say: that it does not come in time says
+   * nothing of the vendor, and does not open the pool.
+   */
+  readonly answeredByDevice?: boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
   readonly inlineWaitMs: number;

@@ -313,6 +313,22 @@ describe('a platform without sendcmd', () => {
   });
 });
 
+describe('devices that do not answer in time', () => {
+  beforeAll(async () => {
+    await useStack({ account: { timeoutSeconds: 0.5 }, scenario: { commands: { timeoutMs: 60_000 } } });
+    await stack.startWorker();
+  });
+
+  afterAll(() => stack.close());
+
+  test('any number of them is no reason to call the vendor no more', async () => {
+    stack.simulator.control({ commandOutcomes: [{ device: '*', command: '*', result: 6, afterMs: 3000 }] });
+    const ended = await Promise.all(Array.from({ length: 8 }, (_, i) => outcome({ code: `SILENT-${i}` })));
+    expect(ended.map((e) => e.name)).toEqual(ended.map(() => 'no-answer'));
+    expect((await readPool(stack.db, stack.pool))?.state).toMatchObject({ state: 'closed', failures: 0 });
+  });
+});
+
 describe('a database that is slow to say that a command may leave', () => {
   beforeAll(async () => {
     // So much slack that a stall of this machine is no arrival too close.
