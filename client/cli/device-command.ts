@@ -8,7 +8,7 @@ import { type Command, endCommand, knownCommand, listCommands, outcomeOf } from 
 import { parseLength } from '../lib/arguments';
 import { cancel, checkDevice, chooseStored, fleetAccount, startCommand, storeCommand } from '../lib/commands';
 import { withDatabase, withTemporal } from '../lib/context';
-import { ClientError, messageOf, UsageError } from '../lib/errors';
+import { ClientError, UsageError } from '../lib/errors';
 import { instantText, isoOrNull, lengthText } from '../lib/time-text';
 import { workerPolls } from '../lib/work';
 import { contextOf } from './command';
@@ -20,6 +20,13 @@ const UNKNOWN_EXIT = 3;
 
 /** A worker says that a command has expired within this, ms. */
 const EXPIRY_GRACE_MS = 3000;
+
+const LOOK_EVERY_MS = 250;
+/** Temporal is asked whether the workflow still runs. */
+const ASK_EVERY_MS = 5000;
+const ANSWER_MS = 3000;
+/** A database that restarts is back within this, ms. */
+const LOST_MS = 60_000;
 
 const HELP = `
 Exit codes:
@@ -117,7 +124,8 @@ async function send(
         return;
       }
       const handle = await startCommand(client, db, settings, stored);
-      if (!(await workerPolls(client, settings.temporal.taskQueue))) {
+      // Whether one runs is not worth failing for: the command has been started.
+      if (!(await workerPolls(client, settings.temporal.taskQueue).catch(() => true))) {
         note('No worker runs now; one that starts in time sends it (npx sluice up).');
       }
       if (!options.wait) {
@@ -131,47 +139,78 @@ async function send(
   );
 }
 
-/** Null when the person does not want to wait any longer. */
+/**
+ * Looks at the command's row until it has ended; what Temporal knows of it comes from there as well. Null when the
+ * person does not want to wait any longer, or when nothing more can be learned; the exit code says which.
+ */
 async function follow(
   db: Pool,
-  handle: Pick<WorkflowHandle, 'client' | 'result'>,
+  handle: Pick<WorkflowHandle, 'client' | 'describe'>,
   stored: Command,
 ): Promise<Command | null> {
+  const { id } = stored;
   const interrupt = untilInterrupted();
   const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
-  let over = false;
-  // As in followWith: no question may be open when the connection closes.
-  const result = handle.client
-    .withAbortSignal(interrupt.signal, () => handle.result())
-    .catch((error: unknown) => {
-      throw new ClientError(`the workflow of command ${stored.id} failed: ${messageOf(error)}`);
-    })
-    .finally(() => {
-      over = !interrupt.signal.aborted;
-    });
+  const later = `npx sluice command show ${id}`;
+  let shown: string = stored.state;
+  let seenAt = performance.now();
+  let askAt = seenAt + ASK_EVERY_MS;
   try {
-    let shown: string = stored.state;
     for (;;) {
-      await Promise.race([result, interrupt.promise, delay(500)]);
-      const now = await knownCommand(db, stored.id);
-      if (over) return now;
+      await Promise.race([interrupt.promise, delay(LOOK_EVERY_MS)]);
       if (interrupt.signal.aborted) {
-        note(`Command ${stored.id} goes on without this one: npx sluice command show ${stored.id}`);
+        note(`Command ${id} goes on without this one: ${later}`);
         process.exitCode = 130;
-        result.catch(() => undefined);
+        return null;
+      }
+      const asks = performance.now() > askAt;
+      const stopped = asks && (await hasStopped(handle));
+      if (asks) askAt = performance.now() + ASK_EVERY_MS;
+      const now = await lookAt(db, id);
+      if (now === null) {
+        if (performance.now() - seenAt < LOST_MS) continue;
+        note(`The database cannot be asked what became of command ${id}; when it is back: ${later}`);
+        process.exitCode = UNKNOWN_EXIT;
+        return null;
+      }
+      seenAt = performance.now();
+      if (outcomeOf(now) !== null) return now;
+      if (stopped) {
+        note(`The workflow of command ${id} was stopped from outside; what is known: ${later}`);
+        process.exitCode = now.state === 'created' ? 1 : UNKNOWN_EXIT;
         return null;
       }
       if (now.state === 'created' && now.overdue && performance.now() > giveUpAt) {
         // No worker has come to say so.
-        result.catch(() => undefined);
         const message = 'no worker took it in time; it is not sent later';
-        return await endCommand(db, stored.id, { state: 'failed', name: 'expired', code: '', message }, null);
+        return await endCommand(db, id, { state: 'failed', name: 'expired', code: '', message }, null);
       }
-      if (now.state !== shown) note(`Command ${stored.id}: ${now.state}`);
+      if (now.state !== shown) note(`Command ${id}: ${now.state}`);
       shown = now.state;
     }
   } finally {
     interrupt.done();
+  }
+}
+
+/** Whether nobody is at the command any more. A Temporal that cannot be asked now says nothing of that. */
+async function hasStopped(handle: Pick<WorkflowHandle, 'client' | 'describe'>): Promise<boolean> {
+  try {
+    // In time, and never asked again: a question that is open when the connection closes ends the process.
+    const asked = handle.client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
+    return (await asked).status.name !== 'RUNNING';
+  } catch {
+    return false;
+  }
+}
+
+/** The command as it stands; null while the database cannot be asked. */
+async function lookAt(db: Pool, id: number): Promise<Command | null> {
+  try {
+    return await knownCommand(db, id);
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    return null;
   }
 }
 

@@ -20,6 +20,9 @@ import { chooseAccount } from './arguments';
 import { ClientError, messageOf, UsageError } from './errors';
 import { isRunning } from './work';
 
+/** Result of a command that Temporal did not take. */
+const NOT_STARTED = 'not-started';
+
 /** The account given, or the vendor's only one. @throws UsageError when there is none that tracks a fleet. */
 export function fleetAccount(settings: Settings, vendor: string, given: string | undefined): FleetAccount {
   if (!isVendorId(vendor)) {
@@ -86,7 +89,10 @@ export async function storeCommand(db: Pool, wanted: NewCommand): Promise<Comman
   );
 }
 
-/** Starts the command's workflow, or finds the one that runs. A command that could not be started is not sent later. */
+/**
+ * Starts the command's workflow, or finds the one that runs. A command that could not be started is not sent later; one
+ * that Temporal took although its answer was lost goes on.
+ */
 export async function startCommand(
   client: Client,
   db: Pool,
@@ -94,9 +100,10 @@ export async function startCommand(
   started: Command,
 ): Promise<WorkflowHandle<typeof command>> {
   const { id, account, device, code, repeatable, timeoutMs, waitForPool } = started;
+  const workflowId = commandWorkflowId(account, id);
   try {
     return await client.workflow.start<typeof command>('command', {
-      workflowId: commandWorkflowId(account, id),
+      workflowId,
       taskQueue: settings.temporal.taskQueue,
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
@@ -105,8 +112,10 @@ export async function startCommand(
     });
   } catch (error) {
     const message = `Temporal did not take it: ${messageOf(error)}`;
-    await endCommand(db, id, { state: 'failed', name: 'not-started', code: '', message }, null);
-    throw new ClientError(`command ${id} was not sent: ${message}`);
+    const failed = { state: 'failed', name: NOT_STARTED, code: '', message } as const;
+    const after = await endCommand(db, id, failed, null);
+    if (after.resultName === NOT_STARTED) throw new ClientError(`command ${id} was not sent: ${message}`);
+    return client.workflow.getHandle<typeof command>(workflowId);
   }
 }
 

@@ -1,5 +1,8 @@
 import { Runtime } from '@temporalio/worker';
+import { findCommands } from '../../store/commands';
+import { startCable } from '../support/cable';
 import { type Cli, cliFor } from '../support/cli';
+import { eventually } from '../support/eventually';
 import { type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
 
 let stack: Gps51Stack;
@@ -76,6 +79,30 @@ test('a command that no worker takes in time is not sent, and is not sent later 
   const ran = await sluice(args, '', queue);
   expect(ran).toMatchObject({ code: 1, out: expect.stringContaining('failed (expired)') });
   expect(ran.err).toContain('No worker runs now');
+});
+
+test('who waits learns the result although Temporal has gone and the database was away', async () => {
+  const database = new URL(stack.databaseUrl);
+  const [temporal, postgres] = [await startCable(stack.temporalAddress), await startCable(database.host)];
+  database.host = postgres.address;
+  stack.simulator.control({
+    clearCommandOutcomes: true,
+    commandOutcomes: [{ device: '*', command: 'CUT-OFF', result: 6, afterMs: 4000 }],
+  });
+  const ran = sluice(['command', 'gps51', device, 'CUT-OFF', '--id', 'cut-off', '--wait'], '', {
+    DATABASE_URL: database.toString(),
+    TEMPORAL_ADDRESS: temporal.address,
+  });
+  await eventually('it is being sent', async () => {
+    const [command] = await findCommands(stack.db, 'cut-off');
+    return command?.state === 'sending';
+  });
+  temporal.pull();
+  postgres.pull();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  postgres.mend();
+  expect(await ran).toMatchObject({ code: 0, out: expect.stringContaining('succeeded (confirmed)') });
+  await Promise.all([temporal.close(), postgres.close()]);
 });
 
 test('bad input names the field and what would be right', async () => {
