@@ -4,6 +4,7 @@ import { Vault } from '../../store/vault';
 import { parseLength } from '../lib/arguments';
 import { fleetAccount } from '../lib/commands';
 import { type Context, loadVaultKeys, withDatabase } from '../lib/context';
+import { UsageError } from '../lib/errors';
 import { readPassword } from '../lib/password';
 import { isoOrNull, pluralText, whenText } from '../lib/time-text';
 import { checkUser } from '../lib/user-auth';
@@ -48,6 +49,7 @@ async function userAuth(vendor: string, options: UserAuthOptions, command: Comma
   const context = contextOf(command);
   const account = fleetAccount(context.settings, vendor, options.account);
   const waitMs = parseLength('--timeout', options.timeout);
+  if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
   const password = await passwordOf(context, options);
   const result = await withDatabase(context, (db) =>
     checkUser(db, context.settings, account, { username: options.username, password }, waitMs),

@@ -124,4 +124,6 @@ test('the password is in no table, log or output, and no argument takes it', asy
   expect(mistaken.err).toContain('must be a reference such as env:NAME');
   expect(mistaken.err).not.toContain(PASSWORD);
   expect(await sluice(auth(), '')).toMatchObject({ code: 2, err: expect.stringContaining('is empty') });
+  const nobody = await sluice(['user-auth', 'gps51', '--username', ''], PASSWORD);
+  expect(nobody).toMatchObject({ code: 2, err: expect.stringContaining('--username: must not be empty') });
 });
