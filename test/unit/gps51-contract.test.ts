@@ -170,6 +170,11 @@ describe('querymonitorlist', () => {
     expect(parseDevices(text)).toEqual({ ok: false, problem: 'the body is not a JSON object' });
   });
 
+  test('a group that is nothing costs the others none of their devices', () => {
+    const groups = [null, { devices: [{ deviceid: 'x' }], groups: [null] }];
+    expect(parseDevices(body({ groups }))).toMatchObject({ ok: true, value: [{ deviceId: 'x' }] });
+  });
+
   test('groups that are none are said to be', () => {
     expect(parseDevices(body({ groups: 'none' }))).toMatchObject({ ok: false, problem: /^groups: / });
   });
@@ -282,6 +287,7 @@ describe('lastposition', () => {
     [{ updatetime: 315_964_800_000 }, 'before the year 2000'],
     [{ updatetime: 1.7e18 }, 'after the year 3000'],
     [{ callat: 0, callon: '0.0' }, 'had no fix'],
+    [{ callat: null, callon: '' }, 'had no fix'],
   ])('a record with %j is left out, counted, and its problem said; the others stay', (odd, problem) => {
     const parsed = answer([{ ...position, ...odd }, position]);
     expect(parsed).toMatchObject({ ok: true, value: { positions: [{ deviceId: '868120' }] } });
@@ -300,6 +306,20 @@ describe('lastposition', () => {
   test('a fleet that was never located is in order, and empty', () => {
     const never = { deviceid: 'd', updatetime: 0, callat: 0, callon: 0 };
     expect(answer([never, never])).toMatchObject({
+      ok: true,
+      value: { positions: [] },
+      leftOut: { count: 2, malformed: 0 },
+    });
+  });
+
+  test.each([
+    [{ updatetime: 0, callat: null, callon: null }],
+    [{ updatetime: null, callat: '', callon: '', speed: {} }],
+    [{}],
+    [{ updatetime: AT, callat: null, callon: null }],
+  ])('devices that tell of no place, with %j, are in order, whatever else they leave empty', (rest) => {
+    const nowhere = { deviceid: 'd', ...rest };
+    expect(answer([nowhere, nowhere])).toMatchObject({
       ok: true,
       value: { positions: [] },
       leftOut: { count: 2, malformed: 0 },

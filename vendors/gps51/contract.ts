@@ -87,12 +87,15 @@ const deviceSchema = z.object({
 });
 
 const groupSchema = z.object({ groupname: optionalText, devices: z.array(z.unknown()).nullish() });
-const groupsSchema = z.array(groupSchema.loose()).nullish();
-type Group = NonNullable<z.infer<typeof groupsSchema>>[number];
+const groupsSchema = z
+  .array(groupSchema.loose().nullable())
+  .nullish()
+  .transform((groups) => (groups ?? []).filter((group) => group !== null));
+type Group = z.infer<typeof groupsSchema>[number];
 
 const positionSchema = z.object({
   deviceid: id.optional(),
-  updatetime: optionalInstant,
+  updatetime: instant,
   arrivedtime: anyInstant,
   callat: degrees(90),
   callon: degrees(180),
@@ -104,6 +107,14 @@ const positionSchema = z.object({
   strstatus: optionalText,
   alarm: mask,
   moving: flag,
+});
+
+/** What tells whether a record is of a place at all. */
+const nowhereSchema = z.object({
+  deviceid: id.optional(),
+  updatetime: z.unknown().optional(),
+  callat: z.unknown().optional(),
+  callon: z.unknown().optional(),
 });
 
 const tripSchema = z
@@ -128,7 +139,7 @@ export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   if (!answer) return NOT_AN_OBJECT;
   const groups = groupsSchema.safeParse(answer.root.groups);
   if (!groups.success) return { ok: false, problem: describe('groups', groups.error) };
-  const listed = listedIn(groups.data ?? [], DEEPEST_GROUP);
+  const listed = listedIn(groups.data, DEEPEST_GROUP);
   const parsed = each(listed, 'groups[].devices', ({ device, group }) => {
     const record = deviceSchema.safeParse(device);
     if (!record.success) return record.error;
@@ -162,7 +173,7 @@ function listedIn(
     if (depth === 0) return own;
     const inner = Object.values(rest).flatMap((value) => {
       const found = Array.isArray(value) ? groupsSchema.safeParse(value) : null;
-      return found?.success ? (found.data ?? []) : [];
+      return found?.success ? found.data : [];
     });
     return [...own, ...listedIn(inner, depth - 1)];
   });
@@ -195,11 +206,13 @@ export function parseTrack(body: string, deviceId: string): Parsed<readonly Flee
 /** @param deviceId whose records these are; null when each says so itself. */
 function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly FleetPosition[]> {
   return recordsOf(answer, 'records', (record) => {
+    // Before its other fields are looked at: a device that has not been anywhere may have nothing in them.
+    const nowhere = whyNowhere(record, deviceId);
+    if (nowhere !== null) return nowhere;
     const parsed = positionSchema.safeParse(record);
     if (!parsed.success) return parsed.error;
     const { data } = parsed;
     const device = deviceId ?? data.deviceid;
-    if (data.updatetime === null) return `has no time: ${device ?? 'the device'} was never located`;
     // Off Africa's coast, where no vehicle is: how receivers say that they have no fix.
     if (data.callat === 0 && data.callon === 0) return `is at 0, 0: ${device ?? 'the device'} had no fix`;
     if (device === undefined) return NO_DEVICE;
@@ -219,6 +232,19 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
     };
   });
 }
+
+/** What a record is that tells of no place, without being against the contract; null for any other. */
+function whyNowhere(record: unknown, deviceId: string | null): string | null {
+  const parsed = nowhereSchema.safeParse(record);
+  if (!parsed.success) return null;
+  const { deviceid, updatetime, callat, callon } = parsed.data;
+  const device = deviceId ?? deviceid ?? 'the device';
+  if (timeOf(updatetime) === null) return `has no time: ${device} was never located`;
+  // Told to be empty, and not left out: the device was heard of, without a fix.
+  return isEmpty(callat) && isEmpty(callon) ? `has no place: ${device} had no fix` : null;
+}
+
+const isEmpty = (value: unknown) => value === null || value === '';
 
 /** `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. */
 export function parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[] | null> {
