@@ -8,6 +8,12 @@ import type { HttpRequest } from '../vendors/http';
 /** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
 const BODY_MAX = 64 * 1024 * 1024;
 
+/**
+ * An answer that is read whole may take this many times the longest wait: one that comes byte by byte is no answer, and
+ * whoever waits for it holds a worker's slot.
+ */
+const WHOLE_BODY_WAITS = 10;
+
 /** Errors that mean that no byte of the request was sent. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
@@ -37,7 +43,7 @@ export interface HttpOptions {
 export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
   try {
     const answer = await open(request, options);
-    const body = await readText(answer);
+    const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     return { kind: 'response', response: { status: answer.statusCode, headers: answer.headers, body } };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -52,7 +58,7 @@ export async function sendForStream(request: HttpRequest, options: HttpOptions):
   try {
     const answer = await open(request, options);
     const success = answer.statusCode >= 200 && answer.statusCode < 300;
-    const body = success ? '' : await readText(answer);
+    const body = success ? '' : await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
     return success ? { kind: 'response', response, stream: answer.body } : { kind: 'response', response };
   } catch (error) {
@@ -96,16 +102,22 @@ function tellingWhenSent(onSent: () => void): Dispatcher.DispatcherComposeInterc
     });
 }
 
-async function readText(answer: {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: AsyncIterable<Buffer>;
-}): Promise<string> {
+/** @param withinMs the whole of it. */
+async function readText(
+  answer: { readonly headers: Readonly<Record<string, string>>; readonly body: Readable },
+  withinMs: number,
+): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of answer.body) {
-    parts.push(part);
-    size += part.length;
-    if (size > BODY_MAX) throw tooLong();
+  const timer = setTimeout(() => answer.body.destroy(tooSlow(withinMs)), withinMs);
+  try {
+    for await (const part of answer.body as AsyncIterable<Buffer>) {
+      parts.push(part);
+      size += part.length;
+      if (size > BODY_MAX) throw tooLong();
+    }
+  } finally {
+    clearTimeout(timer);
   }
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? '';
   const decode = DECODERS[encoding];
@@ -123,6 +135,11 @@ const DECODERS: Readonly<Record<string, typeof gunzipSync>> = {
 function tooLong(): Error {
   const message = `the answer is longer than ${BODY_MAX / 1024 / 1024} MiB`;
   return Object.assign(new Error(message), { code: 'BODY_TOO_LONG' });
+}
+
+function tooSlow(withinMs: number): Error {
+  const message = `the answer was not there within ${Math.round(withinMs / 1000)} s of its beginning`;
+  return Object.assign(new Error(message), { code: 'BODY_TOO_SLOW' });
 }
 
 /** A failure of the network in the words of verdicts. */

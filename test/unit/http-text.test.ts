@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
 import { sendForText } from '../../activities/http';
+import { eventually } from '../support/eventually';
 
 let server: Server;
 let dispatcher: Agent;
@@ -19,9 +20,9 @@ afterEach(async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-function send() {
+function send(timeoutMs = 5000) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return sendForText({ method: 'POST', url, headers: {} }, { dispatcher, timeoutMs: 5000 });
+  return sendForText({ method: 'POST', url, headers: {} }, { dispatcher, timeoutMs });
 }
 
 const TEXT = '{"status":0,"cause":"成功"}';
@@ -61,4 +62,21 @@ test('an answer of several megabytes, such as a long track, comes whole', async 
   respond = (_, response) => response.end(long);
   const result = await send();
   expect(result.kind === 'response' && result.response.body.length).toBe(long.length);
+});
+
+test('an answer that comes byte by byte is given up, however it keeps coming', async () => {
+  let closed = false;
+  respond = (_, response) => {
+    response.writeHead(200);
+    const drip = setInterval(() => response.write(' '), 10);
+    response.on('close', () => {
+      closed = true;
+      clearInterval(drip);
+    });
+  };
+  expect(await send(100)).toMatchObject({
+    kind: 'transport',
+    error: { code: 'BODY_TOO_SLOW', mayHaveBeenSent: true },
+  });
+  await eventually('hung up', () => closed);
 });
