@@ -31,8 +31,8 @@ export interface TripsAnswer extends DeviceAnswer {
 }
 
 /**
- * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none. A trip that the vendor has
- * restated, cut or withdrawn is thereby there once, as it was last told, or not at all.
+ * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none.
+ * A trip that the vendor has restated, cut or withdrawn is thereby there once, as it was last told, or not at all.
  * @returns trips of the answer.
  */
 export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
@@ -51,6 +51,12 @@ export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number>
   return trips.length;
 }
 
+/**
+ * A device whose clock was years behind when it set out makes a trip of years, which overlaps all others there are. What
+ * is longer than this is stored, but takes the place of none outside the span, ms.
+ */
+const LONGEST_TRIP_MS = 3 * 24 * 3_600_000;
+
 async function deleteTold(
   client: PoolClient,
   { account, deviceId, span }: TripsAnswer,
@@ -60,7 +66,8 @@ async function deleteTold(
     `delete from fleet_trips t where account = $1 and device_id = $2
        and (t.start_time >= $3 and t.start_time < $4
             or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
-                       where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time))`,
+                       where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time
+                         and a.to_time <= a.from_time + $7 * interval '1 millisecond'))`,
     [
       account,
       deviceId,
@@ -68,6 +75,7 @@ async function deleteTold(
       toTimestamptz(span.to),
       trips.map((trip) => toTimestamptz(trip.start)),
       trips.map((trip) => toTimestamptz(trip.end)),
+      LONGEST_TRIP_MS,
     ],
   );
 }

@@ -267,6 +267,20 @@ describe('trips', () => {
     ]);
   });
 
+  test('a trip of years, as a clock that was behind makes it, takes the place of none outside the span', async () => {
+    await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
+    const ofYears = trip(-40_000, 9, 5000);
+    await answer([ofYears, trip(8, 9)], hours(5, 10));
+    // Told once more, it is there once.
+    await answer([ofYears, trip(8, 9)], hours(5, 10));
+    expect(await storedTrips()).toEqual([
+      [-40_000, 9, 5000],
+      [1, 2, 1000],
+      [3, 4, 1000],
+      [8, 9, 1000],
+    ]);
+  });
+
   test('a span is widened to the trips that it would cut or touch', async () => {
     await answer([trip(1, 3), trip(3, 5), trip(8, 10)], hours(0, 12));
     expect(await widenToTrips(db, account, 'a', hours(5, 9))).toEqual(hours(1, 10));
