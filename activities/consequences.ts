@@ -87,7 +87,8 @@ export class Consequences {
         if (!call.foreign && !isSilentDevice(call, verdict.evidence)) {
           await this.poolEvent(call.account, {
             type: 'failure',
-            epoch: permit.epoch,
+            // Who cannot log in cannot call: a login's failures count as those of any call.
+            epoch: (await this.epochsFor(call, permit)).epoch,
             reason: describeEvidence(verdict.evidence),
             evidence: verdict.evidence,
           });
@@ -108,6 +109,24 @@ export class Consequences {
         if (call.foreign) throw new CallFailed(verdict, 0, false);
         throw await this.hold(call, await this.epochsFor(call, permit), verdict);
     }
+  }
+
+  /**
+   * A login's failure as that of the call that it was made for. The login itself is always at its first try: it is the
+   * call's tries that the waits grow with, and that come to an end.
+   */
+  forWantOfToken(call: CallTerms, { verdict, waitMs }: CallFailed): CallFailed {
+    const { rate, server } = call.account.retry;
+    const grown =
+      verdict.kind === 'server' || (verdict.kind === 'rate' && !rate.shared)
+        ? retryDelayMs(
+            verdict.kind === 'rate' ? rate : server,
+            call.attempt,
+            verdict.statedWaitMs,
+            this.jitter(),
+          )
+        : waitMs;
+    return new CallFailed(verdict, grown, mayRetry(call, verdict));
   }
 
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */

@@ -22,7 +22,7 @@ import type { DeniedPermit } from '../store/permits';
 import { registerLimits } from '../store/permits';
 import { holdLostPool, type PoolOrganization, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
-import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
 import type { HeldPermit, PermitGate, Preparation } from './permit-gate';
@@ -206,6 +206,7 @@ export class VendorDoor {
       try {
         return await call.auth.token(staleVersion, call.signal);
       } catch (error) {
+        if (error instanceof CallFailed) throw this.consequences.forWantOfToken(call, error);
         if (!(error instanceof CredentialsRefusedError)) throw error;
         const closed = await this.whyClosed(call.account);
         if (closed) throw closed;

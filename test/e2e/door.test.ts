@@ -195,10 +195,13 @@ describe('a login, which is outside the pool', () => {
   });
 });
 
-describe('the token of a login that meets a used-up quota', () => {
-  test('is had when the quota is back: nothing was said against the credentials', async () => {
-    let says: Said & { readonly token?: string } = { kind: 'quota', statedWaitMs: 60_000, limit: null };
-    const server = createServer((_, response) => response.end(JSON.stringify(says))).listen(0, '127.0.0.1');
+describe('a login made for a call', () => {
+  /** @param says what the login is answered with. */
+  async function withLogin(
+    says: () => Said & { readonly token?: string },
+    use: (account: CallableAccount, auth: TokenSource) => Promise<void>,
+  ): Promise<void> {
+    const server = createServer((_, response) => response.end(JSON.stringify(says()))).listen(0, '127.0.0.1');
     const dispatcher = new Agent();
     try {
       await once(server, 'listening');
@@ -226,17 +229,51 @@ describe('the token of a login that meets a used-up quota', () => {
         },
       );
       await registerPool(db, account.poolKey, account.pool);
-      const paused = await failure(call(termsOf(account, { auth }), OK));
-      expect(paused).toMatchObject({ name: 'PoolClosed', details: { state: 'quota_paused' } });
-
-      says = { kind: 'ok', token: 'a token' };
-      await applyPoolEvent(db, account.poolKey, { type: 'resume' });
-      expect(await call(termsOf(account, { auth }), OK)).toBeDefined();
-      expect((await readPool(db, account.poolKey))?.state.state).toBe('closed');
+      await use(account, auth);
     } finally {
       await dispatcher.close();
       server.close();
     }
+  }
+
+  test('that meets a used-up quota is had when that is back: nothing was said against the credentials', async () => {
+    let says: Said & { readonly token?: string } = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+    await withLogin(
+      () => says,
+      async (account, auth) => {
+        const paused = await failure(call(termsOf(account, { auth }), OK));
+        expect(paused).toMatchObject({ name: 'PoolClosed', details: { state: 'quota_paused' } });
+
+        says = { kind: 'ok', token: 'a token' };
+        await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+        expect(await call(termsOf(account, { auth }), OK)).toBeDefined();
+        expect((await readPool(db, account.poolKey))?.state.state).toBe('closed');
+      },
+    );
+  });
+
+  test('that fails is tried as often as the call, ever more slowly, and opens the breaker like any call', async () => {
+    await withLogin(
+      () => ({ kind: 'server', statedWaitMs: null, ambiguous: false }),
+      async (account, auth) => {
+        const failed = (attempt: number) => failure(call(termsOf(account, { auth, attempt }), OK));
+        expect(await failed(1)).toMatchObject({ name: 'CallFailed', retryable: true, waitMs: 100 });
+        expect(await failed(2)).toMatchObject({ name: 'CallFailed', retryable: false, waitMs: 200 });
+        for (let more = 3; more <= 5; more++) await failed(1);
+        expect(await failed(1)).toMatchObject({ name: 'PoolClosed', details: { state: 'open' } });
+      },
+    );
+  });
+
+  test('that is too fast is given up after the tries of the call', async () => {
+    await withLogin(
+      () => ({ kind: 'rate', statedWaitMs: null, limit: null }),
+      async (account, auth) => {
+        const failed = (attempt: number) => failure(call(termsOf(account, { auth, attempt }), OK));
+        expect(await failed(1)).toMatchObject({ name: 'CallFailed', retryable: true });
+        expect(await failed(4)).toMatchObject({ name: 'CallFailed', retryable: false, waitMs: 8000 });
+      },
+    );
   });
 });
 
