@@ -14,6 +14,7 @@ import { CallFailed } from './call-errors';
 import type { FleetAccount } from './fleet-account';
 import type { FleetContext } from './fleet-context';
 import { limitKey } from './fleet-limits';
+import { Newcomers } from './fleet-newcomers';
 import { sendForText } from './http';
 import type { TokenSource, VendorDoor } from './vendor-call';
 
@@ -51,7 +52,11 @@ export class FleetCalls {
   /** What was last said of left-out records, by question: once is enough. */
   private readonly leftOutTold = new Map<string, string>();
 
-  constructor(readonly deps: FleetDeps) {}
+  readonly newcomers: Newcomers;
+
+  constructor(readonly deps: FleetDeps) {
+    this.newcomers = new Newcomers(deps.log);
+  }
 
   /**
    * Asks, and asks again after the waits that "too fast" and the vendor's own failures call for.
@@ -149,7 +154,7 @@ export class FleetCalls {
     });
     const devices = await asked.catch((error: unknown) => {
       // What the fleet does is worth more than who has joined it: work goes on with the devices that are known.
-      if (last === null || !isUseless(error)) throw error;
+      if (last === null || !isOfTheCall(error)) throw error;
       this.listFailures.set(account.poolKey, Date.now());
       this.deps.log.warn(
         { event: 'fleet.list_failed', account: account.name, err: error },
@@ -181,9 +186,19 @@ export class FleetCalls {
   }
 }
 
-/** An answer that no repetition would cure; a pause, a limit or a vendor that is down concerns every call. */
-function isUseless(error: unknown): error is Error {
+/** An answer that no repetition would cure. */
+export function isUseless(error: unknown): error is Error {
   return error instanceof UnusableAnswer || (error instanceof CallFailed && error.verdict.kind === 'invalid');
+}
+
+/** A failure of this one call, after all its tries; a pause or a limit of ours concerns every call. */
+function isOfTheCall(error: unknown): error is Error {
+  return error instanceof UnusableAnswer || error instanceof CallFailed;
+}
+
+/** A failure that passes by itself: the vendor was too busy, or failed. */
+export function isPassing(error: unknown): error is CallFailed {
+  return error instanceof CallFailed && (error.verdict.kind === 'rate' || error.verdict.kind === 'server');
 }
 
 /** For the ledger: which workflow asked. */

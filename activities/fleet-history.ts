@@ -9,7 +9,7 @@ import { storeTrack, storeTrips, widenToTrips } from '../store/fleet-history';
 import { ensureDeviceSeries, failedTries } from '../store/fleet-ledger';
 import { recordFailure } from '../store/ledger';
 import type { Span } from '../vendors/chunks';
-import { askedBy, type FleetCalls } from './fleet-calls';
+import { askedBy, type FleetCalls, isPassing } from './fleet-calls';
 import { type FleetContext, fleetContext, historyOperation } from './fleet-context';
 import { deviceAllowances, deviceLimits, limitKey } from './fleet-limits';
 import { FleetPage, type Refusal } from './fleet-page';
@@ -27,7 +27,13 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
   const { account } = context;
   const endAt = performance.now() + input.maxMs;
   await calls.whenOpen(context);
-  await calls.refreshDevices(context, account.fleet.callers.history, input.priority);
+  try {
+    await calls.refreshDevices(context, account.fleet.callers.history, input.priority);
+  } catch (error) {
+    // Days of work are not to end because the vendor fails as they begin.
+    if (isPassing(error)) return withoutDevices(error);
+    throw error;
+  }
 
   const devices = await chosenDevices(db, account.name, input.devices);
   const series = await ensureDeviceSeries(db, context.dataset, account.name, devices);
@@ -76,6 +82,20 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
       return outcome('wait', { until: page.spentUntil, reason: usedUp(page.spentDevices) });
     }
   }
+}
+
+/** A page that could not begin, for there has never been a list of devices. */
+function withoutDevices(error: Error): HistoryPageOutcome {
+  const reason = `the list of devices cannot be had: ${error.message}`;
+  return {
+    end: 'wait',
+    wait: { until: Date.now() + RETRY_MS, reason },
+    done: 0,
+    rows: 0,
+    left: 0,
+    failed: 0,
+    problems: [reason],
+  };
 }
 
 interface HistoryWork {

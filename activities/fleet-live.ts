@@ -3,7 +3,7 @@
 import { listDevices, readCursor, storeLivePositions } from '../store/fleet';
 import type { FleetPosition } from '../vendors/fleet';
 import { CallFailed } from './call-errors';
-import type { FleetCalls } from './fleet-calls';
+import { type FleetCalls, isUseless } from './fleet-calls';
 import { type FleetContext, fleetContext } from './fleet-context';
 import type { FleetRef, PositionsOutcome } from './fleet-types';
 
@@ -59,12 +59,20 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
     return outcome();
   }
   const unseen = devices.filter(({ snapshotAt }) => snapshotAt === null).map(({ deviceId }) => deviceId);
-  if (unseen.length > 0) {
+  if (calls.newcomers.mayAsk(context, unseen)) {
     // The cursor is of before they were there. Theirs is not kept: it would pass over what the others did since.
-    const { positions } = await look(unseen, null);
-    const now = Date.now();
-    stored += await storeLivePositions(db, { account, positions, cursor: null, snapshotOf: unseen, now });
-    snapshot = 'new devices';
+    const told = await look(unseen, null).catch((error: unknown) => {
+      // Of newcomers that the vendor can tell nothing about, the others are not to hear.
+      if (!isUseless(error)) throw error;
+      calls.newcomers.failed(context, unseen, error);
+      return null;
+    });
+    if (told !== null) {
+      const { positions } = told;
+      const now = Date.now();
+      stored += await storeLivePositions(db, { account, positions, cursor: null, snapshotOf: unseen, now });
+      snapshot = 'new devices';
+    }
   }
   let answer: Answer;
   try {

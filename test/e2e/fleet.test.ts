@@ -94,6 +94,20 @@ describe('live positions', () => {
     expect(kinds).toEqual(['6 all', '6 all', '6 changed', '6 all', '1 all', '6 changed', '6 changed']);
   });
 
+  test('a new device that nothing can be learned of holds up nobody, and is not asked for with every look', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    await s.db.query(
+      `update fleet_devices set snapshot_at = null where device_id = (select min(device_id) from fleet_devices)`,
+    );
+    s.simulator.control({ addErrors: [{ code: -1, action: 'lastposition', count: 1 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 2 } });
+    expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 1 } });
+    const kinds = (await looks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
+    expect(kinds).toEqual(['6 all', '1 all', '6 changed', '6 changed']);
+  });
+
   test('a run ends politely while the pool is paused, and says until when', async () => {
     const s = await start();
     await s.startWorker();
@@ -391,6 +405,45 @@ describe('a backfill', () => {
     expect(stored.rows[0].n).toBe(found.reduce((sum, { rows: n }) => sum + n, 0));
     expect(stored.rows[0].n).toBeGreaterThan(1000);
   }, 240_000);
+
+  test('does not end because the list of devices cannot be had: it waits, and goes on with the last one', async () => {
+    const s = await start({
+      scenario: { fleet: { devices: 2 } },
+      account: { retry: { rate: { baseMs: 50, maxMs: 50, attempts: 2 } } },
+    });
+    await s.startWorker();
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/tracks',
+      account: s.account,
+      from: to - DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const begin = () =>
+      s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [input],
+      });
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    const early = await begin();
+    await eventually('it waits for a list', async () => {
+      const { phase, detail } = await early.query(workStatusQuery);
+      return phase === 'waiting for quota' && /list of devices cannot be had.*8902/.test(detail);
+    });
+    await early.terminate();
+    s.simulator.control({ clearErrors: true });
+    await positions(s);
+
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    await s.db.query(`update fleet_cursors set updated_at = now() - interval '1 day' where feed = 'devices'`);
+    const later = await begin();
+    expect(await later.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+  }, 120_000);
 
   test('marks a window that the vendor refuses as failed, goes on, and tries it again when it is asked anew', async () => {
     const s = await start({ scenario: { fleet: { devices: 1 } } });
