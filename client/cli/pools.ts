@@ -9,7 +9,15 @@ import { withDatabase } from '../lib/context';
 import { UsageError } from '../lib/errors';
 import { choosePool } from '../lib/pool-orders';
 import { type PoolReport, readPoolReport } from '../lib/pools';
-import { amountText, countText, instantText, isoOrNull, relativeText, whenText } from '../lib/time-text';
+import {
+  amountText,
+  countText,
+  instantText,
+  isoOrNull,
+  pluralText,
+  relativeText,
+  whenText,
+} from '../lib/time-text';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 import { addPoolOrders } from './pool-orders';
@@ -96,7 +104,7 @@ function printLimits(report: PoolReport, now: number): void {
     amountText(limit.limit),
     limit.resetsAt === null ? '-' : `full ${relativeText(limit.resetsAt, now)}`,
     limit.blockedUntil === null ? '-' : `waits until ${instantText(limit.blockedUntil)}`,
-    limit.mode === 'shadow' ? `${sourceText(limit)} (shadow)` : sourceText(limit),
+    limit.mode === 'shadow' ? `${sourceText(limit)} (${shadowText(limit)})` : sourceText(limit),
   ]);
   print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
   for (const line of blockedLines(report.limits)) print(`  ${line}`);
@@ -108,6 +116,10 @@ function printQuota({ quota }: PoolReport, now: number): void {
 
 /** Headers, or what else the vendor's answers tell of a limit's size. */
 const sourceText = ({ source }: LimitStatus) => (source === 'header' ? "the vendor's answers" : source);
+
+/** A limit that only watches tells what it would have stopped. */
+const shadowText = ({ shadowOver }: LimitStatus) =>
+  shadowOver === 0 ? 'shadow' : `shadow, ${pluralText(shadowOver, 'call')} over`;
 
 const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
 
@@ -144,6 +156,7 @@ function poolJson(report: PoolReport) {
       blockedReason: limit.blockedReason,
       source: limit.source,
       mode: limit.mode,
+      shadowOver: limit.shadowOver,
     })),
     quota: quotaJson(report.quota),
     ...spendingJson(report),

@@ -40,7 +40,8 @@ export function printSpendingLine({ spending }: PoolReport): void {
   const byCaller = new Map<string, number>();
   for (const { caller, share } of hour) byCaller.set(caller, (byCaller.get(caller) ?? 0) + share);
   const calls = hour.reduce((sum, s) => sum + s.calls, 0);
-  const parts = [...byCaller].map(([caller, share]) => `${caller} ${percentText(share)}`);
+  const most = [...byCaller].sort(([, a], [, b]) => b - a);
+  const parts = most.map(([caller, share]) => `${caller} ${percentText(share)}`);
   print(`  Last hour: ${pluralText(calls, 'call')}, of which ${parts.join(', ')}`);
 }
 
