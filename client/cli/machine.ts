@@ -22,6 +22,8 @@ export function addMachine(program: Command): void {
     .description('run the six functions of a GPS51 account together, then show what each limit saw')
     .option('--for <length>', 'how long', '2m')
     .option('--commands', "send commands to devices of the settings' account, too")
+    .option('--end-user <name>', "check this end user of the settings' account, too")
+    .option('--password-from <reference>', "the end user's: env:NAME or file:PATH (default: standard input)")
     .option('--json', 'one JSON object a line')
     .addHelpText('after', FLEET_DEMO_HELP)
     .action(async (options: unknown, command: Command) =>

@@ -45,6 +45,8 @@ export class FleetDemoWork {
   private readonly problems = new Set<string>();
   private readonly made: string[] = [];
   private history: WorkflowHandle | null = null;
+  /** False when somebody's backfill of the same span runs already: that is only looked at. */
+  private madeHistory = false;
   private loops: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -81,7 +83,7 @@ export class FleetDemoWork {
   /** Takes back what was started here, once the runs that are under way have come to their end. */
   async stop(): Promise<void> {
     await this.loops;
-    await this.history?.terminate('the demo is over').catch(() => undefined);
+    if (this.madeHistory) await this.history?.terminate('the demo is over').catch(() => undefined);
     for (const id of this.made) {
       await pauseSchedule(this.client, id, 'the demo is over').catch((e) => this.note(e));
     }
@@ -140,7 +142,7 @@ export class FleetDemoWork {
     if (signal.aborted) return;
     const to = Math.floor((Date.now() - HOUR_MS) / DAY_MS) * DAY_MS;
     try {
-      const { handle } = await startFleetBackfill(this.client, context.settings, {
+      const { handle, alreadyRan } = await startFleetBackfill(this.client, context.settings, {
         dataset: `${account.vendor.id}/tracks`,
         account: account.name,
         from: to - HISTORY_DAYS * DAY_MS,
@@ -150,6 +152,7 @@ export class FleetDemoWork {
         priority: 'background',
       });
       this.history = handle;
+      this.madeHistory = !alreadyRan;
     } catch (error) {
       this.note(error);
     }

@@ -61,19 +61,25 @@ function accountIn({ settings }: Context): string | null {
   return found?.[0] ?? null;
 }
 
-export async function startFleetDemo(outer: Context, say: Say): Promise<FleetDemo> {
+/** @param endUser who is checked where the settings name the account; a simulation has an end user of its own. */
+export async function startFleetDemo(outer: Context, say: Say, endUser: EndUser | null): Promise<FleetDemo> {
   const named = accountIn(outer);
-  return named === null ? startSimulated(outer, say) : startNamed(outer, named, say);
+  return named === null ? startSimulated(outer, say) : startNamed(outer, named, say, endUser);
 }
 
 /** Against the account of the settings: the servers and data of this folder, and no simulator of ours. */
-async function startNamed(context: Context, name: string, say: Say): Promise<FleetDemo> {
+async function startNamed(
+  context: Context,
+  name: string,
+  say: Say,
+  endUser: EndUser | null,
+): Promise<FleetDemo> {
   const account = findFleetAccount(context.settings, name);
   const { origin } = new URL(account.fleet.devices().url);
   const simulatorUrl = (await isSimulator(origin)) ? origin : null;
   say(`The settings' account ${name}, at ${origin}${simulatorUrl === null ? '' : ' (a simulator)'}`);
   const started = await startParts(context, say, []);
-  return { ...started, context, account, simulatorUrl, endUser: null, everyMs: null };
+  return { ...started, context, account, simulatorUrl, endUser, everyMs: null };
 }
 
 async function startSimulated(outer: Context, say: Say): Promise<FleetDemo> {

@@ -134,9 +134,12 @@ test('uses the account of the settings, sends no command unasked, and shows a ta
       },
     }),
   );
-  const ran = await demo(folder, '--for', '6s');
+  const endUser = ['--end-user', 'fleet', '--password-from', 'env:TEST_FLEET_PASSWORD'];
+  const ran = await demo(folder, '--for', '6s', ...endUser);
   expect(ran.err).toBe('');
   expect(ran.code).toBe(0);
+  expect(ran.out).toContain('Five of the six functions, all but commands (--commands), run for 6 s');
+  expect(ran.out).toMatch(/^gps51-user-auth +[1-9]/m);
   expect(ran.out).toContain(`The settings' account ${account}, at ${vendor.url} (a simulator)`);
   expect(ran.out).toMatch(/^limit +of +allowed +most in a window +arrived +refused +our permits$/m);
   expect(ran.out).toMatch(/^ip-per-minute +127\.0\.0\.1 +10 +\d+ +\d+ +0 +\d+$/m);
