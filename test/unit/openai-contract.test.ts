@@ -76,6 +76,18 @@ describe('tokens', () => {
     expect(performance.now() - began).toBeLessThan(1000);
   });
 
+  test('a long text without blanks takes no time, and a text with them is counted exactly', () => {
+    const letters = Array.from({ length: 100_000 }, (_, i) => String.fromCharCode(97 + ((i * i) % 26))).join(
+      '',
+    );
+    const began = performance.now();
+    expect(inputTokens(letters)).toBeGreaterThan(10_000);
+    expect(inputTokens(' '.repeat(100_000))).toBeGreaterThan(100);
+    // Uncut, half a minute.
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(inputTokens('hello world '.repeat(100))).toBe(208);
+  });
+
   test('the estimate of a call is its input and all the output that it allows', () => {
     const texts = openaiTexts(account({}));
     const capped = texts.request({ model: 'm', prompt: '', maxOutputTokens: 300 }, 'hello world');
