@@ -10,7 +10,8 @@ export function answeredOutcome(api: Pick<TextApi, 'parse'>, seq: number, body: 
     const evidence = { kind: 'invalid', reason: `the answer is not a response: ${parsed.problem}` };
     return { seq, state: 'failed', evidence };
   }
-  const { responseId, problem } = parsed.value;
+  const { problem } = parsed.value;
+  const responseId = storable(parsed.value.responseId);
   const result = resultOf(parsed.value);
   if (problem === null) return { seq, state: 'done', responseId, result };
   return {

@@ -1,3 +1,4 @@
+import { answeredOutcome } from '../../activities/item-outcome';
 import { parseSettings } from '../../settings';
 import { openaiTexts } from '../../vendors/openai/calls';
 import { parseResponse, usageOf } from '../../vendors/openai/contract';
@@ -53,6 +54,16 @@ describe('parseResponse', () => {
       expect(parseResponse(body).ok).toBe(false);
     },
   );
+});
+
+test('what an answer says can be stored, its id too: Postgres takes neither U+0000 nor half a surrogate pair', () => {
+  const content = [{ type: 'output_text', text: 'a\ud800b\0' }];
+  const body = response({ id: 'resp_\0\udc00', output: [{ type: 'message', content }] });
+  expect(answeredOutcome({ parse: parseResponse }, 7, body)).toMatchObject({
+    state: 'done',
+    responseId: 'resp_\ufffd\ufffd',
+    result: { text: 'a\ufffdb\ufffd' },
+  });
 });
 
 test('usage is what the answer says, or unknown', () => {

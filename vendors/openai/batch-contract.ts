@@ -82,7 +82,7 @@ export function parseBatchResult(line: string): Parsed<BatchResult> {
         customId,
         kind: 'answer',
         status: response.status_code,
-        requestId: response.request_id ?? '',
+        requestId: clipMessage(response.request_id ?? ''),
         body: JSON.stringify(response.body),
       };
     }
