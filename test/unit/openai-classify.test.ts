@@ -116,6 +116,8 @@ test.each<[number, unknown, VerdictKind]>([
   [200, { code: 'invalid_prompt', message: 'It was flagged' }, 'invalid'],
   [400, { code: 'content_policy_violation', message: 'flagged' }, 'invalid'],
   [400, { code: 'billing_hard_limit_reached', message: 'limit' }, 'billing'],
+  [402, { code: 402, message: 'Insufficient credits' }, 'billing'],
+  [402, '', 'billing'],
   [401, { code: 'invalid_api_key', message: 'Incorrect API key provided: sk-abc***xyz' }, 'auth'],
   [403, { code: 'unsupported_country_region_territory', message: '' }, 'blocked'],
   [403, '<html>forbidden</html>', 'blocked'],

@@ -105,8 +105,11 @@ function decide(
   wait: StatedWait | null,
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
-  if (error && mustBePaid(status, error)) {
-    const isOrganizations = ORGANIZATION_CODES.has(error.code) || ORGANIZATION_CODES.has(error.type);
+  // "Payment Required" is a gateway's word for it, whatever it says besides.
+  if (status === 402 || (error && mustBePaid(status, error))) {
+    const isOrganizations = [error?.code ?? '', error?.type ?? ''].some((word) =>
+      ORGANIZATION_CODES.has(word),
+    );
     return { kind: 'billing', scope: isOrganizations ? 'organization' : 'account', evidence };
   }
   if (error && BLOCKED_CODES.has(error.code)) return { kind: 'blocked', evidence };
