@@ -155,7 +155,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
 
 async function start(kind: string, options: StartOptions, command: Command): Promise<void> {
   const context = contextOf(command);
-  if (options.output !== undefined) checkOutput(options.output);
+  if (options.output !== undefined) checkOutput(options.output, [options.input, options.promptFile]);
   const { planned, given } = await prepare(context, kind, options);
   const { target, request, input } = planned;
   if (options.dryRun) {

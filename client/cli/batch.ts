@@ -3,14 +3,22 @@ import type { Command } from 'commander';
 import { openParts } from '../../store/batch-parts';
 import { retryFailed, setBatchState } from '../../store/batches';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../workflows/messages';
-import { checkOutput, chooseBatch, exportBatch, goOn, operatorOf, textAccount } from '../lib/batch';
+import {
+  checkOutput,
+  chooseBatch,
+  exportBatch,
+  goOn,
+  operatorOf,
+  textAccount,
+  writeBatch,
+} from '../lib/batch';
 import { withDatabase, withTemporal } from '../lib/context';
 import { countText, pluralText } from '../lib/time-text';
 import { isRunning } from '../lib/work';
 import { addStart } from './batch-start';
 import { listAll, showOne } from './batch-view';
 import { contextOf } from './command';
-import { note, print } from './output';
+import { note, print, standardOutput } from './output';
 
 interface ReasonOption {
   readonly reason?: string;
@@ -44,7 +52,7 @@ export function addBatch(program: Command): void {
   batch
     .command('export <batch>')
     .description('write what has ended so far as JSONL; also while it runs')
-    .requiredOption('--output <file>', 'file; replaced as a whole')
+    .option('--output <file>', 'file; replaced as a whole (default: standard output)')
     .action(exportTo);
 }
 
@@ -91,18 +99,26 @@ async function retry(name: string, _: unknown, command: Command): Promise<void> 
   await withDatabase(context, async (db) => {
     const batch = await chooseBatch(db, name);
     const items = await retryFailed(db, batch.id, operatorOf(context.settings, batch));
-    if (items > 0) await withTemporal(context, (client) => goOn(client, context.settings, batch));
+    // A pause is somebody's decision, and ends by resume alone.
+    const runs = batch.state === 'running';
+    if (items > 0 && runs) await withTemporal(context, (client) => goOn(client, context.settings, batch));
     print(`Batch ${batch.id}: ${countText(items)} failed items are asked for again`);
+    if (items > 0 && !runs) note(`It stays ${batch.state}; to go on: npx sluice batch resume ${batch.id}`);
   });
 }
 
-async function exportTo(name: string, options: { readonly output: string }, command: Command): Promise<void> {
+async function exportTo(
+  name: string,
+  { output }: { readonly output?: string },
+  command: Command,
+): Promise<void> {
   const context = contextOf(command);
-  checkOutput(options.output);
+  if (output !== undefined) checkOutput(output);
   await withDatabase(context, async (db) => {
     const batch = await chooseBatch(db, name);
     const { api } = textAccount(context.settings, batch.kind, batch.account);
-    const lines = await exportBatch(db, api, batch, options.output);
-    print(`${countText(lines)} of ${countText(batch.items)} items in ${options.output}`);
+    const told = (lines: number) => `${countText(lines)} of ${countText(batch.items)} items`;
+    if (output === undefined) note(told(await writeBatch(db, api, batch, standardOutput())));
+    else print(`${told(await exportBatch(db, api, batch, output))} in ${output}`);
   });
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { fleetKindOf } from '../../settings';
 import { listSeries } from '../../store/datasets';
@@ -14,7 +14,7 @@ import { ClientError, UsageError } from '../lib/errors';
 import { countText, isoOrNull, lengthText, pluralText, spanText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { exportFleetRows, fleetCoverage } from './fleet';
-import { note, print, printJson, table } from './output';
+import { note, print, printJson, standardOutput, table } from './output';
 
 interface CoverageOptions {
   readonly account?: string;
@@ -177,15 +177,6 @@ async function exportDataset(dataset: string, options: ExportOptions, command: C
       : intoFile(options.output, (writable) => exportRows(db, request, writable));
   });
   told(rows);
-}
-
-/** Standard output as a stream that may be ended: the process's own must stay open for the notes that follow. */
-function standardOutput(): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      process.stdout.write(chunk, (error) => done(error));
-    },
-  });
 }
 
 /** The file appears whole or not at all. */

@@ -1,4 +1,5 @@
 /** What commands print: results to stdout, notes to stderr, tables with aligned columns, or JSON. */
+import { Writable } from 'node:stream';
 
 export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
@@ -24,4 +25,13 @@ export function table(header: readonly string[], rows: readonly (readonly string
       .join('  ')
       .trimEnd();
   return [line(header), ...rows.map(line)].join('\n');
+}
+
+/** Standard output as a stream that may be ended: the process's own must stay open for the notes that follow. */
+export function standardOutput(): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      process.stdout.write(chunk, (error) => done(error));
+    },
+  });
 }

@@ -1,7 +1,17 @@
 /** Batches from outside: what is asked for, checked; the plan; starting, steering and exporting. */
 import { createHash } from 'node:crypto';
-import { accessSync, constants, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
@@ -216,10 +226,8 @@ function lineOf(api: TextApi, from: Batch, item: EndedItem): string {
   });
 }
 
-/** Writes what has ended to `file` as JSONL, at once or not at all. @returns how many lines. */
-export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  const out = createWriteStream(temporary, { flush: true });
+/** Writes what has ended to `out` as JSONL, and ends it. @returns how many lines. */
+export async function writeBatch(db: Pool, api: TextApi, from: Batch, out: Writable): Promise<number> {
   let lines = 0;
   async function* texts(): AsyncGenerator<string> {
     for await (const page of endedItems(db, from.id)) {
@@ -227,9 +235,18 @@ export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: str
       yield page.map((item) => `${lineOf(api, from, item)}\n`).join('');
     }
   }
+  await pipeline(texts(), out);
+  return lines;
+}
+
+/** Writes what has ended to `file` as JSONL, at once or not at all. @returns how many lines. */
+export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
+  // Where it is a link, what it leads to is replaced and not the link.
+  const target = existsSync(file) ? realpathSync(file) : file;
+  const temporary = `${target}.${process.pid}.tmp`;
   try {
-    await pipeline(texts(), out);
-    renameSync(temporary, file);
+    const lines = await writeBatch(db, api, from, createWriteStream(temporary, { flush: true }));
+    renameSync(temporary, target);
     return lines;
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -239,13 +256,26 @@ export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: str
   }
 }
 
-/** Finds out before hours of work whether what it yields can be kept. @throws UsageError that says what is wrong. */
-export function checkOutput(file: string): void {
-  const folder = dirname(resolve(file));
+/**
+ * Finds out before hours of work whether what it yields can be kept.
+ * @param inputs files that are read, and must not be written over.
+ * @throws UsageError that says what is wrong.
+ */
+export function checkOutput(file: string, inputs: readonly string[] = []): void {
   const wrong = (why: string) => new UsageError(`--output: ${file} cannot be written: ${why}`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw wrong('it is a folder');
+  // A whole file takes the place of what is there: of a pipe or a device, nothing would be left.
+  if (found && !found.isFile()) throw wrong('it is no file');
+  const isInput = (input: string) => {
+    const other = statSync(input, { throwIfNoEntry: false });
+    return found !== undefined && other?.ino === found.ino && other.dev === found.dev;
+  };
+  const input = inputs.find(isInput);
+  if (input !== undefined) throw wrong(`it is what is read as ${input}`);
+  const folder = dirname(found ? realpathSync(file) : resolve(file));
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw wrong(`there is no folder ${folder}`);
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw wrong('it is a folder');
   try {
     accessSync(folder, constants.W_OK);
   } catch {

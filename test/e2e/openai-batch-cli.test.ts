@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { readPace } from '../../store/batch-pace';
@@ -162,7 +162,29 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   expect(third.code).toBe(0);
   const after = (await callsSeen(s.simulator.url)).filter((c) => c.operation === 'createResponse');
   expect(after.length).toBe(calls.length);
-}, 180_000);
+
+  // Without a file the lines go to standard output; where the file is a link, the link stays.
+  const exported = ['batch', 'export', String(id)];
+  const piped = await sluice(s, path('sluice.yaml'), ...exported);
+  expect(piped).toEqual({
+    code: 0,
+    stdout: readFileSync(path('bios.jsonl'), 'utf8'),
+    stderr: '600 of 600 items\n',
+  });
+  symlinkSync(path('part.jsonl'), path('link.jsonl'));
+  await sluice(s, path('sluice.yaml'), ...exported, '--output', path('link.jsonl'));
+  expect(lstatSync(path('link.jsonl')).isSymbolicLink()).toBe(true);
+  expect(readFileSync(path('part.jsonl'), 'utf8')).toBe(piped.stdout);
+
+  // What has failed may be asked for again while the batch is paused, and the pause stays.
+  await sluice(s, path('sluice.yaml'), 'batch', 'pause', String(id));
+  await s.db.query("update batch_items set state = 'failed' where batch_id = $1 and seq = 7", [id]);
+  const retried = await sluice(s, path('sluice.yaml'), 'batch', 'retry-failed', String(id));
+  expect(retried).toMatchObject({ code: 0, stderr: expect.stringContaining('It stays paused') });
+  expect(await readBatch(s.db, id)).toMatchObject({ state: 'paused' });
+  await sluice(s, path('sluice.yaml'), 'batch', 'resume', String(id));
+  await eventually('it is done', async () => (await countItems(s.db, id)).done === ITEMS);
+}, 240_000);
 
 test('what is wrong is said before the first call, and a dry run calls nothing', async () => {
   stack = await startOpenAiStack();
