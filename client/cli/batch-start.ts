@@ -168,7 +168,7 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
     const known = await findBatch(db, spec.digest);
     const again = known && (await takeOver(db, target, known, given));
     const turned = known ? await changeWay(db, known, request.via) : [];
-    const batch = again?.batch ?? (await createBatch(db, spec, readItems(options.input))).batch;
+    const batch = again?.batch ?? (await createBatch(db, spec, readItems(options.input, input.kept))).batch;
     for (const line of voidTerms(target.account.limits, batch.options, batch.priority)) note(line);
     await withTemporal(context, async (client) => {
       const workflowId = known

@@ -3,7 +3,7 @@
  * the one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { TextDecoder } from 'node:util';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import type { NewItem } from '../../store/batches';
@@ -16,6 +16,10 @@ const ID_COLUMN = /^(?:\w+_)?id$/i;
 const INNER_ID_COLUMN = /^\w+_id$/i;
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;
+/** Postgres keeps an index of ids, and takes no longer ones into it. */
+const MAX_ID_BYTES = 1000;
+/** Of a file up to this size the items are kept from the check until they are stored; parsing it takes longest, bytes. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 /** Bad rows that are kept; more are only counted. */
 const MAX_SHOWN = 100;
 
@@ -33,40 +37,64 @@ export interface InputCheck {
   readonly digest: string;
   /** The first three items. */
   readonly first: readonly NewItem[];
+  /** All items; null when the file is too large to keep them. */
+  readonly kept: readonly NewItem[] | null;
 }
 
 type Row = { readonly kind: 'item'; readonly item: NewItem } | { readonly kind: 'bad'; readonly row: BadRow };
 
 /** Reads the whole file once. @throws UsageError when it cannot be read, or is broken beyond single rows. */
 export async function checkInput(file: string): Promise<InputCheck> {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found && !found.isFile() && !found.isDirectory()) {
+    throw new UsageError(`--input: ${file} is no file, which can be read twice: save it as one first`);
+  }
   const hash = createHash('sha256');
   const state = { columns: [] as readonly string[] };
   const bad: BadRow[] = [];
+  let kept: NewItem[] | null = (found?.size ?? 0) > KEPT_BYTES ? null : [];
   const first: NewItem[] = [];
+  let size = 0;
   let items = 0;
   let badCount = 0;
-  for await (const row of rowsOf(file, state, (chunk) => hash.update(chunk))) {
+  const onChunk = (chunk: Buffer) => {
+    hash.update(chunk);
+    size += chunk.length;
+    if (size > KEPT_BYTES) kept = null;
+  };
+  for await (const row of rowsOf(file, state, onChunk)) {
     if (row.kind === 'bad') {
       badCount++;
       if (bad.length < MAX_SHOWN) bad.push(row.row);
     } else {
       items++;
       if (first.length < 3) first.push(row.item);
+      kept?.push(row.item);
     }
   }
-  return { columns: state.columns, items, bad, badCount, digest: hash.digest('hex'), first };
+  return { columns: state.columns, items, bad, badCount, digest: hash.digest('hex'), first, kept };
 }
 
-/** The file's good items, in chunks. The file must be the one that was checked. */
-export async function* readItems(file: string): AsyncGenerator<readonly NewItem[]> {
+/**
+ * The file's good items, in chunks. The file must be the one that was checked.
+ * @param kept as the check has found them; null to read them again.
+ */
+export async function* readItems(
+  file: string,
+  kept: readonly NewItem[] | null = null,
+): AsyncGenerator<readonly NewItem[]> {
   let chunk: NewItem[] = [];
-  for await (const row of rowsOf(file, { columns: [] })) {
-    if (row.kind === 'item') chunk.push(row.item);
+  for await (const item of kept ?? goodItems(file)) {
+    chunk.push(item);
     if (chunk.length < ITEMS_AT_ONCE) continue;
     yield chunk;
     chunk = [];
   }
   if (chunk.length > 0) yield chunk;
+}
+
+async function* goodItems(file: string): AsyncGenerator<NewItem> {
+  for await (const row of rowsOf(file, { columns: [] })) if (row.kind === 'item') yield row.item;
 }
 
 async function* rowsOf(
@@ -80,6 +108,9 @@ async function* rowsOf(
     comment_no_infix: true,
     info: true,
     raw: true,
+    // Any of them at any place: left to itself the parser takes the first one that it meets for all of the file, and
+    // a CR of other rows for their last field's.
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     // A quote inside of a field that does not begin with one is text, as every spreadsheet reads it.
     relax_quotes: true,
@@ -220,6 +251,9 @@ function toRow(
   if (spoilt !== -1) return bad(`the ${columns[spoilt]} is not UTF-8`);
   const externalId = (record[idAt] ?? '').trim();
   if (externalId === '') return bad(`the ${columns[idAt]} is empty`);
+  if (Buffer.byteLength(externalId) > MAX_ID_BYTES) {
+    return bad(`the ${columns[idAt]} is longer than ${MAX_ID_BYTES} bytes`);
+  }
   if (record.some((field) => field.includes('\0'))) return bad('holds a NUL character');
   const before = seen.get(externalId);
   if (before !== undefined)

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { promptVariables } from '../../vendors/prompt';
 import { UsageError } from './errors';
 
-/** OpenAI's stored prompts, which its API no longer takes: `pmpt_…`. */
-const PROMPT_ID = /^\s*(?:pmpt_[A-Za-z0-9]+|\{\s*"(?:prompt|id)"\s*:)/;
+/** OpenAI's stored prompts, which its API no longer takes: `pmpt_…`, alone, with its name, or in JSON. */
+const PROMPT_ID = /^\s*(?:\{.*["']pmpt_\w|(?:[\w-]+\s*[:=]\s*)?["']?pmpt_\w)/s;
 
 /** @throws UsageError that names what is wrong, before anything is called. */
 export function readPrompt(file: string): string {
@@ -19,7 +19,7 @@ export function readPrompt(file: string): string {
   }
   const text = decoded(file, bytes);
   if (text.trim() === '') throw new UsageError(`--prompt-file: ${file} is empty`);
-  if (PROMPT_ID.test(text) && text.trim().length < 500) {
+  if (PROMPT_ID.test(text)) {
     throw new UsageError(promptIdText(`--prompt-file: ${file}`, text.trim().slice(0, 60)));
   }
   return text;

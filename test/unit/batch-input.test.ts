@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkOutput } from '../../client/lib/batch';
 import { checkInput, readItems } from '../../client/lib/batch-input';
 import { checkVariables, readPrompt } from '../../client/lib/batch-prompt';
 import { promptVariables, renderPrompt } from '../../vendors/prompt';
@@ -36,6 +37,7 @@ describe('the input', () => {
       items: 2,
       bad: [],
     });
+    expect((await checkInput(path)).kept).toEqual(await items(path));
     expect(await items(path)).toEqual([
       {
         externalId: '1',
@@ -108,6 +110,16 @@ describe('the input', () => {
     ]);
   });
 
+  test.each([
+    ['lf-crlf.csv', '# one\nid,name\n1,a\r\n2,"b"\r\n3,c'],
+    ['crlf-lf.csv', 'id,name\r\n1,a\n2,"b"\n3,c\n'],
+    ['cr.csv', 'id,name\r1,a\r2,"b"\r3,c\r'],
+  ])('lines may end in different ways, also within a file: %s', async (name, content) => {
+    const path = file(name, content);
+    expect(await checkInput(path)).toMatchObject({ columns: ['id', 'name'], items: 3, bad: [] });
+    expect((await items(path)).map(({ variables }) => variables.name)).toEqual(['a', 'b', 'c']);
+  });
+
   test('a long field is read', async () => {
     const text = '""long"", '.repeat(50_000);
     const found = await checkInput(file('long.csv', `id,name\n1,"${text}"\n`));
@@ -125,6 +137,16 @@ describe('the input', () => {
     expect(await items(file('latin1.csv', latin))).toMatchObject([{ externalId: '2' }]);
     // A replacement character is one like any other.
     expect(await checkInput(file('mark.csv', 'id,name\n1,\ufffd\n'))).toMatchObject({ items: 1, bad: [] });
+  });
+
+  test('an id that is too long for an index is a bad row', async () => {
+    const found = await checkInput(file('long-id.csv', `id,name\n${'é'.repeat(501)},a\n2,b\n`));
+    expect(found.items).toBe(1);
+    expect(found.bad).toEqual([{ line: 2, reason: 'the id is longer than 1000 bytes' }]);
+  });
+
+  test('what can be read only once is refused: rows are read once more when they are stored', async () => {
+    await expect(checkInput('/dev/null')).rejects.toThrow(/\/dev\/null is no file.*save it as one first/);
   });
 
   test('a file that is not there is named', async () => {
@@ -158,6 +180,13 @@ describe('the prompt', () => {
     );
   });
 
+  test('a column that no variable could be named after is filled in all the same', () => {
+    const values = { '2nd name (old)': 'Can', n: '1' };
+    expect(renderPrompt('{{2nd name (old)}} {{ 2nd name (old) }} {{2nd}} {{n}}', values)).toBe(
+      'Can Can {{2nd}} 1',
+    );
+  });
+
   test('a BOM is no part of it; bytes that are not UTF-8 and NUL are refused', () => {
     expect(readPrompt(file('bom.md', '\ufeffHello {{id}}'))).toBe('Hello {{id}}');
     expect(() => readPrompt(file('latin.md', Buffer.from('caf\xe9', 'latin1')))).toThrow(/is not UTF-8/);
@@ -172,13 +201,32 @@ describe('the prompt', () => {
 
   test.each([
     ['id.md', 'pmpt_68a1b2c3\n', /is the id of a stored prompt/],
-    ['object.md', '{ "id": "pmpt_68a1b2c3", "version": "3" }', /is the id of a stored prompt/],
+    ['object.md', '{ "version": "3", "id": "pmpt_68a1b2c3" }', /is the id of a stored prompt/],
+    ['named.md', 'prompt: pmpt_68a1b2c3\n', /is the id of a stored prompt/],
     ['empty.md', ' \n', /is empty/],
   ])('%s is refused', (name, content, what) => {
     expect(() => readPrompt(file(name, content))).toThrow(what);
   });
 
+  test('a prompt may look like JSON', () => {
+    const prompt = '{"id": "{{id}}", "task": "Write about {{name}}."}';
+    expect(readPrompt(file('json.md', prompt))).toBe(prompt);
+  });
+
   test('a prompt id in place of a file says what to do', () => {
     expect(() => readPrompt('pmpt_68a1b2c3')).toThrow(/copy the prompt's text into the file/);
+  });
+});
+
+describe('the output', () => {
+  test('is a file, or becomes one; what is read is never written over', () => {
+    const input = file('read.csv', 'id\n1\n');
+    symlinkSync(input, join(folder, 'link.jsonl'));
+    expect(() => checkOutput('/dev/null')).toThrow('--output: /dev/null cannot be written: it is no file');
+    for (const name of ['read.csv', 'link.jsonl']) {
+      expect(() => checkOutput(join(folder, name), [input])).toThrow(/it is what is read as .*read.csv/);
+    }
+    checkOutput(join(folder, 'new.jsonl'), [input]);
+    checkOutput(file('old.jsonl', ''), [input]);
   });
 });
