@@ -127,6 +127,10 @@ describe('the official client', () => {
     });
     expect(await readLines(client, id)).toEqual([{ n: 1 }, { n: 'é' }]);
     expect((await client.files.list()).data.map((f) => f.id)).toEqual([id]);
+    const second = await upload(client, ['{"n":2}']);
+    expect((await client.files.list()).data.map((f) => f.id)).toEqual([second, id]);
+    expect((await client.files.list({ order: 'asc' })).data.map((f) => f.id)).toEqual([id, second]);
+    expect((await client.files.list({ purpose: 'evals' })).data).toEqual([]);
     expect((await refusalOf(clientOf(sim.baseUrl, 'sk-other').files.retrieve(id))).status).toBe(404);
     expect(await client.files.delete(id)).toMatchObject({ id, deleted: true });
     expect((await refusalOf(client.files.content(id))).status).toBe(404);

@@ -115,12 +115,13 @@ export class FileDesk {
     return json(200, { id, object: 'file', deleted: true });
   }
 
-  /** Uploaded files only, newest first. */
-  list(project: string): readonly unknown[] {
-    return [...this.files.values()]
-      .filter((f) => f.project === project && !this.deleted.has(f.id))
-      .reverse()
-      .map(view);
+  /** Uploaded files only, newest first unless `order` is `asc`; of one `purpose` where the query names it. */
+  list(project: string, query: URLSearchParams): readonly unknown[] {
+    const purpose = query.get('purpose');
+    const all = [...this.files.values()].filter(
+      (f) => f.project === project && !this.deleted.has(f.id) && (purpose === null || f.purpose === purpose),
+    );
+    return (query.get('order') === 'asc' ? all : all.reverse()).map(view);
   }
 
   /** An uploaded file of the project. */

@@ -106,7 +106,7 @@ export function createOpenAiVendor(
       case 'uploadFile':
         return files.upload(request, project);
       case 'listFiles':
-        return page(files.list(project), request.url.searchParams);
+        return page(files.list(project, request.url.searchParams), request.url.searchParams);
       case 'getFile':
         return files.get(project, id, now);
       case 'downloadFile':
