@@ -70,6 +70,8 @@ test('usage is what the answer says, or unknown', () => {
   expect(usageOf(response())).toEqual({ total: 15, output: 5 });
   expect(usageOf(response({ usage: null }))).toBeUndefined();
   expect(usageOf('<html>')).toBeUndefined();
+  const absurd = { input_tokens: 10, output_tokens: 5, total_tokens: 1e15 };
+  expect(usageOf(response({ usage: absurd }))).toBeUndefined();
 });
 
 describe('tokens', () => {

@@ -30,6 +30,9 @@ const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_do
 /** No wait makes room for it: "Request too large for gpt-x … Limit 30000, Requested 45000." */
 const TOO_LARGE = /^request too large\b/i;
 
+/** OpenAI's own are of 36 characters; what a proxy makes of it is kept in part. */
+const REQUEST_ID_MAX = 128;
+
 /** What every item of a batch has in common; an error that names one of them is no single item's. */
 const COMMON_PARAMS: ReadonlySet<string> = new Set(['model', 'max_output_tokens']);
 
@@ -82,7 +85,7 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     httpStatus: status,
     ...(code ? { code: scrub(code) } : {}),
     ...(error?.message ? { message: scrub(error.message) } : {}),
-    ...(requestId ? { requestId } : {}),
+    ...(requestId ? { requestId: clipMessage(requestId, REQUEST_ID_MAX) } : {}),
   };
   const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
   if (isSuccess && OPENAI_METERED.some((name) => name === call.operation) && !isObject(body)) {

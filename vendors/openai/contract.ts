@@ -3,10 +3,14 @@ import { z } from 'zod';
 import type { Parsed } from '../http';
 import type { TextAnswer } from '../texts';
 
+/** Ten times the largest context of any model: what is more is a fault, and would stop the bucket of tokens for hours. */
+const TOKENS_MAX = 10_000_000;
+const tokensSchema = z.number().int().nonnegative().max(TOKENS_MAX);
+
 const usageSchema = z.object({
-  input_tokens: z.number().int().nonnegative(),
-  output_tokens: z.number().int().nonnegative(),
-  total_tokens: z.number().int().nonnegative(),
+  input_tokens: tokensSchema,
+  output_tokens: tokensSchema,
+  total_tokens: tokensSchema,
 });
 
 const partSchema = z.union([
