@@ -38,8 +38,10 @@ export class QueueDesk {
   /** A file did not fit. Told after it is settled: what waits is without it. */
   async refused(tokens: number, announced: number | null, text: string): Promise<void> {
     const stored = await readQueue(this.deps.db, this.name);
-    const change = afterRefusal(this.queueOf(stored), { announced, tokens }, (n) => this.backoffMs(n));
-    await changeQueue(this.deps.db, this.name, { ...change, limit: announced, reason: text });
+    const queue = this.queueOf(stored);
+    const change = afterRefusal(queue, { announced, tokens }, (n) => this.backoffMs(n));
+    const limit = announced ?? (queue.limit === null ? change.limit : null);
+    await changeQueue(this.deps.db, this.name, { ...change, limit, reason: text });
     this.deps.log.warn({ event: 'batch.queue_full', ...this.name, tokens, ...change }, text);
   }
 

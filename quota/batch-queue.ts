@@ -51,12 +51,13 @@ export function afterRefusal(
   refusal: QueueRefusal,
   backoffMs: (strikes: number) => number,
 ): QueueChange {
-  const limit = refusal.announced ?? queue.limit;
+  // Where nobody has ever said, it is less than what would have waited then.
+  const limit = refusal.announced ?? queue.limit ?? queue.enqueued + refusal.tokens;
   const strikes = queue.strikes + 1;
   const room = roomIn({ ...queue, limit, strikes });
   // It was too much by our own count too: smaller, or later, is all that it takes.
-  if (limit !== null && refusal.tokens > room) return { limit, share: queue.share, strikes, blockedMs: 0 };
-  const share = limit === null ? queue.share : Math.max(LEAST_SHARE, queue.share / 2);
+  if (refusal.tokens > room) return { limit, share: queue.share, strikes, blockedMs: 0 };
+  const share = Math.max(LEAST_SHARE, queue.share / 2);
   return { limit, share, strikes, blockedMs: backoffMs(strikes) };
 }
 

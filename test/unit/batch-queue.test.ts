@@ -37,13 +37,22 @@ describe('a refusal', () => {
     expect(second).toEqual({ limit: 1000, share: 0.25, strikes: 2, blockedMs: 200 });
   });
 
-  test('without any number waits', () => {
-    expect(afterRefusal(queue({ limit: null }), { announced: null, tokens: 400 }, backoff)).toEqual({
-      limit: null,
-      share: 1,
-      strikes: 1,
-      blockedMs: 100,
-    });
+  test('without any number waits, and the next file is smaller: the queue may never hold as much', () => {
+    const first = afterRefusal(queue({ limit: null }), { announced: null, tokens: 400 }, backoff);
+    expect(first).toEqual({ limit: 400, share: 0.5, strikes: 1, blockedMs: 100 });
+    expect(roomIn(queue(first))).toBe(200);
+    const second = afterRefusal(queue(first), { announced: null, tokens: 200 }, backoff);
+    expect(second).toEqual({ limit: 400, share: 0.25, strikes: 2, blockedMs: 200 });
+  });
+
+  test('without any number beside files of ours that wait: nothing more goes until one of them has ended', () => {
+    const change = afterRefusal(
+      queue({ limit: null, enqueued: 5000 }),
+      { announced: null, tokens: 400 },
+      backoff,
+    );
+    expect(change).toMatchObject({ limit: 5400, blockedMs: 0 });
+    expect(roomIn(queue({ ...change, enqueued: 5000 }))).toBe(0);
   });
 
   test('never lets the share run out, and acceptance brings it back', () => {
