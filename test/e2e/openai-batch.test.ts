@@ -127,6 +127,30 @@ test('server errors are tried again behind the fresh items, and lose nothing', a
   expect(ok).toHaveLength(200);
 });
 
+test('"too fast" without a wait is waited out longer each time, and burns no attempt', async () => {
+  stack = await startOpenAiStack({
+    scenario: {
+      errors: [{ code: 'rate_limit_exceeded', count: 3 }],
+      headers: { retryAfter: 'missing', retryAfterMs: false },
+    },
+    account: {
+      concurrency: { min: 1, max: 1 },
+      retry: { rate: { baseMs: 200, maxMs: 600 } },
+    },
+  });
+  await stack.startWorker();
+  const { id } = await stack.load(5);
+  const handle = await stack.run(id);
+  expect(await handle.result()).toMatchObject({ done: 5, failed: 0 });
+  const refused = (await listEvents(stack.db, { pool: stack.pool, limit: 50 })).filter(
+    ({ kind }) => kind === 'limit.refused',
+  );
+  const waits = refused.map(({ data }) => Number(data.waitMs)).reverse();
+  expect(waits.map((ms) => Math.round(ms / 200))).toEqual([1, 2, 3]);
+  const { rows } = await stack.db.query('select max(attempts) as most from batch_items');
+  expect(rows[0].most).toBe(0);
+});
+
 test('a spent budget holds the project until an operator resumes, and burns no attempt', async () => {
   stack = await startOpenAiStack();
   await stack.startWorker();

@@ -109,8 +109,11 @@ export const openaiPool: PoolPolicy = {
   hint: 'the quota error has outlasted 5 cooldowns: check the project and its limits in the OpenAI console',
 };
 
-/** Seed: rate 60 → 300 s, server 0.5 → 4 s, 10 % jitter; Retry-After wins. */
+/**
+ * Seed: rate 60 → 300 s, server 0.5 → 4 s, 10 % jitter; Retry-After wins. What is too fast is so for all callers: an item
+ * that was refused has no attempt the less, so only the limit itself can know how often in a row it was.
+ */
 export const openaiRetry: RetryPolicies = {
-  rate: { baseMs: MINUTE_MS, maxMs: 5 * MINUTE_MS, attempts: 6 },
+  rate: { baseMs: MINUTE_MS, maxMs: 5 * MINUTE_MS, attempts: 6, shared: true },
   server: { baseMs: 500, maxMs: 4000, attempts: 5 },
 };
