@@ -65,11 +65,17 @@ export class LimitFeedback {
    * Books what an answer announced.
    * @param mark of the call's departure: the vendor counted what is left then, and others have departed since.
    * @param ageMs since that departure.
+   * @param refill of the limit as it is known, where the answer does not announce it.
    * @returns true when the limit's size changed.
    */
-  learn(mark: DepartureMark, learned: LearnedLimit, ageMs: number): Promise<boolean> {
+  learn(
+    mark: DepartureMark,
+    learned: LearnedLimit,
+    ageMs: number,
+    refill: Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> = {},
+  ): Promise<boolean> {
     const { limit: _, ...rest } = learned;
-    const remaining = this.leftNow(mark, learned, ageMs);
+    const remaining = this.leftNow(mark, { ...refill, ...learned }, ageMs);
     const now = { ...rest, ...(remaining === undefined ? {} : { remaining }) };
     return this.add(mark.key, (w) => {
       const least = Math.min(w.learned?.remaining ?? Infinity, now.remaining ?? Infinity);

@@ -21,7 +21,7 @@ import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { registerLimits } from '../store/permits';
 import { holdLostPool, type PoolOrganization, readPool, registerPool, releaseProbe } from '../store/pools';
-import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
+import type { CallInfo, CallResult, LearnedLimit, VendorRules } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { type DepartureMark, LimitFeedback } from './limit-feedback';
@@ -359,7 +359,7 @@ export class VendorDoor {
       const limit = limits.find((l) => l.template.name === learned.limit);
       const mark = marks.find((m) => m.key === limit?.key);
       if (!limit || !mark) return;
-      if (await this.feedback.learn(mark, learned, ageMs)) {
+      if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit))) {
         const { limit: _, ...rest } = learned;
         this.deps.log.info(
           { event: 'limit.learned', limit: limit.key, ...rest },
@@ -369,6 +369,13 @@ export class VendorDoor {
     });
     await Promise.all(announced);
   }
+}
+
+/** How a limit is known to refill, for answers that say what is left and not of how much. */
+function refillOf({ template: { window } }: LimitInstance): Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> {
+  return window.kind === 'token-bucket'
+    ? { ratePerSecond: window.ratePerSecond, capacity: window.burst }
+    : {};
 }
 
 /** Whether the pool lets the call through, and hears of it. */

@@ -89,6 +89,20 @@ test('what was left at a departure is carried to now: refilled since, less what 
   expect(Math.round(limit?.used ?? 0)).toBe(1000 - 371);
 });
 
+test('where an answer says what is left and not of how much, the limit as it is known carries it to now', async () => {
+  const pool = await bucket('calls', 1000);
+  const key = `${pool}/calls`;
+  const feedback = new LimitFeedback(db);
+  const [first] = feedback.depart([{ key, units: 1 }], Date.now());
+  for (let i = 0; i < 50; i++) feedback.depart([{ key, units: 1 }], Date.now());
+  if (!first) throw new Error('no mark');
+  const refill = { ratePerSecond: 10, capacity: 1000 };
+  await feedback.learn(first, { limit: 'calls', remaining: 400 }, 2000, refill);
+  expect(await used(pool)).toBe(1000 - 371);
+  // What is only known is not announced.
+  expect(await rate(pool)).toBeCloseTo(1 / 864_000);
+});
+
 test('an error of the database reaches those who wait, and the next booking works', async () => {
   const pool = await bucket('tokens', 100);
   const key = `${pool}/tokens`;

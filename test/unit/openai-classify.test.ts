@@ -243,4 +243,11 @@ describe('what headers teach', () => {
     expect(with_('-1')).not.toHaveProperty('remaining');
     expect(with_('many')).not.toHaveProperty('remaining');
   });
+
+  test('nothing left of what is full again in no time is unknown, too', () => {
+    const zeros = { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '0' };
+    expect(learn({ ...FULL, ...zeros })[0]).not.toHaveProperty('remaining');
+    expect(learn(zeros)[0] ?? {}).not.toHaveProperty('remaining');
+    expect(learn({ ...zeros, 'x-ratelimit-reset-requests': '3s' })[0]).toMatchObject({ remaining: 0 });
+  });
 });

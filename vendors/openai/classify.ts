@@ -239,11 +239,13 @@ export function learnOpenAi(_: CallInfo, response: VendorResponse): readonly Lea
     const resetMs = reset === undefined ? null : parseGoDuration(reset.trim());
     const unknown =
       response.headers[`x-ratelimit-limit-${name}`] !== undefined && !(capacity && capacity > 0);
+    // Nothing left of what is full again in no time: the zeros of those who do not know.
+    const isBlank = remaining === 0 && resetMs === 0;
     const learned: LearnedLimit = {
       limit: name,
       // Announced per minute: that many at once, and refilled over a minute.
       ...(capacity && capacity > 0 ? { capacity, ratePerSecond: capacity / 60 } : {}),
-      ...(remaining !== null && remaining >= 0 && !unknown ? { remaining } : {}),
+      ...(remaining !== null && remaining >= 0 && !unknown && !isBlank ? { remaining } : {}),
       ...(resetMs === null ? {} : { resetMs }),
     };
     return Object.keys(learned).length > 1 ? [learned] : [];
