@@ -5,6 +5,7 @@
 import {
   condition,
   continueAsNew,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -165,8 +166,11 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     byFiles = page.openParts !== undefined;
     waitsFor = page.detail;
     if (page.end === 'refused') {
-      wanted = { state: 'paused', reason: page.detail };
-      Object.assign(told, wanted);
+      const refused = { state: 'paused', reason: page.detail } as const;
+      Object.assign(told, refused);
+      // A cancellation that has come meanwhile stays wanted. The cast: signals change it, unseen by the compiler.
+      const isCancelled = (wanted as { state: string } | null)?.state === 'cancelled';
+      if (!isCancelled || !patched('cancelled-while-refused')) wanted = refused;
       continue;
     }
     if (isOver(known)) break;
