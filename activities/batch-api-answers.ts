@@ -1,8 +1,9 @@
 /** What the vendor's answers mean for a part. Pure. */
-import type { PartChange } from '../store/batch-parts';
+import type { BatchPart, PartChange } from '../store/batch-parts';
 import { toTimestamptz } from '../store/db';
 import type { CallResult } from '../vendors/contract';
 import type { BatchProblem, VendorBatch } from '../vendors/text-batches';
+import { CallFailed } from './call-errors';
 
 /** As it is kept of a vendor's batch. */
 export function statusOf(batch: VendorBatch): PartChange {
@@ -21,6 +22,25 @@ export function isRefusal(answer: CallResult | null): boolean {
   if (answer.kind === 'transport') return !answer.error.mayHaveBeenSent;
   const { status } = answer.response;
   return status >= 400 && status < 500 && status !== 408 && status !== 409;
+}
+
+/**
+ * Answers that cannot be right are asked for again: at least this often, and for as many times the time in which a
+ * vendor's list is to show a batch. Then broken ones are an operator's business, and what would cost the answers counts.
+ */
+const LEAST_DOUBTS = 3;
+const DOUBTED_SETTLES = 5;
+
+/** Whether what cannot be right has been answered for so long that it has to be taken as it is. */
+export function isBelieved(part: Pick<BatchPart, 'doubts' | 'doubtedMs'>, settleMs: number): boolean {
+  return part.doubts >= LEAST_DOUBTS && part.doubtedMs >= DOUBTED_SETTLES * settleMs;
+}
+
+/** True when what was asked for is not there: a redirection, or a call that is not allowed, says nothing of that. */
+export function isMissing(error: unknown): boolean {
+  if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') return false;
+  const { httpStatus } = error.verdict.evidence;
+  return httpStatus === 404 || httpStatus === 410;
 }
 
 /**

@@ -55,6 +55,7 @@ export class BatchApiCalls {
   async find(part: BatchPart): Promise<VendorBatch | null> {
     const { api } = this.context;
     const since = (part.askedAt ?? part.createdAt) - CLOCK_SKEW_MS;
+    const seen = new Set<string>();
     for (let after: string | null = null; ; ) {
       const result: CallResult = await this.call(api.operations.list, part, api.list(after));
       const page = parsed(api.parseList(bodyOf(result)), 'list of batches');
@@ -62,6 +63,9 @@ export class BatchApiCalls {
       if (found) return found;
       const oldest = page.batches.at(-1)?.createdAt ?? 0;
       if (page.after === null || oldest < since) return null;
+      // A list in a circle shows nothing: not that there is no such batch either.
+      if (seen.has(page.after)) throw new BrokenAnswer(`the list of batches goes round at ${page.after}`);
+      seen.add(page.after);
       after = page.after;
     }
   }

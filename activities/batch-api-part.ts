@@ -6,10 +6,10 @@
  * again, so that nothing is paid twice.
  */
 import { retryDelayMs } from '../quota/retry-delay';
+import { recordBatchEvent } from '../store/batch-events';
 import {
   type BatchPart,
   changePart,
-  failLines,
   type PartChange,
   partFailed,
   type Rest,
@@ -18,7 +18,7 @@ import {
 } from '../store/batch-parts';
 import type { CallResult } from '../vendors/contract';
 import type { VendorBatch } from '../vendors/text-batches';
-import { awaitsFiles, isRefusal, statusOf, worstProblem } from './batch-api-answers';
+import { awaitsFiles, isBelieved, isMissing, isRefusal, statusOf, worstProblem } from './batch-api-answers';
 import { BatchApiCalls } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
@@ -27,6 +27,7 @@ import {
   type BatchApiContext,
   type BatchApiDeps,
   BrokenAnswer,
+  DoubtfulAnswer,
   NeedsOperator,
   PartMoved,
 } from './batch-api-types';
@@ -38,17 +39,10 @@ interface Step {
   readonly more: boolean;
 }
 
-/** Answers that are broken this often in a row are an operator's business. */
-const MAX_BROKEN = 5;
 /** Vendor's own failures to make a batch of a file, in a row, that an operator should know of. */
 const MAX_TROUBLES = 5;
 /** A vendor that stays down is asked again this often at the least, ms. */
 const LONGEST_TROUBLE_MS = 600_000;
-/**
- * Results fewer than the vendor counts, and lines that are none, are read again this often; then the count is not
- * believed, and those lines are passed over.
- */
-const MAX_SHORT = 2;
 const FILE_LOST = 'the uploaded file is gone';
 const SETTLED: Step = { part: null, more: false };
 const RELEASED: Rest = { kind: 'released' };
@@ -193,20 +187,27 @@ export class PartSteps {
       // That somebody has to pay is thrown, and also how this batch has ended.
       const ended = this.failedIn(answer);
       if (ended) await this.failed(part, ended);
-      else if (error instanceof CallFailed && error.verdict.kind === 'gone') {
-        return this.settle(part, this.failedAttempt(1), `${id} is gone, and its results with it`);
-      }
+      else if (isMissing(error)) return this.missing(part, id);
       throw error;
     }
     if (now.end === 'failed') return this.failed(part, now);
-    if (awaitsFiles(now) && part.failures < MAX_BROKEN - 1) {
-      throw new BrokenAnswer(`${id} is ${now.status}, and does not name the file of its answers yet`);
-    }
+    if (awaitsFiles(now))
+      this.doubt(part, `${id} is ${now.status}, and does not name the file of its answers yet`);
     if (now.status !== 'validating' && /^(?:validating)?$/.test(part.status)) await this.queue.accepted();
     if (now.end !== null) await this.queue.hasRoom();
     const state = now.end === null ? 'created' : 'ended';
     const { part: next } = await this.change(part, 'created', { state, ...statusOf(now) });
     return { part: next, more: now.end !== null };
+  }
+
+  /** A batch that was there. Its items are asked for again only when the list does not know it either. */
+  private async missing(part: BatchPart, id: string): Promise<Step> {
+    this.doubt(part, `${id} is not to be found`);
+    if (await this.calls.find(part)) {
+      throw new NeedsOperator(`${id} is in the vendor's list, and is not to be found by its id`);
+    }
+    await this.resultsGone(part, 'it is gone');
+    return this.settle(part, this.failedAttempt(1), `${id} is gone, and its results with it`);
   }
 
   private async cancel(part: BatchPart, id: string, now: VendorBatch): Promise<VendorBatch> {
@@ -230,21 +231,14 @@ export class PartSteps {
     const problem = worstProblem(ended.problems);
     const lines = ended.problems.filter((p) => p.kind === 'line');
     await changePart(this.deps.db, part.id, 'created', statusOf(ended));
-    if (problem.kind === 'line') await failLines(this.deps.db, part, lines);
-    await this.settle(part, RELEASED, problem.text);
-    switch (problem.kind) {
-      case 'queue full':
-        await this.queue.refused(part.tokens, problem.limit, problem.text);
-        break;
-      case 'refused':
-        throw new NeedsOperator(`${ended.id}: ${problem.text}`);
-      case 'service':
-        if ((await this.queue.troubled(problem.text)) >= MAX_TROUBLES) {
-          throw new NeedsOperator(`the vendor has failed ${MAX_TROUBLES} files in a row: ${problem.text}`);
-        }
-        break;
-      case 'billing':
-      case 'line':
+    const faults = problem.kind === 'line' ? lines : [];
+    const faulty = await this.settleFaulty(part, faults, problem.text);
+    if (problem.kind === 'queue full') await this.queue.refused(part.tokens, problem.limit, problem.text);
+    if (problem.kind === 'refused') throw new NeedsOperator(`${ended.id}: ${problem.text}`);
+    // Lines that are none of ours: the same file would be refused again, at once and for ever.
+    const isTrouble = problem.kind === 'service' || (problem.kind === 'line' && faulty === 0);
+    if (isTrouble && (await this.queue.troubled(problem.text)) >= MAX_TROUBLES) {
+      throw new NeedsOperator(`the vendor has failed ${MAX_TROUBLES} files in a row: ${problem.text}`);
     }
     return SETTLED;
   }
@@ -272,24 +266,42 @@ export class PartSteps {
     done: boolean,
     least: number,
   ): Promise<ResultsRead | null> {
-    if (fileId === null || done) return null;
+    if (done) return null;
+    if (fileId === null) {
+      if (least > 0) await this.resultsGone(part, 'the vendor has not named the file of its answers');
+      return null;
+    }
     let stream: Awaited<ReturnType<BatchApiCalls['download']>>;
     try {
       stream = await this.calls.download(part, fileId);
     } catch (error) {
-      if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') throw error;
-      this.deps.log.error(
-        { event: 'batch.results_gone', batch: part.batchId, part: part.id, file: fileId },
-        `batch ${part.batchId}: the results in ${fileId} are gone; their items are asked for again`,
-      );
+      if (!isMissing(error)) throw error;
+      this.doubt(part, `${fileId} is not to be found`);
+      // Is it the file alone? A base URL that has become wrong loses everything at once.
+      await this.calls.get(part, part.vendorId ?? '', () => undefined);
+      await this.resultsGone(part, `its file ${fileId} is gone`);
       return null;
     }
-    const lenient = part.failures >= MAX_SHORT;
-    const read = await new ResultReader(this.deps, this.context).read(part, stream, lenient);
-    if (read.lines < least && part.failures < MAX_SHORT) {
-      throw new BrokenAnswer(`${fileId} holds ${read.lines} results of ${least}`);
-    }
+    const read = await new ResultReader(this.deps, this.context).read(part, stream, this.isBelieved(part));
+    if (read.lines < least) this.doubt(part, `${fileId} holds ${read.lines} results of ${least}`);
     return read;
+  }
+
+  /** Costs money: somebody may want to know. */
+  private async resultsGone(part: BatchPart, why: string): Promise<void> {
+    const { batchId: batch, pool, items } = part;
+    const reason = `${part.vendorId}: ${why}, and the answers with it; its items are asked for again`;
+    this.deps.log.error({ event: 'batch.results_gone', batch, pool, items, reason }, reason);
+    await recordBatchEvent(this.deps.db, pool, 'batch.results_gone', { batch, items, reason });
+  }
+
+  private isBelieved(part: BatchPart): boolean {
+    return isBelieved(part, this.context.api.settleMs);
+  }
+
+  /** @throws DoubtfulAnswer until it is to be believed. */
+  private doubt(part: BatchPart, text: string): void {
+    if (!this.isBelieved(part)) throw new DoubtfulAnswer(text);
   }
 
   private async afterFailure(part: BatchPart, error: CallFailed | BrokenAnswer): Promise<BatchPart | null> {
@@ -307,13 +319,14 @@ export class PartSteps {
       }
       await partFailed(db, part.id, this.waitMs(error.waitMs, now.failures), lost ? FILE_LOST : text);
     } else {
-      if (now.failures + 1 >= MAX_BROKEN && now.state !== 'creating') {
-        await partFailed(db, part.id, 0, text);
+      const isEnough = !(error instanceof DoubtfulAnswer) && this.isBelieved(now);
+      if (isEnough && now.state !== 'creating') {
+        await partFailed(db, part.id, 0, text, true);
         throw new NeedsOperator(`${now.vendorId ?? `part ${now.id}`}: ${text}`);
       }
       const { server } = this.context.account.retry;
       const waitMs = retryDelayMs(server, now.failures + 1, null, Math.random() * 2 - 1);
-      await partFailed(db, part.id, this.waitMs(waitMs, now.failures), text);
+      await partFailed(db, part.id, this.waitMs(waitMs, now.failures), text, true);
     }
     this.deps.log.warn(
       { event: 'batch.part_failed', batch: part.batchId, part: part.id, state: now.state },
@@ -335,12 +348,27 @@ export class PartSteps {
   }
 
   private async settle(part: BatchPart, rest: Rest, note: string): Promise<Step> {
-    const items = await settlePart(this.deps.db, part, rest, note);
+    const { left } = await settlePart(this.deps.db, part, rest, note);
+    this.tellSettled(part, note, left);
+    return SETTLED;
+  }
+
+  /** @returns how many items have failed for their lines. */
+  private async settleFaulty(
+    part: BatchPart,
+    faults: Parameters<typeof settlePart>[4],
+    note: string,
+  ): Promise<number> {
+    const { left, faulty } = await settlePart(this.deps.db, part, RELEASED, note, faults);
+    this.tellSettled(part, note, left);
+    return faulty;
+  }
+
+  private tellSettled(part: BatchPart, note: string, items: number): void {
     this.deps.log.info(
       { event: 'batch.part_settled', batch: part.batchId, part: part.id, status: part.status, left: items },
       `batch ${part.batchId}: ${part.vendorId ?? `part ${part.id}`} is settled (${note}), ${items} items left`,
     );
-    return SETTLED;
   }
 
   private async change(part: BatchPart, from: BatchPart['state'], change: PartChange): Promise<Step> {

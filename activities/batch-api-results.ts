@@ -9,7 +9,13 @@ import { attemptsOf, type BatchPart } from '../store/batch-parts';
 import { type ItemOutcome, storeOutcomes } from '../store/batches';
 import type { CallInfo } from '../vendors/contract';
 import type { BatchResult } from '../vendors/text-batches';
-import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, seqOf } from './batch-api-types';
+import {
+  type BatchApiContext,
+  type BatchApiDeps,
+  BrokenAnswer,
+  DoubtfulAnswer,
+  seqOf,
+} from './batch-api-types';
 import { answeredOutcome, refusedOutcome } from './item-outcome';
 
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
@@ -26,15 +32,26 @@ export interface ResultsRead {
 const CHUNK = 500;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
+const TOO_LONG = { ok: false, problem: `is longer than ${MAX_LINE_BYTES} bytes` } as const;
 
-/** The lines of a stream of UTF-8 without their line feeds; empty ones are left out. @throws BrokenAnswer for a line without end. */
-export async function* textLines(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
+/**
+ * The lines of a stream of UTF-8 without their line feeds; empty ones are left out. Null for one that is longer than
+ * `maxBytes`, which is never held in memory.
+ */
+export async function* textLines(
+  source: AsyncIterable<Buffer>,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<string | null> {
   let parts: Buffer[] = [];
   let size = 0;
-  const take = (piece: Buffer): string => {
-    const line = Buffer.concat([...parts, piece])
-      .toString('utf8')
-      .trim();
+  const add = (piece: Buffer): void => {
+    size += piece.length;
+    if (size > maxBytes) parts = [];
+    else parts.push(piece);
+  };
+  const take = (piece: Buffer): string | null => {
+    add(piece);
+    const line = size > maxBytes ? null : Buffer.concat(parts).toString('utf8').trim();
     parts = [];
     size = 0;
     return line;
@@ -46,15 +63,20 @@ export async function* textLines(source: AsyncIterable<Buffer>): AsyncGenerator<
       from = at + 1;
       if (line !== '') yield line;
     }
-    parts.push(chunk.subarray(from));
-    size += chunk.length - from;
-    if (size > MAX_LINE_BYTES) throw new BrokenAnswer(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+    add(chunk.subarray(from));
   }
   const last = take(Buffer.alloc(0));
   if (last !== '') yield last;
 }
 
+/** An item's last word so far, which an answer further on in the same file would take back. */
+type Passing = Extract<ItemOutcome, { state: 'retry' | 'released' }>;
+const isPassing = (outcome: ItemOutcome): outcome is Passing =>
+  outcome.state === 'retry' || outcome.state === 'released';
+
 export class ResultReader {
+  /** Kept back until the file has been read to its end: an item that is due again is soon on its way. */
+  private readonly passing = new Map<number, Passing>();
   private hold: HoldVerdict | null = null;
   private refused: string | null = null;
 
@@ -65,7 +87,8 @@ export class ResultReader {
 
   /**
    * @param lenient passes over a line that is none: its item counts as one without an answer.
-   * @throws BrokenAnswer when the stream breaks off or, unless lenient, a line is none; what came before it is stored.
+   * @throws BrokenAnswer when the stream breaks off. @throws DoubtfulAnswer unless lenient, when a line is none. What
+   * came before is stored.
    */
   async read(part: BatchPart, stream: Readable, lenient = false): Promise<ResultsRead> {
     let lines = 0;
@@ -75,9 +98,9 @@ export class ResultReader {
     try {
       for await (const line of textLines(this.unbroken(stream))) {
         lines++;
-        const parsed = this.context.api.parseResult(line);
+        const parsed = line === null ? TOO_LONG : this.context.api.parseResult(line);
         if (!parsed.ok) {
-          if (!lenient) throw new BrokenAnswer(`line ${lines} of the results ${parsed.problem}`);
+          if (!lenient) throw new DoubtfulAnswer(`line ${lines} of the results ${parsed.problem}`);
           broken++;
           continue;
         }
@@ -91,6 +114,10 @@ export class ResultReader {
     } finally {
       stream.destroy();
       await this.store(part, chunk);
+    }
+    const passing = [...this.passing.values()];
+    for (let from = 0; from < passing.length; from += CHUNK) {
+      await storeOutcomes(this.deps.db, part.batchId, part.key, passing.slice(from, from + CHUNK));
     }
     const told = { batch: part.batchId, part: part.id };
     if (strangers > 0) this.deps.log.warn({ ...told, strangers }, 'results of items that are not ours');
@@ -116,10 +143,13 @@ export class ResultReader {
     const seqs = chunk.map(({ seq }) => seq);
     const attempts = await attemptsOf(this.deps.db, part, seqs);
     const now = Date.now();
-    // The last word on an item wins within a chunk: one statement changes a row once.
+    // One statement changes a row once: of several lines for an item an answer counts.
     const outcomes = new Map<number, ItemOutcome>();
     for (const { seq, result } of chunk) {
-      outcomes.set(seq, this.outcome(seq, result, attempts.get(seq) ?? 0, now));
+      if (outcomes.get(seq)?.state === 'done') continue;
+      const outcome = this.outcome(seq, result, attempts.get(seq) ?? 0, now);
+      if (isPassing(outcome)) this.passing.set(seq, outcome);
+      else outcomes.set(seq, outcome);
     }
     await storeOutcomes(this.deps.db, part.batchId, part.key, [...outcomes.values()]);
   }

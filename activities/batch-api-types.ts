@@ -32,7 +32,15 @@ export class NeedsOperator extends Error {
 
 /** An answer that is not of its contract, or results that end too early: asked for again. */
 export class BrokenAnswer extends Error {
-  override readonly name = 'BrokenAnswer';
+  override readonly name: string = 'BrokenAnswer';
+}
+
+/**
+ * An answer that cannot be right, and that would cost what was paid for if it were: asked for again for a while, and then
+ * believed.
+ */
+export class DoubtfulAnswer extends BrokenAnswer {
+  override readonly name = 'DoubtfulAnswer';
 }
 
 /** Another run of the same activity has gone on with the part. */

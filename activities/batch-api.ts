@@ -27,6 +27,8 @@ import type { PageOutcome } from './batch-types';
 const TICK_MS = 1000;
 /** A part that could go on, but for some other work of this sweep, ms. */
 const SOON_MS = 500;
+/** A cancelled batch whose files the vendor would not let be cancelled or read, ms. */
+const CANCEL_AGAIN_MS = 60_000;
 
 /** `winding down`: nothing more is begun. */
 type Mode = 'working' | 'winding down' | 'paused';
@@ -73,9 +75,7 @@ export class BatchApiSweep {
       });
     } catch (error) {
       if (!(error instanceof NeedsOperator)) throw error;
-      const { batch, account } = this.context;
-      const changed = { by: 'vendor', pool: account.poolKey };
-      await setBatchState(this.deps.db, batch.id, 'paused', error.message, changed);
+      await this.stop(error.message);
       return await this.outcome('refused', error.message);
     } finally {
       clearInterval(timer);
@@ -107,6 +107,19 @@ export class BatchApiSweep {
       if (after === null) break;
     }
     return this.outcome('nothing due', this.detail);
+  }
+
+  /** Pauses the batch; one that is being cancelled is not to begin anew by that, and is looked at again. */
+  private async stop(reason: string): Promise<void> {
+    const { batch, account } = this.context;
+    const now = await readBatch(this.deps.db, batch.id);
+    if (now?.state === 'cancelled') {
+      this.deps.log.warn({ event: 'batch.cancel_fails', batch: batch.id, reason }, reason);
+      this.waitAtMost(CANCEL_AGAIN_MS, reason);
+    } else {
+      const changed = { by: 'vendor', pool: account.poolKey };
+      await setBatchState(this.deps.db, batch.id, 'paused', reason, changed);
+    }
   }
 
   private async mode(): Promise<Mode> {

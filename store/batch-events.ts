@@ -6,7 +6,9 @@ export type BatchEventKind =
   /** The number of calls in flight turned from up to down or back. */
   | 'batch.concurrency'
   /** Items went to the retry queue: how many, why, and when the next one is due. */
-  | 'batch.retry_queue';
+  | 'batch.retry_queue'
+  /** What the vendor had answered in a file is lost: the items are asked, and paid, for again. */
+  | 'batch.results_gone';
 
 /** @param data holds the batch's id and what there is to know; never secrets. */
 export async function recordBatchEvent(

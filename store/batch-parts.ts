@@ -4,7 +4,7 @@
  * step names the state that it starts from; a late duplicate of an activity changes nothing.
  */
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { ClaimedItem } from './batches';
 import { inTransaction } from './db';
 
@@ -33,6 +33,10 @@ export interface BatchPart {
   readonly outputRead: boolean;
   readonly errorsRead: boolean;
   readonly failures: number;
+  /** Answers in a row, other failures aside, that cannot be right. */
+  readonly doubts: number;
+  /** Milliseconds since the first of them; 0 when there are none. */
+  readonly doubtedMs: number;
   /** Milliseconds until the next try after a failed call; 0 or less when it is due. */
   readonly dueInMs: number;
   readonly note: string;
@@ -48,7 +52,8 @@ export interface BatchPart {
 
 const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, bytes, tokens, file_id as "fileId",
   vendor_id as "vendorId", status, total, completed, failed, output_file_id as "outputFileId",
-  error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", failures,
+  error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", failures, doubts,
+  coalesce(extract(epoch from clock_timestamp() - doubted_at)::float8 * 1000, 0) as "doubtedMs",
   coalesce(extract(epoch from next_try_at - clock_timestamp())::float8 * 1000, 0) as "dueInMs", note,
   coalesce(extract(epoch from clock_timestamp() - asked_at)::float8 * 1000, 0) as "askedAgoMs",
   extract(epoch from clock_timestamp() - changed_at)::float8 * 1000 as "unchangedMs",
@@ -123,10 +128,11 @@ export async function changePart(
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
     `update batch_parts p set (state, items, bytes, tokens, file_id, vendor_id, status, total, completed, failed,
-         output_file_id, error_file_id, output_read, errors_read, note, expires_at, failures, next_try_at, asked_at,
-         changed_at) =
+         output_file_id, error_file_id, output_read, errors_read, note, expires_at, failures, doubts, doubted_at, next_try_at,
+         asked_at, changed_at) =
        (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.expires_at, 0, null::timestamptz,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.expires_at, 0, 0, null::timestamptz,
+         null::timestamptz,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,
          case when (r.state, r.status) is distinct from (p.state, p.status) then clock_timestamp()
               else p.changed_at end
@@ -137,12 +143,22 @@ export async function changePart(
   return rows[0] ?? null;
 }
 
-/** A call for the part failed: it is not tried again before `waitMs` are over. */
-export async function partFailed(db: Pool, id: number, waitMs: number, note: string): Promise<void> {
+/**
+ * A call for the part failed: it is not tried again before `waitMs` are over.
+ * @param doubted it was answered, with what cannot be right.
+ */
+export async function partFailed(
+  db: Pool,
+  id: number,
+  waitMs: number,
+  note: string,
+  doubted = false,
+): Promise<void> {
   await db.query(
     `update batch_parts set failures = failures + 1, note = $3,
+       doubts = doubts + $4::int, doubted_at = case when $4 = 1 then coalesce(doubted_at, clock_timestamp()) else doubted_at end,
        next_try_at = clock_timestamp() + $2::float8 * interval '1 millisecond' where id = $1 and state <> 'settled'`,
-    [id, waitMs, note],
+    [id, waitMs, note, doubted ? 1 : 0],
   );
 }
 
@@ -245,13 +261,19 @@ export async function attemptsOf(
   return new Map(rows.map(({ seq, attempts }) => [seq, attempts]));
 }
 
-/** Items whose lines the vendor found fault with fail for good. Lines count from 1 in the order of `partItems`. */
-export async function failLines(
-  db: Pool,
+/** A line that the vendor found fault with; lines count from 1 in the order of `partItems`. */
+interface LineFault {
+  readonly line: number;
+  readonly text: string;
+}
+
+/** @returns how many items have failed for good. */
+async function failLines(
+  client: PoolClient,
   part: Pick<BatchPart, 'batchId' | 'key'>,
-  faults: readonly { readonly line: number; readonly text: string }[],
-): Promise<void> {
-  await db.query(
+  faults: readonly LineFault[],
+): Promise<number> {
+  const { rowCount } = await client.query(
     `with lines as (
        select seq, row_number() over (order by seq) as line from batch_items
        where batch_id = $1 and state = 'running' and lease_owner = $2
@@ -263,6 +285,7 @@ export async function failLines(
      from lines join faults f on f.line = lines.line where i.batch_id = $1 and i.seq = lines.seq`,
     [part.batchId, part.key, JSON.stringify(faults)],
   );
+  return rowCount ?? 0;
 }
 
 /** What becomes of items that a part holds and that have no result. */
@@ -272,20 +295,26 @@ export type Rest =
   /** Counts as an attempt; those that have none left fail. */
   | { readonly kind: 'failed attempt'; readonly maxAttempts: number; readonly waitMs: number };
 
-/** Ends a part in one transaction: what it still holds goes back, and it is settled. @returns how many items. */
+/**
+ * Ends a part in one transaction: the items of faulty lines fail, what it still holds goes back, and it is settled. Once
+ * an item has failed, the lines would count otherwise.
+ * @returns how many items go back, and how many have failed.
+ */
 export async function settlePart(
   db: Pool,
   part: Pick<BatchPart, 'id' | 'batchId' | 'key'>,
   rest: Rest,
   note: string,
-): Promise<number> {
+  faults: readonly LineFault[] = [],
+): Promise<{ readonly left: number; readonly faulty: number }> {
   return inTransaction(db, async (client) => {
     const { rowCount: open } = await client.query(
       `update batch_parts set state = 'settled', note = $2, changed_at = clock_timestamp(), next_try_at = null
        where id = $1 and state <> 'settled'`,
       [part.id, note],
     );
-    if (open === 0) return 0;
+    if (open === 0) return { left: 0, faulty: 0 };
+    const faulty = faults.length === 0 ? 0 : await failLines(client, part, faults);
     const held = `batch_id = $1 and state = 'running' and lease_owner = $2`;
     if (rest.kind === 'released') {
       const { rowCount } = await client.query(
@@ -293,7 +322,7 @@ export async function settlePart(
            lease_owner = null where ${held}`,
         [part.batchId, part.key],
       );
-      return rowCount ?? 0;
+      return { left: rowCount ?? 0, faulty };
     }
     const { rowCount } = await client.query(
       `update batch_items set attempts = attempts + 1, lease_owner = null,
@@ -304,6 +333,6 @@ export async function settlePart(
        where ${held}`,
       [part.batchId, part.key, rest.maxAttempts, rest.waitMs, note],
     );
-    return rowCount ?? 0;
+    return { left: rowCount ?? 0, faulty };
   });
 }

@@ -14,6 +14,7 @@ import {
 import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import type { batch } from '../../workflows/batch';
+import { type ChangeAnswer, startChangingRoad } from './changing-road';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { workflowBundle } from './program';
 import { TEST_ENV } from './stack';
@@ -22,6 +23,8 @@ export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;
   /** Keys of the account. */
   readonly account?: Record<string, unknown>;
+  /** Changes what the vendor answers to Sluice; the test's own looks at the simulator see it as it is. */
+  readonly road?: ChangeAnswer;
   /** Another project of the same organization, with an account of its own. */
   readonly sibling?: Record<string, unknown>;
 }
@@ -63,6 +66,8 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
     testTemporal(),
     startOpenAiSimulator({ latencyMs: { min: 20, max: 80 }, ...options.scenario }),
   ]);
+  const road = options.road && (await startChangingRoad(simulator.baseUrl, options.road));
+  const baseUrl = road?.baseUrl ?? simulator.baseUrl;
   const taskQueue = uniqueName('queue');
   const settingsYaml = stringify({
     temporal: { taskQueue, encryptPayloads: false },
@@ -70,7 +75,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
     accounts: {
       [account]: {
         vendor: 'openai',
-        baseUrl: simulator.baseUrl,
+        baseUrl,
         apiKey: 'env:TEST_OPENAI_KEY',
         concurrency: { min: 4, max: 50 },
         ...options.account,
@@ -78,7 +83,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
       ...(options.sibling && {
         [sibling]: {
           vendor: 'openai',
-          baseUrl: simulator.baseUrl,
+          baseUrl,
           apiKey: 'env:TEST_OPENAI_KEY_2',
           ...options.sibling,
         },
@@ -118,6 +123,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
       for (const worker of workers) await worker.stop();
       await connected.close();
       await db.end();
+      await road?.close();
       await simulator.close();
       await database.drop();
     },

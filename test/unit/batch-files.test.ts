@@ -36,8 +36,8 @@ describe('what fits into a file', () => {
 });
 
 describe('lines of a stream', () => {
-  async function lines(...chunks: (string | Buffer)[]): Promise<string[]> {
-    const all: string[] = [];
+  async function lines(...chunks: (string | Buffer)[]): Promise<(string | null)[]> {
+    const all: (string | null)[] = [];
     for await (const line of textLines(Readable.from(chunks.map((c) => Buffer.from(c))))) all.push(line);
     return all;
   }
@@ -58,6 +58,13 @@ describe('lines of a stream', () => {
       '{"a":"x\u2028y\u0085z"}',
       '{"b":1}',
     ]);
+  });
+
+  test('that are too long are told of, without being held, and the next ones are read', async () => {
+    const all: (string | null)[] = [];
+    const chunks = ['{"a":1}\n{"b":"', 'x'.repeat(20), 'y'.repeat(20), '"}\n{"c":1}', '\n', 'z'.repeat(31)];
+    for await (const line of textLines(Readable.from(chunks.map((c) => Buffer.from(c))), 30)) all.push(line);
+    expect(all).toEqual(['{"a":1}', null, '{"c":1}', null]);
   });
 });
 

@@ -49,6 +49,20 @@ test.each([
   expect(batch({ status })).toMatchObject({ status, end, ending });
 });
 
+test('what makes no sense is not known, and what could not be stored is no answer', () => {
+  expect(
+    batch({
+      expires_at: 1.8e18,
+      request_counts: { total: -1, completed: 1.5, failed: 'many' },
+      status: 'odd\u0000',
+    }),
+  ).toMatchObject({ expiresAt: null, total: 0, completed: 0, failed: 0, status: 'odd ' });
+  expect(parseBatch(JSON.stringify({ ...BATCH, id: 'batch_\u0000' }))).toMatchObject({ ok: false });
+  expect(parseFile('{"id":"file-\ud800"}')).toMatchObject({ ok: false });
+  const line = { custom_id: 'item-1', response: { status_code: 400, request_id: 'r\u0000', body: {} } };
+  expect(parseBatchResult(JSON.stringify(line))).toMatchObject({ value: { requestId: 'r ' } });
+});
+
 const failed = (...data: object[]) => batch({ status: 'failed', errors: { object: 'list', data } }).problems;
 
 test('why a batch failed: the queue, the bill, the file, a line, the vendor', () => {

@@ -23,7 +23,13 @@ const REFUSED_CODES: ReadonlySet<string> = new Set([
 
 const ENDS = ['completed', 'expired', 'cancelled', 'failed'] as const;
 
-const fileSchema = z.object({ id: z.string().min(1) });
+/** What it is known by: goes into paths, logs and the database. */
+const id = z.string().regex(/^[^\p{Cc}\p{Surrogate}]{1,512}$/u, 'is no id');
+/** Where a number makes no sense, nothing is known. Seconds until the year 5138. */
+const seconds = z.number().min(0).max(1e11).nullish().catch(null);
+const count = z.number().int().min(0).max(1e9).catch(0);
+
+const fileSchema = z.object({ id });
 
 const problemSchema = z.object({
   code: z.string().nullish(),
@@ -32,15 +38,18 @@ const problemSchema = z.object({
 });
 
 const batchSchema = z.object({
-  id: z.string().min(1),
+  id,
   object: z.literal('batch'),
-  status: z.string().min(1),
+  status: z
+    .string()
+    .min(1)
+    .transform((word) => clipMessage(word)),
   created_at: z.number(),
-  expires_at: z.number().nullish(),
-  output_file_id: z.string().nullish(),
-  error_file_id: z.string().nullish(),
+  expires_at: seconds,
+  output_file_id: id.nullish(),
+  error_file_id: id.nullish(),
   errors: z.object({ data: z.array(problemSchema).nullish() }).nullish(),
-  request_counts: z.object({ total: z.number(), completed: z.number(), failed: z.number() }).nullish(),
+  request_counts: z.object({ total: count, completed: count, failed: count }).nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 

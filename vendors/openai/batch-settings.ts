@@ -33,7 +33,9 @@ export const openaiBatchApiFields = {
         .describe('Longest time between two looks.'),
       settleSeconds: duration('seconds', { min: 0 })
         .prefault(60)
-        .describe('A creation without an answer is looked for this long before it is made again.'),
+        .describe(
+          'A creation without an answer is looked for this long before it is made again; five times as long, answers that would cost what was paid for are asked for again.',
+        ),
     })
     .prefault({})
     .describe('Batches that go by files: sluice batch start --via batch-api.'),
