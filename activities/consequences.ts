@@ -43,7 +43,12 @@ export type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked
 /** Epochs that a call left under: an event of an earlier one is late. */
 export type PoolEpochs = Pick<HeldPermit, 'epoch' | 'organizationEpoch'>;
 
+/** Of accepted calls, one tells that refusals are no longer in a row; the first after a refusal, and then so often, ms. */
+const ACCEPTED_EVERY_MS = 1000;
+
 export class Consequences {
+  private readonly acceptedAt = new Map<string, number>();
+
   constructor(private readonly deps: ConsequenceDeps) {}
 
   /** Carries out what a verdict means; returns only when the answer is usable. */
@@ -197,6 +202,7 @@ export class Consequences {
   ): Promise<Error> {
     const { account, caller } = call;
     const { rate } = account.retry;
+    this.acceptedAt.clear();
     const { statedWaitMs, evidence } = verdict;
     const jitter = this.jitter();
     const named = limits.find((l) => l.template.name === verdict.limit)?.key ?? null;
@@ -250,9 +256,20 @@ export class Consequences {
     const ofQuota = account.vendor.ambiguousQuota === true && !call.foreign && !call.outsidePool;
     const keys = limits.map((l) => l.key);
     await Promise.all([
-      account.retry.rate.shared ? recordAccepted(db, keys, permit.departAt) : null,
+      account.retry.rate.shared && this.isAcceptedTold(keys)
+        ? recordAccepted(db, keys, permit.departAt)
+        : null,
       ofQuota ? settleDoubts(db, account.poolKey, permit.departAt) : null,
     ]);
+  }
+
+  /** Another process may have met the refusals: without one of our own it is told now and then. */
+  private isAcceptedTold(keys: readonly string[]): boolean {
+    const id = keys.join('|');
+    const now = performance.now();
+    if (now - (this.acceptedAt.get(id) ?? Number.NEGATIVE_INFINITY) < ACCEPTED_EVERY_MS) return false;
+    this.acceptedAt.set(id, now);
+    return true;
   }
 
   /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */
