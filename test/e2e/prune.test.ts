@@ -135,6 +135,32 @@ test('of events, what says that something has been told stays as long as it is a
   expect(await recordFinished(db, 'v/a', finished)).toBe(false);
 });
 
+test('the last word on each of several batches stays, in each pool, however small the chunks', async () => {
+  const [one, two] = await Promise.all(
+    ['one', 'two'].map(async (name) => (await createBatch(db, spec(name), items(1))).batch.id),
+  );
+  await db.query(
+    `insert into events (kind, pool, data, at)
+     select kind, pool, jsonb_build_object('batch', batch), now() - interval '61 days'
+     from (values (1, $1::bigint, 'v/a', 'batch.started'), (2, $2, 'v/a', 'batch.started'), (3, $1, 'v/b', 'batch.finished'),
+       (4, $1, 'v/a', 'batch.finished'), (5, $1, 'v/a', 'batch.retried'), (6, $1, 'v/a', 'quota.threshold_reached'),
+       (7, $2, 'v/a', 'quota.threshold_left'), (8, $1, 'v/a', 'quota.threshold_left'), (9, 999999, 'v/a', 'batch.finished')
+     ) e (n, batch, pool, kind) order by n`,
+    [one, two],
+  );
+  expect(await prune(db, RETENTION, { chunk: 1 })).toEqual({ ...NONE, events: 3 });
+  expect(
+    await texts(`select concat_ws(' ', pool, data -> 'batch', kind) as t from events order by id`),
+  ).toEqual([
+    `v/a ${one} batch.started`,
+    `v/a ${two} batch.started`,
+    `v/b ${one} batch.finished`,
+    `v/a ${one} batch.retried`,
+    `v/a ${two} quota.threshold_left`,
+    `v/a ${one} quota.threshold_left`,
+  ]);
+});
+
 test('counts of calls go by the minute, and no limit, pool or window in use does', async () => {
   await db.query(
     `insert into call_counts (pool, minute, operation, caller, verdict, calls)
