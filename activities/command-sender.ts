@@ -32,6 +32,7 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors
 import type { FleetAccount } from './fleet-account';
 import { sendForText } from './http';
 import type { TokenSource, VendorDoor } from './vendor-call';
+import { withoutKey } from './without-key';
 
 export interface CommandSenderDeps {
   readonly db: Pool;
@@ -77,6 +78,7 @@ export class CommandSender {
       const direct = await this.attempt(account, command, signal, {
         operation: fleet.operations.command,
         request: fleet.command(wanted, password),
+        password,
         settle: (owner, body) => this.settleResult(command.id, owner, fleet.parseCommand(body)),
         isClear: (body) => isFinal(fleet.parseCommand(body)),
         isUnsupported: ({ kind, evidence }) =>
@@ -88,6 +90,7 @@ export class CommandSender {
     const queued = await this.attempt(account, command, signal, {
       operation: fleet.operations.queueCommand,
       request: fleet.queueCommand(wanted, password),
+      password,
       settle: (owner, body) => this.settleQueued(command.id, owner, fleet.parseQueued(body)),
       isClear: (body) => isTaken(fleet.parseQueued(body)),
       isUnsupported: () => false,
@@ -118,6 +121,8 @@ export class CommandSender {
     form: {
       readonly operation: string;
       readonly request: HttpRequest;
+      /** It is in the request, and is to be in nothing that is kept. */
+      readonly password: string | null;
       readonly settle: (owner: string, body: string) => Promise<Command>;
       /** Whether an answer says for certain what became of it. */
       readonly isClear: (body: string) => boolean;
@@ -150,7 +155,8 @@ export class CommandSender {
         send: async (token, _, onSent) => {
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
           const options = { dispatcher, timeoutMs: fleet.timeoutMs, onSent };
-          const sent = await sendForText(fleet.authorize(form.request, token ?? ''), options);
+          const request = fleet.authorize(form.request, token ?? '');
+          const sent = withoutKey(await sendForText(request, options), form.password);
           answer = sent.kind === 'response' ? sent.response.body : null;
           return sent;
         },
