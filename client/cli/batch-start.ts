@@ -15,6 +15,7 @@ import {
   readBatch,
 } from '../../store/batches';
 import { duration } from '../../vendors/account-fields';
+import { promptVariables } from '../../vendors/prompt';
 import { parsePriority } from '../lib/arguments';
 import {
   type BatchRequest,
@@ -142,6 +143,12 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
   const input = await checkInput(options.input);
   if (input.items + input.badCount === 0) throw new UsageError(`--input: ${options.input} holds no items`);
   checkVariables(request.prompt, input.columns);
+  if (input.items > 1 && promptVariables(request.prompt).length === 0) {
+    const columns = input.columns.map((name) => `{{${name}}}`).join(', ');
+    note(
+      `${options.promptFile} names no column (${columns}): all ${countText(input.items)} items ask the same.`,
+    );
+  }
   reportBadRows(input, options.onBadRow);
   if (input.items === 0) throw new UsageError(`--input: ${options.input} holds no items`);
   return {
