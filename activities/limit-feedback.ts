@@ -4,6 +4,7 @@
  * needs.
  */
 import type { Pool } from 'pg';
+import type { LimitInstance } from '../quota/limit';
 import { lowerRate, raiseRate, settleAll } from '../store/limit-feedback';
 import { learnLimit } from '../store/permits';
 import type { LearnedLimit } from '../vendors/contract';
@@ -157,4 +158,13 @@ export class LimitFeedback {
     if (settles.length > 0) await settleAll(this.db, key, settles);
     return learned === null ? false : learnLimit(this.db, { key, ...learned });
   }
+}
+
+/** How a limit is known to refill, for answers that say what is left and not of how much. */
+export function refillOf({
+  template: { window },
+}: LimitInstance): Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> {
+  return window.kind === 'token-bucket'
+    ? { ratePerSecond: window.ratePerSecond, capacity: window.burst }
+    : {};
 }

@@ -21,10 +21,10 @@ import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { registerLimits } from '../store/permits';
 import { holdLostPool, type PoolOrganization, readPool, registerPool, releaseProbe } from '../store/pools';
-import type { CallInfo, CallResult, LearnedLimit, VendorRules } from '../vendors/contract';
+import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
-import { type DepartureMark, LimitFeedback } from './limit-feedback';
+import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
 import type { HeldPermit, PermitGate, Preparation } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
@@ -369,13 +369,6 @@ export class VendorDoor {
     });
     await Promise.all(announced);
   }
-}
-
-/** How a limit is known to refill, for answers that say what is left and not of how much. */
-function refillOf({ template: { window } }: LimitInstance): Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> {
-  return window.kind === 'token-bucket'
-    ? { ratePerSecond: window.ratePerSecond, capacity: window.burst }
-    : {};
 }
 
 /** Whether the pool lets the call through, and hears of it. */
