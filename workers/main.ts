@@ -1,18 +1,12 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
 import { loadSettings, SettingsError } from '../settings';
+import { growHeapSlowly } from './heap';
 import { createLog } from './log';
 import { installTemporalRuntime, startWorker } from './worker';
 
-/**
- * V8 lets a heap grow to some four times what lives in it before it looks for garbage, on a machine with memory to
- * spare. A worker beside a database has other use for that: it collects when the heap has grown by a quarter.
- */
-const HEAP_GROWTH = '--heap-growing-percent=25';
-
 async function main(): Promise<void> {
-  setFlagsFromString(HEAP_GROWTH);
+  growHeapSlowly();
   const { values } = parseArgs({ options: { settings: { type: 'string' } } });
   const settings = loadSettings(values.settings === undefined ? {} : { path: values.settings });
   const log = createLog(settings.log);

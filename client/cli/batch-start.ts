@@ -16,6 +16,7 @@ import {
 } from '../../store/batches';
 import { duration } from '../../vendors/account-fields';
 import { promptVariables } from '../../vendors/prompt';
+import { growHeapSlowly } from '../../workers/heap';
 import { parsePriority } from '../lib/arguments';
 import {
   type BatchRequest,
@@ -161,6 +162,7 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
 }
 
 async function start(kind: string, options: StartOptions, command: Command): Promise<void> {
+  growHeapSlowly();
   const context = contextOf(command);
   if (options.output !== undefined) checkOutput(options.output, [options.input, options.promptFile]);
   const { planned, given } = await prepare(context, kind, options);

@@ -38,7 +38,7 @@ export interface InputCheck {
   /** The first three items. */
   readonly first: readonly NewItem[];
   /** All items; null when the file is too large to keep them. */
-  readonly kept: readonly NewItem[] | null;
+  readonly kept: NewItem[] | null;
 }
 
 type Row = { readonly kind: 'item'; readonly item: NewItem } | { readonly kind: 'bad'; readonly row: BadRow };
@@ -77,14 +77,18 @@ export async function checkInput(file: string): Promise<InputCheck> {
 
 /**
  * The file's good items, in chunks. The file must be the one that was checked.
- * @param kept as the check has found them; null to read them again.
+ * @param kept as the check has found them, and emptied as they are handed out; null to read them again.
  */
 export async function* readItems(
   file: string,
-  kept: readonly NewItem[] | null = null,
+  kept: NewItem[] | null = null,
 ): AsyncGenerator<readonly NewItem[]> {
+  if (kept !== null) {
+    while (kept.length > 0) yield kept.splice(0, ITEMS_AT_ONCE);
+    return;
+  }
   let chunk: NewItem[] = [];
-  for await (const item of kept ?? goodItems(file)) {
+  for await (const item of goodItems(file)) {
     chunk.push(item);
     if (chunk.length < ITEMS_AT_ONCE) continue;
     yield chunk;
