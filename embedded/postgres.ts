@@ -231,9 +231,11 @@ async function launch(
       return { ...server, port };
     }
     const said = tailOf(logFile, 8, offset);
-    if (/Address already in use/.test(said) && attempt < 5) {
+    const isTaken = /Address already in use/.test(said);
+    // Whatever else delays it: whoever knew the last server looks for this one at the same port.
+    wanted = isTaken ? null : port;
+    if (isTaken && attempt < 5) {
       log(`Postgres: port ${port} was taken in the same moment; trying another.`);
-      wanted = null;
     } else if (
       /lock file "postmaster.pid" already exists/.test(said) &&
       attempt < 50 &&
@@ -241,7 +243,6 @@ async function launch(
     ) {
       // A server that was killed a moment ago holds its pid until its parent has taken note.
       await delay(200);
-      wanted = port;
     } else if (/shared memory block .* is still in use/.test(said) && attempt < 50) {
       if (Date.now() > orphanDeadline) {
         for (const orphan of orphans(realpathSync(cluster.data))) {
@@ -253,7 +254,6 @@ async function launch(
         }
       }
       await delay(200);
-      wanted = port;
     } else {
       throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${said}\n(${logFile})`);
     }

@@ -1,8 +1,8 @@
 /**
  * `npm test`: prepares the checkout, finds a Temporal CLI while progress can be shown, and runs jest: first all tests
  * side by side, then one by one those that judge the instants of calls (`*.alone.test.ts`), for which every
- * millisecond that another test takes from them looks like a fault of ours. Arguments are jest's; with names of
- * tests among them everything runs in one go.
+ * millisecond that another test takes from them looks like a fault of ours. Arguments are jest's; with any other than
+ * `--coverage` it runs once, with just these.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
