@@ -1,6 +1,7 @@
 /**
  * Positions, trips, history, logins, end users and commands all at work, and any process may die of kill -9 at any
- * moment, in an order that the seed gives. Forty seconds here; SLUICE_CHAOS_MS=300000 makes it five minutes.
+ * moment, in an order that the seed gives. Forty seconds here, longer where too little has happened by then;
+ * SLUICE_CHAOS_MS=300000 makes it five minutes.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { listCommands } from '../../store/commands';
@@ -26,6 +27,9 @@ const CHAOS_MS = Number(process.env.SLUICE_CHAOS_MS ?? 40_000);
 /** A look every 2.5 s, a few of them in vain, and the time a call takes: no position may be older than this. */
 const POSITIONS_LAG_MS = 15_000;
 const HISTORY_HOURS = 5;
+/** What must have happened for a run to say anything; a busy machine gets the time for it. */
+const ENOUGH = { liveTrips: 6, commands: 8, users: 6 } as const;
+const LONGEST_MS = Math.max(2 * CHAOS_MS, CHAOS_MS + 120_000);
 
 let rig: ChaosRig;
 
@@ -83,6 +87,16 @@ async function outdated(lagMs: number): Promise<string[]> {
   return [...truth].filter(([device, at]) => (stored.get(device) ?? 0) < at).map(([device]) => device);
 }
 
+/** How many trips end at different times depends on the hour that a run happens to start at. */
+async function enoughHappened(driven: FleetDrivers['driven'], began: number): Promise<boolean> {
+  const liveTrips = (await trueTrips(rig, began, Date.now())).length;
+  return (
+    liveTrips >= ENOUGH.liveTrips &&
+    driven.commands >= ENOUGH.commands &&
+    driven.usersAccepted >= ENOUGH.users
+  );
+}
+
 test('no call above a limit, no old position, no trip lost or twice, no command sent twice', async () => {
   await rig.startWorkers(2);
   const drivers = new FleetDrivers(rig);
@@ -105,7 +119,9 @@ test('no call above a limit, no old position, no trip lost or twice, no command 
     );
   }, 500);
   let deaths = 0;
-  for (; Date.now() - began < CHAOS_MS; deaths++) {
+  for (; ; deaths++) {
+    const lasted = Date.now() - began;
+    if (lasted > LONGEST_MS || (lasted > CHAOS_MS && (await enoughHappened(drivers.driven, began)))) break;
     await delay(pickBetween(2000, 5000, SEED, deaths, 'life'));
     await killAndRestart(victimOf(deaths), pickBetween(300, 2000, SEED, deaths, 'down'));
   }
@@ -137,7 +153,7 @@ test('no call above a limit, no old position, no trip lost or twice, no command 
   ).catch(() => undefined);
   const truth = await trueTrips(rig, from, ended);
   const live = truth.filter((t) => t.end > began).length;
-  expect(live).toBeGreaterThan(5);
+  expect(live).toBeGreaterThanOrEqual(ENOUGH.liveTrips);
   expect(await storedTrips(rig, from, ended)).toEqual(truth);
 
   const backfill = rig.client.workflow.getHandle<typeof fleetBackfill>(backfillId);
@@ -150,7 +166,7 @@ test('no call above a limit, no old position, no trip lost or twice, no command 
   expect(history.map((device) => device.done)).toEqual(devices.map(() => HISTORY_HOURS));
 
   const states = await expectCommandsOnce(drivers.driven.commands);
-  expect(drivers.driven.usersAccepted).toBeGreaterThan(3);
+  expect(drivers.driven.usersAccepted).toBeGreaterThanOrEqual(ENOUGH.users);
   expect(drivers.driven.usersOtherwise.filter((kind) => kind === 'refused')).toEqual([]);
   await expectLimitsKept();
   const { usersAccepted } = drivers.driven;
@@ -166,7 +182,7 @@ test('no call above a limit, no old position, no trip lost or twice, no command 
 
 /** Each was received at most once, and what we say of it agrees with that. */
 async function expectCommandsOnce(atLeast: number): Promise<Record<string, number>> {
-  expect(atLeast).toBeGreaterThan(5);
+  expect(atLeast).toBeGreaterThanOrEqual(ENOUGH.commands);
   const commands = await eventually('every command has ended', async () => {
     const all = await listCommands(rig.db, { account: ACCOUNT, limit: 1000 });
     const open = all.filter(
