@@ -169,12 +169,12 @@ async function askForWindow(
   }
   const whole = await widenToTrips(db, account.name, deviceId, window);
   const span = askAround(window, whole, fleet.maxSpanMs);
-  const trips = await calls.ask(context, {
+  const told = await calls.ask(context, {
     ...question,
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
-  return storeTrips(db, { ...answer, span, covered: window, trips, scheduled: false });
+  return storeTrips(db, { ...answer, span, covered: window, told, scheduled: false });
 }
 
 /** A refusal that may pass is tried again some times, and then left until somebody asks. */

@@ -1,6 +1,6 @@
 /** Trips on schedule: the devices that are due are asked, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
-import { dueForTrips, type TripsPolicy, tripsSpan } from '../quota/trips-due';
+import { dueForTrips, settledUntil, type TripsPolicy, tripsSpan } from '../quota/trips-due';
 import { listDevices, type StoredDevice } from '../store/fleet';
 import { noteTripsRefused, storeTrips, widenToTrips } from '../store/fleet-history';
 import { ensureDeviceSeries } from '../store/fleet-ledger';
@@ -116,7 +116,7 @@ async function askForTrips(
     from: onGrid(Math.max(from, wanted.to - fleet.maxSpanMs)),
     to: onGrid(wanted.to),
   };
-  const trips = await calls.ask(context, {
+  const told = await calls.ask(context, {
     operation: fleet.operations.trips,
     caller: fleet.callers.trips,
     priority: PRIORITY,
@@ -124,7 +124,8 @@ async function askForTrips(
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
-  const settled = Math.min(span.to, onGrid(now - terms.overlapMs));
+  const until = Math.min(span.to, now - terms.overlapMs);
+  const settled = onGrid(settledUntil(until, told?.openSince ?? null, policy, now));
   return storeTrips(db, {
     account: account.name,
     deviceId,
@@ -133,7 +134,7 @@ async function askForTrips(
     covered: settled > span.from ? { from: span.from, to: settled } : null,
     evidence: askedBy(),
     now,
-    trips,
+    told,
     scheduled: true,
   });
 }

@@ -74,3 +74,18 @@ export function tripsSpan(
   const from = coveredUntil === null ? first : Math.min(coveredUntil, now) - policy.overlapMs;
   return { from, to: Math.min(now, from + policy.maxSpanMs) };
 }
+
+/**
+ * Until when an answer that was asked for at `now` is the last word. A trip that is told without an end is asked for
+ * from its start on until it has one; but only as long as a call that begins there reaches to now.
+ * @param until what was asked for, as far as nothing comes late. @param openSince start of the first such trip.
+ */
+export function settledUntil(
+  until: number,
+  openSince: number | null,
+  policy: TripsPolicy,
+  now: number,
+): number {
+  const isAwaited = openSince !== null && now - openSince < reachMs(policy);
+  return isAwaited ? Math.min(until, openSince) : until;
+}

@@ -3,7 +3,7 @@
  * of its rows, or not at all.
  */
 import type { Pool, PoolClient } from 'pg';
-import type { FleetPosition, FleetTrip } from '../vendors/fleet';
+import type { FleetPosition, FleetTrip, TripsTold } from '../vendors/fleet';
 import { inTransaction, toTimestamptz } from './db';
 import { upsertPositions } from './fleet';
 import { coverIn } from './fleet-ledger';
@@ -25,22 +25,23 @@ interface DeviceAnswer {
 
 export interface TripsAnswer extends DeviceAnswer {
   /** Null: the vendor told nothing, so that what is known stays. */
-  readonly trips: readonly FleetTrip[] | null;
+  readonly told: TripsTold | null;
   /** Asked for by the schedule, which goes on from the end of what is covered. */
   readonly scheduled: boolean;
 }
 
 /**
- * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none.
- * A trip that the vendor has restated, cut or withdrawn is thereby there once, as it was last told, or not at all.
+ * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none,
+ * and where records could not be used, only what overlaps the others. A trip that the vendor has restated, cut or
+ * withdrawn is thereby there once, as it was last told, or not at all.
  * @returns trips of the answer.
  */
 export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
   const { account, deviceId, seriesId, covered, evidence, now } = answer;
-  const trips = restated(answer.trips ?? []);
+  const trips = restated(answer.told?.trips ?? []);
   await inTransaction(db, async (client) => {
     await lockSeries(client, seriesId);
-    if (answer.trips !== null) await deleteTold(client, answer, trips);
+    if (answer.told !== null) await deleteTold(client, answer, answer.told.whole, trips);
     await insertTrips(client, account, deviceId, trips, now);
     if (covered !== null) {
       const rows = await countTrips(client, account, deviceId, covered);
@@ -60,11 +61,12 @@ const LONGEST_TRIP_MS = 3 * 24 * 3_600_000;
 async function deleteTold(
   client: PoolClient,
   { account, deviceId, span }: TripsAnswer,
+  isWhole: boolean,
   trips: readonly FleetTrip[],
 ): Promise<void> {
   await client.query(
     `delete from fleet_trips t where account = $1 and device_id = $2
-       and (t.start_time >= $3 and t.start_time < $4
+       and ($8 and t.start_time >= $3 and t.start_time < $4
             or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
                        where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time
                          and a.to_time <= a.from_time + $7 * interval '1 millisecond'))`,
@@ -76,6 +78,7 @@ async function deleteTold(
       trips.map((trip) => toTimestamptz(trip.start)),
       trips.map((trip) => toTimestamptz(trip.end)),
       LONGEST_TRIP_MS,
+      isWhole,
     ],
   );
 }

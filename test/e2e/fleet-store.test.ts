@@ -84,7 +84,12 @@ const live = (
   snapshotOf: readonly string[] = [],
 ) => storeLivePositions(db, { account, positions, cursor: { before, after }, snapshotOf, now: NOW });
 
-async function answer(trips: readonly FleetTrip[] | null, span: Span, covered: Span | null = span) {
+async function answer(
+  trips: readonly FleetTrip[] | null,
+  span: Span,
+  covered: Span | null = span,
+  whole = true,
+) {
   const series = await ensureDeviceSeries(db, TRIPS, account, ['a']);
   const seriesId = series.get('a') ?? 0;
   const evidence = {};
@@ -96,7 +101,7 @@ async function answer(trips: readonly FleetTrip[] | null, span: Span, covered: S
     covered,
     evidence,
     now: NOW,
-    trips,
+    told: trips && { trips, whole, openSince: null },
     scheduled: true,
   });
 }
@@ -256,6 +261,17 @@ describe('trips', () => {
     expect(covered).toMatchObject({ rows: 2, gaps: [] });
     await answer([], hours(0, 6));
     expect(await storedTrips()).toEqual([]);
+  });
+
+  test('stay where records cannot be used: one of those may be what is known; what overlaps the others goes', async () => {
+    await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
+    await answer([trip(3.5, 5, 5000)], hours(0, 6), hours(0, 6), false);
+    expect(await storedTrips()).toEqual([
+      [1, 2, 1000],
+      [3.5, 5, 5000],
+    ]);
+    const [covered] = await coverageByDevice(db, TRIPS, account, ['a'], hours(0, 6), NOW);
+    expect(covered).toMatchObject({ rows: 2, gaps: [] });
   });
 
   test('a trip that was under way is replaced by the whole one, wherever that begins', async () => {

@@ -342,11 +342,16 @@ test('querytracks: the records are the device’s that was asked for', () => {
 
 describe('querytrips', () => {
   const answer = (totaltrips: unknown) => parseTrips(body({ totaltrips }), 'd1');
+  const told = (trips: readonly object[], whole = true, openSince: number | null = null) => ({
+    trips,
+    whole,
+    openSince,
+  });
 
   test('a trip, in metres, metres an hour and milliseconds', () => {
     expect(answer([trip])).toEqual({
       ok: true,
-      value: [
+      value: told([
         {
           deviceId: 'd1',
           start: AT,
@@ -360,32 +365,46 @@ describe('querytrips', () => {
           endLatitude: 6.4,
           endLongitude: 3.4,
         },
-      ],
+      ]),
     });
   });
 
   test('a trip without a duration took from its start to its end; places may be unknown', () => {
     const { starttime, endtime } = trip;
     const expected = { duration: 1_200_000, startLatitude: null, endLongitude: null, distance: 0 };
-    expect(answer([{ starttime, endtime }])).toMatchObject({ ok: true, value: [expected] });
+    expect(answer([{ starttime, endtime }])).toMatchObject({ ok: true, value: told([expected]) });
   });
 
   test.each([
     [{ endtime: AT - 1 }, 'ends before it starts'],
-    [{ endtime: 0 }, 'no time is given'],
     [{ tripdistance: -1 }, 'must not be negative'],
   ])('a trip with %j is left out', (odd, problem) => {
     expect(answer([trip, { ...trip, ...odd }])).toMatchObject({
       ok: true,
-      value: [{ start: AT }],
-      leftOut: { count: 1, problem: expect.stringContaining(problem) },
+      value: told([{ start: AT }], false),
+      leftOut: { count: 1, malformed: 1, problem: expect.stringContaining(problem) },
+    });
+  });
+
+  test('a trip without an end is under way: it is in order, and left out until it has one', () => {
+    const later = { ...trip, starttime: AT + 7_200_000, endtime: 0 };
+    const { endtime: _, ...sooner } = { ...trip, starttime: AT + 3_600_000 };
+    expect(answer([trip, later, sooner])).toMatchObject({
+      ok: true,
+      value: told([{ start: AT }], false, AT + 3_600_000),
+      leftOut: { count: 2, malformed: 0, problem: expect.stringContaining('has not ended yet') },
+    });
+    expect(answer([later])).toMatchObject({ ok: true, value: told([], false, later.starttime) });
+    expect(answer([trip, { endtime: 0 }])).toMatchObject({
+      value: told([{ start: AT }], false),
+      leftOut: { malformed: 1 },
     });
   });
 
   test('places and speeds that cannot be do not cost the trip', () => {
     expect(answer([{ ...trip, slat: 200, elon: 'east', maxspeed: '-', triptime: [] }])).toEqual({
       ok: true,
-      value: [
+      value: told([
         expect.objectContaining({
           start: AT,
           startLatitude: null,
@@ -393,12 +412,12 @@ describe('querytrips', () => {
           maxSpeed: 0,
           duration: 1_200_000,
         }),
-      ],
+      ]),
     });
   });
 
   test('a day without trips has none', () => {
-    expect(answer([])).toEqual({ ok: true, value: [] });
+    expect(answer([])).toEqual({ ok: true, value: told([]) });
   });
 
   test('without a list nothing is said of trips', () => {

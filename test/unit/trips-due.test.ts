@@ -1,4 +1,10 @@
-import { dueForTrips, type TripsDevice, type TripsPolicy, tripsSpan } from '../../quota/trips-due';
+import {
+  dueForTrips,
+  settledUntil,
+  type TripsDevice,
+  type TripsPolicy,
+  tripsSpan,
+} from '../../quota/trips-due';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -99,5 +105,25 @@ describe('the span of a call', () => {
   test('of a device never covered reaches back as far as it is told to', () => {
     const policy = { ...POLICY, firstSpanMs: 6 * HOUR };
     expect(tripsSpan(null, policy, NOON)).toEqual({ from: NOON - 6 * HOUR, to: NOON });
+  });
+});
+
+describe('an answer is the last word', () => {
+  const until = NOON - 2 * HOUR;
+  const settled = (openSince: number | null) => settledUntil(until, openSince, POLICY, NOON);
+
+  test('until where nothing comes late any more', () => {
+    expect(settled(null)).toBe(until);
+    expect(settled(NOON - HOUR)).toBe(until);
+  });
+
+  test('until the start of a trip that has no end yet, so that the next call asks for it again', () => {
+    expect(settled(NOON - 9 * HOUR)).toBe(NOON - 9 * HOUR);
+    const next = NOON + 4 * HOUR;
+    expect(tripsSpan(settled(NOON - 9 * HOUR), POLICY, next)).toEqual({ from: NOON - 11 * HOUR, to: next });
+  });
+
+  test('past a trip that never ends: trips of now are worth more', () => {
+    expect(settled(NOON - 23 * HOUR)).toBe(until);
   });
 });

@@ -8,7 +8,7 @@
  * without any record is an empty one.
  */
 import { z } from 'zod';
-import type { CommandResult, FleetDevice, FleetPosition, FleetTrip, QueuedCommand } from '../fleet';
+import type { CommandResult, FleetDevice, FleetPosition, QueuedCommand, TripsTold } from '../fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
@@ -133,6 +133,9 @@ const tripSchema = z
   .refine((trip) => trip.endtime >= trip.starttime, { error: 'ends before it starts', path: ['endtime'] })
   .refine((trip) => (trip.tripdistance ?? 0) >= 0, { error: 'must not be negative', path: ['tripdistance'] });
 
+/** What tells that a trip has no end yet. */
+const openTripSchema = z.object({ starttime: instant, endtime: z.unknown().optional() });
+
 /** `querymonitorlist`. A device that is listed under several groups is taken once, from the first. */
 export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   const answer = readBody(body);
@@ -246,15 +249,24 @@ function whyNowhere(record: unknown, deviceId: string | null): string | null {
 
 const isEmpty = (value: unknown) => value === null || value === '';
 
-/** `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. */
-export function parseTrips(body: string, deviceId: string): Parsed<readonly FleetTrip[] | null> {
+/**
+ * `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. A trip without an end,
+ * or with 0 as its end, is under way: in order, and of no use yet.
+ */
+export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | null> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
   if (answer.root.totaltrips == null) return { ok: true, value: null };
-  return recordsOf(answer, 'totaltrips', (record) => {
-    const parsed = tripSchema.safeParse(record);
-    if (!parsed.success) return parsed.error;
-    const { data } = parsed;
+  let openSince: number | null = null;
+  const parsed = recordsOf(answer, 'totaltrips', (record) => {
+    const begun = openTripSchema.safeParse(record);
+    if (begun.success && timeOf(begun.data.endtime) === null) {
+      openSince = Math.min(openSince ?? begun.data.starttime, begun.data.starttime);
+      return 'has not ended yet';
+    }
+    const trip = tripSchema.safeParse(record);
+    if (!trip.success) return trip.error;
+    const { data } = trip;
     return {
       deviceId,
       start: data.starttime,
@@ -269,6 +281,8 @@ export function parseTrips(body: string, deviceId: string): Parsed<readonly Flee
       endLongitude: data.elon,
     };
   });
+  if (!parsed.ok) return parsed;
+  return { ...parsed, value: { trips: parsed.value, whole: parsed.leftOut === undefined, openSince } };
 }
 
 /** `login`: what later calls carry, as the vault keeps it. */
