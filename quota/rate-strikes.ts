@@ -22,8 +22,15 @@ export interface RateRefusal {
 }
 
 /**
+ * A stated wait below this, ms, is believed once. "Retry-After: 0" with each refusal would otherwise be twenty refused
+ * calls a second, for as long as the vendor says it.
+ */
+const SHORT_WAIT_MS = 1000;
+
+/**
  * The block after a refusal. Calls that were in flight together report one refusal: only the first of them counts. A
- * wait that the vendor states is taken as it is and is no strike. A block is never shortened.
+ * wait that the vendor states is taken as it is and is no strike; only one that is as good as none grows, from
+ * `MIN_DELAY_MS`, while what is called after it is refused again. A block is never shortened.
  */
 export function afterRefusal(
   block: RateBlock,
@@ -32,15 +39,18 @@ export function afterRefusal(
   now: number,
 ): RateBlock {
   const { departedAt, statedWaitMs, jitter } = refusal;
-  if (statedWaitMs !== null && Number.isFinite(statedWaitMs)) {
-    return {
-      ...block,
-      blockedUntil: Math.max(block.blockedUntil, now + Math.max(MIN_DELAY_MS, statedWaitMs)),
-    };
-  }
+  const stated = statedWaitMs !== null && Number.isFinite(statedWaitMs) ? statedWaitMs : null;
   // It left before the last block ended: what it was told is what that block is there for.
-  if (departedAt < block.blockedUntil) return block;
-  const strikes = block.strikes + 1;
-  const wait = retryDelayMs(policy, strikes, null, jitter);
+  const isOfLastBlock = departedAt < block.blockedUntil;
+  if (isOfLastBlock && stated === null) return block;
+  const isStrike = !isOfLastBlock && (stated === null || stated < SHORT_WAIT_MS);
+  const strikes = block.strikes + (isStrike ? 1 : 0);
+  const wait =
+    stated === null
+      ? retryDelayMs(policy, strikes, null, jitter)
+      : Math.max(
+          stated,
+          isStrike ? retryDelayMs({ ...policy, baseMs: MIN_DELAY_MS }, strikes, null, jitter) : MIN_DELAY_MS,
+        );
   return { strikes, blockedUntil: Math.max(block.blockedUntil, now + wait) };
 }

@@ -49,6 +49,31 @@ describe('the wait that callers share', () => {
     });
   });
 
+  test('grows where the vendor states one that is as good as none, and every call after it is refused', () => {
+    const waits = (statedWaitMs: number, times: number) => {
+      let block = OPEN;
+      let now = 1_000_000;
+      return Array.from({ length: times }, () => {
+        block = afterRefusal(block, refusal(now, { statedWaitMs }), POLICY, now + 20);
+        const wait = block.blockedUntil - (now + 20);
+        now = block.blockedUntil;
+        return wait;
+      });
+    };
+    expect(waits(0, 12)).toEqual([50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+    expect(waits(120, 5)).toEqual([120, 120, 200, 400, 800]);
+    expect(waits(1000, 3)).toEqual([1000, 1000, 1000]);
+  });
+
+  test('counts a short one once for calls that were in flight together', () => {
+    const first = afterRefusal(OPEN, refusal(1000, { statedWaitMs: 0 }), POLICY, 1100);
+    expect(first).toEqual({ strikes: 1, blockedUntil: 1150 });
+    expect(afterRefusal(first, refusal(1050, { statedWaitMs: 0 }), POLICY, 1120)).toEqual({
+      strikes: 1,
+      blockedUntil: 1170,
+    });
+  });
+
   test('is never shortened, whatever comes after', () => {
     const event = fc.record({
       ago: fc.integer({ min: 0, max: 40_000 }),
