@@ -53,6 +53,26 @@ export function awaitsFiles(batch: VendorBatch): boolean {
   return completed > 0 || (failed > 0 && errorFileId === null);
 }
 
+/** A vendor that is this late, ms, is no longer just slow to say that the time is over. */
+const OVERDUE_MS = 3_600_000;
+
+/** Why a vendor's batch needs a person's look, though it may end yet; null when it does not. @param now epoch ms. */
+export function whyStalled(batch: VendorBatch, now: number): string | null {
+  const { id, status, end, strange, expiresAt } = batch;
+  if (end !== null) return null;
+  if (strange) return `${id} is "${status}", a state that is not known; it is looked at until it ends`;
+  if (expiresAt === null || now - expiresAt < OVERDUE_MS) return null;
+  return `${id} was to end by ${new Date(expiresAt).toISOString()} and is ${status}; it is looked at until it ends`;
+}
+
+/** True of a batch that neither we nor its time have ended: somebody did not want it. */
+export function wasCancelledElsewhere({
+  status,
+  cancelAsked,
+}: Pick<BatchPart, 'status' | 'cancelAsked'>): boolean {
+  return status === 'cancelled' && !cancelAsked;
+}
+
 const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'queue full', 'line', 'service'];
 
 export function worstProblem(problems: readonly BatchProblem[]): BatchProblem {

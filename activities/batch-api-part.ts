@@ -6,7 +6,7 @@
  * again, so that nothing is paid twice.
  */
 import { retryDelayMs } from '../quota/retry-delay';
-import { recordBatchEvent } from '../store/batch-events';
+import { type BatchEventKind, recordBatchEvent } from '../store/batch-events';
 import {
   type BatchPart,
   changePart,
@@ -18,7 +18,16 @@ import {
 } from '../store/batch-parts';
 import type { CallResult } from '../vendors/contract';
 import type { VendorBatch } from '../vendors/text-batches';
-import { awaitsFiles, isBelieved, isMissing, isRefusal, statusOf, worstProblem } from './batch-api-answers';
+import {
+  awaitsFiles,
+  isBelieved,
+  isMissing,
+  isRefusal,
+  statusOf,
+  wasCancelledElsewhere,
+  whyStalled,
+  worstProblem,
+} from './batch-api-answers';
 import { BatchApiCalls } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
@@ -43,6 +52,8 @@ interface Step {
 const MAX_TROUBLES = 5;
 /** A vendor that stays down is asked again this often at the least, ms. */
 const LONGEST_TROUBLE_MS = 600_000;
+const CANCELLED_ELSEWHERE =
+  'was cancelled at the vendor, and not by Sluice; resuming sends again what it has not answered';
 const FILE_LOST = 'the uploaded file is gone';
 const SETTLED: Step = { part: null, more: false };
 const RELEASED: Rest = { kind: 'released' };
@@ -93,7 +104,7 @@ export class PartSteps {
       case 'created':
         return this.look(part, winding);
       case 'ended':
-        return this.finish(part);
+        return this.finish(part, winding);
       case 'settled':
         return SETTLED;
     }
@@ -196,7 +207,8 @@ export class PartSteps {
     if (now.status !== 'validating' && /^(?:validating)?$/.test(part.status)) await this.queue.accepted();
     if (now.end !== null) await this.queue.hasRoom();
     const state = now.end === null ? 'created' : 'ended';
-    const { part: next } = await this.change(part, 'created', { state, ...statusOf(now) });
+    const note = (await this.tellStalled(part, now)) ?? '';
+    const { part: next } = await this.change(part, 'created', { state, note, ...statusOf(now) });
     return { part: next, more: now.end !== null };
   }
 
@@ -210,7 +222,16 @@ export class PartSteps {
     return this.settle(part, this.failedAttempt(1), `${id} is gone, and its results with it`);
   }
 
+  /** Told once for each reason. @returns the reason; null when there is none. */
+  private async tellStalled(part: BatchPart, now: VendorBatch): Promise<string | null> {
+    const reason = whyStalled(now, Date.now());
+    if (reason !== null && reason !== part.note) await this.tell('batch.stalled', part, reason);
+    return reason;
+  }
+
   private async cancel(part: BatchPart, id: string, now: VendorBatch): Promise<VendorBatch> {
+    // Before it leaves: a cancellation without an answer is ours all the same.
+    await this.change(part, 'created', { cancel_asked: true });
     try {
       return await this.calls.cancel(part, id);
     } catch (error) {
@@ -244,7 +265,7 @@ export class PartSteps {
   }
 
   /** Stores the results that there are; what has none goes back. */
-  private async finish(part: BatchPart): Promise<Step> {
+  private async finish(part: BatchPart, winding: boolean): Promise<Step> {
     const output = await this.read(part, part.outputFileId, part.outputRead, part.completed);
     if (output) await this.change(part, 'ended', { output_read: true });
     const errors = await this.read(part, part.errorFileId, part.errorsRead, 0);
@@ -256,6 +277,9 @@ export class PartSteps {
     if (hold) throw await this.deps.door.heed(this.calls.terms(this.context.texts.operation, part), hold);
     const refused = output?.refused ?? errors?.refused;
     if (refused) throw new NeedsOperator(refused);
+    if (!winding && wasCancelledElsewhere(part)) {
+      throw new NeedsOperator(`${part.vendorId} ${CANCELLED_ELSEWHERE}`);
+    }
     return SETTLED;
   }
 
@@ -289,10 +313,14 @@ export class PartSteps {
 
   /** Costs money: somebody may want to know. */
   private async resultsGone(part: BatchPart, why: string): Promise<void> {
-    const { batchId: batch, pool, items } = part;
     const reason = `${part.vendorId}: ${why}, and the answers with it; its items are asked for again`;
-    this.deps.log.error({ event: 'batch.results_gone', batch, pool, items, reason }, reason);
-    await recordBatchEvent(this.deps.db, pool, 'batch.results_gone', { batch, items, reason });
+    await this.tell('batch.results_gone', part, reason);
+  }
+
+  private async tell(event: BatchEventKind, part: BatchPart, reason: string): Promise<void> {
+    const { batchId: batch, pool, items } = part;
+    this.deps.log.error({ event, batch, pool, items, reason }, reason);
+    await recordBatchEvent(this.deps.db, pool, event, { batch, items, reason });
   }
 
   private isBelieved(part: BatchPart): boolean {

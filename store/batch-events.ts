@@ -8,7 +8,9 @@ export type BatchEventKind =
   /** Items went to the retry queue: how many, why, and when the next one is due. */
   | 'batch.retry_queue'
   /** What the vendor had answered in a file is lost: the items are asked, and paid, for again. */
-  | 'batch.results_gone';
+  | 'batch.results_gone'
+  /** A vendor's batch is late, or in a state that nobody knows: it is looked at on. */
+  | 'batch.stalled';
 
 /** @param data holds the batch's id and what there is to know; never secrets. */
 export async function recordBatchEvent(

@@ -40,6 +40,8 @@ export interface BatchPart {
   /** Milliseconds until the next try after a failed call; 0 or less when it is due. */
   readonly dueInMs: number;
   readonly note: string;
+  /** We have asked the vendor to cancel it, or were about to. */
+  readonly cancelAsked: boolean;
   /** Milliseconds since the creation left; 0 when it has not. */
   readonly askedAgoMs: number;
   /** Milliseconds since its state or the vendor's word changed. */
@@ -55,6 +57,7 @@ const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, byte
   error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", failures, doubts,
   coalesce(extract(epoch from clock_timestamp() - doubted_at)::float8 * 1000, 0) as "doubtedMs",
   coalesce(extract(epoch from next_try_at - clock_timestamp())::float8 * 1000, 0) as "dueInMs", note,
+  cancel_asked as "cancelAsked",
   coalesce(extract(epoch from clock_timestamp() - asked_at)::float8 * 1000, 0) as "askedAgoMs",
   extract(epoch from clock_timestamp() - changed_at)::float8 * 1000 as "unchangedMs",
   created_at as "createdAt", asked_at as "askedAt", expires_at as "expiresAt"`;
@@ -113,6 +116,7 @@ export interface PartChange {
   readonly output_read?: boolean;
   readonly errors_read?: boolean;
   readonly note?: string;
+  readonly cancel_asked?: boolean;
   readonly expires_at?: string;
 }
 
@@ -128,10 +132,10 @@ export async function changePart(
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
     `update batch_parts p set (state, items, bytes, tokens, file_id, vendor_id, status, total, completed, failed,
-         output_file_id, error_file_id, output_read, errors_read, note, expires_at, failures, doubts, doubted_at, next_try_at,
+         output_file_id, error_file_id, output_read, errors_read, note, cancel_asked, expires_at, failures, doubts, doubted_at, next_try_at,
          asked_at, changed_at) =
        (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.expires_at, 0, 0, null::timestamptz,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.cancel_asked, r.expires_at, 0, 0, null::timestamptz,
          null::timestamptz,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,
          case when (r.state, r.status) is distinct from (p.state, p.status) then clock_timestamp()

@@ -28,6 +28,8 @@ export interface VendorBatch {
   readonly id: string;
   /** The vendor's word. */
   readonly status: string;
+  /** A word that nobody knows: it is looked at on, as one that has not ended. */
+  readonly strange: boolean;
   /** Null while it may still change. Results of whatever was answered exist for all but `failed`. */
   readonly end: 'completed' | 'expired' | 'cancelled' | 'failed' | null;
   /** True when it has been asked to end, or is about to end by itself. */

@@ -6,7 +6,7 @@ import { listEvents } from '../../store/events';
 import { cancelSignal, lookSignal, resumeSignal } from '../../workflows/messages';
 import type { ChangeAnswer } from '../support/changing-road';
 import { eventually } from '../support/eventually';
-import { vendorBatches } from '../support/openai-batches';
+import { cancelAtVendor, vendorBatches } from '../support/openai-batches';
 import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../support/openai-stack';
 import { callsSeen } from '../support/vendor-view';
 
@@ -209,4 +209,52 @@ test('a list that goes in a circle does not say that a batch is not there', asyn
   isCircle = false;
   expect(await handle.result()).toMatchObject({ done: 20, failed: 0 });
   expect(await vendorBatches(s)).toHaveLength(1);
+});
+
+test('a batch that somebody cancels at the vendor pauses ours, and is sent again only when we are told to', async () => {
+  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+  const { id } = await s.load(40, BY_FILES);
+  const handle = await s.run(id);
+  await eventually('some are answered', async () => {
+    const [first] = await vendorBatches(s);
+    return first?.status === 'in_progress' && first.request_counts.completed > 3;
+  });
+  const [made] = await vendorBatches(s);
+  expect(await cancelAtVendor(s, made?.id ?? '')).toBe(200);
+  await eventually('paused', async () => (await readBatch(s.db, id))?.state === 'paused');
+  expect((await readBatch(s.db, id))?.reason).toContain(
+    `${made?.id} was cancelled at the vendor, and not by`,
+  );
+  const { done, pending } = await countItems(s.db, id);
+  expect(done).toBeGreaterThan(3);
+  expect(done + pending).toBe(40);
+  expect(await statuses(s)).toEqual(['cancelled']);
+
+  await handle.signal(resumeSignal);
+  await eventually('the rest is with the vendor', async () => (await statuses(s)).length === 2);
+  await handle.signal(cancelSignal, {});
+  expect(await handle.result()).toMatchObject({ cancelled: true });
+  expect((await vendorBatches(s))[1]?.request_counts.total).toBe(40 - done);
+});
+
+test('a state that nobody knows, and a batch that is long overdue, are told of once and looked at on', async () => {
+  let looks = 0;
+  const s = await start((request, { status, body }) => {
+    if (!isLook(request)) return undefined;
+    looks++;
+    const batch = JSON.parse(body.toString('utf8'));
+    if (looks <= 3) return { status, body: JSON.stringify({ ...batch, status: 'reticulating' }) };
+    const overdue = { status: 'in_progress', expires_at: Math.floor(Date.UTC(2026, 0, 1) / 1000) };
+    return looks <= 6 ? { status, body: JSON.stringify({ ...batch, ...overdue }) } : undefined;
+  });
+  const { id } = await s.load(20, BY_FILES);
+  expect(await (await s.run(id)).result()).toMatchObject({ done: 20, failed: 0 });
+  expect(looks).toBeGreaterThan(6);
+  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
+    (e) => e.kind === 'batch.stalled',
+  );
+  expect(told.map((e) => e.data.reason).reverse()).toEqual([
+    expect.stringContaining('is "reticulating"'),
+    expect.stringContaining('was to end by 2026-01-01T00:00:00.000Z and is in_progress'),
+  ]);
 });

@@ -18,6 +18,16 @@ export async function vendorBatches(s: OpenAiStack): Promise<readonly VendorBatc
   return data.reverse();
 }
 
+/** As somebody does it in the vendor's console. @returns the answer's status. */
+export async function cancelAtVendor(s: OpenAiStack, id: string): Promise<number> {
+  const answer = await fetch(`${s.simulator.baseUrl}/batches/${id}/cancel`, {
+    method: 'POST',
+    headers: HEADERS,
+    body: '{}',
+  });
+  return answer.status;
+}
+
 /** The text that the vendor writes for this input, asked for directly. @param most tokens; null for no cap. */
 export async function trueText(s: OpenAiStack, input: string, most: number | null = 300): Promise<string> {
   const answer = await fetch(`${s.simulator.baseUrl}/responses`, {

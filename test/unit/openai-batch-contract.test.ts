@@ -46,7 +46,8 @@ test.each([
   ['failed', 'failed', true],
   ['a_state_of_tomorrow', null, false],
 ])('status %s ends as %p', (status, end, ending) => {
-  expect(batch({ status })).toMatchObject({ status, end, ending });
+  const strange = status === 'a_state_of_tomorrow';
+  expect(batch({ status })).toMatchObject({ status, strange, end, ending });
 });
 
 test('what makes no sense is not known, and what could not be stored is no answer', () => {

@@ -22,6 +22,7 @@ const REFUSED_CODES: ReadonlySet<string> = new Set([
 ]);
 
 const ENDS = ['completed', 'expired', 'cancelled', 'failed'] as const;
+const UNDER_WAY: readonly string[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
 
 /** What it is known by: goes into paths, logs and the database. */
 const id = z.string().regex(/^[^\p{Cc}\p{Surrogate}]{1,512}$/u, 'is no id');
@@ -112,6 +113,7 @@ function toBatch(batch: z.output<typeof batchSchema>): VendorBatch {
   return {
     id,
     status,
+    strange: end === null && !UNDER_WAY.includes(status),
     end,
     ending: end !== null || status === 'cancelling' || status === 'finalizing',
     createdAt: batch.created_at * 1000,
