@@ -65,7 +65,9 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: text(pause) };
   });
   let resumed = false;
+  let resumes = 0;
   setHandler(resumeSignal, () => {
+    resumes++;
     if (wanted?.state === 'paused') wanted = null;
     resumed = wanted !== null;
   });
@@ -151,6 +153,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
       await continueAsNew<typeof batch>({ ...input, ...(concurrency === null ? {} : { concurrency }) });
     }
     const looked = looks;
+    const resumedBefore = resumes;
     const page: PageOutcome | null = await orTold(
       Promise.race([
         gate.run(async () =>
@@ -170,6 +173,8 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
       Object.assign(told, refused);
       // A cancellation that has come meanwhile stays wanted. The cast: signals change it, unseen by the compiler.
       const isCancelled = (wanted as { state: string } | null)?.state === 'cancelled';
+      // Postgres has told of the pause before this does: whoever resumed meanwhile has seen it there.
+      if (resumes > resumedBefore && !isCancelled && patched('resumed-while-refused')) continue;
       if (!isCancelled || !patched('cancelled-while-refused')) wanted = refused;
       continue;
     }

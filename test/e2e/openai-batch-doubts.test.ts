@@ -211,19 +211,24 @@ test('a list that goes in a circle does not say that a batch is not there', asyn
   expect(await vendorBatches(s)).toHaveLength(1);
 });
 
-test('a batch that somebody cancels at the vendor pauses ours, and is sent again only when we are told to', async () => {
-  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+/** A batch by files of which some items are answered, and the vendor's own id for it. */
+async function halfAnswered(s: OpenAiStack) {
   const { id } = await s.load(40, BY_FILES);
   const handle = await s.run(id);
   await eventually('some are answered', async () => {
     const [first] = await vendorBatches(s);
     return first?.status === 'in_progress' && first.request_counts.completed > 3;
   });
-  const [made] = await vendorBatches(s);
-  expect(await cancelAtVendor(s, made?.id ?? '')).toBe(200);
+  return { id, handle, vendorBatch: (await vendorBatches(s))[0]?.id ?? '' };
+}
+
+test('a batch that somebody cancels at the vendor pauses ours, and is sent again only when we are told to', async () => {
+  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+  const { id, handle, vendorBatch } = await halfAnswered(s);
+  expect(await cancelAtVendor(s, vendorBatch)).toBe(200);
   await eventually('paused', async () => (await readBatch(s.db, id))?.state === 'paused');
   expect((await readBatch(s.db, id))?.reason).toContain(
-    `${made?.id} was cancelled at the vendor, and not by`,
+    `${vendorBatch} was cancelled at the vendor, and not by`,
   );
   const { done, pending } = await countItems(s.db, id);
   expect(done).toBeGreaterThan(3);
@@ -235,6 +240,28 @@ test('a batch that somebody cancels at the vendor pauses ours, and is sent again
   await handle.signal(cancelSignal, {});
   expect(await handle.result()).toMatchObject({ cancelled: true });
   expect((await vendorBatches(s))[1]?.request_counts.total).toBe(40 - done);
+});
+
+test('a resume that comes while the workflow has not heard of the pause yet is not lost', async () => {
+  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+  const { id, handle, vendorBatch } = await halfAnswered(s);
+  // The pause cannot be written until the page's last word, the counts, cannot be read: then it stands for itself.
+  const [pause, counts] = [await s.db.connect(), await s.db.connect()];
+  try {
+    await pause.query('begin');
+    await pause.query('select 1 from batches where id = $1 for no key update', [id]);
+    await cancelAtVendor(s, vendorBatch);
+    await eventually('its file is settled', async () => (await listParts(s.db, id))[0]?.state === 'settled');
+    await counts.query('begin');
+    await counts.query('lock table batch_items in access exclusive mode');
+    await pause.query('rollback');
+    await eventually('paused', async () => (await readBatch(s.db, id))?.state === 'paused');
+    await handle.signal(resumeSignal);
+  } finally {
+    await counts.query('rollback');
+    for (const client of [pause, counts]) client.release();
+  }
+  expect(await handle.result()).toMatchObject({ done: 40, cancelled: false });
 });
 
 test('a state that nobody knows, and a batch that is long overdue, are told of once and looked at on', async () => {
