@@ -16,7 +16,8 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Most tests wait more than they compute: three keep two processors busy.
+  maxWorkers: 3,
   coverageThreshold: {
     './quota/': { statements: 95, branches: 93, functions: 95, lines: 95 },
     './vendors/': { statements: 90, branches: 80, functions: 90, lines: 90 },

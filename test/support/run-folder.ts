@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -84,6 +85,13 @@ export async function removeRunFolder(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
+const OLD_MS = 10 * 60_000;
+
+function isOld(folder: string): boolean {
+  const made = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs;
+  return made !== undefined && Date.now() - made > OLD_MS;
+}
+
 /** Cleans up after runs that were killed before they could. */
 export async function sweepDeadRuns(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
@@ -92,6 +100,8 @@ export async function sweepDeadRuns(): Promise<void> {
     try {
       owner = JSON.parse(readFileSync(ownerFile(folder), 'utf8'));
     } catch {
+      // It was being removed when its run was killed for good; or it is just being made.
+      if (isOld(folder)) await removeRunFolder(folder);
       continue;
     }
     if (!isAlive(owner)) await removeRunFolder(folder);
