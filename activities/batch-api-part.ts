@@ -222,7 +222,7 @@ export class PartSteps {
     return this.settle(part, this.failedAttempt(1), `${id} is gone, and its results with it`);
   }
 
-  /** Told once for each reason. @returns the reason; null when there is none. */
+  /** Told once for each reason, and again after a look that failed. @returns the reason; null when there is none. */
   private async tellStalled(part: BatchPart, now: VendorBatch): Promise<string | null> {
     const reason = whyStalled(now, Date.now());
     if (reason !== null && reason !== part.note) await this.tell('batch.stalled', part, reason);

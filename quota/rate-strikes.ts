@@ -1,6 +1,6 @@
 /**
- * The wait that a limit's callers share after "too fast", where the vendor names none: 1, 2, 4 … seconds, longer with
- * each refusal in a row, whoever met it. Pure: the state is kept where every process sees it, under a lock.
+ * The wait that a limit's callers share after "too fast", where the vendor names none, or one that is as good as none:
+ * longer with each refusal in a row, whoever met it. Pure: the state is kept where every process sees it, under a lock.
  */
 import { type BackoffPolicy, MIN_DELAY_MS, retryDelayMs } from './retry-delay';
 

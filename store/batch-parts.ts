@@ -132,11 +132,11 @@ export async function changePart(
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
     `update batch_parts p set (state, items, bytes, tokens, file_id, vendor_id, status, total, completed, failed,
-         output_file_id, error_file_id, output_read, errors_read, note, cancel_asked, expires_at, failures, doubts, doubted_at, next_try_at,
-         asked_at, changed_at) =
+         output_file_id, error_file_id, output_read, errors_read, note, cancel_asked, expires_at,
+         failures, doubts, doubted_at, next_try_at, asked_at, changed_at) =
        (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.cancel_asked, r.expires_at, 0, 0, null::timestamptz,
-         null::timestamptz,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.cancel_asked, r.expires_at,
+         0, 0, null::timestamptz, null::timestamptz,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,
          case when (r.state, r.status) is distinct from (p.state, p.status) then clock_timestamp()
               else p.changed_at end
