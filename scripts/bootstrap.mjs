@@ -221,13 +221,16 @@ async function compile(sources) {
     rmSync(join(DIST, '.tsbuildinfo'), { force: true });
     await run();
   }
-  const wanted = new Set(expected);
+}
+
+/** What a removed source file has left in dist would still be run: a migration, for one. */
+function removeLeftovers(sources) {
+  const wanted = new Set(
+    sources.map((file) => (isTypeScript(file) ? outputOf(file) : join(DIST, relative(ROOT, file)))),
+  );
   for (const folder of SOURCE_FOLDERS) {
     for (const file of filesUnder(join(DIST, folder))) {
-      if (/\.js(\.map)?$/.test(file) && !wanted.has(file.replace(/\.map$/, ''))) {
-        const source = join(ROOT, relative(DIST, file));
-        if (!existsSync(source)) rmSync(file);
-      }
+      if (!wanted.has(file.replace(/\.js\.map$/, '.js'))) rmSync(file);
     }
   }
 }
@@ -278,6 +281,7 @@ export async function ensureBuild() {
     rmSync(STAMP, { force: true });
     await compile(sources);
     copyAssets(sources);
+    removeLeftovers(sources);
     const bundle = bundleFingerprint();
     if (bundle !== stamp.bundle || !existsSync(BUNDLE)) await bundleWorkflows();
     writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle }));

@@ -1,18 +1,21 @@
 /**
- * Brings a database to this version's schema: every file of `migrations/` in name order, each in its own
- * transaction, each once. What ran is kept in `sluice.sluice_migrations` with a hash of the file.
+ * Brings a database to this version's schema: first every file of `migrations/`, which change tables, in name order,
+ * each in its own transaction, each once; then the functions and views (schema.ts). Which migrations ran is kept in
+ * `sluice.sluice_migrations` with a hash of each file.
  *
  * - Any number of processes may start at once: a session advisory lock lets one work while the others wait.
  * - A file that was applied must never be edited; that is an error here, because the database would
  *   silently differ from what the file says. Line endings do not count (a checkout may change them).
  * - A database that has migrations this version does not know (a newer worker ran first) is accepted:
- *   migrations only add, so that old and new workers can run side by side during a rollout.
+ *   migrations only add, so that old and new workers can run side by side during a rolling upgrade.
+ * - A database from before the first release, whose migrations were others, is refused with what to do.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
 import { connectionConfig, SCHEMA } from './db';
+import { applySchema, readSchema, type SchemaTexts } from './schema';
 
 /** Any constant will do, as long as nobody else on this database uses it. */
 const MIGRATION_LOCK = '7309453216654021';
@@ -50,12 +53,21 @@ export async function readMigrations(directory = MIGRATIONS_DIRECTORY): Promise<
   );
 }
 
+/** The second migration of every database made before the first release; none of that name will ever be added. */
+const BEFORE_FIRST_RELEASE = '002_take_permits.sql';
+
 /**
- * Applies what is missing. `migrations` is for tests.
- * @throws MigrationError when a file fails (that file is rolled back, earlier ones stay) or was changed.
+ * Applies what is missing. `migrations` and `schema` are for tests; without a schema only tables are made then.
+ * @throws MigrationError when a file fails (that file is rolled back, earlier ones stay) or was changed, or when the
+ * database was made before the first release.
  */
-export async function migrate(url: string, migrations?: readonly Migration[]): Promise<void> {
+export async function migrate(
+  url: string,
+  migrations?: readonly Migration[],
+  schema?: SchemaTexts,
+): Promise<void> {
   const wanted = migrations ?? (await readMigrations());
+  const texts = schema ?? (migrations === undefined ? await readSchema() : undefined);
   const client = new Client(connectionConfig(url, 'sluice-migrate'));
   // One that breaks between two queries would end the process otherwise; the next query says that it broke.
   client.on('error', () => undefined);
@@ -69,10 +81,13 @@ export async function migrate(url: string, migrations?: readonly Migration[]): P
       'select name, sha256 from sluice_migrations',
     );
     const applied = new Map(rows.map((row) => [row.name, row.sha256]));
+    if (applied.has(BEFORE_FIRST_RELEASE)) throw beforeFirstRelease(rows.length);
+    let changed = false;
     for (const migration of wanted) {
       const sha256 = applied.get(migration.name);
       if (sha256 === undefined) {
         await apply(client, migration);
+        changed = true;
       } else if (sha256 !== migration.sha256) {
         throw new MigrationError(
           migration.name,
@@ -81,9 +96,26 @@ export async function migrate(url: string, migrations?: readonly Migration[]): P
         );
       }
     }
+    if (texts !== undefined) {
+      await applySchema(client, texts, changed).catch((error: unknown) => {
+        throw new MigrationError('(functions and views)', `were rolled back: ${message(error)}`, {
+          cause: error,
+        });
+      });
+    }
   } finally {
     await client.end();
   }
+}
+
+function beforeFirstRelease(count: number): MigrationError {
+  return new MigrationError(
+    BEFORE_FIRST_RELEASE,
+    `this database was made by a version before the first release (${count} migrations, all of them replaced since) ` +
+      `and cannot be upgraded. Export what you need with the version that made it (sluice export), then use another ` +
+      `database, or remove everything Sluice has in this one: drop schema ${SCHEMA} cascade. ` +
+      `For the embedded one: npm start -- --fresh.`,
+  );
 }
 
 async function createBookkeeping(client: Client): Promise<void> {
@@ -98,10 +130,19 @@ async function createBookkeeping(client: Client): Promise<void> {
          applied_at timestamptz not null default now()
        )`,
     );
+    await client.query(
+      `create table if not exists sluice_schema (
+         singleton boolean primary key default true check (singleton),
+         version integer not null,
+         digest text not null,
+         objects text[] not null,
+         applied_at timestamptz not null default now()
+       )`,
+    );
   } catch (error) {
     throw new MigrationError(
       '(bookkeeping)',
-      `cannot create schema "${SCHEMA}": ${message(error)}. The database user needs CREATE on the database, ` +
+      `cannot prepare schema "${SCHEMA}": ${message(error)}. The database user needs CREATE on the database, ` +
         `or an administrator runs: create schema ${SCHEMA} authorization <user>`,
       { cause: error },
     );

@@ -1,6 +1,6 @@
 /**
  * Permits in Postgres: registering limits, taking permits, and what comes back after a call (true-ups, learned
- * limits, rate backoffs). The database's clock alone decides; the arithmetic is in migrations/002_take_permits.sql.
+ * limits, rate backoffs). The database's clock alone decides; the arithmetic is in schema/take_permits.sql.
  */
 import type { Pool } from 'pg';
 import {
@@ -162,8 +162,8 @@ export async function takePermits(
 ): Promise<PermitDecision[]> {
   const payload = requests.map((r) => ({ pool: r.pool, rank: priorityRank(r.priority), charges: r.charges }));
   const { rows } = await db.query<DecisionRow>({
-    name: 'decide_permits',
-    text: 'select * from decide_permits($1::jsonb, $2::float8)',
+    name: 'take_permits',
+    text: 'select * from take_permits($1::jsonb, $2::float8)',
     values: [JSON.stringify(payload), leadMs],
   });
   const decisions: PermitDecision[] = new Array(requests.length);

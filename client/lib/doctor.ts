@@ -8,6 +8,7 @@ import { TEMPORAL_VERSION } from '../../embedded/temporal-binary';
 import { type AccountSettings, resolveSecret, type SecretRef } from '../../settings';
 import { createPool } from '../../store/db';
 import { readMigrations } from '../../store/migrate';
+import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../store/schema';
 import { Vault } from '../../store/vault';
 import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
 import { accountParts } from '../../vendors/registry';
@@ -166,9 +167,22 @@ async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check
     return fail('Tables', `${names}: the file was changed after it had been applied; put the old text back`);
   }
   const missing = wanted.filter((m) => !applied.has(m.name));
-  return missing.length === 0
-    ? ok('Tables', `${wanted.length} migrations applied`)
-    : warn('Tables', `${missing.length} migrations are not applied yet; the next worker does it`);
+  if (missing.length > 0) {
+    return warn('Tables', `${missing.length} migrations are not applied yet; the next worker does it`);
+  }
+  return checkSchema(await appliedSchema(db), await readSchema());
+}
+
+function checkSchema(applied: AppliedSchema | null, ours: SchemaTexts): Check {
+  if (applied !== null && applied.version > ours.version) {
+    return warn(
+      'Tables',
+      `functions and views are of version ${applied.version}, newer than this program's ${ours.version}`,
+    );
+  }
+  return applied?.digest === ours.digest
+    ? ok('Tables', `migrations applied, functions and views of version ${ours.version}`)
+    : warn('Tables', 'functions and views are not those of this version yet; the next worker applies them');
 }
 
 async function checkTemporal(context: Context): Promise<Check[]> {

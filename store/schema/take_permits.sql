@@ -1,13 +1,12 @@
--- What stops several pools at once: an organization's limit stops each of its accounts. The organization has a row in
--- `pools` of its own, with the same states, and the pools of its accounts name it. A call needs leave of both. So one
--- refusal stops all of them, a pool that is made later too, one resume frees all, and one probe speaks for all.
-
-alter table pools add column organization text;
-create index pools_organization on pools (organization) where organization is not null;
-
--- As take_permits in 007, with the organization's pool. `stopped_by` is the key of the pool that said no;
--- `organization_epoch` is 0 for a pool without one.
-create function decide_permits(reqs jsonb, lead double precision, p_now double precision default null)
+-- Decides a batch of requests, each all-or-nothing over its limits and with leave of its pool and its pool's
+-- organization, in one commit.
+--   reqs: [{ "pool": key, "rank": 0..3, "charges": [{ "key": …, "units": n }] }, …]
+--   lead: a permit may be given this many ms before it is due; the caller departs at `depart_at`, not before.
+--   p_now: null for the database's clock, which alone decides; tests pass a time.
+-- Returns one row per request: granted with depart_at, or denied with retry_at and by whom. `stopped_by` is the key of
+-- the pool that said no; `organization_epoch` is 0 for a pool without one.
+-- The planner's settings keep every plan on the indexes, made once, however many limits there are.
+create or replace function take_permits(reqs jsonb, lead double precision, p_now double precision default null)
 returns table (idx integer, granted boolean, depart_at double precision, retry_at double precision,
                denied_by text, pool_state text, epoch bigint, probe boolean, failures integer, now double precision,
                stopped_by text, organization_epoch bigint)
@@ -172,83 +171,4 @@ begin
   if true = any (changed) then
     perform limits_store(array(select ls[s] from generate_series(1, cardinality(ls)) s where changed[s]));
   end if;
-end $$;
-
--- For workers of an earlier version, and with the columns that they know.
-create or replace function take_permits(reqs jsonb, lead double precision, p_now double precision default null)
-returns table (idx integer, granted boolean, depart_at double precision, retry_at double precision,
-               denied_by text, pool_state text, epoch bigint, probe boolean, failures integer, now double precision)
-language sql as $$
-  select d.idx, d.granted, d.depart_at, d.retry_at, d.denied_by, d.pool_state, d.epoch, d.probe, d.failures, d.now
-  from decide_permits(reqs, lead, p_now) d
-$$;
-
--- As in 004, with the organization's epoch: a permit from before its hold is spent.
-drop function restamp_permit(text[], double precision[], double precision, double precision, text, bigint,
-                             double precision);
-create function restamp_permit(p_keys text[], p_units double precision[], granted_at double precision,
-                               ahead double precision, p_pool text default null, p_epoch bigint default null,
-                               p_now double precision default null,
-                               p_organization_epoch bigint default null)
-returns double precision language plpgsql as $$
-declare
-  ls    limits[];
-  l     limits;
-  n     double precision;
-  t     double precision;
-  later double precision;
-  fits  boolean;
-begin
-  -- As in decide_permits: a block that is being written comes first.
-  perform pg_advisory_xact_lock_shared(hashtextextended(k, 41))
-    from (select p_pool as k union all select organization from pools where key = p_pool) x where k is not null;
-  if p_pool is not null and not exists (
-    select 1 from pools p left join pools o on o.key = p.organization
-    where p.key = p_pool and p.epoch = p_epoch
-      and (p_organization_epoch is null or coalesce(o.epoch, 0) = p_organization_epoch)) then
-    return null;
-  end if;
-  select array_agg(x order by x.key) into ls
-    from (select * from limits where key = any (p_keys) order by key for update) x;
-  t := coalesce(p_now, now_ms());
-  later := t + ahead;
-  if ls is null then return later; end if;
-  -- As in take_permits: departures never go back.
-  select greatest(later, max(x.last_at)) into later from unnest(ls) x;
-
-  for s in 1 .. cardinality(ls) loop
-    l := ls[s];
-    n := p_units[array_position(p_keys, l.key)];
-    fits := case
-      when l.mode = 'shadow' then true
-      when l.kind = 'bucket' then
-        granted_at > t - bucket_memory_ms(l)
-        and greatest(l.tat, bucket_full_at(l, granted_at) + n * l.period_ms + l.slack_ms)
-            <= later + l.capacity * l.period_ms
-      when l.kind = 'rolling' then
-        n + (select coalesce(sum(e.units), 0) - case when granted_at > later - l.period_ms - l.slack_ms then n else 0 end
-             from limit_events e where e.limit_id = l.id and e.at > later - l.period_ms - l.slack_ms) <= l.capacity
-      when granted_at >= l.window_from and (l.resets_at is null or later <= l.resets_at - l.slack_ms) then true
-      else limit_ready_at(l, n, 3::smallint, later) <= later
-    end;
-    if l.blocked_until > later or not fits then return null; end if;
-  end loop;
-  for s in 1 .. cardinality(ls) loop
-    l := ls[s];
-    n := p_units[array_position(p_keys, l.key)];
-    if l.kind in ('bucket', 'rolling') then
-      if not limit_move_event(l, n, granted_at, later) and l.kind = 'rolling' and n > 0 then
-        insert into limit_events (limit_id, at, units) values (l.id, later, n);
-        l.used := l.used + n;
-      elsif l.kind = 'bucket' then
-        l.tat := greatest(l.tat, later + n * l.period_ms, bucket_full_at(l, granted_at));
-      end if;
-    elsif granted_at < l.window_from or later > l.resets_at - l.slack_ms then
-      l := limit_charge(l, n, 3::smallint, later, false);
-    end if;
-    l.last_at := later;
-    ls[s] := l;
-  end loop;
-  perform limits_store(ls);
-  return later;
 end $$;

@@ -1,9 +1,5 @@
--- Why a limit waits, and when a person has last ended such a wait: what calls that had left before are told of it then
--- does not block the limit anew.
-alter table limits add column blocked_reason text not null default '';
-alter table limits add column unblocked_at double precision not null default 0;
-
--- As in 001, with the reason.
+-- Limits as people see them, at the database's time: used, what resets when, who set the size, why it waits.
+-- Documented for people who bring their own client; times are epoch milliseconds.
 create or replace view limit_status as
 select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
        greatest(0, case l.kind

@@ -1,5 +1,6 @@
--- As in 040; but a device whose clock ran far ahead once would have stood there until that time comes. More than a day
--- ahead is no time zone: such a position is the latest only of a device that has no other.
+-- The latest position of each device, by the device's clock: one that arrives late is never in its place. A device whose
+-- clock ran far ahead once would stand there until that time comes: more than a day ahead is no time zone, and such a
+-- position is the latest only of a device that has no other.
 create or replace view latest_positions as
 select d.account, d.device_id, d.name, p.at, p.arrived_at, p.latitude, p.longitude, p.speed, p.course, p.odometer,
        p.status, p.status_text, p.alarm, p.moving, p.source
