@@ -18,6 +18,8 @@ import type { TokenSource, VendorDoor } from './vendor-call';
 export interface ReportDeps {
   readonly settings: Settings;
   readonly db: Pool;
+  /** Connections for taking documents in: whoever waits for one of them keeps no short work from its own. */
+  readonly bulk: Pool;
   readonly door: VendorDoor;
   readonly dispatcher: Dispatcher;
   readonly tokenSource: (context: DatasetContext) => TokenSource;

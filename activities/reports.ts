@@ -311,7 +311,7 @@ class Reports {
       return { kind: 'gone', reason };
     }
     const { location, stream } = opened;
-    const ingested = await ingestDocument(this.deps.db, {
+    const ingested = await ingestDocument(this.deps.bulk, {
       dataset,
       seriesId: series.id,
       span: job.span,

@@ -124,7 +124,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
   return {
     file,
     database: {
-      poolSize: parsed.database.poolSize,
+      ...parsed.database,
       url: parsed.database.url === undefined ? null : new Secret(parsed.database.url),
     },
     temporal: {

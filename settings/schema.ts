@@ -18,7 +18,20 @@ const database = z.strictObject({
       description:
         'Postgres to use; without it an embedded one is started. Takes its password by a reference to the environment (env DATABASE_URL wins).',
     }),
-  poolSize: wholePositive.max(200, 'must be at most 200').default(10).describe('Connections of one process.'),
+  poolSize: wholePositive
+    .max(200, 'must be at most 200')
+    .default(10)
+    .describe('Connections of one worker for its bookkeeping.'),
+  permitPoolSize: wholePositive
+    .max(50, 'must be at most 50')
+    .default(4)
+    .describe("Further connections of one worker, for nothing but permits, limits and pools' states."),
+  bulkPoolSize: wholePositive
+    .max(50, 'must be at most 50')
+    .default(4)
+    .describe(
+      'Further connections of one worker, for documents that are taken in and old rows that are deleted.',
+    ),
 });
 
 const temporal = z.strictObject({

@@ -9,6 +9,7 @@
  */
 import type { Pool } from 'pg';
 import { inTransaction } from './db';
+import { withoutWaiting } from './migration-lock';
 
 /** What the store needs to know about a dataset; the vendors' descriptions have it. */
 export interface DatasetTable {
@@ -40,12 +41,21 @@ export function factTable(dataset: DatasetTable): string {
 
 /** Makes or extends the tables and views of these datasets. Idempotent; any number of processes at once. */
 export async function installDatasets(pool: Pool, datasets: readonly DatasetTable[]): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1::bigint)', [INSTALL_LOCK]);
-    for (const dataset of datasets) {
-      for (const statement of statementsFor(dataset)) await client.query(statement);
-    }
-  });
+  await withoutWaiting(() =>
+    inTransaction(pool, async (client) => {
+      await client.query('select pg_advisory_xact_lock($1::bigint)', [INSTALL_LOCK]);
+      // For readers' sake: what needs a table to itself does not wait long for it, and is done only where it changes it.
+      await client.query(`set local lock_timeout = '4s'`);
+      for (const dataset of datasets) {
+        const { rows } = await client.query<{ name: string }>(
+          `select attname as name from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
+          [factTable(dataset)],
+        );
+        const existing = new Set(rows.map(({ name }) => name));
+        for (const statement of statementsFor(dataset, existing)) await client.query(statement);
+      }
+    }),
+  );
 }
 
 /** Finds or makes the series. @throws RangeError when the partition has not exactly the dataset's names. */
@@ -136,7 +146,8 @@ export function viewColumns(dataset: DatasetTable): readonly ViewColumn[] {
   ];
 }
 
-function statementsFor(dataset: DatasetTable): readonly string[] {
+/** @param existing columns that its table has; empty when there is none. */
+function statementsFor(dataset: DatasetTable, existing: ReadonlySet<string>): readonly string[] {
   const table = factTable(dataset);
   const columns = dataset.columns.map(({ name, sqlType }) => {
     if (!SQL_TYPES.has(sqlType))
@@ -155,7 +166,9 @@ function statementsFor(dataset: DatasetTable): readonly string[] {
        primary key (${['series_id', 'start_time', ...keys].join(', ')})
      )`,
     // A later version's description may have more columns; rows from before have no value for them.
-    ...columns.map(({ name, type }) => `alter table ${table} add column if not exists ${name} ${type}`),
+    ...columns
+      .filter(({ name }) => existing.size > 0 && !existing.has(name))
+      .map(({ name, type }) => `alter table ${table} add column if not exists ${name} ${type}`),
     `create or replace view ${identifier(dataset.table)} as
      select ${view.map(({ name, sql }) => `${sql} as ${name}`).join(', ')}
      from ${table} f join series s on s.id = f.series_id`,

@@ -14,13 +14,11 @@
  * In the other direction, write times with `toTimestamptz(ms)`: a `Date` parameter would be rendered in the
  * process's zone by the driver, and numbers are not accepted by timestamptz.
  */
-import { Pool, type PoolClient, types as pgTypes } from 'pg';
+import { Client, type ClientConfig, Pool, type PoolClient, types as pgTypes } from 'pg';
+import { checkSession, explainRefusal } from './pooler';
+import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, sessionOptions } from './session';
 
-/** The schema that holds everything Sluice stores. */
-export const SCHEMA = 'sluice';
-
-/** Session settings for each connection: our schema first, and ISO dates in UTC for the parsers below. */
-const SESSION_OPTIONS = `-c search_path=${SCHEMA},public -c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601`;
+export { type ConnectionUse, SCHEMA };
 
 const OID = {
   int8: 20,
@@ -92,39 +90,106 @@ export interface PoolOptions {
   readonly max?: number;
   /** Shown in `pg_stat_activity`. Default `sluice`. */
   readonly applicationName?: string;
+  /** What they are for, which bounds every wait. Default `work`. */
+  readonly use?: ConnectionUse;
   /** Told when a connection breaks while idle. The pool replaces it; default: nothing happens. */
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** What `pg` needs to connect the way all of Sluice connects; for a `Client` of one's own. */
-export function connectionConfig(url: string, applicationName = 'sluice') {
+/** Before a silent peer is asked whether it is there, ms. */
+const KEEP_ALIVE_MS = 5_000;
+
+function connectionConfig(url: string, applicationName: string, use: ConnectionUse): ClientConfig {
   // Options in the URL are kept, but ours come last and win.
   let connectionString = url;
-  let options = SESSION_OPTIONS;
+  let options = sessionOptions(use);
   if (/^postgres(ql)?:\/\//.test(url) && url.includes('options=')) {
     const parsed = new URL(url);
     const theirs = parsed.searchParams.get('options');
     parsed.searchParams.delete('options');
     connectionString = parsed.toString();
-    if (theirs !== null) options = `${theirs} ${SESSION_OPTIONS}`;
+    if (theirs !== null) options = `${theirs} ${options}`;
   }
+  const { queryMs } = BOUNDS[use];
   return {
     connectionString,
     application_name: applicationName,
     options,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    ...(queryMs === null ? {} : { query_timeout: queryMs }),
     types: { getTypeParser: getTypeParser as typeof pgTypes.getTypeParser },
   };
 }
 
+/**
+ * One connection with Sluice's session settings and value parsers, checked. The caller ends it.
+ * @throws UnsupportedPooler; what Postgres or the network say otherwise.
+ */
+export async function connect(
+  url: string,
+  applicationName = 'sluice',
+  use: ConnectionUse = 'work',
+): Promise<Client> {
+  const client = await open(url, applicationName, use);
+  try {
+    await checkSession(client, use, () => open(url, applicationName, use));
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
+  return client;
+}
+
+async function open(url: string, applicationName: string, use: ConnectionUse): Promise<Client> {
+  const client = new Client({
+    ...connectionConfig(url, applicationName, use),
+    connectionTimeoutMillis: CONNECT_MS,
+  });
+  // One that breaks between two queries would end the process otherwise; the next query says that it broke.
+  client.on('error', () => undefined);
+  await client.connect().catch((error: unknown) => {
+    throw explainRefusal(error);
+  });
+  return client;
+}
+
 /** A connection pool with Sluice's session settings and value parsers. The caller ends it. */
 export function createPool(url: string, options: PoolOptions = {}): Pool {
-  const pool = new Pool({ ...connectionConfig(url, options.applicationName), max: options.max ?? 10 });
+  const { max = 10, applicationName = 'sluice', use = 'work' } = options;
+  const { queueMs, keepMs } = BOUNDS[use];
+  const pool = new Pool({
+    ...connectionConfig(url, applicationName, use),
+    Client: PooledClient,
+    max,
+    idleTimeoutMillis: keepMs,
+    ...(queueMs === null ? {} : { connectionTimeoutMillis: queueMs }),
+    onConnect: (client) => checkSession(client, use, () => open(url, applicationName, use)),
+  });
   // Without a listener a broken idle connection (Postgres restarting) would end the process.
   pool.on('error', (error) => options.onIdleError?.(error));
   // The same holds for one that breaks between two queries of a transaction: its next query will say so.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
+
+/** A wait for a connection that is in use and one for a new connection are bounded each by its own time. */
+class PooledClient extends Client {
+  constructor(config?: string | ClientConfig) {
+    super({ ...(config as ClientConfig), connectionTimeoutMillis: CONNECT_MS });
+  }
+
+  override connect(): Promise<Client>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): Promise<Client> | undefined {
+    if (callback === undefined) return super.connect();
+    super.connect((error: Error) => callback(explainRefusal(error) as Error));
+    return undefined;
+  }
+}
+
+/** A rollback that takes longer than this will not be answered, ms. */
+const ROLLBACK_MS = 1_000;
 
 /** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
 export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -137,11 +202,23 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
     return result;
   } catch (error) {
     // A failed rollback means that the connection's state is unknown: it must not go back to the pool.
-    await client.query('rollback').catch((rollbackError: Error) => {
+    await rollBack(client).catch((rollbackError: Error) => {
       broken = rollbackError;
     });
     throw error;
   } finally {
     client.release(broken);
+  }
+}
+
+async function rollBack(client: PoolClient): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the rollback was not answered')), ROLLBACK_MS);
+  });
+  try {
+    await Promise.race([client.query('rollback'), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

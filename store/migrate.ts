@@ -13,12 +13,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Client } from 'pg';
-import { connectionConfig, SCHEMA } from './db';
+import type { Client } from 'pg';
+import { connect, SCHEMA } from './db';
+import { lockMigrations, withoutWaiting } from './migration-lock';
 import { applySchema, readSchema, type SchemaTexts } from './schema';
-
-/** Any constant will do, as long as nobody else on this database uses it. */
-const MIGRATION_LOCK = '7309453216654021';
 
 export interface Migration {
   /** File name, e.g. `010_datasets.sql`. */
@@ -68,14 +66,9 @@ export async function migrate(
 ): Promise<void> {
   const wanted = migrations ?? (await readMigrations());
   const texts = schema ?? (migrations === undefined ? await readSchema() : undefined);
-  const client = new Client(connectionConfig(url, 'sluice-migrate'));
-  // One that breaks between two queries would end the process otherwise; the next query says that it broke.
-  client.on('error', () => undefined);
-  await client.connect();
+  const client = await connect(url, 'sluice-migrate', 'schema');
   try {
-    // A session lock, not a transaction's: it has to outlive each file's own transaction. It goes away
-    // with the connection, so a killed process leaves none behind.
-    await client.query('select pg_advisory_lock($1::bigint)', [MIGRATION_LOCK]);
+    await lockMigrations(client);
     await createBookkeeping(client);
     const { rows } = await client.query<{ name: string; sha256: string }>(
       'select name, sha256 from sluice_migrations',
@@ -86,7 +79,7 @@ export async function migrate(
     for (const migration of wanted) {
       const sha256 = applied.get(migration.name);
       if (sha256 === undefined) {
-        await apply(client, migration);
+        await withoutWaiting(() => apply(client, migration));
         changed = true;
       } else if (sha256 !== migration.sha256) {
         throw new MigrationError(
@@ -97,7 +90,7 @@ export async function migrate(
       }
     }
     if (texts !== undefined) {
-      await applySchema(client, texts, changed).catch((error: unknown) => {
+      await withoutWaiting(() => applySchema(client, texts, changed)).catch((error: unknown) => {
         throw new MigrationError('(functions and views)', `were rolled back: ${message(error)}`, {
           cause: error,
         });

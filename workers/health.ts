@@ -1,43 +1,19 @@
 /**
- * Entry of a container's health check: `node dist/workers/health.js [--settings F]`. Ends with 0 when both servers
- * that a worker needs answer within a few seconds; otherwise it says on stderr which one does not.
+ * Entry of a container's health check: `node dist/workers/health.js [--settings F]`. Asks the worker itself, which
+ * looks at its own connections to Postgres and Temporal. Ends with 0 when each worker of this task queue that runs here
+ * is well, and there is one; otherwise it says on stderr what is wrong.
  */
 import { parseArgs } from 'node:util';
-import { Client } from 'pg';
 import { loadSettings } from '../settings';
-import { connectionConfig } from '../store/db';
-import { connectClient } from './temporal-connection';
-
-const TIMEOUT_MS = 4_000;
-
-async function checkDatabase(url: string): Promise<void> {
-  const client = new Client({
-    ...connectionConfig(url, 'sluice-health'),
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    await client.query('select 1');
-  } finally {
-    await client.end();
-  }
-}
+import { askWorkers } from './health-socket';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { settings: { type: 'string' } } });
-  const settings = loadSettings({ path: values.settings });
-  const { url } = settings.database;
-  if (url === null) throw new Error('no database: set database.url in the settings, or DATABASE_URL');
-  await checkDatabase(url.reveal()).catch((error: unknown) => fail('Postgres', error));
-  await connectClient(settings, null, undefined, TIMEOUT_MS)
-    .then((connected) => connected.close())
-    .catch((error: unknown) => fail(`Temporal at ${settings.temporal.address}`, error));
-}
-
-function fail(server: string, error: unknown): never {
-  throw new Error(`${server} does not answer: ${error instanceof Error ? error.message : String(error)}`);
+  const { temporal } = loadSettings({ path: values.settings });
+  const workers = await askWorkers(temporal);
+  if (workers.length === 0) throw new Error(`no worker of task queue "${temporal.taskQueue}" runs here`);
+  const problems = workers.flatMap(({ pid, problems }) => problems.map((what) => `worker ${pid}: ${what}`));
+  if (problems.length > 0) throw new Error(problems.join('; '));
 }
 
 main().catch((error: unknown) => {

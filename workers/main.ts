@@ -1,6 +1,7 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
 import { parseArgs } from 'node:util';
 import { loadSettings, SettingsError } from '../settings';
+import { serveHealth } from './health-socket';
 import { growHeapSlowly } from './heap';
 import { createLog } from './log';
 import { installTemporalRuntime, startWorker } from './worker';
@@ -18,6 +19,10 @@ async function main(): Promise<void> {
     temporalAddress: process.env.SLUICE_EMBEDDED_TEMPORAL_ADDRESS ?? null,
     log,
   });
+  const hideHealth = await serveHealth(settings.temporal, () => worker.problems()).catch((error: unknown) => {
+    log.warn({ error: String(error) }, 'health checks cannot ask this worker');
+    return () => Promise.resolve();
+  });
   log.info({ event: 'worker.started', taskQueue: settings.temporal.taskQueue }, 'worker started');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -25,7 +30,7 @@ async function main(): Promise<void> {
       void worker.stop().catch(() => undefined);
     });
   }
-  await worker.stopped;
+  await worker.stopped.finally(hideHealth);
 }
 
 main().catch((error: unknown) => {

@@ -19,7 +19,7 @@ import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { CallCounter } from '../store/call-counts';
 import { installDatasets } from '../store/datasets';
-import { createPool } from '../store/db';
+import { type ConnectionUse, createPool } from '../store/db';
 import { KeyRing } from '../store/keyring';
 import { migrate } from '../store/migrate';
 import { TokenStore } from '../store/tokens';
@@ -44,6 +44,8 @@ export interface Runtime {
     ReturnType<typeof createBatchActivities> &
     ReturnType<typeof createFleetActivities> &
     ReturnType<typeof createCommandActivities>;
+  /** Resolves when Postgres has answered on the connections that permits are taken on. */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,11 +66,18 @@ export async function loadKeys(settings: Settings): Promise<KeyRing> {
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { settings, client, keys, log } = options;
   await migrate(options.databaseUrl);
-  const db = createPool(options.databaseUrl, {
-    max: settings.database.poolSize,
-    applicationName: 'sluice-worker',
-    onIdleError: (error) => log.warn({ error: error.message }, 'an idle database connection was lost'),
-  });
+  const { poolSize, permitPoolSize, bulkPoolSize } = settings.database;
+  const connections = (use: ConnectionUse, max: number) =>
+    createPool(options.databaseUrl, {
+      max,
+      use,
+      applicationName: use === 'work' ? 'sluice-worker' : `sluice-worker-${use}`,
+      onIdleError: (error) => log.warn({ error: error.message }, 'an idle database connection was lost'),
+    });
+  // Apart, so that a call's permit never queues behind documents, however slowly those come.
+  const db = connections('work', poolSize);
+  const permits = connections('permits', permitPoolSize);
+  const bulk = connections('bulk', bulkPoolSize);
   await installDatasets(db, datasetsOf(settings));
   const dispatcher = new Agent({
     connections: MAX_CONNECTIONS,
@@ -80,8 +89,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const signal = (poolKey: string, policy: PoolPolicy, poolSignal: PoolSignal) =>
     signalPool(client, settings.temporal.taskQueue, poolKey, policy, poolSignal);
   const door = new VendorDoor({
-    db,
-    gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
+    db: permits,
+    gate: new PermitGate(permits, { leadMs: settings.permits.leadMs }),
     counter,
     log,
     rateAlerts: {
@@ -97,8 +106,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
     },
   });
-  const pruner = startPruner({ db, retention: settings.retention, log });
-  const tokens = new TokenStore(db, keys);
+  const pruner = startPruner({ db: bulk, retention: settings.retention, log });
+  const tokens = new TokenStore(permits, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
   const keySources = new Map<string, TokenSource>();
   const fleetTokens = (account: FleetAccount) =>
@@ -134,10 +143,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       tokenSource: fleetTokens,
     }),
     ...createFleetActivities({ settings, db, door, dispatcher, log, tokenSource: fleetTokens }),
-    ...createPoolActivities({ db, signalPool: signal, tokens }),
+    ...createPoolActivities({ db: permits, signalPool: signal, tokens }),
     ...createReportActivities({
       settings,
       db,
+      bulk,
       door,
       dispatcher,
       tokenSource: ({ account }) =>
@@ -152,11 +162,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     db,
     door,
     activities,
+    ping: async () => {
+      await permits.query('select 1');
+    },
     close: async () => {
       await pruner.stop();
       await counter.flush().catch(() => undefined);
       await dispatcher.close();
-      await db.end();
+      await Promise.all([db, permits, bulk].map((pool) => pool.end()));
     },
   };
 }

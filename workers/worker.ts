@@ -35,7 +35,12 @@ export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects when it failed. */
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
+  /** What keeps it from working, in words: looked at now, over its own connections. */
+  problems(): Promise<readonly string[]>;
 }
+
+/** Longest wait for one of the servers when the worker is asked how it is, ms. */
+const SERVER_MS = 3_000;
 
 /** Polls with these; vendor calls are bounded by permits, not by slots. */
 const MAX_ACTIVITIES = 100;
@@ -95,12 +100,36 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         if (worker.getState() === 'RUNNING') worker.shutdown();
         await stopped;
       },
+      problems: async () => {
+        const state = worker.getState();
+        const found = await Promise.all([
+          state === 'RUNNING' ? null : `it takes no tasks (${state.toLowerCase()})`,
+          problemOf('Postgres', runtime.ping()),
+          problemOf('Temporal', client.client.workflowService.getSystemInfo({})),
+        ]);
+        return found.filter((problem) => problem !== null);
+      },
     };
   } catch (error) {
     await runtime.close();
     await client.close();
     await connection?.close();
     throw error;
+  }
+}
+
+/** @returns what to say when the server does not answer in time; null when it does. */
+async function problemOf(server: string, answer: Promise<unknown>): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`${server} does not answer within ${SERVER_MS / 1000} s`), SERVER_MS);
+  });
+  try {
+    return await Promise.race([answer.then(() => null), late]);
+  } catch (error) {
+    return `${server} does not answer: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -164,18 +164,22 @@ async function exportDataset(dataset: string, options: ExportOptions, command: C
     return;
   }
   const chosen = chooseDataset(context.settings, dataset, options.account);
-  const rows = await withDatabase(context, async (db) => {
-    const series = await listSeries(db, { dataset, account: chosen.account.name });
-    if (series.length === 0) {
-      throw new ClientError(
-        `nothing of ${dataset} was ever fetched for ${chosen.account.name}: start with npx sluice backfill ${dataset} …`,
-      );
-    }
-    const request = { dataset: chosen.dataset, series: series.map((one) => one.id), span, format };
-    return options.output === undefined
-      ? exportRows(db, request, standardOutput())
-      : intoFile(options.output, (writable) => exportRows(db, request, writable));
-  });
+  const rows = await withDatabase(
+    context,
+    async (db) => {
+      const series = await listSeries(db, { dataset, account: chosen.account.name });
+      if (series.length === 0) {
+        throw new ClientError(
+          `nothing of ${dataset} was ever fetched for ${chosen.account.name}: start with npx sluice backfill ${dataset} …`,
+        );
+      }
+      const request = { dataset: chosen.dataset, series: series.map((one) => one.id), span, format };
+      return options.output === undefined
+        ? exportRows(db, request, standardOutput())
+        : intoFile(options.output, (writable) => exportRows(db, request, writable));
+    },
+    'bulk',
+  );
   told(rows);
 }
 

@@ -319,7 +319,12 @@ export async function exportFleetRows(
 ): Promise<number> {
   const { account, terms } = chooseFleet(context.settings, dataset, options.account);
   const { span, format } = options;
-  return withDatabase(context, (db) =>
-    into((writable) => exportFleet(db, { kind: terms.kind, account: account.name, span, format }, writable)),
+  return withDatabase(
+    context,
+    (db) =>
+      into((writable) =>
+        exportFleet(db, { kind: terms.kind, account: account.name, span, format }, writable),
+      ),
+    'bulk',
   );
 }

@@ -47,8 +47,10 @@ async function runPrune(options: PruneOptions, command: Command): Promise<void> 
   const dryRun = options.dryRun === true;
   const interrupt = untilInterrupted();
   try {
-    const counts = await withDatabase(context, (db) =>
-      prune(db, retention, { dryRun, signal: interrupt.signal }),
+    const counts = await withDatabase(
+      context,
+      (db) => prune(db, retention, { dryRun, signal: interrupt.signal }),
+      'bulk',
     );
     if (counts === null)
       throw new ClientError('somebody else is deleting old rows now: a worker, or another command');

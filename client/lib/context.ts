@@ -10,8 +10,9 @@ import { isAlive } from '../../embedded/child';
 import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
 import { loadSettings, type Settings } from '../../settings';
-import { createPool } from '../../store/db';
+import { type ConnectionUse, createPool } from '../../store/db';
 import { createKeyFile, type KeyRing } from '../../store/keyring';
+import { UnsupportedPooler } from '../../store/pooler';
 import { ClientError, messageOf } from './errors';
 
 export interface Context {
@@ -96,9 +97,13 @@ export function temporalAddress(context: Context): string | null {
 }
 
 /** Runs `work` with a connection pool that is closed afterwards. Says what to start when there is no server. */
-export async function withDatabase<T>(context: Context, work: (db: Pool) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  context: Context,
+  work: (db: Pool) => Promise<T>,
+  use: ConnectionUse = 'work',
+): Promise<T> {
   const url = databaseUrl(context);
-  const db = createPool(url, { max: 4, applicationName: 'sluice-cli' });
+  const db = createPool(url, { max: 4, applicationName: 'sluice-cli', use });
   try {
     return await work(db);
   } catch (error) {
@@ -118,6 +123,7 @@ const UNREACHABLE = new Set([
 ]);
 
 export function explainDatabaseError(error: unknown, url: string): unknown {
+  if (error instanceof UnsupportedPooler) return new ClientError(`${withoutPassword(url)}: ${error.message}`);
   const code =
     typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
       ? error.code

@@ -1,4 +1,7 @@
-/** A cable to a server that a test may pull out: what is under way breaks, and nobody gets through until it is mended. */
+/**
+ * A cable to a server that a test may pull out: what is under way breaks, and nobody gets through until it is mended. Or
+ * silence: connections stay open, and nothing passes any more in either direction.
+ */
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
@@ -7,6 +10,8 @@ export interface Cable {
   /** `host:port` of this end. */
   readonly address: string;
   pull(): void;
+  /** What is sent from now on over connections that there are gets lost; new ones are fine. */
+  silence(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -40,6 +45,17 @@ export async function startCable(server: string): Promise<Cable> {
   return {
     address: `127.0.0.1:${(end.address() as AddressInfo).port}`,
     pull,
+    silence: () => {
+      for (const socket of sockets) {
+        socket.unpipe();
+        // Still read, as a network that loses what it takes does; and never told the other end that it has closed.
+        socket
+          .removeAllListeners('close')
+          .removeAllListeners('end')
+          .on('close', () => sockets.delete(socket));
+        socket.on('data', () => undefined).resume();
+      }
+    },
     mend: () => {
       pulled = false;
     },

@@ -49,6 +49,16 @@ export class Supervised {
     await gone;
   }
 
+  /** SIGSTOP: it does nothing any more, and its connections stay open. */
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  /** SIGCONT: it goes on where it was frozen. */
+  thaw(): void {
+    this.child?.kill('SIGCONT');
+  }
+
   /** How often it has written `text` so far. */
   said(text: string): number {
     return readFileSync(this.logFile, 'utf8').split(text).length - 1;

@@ -46,6 +46,16 @@ export class Child {
     return this.messages.shift() as T;
   }
 
+  /** SIGSTOP: it does nothing any more, its connections stay open. */
+  freeze(): void {
+    this.process.kill('SIGSTOP');
+  }
+
+  /** SIGCONT: it goes on where it was frozen. */
+  thaw(): void {
+    this.process.kill('SIGCONT');
+  }
+
   /** Ends the child and waits until it is gone. */
   async end(): Promise<void> {
     if (this.ended !== null) return;

@@ -40,7 +40,7 @@ describe('what holds without a word in the file', () => {
   test('an empty file is whole: embedded servers, plain JSON logs, no accounts', () => {
     expect(parse('')).toEqual({
       file: '/etc/sluice/sluice.yaml',
-      database: { url: null, poolSize: 10 },
+      database: { url: null, poolSize: 10, permitPoolSize: 4, bulkPoolSize: 4 },
       temporal: {
         address: null,
         namespace: 'default',
