@@ -6,7 +6,6 @@
  * again, so that nothing is paid twice.
  */
 import { retryDelayMs } from '../quota/retry-delay';
-import { type BatchEventKind, recordBatchEvent } from '../store/batch-events';
 import {
   type BatchPart,
   changePart,
@@ -41,6 +40,7 @@ import {
   PartMoved,
 } from './batch-api-types';
 import { CallFailed } from './call-errors';
+import { emit, logEvent } from './emit';
 
 /** A part after a step. `more`: another step can be taken at once. */
 interface Step {
@@ -172,14 +172,10 @@ export class PartSteps {
       vendor_id: made.id,
       ...statusOf(made),
     });
-    this.deps.log.info(
-      {
-        event: 'batch.vendor_batch',
-        batch: part.batchId,
-        part: part.id,
-        vendorBatch: made.id,
-        items: part.items,
-      },
+    logEvent(
+      this.deps.log,
+      'batch.vendor_batch',
+      { batch: part.batchId, part: part.id, vendorBatch: made.id, items: part.items },
       `batch ${part.batchId}: ${made.id} is ${how} for ${part.items} items`,
     );
     return { part: next, more: how === 'adopted' };
@@ -317,10 +313,13 @@ export class PartSteps {
     await this.tell('batch.results_gone', part, reason);
   }
 
-  private async tell(event: BatchEventKind, part: BatchPart, reason: string): Promise<void> {
+  private async tell(
+    kind: 'batch.results_gone' | 'batch.stalled',
+    part: BatchPart,
+    reason: string,
+  ): Promise<void> {
     const { batchId: batch, pool, items } = part;
-    this.deps.log.error({ event, batch, pool, items, reason }, reason);
-    await recordBatchEvent(this.deps.db, pool, event, { batch, items, reason });
+    await emit(this.deps, kind, pool, { batch, items, reason }, reason);
   }
 
   private isBelieved(part: BatchPart): boolean {
@@ -356,10 +355,8 @@ export class PartSteps {
       const waitMs = retryDelayMs(server, now.failures + 1, null, Math.random() * 2 - 1);
       await partFailed(db, part.id, this.waitMs(waitMs, now.failures), text, true);
     }
-    this.deps.log.warn(
-      { event: 'batch.part_failed', batch: part.batchId, part: part.id, state: now.state },
-      text,
-    );
+    const about = { batch: part.batchId, part: part.id, state: now.state };
+    logEvent(this.deps.log, 'batch.part_failed', about, text);
     return readPart(db, part.id);
   }
 
@@ -393,8 +390,10 @@ export class PartSteps {
   }
 
   private tellSettled(part: BatchPart, note: string, items: number): void {
-    this.deps.log.info(
-      { event: 'batch.part_settled', batch: part.batchId, part: part.id, status: part.status, left: items },
+    logEvent(
+      this.deps.log,
+      'batch.part_settled',
+      { batch: part.batchId, part: part.id, status: part.status, left: items },
       `batch ${part.batchId}: ${part.vendorId ?? `part ${part.id}`} is settled (${note}), ${items} items left`,
     );
   }

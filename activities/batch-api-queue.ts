@@ -2,6 +2,7 @@
 import { afterAcceptance, afterRefusal, type BatchQueue, lookDelayMs, roomIn } from '../quota/batch-queue';
 import { changeQueue, queueAccepted, queueHasRoom, readQueue, type StoredQueue } from '../store/batch-queues';
 import type { BatchApiContext, BatchApiDeps } from './batch-api-types';
+import { logEvent } from './emit';
 
 export interface QueueRoom {
   /** Tokens that a new file may hold; 0 when it has to wait. */
@@ -42,7 +43,7 @@ export class QueueDesk {
     const change = afterRefusal(queue, { announced, tokens }, (n) => this.backoffMs(n));
     const limit = announced ?? (queue.limit === null ? change.limit : null);
     await changeQueue(this.deps.db, this.name, { ...change, limit, reason: text });
-    this.deps.log.warn({ event: 'batch.queue_full', ...this.name, tokens, ...change }, text);
+    logEvent(this.deps.log, 'batch.queue_full', { ...this.name, tokens, ...change }, text);
   }
 
   /** The vendor could not make a batch of a file, for reasons of its own. @returns how often in a row. */

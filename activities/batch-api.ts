@@ -23,6 +23,7 @@ import { QueueDesk } from './batch-api-queue';
 import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from './batch-api-types';
 import { BatchQuota } from './batch-quota';
 import type { PageOutcome } from './batch-types';
+import { logEvent } from './emit';
 
 const TICK_MS = 1000;
 /** A part that could go on, but for some other work of this sweep, ms. */
@@ -114,7 +115,7 @@ export class BatchApiSweep {
     const { batch, account } = this.context;
     const now = await readBatch(this.deps.db, batch.id);
     if (now?.state === 'cancelled') {
-      this.deps.log.warn({ event: 'batch.cancel_fails', batch: batch.id, reason }, reason);
+      logEvent(this.deps.log, 'batch.cancel_fails', { batch: batch.id, reason }, reason);
       this.waitAtMost(CANCEL_AGAIN_MS, reason);
     } else {
       const changed = { by: 'vendor', pool: account.poolKey };

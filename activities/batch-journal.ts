@@ -5,7 +5,8 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { ConcurrencyDecision } from '../quota/concurrency';
-import { recordBatchEvent } from '../store/batch-events';
+import { insertEvent } from '../store/events';
+import { emit, logEvent } from './emit';
 
 /** Turns of the concurrency that come closer than this are for the log alone, ms. */
 const TURNS_APART_MS = 60_000;
@@ -26,35 +27,35 @@ export class BatchJournal {
   /** The vendor refuses what all items have in common; its event is stored with the batch's state. */
   refused(reason: string): void {
     const { batch, pool } = this.context;
-    this.deps.log.warn(
-      { event: 'batch.paused', batch, pool, by: 'vendor', reason },
-      `batch ${batch}: paused: ${reason}`,
-    );
+    const about = { batch, pool, by: 'vendor', reason, from: 'running' };
+    logEvent(this.deps.log, 'batch.paused', about, `batch ${batch}: paused: ${reason}`);
   }
 
   progress(ended: number, inFlight: number): void {
     const { batch } = this.context;
-    this.deps.log.info(
-      { event: 'batch.progress', batch, ended, inFlight },
-      `batch ${batch}: ${ended} items in this page`,
-    );
+    const about = { batch, ended, inFlight };
+    logEvent(this.deps.log, 'batch.progress', about, `batch ${batch}: ${ended} items in this page`);
   }
 
   /** How many calls in flight a page begins with. */
   begins(start: number, reason: string): void {
     const { batch } = this.context;
-    this.deps.log.info({ event: 'batch.concurrency', batch, concurrency: start, change: 'start' }, reason);
+    const about = { batch, concurrency: start, change: 'start', reason };
+    logEvent(this.deps.log, 'batch.concurrency', about, reason);
   }
 
   /** On the way up a batch changes every few seconds; it is a turn that an operator wants to know of. */
   concurrency({ next, change, reason }: ConcurrencyDecision): void {
     const { batch, pool } = this.context;
-    this.deps.log.info({ event: 'batch.concurrency', batch, concurrency: next, change }, reason);
+    const about = { batch, concurrency: next, change, reason };
+    logEvent(this.deps.log, 'batch.concurrency', about, reason);
     const turned = this.direction === null ? change === 'down' : change !== this.direction;
     this.direction = change;
     if (!turned || performance.now() - this.lastTurn < TURNS_APART_MS) return;
     this.lastTurn = performance.now();
-    this.row('batch.concurrency', { concurrency: next, change, reason }, pool);
+    insertEvent(this.deps.db, 'batch.concurrency', pool, about).catch((error: unknown) =>
+      this.deps.log.warn({ batch, error: String(error) }, 'an event could not be stored'),
+    );
   }
 
   retry(
@@ -66,9 +67,10 @@ export class BatchJournal {
     const { kind, reason } = evidence;
     this.nextDueAt = Math.min(this.nextDueAt, Date.now() + waitMs);
     this.reasons.set(kind, (this.reasons.get(kind) ?? 0) + 1);
-    this.deps.log.info(
+    logEvent(
+      this.deps.log,
+      'batch.retry',
       {
-        event: 'batch.retry',
         batch,
         item: item.externalId,
         attempts: item.attempts + (kind === 'rate' ? 0 : 1),
@@ -88,22 +90,7 @@ export class BatchJournal {
     const { batch, pool } = this.context;
     this.reasons.clear();
     const reason = `to be tried again, of this page's items: ${shown.join(', ')}`;
-    this.deps.log.info({ event: 'batch.retry_queue', batch, items, until: this.nextDueAt }, reason);
-    await recordBatchEvent(this.deps.db, pool, 'batch.retry_queue', {
-      batch,
-      items,
-      reason,
-      until: this.nextDueAt,
-    });
-  }
-
-  private row(kind: 'batch.concurrency', data: Readonly<Record<string, unknown>>, pool: string): void {
-    recordBatchEvent(this.deps.db, pool, kind, { batch: this.context.batch, ...data }).catch(
-      (error: unknown) =>
-        this.deps.log.warn(
-          { batch: this.context.batch, error: String(error) },
-          'an event could not be stored',
-        ),
-    );
+    const about = { batch, items, until: this.nextDueAt, reason };
+    await emit(this.deps, 'batch.retry_queue', pool, about, reason);
   }
 }

@@ -13,6 +13,7 @@ import { itemsInFiles } from '../store/batch-parts';
 import { listLimits } from '../store/permits';
 import { nextBoundary, startOfDay } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
+import { logEvent } from './emit';
 
 export interface BatchQuotaDeps {
   readonly db: Pool;
@@ -130,7 +131,8 @@ export class BatchQuota {
     const { pool, batch } = this.context;
     try {
       if (!(await recordThresholdLeft(this.deps.db, pool, batch))) return;
-      this.deps.log.info({ event: 'quota.threshold_left', batch, pool }, `batch ${batch}: calls go again`);
+      const left = { batch, pool, limit: null, reason: 'calls go again' };
+      logEvent(this.deps.log, 'quota.threshold_left', left, `batch ${batch}: ${left.reason}`);
     } catch (error) {
       // The call's result is stored, and that is what counts.
       this.deps.log.warn({ batch, error: String(error) }, 'an event could not be stored');
@@ -163,7 +165,7 @@ export class BatchQuota {
       window: found.resetsAt,
       until,
     };
-    this.deps.log.warn({ event: 'quota.threshold_reached', ...data, reason: why }, `batch ${batch}: ${why}`);
+    logEvent(this.deps.log, 'quota.threshold_reached', { ...data, reason: why }, `batch ${batch}: ${why}`);
     await recordThresholdReached(this.deps.db, { ...data, reason: why });
     return new PermitWait({ until, limit, reason: why });
   }
@@ -178,7 +180,7 @@ export class BatchQuota {
       if (this.told.has(id)) continue;
       this.told.add(id);
       if (!(await recordAlert(this.deps.db, alert))) continue;
-      this.deps.log.warn({ event: 'quota.alert', ...alert }, `${key}: ${reached}, ${used} of ${limit} used`);
+      logEvent(this.deps.log, 'quota.alert', alert, `${key}: ${reached}, ${used} of ${limit} used`);
     }
   }
 

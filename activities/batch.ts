@@ -2,7 +2,7 @@
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Settings } from '../settings';
-import { recordFinished, recordStarted } from '../store/batch-events';
+import { batchEventOf, recordFinished, recordStarted } from '../store/batch-events';
 import { readPace } from '../store/batch-pace';
 import { openParts } from '../store/batch-parts';
 import { type Batch, type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
@@ -12,6 +12,7 @@ import type { BatchApiDeps } from './batch-api-types';
 import { BatchPage, type PageDeps } from './batch-page';
 import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './batch-types';
 import { toApplicationFailure } from './call-errors';
+import { logEvent } from './emit';
 import type { TokenSource } from './vendor-call';
 
 export interface BatchDeps extends PageDeps, BatchApiDeps {
@@ -57,8 +58,8 @@ export function createBatchActivities(deps: BatchDeps) {
       const batch = await readBatch(deps.db, batchId);
       const pool = batch === null ? null : poolOf(deps.settings, batch.account);
       await setBatchState(deps.db, batchId, state, reason, { by: 'operator', pool });
-      const event = state === 'running' ? 'batch.resumed' : `batch.${state}`;
-      deps.log.info({ event, batch: batchId, pool, reason }, `batch ${batchId}: ${state} ${reason}`.trim());
+      const about = { batch: batchId, pool, by: 'operator', reason, from: batch?.state ?? null };
+      logEvent(deps.log, batchEventOf(state), about, `batch ${batchId}: ${state} ${reason}`.trim());
     },
 
     async readBatchSnapshot(input: BatchRef): Promise<BatchSnapshot> {
@@ -78,7 +79,7 @@ async function tellStart(deps: BatchDeps, batch: Batch, { poolKey: pool }: Accou
   const way = via === 'batch-api' ? 'by files' : 'by calls of their own';
   const started = { batch: id, items, reason: `${items} items of ${inputName} for ${model}, ${way}` };
   if (!(await recordStarted(deps.db, pool, started))) return;
-  deps.log.info({ event: 'batch.started', pool, ...started }, `batch ${id}: ${started.reason}`);
+  logEvent(deps.log, 'batch.started', { pool, ...started }, `batch ${id}: ${started.reason}`);
 }
 
 /** Says so when a page has left nothing to do. Told in the page: it is run again should that fail. */
@@ -93,7 +94,7 @@ async function tellEnd(
   if (done + failed < items) return outcome;
   const finished = { batch: id, items, done, failed, reason: `${done} of ${items} done, ${failed} failed` };
   if (await recordFinished(deps.db, pool, finished)) {
-    deps.log.info({ event: 'batch.finished', pool, ...finished }, `batch ${id}: ${finished.reason}`);
+    logEvent(deps.log, 'batch.finished', { pool, ...finished }, `batch ${id}: ${finished.reason}`);
   }
   return outcome;
 }

@@ -19,6 +19,7 @@ import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../sto
 import { settleDoubts } from '../store/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
+import { logEvent } from './emit';
 import type { HeldPermit } from './permit-gate';
 import { narrowRefusal } from './quota-doubt';
 import type { CallableAccount, CallTerms } from './vendor-call';
@@ -206,11 +207,12 @@ export class Consequences {
     const { statedWaitMs, evidence } = verdict;
     const jitter = this.jitter();
     const named = limits.find((l) => l.template.name === verdict.limit)?.key ?? null;
+    const blocked = named === null ? limits.map((l) => l.key) : [named];
     const refused = await recordRefusal(
       this.deps.db,
       {
         pool: account.poolKey,
-        limits: named === null ? limits.map((l) => l.key) : [named],
+        limits: blocked,
         named,
         caller,
         evidence,
@@ -223,23 +225,35 @@ export class Consequences {
       this.deps.rateAlerts ?? RATE_ALERT,
     );
     const waitMs = Math.max(MIN_DELAY_MS, Math.ceil(refused.waitMs));
-    this.logRefusal(call, named ?? account.poolKey, verdict, { ...refused, waitMs });
+    this.logRefusal(call, { subject: named ?? account.poolKey, limits: blocked }, verdict, {
+      ...refused,
+      waitMs,
+    });
     return new CallFailed(verdict, waitMs, mayRetry(call, verdict));
   }
 
-  private logRefusal(call: CallTerms, subject: string, verdict: RateVerdict, refused: RefusalOutcome): void {
+  private logRefusal(
+    call: CallTerms,
+    { subject, limits }: { readonly subject: string; readonly limits: readonly string[] },
+    verdict: RateVerdict,
+    refused: RefusalOutcome,
+  ): void {
     const { caller } = call;
-    const { operation, code } = verdict.evidence;
+    const { operation, code, message } = verdict.evidence;
     const { waitMs, strikes, alert } = refused;
-    const about = { limit: subject, pool: call.account.poolKey, caller, operation, code };
-    this.deps.log.info(
-      { event: 'limit.refused', ...about, waitMs, strikes },
+    const about = { subject, limit: subject, pool: call.account.poolKey, caller, operation, code };
+    logEvent(
+      this.deps.log,
+      'limit.refused',
+      { ...about, limits, message, waitMs, strikes },
       `${subject}: the vendor refused ${operation} of ${caller} as too fast`,
     );
     if (alert === null) return;
     const { windowMs } = this.deps.rateAlerts ?? RATE_ALERT;
-    this.deps.log.warn(
-      { event: 'limit.alert', ...about, refusals: alert, windowMs },
+    logEvent(
+      this.deps.log,
+      'limit.alert',
+      { ...about, refusals: alert, windowMs },
       `${subject}: refused ${alert} times in ${Math.round(windowMs / 60_000)} minutes; is somebody else calling, or is the limit set too high?`,
     );
   }
@@ -295,15 +309,18 @@ export class Consequences {
     const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
     if (change.changed) {
       const { after } = change;
-      const level = after.state === 'closed' ? 'info' : 'warn';
-      this.deps.log[level](
+      logEvent(
+        this.deps.log,
+        `pool.${after.state}`,
         {
-          event: `pool.${after.state}`,
           pool: account.poolKey,
+          from: change.before.state,
+          cause: event.type,
           until: after.until === null ? null : new Date(after.until).toISOString(),
           reason: after.reason,
           strikes: after.strikes,
           evidence: after.evidence,
+          hint: after.hint,
         },
         after.hint
           ? `pool ${account.poolKey}: ${after.state}; ${after.hint}`

@@ -11,6 +11,7 @@ import { learnLimit } from '../store/permits';
 import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, LeftOut, Parsed } from '../vendors/http';
 import { CallFailed } from './call-errors';
+import { logEvent } from './emit';
 import type { FleetAccount } from './fleet-account';
 import type { FleetContext } from './fleet-context';
 import { limitKey } from './fleet-limits';
@@ -126,10 +127,13 @@ export class FleetCalls {
     const key = `${account.poolKey}/${what}`;
     const isNews = malformed > 0 && this.leftOutTold.get(key) !== problem;
     if (isNews) this.leftOutTold.set(key, problem);
-    this.deps.log[isNews ? 'warn' : 'debug'](
-      { event: 'fleet.left_out', dataset, account: account.name, operation, count, malformed, problem },
-      `${count} records of ${what} were left out: ${problem}`,
-    );
+    const text = `${count} records of ${what} were left out: ${problem}`;
+    if (!isNews) {
+      this.deps.log.debug({ account: account.name, operation }, text);
+      return;
+    }
+    const about = { dataset, account: account.name, operation, count, malformed, problem };
+    logEvent(this.deps.log, 'fleet.left_out', about, text);
   }
 
   /**
@@ -156,8 +160,10 @@ export class FleetCalls {
       // What the fleet does is worth more than who has joined it: work goes on with the devices that are known.
       if (last === null || !isOfTheCall(error)) throw error;
       this.listFailures.set(account.poolKey, Date.now());
-      this.deps.log.warn(
-        { event: 'fleet.list_failed', account: account.name, err: error },
+      logEvent(
+        this.deps.log,
+        'fleet.list_failed',
+        { account: account.name, err: error },
         `the list of devices of ${account.poolKey} cannot be used, the last one is: ${error.message}`,
       );
       return null;
@@ -171,8 +177,10 @@ export class FleetCalls {
       if (template === undefined) continue;
       const key = limitKey(account, template);
       if (!(await learnLimit(db, { key, ...learned }))) continue;
-      this.deps.log.info(
-        { event: 'limit.learned', limit: key, ...learned },
+      logEvent(
+        this.deps.log,
+        'limit.learned',
+        { limit: key, ...learned },
         'the list of devices sets a limit',
       );
     }

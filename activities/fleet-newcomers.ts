@@ -3,6 +3,7 @@
  * the day suffice for one a minute, and little more.
  */
 import type { Logger } from 'pino';
+import { logEvent } from './emit';
 import type { FleetContext } from './fleet-context';
 
 /** The same devices are asked for again after this, ms. */
@@ -23,8 +24,10 @@ export class Newcomers {
 
   failed({ account }: FleetContext, deviceIds: readonly string[], error: Error): void {
     this.failures.set(account.poolKey, { devices: named(deviceIds), at: performance.now() });
-    this.log.warn(
-      { event: 'fleet.new_devices_failed', account: account.name, devices: deviceIds.length, err: error },
+    logEvent(
+      this.log,
+      'fleet.new_devices_failed',
+      { account: account.name, devices: deviceIds.length, err: error },
       `nothing can be learned of ${deviceIds.length} new devices of ${account.poolKey}: ${error.message}`,
     );
   }

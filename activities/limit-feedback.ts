@@ -28,7 +28,7 @@ interface Waiting {
 /** What a limit's rate has become, units a second. */
 export interface RateChange {
   readonly key: string;
-  readonly event: 'limit.lowered' | 'limit.raised';
+  readonly kind: 'limit.lowered' | 'limit.raised';
   readonly ratePerSecond: number;
 }
 
@@ -100,14 +100,14 @@ export class LimitFeedback {
   }
 
   private async change(
-    event: RateChange['event'],
+    kind: RateChange['kind'],
     keys: readonly string[],
     book: (key: string) => Promise<number | null>,
   ): Promise<RateChange[]> {
     const changes: RateChange[] = [];
     for (const key of keys) {
       const ratePerSecond = await book(key);
-      if (ratePerSecond !== null) changes.push({ key, event, ratePerSecond });
+      if (ratePerSecond !== null) changes.push({ key, kind, ratePerSecond });
     }
     return changes;
   }

@@ -7,6 +7,7 @@ import { describeEvidence, type QuotaVerdict } from '../quota/verdict';
 import { judgeDoubt } from '../store/quota-doubts';
 import { nextBoundary } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
+import { logEvent } from './emit';
 import type { CallTerms } from './vendor-call';
 
 /** @returns what the caller waits for; null when it is the pool that is used up. */
@@ -39,10 +40,9 @@ export async function narrowRefusal(
     blocks: !counted,
   });
   if (scope === 'pool') return null;
-  log.info(
-    { event: 'limit.spent', limit: narrow.key, pool: account.poolKey, caller, until, code: evidence.code },
-    `${narrow.key}: used up, as the vendor says`,
-  );
+  const { operation, code, message } = evidence;
+  const about = { limit: narrow.key, pool: account.poolKey, caller, operation, code, message, until };
+  logEvent(log, 'limit.spent', about, `${narrow.key}: used up, as the vendor says`);
   if (scope === 'narrow') return new PermitWait({ limit: narrow.key, until, reason: said(verdict) });
   return new PermitWait({
     limit: wide ?? account.poolKey,

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { LimitInstance } from '../quota/limit';
 import { recordReservePause } from '../store/alerts';
 import type { DeniedPermit } from '../store/permits';
+import { logEvent } from './emit';
 import type { CallableAccount, CallTerms } from './vendor-call';
 
 export class ReserveWatch {
@@ -26,10 +27,12 @@ export class ReserveWatch {
     if ((this.quietUntil.get(id) ?? 0) > denied.now) return;
     this.quietUntil.set(id, denied.retryAt ?? denied.now);
     const limit = denied.deniedBy;
-    if (!(await recordReservePause(this.deps.db, account.poolKey, limit, priority))) return;
-    const until = denied.retryAt === null ? null : new Date(denied.retryAt).toISOString();
-    this.deps.log.info(
-      { event: 'limit.reserve', limit, pool: account.poolKey, priority, until },
+    const paused = await recordReservePause(this.deps.db, account.poolKey, limit, priority);
+    if (paused === null) return;
+    logEvent(
+      this.deps.log,
+      'limit.reserve',
+      { ...paused, pool: account.poolKey },
       `${limit}: ${priority} work pauses, the rest is kept for what is more important`,
     );
   }

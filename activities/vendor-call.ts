@@ -24,6 +24,7 @@ import { holdLostPool, type PoolOrganization, readPool, registerPool, releasePro
 import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
+import { logEvent } from './emit';
 import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
 import type { HeldPermit, PermitGate, Preparation } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
@@ -177,8 +178,9 @@ export class VendorDoor {
               departAt,
             )
           : [];
-    for (const { event, key, ratePerSecond } of changes) {
-      this.deps.log.info({ event, limit: key, ratePerSecond }, 'a rate that was refused is used in part');
+    for (const { kind, key, ratePerSecond } of changes) {
+      const about = { limit: key, ratePerSecond };
+      logEvent(this.deps.log, kind, about, 'a rate that was refused is used in part');
     }
   }
 
@@ -360,9 +362,10 @@ export class VendorDoor {
       const mark = marks.find((m) => m.key === limit?.key);
       if (!limit || !mark) return;
       if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit))) {
-        const { limit: _, ...rest } = learned;
-        this.deps.log.info(
-          { event: 'limit.learned', limit: limit.key, ...rest },
+        logEvent(
+          this.deps.log,
+          'limit.learned',
+          { ...learned, limit: limit.key },
           'the vendor announced a limit',
         );
       }

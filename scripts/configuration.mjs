@@ -1,8 +1,9 @@
 /**
- * Writes the tables of docs/configuration.md, from the settings' own schema.
+ * Writes the tables of the docs that are made from code: the settings' in docs/configuration.md and the events' in
+ * docs/monitoring.md.
  *
  *   node scripts/configuration.mjs           writes them
- *   node scripts/configuration.mjs --check   fails when they are out of date
+ *   node scripts/configuration.mjs --check   fails when one is out of date
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,18 +13,23 @@ import { BootstrapError, bootstrap, main, ROOT, requireBuilt } from './bootstrap
 const BEGIN = '<!-- begin: made by scripts/configuration.mjs -->';
 const END = '<!-- end -->';
 
-await main(async () => {
-  await bootstrap();
-  const file = join(ROOT, 'docs', 'configuration.md');
+/** Puts `tables` between the marks of a page; with `--check` it only compares. */
+function write(page, tables) {
+  const file = join(ROOT, 'docs', page);
   const text = readFileSync(file, 'utf8');
   const from = text.indexOf(BEGIN);
   const to = text.indexOf(END, from);
-  if (from < 0 || to < 0) throw new BootstrapError(`docs/configuration.md has no "${BEGIN}" … "${END}"`);
-  const tables = requireBuilt('settings/reference.js').settingsReference();
+  if (from < 0 || to < 0) throw new BootstrapError(`docs/${page} has no "${BEGIN}" … "${END}"`);
   const made = `${text.slice(0, from)}${BEGIN}\n\n${tables}\n${text.slice(to)}`;
+  if (made === text) return;
   if (process.argv.includes('--check')) {
-    if (made === text) return;
-    throw new BootstrapError('docs/configuration.md is out of date; run: node scripts/configuration.mjs');
+    throw new BootstrapError(`docs/${page} is out of date; run: node scripts/configuration.mjs`);
   }
   writeFileSync(file, made);
+}
+
+await main(async () => {
+  await bootstrap();
+  write('configuration.md', requireBuilt('settings/reference.js').settingsReference());
+  write('monitoring.md', requireBuilt('quota/events.js').eventsReference());
 });

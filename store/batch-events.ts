@@ -1,29 +1,13 @@
 /** What happens to batches, as rows that `sluice events` shows: few, each worth a look. Logs hold the rest. */
 import type { Pool } from 'pg';
+import type { EventData, StoredEventKind } from '../quota/events';
+import type { BatchState } from './batches';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
-export type BatchEventKind =
-  /** The number of calls in flight turned from up to down or back. */
-  | 'batch.concurrency'
-  /** Items went to the retry queue: how many, why, and when the next one is due. */
-  | 'batch.retry_queue'
-  /** What the vendor had answered in a file is lost: the items are asked, and paid, for again. */
-  | 'batch.results_gone'
-  /** A vendor's batch is late, or in a state that nobody knows: it is looked at on. */
-  | 'batch.stalled';
-
-/** @param data holds the batch's id and what there is to know; never secrets. */
-export async function recordBatchEvent(
-  db: Pool,
-  pool: string,
-  kind: BatchEventKind,
-  data: { readonly batch: number } & Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await db.query('insert into events (kind, pool, data) values ($1, $2, $3)', [
-    kind,
-    pool,
-    JSON.stringify(data),
-  ]);
+/** What a change of a batch's state is called. */
+export function batchEventOf(state: BatchState): 'batch.paused' | 'batch.resumed' | 'batch.cancelled' {
+  return state === 'running' ? 'batch.resumed' : `batch.${state}`;
 }
 
 /** A batch that pauses because so much of a quota is used that the rest is not for it. */
@@ -94,8 +78,10 @@ export async function recordFinished(db: Pool, pool: string, finished: Finished)
   });
 }
 
-const THRESHOLDS = ['quota.threshold_reached', 'quota.threshold_left'];
-const RUNS = ['batch.started', 'batch.retried', 'batch.finished'];
+const THRESHOLDS: readonly StoredEventKind[] = ['quota.threshold_reached', 'quota.threshold_left'];
+const RUNS: readonly StoredEventKind[] = ['batch.started', 'batch.retried', 'batch.finished'];
+
+type Insert = <Kind extends StoredEventKind>(kind: Kind, data: EventData<Kind>) => Promise<void>;
 
 interface Last {
   readonly kind: string;
@@ -107,8 +93,8 @@ async function afterLast<T>(
   db: Pool,
   pool: string,
   batch: number,
-  kinds: readonly string[],
-  work: (insert: (kind: string, data: object) => Promise<unknown>, last: Last | undefined) => Promise<T>,
+  kinds: readonly StoredEventKind[],
+  work: (insert: Insert, last: Last | undefined) => Promise<T>,
 ): Promise<T> {
   return inTransaction(db, async (client) => {
     await client.query('select pg_advisory_xact_lock(hashtextextended($1, 44))', [`${pool} ${batch}`]);
@@ -117,12 +103,6 @@ async function afterLast<T>(
        where pool = $1 and kind = any ($3) and data -> 'batch' = $2::jsonb order by id desc limit 1`,
       [pool, JSON.stringify(batch), kinds],
     );
-    const insert = (kind: string, data: object) =>
-      client.query('insert into events (kind, pool, data) values ($1, $2, $3)', [
-        kind,
-        pool,
-        JSON.stringify(data),
-      ]);
-    return work(insert, rows[0]);
+    return work((kind, data) => insertEvent(client, kind, pool, data), rows[0]);
   });
 }

@@ -7,7 +7,9 @@ import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Priority } from '../quota/limit';
 import type { RunOptions } from '../quota/run-terms';
+import { batchEventOf } from './batch-events';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface BatchSpec {
   /** Of all that decides a request: starting the same input again finds the same batch. */
@@ -160,23 +162,24 @@ export async function setBatchState(
   reason: string,
   changed: ChangedBy = { by: 'operator', pool: null },
 ): Promise<boolean> {
-  const { rows } = await db.query<{ known: boolean }>(
-    `with old as materialized (
-       select id, state, reason from batches where id = $1 for update
-     ), changed as (
-       update batches b set state = $2, reason = $3, updated_at = clock_timestamp()
-       from old where b.id = old.id and (old.state, old.reason) is distinct from ($2, $3)
-       returning b.kind, b.account, old.state as before
-     ), told as (
-       insert into events (kind, pool, data)
-       select case $2 when 'running' then 'batch.resumed' else 'batch.' || $2 end, $5::text,
-              jsonb_build_object('batch', $1::bigint, 'by', $4::text, 'reason', $3, 'from', before)
-       from changed where before <> $2
-     )
-     select exists (select 1 from old) as known`,
-    [id, state, reason, changed.by, changed.pool],
-  );
-  return rows[0]?.known === true;
+  return inTransaction(db, async (client) => {
+    const { rows } = await client.query<{ state: BatchState; reason: string }>(
+      'select state, reason from batches where id = $1 for update',
+      [id],
+    );
+    const before = rows[0];
+    if (before === undefined) return false;
+    if (before.state === state && before.reason === reason) return true;
+    await client.query(
+      'update batches set state = $2, reason = $3, updated_at = clock_timestamp() where id = $1',
+      [id, state, reason],
+    );
+    if (before.state !== state) {
+      const about = { batch: id, by: changed.by, reason, from: before.state };
+      await insertEvent(client, batchEventOf(state), changed.pool, about);
+    }
+    return true;
+  });
 }
 
 /** Takes over options and priority that were given anew; pages that begin afterwards go by them. */
@@ -360,20 +363,23 @@ export async function retryFailed(
   batchId: number,
   changed: ChangedBy = { by: 'operator', pool: null },
 ): Promise<number> {
-  const { rows } = await db.query<{ items: number }>(
-    `with again as (
-       update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp()
-       where batch_id = $1 and state = 'failed' returning 1
-     ), told as (
-       insert into events (kind, pool, data)
-       select 'batch.retried', $2::text, jsonb_build_object('batch', $1::bigint, 'items', n, 'by', $3::text, 'reason',
-                n || ' failed items are asked for again')
-       from (select count(*) as n from again) counted where n > 0
-     )
-     select count(*) as items from again`,
-    [batchId, changed.pool, changed.by],
-  );
-  return rows[0]?.items ?? 0;
+  return inTransaction(db, async (client) => {
+    const { rowCount } = await client.query(
+      `update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp()
+       where batch_id = $1 and state = 'failed'`,
+      [batchId],
+    );
+    const items = rowCount ?? 0;
+    if (items === 0) return 0;
+    const reason = `${items} failed items are asked for again`;
+    await insertEvent(client, 'batch.retried', changed.pool, {
+      batch: batchId,
+      items,
+      by: changed.by,
+      reason,
+    });
+    return items;
+  });
 }
 
 export interface EndedItem {

@@ -1,5 +1,6 @@
-/** Events for operators: pauses, resumes, refusals, learned limits, alerts. Written where they happen; never secrets. */
+/** Events as rows (quota/events.ts is the catalogue of all of them). Written where they happen; never secrets. */
 import type { Pool } from 'pg';
+import type { EventData, StoredEventKind } from '../quota/events';
 
 export interface StoredEvent {
   readonly id: number;
@@ -24,4 +25,23 @@ export async function listEvents(db: Pool, filter: EventFilter): Promise<StoredE
     [filter.pool === undefined ? null : [filter.pool].flat(), filter.limit],
   );
   return rows;
+}
+
+/**
+ * Stores one event, in the caller's transaction if there is one.
+ * @param pool the key of the pool it is about; null when there is none.
+ * @param at epoch ms; default: the database's clock.
+ */
+export async function insertEvent<Kind extends StoredEventKind>(
+  db: Pick<Pool, 'query'>,
+  kind: Kind,
+  pool: string | null,
+  data: EventData<Kind>,
+  at?: number,
+): Promise<void> {
+  await db.query(
+    `insert into events (at, kind, pool, data)
+     values (coalesce(to_timestamp($1::float8 / 1000), clock_timestamp()), $2, $3, $4)`,
+    [at ?? null, kind, pool, JSON.stringify(data)],
+  );
 }

@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface Unblocking {
   /** Pool whose limits are meant, those that it shares with others included. */
@@ -49,10 +50,8 @@ export async function unblockLimits(db: Pool, { pool, names, by, reason }: Unblo
       [pool, names],
     );
     for (const { key, pools, until, because } of rows) {
-      await client.query(`insert into events (kind, pool, data) values ('limit.unblocked', $1, $2)`, [
-        pool,
-        JSON.stringify({ limit: key, pools, by, reason, was: until, because }),
-      ]);
+      const about = { limit: key, pools, by, reason, was: until, because };
+      await insertEvent(client, 'limit.unblocked', pool, about);
     }
     return rows;
   });

@@ -12,6 +12,7 @@ import {
 } from '../quota/limit';
 import type { PoolStateName } from '../quota/pool';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface PermitRequest {
   /** Pool key, or null for calls that no pool governs (a login). */
@@ -223,13 +224,14 @@ export async function learnLimit(db: Pool, learned: LearnedState): Promise<boole
   );
   const changed = rows[0]?.changed ?? false;
   if (changed) {
-    await db.query(
-      `insert into events (kind, pool, data)
-       select 'limit.learned', pool, jsonb_strip_nulls(jsonb_build_object('limit', key, 'capacity', capacity,
-         'ratePerSecond', case kind when 'bucket' then 1000 / period_ms end))
-       from limits where key = $1`,
+    const { rows: sizes } = await db.query<{ pool: string; capacity: number; rate: number | null }>(
+      `select pool, capacity, case kind when 'bucket' then 1000 / period_ms end as rate from limits where key = $1`,
       [learned.key],
     );
+    for (const { pool, capacity, rate } of sizes) {
+      const size = { capacity, ...(rate === null ? {} : { ratePerSecond: rate }) };
+      await insertEvent(db, 'limit.learned', pool, { limit: learned.key, ...size });
+    }
   }
   return changed;
 }

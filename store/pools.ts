@@ -13,6 +13,7 @@ import {
 } from '../quota/pool';
 import type { Evidence } from '../quota/verdict';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 interface PoolRow {
   key: string;
@@ -112,19 +113,15 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
     const changed =
       after.state !== before.state || after.until !== before.until || after.reason !== before.reason;
     if (changed) {
-      await client.query('insert into events (kind, pool, data) values ($1, $2, $3)', [
-        `pool.${after.state}`,
-        key,
-        JSON.stringify({
-          from: before.state,
-          cause: event.type,
-          until: after.until,
-          reason: after.reason,
-          strikes: after.strikes,
-          evidence: after.evidence,
-          hint: after.hint,
-        }),
-      ]);
+      await insertEvent(client, `pool.${after.state}`, key, {
+        from: before.state,
+        cause: event.type,
+        until: after.until,
+        reason: after.reason,
+        strikes: after.strikes,
+        evidence: after.evidence,
+        hint: after.hint,
+      });
     }
     return { before, after, changed };
   });

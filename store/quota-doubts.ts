@@ -9,6 +9,7 @@ import {
 } from '../quota/quota-doubt';
 import type { Evidence } from '../quota/verdict';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface DoubtfulRefusal {
   readonly pool: string;
@@ -67,10 +68,8 @@ export async function judgeDoubt(db: Pool, refusal: DoubtfulRefusal): Promise<Qu
     // Several calls of one device, in flight together, are told the same.
     if (known !== undefined) return scope;
     const { operation, code, message } = evidence;
-    await client.query(`insert into events (kind, pool, data) values ('limit.spent', $1, $2)`, [
-      pool,
-      JSON.stringify({ limit, caller, operation, code, message, until }),
-    ]);
+    const about = { limit, caller, operation, code, message, until };
+    await insertEvent(client, 'limit.spent', pool, about);
     return scope;
   });
 }

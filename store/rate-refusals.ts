@@ -8,6 +8,7 @@ import { afterRefusal, type RateRefusal } from '../quota/rate-strikes';
 import type { BackoffPolicy } from '../quota/retry-delay';
 import { describeEvidence, type Evidence } from '../quota/verdict';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface RefusedCall extends RateRefusal {
   readonly pool: string;
@@ -43,29 +44,17 @@ export async function recordRefusal(
     const { limits, named, caller, evidence } = call;
     const subject = named ?? call.pool;
     const { operation, code, message } = evidence;
-    await client.query(
-      `insert into events (at, kind, pool, data) values (to_timestamp($1::float8 / 1000), 'limit.refused', $2, $3)`,
-      [
-        now,
-        call.pool,
-        JSON.stringify({
-          subject,
-          limits,
-          caller,
-          operation,
-          code,
-          message,
-          waitMs: Math.round(waitMs),
-          strikes,
-        }),
-      ],
+    await insertEvent(
+      client,
+      'limit.refused',
+      call.pool,
+      { subject, limits, caller, operation, code, message, waitMs: Math.round(waitMs), strikes },
+      now,
     );
     const recent = await alertAfter(client, subject, alerts, now);
     if (recent !== null) {
-      await client.query(`insert into events (kind, pool, data) values ('limit.alert', $1, $2)`, [
-        call.pool,
-        JSON.stringify({ subject, refusals: recent, windowMs: alerts.windowMs, caller, operation, code }),
-      ]);
+      const about = { subject, refusals: recent, windowMs: alerts.windowMs, caller, operation, code };
+      await insertEvent(client, 'limit.alert', call.pool, about);
     }
     return { waitMs, strikes, alert: recent };
   });

@@ -1,5 +1,6 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
 import { parseArgs } from 'node:util';
+import { logEvent } from '../activities/emit';
 import { loadSettings, SettingsError } from '../settings';
 import { serveHealth } from './health-socket';
 import { growHeapSlowly } from './heap';
@@ -23,10 +24,10 @@ async function main(): Promise<void> {
     log.warn({ error: String(error) }, 'health checks cannot ask this worker');
     return () => Promise.resolve();
   });
-  log.info({ event: 'worker.started', taskQueue: settings.temporal.taskQueue }, 'worker started');
+  logEvent(log, 'worker.started', { taskQueue: settings.temporal.taskQueue }, 'worker started');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      log.info({ event: 'worker.stopping', signal }, 'worker is finishing what it has begun');
+      logEvent(log, 'worker.stopping', { signal }, 'worker is finishing what it has begun');
       void worker.stop().catch(() => undefined);
     });
   }

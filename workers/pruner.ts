@@ -1,6 +1,7 @@
 /** Clears away old rows at intervals, from every worker; an advisory lock lets one of them do it. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { logEvent } from '../activities/emit';
 import { PRUNED_KINDS, prune, type Retention } from '../store/prune';
 
 /** A worker that has just started has better things to do. */
@@ -30,7 +31,7 @@ export function startPruner({ db, retention, log, firstMs = FIRST_MS }: PrunerOp
     try {
       const counts = await prune(db, retention, { signal: over.signal });
       if (counts !== null && PRUNED_KINDS.some((kind) => counts[kind] > 0)) {
-        log.info({ event: 'rows.pruned', ...counts }, 'old rows were deleted');
+        logEvent(log, 'rows.pruned', counts, 'old rows were deleted');
       }
     } catch (error) {
       log.warn({ error: String(error) }, 'old rows could not be deleted; the next time will do');

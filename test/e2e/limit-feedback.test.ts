@@ -122,7 +122,7 @@ test('a limit that is lower than it says is lowered once for all that was on the
   for (let i = 0; i < 6; i++) departures.push(await take(pool, 'calls', 1));
   const feedback = new LimitFeedback(db);
   expect(await feedback.refused([key], departures[0] ?? 0)).toEqual([
-    { key, event: 'limit.lowered', ratePerSecond: expect.closeTo(9) },
+    { key, kind: 'limit.lowered', ratePerSecond: expect.closeTo(9) },
   ]);
   expect(await used(pool)).toBe(10);
   expect(await feedback.refused([key], departures[5] ?? 0)).toEqual([]);

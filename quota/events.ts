@@ -1,0 +1,265 @@
+/**
+ * The catalogue of all events: what happens to pools, limits, batches and fleets that an operator may want to know. Each
+ * has a name that never changes, a level, where it is kept, and its fields. A row stands in the table `events` (`sluice
+ * events`, kept for `retention.eventsDays`); a line stands in the log as one JSON object with `event`. The table in
+ * docs/monitoring.md is made from this file. No field ever holds a secret.
+ *
+ * A name with `?` is a field that may be missing.
+ */
+
+export type EventLevel = 'info' | 'warn' | 'error';
+
+export interface EventKindTerms {
+  readonly level: EventLevel;
+  /** When there is a row: for each of them, never, or as the words say. */
+  readonly row: boolean | string;
+  /** When there is a line of the log. */
+  readonly log: boolean | string;
+  readonly fields: readonly string[];
+  /** When it is emitted, for people. */
+  readonly when: string;
+}
+
+/** Keeps the names of the fields as types. */
+function event<const Fields extends readonly string[]>(
+  level: EventLevel,
+  kept: { readonly row: boolean | string; readonly log: boolean | string },
+  fields: Fields,
+  when: string,
+) {
+  return { level, ...kept, fields, when } satisfies EventKindTerms;
+}
+
+const BOTH = { row: true, log: true };
+const ROW = { row: true, log: false };
+const LOG = { row: false, log: true };
+
+const POOL_FIELDS = ['from', 'cause', 'until', 'reason', 'strikes', 'evidence', 'hint'] as const;
+const REFUSAL_FIELDS = ['caller', 'operation', 'code'] as const;
+
+export const EVENTS = {
+  'pool.closed': event('info', BOTH, POOL_FIELDS, 'calls go as usual (again)'),
+  'pool.quota_paused': event(
+    'warn',
+    BOTH,
+    POOL_FIELDS,
+    'the quota is used up: nothing is called until `until`',
+  ),
+  'pool.open': event(
+    'warn',
+    BOTH,
+    POOL_FIELDS,
+    'the vendor failed several times in a row: nothing is called until `until`',
+  ),
+  'pool.half_open': event(
+    'info',
+    BOTH,
+    POOL_FIELDS,
+    'one call probes whether the vendor accepts calls again',
+  ),
+  'pool.held': event('warn', BOTH, POOL_FIELDS, 'nothing is called until an operator resumes the pool'),
+
+  'quota.alert': event(
+    'warn',
+    BOTH,
+    ['limit', 'level', 'used', 'capacity', 'window'],
+    'a level of use of a limit is reached, once for each window',
+  ),
+  'quota.threshold_reached': event(
+    'warn',
+    { row: 'once a window', log: true },
+    ['batch', 'limit', 'used', 'capacity', 'window', 'until', 'reason'],
+    'a batch pauses because the rest of a limit is not for it',
+  ),
+  'quota.threshold_left': event('info', BOTH, ['batch', 'limit', 'reason'], 'it calls again'),
+
+  'limit.learned': event(
+    'info',
+    BOTH,
+    ['limit', 'capacity?', 'ratePerSecond?'],
+    'the vendor announced another size than was known',
+  ),
+  'limit.lowered': event('info', LOG, ['limit', 'ratePerSecond'], 'calls were refused at the announced rate'),
+  'limit.raised': event('info', LOG, ['limit', 'ratePerSecond'], 'and are not any more'),
+  'limit.refused': event(
+    'info',
+    BOTH,
+    ['subject', 'limit?', 'limits', ...REFUSAL_FIELDS, 'message', 'waitMs', 'strikes'],
+    'the vendor said "too fast"',
+  ),
+  'limit.alert': event(
+    'warn',
+    BOTH,
+    ['subject', 'limit?', ...REFUSAL_FIELDS, 'refusals', 'windowMs'],
+    'it said so often in a short time',
+  ),
+  'limit.spent': event(
+    'warn',
+    BOTH,
+    ['limit', ...REFUSAL_FIELDS, 'message', 'until'],
+    "the vendor said that one narrow limit's calls are used up; the account's other calls go on",
+  ),
+  'limit.unblocked': event(
+    'info',
+    ROW,
+    ['limit', 'pools', 'by', 'reason', 'was', 'because'],
+    'an operator has ended a wait that the vendor had asked for',
+  ),
+  'limit.reserve': event(
+    'info',
+    { row: 'once a window', log: true },
+    ['limit', 'priority', 'used', 'capacity', 'until'],
+    'work of a priority pauses at its share of a limit',
+  ),
+
+  'batch.started': event('info', BOTH, ['batch', 'items', 'reason'], 'the first page begins'),
+  'batch.finished': event(
+    'info',
+    BOTH,
+    ['batch', 'items', 'done', 'failed', 'reason'],
+    'every item has ended',
+  ),
+  'batch.retried': event('info', ROW, ['batch', 'items', 'by', 'reason'], 'failed items are asked for again'),
+  'batch.paused': event(
+    'warn',
+    BOTH,
+    ['batch', 'by', 'reason', 'from'],
+    '`by` is operator, or vendor (it refuses what all items share, or a batch was cancelled in its console)',
+  ),
+  'batch.resumed': event(
+    'info',
+    BOTH,
+    ['batch', 'by', 'reason', 'from'],
+    '`by` is operator, or start (the same input again)',
+  ),
+  'batch.cancelled': event('info', BOTH, ['batch', 'by', 'reason', 'from'], 'an operator has cancelled it'),
+  'batch.concurrency': event(
+    'info',
+    { row: 'turns only, at most one a minute', log: true },
+    ['batch', 'concurrency', 'change', 'reason'],
+    'more or fewer calls in flight, or with how many a page begins (`change` is `start`)',
+  ),
+  'batch.retry': event(
+    'info',
+    LOG,
+    ['batch', 'item', 'attempts', 'waitMs', 'kind'],
+    'an item goes to the retry queue',
+  ),
+  'batch.retry_queue': event(
+    'info',
+    BOTH,
+    ['batch', 'items', 'until', 'reason'],
+    'what a page (ten minutes at the most) left to be tried again',
+  ),
+  'batch.progress': event(
+    'info',
+    { row: false, log: 'every `logInterval` items' },
+    ['batch', 'ended', 'inFlight'],
+    'so many items of this page have ended',
+  ),
+  'batch.vendor_batch': event(
+    'info',
+    LOG,
+    ['batch', 'part', 'vendorBatch', 'items'],
+    'a file of requests is a batch at the vendor',
+  ),
+  'batch.part_settled': event(
+    'info',
+    LOG,
+    ['batch', 'part', 'status', 'left'],
+    'its answers are stored; so many items are left',
+  ),
+  'batch.part_failed': event(
+    'warn',
+    LOG,
+    ['batch', 'part', 'state'],
+    'a call for a file failed, or was answered with what cannot be right; it is made again',
+  ),
+  'batch.queue_full': event(
+    'warn',
+    LOG,
+    ['pool', 'model', 'tokens', 'limit?', 'share', 'strikes', 'blockedMs?'],
+    "the vendor's queue did not take a file; the next one is smaller, or waits",
+  ),
+  'batch.results_gone': event(
+    'error',
+    BOTH,
+    ['batch', 'items', 'reason'],
+    'answers in a file are lost at the vendor, after all doubt: the items are asked for, and paid for, again',
+  ),
+  'batch.stalled': event(
+    'warn',
+    BOTH,
+    ['batch', 'items', 'reason'],
+    "a file's batch does not get on at the vendor, or is in a state that nobody knows; it is polled on",
+  ),
+  'batch.cancel_fails': event(
+    'warn',
+    LOG,
+    ['batch', 'reason'],
+    'the vendor lets a file of a cancelled batch be neither cancelled nor read; tried again each minute',
+  ),
+
+  'fleet.left_out': event(
+    'warn',
+    LOG,
+    ['dataset', 'account', 'operation', 'count', 'malformed', 'problem'],
+    'records of an answer that are not as agreed were left out; once for each problem',
+  ),
+  'fleet.list_failed': event(
+    'warn',
+    LOG,
+    ['account'],
+    "the vendor's list of devices cannot be had or used; work goes on with the last one",
+  ),
+  'fleet.new_devices_failed': event(
+    'warn',
+    LOG,
+    ['account', 'devices'],
+    "nothing can be learned of devices that are new in the list; the others' positions go on, and these are asked for again after an hour",
+  ),
+
+  'rows.pruned': event(
+    'info',
+    LOG,
+    ['jobs', 'events', 'refusals', 'callCounts', 'commands', 'batches'],
+    'a worker has deleted old rows',
+  ),
+  'worker.started': event('info', LOG, ['taskQueue'], 'a worker takes work'),
+  'worker.stopping': event('info', LOG, ['signal'], 'it finishes what it has begun'),
+} as const;
+
+export type EventKind = keyof typeof EVENTS;
+
+type FieldsOf<Kind extends EventKind> = (typeof EVENTS)[Kind]['fields'][number];
+type Optional<Name> = Name extends `${infer Bare}?` ? Bare : never;
+type Needed<Name> = Name extends `${string}?` ? never : Name;
+
+/** What an event of this kind says. */
+export type EventData<Kind extends EventKind> = {
+  readonly [Name in Needed<FieldsOf<Kind>> & string]: unknown;
+} & { readonly [Name in Optional<FieldsOf<Kind>>]?: unknown };
+
+/** Kinds that have a row; the others are for the log alone. */
+export type StoredEventKind = {
+  [Kind in EventKind]: (typeof EVENTS)[Kind]['row'] extends false ? never : Kind;
+}[EventKind];
+
+/** Whether a name, e.g. one read from a database that a newer version has written, is of this catalogue. */
+export function isEventKind(name: string): name is EventKind {
+  return Object.hasOwn(EVENTS, name);
+}
+
+/** The catalogue as a Markdown table, for docs/monitoring.md. */
+export function eventsReference(): string {
+  const word = (kept: boolean | string) => (kept === true ? 'yes' : kept === false ? '' : kept);
+  const rows = Object.entries<EventKindTerms>(EVENTS).map(
+    ([kind, { level, row, log, fields, when }]) =>
+      `| \`${kind}\` | ${level} | ${word(row)} | ${word(log)} | ${fields.map((name) => name.replace('?', '')).join(', ')} | ${when} |`,
+  );
+  return [
+    '| event | level | row | log | fields | when |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+}
