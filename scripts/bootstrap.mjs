@@ -25,7 +25,8 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const DIST = join(ROOT, 'dist');
 const require = createRequire(join(ROOT, 'package.json'));
 
-const OLDEST_NODE = [20, 12];
+/** As package.json's `engines` says, which is what the dependencies need. */
+const OLDEST_NODE = [20, 19];
 const SOURCE_FOLDERS = [
   'activities',
   'bench',
@@ -43,6 +44,18 @@ const SOURCE_FOLDERS = [
 const BUNDLE_FOLDERS = ['workflows', 'quota'];
 const STAMP = join(DIST, '.build-stamp.json');
 const BUNDLE = join(DIST, 'workflow-bundle.js');
+/** What `sluice` runs: its bundle, see bundle.mjs. */
+export const COMMAND_LINE = join(DIST, 'client', 'launch.cjs');
+/** What is wanted, and what npm has installed. */
+const LOCK_FILES = ['package-lock.json', join('node_modules', '.package-lock.json')];
+/** What decides, besides the sources, how a build comes out. */
+const CONFIGS = [
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package-lock.json',
+  'scripts/bootstrap.mjs',
+  'scripts/bundle.mjs',
+];
 const HEARTBEAT_MS = 10_000;
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -149,8 +162,13 @@ async function withBootstrapLock(work) {
  * `node_modules/.package-lock.json` as its last step, so an interrupted installation does not pass.
  */
 export function dependenciesAreCurrent() {
-  const installed = readJson(join(ROOT, 'node_modules', '.package-lock.json'))?.packages;
-  const wanted = readJson(join(ROOT, 'package-lock.json'))?.packages;
+  // Comparing them takes longer than starting Node: a build that was made with both as they are has done it.
+  if (readJson(STAMP)?.dependencies === touched(LOCK_FILES)) return true;
+  return dependenciesMatch();
+}
+
+function dependenciesMatch() {
+  const [wanted, installed] = LOCK_FILES.map((file) => readJson(join(ROOT, file))?.packages);
   if (!installed || !wanted) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
@@ -198,15 +216,16 @@ function sourceFiles() {
 }
 
 /** Names, sizes and times: enough to know that nothing was touched, without reading anything. */
-function fingerprint(files) {
+function touched(files) {
   const hash = createHash('sha256');
-  const configs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/bootstrap.mjs'];
-  for (const file of [...files, ...configs.map((name) => join(ROOT, name))]) {
-    const { size, mtimeMs } = statSync(file);
-    hash.update(`${relative(ROOT, file)} ${size} ${mtimeMs}\n`);
+  for (const name of files) {
+    const found = statSync(join(ROOT, name), { throwIfNoEntry: false });
+    hash.update(`${name} ${found?.size} ${found?.mtimeMs}\n`);
   }
   return hash.digest('hex');
 }
+
+const fingerprint = (sources) => touched([...sources.map((file) => relative(ROOT, file)), ...CONFIGS]);
 
 const outputOf = (file) => join(DIST, relative(ROOT, file)).replace(/\.ts$/, '.js');
 
@@ -268,6 +287,12 @@ async function bundleWorkflows() {
   renameSync(`${BUNDLE}.new`, BUNDLE);
 }
 
+async function bundleCommandLine() {
+  say('Bundling the command line …');
+  const bundle = await import('./bundle.mjs');
+  await bundle.bundleCommandLine(ROOT, DIST);
+}
+
 export function buildIsCurrent() {
   return existsSync(STAMP) && readJson(STAMP)?.sources === fingerprint(sourceFiles());
 }
@@ -284,7 +309,9 @@ export async function ensureBuild() {
     removeLeftovers(sources);
     const bundle = bundleFingerprint();
     if (bundle !== stamp.bundle || !existsSync(BUNDLE)) await bundleWorkflows();
-    writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle }));
+    await bundleCommandLine();
+    const dependencies = dependenciesMatch() ? touched(LOCK_FILES) : null;
+    writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle, dependencies }));
   });
 }
 

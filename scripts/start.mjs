@@ -1,8 +1,7 @@
 /** `npm start`: prepares the checkout and runs the demo on this machine. Arguments go to `sluice demo`. */
-import { join } from 'node:path';
-import { become, bootstrap, DIST, main } from './bootstrap.mjs';
+import { become, bootstrap, COMMAND_LINE, main } from './bootstrap.mjs';
 
 await main(async () => {
   await bootstrap();
-  become(join(DIST, 'client', 'cli', 'main.js'), ['demo', ...process.argv.slice(2)]);
+  become(COMMAND_LINE, ['demo', ...process.argv.slice(2)]);
 });

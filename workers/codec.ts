@@ -6,6 +6,7 @@
  * works and histories from before encryption was switched on still replay. The other way round, with encryption
  * off but a key at hand, old encrypted payloads are still read.
  */
+import { join } from 'node:path';
 import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { resolveSecret, type SecretSources } from '../settings/secret';
@@ -77,7 +78,7 @@ export async function keyRingFor(
 }
 
 /** Module that `bundleWorkflowCode` and workers load by path when payloads are encrypted. */
-export const FAILURE_CONVERTER_PATH = require.resolve('./failure-converter');
+export const FAILURE_CONVERTER_PATH = require.resolve(join(__dirname, 'failure-converter'));
 
 /** For `Worker.create`, `bundleWorkflowCode` (its `failureConverterPath`) and `Client` alike. */
 export async function dataConverterFor(

@@ -1,5 +1,5 @@
 /** Every signal and query of every workflow, with the ids under which the workflows run. */
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { QueryDefinition, SignalDefinition } from '@temporalio/workflow';
 import type { PoolState } from '../quota/pool';
 import type { CommandOutcome } from '../store/commands';
 
@@ -34,6 +34,18 @@ export function commandWorkflowId(account: string, commandId: number): string {
 
 function hour(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16);
+}
+
+// The SDK's own `defineSignal` and `defineQuery` make the same objects, but would load the whole SDK into every command
+// that knows a workflow by its name.
+
+// biome-ignore lint/suspicious/noExplicitAny: the bound that the SDK's own type has
+function defineSignal<Args extends any[] = []>(name: string): SignalDefinition<Args> {
+  return { type: 'signal', name } as SignalDefinition<Args>;
+}
+
+function defineQuery<Result>(name: string): QueryDefinition<Result> {
+  return { type: 'query', name } as QueryDefinition<Result>;
 }
 
 // ---- quota-pool -------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ export function codecServerProgram(
   const origins = servers.temporal === null ? [] : originsOf(servers.temporal.uiUrl);
   return {
     name: PROCESS,
-    script: join(__dirname, '..', 'cli', 'main.js'),
+    script: join(__dirname, '..', 'launch.cjs'),
     args: [
       ...(settings.file === null ? [] : ['--settings', settings.file]),
       ...['codec-server', '--port', new URL(endpoint).port],

@@ -4,10 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { temporaryFolder } from '../support/embedded';
+import { ROOT, SLUICE } from '../support/program';
 import { DATASET, type Stack, startStack } from '../support/stack';
 
-const ROOT = join(__dirname, '..', '..');
-const CLI = join(ROOT, 'dist', 'client', 'cli', 'main.js');
 const HOUR = 3_600_000;
 /** The rate that binds in these tests. */
 const CREATE = { ratePerSecond: 3, burst: 15 };
@@ -37,7 +36,7 @@ function runNode(args: readonly string[], env: NodeJS.ProcessEnv = process.env):
 
 /** Runs `sluice …` with the stack's servers; `env` replaces variables. */
 function sluice(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return runNode([CLI, ...args], {
+  return runNode([SLUICE, ...args], {
     PATH: process.env.PATH,
     DATABASE_URL: stack.databaseUrl,
     TEMPORAL_ADDRESS: stack.temporalAddress,

@@ -12,9 +12,7 @@ import {
   uniqueName,
 } from '../support/embedded';
 import { type Gps51Process, startGps51Process } from '../support/gps51-process';
-
-const ROOT = join(__dirname, '..', '..');
-const CLI = join(ROOT, 'dist', 'client', 'cli', 'main.js');
+import { ROOT, SLUICE } from '../support/program';
 
 interface Ran {
   readonly code: number;
@@ -36,7 +34,7 @@ function runNode(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = 
 
 /** Runs the demo beside the run's servers, in a folder of its own. */
 function demo(folder: string, ...args: string[]): Promise<Ran> {
-  return runNode([CLI, 'demo', 'gps51', ...args], folder, {
+  return runNode([SLUICE, 'demo', 'gps51', ...args], folder, {
     PATH: process.env.PATH,
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: temporalAddress,

@@ -8,7 +8,7 @@ import { listEvents } from '../../store/events';
 import { temporaryFolder } from '../support/embedded';
 import { eventually } from '../support/eventually';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
-import { program, ROOT } from '../support/program';
+import { program, ROOT, SLUICE } from '../support/program';
 import { endWithRun } from '../support/run-folder';
 import { callsSeen } from '../support/vendor-view';
 
@@ -47,7 +47,7 @@ function launch(s: OpenAiStack, script: string, args: readonly string[]): ChildP
 
 /** Runs `sluice …` to its end. */
 function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Run> {
-  const child = launch(s, program('client', 'cli', 'main'), ['--settings', settings, ...args]);
+  const child = launch(s, SLUICE, ['--settings', settings, ...args]);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (text) => {
@@ -336,12 +336,7 @@ test('a follower whose database fails says so and ends', async () => {
     '--wait',
   ];
   const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
-  const child = launch(s, program('client', 'cli', 'main'), [
-    '--settings',
-    path('sluice.yaml'),
-    ...start,
-    ...inputs,
-  ]);
+  const child = launch(s, SLUICE, ['--settings', path('sluice.yaml'), ...start, ...inputs]);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   let said = '';
   child.stderr?.on('data', (text) => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { temporaryFolder } from './embedded';
-import { program } from './program';
+import { SLUICE } from './program';
 
 export interface Ran {
   readonly code: number | null;
@@ -29,7 +29,7 @@ export function cliFor(stack: CliStack): Cli {
   const folder = temporaryFolder('cli');
   return (args, input = '', env = {}, interruptAt) =>
     new Promise((resolve) => {
-      const child = spawn(process.execPath, [program('client', 'cli', 'main'), ...args], {
+      const child = spawn(process.execPath, [SLUICE, ...args], {
         cwd: folder,
         env: {
           PATH: process.env.PATH,

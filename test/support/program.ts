@@ -9,7 +9,10 @@ export const ROOT = resolve(__dirname, '..', '..');
 /** The build; another one for work beside a `dist` that does not build. */
 const DIST = process.env.SLUICE_TEST_DIST ?? join(ROOT, 'dist');
 
-/** What node runs: `program('client', 'cli', 'main')` is `sluice`, `program('workers', 'main')` a worker. */
+/** What node runs as `sluice`. */
+export const SLUICE = join(DIST, 'client', 'launch.cjs');
+
+/** What node runs: `program('workers', 'main')` is a worker. */
 export function program(...path: readonly string[]): string {
   return `${join(DIST, ...path)}.js`;
 }

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkNode } from '../../client/lib/doctor';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -13,12 +15,23 @@ function withBootstrap(statements: string): string {
 }
 
 describe('preparing a checkout', () => {
-  test('Node older than 20.12 is refused in words', () => {
-    expect(withBootstrap(`for (const v of ['20.12.0', '22.1.0', '24.0.0']) b.checkNode(v)`)).toBe('');
+  test('Node older than 20.19 is refused in words', () => {
+    expect(withBootstrap(`for (const v of ['20.19.0', '22.1.0', '24.0.0']) b.checkNode(v)`)).toBe('');
     expect(
-      withBootstrap(`for (const v of ['18.20.4', '20.11.1'])
+      withBootstrap(`for (const v of ['18.20.4', '20.18.1'])
         try { b.checkNode(v) } catch (error) { console.log(error.message) }`),
-    ).toMatch(/needs Node 20\.12 or later; this is Node 18\.20\.4 .*\n.*this is Node 20\.11\.1/);
+    ).toMatch(/needs Node 20\.19 or later; this is Node 18\.20\.4 .*\n.*this is Node 20\.18\.1/);
+  });
+
+  test('the oldest Node is the one that package.json names, for doctor as well', () => {
+    const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const oldest = `${engines.node.replace('>=', '')}.0`;
+    const [major, minor] = oldest.split('.').map(Number) as [number, number];
+    const older = `${major}.${minor - 1}.9`;
+    const refused = (version: string) =>
+      withBootstrap(`try { b.checkNode('${version}') } catch { console.log('refused') }`) !== '';
+    expect([oldest, older].map(refused)).toEqual([false, true]);
+    expect([oldest, older].map((version) => checkNode(version).result)).toEqual(['ok', 'fail']);
   });
 
   test('what is installed is what the lock file says', () => {
