@@ -1,6 +1,6 @@
 /** Accounts as activities use them: the vendor's rules with the settings' overrides, its API and its login. */
 
-import { fillScope } from '../quota/limit';
+import { fillScope, type LimitInstance, resolveLimits } from '../quota/limit';
 import {
   type AccountSettings,
   type DatasetSettings,
@@ -11,7 +11,7 @@ import {
   type Settings,
 } from '../settings';
 import type { DatasetDescription } from '../vendors/dataset';
-import { type AccountParts, accountParts, VENDORS } from '../vendors/registry';
+import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../vendors/registry';
 import type { CallableAccount } from './vendor-call';
 
 /** The vendor's rules, and what can be done with the account: each part only where the vendor offers it. */
@@ -58,10 +58,21 @@ export function findAccount(settings: Settings, name: string): Account {
       : // By the vendor's own policy: what one account overrides is no word about the others.
         { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
-    attributes: parts.fleet?.attributes ?? {},
+    attributes: accountAttributes(account),
     settings: account,
     parts,
   };
+}
+
+/** The limits that a call of the account is charged to. @param attributes of the call. */
+export function limitsOfCall(
+  account: CallableAccount,
+  operation: string,
+  attributes: Readonly<Record<string, string>>,
+): LimitInstance[] {
+  const vendor = account.vendor.id;
+  const all = { ...account.attributes, ...attributes, vendor, account: account.name };
+  return resolveLimits(vendor, account.limits, operation, all);
 }
 
 /** @throws RangeError when the account is unknown or its vendor makes no reports. */

@@ -160,7 +160,12 @@ export class ResultReader {
       vendor: account.vendor.id,
       account: account.name,
       operation: texts.operation,
-      attributes: { vendor: account.vendor.id, account: account.name },
+      attributes: {
+        ...account.attributes,
+        ...texts.attributes(this.context.batch.model),
+        vendor: account.vendor.id,
+        account: account.name,
+      },
     };
     const identity = { vendor: info.vendor, account: info.account, operation: info.operation };
     switch (result.kind) {

@@ -6,7 +6,6 @@
  * vendor; a cancelled one, and one that goes another way from now on, has them cancelled and keeps what was answered.
  */
 import { lookDelayMs } from '../quota/batch-queue';
-import { charges } from '../quota/limit';
 import { dayZone, fileCap, runTerms } from '../quota/run-terms';
 import {
   type BatchPart,
@@ -17,6 +16,7 @@ import {
   openParts,
 } from '../store/batch-parts';
 import { countItems, readBatch, setBatchState } from '../store/batches';
+import { limitsOfCall } from './accounts';
 import { PartCutter } from './batch-api-cut';
 import { PartSteps } from './batch-api-part';
 import { QueueDesk } from './batch-api-queue';
@@ -56,7 +56,9 @@ export class BatchApiSweep {
       batch: batch.id,
       pool: account.poolKey,
       terms: runTerms(texts, batch.options),
-      charged: new Set(account.limits.filter((l) => charges(l, texts.operation)).map(({ name }) => name)),
+      charged: new Set(
+        limitsOfCall(account, texts.operation, texts.attributes(batch.model)).map(({ key }) => key),
+      ),
       cap,
       files: { zone: dayZone(account.limits), cap },
     });

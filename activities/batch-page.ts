@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type KnownPace, startingConcurrency } from '../quota/concurrency';
-import { charges } from '../quota/limit';
 import { dayZone, fileCap, runCap, runTerms } from '../quota/run-terms';
 import { keepPace } from '../store/batch-pace';
 import {
@@ -20,7 +19,7 @@ import {
 import type { CallResult } from '../vendors/contract';
 import { renderPrompt } from '../vendors/prompt';
 import type { TextApi, TextRequest } from '../vendors/texts';
-import type { Account } from './accounts';
+import { type Account, limitsOfCall } from './accounts';
 import { BatchJournal } from './batch-journal';
 import { BatchQuota } from './batch-quota';
 import type { PageInput, PageOutcome } from './batch-types';
@@ -86,7 +85,9 @@ export class BatchPage {
       batch: id,
       pool,
       terms: runTerms(api, options),
-      charged: new Set(account.limits.filter((l) => charges(l, api.operation)).map(({ name }) => name)),
+      charged: new Set(
+        limitsOfCall(account, api.operation, api.attributes(batch.model)).map(({ key }) => key),
+      ),
       cap: runCap(account.limits, api, options, priority),
       ...(account.parts.textBatches && {
         files: { zone: dayZone(account.limits), cap: fileCap(account.limits, api, options, priority) },
@@ -220,6 +221,7 @@ export class BatchPage {
       await this.deps.door.call({
         account,
         operation: api.operation,
+        attributes: api.attributes(batch.model),
         priority: batch.priority,
         caller: batch.kind,
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),

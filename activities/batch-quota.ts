@@ -24,7 +24,7 @@ export interface BatchQuotaContext {
   readonly batch: number;
   readonly pool: string;
   readonly terms: RunTerms;
-  /** Names of the limits that the run's calls are charged to. */
+  /** Keys of the limits that the run's calls are charged to. */
   readonly charged: ReadonlySet<string>;
   /** The run's own pause; null when the account's limits are all that holds. */
   readonly cap: RunCap | null;
@@ -112,7 +112,7 @@ export class BatchQuota {
     const limits = await this.readLimits();
     if (!this.context.terms.quotaMonitoring) return;
     const levels = limits
-      .filter((limit) => isHard(limit) && this.context.charged.has(limit.name))
+      .filter((limit) => isHard(limit) && this.context.charged.has(limit.key))
       .map(({ key, used, limit, resetsAt }) => ({ key, used, limit, resetsAt }));
     const { cap } = this;
     const { batch } = this.context;

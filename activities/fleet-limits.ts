@@ -1,6 +1,6 @@
 /** Limits of a fleet as planning needs them: their keys, and what each device may still be asked today. */
 import type { Pool } from 'pg';
-import { type LimitTemplate, type Priority, resolveLimits } from '../quota/limit';
+import { type LimitTemplate, matches, type Priority, resolveLimits } from '../quota/limit';
 import { readLimitLevels } from '../store/limit-levels';
 import { type CalendarUnit, nextBoundary } from '../vendors/calendar';
 import type { FleetAccount } from './fleet-account';
@@ -15,7 +15,8 @@ export function limitKey(account: FleetAccount, template: LimitTemplate, deviceI
     vendor: account.vendor.id,
     account: account.name,
   };
-  const [limit] = resolveLimits(account.vendor.id, [{ ...template, operations: '*' }], '', attributes);
+  const whole: LimitTemplate = { ...template, operations: '*', match: {} };
+  const [limit] = resolveLimits(account.vendor.id, [whole], '', attributes);
   if (limit === undefined) throw new Error(`limit ${template.name} has no key`);
   return limit.key;
 }
@@ -49,14 +50,25 @@ export async function deviceAllowances(
   now: number,
 ): Promise<readonly DeviceAllowanceNow[]> {
   const templates = deviceLimits(account, operation);
-  const keys = deviceIds.map((deviceId) => templates.map((limit) => limitKey(account, limit, deviceId)));
-  const levels = await readLimitLevels(db, keys.flat());
+  const ofDevice = (limit: LimitTemplate, deviceId: string) =>
+    matches(limit, { ...account.attributes, [account.fleet.deviceAttribute]: deviceId });
+  const keys = deviceIds.map((deviceId) =>
+    templates.map((limit) => (ofDevice(limit, deviceId) ? limitKey(account, limit, deviceId) : null)),
+  );
+  const levels = await readLimitLevels(
+    db,
+    keys.flat().filter((key) => key !== null),
+  );
   const boundaries = templates.map(({ window }) =>
     window.kind === 'calendar' ? nextBoundary(now, window.per, window.zone) : now + DAY_MS,
   );
   return keys.map((own) =>
     own
-      .map((key, i) => allowance(templates[i], levels.get(key), boundaries[i] ?? now + DAY_MS, priority))
+      .flatMap((key, i) =>
+        key === null
+          ? []
+          : [allowance(templates[i], levels.get(key), boundaries[i] ?? now + DAY_MS, priority)],
+      )
       .reduce((least, one) => (one.callsLeft < least.callsLeft ? one : least), {
         callsADay: Number.POSITIVE_INFINITY,
         callsLeft: Number.POSITIVE_INFINITY,

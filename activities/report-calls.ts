@@ -98,6 +98,7 @@ export class ReportCalls {
     return {
       account: context.account,
       operation,
+      attributes: context.account.reports.attributes(context.dataset),
       priority,
       caller: context.dataset.id,
       attempt: activityInfo().attempt,

@@ -1,7 +1,7 @@
 /** Tells operators, once a window, that less important work pauses so that a quota lasts for what is more important. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { LimitInstance } from '../quota/limit';
+import { type LimitInstance, scopeNames } from '../quota/limit';
 import { recordReservePause } from '../store/alerts';
 import type { DeniedPermit } from '../store/permits';
 import { logEvent } from './emit';
@@ -41,5 +41,5 @@ export class ReserveWatch {
 /** A limit of one device concerns that device's work; thousands of them would drown what concerns all. */
 function isAccountWide(scope: string, account: CallableAccount): boolean {
   const known = ['vendor', 'account', ...Object.keys(account.attributes ?? {})];
-  return [...scope.matchAll(/\{(\w+)\}/g)].every(([, name = '']) => known.includes(name));
+  return scopeNames(scope).every((name) => known.includes(name));
 }

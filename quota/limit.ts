@@ -70,6 +70,8 @@ export interface LimitTemplate {
   readonly operations: readonly string[] | '*';
   /** Template over call attributes, e.g. `{account}` or `{account}/{deviceId}`; the vendor and name are prefixed. */
   readonly scope: string;
+  /** Only calls whose attributes have one of these values are charged to it. Default: all calls. */
+  readonly match?: Readonly<Record<string, readonly string[]>>;
   readonly unit: 'calls' | 'tokens';
   readonly window: LimitWindow;
   readonly reserve?: Reserve;
@@ -141,6 +143,26 @@ export function fillScope(template: string, attributes: Readonly<Record<string, 
   });
 }
 
+/** The attributes that a scope template names, in its order. */
+export function scopeNames(scope: string): string[] {
+  return [...scope.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+}
+
+/** The scope template over attributes: `['application', 'reportType']` → `{application}/{reportType}`. */
+export function scopeOf(names: readonly string[]): string {
+  return names.map((name) => `{${name}}`).join('/');
+}
+
+/** Whether a call's attributes are those that a limit is for. */
+export function matches(
+  { match = {} }: Pick<LimitTemplate, 'match'>,
+  attributes: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(match).every(
+    ([name, values]) => Object.hasOwn(attributes, name) && values.includes(attributes[name] ?? ''),
+  );
+}
+
 /** Whether calls of an operation are charged to a limit. */
 export function charges({ operations }: Pick<LimitTemplate, 'operations'>, operation: string): boolean {
   return operations === '*' || operations.includes(operation);
@@ -154,7 +176,7 @@ export function resolveLimits(
   attributes: Readonly<Record<string, string>>,
 ): LimitInstance[] {
   return templates
-    .filter((template) => charges(template, operation))
+    .filter((template) => charges(template, operation) && matches(template, attributes))
     .map((template) => ({
       key: `${vendor}/${fillScope(template.scope, attributes)}/${template.name}`,
       template,

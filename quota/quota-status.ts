@@ -80,16 +80,16 @@ export function keepsUntilReset(level: LimitLevel): boolean {
 
 /** @param cap the pause of one run's own, when it is a run that is asked about. */
 export function quotaStatus(limits: readonly LimitLevel[], cap: RunCap | null = null): QuotaStatus {
+  const byUse = (a: LimitLevel, b: LimitLevel) => useOf(b) - useOf(a);
   const bucket = (unit: LimitLevel['unit']): QuotaMetrics | null => {
-    // A bucket of one is a spacing: it is never more than one call from full.
-    const found = limits.find(
-      (l) => l.kind === 'bucket' && l.unit === unit && l.mode === 'enforce' && l.limit > 1,
-    );
+    // A bucket of one is a spacing: it is never more than one call from full. Of several models', the fullest.
+    const [found] = limits
+      .filter((l) => l.kind === 'bucket' && l.unit === unit && l.mode === 'enforce' && l.limit > 1)
+      .sort(byUse);
     if (!found) return null;
     const { limit, used, resetsAt } = found;
     return { remaining: Math.max(0, Math.floor(limit - used)), limit, resetsAt };
   };
-  const byUse = (a: LimitLevel, b: LimitLevel) => useOf(b) - useOf(a);
   const hard = limits.filter(isHard).sort(byUse);
   const reached = hard.find((limit) => useOf(limit) >= (limit.threshold ?? 1));
   const days = limits.filter((l) => l.kind === 'calendar');

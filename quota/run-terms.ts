@@ -39,7 +39,8 @@ export function runTerms(account: RunTerms, run: RunOptions): RunTerms {
 export function dailyLimitOf(limits: readonly LimitTemplate[]): LimitTemplate | null {
   return (
     limits.find(
-      ({ unit, window }) => unit === 'calls' && window.kind === 'calendar' && window.per === 'day',
+      ({ unit, window, match }) =>
+        unit === 'calls' && window.kind === 'calendar' && window.per === 'day' && match === undefined,
     ) ?? null
   );
 }

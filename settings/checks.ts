@@ -3,7 +3,7 @@
  * that these problems are reported together with those of form; what is ill-formed here is left to the schema.
  */
 import type { SecretRef } from '../vendors/account-fields';
-import { isVendorId, VENDORS, type VendorId } from '../vendors/registry';
+import { accountAttributes, isVendorId, VENDORS, type VendorId } from '../vendors/registry';
 import { misplacedKeys } from './dataset-kinds';
 import { limitProblems } from './effective';
 import type { Environment } from './environment';
@@ -67,7 +67,9 @@ function accountProblems(root: Raw): RawProblem[] {
   return entriesOf(root.accounts).flatMap(([name, account]) => {
     if (!isMap(account) || typeof account.vendor !== 'string' || !isVendorId(account.vendor)) return [];
     if (!isMap(account.limits)) return [];
-    return limitProblems(VENDORS[account.vendor].rules, account.limits).map(({ path, what }) => ({
+    const parsed = VENDORS[account.vendor].account.safeParse(account);
+    const own = parsed.success ? { account: String(name), ...accountAttributes(parsed.data) } : null;
+    return limitProblems(VENDORS[account.vendor].rules, account.limits, own).map(({ path, what }) => ({
       path: ['accounts', name, ...path],
       what,
     }));

@@ -2,7 +2,7 @@
  * The rules that hold for an account: the vendor's, with the account's overrides merged in. Pure. Overrides that
  * do not fit are SettingsErrors that name the key; `loadSettings` has reported them before anything runs.
  */
-import type { LimitTemplate, LimitWindow } from '../quota/limit';
+import { type LimitTemplate, type LimitWindow, scopeOf } from '../quota/limit';
 import type { PoolPolicy } from '../quota/pool';
 import type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
 import {
@@ -12,7 +12,15 @@ import {
   type RetryOverride,
 } from '../vendors/account-fields';
 import type { VendorRules } from '../vendors/contract';
-import { isMap, pathText, type RawProblem, SettingsError, suggestion } from './problems';
+import {
+  attributeProblem,
+  type CallTable,
+  isOwnLimit,
+  OWN_KEYS,
+  ownLimitProblems,
+  ownTemplate,
+} from './own-limits';
+import { isMap, pathText, type Raw, type RawProblem, SettingsError, suggestion } from './problems';
 
 /** What is needed of an account here; any vendor's account settings fit. */
 export interface AccountOverrides {
@@ -29,36 +37,60 @@ const WINDOW_KEYS: { readonly [K in LimitWindow['kind']]: readonly (keyof LimitO
   calendar: ['count', 'per', 'zone'],
   'vendor-reset': ['count'],
 };
-const COMMON_KEYS: readonly (keyof LimitOverride)[] = ['reserve', 'mode', 'slackMs'];
+const COMMON_KEYS: readonly (keyof LimitOverride)[] = ['scope', 'reserve', 'mode', 'slackMs'];
 
-/** Overrides of limits that do not exist, or with keys that do not apply to the limit's kind. */
+/** The vendor's part in an account's limits. */
+type LimitRules = Pick<VendorRules, 'limits'> & CallTable;
+
+/**
+ * Overrides of limits that do not exist, or with keys that do not apply to the limit's kind; limits of one's own that
+ * cannot be.
+ * @param own attributes that the account has, with its own name; null when they are not known.
+ */
 export function limitProblems(
-  rules: Pick<VendorRules, 'id' | 'limits'>,
+  rules: LimitRules,
   overrides: Readonly<Record<string, unknown>>,
+  own: Readonly<Record<string, string>> | null = null,
 ): RawProblem[] {
   return Object.entries(overrides).flatMap(([name, override]): RawProblem[] => {
     const template = rules.limits.find((limit) => limit.name === name);
-    if (template === undefined) {
-      const names = rules.limits.map((limit) => limit.name);
-      return [{ path: ['limits', name], what: `is not a limit of ${rules.id}${suggestion(name, names)}` }];
-    }
-    if (!isMap(override)) return [];
-    const { kind } = template.window;
-    const allowed: readonly string[] = [...WINDOW_KEYS[kind], ...COMMON_KEYS];
-    return givenKeys(override)
-      .filter((key) => key in limitOverride.shape && !allowed.includes(key))
-      .map((key) => ({
-        path: ['limits', name, key],
-        what: `does not apply to ${name}, a ${kind} limit; it takes: ${allowed.join(', ')}`,
-      }));
+    if (template !== undefined)
+      return isMap(override) ? overrideProblems(rules, template, override, own) : [];
+    if (isMap(override) && isOwnLimit(override)) return ownLimitProblems(rules, name, override, own);
+    const names = rules.limits.map((limit) => limit.name);
+    const what = `is not a limit of ${rules.id}${suggestion(name, names)}; one of your own names its operations`;
+    return [{ path: ['limits', name], what }];
   });
 }
 
-/** The vendor's limits with the account's overrides; an overridden limit's source is `settings`. */
-export function effectiveLimits(
-  rules: Pick<VendorRules, 'id' | 'limits'>,
-  account: AccountOverrides,
-): readonly LimitTemplate[] {
+function overrideProblems(
+  rules: LimitRules,
+  template: LimitTemplate,
+  override: Raw,
+  own: Readonly<Record<string, string>> | null,
+): RawProblem[] {
+  const { name } = template;
+  const { kind } = template.window;
+  const allowed: readonly string[] = [...WINDOW_KEYS[kind], ...COMMON_KEYS];
+  const misplaced = givenKeys(override)
+    .filter((key) => key in limitOverride.shape && !allowed.includes(key))
+    .map((key) => ({
+      path: ['limits', name, key],
+      what: (OWN_KEYS as readonly string[]).includes(key)
+        ? `does not apply to ${name}, which is a limit of ${rules.id}; a limit of your own needs another name`
+        : `does not apply to ${name}, a ${kind} limit; it takes: ${allowed.join(', ')}`,
+    }));
+  const operations = template.operations === '*' ? (rules.operations ?? []) : template.operations;
+  const scope = limitOverride.shape.scope.safeParse(override.scope).data ?? [];
+  const unusable = scope.flatMap((attribute, i): RawProblem[] => {
+    const what = attributeProblem(rules, attribute, operations, own);
+    return what === null ? [] : [{ path: ['limits', name, 'scope', i], what }];
+  });
+  return [...misplaced, ...unusable];
+}
+
+/** The vendor's limits with the account's overrides, whose source is `settings`, and then the account's own. */
+export function effectiveLimits(rules: LimitRules, account: AccountOverrides): readonly LimitTemplate[] {
   const problems = limitProblems(rules, account.limits ?? {});
   if (problems.length > 0) {
     throw new SettingsError(
@@ -66,12 +98,16 @@ export function effectiveLimits(
       null,
     );
   }
-  return rules.limits.map((template) => {
+  const known = rules.limits.map((template) => {
     const override = account.limits?.[template.name];
     return override === undefined || givenKeys(override).length === 0
       ? template
       : overridden(template, override);
   });
+  const own = Object.entries(account.limits ?? {})
+    .filter(([name]) => !rules.limits.some((template) => template.name === name))
+    .map(([name, limit]) => ownTemplate(name, limit, rules));
+  return [...known, ...own];
 }
 
 function overridden(template: LimitTemplate, override: LimitOverride): LimitTemplate {
@@ -80,6 +116,7 @@ function overridden(template: LimitTemplate, override: LimitOverride): LimitTemp
   const slackMs = override.slackMs ?? template.slackMs;
   return {
     ...template,
+    scope: override.scope === undefined ? template.scope : scopeOf(override.scope),
     window: overriddenWindow(template.window, override),
     mode: override.mode ?? template.mode,
     ...(reserve === undefined ? {} : { reserve }),

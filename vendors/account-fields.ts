@@ -88,8 +88,37 @@ export const timeZone = z.string({ error: ZONE }).refine(isTimeZone, { error: ZO
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
 
-/** Overrides of one limit, by the template's name. Which keys apply depends on the kind of its window. */
+const ATTRIBUTE = 'must be a list of names of attributes such as [account] or [application, reportType]';
+const attributeName = z.string({ error: ATTRIBUTE }).regex(/^\w+$/, ATTRIBUTE);
+const VALUE = 'must be text, or a list of texts';
+const matched = z.string({ error: VALUE }).min(1, VALUE);
+const OPERATIONS = "must be '*' or a list of operations";
+
+/** One limit: overrides of a vendor's, by its name, or one of an operator's own. Which keys apply depends on its window. */
 export const limitOverride = z.strictObject({
+  operations: z
+    .union([z.literal('*'), z.array(z.string({ error: OPERATIONS }).min(1, OPERATIONS)).min(1, OPERATIONS)], {
+      error: OPERATIONS,
+    })
+    .optional()
+    .describe("A limit of your own: operations that are charged to it, or '*'. Makes a name a new limit."),
+  scope: z
+    .array(attributeName, { error: ATTRIBUTE })
+    .min(1, ATTRIBUTE)
+    .optional()
+    .describe(
+      'Whose calls are counted together: those with the same values of these attributes, e.g. [account], [application, reportType]. A new limit without it is per account.',
+    ),
+  match: z
+    .record(attributeName, z.union([matched, z.array(matched).min(1, VALUE)], { error: VALUE }), {
+      error: 'must be a map of attributes to values such as {reportType: GET_REPORT}',
+    })
+    .optional()
+    .describe('A limit of your own: only calls with these values are charged to it.'),
+  unit: z
+    .enum(['calls', 'tokens'], { error: 'must be calls or tokens' })
+    .optional()
+    .describe('A limit of your own: what is counted, default calls.'),
   ratePerSecond: positive.optional().describe('Token bucket: units refilled a second.'),
   burst: wholePositive.optional().describe('Token bucket: units that may go at once.'),
   count: wholePositive.optional().describe('Rolling, calendar and vendor-reset limits: units a window.'),
@@ -154,10 +183,28 @@ export const retryOverride = z.strictObject({
 });
 export type RetryOverride = z.infer<typeof retryOverride>;
 
+const GROUP = 'must be text of 1 to 200 characters';
+const groupName = z.string({ error: GROUP }).min(1, GROUP).max(200, GROUP);
+const LIMIT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const LIMIT_NAME_ERROR = 'must be a name of letters, digits, dot, dash and underscore';
+
 /** The keys that every vendor's account has besides `vendor`. Spread them into the vendor's strictObject. */
 export const commonAccountFields = {
+  application: groupName
+    .optional()
+    .describe(
+      'The application (client) at the vendor that calls are made with. Accounts that name the same one share the limits whose scope names it.',
+    ),
+  organization: groupName
+    .optional()
+    .describe(
+      'The organization at the vendor. Accounts that name the same one share the limits whose scope names it.',
+    ),
   enabled: z.boolean({ error: 'must be true or false' }).default(true).describe('false: no work is started.'),
-  limits: z.record(z.string(), limitOverride).optional().describe('Overrides of limits by name.'),
+  limits: z
+    .record(z.string().regex(LIMIT_NAME, LIMIT_NAME_ERROR), limitOverride)
+    .optional()
+    .describe('Overrides of limits by name, and limits of your own.'),
   pool: poolOverride.optional().describe('Overrides of pauses and of the breaker.'),
   retry: retryOverride.optional().describe('Overrides of retry delays.'),
 };

@@ -7,6 +7,14 @@ import type { PoolPolicy } from '../quota/pool';
 import type { RetryPolicies } from '../quota/retry-delay';
 import type { Verdict } from '../quota/verdict';
 
+/** What a limit can tell calls apart by: its scope and its `match` name attributes. */
+export interface CallAttribute {
+  /** `account`: all calls of an account have it, when its settings do. Else the operations whose calls have it. */
+  readonly of: 'account' | readonly string[];
+  /** For people: what it is. */
+  readonly about: string;
+}
+
 /** One call, described for limits, verdicts and logs. Holds no secret. */
 export interface CallInfo {
   readonly vendor: string;
@@ -52,10 +60,21 @@ export interface LearnedLimit {
   readonly resetMs?: number;
 }
 
+/** Attributes of every vendor's calls. */
+export const COMMON_ATTRIBUTES: Readonly<Record<string, CallAttribute>> = {
+  account: { of: 'account', about: 'the account' },
+  application: { of: 'account', about: "the account's `application`" },
+  organization: { of: 'account', about: "the account's `organization`" },
+};
+
 export interface VendorRules {
   readonly id: string;
   readonly title: string;
   readonly limits: readonly LimitTemplate[];
+  /** Operations that a limit may name. */
+  readonly operations: readonly string[];
+  /** Attributes of calls besides those that every vendor's have (`COMMON_ATTRIBUTES`), by name. */
+  readonly attributes: Readonly<Record<string, CallAttribute>>;
   readonly pool: PoolPolicy;
   readonly retry: RetryPolicies;
   /** Template of the pool's key after the vendor, e.g. `{account}`: all that stops together. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { LimitOverride, SecretRef } from './account-fields';
 import { amazonLogin, amazonPartitions, amazonReports } from './amazon/calls';
 import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
-import { amazonRules } from './amazon/rules';
+import { amazonRules, amazonRulesOf } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
 import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
@@ -40,6 +40,8 @@ export interface AccountParts {
   readonly rules?: VendorRules;
   /** Accounts of one organization stop together when the vendor says that a limit of the organization's is reached. */
   readonly organization?: string;
+  /** What limits tell the account's calls apart by, besides what every account has. */
+  readonly attributes?: Readonly<Record<string, string>>;
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -58,6 +60,8 @@ export const VENDORS = {
       login: amazonLogin(account),
       reports: amazonReports(account),
       partitions: (dataset) => amazonPartitions(account, dataset),
+      rules: amazonRulesOf(account),
+      attributes: account.sellerId === undefined ? {} : { sellerId: account.sellerId },
     }),
   },
   openai: {
@@ -70,6 +74,7 @@ export const VENDORS = {
       texts: openaiTexts(account),
       textBatches: openaiTextBatches(account),
       limits: openaiLimitOverrides(account),
+      attributes: account.project === undefined ? {} : { project: account.project },
       ...(account.organization === undefined ? {} : { organization: account.organization }),
     }),
   },
@@ -100,4 +105,16 @@ export function accountParts(account: VendorAccount): AccountParts {
   // The entry is the account's own vendor's, which the type of a lookup by a union cannot say.
   const make = VENDORS[account.vendor].parts as (account: VendorAccount) => AccountParts;
   return make(account);
+}
+
+/** What every call of an account is told apart by in limits, besides its vendor and its name. */
+export function accountAttributes(account: VendorAccount): Record<string, string> {
+  const { attributes, fleet } = accountParts(account);
+  const { application, organization } = account;
+  return {
+    ...(application === undefined ? {} : { application }),
+    ...(organization === undefined ? {} : { organization }),
+    ...fleet?.attributes,
+    ...attributes,
+  };
 }

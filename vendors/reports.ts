@@ -47,6 +47,8 @@ export interface ReportApi {
     readonly document: string;
     readonly download: string;
   };
+  /** What limits tell calls about a dataset's reports apart by. */
+  attributes(dataset: DatasetDescription): Readonly<Record<string, string>>;
   /** Adds the token to a request. */
   authorize(request: HttpRequest, token: string, nowMs: number): HttpRequest;
   create(request: ReportRequest): HttpRequest;

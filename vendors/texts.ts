@@ -30,6 +30,8 @@ export interface TextAnswer {
 export interface TextApi {
   /** Operation name, as the limits know it. */
   readonly operation: string;
+  /** What limits tell calls apart by. */
+  attributes(model: string): Readonly<Record<string, string>>;
   /** Where the official client sends to, without a trailing slash. */
   readonly baseUrl: string;
   readonly organization: string | null;

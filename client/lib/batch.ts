@@ -15,9 +15,9 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { type Account, findAccount } from '../../activities/accounts';
+import { type Account, findAccount, limitsOfCall } from '../../activities/accounts';
 import { type BatchLimit, type BatchPlan, planBatch } from '../../quota/batch-plan';
-import { charges, type Priority } from '../../quota/limit';
+import type { Priority } from '../../quota/limit';
 import { dailyLimitOf, runCap } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import {
@@ -119,10 +119,10 @@ export async function planFor(
   );
   const tokensPerItem = Math.ceil(tokens.reduce((sum, n) => sum + n, 0) / Math.max(1, tokens.length));
   const { priority } = request;
-  const limits: BatchLimit[] = account.limits
-    .filter((template) => template.mode === 'enforce' && charges(template, api.operation))
-    .map((template) => {
-      const known = stored.find((limit) => limit.name === template.name);
+  const limits: BatchLimit[] = limitsOfCall(account, api.operation, api.attributes(request.model))
+    .filter(({ template }) => template.mode === 'enforce')
+    .map(({ key, template }) => {
+      const known = stored.find((limit) => limit.key === key);
       const { window } = template;
       const isDaily = template.name === daily;
       const sized =

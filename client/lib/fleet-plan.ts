@@ -155,6 +155,8 @@ async function sharedAllowances(
     (limit) =>
       limit.mode === 'enforce' &&
       limit.unit === 'calls' &&
+      // One for some devices alone says nothing of all.
+      limit.match === undefined &&
       !own.includes(limit) &&
       (limit.operations === '*' || limit.operations.includes(operation)),
   );

@@ -1,5 +1,6 @@
 /** What a backfill will cost and how long it will take, from the ledger, the limits as they stand, and past reports. */
 import type { Pool } from 'pg';
+import { limitsOfCall } from '../../activities/accounts';
 import { chunksFor, type DatasetContext } from '../../activities/report-plan';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../quota/forecast';
 import type { LimitTemplate, LimitWindow, Priority } from '../../quota/limit';
@@ -94,14 +95,17 @@ export function reportSteps({ account, settings }: DatasetContext, reportMs: Ran
 /** The account's limits with what the database knows of them: learned sizes, what is used now. */
 export async function limitsNow(
   db: Pool,
-  { account }: DatasetContext,
+  { account, dataset }: DatasetContext,
   priority: Priority,
 ): Promise<(ForecastLimit & { readonly left: number })[]> {
   const stored = await listLimits(db, account.poolKey);
-  return account.limits
-    .filter((template) => template.mode === 'enforce')
-    .map((template) => {
-      const status = stored.find((limit) => limit.name === template.name);
+  // Of the limits that tell datasets apart, those of this one.
+  return Object.values(account.reports.operations)
+    .flatMap((operation) => limitsOfCall(account, operation, account.reports.attributes(dataset)))
+    .filter(({ key }, i, all) => all.findIndex((other) => other.key === key) === i)
+    .filter(({ template }) => template.mode === 'enforce')
+    .map(({ key, template }) => {
+      const status = stored.find((limit) => limit.key === key);
       const window = status ? sizedWindow(template.window, status) : template.window;
       const full =
         window.kind === 'token-bucket' ? window.burst : window.kind === 'spacing' ? 1 : window.count;

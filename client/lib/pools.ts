@@ -77,10 +77,10 @@ export async function readPoolReport(
     state: stopping(stands, now)?.state ?? CLOSED_POOL,
     organization: organizationKey === null ? null : organizationReport(organizationKey, stands, members),
     limits,
-    // What holds for the whole account: one device's day says nothing of it.
+    // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.
     quota: quotaOf(
       account,
-      limits.filter((limit) => isAccountWide(account, limit)),
+      limits.filter((limit) => limit.kind === 'bucket' || isAccountWide(account, limit)),
     ),
     calls,
     spending: { hour: shares(calls), day: shares(day) },
@@ -130,7 +130,10 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
 
 function isAccountWide(account: Account, limit: LimitStatus): boolean {
   return account.limits.some(
-    (t) => t.name === limit.name && limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
+    (t) =>
+      t.match === undefined &&
+      t.name === limit.name &&
+      limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
   );
 }
 

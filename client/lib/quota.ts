@@ -1,6 +1,6 @@
 /** An account's quota as it stands, from its limits' rows and the thresholds of its settings. */
 import type { Pool } from 'pg';
-import type { Account } from '../../activities/accounts';
+import { type Account, limitsOfCall } from '../../activities/accounts';
 import { type KeyedLevel, type QuotaStatus, quotaStatus, withFileItems } from '../../quota/quota-status';
 import { dailyLimitOf, dayZone, fileCap, type RunCap, runCap } from '../../quota/run-terms';
 import { itemsInFiles } from '../../store/batch-parts';
@@ -34,13 +34,15 @@ export async function quotaOfBatch(
   db: Pool,
   account: Account,
   api: TextApi,
-  { via, options, priority }: Pick<Batch, 'via' | 'options' | 'priority'>,
+  { via, options, priority, model }: Pick<Batch, 'via' | 'options' | 'priority' | 'model'>,
   now: number,
 ): Promise<QuotaStatus> {
-  const [stored, files] = await Promise.all([
-    listLimits(db, account.poolKey),
-    filesOfToday(db, account, now),
-  ]);
+  const [all, files] = await Promise.all([listLimits(db, account.poolKey), filesOfToday(db, account, now)]);
+  const own = limitsOfCall(account, api.operation, api.attributes(model));
+  // Not those of other models.
+  const stored = all.filter(({ name, key }) => {
+    return own.some((limit) => limit.key === key) || !own.some((limit) => limit.template.name === name);
+  });
   const pauseOf = via === 'batch-api' || files.items > 0 ? fileCap : runCap;
   const cap = pauseOf(account.limits, api, options, priority);
   const daily = cap?.limit ?? dailyLimitOf(account.limits)?.name;

@@ -54,6 +54,8 @@ export function scriptedDoor(db: Pool): ScriptedDoor {
     limits: [],
     pool: POOL,
     retry: RETRY,
+    operations: ['ask'],
+    attributes: {},
     poolScope: '{account}',
     classify: (info, result) => {
       told.push(info);

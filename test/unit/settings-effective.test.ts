@@ -84,9 +84,9 @@ describe('effective limits', () => {
       effectiveLimits(RULES, { limits });
     } catch (error) {
       expect((error as SettingsError).problems.map(({ where, what }) => `${where}: ${what}`)).toEqual([
-        'limits.daily.burst: does not apply to daily, a calendar limit; it takes: count, per, zone, reserve, mode, slackMs',
-        'limits.daily.ms: does not apply to daily, a calendar limit; it takes: count, per, zone, reserve, mode, slackMs',
-        'limits.rollin: is not a limit of acme; did you mean "rolling"?',
+        'limits.daily.burst: does not apply to daily, a calendar limit; it takes: count, per, zone, scope, reserve, mode, slackMs',
+        'limits.daily.ms: does not apply to daily, a calendar limit; it takes: count, per, zone, scope, reserve, mode, slackMs',
+        'limits.rollin: is not a limit of acme; did you mean "rolling"?; one of your own names its operations',
       ]);
     }
   });

@@ -299,7 +299,7 @@ datasets:
     ],
     [
       `${ACCOUNT}    limits: { createReport: { count: 2 } }`,
-      'accounts.main.limits.createReport.count: does not apply to createReport, a token-bucket limit; it takes: ratePerSecond, burst, reserve, mode, slackMs',
+      'accounts.main.limits.createReport.count: does not apply to createReport, a token-bucket limit; it takes: ratePerSecond, burst, scope, reserve, mode, slackMs',
     ],
   ])('%j', (text, problem) => {
     expect(problems(text)).toEqual([expect.stringContaining(problem)]);

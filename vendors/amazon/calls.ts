@@ -45,6 +45,7 @@ export function amazonReports(account: AmazonAccount): ReportApi {
       download: 'downloadDocument',
     },
     urlLifetimeMs: URL_LIFETIME_MS,
+    attributes: ({ reportType }) => ({ reportType }),
     authorize: (request, token, nowMs) => ({
       ...request,
       headers: { ...request.headers, 'x-amz-access-token': token, 'x-amz-date': amzDate(nowMs) },

@@ -1,6 +1,6 @@
 /**
  * Amazon SP-API, Reports API 2021-06-30: what may be called how often. Each operation is a token bucket per
- * application and selling partner; one application serves an account here, so the scope is the account. Amazon also
+ * application and selling partner: accounts that say which those are share their buckets. Amazon also
  * speaks of limits over an account and an application as a whole, without numbers: a 429 is how they show.
  *
  * Source: developer-docs.amazon.com/sp-api, "Reports API v2021-06-30 reference", usage plans (default rates).
@@ -8,6 +8,8 @@
 import type { LimitTemplate, Reserve } from '../../quota/limit';
 import type { PoolPolicy } from '../../quota/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
+import type { VendorRules } from '../contract';
+import type { AmazonAccount } from './settings';
 
 /** Operations with a usage plan, then those without a limit of Amazon's that is known. */
 export const AMAZON_OPERATIONS = [
@@ -53,6 +55,26 @@ export const amazonLimits: readonly LimitTemplate[] = [
   usagePlan('cancelReport', 0.0222, 10),
   usagePlan('getReportDocument', 0.0167, 15, ONE_TOKEN_FOR_THE_LIVE_HOUR),
 ];
+
+export const amazonAttributes: VendorRules['attributes'] = {
+  sellerId: { of: 'account', about: "the account's `sellerId`" },
+  reportType: {
+    of: AMAZON_OPERATIONS.filter((operation) => operation !== 'login'),
+    about: 'the type of the report that the call is about, e.g. GET_VENDOR_REAL_TIME_SALES_REPORT',
+  },
+};
+
+/**
+ * Whose the vendor's buckets are: the selling partner's and the application's, where the account says so. An account
+ * that does not has its own. No two of the forms make the same key.
+ */
+export function amazonScope({
+  sellerId,
+  application,
+}: Pick<AmazonAccount, 'sellerId' | 'application'>): string {
+  if (sellerId === undefined) return '{account}';
+  return application === undefined ? 'seller/{sellerId}' : '{application}/seller/{sellerId}';
+}
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -8,6 +8,7 @@
 import type { LimitTemplate } from '../../quota/limit';
 import type { PoolPolicy } from '../../quota/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
+import type { VendorRules } from '../contract';
 
 const PAGE = 'GPS51 Open API, API Call Instructions';
 const RULES = 'rules of operation: 5 calls a second, 200 ms apart';
@@ -30,6 +31,17 @@ const OWN_OPERATIONS = [
   'sendcommand',
   'querycommand',
 ] as const;
+
+const USER_OPERATIONS = ['user-login', 'user-querymonitorlist'] as const;
+const DEVICE_OPERATIONS = ['querytrips', 'querytracks', 'sendcmd', 'sendcommand'] as const;
+
+export const GPS51_OPERATIONS: readonly string[] = [...OWN_OPERATIONS, ...USER_OPERATIONS, 'editwhitelist'];
+
+export const gps51Attributes: VendorRules['attributes'] = {
+  egressIp: { of: 'account', about: "the account's `egressIp`" },
+  deviceId: { of: DEVICE_OPERATIONS, about: 'the device that the call is about' },
+  userClass: { of: USER_OPERATIONS, about: 'one of 256 classes of end users' },
+};
 
 /** @param zone of the vendor's days, an IANA name. */
 export function gps51Limits(zone: string): readonly LimitTemplate[] {
@@ -80,7 +92,7 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
     },
     {
       name: 'user-per-day',
-      operations: ['user-login', 'user-querymonitorlist'],
+      operations: USER_OPERATIONS,
       // End users fall into classes, so that the rows do not grow with them.
       scope: '{account}/{userClass}',
       unit: 'calls',

@@ -1,7 +1,7 @@
 /** GPS51's part in the vendor contract. */
 import type { VendorRules } from '../contract';
 import { classifyGps51 } from './classify';
-import { gps51Limits, gps51Pool, gps51Retry } from './limits';
+import { GPS51_OPERATIONS, gps51Attributes, gps51Limits, gps51Pool, gps51Retry } from './limits';
 
 /** @param zone of the vendor's days, an IANA name: an account's setting. */
 export function gps51Rules(zone: string): VendorRules {
@@ -9,6 +9,8 @@ export function gps51Rules(zone: string): VendorRules {
     id: 'gps51',
     title: 'GPS51 (fleet tracking)',
     limits: gps51Limits(zone),
+    operations: GPS51_OPERATIONS,
+    attributes: gps51Attributes,
     pool: gps51Pool,
     retry: gps51Retry,
     // A day's calls are used up for the account; the egress IP's limits have their own waits.

@@ -2,12 +2,14 @@
 import { DEFAULT_CONCURRENCY } from '../../quota/concurrency';
 import type { TextApi } from '../texts';
 import { parseResponse, usageOf } from './contract';
+import { modelAttributes } from './limits';
 import type { OpenAiAccount } from './settings';
 import { inputTokens } from './tokens';
 
 export function openaiTexts(account: OpenAiAccount): TextApi {
   return {
     operation: 'createResponse',
+    attributes: (model) => modelAttributes(account, model),
     baseUrl: account.baseUrl.replace(/\/+$/, ''),
     organization: account.organization ?? null,
     project: account.project ?? null,

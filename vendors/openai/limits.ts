@@ -1,5 +1,5 @@
 /**
- * OpenAI: requests and tokens a minute for each project, and a daily limit for whoever sets one. The numbers depend on
+ * OpenAI: requests and tokens a minute for each project and model (some models share), and a daily limit for whoever sets one. The numbers depend on
  * the account's tier and come with every answer (`x-ratelimit-limit-*`), so the ones here are a start that headers
  * replace: tier 3's 5,000 requests and 4,000,000 tokens a minute.
  *
@@ -11,6 +11,8 @@
 import type { LimitTemplate } from '../../quota/limit';
 import type { PoolPolicy } from '../../quota/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
+import type { VendorRules } from '../contract';
+import type { OpenAiAccount } from './settings';
 
 const SOURCE = 'OpenAI rate limit guide, tier 3';
 
@@ -27,6 +29,29 @@ export const OPENAI_BATCH_OPERATIONS = {
   download: 'downloadFile',
 } as const;
 
+export const OPENAI_OPERATIONS: readonly string[] = [
+  ...OPENAI_METERED,
+  ...Object.values(OPENAI_BATCH_OPERATIONS),
+];
+
+export const openaiAttributes: VendorRules['attributes'] = {
+  model: { of: OPENAI_METERED, about: 'the model, as the request names it' },
+  modelGroup: {
+    of: OPENAI_METERED,
+    about: 'the group in `modelGroups` that holds the model, else the model',
+  },
+  project: { of: 'account', about: "the account's `project`" },
+};
+
+/** Of a call that asks `model` for something. */
+export function modelAttributes(
+  { modelGroups }: Pick<OpenAiAccount, 'modelGroups'>,
+  model: string,
+): Record<string, string> {
+  const group = Object.entries(modelGroups).find(([, models]) => models.includes(model))?.[0];
+  return { model, modelGroup: group ?? model };
+}
+
 /** The share of a daily limit that background work leaves untouched: it pauses at 0.8 (`--quota-threshold`). */
 const PAUSE_THRESHOLD_RESERVE = { background: 0.2 } as const;
 
@@ -34,7 +59,7 @@ export const openaiLimits: readonly LimitTemplate[] = [
   {
     name: 'requests',
     operations: OPENAI_METERED,
-    scope: '{account}',
+    scope: '{account}/{modelGroup}',
     unit: 'calls',
     window: { kind: 'token-bucket', ratePerSecond: 5000 / 60, burst: 5000 },
     mode: 'enforce',
@@ -43,7 +68,7 @@ export const openaiLimits: readonly LimitTemplate[] = [
   {
     name: 'tokens',
     operations: OPENAI_METERED,
-    scope: '{account}',
+    scope: '{account}/{modelGroup}',
     unit: 'tokens',
     window: { kind: 'token-bucket', ratePerSecond: 4_000_000 / 60, burst: 4_000_000 },
     mode: 'enforce',

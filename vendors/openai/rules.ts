@@ -2,13 +2,15 @@
 import type { LimitOverride } from '../account-fields';
 import type { VendorRules } from '../contract';
 import { classifyOpenAi, learnOpenAi } from './classify';
-import { openaiLimits, openaiPool, openaiRetry } from './limits';
+import { OPENAI_OPERATIONS, openaiAttributes, openaiLimits, openaiPool, openaiRetry } from './limits';
 import type { OpenAiAccount } from './settings';
 
 export const openaiRules: VendorRules = {
   id: 'openai',
   title: 'OpenAI (Responses API)',
   limits: openaiLimits,
+  operations: OPENAI_OPERATIONS,
+  attributes: openaiAttributes,
   pool: openaiPool,
   retry: openaiRetry,
   // An account is a project: one project's spending limit must not stop the others.
