@@ -1,7 +1,7 @@
 /** What the pool workflow and those who wait for it do in the world. */
 import type { Pool } from 'pg';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
-import { applyPoolEvent, readPool, registerPool, restorePool } from '../store/pools';
+import { applyPoolEvent, readPool, readProbe, registerPool, restorePool } from '../store/pools';
 import type { TokenStore } from '../store/tokens';
 
 export interface PoolActivityDeps {
@@ -13,7 +13,7 @@ export interface PoolActivityDeps {
 
 export type PoolSignal =
   | { readonly name: 'quotaHit' | 'failure' | 'success'; readonly state: PoolState }
-  | { readonly name: 'waiting'; readonly workflowId: string }
+  | { readonly name: 'waiting'; readonly workflowId: string; readonly state: PoolState }
   | { readonly name: 'reconcile' };
 
 export type PoolActivities = ReturnType<typeof createPoolActivities>;
@@ -47,7 +47,16 @@ export function createPoolActivities(deps: PoolActivityDeps) {
     async joinPool(input: { key: string; workflowId: string }): Promise<void> {
       const record = await readPool(deps.db, input.key);
       if (!record) throw new Error(`pool "${input.key}" is not registered`);
-      await deps.signalPool(input.key, record.policy, { name: 'waiting', workflowId: input.workflowId });
+      await deps.signalPool(input.key, record.policy, {
+        name: 'waiting',
+        workflowId: input.workflowId,
+        state: record.state,
+      });
+    },
+
+    /** Epoch ms until which the pool's probe may still tell something; null when none is out. */
+    async readProbe(input: { key: string }): Promise<number | null> {
+      return readProbe(deps.db, input.key);
     },
   };
 }

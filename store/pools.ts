@@ -92,6 +92,15 @@ export async function readPool(db: Pool, key: string): Promise<PoolRecord | null
   return rows[0] ? toRecord(rows[0]) : null;
 }
 
+/** Epoch ms until which a half-open pool's probe is waited for; null when none is out. */
+export async function readProbe(db: Pool, key: string): Promise<number | null> {
+  const { rows } = await db.query<{ probe_until: number }>(
+    `select probe_until from pools where key = $1 and state = 'half_open' and probe_until > now_ms()`,
+    [key],
+  );
+  return rows[0]?.probe_until ?? null;
+}
+
 export interface PoolChange {
   readonly before: PoolState;
   readonly after: PoolState;

@@ -46,7 +46,7 @@ export async function signalPool(
       await start('quotaPool', {
         ...base,
         signal: waitingSignal,
-        signalArgs: [{ workflowId: signal.workflowId }],
+        signalArgs: [{ workflowId: signal.workflowId, state: signal.state }],
       });
       return;
     case 'reconcile':

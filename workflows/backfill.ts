@@ -110,8 +110,8 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
     whileRunning: untilCleared(() => pausedBecause !== null),
   });
   const running = pipeline;
-  const work = running.run(plan.chunks).then(() => {
-    finished = true;
+  const work = running.run(plan.chunks).then((result) => {
+    finished = !result.full;
   });
   const describe = () => setCurrentDetails(describeWork(input, status(finished)));
   describe();
@@ -124,7 +124,8 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
     shown = now;
     return true;
   };
-  const full = () => workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE && !finished;
+  const full = () =>
+    !finished && (running.result.full || workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE);
   while (!finished && !full()) {
     await Promise.race([work, condition(() => finished || full() || worthShowing())]);
     describe();

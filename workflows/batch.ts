@@ -22,7 +22,7 @@ import {
   pauseSignal,
   resumeSignal,
 } from './messages';
-import { PoolGate } from './pool-gate';
+import { HistoryIsFull, PoolGate } from './pool-gate';
 
 /** A page that is silent for this long is taken for dead, and its items are handed out again. */
 const { runBatchPage } = proxyActivities<BatchActivities>({
@@ -42,6 +42,8 @@ const EVENTS_BEFORE_CONTINUE = 4000;
 export interface BatchInput extends BatchRef {
   /** Carried over continue-as-new. */
   readonly concurrency?: number;
+  /** It is being cancelled, for this reason; carried over, too. */
+  readonly cancelling?: string;
   /** For tests of continue-as-new; carried over, too. */
   readonly eventsBeforeContinue?: number;
 }
@@ -55,6 +57,12 @@ export interface BatchSummary {
 
 const text = (input: PauseInput | undefined) =>
   (typeof input === 'string' ? input : input?.reason) || 'by operator';
+
+/** Null where the gate has waited so long that a new history is to go on. */
+const nullWhenFull = (error: unknown): null => {
+  if (error instanceof HistoryIsFull) return null;
+  throw error;
+};
 
 export async function batch(input: BatchInput): Promise<BatchSummary> {
   const { batchId } = input;
@@ -133,7 +141,8 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
 
   known = await readBatchSnapshot({ batchId });
   byFiles = known.byFiles === true;
-  if (known.state === 'paused' && wanted === null) wanted = { state: 'paused', reason: known.reason };
+  if (input.cancelling !== undefined && !resumed) wanted = { state: 'cancelled', reason: input.cancelling };
+  else if (known.state === 'paused' && wanted === null) wanted = { state: 'paused', reason: known.reason };
   Object.assign(told, { state: known.state, reason: known.reason });
   const telling = tell();
   const orTold = <T>(work: Promise<T>): Promise<T> => Promise.race([work, telling as Promise<never>]);
@@ -156,9 +165,9 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     const resumedBefore = resumes;
     const page: PageOutcome | null = await orTold(
       Promise.race([
-        gate.run(async () =>
-          wanted === null ? runBatchPage({ batchId, concurrency, maxMs: PAGE_MS }) : null,
-        ),
+        gate
+          .run(async () => (wanted === null ? runBatchPage({ batchId, concurrency, maxMs: PAGE_MS }) : null))
+          .catch(nullWhenFull),
         // A cancelled batch does not wait for its pool to open.
         condition(() => wanted?.state === 'cancelled' && gate.closed !== null).then(() => null),
       ]),
@@ -196,10 +205,14 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     for (;;) {
       const looked = looks;
       const page = await Promise.race([
-        gate.run(() => runBatchPage({ batchId, concurrency, maxMs: PAGE_MS })),
+        gate.run(() => runBatchPage({ batchId, concurrency, maxMs: PAGE_MS })).catch(nullWhenFull),
         condition(() => resumed).then(() => null),
       ]);
-      if (page === null || resumed) return await continueAsNew<typeof batch>(input);
+      if (page === null || resumed) {
+        const { cancelling: _, ...anew } = input;
+        const { reason } = wanted as { reason: string };
+        return await continueAsNew<typeof batch>(resumed ? anew : { ...anew, cancelling: reason });
+      }
       known = { ...known, counts: page.counts };
       describe();
       if ((page.openParts ?? 0) === 0) break;

@@ -6,6 +6,7 @@
 import {
   ActivityFailure,
   condition,
+  continueAsNew,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -16,7 +17,7 @@ import type { CommandActivities } from '../activities/commands';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
 import type { CommandOutcome } from '../store/commands';
 import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from './messages';
-import { applicationFailure, PoolGate } from './pool-gate';
+import { applicationFailure, HistoryIsFull, PoolGate } from './pool-gate';
 
 /** A worker that dies while it sends is noticed within some ten seconds. */
 const { sendCommand } = proxyActivities<CommandActivities>({
@@ -83,6 +84,8 @@ class CommandRun {
     try {
       return await (this.gate ? this.gate.run(call) : this.sendInTime(call));
     } catch (error) {
+      // It has waited for the pool for very long, and has not been sent.
+      if (error instanceof HistoryIsFull) return continueAsNew<typeof command>(this.input);
       // Nothing of the vendor's: the account is not in the settings any more, or the like.
       if (!(error instanceof ActivityFailure)) throw error;
       return this.fail('refused', applicationFailure(error)?.message ?? error.message);

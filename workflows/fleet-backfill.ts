@@ -19,7 +19,7 @@ import type { FleetRef, HistoryPageOutcome, PageWait } from '../activities/fleet
 import type { Priority } from '../quota/limit';
 import type { BackfillSummary } from './backfill';
 import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
-import { PoolGate } from './pool-gate';
+import { HistoryIsFull, PoolGate } from './pool-gate';
 
 const { fetchFleetHistory } = proxyActivities<FleetActivities>({
   startToCloseTimeout: '1 hour',
@@ -98,7 +98,12 @@ class FleetBackfill {
       if (workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE || workflowInfo().continueAsNewSuggested) {
         await this.continue();
       }
-      const page = await this.gate.run(() => this.fetch(first));
+      const page = await this.gate
+        .run(() => this.fetch(first))
+        .catch((error: unknown) => {
+          if (error instanceof HistoryIsFull) return this.continue();
+          throw error;
+        });
       // Paused before the page began.
       if (page === null) continue;
       first = false;

@@ -58,8 +58,8 @@ export const failureSignal = defineSignal<[PoolState]>('failure');
 export const successSignal = defineSignal<[PoolState]>('success');
 /** Postgres may know more than this workflow: read it again. Sent when a worker starts. */
 export const reconcileSignal = defineSignal('reconcile');
-/** A workflow sleeps because of this pool and wants to be told when it opens. */
-export const waitingSignal = defineSignal<[{ workflowId: string }]>('waiting');
+/** A workflow sleeps because of this pool and wants to be told when it opens; carries the state that it was stopped by. */
+export const waitingSignal = defineSignal<[{ workflowId: string; state?: PoolState }]>('waiting');
 /** New credentials are in place: a pool held for refused credentials probes at once. */
 export const credentialsChangedSignal = defineSignal('credentialsChanged');
 

@@ -8,6 +8,7 @@ import {
   condition,
   proxyActivities,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
@@ -23,6 +24,13 @@ const { joinPool } = proxyActivities<PoolActivities>({
 const GRACE_MS = 30_000;
 /** A pool held for an operator is looked at again this often, ms. */
 const HELD_RECHECK_MS = 3_600_000;
+/** A pause that ended sooner than this was none: the pool was said to be open and was not, ms. */
+const SHORT_PAUSE_MS = 5_000;
+/** So many of them in a row are taken as they come; after that each try waits longer than the last, up to a minute. */
+const SHORT_PAUSES = 2;
+const LONGEST_BACKOFF_MS = 60_000;
+/** The server ends a workflow at 51,200 events; a gate that has waited asks for a fresh history long before. */
+const EVENTS_BEFORE_FRESH = 6_000;
 
 /** Thrown by `run` in stop mode when the pool is closed. */
 export class PoolIsClosed extends Error {
@@ -30,6 +38,14 @@ export class PoolIsClosed extends Error {
   constructor(readonly details: PoolClosedDetails) {
     super(`pool ${details.pool} is closed: ${details.reason}`);
   }
+}
+
+/**
+ * Thrown by `run` instead of yet another wait: the workflow is to continue as new, and ask again there. Nothing has been
+ * called meanwhile that has not been told of.
+ */
+export class HistoryIsFull extends Error {
+  override readonly name = 'HistoryIsFull';
 }
 
 export class PoolGate {
@@ -44,6 +60,8 @@ export class PoolGate {
   /** After a pause one call goes first; the others wait for what becomes of it. */
   private probing = false;
   private probeOut = false;
+  /** Pauses in a row that were none. */
+  private shortPauses = 0;
 
   constructor(private readonly mode: 'wait' | 'stop') {
     setHandler(limitUnblockedSignal, () => this.nudge());
@@ -56,14 +74,17 @@ export class PoolGate {
 
   /**
    * Runs an activity that calls the vendor, as often as it takes.
-   * @throws PoolIsClosed in stop mode; every other failure as it comes.
+   * @throws PoolIsClosed in stop mode; HistoryIsFull after a wait that has made the history long; every other failure
+   * as it comes.
    */
   async run<T>(call: () => Promise<T>): Promise<T> {
-    for (;;) {
+    for (let waited = false; ; waited = true) {
+      if (waited && isHistoryLong()) throw new HistoryIsFull('the history is long: continue as new');
       const isProbe = await this.waitForTurn();
       try {
         const result = await call();
         this.probing = false;
+        this.shortPauses = 0;
         return result;
       } catch (error) {
         const failure = applicationFailure(error);
@@ -76,6 +97,7 @@ export class PoolGate {
         } else {
           // The vendor answered, or our request was wrong: either way the pool is not what is in the way.
           this.probing = false;
+          this.shortPauses = 0;
           throw error;
         }
       } finally {
@@ -127,15 +149,27 @@ export class PoolGate {
     this.closed = details;
     this.onChange();
     const before = this.opened;
+    const since = Date.now();
     await joinPool({ key: details.pool, workflowId: workflowInfo().workflowId });
     const left =
       details.until === null ? HELD_RECHECK_MS : Math.max(0, details.until - Date.now()) + GRACE_MS;
     await condition(() => this.opened > before, left);
+    this.shortPauses = Date.now() - since < SHORT_PAUSE_MS ? this.shortPauses + 1 : 0;
+    const excess = this.shortPauses - SHORT_PAUSES;
+    if (excess > 0) {
+      const backoffMs = Math.min(LONGEST_BACKOFF_MS, 1000 * 2 ** (excess - 1));
+      await sleep(backoffMs, { summary: 'the pool was said to be open and was not' });
+    }
     this.closed = null;
     this.probing = true;
     this.probeOut = false;
     this.onChange();
   }
+}
+
+function isHistoryLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return historyLength > EVENTS_BEFORE_FRESH || continueAsNewSuggested;
 }
 
 /** The ApplicationFailure inside an activity's failure; null when there is none. */

@@ -33,7 +33,7 @@ import {
   waitingSignal,
 } from './messages';
 
-const { readPoolState, applyOperatorEvent } = proxyActivities<PoolActivities>({
+const { readPoolState, readProbe, applyOperatorEvent } = proxyActivities<PoolActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
@@ -46,10 +46,32 @@ export interface QuotaPoolInput {
   readonly waiting?: readonly string[];
 }
 
+/** Whoever was woken at half-open has made the probe by then, or does not mean to, ms. */
+const PROBE_BEGINS_MS = 10_000;
+/** After the time of a probe that tells nothing, ms: the database's clock may be a little behind this one. */
+const PROBE_OVER_MS = 1_000;
+/** A half-open pool that nobody waits for is looked at ever more rarely, ms. */
+const LONGEST_LOOK_MS = 3_600_000;
+
 type Command =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
   | { readonly type: 'resume' }
-  | { readonly type: 'reconcile' };
+  | { readonly type: 'reconcile' }
+  | { readonly type: 'look' };
+
+/** One stay in half-open: who was woken, and what became of it. */
+interface Probing {
+  /** The state's own `since`, which each probe of it keeps. */
+  readonly since: number;
+  /** Nobody is out or on the way: the next waiter may be woken. */
+  free: boolean;
+  /** Until when a probe is out, epoch ms; null when there is none, or nobody has looked yet. */
+  until: number | null;
+  /** Counts wakings and looks, so that each gets a timer of its own. */
+  round: number;
+  /** Looks in a row at which nobody waited and nothing was out. */
+  idle: number;
+}
 
 export async function quotaPool(input: QuotaPoolInput): Promise<never> {
   const pool = new PoolEntity(input);
@@ -63,6 +85,7 @@ class PoolEntity {
   /** Set by every signal; ends the present wait. */
   private stirred = false;
   private timer: Timer | null = null;
+  private probing: Probing | null = null;
 
   constructor(private readonly input: QuotaPoolInput) {
     this.state = input.remembered ?? CLOSED_POOL;
@@ -78,8 +101,10 @@ class PoolEntity {
         this.command({ type: 'resume' });
       }
     });
-    setHandler(waitingSignal, ({ workflowId }) => {
+    setHandler(waitingSignal, ({ workflowId, state }) => {
       this.waiting.add(workflowId);
+      // What closed the pool may never have been told here; then whoever waits would be woken for nothing.
+      if (state) this.hear(state);
       this.stirred = true;
     });
     setHandler(poolStatusQuery, () => ({
@@ -143,7 +168,7 @@ class PoolEntity {
     if (this.timer?.over) {
       this.timer = null;
       // The probe's report may be lost with its worker; Postgres knows.
-      if (this.state.state === 'half_open') this.commands.push({ type: 'reconcile' });
+      if (this.state.state === 'half_open') this.commands.push({ type: 'look' });
     }
     this.stirred = false;
   }
@@ -151,32 +176,59 @@ class PoolEntity {
   /** One timer for one wait: news that leave the state as it is leave its timer alone. */
   private setTimer(): void {
     const { state, until, epoch } = this.state;
-    const waitsForProbe = state === 'half_open';
+    const probing = this.probing;
     const waitsForTime = state !== 'closed' && until !== null;
-    const purpose = waitsForProbe || waitsForTime ? `${state} ${epoch} ${until}` : null;
+    const purpose =
+      probing !== null
+        ? `${state} ${probing.since} ${probing.round}`
+        : waitsForTime
+          ? `${state} ${epoch} ${until}`
+          : null;
     if (this.timer?.purpose === purpose) return;
     this.timer?.cancel();
     this.timer = null;
     if (purpose === null) return;
-    this.timer = waitsForTime
-      ? // Never 0: the database's clock may be a little behind this one.
-        startTimer(
-          purpose,
-          Math.max(500, until - Date.now()),
-          `${state} until ${new Date(until).toISOString()}`,
-        )
-      : startTimer(purpose, this.input.policy.probeTimeoutMs, 'waiting for the probe');
+    if (probing !== null) {
+      this.timer = startTimer(purpose, this.lookInMs(probing), 'waiting for the probe');
+    } else if (until !== null) {
+      // Never 0: the database's clock may be a little behind this one.
+      const leftMs = Math.max(500, until - Date.now());
+      this.timer = startTimer(purpose, leftMs, `${state} until ${new Date(until).toISOString()}`);
+    }
+  }
+
+  private lookInMs({ until, free, idle }: Probing): number {
+    if (until !== null) return Math.max(0, until - Date.now()) + PROBE_OVER_MS;
+    const begins = Math.min(PROBE_BEGINS_MS, this.input.policy.probeTimeoutMs);
+    return free ? Math.min(LONGEST_LOOK_MS, begins * 2 ** idle) : begins;
   }
 
   private async carryOutCommands(): Promise<void> {
     for (let command = this.commands.shift(); command; command = this.commands.shift()) {
       const { key, policy } = this.input;
+      if (command.type === 'look') {
+        await this.lookAtProbe();
+        continue;
+      }
       await this.update(
         command.type === 'reconcile'
           ? readPoolState({ key, policy, remembered: this.state })
           : applyOperatorEvent({ key, event: command }),
       );
     }
+  }
+
+  /** A probe that tells nothing until its time is over is taken for lost, and the next waiter makes another. */
+  private async lookAtProbe(): Promise<void> {
+    const { key, policy } = this.input;
+    await this.update(readPoolState({ key, policy, remembered: this.state }));
+    const until = await readProbe({ key });
+    const { probing } = this;
+    if (this.state.state !== 'half_open' || probing === null) return;
+    probing.round++;
+    probing.until = until;
+    probing.free = until === null;
+    probing.idle = until === null && this.waiting.size === 0 ? probing.idle + 1 : 0;
   }
 
   /** Takes over what Postgres says, unless the call path has told of something later meanwhile. */
@@ -186,21 +238,42 @@ class PoolEntity {
     if (this.state === before || state.epoch >= this.state.epoch) this.state = state;
   }
 
-  /** One waiter at half-open (it makes the probe), all of them when the pool is back to normal. */
+  /**
+   * One waiter at half-open, which makes the probe; all of them when the pool is back to normal. While the probe is out
+   * nobody else is woken, for whoever asks then is only turned away.
+   */
   private async wakeWaiting(): Promise<void> {
+    const { state, since } = this.state;
+    if (state !== 'half_open') this.probing = null;
+    else if (this.probing?.since !== since) {
+      this.probing = { since, free: true, until: null, round: 0, idle: 0 };
+    }
+    if (state === 'closed') {
+      for (const workflowId of [...this.waiting]) await this.wake(workflowId);
+      return;
+    }
+    const { probing } = this;
+    if (probing === null) return;
+    while (probing.free) {
+      const [first] = this.waiting;
+      if (first === undefined) return;
+      // One that has ended makes no probe: the next in line does.
+      if (!(await this.wake(first))) continue;
+      Object.assign(probing, { free: false, until: null, idle: 0 });
+      probing.round++;
+    }
+  }
+
+  /** False when it has ended meanwhile. */
+  private async wake(workflowId: string): Promise<boolean> {
+    this.waiting.delete(workflowId);
     const { state } = this.state;
-    if (this.waiting.size === 0 || (state !== 'closed' && state !== 'half_open')) return;
-    const [first] = this.waiting;
-    const woken = state === 'closed' ? [...this.waiting] : first === undefined ? [] : [first];
-    for (const workflowId of woken) {
-      this.waiting.delete(workflowId);
-      try {
-        await getExternalWorkflowHandle(workflowId).signal(poolOpenedSignal, { pool: this.input.key, state });
-      } catch (error) {
-        // It has ended meanwhile; at half-open the next in line makes the probe.
-        log.info('a waiting workflow is gone', { workflowId, error: String(error) });
-        if (state === 'half_open') this.stirred = true;
-      }
+    try {
+      await getExternalWorkflowHandle(workflowId).signal(poolOpenedSignal, { pool: this.input.key, state });
+      return true;
+    } catch (error) {
+      log.info('a waiting workflow is gone', { workflowId, error: String(error) });
+      return false;
     }
   }
 

@@ -8,7 +8,7 @@ import type { ReportActivities } from '../activities/reports';
 import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../activities/reports-types';
 import { type CallFailureDetails, FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
-import { applicationFailure, type PoolGate, PoolIsClosed } from './pool-gate';
+import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from './pool-gate';
 import { Stage } from './stage';
 
 const calls = proxyActivities<ReportActivities>({
@@ -45,10 +45,12 @@ export interface PipelineResult {
   readonly problems: string[];
   /** The pool closed and the rest was not tried (stop mode only). */
   stopped: PoolIsClosed | null;
+  /** Chunks were left because the history is long: they are planned again after continue-as-new. */
+  full: boolean;
 }
 
 export class ReportPipeline {
-  readonly result: PipelineResult = { done: 0, failed: 0, rows: 0, problems: [], stopped: null };
+  readonly result: PipelineResult = { done: 0, failed: 0, rows: 0, problems: [], stopped: null, full: false };
   total = 0;
   private draining = false;
   private readonly creating = new Stage(2);
@@ -87,6 +89,11 @@ export class ReportPipeline {
       } catch (error) {
         if (error instanceof PoolIsClosed) {
           this.result.stopped = error;
+          return;
+        }
+        if (error instanceof HistoryIsFull) {
+          this.draining = true;
+          this.result.full = true;
           return;
         }
         const failure = applicationFailure(error);
