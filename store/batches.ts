@@ -48,6 +48,8 @@ export interface Batch extends BatchSpec {
   readonly items: number;
   /** Epoch ms. */
   readonly createdAt: number;
+  /** Epoch ms of the last change of its state or terms. */
+  readonly changedAt: number;
 }
 
 export interface NewItem {
@@ -56,7 +58,7 @@ export interface NewItem {
 }
 
 const COLUMNS = `id, digest, kind, account, model, prompt, options, input_name as "inputName", priority, via, state, reason,
-  items, created_at as "createdAt"`;
+  items, created_at as "createdAt", updated_at as "changedAt"`;
 
 /**
  * Stores a batch with its items in one transaction, or finds the one of the same digest; `items` is then not read.

@@ -1,9 +1,10 @@
 /** `sluice batch list` and `sluice batch show`: how far batches are, and what they wait for. */
 import type { Command } from 'commander';
+import type { Standstill } from '../../quota/standstill';
 import { listParts } from '../../store/batch-parts';
 import { type Batch, type BatchCounts, countItems } from '../../store/batches';
 import { chooseBatch, textAccount } from '../lib/batch';
-import { type BatchReport, type BatchWait, readBatches, readStanding, waitOf } from '../lib/batch-wait';
+import { type BatchReport, readBatches, readStanding, waitOf } from '../lib/batch-wait';
 import { type Context, withDatabase, withTemporal } from '../lib/context';
 import { quotaOfBatch } from '../lib/quota';
 import { countText, instantText, isoOrNull, whenText } from '../lib/time-text';
@@ -50,7 +51,7 @@ export async function listAll(options: { readonly json?: boolean }, command: Com
 }
 
 /** `done`, `waiting`, or what is wanted of it: `running`, `paused`, `cancelled`. */
-function stateText(batch: Batch, counts: BatchCounts, wait: BatchWait | null = null): string {
+function stateText(batch: Batch, counts: BatchCounts, wait: Standstill | null = null): string {
   if (counts.done + counts.failed >= batch.items) return 'done';
   return batch.state === 'running' && wait !== null ? 'waiting' : batch.state;
 }
@@ -59,14 +60,14 @@ function stateText(batch: Batch, counts: BatchCounts, wait: BatchWait | null = n
 const MAX_WHY = 100;
 
 /** `until 2026-… (in 3 h): why`. */
-function waitText(wait: BatchWait | null, now: number): string {
+function waitText(wait: Standstill | null, now: number): string {
   if (wait === null) return '';
   const why = wait.why.length > MAX_WHY ? `${wait.why.slice(0, MAX_WHY - 1)}…` : wait.why;
   return wait.until === null ? why : `until ${whenText(wait.until, now)}: ${why}`;
 }
 
-function waitJson(wait: BatchWait | null) {
-  return wait && { ...wait, until: isoOrNull(wait.until) };
+function waitJson(wait: Standstill | null) {
+  return wait && { ...wait, since: isoOrNull(wait.since), until: isoOrNull(wait.until) };
 }
 
 /** Batches that have not ended, a line each, for whoever looks at everything. */
@@ -120,11 +121,11 @@ export async function showOne(
     const batch = await chooseBatch(db, name);
     const counts = await countItems(db, batch.id);
     const { account, api } = textAccount(context.settings, batch.kind, batch.account);
-    const standing = await readStanding(db, account, api);
+    const standing = await readStanding(db, account, api, batch);
     const { pool } = standing;
     const now = Date.now();
     const status = await quotaOfBatch(db, account, api, batch, now);
-    const wait = waitOf(batch, counts, standing, status);
+    const wait = waitOf(batch, counts, standing, status, now);
     const parts = await listParts(db, batch.id);
     const { rows: problems } = await db.query<{ reason: string; n: number }>(
       `select left(regexp_replace(coalesce(evidence ->> 'reason', 'failed'), ', request [^ )]+\\)$', ')'), 160) as reason,
@@ -151,8 +152,9 @@ export async function showOne(
     const why = wait?.why ?? batch.reason;
     if (why) print(`Why: ${why}`);
     if (wait !== null) {
+      if (wait.since !== null) print(`Since: ${whenText(wait.since, now)}`);
       print(`Until: ${wait.until === null ? 'somebody resumes it' : whenText(wait.until, now)}`);
-      print(`To do: ${wait.todo}`);
+      print(`To do: ${wait.frees}`);
     }
     if (state === 'running' && !(await isWorkedOn(context))) {
       print('No worker runs: it stands still until one does (npx sluice up --detach)');

@@ -1,10 +1,13 @@
-/** What a batch waits for: for how long, why, and what a person can do about it. */
+/** What a batch waits for: since when, for how long, why, and what a person can do about it. */
 import type { Pool } from 'pg';
 import type { Account } from '../../activities/accounts';
 import { charges } from '../../quota/limit';
 import { type PoolState, stopping } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
+import type { Standstill } from '../../quota/standstill';
 import type { Settings } from '../../settings';
+import { type BatchPart, openParts } from '../../store/batch-parts';
+import { readQueue } from '../../store/batch-queues';
 import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
 import { type LimitStatus, listLimits } from '../../store/permits';
 import { readPools } from '../../store/pools';
@@ -14,82 +17,120 @@ import { UsageError } from './errors';
 import { quotaOfBatch } from './quota';
 import { pluralText } from './time-text';
 
-export interface BatchWait {
-  readonly why: string;
-  /** Epoch ms at which it goes on by itself; null when it takes a person, or only the vendor knows. */
-  readonly until: number | null;
-  /** What would make it go on sooner, or at all. */
-  readonly todo: string;
-}
-
 export interface BatchReport {
   readonly batch: Batch;
   readonly counts: BatchCounts;
   /** Null when nothing holds it: it works, or has ended. */
-  readonly wait: BatchWait | null;
+  readonly wait: Standstill | null;
 }
+
+/** A file that does not get on. */
+export type StuckPart = Pick<BatchPart, 'id' | 'state' | 'vendorId' | 'note' | 'dueInMs' | 'failures'> & {
+  /** Epoch ms since when. */
+  readonly since: number;
+};
 
 /** How a batch's account stands: null for what is not known or not there. */
 export interface Standing {
   /** The pool, or its organization's: whichever stands in the way. */
-  readonly pool: Pick<PoolState, 'state' | 'until' | 'reason'> | null;
+  readonly pool: Pick<PoolState, 'state' | 'until' | 'reason' | 'since'> | null;
   /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
   readonly blocked: Pick<LimitStatus, 'name' | 'blockedUntil' | 'blockedReason'> | null;
+  /** Of the files that do not get on, the one that has not for the longest time. */
+  readonly part: StuckPart | null;
+  /** The vendor's queue of files, while it takes none. */
+  readonly queue: { readonly reason: string; readonly until: number } | null;
 }
 
-const UNKNOWN: Standing = { pool: null, blocked: null };
+export const NOTHING_KNOWN: Standing = { pool: null, blocked: null, part: null, queue: null };
 
 export async function readStanding(
   db: Pool,
   { poolKey, organization, limits }: Account,
   { operation }: Pick<TextApi, 'operation'>,
+  batch: Pick<Batch, 'id' | 'via' | 'model'>,
 ): Promise<Standing> {
-  const [pools, stored] = await Promise.all([
+  const [pools, stored, parts, queue] = await Promise.all([
     readPools(db, [poolKey, organization?.key ?? poolKey]),
     listLimits(db, poolKey),
+    openParts(db, batch.id),
+    batch.via === 'batch-api' ? readQueue(db, { pool: poolKey, model: batch.model }) : null,
   ]);
+  const now = Date.now();
   const charged = limits.filter((template) => charges(template, operation)).map(({ name }) => name);
   const [blocked = null] = stored
     .filter(({ name, blockedUntil }) => blockedUntil !== null && charged.includes(name))
     .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
-  return { pool: stopping(pools, Date.now())?.state ?? null, blocked };
+  const [part = null] = parts
+    .filter(({ failures, note, state }) => failures > 0 || (state === 'created' && note !== ''))
+    .sort((a, b) => b.unchangedMs - a.unchangedMs)
+    .map((stuck) => ({ ...stuck, since: now - stuck.unchangedMs }));
+  return {
+    pool: stopping(pools, now)?.state ?? null,
+    blocked,
+    part,
+    queue: queue && queue.blockedMs > 0 ? { reason: queue.reason, until: now + queue.blockedMs } : null,
+  };
 }
 
-/** Pure. @param quota of its account; null when nothing is known of it. */
+/** Pure. @param quota of its account; null when nothing is known of it. @param now epoch ms. */
 export function waitOf(
-  batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority'>,
+  batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority' | 'changedAt'>,
   counts: BatchCounts,
-  { pool, blocked }: Standing,
+  { pool, blocked, part, queue }: Standing,
   quota: Pick<QuotaStatus, 'shouldPause' | 'reason' | 'pausesUntil'> | null,
-): BatchWait | null {
-  if (counts.done + counts.failed >= batch.items || batch.state === 'cancelled') return null;
+  now: number,
+): Standstill | null {
+  const what = `batch ${batch.id}`;
+  if (counts.done + counts.failed >= batch.items) return null;
+  if (batch.state === 'cancelled') return part === null ? null : stuckOf(part, now);
   if (batch.state === 'paused') {
-    return { why: batch.reason, until: null, todo: `npx sluice batch resume ${batch.id}` };
+    const frees = `npx sluice batch resume ${batch.id}`;
+    return { what, why: batch.reason, since: batch.changedAt, until: null, frees };
   }
   const resume = `npx sluice pool resume ${batch.account}`;
   if (pool?.state === 'held' && pool.until === null) {
-    return { why: `its pool is held: ${pool.reason}`, until: null, todo: resume };
+    return { what, why: `its pool is held: ${pool.reason}`, since: pool.since, until: null, frees: resume };
   }
   if (pool && pool.state !== 'closed' && pool.state !== 'half_open') {
     const why = `its pool is ${pool.state === 'open' ? 'stopped' : 'paused'}: ${pool.reason}`;
-    return { why, until: pool.until, todo: `nothing; to try now: ${resume}` };
+    return { what, why, since: pool.since, until: pool.until, frees: `nothing; to try now: ${resume}` };
   }
+  if (part !== null) return stuckOf(part, now);
   if (counts.running > 0) return null;
   if (blocked !== null) {
     const why = `the vendor has asked calls of ${blocked.name} to wait: ${blocked.blockedReason}`;
-    const todo = `nothing; to try now: npx sluice pool unblock ${batch.account}`;
-    return { why, until: blocked.blockedUntil, todo };
+    const frees = `nothing; to try now: npx sluice pool unblock ${batch.account}`;
+    return { what, why, since: null, until: blocked.blockedUntil, frees };
   }
   if (quota?.shouldPause && batch.priority === 'background') {
     return {
+      what,
       why: quota.reason,
+      since: null,
       until: quota.pausesUntil,
-      todo: 'nothing; to go on now: the same batch start with a higher --daily-limit or --quota-threshold',
+      frees: 'nothing; to go on now: the same batch start with a higher --daily-limit or --quota-threshold',
     };
+  }
+  if (queue !== null) {
+    const why = `the vendor's queue of files takes none: ${queue.reason}`;
+    return { what, why, since: null, until: queue.until, frees: 'nothing' };
   }
   if (counts.pending > 0 || counts.retry === 0) return null;
   const why = `${pluralText(counts.retry, 'item')} to be tried again`;
-  return { why, until: counts.nextDueAt, todo: 'nothing' };
+  return { what, why, since: null, until: counts.nextDueAt, frees: 'nothing' };
+}
+
+/** A file that does not get on: it is gone on with by itself, and an operator may end it. */
+function stuckOf({ id, state, vendorId, note, dueInMs, since }: StuckPart, now: number): Standstill {
+  const name = vendorId ?? `part ${id}`;
+  return {
+    what: `${name} (${state})`,
+    why: note === '' ? 'its last call failed' : note,
+    since,
+    until: now + Math.max(0, dueInMs),
+    frees: 'nothing; it is tried again by itself',
+  };
 }
 
 /** Every batch, newest first. */
@@ -109,18 +150,18 @@ async function readWait(
   batch: Batch,
   counts: BatchCounts,
   now: number,
-): Promise<BatchWait | null> {
+): Promise<Standstill | null> {
   if (counts.done + counts.failed >= batch.items) return null;
   try {
     const { account, api } = textAccount(settings, batch.kind, batch.account);
     const [standing, quota] = await Promise.all([
-      readStanding(db, account, api),
+      readStanding(db, account, api, batch),
       quotaOfBatch(db, account, api, batch, now),
     ]);
-    return waitOf(batch, counts, standing, quota);
+    return waitOf(batch, counts, standing, quota, now);
   } catch (error) {
     // An account that the settings have lost says nothing, and must not hide the other batches.
-    if (error instanceof UsageError) return waitOf(batch, counts, UNKNOWN, null);
+    if (error instanceof UsageError) return waitOf(batch, counts, NOTHING_KNOWN, null, now);
     throw error;
   }
 }

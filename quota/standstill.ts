@@ -1,0 +1,15 @@
+/**
+ * What a person needs to know of whatever stands still: why, since when, until when, and what would free it. One shape
+ * for batches, syncs and backfills, wherever it is shown.
+ */
+export interface Standstill {
+  /** What stands still, e.g. `batch 7`. */
+  readonly what: string;
+  readonly why: string;
+  /** Epoch ms since when; null when nobody has noted it. */
+  readonly since: number | null;
+  /** Epoch ms at which it goes on by itself; null when it takes a person, or only the vendor knows. */
+  readonly until: number | null;
+  /** What would make it go on sooner, or at all: a command, or `nothing`. */
+  readonly frees: string;
+}
