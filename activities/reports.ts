@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
+import { restatementPolicy } from '../settings';
 import { ingestDocument } from '../store/ingest';
 import {
   intend,
@@ -300,7 +301,7 @@ class Reports {
   }
 
   private async fetchAndIngest(context: JobContext, priority: Priority): Promise<FetchOutcome> {
-    const { account, dataset, job, request, series } = context;
+    const { account, dataset, job, request, series, settings } = context;
     if (job.state === 'ingested') return { kind: 'ingested', rows: 0, empty: false };
     if (job.state !== 'ready') return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
     const opened = await this.open(context, priority);
@@ -324,7 +325,10 @@ class Reports {
         ...(job.documentId === null ? {} : { documentId: job.documentId }),
       },
       now: Date.now(),
-      retryAt: Date.now() + DAY_MS,
+      poolKey: account.poolKey,
+      badRows: { onBadRow: settings.onBadRow, maxShare: settings.badRowShare },
+      restatement: restatementPolicy(settings),
+      maxBytes: this.deps.settings.reports.maxDocumentMb * 1024 * 1024,
       signal: cancellationSignal(),
     });
     switch (ingested.outcome) {

@@ -35,6 +35,7 @@ const ROW = { row: true, log: false };
 const LOG = { row: false, log: true };
 
 const POOL_FIELDS = ['from', 'cause', 'until', 'reason', 'strikes', 'evidence', 'hint'] as const;
+const WINDOW_FIELDS = ['dataset', 'account', 'partition', 'from', 'to'] as const;
 const REFUSAL_FIELDS = ['caller', 'operation', 'code'] as const;
 
 export const EVENTS = {
@@ -217,6 +218,43 @@ export const EVENTS = {
     LOG,
     ['account', 'devices'],
     "nothing can be learned of devices that are new in the list; the others' positions go on, and these are asked for again after an hour",
+  ),
+
+  'rows.set_aside': event(
+    'warn',
+    ROW,
+    [...WINDOW_FIELDS, 'rows', 'duplicates', 'first?'],
+    'rows of a document could not be used and were put aside; the others are in',
+  ),
+  'window.doubted': event(
+    'warn',
+    ROW,
+    [...WINDOW_FIELDS, 'hours', 'knownRows', 'toldRows', 'answers', 'lookAgainAt', 'believedAfter'],
+    'a document holds far fewer rows than are known: these stay, and it is asked for again',
+  ),
+  'window.doubt_over': event(
+    'info',
+    ROW,
+    [...WINDOW_FIELDS, 'hours', 'answers', 'believedHours', 'byOperator'],
+    'the rows came again, or that there are fewer is believed',
+  ),
+  'window.doubt_accepted': event(
+    'info',
+    ROW,
+    [...WINDOW_FIELDS, 'hours', 'by'],
+    'an operator says that fewer rows are true: the next answer is believed',
+  ),
+  'window.failed': event(
+    'warn',
+    ROW,
+    [...WINDOW_FIELDS, 'cause', 'reason', 'tries', 'nextTryAt'],
+    'a window cannot be had now; it is tried again at growing distances',
+  ),
+  'window.empty': event(
+    'info',
+    ROW,
+    [...WINDOW_FIELDS, 'cause', 'reason', 'tries'],
+    'the answers mean that there is no data: the window is provisionally empty',
   ),
 
   'rows.pruned': event(

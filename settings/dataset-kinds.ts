@@ -2,6 +2,7 @@
  * Datasets that come as reports and those of fleets are kept complete in different ways: which keys of `datasets`
  * apply to which, and what they default to.
  */
+import type { RestatementPolicy } from '../quota/restatement';
 import { type FleetKind, fleetKind } from '../vendors/fleet-datasets';
 import { VENDORS } from '../vendors/registry';
 import type { RawProblem } from './problems';
@@ -19,6 +20,9 @@ const FLEET_KEYS: { readonly [K in FleetKind]: readonly Key[] } = {
     'lookbackDays',
     'chunkHours',
     'deviceListMinutes',
+    'doubtShare',
+    'doubtAnswers',
+    'doubtDays',
   ],
   tracks: [...EVERYWHERE, 'overlapHours', 'chunkHours', 'deviceListMinutes'],
 };
@@ -90,6 +94,16 @@ export interface FleetTerms {
   readonly chunkMs: number;
   /** Age at which the list of devices is asked for again. */
   readonly deviceListMs: number;
+  /** When an answer that holds less than is known is believed. */
+  readonly restatement: RestatementPolicy;
+}
+
+/** When a document that holds less than is known is believed. */
+export function restatementPolicy(
+  settings: Pick<ParsedDataset, 'doubtShare' | 'doubtAnswers' | 'doubtDays'>,
+): RestatementPolicy {
+  const { doubtShare, doubtAnswers, doubtDays } = settings;
+  return { doubtShare, answers: doubtAnswers, overMs: doubtDays * 24 * 60 * MINUTE_MS };
 }
 
 /** Of a dataset that the settings list, or else by default. @throws RangeError when it is none of a fleet's. */
@@ -109,6 +123,7 @@ export function fleetTerms(
     overlapMs: (found.overlapHours ?? OVERLAP_HOURS) * 60 * MINUTE_MS,
     firstSpanMs: found.lookbackDays * 24 * 60 * MINUTE_MS,
     chunkMs: found.chunkHours * 60 * MINUTE_MS,
+    restatement: restatementPolicy(found),
     deviceListMs: (found.deviceListMinutes ?? DEVICE_LIST_MINUTES) * MINUTE_MS,
   };
 }

@@ -1,5 +1,5 @@
 export type { SecretRef } from '../vendors/account-fields';
-export { type FleetTerms, fleetKindOf, fleetTerms } from './dataset-kinds';
+export { type FleetTerms, fleetKindOf, fleetTerms, restatementPolicy } from './dataset-kinds';
 export { effectiveLimits, effectivePool, effectiveRetry } from './effective';
 export { loadSettings, parseSettings } from './load';
 export { SettingsError } from './problems';

@@ -148,6 +148,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     alerts: parsed.alerts,
     http: parsed.http,
     commands: parsed.commands,
+    reports: parsed.reports,
     retention: parsed.retention,
     accounts: parsed.accounts,
     datasets: namedDatasets(parsed.datasets),

@@ -96,6 +96,25 @@ const http = z.strictObject({
     .describe('Longest wait for a connection.'),
 });
 
+const share = z
+  .number({ error: 'must be a number from 0 to 1' })
+  .min(0, 'must be a number from 0 to 1')
+  .max(1, 'must be a number from 0 to 1');
+
+const reports = z.strictObject({
+  failingShare: share
+    .default(0.05)
+    .describe("All failing windows of an account together use at most this share of a day's calls."),
+  settleSeconds: duration('seconds', { min: 0, max: 3600 })
+    .prefault(120)
+    .describe(
+      "After a request whose answer was lost, the vendor's list is believed so much later; a report or document younger than a minute, or than this, that is not found is asked for again.",
+    ),
+  maxDocumentMb: wholePositive
+    .default(2048)
+    .describe('Longest document, MB of its plain text. It is spooled to the folder for temporary files.'),
+});
+
 const commands = z.strictObject({
   timeoutSeconds: duration('seconds', { min: 1, max: 3600 })
     .prefault(60)
@@ -184,6 +203,24 @@ export const datasetFields = {
   weeklyAuditDays: duration('days', { min: 1, max: 90, whole: true })
     .prefault(7)
     .describe('How many days the weekly audit covers.'),
+  onBadRow: z
+    .enum(['setAside', 'refuse'], { error: 'must be setAside or refuse' })
+    .default('setAside')
+    .describe('A row that cannot be used is put aside with its reason, or refuses its document.'),
+  badRowShare: share
+    .default(0.05)
+    .describe('More bad rows than this share of a document (and more than 10) refuse it.'),
+  doubtShare: share
+    .default(0.5)
+    .describe(
+      'A document that holds less than this share of the rows that are known, or none, is doubted: they stay, and it is asked for again. Trips of fleets: of the trips that are known.',
+    ),
+  doubtAnswers: wholePositive
+    .default(3)
+    .describe(
+      'So many such answers make it true, when they lie over doubtDays; or an operator does, by `sluice doubts`.',
+    ),
+  doubtDays: duration('days', { min: 0 }).prefault(3).describe('See doubtAnswers.'),
   minRerequestMinutes: duration('minutes', { min: 0 })
     .prefault(30)
     .describe('The same window is not asked for again sooner than this.'),
@@ -222,6 +259,7 @@ export const settingsSchema = z.strictObject({
   http: http.prefault({}),
   alerts: alerts.prefault({}),
   commands: commands.prefault({}),
+  reports: reports.prefault({}),
   retention: retention.prefault({}),
   accounts: z
     .record(

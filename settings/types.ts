@@ -40,6 +40,7 @@ export interface Settings {
   readonly http: ParsedSettings['http'];
   readonly alerts: ParsedSettings['alerts'];
   readonly commands: ParsedSettings['commands'];
+  readonly reports: ParsedSettings['reports'];
   readonly retention: ParsedSettings['retention'];
   readonly accounts: ParsedSettings['accounts'];
   readonly datasets: readonly DatasetSettings[];

@@ -2,15 +2,17 @@
  * Writes rows of a dataset out as CSV or JSON Lines, for files and HTTP answers of any size.
  *
  * Postgres formats the rows itself (COPY), so that amounts keep every digit and nothing is built up in
- * memory; a slow reader slows the query down. All series are read as of one moment.
+ * memory. All series are read as of one moment, into a spool file: a snapshot that lasts as long as somebody reads would
+ * keep Postgres from clearing away what has been replaced meanwhile, in every table.
  */
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Pool, PoolClient } from 'pg';
-import { type CopyToStreamQuery, to as copyTo } from 'pg-copy-streams';
+import type { Pool } from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
 import { type DatasetTable, factTable, type ViewColumn, viewColumns } from './datasets';
 import { toTimestamptz } from './db';
 import { type Span, toRange } from './span';
+import { Spool } from './spool';
 
 export type ExportFormat = 'csv' | 'jsonl';
 
@@ -49,37 +51,42 @@ export interface CopyOut {
 
 /** Writes what the statements copy to `writable`, as of one moment, and ends it. @returns the number of rows. */
 export async function copyOut(pool: Pool, request: CopyOut, writable: Writable): Promise<number> {
+  const spool = await Spool.open(Number.POSITIVE_INFINITY);
+  try {
+    const options = request.signal === undefined ? {} : { signal: request.signal };
+    const rows = await copyIntoSpool(pool, request, spool);
+    await pipeline(await spool.read(), writable, options);
+    return rows;
+  } finally {
+    await spool.close();
+  }
+}
+
+async function copyIntoSpool(pool: Pool, request: CopyOut, spool: Spool): Promise<number> {
+  if (request.format === 'csv') await spool.write(Buffer.from(`${request.header.join(',')}\n`));
   const client = await pool.connect();
   let broken = true;
   try {
     await client.query('begin transaction isolation level repeatable read read only');
-    const copies = await writeAll(client, request, writable);
+    let rows = 0;
+    for (const statement of request.statements) {
+      request.signal?.throwIfAborted();
+      const copy = client.query(copyTo(statement));
+      for await (const piece of copy as AsyncIterable<Buffer>) {
+        request.signal?.throwIfAborted();
+        await spool.write(piece);
+      }
+      // The count comes after the data: the driver has seen it when the next query is answered.
+      await client.query('select');
+      rows += copy.rowCount;
+    }
     await client.query('commit');
     broken = false;
-    // Only now has the driver seen every COPY's row count, which comes after the data.
-    return copies.reduce((sum, copy) => sum + copy.rowCount, 0);
+    return rows;
   } finally {
     // A COPY that was given up in the middle can only be stopped by closing its connection.
     client.release(broken);
   }
-}
-
-async function writeAll(
-  client: PoolClient,
-  request: CopyOut,
-  writable: Writable,
-): Promise<CopyToStreamQuery[]> {
-  const copies: CopyToStreamQuery[] = [];
-  async function* text(): AsyncGenerator<Buffer> {
-    if (request.format === 'csv') yield Buffer.from(`${request.header.join(',')}\n`);
-    for (const statement of request.statements) {
-      const copy = client.query(copyTo(statement));
-      copies.push(copy);
-      yield* copy as AsyncIterable<Buffer>;
-    }
-  }
-  await pipeline(text(), writable, request.signal === undefined ? {} : { signal: request.signal });
-  return copies;
 }
 
 /** COPY takes no parameters; everything put into it is a checked name, an integer or a time made here. */

@@ -1,92 +1,43 @@
 /**
- * Takes a vendor's document in: replaces the rows of its span and updates the ledger and the job, all in
- * one transaction, so that readers see the old hours or the new ones and a crash leaves no half.
+ * Takes a vendor's document in. It is read to its end into a spool file first, so that nobody waits for a slow vendor;
+ * then it replaces the rows of its span and updates the ledger and the job, all in one short transaction, so that readers
+ * see the old hours or the new ones and a crash leaves no half.
  *
- * Replaced, not merged: a restated hour can lose rows, and an upsert would leave them behind as ghosts.
+ * Replaced, not merged: a restated hour can lose rows, and an upsert would leave them behind as ghosts. But what is known
+ * is not given up for a document that holds far less (quota/restatement.ts), nor for a row that cannot be used.
  */
-import { pipeline } from 'node:stream/promises';
 import { types } from 'node:util';
 import type { Pool, PoolClient } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
-import { type DatasetTable, factTable } from './datasets';
+import { type BadRowPolicy, refusedForBadRows } from '../quota/bad-rows';
+import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../quota/restatement';
+import { factTable } from './datasets';
 import { inTransaction, toTimestamptz } from './db';
-import { type JobPurpose, type JobState, LIVE_STATES, markFailed, markIngested } from './jobs';
-import { carve, lockSeries, recordFailureIn } from './ledger';
-import { type Span, spanText, toRange } from './span';
+import { HOUR_MS, refusal, type SpooledRows, spoolRows } from './document-spool';
+import { readDoubts, writeDoubts } from './doubted-hours';
+import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './ingest-types';
+import { type JobState, LIVE_STATES, markFailed, markIngested } from './jobs';
+import { carve, healSkipped, lockSeries, recordFailureIn } from './ledger';
+import { replaceRows } from './replace-span';
+import { insertWindowEvent } from './series-events';
+import { insertSetAside, type SetAsideRow } from './set-aside';
+import { type Span, toRange } from './span';
 
-/** One row: times in epoch milliseconds, values in the order of the dataset's columns as exact text. */
-export interface IncomingRow {
-  readonly start: number;
-  readonly end: number;
-  readonly values: readonly string[];
-}
-
-/** A document on its way in. The vendors' readers have this shape. */
-export interface IncomingDocument {
-  /** Consumed once, with back-pressure. An error with `documentProblem` refuses the document. */
-  readonly batches: AsyncIterable<readonly IncomingRow[]>;
-  /** The first 64 KiB that have been read. */
-  head(): Buffer;
-  bytes(): number;
-  /** SHA-256 of the text, hex; valid once `batches` has ended. */
-  digest(): string;
-  /** Makes `batches` throw the error, even when the download has stalled. */
-  abort(error: Error): void;
-}
-
-/** Why a document was refused. */
-export interface DocumentProblem {
-  /** As the reader says, or `schema` / `duplicate_key` when the database refuses a row. */
-  readonly code: string;
-  /** Byte of the text, or null when it is about the whole. */
-  readonly position: number | null;
-  readonly problem: string;
-}
-
-/** Where the rows come from; kept with the window. Nothing secret. */
-export interface Evidence {
-  readonly reportId?: string;
-  readonly requestId?: string;
-  readonly documentId?: string;
-}
-
-export interface Ingest {
-  readonly dataset: DatasetTable;
-  readonly seriesId: number;
-  readonly span: Span;
-  /** The vendor job that made the document, if there is one; ended together with the ingest. */
-  readonly jobId?: number;
-  readonly purpose: JobPurpose;
-  readonly document: IncomingDocument;
-  readonly evidence: Evidence;
-  /** Epoch milliseconds at which the document was fetched. */
-  readonly now: number;
-  /** When a refused window may be tried again by itself, epoch milliseconds. Default: not before somebody asks. */
-  readonly retryAt?: number;
-  /** Ends the ingest, which is then rolled back. */
-  readonly signal?: AbortSignal;
-}
-
-export type IngestResult =
-  | {
-      readonly outcome: 'ingested';
-      readonly state: 'done' | 'empty_provisional';
-      readonly rows: number;
-      /** Rows that the span had before. */
-      readonly replaced: number;
-      readonly digest: string;
-    }
-  /** The document must not be ingested. The window and the job are marked as failed, the old rows stay. */
-  | { readonly outcome: 'rejected'; readonly problem: DocumentProblem }
-  /** The job had ended already: a late duplicate. Nothing was read or changed. */
-  | { readonly outcome: 'stale'; readonly jobState: JobState };
+export type { Ingest, IngestResult } from './ingest-types';
 
 /** Refused documents that are kept for each series; older ones go. */
 const MAX_REJECTED_PER_SERIES = 50;
 const MAX_HEAD_BYTES = 64 * 1024;
+const DEFAULT_MAX_BYTES = 2 * 1024 ** 3;
+
+export const DEFAULT_BAD_ROWS: BadRowPolicy = { onBadRow: 'setAside', maxShare: 0.05 };
+export const DEFAULT_RESTATEMENT: RestatementPolicy = {
+  doubtShare: 0.5,
+  answers: 3,
+  overMs: 3 * 24 * HOUR_MS,
+};
 
 /**
- * Ingests one document. Ingests of one series wait for each other.
+ * Ingests one document. Ingests of one series wait for each other, for as long as the database writes.
  * @throws whatever the download or the database failed with, after rolling back: nothing has changed then,
  *   the job is still live, and the same call may be made again with the document fetched again.
  */
@@ -96,12 +47,14 @@ export async function ingestDocument(pool: Pool, ingest: Ingest): Promise<Ingest
   ingest.signal?.addEventListener('abort', abort);
   try {
     ingest.signal?.throwIfAborted();
-    return await inTransaction(pool, (client) => replaceSpan(client, ingest));
+    const stale = await endedJob(pool, ingest.jobId);
+    if (stale !== null) return { outcome: 'stale', jobState: stale };
+    return await spoolAndReplace(pool, ingest);
   } catch (error) {
     const problem = problemOf(error);
     if (problem === null) throw error;
-    await inTransaction(pool, (client) => recordRejection(client, ingest, problem));
-    return { outcome: 'rejected', problem };
+    const retryAt = await inTransaction(pool, (client) => recordRejection(client, ingest, problem));
+    return { outcome: 'rejected', problem, retryAt };
   } finally {
     ingest.signal?.removeEventListener('abort', abort);
     // Not every way out has read the document; an open download must not be left behind.
@@ -109,65 +62,156 @@ export async function ingestDocument(pool: Pool, ingest: Ingest): Promise<Ingest
   }
 }
 
-async function endedJob(client: PoolClient, jobId: number | undefined): Promise<JobState | null> {
+async function spoolAndReplace(pool: Pool, ingest: Ingest): Promise<IngestResult> {
+  const { document, seriesId, span, maxBytes = DEFAULT_MAX_BYTES } = ingest;
+  const spooled = await spoolRows(document, { seriesId, span, maxBytes });
+  try {
+    checkBadRows(ingest, spooled.rows, document.badRows().count);
+    return await inTransaction(pool, (client) => replaceSpan(client, ingest, spooled));
+  } finally {
+    await spooled.spool.close();
+  }
+}
+
+/** @throws what refuses the document. */
+function checkBadRows({ document, badRows = DEFAULT_BAD_ROWS }: Ingest, good: number, bad: number): void {
+  const reason = refusedForBadRows(good, bad, badRows);
+  if (reason === null) return;
+  const first = document.badRows().rows[0]?.problem;
+  throw refusal('schema', first === undefined ? reason : `${reason}; the first: ${first}`);
+}
+
+async function endedJob(db: Pool | PoolClient, jobId: number | undefined): Promise<JobState | null> {
   if (jobId === undefined) return null;
-  const { rows } = await client.query<{ state: JobState }>('select state from jobs where id = $1', [jobId]);
+  const { rows } = await db.query<{ state: JobState }>('select state from jobs where id = $1', [jobId]);
   const state = rows[0]?.state;
   if (state === undefined) throw new RangeError(`job ${jobId} does not exist`);
   return (LIVE_STATES as readonly JobState[]).includes(state) ? null : state;
 }
 
-async function replaceSpan(client: PoolClient, ingest: Ingest): Promise<IngestResult> {
-  const { dataset, seriesId, span, document } = ingest;
-  const table = factTable(dataset);
-  const range = toRange(span);
+async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledRows): Promise<IngestResult> {
+  const { dataset, seriesId, span, document, now } = ingest;
   await lockSeries(client, seriesId);
   // Asked under the lock: another ingest of the same job may have been the one we waited for.
   const stale = await endedJob(client, ingest.jobId);
   if (stale !== null) return { outcome: 'stale', jobState: stale };
 
-  const deleted = await client.query(
-    `delete from ${table} where series_id = $1 and start_time >= $2 and start_time < $3`,
-    [seriesId, toTimestamptz(span.from), toTimestamptz(span.to)],
-  );
-  const rows = await copyRows(client, ingest, table);
-  const digest = document.digest();
-  const state = rows === 0 ? 'empty_provisional' : 'done';
+  const known = await knownRows(client, ingest);
+  const doubts = await readDoubts(client, seriesId, span);
+  const doubted = doubtedHours({
+    known,
+    told: spooled.byHour,
+    doubts,
+    policy: ingest.restatement ?? DEFAULT_RESTATEMENT,
+    now,
+  });
+  const bad = document.badRows();
+  const replaced = await replaceRows(client, {
+    dataset,
+    seriesId,
+    span,
+    rows: spooled,
+    keptHours: doubted.map(({ hour }) => hour),
+    badRows: bad.rows,
+  });
+  const setAside = bad.count + replaced.duplicates.length;
+  checkBadRows(ingest, spooled.rows - replaced.duplicates.length, setAside);
+
+  const summary = summaryOf(doubted);
   const evidence = {
     ...ingest.evidence,
-    fetchedAt: new Date(ingest.now).toISOString(),
-    digest,
+    fetchedAt: new Date(now).toISOString(),
+    digest: document.digest(),
     bytes: document.bytes(),
+    ...(setAside === 0 ? {} : { setAside }),
+    ...(summary === null ? {} : { doubted: { ...summary, lookAgainAt: iso(summary.lookAgainAt) } }),
   };
-  await writeWindow(client, ingest, { table, range, state, rows, evidence });
+  for (const piece of without(span, doubted)) await writeWindow(client, ingest, piece, evidence);
+  await writeDoubts(client, { seriesId, span, doubted, evidence, now });
+  await insertSetAside(client, { seriesId, span, evidence, now }, [
+    ...unusable(ingest),
+    ...replaced.duplicates,
+  ]);
+  await tell(client, ingest, {
+    doubts,
+    doubted,
+    setAside,
+    duplicates: replaced.duplicates,
+    summary,
+    known,
+    told: spooled.byHour,
+  });
   if (ingest.jobId !== undefined) {
-    const { applied, job } = await markIngested(client, ingest.jobId, { evidence, now: ingest.now });
+    const { applied, job } = await markIngested(client, ingest.jobId, { evidence, now });
     if (!applied)
       throw new Error(`job ${job.id} is ${job.state}; only a requested or ready job can be ingested`);
   }
-  return { outcome: 'ingested', state, rows, replaced: deleted.rowCount ?? 0, digest };
+  await healSkipped(client, seriesId, now);
+  const state = spooled.rows === 0 ? 'empty_provisional' : 'done';
+  return {
+    outcome: 'ingested',
+    state,
+    rows: replaced.rows,
+    replaced: replaced.deleted,
+    digest: document.digest(),
+    setAside,
+    doubted: summary,
+  };
 }
 
-async function writeWindow(
+/** Rows that the span has, by the start of their hour. */
+async function knownRows(
   client: PoolClient,
-  ingest: Ingest,
-  window: { table: string; range: string; state: string; rows: number; evidence: object },
-): Promise<void> {
+  { dataset, seriesId, span }: Ingest,
+): Promise<ReadonlyMap<number, number>> {
+  const { rows } = await client.query<{ hour: number; n: number }>(
+    `select date_trunc('hour', start_time) as hour, count(*) as n from ${factTable(dataset)}
+     where series_id = $1 and start_time >= $2 and start_time < $3 group by 1`,
+    [seriesId, toTimestamptz(span.from), toTimestamptz(span.to)],
+  );
+  return new Map(rows.map(({ hour, n }) => [hour, n]));
+}
+
+function summaryOf(doubted: readonly DoubtedHour[]): DoubtedSummary | null {
+  if (doubted.length === 0) return null;
+  return {
+    hours: doubted.length,
+    known: doubted.reduce((sum, { known }) => sum + known, 0),
+    told: doubted.reduce((sum, { told }) => sum + told, 0),
+    lookAgainAt: Math.min(...doubted.map(({ lookAgainAt }) => lookAgainAt)),
+  };
+}
+
+/** The parts of a span between doubted hours. */
+function without(span: Span, doubted: readonly DoubtedHour[]): Span[] {
+  const pieces: Span[] = [];
+  let from = span.from;
+  for (const { hour } of doubted) {
+    if (hour > from) pieces.push({ from, to: hour });
+    from = Math.max(from, hour + HOUR_MS);
+  }
+  if (from < span.to) pieces.push({ from, to: span.to });
+  return pieces;
+}
+
+async function writeWindow(client: PoolClient, ingest: Ingest, piece: Span, evidence: object): Promise<void> {
+  const table = factTable(ingest.dataset);
+  const range = toRange(piece);
   // What is left of a window that reaches over our edges keeps its evidence, but has fewer rows than before.
-  const rowCount = `(select count(*) from ${window.table} f where f.series_id = cut.series_id
+  const rowCount = `(select count(*) from ${table} f where f.series_id = cut.series_id
     and f.start_time >= lower(piece) and f.start_time < upper(piece))`;
-  await carve(client, ingest.seriesId, window.range, 'true', rowCount);
+  await carve(client, ingest.seriesId, range, 'true', rowCount);
   const at = toTimestamptz(ingest.now);
   await client.query(
     `insert into coverage
        (series_id, span, state, row_count, evidence, fetched_at, daily_audited_at, weekly_audited_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+     select $1, $2::tstzrange, case when n = 0 then 'empty_provisional' else 'done' end, n, $3::jsonb, $4, $5, $6
+     from (select count(*) as n from ${table} f where f.series_id = $1
+             and f.start_time >= lower($2::tstzrange) and f.start_time < upper($2::tstzrange)) counted`,
     [
       ingest.seriesId,
-      window.range,
-      window.state,
-      window.rows,
-      JSON.stringify(window.evidence),
+      range,
+      JSON.stringify(evidence),
       at,
       ingest.purpose === 'daily_audit' || ingest.purpose === 'weekly_audit' ? at : null,
       ingest.purpose === 'weekly_audit' ? at : null,
@@ -175,72 +219,62 @@ async function writeWindow(
   );
 }
 
-/** Streams the document into the table. Memory is bounded by a batch and the streams' buffers. */
-async function copyRows(client: PoolClient, ingest: Ingest, table: string): Promise<number> {
-  const columns = ['series_id', 'start_time', 'end_time', ...ingest.dataset.columns.map(({ name }) => name)];
-  const encoder = new CopyEncoder(ingest);
-  const copy = client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
-  let failure: unknown = null;
-  async function* encoded(): AsyncGenerator<Buffer> {
-    try {
-      for await (const batch of ingest.document.batches) yield encoder.encode(batch);
-    } catch (error) {
-      failure = error;
-      // What ends a COPY is written to the server's log, where a document's contents have no business.
-      throw new Error('the document could not be read to its end');
-    }
-  }
-  try {
-    await pipeline(encoded(), copy);
-  } catch (error) {
-    throw failure ?? error;
-  }
-  return encoder.rows;
+function unusable({ document }: Ingest): SetAsideRow[] {
+  return document.badRows().rows.map(({ index, start, key, problem, text }) => ({
+    code: 'unusable',
+    index,
+    start,
+    key,
+    problem,
+    text,
+  }));
 }
 
-/** Rows as COPY's text format. */
-class CopyEncoder {
-  rows = 0;
-  private readonly times = new Map<number, string>();
-
-  constructor(private readonly ingest: Ingest) {}
-
-  encode(batch: readonly IncomingRow[]): Buffer {
-    const { seriesId, span } = this.ingest;
-    let text = '';
-    for (const row of batch) {
-      if (row.start < span.from || row.end > span.to) {
-        throw refusal(
-          'schema',
-          `row ${this.rows}: ${spanText({ from: row.start, to: row.end })} is outside of the asked span ${spanText(span)}`,
-        );
-      }
-      text += `${seriesId}\t${this.time(row.start)}\t${this.time(row.end)}`;
-      for (const value of row.values) text += `\t${/[\\\t\n\r]/.test(value) ? escaped(value) : value}`;
-      text += '\n';
-      this.rows += 1;
-    }
-    return Buffer.from(text);
+/** Events for operators: rows that were put aside, hours that are doubted, and doubts that are over. */
+async function tell(
+  client: PoolClient,
+  ingest: Ingest,
+  what: {
+    readonly doubts: ReadonlyMap<number, { readonly answers: number; readonly accepted: boolean }>;
+    readonly doubted: readonly DoubtedHour[];
+    readonly setAside: number;
+    readonly duplicates: readonly SetAsideRow[];
+    readonly summary: DoubtedSummary | null;
+    readonly known: ReadonlyMap<number, number>;
+    readonly told: ReadonlyMap<number, number>;
+  },
+): Promise<void> {
+  const { seriesId, span, poolKey = null } = ingest;
+  const window = { seriesId, span, poolKey };
+  if (what.setAside > 0) {
+    await insertWindowEvent(client, 'rows.set_aside', window, {
+      rows: what.setAside,
+      duplicates: what.duplicates.length,
+      first: (unusable(ingest)[0] ?? what.duplicates[0])?.problem,
+    });
   }
-
-  private time(epochMs: number): string {
-    let text = this.times.get(epochMs);
-    if (text === undefined) {
-      text = toTimestamptz(epochMs);
-      this.times.set(epochMs, text);
-    }
-    return text;
+  if (what.summary !== null) {
+    const policy = ingest.restatement ?? DEFAULT_RESTATEMENT;
+    await insertWindowEvent(client, 'window.doubted', window, {
+      hours: what.summary.hours,
+      knownRows: what.summary.known,
+      toldRows: what.summary.told,
+      answers: Math.max(...what.doubted.map(({ answers }) => answers)),
+      lookAgainAt: iso(what.summary.lookAgainAt),
+      believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or sluice doubts --accept`,
+    });
   }
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
-
-function escaped(value: string): string {
-  return value.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character);
-}
-
-function refusal(code: string, problem: string): Error {
-  return Object.assign(new Error(problem), { documentProblem: { code, position: null, problem } });
+  const still = new Set(what.doubted.map(({ hour }) => hour));
+  const over = [...what.doubts].filter(([hour]) => !still.has(hour));
+  if (over.length > 0) {
+    const believed = over.filter(([hour]) => (what.known.get(hour) ?? 0) > (what.told.get(hour) ?? 0)).length;
+    await insertWindowEvent(client, 'window.doubt_over', window, {
+      hours: over.length,
+      answers: Math.max(...over.map(([, { answers }]) => answers)),
+      believedHours: believed,
+      byOperator: over.some(([, { accepted }]) => accepted),
+    });
+  }
 }
 
 /** What is wrong with the document, or null when the error is about something else. */
@@ -248,16 +282,17 @@ function problemOf(error: unknown): DocumentProblem | null {
   if (!types.isNativeError(error)) return null;
   if ('documentProblem' in error) return error.documentProblem as DocumentProblem;
   const code = 'code' in error ? String(error.code) : '';
-  const detail = 'detail' in error ? String(error.detail) : error.message;
-  // The key is that of the fact table, so only rows of the document itself can collide: the rest is deleted.
-  if (code === '23505')
-    return { code: 'duplicate_key', position: null, problem: `two rows with the same key. ${detail}` };
   // Class 22, data exception: a value that the column cannot hold.
   if (code.startsWith('22')) return { code: 'schema', position: null, problem: error.message };
   return null;
 }
 
-async function recordRejection(client: PoolClient, ingest: Ingest, problem: DocumentProblem): Promise<void> {
+/** @returns when the window is tried again, epoch ms. */
+async function recordRejection(
+  client: PoolClient,
+  ingest: Ingest,
+  problem: DocumentProblem,
+): Promise<number | null> {
   const { seriesId, now, document } = ingest;
   const evidence = {
     ...ingest.evidence,
@@ -266,15 +301,13 @@ async function recordRejection(client: PoolClient, ingest: Ingest, problem: Docu
     ...problem,
   };
   const reason = `${problem.code}: ${problem.problem}`;
-  await recordFailureIn(client, {
-    seriesId,
-    span: ingest.span,
-    reason,
-    evidence,
-    retryAt: ingest.retryAt ?? null,
-    now,
+  const failure = { seriesId, span: ingest.span, reason, cause: 'unreadable' as const, evidence, now };
+  const { retryAt } = await recordFailureIn(client, {
+    ...failure,
+    ...(ingest.poolKey === undefined ? {} : { poolKey: ingest.poolKey }),
   });
   if (ingest.jobId !== undefined) await markFailed(client, ingest.jobId, { reason, evidence, now });
+  await insertSetAside(client, { seriesId, span: ingest.span, evidence, now }, unusable(ingest));
   await client.query(
     `insert into rejected_documents (series_id, job_id, span, code, position, problem, head, evidence, rejected_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -295,4 +328,9 @@ async function recordRejection(client: PoolClient, ingest: Ingest, problem: Docu
        select id from rejected_documents where series_id = $1 order by id desc limit ${MAX_REJECTED_PER_SERIES})`,
     [seriesId],
   );
+  return retryAt;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
 }

@@ -11,7 +11,9 @@
  * | missing (derived)   | everything else                                                                |
  */
 import type { Pool, PoolClient } from 'pg';
+import { meansEmpty, retryDistanceMs, type WindowCause } from '../quota/window-retry';
 import { inTransaction, toTimestamptz } from './db';
+import { insertWindowEvent } from './series-events';
 import { type Span, toRange } from './span';
 
 /** Ingest and failures of one series go one after the other. First half of the advisory lock's key. */
@@ -25,6 +27,10 @@ export interface FailedSpan extends Span {
   readonly reason: string;
   /** Epoch milliseconds; null: not before somebody asks. */
   readonly retryAt: number | null;
+  /** What it failed with; null where that is not told apart. */
+  readonly cause: WindowCause | null;
+  /** Answers so far. */
+  readonly tries: number;
 }
 
 export interface Gaps {
@@ -36,6 +42,8 @@ export interface Gaps {
   readonly requested: readonly Span[];
   /** Of these, what failed and whose retry has not come. To retry it all the same, plan over `all`. */
   readonly failed: readonly FailedSpan[];
+  /** Of the missing ones, what failed before and is due again. */
+  readonly due: readonly FailedSpan[];
 }
 
 /** What is not there in a range, oldest first. `now` decides which failed spans are due again. */
@@ -46,9 +54,11 @@ export async function gaps(pool: Pool, seriesId: number, asked: Span, now: numbe
     to_time: number;
     reason: string | null;
     retry_at: number | null;
+    cause: WindowCause | null;
+    tries: number;
   }>(
     `with known as (
-       select state, reason, retry_at, span * $2::tstzrange as part,
+       select state, reason, retry_at, cause, tries, span * $2::tstzrange as part,
               state = 'failed' and (retry_at is null or retry_at > $3::timestamptz) as left_alone
        from coverage where series_id = $1 and span && $2::tstzrange
      ), sums as (
@@ -59,34 +69,39 @@ export async function gaps(pool: Pool, seriesId: number, asked: Span, now: numbe
                where series_id = $1 and span && $2::tstzrange and state in ('intended', 'requested', 'ready')) as live
        from known
      ), pieces as (
-       select 'all' as kind, piece, null as reason, null::timestamptz as retry_at
+       select 'all' as kind, piece, null as reason, null::timestamptz as retry_at, null as cause, 0 as tries
          from sums, unnest(gap) piece
        union all
-       select 'missing', piece, null, null from sums, unnest(gap - live - left_alone) piece
+       select 'missing', piece, null, null, null, 0 from sums, unnest(gap - live - left_alone) piece
        union all
-       select 'requested', piece, null, null from sums, unnest(gap * live) piece
+       select 'requested', piece, null, null, null, 0 from sums, unnest(gap * live) piece
        union all
-       select 'failed', piece, reason, retry_at from sums, known, unnest(part::tstzmultirange - live) piece
-         where known.left_alone
+       select case when known.left_alone then 'failed' else 'due' end, piece, reason, retry_at, cause, tries
+         from sums, known, unnest(part::tstzmultirange - live) piece where known.state = 'failed'
      )
-     select kind, lower(piece) as from_time, upper(piece) as to_time, reason, retry_at
+     select kind, lower(piece) as from_time, upper(piece) as to_time, reason, retry_at, cause, tries
      from pieces order by lower(piece)`,
     [seriesId, toRange(asked), toTimestamptz(now)],
   );
   const ofKind = (kind: keyof Gaps) =>
     rows.filter((row) => row.kind === kind).map((row) => ({ from: row.from_time, to: row.to_time }));
-  return {
-    all: ofKind('all'),
-    missing: ofKind('missing'),
-    requested: ofKind('requested'),
-    failed: rows
-      .filter((row) => row.kind === 'failed')
+  const failuresOf = (kind: 'failed' | 'due'): FailedSpan[] =>
+    rows
+      .filter((row) => row.kind === kind)
       .map((row) => ({
         from: row.from_time,
         to: row.to_time,
         reason: row.reason ?? '',
         retryAt: row.retry_at,
-      })),
+        cause: row.cause,
+        tries: row.tries,
+      }));
+  return {
+    all: ofKind('all'),
+    missing: ofKind('missing'),
+    requested: ofKind('requested'),
+    failed: failuresOf('failed'),
+    due: failuresOf('due'),
   };
 }
 
@@ -215,39 +230,126 @@ export interface WindowFailure {
   readonly span: Span;
   readonly reason: string;
   readonly evidence: Readonly<Record<string, unknown>>;
+  /** Decides when the window is tried again, unless `retryAt` does. */
+  readonly cause?: WindowCause;
   /** Epoch milliseconds; null: not before somebody asks. */
-  readonly retryAt: number | null;
+  readonly retryAt?: number | null;
   readonly now: number;
+  /** Of the account, when operators are to be told by an event. */
+  readonly poolKey?: string;
+}
+
+export interface RecordedFailure {
+  /** Answers so far, this one among them. */
+  readonly tries: number;
+  readonly retryAt: number | null;
+  /** The answers mean that there is nothing: the window is provisionally empty, and not failed. */
+  readonly empty: boolean;
 }
 
 /**
  * Marks a window as failed. Only what is not good already: when an audit fails, the data from before is
  * still there and still counts.
  */
-export async function recordFailure(pool: Pool, failure: WindowFailure): Promise<void> {
-  await inTransaction(pool, (client) => recordFailureIn(client, failure));
+export async function recordFailure(pool: Pool, failure: WindowFailure): Promise<RecordedFailure> {
+  return inTransaction(pool, (client) => recordFailureIn(client, failure));
 }
 
 /** `recordFailure` within a transaction of the caller's. */
-export async function recordFailureIn(client: PoolClient, failure: WindowFailure): Promise<void> {
+export async function recordFailureIn(client: PoolClient, failure: WindowFailure): Promise<RecordedFailure> {
+  const { seriesId, cause = 'failed', now } = failure;
   const range = toRange(failure.span);
-  await lockSeries(client, failure.seriesId);
+  await lockSeries(client, seriesId);
+  const { rows } = await client.query<{ tries: number; since: number | null }>(
+    `select coalesce(max(tries), 0) as tries, min(failed_since) as since from coverage
+     where series_id = $1 and span && $2::tstzrange and state = 'failed'`,
+    [seriesId, range],
+  );
+  const before = rows[0] ?? { tries: 0, since: null };
+  const tries = before.tries + (cause === 'skipped' ? 0 : 1);
+  const retryAt = failure.retryAt === undefined ? now + retryDistanceMs(cause, tries) : failure.retryAt;
+  const empty = meansEmpty(cause, tries);
   // Failed windows have no rows, so their leftovers need no counting.
-  await carve(client, failure.seriesId, range, "state = 'failed'", '0');
+  await carve(client, seriesId, range, "state = 'failed'", '0');
   await client.query(
-    `insert into coverage (series_id, span, state, evidence, reason, retry_at, fetched_at)
-     select $1, piece, 'failed', $3, $4, $5, $6
+    `insert into coverage (series_id, span, state, evidence, reason, retry_at, fetched_at, cause, tries, failed_since)
+     select $1, piece, $7, $3, $4, $5, $6, $8, $9, $10
      from unnest($2::tstzrange::tstzmultirange - coalesce(
        (select range_agg(span) from coverage where series_id = $1 and span && $2::tstzrange), '{}')) piece`,
     [
-      failure.seriesId,
+      seriesId,
       range,
       JSON.stringify(failure.evidence),
       failure.reason,
-      failure.retryAt === null ? null : toTimestamptz(failure.retryAt),
-      toTimestamptz(failure.now),
+      retryAt === null || empty ? null : toTimestamptz(retryAt),
+      toTimestamptz(now),
+      empty ? 'empty_provisional' : 'failed',
+      cause,
+      tries,
+      empty ? null : toTimestamptz(before.since ?? now),
     ],
   );
+  if (failure.poolKey !== undefined && cause !== 'skipped') {
+    const { reason, span, poolKey } = failure;
+    const window = { poolKey, seriesId, span };
+    if (empty) await insertWindowEvent(client, 'window.empty', window, { cause, reason, tries });
+    else {
+      const nextTryAt = retryAt === null ? null : new Date(retryAt).toISOString();
+      await insertWindowEvent(client, 'window.failed', window, { cause, reason, tries, nextTryAt });
+    }
+  }
+  return { tries, retryAt: empty ? null : retryAt, empty };
+}
+
+/** What was not asked for because others were refused is due again: one of its series has been had. */
+export async function healSkipped(client: PoolClient, seriesId: number, now: number): Promise<void> {
+  await client.query(
+    `update coverage set retry_at = $2 where series_id = $1 and state = 'failed' and cause = 'skipped' and retry_at > $2`,
+    [seriesId, toTimestamptz(now)],
+  );
+}
+
+export interface FailedWindow extends FailedSpan {
+  readonly seriesId: number;
+  /** Epoch milliseconds of the first and the last answer. */
+  readonly since: number;
+  readonly failedAt: number;
+}
+
+/** Failed windows of these series that touch a span, oldest first. */
+export async function failedWindows(
+  db: Pool,
+  seriesIds: readonly number[],
+  asked: Span,
+): Promise<readonly FailedWindow[]> {
+  const { rows } = await db.query<{
+    series_id: number;
+    from_time: number;
+    to_time: number;
+    reason: string | null;
+    retry_at: number | null;
+    cause: WindowCause | null;
+    tries: number;
+    since: number;
+    failed_at: number;
+  }>(
+    `select series_id, lower(span) as from_time, upper(span) as to_time, reason, retry_at, cause, tries,
+            coalesce(failed_since, fetched_at) as since, fetched_at as failed_at
+     from coverage where series_id = any ($1) and state = 'failed' and span && $2::tstzrange
+     order by lower(span), series_id`,
+    [seriesIds, toRange(asked)],
+  );
+  return rows.map((row) => ({
+    seriesId: row.series_id,
+    from: row.from_time,
+    to: row.to_time,
+    reason: row.reason ?? '',
+    retryAt: row.retry_at,
+    cause: row.cause,
+    tries: row.tries,
+    since: row.since,
+    failedAt: row.failed_at,
+  }));
 }
 
 /**
@@ -266,9 +368,9 @@ export async function carve(
        delete from coverage where series_id = $1 and span && $2::tstzrange and ${which} returning *
      )
      insert into coverage (series_id, span, state, row_count, evidence, reason, retry_at, fetched_at,
-                           daily_audited_at, weekly_audited_at)
+                           daily_audited_at, weekly_audited_at, cause, tries, failed_since)
      select series_id, piece, state, ${rowCount}, evidence, reason, retry_at, fetched_at,
-            daily_audited_at, weekly_audited_at
+            daily_audited_at, weekly_audited_at, cause, tries, failed_since
      from cut, unnest(cut.span::tstzmultirange - $2::tstzrange::tstzmultirange) piece`,
     [seriesId, range],
   );

@@ -149,12 +149,33 @@ create table coverage (
   fetched_at timestamp with time zone not null,
   daily_audited_at timestamp with time zone,
   weekly_audited_at timestamp with time zone,
+  cause text,
+  tries integer not null default 0,
+  failed_since timestamp with time zone,
   constraint coverage_no_overlap EXCLUDE USING gist (int4range(series_id, series_id, '[]'::text) WITH &&, span WITH &&),
   constraint coverage_pkey PRIMARY KEY (id),
   constraint coverage_row_count_check CHECK ((row_count >= 0)),
   constraint coverage_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id) ON DELETE CASCADE,
   constraint coverage_span CHECK (((NOT isempty(span)) AND lower_inc(span) AND (NOT upper_inc(span)) AND (NOT lower_inf(span)) AND (NOT upper_inf(span)) AND (lower(span) > '-infinity'::timestamp with time zone) AND (upper(span) < 'infinity'::timestamp with time zone))),
-  constraint coverage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'empty_provisional'::text, 'failed'::text])))
+  constraint coverage_state_check CHECK ((state = ANY (ARRAY['done'::text, 'empty_provisional'::text, 'failed'::text]))),
+  constraint coverage_tries_check CHECK ((tries >= 0))
+);
+
+create table doubted_hours (
+  series_id integer not null,
+  hour timestamp with time zone not null,
+  known_rows bigint not null,
+  told_rows bigint not null,
+  answers integer not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  look_again_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  accepted_by text,
+  evidence jsonb not null default '{}'::jsonb,
+  constraint doubted_hours_answers_check CHECK ((answers > 0)),
+  constraint doubted_hours_pkey PRIMARY KEY (series_id, hour),
+  constraint doubted_hours_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id) ON DELETE CASCADE
 );
 
 create table events (
@@ -248,6 +269,7 @@ create table jobs (
   evidence jsonb not null default '{}'::jsonb,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
+  failing boolean not null default false,
   constraint jobs_pkey PRIMARY KEY (id),
   constraint jobs_purpose_check CHECK ((purpose = ANY (ARRAY['backfill'::text, 'sync'::text, 'daily_audit'::text, 'weekly_audit'::text]))),
   constraint jobs_report_id CHECK (((state <> ALL (ARRAY['requested'::text, 'ready'::text, 'ingested'::text])) OR (report_id IS NOT NULL))),
@@ -383,6 +405,23 @@ create table series (
   constraint series_pkey PRIMARY KEY (id)
 );
 
+create table set_aside_rows (
+  id bigint generated always as identity not null,
+  series_id integer not null,
+  span tstzrange not null,
+  row_index bigint not null,
+  start_time timestamp with time zone,
+  row_key text[],
+  code text not null,
+  problem text not null,
+  row_text text not null,
+  evidence jsonb not null default '{}'::jsonb,
+  set_aside_at timestamp with time zone not null,
+  constraint set_aside_rows_code_check CHECK ((code = ANY (ARRAY['unusable'::text, 'duplicate_key'::text]))),
+  constraint set_aside_rows_pkey PRIMARY KEY (id),
+  constraint set_aside_rows_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id) ON DELETE CASCADE
+);
+
 create table sluice_migrations (
   name text not null,
   sha256 text not null,
@@ -450,6 +489,8 @@ CREATE INDEX events_pool_at ON sluice.events USING btree (pool, at DESC);
 
 CREATE INDEX events_refused ON sluice.events USING btree (((data ->> 'subject'::text)), at) WHERE (kind = 'limit.refused'::text);
 
+CREATE INDEX jobs_failing ON sluice.jobs USING btree (requested_at) WHERE failing;
+
 CREATE UNIQUE INDEX jobs_live ON sluice.jobs USING btree (series_id, span) WHERE (state = ANY (ARRAY['intended'::text, 'requested'::text, 'ready'::text]));
 
 CREATE INDEX jobs_span ON sluice.jobs USING btree (series_id, span, requested_at);
@@ -463,6 +504,8 @@ CREATE INDEX pool_limits_key ON sluice.pool_limits USING btree (limit_key);
 CREATE INDEX pools_organization ON sluice.pools USING btree (organization) WHERE (organization IS NOT NULL);
 
 CREATE INDEX rejected_documents_series ON sluice.rejected_documents USING btree (series_id, id);
+
+CREATE INDEX set_aside_rows_series ON sluice.set_aside_rows USING btree (series_id, id);
 
 CREATE OR REPLACE FUNCTION sluice.bucket_full_at(l limits, since double precision)
  RETURNS double precision

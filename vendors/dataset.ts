@@ -65,13 +65,28 @@ export interface DatasetRow {
   readonly values: readonly string[];
 }
 
+/** A row of a document that cannot be used. */
+export interface BadRow {
+  /** Place in the document, counted from 0. */
+  readonly index: number;
+  /** Byte of the uncompressed text at which it ends. */
+  readonly position: number;
+  readonly problem: string;
+  /** Epoch milliseconds at which the row begins, and its key's values; null where they cannot be read. */
+  readonly start: number | null;
+  readonly key: readonly string[] | null;
+  /** The row as it was told, cut. */
+  readonly text: string;
+}
+
 /**
  * - `gzip` / `json`: the bytes are not what they claim to be, or stop in the middle;
- * - `schema`: well-formed, but a field is missing, of the wrong type or out of range;
+ * - `schema`: well-formed, but its frame is missing or of the wrong type, or too many of its rows are bad;
+ * - `too_large`: longer than what is taken in at once;
  * - `mismatch`: a good document, but not the one asked for (type, span, currency, marketplace);
  * - `vendor_error`: the vendor's error document in place of data.
  */
-export type DocumentErrorCode = 'gzip' | 'json' | 'schema' | 'mismatch' | 'vendor_error';
+export type DocumentErrorCode = 'gzip' | 'json' | 'schema' | 'too_large' | 'mismatch' | 'vendor_error';
 
 /** A document that must not be ingested. Thrown while it is read; failures of the transport are not this. */
 export class DocumentError extends Error {

@@ -15,12 +15,14 @@ import { countText, isoOrNull, lengthText, pluralText, spanText, whenText } from
 import { contextOf } from './command';
 import { exportFleetRows, fleetCoverage } from './fleet';
 import { note, print, printJson, standardOutput, table } from './output';
+import { showFailed } from './windows';
 
 interface CoverageOptions {
   readonly account?: string;
   readonly from?: string;
   readonly to?: string;
   readonly device?: readonly string[];
+  readonly failed?: boolean;
   readonly json?: boolean;
 }
 
@@ -45,6 +47,7 @@ export function addCoverage(program: Command): void {
       (id: string, before: readonly string[]) => [...before, id],
       [] as readonly string[],
     )
+    .option('--failed', 'windows that failed: why, how often, and when each is tried again')
     .option('--json', 'JSON')
     .action(showCoverage);
   program
@@ -65,6 +68,10 @@ async function showCoverage(dataset: string, options: CoverageOptions, command: 
     throw new UsageError(
       `--${options.from === undefined ? 'from' : 'to'}: is missing; give both --from and --to, or neither`,
     );
+  }
+  if (options.failed) {
+    await showFailed(context, dataset, options);
+    return;
   }
   if (fleetKindOf(dataset) !== null) {
     const fleet = await fleetCoverage(context, dataset, options);
@@ -139,6 +146,9 @@ function printCoverage(dataset: string, account: string, found: DatasetCoverage,
       print(`  ${spanText(gap)}  ${lengthText(gap.to - gap.from)}${partition}`);
     }
     if (found.gaps.length > 50) print(`  and ${found.gaps.length - 50} more (--json lists all)`);
+  }
+  if (states.failed > 0) {
+    print(`${pluralText(states.failed, 'failed window')}: why, and when each is tried again, say --failed`);
   }
   // A fleet's past is not audited.
   if (fleetKindOf(dataset) !== null) return;

@@ -14,6 +14,7 @@ import { addStatus } from './status';
 import { addSync } from './sync';
 import { addUserAuth } from './user-auth';
 import { addSettings, addVault } from './vault';
+import { addWindows } from './windows';
 
 function createProgram(): Command {
   const program = new Command('sluice')
@@ -29,6 +30,7 @@ function createProgram(): Command {
   addDeviceCommand(program);
   addUserAuth(program);
   addCoverage(program);
+  addWindows(program);
   addPools(program);
   addPrune(program);
   addVault(program);

@@ -232,7 +232,7 @@ async function wakeWork(client: Client, settings: Settings, accounts: readonly s
 }
 
 /** Who gives the order, as far as this machine can tell. */
-function operator(): string {
+export function operator(): string {
   let user = 'unknown';
   try {
     user = userInfo().username;

@@ -130,6 +130,34 @@ describe('a large export', () => {
     expect(waiting).toBeLessThan(600_000);
   });
 
+  test('holds no connection and no snapshot while somebody reads', async () => {
+    let more: () => void = () => undefined;
+    const stalled = new Promise<void>((resolve) => {
+      more = resolve;
+    });
+    let began: () => void = () => undefined;
+    const reading = new Promise<void>((resolve) => {
+      began = resolve;
+    });
+    const reader = new Writable({
+      highWaterMark: 1,
+      write(_chunk, _encoding, done) {
+        began();
+        stalled.then(() => done());
+      },
+    });
+    const exporting = exportRows(pool, request(), reader);
+    await reading;
+    const { rows } = await pool.query(
+      `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+         and (xact_start is not null or backend_xmin is not null) and backend_type = 'client backend'`,
+    );
+    expect(rows).toEqual([]);
+    expect(pool.idleCount).toBe(pool.totalCount);
+    more();
+    expect(await exporting).toBe(COUNT);
+  });
+
   test('ends when its reader goes away, and leaves no query behind', async () => {
     const gone = new Writable({
       write(_chunk, _encoding, done) {

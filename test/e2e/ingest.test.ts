@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { Pool } from 'pg';
 import { ensureSeries, installDatasets, type Series } from '../../store/datasets';
 import { createPool } from '../../store/db';
+import { acceptDoubts, doubtedSpans, doubtsDue } from '../../store/doubted-hours';
 import { type Ingest, ingestDocument } from '../../store/ingest';
 import { getJob, intend, markReady, markRequested } from '../../store/jobs';
 import { gaps } from '../../store/ledger';
@@ -145,25 +146,30 @@ describe('a document that is ingested', () => {
       },
     );
     await ingestRows(hours(4, 6), [{ hour: 5, asin: 'A' }], { evidence: { reportId: 'next' } });
-    await ingestRows(hours(2, 5), [{ hour: 4, asin: 'A' }], { evidence: { reportId: 'new' } });
-    expect(await windows()).toEqual(['0-2 done 2 old', '2-5 done 1 new', '5-6 done 1 next']);
-    await ingestRows(hours(1, 2), [], { evidence: { reportId: 'hole' } });
+    await ingestRows(
+      hours(2, 5),
+      [
+        { hour: 3, asin: 'B' },
+        { hour: 4, asin: 'A' },
+      ],
+      { evidence: { reportId: 'new' } },
+    );
+    expect(await windows()).toEqual(['0-2 done 2 old', '2-5 done 2 new', '5-6 done 1 next']);
+    await ingestRows(hours(2, 3), [], { evidence: { reportId: 'hole' } });
     expect(await windows()).toEqual([
-      '0-1 done 1 old',
-      '1-2 empty_provisional 0 hole',
-      '2-5 done 1 new',
+      '0-2 done 2 old',
+      '2-3 empty_provisional 0 hole',
+      '3-5 done 2 new',
       '5-6 done 1 next',
     ]);
   });
 
-  test('without rows makes the window provisionally empty, and takes old rows away', async () => {
-    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+  test('without rows makes a window that had none provisionally empty', async () => {
     expect(await ingestRows(hours(0, 1), [])).toMatchObject({
       state: 'empty_provisional',
       rows: 0,
-      replaced: 1,
+      replaced: 0,
     });
-    expect(await visible()).toEqual([]);
     expect(await windows()).toEqual(['0-1 empty_provisional 0 r1']);
   });
 
@@ -232,7 +238,8 @@ describe('a document that is refused', () => {
     const jobId = await readyJob(span);
     const rows = Array.from({ length: 3_000 }, (_, index) => ({ hour: 0, asin: `N${index}` }));
     const text = salesText(span, [...rows, { hour: 1, asin: 'BAD', revenue: '"1.00"' }]);
-    const result = await ingest(span, openText(text, span), { jobId, retryAt: NOW + HOUR });
+    const badRows = { onBadRow: 'refuse', maxShare: 0 } as const;
+    const result = await ingest(span, openText(text, span), { jobId, badRows });
     expect(result).toMatchObject({ outcome: 'rejected', problem: { code: 'schema' } });
     if (result.outcome === 'rejected')
       expect(result.problem.problem).toMatch(/reportData\[3000\].orderedRevenue/);
@@ -241,7 +248,13 @@ describe('a document that is refused', () => {
     expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
     const { failed } = await gaps(pool, series.id, span, NOW);
     expect(failed).toEqual([
-      { ...hours(1, 2), reason: expect.stringContaining('orderedRevenue'), retryAt: NOW + HOUR },
+      {
+        ...hours(1, 2),
+        reason: expect.stringContaining('orderedRevenue'),
+        retryAt: NOW + 2 * HOUR,
+        cause: 'unreadable',
+        tries: 1,
+      },
     ]);
     expect(await getJob(pool, jobId)).toMatchObject({
       state: 'failed',
@@ -250,7 +263,6 @@ describe('a document that is refused', () => {
     const kept = await pool.query('select * from rejected_documents where job_id = $1', [jobId]);
     expect(kept.rows).toHaveLength(1);
     expect(kept.rows[0]).toMatchObject({ code: 'schema', evidence: { reportId: 'r1', code: 'schema' } });
-    expect(kept.rows[0].position).toBeGreaterThan(100_000);
     expect(kept.rows[0].head.toString()).toBe(text.slice(0, 64 * 1024));
   });
 
@@ -262,15 +274,6 @@ describe('a document that is refused', () => {
   });
 
   test.each([
-    [
-      'two rows with one key',
-      salesText(span, [
-        { hour: 0, asin: 'A' },
-        { hour: 0, asin: 'A', units: 2 },
-      ]),
-      'duplicate_key',
-      /same key.*start_time.*A\)/,
-    ],
     [
       'the error document of the vendor',
       '{"reportRequestError":"A client error occurred"}',
@@ -302,6 +305,225 @@ describe('a document that is refused', () => {
       [series.id],
     );
     expect(rows).toEqual([{ kept: 50 }]);
+  });
+});
+
+describe('rows that cannot be used', () => {
+  const span = hours(0, 2);
+  const asideOf = async () => {
+    const { rows } = await pool.query(
+      'select code, row_index, row_key, problem from set_aside_rows where series_id = $1 order by id',
+      [series.id],
+    );
+    return rows;
+  };
+  const eventsOf = async (kind: string) => {
+    const { rows } = await pool.query(
+      `select data from events where kind = $1 and data ->> 'account' = $2 order by id`,
+      [kind, series.account],
+    );
+    return rows.map((row) => row.data);
+  };
+
+  test('are put aside with the reason, and the others are taken in', async () => {
+    const text = salesText(span, [
+      { hour: 0, asin: 'A' },
+      { hour: 1, asin: 'B', units: 7, revenue: 'null' },
+    ]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({
+      outcome: 'ingested',
+      rows: 1,
+      setAside: 1,
+    });
+    expect(await visible()).toEqual(['0 A 1 1.00']);
+    expect(await windows()).toEqual(['0-2 done 1 r1']);
+    const problem = 'reportData[1].orderedRevenue is null; it must be a number';
+    expect(await asideOf()).toEqual([{ code: 'unusable', row_index: 1, row_key: ['B'], problem }]);
+    expect(await eventsOf('rows.set_aside')).toEqual([
+      expect.objectContaining({ dataset: 'amazon/rt-sales', rows: 1, duplicates: 0, first: problem }),
+    ]);
+  });
+
+  test('leave what is known under their key as it is', async () => {
+    const known = ['A', 'B', 'C'].map((asin) => ({ hour: 0, asin }));
+    await ingestRows(span, known);
+    const text = salesText(span, [
+      { hour: 0, asin: 'A', units: 2 },
+      { hour: 0, asin: 'B', revenue: '{"amount":1}' },
+      { hour: 0, asin: 'D' },
+    ]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({ rows: 2, replaced: 2, setAside: 1 });
+    expect(await visible()).toEqual(['0 A 2 1.00', '0 B 1 1.00', '0 D 1 1.00']);
+    expect(await windows()).toEqual(['0-2 done 3 r1']);
+  });
+
+  test('beyond their share refuse the document', async () => {
+    const rows = (bad: number) => [
+      ...Array.from({ length: 100 }, (_, i) => ({ hour: 0, asin: `A${i}` })),
+      ...Array.from({ length: bad }, (_, i) => ({ hour: 1, asin: `B${i}`, revenue: 'null' })),
+    ];
+    expect(await ingest(span, openText(salesText(span, rows(11)), span))).toMatchObject({
+      outcome: 'rejected',
+      problem: {
+        code: 'schema',
+        problem: expect.stringMatching(/^11 of 111 rows .*badRowShare.*B?reportData\[100\]/),
+      },
+    });
+    expect(await visible()).toEqual([]);
+    expect(await asideOf()).toHaveLength(11);
+    expect(await ingest(span, openText(salesText(span, rows(10)), span))).toMatchObject({
+      rows: 100,
+      setAside: 10,
+    });
+  });
+
+  test('when there are no others refuse it, too: the vendor has changed its shape', async () => {
+    await ingestRows(span, [{ hour: 0, asin: 'OLD' }]);
+    const text = salesText(span, [{ hour: 0, asin: 'A', revenue: '{"amount":9.9,"currencyCode":"EUR"}' }]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({
+      outcome: 'rejected',
+      problem: {
+        problem: expect.stringMatching(/^1 of 1 row cannot be used: .*another shape.*orderedRevenue is/),
+      },
+    });
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+  });
+
+  test('that are told twice alike are one row; of two that differ the first counts', async () => {
+    const result = await ingestRows(span, [
+      { hour: 0, asin: 'A' },
+      { hour: 0, asin: 'B' },
+      { hour: 0, asin: 'A' },
+      { hour: 0, asin: 'B', units: 4 },
+      { hour: 0, asin: 'B', units: 4 },
+    ]);
+    expect(result).toMatchObject({ outcome: 'ingested', rows: 2, setAside: 2 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00']);
+    const aside = await asideOf();
+    expect(aside).toHaveLength(2);
+    expect(aside[0]).toMatchObject({
+      code: 'duplicate_key',
+      row_key: ['B'],
+      problem: expect.stringMatching(
+        /^two rows for 2026-11-20T00:00:00.000Z B: ordered_units 1 and 4; the first counts/,
+      ),
+    });
+    // What operators read names no number of ours.
+    expect(JSON.stringify([aside, await eventsOf('rows.set_aside')])).not.toMatch(/series_id|job_id/);
+  });
+});
+
+describe('a document that holds far less than is known', () => {
+  const span = hours(0, 6);
+  const ROWS = [0, 1, 2, 3, 4, 5].flatMap((hour) =>
+    Array.from({ length: 10 }, (_, i) => ({ hour, asin: `A${i}` })),
+  );
+  const POLICY = { doubtShare: 0.5, answers: 3, overMs: 48 * HOUR };
+  const audit = (rows: readonly SalesRow[], now: number, within = span) =>
+    ingestRows(within, rows, { purpose: 'daily_audit', restatement: POLICY, now });
+  const doubts = async () =>
+    (await doubtedSpans(pool, [series.id], hours(0, 24))).map(
+      (d) => `${(d.from - DAY_START) / HOUR}-${(d.to - DAY_START) / HOUR} ${d.known}>${d.told} x${d.answers}`,
+    );
+
+  test('or nothing is doubted: the rows stay, an event says so, and the window stays a candidate', async () => {
+    await ingestRows(span, ROWS, { now: NOW - 40 * HOUR });
+    const told = await audit([], NOW);
+    expect(told).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, told: 0 } });
+    expect(await visible()).toHaveLength(60);
+    expect(await windows()).toEqual(['0-6 done 60 r1']);
+    expect(await doubts()).toEqual(['0-6 60>0 x1']);
+    const { rows } = await pool.query(
+      `select data from events where kind = 'window.doubted' and data ->> 'account' = $1`,
+      [series.account],
+    );
+    expect(rows).toEqual([
+      {
+        data: expect.objectContaining({
+          hours: 6,
+          knownRows: 60,
+          toldRows: 0,
+          answers: 1,
+          dataset: 'amazon/rt-sales',
+        }),
+      },
+    ]);
+    expect((await doubtsDue(pool, series.id, NOW + HOUR)).due).toEqual([]);
+    expect((await doubtsDue(pool, series.id, NOW + 2 * HOUR)).due).toEqual([span]);
+  });
+
+  test('is looked at again at growing distances, and believed after several answers over days', async () => {
+    await ingestRows(span, ROWS);
+    const looks: number[] = [];
+    let at = NOW;
+    for (;;) {
+      const result = await audit([], at);
+      if (result.outcome !== 'ingested' || result.doubted === null) break;
+      expect(await visible()).toHaveLength(60);
+      looks.push((result.doubted.lookAgainAt - at) / HOUR);
+      at = result.doubted.lookAgainAt;
+    }
+    expect(looks).toEqual([2, 6, 18, 24]);
+    expect(at - NOW).toBeGreaterThanOrEqual(48 * HOUR);
+    expect(await visible()).toEqual([]);
+    expect(await windows()).toEqual(['0-6 empty_provisional 0 r1']);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test('three answers within an hour are not enough, and a full answer ends the doubt', async () => {
+    await ingestRows(span, ROWS);
+    for (const minutes of [0, 20, 40]) await audit([], NOW + minutes * 60_000);
+    expect(await visible()).toHaveLength(60);
+    await audit(ROWS.slice(1), NOW + HOUR);
+    expect(await visible()).toHaveLength(59);
+    expect(await doubts()).toEqual([]);
+    // What comes next begins anew.
+    expect(await audit([], NOW + 100 * HOUR)).toMatchObject({ doubted: { hours: 6 } });
+  });
+
+  test('is believed at once when an operator says so', async () => {
+    await ingestRows(span, ROWS);
+    await audit([], NOW);
+    const order = { seriesIds: [series.id], span, by: 'ops', now: NOW, poolKey: 'amazon/x' };
+    expect(await acceptDoubts(pool, order)).toBe(6);
+    expect((await doubtsDue(pool, series.id, NOW)).due).toEqual([span]);
+    expect(await audit([], NOW + 1)).toMatchObject({ doubted: null, replaced: 60 });
+    expect(await visible()).toEqual([]);
+  });
+
+  test('in some hours is taken over in the others', async () => {
+    await ingestRows(span, ROWS);
+    const rest = ROWS.filter(({ hour }) => hour < 2 || hour > 3).map((row) => ({ ...row, units: 5 }));
+    expect(await audit([...rest, { hour: 2, asin: 'A0', units: 5 }], NOW)).toMatchObject({
+      rows: 40,
+      doubted: { hours: 2, known: 20, told: 1 },
+    });
+    const seen = await visible();
+    expect(seen).toHaveLength(60);
+    expect(seen.filter((row) => row.includes(' 5 '))).toHaveLength(40);
+    expect(await windows()).toEqual(['0-2 done 20 r1', '2-4 done 20 r1', '4-6 done 20 r1']);
+    expect(await doubts()).toEqual(['2-4 20>1 x1']);
+  });
+
+  test('counts by hours, however the spans of the documents lie', async () => {
+    await ingestRows(span, ROWS);
+    await audit([], NOW, hours(0, 3));
+    await audit([], NOW + 50 * HOUR, hours(0, 3));
+    // The other half is told for the first time: a third answer over days makes the first half true, and it alone.
+    expect(await audit([], NOW + 51 * HOUR)).toMatchObject({ doubted: { hours: 3, known: 30 } });
+    expect(await visible()).toHaveLength(30);
+    expect(await windows()).toEqual(['0-3 empty_provisional 0 r1', '3-6 done 30 r1']);
+  });
+
+  test('a few rows less are an ordinary restatement', async () => {
+    await ingestRows(span, ROWS);
+    expect(await audit(ROWS.slice(25), NOW)).toMatchObject({ rows: 35, doubted: { hours: 2 } });
+    expect(
+      await audit(
+        ROWS.filter((_, i) => i % 10 > 2),
+        NOW,
+      ),
+    ).toMatchObject({ rows: 42, doubted: null });
   });
 });
 

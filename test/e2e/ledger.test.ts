@@ -15,7 +15,14 @@ import {
   releaseAttempt,
   setDocumentUrl,
 } from '../../store/jobs';
-import { auditCandidates, coverage, gaps, recordAudit, recordFailure } from '../../store/ledger';
+import {
+  auditCandidates,
+  coverage,
+  failedWindows,
+  gaps,
+  recordAudit,
+  recordFailure,
+} from '../../store/ledger';
 import { migrate } from '../../store/migrate';
 import { AMAZON_DATASETS, RT_SALES, RT_TRAFFIC } from '../../vendors/amazon/datasets';
 import type { Span } from '../../vendors/chunks';
@@ -164,12 +171,13 @@ describe('gaps', () => {
     expect(before.all).toEqual([hours(0, 6)]);
     expect(before.missing).toEqual([hours(0, 2), hours(3, 4), hours(5, 6)]);
     expect(before.failed).toEqual([
-      { ...hours(2, 3), reason: 'FATAL', retryAt: null },
-      { ...hours(4, 5), reason: 'FATAL', retryAt: NOW + HOUR },
+      { ...hours(2, 3), reason: 'FATAL', retryAt: null, cause: 'failed', tries: 1 },
+      { ...hours(4, 5), reason: 'FATAL', retryAt: NOW + HOUR, cause: 'failed', tries: 1 },
     ]);
     const after = await gaps(pool, series.id, hours(0, 6), NOW + HOUR);
     expect(after.missing).toEqual([hours(0, 2), hours(3, 6)]);
-    expect(after.failed).toEqual([{ ...hours(2, 3), reason: 'FATAL', retryAt: null }]);
+    expect(after.failed).toEqual([before.failed[0]]);
+    expect(after.due).toEqual([before.failed[1]]);
   });
 
   test('a failure never takes away what is good already', async () => {
@@ -178,6 +186,46 @@ describe('gaps', () => {
     await fail(hours(0, 6), NOW + HOUR);
     const { failed } = await gaps(pool, series.id, hours(0, 6), NOW);
     expect(failed.map(({ from, to }) => ({ from, to }))).toEqual([hours(0, 2), hours(4, 6)]);
+  });
+
+  test('failures are counted with the window, and tried again at growing distances', async () => {
+    const answer = (span: Span, now: number) =>
+      recordFailure(pool, {
+        seriesId: series.id,
+        span,
+        reason: 'FATAL: x',
+        cause: 'fatal',
+        evidence: {},
+        now,
+      });
+    expect(await answer(hours(0, 6), NOW)).toEqual({ tries: 1, retryAt: NOW + 6 * HOUR, empty: false });
+    // A part of it carries its count.
+    expect(await answer(hours(0, 3), NOW + 6 * HOUR)).toMatchObject({ tries: 2, retryAt: NOW + 18 * HOUR });
+    expect(await failedWindows(pool, [series.id], hours(0, 24))).toEqual([
+      expect.objectContaining({
+        ...hours(0, 3),
+        tries: 2,
+        since: NOW,
+        failedAt: NOW + 6 * HOUR,
+        cause: 'fatal',
+      }),
+      expect.objectContaining({ ...hours(3, 6), tries: 1, since: NOW, retryAt: NOW + 6 * HOUR }),
+    ]);
+  });
+
+  test('cancelled again and again is no data, and is then no gap', async () => {
+    for (const tries of [1, 2, 3]) {
+      const failure = { seriesId: series.id, span: hours(0, 6), reason: 'CANCELLED', evidence: {}, now: NOW };
+      expect(await recordFailure(pool, { ...failure, cause: 'cancelled' })).toMatchObject({
+        tries,
+        empty: tries === 3,
+      });
+    }
+    expect((await gaps(pool, series.id, hours(0, 6), NOW)).all).toEqual([]);
+    expect(await coverage(pool, series.id, hours(0, 6), NOW)).toMatchObject({
+      emptyProvisional: 1,
+      failed: 0,
+    });
   });
 
   test('a range that is empty or endless is refused', async () => {

@@ -374,6 +374,15 @@ describe('learn', () => {
   test.each([200, 202, 400, 404])('takes the announced rate from a %i', (status) => {
     expect(learn(status, '0.0167')).toEqual([{ limit: 'createReport', ratePerSecond: 0.0167 }]);
   });
+  test.each([
+    ['0.0056', 0.0056],
+    ['0.008333333333333333', 1 / 120],
+    ['5.6E-3', 0.0056],
+    ['0.0166666666666666664353703', 1 / 60],
+    ['2', 2],
+  ])('reads %s, however many decimals it has', (value, ratePerSecond) => {
+    expect(learn(200, value)).toEqual([{ limit: 'createReport', ratePerSecond }]);
+  });
   test.each([429, 401, 403, 500, 503, 0])('does not from a %i', (status) => {
     expect(learn(status, '0.0167')).toEqual([]);
   });

@@ -23,13 +23,12 @@ const REPORTS = '/reports/2021-06-30';
 const URL_LIFETIME_MS = 4.5 * 60_000;
 const PAGE_SIZE = 100;
 
-const STATUS = {
-  IN_QUEUE: 'pending',
-  IN_PROGRESS: 'pending',
-  DONE: 'done',
-  CANCELLED: 'cancelled',
-  FATAL: 'fatal',
-} as const;
+/** How a report can have ended. Under any other status it is still being made, for all that is known. */
+const ENDED: ReadonlyMap<string, ReportStatus['status']> = new Map([
+  ['DONE', 'done'],
+  ['CANCELLED', 'cancelled'],
+  ['FATAL', 'fatal'],
+]);
 
 export function amazonReports(account: AmazonAccount): ReportApi {
   const { baseUrl } = amazonEndpoints(account);
@@ -131,12 +130,14 @@ function createBody({ dataset, partition, span }: ReportRequest): Record<string,
   };
 }
 
-function toStatus(report: AmazonReport): ReportStatus {
+function toStatus(
+  report: Omit<AmazonReport, 'reportDocumentId'> & { reportDocumentId?: string | undefined },
+): ReportStatus {
   const { dataStartTime: from, dataEndTime: to } = report;
   return {
     reportId: report.reportId,
     reportType: report.reportType,
-    status: STATUS[report.processingStatus],
+    status: ENDED.get(report.processingStatus.toUpperCase()) ?? 'pending',
     span: from === undefined || to === undefined ? null : { from, to },
     marketplaceIds: report.marketplaceIds ?? [],
     createdAt: report.createdTime,

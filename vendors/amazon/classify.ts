@@ -216,7 +216,8 @@ export function learnAmazon(call: CallInfo, response: VendorResponse): readonly 
   if (!TEACHES(response.status) || call.operation === 'login' || call.operation === 'downloadDocument')
     return [];
   const value = headerOf(response.headers, 'x-amzn-ratelimit-limit').trim();
-  if (!/^\d{1,6}(?:\.\d{1,15})?$/.test(value)) return [];
+  // The text of a double, as Java prints it: `0.0056`, `0.008333333333333333`, `5.6E-3`.
+  if (!/^\d{1,6}(?:\.\d{1,40})?(?:E-?\d{1,2})?$/i.test(value)) return [];
   const ratePerSecond = Number(value);
   if (ratePerSecond < MIN_RATE || ratePerSecond > MAX_RATE) return [];
   return [{ limit: call.operation, ratePerSecond }];

@@ -12,8 +12,6 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
 
-export const PROCESSING_STATUSES = ['IN_QUEUE', 'IN_PROGRESS', 'DONE', 'CANCELLED', 'FATAL'] as const;
-
 const id = z.string().min(1).max(2048);
 
 const instant = z.string().transform((text, context) => {
@@ -28,9 +26,9 @@ const instant = z.string().transform((text, context) => {
   return ms;
 });
 
-/** Optional fields arrive absent or null; both mean "not said". */
+/** Optional fields arrive absent, null or as an empty text; all mean "not said". */
 function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value) => value ?? undefined);
+  return z.preprocess((value) => value || undefined, schema.optional()).optional();
 }
 
 const createReportSchema = z.object({ reportId: id });
@@ -40,9 +38,7 @@ const reportSchema = z.object({
   reportId: id,
   reportType: id,
   createdTime: instant,
-  processingStatus: z.enum(PROCESSING_STATUSES, {
-    error: `must be one of ${PROCESSING_STATUSES.join(', ')}`,
-  }),
+  processingStatus: z.string().min(1),
   marketplaceIds: optional(z.array(z.string())),
   dataStartTime: optional(instant),
   dataEndTime: optional(instant),
@@ -54,14 +50,36 @@ const reportSchema = z.object({
 /** Times are epoch milliseconds. `reportOptions` is not among them: Amazon does not echo it. */
 export type AmazonReport = z.infer<typeof reportSchema>;
 
-const reportsPageSchema = z.object({ reports: z.array(reportSchema), nextToken: optional(id) });
+/** One of a list. What cannot be read of it counts as not said, for it says nothing of the others. */
+const listedSchema = z.object({
+  reportId: id,
+  reportType: z.string().catch(''),
+  createdTime: instant.catch(0),
+  processingStatus: z.string().catch(''),
+  marketplaceIds: z.array(z.string()).optional().catch(undefined),
+  dataStartTime: instant.optional().catch(undefined),
+  dataEndTime: instant.optional().catch(undefined),
+});
+const reportsPageSchema = z.object({
+  reports: z.array(z.unknown()).transform((reports) =>
+    reports.flatMap((report) => {
+      const read = listedSchema.safeParse(report);
+      return read.success ? [read.data] : [];
+    }),
+  ),
+  nextToken: optional(id),
+});
 export type ReportsPage = z.infer<typeof reportsPageSchema>;
 
 const documentSchema = z.object({
   reportDocumentId: id,
   /** Holds its own key in the query, for 5 minutes: never logged. */
   url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
-  compressionAlgorithm: optional(z.literal('GZIP', { error: 'must be GZIP or absent' })),
+  /** Whatever it says: the bytes of the document decide. */
+  compressionAlgorithm: z
+    .unknown()
+    .optional()
+    .transform((said) => (typeof said === 'string' && said ? said : undefined)),
 });
 export type ReportDocument = z.infer<typeof documentSchema>;
 

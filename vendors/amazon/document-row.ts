@@ -1,6 +1,6 @@
-/** Turns one element of `reportData` into a row, or says what is wrong with it. */
+/** Turns one element of `reportData` into a row, or says what is wrong with it: a bad row is not a bad document. */
 import type { Span } from '../chunks';
-import { type DatasetColumn, type DatasetDescription, type DatasetRow, DocumentError } from '../dataset';
+import type { BadRow, DatasetColumn, DatasetDescription, DatasetRow } from '../dataset';
 import { isRecord, parseInstant, RawNumber, shown } from './document-value';
 
 /** Documents repeat few timestamps over many rows; the bound is for one that does not. */
@@ -12,6 +12,8 @@ const MAX_INTEGER_DIGITS = 18;
 const MAX_DECIMAL_CHARACTERS = 200;
 const MAX_DECIMAL_EXPONENT = 100;
 const MAX_TEXT_CHARACTERS = 1_000;
+/** How much of a bad row is kept as evidence. */
+const MAX_SHOWN_CHARACTERS = 2_000;
 
 export class RowReader {
   private readonly instants = new Map<string, number>();
@@ -22,34 +24,52 @@ export class RowReader {
     private readonly span: Span,
   ) {}
 
-  /** @throws DocumentError that names the row (counted from 0) and the field. */
-  read(value: unknown, position: number): DatasetRow {
+  /** @param position byte of the text at which the row ends. */
+  read(value: unknown, position: number): DatasetRow | BadRow {
     this.index += 1;
-    const fail = (problem: string): never => {
-      throw new DocumentError('schema', position, `reportData[${this.index}]${problem}`);
-    };
-    if (!isRecord(value)) return fail(` is ${shown(value)}; it must be an object`);
-    const start =
-      this.instant(value.startTime) ?? fail(`.startTime is ${shown(value.startTime)}; it must be a time`);
-    const end = this.instant(value.endTime) ?? fail(`.endTime is ${shown(value.endTime)}; it must be a time`);
+    const bad = (problem: string): BadRow => ({
+      index: this.index,
+      position,
+      problem: `reportData[${this.index}]${problem}`,
+      ...this.identityOf(value),
+      text: shown(value, MAX_SHOWN_CHARACTERS),
+    });
+    if (!isRecord(value)) return bad(` is ${shown(value)}; it must be an object`);
+    const start = this.instant(value.startTime);
+    if (start === null) return bad(`.startTime is ${shown(value.startTime)}; it must be a time`);
+    const end = this.instant(value.endTime);
+    if (end === null) return bad(`.endTime is ${shown(value.endTime)}; it must be a time`);
     const { gridMs } = this.dataset;
+    const times = () => `${shown(value.startTime)} to ${shown(value.endTime)}`;
     if (start % gridMs !== 0 || end <= start || end - start > gridMs) {
-      fail(`: ${shown(value.startTime)} to ${shown(value.endTime)} is not one whole hour`);
+      return bad(`: ${times()} is not one whole hour`);
     }
     if (start < this.span.from || end > this.span.to) {
-      fail(
-        `: ${shown(value.startTime)} to ${shown(value.endTime)} is outside of the asked span ` +
+      return bad(
+        `: ${times()} is outside of the asked span ` +
           `${new Date(this.span.from).toISOString()} to ${new Date(this.span.to).toISOString()}`,
       );
     }
-    const values = this.dataset.columns.map((column) => {
+    const values: string[] = [];
+    for (const column of this.dataset.columns) {
       const found = value[column.field];
-      return (
-        exactText(column, found) ??
-        fail(`.${column.field} is ${shown(found)}; it must be ${EXPECTED[column.kind]}`)
-      );
-    });
+      const text = exactText(column, found);
+      if (text === null) {
+        return bad(`.${column.field} is ${shown(found)}; it must be ${EXPECTED[column.kind]}`);
+      }
+      values.push(text);
+    }
     return { start, end, values };
+  }
+
+  /** Which row it would have been, as far as that can be read. */
+  private identityOf(value: unknown): Pick<BadRow, 'start' | 'key'> {
+    if (!isRecord(value)) return { start: null, key: null };
+    const key = this.dataset.columns
+      .filter((column) => column.key)
+      .map((column) => exactText(column, value[column.field]));
+    const isWhole = key.every((text): text is string => text !== null);
+    return { start: this.instant(value.startTime), key: isWhole ? key : null };
   }
 
   private instant(value: unknown): number | null {

@@ -20,10 +20,14 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 }
 
 /** A value as a problem shows it: short, and never a whole document. */
-export function shown(value: unknown): string {
+export function shown(value: unknown, maxCharacters = 80): string {
   if (value === undefined) return 'missing';
   const text = value instanceof RawNumber ? value.text : JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  // Cut in the middle of a character, it could not be stored.
+  return (text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text).replace(
+    /\p{Surrogate}/gu,
+    '\ufffd',
+  );
 }
 
 const TIMESTAMP =

@@ -6,14 +6,14 @@
  * to be good at its end: whoever takes the rows has to be able to take them back until then.
  */
 import { createHash } from 'node:crypto';
-import { PassThrough, pipeline, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { types } from 'node:util';
-import { createGunzip } from 'node:zlib';
 import Tokenizer from '@streamparser/json/tokenizer.js';
 import TokenParser from '@streamparser/json/tokenparser.js';
 import TokenType from '@streamparser/json/utils/types/tokenType.js';
 import type { Span } from '../chunks';
-import { type DatasetDescription, type DatasetRow, DocumentError } from '../dataset';
+import { type BadRow, type DatasetDescription, type DatasetRow, DocumentError } from '../dataset';
+import { plainText } from './document-bytes';
 import { RowReader } from './document-row';
 import { checkSpecification } from './document-specification';
 import { isRecord, RawNumber } from './document-value';
@@ -24,6 +24,9 @@ export const HEAD_BYTES = 64 * 1024;
 /** Text between two complete values beyond which a document is taken for garbage, bytes. */
 const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 
+/** Bad rows that are remembered one by one; the others are counted. */
+const MAX_BAD_ROWS = 10_000;
+
 export interface ReportExpectation {
   readonly dataset: DatasetDescription;
   readonly span: Span;
@@ -32,7 +35,7 @@ export interface ReportExpectation {
 }
 
 export interface DocumentOptions {
-  /** As getReportDocument says: `GZIP`, or absent for plain text. */
+  /** As getReportDocument says: `GZIP`, or absent for plain text. Only named in messages: the bytes decide. */
   readonly compressionAlgorithm?: string | undefined;
 }
 
@@ -43,6 +46,8 @@ export interface ReportDocument {
    * Throws DocumentError for a document that must not be ingested; an error of the source passes through.
    */
   readonly batches: AsyncIterable<readonly DatasetRow[]>;
+  /** Rows that cannot be used: how many, and the first 10,000 of them. Grows like the rest. */
+  badRows(): { readonly count: number; readonly rows: readonly BadRow[] };
   /** The first 64 KiB of the uncompressed text that has been read. */
   head(): Buffer;
   /** Uncompressed bytes read. */
@@ -60,9 +65,11 @@ export function openReportDocument(
   options: DocumentOptions = {},
 ): ReportDocument {
   const tap = new Tap();
-  const text = uncompressed(source, options.compressionAlgorithm);
+  const text = plainText(source, options.compressionAlgorithm);
+  const parser = new ReportParser(expected);
   return {
-    batches: readBatches(text, expected, tap),
+    batches: readBatches(text, parser, tap),
+    badRows: () => ({ count: parser.badCount, rows: parser.badRows }),
     head: () => Buffer.concat(tap.head),
     bytes: () => tap.bytes,
     digest: () => tap.hash.copy().digest('hex'),
@@ -87,10 +94,9 @@ class Tap {
 
 async function* readBatches(
   text: Readable,
-  expected: ReportExpectation,
+  parser: ReportParser,
   tap: Tap,
 ): AsyncGenerator<readonly DatasetRow[]> {
-  const parser = new ReportParser(expected);
   try {
     for await (const chunk of text as AsyncIterable<Buffer>) {
       tap.add(chunk);
@@ -101,22 +107,6 @@ async function* readBatches(
     throw zlibProblem(error, tap.bytes) ?? error;
   }
   parser.end();
-}
-
-/**
- * The text behind a source. Destroying it destroys the source, but does not wait for it: a source may have
- * stalled. It throws what the source fails with, also when that was before anybody read.
- */
-function uncompressed(source: Readable, algorithm: string | undefined): Readable {
-  const text = algorithm === undefined ? new PassThrough() : createGunzip();
-  text.on('error', () => {});
-  pipeline(source, text, () => {});
-  if (algorithm !== undefined && algorithm !== 'GZIP') {
-    text.destroy(
-      new DocumentError('gzip', null, `unknown compressionAlgorithm "${algorithm}"; only GZIP is defined`),
-    );
-  }
-  return text;
 }
 
 function zlibProblem(error: unknown, position: number): DocumentError | null {
@@ -138,6 +128,8 @@ class ReportParser {
     paths: ['$.reportData.*', '$.reportSpecification', '$.errorDetails', '$.reportRequestError'],
     keepStack: false,
   });
+  readonly badRows: BadRow[] = [];
+  badCount = 0;
   private readonly reader: RowReader;
   private rows: DatasetRow[] = [];
   private depth = 0;
@@ -163,7 +155,7 @@ class ReportParser {
     };
     this.values.onValue = ({ key, value, stack }) => {
       this.lastValueAt = this.position;
-      if (stack.length > 1) this.rows.push(this.reader.read(value, this.position));
+      if (stack.length > 1) this.takeRow(this.reader.read(value, this.position));
       else this.takeTopLevel(String(key), value);
     };
   }
@@ -229,6 +221,15 @@ class ReportParser {
     this.dataSeen = true;
   }
 
+  private takeRow(row: DatasetRow | BadRow): void {
+    if (!('problem' in row)) {
+      this.rows.push(row);
+      return;
+    }
+    this.badCount += 1;
+    if (this.badRows.length < MAX_BAD_ROWS) this.badRows.push(row);
+  }
+
   private takeTopLevel(key: string, value: unknown): void {
     if (key === 'reportSpecification') {
       checkSpecification(value, this.expected, this.position);
@@ -262,7 +263,7 @@ export async function readErrorDocument(
   const parts: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of uncompressed(source, options.compressionAlgorithm) as AsyncIterable<Buffer>) {
+    for await (const chunk of plainText(source, options.compressionAlgorithm) as AsyncIterable<Buffer>) {
       parts.push(chunk);
       size += chunk.length;
       if (size >= HEAD_BYTES) break;

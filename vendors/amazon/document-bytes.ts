@@ -1,0 +1,119 @@
+/**
+ * The plain text behind a downloaded document. What it is compressed with shows in its first bytes; what the vendor says
+ * of it is wrong now and then, in both directions.
+ */
+import { type Duplex, PassThrough, type Readable } from 'node:stream';
+import { types } from 'node:util';
+import { createGunzip } from 'node:zlib';
+import { DocumentError } from '../dataset';
+
+/** A document that a gateway has compressed once more is unpacked twice; more layers than this are no document. */
+const MAX_LAYERS = 3;
+
+const GZIP = [0x1f, 0x8b];
+/** Bytes that no JSON text begins with, and what they are. */
+const OTHER_FORMATS: readonly (readonly [string, readonly number[]])[] = [
+  ['Zstandard', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['ZIP', [0x50, 0x4b, 0x03, 0x04]],
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+];
+const LONGEST_MAGIC = 5;
+
+/**
+ * Destroying the text destroys the source, but does not wait for it: a source may have stalled. The text fails with what
+ * the source fails with, also when that was before anybody read.
+ * @param said the vendor's name of the compression, for messages only.
+ */
+export function plainText(source: Readable, said: string | undefined): Readable {
+  const text = new PassThrough();
+  text.on('error', () => {});
+  source.on('error', () => {});
+  let current: Readable = source;
+  text.once('close', () => {
+    current.destroy();
+    source.destroy();
+  });
+  const fail = (error: unknown) =>
+    text.destroy(types.isNativeError(error) ? error : new Error(String(error)));
+  const unpack = async () => {
+    for (let layer = 0; ; layer++) {
+      const start = await firstBytes(current);
+      if (text.destroyed) return;
+      if (!startsWith(start.head, GZIP)) {
+        const other = OTHER_FORMATS.find(([, magic]) => startsWith(start.head, magic))?.[0];
+        if (other !== undefined) throw new DocumentError('gzip', 0, unknownFormat(other, said));
+        handOn(current, start, text);
+        return;
+      }
+      if (layer === MAX_LAYERS) {
+        throw new DocumentError('gzip', 0, `the document is compressed more than ${MAX_LAYERS} times over`);
+      }
+      const zipped = createGunzip();
+      zipped.on('error', () => {});
+      const below = current;
+      zipped.once('close', () => below.destroy());
+      current = zipped;
+      handOn(below, start, zipped);
+    }
+  };
+  unpack().catch(fail);
+  return text;
+}
+
+function unknownFormat(format: string, said: string | undefined): string {
+  const announced = said === undefined ? 'nothing' : JSON.stringify(said.slice(0, 40));
+  return `the document is ${format} data (announced as ${announced}); only plain text and GZIP are read`;
+}
+
+interface Beginning {
+  readonly head: Buffer;
+  /** The source holds no more than the head. */
+  readonly ended: boolean;
+}
+
+/** Like `pipe`, with the source's failure handed on, after what has been read already. */
+function handOn(source: Readable, { head, ended }: Beginning, to: Duplex): void {
+  if (ended) {
+    to.end(head);
+    return;
+  }
+  to.write(head);
+  source.once('error', (error) => to.destroy(error));
+  source.once('close', () => {
+    if (!source.readableEnded) to.destroy(source.errored ?? new Error('the download was given up'));
+  });
+  source.pipe(to);
+}
+
+/** Reads until it is known what the bytes begin with. What was read is taken out of the source. */
+async function firstBytes(source: Readable): Promise<Beginning> {
+  let head = Buffer.alloc(0);
+  for (;;) {
+    const piece = source.read() as Buffer | null;
+    if (piece !== null) {
+      head = Buffer.concat([head, piece]);
+      if (head.length >= LONGEST_MAGIC) return { head, ended: false };
+      continue;
+    }
+    if (source.errored) throw source.errored;
+    if (source.readableEnded || source.destroyed) return { head, ended: true };
+    await readable(source);
+  }
+}
+
+function readable(source: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of EVENTS) source.off(event, done);
+      resolve();
+    };
+    for (const event of EVENTS) source.on(event, done);
+  });
+}
+
+const EVENTS = ['readable', 'end', 'error', 'close'] as const;
+
+function startsWith(head: Buffer, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => head[index] === byte);
+}
