@@ -12,7 +12,7 @@ import {
 } from '../settings';
 import type { DatasetDescription } from '../vendors/dataset';
 import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../vendors/registry';
-import type { CallableAccount } from './vendor-call';
+import type { CallableAccount } from './call-terms';
 
 /** The vendor's rules, and what can be done with the account: each part only where the vendor offers it. */
 export interface Account extends CallableAccount {

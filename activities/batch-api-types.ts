@@ -6,7 +6,8 @@ import type { Batch } from '../store/batches';
 import type { TextBatchApi } from '../vendors/text-batches';
 import type { TextApi } from '../vendors/texts';
 import type { Account } from './accounts';
-import type { TokenSource, VendorDoor } from './vendor-call';
+import type { TokenSource } from './call-terms';
+import type { VendorDoor } from './vendor-call';
 
 export interface BatchApiDeps {
   readonly db: Pool;

@@ -24,11 +24,12 @@ import { BatchJournal } from './batch-journal';
 import { BatchQuota } from './batch-quota';
 import type { PageInput, PageOutcome } from './batch-types';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import type { TokenSource } from './call-terms';
 import { answeredOutcome, evidenceOf, refusedOutcome } from './item-outcome';
 import { OutcomeWriter } from './outcome-writer';
 import { type CallEnd, PageRunner } from './page-runner';
 import type { SendText } from './responses-client';
-import type { TokenSource, VendorDoor } from './vendor-call';
+import type { VendorDoor } from './vendor-call';
 
 export interface PageDeps {
   readonly db: Pool;

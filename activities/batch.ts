@@ -12,8 +12,8 @@ import type { BatchApiDeps } from './batch-api-types';
 import { BatchPage, type PageDeps } from './batch-page';
 import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './batch-types';
 import { toApplicationFailure } from './call-errors';
+import type { TokenSource } from './call-terms';
 import { logEvent } from './emit';
-import type { TokenSource } from './vendor-call';
 
 export interface BatchDeps extends PageDeps, BatchApiDeps {
   readonly settings: Settings;

@@ -29,9 +29,10 @@ import type { CallResult } from '../vendors/contract';
 import type { CommandResult, QueuedCommand } from '../vendors/fleet';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import type { TokenSource } from './call-terms';
 import type { FleetAccount } from './fleet-account';
 import { sendForText } from './http';
-import type { TokenSource, VendorDoor } from './vendor-call';
+import type { VendorDoor } from './vendor-call';
 import { withoutKey } from './without-key';
 
 export interface CommandSenderDeps {

@@ -19,10 +19,10 @@ import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../sto
 import { settleDoubts } from '../store/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
+import type { CallableAccount, CallTerms } from './call-terms';
 import { logEvent } from './emit';
 import type { HeldPermit } from './permit-gate';
 import { narrowRefusal } from './quota-doubt';
-import type { CallableAccount, CallTerms } from './vendor-call';
 
 export interface ConsequenceDeps {
   readonly db: Pool;

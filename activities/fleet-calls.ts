@@ -11,13 +11,14 @@ import { learnLimit } from '../store/permits';
 import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, LeftOut, Parsed } from '../vendors/http';
 import { CallFailed } from './call-errors';
+import type { TokenSource } from './call-terms';
 import { logEvent } from './emit';
 import type { FleetAccount } from './fleet-account';
 import type { FleetContext } from './fleet-context';
 import { limitKey } from './fleet-limits';
 import { Newcomers } from './fleet-newcomers';
 import { sendForText } from './http';
-import type { TokenSource, VendorDoor } from './vendor-call';
+import type { VendorDoor } from './vendor-call';
 
 export interface FleetDeps {
   readonly settings: Settings;

@@ -1,6 +1,6 @@
 /** The key of an account whose calls carry the same key each: read from its reference, and kept for a short while. */
 import { resolveSecret, type SecretRef, type SecretSources } from '../settings';
-import type { TokenSource } from './vendor-call';
+import type { TokenSource } from './call-terms';
 
 /** A key that was changed in its file or in the vault is noticed after this, ms. */
 const KEPT_MS = 10_000;

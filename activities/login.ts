@@ -7,8 +7,9 @@ import type { KeyRing } from '../store/keyring';
 import type { TokenStore } from '../store/tokens';
 import type { LoginApi } from '../vendors/login';
 import { PoolClosed } from './call-errors';
+import type { CallableAccount, TokenSource } from './call-terms';
 import { sendForText } from './http';
-import type { CallableAccount, TokenSource, VendorDoor } from './vendor-call';
+import type { VendorDoor } from './vendor-call';
 
 export interface LoginDeps {
   readonly door: VendorDoor;

@@ -7,8 +7,8 @@ import { describeEvidence, type QuotaVerdict } from '../quota/verdict';
 import { judgeDoubt } from '../store/quota-doubts';
 import { nextBoundary } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
+import type { CallTerms } from './call-terms';
 import { logEvent } from './emit';
-import type { CallTerms } from './vendor-call';
 
 /** @returns what the caller waits for; null when it is the pool that is used up. */
 export async function narrowRefusal(

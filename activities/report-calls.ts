@@ -10,10 +10,11 @@ import { getJob, type Job, setDocumentUrl } from '../store/jobs';
 import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import type { DocumentLocation, ReportRequest } from '../vendors/reports';
+import type { TokenSource } from './call-terms';
 import { type HttpOptions, sendForStream, sendForText } from './http';
 import { type DatasetContext, datasetContext } from './report-plan';
 import type { DatasetRef } from './reports-types';
-import type { TokenSource, VendorDoor } from './vendor-call';
+import type { VendorDoor } from './vendor-call';
 
 export interface ReportDeps {
   readonly settings: Settings;

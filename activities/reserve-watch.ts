@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import { type LimitInstance, scopeNames } from '../quota/limit';
 import { recordReservePause } from '../store/alerts';
 import type { DeniedPermit } from '../store/permits';
+import type { CallableAccount, CallTerms } from './call-terms';
 import { logEvent } from './emit';
-import type { CallableAccount, CallTerms } from './vendor-call';
 
 export class ReserveWatch {
   /** Until when each limit and priority needs no further word from this process, epoch ms. */

@@ -5,99 +5,23 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
-import {
-  type Charge,
-  defaultSlackMs,
-  type LimitInstance,
-  type LimitTemplate,
-  type Priority,
-  resolveLimits,
-} from '../quota/limit';
-import type { PoolPolicy, PoolState } from '../quota/pool';
-import type { RetryPolicies } from '../quota/retry-delay';
+import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../quota/limit';
+import type { PoolState } from '../quota/pool';
 import type { Evidence, Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
 import { registerLimits } from '../store/permits';
-import { holdLostPool, type PoolOrganization, readPool, registerPool, releaseProbe } from '../store/pools';
-import type { CallInfo, CallResult, VendorRules } from '../vendors/contract';
+import { holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
+import type { CallInfo, CallResult } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { logEvent } from './emit';
 import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
-import type { HeldPermit, PermitGate, Preparation } from './permit-gate';
+import type { HeldPermit, PermitGate } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
-
-/** An account as the door needs it: the vendor's rules with this account's overrides in place. */
-export interface CallableAccount {
-  readonly name: string;
-  readonly vendor: VendorRules;
-  /** Pool key, e.g. `amazon/acme`. */
-  readonly poolKey: string;
-  readonly limits: readonly LimitTemplate[];
-  readonly pool: PoolPolicy;
-  /** What stops this account together with others: an organization's limit. */
-  readonly organization?: PoolOrganization;
-  readonly retry: RetryPolicies;
-  /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
-  readonly attributes?: Readonly<Record<string, string>>;
-}
-
-/** Hands out an account's token; one caller of all processes renews it. */
-export interface TokenSource {
-  /**
-   * @param staleVersion the version that the vendor has just called expired; 0 for none.
-   * @throws CredentialsRefusedError, or what the login call fails with.
-   */
-  token(staleVersion: number, signal: AbortSignal | undefined): Promise<FreshToken>;
-}
-
-/** What a call is charged to and how it is retried. */
-export interface CallTerms {
-  readonly account: CallableAccount;
-  readonly operation: string;
-  /** Further attributes for limit scopes, e.g. a device id. */
-  readonly attributes?: Readonly<Record<string, string>>;
-  readonly priority: Priority;
-  /** Who asks, for "who spent what": a dataset or function name. */
-  readonly caller: string;
-  /** Units charged to token limits; 1 is charged to call limits. */
-  readonly tokens?: number;
-  /** Null for calls that carry no token: a login, a pre-signed URL. */
-  readonly auth: TokenSource | null;
-  /** True for the login, which is no call to the pool's API: no permit, and its outcome ends no probe. */
-  readonly outsidePool?: boolean;
-  /**
-   * True for a call with credentials that are not the account's own, e.g. an end user's. It is charged to the limits
-   * that its attributes name, and a rate verdict stops every caller of those; but what the vendor says of that user's
-   * quota or credentials leaves the account's pool as it is, and is thrown as CallFailed. A pause for want of
-   * quota does not stop it; a pool that is held, or open because the vendor is down, does.
-   */
-  readonly foreign?: boolean;
-  /**
-   * True for a call whose answer waits for something behind the vendor, a device say: that it does not come in time says
-   * nothing of the vendor, and does not open the pool.
-   */
-  readonly answeredByDevice?: boolean;
-  /** 1 for the first try; drives the backoff. */
-  readonly attempt: number;
-  readonly inlineWaitMs: number;
-  readonly signal?: AbortSignal;
-  /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
-  readonly prepare?: Preparation;
-}
-
-export interface VendorCall<R extends CallResult> extends CallTerms {
-  /**
-   * Sends the request. Must not throw for what the network or the vendor does: that is a CallResult.
-   * @param sent to be called when it is being written, where that can be told.
-   */
-  send(token: string | null, signal: AbortSignal | undefined, sent: () => void): Promise<R>;
-  /** What the call really cost in tokens, when the answer says so. */
-  tokensUsed?(result: R): number | undefined;
-}
 
 export interface DoorDeps extends ConsequenceDeps {
   readonly gate: PermitGate;

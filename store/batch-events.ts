@@ -1,12 +1,13 @@
 /** What happens to batches, as rows that `sluice events` shows: few, each worth a look. Logs hold the rest. */
 import type { Pool } from 'pg';
 import type { EventData, StoredEventKind } from '../quota/events';
-import type { BatchState } from './batches';
 import { inTransaction } from './db';
 import { insertEvent } from './events';
 
 /** What a change of a batch's state is called. */
-export function batchEventOf(state: BatchState): 'batch.paused' | 'batch.resumed' | 'batch.cancelled' {
+export function batchEventOf(
+  state: 'running' | 'paused' | 'cancelled',
+): 'batch.paused' | 'batch.resumed' | 'batch.cancelled' {
   return state === 'running' ? 'batch.resumed' : `batch.${state}`;
 }
 

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
-import type { CallableAccount } from '../activities/vendor-call';
+import type { CallableAccount } from '../activities/call-terms';
 import type { Settings } from '../settings';
 import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools';
 import { dataConverterFor } from './codec';

@@ -1,7 +1,7 @@
 /** "Too fast": one wait for the callers of all processes, longer each time, and what operators are told of it. */
 import type { Pool } from 'pg';
 import { CallFailed } from '../../activities/call-errors';
-import type { CallableAccount, CallTerms } from '../../activities/vendor-call';
+import type { CallableAccount, CallTerms } from '../../activities/call-terms';
 import type { LimitTemplate } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { listEvents } from '../../store/events';

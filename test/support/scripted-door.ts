@@ -4,8 +4,9 @@
  */
 import type { Pool } from 'pg';
 import pino from 'pino';
+import type { CallableAccount, CallTerms } from '../../activities/call-terms';
 import { PermitGate } from '../../activities/permit-gate';
-import { type CallableAccount, type CallTerms, VendorDoor } from '../../activities/vendor-call';
+import { VendorDoor } from '../../activities/vendor-call';
 import type { LimitTemplate } from '../../quota/limit';
 import type { PoolPolicy } from '../../quota/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
