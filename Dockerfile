@@ -17,7 +17,7 @@ WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/bin ./bin
-COPY --from=build /app/scripts/bootstrap.mjs ./scripts/bootstrap.mjs
+COPY --from=build /app/scripts/checkout.cjs ./scripts/checkout.cjs
 COPY --from=build /app/dist ./dist
 # Owned by root and not writable: the process cannot change its own program.
 USER node

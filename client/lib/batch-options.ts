@@ -16,6 +16,8 @@ interface RunOption {
   readonly env: string;
   readonly help: string;
   readonly range: string;
+  /** As the field has it; written out, for help should not have to load the schemas of all settings. */
+  readonly standard: string;
 }
 
 /** In the order in which help shows them. */
@@ -27,6 +29,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     env: 'QUOTA_THRESHOLD',
     help: 'share of the daily limit at which background work pauses',
     range: 'above 0, up to 1',
+    standard: '0.8',
   },
   {
     key: 'dailyLimit',
@@ -35,6 +38,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     env: 'DAILY_LIMIT',
     help: 'pause when the account has made so many calls in a day; never raises the account’s',
     range: 'from 1',
+    standard: 'none',
   },
   {
     key: 'pauseHours',
@@ -43,6 +47,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     env: 'PAUSE_DURATION_HOURS',
     help: 'longest pause at the threshold before looking again, hours or 90m, 24h',
     range: '0.001 h to 31 d',
+    standard: '24',
   },
   {
     key: 'quotaMonitoring',
@@ -51,6 +56,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     env: 'QUOTA_MONITORING',
     help: 'watch the use of quota: alerts at 60, 80 and 95 %, and a part in concurrency',
     range: 'true or false',
+    standard: 'true',
   },
   {
     key: 'logInterval',
@@ -59,6 +65,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     env: 'LOG_INTERVAL',
     help: 'items between two lines of progress in the log',
     range: 'from 1',
+    standard: '100',
   },
 ];
 
@@ -66,9 +73,8 @@ const CONCURRENCY_HELP = 'most calls in flight, 1 to 2000 (default: concurrency.
 
 export function addRunOptions(command: Command): Command {
   command.option('--concurrency <n>', CONCURRENCY_HELP);
-  for (const { key, flag, value, env, help, range } of RUN_OPTIONS) {
-    const standard: unknown = batchFields[key].safeParse(undefined).data;
-    const from = `default: the account’s ${key}, else ${standard ?? 'none'}`;
+  for (const { key, flag, value, env, help, range, standard } of RUN_OPTIONS) {
+    const from = `default: the account’s ${key}, else ${standard}`;
     command.option(value === null ? flag : `${flag} ${value}`, `${help} (${range}; ${from}; env ${env})`);
     if (value === null) command.option(flag.replace('--', '--no-'), `do not ${help.split(':')[0]}`);
   }

@@ -34,7 +34,7 @@ const ok = (name: string, detail: string): Check => ({ name, result: 'ok', detai
 const warn = (name: string, detail: string): Check => ({ name, result: 'warn', detail });
 const fail = (name: string, detail: string): Check => ({ name, result: 'fail', detail });
 
-/** As package.json and scripts/bootstrap.mjs say. */
+/** As package.json and scripts/checkout.cjs say. */
 const OLDEST_NODE = [20, 19] as const;
 
 export function checkNode(version: string): Check {

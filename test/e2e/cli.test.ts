@@ -61,7 +61,7 @@ function span(windows: number, hoursAgo: number): string[] {
 beforeAll(async () => {
   folder = temporaryFolder('cli');
   // Builds what has changed, once.
-  const built = await runNode([join(ROOT, 'bin', 'sluice.mjs'), '--help']);
+  const built = await runNode([join(ROOT, 'bin', 'sluice.cjs'), '--help']);
   if (built.code !== 0) throw new Error(built.err);
   stack = await startStack({
     limits: {

@@ -71,7 +71,7 @@ function summaryOf({ out, err, code }: Ran): Summary {
 }
 
 beforeAll(async () => {
-  const built = await runNode([join(ROOT, 'bin', 'sluice.mjs'), '--help'], ROOT);
+  const built = await runNode([join(ROOT, 'bin', 'sluice.cjs'), '--help'], ROOT);
   if (built.code !== 0) throw new Error(built.err);
   temporalAddress = (await testTemporal()).address;
 }, 180_000);

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { changesOf, describeChange } from '../../client/lib/batch-again';
 import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../../client/lib/batch-options';
 import type { Batch } from '../../store/batches';
+import { batchFields } from '../../vendors/batch-fields';
 
 /** As commander reads a command line. */
 function typed(...args: string[]) {
@@ -35,6 +36,15 @@ test('each option is read in its unit, and nothing that was not given', () => {
     quotaMonitoring: true,
     pauseHours: 24,
   });
+});
+
+test('help names the values that hold when nothing is given', () => {
+  const help = addRunOptions(new Command('start')).helpInformation().replace(/\s+/g, ' ');
+  for (const [key, field] of Object.entries(batchFields)) {
+    expect(help).toContain(
+      `default: the account’s ${key}, else ${field.safeParse(undefined).data ?? 'none'};`,
+    );
+  }
 });
 
 test('the environment stands in for what is not typed; what is typed wins; empty is not set', () => {

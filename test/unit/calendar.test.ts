@@ -14,3 +14,13 @@ test.each([
   expect(startOfDay(ms, zone)).toBe(Date.parse(start));
   expect(nextBoundary(startOfDay(ms, zone), 'day', zone)).toBe(nextBoundary(ms, 'day', zone));
 });
+
+test.each(['minute', 'hour', 'day', 'month'] as const)(
+  'a %s of UTC ends where the time zone database has it end',
+  (per) => {
+    const instants = ['2026-11-24T02:03:04.567Z', '2026-12-31T23:59:59.999Z', '2028-02-29T00:00:00Z'];
+    for (const at of instants.map((instant) => Date.parse(instant))) {
+      expect(nextBoundary(at, per, 'UTC')).toBe(nextBoundary(at, per, 'Etc/UTC'));
+    }
+  },
+);

@@ -21,7 +21,7 @@ function modulesOf(folder: string): string[] {
   const { result } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Coverage;
   return result.flatMap(({ url, functions }) => {
     if (url.includes('/node_modules/')) return [url.replace(/^.*\/node_modules\//, 'node_modules/')];
-    if (!url.endsWith('/dist/sluice.cjs')) return [];
+    if (!/\/dist\/(?:sluice|packages)\.cjs$/.test(url)) return [];
     return functions
       .filter(({ functionName, ranges }) => functionName.includes('/') && (ranges[0]?.count ?? 0) > 0)
       .map(({ functionName }) => functionName);
