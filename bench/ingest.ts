@@ -1,7 +1,7 @@
 /**
  * How fast a report gets from a socket into committed rows, and how much memory that takes.
  *
- *     npm run build && node dist/bench/ingest.js [rows]      (default 1000000)
+ *     npm run bench:ingest [-- rows] [--json]      (default 1000000)
  *
  * Uses the database that DATABASE_URL names, or starts a Postgres of its own and removes it afterwards. The
  * document is GZIP, served over HTTP by a child process, so that the memory measured is the reader's alone.
@@ -28,6 +28,7 @@ import { openReportDocument } from '../vendors/amazon/document';
 import type { Span } from '../vendors/chunks';
 import { HOUR_MS } from '../vendors/dataset';
 
+const JSON_WANTED = process.argv.includes('--json');
 const FLOOR_ROWS_PER_SECOND = 30_000;
 const CEILING_GROWTH_MB = 200;
 const PARTITION = { marketplaceId: 'ATVPDKIKX0DER', currencyCode: 'USD' };
@@ -119,21 +120,25 @@ async function measure(url: string, rows: number): Promise<boolean> {
     const pool = createPool(url, { applicationName: 'sluice-bench' });
     const account = `bench-${process.pid}`;
     let good = true;
+    const runs: object[] = [];
     try {
       await installDatasets(pool, [RT_SALES]);
-      for (const label of ['first ingest', 'restatement ']) {
+      for (const label of ['first ingest', 'restatement']) {
         const run = await ingestOnce(pool, `http://127.0.0.1:${port}/`, account, rows);
+        good &&= run.rowsPerSecond >= FLOOR_ROWS_PER_SECOND && run.growthMb < CEILING_GROWTH_MB;
+        runs.push({ what: label, rows, ...run });
+        if (JSON_WANTED) continue;
         console.log(
-          `${label}  ${rows} rows in ${run.seconds.toFixed(1)} s = ${run.rowsPerSecond} rows/s, ` +
+          `${label.padEnd(12)}  ${rows} rows in ${run.seconds.toFixed(1)} s = ${run.rowsPerSecond} rows/s, ` +
             `memory grew by ${run.growthMb.toFixed(0)} MB`,
         );
-        good &&= run.rowsPerSecond >= FLOOR_ROWS_PER_SECOND && run.growthMb < CEILING_GROWTH_MB;
       }
     } finally {
       // Its rows go with the series; nothing of the benchmark stays in a database that others use.
       await pool.query('delete from series where account = $1', [account]);
       await pool.end();
     }
+    if (JSON_WANTED) console.log(JSON.stringify({ runs, ok: good }));
     if (!good) console.error(`below ${FLOOR_ROWS_PER_SECOND} rows/s or above ${CEILING_GROWTH_MB} MB`);
     return good;
   } finally {
@@ -142,12 +147,12 @@ async function measure(url: string, rows: number): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
-  const rows = Number(process.argv[2] ?? 1_000_000);
-  if (!Number.isSafeInteger(rows) || rows <= 0)
-    throw new RangeError(`rows: "${process.argv[2]}" is not a count`);
-  const given = process.env.DATABASE_URL;
-  if (given !== undefined) {
-    process.exitCode = (await measure(given, rows)) ? 0 : 1;
+  const given = process.argv.slice(2).find((word) => word !== '--json');
+  const rows = Number(given ?? 1_000_000);
+  if (!Number.isSafeInteger(rows) || rows <= 0) throw new RangeError(`rows: "${given}" is not a count`);
+  const server = process.env.DATABASE_URL;
+  if (server !== undefined) {
+    process.exitCode = (await measure(server, rows)) ? 0 : 1;
     return;
   }
   const dataDir = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'));

@@ -2,7 +2,7 @@
  * How many permits a second the database decides, durably: fsync and synchronous_commit are on, and a permit counts
  * when its caller holds it. Limits are wide open, so that nothing is waited for.
  *
- *     npm run build && node dist/bench/permits.js [--json]
+ *     npm run bench:permits [-- --json]
  *
  * Uses a database of its own on the server that DATABASE_URL names, or a Postgres of its own; removes either. Ends by
  * itself within a minute, with exit code 1 below the floors. Rates are medians over half-seconds.

@@ -3,7 +3,7 @@
  * positions from two processes ask without pause, commands come at random instants, all through the real gate and the
  * one door against a simulated GPS51.
  *
- *     npm run build && node dist/bench/priority.js [--json]
+ *     npm run bench:priority [-- --json]
  *
  * Two profiles: 5 calls a second 200 ms apart, and the vendor's 10 a minute with its minute shortened 12 times and 50 ms
  * between calls (what is printed is the measured wait; `vendor's` is that wait at the vendor's own minute). Three ways: commands in one queue
