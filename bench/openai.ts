@@ -35,6 +35,8 @@ const [items = 42_888, perMinute = 5000, concurrency = 300, burstSeconds = 1, tr
   .filter((word) => word !== '--json')
   .map(Number);
 const JSON_WANTED = process.argv.includes('--json');
+/** With --json standard output is for the figures alone. */
+const progress = JSON_WANTED ? console.error : console.log;
 const ALLOWED = 1.05;
 const CEILING_MB = 500;
 /** With a hidden limit its rate has to be found out first, and tested again and again. */
@@ -103,7 +105,7 @@ function show(line: string, began: number): void {
   const { event, concurrency: now, msg, ...more } = JSON.parse(line) as Record<string, unknown>;
   const at = ((performance.now() - began) / 1000).toFixed(1);
   const rate = more.ratePerSecond === undefined ? '' : ` ${Number(more.ratePerSecond).toFixed(2)}/s`;
-  console.log(`  ${at} s: ${event} ${now ?? `${more.limit}${rate}`} (${msg})`);
+  progress(`  ${at} s: ${event} ${now ?? `${more.limit}${rate}`} (${msg})`);
 }
 
 function percent(share: number): string {
@@ -152,7 +154,7 @@ async function measure(folder: string, dbFile: string): Promise<void> {
   );
   const said = await cli.ready;
   started = performance.now();
-  if (!JSON_WANTED) console.log(`${said}, after ${Math.round(started - began)} ms`);
+  progress(`${said}, after ${Math.round(started - began)} ms`);
   const batchId = Number(/^Batch (\d+)/.exec(said)?.[1]);
 
   const db = createPool(postgres.url, { max: 2 });
@@ -169,13 +171,13 @@ async function measure(folder: string, dbFile: string): Promise<void> {
     if (performance.now() - shown < 15_000) continue;
     shown = performance.now();
     const { done, running } = await countItems(db, batchId);
-    console.log(
+    progress(
       `${Math.round((shown - started) / 1000)} s: ${done} done, ${running} claimed, ${Math.round(mb)} MB`,
     );
   }
   const seconds = (performance.now() - started) / 1000;
   const lastLine = await result;
-  if (!JSON_WANTED) console.log(lastLine);
+  progress(lastLine);
   // The command line writes the output, and its memory counts while it does.
   const looking = setInterval(() => processes.look(SLUICE), 100);
   await cli.ended;
@@ -206,9 +208,7 @@ async function measure(folder: string, dbFile: string): Promise<void> {
       discoveries,
       memoryMb: { ...each, sum },
     };
-    console.log(
-      JSON.stringify({ items, perMinute, trueShare, ...figures, temporalEvents: events?.length, ok }),
-    );
+    progress(JSON.stringify({ items, perMinute, trueShare, ...figures, temporalEvents: events?.length, ok }));
     return;
   }
   console.log(
