@@ -24,6 +24,8 @@ export interface BatchApiContext {
   readonly api: TextBatchApi;
   readonly auth: TokenSource;
   readonly signal: AbortSignal;
+  /** Aborted when nothing more is to be begun; what is under way is finished. */
+  readonly ending: AbortSignal;
 }
 
 /** What all items have in common is refused, or a person has to look: no item is to blame, and the batch pauses. */

@@ -88,17 +88,17 @@ export class BatchApiSweep {
 
   private async sweep(endAt: number, onPart: (part: BatchPart) => void): Promise<PageOutcome> {
     const { db } = this.deps;
-    const { batch, signal } = this.context;
+    const { batch, ending } = this.context;
     for (const part of await openParts(db, batch.id)) {
       const mode = await this.mode();
       if (mode === 'paused') return this.outcome('not running', '');
-      if (signal.aborted) return this.outcome('stopped', '');
+      if (ending.aborted) return this.outcome('stopped', '');
       onPart(part);
       const winding = mode === 'winding down';
       this.waitFor(await this.steps.advance(part, winding), winding);
     }
     while ((await this.mode()) === 'working') {
-      if (signal.aborted) return this.outcome('stopped', '');
+      if (ending.aborted) return this.outcome('stopped', '');
       if (performance.now() > endAt) return this.outcome('time is over', '');
       const part = await this.cut(onPart);
       if (part === null) break;

@@ -1,6 +1,7 @@
 /** What batch workflows do in the world. Each activity may be run again at any point. */
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
+import { ROOM_SLOTS } from '../quota/task-queues';
 import type { Settings } from '../settings';
 import { batchEventOf, recordFinished, recordStarted } from '../store/batch-events';
 import { readPace } from '../store/batch-pace';
@@ -14,18 +15,23 @@ import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './batch-ty
 import { toApplicationFailure } from './call-errors';
 import type { TokenSource } from './call-terms';
 import { logEvent } from './emit';
+import { PageSlots } from './page-slots';
 
 export interface BatchDeps extends PageDeps, BatchApiDeps {
   readonly settings: Settings;
   readonly keySource: (account: Account) => TokenSource;
+  /** Aborted when the worker is to end: pages begin nothing more. */
+  readonly stopping: AbortSignal;
 }
 
 export type BatchActivities = ReturnType<typeof createBatchActivities>;
 
 export function createBatchActivities(deps: BatchDeps) {
+  const slots = new PageSlots(ROOM_SLOTS.texts);
   return {
     /** Works on a batch's items until nothing is due, the time is over or the pool closes. */
     async runBatchPage(input: PageInput): Promise<PageOutcome> {
+      const slot = slots.begin();
       try {
         const batch = await known(deps, input);
         const account = findAccount(deps.settings, batch.account);
@@ -34,11 +40,13 @@ export function createBatchActivities(deps: BatchDeps) {
           throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
         }
         await tellStart(deps, batch, account);
-        const context = { batch, account, auth: deps.keySource(account), signal: cancellationSignal() };
+        const signal = cancellationSignal();
+        const ending = AbortSignal.any([signal, deps.stopping, slot.giveUp]);
+        const context = { batch, account, auth: deps.keySource(account) };
         if (batch.via === 'batch-api' || (await openParts(deps.db, batch.id)).length > 0) {
           const api = account.parts.textBatches;
           if (!api) throw new RangeError(`account "${account.name}" is of a vendor that takes no files`);
-          const sweep = new BatchApiSweep(deps, { ...context, texts, api });
+          const sweep = new BatchApiSweep(deps, { ...context, signal, ending, texts, api });
           const outcome = await sweep.run(input.maxMs, heartbeat);
           // Calls of their own begin when all that went by files has come home.
           if (batch.via === 'batch-api' || outcome.openParts !== 0) {
@@ -46,10 +54,13 @@ export function createBatchActivities(deps: BatchDeps) {
           }
         }
         const pace = await readPace(deps.db, batch.id);
-        const page = new BatchPage(deps, { ...context, api: texts, input, pace, onProgress: heartbeat });
+        const parts = { api: texts, input, pace, onProgress: heartbeat };
+        const page = new BatchPage(deps, { ...context, ...parts, signal: ending });
         return await tellEnd(deps, batch, account, await page.run());
       } catch (error) {
         throw toApplicationFailure(asConfiguration(error));
+      } finally {
+        slot.end();
       }
     },
 

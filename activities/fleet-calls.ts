@@ -27,6 +27,8 @@ export interface FleetDeps {
   readonly dispatcher: Dispatcher;
   readonly log: Logger;
   readonly tokenSource: (account: FleetAccount) => TokenSource;
+  /** Aborted when the worker is to end: pages begin nothing more. */
+  readonly stopping: AbortSignal;
 }
 
 /** One question to the vendor. */

@@ -46,7 +46,7 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
   const own = deviceLimits(account, operation);
   const page = new FleetPage<HistoryWindow>({
     endAt,
-    signal: cancellationSignal(),
+    signal: AbortSignal.any([cancellationSignal(), calls.deps.stopping]),
     call: (window) => askForWindow(calls, context, input, window, seriesOf(window.deviceId)),
     isOwnLimit: ({ deviceId }, key) => own.some((limit) => limitKey(account, limit, deviceId) === key),
     onRefused: (window, refusal) => noteRefusal(db, seriesOf(window.deviceId), window, refusal),

@@ -41,7 +41,7 @@ export async function syncTrips(calls: FleetCalls, input: TripsPageInput): Promi
   const own = deviceLimits(account, fleet.operations.trips);
   const page = new FleetPage<StoredDevice>({
     endAt,
-    signal: cancellationSignal(),
+    signal: AbortSignal.any([cancellationSignal(), calls.deps.stopping]),
     call: (device) => askForTrips(calls, context, policy, device, series.get(device.deviceId)),
     isOwnLimit: (device, key) => own.some((limit) => limitKey(account, limit, device.deviceId) === key),
     onRefused: async ({ deviceId, tripsUntil }, { reason, evidence }) => {

@@ -47,6 +47,8 @@ export interface Runtime {
     ReturnType<typeof createCommandActivities>;
   /** Resolves when Postgres has answered on the connections that permits are taken on. */
   ping(): Promise<void>;
+  /** Pages begin nothing more from now on, and bring home what is in flight. */
+  stopping(): void;
   close(): Promise<void>;
 }
 
@@ -110,6 +112,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pruner = startPruner({ db: bulk, retention: settings.retention, log });
   const tokens = new TokenStore(permits, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
+  const stopping = new AbortController();
   const keySources = new Map<string, TokenSource>();
   const fleetTokens = (account: FleetAccount) =>
     createTokenSource(
@@ -127,6 +130,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       send: createTextSender(dispatcher),
       dispatcher,
       inlineWaitMs: settings.permits.inlineWaitMs,
+      stopping: stopping.signal,
       keySource: ({ name, parts }) => {
         if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
         const source = keySources.get(name) ?? createKeySource(parts.apiKey, secrets);
@@ -143,7 +147,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       inlineWaitMs: settings.permits.inlineWaitMs,
       tokenSource: fleetTokens,
     }),
-    ...createFleetActivities({ settings, db, door, dispatcher, log, tokenSource: fleetTokens }),
+    ...createFleetActivities({
+      stopping: stopping.signal,
+      settings,
+      db,
+      door,
+      dispatcher,
+      log,
+      tokenSource: fleetTokens,
+    }),
     ...createPoolActivities({ db: permits, signalPool: signal, tokens }),
     ...createReportActivities({
       settings,
@@ -166,6 +178,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ping: async () => {
       await permits.query('select 1');
     },
+    stopping: () => stopping.abort(new Error('the worker is to end')),
     close: async () => {
       await pruner.stop();
       await counter.flush().catch(() => undefined);

@@ -11,6 +11,8 @@ import {
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
 import type { CallableAccount } from '../activities/call-terms';
+import { longestCallMs } from '../activities/longest-call';
+import { ROOM_SLOTS, ROOMS, type Room, roomQueue } from '../quota/task-queues';
 import type { Settings } from '../settings';
 import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools';
 import { dataConverterFor } from './codec';
@@ -42,8 +44,8 @@ export interface RunningWorker {
 /** Longest wait for one of the servers when the worker is asked how it is, ms. */
 const SERVER_MS = 3_000;
 
-/** Polls with these; vendor calls are bounded by permits, not by slots. */
-const MAX_ACTIVITIES = 100;
+/** What has begun may need a permit or the database besides its longest call, ms. */
+const GRACE_BEYOND_CALL_MS = 10_000;
 
 /** Installs the SDK's runtime with our log; once a process, before anything else of Temporal's. */
 export function installTemporalRuntime(log: Logger): void {
@@ -65,17 +67,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let connection: NativeConnection | null = null;
   try {
     connection = await connectWorker(settings, options.temporalAddress);
-    const worker = await Worker.create({
-      connection,
-      identity: workerIdentity(),
-      namespace: settings.temporal.namespace,
-      taskQueue: settings.temporal.taskQueue,
-      activities: runtime.activities,
-      maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
-      shutdownGraceTime: '10 seconds',
-      dataConverter,
-      ...workflowSource(options),
-    });
+    const workers = await createWorkers(options, connection, runtime, dataConverter);
     // What Postgres learned while no worker ran is told to the pools' workflows, which start if they do not run.
     const accounts = Object.keys(settings.accounts).map((name) => findAccount(settings, name));
     for (const { key, policy } of poolsOfAll(accounts)) {
@@ -88,7 +80,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await registerPool(runtime.db, poolKey, pool, organization ?? null);
     }
     const open = connection;
-    const stopped = worker.run().finally(async () => {
+    const stopped = runTogether(workers).finally(async () => {
       await runtime.close();
       await client.close();
       await open.close();
@@ -97,11 +89,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       runtime,
       stopped,
       stop: async () => {
-        if (worker.getState() === 'RUNNING') worker.shutdown();
+        runtime.stopping();
+        shutDown(workers);
         await stopped;
       },
       problems: async () => {
-        const state = worker.getState();
+        const state =
+          workers.map((worker) => worker.getState()).find((one) => one !== 'RUNNING') ?? 'RUNNING';
         const found = await Promise.all([
           state === 'RUNNING' ? null : `it takes no tasks (${state.toLowerCase()})`,
           problemOf('Postgres', runtime.ping()),
@@ -116,6 +110,43 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await connection?.close();
     throw error;
   }
+}
+
+/** One that takes all workflows and the steps of pools and operators, and one for each room. */
+async function createWorkers(
+  options: WorkerOptions,
+  connection: NativeConnection,
+  { activities }: Runtime,
+  dataConverter: NonNullable<TemporalWorkerOptions['dataConverter']>,
+): Promise<Worker[]> {
+  const { namespace, taskQueue } = options.settings.temporal;
+  const graceMs = longestCallMs(options.settings) + GRACE_BEYOND_CALL_MS;
+  const create = (room: Room | 'control') =>
+    Worker.create({
+      connection,
+      identity: workerIdentity(),
+      namespace,
+      taskQueue: room === 'control' ? taskQueue : roomQueue(taskQueue, room),
+      activities,
+      maxConcurrentActivityTaskExecutions: ROOM_SLOTS[room],
+      shutdownGraceTime: graceMs,
+      shutdownForceTime: graceMs + GRACE_BEYOND_CALL_MS,
+      dataConverter,
+      ...(room === 'control' ? workflowSource(options) : {}),
+    });
+  return Promise.all([create('control'), ...ROOMS.map(create)]);
+}
+
+/** Ends when all have ended; one that fails takes the others with it. */
+async function runTogether(workers: readonly Worker[]): Promise<void> {
+  const ended = await Promise.allSettled(
+    workers.map((worker) => worker.run().finally(() => shutDown(workers))),
+  );
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+}
+
+function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
 /** @returns what to say when the server does not answer in time; null when it does. */

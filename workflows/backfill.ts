@@ -2,22 +2,16 @@
  * Fills a span of a dataset once: a backfill (what is missing) or an audit (everything again). Runs until every
  * chunk is done or has failed for good, through pauses of any length.
  */
-import {
-  condition,
-  continueAsNew,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ReportActivities } from '../activities/reports';
 import type { DatasetRef, Purpose } from '../activities/reports-types';
 import type { Priority } from '../quota/limit';
 import { pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';
+import { roomActivities } from './rooms';
 
-const { planReports } = proxyActivities<ReportActivities>({
+const { planReports } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },

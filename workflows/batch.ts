@@ -23,9 +23,10 @@ import {
   resumeSignal,
 } from './messages';
 import { HistoryIsFull, PoolGate } from './pool-gate';
+import { roomActivities } from './rooms';
 
 /** A page that is silent for this long is taken for dead, and its items are handed out again. */
-const { runBatchPage } = proxyActivities<BatchActivities>({
+const { runBatchPage } = roomActivities<BatchActivities>('texts', {
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

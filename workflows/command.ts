@@ -7,7 +7,6 @@ import {
   ActivityFailure,
   condition,
   continueAsNew,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -18,14 +17,15 @@ import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/fail
 import type { CommandOutcome } from '../store/commands';
 import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from './messages';
 import { applicationFailure, HistoryIsFull, PoolGate } from './pool-gate';
+import { roomActivities } from './rooms';
 
 /** A worker that dies while it sends is noticed within some ten seconds. */
-const { sendCommand } = proxyActivities<CommandActivities>({
+const { sendCommand } = roomActivities<CommandActivities>('commands', {
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '8 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '5 seconds' },
 });
-const { endCommand, cancelCommand } = proxyActivities<CommandActivities>({
+const { endCommand, cancelCommand } = roomActivities<CommandActivities>('commands', {
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
 });
@@ -149,7 +149,7 @@ class CommandRun {
   }
 
   private poll(leftMs: number): CommandActivities['pollCommand'] {
-    return proxyActivities<CommandActivities>({
+    return roomActivities<CommandActivities>('commands', {
       scheduleToCloseTimeout: leftMs,
       heartbeatTimeout: '8 seconds',
       retry: { initialInterval: '1 second', maximumInterval: '4 seconds' },

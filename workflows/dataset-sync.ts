@@ -17,8 +17,9 @@ import type { Chunk, DatasetRef, Purpose } from '../activities/reports-types';
 import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';
+import { roomActivities } from './rooms';
 
-const { planReports, planCycle, finishAudit } = proxyActivities<ReportActivities>({
+const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },

@@ -9,7 +9,6 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -20,8 +19,9 @@ import type { Priority } from '../quota/limit';
 import type { BackfillSummary } from './backfill';
 import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { HistoryIsFull, PoolGate } from './pool-gate';
+import { roomActivities } from './rooms';
 
-const { fetchFleetHistory } = proxyActivities<FleetActivities>({
+const { fetchFleetHistory } = roomActivities<FleetActivities>('fleets', {
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '10 seconds',
   // A page that is stopped brings home what is in flight, and says what it has done.

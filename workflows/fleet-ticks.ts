@@ -3,11 +3,12 @@
  * a limit when that ends before the next run, ends politely when the pool is closed, and says in its result what it
  * did; what it left undone is the next run's.
  */
-import { proxyActivities, setCurrentDetails, sleep } from '@temporalio/workflow';
+import { setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { FleetActivities } from '../activities/fleet';
 import type { FleetRef } from '../activities/fleet-types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
 import { applicationFailure } from './pool-gate';
+import { roomActivities } from './rooms';
 
 export interface TickInput extends FleetRef {
   /** Between two runs, ms. */
@@ -30,7 +31,7 @@ const LEAST_MS = 60_000;
 
 export async function positionsTick(input: TickInput): Promise<TickResult> {
   const { dataset, account, intervalMs } = input;
-  const { syncFleetPositions } = proxyActivities<FleetActivities>({
+  const { syncFleetPositions } = roomActivities<FleetActivities>('fleets', {
     scheduleToCloseTimeout: Math.max(LEAST_MS, intervalMs),
     heartbeatTimeout: HEARTBEAT,
     retry: RETRY,
@@ -57,7 +58,7 @@ export async function positionsTick(input: TickInput): Promise<TickResult> {
 
 export async function tripsTick(input: TickInput): Promise<TickResult> {
   const { dataset, account, intervalMs } = input;
-  const { syncFleetTrips } = proxyActivities<FleetActivities>({
+  const { syncFleetTrips } = roomActivities<FleetActivities>('fleets', {
     startToCloseTimeout: intervalMs + LEAST_MS,
     heartbeatTimeout: HEARTBEAT,
     retry: { ...RETRY, maximumAttempts: 20 },

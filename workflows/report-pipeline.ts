@@ -3,21 +3,22 @@
  * being made by the vendor, and others are being fetched. Each stage is a short queue, for calls of one operation
  * share a quota and there is no use in asking for more than the next.
  */
-import { condition, log, proxyActivities, sleep } from '@temporalio/workflow';
+import { condition, log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../activities/reports';
 import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../activities/reports-types';
 import { type CallFailureDetails, FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
 import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from './pool-gate';
+import { roomActivities } from './rooms';
 import { Stage } from './stage';
 
-const calls = proxyActivities<ReportActivities>({
+const calls = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-const downloads = proxyActivities<ReportActivities>({
+const downloads = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

@@ -1,0 +1,26 @@
+/**
+ * Bulkheads: each kind of work has a task queue of its own, so that none waits for a slot that another holds. All
+ * workflows, and the short steps of pools and operators, are on the task queue of the settings; its name with the room's
+ * behind it is the queue of that room's activities.
+ */
+export const ROOMS = ['commands', 'reports', 'texts', 'fleets'] as const;
+export type Room = (typeof ROOMS)[number];
+
+/** Activities that one worker process runs at a time; vendor calls are bounded by permits, not by these. */
+export const ROOM_SLOTS: Readonly<Record<Room | 'control', number>> = {
+  control: 100,
+  commands: 100,
+  reports: 100,
+  texts: 200,
+  fleets: 100,
+};
+
+/** @param base the task queue of the settings. */
+export function roomQueue(base: string, room: Room): string {
+  return `${base}-${room}`;
+}
+
+/** Every task queue that a worker takes work of, the settings' own first. */
+export function allQueues(base: string): string[] {
+  return [base, ...ROOMS.map((room) => roomQueue(base, room))];
+}
