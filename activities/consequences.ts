@@ -15,7 +15,7 @@ import {
   type RateVerdict,
   type Verdict,
 } from '../quota/verdict';
-import { applyPoolEvent, type PoolRecord, readPools, releaseProbe } from '../store/pools';
+import { applyPoolEvent, type PoolRecord, readPools, readStoppingPools, releaseProbe } from '../store/pools';
 import { settleDoubts } from '../store/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rate-refusals';
 import { CallFailed, PoolClosed } from './call-errors';
@@ -142,8 +142,7 @@ export class Consequences {
   }
 
   private async stopping(account: CallableAccount): Promise<PoolRecord | null> {
-    const keys = [account.poolKey, account.organization?.key ?? account.poolKey];
-    return stopping(await readPools(this.deps.db, keys), Date.now());
+    return stopping(await readStoppingPools(this.deps.db, account.poolKey), Date.now());
   }
 
   /**

@@ -27,7 +27,8 @@ export function createPoolActivities(deps: PoolActivityDeps) {
       remembered: PoolState | null;
     }): Promise<PoolState> {
       if (input.remembered) return restorePool(deps.db, input.key, input.remembered, input.policy);
-      await registerPool(deps.db, input.key, input.policy);
+      // What the workflow was started with is no news: rows that stand are left as they are.
+      await registerPool(deps.db, input.key, input.policy, undefined, null);
       const record = await readPool(deps.db, input.key);
       if (!record) throw new Error(`pool "${input.key}" vanished while it was read`);
       return record.state;

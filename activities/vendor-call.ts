@@ -26,6 +26,11 @@ import { TokenTrust } from './token-trust';
 export interface DoorDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
   readonly counter: CallCounter;
+  /**
+   * As which generation of the settings an account's pool and limits are registered, by its pool's key. Null for a
+   * process that has no say in how they are; then only rows that are missing are made. Default: 0.
+   */
+  readonly generations?: ReadonlyMap<string, number> | null;
 }
 
 export class VendorDoor {
@@ -157,8 +162,10 @@ export class VendorDoor {
     const id = [poolKey, organization?.key ?? '', ...limits.map((l) => l.key)].join('|');
     let done = this.registered.get(id);
     if (!done) {
-      done = registerPool(this.deps.db, poolKey, account.pool, organization).then(() =>
-        registerLimits(this.deps.db, poolKey, limits),
+      const { db, generations } = this.deps;
+      const generation = generations === null ? null : (generations?.get(poolKey) ?? 0);
+      done = registerPool(db, poolKey, account.pool, organization, generation).then(() =>
+        registerLimits(db, poolKey, limits, generation),
       );
       this.registered.set(id, done);
       done.catch(() => this.registered.delete(id));

@@ -100,12 +100,15 @@ export function limitDefinition(template: LimitTemplate): Record<string, string 
 
 /**
  * Makes rows for limits that have none and updates those whose definition changed; keeps what they have counted. A limit
- * that several pools share stays the first one's, and is noted for each.
+ * that several pools share stays the first one's, and is noted for each. What a newer generation of the settings has
+ * written stays.
+ * @param generation of the settings; null: only rows that are missing are made. See registerPool.
  */
 export async function registerLimits(
   db: Pool,
   pool: string,
   limits: readonly LimitInstance[],
+  generation: number | null = 0,
 ): Promise<void> {
   if (limits.length === 0) return;
   const rows = JSON.stringify(limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) })));
@@ -113,23 +116,24 @@ export async function registerLimits(
     // Locked by a statement of its own: what the next one reads is then as of after the last permit.
     await client.query(
       `select 1 from limits l, jsonb_array_elements($1::jsonb) r
-       where l.key = r ->> 'key' and l.definition - 'pool' is distinct from r - 'pool' order by l.key for update of l`,
-      [rows],
+       where l.key = r ->> 'key' and l.generation <= $2
+         and (l.definition - 'pool' is distinct from r - 'pool' or l.generation < $2) order by l.key for update of l`,
+      [rows, generation],
     );
     await client.query(
       `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
-                                share_background, share_scheduled, share_live, mode, source, definition)
+                                share_background, share_scheduled, share_live, mode, source, definition, generation)
        select r ->> 'key', r ->> 'pool', r ->> 'name', r ->> 'unit', r ->> 'kind', (r ->> 'capacity')::float8,
               (r ->> 'period_ms')::float8, r ->> 'calendar_unit', r ->> 'zone', (r ->> 'slack_ms')::float8,
               (r ->> 'share_background')::float8, (r ->> 'share_scheduled')::float8,
-              coalesce((r ->> 'share_live')::float8, 1), r ->> 'mode', r ->> 'source', r
+              coalesce((r ->> 'share_live')::float8, 1), r ->> 'mode', r ->> 'source', r, coalesce($2, 0)
        from (select r from jsonb_array_elements($1::jsonb) r order by r ->> 'key') ordered
        on conflict (key) do update set
          name = excluded.name, unit = excluded.unit, kind = excluded.kind,
          capacity = excluded.capacity, period_ms = excluded.period_ms, calendar_unit = excluded.calendar_unit,
          zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
          share_scheduled = excluded.share_scheduled, share_live = excluded.share_live, mode = excluded.mode, source = excluded.source,
-         definition = excluded.definition,
+         definition = excluded.definition, generation = excluded.generation,
          -- A bucket keeps its level in units. A window of another kind is counted from what is logged, if anything.
          tat = case when l.kind <> excluded.kind then 0
                     when l.kind = 'bucket' and l.tat > now_ms()
@@ -141,8 +145,9 @@ export async function registerLimits(
                      else 0 end,
          resets_at = case when l.kind = excluded.kind and l.calendar_unit is not distinct from excluded.calendar_unit
                            and l.zone is not distinct from excluded.zone then l.resets_at end
-       where l.definition - 'pool' is distinct from excluded.definition - 'pool'`,
-      [rows],
+       where l.generation <= $2
+         and (l.definition - 'pool' is distinct from excluded.definition - 'pool' or l.generation < $2)`,
+      [rows, generation],
     );
     await client.query(
       `insert into pool_limits (pool, limit_key) select $1, k from unnest($2::text[]) k order by k

@@ -45,29 +45,49 @@ export interface PoolOrganization {
 }
 
 /**
- * Makes the pool's row if there is none, and keeps its policy up to date. Never changes its state.
+ * Makes the pool's row if there is none, and brings its policy and organization up to date, unless a newer generation of
+ * the settings has written them. Never changes its state.
  * @param organization what it is stopped with; null for none, undefined to leave that as it is.
+ * @param generation of the settings, see settings-generations.ts; null for a process that has no say in what stands, such
+ * as the command line: then only rows that are missing are made.
  */
 export async function registerPool(
   db: Pool,
   key: string,
   policy: PoolPolicy,
   organization?: PoolOrganization | null,
+  generation: number | null = 0,
 ): Promise<void> {
-  if (organization !== undefined && organization !== null) {
-    await registerPool(db, organization.key, organization.policy);
-  }
+  // Before the pool's own: one never names an organization that is not there.
+  if (organization) await registerPool(db, organization.key, organization.policy, undefined, generation);
   await db.query(
-    `insert into pools as p (key, policy, since_ms) values ($1, $2, now_ms())
-     on conflict (key) do update set policy = excluded.policy where p.policy is distinct from excluded.policy`,
-    [key, JSON.stringify(policy)],
+    `insert into pools as p (key, policy, since_ms, organization, generation)
+     values ($1, $2, now_ms(), $3, coalesce($5, 0))
+     on conflict (key) do update set policy = excluded.policy, generation = excluded.generation,
+       organization = case when $4 then excluded.organization else p.organization end
+     where p.generation <= $5 and (p.policy, p.generation) is distinct from (excluded.policy, excluded.generation)
+        or p.generation <= $5 and $4 and p.organization is distinct from excluded.organization`,
+    [key, JSON.stringify(policy), organization?.key ?? null, organization !== undefined, generation],
   );
-  if (organization === undefined) return;
-  // After its row: a pool never names one that is not there.
-  await db.query('update pools set organization = $2 where key = $1 and organization is distinct from $2', [
-    key,
-    organization?.key ?? null,
-  ]);
+}
+
+/** A pool's record and its organization's, as far as they have rows: whichever stops it, `stopping` of the two says. */
+export async function readStoppingPools(db: Pool, key: string): Promise<PoolRecord[]> {
+  const { rows } = await db.query<PoolRow>(
+    `select ${COLUMNS} from pools
+     where key = $1 or key = (select organization from pools where key = $1) order by key`,
+    [key],
+  );
+  return rows.map(toRecord);
+}
+
+/** Key of the organization that stops this pool with others, as it stands; undefined for a pool without a row. */
+export async function organizationOfPool(db: Pool, key: string): Promise<string | null | undefined> {
+  const { rows } = await db.query<{ organization: string | null }>(
+    'select organization from pools where key = $1',
+    [key],
+  );
+  return rows[0]?.organization;
 }
 
 /** Those of these pools that have a row. */
@@ -147,7 +167,7 @@ export async function restorePool(
   remembered: PoolState,
   policy: PoolPolicy,
 ): Promise<PoolState> {
-  await registerPool(db, key, policy);
+  await registerPool(db, key, policy, undefined, null);
   return inTransaction(db, async (client) => {
     const row = await lockPool(client, key);
     const stored = toRecord(row).state;
@@ -252,8 +272,12 @@ export async function releaseProbe(
   organizationEpoch: number | null = null,
 ): Promise<void> {
   await db.query(
-    `update pools set probe_until = 0
-     where (key = $1 and epoch = $2) or (epoch = $3 and key = (select organization from pools where key = $1))`,
+    // In the order of keys, as takers lock them.
+    `with released as materialized (
+       select key from pools
+       where (key = $1 and epoch = $2) or (epoch = $3 and key = (select organization from pools where key = $1))
+       order by key for update)
+     update pools p set probe_until = 0 from released r where p.key = r.key`,
     [key, epoch, organizationEpoch],
   );
 }

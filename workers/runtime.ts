@@ -7,6 +7,7 @@ import { datasetsOf } from '../activities/accounts';
 import { createBatchActivities } from '../activities/batch';
 import type { TokenSource } from '../activities/call-terms';
 import { createCommandActivities } from '../activities/commands';
+import { authorOf, definitionsOf } from '../activities/definitions';
 import { createFleetActivities } from '../activities/fleet';
 import type { FleetAccount } from '../activities/fleet-account';
 import { createKeySource } from '../activities/key-source';
@@ -23,6 +24,7 @@ import { installDatasets } from '../store/datasets';
 import { type ConnectionUse, createPool } from '../store/db';
 import { KeyRing } from '../store/keyring';
 import { migrate } from '../store/migrate';
+import { publishDefinitions } from '../store/settings-generations';
 import { TokenStore } from '../store/tokens';
 import { Vault } from '../store/vault';
 import { signalPool } from './pool-signals';
@@ -40,6 +42,8 @@ export interface RuntimeOptions {
 export interface Runtime {
   readonly db: Pool;
   readonly door: VendorDoor;
+  /** As which generation of the settings this process registers each account's pool, by the pool's key. */
+  readonly generations: ReadonlyMap<string, number>;
   readonly activities: ReturnType<typeof createPoolActivities> &
     ReturnType<typeof createReportActivities> &
     ReturnType<typeof createBatchActivities> &
@@ -82,6 +86,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const permits = connections('permits', permitPoolSize);
   const bulk = connections('bulk', bulkPoolSize);
   await installDatasets(db, datasetsOf(settings));
+  const generations = await publishSettings(db, settings, log);
   const dispatcher = new Agent({
     connections: MAX_CONNECTIONS,
     connect: { timeout: settings.http.connectTimeoutMs },
@@ -95,6 +100,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     db: permits,
     gate: new PermitGate(permits, { leadMs: settings.permits.leadMs }),
     counter,
+    generations,
     log,
     rateAlerts: {
       refusals: settings.alerts.rateRefusals,
@@ -174,6 +180,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   return {
     db,
     door,
+    generations,
     activities,
     ping: async () => {
       await permits.query('select 1');
@@ -186,6 +193,27 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await Promise.all([db, permits, bulk].map((pool) => pool.end()));
     },
   };
+}
+
+/** Makes this process's settings those that stand, unless they are older than those; then says so. */
+async function publishSettings(
+  db: Pool,
+  settings: Settings,
+  log: Logger,
+): Promise<ReadonlyMap<string, number>> {
+  const author = authorOf(settings);
+  // Without a URL the database is this machine's own, and whoever starts a worker by it has the last word.
+  const byHand = settings.database.url === null;
+  const standings = await publishDefinitions(db, definitionsOf(settings), { author, byHand });
+  for (const { pool, supersededBy } of standings) {
+    if (supersededBy === null) continue;
+    const { publishedBy, publishedAt } = supersededBy;
+    log.warn(
+      { event: 'settings.superseded', pool, publishedBy, publishedAt: new Date(publishedAt).toISOString() },
+      'these settings are older than those that stand in the database, or differ from them: pool, organization and limits stay as they are (npx sluice settings publish makes these the ones that stand)',
+    );
+  }
+  return new Map(standings.map(({ pool, generation }) => [pool, generation]));
 }
 
 /** The workflow's own pause and resume never come this way; a `pause` here is a lost row that is held. */

@@ -73,11 +73,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     for (const { key, policy } of poolsOfAll(accounts)) {
       // A row that is missing under a running workflow was lost: no call before the workflow has said what it knows.
       if (await poolWorkflowRuns(client.client, key)) await holdLostPool(runtime.db, key, policy);
-      await registerPool(runtime.db, key, policy);
-      await signalPool(client.client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
     }
     for (const { poolKey, pool, organization } of accounts) {
-      await registerPool(runtime.db, poolKey, pool, organization ?? null);
+      const generation = runtime.generations.get(poolKey) ?? 0;
+      await registerPool(runtime.db, poolKey, pool, organization ?? null, generation);
+    }
+    for (const { key, policy } of poolsOfAll(accounts)) {
+      await signalPool(client.client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
     }
     const open = connection;
     const stopped = runTogether(workers).finally(async () => {

@@ -84,6 +84,12 @@ async function order(
   }
   for (const outcome of report.outcomes) print(orderText(outcome, given, now));
   const [first] = report.outcomes;
+  if (report.stoppedBy !== null) {
+    note(
+      `These settings are not the ones that the workers go by: there the account stands under ${report.stoppedBy}, which was left as it is. ` +
+        `Give the workers' settings file (--settings) to resume that one too.`,
+    );
+  }
   if (report.blocked.length === 0 || first === undefined) return;
   for (const line of blockedLines(report.blocked)) print(line);
   print(
@@ -103,7 +109,7 @@ function orderText({ pool, before, state, pools }: OrderOutcome, given: PoolOrde
   return `${pool}: ${poolText(state, now)}${untouched}${stopped}`;
 }
 
-function orderJson({ outcomes, blocked, unreached }: OrderReport) {
+function orderJson({ outcomes, blocked, unreached, stoppedBy }: OrderReport) {
   const [first, organization] = outcomes.map(({ pool, before, state, pools }) => ({
     pool,
     before: before?.state ?? null,
@@ -122,6 +128,7 @@ function orderJson({ outcomes, blocked, unreached }: OrderReport) {
       reason: blockedReason,
     })),
     unreached,
+    stoppedBy,
   };
 }
 

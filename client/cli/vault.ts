@@ -7,6 +7,7 @@ import type { Settings } from '../../settings';
 import { Vault } from '../../store/vault';
 import { loadVaultKeys, withDatabase } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
+import { publishByHand } from '../lib/settings-publish';
 import { pluralText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { print, printJson, table } from './output';
@@ -76,6 +77,15 @@ export function addSettings(program: Command): void {
       print(
         `${found.file ?? 'no settings file, only the environment'}: valid; ${pluralText(accounts, 'account')}, ${pluralText(found.datasets.length, 'dataset')}`,
       );
+    });
+  settings
+    .command('publish')
+    .description(
+      'make what they say of pools, organizations and limits the word that stands, over settings that were published later',
+    )
+    .action(async (_options: unknown, command: Command) => {
+      const pools = await publishByHand(contextOf(command));
+      print(`${pools.join(', ')}: published. Workers take it over when they start with these settings.`);
     });
   settings
     .command('show')

@@ -10,7 +10,7 @@ import { type BatchPart, openParts } from '../../store/batch-parts';
 import { readQueue } from '../../store/batch-queues';
 import { type Batch, type BatchCounts, countItems, listBatches } from '../../store/batches';
 import { type LimitStatus, listLimits } from '../../store/permits';
-import { readPools } from '../../store/pools';
+import { readStoppingPools } from '../../store/pools';
 import type { TextApi } from '../../vendors/texts';
 import { textAccount } from './batch';
 import { UsageError } from './errors';
@@ -46,12 +46,12 @@ export const NOTHING_KNOWN: Standing = { pool: null, blocked: null, part: null, 
 
 export async function readStanding(
   db: Pool,
-  { poolKey, organization, limits }: Account,
+  { poolKey, limits }: Account,
   { operation }: Pick<TextApi, 'operation'>,
   batch: Pick<Batch, 'id' | 'via' | 'model'>,
 ): Promise<Standing> {
   const [pools, stored, parts, queue] = await Promise.all([
-    readPools(db, [poolKey, organization?.key ?? poolKey]),
+    readStoppingPools(db, poolKey),
     listLimits(db, poolKey),
     openParts(db, batch.id),
     batch.via === 'batch-api' ? readQueue(db, { pool: poolKey, model: batch.model }) : null,

@@ -21,6 +21,7 @@ import {
   withTemporal,
 } from './context';
 import { messageOf } from './errors';
+import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
 import { workerPolls } from './work';
 
@@ -50,6 +51,7 @@ export async function examine(context: Context): Promise<Check[]> {
   const checks = [checkNode(process.versions.node), ...checkMachine(context), ...(await checkPorts(context))];
   checks.push(await checkVaultKey(context));
   checks.push(...(await checkDatabase(context)));
+  checks.push(...(await checkGenerations(context)));
   checks.push(...(await checkTemporal(context)));
   checks.push(checkAccounts(context));
   checks.push(...(await checkCredentials(context)));
@@ -142,6 +144,17 @@ async function checkDatabase(context: Context): Promise<Check[]> {
   } finally {
     await db.end();
   }
+}
+
+/** Nothing to say of a database that cannot be reached or has no tables: the check before has said it. */
+async function checkGenerations(context: Context): Promise<Check[]> {
+  const others = await otherGenerations(context).catch(() => []);
+  return others.map(({ pool, publishedBy, publishedAt }) =>
+    warn(
+      'Settings',
+      `${pool}: others stand, published by ${publishedBy} at ${new Date(publishedAt).toISOString()}; these change nothing of pool, organization and limits. If these are the right ones: npx sluice settings publish`,
+    ),
+  );
 }
 
 export function clockCheck(apartMs: number): Check {

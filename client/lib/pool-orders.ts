@@ -7,7 +7,14 @@ import { CLOSED_POOL, type PoolEvent, type PoolState, stopping } from '../../quo
 import type { Settings } from '../../settings';
 import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../store/limit-blocks';
 import { type LimitStatus, listLimits } from '../../store/permits';
-import { applyPoolEvent, type PoolOrganization, poolsOf, readPools, registerPool } from '../../store/pools';
+import {
+  applyPoolEvent,
+  organizationOfPool,
+  type PoolOrganization,
+  poolsOf,
+  readStoppingPools,
+  registerPool,
+} from '../../store/pools';
 import {
   limitUnblockedSignal,
   lookSignal,
@@ -56,6 +63,8 @@ export interface OrderReport {
   readonly blocked: readonly LimitStatus[];
   /** What could not be told, and why; the order holds all the same. */
   readonly unreached: readonly string[];
+  /** An organization that the settings at hand do not name, and which stops the account all the same; else null. */
+  readonly stoppedBy: string | null;
 }
 
 interface Target extends PoolOrganization {
@@ -74,7 +83,7 @@ export async function orderPool(
   choice: PoolChoice,
   order: PoolOrder,
 ): Promise<OrderReport> {
-  const targets = targetsOf(context.settings, choice, order);
+  let targets = targetsOf(context.settings, choice, order);
   const unreached: string[] = [];
   let outcomes: OrderOutcome[] = targets.map(({ key }) => ({
     pool: key,
@@ -83,8 +92,12 @@ export async function orderPool(
     pools: [],
   }));
   let blocked: readonly LimitStatus[] = [];
+  let stoppedBy: string | null = null;
   try {
     await withDatabase(context, async (db) => {
+      stoppedBy = await otherOrganization(db, targets);
+      // An organization that the account does not stand under, or not any more, is none of this order's business.
+      if (stoppedBy !== null) targets = targets.slice(0, 1);
       const applied: OrderOutcome[] = [];
       for (const target of targets) applied.push(await applyOrder(db, target, order));
       outcomes = applied;
@@ -110,7 +123,7 @@ export async function orderPool(
   if (unreached.length === 2) {
     throw new ClientError(`${targets[0]?.key}: nothing was done.\n  ${unreached.join('\n  ')}`);
   }
-  return { outcomes, blocked, unreached };
+  return { outcomes, blocked, unreached, stoppedBy };
 }
 
 function targetsOf(settings: Settings, choice: PoolChoice, order: PoolOrder): Target[] {
@@ -120,13 +133,24 @@ function targetsOf(settings: Settings, choice: PoolChoice, order: PoolOrder): Ta
   return organization !== null && order.type === 'resume' ? [own, organization] : [own];
 }
 
+/**
+ * The organization that stops the account, where it is another than these settings name: theirs are not the ones that
+ * the workers go by, so that nothing of it is touched.
+ * @returns its key; null when the settings are right, or nothing is known of the pool yet.
+ */
+async function otherOrganization(db: Pool, [own]: readonly Target[]): Promise<string | null> {
+  if (own?.organization === undefined) return null;
+  const stands = await organizationOfPool(db, own.key);
+  return stands === undefined || stands === null || stands === own.organization?.key ? null : stands;
+}
+
 async function applyOrder(db: Pool, target: Target, order: PoolOrder): Promise<OrderOutcome> {
   const { key, policy, organization } = target;
   const event: Extract<PoolEvent, { type: 'pause' | 'resume' }> =
     order.type === 'pause'
       ? { type: 'pause', reason: operatorReason(order.reason), until: order.until }
       : { type: 'resume' };
-  await registerPool(db, key, policy, organization);
+  await registerPool(db, key, policy, organization, null);
   const { before, after } = await applyPoolEvent(db, key, event);
   const pools = organization === undefined ? await poolsOf(db, key) : [];
   return { pool: key, before, state: after, pools };
@@ -184,19 +208,18 @@ export async function unblockPool(
   order: { readonly names: readonly string[]; readonly reason: string },
 ): Promise<UnblockReport> {
   const { settings } = context;
-  const { poolKey, pool, limits, organization = null } = findAccount(settings, name);
+  const { poolKey, limits } = findAccount(settings, name);
   const known = limits.map((limit) => limit.name);
   for (const wanted of order.names) {
     if (known.includes(wanted)) continue;
     throw new UsageError(`--limit: "${wanted}" is no limit of ${poolKey} (limits: ${known.join(', ')})`);
   }
   const report = await withDatabase(context, async (db) => {
-    await registerPool(db, poolKey, pool, organization);
     const names = order.names.length === 0 ? null : order.names;
     const ended = await unblockLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason });
     const freed = accountsOf(settings, new Set(ended.flatMap(({ pools }) => pools)));
     const items = ended.length === 0 ? 0 : await hurryRefusedItems(db, freed);
-    const stands = await readPools(db, [poolKey, organization?.key ?? poolKey]);
+    const stands = await readStoppingPools(db, poolKey);
     const state = stopping(stands, Date.now())?.state ?? CLOSED_POOL;
     return { ended, items, freed, state };
   });

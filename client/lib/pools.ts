@@ -8,7 +8,7 @@ import { dailyLimitOf } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../store/call-counts';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
-import { type PoolRecord, poolsOf, readPools } from '../../store/pools';
+import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../store/pools';
 import { filesOfToday, quotaOf } from './quota';
 import { type Frequencies, frequencies, type Share, shares } from './spending';
 
@@ -48,10 +48,12 @@ export async function readPoolReport(
   now: number,
 ): Promise<PoolReport> {
   const account = findAccount(settings, name);
-  const organizationKey = account.organization?.key ?? null;
+  // As it stands for the workers, whose settings may be newer than these.
+  const stands = await organizationOfPool(db, account.poolKey);
+  const organizationKey = stands === undefined ? (account.organization?.key ?? null) : stands;
   const daily = dailyLimitOf(account.limits)?.name;
-  const [stands, members, files, stored, calls, day] = await Promise.all([
-    readPools(db, [account.poolKey, organizationKey ?? account.poolKey]),
+  const [records, members, files, stored, calls, day] = await Promise.all([
+    readStoppingPools(db, account.poolKey),
     organizationKey === null ? [] : poolsOf(db, organizationKey),
     filesOfToday(db, account, now),
     listLimits(db, account.poolKey),
@@ -74,8 +76,8 @@ export async function readPoolReport(
   return {
     pool: account.poolKey,
     account: name,
-    state: stopping(stands, now)?.state ?? CLOSED_POOL,
-    organization: organizationKey === null ? null : organizationReport(organizationKey, stands, members),
+    state: stopping(records, now)?.state ?? CLOSED_POOL,
+    organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
     limits,
     // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.
     quota: quotaOf(

@@ -26,6 +26,7 @@ export async function checkUser(
     db,
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter,
+    generations: null,
     // What there is to say is in the result.
     log: pino({ level: 'silent' }),
     // An end user's verdicts are none of the pool's; a pool row that is lost is noticed by the next worker.
