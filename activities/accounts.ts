@@ -52,7 +52,7 @@ export function findAccount(settings: Settings, name: string): Account {
     vendor: rules,
     poolKey: poolKeyOf(account, name),
     limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
-    pool: effectivePool(rules, account),
+    pool: effectivePool(rules, account, longestAnswerMs(settings, parts)),
     ...(parts.organization === undefined
       ? {}
       : // By the vendor's own policy: what one account overrides is no word about the others.
@@ -62,6 +62,11 @@ export function findAccount(settings: Settings, name: string): Account {
     settings: account,
     parts,
   };
+}
+
+/** How long a call of the account may be under way, ms. */
+function longestAnswerMs({ http }: Settings, { texts, fleet }: AccountParts): number {
+  return http.connectTimeoutMs + (texts?.timeoutMs ?? fleet?.timeoutMs ?? http.timeoutMs);
 }
 
 /** The limits that a call of the account is charged to. @param attributes of the call. */

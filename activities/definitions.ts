@@ -14,7 +14,7 @@ export function definitionsOf(settings: Settings): PoolDefinitions[] {
     const content = {
       pool,
       organization,
-      limits: limits.map((limit) => [limit.operations, limit.scope, limitDefinition(limit)]),
+      limits: limits.map((limit) => [limit, limitDefinition(limit)]),
     };
     return { pool: poolKey, digest: digestOf(content), fileMs };
   });

@@ -113,6 +113,19 @@ export const EVENTS = {
     'work of a priority pauses at its share of a limit',
   ),
 
+  'settings.published': event(
+    'info',
+    ROW,
+    ['generation', 'by'],
+    'a worker with changed settings has started, or an operator has published some: they say from now on how the pool and its limits are',
+  ),
+  'settings.superseded': event(
+    'warn',
+    BOTH,
+    ['by', 'generation', 'publishedBy'],
+    'a worker has started with settings that are older than those that stand, or differ from them; they change nothing of the pool and its limits',
+  ),
+
   'batch.started': event('info', BOTH, ['batch', 'items', 'reason'], 'the first page begins'),
   'batch.finished': event(
     'info',

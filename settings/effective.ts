@@ -152,8 +152,19 @@ function overriddenWindow(window: LimitWindow, override: LimitOverride): LimitWi
   }
 }
 
-/** The vendor's pool policy with the account's overrides, in milliseconds. */
-export function effectivePool(rules: Pick<VendorRules, 'pool'>, { pool = {} }: AccountOverrides): PoolPolicy {
+/** What comes between a permit and a stored verdict besides the call itself, ms. */
+const PROBE_MARGIN_MS = 15_000;
+
+/**
+ * The vendor's pool policy with the account's overrides, in milliseconds.
+ * @param longestAnswerMs how long a call may be under way. A probe that is given up before it can have been answered
+ * would never close the pool of a vendor that is slow but well.
+ */
+export function effectivePool(
+  rules: Pick<VendorRules, 'pool'>,
+  { pool = {} }: AccountOverrides,
+  longestAnswerMs = 0,
+): PoolPolicy {
   const base = rules.pool;
   const ms = (value: number | undefined, unitMs: number, fallback: number) =>
     value === undefined ? fallback : Math.max(1, Math.round(value * unitMs));
@@ -165,7 +176,10 @@ export function effectivePool(rules: Pick<VendorRules, 'pool'>, { pool = {} }: A
     absurdWaitMs: ms(pool.absurdWaitHours, 3_600_000, base.absurdWaitMs),
     breakerFailures: pool.breakerFailures ?? base.breakerFailures,
     breakerOpenMs: ms(pool.breakerOpenSeconds, 1000, base.breakerOpenMs),
-    probeTimeoutMs: ms(pool.probeTimeoutSeconds, 1000, base.probeTimeoutMs),
+    probeTimeoutMs: Math.max(
+      ms(pool.probeTimeoutSeconds, 1000, base.probeTimeoutMs),
+      longestAnswerMs === 0 ? 0 : longestAnswerMs + PROBE_MARGIN_MS,
+    ),
     hintAfterStrikes: pool.hintAfterStrikes ?? base.hintAfterStrikes,
   };
 }

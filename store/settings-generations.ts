@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { type Definitions, type Generation, standingOf } from '../quota/settings-generation';
 import { inTransaction } from './db';
+import { insertEvent } from './events';
 
 export interface PoolDefinitions extends Definitions {
   /** Key of the account's pool. */
@@ -53,10 +54,7 @@ export async function publishDefinitions(
         );
         const generation = inserted.rows[0]?.generation ?? 0;
         if (rows.length > 0) {
-          await client.query(`insert into events (kind, pool, data) values ('settings.published', $1, $2)`, [
-            own.pool,
-            JSON.stringify({ generation, by: author }),
-          ]);
+          await insertEvent(client, 'settings.published', own.pool, { generation, by: author });
         }
         standings.push({ pool: own.pool, generation, supersededBy: null });
         continue;
@@ -71,14 +69,9 @@ export async function publishDefinitions(
       const current = standing.kind === 'older' ? standing.current : null;
       const supersededBy = rows.find(({ generation }) => generation === current) ?? null;
       if (supersededBy !== null) {
-        await client.query(`insert into events (kind, pool, data) values ('settings.superseded', $1, $2)`, [
-          own.pool,
-          JSON.stringify({
-            by: author,
-            generation: supersededBy.generation,
-            stands: supersededBy.publishedBy,
-          }),
-        ]);
+        const { generation, publishedBy } = supersededBy;
+        const told = { by: author, generation, publishedBy };
+        await insertEvent(client, 'settings.superseded', own.pool, told);
       }
       standings.push({ pool: own.pool, generation: standing.generation, supersededBy });
     }

@@ -166,7 +166,9 @@ export const poolOverride = z.strictObject({
     .describe('How long the breaker stays open.'),
   probeTimeoutSeconds: duration('seconds', { min: 0.001 })
     .optional()
-    .describe('A probe silent for this long is taken for lost.'),
+    .describe(
+      'A probe silent for this long is taken for lost; at least the longest wait for an answer and a little more.',
+    ),
   hintAfterStrikes: wholePositive.optional().describe('Cooldowns in a row before the hint is shown.'),
 });
 export type PoolOverride = z.infer<typeof poolOverride>;

@@ -207,9 +207,9 @@ async function publishSettings(
   const standings = await publishDefinitions(db, definitionsOf(settings), { author, byHand });
   for (const { pool, supersededBy } of standings) {
     if (supersededBy === null) continue;
-    const { publishedBy, publishedAt } = supersededBy;
+    const { generation, publishedBy } = supersededBy;
     log.warn(
-      { event: 'settings.superseded', pool, publishedBy, publishedAt: new Date(publishedAt).toISOString() },
+      { event: 'settings.superseded', pool, by: author, generation, publishedBy },
       'these settings are older than those that stand in the database, or differ from them: pool, organization and limits stay as they are (npx sluice settings publish makes these the ones that stand)',
     );
   }

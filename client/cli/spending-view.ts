@@ -123,6 +123,10 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
       const why = text('reason') === '' ? '' : `: ${text('reason')}`;
       return `${text('limit')}: ${text('by')} has ended its wait until ${isoOrNull(number('was'))}${why}`;
     }
+    case 'settings.published':
+      return `generation ${number('generation')} of the settings, by ${text('by')}`;
+    case 'settings.superseded':
+      return `those of ${text('by')} change nothing: ${text('publishedBy')} has published later ones (generation ${number('generation')})`;
     case 'limit.reserve': {
       const until = isoOrNull(data.until === null ? null : number('until'));
       return (

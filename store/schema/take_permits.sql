@@ -157,7 +157,9 @@ begin
         update pools x set state = 'half_open', epoch = x.epoch + 1, until_ms = null,
           since_ms = case when x.state = 'half_open' then x.since_ms else t end,
           reason = case when x.state = 'half_open' then x.reason else 'probing after: ' || x.reason end,
-          probe_until = depart_at + coalesce((x.policy ->> 'probeTimeoutMs')::double precision, 120000)
+          -- An organization's probe takes as long as this account's calls may take.
+          probe_until = depart_at + coalesce(greatest((x.policy ->> 'probeTimeoutMs')::double precision,
+                                                      (p.policy ->> 'probeTimeoutMs')::double precision), 120000)
         where x.key = g.key returning x.* into g;
         ps[array_position(pool_ids, g.key)] := g;
         probe := true;

@@ -89,7 +89,7 @@ test('an older file changes nothing of what a newer one has said, and is told of
   expect(told).toMatchObject({
     kind: 'settings.superseded',
     pool: POOL,
-    data: { stands: authorOf(newer.settings) },
+    data: { publishedBy: authorOf(newer.settings) },
   });
 });
 

@@ -125,6 +125,13 @@ describe('effective pool and retries', () => {
     });
   });
 
+  test('a probe is never given up before its answer can have come', () => {
+    const pool = { probeTimeoutSeconds: 5 };
+    expect(effectivePool(amazonRules, { pool }, 600_000).probeTimeoutMs).toBe(615_000);
+    expect(effectivePool(amazonRules, {}, 600_000).probeTimeoutMs).toBe(615_000);
+    expect(effectivePool(amazonRules, {}, 1_000).probeTimeoutMs).toBe(amazonRules.pool.probeTimeoutMs);
+  });
+
   test('a cap on retries below their base is raised to it', () => {
     const retry = effectiveRetry(amazonRules, { retry: { server: { baseMs: 60_000 } } });
     expect(retry.server).toEqual({
