@@ -318,6 +318,7 @@ create table limits (
   granted_calls bigint not null default 0,
   granted_units double precision not null default 0,
   shadow_over bigint not null default 0,
+  generation bigint not null default 0,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
   constraint limits_key_key UNIQUE (key),
@@ -354,6 +355,7 @@ create table pools (
   probe_until double precision not null default 0,
   policy jsonb not null default '{}'::jsonb,
   organization text,
+  generation bigint not null default 0,
   constraint pools_pkey PRIMARY KEY (key),
   constraint pools_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'quota_paused'::text, 'open'::text, 'half_open'::text, 'held'::text])))
 ) with (fillfactor=50);
@@ -420,6 +422,16 @@ create table set_aside_rows (
   constraint set_aside_rows_code_check CHECK ((code = ANY (ARRAY['unusable'::text, 'duplicate_key'::text]))),
   constraint set_aside_rows_pkey PRIMARY KEY (id),
   constraint set_aside_rows_series_id_fkey FOREIGN KEY (series_id) REFERENCES series(id) ON DELETE CASCADE
+);
+
+create table settings_generations (
+  generation bigint generated always as identity not null,
+  pool text not null,
+  digest text not null,
+  file_ms double precision,
+  published_by text not null,
+  published_at timestamp with time zone not null default clock_timestamp(),
+  constraint settings_generations_pkey PRIMARY KEY (generation)
 );
 
 create table sluice_migrations (
@@ -506,6 +518,8 @@ CREATE INDEX pools_organization ON sluice.pools USING btree (organization) WHERE
 CREATE INDEX rejected_documents_series ON sluice.rejected_documents USING btree (series_id, id);
 
 CREATE INDEX set_aside_rows_series ON sluice.set_aside_rows USING btree (series_id, id);
+
+CREATE INDEX settings_generations_pool ON sluice.settings_generations USING btree (pool, generation DESC);
 
 CREATE OR REPLACE FUNCTION sluice.bucket_full_at(l limits, since double precision)
  RETURNS double precision

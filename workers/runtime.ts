@@ -8,6 +8,7 @@ import { createBatchActivities } from '../activities/batch';
 import type { TokenSource } from '../activities/call-terms';
 import { createCommandActivities } from '../activities/commands';
 import { authorOf, definitionsOf } from '../activities/definitions';
+import { logEvent } from '../activities/emit';
 import { createFleetActivities } from '../activities/fleet';
 import type { FleetAccount } from '../activities/fleet-account';
 import { createKeySource } from '../activities/key-source';
@@ -208,8 +209,10 @@ async function publishSettings(
   for (const { pool, supersededBy } of standings) {
     if (supersededBy === null) continue;
     const { generation, publishedBy } = supersededBy;
-    log.warn(
-      { event: 'settings.superseded', pool, by: author, generation, publishedBy },
+    logEvent(
+      log,
+      'settings.superseded',
+      { pool, by: author, generation, publishedBy },
       'these settings are older than those that stand in the database, or differ from them: pool, organization and limits stay as they are (npx sluice settings publish makes these the ones that stand)',
     );
   }
