@@ -61,5 +61,5 @@ await main(async () => {
 });
 
 function versionText(version, digest) {
-  return `${JSON.stringify({ version, digest })}\n`;
+  return `{ "version": ${version}, "digest": "${digest}" }\n`;
 }
