@@ -66,6 +66,11 @@ export function isAlive(process: ProcessIdentity): boolean {
   return process.startTime === null || now.startTime === null || now.startTime === process.startTime;
 }
 
+/** True while it is stopped by a signal or a debugger: alive, and without an answer for anybody. */
+export function isStopped({ pid }: ProcessIdentity): boolean {
+  return /^[Tt]/.test(processStatus(pid)?.state ?? '');
+}
+
 /** Arguments of a running process, program first; empty when unknown. */
 export function commandLine(pid: number): readonly string[] {
   try {

@@ -84,6 +84,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const READY_TIMEOUT_MS = 60_000;
+/** A connection that hangs is given up and made anew. */
+const TRY_MS = 10_000;
+const TELL_MS = 10_000;
 const ORPHAN_PATIENCE_MS = 3_000;
 const FAST_SHUTDOWN: readonly SignalStep[] = [
   { signal: 'SIGINT', waitMs: 30_000 },
@@ -96,7 +99,11 @@ function urlOf(password: string, port: number, database: string): string {
 }
 
 async function query(url: string, text: string, values: readonly string[] = []): Promise<number> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: TRY_MS,
+    query_timeout: TRY_MS,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -108,7 +115,12 @@ async function query(url: string, text: string, values: readonly string[] = []):
 
 async function ensureDatabase(url: string, name: string): Promise<void> {
   if ((await query(url, 'select 1 from pg_database where datname = $1', [name])) > 0) return;
-  await query(url, `create database "${name.replaceAll('"', '""')}"`);
+  try {
+    await query(url, `create database "${name.replaceAll('"', '""')}"`);
+  } catch (error) {
+    // A try before this one, whose answer did not come, has made it.
+    if (errorCode(error) !== '42P04') throw error;
+  }
 }
 
 type PidFile = { readonly pid: number; readonly port: number };
@@ -131,32 +143,53 @@ function findServer(data: string): (ProcessIdentity & PidFile) | null {
   return { ...identity, port: file.port };
 }
 
-/** Waits until the server takes queries. Resolves to false when its process ends before that. */
-async function becameReady(server: ProcessIdentity, url: string): Promise<boolean> {
-  const deadline = Date.now() + READY_TIMEOUT_MS;
+/**
+ * Runs `work` until it succeeds: a server that has just started, or that shares its machine with others, may need several
+ * tries. Resolves to false when its process ends before that.
+ * @throws EmbeddedError when the time is over, and what Postgres says that no second try would change.
+ */
+async function whenItAnswers(
+  server: ProcessIdentity,
+  log: Log,
+  work: () => Promise<unknown>,
+): Promise<boolean> {
+  const started = Date.now();
+  let told = started;
   for (;;) {
     try {
-      await query(url, 'select 1');
+      await work();
       return true;
     } catch (error) {
       if (!isAlive(server)) return false;
-      if (errorCode(error) === '28P01') {
+      const code = errorCode(error) ?? '';
+      if (code === '28P01') {
         throw new EmbeddedError(
           'START_FAILED',
           `Postgres (process ${server.pid}) refuses the password in its data folder. ` +
             `Stop that process and delete the file "password" there; the next start sets a new one.`,
         );
       }
-      if (Date.now() > deadline) {
+      // Five characters are Postgres's own words; 57P03 is "starting up", class 53 "no resources", class 08 the wire's.
+      if (/^[0-9A-Z]{5}$/.test(code) && code !== '57P03' && !/^(?:53|08)/.test(code)) throw error;
+      const waitedMs = Date.now() - started;
+      if (waitedMs > READY_TIMEOUT_MS) {
         throw new EmbeddedError(
           'START_FAILED',
           `Postgres (process ${server.pid}) gave no answer for ${READY_TIMEOUT_MS / 1000} s: ${errorText(error)}`,
         );
       }
+      if (Date.now() - told > TELL_MS) {
+        told = Date.now();
+        const leftS = Math.ceil((READY_TIMEOUT_MS - waitedMs) / 1000);
+        log(`Postgres: process ${server.pid} does not answer yet; waiting up to ${leftS} s more.`);
+      }
     }
     await delay(20);
   }
 }
+
+const becameReady = (server: ProcessIdentity, url: string, log: Log) =>
+  whenItAnswers(server, log, () => query(url, 'select 1'));
 
 /** Server processes that outlived their postmaster: they work in the data folder and hold its memory. */
 function orphans(data: string): ProcessIdentity[] {
@@ -226,7 +259,7 @@ async function launch(
       );
     }
     const server = identify(child.pid) ?? { pid: child.pid, startTime: null };
-    if (await becameReady(server, urlOf(password, port, 'postgres'))) {
+    if (await becameReady(server, urlOf(password, port, 'postgres'), log)) {
       writeFileSync(portFile, String(port));
       return { ...server, port };
     }
@@ -284,7 +317,7 @@ async function startLocked(options: PostgresOptions, home: string, log: Log): Pr
   let adopted = false;
   let password = readPassword(home);
   if (server !== null && password !== null) {
-    adopted = await becameReady(server, urlOf(password, server.port, 'postgres'));
+    adopted = await becameReady(server, urlOf(password, server.port, 'postgres'), log);
     if (!adopted) server = null;
   }
   if (server !== null && password === null) {
@@ -302,7 +335,13 @@ async function startLocked(options: PostgresOptions, home: string, log: Log): Pr
   }
   const database = options.database ?? 'sluice';
   const secret = password ?? '';
-  await ensureDatabase(urlOf(secret, server.port, 'postgres'), database);
+  const maintenance = urlOf(secret, server.port, 'postgres');
+  if (!(await whenItAnswers(server, log, () => ensureDatabase(maintenance, database)))) {
+    throw new EmbeddedError(
+      'START_FAILED',
+      `Postgres (process ${server.pid}) ended before it had a database.`,
+    );
+  }
   leaveToOwner(home);
   const { pid, startTime, port } = server;
   return {

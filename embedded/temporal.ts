@@ -11,6 +11,7 @@ import { msToTs } from '@temporalio/common/lib/time';
 import {
   identify,
   isAlive,
+  isStopped,
   type ProcessIdentity,
   runsWith,
   type SignalStep,
@@ -80,7 +81,13 @@ interface ServerRecord extends ProcessIdentity {
 
 const HOST = '127.0.0.1';
 const READY_TIMEOUT_MS = 60_000;
-const ADOPT_TIMEOUT_MS = 5_000;
+/** A server that runs is busy rather than broken, and replacing it costs its users their connections. */
+const ADOPT_TIMEOUT_MS = 30_000;
+/** One that is stopped (SIGSTOP, a debugger) answers nobody. */
+const STOPPED_TIMEOUT_MS = 2_000;
+/** A connection that hangs is given up and made anew. */
+const TRY_MS = 10_000;
+const TELL_MS = 10_000;
 /** A server that does not answer is not waited for long. */
 const REPLACE: readonly SignalStep[] = [
   { signal: 'SIGTERM', waitMs: 2_000 },
@@ -152,39 +159,75 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** Waits until the namespace answers. Resolves to false when the process ends or the time is over. */
-async function becameReady(server: ServerRecord, namespace: string, timeoutMs: number): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
-  while (isAlive(server) && Date.now() < deadline) {
+/**
+ * Runs `work` with a connection, again and again until it succeeds: a server that has just started, or that shares its
+ * machine with others, may need several tries. Undefined when its process ends, or when the time is over.
+ */
+async function whenItAnswers<T>(
+  server: ServerRecord,
+  timeoutMs: number,
+  log: Log,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T | undefined> {
+  const started = Date.now();
+  let told = started;
+  let last = '';
+  const left = () => started + timeoutMs - Date.now();
+  while (isAlive(server) && left() > 0) {
     // A refused gRPC channel backs off for a second; a bare connection tells at once.
     if (await accepts(server.port)) {
       try {
-        await withConnection(server.port, async (connection) => {
-          await connection.workflowService.describeNamespace({ namespace });
-        });
-        return true;
-      } catch {
-        // Not yet: the port opens before the namespace exists.
+        return await withConnection(server.port, Math.min(left(), TRY_MS), work);
+      } catch (error) {
+        last = `: ${errorText(error)}`;
       }
+    }
+    if (Date.now() - told > TELL_MS && left() > 0) {
+      told = Date.now();
+      const leftS = Math.ceil(left() / 1000);
+      log(`Temporal: process ${server.pid} does not answer yet; waiting up to ${leftS} s more${last}`);
     }
     await delay(30);
   }
-  return false;
+  return undefined;
 }
 
-async function withConnection<T>(port: number, work: (connection: Connection) => Promise<T>): Promise<T> {
-  const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: 5_000 });
+async function withConnection<T>(
+  port: number,
+  timeoutMs: number,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  const connection = await Connection.connect({ address: `${HOST}:${port}`, connectTimeout: timeoutMs });
   try {
-    return await work(connection);
+    return await connection.withDeadline(deadline, () => work(connection));
   } finally {
     await connection.close();
   }
 }
 
+/** Whether the namespace answers in time: the port opens before the namespace exists. */
+async function becameReady(
+  server: ServerRecord,
+  namespace: string,
+  timeoutMs: number,
+  log: Log,
+): Promise<boolean> {
+  const answer = await whenItAnswers(server, timeoutMs, log, (connection) =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
+  return answer !== undefined;
+}
+
 /** Retention and search attributes. Both are repeated at every start and change nothing the second time. */
-async function configure(server: ServerRecord, namespace: string, options: TemporalOptions): Promise<void> {
+async function configure(
+  server: ServerRecord,
+  namespace: string,
+  options: TemporalOptions,
+  log: Log,
+): Promise<void> {
   const retention = msToTs((options.retentionDays ?? 30) * 86_400_000);
-  await withConnection(server.port, async (connection) => {
+  const done = await whenItAnswers(server, READY_TIMEOUT_MS, log, async (connection) => {
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     if (String(config?.workflowExecutionRetentionTtl?.seconds) !== String(retention.seconds)) {
       await connection.workflowService.updateNamespace({
@@ -193,15 +236,22 @@ async function configure(server: ServerRecord, namespace: string, options: Tempo
       });
     }
     const wanted = Object.entries(options.searchAttributes ?? {});
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) return true;
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     const missing = wanted.filter(([name]) => customAttributes?.[name] === undefined);
-    if (missing.length === 0) return;
+    if (missing.length === 0) return true;
     await connection.operatorService.addSearchAttributes({
       namespace,
       searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, ATTRIBUTE_TYPES[type]])),
     });
+    return true;
   });
+  if (done) return;
+  throw new EmbeddedError(
+    'START_FAILED',
+    `Temporal (process ${server.pid}) answered once and then not for ${READY_TIMEOUT_MS / 1000} s. ` +
+      `It says:\n${tailOf(options.logFile, 8)}\n(${options.logFile})`,
+  );
 }
 
 function serverArguments(
@@ -268,7 +318,7 @@ async function launch(
       writtenBy: isNew || last === null ? binary.serverVersion : last.writtenBy,
     };
     writeRecord(dbFile, server);
-    if (await becameReady(server, namespace, READY_TIMEOUT_MS)) return server;
+    if (await becameReady(server, namespace, READY_TIMEOUT_MS, log)) return server;
     await terminate(server);
     const said = tailOf(options.logFile, 8, offset);
     if (/address already in use/i.test(said) && attempt < 5) {
@@ -294,7 +344,8 @@ async function startLocked(options: TemporalOptions, dbFile: string, log: Log): 
   let server = findServer(dbFile);
   let adopted = false;
   if (server !== null) {
-    adopted = await becameReady(server, namespace, ADOPT_TIMEOUT_MS);
+    const patienceMs = isStopped(server) ? STOPPED_TIMEOUT_MS : ADOPT_TIMEOUT_MS;
+    adopted = await becameReady(server, namespace, patienceMs, log);
     if (!adopted) {
       log(`Temporal: process ${server.pid} runs but does not answer; replacing it.`);
       await terminate(server, REPLACE);
@@ -309,7 +360,7 @@ async function startLocked(options: TemporalOptions, dbFile: string, log: Log): 
     if (writtenBy !== undefined) checkVersion(dbFile, writtenBy, binary);
     server = await launch(dbFile, binary, last, options, log);
   }
-  await configure(server, namespace, options);
+  await configure(server, namespace, options, log);
   const { pid, startTime, port, uiPort, version } = server;
   return {
     pid,

@@ -115,7 +115,8 @@ function hostAndPort(address: string): { readonly host: string; readonly port: n
   return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
 }
 
-function accepts(address: string): Promise<boolean> {
+/** Whether something listens there: it may yet be slow to answer. */
+export function accepts(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTcp({ ...hostAndPort(address), timeout: PROBE_MS });
     const finish = (answer: boolean) => {

@@ -148,6 +148,8 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
 
 /** A server on this machine answers in milliseconds; a cluster within this. */
 const CONNECT_MS = 4_000;
+/** One that takes connections and does not answer yet shares its machine with others; it gets this besides. */
+const SLOW_MS = 8_000;
 
 /** Runs `work` with a Temporal client. @throws ClientError when no server answers. */
 export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
@@ -159,12 +161,21 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
   // Loaded only when it is needed: it is most of a short command's time.
   const { connectClient } = await import('../../workers/temporal-connection.js');
   const { dataConverterFor } = await import('../../workers/codec.js');
+  const { accepts, ConnectionTrouble } = await import('../../workers/connection-trouble.js');
   const converter = await dataConverterFor(settings);
   let connected: Awaited<ReturnType<typeof connectClient>>;
   try {
-    connected = await connectClient(settings, address, converter, CONNECT_MS);
+    connected = await connectClient(settings, address, converter, CONNECT_MS).catch(
+      async (error: unknown) => {
+        if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
+        context.note(
+          `Temporal at ${address} takes connections and does not answer; waiting ${SLOW_MS / 1000} s more`,
+        );
+        return connectClient(settings, address, converter, SLOW_MS);
+      },
+    );
   } catch (error) {
-    if (error instanceof Error && error.name === 'ConnectionTrouble') {
+    if (error instanceof ConnectionTrouble) {
       throw new ClientError(`Temporal at ${address}: ${error.message}`);
     }
     throw new ClientError(

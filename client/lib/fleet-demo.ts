@@ -209,7 +209,7 @@ function settingsText(baseUrl: string, passwordFile: string, vaultKey: string): 
 
 async function isSimulator(origin: string): Promise<boolean> {
   try {
-    const answer = await fetch(`${origin}/_sim/health`, { signal: AbortSignal.timeout(2000) });
+    const answer = await fetch(`${origin}/_sim/health`, { signal: AbortSignal.timeout(10_000) });
     return answer.ok && ((await answer.json()) as { vendor?: unknown }).vendor === VENDOR;
   } catch {
     return false;

@@ -29,7 +29,7 @@ export interface LimitUse {
 
 /** What a simulated vendor has counted. @throws when it does not answer. */
 export async function limitsSeen(simulatorUrl: string): Promise<readonly SeenLimit[]> {
-  const answer = await fetch(`${simulatorUrl}/_sim/stats`, { signal: AbortSignal.timeout(5000) });
+  const answer = await fetch(`${simulatorUrl}/_sim/stats`, { signal: AbortSignal.timeout(30_000) });
   return statsSchema.parse(await answer.json()).limits;
 }
 

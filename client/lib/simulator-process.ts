@@ -17,6 +17,9 @@ export async function chooseSimulatorPort(dir: StateDir, last: number | null, sa
   return port;
 }
 
+/** Long enough for a machine that has much else to do. */
+const START_MS = 60_000;
+
 /** Starts or adopts it, and keeps it running. */
 export async function keepSimulator(
   dir: StateDir,
@@ -37,7 +40,7 @@ export async function keepSimulator(
   };
   const keeper = new Keeper(dir, program, say);
   await keeper.start(await adoptable(dir, program, say));
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + START_MS;
   while (!(await isHealthy(url))) {
     if (Date.now() > deadline) {
       await keeper.stop();
@@ -50,7 +53,7 @@ export async function keepSimulator(
 
 async function isHealthy(url: string): Promise<boolean> {
   try {
-    return (await fetch(`${url}/_sim/health`, { signal: AbortSignal.timeout(1000) })).ok;
+    return (await fetch(`${url}/_sim/health`, { signal: AbortSignal.timeout(5_000) })).ok;
   } catch {
     return false;
   }
@@ -62,7 +65,7 @@ export async function refuseForAWhile(url: string, forMs: number): Promise<void>
   const response = await fetch(`${url}/_sim/control`, {
     method: 'POST',
     body: JSON.stringify({ addFaults: operations.map((operation) => ({ kind: 'quota', operation, forMs })) }),
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(30_000),
   });
   if (!response.ok) throw new ClientError(`the simulator refused the order: ${await response.text()}`);
 }
