@@ -2,12 +2,13 @@ import { Runtime } from '@temporalio/worker';
 import { HOUR_MS } from '../../vendors/dataset';
 import type { backfill } from '../../workflows/backfill';
 import { uniqueName } from '../support/embedded';
+import { longOr } from '../support/long';
 import { DATASET, startStack } from '../support/stack';
 import { callsSeen } from '../support/vendor-view';
 
 afterAll(() => Runtime.instance().shutdown());
 
-const WINDOWS = 75;
+const WINDOWS = longOr(75, 60);
 const RATE = 2.5;
 const BURST = 15;
 /** One of the burst is kept for the live hour. */

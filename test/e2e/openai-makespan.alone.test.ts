@@ -5,10 +5,11 @@
  */
 import { Runtime } from '@temporalio/worker';
 import { type CallSeen, discoveriesOf, useOfRate } from '../../vendors/simulator/discoveries';
+import { longOr } from '../support/long';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
 import { callsSeen } from '../support/vendor-view';
 
-const ITEMS = 1500;
+const ITEMS = longOr(1500, 1000);
 const RATE = 60;
 /** Calls at the beginning, while the number of calls in flight grows. */
 const RAMP = 200;

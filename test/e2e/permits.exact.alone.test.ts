@@ -10,6 +10,7 @@ import { violations } from '../support/arrival-judge';
 import type { RecorderReport } from '../support/arrival-recorder';
 import { Child } from '../support/child';
 import { type TestDatabase, testDatabase, uniqueName } from '../support/embedded';
+import { longOr } from '../support/long';
 import type { CallerOptions, CallerReport } from '../support/permit-caller';
 
 const PROCESSES = 4;
@@ -134,7 +135,7 @@ const longCases: readonly Case[] = [
   },
 ];
 
-test.each(process.env.SLUICE_LONG_TESTS ? [...cases, ...longCases] : cases)(
+test.each(longOr([...cases, ...longCases], cases))(
   '$name: never one too many, and at least 95 % used',
   async ({ windows, forMs, used }) => {
     let best = 0;
