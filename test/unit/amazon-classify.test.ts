@@ -5,6 +5,7 @@ import { AMAZON_OPERATIONS } from '../../vendors/amazon/limits';
 import { amazonRules } from '../../vendors/amazon/rules';
 import { scrub } from '../../vendors/amazon/scrub';
 import type { CallInfo, CallResult } from '../../vendors/contract';
+import { processorMs } from '../support/processor-time';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 const call = (operation: string): CallInfo => ({
@@ -356,10 +357,11 @@ describe('any answer', () => {
   test('of 1 MB takes no time', () => {
     for (const seed of ['http://a', '<', '<Error><Code>', '{"errors":[', 'Atza|', 'token ', 'bearer ']) {
       const text = seed.repeat(2 ** 20 / seed.length);
-      const started = performance.now();
-      for (const operation of AMAZON_OPERATIONS) classify(operation, response(403, text));
-      classify('createReport', response(403, errors('Unauthorized', text, text)));
-      expect(performance.now() - started).toBeLessThan(2000);
+      const ms = processorMs(() => {
+        for (const operation of AMAZON_OPERATIONS) classify(operation, response(403, text));
+        classify('createReport', response(403, errors('Unauthorized', text, text)));
+      });
+      expect(ms).toBeLessThan(2000);
     }
   });
 });

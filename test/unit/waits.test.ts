@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { parseHttpDate, parseIsoInstant } from '../../quota/instants';
 import { ABSURD_WAIT_MS, parseGoDuration, parseRetryAfter, parseWaitText } from '../../quota/waits';
+import { processorMs } from '../support/processor-time';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 const S = 1000;
@@ -458,11 +459,12 @@ describe('whatever arrives', () => {
   ];
   test.each(seeds)('1 MB of %j takes no time', (seed) => {
     const text = seed.repeat(Math.ceil(2 ** 20 / seed.length));
-    const started = performance.now();
-    parseWaitText(text, NOW);
-    parseWaitText(`retry in ${text}`, NOW);
-    parseGoDuration(text);
-    parseRetryAfter({ 'retry-after': text, 'retry-after-ms': text }, NOW);
-    expect(performance.now() - started).toBeLessThan(1500);
+    const ms = processorMs(() => {
+      parseWaitText(text, NOW);
+      parseWaitText(`retry in ${text}`, NOW);
+      parseGoDuration(text);
+      parseRetryAfter({ 'retry-after': text, 'retry-after-ms': text }, NOW);
+    });
+    expect(ms).toBeLessThan(1500);
   });
 });
