@@ -29,6 +29,7 @@ import { answeredOutcome, evidenceOf, refusedOutcome } from './item-outcome';
 import { OutcomeWriter } from './outcome-writer';
 import { type CallEnd, PageRunner } from './page-runner';
 import type { SendText } from './responses-client';
+import type { Spool } from './spool';
 import type { VendorDoor } from './vendor-call';
 
 export interface PageDeps {
@@ -37,7 +38,21 @@ export interface PageDeps {
   readonly log: Logger;
   readonly send: SendText;
   readonly inlineWaitMs: number;
+  /** Aborted when the worker is to end: pages begin nothing more. */
+  readonly stopping: AbortSignal;
+  /** Keeps answers on disk while Postgres is away; null: in memory only. */
+  readonly spool: Spool | null;
 }
+
+/** Outcomes as they are kept on disk. */
+export interface SpooledOutcomes {
+  readonly batch: number;
+  readonly owner: string;
+  readonly outcomes: readonly ItemOutcome[];
+}
+
+/** Their kind among spooled entries. */
+export const BATCH_OUTCOMES = 'batch-outcomes';
 
 export interface PageContext {
   readonly batch: Batch;
@@ -95,7 +110,15 @@ export class BatchPage {
       }),
     });
     this.journal = new BatchJournal(deps, { batch: id, pool });
-    this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, this.owner, outcomes));
+    const { owner } = this;
+    this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, owner, outcomes), {
+      stopping: deps.stopping,
+      spool: deps.spool && {
+        to: deps.spool,
+        kind: BATCH_OUTCOMES,
+        wrap: (outcomes): SpooledOutcomes => ({ batch: batch.id, owner, outcomes }),
+      },
+    });
     const max = batch.options.maxConcurrency ?? api.concurrency.max;
     const policy = { ...api.concurrency, min: Math.min(api.concurrency.min, max), max };
     const { start, reason } = startingConcurrency(policy, input.concurrency, pace);

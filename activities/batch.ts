@@ -20,8 +20,6 @@ import { PageSlots } from './page-slots';
 export interface BatchDeps extends PageDeps, BatchApiDeps {
   readonly settings: Settings;
   readonly keySource: (account: Account) => TokenSource;
-  /** Aborted when the worker is to end: pages begin nothing more. */
-  readonly stopping: AbortSignal;
 }
 
 export type BatchActivities = ReturnType<typeof createBatchActivities>;

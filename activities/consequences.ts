@@ -21,8 +21,10 @@ import { type RefusalOutcome, recordAccepted, recordRefusal } from '../store/rat
 import { CallFailed, PoolClosed } from './call-errors';
 import type { CallableAccount, CallTerms } from './call-terms';
 import { logEvent } from './emit';
+import { held, isOurFault } from './held';
 import type { HeldPermit } from './permit-gate';
 import { narrowRefusal } from './quota-doubt';
+import type { Spool } from './spool';
 
 export interface ConsequenceDeps {
   readonly db: Pool;
@@ -35,6 +37,10 @@ export interface ConsequenceDeps {
   ) => Promise<void>;
   /** 0 to below 1. */
   readonly random?: () => number;
+  /** Keeps refusals on disk while Postgres is away; null or left out: in memory only. */
+  readonly spool?: Spool | null;
+  /** Aborted when this process is to end. */
+  readonly stopping?: AbortSignal;
   /** When refusals are worth an alert. */
   readonly rateAlerts?: RateAlertPolicy;
 }
@@ -49,6 +55,8 @@ const ACCEPTED_EVERY_MS = 1000;
 
 export class Consequences {
   private readonly acceptedAt = new Map<string, number>();
+  /** Refusals that are being written, by pool, with when that began: see `written`. */
+  private readonly writing = new Map<Promise<unknown>, { readonly pool: string; readonly since: number }>();
 
   constructor(private readonly deps: ConsequenceDeps) {}
 
@@ -64,7 +72,9 @@ export class Consequences {
     } catch (error) {
       // What the answer said of one of pool and organization, it did not say of the other: another call may be its probe.
       if (permit.probe) {
-        await releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
+        await this.atBest(call, () =>
+          releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch),
+        );
       }
       throw error;
     }
@@ -78,26 +88,30 @@ export class Consequences {
   ): Promise<void> {
     switch (verdict.kind) {
       case 'ok':
-        await this.reportAccepted(call, limits, permit);
-        await this.reportAnswered(call, permit);
+        await this.atBest(call, async () => {
+          await this.reportAccepted(call, limits, permit);
+          await this.reportAnswered(call, permit);
+        });
         return;
       case 'pending':
       case 'gone':
       case 'invalid':
         // The vendor answered: that ends a probe as well as a usable answer does.
-        await this.reportAnswered(call, permit);
+        await this.atBest(call, () => this.reportAnswered(call, permit));
         throw new CallFailed(verdict, 0, false);
       case 'rate':
         throw await this.slowDown(call, limits, permit, verdict);
       case 'server': {
         if (!call.foreign && !isSilentDevice(call, verdict.evidence)) {
-          await this.poolEvent(call.account, {
-            type: 'failure',
-            // Who cannot log in cannot call: a login's failures count as those of any call.
-            epoch: (await this.epochsFor(call, permit)).epoch,
-            reason: describeEvidence(verdict.evidence),
-            evidence: verdict.evidence,
-          });
+          await this.atBest(call, async () =>
+            this.poolEvent(call.account, {
+              type: 'failure',
+              // Who cannot log in cannot call: a login's failures count as those of any call.
+              epoch: (await this.epochsFor(call, permit)).epoch,
+              reason: describeEvidence(verdict.evidence),
+              evidence: verdict.evidence,
+            }),
+          );
         }
         const { server } = call.account.retry;
         const wait = retryDelayMs(server, call.attempt, verdict.statedWaitMs, this.jitter());
@@ -106,8 +120,9 @@ export class Consequences {
       case 'quota':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
         throw (
-          (await narrowRefusal(this.deps, call, limits, permit.departAt, verdict)) ??
-          (await this.close(call, permit, verdict))
+          (await this.refusal(call.account, () =>
+            narrowRefusal(this.deps, call, limits, permit.departAt, verdict),
+          )) ?? (await this.close(call, permit, verdict))
         );
       case 'auth':
       case 'billing':
@@ -207,21 +222,20 @@ export class Consequences {
     const jitter = this.jitter();
     const named = limits.find((l) => l.template.name === verdict.limit)?.key ?? null;
     const blocked = named === null ? limits.map((l) => l.key) : [named];
-    const refused = await recordRefusal(
-      this.deps.db,
-      {
-        pool: account.poolKey,
-        limits: blocked,
-        named,
-        caller,
-        evidence,
-        departedAt: permit.departAt,
-        statedWaitMs,
-        jitter,
-        escalation: rate.shared ? rate : null,
-        waitMs: retryDelayMs(rate, call.attempt, statedWaitMs, jitter),
-      },
-      this.deps.rateAlerts ?? RATE_ALERT,
+    const refusal = {
+      pool: account.poolKey,
+      limits: blocked,
+      named,
+      caller,
+      evidence,
+      departedAt: permit.departAt,
+      statedWaitMs,
+      jitter,
+      escalation: rate.shared ? rate : null,
+      waitMs: retryDelayMs(rate, call.attempt, statedWaitMs, jitter),
+    };
+    const refused = await this.refusal(account, () =>
+      recordRefusal(this.deps.db, refusal, this.deps.rateAlerts ?? RATE_ALERT),
     );
     const waitMs = Math.max(MIN_DELAY_MS, Math.ceil(refused.waitMs));
     this.logRefusal(call, { subject: named ?? account.poolKey, limits: blocked }, verdict, {
@@ -287,7 +301,48 @@ export class Consequences {
 
   /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */
   private async epochsFor(call: CallTerms, permit: HeldPermit): Promise<PoolEpochs> {
-    return call.outsidePool ? this.epochsOf(call.account) : permit;
+    return call.outsidePool ? held(() => this.epochsOf(call.account), { patienceMs: LOOK_MS }) : permit;
+  }
+
+  /**
+   * Writes a refusal, however long Postgres is away: it must not be met twice. Who wants a permit of the same pool
+   * meanwhile waits for it.
+   */
+  private async refusal<T>(
+    { poolKey }: CallableAccount,
+    write: () => Promise<T>,
+    data: SpooledPoolEvent | null = null,
+  ): Promise<T> {
+    const { spool, stopping } = this.deps;
+    const keep = spool && data !== null ? { to: spool, kind: POOL_EVENT, data } : null;
+    const writing = held(write, { spool: keep, stopping });
+    this.writing.set(writing, { pool: poolKey, since: performance.now() });
+    try {
+      return await writing;
+    } finally {
+      this.writing.delete(writing);
+    }
+  }
+
+  /** Resolves when refusals of the account that are long in writing are written, or left to somebody else. */
+  async written({ poolKey, organization }: CallableAccount): Promise<void> {
+    if (this.writing.size === 0) return;
+    const late = performance.now() - LATE_WRITE_MS;
+    const awaited = [...this.writing].filter(
+      ([, { pool, since }]) => since < late && (pool === poolKey || pool === organization?.key),
+    );
+    await Promise.allSettled(awaited.map(([writing]) => writing));
+  }
+
+  /** What an accepted call tells besides is worth no answer: with Postgres away it is left out. */
+  private async atBest(call: CallTerms, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isOurFault(error)) throw error;
+      const about = { pool: call.account.poolKey, error: String(error) };
+      this.deps.log.warn(about, 'what an answer tells of the pool was not written');
+    }
   }
 
   private jitter(): number {
@@ -305,7 +360,11 @@ export class Consequences {
   }
 
   private async poolEvent(account: CallableAccount, event: PoolEvent): Promise<PoolState> {
-    const change = await applyPoolEvent(this.deps.db, account.poolKey, event);
+    const apply = () => applyPoolEvent(this.deps.db, account.poolKey, event);
+    const closes = event.type === 'quota' || event.type === 'hold';
+    const change = closes
+      ? await this.refusal(account, apply, { key: account.poolKey, event })
+      : await apply();
     if (change.changed) {
       const { after } = change;
       logEvent(
@@ -330,6 +389,20 @@ export class Consequences {
     return change.after;
   }
 }
+
+/** A pool's event as it is kept on disk. */
+export interface SpooledPoolEvent {
+  readonly key: string;
+  readonly event: Extract<PoolEvent, { type: 'quota' | 'hold' }>;
+}
+
+/** Its kind among spooled entries. */
+export const POOL_EVENT = 'pool-event';
+
+/** A refusal that takes longer than this to write is waited for by the next call, ms. */
+const LATE_WRITE_MS = 250;
+/** To find out what a login's verdict concerns, ms. */
+const LOOK_MS = 30_000;
 
 /** The connection stood and the answer did not come. */
 const SILENCE: ReadonlySet<string | undefined> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);

@@ -18,6 +18,7 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors
 import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { logEvent } from './emit';
+import { isOurFault } from './held';
 import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
@@ -67,25 +68,48 @@ export class VendorDoor {
       const marks = this.feedback.depart(charges, permit.departAt);
       const departed = performance.now();
       const result = await this.sendUnderPermit(call, permit, token?.accessToken ?? null);
-      const booked = this.trueUp(call, limits, charges, permit, result);
-      const learned = this.learn(call, info, limits, marks, performance.now() - departed, result);
-      await Promise.all([booked, learned]);
+      const ageMs = performance.now() - departed;
       const verdict = call.account.vendor.classify(info, result, Date.now());
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
+      const books = () =>
+        this.keepBooks([
+          this.trueUp(call, limits, charges, permit, result),
+          this.learn(call, info, limits, marks, ageMs, result),
+          this.adapt(limits, permit, verdict),
+        ]);
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
+        await books();
         // The vendor answered, but told nothing of the quota: another call may be the probe.
         if (permit.probe) await this.releaseProbe(call, permit);
         token = await this.token(call, token.version);
         continue;
       }
       if (verdict.kind === 'ok' && token) this.trust.prove(call.account.poolKey, token.version);
-      // A refusal throws; its rate is lowered beside the block, and no caller waits longer for that.
-      await Promise.all([
-        this.consequences.follow(call, limits, permit, verdict),
-        this.adapt(limits, permit, verdict),
-      ]);
+      // The verdict comes before the bookkeeping: a refusal that is not written would be met again.
+      const following = this.consequences.follow(call, limits, permit, verdict);
+      const [, kept] = await Promise.allSettled([following, books()]);
+      await following;
+      if (kept.status === 'rejected') throw kept.reason;
       return result;
     }
+  }
+
+  /** What an answer tells of limits. With Postgres away it is left out after a moment: no answer waits for it. */
+  private async keepBooks(work: readonly Promise<unknown>[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('Postgres does not answer'), BOOKS_MS);
+    });
+    const kept = Promise.all(work).then(
+      () => null,
+      (error: unknown) => {
+        if (isOurFault(error)) throw error;
+        return String(error);
+      },
+    );
+    kept.catch(() => undefined);
+    const problem = await Promise.race([kept, late]).finally(() => clearTimeout(timer));
+    if (problem !== null) this.deps.log.warn({ problem }, 'what an answer tells of limits was not written');
   }
 
   /**
@@ -191,6 +215,7 @@ export class VendorDoor {
   }
 
   private async acquire(call: CallTerms, charges: readonly Charge[], slackMs: number) {
+    await this.consequences.written(call.account);
     try {
       return await this.deps.gate.acquire(
         { pool: governed(call) ? call.account.poolKey : null, priority: call.priority, charges },
@@ -319,6 +344,9 @@ function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
     attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
   };
 }
+
+/** Longest that an answer waits for its bookkeeping, ms. */
+const BOOKS_MS = 2_000;
 
 /** A wait beyond this is not for a bucket's next units. */
 const LONGEST_REFILL_MS = 60_000;

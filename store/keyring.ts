@@ -11,7 +11,7 @@ import { link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { inspect } from 'node:util';
 
-export type KeyPurpose = 'vault' | 'tokens' | 'payloads';
+export type KeyPurpose = 'vault' | 'tokens' | 'payloads' | 'spool';
 
 /** Something encrypted. `ciphertext` ends with the 16 bytes of GCM's tag. */
 export interface Sealed {

@@ -193,7 +193,7 @@ async function lockPool(client: PoolClient, key: string): Promise<PoolRow & { re
     [key],
   );
   const row = rows[0];
-  if (!row) throw new Error(`pool "${key}" is not registered`);
+  if (!row) throw Object.assign(new Error(`pool "${key}" is not registered`), { code: 'SL001' });
   return row;
 }
 

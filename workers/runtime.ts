@@ -30,6 +30,7 @@ import { TokenStore } from '../store/tokens';
 import { Vault } from '../store/vault';
 import { signalPool } from './pool-signals';
 import { startPruner } from './pruner';
+import { openSpool } from './spool';
 
 export interface RuntimeOptions {
   readonly settings: Settings;
@@ -38,6 +39,8 @@ export interface RuntimeOptions {
   readonly client: Client;
   readonly keys: KeyRing;
   readonly log: Logger;
+  /** Folder for what comes while Postgres is away; null: it is held in memory only. */
+  readonly spoolDir?: string | null;
 }
 
 export interface Runtime {
@@ -92,6 +95,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     connections: MAX_CONNECTIONS,
     connect: { timeout: settings.http.connectTimeoutMs },
   });
+  const stopping = new AbortController();
+  const spool = options.spoolDir
+    ? await openSpool(options.spoolDir, { db, keys, log, client, settings })
+    : null;
   const counter = new CallCounter(db, (error) =>
     log.warn({ error: String(error) }, 'call counts were not written'),
   );
@@ -100,6 +107,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const door = new VendorDoor({
     db: permits,
     gate: new PermitGate(permits, { leadMs: settings.permits.leadMs }),
+    spool,
+    stopping: stopping.signal,
     counter,
     generations,
     log,
@@ -119,7 +128,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pruner = startPruner({ db: bulk, retention: settings.retention, log });
   const tokens = new TokenStore(permits, keys);
   const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
-  const stopping = new AbortController();
   const keySources = new Map<string, TokenSource>();
   const fleetTokens = (account: FleetAccount) =>
     createTokenSource(
@@ -138,6 +146,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       dispatcher,
       inlineWaitMs: settings.permits.inlineWaitMs,
       stopping: stopping.signal,
+      spool,
       keySource: ({ name, parts }) => {
         if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
         const source = keySources.get(name) ?? createKeySource(parts.apiKey, secrets);
@@ -189,6 +198,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     stopping: () => stopping.abort(new Error('the worker is to end')),
     close: async () => {
       await pruner.stop();
+      await spool?.stop();
       await counter.flush().catch(() => undefined);
       await dispatcher.close();
       await Promise.all([db, permits, bulk].map((pool) => pool.end()));

@@ -29,6 +29,8 @@ export interface WorkerOptions {
   readonly temporalAddress: string | null;
   readonly log: Logger;
   /** Made beforehand in production; otherwise bundled from the sources at start. */
+  /** Folder for what comes while Postgres is away; left out: it is held in memory only. */
+  readonly spoolDir?: string | null;
   readonly workflowBundle?: WorkflowBundleWithSourceMap | { readonly codePath: string };
 }
 
@@ -63,7 +65,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const keys = await loadKeys(settings);
   const dataConverter = await dataConverterFor(settings);
   const client = await connectClient(settings, options.temporalAddress, dataConverter);
-  const runtime = await createRuntime({ settings, databaseUrl, client: client.client, keys, log });
+  const runtime = await createRuntime({
+    ...{ settings, databaseUrl, client: client.client, keys, log },
+    spoolDir: options.spoolDir ?? null,
+  });
   let connection: NativeConnection | null = null;
   try {
     connection = await connectWorker(settings, options.temporalAddress);

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 export type Mood =
   | { readonly kind: 'well'; readonly afterMs?: number }
   | { readonly kind: 'refuses'; readonly status: number }
+  /** The account's budget is used up. */
+  | { readonly kind: 'spent'; readonly afterMs?: number }
   /** The connection stands and nothing comes. */
   | { readonly kind: 'hangs' };
 
@@ -39,6 +41,12 @@ export async function startMoodyVendor(mood: Mood = { kind: 'well' }): Promise<M
         answer.end(JSON.stringify({ error: { message: 'ill', type: 'server_error', code: null } }));
         return;
       }
+      if (now.kind === 'spent') {
+        await new Promise((later) => setTimeout(later, now.afterMs ?? 0));
+        answer.writeHead(429, { 'content-type': 'application/json' });
+        answer.end(JSON.stringify({ error: SPENT }));
+        return;
+      }
       const { input, model } = JSON.parse(Buffer.concat(parts).toString()) as {
         input: unknown;
         model: string;
@@ -64,6 +72,13 @@ export async function startMoodyVendor(mood: Mood = { kind: 'well' }): Promise<M
   };
   return vendor;
 }
+
+const SPENT = {
+  message: 'You exceeded your current quota, please check your plan and billing details.',
+  type: 'insufficient_quota',
+  param: null,
+  code: 'insufficient_quota',
+};
 
 function textOf(model: string, n: number) {
   return {

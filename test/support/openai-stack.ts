@@ -12,7 +12,12 @@ import {
   startOpenAiSimulator,
 } from '../../vendors/openai/simulator';
 import { connectClient } from '../../workers/temporal-connection';
-import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
+import {
+  installTemporalRuntime,
+  type RunningWorker,
+  startWorker,
+  type WorkerOptions,
+} from '../../workers/worker';
 import type { batch } from '../../workflows/batch';
 import { type ChangeAnswer, startChangingRoad } from './changing-road';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
@@ -42,7 +47,7 @@ export interface OpenAiStack {
   readonly db: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  startWorker(): Promise<RunningWorker>;
+  startWorker(options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir'>>): Promise<RunningWorker>;
   /** Loads items `id-0`… with the variable `artist_name`. */
   load(count: number, change?: Partial<Batch>, nameOf?: (n: number) => string): Promise<Batch>;
   run(batchId: number, workflowId?: string): Promise<Awaited<ReturnType<typeof startBatch>>>;
@@ -106,13 +111,14 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
     db,
     databaseUrl: database.url,
     temporalAddress: temporal.address,
-    startWorker: async () => {
+    startWorker: async (own = {}) => {
       const worker = await startWorker({
         settings,
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
         workflowBundle: workflowBundle(),
+        ...own,
       });
       workers.push(worker);
       return worker;

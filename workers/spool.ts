@@ -1,0 +1,48 @@
+/** The spool of a worker process, and how what it holds is stored. */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { BATCH_OUTCOMES, type SpooledOutcomes } from '../activities/batch-page';
+import { POOL_EVENT, type SpooledPoolEvent } from '../activities/consequences';
+import { Spool } from '../activities/spool';
+import type { Settings } from '../settings';
+import { storeOutcomes } from '../store/batches';
+import type { KeyRing } from '../store/keyring';
+import { applyPoolEvent, readPool } from '../store/pools';
+import { hasEnded, workerIdentity } from './identity';
+import { signalPool } from './pool-signals';
+
+export interface SpoolDeps {
+  readonly db: Pool;
+  readonly keys: KeyRing;
+  readonly log: Logger;
+  readonly client: Client;
+  readonly settings: Settings;
+}
+
+/** Opens it, and stores what ended processes have left there before any call is made. */
+export async function openSpool(root: string, deps: SpoolDeps): Promise<Spool> {
+  const { db, keys, log } = deps;
+  const spool = new Spool({ root, keys, log, identity: workerIdentity(), hasEnded });
+  spool.on(BATCH_OUTCOMES, async (data) => {
+    const { batch, owner, outcomes } = data as SpooledOutcomes;
+    await storeOutcomes(db, batch, owner, outcomes);
+  });
+  spool.on(POOL_EVENT, (data, writtenAt) => replayPoolEvent(deps, data as SpooledPoolEvent, writtenAt));
+  await spool.start();
+  return spool;
+}
+
+/** A wait that the vendor stated ends when it would have ended; one that is over by now says nothing any more. */
+async function replayPoolEvent(deps: SpoolDeps, spooled: SpooledPoolEvent, writtenAt: number): Promise<void> {
+  const { key, event } = spooled;
+  const { db, client, settings } = deps;
+  const pool = await readPool(db, key);
+  if (pool === null) return;
+  if (event.type === 'quota' && event.statedWaitMs !== null) {
+    const left = event.statedWaitMs - (Date.now() - writtenAt);
+    if (left <= 0) return;
+    await applyPoolEvent(db, key, { ...event, statedWaitMs: left });
+  } else await applyPoolEvent(db, key, event);
+  await signalPool(client, settings.temporal.taskQueue, key, pool.policy, { name: 'reconcile' });
+}
