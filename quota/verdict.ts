@@ -22,6 +22,14 @@ interface VerdictBase {
   readonly evidence: Evidence;
 }
 
+interface RefusalBase extends VerdictBase {
+  /**
+   * True when the refusal may be of this one request: it stops nothing by itself. Only several different requests in a
+   * row that are refused alike speak of all (`alike.ts`).
+   */
+  readonly ofRequest?: boolean;
+}
+
 /** Usable answer. */
 export interface OkVerdict extends VerdictBase {
   readonly kind: 'ok';
@@ -37,7 +45,7 @@ export interface RateVerdict extends VerdictBase {
 }
 
 /** A quota is used up. The whole pool closes. */
-export interface QuotaVerdict extends VerdictBase {
+export interface QuotaVerdict extends RefusalBase {
   readonly kind: 'quota';
   /** The vendor's stated wait in milliseconds; null when unknown, then the cooldown escalates. */
   readonly statedWaitMs: number | null;
@@ -68,12 +76,12 @@ export interface BillingVerdict extends VerdictBase {
 }
 
 /** The vendor refuses us: held until an operator resumes. */
-export interface BlockedVerdict extends VerdictBase {
+export interface BlockedVerdict extends RefusalBase {
   readonly kind: 'blocked';
 }
 
 /** The thing addressed no longer exists. */
-export interface GoneVerdict extends VerdictBase {
+export interface GoneVerdict extends RefusalBase {
   readonly kind: 'gone';
 }
 

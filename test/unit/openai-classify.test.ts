@@ -140,6 +140,102 @@ test.each<[number, unknown, VerdictKind]>([
   expect(verdict(answer(status, error)).kind).toBe(kind);
 });
 
+describe('what gateways say', () => {
+  const spent = 'Budget has been exceeded! Team=0000 Current cost: 10.2, Max budget: 10.0';
+  test.each<[string, number, unknown, VerdictKind]>([
+    ['a team’s budget as 400', 400, { message: spent, type: 'budget_exceeded', code: '400' }, 'billing'],
+    [
+      'its text alone',
+      400,
+      { message: `litellm.BadRequestError: ${spent}`, type: null, code: '400' },
+      'billing',
+    ],
+    ['as 429', 429, { message: spent, type: 'budget_exceeded', code: '429' }, 'billing'],
+    ['inside a success', 200, { message: spent, type: 'budget_exceeded' }, 'billing'],
+    ['inside a success, its text alone', 200, { message: spent }, 'billing'],
+    ['as a class', 403, { message: 'over', type: 'BudgetExceededError' }, 'billing'],
+    ['credits inside a success', 200, { message: 'Insufficient credits. Add more', code: 402 }, 'billing'],
+    ['credits as 403', 403, { message: 'You have run out of credits' }, 'billing'],
+    ['a thinking budget', 400, { message: 'The thinking budget has been exceeded', code: 'bad' }, 'invalid'],
+    ['a minute’s budget', 429, { message: 'Token budget of 100 per minute exceeded' }, 'rate'],
+    ['a quoted budget', 400, { message: 'Bad input: "my budget has been exceeded"', code: 'x' }, 'invalid'],
+    ['429 inside a success', 200, { message: 'Provider returned error', code: 429 }, 'rate'],
+    ['429 as text', 200, { message: 'Provider returned error', code: '429' }, 'rate'],
+    ['502 inside a success', 200, { message: 'Network connection lost.', code: 502 }, 'server'],
+    ['503 as a word', 200, { message: 'later', type: 'overloaded_error' }, 'server'],
+    ['429 as a class', 200, { message: 'later', type: 'RateLimitError' }, 'rate'],
+    [
+      'a word of its metadata',
+      200,
+      { message: 'x', metadata: { error_type: 'provider_unavailable' } },
+      'server',
+    ],
+    ['401 inside a success', 200, { message: 'no', code: 401 }, 'auth'],
+    ['403 inside a success', 200, { message: 'flagged', code: 403 }, 'blocked'],
+    ['400 inside a success', 200, { message: 'bad', code: 400 }, 'invalid'],
+    ['a bare sentence inside a success', 200, { message: 'Something went wrong' }, 'server'],
+    ['a text inside a success', 200, '{"error":"Something went wrong"}', 'server'],
+    ['fields of another name', 200, '{"statusCode":429,"message":"slow"}', 'rate'],
+    ['a list', 200, '[{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}]', 'rate'],
+    ['a list of errors', 200, '{"errors":[{"code":502,"message":"lost"}]}', 'server'],
+    ['no error, but an answer', 200, '{"id":"r","output":[],"message":"x","status":429}', 'ok'],
+    ['a stream', 200, 'event: response.created\ndata: {"type":"response.created"}\n\n', 'invalid'],
+  ])('%s', (_, status, error, kind) => {
+    expect(verdict(answer(status, error)).kind).toBe(kind);
+  });
+
+  test.each([
+    [403, { message: 'Your input was flagged', code: 403, metadata: { reasons: ['violence'] } }],
+    [403, '<html><head><title>Blocked</title></head></html>'],
+    [200, { message: 'Your input was flagged', code: 403 }],
+    [302, ''],
+    [404, '<html>nothing here</html>'],
+  ])('%i %j may be of this one request', (status, error) => {
+    expect(verdict(answer(status, error))).toMatchObject({ ofRequest: true });
+  });
+
+  test.each([
+    [403, { code: 'account_deactivated', message: '' }],
+    [404, { code: 'model_not_found', message: '' }],
+    [404, { message: 'Invalid URL (POST /v1/respons)', type: 'invalid_request_error' }],
+  ])('%i %j is of all', (status, error) => {
+    expect(verdict(answer(status, error))).not.toHaveProperty('ofRequest');
+  });
+
+  test('a 403 of another call is of the account', () => {
+    const { kind, ofRequest } = classifyOpenAi(
+      { ...call, operation: 'createBatch' },
+      answer(403, ''),
+      NOW,
+    ) as {
+      kind: string;
+      ofRequest?: boolean;
+    };
+    expect([kind, ofRequest]).toEqual(['blocked', undefined]);
+  });
+});
+
+describe('one request that is too large', () => {
+  test.each([
+    [{ code: 'rate_limit_exceeded', message: 'Limit 30,000, Requested 45,000.' }],
+    [{ code: 'tokens', message: 'The request is larger than the limit of this deployment' }],
+    [{ code: 'rate_limit_exceeded', message: 'Your prompt is too long' }],
+    [{ code: 'context_length_exceeded', message: 'no' }],
+  ])('%j is final, whatever wait it names', (error) => {
+    expect(verdict(answer(429, error, { 'retry-after': '86400' })).kind).toBe('invalid');
+  });
+
+  test('a day’s wait for a limit of tokens may be of this one; one that the limit explains is of all', () => {
+    const azure = 'have exceeded token rate limit of your current tier. Please retry after 86400 seconds.';
+    expect(verdict(answer(429, { code: '429', message: azure }))).toMatchObject({
+      ...{ kind: 'quota', ofRequest: true, statedWaitMs: 86_400_000 },
+    });
+    const daily =
+      'Rate limit reached on tokens per day (TPD): Limit 200, Used 200, Requested 100. Try in 5h.';
+    expect(verdict(answer(429, { code: 'rate_limit_exceeded', message: daily })).kind).toBe('rate');
+  });
+});
+
 test.each([[''], ['<html>welcome</html>'], ['{"id":"resp_1","output":['], ['null']])(
   'a success of %j is a failure on the way, and no fault of the item',
   (body) => {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { clipMessage } from '../../quota/verdict';
 import type { Parsed } from '../http';
 import type { BatchProblem, BatchResult, VendorBatch } from '../text-batches';
-import { OPENAI_BILLING_CODES } from './classify';
+import { isPaymentWord } from './payment';
 
 /** The whole file is at fault, whoever sends it again. */
 const REFUSED_CODES: ReadonlySet<string> = new Set([
@@ -135,7 +135,7 @@ function problemsOf(errors: readonly z.output<typeof problemSchema>[]): BatchPro
     if (code === 'token_limit_exceeded') {
       return { kind: 'queue full', limit: statedLimit(message ?? ''), text };
     }
-    if (code && OPENAI_BILLING_CODES.has(code)) return { kind: 'billing', text };
+    if (code && isPaymentWord(code)) return { kind: 'billing', text };
     if (code && REFUSED_CODES.has(code)) return { kind: 'refused', text };
     if (line !== null && line !== undefined) return { kind: 'line', line, text };
     return { kind: 'service', text };

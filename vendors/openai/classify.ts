@@ -6,29 +6,17 @@
 import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
+import { type ApiError, readError, readObject } from './error-text';
 import { OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
-
-/** Until somebody pays or raises a limit; the wait, if any is stated, is not what ends it. */
-export const OPENAI_BILLING_CODES: ReadonlySet<string> = new Set([
-  'insufficient_quota',
-  'credit_balance_exhausted',
-  'organization_spend_limit_exceeded',
-  'project_spend_limit_exceeded',
-  'organization_usage_limit_exceeded',
-  'billing_hard_limit_reached',
-  'billing_not_active',
-]);
-
-/** The same of limits that are named alike. */
-const BILLING_CODE = /^(?:organization|project)_(?:spend|usage)_limit_exceeded$/;
-/** Where a 429 carries neither code nor type. */
-const BILLING_TEXT = /exceeded your current quota|check your plan and billing/i;
+import { isPaymentWord, isQuotaText, isSpentText } from './payment';
 
 /** Too many calls for now, whatever the status: "Slow Down" comes with 503, too. */
 const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_down']);
 
-/** No wait makes room for it: "Request too large for gpt-x … Limit 30000, Requested 45000." */
-const TOO_LARGE = /^request too large\b/i;
+/** A wait from which "too fast" cannot be a minute's limit, ms. */
+const LONG_WAIT_MS = 3_600_000;
+/** A day's limit may ask for such a wait, and then it is everybody's. */
+const LONGER_LIMIT = /\bper (?:day|hour|week|month)\b|\b(?:daily|hourly|weekly|monthly)\b|\b[RT]PD\b/i;
 
 /** OpenAI's own are of 36 characters; what a proxy makes of it is kept in part. */
 const REQUEST_ID_MAX = 128;
@@ -55,13 +43,6 @@ const BLOCKED_CODES: ReadonlySet<string> = new Set([
   'unsupported_country_region_territory',
 ]);
 
-interface ApiError {
-  readonly code: string;
-  readonly type: string;
-  readonly message: string;
-  readonly param: string;
-}
-
 /** Total. `nowMs` serves HTTP dates only. */
 export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number): Verdict {
   const identity = { vendor: call.vendor, account: call.account, operation: call.operation };
@@ -77,7 +58,7 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
   }
   const { status, headers, body } = result.response;
   const isSuccess = status >= 200 && status < 300;
-  const error = readError(body) ?? (isSuccess ? null : strangeError(body));
+  const error = readError(body, isSuccess);
   const requestId = headers['x-request-id'];
   const code = error?.code || error?.type;
   const evidence: Evidence = {
@@ -88,19 +69,34 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     ...(requestId ? { requestId: clipMessage(requestId, REQUEST_ID_MAX) } : {}),
   };
   const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
-  if (isSuccess && OPENAI_METERED.some((name) => name === call.operation) && !isObject(body)) {
+  const isText = OPENAI_METERED.some((name) => name === call.operation);
+  if (isSuccess && isText && isStream(headers, body)) {
+    const message = 'a stream of events, though none was asked for';
+    return { kind: 'invalid', evidence: { ...evidence, code: 'event_stream', message } };
+  }
+  if (isSuccess && isText && error === null && readObject(body) === null) {
     // A proxy's page, nothing at all, or an answer that was cut short: the item is not to blame.
-    const message = body.trim() === '' ? 'the answer is empty' : 'the answer is not JSON, or ends too early';
+    const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
     return {
       kind: 'server',
-      statedWaitMs: wait && !wait.absurd ? wait.ms : null,
+      statedWaitMs,
       ambiguous: true,
-      evidence: { ...evidence, message },
+      evidence: { ...evidence, message: noAnswer(body) },
     };
   }
-  return decide(status, error, evidence, wait);
+  return isSuccess ? insideOk(error, evidence, wait) : decide(status, error, evidence, wait);
 }
 
+function isStream(headers: VendorResponse['headers'], body: string): boolean {
+  return /^text\/event-stream\b/i.test(headers['content-type'] ?? '') || /^\s*(?:data|event):\s/.test(body);
+}
+
+function noAnswer(body: string): string {
+  if (body.trim() === '') return 'the answer is empty';
+  return /^\s*</.test(body) ? 'the answer is a web page' : 'the answer is not JSON, or ends too early';
+}
+
+/** @param status of the answer, or, inside a success, the one that its error names. */
 function decide(
   status: number,
   error: ApiError | null,
@@ -120,18 +116,16 @@ function decide(
   if (error && (error.code === 'model_not_found' || (status === 400 && COMMON_PARAMS.has(error.param)))) {
     return { kind: 'gone', evidence };
   }
-  if (status >= 200 && status < 300) return insideOk(error, evidence, statedWaitMs);
-  if (status === 429 || (error && RATE_CODES.has(error.code))) {
-    if (TOO_LARGE.test(error?.message ?? '')) return { kind: 'invalid', evidence };
-    // A wait of days is no "too fast": the pool decides, in the open.
-    if (wait?.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
-    return { kind: 'rate', statedWaitMs, limit: limitOf(error), evidence };
-  }
+  if (status === 429 || (error && RATE_CODES.has(error.code))) return tooFast(error, evidence, wait);
   if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
-  if (status === 403) return { kind: 'blocked', evidence };
-  // A redirection that leads nowhere and a method that is not allowed are a base URL that is wrong.
+  const ofText = OPENAI_METERED.some((name) => name === evidence.operation);
+  // Moderation and firewalls refuse one prompt with it, and a vendor a whole account.
+  if (status === 403) return { kind: 'blocked', ...(ofText ? { ofRequest: true } : {}), evidence };
+  // A redirection that leads nowhere and a method that is not allowed are a base URL that is wrong; a firewall leads to its
+  // page in the same way.
   if ([404, 405, 410].includes(status) || (status >= 300 && status < 400) || isLostFile(evidence, error)) {
-    return { kind: 'gone', evidence };
+    const isPage = error === null || error.strange;
+    return { kind: 'gone', ...(ofText && isPage ? { ofRequest: true } : {}), evidence };
   }
   // A batch that has ended meanwhile is not cancelled: nothing has failed, and asking again does not help.
   if (status === 409 && evidence.operation === OPENAI_BATCH_OPERATIONS.cancel)
@@ -142,9 +136,25 @@ function decide(
   return { kind: 'invalid', evidence };
 }
 
+function tooFast(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
+  const message = error?.message ?? '';
+  // No wait makes room for it, whichever is named.
+  if (isTooLarge(`${error?.code ?? ''} ${error?.type ?? ''}`, message)) return { kind: 'invalid', evidence };
+  const limit = limitOf(error);
+  // Azure names a day for a request that its deployment never has room for, in the words of any other refusal.
+  if (wait && wait.ms >= LONG_WAIT_MS && /\btokens?\b/i.test(message) && !LONGER_LIMIT.test(message)) {
+    return { kind: 'quota', statedWaitMs: wait.ms, limit, ofRequest: true, evidence };
+  }
+  // A wait of days is no "too fast": the pool decides, in the open.
+  if (wait?.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
+  return { kind: 'rate', statedWaitMs: wait?.ms ?? null, limit, evidence };
+}
+
 function mustBePaid(status: number, { code, type, message }: ApiError): boolean {
-  if ([code, type].some((word) => OPENAI_BILLING_CODES.has(word) || BILLING_CODE.test(word))) return true;
-  return status === 429 && code === '' && type === '' && BILLING_TEXT.test(message);
+  if ([code, type].some(isPaymentWord)) return true;
+  if (status === 429 && code === '' && type === '' && isQuotaText(message)) return true;
+  const mayTell = (status >= 400 && status < 500) || status === 0;
+  return mayTell && !RATE_CODES.has(code) && isSpentText(message);
 }
 
 /** A batch cannot be made of a file that has expired or was deleted; the vendor says so with a 400. */
@@ -152,15 +162,15 @@ function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
   return operation === OPENAI_BATCH_OPERATIONS.create && /^(?:input_)?file_id$/.test(error?.param ?? '');
 }
 
-/** A response object may have failed although it came as 200. */
-function insideOk(error: ApiError | null, evidence: Evidence, statedWaitMs: number | null): Verdict {
-  if (error === null || (error.code === '' && error.message === '')) return { kind: 'ok', evidence };
-  const word = error.code || error.type;
-  if (RATE_CODES.has(word)) return { kind: 'rate', statedWaitMs, limit: limitOf(error), evidence };
-  if (word === 'server_error' || word === 'vector_store_timeout') {
-    return { kind: 'server', statedWaitMs, ambiguous: false, evidence };
+/** An error that came as a success is judged like the status that it names. */
+function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
+  if (error === null || (error.code === '' && error.type === '' && error.message === '')) {
+    return { kind: 'ok', evidence };
   }
-  return { kind: 'invalid', evidence };
+  if (error.status !== null) return decide(error.status, error, evidence, wait);
+  const told = decide(0, error, evidence, wait);
+  // A word that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
+  return told.kind === 'server' && error.code !== '' ? { kind: 'invalid', evidence } : told;
 }
 
 /** "Rate limit reached for gpt-x … on tokens per min (TPM)": which limit was hit, where the text says so. */
@@ -171,55 +181,21 @@ function limitOf(error: ApiError | null): string | null {
   return null;
 }
 
-/**
- * `{"error":{"message","type","param","code"}}`; also a response object that carries an `error`, and a batch that
- * failed because somebody has to pay. Never throws.
- */
-function readError(body: string): ApiError | null {
-  const root = readObject(body);
-  if (root === null) return null;
-  const { error, object, status, errors } = root;
-  if (object === 'batch' && status === 'failed') {
-    const { data } = (errors ?? {}) as { data?: unknown };
-    const all = Array.isArray(data) ? data.map(toApiError) : [];
-    return all.find((e) => e !== null && OPENAI_BILLING_CODES.has(e.code)) ?? null;
-  }
-  return toApiError(error);
-}
+const TOO_LARGE_WORD = /too_?(?:large|long|big)|length_exceeded|above_max/i;
+const TOO_LARGE_TEXT = [
+  /\b(?:request|prompt|input|message|payload|context|body)\b[^.!?]{0,40}\btoo (?:large|long|big)\b/i,
+  /\b(?:larger|longer|bigger) than\b[^.!?]{0,60}\b(?:limit|deployment|quota|allow\w*|maximum|context)\b/i,
+  /\bmaximum context length\b/i,
+  /\bexceeds? (?:the |your )?(?:maximum|max)\b[^.!?]{0,40}\b(?:tokens|length|size)\b/i,
+];
+/** "Limit 30000, Requested 45000": one request that is more than the whole limit. */
+const ASKED_OF = /\blimit:?\s*([\d,]+)\b.{0,60}?\brequested:?\s*([\d,]+)/i;
 
-/** What gateways and proxies say in other forms: `{"message"}`, `{"detail"}`, `{"error":"text"}`, a page, plain text. */
-function strangeError(body: string): ApiError | null {
-  const root = readObject(body);
-  if (root !== null) {
-    const message = text(root.error) || text(root.message) || text(root.detail);
-    return message === '' ? null : { code: text(root.code), type: text(root.type), message, param: '' };
-  }
-  const isPage = /^\s*</.test(body);
-  const said = isPage ? (/<title>([^<]{1,200})<\/title>/i.exec(body)?.[1] ?? '') : body.slice(0, 1000);
-  return said.trim() === '' ? null : { code: '', type: '', message: said.trim(), param: '' };
-}
-
-function isObject(body: string): boolean {
-  return readObject(body) !== null;
-}
-
-function readObject(body: string): Readonly<Record<string, unknown>> | null {
-  if (!body.trimStart().startsWith('{')) return null;
-  try {
-    return JSON.parse(body) as Record<string, unknown>;
-  } catch {
-    return null;
-  }
-}
-
-function toApiError(error: unknown): ApiError | null {
-  if (typeof error !== 'object' || error === null) return null;
-  const { code, type, message, param } = error as Record<string, unknown>;
-  return { code: text(code), type: text(type), message: text(message), param: text(param) };
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+function isTooLarge(words: string, message: string): boolean {
+  if (TOO_LARGE_WORD.test(words) || TOO_LARGE_TEXT.some((pattern) => pattern.test(message))) return true;
+  const [, limit, requested] = ASKED_OF.exec(message) ?? [];
+  const numberOf = (digits = '') => Number(digits.replaceAll(',', ''));
+  return limit !== undefined && numberOf(requested) > numberOf(limit);
 }
 
 /** OpenAI's own messages quote a part of the key that was wrong. */
