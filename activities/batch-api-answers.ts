@@ -2,7 +2,7 @@
 import type { BatchPart, PartChange } from '../store/batch-parts';
 import { toTimestamptz } from '../store/db';
 import type { CallResult } from '../vendors/contract';
-import type { BatchProblem, VendorBatch } from '../vendors/text-batches';
+import type { BatchProblem, BatchRefusal, VendorBatch } from '../vendors/text-batches';
 import { CallFailed } from './call-errors';
 
 /** As it is kept of a vendor's batch. */
@@ -78,4 +78,35 @@ const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'que
 export function worstProblem(problems: readonly BatchProblem[]): BatchProblem {
   const [first] = [...problems].sort((a, b) => WORST_FIRST.indexOf(a.kind) - WORST_FIRST.indexOf(b.kind));
   return first ?? { kind: 'service', text: 'the batch failed without a reason' };
+}
+
+/** A queue that has not taken a file so often may never take one of its size. */
+const MOST_QUEUE_TRIES = 8;
+/** A file that is lost twice is no accident. */
+const MOST_UPLOADS = 2;
+
+/**
+ * What follows when the vendor makes no batch of a file: the same upload is tried again later (`wait`; `doubt`: for as
+ * long as it cannot be right), the file is sent once more (`upload`), cut anew and smaller (`recut`), or shown to a person.
+ */
+export function afterCreateRefusal(
+  part: Pick<BatchPart, 'tokens' | 'failures' | 'uploads'>,
+  refusal: BatchRefusal,
+  believed: boolean,
+): 'wait' | 'doubt' | 'upload' | 'recut' | 'operator' {
+  switch (refusal.kind) {
+    case 'refused':
+      return 'operator';
+    case 'queue full':
+      return part.tokens > (refusal.limit ?? Number.POSITIVE_INFINITY) || part.failures >= MOST_QUEUE_TRIES
+        ? 'recut'
+        : 'wait';
+    case 'file not ready':
+      return 'wait';
+    case 'file missing':
+      if (!believed) return 'doubt';
+      return part.uploads < MOST_UPLOADS ? 'upload' : 'operator';
+    case 'unknown':
+      return believed ? 'operator' : 'doubt';
+  }
 }

@@ -59,10 +59,13 @@ export class BatchApiCalls {
     for (let after: string | null = null; ; ) {
       const result: CallResult = await this.call(api.operations.list, part, api.list(after));
       const page = parsed(api.parseList(bodyOf(result)), 'list of batches');
-      const found = page.batches.find(({ labels }) => labels[LABEL.key] === part.key);
+      const found = page.batches.find((batch) => isOf(part, batch));
       if (found) return found;
-      const oldest = page.batches.at(-1)?.createdAt ?? 0;
-      if (page.after === null || oldest < since) return null;
+      const ours = page.unusable.find((batch) => isOf(part, batch));
+      if (ours)
+        throw new BrokenAnswer(`the list shows ${ours.id ?? 'our batch'} unreadably: ${ours.problem}`);
+      const oldest = page.batches.at(-1)?.createdAt ?? null;
+      if (page.after === null || (oldest !== null && oldest < since)) return null;
       // A list in a circle shows nothing: not that there is no such batch either.
       if (seen.has(page.after)) throw new BrokenAnswer(`the list of batches goes round at ${page.after}`);
       seen.add(page.after);
@@ -137,6 +140,15 @@ export class BatchApiCalls {
   private http() {
     return { dispatcher: this.deps.dispatcher, timeoutMs: this.context.api.timeoutMs };
   }
+}
+
+/** By our label; some vendors do not give labels back, but each file is sent for one part. */
+function isOf(
+  part: BatchPart,
+  { labels, inputFileId }: Pick<VendorBatch, 'labels' | 'inputFileId'>,
+): boolean {
+  const label = labels[LABEL.key];
+  return label === undefined ? inputFileId !== null && inputFileId === part.fileId : label === part.key;
 }
 
 /** The form piece by piece, in pieces of some 64 KiB. */

@@ -6,6 +6,8 @@
  * again, so that nothing is paid twice.
  */
 import { retryDelayMs } from '../quota/retry-delay';
+import { describeEvidence } from '../quota/verdict';
+import { putBack } from '../store/batch-alike';
 import {
   type BatchPart,
   changePart,
@@ -16,8 +18,10 @@ import {
   settlePart,
 } from '../store/batch-parts';
 import type { CallResult } from '../vendors/contract';
-import type { VendorBatch } from '../vendors/text-batches';
+import type { BatchRefusal, VendorBatch } from '../vendors/text-batches';
+import { sayAlike } from './alike-watch';
 import {
+  afterCreateRefusal,
   awaitsFiles,
   isBelieved,
   isMissing,
@@ -30,11 +34,12 @@ import {
 import { BatchApiCalls } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
-import { ResultReader, type ResultsRead } from './batch-api-results';
+import { type AlikeItems, ResultReader, type ResultsRead } from './batch-api-results';
 import {
   type BatchApiContext,
   type BatchApiDeps,
   BrokenAnswer,
+  CreateRefused,
   DoubtfulAnswer,
   NeedsOperator,
   PartMoved,
@@ -54,7 +59,6 @@ const MAX_TROUBLES = 5;
 const LONGEST_TROUBLE_MS = 600_000;
 const CANCELLED_ELSEWHERE =
   'was cancelled at the vendor, and not by Sluice; resuming sends again what it has not answered';
-const FILE_LOST = 'the uploaded file is gone';
 const SETTLED: Step = { part: null, more: false };
 const RELEASED: Rest = { kind: 'released' };
 
@@ -85,6 +89,7 @@ export class PartSteps {
         current = step.part;
       } catch (error) {
         if (error instanceof PartMoved) return readPart(this.deps.db, current.id);
+        if (error instanceof CreateRefused) return this.afterRefusal(current, error);
         if (!(error instanceof CallFailed) && !(error instanceof BrokenAnswer)) throw error;
         return this.afterFailure(current, error);
       }
@@ -114,7 +119,11 @@ export class PartSteps {
     const size = { changed: false };
     try {
       const fileId = await this.calls.upload(part, () => this.exactly(part, size));
-      return await this.change(part, 'cut', { state: 'uploaded', file_id: fileId });
+      return await this.change(part, 'cut', {
+        state: 'uploaded',
+        file_id: fileId,
+        uploads: part.uploads + 1,
+      });
     } catch (error) {
       if (!size.changed) throw error;
       return this.settle(part, RELEASED, 'its requests are written otherwise than when it was cut');
@@ -141,8 +150,8 @@ export class PartSteps {
         part,
         part.fileId ?? '',
         async () => {
-          if (!(await changePart(this.deps.db, part.id, 'uploaded', { state: 'creating' })))
-            throw new PartMoved();
+          const begun = { state: 'creating' } as const;
+          if (!(await changePart(this.deps.db, part.id, 'uploaded', begun, true))) throw new PartMoved();
         },
         (result) => {
           answer = result;
@@ -151,12 +160,22 @@ export class PartSteps {
       return await this.adopt(part, made, 'made');
     } catch (error) {
       // An answer that says no is certain; any other leaves a batch that may have been made: it is looked for.
-      const lost = error instanceof CallFailed && error.verdict.kind === 'gone';
-      if (isRefusal(answer)) {
-        await changePart(this.deps.db, part.id, 'creating', { state: lost ? 'cut' : 'uploaded' });
-      }
-      throw error;
+      if (!isRefusal(answer)) throw error;
+      await changePart(this.deps.db, part.id, 'creating', { state: 'uploaded' }, true);
+      const refusal = this.refusalIn(answer, error);
+      throw refusal === null ? error : new CreateRefused(refusal);
     }
+  }
+
+  /** Why the vendor makes no batch of the file; null when it is not about the file, e.g. that calls are too many. */
+  private refusalIn(answer: CallResult | null, error: unknown): BatchRefusal | null {
+    if (answer?.kind !== 'response' || !(error instanceof CallFailed)) return null;
+    const { kind, evidence } = error.verdict;
+    const refusal = this.context.api.parseRefusal(answer.response.body);
+    if (kind === 'rate') return refusal.kind === 'queue full' ? refusal : null;
+    // A base URL that is wrong refuses whatever is asked of it.
+    if (kind === 'gone' && refusal.kind === 'unknown') return { ...refusal, kind: 'refused' };
+    return kind === 'gone' || kind === 'invalid' ? { ...refusal, text: describeEvidence(evidence) } : null;
   }
 
   private async find(part: BatchPart): Promise<Step> {
@@ -262,10 +281,16 @@ export class PartSteps {
 
   /** Stores the results that there are; what has none goes back. */
   private async finish(part: BatchPart, winding: boolean): Promise<Step> {
-    const output = await this.read(part, part.outputFileId, part.outputRead, part.completed);
-    if (output) await this.change(part, 'ended', { output_read: true });
-    const errors = await this.read(part, part.errorFileId, part.errorsRead, 0);
-    if (errors) await this.change(part, 'ended', { errors_read: true });
+    const reader = new ResultReader(this.deps, this.context);
+    const output = await this.read(reader, part, part.outputFileId, part.outputRead);
+    const isAll = part.outputRead || (output?.lines ?? 0) >= part.completed;
+    const usable = part.usable + (output?.usable ?? 0);
+    if (output && isAll) await this.change(part, 'ended', { output_read: true, usable });
+    const errors = await this.read(reader, part, part.errorFileId, part.errorsRead);
+    if (!isAll) await this.missingLines(part, (output?.lines ?? 0) + (errors?.lines ?? 0));
+    const inAll = part.usable + (errors?.usable ?? output?.usable ?? 0);
+    const bothRead = { output_read: true, errors_read: true, usable: inAll };
+    if (errors || output) await this.change(part, 'ended', bothRead);
     const complete = part.status === 'completed';
     const left = complete ? this.failedAttempt(1) : RELEASED;
     await this.settle(part, left, complete ? `${part.vendorId} has no line for it` : part.status);
@@ -273,24 +298,43 @@ export class PartSteps {
     if (hold) throw await this.deps.door.heed(this.calls.terms(this.context.texts.operation, part), hold);
     const refused = output?.refused ?? errors?.refused;
     if (refused) throw new NeedsOperator(refused);
+    const alike = reader.ofAll(inAll);
+    if (alike) throw await this.allAlike(part, alike);
     if (!winding && wasCancelledElsewhere(part)) {
       throw new NeedsOperator(`${part.vendorId} ${CANCELLED_ELSEWHERE}`);
     }
     return SETTLED;
   }
 
-  /** @param least results that the vendor counts. @returns null when there is nothing to read. */
+  /**
+   * What the items of a file were told is none of theirs: those that were refused are put back. Answers have been paid
+   * for, and are kept as they are. @returns what follows.
+   */
+  private async allAlike(part: BatchPart, { key, seqs, verdict, reason }: AlikeItems): Promise<Error> {
+    if (verdict !== null) await putBack(this.deps.db, part.batchId, seqs);
+    if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
+      return this.deps.door.heed(this.calls.terms(this.context.texts.operation, part), verdict);
+    }
+    return new NeedsOperator(sayAlike(key, seqs.length, reason));
+  }
+
+  /** The vendor counts more answers than there are lines, in whichever of its files. */
+  private async missingLines(part: BatchPart, lines: number): Promise<void> {
+    const { vendorId, completed, outputFileId } = part;
+    if (lines >= completed) return;
+    if (outputFileId === null) {
+      await this.resultsGone(part, 'the vendor has not named the file of its answers');
+    } else this.doubt(part, `${vendorId} has ${lines} results of ${completed}`);
+  }
+
+  /** @returns null when there is nothing to read. */
   private async read(
+    reader: ResultReader,
     part: BatchPart,
     fileId: string | null,
     done: boolean,
-    least: number,
   ): Promise<ResultsRead | null> {
-    if (done) return null;
-    if (fileId === null) {
-      if (least > 0) await this.resultsGone(part, 'the vendor has not named the file of its answers');
-      return null;
-    }
+    if (done || fileId === null) return null;
     let stream: Awaited<ReturnType<BatchApiCalls['download']>>;
     try {
       stream = await this.calls.download(part, fileId);
@@ -302,9 +346,7 @@ export class PartSteps {
       await this.resultsGone(part, `its file ${fileId} is gone`);
       return null;
     }
-    const read = await new ResultReader(this.deps, this.context).read(part, stream, this.isBelieved(part));
-    if (read.lines < least) this.doubt(part, `${fileId} holds ${read.lines} results of ${least}`);
-    return read;
+    return reader.read(part, stream, this.isBelieved(part));
   }
 
   /** Costs money: somebody may want to know. */
@@ -338,26 +380,73 @@ export class PartSteps {
     const text = error.message;
     if (error instanceof CallFailed) {
       const { kind } = error.verdict;
-      const lost = kind === 'gone' && now.state === 'cut' && now.fileId !== null && now.note !== FILE_LOST;
-      if ((kind === 'gone' && !lost) || kind === 'invalid') {
+      if (kind === 'gone' || kind === 'invalid') {
         // Nothing was made of it, and sending it again would not help.
         if (now.state === 'cut' || now.state === 'uploaded') await this.settle(now, RELEASED, text);
         throw new NeedsOperator(text);
       }
-      await partFailed(db, part.id, this.waitMs(error.waitMs, now.failures), lost ? FILE_LOST : text);
+      await this.tryLater(now, error.waitMs, text);
     } else {
       const isEnough = !(error instanceof DoubtfulAnswer) && this.isBelieved(now);
       if (isEnough && now.state !== 'creating') {
         await partFailed(db, part.id, 0, text, true);
         throw new NeedsOperator(`${now.vendorId ?? `part ${now.id}`}: ${text}`);
       }
-      const { server } = this.context.account.retry;
-      const waitMs = retryDelayMs(server, now.failures + 1, null, Math.random() * 2 - 1);
-      await partFailed(db, part.id, this.waitMs(waitMs, now.failures), text, true);
+      await this.tryLater(now, this.modelledMs(now), text, true);
     }
-    const about = { batch: part.batchId, part: part.id, state: now.state };
-    logEvent(this.deps.log, 'batch.part_failed', about, text);
     return readPart(db, part.id);
+  }
+
+  /** The same upload is tried again for as long as the refusal may pass. */
+  private async afterRefusal(
+    part: BatchPart,
+    { message, refusal }: CreateRefused,
+  ): Promise<BatchPart | null> {
+    const now = await readPart(this.deps.db, part.id);
+    if (now === null || now.state !== 'uploaded') return now;
+    const follows = afterCreateRefusal(now, refusal, this.isBelieved(now));
+    if (refusal.kind === 'queue full') {
+      if (follows === 'recut') {
+        await this.settle(now, RELEASED, message);
+        await this.queue.refused(now.tokens, refusal.limit, refusal.text);
+        return null;
+      }
+      if (now.failures === 0) await this.queue.refused(now.tokens, refusal.limit, refusal.text, true);
+    }
+    if (follows === 'operator') {
+      await this.settle(now, RELEASED, refusal.text);
+      throw new NeedsOperator(refusal.text);
+    }
+    if (follows === 'upload') {
+      await changePart(this.deps.db, now.id, 'uploaded', { state: 'cut', note: message });
+    } else await this.tryLater(now, this.modelledMs(now), message, follows === 'doubt');
+    return readPart(this.deps.db, now.id);
+  }
+
+  private modelledMs({ failures }: BatchPart): number {
+    const { server } = this.context.account.retry;
+    return retryDelayMs(server, failures + 1, null, Math.random() * 2 - 1);
+  }
+
+  /** Notes a failed call with the part, and tells of it once for each reason. */
+  private async tryLater(
+    part: BatchPart,
+    modelledMs: number,
+    reason: string,
+    doubted = false,
+  ): Promise<void> {
+    const waitMs = this.waitMs(modelledMs, part.failures);
+    await partFailed(this.deps.db, part.id, waitMs, reason, doubted);
+    const { batchId: batch, id, pool, state, vendorId, failures } = part;
+    const about = {
+      ...{ batch, part: id, state, reason, failures: failures + 1 },
+      since: Date.now() - part.unchangedMs,
+      until: Date.now() + waitMs,
+    };
+    const line = `batch ${batch}: ${vendorId ?? `part ${id}`} does not get on: ${reason}`;
+    if (reason !== part.note || failures + 1 === MAX_TROUBLES) {
+      await emit(this.deps, 'batch.part_failed', pool, about, line);
+    } else logEvent(this.deps.log, 'batch.part_failed', about, line);
   }
 
   /** A vendor that stays down is not asked every few seconds for a day. */

@@ -36,10 +36,11 @@ export class QueueDesk {
     };
   }
 
-  /** A file did not fit. Told after it is settled: what waits is without it. */
-  async refused(tokens: number, announced: number | null, text: string): Promise<void> {
+  /** A file did not fit. @param kept it is not settled, and is counted among what waits. */
+  async refused(tokens: number, announced: number | null, text: string, kept = false): Promise<void> {
     const stored = await readQueue(this.deps.db, this.name);
-    const queue = this.queueOf(stored);
+    const enqueued = kept ? Math.max(0, stored.enqueued - tokens) : stored.enqueued;
+    const queue = this.queueOf({ ...stored, enqueued });
     const change = afterRefusal(queue, { announced, tokens }, (n) => this.backoffMs(n));
     const limit = announced ?? (queue.limit === null ? change.limit : null);
     await changeQueue(this.deps.db, this.name, { ...change, limit, reason: text });

@@ -3,12 +3,15 @@
  * asked for by itself. May be read again at any time: an item keeps its first result.
  */
 import type { Readable } from 'node:stream';
+import { type AlikeKey, rowNeeded } from '../quota/alike';
 import { retryDelayMs } from '../quota/retry-delay';
 import type { Verdict } from '../quota/verdict';
-import { attemptsOf, type BatchPart } from '../store/batch-parts';
+import type { PutBack } from '../store/batch-alike';
+import { type BatchPart, triesOf } from '../store/batch-parts';
 import { type ItemOutcome, storeOutcomes } from '../store/batches';
 import type { CallInfo } from '../vendors/contract';
 import type { BatchResult } from '../vendors/text-batches';
+import { markOf } from './alike-watch';
 import {
   type BatchApiContext,
   type BatchApiDeps,
@@ -16,7 +19,7 @@ import {
   DoubtfulAnswer,
   seqOf,
 } from './batch-api-types';
-import { answeredOutcome, refusedOutcome } from './item-outcome';
+import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from './item-outcome';
 
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
 
@@ -26,6 +29,17 @@ export interface ResultsRead {
   readonly hold: HoldVerdict | null;
   /** A line said what concerns every item, e.g. that there is no such model. */
   readonly refused: string | null;
+  /** Answers that could be used. */
+  readonly usable: number;
+}
+
+/** Items of a file that were answered alike, and none of use. */
+export interface AlikeItems {
+  readonly key: AlikeKey;
+  readonly seqs: number[];
+  /** Of the last of them; null when it was answered, with what is none. */
+  verdict: Verdict | null;
+  reason: string;
 }
 
 /** Lines stored at once. */
@@ -79,6 +93,8 @@ export class ResultReader {
   private readonly passing = new Map<number, Passing>();
   private hold: HoldVerdict | null = null;
   private refused: string | null = null;
+  private readonly usable = new Set<number>();
+  private readonly alike = new Map<AlikeKey, AlikeItems>();
 
   constructor(
     private readonly deps: Pick<BatchApiDeps, 'db' | 'log'>,
@@ -122,7 +138,19 @@ export class ResultReader {
     const told = { batch: part.batchId, part: part.id };
     if (strangers > 0) this.deps.log.warn({ ...told, strangers }, 'results of items that are not ours');
     if (broken > 0) this.deps.log.warn({ ...told, broken }, 'lines of the results that cannot be read');
-    return { lines, hold: this.hold, refused: this.refused };
+    this.passing.clear();
+    return { lines, hold: this.hold, refused: this.refused, usable: this.usable.size };
+  }
+
+  /**
+   * Items that say together that it is none of theirs: so many were told the same that it is no chance, and no answer of
+   * the whole could be used. Null when each is its own.
+   * @param usable answers of it that could be used.
+   */
+  ofAll(usable: number): AlikeItems | null {
+    if (usable > 0) return null;
+    const [most] = [...this.alike.values()].sort((a, b) => b.seqs.length - a.seqs.length);
+    return most && most.seqs.length >= rowNeeded(most.key, 0, 0) ? most : null;
   }
 
   /** The stream, its failures in our words. */
@@ -141,20 +169,35 @@ export class ResultReader {
   ): Promise<void> {
     if (chunk.length === 0) return;
     const seqs = chunk.map(({ seq }) => seq);
-    const attempts = await attemptsOf(this.deps.db, part, seqs);
+    const tries = await triesOf(this.deps.db, part, seqs);
     const now = Date.now();
     // One statement changes a row once: of several lines for an item an answer counts.
     const outcomes = new Map<number, ItemOutcome>();
     for (const { seq, result } of chunk) {
       if (outcomes.get(seq)?.state === 'done') continue;
-      const outcome = this.outcome(seq, result, attempts.get(seq) ?? 0, now);
+      const { attempts = 0, putBack = null } = tries.get(seq) ?? {};
+      const outcome = this.noted(seq, putBack, this.outcome(seq, result, attempts, now));
       if (isPassing(outcome)) this.passing.set(seq, outcome);
       else outcomes.set(seq, outcome);
     }
     await storeOutcomes(this.deps.db, part.batchId, part.key, [...outcomes.values()]);
   }
 
-  private outcome(seq: number, result: BatchResult, attempts: number, now: number): ItemOutcome {
+  /** Counts what came of an item, and marks what others may have in common with it. */
+  private noted(seq: number, putBack: PutBack | null, { outcome, alike, verdict }: Noted): ItemOutcome {
+    if (outcome.state === 'done') this.usable.add(seq);
+    if (alike === null || outcome.state === 'done' || outcome.state === 'released') return outcome;
+    const mark = markOf(putBack, alike, 0, Date.now());
+    const { reason } = outcome.evidence;
+    if (mark.own !== true) {
+      const known = this.alike.get(alike) ?? { key: alike, seqs: [], verdict, reason };
+      if (!known.seqs.includes(seq)) known.seqs.push(seq);
+      this.alike.set(alike, Object.assign(known, { verdict, reason }));
+    }
+    return { ...outcome, evidence: { ...outcome.evidence, ...mark } };
+  }
+
+  private outcome(seq: number, result: BatchResult, attempts: number, now: number): Noted {
     const { account, texts } = this.context;
     const info: CallInfo = {
       vendor: account.vendor.id,
@@ -172,10 +215,10 @@ export class ResultReader {
       case 'expired': {
         // No fault of the item's: asked again for as long as it takes.
         const evidence = { kind: 'expired', reason: result.reason };
-        return { seq, state: 'retry', evidence, waitMs: 0, free: true };
+        return own({ seq, state: 'retry', evidence, waitMs: 0, free: true });
       }
       case 'cancelled':
-        return { seq, state: 'released' };
+        return own({ seq, state: 'released' });
       case 'error': {
         const evidence = { ...identity, code: result.code, message: result.reason };
         const verdict: Verdict = { kind: 'server', statedWaitMs: null, ambiguous: false, evidence };
@@ -187,34 +230,50 @@ export class ResultReader {
         const answer = { kind: 'response', response: { status, headers, body } } as const;
         const verdict = account.vendor.classify(info, answer, now);
         return verdict.kind === 'ok'
-          ? answeredOutcome(texts, seq, body)
+          ? { ...answeredOutcome(texts, seq, body), verdict: null }
           : this.judged(seq, verdict, attempts);
       }
     }
   }
 
-  private judged(seq: number, verdict: Verdict, attempts: number): ItemOutcome {
+  private judged(seq: number, verdict: Verdict, attempts: number): Noted {
     const { retry } = this.context.account;
+    const refused = (waitMs: number, retryable: boolean): Noted => ({
+      ...refusedOutcome(seq, verdict, waitMs, retryable),
+      verdict,
+    });
     switch (verdict.kind) {
       case 'auth':
       case 'billing':
       case 'blocked':
+        if (verdict.kind === 'blocked' && verdict.ofRequest) return refused(0, false);
         this.hold ??= verdict;
-        return { seq, state: 'released' };
+        return own(behindOthers(seq, verdict));
       case 'gone':
+        if (verdict.ofRequest) return refused(0, false);
         this.refused ??= verdict.evidence.message ?? 'what the requests name does not exist';
-        return { seq, state: 'released' };
+        return own(behindOthers(seq, verdict));
       case 'rate':
       case 'quota': {
+        if (verdict.kind === 'quota' && verdict.ofRequest) return refused(0, false);
         const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
-        return refusedOutcome(seq, { ...verdict, kind: 'rate' }, waitMs, true);
+        return own(refusedOutcome(seq, { ...verdict, kind: 'rate' }, waitMs, true).outcome);
       }
       case 'server': {
         const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
-        return refusedOutcome(seq, verdict, waitMs, attempts + 1 < retry.server.attempts);
+        return refused(waitMs, attempts + 1 < retry.server.attempts);
       }
       default:
-        return refusedOutcome(seq, verdict, 0, false);
+        return refused(0, false);
     }
   }
+}
+
+interface Noted extends JudgedOutcome {
+  readonly verdict: Verdict | null;
+}
+
+/** What says nothing of other items. */
+function own(outcome: ItemOutcome): Noted {
+  return { outcome, alike: null, verdict: null };
 }

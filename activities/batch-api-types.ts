@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { Batch } from '../store/batches';
-import type { TextBatchApi } from '../vendors/text-batches';
+import type { BatchRefusal, TextBatchApi } from '../vendors/text-batches';
 import type { TextApi } from '../vendors/texts';
 import type { Account } from './accounts';
 import type { TokenSource } from './call-terms';
@@ -44,6 +44,14 @@ export class BrokenAnswer extends Error {
  */
 export class DoubtfulAnswer extends BrokenAnswer {
   override readonly name = 'DoubtfulAnswer';
+}
+
+/** The vendor would not make a batch of a file that it has: what follows depends on why. */
+export class CreateRefused extends Error {
+  override readonly name = 'CreateRefused';
+  constructor(readonly refusal: BatchRefusal) {
+    super(`no batch is made of the file yet: ${refusal.text}`);
+  }
 }
 
 /** Another run of the same activity has gone on with the part. */

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type KnownPace, startingConcurrency } from '../quota/concurrency';
 import { dayZone, fileCap, runCap, runTerms } from '../quota/run-terms';
+import type { Verdict } from '../quota/verdict';
 import { keepPace } from '../store/batch-pace';
 import {
   type Batch,
@@ -20,12 +21,19 @@ import type { CallResult } from '../vendors/contract';
 import { renderPrompt } from '../vendors/prompt';
 import type { TextApi, TextRequest } from '../vendors/texts';
 import { type Account, limitsOfCall } from './accounts';
+import { type AlikeWatch, sayAlike } from './alike-watch';
 import { BatchJournal } from './batch-journal';
 import { BatchQuota } from './batch-quota';
 import type { PageInput, PageOutcome } from './batch-types';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
-import type { TokenSource } from './call-terms';
-import { answeredOutcome, evidenceOf, refusedOutcome } from './item-outcome';
+import type { CallTerms, TokenSource } from './call-terms';
+import {
+  answeredOutcome,
+  behindOthers,
+  evidenceOf,
+  type JudgedOutcome,
+  refusedOutcome,
+} from './item-outcome';
 import { OutcomeWriter } from './outcome-writer';
 import { type CallEnd, PageRunner } from './page-runner';
 import type { SendText } from './responses-client';
@@ -62,6 +70,7 @@ export interface PageContext {
   readonly input: PageInput;
   /** What the last page has left; null when it left nothing. */
   readonly pace: KnownPace | null;
+  readonly alike: AlikeWatch;
   readonly signal: AbortSignal;
   /** Told every second. */
   readonly onProgress: (progress: { readonly inFlight: number; readonly ended: number }) => void;
@@ -85,6 +94,7 @@ export class BatchPage {
   private readonly runner: PageRunner<ClaimedItem>;
   private readonly quota: BatchQuota;
   private readonly journal: BatchJournal;
+  private readonly alike: AlikeWatch;
   private expectedOutput = FIRST_OUTPUT;
   private ended = 0;
   private notRunning = false;
@@ -109,6 +119,7 @@ export class BatchPage {
         files: { zone: dayZone(account.limits), cap: fileCap(account.limits, api, options, priority) },
       }),
     });
+    this.alike = context.alike;
     this.journal = new BatchJournal(deps, { batch: id, pool });
     const { owner } = this;
     this.writer = new OutcomeWriter((outcomes) => storeOutcomes(deps.db, batch.id, owner, outcomes), {
@@ -234,8 +245,7 @@ export class BatchPage {
   }
 
   private async callOnce(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
-    const { seq } = item;
-    const { batch, account, api, auth } = this.context;
+    const { batch, api } = this.context;
     let answer: CallResult | null = null;
     try {
       const request = api.request(
@@ -243,15 +253,8 @@ export class BatchPage {
         renderPrompt(batch.prompt, item.variables),
       );
       await this.deps.door.call({
-        account,
-        operation: api.operation,
-        attributes: api.attributes(batch.model),
-        priority: batch.priority,
-        caller: batch.kind,
+        ...this.terms(item),
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
-        auth,
-        attempt: item.attempts + 1,
-        inlineWaitMs: this.deps.inlineWaitMs,
         send: async (key, signal) => {
           departed();
           answer = await this.sendOnce(request, key ?? '', signal);
@@ -262,8 +265,21 @@ export class BatchPage {
     } catch (error) {
       return this.afterError(item, error, answer);
     }
-    await this.keep(seq, bodyOf(answer));
-    return 'succeeded';
+    return this.keep(item, bodyOf(answer));
+  }
+
+  private terms(item: ClaimedItem): CallTerms {
+    const { batch, account, api, auth } = this.context;
+    return {
+      account,
+      operation: api.operation,
+      attributes: api.attributes(batch.model),
+      priority: batch.priority,
+      caller: batch.kind,
+      auth,
+      attempt: item.attempts + 1,
+      inlineWaitMs: this.deps.inlineWaitMs,
+    };
   }
 
   private sendOnce(request: TextRequest, key: string, signal: AbortSignal | undefined): Promise<CallResult> {
@@ -277,8 +293,36 @@ export class BatchPage {
   }
 
   /** Stores an answer that came as usable: its text, or why it is none. */
-  private keep(seq: number, body: string): Promise<void> {
-    return this.write(answeredOutcome(this.context.api, seq, body));
+  private async keep(item: ClaimedItem, body: string): Promise<CallEnd> {
+    const judged = answeredOutcome(this.context.api, item.seq, body);
+    if (judged.alike === null) this.alike.usable();
+    return this.writeJudged(item, judged, null);
+  }
+
+  /**
+   * Stores what became of an item.
+   * @param verdict what it was refused with. @throws what follows when it was told as several before it were.
+   */
+  private async writeJudged(
+    item: ClaimedItem,
+    { outcome, alike }: JudgedOutcome,
+    verdict: Verdict | null,
+  ): Promise<CallEnd> {
+    if (alike === null || outcome.state === 'done' || outcome.state === 'released') {
+      await this.write(outcome);
+      return outcome.state === 'done' ? 'succeeded' : 'failed';
+    }
+    const mark = this.alike.mark(item, alike);
+    const evidence = { ...outcome.evidence, ...mark };
+    await this.write({ ...outcome, evidence });
+    const inRow = await this.alike.judge(item, mark);
+    if (inRow) {
+      if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
+        throw await this.deps.door.heed(this.terms(item), verdict);
+      }
+      throw new BatchRefused(sayAlike(alike, inRow, evidence.reason));
+    }
+    return outcome.state === 'retry' ? 'failed' : 'unusable';
   }
 
   private async write(outcome: ItemOutcome): Promise<void> {
@@ -292,25 +336,30 @@ export class BatchPage {
 
   private async afterError(item: ClaimedItem, error: unknown, answer: CallResult | null): Promise<CallEnd> {
     const { seq } = item;
-    if (error instanceof CallFailed && error.verdict.kind !== 'gone') {
+    if (error instanceof CallFailed && !isOfAll(error.verdict)) {
       const { verdict, waitMs, retryable } = error;
-      const outcome = refusedOutcome(seq, verdict, waitMs, retryable);
-      await this.write(outcome);
-      if (outcome.state === 'retry') this.journal.retry(item, evidenceOf(verdict), waitMs);
-      // An answer that finds fault with the item is no sign of too many calls.
-      return verdict.kind === 'invalid' ? 'succeeded' : 'failed';
+      const judged = refusedOutcome(seq, verdict, waitMs, retryable);
+      if (judged.outcome.state === 'retry') this.journal.retry(item, evidenceOf(verdict), waitMs);
+      return this.writeJudged(item, judged, verdict);
     }
     if (error instanceof Unsatisfiable || error instanceof RangeError) {
       await this.write({ seq, state: 'failed', evidence: { kind: 'invalid', reason: error.message } });
       return 'not sent';
     }
     const closed = error instanceof PoolClosed || error instanceof PermitWait;
-    if (!closed && !(error instanceof CallFailed) && isUsable(answer)) {
+    const refusal = error instanceof CallFailed || error instanceof PoolClosed ? error.verdict : null;
+    if (refusal !== null) await this.write(behindOthers(seq, refusal));
+    else if (!closed && isUsable(answer)) {
       // The answer came, only its booking failed: it has been paid for.
-      await this.keep(seq, bodyOf(answer));
+      await this.write(answeredOutcome(this.context.api, seq, bodyOf(answer)).outcome);
     } else await this.write({ seq, state: 'released' });
     throw error instanceof CallFailed ? new BatchRefused(error.message) : error;
   }
+}
+
+/** True of what all items have in common, whichever of them met it. */
+function isOfAll(verdict: Verdict): boolean {
+  return verdict.kind === 'gone' && verdict.ofRequest !== true;
 }
 
 /** A run that was given other terms goes on with them in a page of its own. */

@@ -8,6 +8,7 @@ import { readPace } from '../store/batch-pace';
 import { openParts } from '../store/batch-parts';
 import { type Batch, type BatchState, countItems, readBatch, setBatchState } from '../store/batches';
 import { type Account, findAccount } from './accounts';
+import { AlikeWatch } from './alike-watch';
 import { BatchApiSweep } from './batch-api';
 import type { BatchApiDeps } from './batch-api-types';
 import { BatchPage, type PageDeps } from './batch-page';
@@ -51,8 +52,8 @@ export function createBatchActivities(deps: BatchDeps) {
             return await tellEnd(deps, batch, account, outcome);
           }
         }
-        const pace = await readPace(deps.db, batch.id);
-        const parts = { api: texts, input, pace, onProgress: heartbeat };
+        const [pace, alike] = await Promise.all([readPace(deps.db, batch.id), AlikeWatch.of(deps.db, batch)]);
+        const parts = { api: texts, input, pace, alike, onProgress: heartbeat };
         const page = new BatchPage(deps, { ...context, ...parts, signal: ending });
         return await tellEnd(deps, batch, account, await page.run());
       } catch (error) {

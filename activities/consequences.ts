@@ -60,7 +60,10 @@ export class Consequences {
 
   constructor(private readonly deps: ConsequenceDeps) {}
 
-  /** Carries out what a verdict means; returns only when the answer is usable. */
+  /**
+   * Carries out what a verdict means; returns only when the answer is usable. A refusal that may be of one request alone
+   * changes nothing: should it have been the probe, another call may be it.
+   */
   async follow(
     call: CallTerms,
     limits: readonly LimitInstance[],
@@ -94,9 +97,12 @@ export class Consequences {
         });
         return;
       case 'pending':
-      case 'gone':
       case 'invalid':
         // The vendor answered: that ends a probe as well as a usable answer does.
+        await this.atBest(call, () => this.reportAnswered(call, permit));
+        throw new CallFailed(verdict, 0, false);
+      case 'gone':
+        if (verdict.ofRequest) throw new CallFailed(verdict, 0, false);
         await this.atBest(call, () => this.reportAnswered(call, permit));
         throw new CallFailed(verdict, 0, false);
       case 'rate':
@@ -119,15 +125,17 @@ export class Consequences {
       }
       case 'quota':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
+        if (verdict.ofRequest) throw new CallFailed(verdict, 0, false);
         throw (
           (await this.refusal(call.account, () =>
             narrowRefusal(this.deps, call, limits, permit.departAt, verdict),
-          )) ?? (await this.close(call, permit, verdict))
+          )) ?? (await this.close(call, (await this.epochsFor(call, permit)).epoch, verdict))
         );
       case 'auth':
       case 'billing':
       case 'blocked':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
+        if (verdict.kind === 'blocked' && verdict.ofRequest) throw new CallFailed(verdict, 0, false);
         throw await this.hold(call, await this.epochsFor(call, permit), verdict);
     }
   }
@@ -196,8 +204,8 @@ export class Consequences {
     return { epoch: epochOf(poolKey), organizationEpoch: epochOf(organization?.key) };
   }
 
-  private async close(call: CallTerms, permit: HeldPermit, verdict: QuotaVerdict): Promise<Error> {
-    const { epoch } = await this.epochsFor(call, permit);
+  /** Closes the pool for want of quota. @returns the error for the caller. */
+  async close(call: CallTerms, epoch: number, verdict: QuotaVerdict): Promise<Error> {
     const state = await this.poolEvent(call.account, {
       type: 'quota',
       epoch,

@@ -1,26 +1,29 @@
 /** What an answer or a verdict means for an item, whichever way it came: by a call of its own or in a file. Pure. */
+import { type AlikeKey, alikeOf } from '../quota/alike';
 import { describeEvidence, type Verdict } from '../quota/verdict';
 import type { ItemOutcome } from '../store/batches';
 import type { TextAnswer, TextApi } from '../vendors/texts';
 
+/** What became of an item, and what others may have in common with it: null when it was of use, or it says nothing. */
+export interface JudgedOutcome {
+  readonly outcome: ItemOutcome;
+  readonly alike: AlikeKey | null;
+}
+
 /** An answer that came as usable: its text, or why it is none. */
-export function answeredOutcome(api: Pick<TextApi, 'parse'>, seq: number, body: string): ItemOutcome {
+export function answeredOutcome(api: Pick<TextApi, 'parse'>, seq: number, body: string): JudgedOutcome {
   const parsed = api.parse(body);
   if (!parsed.ok) {
-    const evidence = { kind: 'invalid', reason: `the answer is not a response: ${parsed.problem}` };
-    return { seq, state: 'failed', evidence };
+    const evidence = { kind: 'invalid', reason: `the answer is not a response: ${storable(parsed.problem)}` };
+    return { outcome: { seq, state: 'failed', evidence }, alike: 'shape:' };
   }
   const { problem } = parsed.value;
   const responseId = storable(parsed.value.responseId);
   const result = resultOf(parsed.value);
-  if (problem === null) return { seq, state: 'done', responseId, result };
-  return {
-    seq,
-    state: 'failed',
-    evidence: { kind: 'content', reason: storable(problem) },
-    responseId,
-    result,
-  };
+  if (problem === null) return { outcome: { seq, state: 'done', responseId, result }, alike: null };
+  const evidence = { kind: 'content', reason: storable(problem.text) };
+  const alike: AlikeKey = problem.kind === 'failed' ? `shape:${evidence.reason}` : `${problem.kind}:`;
+  return { outcome: { seq, state: 'failed', evidence, responseId, result }, alike };
 }
 
 /** @param retryable whether the item has attempts left. @param waitMs before the next one. */
@@ -29,13 +32,19 @@ export function refusedOutcome(
   verdict: Verdict,
   waitMs: number,
   retryable: boolean,
-): ItemOutcome {
+): JudgedOutcome {
   const evidence = evidenceOf(verdict);
+  const alike = alikeOf(verdict);
   // "Too fast" says nothing about the item: it is asked again for as long as it takes.
   const free = verdict.kind === 'rate';
-  return free || retryable
-    ? { seq, state: 'retry', evidence, waitMs, free }
-    : { seq, state: 'failed', evidence };
+  const outcome: ItemOutcome =
+    free || retryable ? { seq, state: 'retry', evidence, waitMs, free } : { seq, state: 'failed', evidence };
+  return { outcome, alike };
+}
+
+/** The item met what concerns all: it is asked for again, behind the others, so that another one goes first. */
+export function behindOthers(seq: number, verdict: Verdict): ItemOutcome {
+  return { seq, state: 'retry', evidence: evidenceOf(verdict), waitMs: 0, free: true };
 }
 
 /** As it is stored with an item. */

@@ -10,8 +10,11 @@ import {
   isRoundOver,
 } from '../quota/concurrency';
 
-/** What became of a call, for the number of calls in flight. */
-export type CallEnd = 'succeeded' | 'failed' | 'not sent';
+/**
+ * What became of a call, for the number of calls in flight. `unusable`: answered, and with nothing that can be used; no
+ * sign of too many calls, and none that more of them would fare better.
+ */
+export type CallEnd = 'succeeded' | 'unusable' | 'failed' | 'not sent';
 
 export interface PageParts<Item> {
   readonly policy: ConcurrencyPolicy;
@@ -45,7 +48,10 @@ export class PageRunner<Item> {
   private readonly inFlight = new Set<Promise<void>>();
   private asking = 0;
   private limit: number;
-  /** The first call goes alone: after a pause it is the probe, and a wrong key or model is seen once. */
+  /**
+   * One call goes alone until one has been of use, or has failed in passing: after a pause it is the probe, and what is
+   * wrong for all is seen in as few calls as it takes.
+   */
   private opened = false;
   private stopping = false;
   private failure: { readonly error: unknown } | null = null;
@@ -145,9 +151,9 @@ export class PageRunner<Item> {
 
   private count(end: CallEnd): void {
     if (end === 'not sent') return;
-    this.opened = true;
-    if (end === 'succeeded') this.succeeded++;
-    else this.failed++;
+    this.opened ||= end !== 'unusable';
+    if (end === 'failed') this.failed++;
+    else this.succeeded++;
     const sample = {
       current: this.limit,
       succeeded: this.succeeded,

@@ -7,7 +7,7 @@
  */
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../quota/limit';
 import type { PoolState } from '../quota/pool';
-import type { Evidence, Verdict } from '../quota/verdict';
+import type { Evidence, QuotaVerdict, Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
 import { CredentialsRefusedError, type FreshToken } from '../store/fresh-token';
 import type { DeniedPermit } from '../store/permits';
@@ -142,9 +142,15 @@ export class VendorDoor {
     return this.consequences.whyClosed(account);
   }
 
-  /** A verdict that came otherwise than as an answer, e.g. in a file of results: the pool is held all the same. */
-  async heed(call: CallTerms, verdict: HoldVerdict): Promise<Error> {
-    return this.consequences.hold(call, await this.consequences.epochsOf(call.account), verdict);
+  /**
+   * A verdict that came otherwise than as one answer, in a file of results or by several answers alike: the pool is held,
+   * or closed, all the same.
+   */
+  async heed(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
+    const epochs = await this.consequences.epochsOf(call.account);
+    return verdict.kind === 'quota'
+      ? this.consequences.close(call, epochs.epoch, verdict)
+      : this.consequences.hold(call, epochs, verdict);
   }
 
   private releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {

@@ -185,9 +185,9 @@ export const EVENTS = {
   ),
   'batch.part_failed': event(
     'warn',
-    LOG,
-    ['batch', 'part', 'state'],
-    'a call for a file failed, or was answered with what cannot be right; it is made again',
+    { row: 'once for each reason', log: true },
+    ['batch', 'part', 'state', 'reason', 'failures', 'since', 'until'],
+    'a file does not get on: a call for it failed, or was answered with what may pass; it is made again at `until`',
   ),
   'batch.queue_full': event(
     'warn',

@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { PUT_BACK, type PutBack } from './batch-alike';
 import type { ClaimedItem } from './batches';
 import { inTransaction } from './db';
 
@@ -22,6 +23,8 @@ export interface BatchPart {
   /** Input tokens, estimated. */
   readonly tokens: number;
   readonly fileId: string | null;
+  /** How often its file was sent. */
+  readonly uploads: number;
   readonly vendorId: string | null;
   /** The vendor's word. */
   readonly status: string;
@@ -32,6 +35,8 @@ export interface BatchPart {
   readonly errorFileId: string | null;
   readonly outputRead: boolean;
   readonly errorsRead: boolean;
+  /** Answers read so far that could be used. */
+  readonly usable: number;
   readonly failures: number;
   /** Answers in a row, other failures aside, that cannot be right. */
   readonly doubts: number;
@@ -52,9 +57,9 @@ export interface BatchPart {
   readonly expiresAt: number | null;
 }
 
-const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, bytes, tokens, file_id as "fileId",
+const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, bytes, tokens, file_id as "fileId", uploads,
   vendor_id as "vendorId", status, total, completed, failed, output_file_id as "outputFileId",
-  error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", failures, doubts,
+  error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", usable, failures, doubts,
   coalesce(extract(epoch from clock_timestamp() - doubted_at)::float8 * 1000, 0) as "doubtedMs",
   coalesce(extract(epoch from next_try_at - clock_timestamp())::float8 * 1000, 0) as "dueInMs", note,
   cancel_asked as "cancelAsked",
@@ -106,6 +111,7 @@ export interface PartChange {
   readonly bytes?: number;
   readonly tokens?: number;
   readonly file_id?: string;
+  readonly uploads?: number;
   readonly vendor_id?: string;
   readonly status?: string;
   readonly total?: number;
@@ -115,6 +121,7 @@ export interface PartChange {
   readonly error_file_id?: string | null;
   readonly output_read?: boolean;
   readonly errors_read?: boolean;
+  readonly usable?: number;
   readonly note?: string;
   readonly cancel_asked?: boolean;
   readonly expires_at?: string;
@@ -122,6 +129,7 @@ export interface PartChange {
 
 /**
  * One step of a part, which ends its row of failed calls.
+ * @param tried true when the step is one of a try that may fail: the row goes on.
  * @returns the part as it is then; null when it is no longer in the state `from`, and nothing has changed.
  */
 export async function changePart(
@@ -129,20 +137,22 @@ export async function changePart(
   id: number,
   from: PartState,
   change: PartChange,
+  tried = false,
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
-    `update batch_parts p set (state, items, bytes, tokens, file_id, vendor_id, status, total, completed, failed,
-         output_file_id, error_file_id, output_read, errors_read, note, cancel_asked, expires_at,
+    `update batch_parts p set (state, items, bytes, tokens, file_id, uploads, vendor_id, status, total, completed, failed,
+         output_file_id, error_file_id, output_read, errors_read, usable, note, cancel_asked, expires_at,
          failures, doubts, doubted_at, next_try_at, asked_at, changed_at) =
-       (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.note, r.cancel_asked, r.expires_at,
-         0, 0, null::timestamptz, null::timestamptz,
+       (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.uploads, r.vendor_id, r.status, r.total, r.completed, r.failed,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.usable, r.note, r.cancel_asked, r.expires_at,
+         case when $4 then p.failures else 0 end, case when $4 then p.doubts else 0 end,
+         case when $4 then p.doubted_at end, case when $4 then p.next_try_at end,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,
          case when (r.state, r.status) is distinct from (p.state, p.status) then clock_timestamp()
               else p.changed_at end
         from jsonb_populate_record(p, $3::jsonb) r)
      where p.id = $1 and p.state = $2 returning ${COLUMNS}`,
-    [id, from, JSON.stringify(change)],
+    [id, from, JSON.stringify(change), tried],
   );
   return rows[0] ?? null;
 }
@@ -193,9 +203,9 @@ export async function claimForPart(
          update batch_items i set state = 'running', lease_owner = $2, lease_until = null
          from (select seq, 0 as rank from fresh union all select seq, 1 from again) taken
          where i.batch_id = $1 and i.seq = taken.seq
-         returning i.seq, i.external_id, i.variables, i.attempts, taken.rank
+         returning i.seq, i.external_id, i.variables, i.attempts, taken.rank, ${PUT_BACK}
        )
-       select seq, external_id as "externalId", variables, attempts from claimed order by rank, seq`,
+       select seq, external_id as "externalId", variables, attempts, "putBack" from claimed order by rank, seq`,
       [part.batchId, part.key, count],
     );
     return rows;
@@ -252,17 +262,18 @@ export async function* partItems(
   }
 }
 
-/** Attempts so far of items that a part holds. */
-export async function attemptsOf(
+/** What is known of items that a part holds: attempts so far, and how often they were put back. */
+export async function triesOf(
   db: Pool,
   part: Pick<BatchPart, 'batchId' | 'key'>,
   seqs: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
-  const { rows } = await db.query<{ seq: number; attempts: number }>(
-    `select seq, attempts from batch_items where batch_id = $1 and seq = any($2::int[]) and lease_owner = $3`,
+): Promise<ReadonlyMap<number, { readonly attempts: number; readonly putBack: PutBack | null }>> {
+  const { rows } = await db.query<{ seq: number; attempts: number; putBack: PutBack | null }>(
+    `select seq, attempts, ${PUT_BACK} from batch_items i
+     where batch_id = $1 and seq = any($2::int[]) and lease_owner = $3`,
     [part.batchId, seqs, part.key],
   );
-  return new Map(rows.map(({ seq, attempts }) => [seq, attempts]));
+  return new Map(rows.map(({ seq, attempts, putBack }) => [seq, { attempts, putBack }]));
 }
 
 /** A line that the vendor found fault with; lines count from 1 in the order of `partItems`. */

@@ -7,6 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Priority } from '../quota/limit';
 import type { RunOptions } from '../quota/run-terms';
+import { PUT_BACK, type PutBack } from './batch-alike';
 import { batchEventOf } from './batch-events';
 import { inTransaction } from './db';
 import { insertEvent } from './events';
@@ -209,6 +210,8 @@ export interface ClaimedItem {
   readonly variables: Readonly<Record<string, string>>;
   /** Calls for it that the vendor has failed so far. */
   readonly attempts: number;
+  /** Null unless it was put back, and not asked since. */
+  readonly putBack: PutBack | null;
 }
 
 /**
@@ -244,9 +247,9 @@ export async function claimItems(
          update batch_items i set state = 'running', lease_owner = $2,
            lease_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
          from taken where i.batch_id = $1 and i.seq = taken.seq
-         returning i.seq, i.external_id, i.variables, i.attempts, taken.rank
+         returning i.seq, i.external_id, i.variables, i.attempts, taken.rank, ${PUT_BACK}
        )
-       select seq, external_id as "externalId", variables, attempts from claimed order by rank, seq`,
+       select seq, external_id as "externalId", variables, attempts, "putBack" from claimed order by rank, seq`,
     values: [batchId, count > 0 ? owner : '', Math.max(0, count), leaseMs],
   });
   return rows;
@@ -274,7 +277,7 @@ export type ItemOutcome =
   | {
       readonly seq: number;
       readonly state: 'failed';
-      readonly evidence: object;
+      readonly evidence: ItemEvidence;
       readonly responseId?: string;
       readonly result?: ItemResult;
     }
@@ -282,12 +285,19 @@ export type ItemOutcome =
   | {
       readonly seq: number;
       readonly state: 'retry';
-      readonly evidence: object;
+      readonly evidence: ItemEvidence;
       readonly waitMs: number;
       readonly free: boolean;
     }
   /** Nothing was sent: back where it came from. */
   | { readonly seq: number; readonly state: 'released' };
+
+/** Why an item has no result. */
+export interface ItemEvidence {
+  readonly kind?: string;
+  readonly reason: string;
+  readonly [more: string]: unknown;
+}
 
 export interface ItemResult {
   readonly text: string;

@@ -58,6 +58,8 @@ create table batch_parts (
   cancel_asked boolean not null default false,
   doubts integer not null default 0,
   doubted_at timestamp with time zone,
+  uploads integer not null default 0,
+  usable integer not null default 0,
   constraint batch_parts_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(id) ON DELETE CASCADE,
   constraint batch_parts_key_key UNIQUE (key),
   constraint batch_parts_pkey PRIMARY KEY (id),

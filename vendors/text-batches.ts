@@ -24,6 +24,16 @@ export type BatchProblem =
   /** The vendor's own trouble. */
   | { readonly kind: 'service'; readonly text: string };
 
+/** Why a batch was not made of an uploaded file. All but `refused` may pass, and cost nothing. */
+export type BatchRefusal =
+  | { readonly kind: 'queue full'; readonly limit: number | null; readonly text: string }
+  /** It was uploaded, and is not known yet, or not any more. */
+  | { readonly kind: 'file missing'; readonly text: string }
+  | { readonly kind: 'file not ready'; readonly text: string }
+  /** What all requests have in common. */
+  | { readonly kind: 'refused'; readonly text: string }
+  | { readonly kind: 'unknown'; readonly text: string };
+
 export interface VendorBatch {
   readonly id: string;
   /** The vendor's word. */
@@ -34,10 +44,12 @@ export interface VendorBatch {
   readonly end: 'completed' | 'expired' | 'cancelled' | 'failed' | null;
   /** True when it has been asked to end, or is about to end by itself. */
   readonly ending: boolean;
-  /** Epoch ms. */
-  readonly createdAt: number;
+  /** Epoch ms; null when it does not say. */
+  readonly createdAt: number | null;
   readonly expiresAt: number | null;
-  /** As given at its creation. */
+  /** The file that it was made of; null when it does not say. */
+  readonly inputFileId: string | null;
+  /** As given at its creation; some vendors do not give them back. */
   readonly labels: Readonly<Record<string, string>>;
   readonly total: number;
   readonly completed: number;
@@ -45,6 +57,21 @@ export interface VendorBatch {
   readonly outputFileId: string | null;
   readonly errorFileId: string | null;
   readonly problems: readonly BatchProblem[];
+}
+
+/** A record of the vendor's list that cannot be used as a whole. */
+export interface UnusableBatch {
+  readonly id: string | null;
+  readonly inputFileId: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly problem: string;
+}
+
+export interface VendorBatchList {
+  readonly batches: readonly VendorBatch[];
+  readonly unusable: readonly UnusableBatch[];
+  /** To be given for the next page; null when there is none. */
+  readonly after: string | null;
 }
 
 /** One line of a file of results. */
@@ -109,9 +136,8 @@ export interface TextBatchApi {
   /** @returns the file's id. */
   parseFile(body: string): Parsed<string>;
   parseBatch(body: string): Parsed<VendorBatch>;
-  /** `after`: to be given for the next page; null when there is none. */
-  parseList(
-    body: string,
-  ): Parsed<{ readonly batches: readonly VendorBatch[]; readonly after: string | null }>;
+  parseList(body: string): Parsed<VendorBatchList>;
+  /** @param body of the answer that refuses to make a batch. */
+  parseRefusal(body: string): BatchRefusal;
   parseResult(line: string): Parsed<BatchResult>;
 }

@@ -17,13 +17,16 @@ export interface TextJob {
 /** The body of one request, as it goes out and as it is exported. */
 export type TextRequest = Readonly<Record<string, unknown>>;
 
+/** `declined`: the model refuses. `incomplete`: cut short. `empty`: no text. `failed`: the vendor's word for anything else. */
+export type TextProblem = 'declined' | 'incomplete' | 'empty' | 'failed';
+
 export interface TextAnswer {
   readonly responseId: string;
   /** Epoch ms. */
   readonly createdAt: number;
   readonly text: string;
   /** Why the text must not be used although the vendor answered: a refusal, cut short; null when it is whole. */
-  readonly problem: string | null;
+  readonly problem: { readonly kind: TextProblem; readonly text: string } | null;
 }
 
 /** The calls of one account at such a vendor. */

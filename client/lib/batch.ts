@@ -221,7 +221,8 @@ function lineOf(api: TextApi, from: Batch, item: EndedItem): string {
     request: requestFor(api, from, variables),
     response_text: result?.text ?? null,
     response_id: responseId,
-    created: result === null ? null : Math.floor(result.createdAt / 1000),
+    // Some servers do not say.
+    created: !result?.createdAt ? null : Math.floor(result.createdAt / 1000),
     error: state === 'failed' ? (evidence ?? { reason: 'failed' }) : null,
   });
 }

@@ -127,7 +127,7 @@ test('values with tabs, quotes, backslashes and line breaks come back as they we
   }
   const { batch } = await createBatch(db, spec(), one());
   const [claimed] = await claimItems(db, batch.id, 'p', 1, LEASE);
-  expect(claimed).toEqual({ seq: 0, externalId: 'a\\b\tc', variables, attempts: 0 });
+  expect(claimed).toEqual({ seq: 0, externalId: 'a\\b\tc', variables, attempts: 0, putBack: null });
 });
 
 test('fresh items go in order, retries behind them and not before they are due', async () => {

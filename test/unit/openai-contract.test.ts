@@ -46,7 +46,10 @@ describe('parseResponse', () => {
     [{ status: 'cancelled' }, 'status cancelled'],
     [{ output: [] }, 'the answer holds no text'],
   ])('%j is answered, but no text to use', (change, problem) => {
-    expect(parseResponse(response(change))).toMatchObject({ ok: true, value: { problem } });
+    expect(parseResponse(response(change))).toMatchObject({
+      ok: true,
+      value: { problem: { text: problem } },
+    });
   });
 
   test.each([['not json'], ['[]'], ['{"id":"x"}'], [response({ output: 'text' })]])(
@@ -60,7 +63,7 @@ describe('parseResponse', () => {
 test('what an answer says can be stored, its id too: Postgres takes neither U+0000 nor half a surrogate pair', () => {
   const content = [{ type: 'output_text', text: 'a\ud800b\0' }];
   const body = response({ id: 'resp_\0\udc00', output: [{ type: 'message', content }] });
-  expect(answeredOutcome({ parse: parseResponse }, 7, body)).toMatchObject({
+  expect(answeredOutcome({ parse: parseResponse }, 7, body).outcome).toMatchObject({
     state: 'done',
     responseId: 'resp_\ufffd\ufffd',
     result: { text: 'a\ufffdb\ufffd' },

@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '../http';
 import type { TextBatchApi } from '../text-batches';
-import { parseBatch, parseBatchList, parseBatchResult, parseFile } from './batch-contract';
+import { parseBatch, parseBatchList, parseBatchRefusal, parseBatchResult, parseFile } from './batch-contract';
 import { OPENAI_BATCH_OPERATIONS } from './limits';
 import type { OpenAiAccount } from './settings';
 import { inputTokens } from './tokens';
@@ -85,6 +85,7 @@ export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
     parseFile,
     parseBatch,
     parseList: parseBatchList,
+    parseRefusal: parseBatchRefusal,
     parseResult: parseBatchResult,
   };
 }

@@ -6,7 +6,16 @@
 import { z } from 'zod';
 import { clipMessage } from '../../quota/verdict';
 import type { Parsed } from '../http';
-import type { BatchProblem, BatchResult, VendorBatch } from '../text-batches';
+import type {
+  BatchProblem,
+  BatchRefusal,
+  BatchResult,
+  UnusableBatch,
+  VendorBatch,
+  VendorBatchList,
+} from '../text-batches';
+import { readError } from './error-text';
+import { idText, instantMs, shownText } from './fields';
 import { isPaymentWord } from './payment';
 
 /** The whole file is at fault, whoever sends it again. */
@@ -24,48 +33,77 @@ const REFUSED_CODES: ReadonlySet<string> = new Set([
 const ENDS = ['completed', 'expired', 'cancelled', 'failed'] as const;
 const UNDER_WAY: readonly string[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
 
-/** What it is known by: goes into paths, logs and the database. */
-const id = z.string().regex(/^[^\p{Cc}\p{Surrogate}]{1,512}$/u, 'is no id');
-/** Where a number makes no sense, nothing is known. Seconds until the year 5138. */
-const seconds = z.number().min(0).max(1e11).nullish().catch(null);
-const count = z.number().int().min(0).max(1e9).catch(0);
+/** Where a number makes no sense, nothing is known. */
+const count = z.coerce.number().int().min(0).max(1e9).catch(0);
+/** What is known by its id. */
+const id = idText.refine((found) => found !== undefined, 'is no id').transform(String);
+const word = z.string().nullish().catch(null);
 
 const fileSchema = z.object({ id });
 
 const problemSchema = z.object({
-  code: z.string().nullish(),
-  message: z.string().nullish(),
-  line: z.number().int().nullish(),
+  code: z.coerce.string().nullish().catch(null),
+  message: word,
+  line: z.number().int().nullish().catch(null),
 });
+/** A list of problems, however it is wrapped; one that cannot be read is one without a code. */
+const problems = z.preprocess(
+  (errors) => {
+    const data = Array.isArray(errors) ? errors : (errors as { data?: unknown } | null)?.data;
+    if (Array.isArray(data)) return data;
+    return typeof errors === 'string' && errors !== '' ? [{ message: errors }] : [];
+  },
+  z.array(problemSchema.catch({ code: null, message: null, line: null })),
+);
 
 const batchSchema = z.object({
   id,
-  object: z.literal('batch'),
+  object: z.literal(['batch', '']).nullish(),
   status: z
     .string()
     .min(1)
-    .transform((word) => clipMessage(word)),
-  created_at: z.number(),
-  expires_at: seconds,
-  output_file_id: id.nullish(),
-  error_file_id: id.nullish(),
-  errors: z.object({ data: z.array(problemSchema).nullish() }).nullish(),
-  request_counts: z.object({ total: count, completed: count, failed: count }).nullish(),
-  metadata: z.record(z.string(), z.unknown()).nullish(),
+    .transform((status) => clipMessage(status)),
+  created_at: instantMs,
+  expires_at: instantMs,
+  input_file_id: idText.catch(undefined),
+  output_file_id: idText,
+  error_file_id: idText,
+  errors: problems,
+  request_counts: z.object({ total: count, completed: count, failed: count }).nullish().catch(null),
+  metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
 });
 
 const listSchema = z.object({
-  data: z.array(batchSchema),
-  last_id: z.string().nullish(),
-  has_more: z.boolean().nullish(),
+  // Empty lists are null where the server is written in Go.
+  data: z.array(z.unknown()).nullable(),
+  last_id: idText.catch(undefined),
+  has_more: z.unknown(),
+});
+
+/** Of a record that cannot be used as a whole, whose it is. */
+const traceSchema = z.object({
+  id: idText.catch(undefined),
+  input_file_id: idText.catch(undefined),
+  metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
 });
 
 const resultSchema = z.object({
-  custom_id: z.string().min(1),
+  custom_id: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().min(1)),
   response: z
-    .object({ status_code: z.number().int(), request_id: z.string().nullish(), body: z.unknown() })
-    .nullish(),
-  error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
+    .object({
+      status_code: z.coerce.number().int().min(0).max(999).catch(0),
+      request_id: shownText,
+      body: z.unknown(),
+    })
+    .nullish()
+    .catch(null),
+  error: z
+    .union([
+      z.string().transform((message) => ({ code: null, message })),
+      z.object({ code: z.coerce.string().nullish().catch(null), message: word }),
+    ])
+    .nullish()
+    .catch(null),
 });
 
 export function parseFile(body: string): Parsed<string> {
@@ -76,63 +114,92 @@ export function parseBatch(body: string): Parsed<VendorBatch> {
   return parsed(batchSchema, body, toBatch);
 }
 
-export function parseBatchList(
-  body: string,
-): Parsed<{ readonly batches: readonly VendorBatch[]; readonly after: string | null }> {
-  return parsed(listSchema, body, ({ data, last_id, has_more }) => ({
-    batches: data.map(toBatch),
-    after: has_more ? (last_id ?? data.at(-1)?.id ?? null) : null,
-  }));
+/** A record that cannot be used spoils none of the others; whose it is, is kept. */
+export function parseBatchList(body: string): Parsed<VendorBatchList> {
+  return parsed(listSchema, body, ({ data, last_id, has_more }): VendorBatchList => {
+    const batches: VendorBatch[] = [];
+    const unusable: UnusableBatch[] = [];
+    let last: string | undefined;
+    for (const record of data ?? []) {
+      const batch = batchSchema.safeParse(record);
+      if (batch.success) batches.push(toBatch(batch.data));
+      else unusable.push(unusableOf(record, problemIn(batch.error)));
+      last = batch.success ? batch.data.id : (unusable.at(-1)?.id ?? last);
+    }
+    const more = has_more === true || has_more === 'true';
+    return { batches, unusable, after: more ? (last_id ?? last ?? null) : null };
+  });
+}
+
+function unusableOf(record: unknown, problem: string): UnusableBatch {
+  const trace = traceSchema.safeParse(record);
+  const { id = null, input_file_id: inputFileId = null, metadata } = trace.success ? trace.data : {};
+  return { id, inputFileId, labels: labelsOf(metadata), problem };
 }
 
 export function parseBatchResult(line: string): Parsed<BatchResult> {
   return parsed(resultSchema, line, ({ custom_id: customId, response, error }): BatchResult => {
-    if (response && response.body !== undefined) {
-      return {
-        customId,
-        kind: 'answer',
-        status: response.status_code,
-        requestId: clipMessage(response.request_id ?? ''),
-        body: JSON.stringify(response.body),
-      };
+    const { status_code: status = 0, request_id, body } = response ?? {};
+    const requestId = clipMessage(request_id ?? '');
+    const answered = bodyText(body);
+    if (answered !== null) {
+      return { customId, kind: 'answer', status: status === 0 ? 200 : status, requestId, body: answered };
     }
-    const code = error?.code ?? 'no_answer';
-    const reason = clipMessage(error?.message ?? 'the line holds neither an answer nor an error');
+    const code = error?.code || 'no_answer';
+    const reason = clipMessage(error?.message || 'the line holds neither an answer nor an error');
     if (code === 'batch_expired') return { customId, kind: 'expired', reason };
     if (code === 'batch_cancelled') return { customId, kind: 'cancelled', reason };
+    if (status >= 400) {
+      // What it was refused with stands beside the answer.
+      const told = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
+      return { customId, kind: 'answer', status, requestId, body: told };
+    }
     return { customId, kind: 'error', code: clipMessage(code), reason };
   });
 }
 
+/** An answer's text; null when there is none in it. */
+function bodyText(body: unknown): string | null {
+  if (typeof body === 'string') return body.trim() === '' ? null : body;
+  if (typeof body !== 'object' || body === null || Object.keys(body).length === 0) return null;
+  return JSON.stringify(body);
+}
+
 function toBatch(batch: z.output<typeof batchSchema>): VendorBatch {
-  const { id, status, request_counts: counts, metadata } = batch;
+  const { id, request_counts: counts, metadata } = batch;
+  const status = batch.status === 'canceled' ? 'cancelled' : batch.status;
   const end = ENDS.find((word) => word === status) ?? null;
-  const labels = Object.entries(metadata ?? {}).filter((entry): entry is [string, string] => {
-    return typeof entry[1] === 'string';
-  });
   return {
     id,
     status,
     strange: end === null && !UNDER_WAY.includes(status),
     end,
     ending: end !== null || status === 'cancelling' || status === 'finalizing',
-    createdAt: batch.created_at * 1000,
-    expiresAt: batch.expires_at ? batch.expires_at * 1000 : null,
-    labels: Object.fromEntries(labels),
+    createdAt: batch.created_at,
+    expiresAt: batch.expires_at,
+    inputFileId: batch.input_file_id ?? null,
+    labels: labelsOf(metadata),
     total: counts?.total ?? 0,
     completed: counts?.completed ?? 0,
     failed: counts?.failed ?? 0,
     outputFileId: batch.output_file_id ?? null,
     errorFileId: batch.error_file_id ?? null,
-    problems: end === 'failed' ? problemsOf(batch.errors?.data ?? []) : [],
+    problems: end === 'failed' ? problemsOf(batch.errors) : [],
   };
+}
+
+function labelsOf(metadata: Readonly<Record<string, unknown>> | null | undefined): Record<string, string> {
+  const labels = Object.entries(metadata ?? {}).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === 'string';
+  });
+  return Object.fromEntries(labels);
 }
 
 function problemsOf(errors: readonly z.output<typeof problemSchema>[]): BatchProblem[] {
   if (errors.length === 0) return [{ kind: 'service', text: 'the batch failed without a reason' }];
   return errors.map(({ code, message, line }): BatchProblem => {
     const text = clipMessage([code, message].filter(Boolean).join(': ') || 'no reason given');
-    if (code === 'token_limit_exceeded') {
+    if (isQueueFull(code ?? '', message ?? '')) {
       return { kind: 'queue full', limit: statedLimit(message ?? ''), text };
     }
     if (code && isPaymentWord(code)) return { kind: 'billing', text };
@@ -140,6 +207,38 @@ function problemsOf(errors: readonly z.output<typeof problemSchema>[]): BatchPro
     if (line !== null && line !== undefined) return { kind: 'line', line, text };
     return { kind: 'service', text };
   });
+}
+
+/**
+ * Why a batch was not made of a file at all. What is passing is waited for with the same upload.
+ * @param error the code, the message and the field that the answer names.
+ */
+export function parseBatchRefusal(body: string): BatchRefusal {
+  const { code = '', message = '', param = '' } = readError(body, false) ?? {};
+  const text = clipMessage([code, message].filter((part) => part !== '').join(': ') || 'no reason given');
+  if (isQueueFull(code, message)) return { kind: 'queue full', limit: statedLimit(message), text };
+  if (REFUSED_CODES.has(code) || param === 'model') return { kind: 'refused', text };
+  if (NOT_READY.test(message)) return { kind: 'file not ready', text };
+  if (/^(?:input_)?file_id$/.test(param) || FILE_MISSING.test(message)) return { kind: 'file missing', text };
+  return { kind: 'unknown', text };
+}
+
+const NOT_READY =
+  /\bfile\b.{0,80}\b(?:being processed|processing|pending|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
+const FILE_MISSING =
+  /\b(?:cannot|could not|can't|unable to) (?:find|locate|access)\b.{0,30}\bfile\b|\bno such file\b|\bfile\b.{0,80}\b(?:not (?:be )?found|not exist)/i;
+const QUEUE_TEXT = [
+  /\benqueued\b.{0,40}\b(?:token|limit|request)/i,
+  /\bqueue\b.{0,40}\b(?:full|limit|capacity|exceed)/i,
+  /\b(?:too many|maximum|max|limit)\b.{0,50}\b(?:batch(?:es)?|jobs?)\b.{0,60}\b(?:progress|active|running|queue|concurrent|pending|reached|exceeded|at once)/i,
+  /\b(?:concurrent|active|running|pending)\b.{0,30}\b(?:batch(?:es)?|jobs?)\b/i,
+  /\bbatch(?:es)?\b.{0,40}\b(?:limit|quota)\b.{0,30}\b(?:reached|exceeded|full)/i,
+];
+
+function isQueueFull(code: string, message: string): boolean {
+  if (/^(?:enqueued_)?token_limit_(?:exceeded|reached)$|queue.*(?:full|limit|exceed)/i.test(code))
+    return true;
+  return !REFUSED_CODES.has(code) && QUEUE_TEXT.some((pattern) => pattern.test(message));
 }
 
 /**
@@ -164,6 +263,9 @@ function parsed<S extends z.ZodType, T>(schema: S, body: string, make: (value: z
   }
   const result = schema.safeParse(root);
   if (result.success) return { ok: true, value: make(result.data) };
-  const [issue] = result.error.issues;
-  return { ok: false, problem: `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'unexpected'}` };
+  return { ok: false, problem: problemIn(result.error) };
+}
+
+function problemIn({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'unexpected'}`;
 }

@@ -1,7 +1,9 @@
 /** The shape of an answer of the Responses API, as far as it is used; unknown fields are ignored. */
 import { z } from 'zod';
+import { clipMessage } from '../../quota/verdict';
 import type { Parsed } from '../http';
-import type { TextAnswer } from '../texts';
+import type { TextAnswer, TextProblem } from '../texts';
+import { instantMs, shownText } from './fields';
 
 /** Ten times the largest context of any model: what is more is a fault, and would stop the bucket of tokens for hours. */
 const TOKENS_MAX = 10_000_000;
@@ -20,11 +22,11 @@ const partSchema = z.union([
 ]);
 
 const responseSchema = z.object({
-  id: z.string().min(1),
-  /** Epoch seconds. */
-  created_at: z.number().nonnegative(),
+  id: shownText,
+  /** Epoch seconds; others send text, or milliseconds. */
+  created_at: instantMs,
   status: z.string().nullish(),
-  incomplete_details: z.object({ reason: z.string().nullish() }).nullish(),
+  incomplete_details: z.object({ reason: z.string().nullish() }).nullish().catch(null),
   output: z.array(z.object({ type: z.string(), content: z.array(partSchema).nullish() })),
 });
 
@@ -34,10 +36,8 @@ export function parseResponse(body: string): Parsed<TextAnswer> {
   const parsed = responseSchema.safeParse(root);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return {
-      ok: false,
-      problem: `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'not a response'}`,
-    };
+    const found = `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'not a response'}`;
+    return { ok: false, problem: `${otherAnswer(root)}${found}` };
   }
   const { id, created_at, status, incomplete_details, output } = parsed.data;
   const parts = output.flatMap((item) => (item.type === 'message' ? (item.content ?? []) : []));
@@ -47,10 +47,10 @@ export function parseResponse(body: string): Parsed<TextAnswer> {
     ok: true,
     value: {
       responseId: id,
-      createdAt: created_at * 1000,
+      createdAt: created_at ?? 0,
       text,
       problem: problemOf({
-        status: status ?? 'completed',
+        status: status || 'completed',
         reason: incomplete_details?.reason,
         text,
         refusal,
@@ -59,16 +59,25 @@ export function parseResponse(body: string): Parsed<TextAnswer> {
   };
 }
 
+/** Names an answer of another API: `it is a chat.completion; `. */
+function otherAnswer(root: unknown): string {
+  const { object } = (root ?? {}) as { object?: unknown };
+  if (typeof object !== 'string' || object === '' || object === 'response') return '';
+  return `it is a ${clipMessage(object, 60)}; `;
+}
+
 function problemOf(a: {
   readonly status: string;
   readonly reason: string | null | undefined;
   readonly text: string;
   readonly refusal: string;
-}): string | null {
-  if (a.refusal !== '') return `refused: ${a.refusal}`;
-  if (a.status === 'incomplete') return `incomplete: ${a.reason ?? 'no reason given'}`;
-  if (a.status !== 'completed') return `status ${a.status}`;
-  return a.text === '' ? 'the answer holds no text' : null;
+}): { readonly kind: TextProblem; readonly text: string } | null {
+  if (a.refusal !== '') return { kind: 'declined', text: `refused: ${a.refusal}` };
+  if (a.status === 'incomplete') {
+    return { kind: 'incomplete', text: `incomplete: ${a.reason || 'no reason given'}` };
+  }
+  if (a.status !== 'completed') return { kind: 'failed', text: `status ${a.status}` };
+  return a.text === '' ? { kind: 'empty', text: 'the answer holds no text' } : null;
 }
 
 /** What an answer says that it cost; undefined when it does not, and then the estimate stays. */
