@@ -4,8 +4,9 @@
  * needs.
  */
 import type { Pool } from 'pg';
+import { announcedWindow, isFullRefill, type WindowBelief } from '../quota/announced-window';
 import type { LimitInstance } from '../quota/limit';
-import { lowerRate, raiseRate, settleAll } from '../store/limit-feedback';
+import { lowerRate, type Refused, raiseRate, settleAll } from '../store/limit-feedback';
 import { learnLimit } from '../store/permits';
 import type { LearnedLimit } from '../vendors/contract';
 
@@ -32,8 +33,8 @@ export interface RateChange {
   readonly ratePerSecond: number;
 }
 
-/** A lowered rate is looked at this often, ms; it rises at most every ten seconds. */
-const RAISE_EVERY_MS = 2500;
+/** A lowered rate is looked at this often, ms; it rises more rarely, but for a guess. */
+const RAISE_EVERY_MS = 1000;
 /** Two bookings of the same limit are at least this far apart, ms. */
 const INTERVAL_MS = 40;
 
@@ -42,6 +43,7 @@ export class LimitFeedback {
   private readonly departed = new Map<string, number>();
   private readonly busy = new Set<string>();
   private readonly lookedAt = new Map<string, number>();
+  private readonly windows = new Map<string, WindowBelief>();
 
   constructor(private readonly db: Pool) {}
 
@@ -67,6 +69,7 @@ export class LimitFeedback {
    * @param mark of the call's departure: the vendor counted what is left then, and others have departed since.
    * @param ageMs since that departure.
    * @param refill of the limit as it is known, where the answer does not announce it.
+   * @param windows that an announced capacity may be counted in; none where the vendor says it.
    * @returns true when the limit's size changed.
    */
   learn(
@@ -74,10 +77,16 @@ export class LimitFeedback {
     learned: LearnedLimit,
     ageMs: number,
     refill: Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> = {},
+    windows: readonly number[] = [],
   ): Promise<boolean> {
-    const { limit: _, ...rest } = learned;
-    const remaining = this.leftNow(mark, { ...refill, ...learned }, ageMs);
-    const now = { ...rest, ...(remaining === undefined ? {} : { remaining }) };
+    const { limit: _, resetMs: told, ...rest } = this.sized(mark.key, learned, windows);
+    const remaining = this.leftNow(mark, { ...refill, ...rest }, ageMs);
+    const resetMs = this.fullIn(mark, { ...refill, ...rest }, told);
+    const now = {
+      ...rest,
+      ...(remaining === undefined ? {} : { remaining }),
+      ...(resetMs === undefined ? {} : { resetMs }),
+    };
     return this.add(mark.key, (w) => {
       const least = Math.min(w.learned?.remaining ?? Infinity, now.remaining ?? Infinity);
       // The oldest of them: what was left before a window turned says nothing about the new one.
@@ -86,17 +95,26 @@ export class LimitFeedback {
     });
   }
 
-  /** A call that departed at `departAt`, epoch ms, was refused under these limits. */
-  refused(keys: readonly string[], departAt: number): Promise<RateChange[]> {
-    return this.change('limit.lowered', keys, (key) => lowerRate(this.db, key, departAt));
+  /** A call was refused under these limits. @param units that it was charged, by key. */
+  refused(
+    charged: readonly { readonly key: string; readonly units: number }[],
+    refused: Omit<Refused, 'units'>,
+  ): Promise<RateChange[]> {
+    const unitsOf = new Map(charged.map(({ key, units }) => [key, units]));
+    return this.change('limit.lowered', [...unitsOf.keys()], (key) =>
+      lowerRate(this.db, key, { ...refused, units: unitsOf.get(key) ?? 1 }),
+    );
   }
 
-  /** A call was admitted under these limits: one that was lowered may be worth another try by now. */
-  admitted(keys: readonly string[]): Promise<RateChange[]> {
+  /**
+   * A call was admitted under these limits: one that was lowered may be worth another try by now.
+   * @param departAt its departure, epoch ms.
+   */
+  admitted(keys: readonly string[], departAt: number | null = null): Promise<RateChange[]> {
     const now = performance.now();
     const due = keys.filter((key) => now - (this.lookedAt.get(key) ?? -Infinity) >= RAISE_EVERY_MS);
     for (const key of due) this.lookedAt.set(key, now);
-    return this.change('limit.raised', due, (key) => raiseRate(this.db, key));
+    return this.change('limit.raised', due, (key) => raiseRate(this.db, key, departAt));
   }
 
   private async change(
@@ -116,13 +134,43 @@ export class LimitFeedback {
    * What was left at the departure, carried to now: refilled since, and less what has departed since. Taken as it
    * stands, a number of two seconds ago would hold back a bucket that is used to the full at every answer.
    */
-  private leftNow(mark: DepartureMark, learned: LearnedLimit, ageMs: number): number | undefined {
+  private leftNow(
+    mark: DepartureMark,
+    learned: Omit<LearnedLimit, 'limit'>,
+    ageMs: number,
+  ): number | undefined {
     const { remaining, ratePerSecond, capacity } = learned;
     if (remaining === undefined || ratePerSecond === undefined) return remaining;
     // Vendors announce whole units, rounded down.
     const refilled = remaining + 1 + (Math.max(0, ageMs) / 1000) * ratePerSecond;
     const since = (this.departed.get(mark.key) ?? mark.departed) - mark.departed;
     return Math.max(0, Math.min(refilled, capacity ?? Infinity) - since);
+  }
+
+  /** With the rate that follows from the window that the answers so far speak of. */
+  private sized<L extends Omit<LearnedLimit, 'limit'>>(
+    key: string,
+    learned: L,
+    windows: readonly number[],
+  ): L {
+    const { capacity, remaining, resetMs } = learned;
+    if (capacity === undefined || windows.length === 0) return learned;
+    const window = announcedWindow(this.windows.get(key) ?? null, { capacity, remaining, resetMs }, windows);
+    this.windows.set(key, window);
+    const { resetMs: _, ...rest } = learned;
+    const isFull = isFullRefill(window, { capacity, remaining, resetMs });
+    return { ...(isFull ? learned : (rest as L)), ratePerSecond: (capacity * 1000) / window.ms };
+  }
+
+  /** When it is full again as far as the vendor knows, and what has departed since is refilled, too. */
+  private fullIn(
+    mark: DepartureMark,
+    { ratePerSecond }: Omit<LearnedLimit, 'limit'>,
+    resetMs: number | undefined,
+  ): number | undefined {
+    if (resetMs === undefined || ratePerSecond === undefined) return resetMs;
+    const since = (this.departed.get(mark.key) ?? mark.departed) - mark.departed;
+    return resetMs + (since * 1000) / ratePerSecond;
   }
 
   private add(key: string, change: (waiting: Waiting) => void): Promise<boolean> {

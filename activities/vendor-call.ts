@@ -6,6 +6,7 @@
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../quota/limit';
+import { slowedBy, taughtBy } from '../quota/limit-meant';
 import type { PoolState } from '../quota/pool';
 import type { Evidence, QuotaVerdict, Verdict } from '../quota/verdict';
 import type { CallCounter } from '../store/call-counts';
@@ -74,8 +75,10 @@ export class VendorDoor {
       const books = () =>
         this.keepBooks([
           this.trueUp(call, limits, charges, permit, result),
-          this.learn(call, info, limits, marks, ageMs, result),
-          this.adapt(limits, permit, verdict),
+          // First what is announced: a size that has shrunk explains a refusal.
+          this.learn(call, info, limits, marks, ageMs, result).then(() =>
+            this.adapt(call.account, limits, charges, permit, verdict),
+          ),
         ]);
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
         await books();
@@ -113,22 +116,26 @@ export class VendorDoor {
   }
 
   /**
-   * What an answer tells of the true rate. Of several limits, which one was meant is not for us to guess, and a long
-   * wait is for another window than the one that refills while we look.
+   * What an answer tells of the true rate. A refusal that names no limit slows the calls, which slows what they cost,
+   * too; and a wait of hours is for another window than one that refills while we look.
    */
   private async adapt(
+    { retry }: CallableAccount,
     limits: readonly LimitInstance[],
+    charges: readonly Charge[],
     { departAt }: HeldPermit,
     verdict: Verdict,
   ): Promise<void> {
-    const keys = (of: readonly LimitInstance[]) => of.map((l) => l.key);
     const changes =
       verdict.kind === 'ok'
-        ? await this.feedback.admitted(keys(limits))
+        ? await this.feedback.admitted(
+            limits.map((l) => l.key),
+            departAt,
+          )
         : verdict.kind === 'rate' && (verdict.statedWaitMs ?? 0) <= LONGEST_REFILL_MS
           ? await this.feedback.refused(
-              keys(limits.filter((l) => l.template.name === verdict.limit)),
-              departAt,
+              charges.filter((charge) => slowedBy(limits, verdict.limit).includes(charge.key)),
+              { departAt, waitMs: verdict.statedWaitMs ?? (retry.rate.shared ? retry.rate.baseMs : null) },
             )
           : [];
     for (const { kind, key, ratePerSecond } of changes) {
@@ -319,11 +326,12 @@ export class VendorDoor {
     result: CallResult,
   ): Promise<void> {
     if (result.kind !== 'response') return;
+    const windows = call.account.vendor.announcedWindows ?? [];
     const announced = call.account.vendor.learn(info, result.response).map(async (learned) => {
-      const limit = limits.find((l) => l.template.name === learned.limit);
+      const limit = taughtBy(limits, learned.limit);
       const mark = marks.find((m) => m.key === limit?.key);
       if (!limit || !mark) return;
-      if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit))) {
+      if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit), windows)) {
         logEvent(
           this.deps.log,
           'limit.learned',
@@ -355,7 +363,7 @@ function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
 const BOOKS_MS = 2_000;
 
 /** A wait beyond this is not for a bucket's next units. */
-const LONGEST_REFILL_MS = 60_000;
+const LONGEST_REFILL_MS = 3_600_000;
 
 /** take_permits: a pool or a limit without a row. */
 function isUnregistered(error: unknown): boolean {

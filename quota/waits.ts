@@ -19,7 +19,7 @@ export { parseGoDuration } from './durations';
 export interface StatedWait {
   /** Whole milliseconds, rounded up, at least 1. */
   readonly ms: number;
-  readonly source: 'retry-after' | 'retry-after-ms' | 'http-date' | 'text';
+  readonly source: 'retry-after' | 'retry-after-ms' | 'http-date' | 'text' | 'reset';
   /** Longer than the limit given: to be shown to a person, not slept through. */
   readonly absurd: boolean;
 }
@@ -54,6 +54,37 @@ export function parseRetryAfter(
   if (instant !== null) return stated(instant - nowMs, 'http-date', absurdMs);
   const go = parseGoDuration(value);
   return go === null ? null : stated(go, 'retry-after', absurdMs);
+}
+
+/** Seconds since 1970 begin to look like that here: 2001. */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MS = 1e12;
+
+/**
+ * When a limit is free again, as a header of a gateway tells it: a Go duration, an instant (ISO, HTTP, seconds or
+ * milliseconds since 1970), or a number of seconds. Null for what is no time, or none to wait for.
+ */
+export function parseReset(
+  value: string,
+  nowMs: number,
+  absurdMs: number = ABSURD_WAIT_MS,
+): StatedWait | null {
+  const text = value.trim();
+  const ms = resetMs(text, nowMs);
+  return ms !== null && Number.isFinite(ms) && ms > 0 ? stated(ms, 'reset', absurdMs) : null;
+}
+
+function resetMs(text: string, nowMs: number): number | null {
+  if (/^\d{1,16}(?:\.\d+)?$/.test(text)) {
+    const number = Number(text);
+    if (number >= EPOCH_MS) return number - nowMs;
+    return number >= EPOCH_SECONDS ? number * 1000 - nowMs : number * 1000;
+  }
+  if (text.length > 100) return null;
+  const duration = parseGoDuration(text);
+  if (duration !== null) return duration;
+  const instant = parseIsoInstant(text) ?? parseHttpDate(text, nowMs);
+  return instant === null ? null : instant - nowMs;
 }
 
 function header(headers: Readonly<Record<string, string | undefined>>, name: string): string | undefined {

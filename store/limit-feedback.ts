@@ -17,28 +17,39 @@ export async function settleAll(
   });
 }
 
+/** A call that a vendor refused under a limit. */
+export interface Refused {
+  /** Its departure, epoch ms. */
+  readonly departAt: number;
+  /** What it was charged. */
+  readonly units?: number;
+  /** How long it is to wait, ms, at the vendor's word or at ours; null when nothing is known. */
+  readonly waitMs?: number | null;
+}
+
 /**
- * A call that departed at `departAt` (epoch ms) was refused under this limit: its bucket is empty, and when no burst
- * explains that, its rate is lowered by a tenth, once for all that was on the way.
+ * A call was refused under this limit: its bucket is empty until the wait is over, and when no burst explains that, its
+ * rate is lowered to what was admitted, once for all that was on the way.
  * @returns the rate from now on, units a second; null when it is as before.
  */
-export async function lowerRate(db: Pool, key: string, departAt: number): Promise<number | null> {
-  const { rows } = await db.query<{ rate: number | null }>('select limit_refused($1, $2) as rate', [
-    key,
-    departAt,
-  ]);
+export async function lowerRate(db: Pool, key: string, { departAt, units, waitMs }: Refused) {
+  const { rows } = await db.query<{ rate: number | null }>(
+    'select limit_refused($1, $2, null, $3, $4) as rate',
+    [key, departAt, units ?? 1, waitMs ?? null],
+  );
   return rows[0]?.rate ?? null;
 }
 
 /**
- * Raises a rate that was lowered by a hundredth of the full rate, ten seconds after the last change or later.
+ * Raises a rate that was lowered by a little, a while after the last change.
+ * @param departAt of a call that was admitted, epoch ms: one from before the last refusal tells nothing.
  * @returns the rate from now on, units a second; null when it is as before.
  */
-export async function raiseRate(db: Pool, key: string): Promise<number | null> {
+export async function raiseRate(db: Pool, key: string, departAt: number | null = null) {
   const { rows } = await db.query<{ rate: number | null }>({
     name: 'limit_recover',
-    text: 'select limit_recover($1) as rate',
-    values: [key],
+    text: 'select limit_recover($1, null, $2) as rate',
+    values: [key, departAt],
   });
   return rows[0]?.rate ?? null;
 }

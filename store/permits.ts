@@ -134,10 +134,10 @@ export async function registerLimits(
          zone = excluded.zone, slack_ms = excluded.slack_ms, share_background = excluded.share_background,
          share_scheduled = excluded.share_scheduled, share_live = excluded.share_live, mode = excluded.mode, source = excluded.source,
          definition = excluded.definition, generation = excluded.generation,
-         -- A bucket keeps its level in units. A window of another kind is counted from what is logged, if anything.
+         -- A bucket keeps its level in units, as far as it holds them. A window of another kind is counted from what is logged, if anything.
          tat = case when l.kind <> excluded.kind then 0
                     when l.kind = 'bucket' and l.tat > now_ms()
-                      then now_ms() + (l.tat - now_ms()) / l.period_ms * excluded.period_ms
+                      then now_ms() + least((l.tat - now_ms()) / l.period_ms, excluded.capacity) * excluded.period_ms
                     else l.tat end,
          used = case when l.kind = excluded.kind then l.used
                      when excluded.kind = 'rolling'

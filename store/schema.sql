@@ -320,6 +320,16 @@ create table limits (
   granted_calls bigint not null default 0,
   granted_units double precision not null default 0,
   shadow_over bigint not null default 0,
+  full_at double precision,
+  sized_at double precision not null default 0,
+  refused_at double precision not null default 0,
+  refused_from double precision not null default 0,
+  refused_took double precision,
+  refused_mark double precision not null default 0,
+  refused_cost double precision not null default 1,
+  rate_floor double precision not null default 0,
+  rate_ramp boolean not null default false,
+  rate_raises integer not null default 0,
   generation bigint not null default 0,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
@@ -609,6 +619,8 @@ declare
   new_per double precision;
   live    double precision;
   changed boolean;
+  shrunk  boolean := false;
+  share   double precision;
 begin
   -- Most answers announce nothing new and should cost no row lock.
   for pass in 1..2 loop
@@ -621,24 +633,41 @@ begin
     by_hand := l.definition ->> 'source' like 'settings%';
     new_cap := case when cap is null or cap <= 0 or (by_hand and cap > (l.definition ->> 'capacity')::float8)
                     then l.capacity else cap end;
-    new_per := case when rate is null or rate <= 0 or l.kind <> 'bucket'
-                         or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8)
-                    then l.period_ms else 1000 / rate / l.rate_share end;
+    share := l.rate_share;
+    if rate is null or rate <= 0 or l.kind <> 'bucket'
+       or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8) then
+      new_per := l.period_ms;
+    else
+      if 1000 / rate > l.period_ms * share * (1 + 1e-6) then share := least(1, 1000 / rate / l.period_ms); end if;
+      new_per := 1000 / rate / share;
+    end if;
     changed := new_cap <> l.capacity
-            or abs(coalesce(new_per, 0) - coalesce(l.period_ms, 0)) > 1e-6 * coalesce(l.period_ms, 1);
+            or abs(coalesce(new_per, 0) - coalesce(l.period_ms, 0)) > 1e-6 * coalesce(l.period_ms, 1)
+            or share <> l.rate_share;
     if not changed and remaining is null and reset_ms is null then return false; end if;
   end loop;
   t := coalesce(p_now, now_ms());
+  if l.full_at <= t then l := limit_refill(l, t); end if;
   if changed then
+    shrunk := l.kind = 'bucket' and new_cap < l.capacity;
     l.capacity := new_cap;
-    -- The level is kept in units, not in time, when the rate changes; refunds do not reach behind that.
-    live := greatest(0, l.tat - t) / l.period_ms;
-    if l.kind = 'bucket' and new_per <> l.period_ms then
-      delete from limit_events where limit_id = l.id;
-      insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
-      if live > 0 then l.tat := t + live * new_per; end if;
+    if l.kind = 'bucket' then
+      -- The level is kept in units, not in time, when the rate changes; refunds do not reach behind that.
+      live := least(l.capacity, greatest(0, l.tat - t) / l.period_ms);
+      if shrunk and remaining >= 0 then
+        live := least(l.capacity, greatest(l.capacity - remaining,
+          (select coalesce(sum(e.units), 0) from limit_events e where e.limit_id = l.id and e.at > coalesce(as_of, t))));
+      end if;
+      if shrunk or new_per <> l.period_ms then
+        delete from limit_events where limit_id = l.id;
+        insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
+        l.tat := case when live > 0 or l.tat > t then t + live * new_per else l.tat end;
+      end if;
+      if shrunk or new_per > l.period_ms then l.sized_at := t; end if;
+      l.full_at := null;
     end if;
     l.period_ms := new_per;
+    l.rate_share := share;
   end if;
   if l.kind = 'calendar' and calendar_end(t - l.slack_ms, l.calendar_unit, l.zone) <= t then
     remaining := null;  -- just after the turn nobody knows of which window the vendor speaks
@@ -668,8 +697,11 @@ begin
     end if;
   end if;
   if reset_ms is not null and reset_ms > 0 and l.kind = 'vendor' then l.resets_at := t + reset_ms; end if;
-  update limits set capacity = l.capacity, period_ms = l.period_ms, tat = l.tat, used = l.used,
-    window_from = l.window_from, resets_at = l.resets_at, source = case when changed then 'header' else source end
+  if reset_ms is not null and reset_ms > 0 and l.kind = 'bucket' and l.rate_share = 1 then
+    l.full_at := case when t + reset_ms < l.tat then t + reset_ms end;
+  end if;
+  update limits set capacity = l.capacity, period_ms = l.period_ms, tat = l.tat, used = l.used, full_at = l.full_at,
+    rate_share = l.rate_share, sized_at = l.sized_at, window_from = l.window_from, resets_at = l.resets_at, source = case when changed then 'header' else source end
   where id = l.id;
   return changed;
 end $function$;
@@ -680,8 +712,14 @@ CREATE OR REPLACE FUNCTION sluice.limit_charge(l limits, units double precision,
 AS $function$
 begin
   if l.kind = 'bucket' then
+    if l.full_at <= t then
+      l := limit_refill(l, t);
+    elsif l.full_at is not null and not over then
+      -- The vendor did not know of this one.
+      l.full_at := l.full_at + units * l.period_ms;
+    end if;
     -- A bucket that only watches refuses as a real one would, or it would run ahead without end.
-    if not over then l.tat := greatest(l.tat, t) + units * l.period_ms; end if;
+    if units > 0 and not over then l.tat := greatest(l.tat, t) + units * l.period_ms; end if;
   elsif l.kind = 'rolling' then
     l.used := l.used + units;
   else
@@ -756,7 +794,7 @@ begin
   if units > l.capacity then return 'infinity'; end if;
   if l.kind = 'bucket' then
     if units > 0 then
-      ready := greatest(ready, l.tat + l.slack_ms - (cap - units) * l.period_ms);
+      ready := greatest(ready, least(l.tat + l.slack_ms - (cap - units) * l.period_ms, l.full_at + l.slack_ms));
     end if;
   elsif l.kind = 'rolling' then
     over := l.used + units - cap;
@@ -789,47 +827,122 @@ begin
   return greatest(ready, l.blocked_until);
 end $function$;
 
-CREATE OR REPLACE FUNCTION sluice.limit_recover(p_key text, p_now double precision DEFAULT NULL::double precision)
- RETURNS double precision
- LANGUAGE plpgsql
-AS $function$
-declare
-  l limits;
-  t double precision := coalesce(p_now, now_ms());
-begin
-  -- Most limits are at their full rate, and to see that should cost no row lock.
-  if not exists (select 1 from limits where key = p_key and rate_share < 1 and t - rate_share_at >= 10000) then
-    return null;
-  end if;
-  select * into l from limits where key = p_key for update;
-  if l.rate_share >= 1 or t - l.rate_share_at < 10000 then return null; end if;
-  l := limit_with_share(l, least(1, l.rate_share + 0.01), t);
-  return 1000 / l.period_ms;
-end $function$;
-
-CREATE OR REPLACE FUNCTION sluice.limit_refused(p_key text, departed double precision, p_now double precision DEFAULT NULL::double precision)
+CREATE OR REPLACE FUNCTION sluice.limit_recover(p_key text, p_now double precision DEFAULT NULL::double precision, departed double precision DEFAULT NULL::double precision)
  RETURNS double precision
  LANGUAGE plpgsql
 AS $function$
 declare
   l    limits;
-  t    double precision;
-  live double precision;
+  t    double precision := coalesce(p_now, now_ms());
+  step double precision;
+  pause double precision;
+  grown integer;
+begin
+  -- Most limits are at their full rate, and to see that should cost no row lock.
+  if not exists (select 1 from limits where key = p_key and rate_share < 1 and t - rate_share_at >= 1000
+                 and (departed is null or departed > refused_at)) then
+    return null;
+  end if;
+  select * into l from limits where key = p_key for update;
+  if l.rate_share >= 1 or departed <= l.refused_at then return null; end if;
+  if l.rate_ramp then
+    if t - l.rate_share_at < 1000 then return null; end if;
+    step := 3 * l.rate_share;
+  else
+    pause := 10 * l.refused_cost * l.period_ms;
+    if t - l.rate_share_at < greatest(10000, pause) then return null; end if;
+    -- Where ten calls take long, the steps grow at once: there are few of them.
+    grown := case when pause > 10000 then l.rate_raises else greatest(0, l.rate_raises - 11) end;
+    step := least(0.25 * l.rate_share, least(0.01, 0.02 * l.rate_share) * 2 ^ least(20, grown));
+  end if;
+  l := limit_with_share(l, least(1, l.rate_share + step), t);
+  update limits set rate_raises = rate_raises + 1, rate_ramp = l.rate_ramp and l.rate_share < 1 where id = l.id;
+  return 1000 / l.period_ms;
+end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.limit_refill(l limits, t double precision)
+ RETURNS limits
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if l.full_at <= t then
+    delete from limit_events e where e.limit_id = l.id and e.at < l.full_at;
+    l.tat := least(l.tat, l.full_at);
+    l.full_at := null;
+  end if;
+  return l;
+end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.limit_refused(p_key text, departed double precision, p_now double precision DEFAULT NULL::double precision, cost double precision DEFAULT 1, wait_ms double precision DEFAULT NULL::double precision)
+ RETURNS double precision
+ LANGUAGE plpgsql
+AS $function$
+declare
+  l      limits;
+  t      double precision;
+  unused double precision;  -- ms for which our bucket has been refilling without being used
+  took   double precision;
+  span   double precision;
+  share  double precision;
+  lowest double precision;
 begin
   select * into l from limits where key = p_key for update;
   t := coalesce(p_now, now_ms());
-  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' or departed <= l.rate_share_at then return null; end if;
-  live := greatest(0, l.tat - t) / l.period_ms;
-  if live < l.capacity then
-    l.tat := t + l.capacity * l.period_ms;
-    insert into limit_events (limit_id, at, units) values (l.id, t, l.capacity - live);
+  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' then return null; end if;
+  cost := greatest(0, least(cost, l.capacity));
+
+  if departed <= l.refused_at then
+    if departed <= l.refused_from or l.refused_took is null then return null; end if;
+    l.refused_took := l.refused_took - cost;
+    update limits set refused_took = l.refused_took where id = l.id;
+    share := greatest(l.rate_floor, measured_share(l));
+    if share >= l.rate_share then return null; end if;
+    perform limit_with_share(l, share, t);
+    return 1000 / (l.period_ms * l.rate_share / share);
   end if;
-  if (l.capacity - live) * l.period_ms > 2000 then
-    update limits set tat = l.tat, rate_share_at = t where id = l.id;
-    return null;
+
+  if l.full_at <= t then l := limit_refill(l, t); end if;
+  unused := (l.capacity - greatest(0, l.tat - t) / l.period_ms) * l.period_ms;
+  span := t - l.refused_at;
+  took := l.granted_units - l.refused_mark - cost;
+  share := l.rate_share;
+  lowest := l.rate_share / case when l.rate_ramp then 4 else 10 end;
+  l.refused_from := l.refused_at;
+  l.refused_took := null;
+  if departed > l.sized_at then
+    if unused <= greatest(2000, 2 * cost * l.period_ms) then
+      share := share * 0.9;
+      -- Two discoveries within a second measure nothing, and what an hour held was not all demand.
+      if l.refused_from > 0 and span between 1000 and 3600000 then
+        l.refused_took := took;
+      end if;
+    end if;
+    l.refused_at := t;
+    l.refused_mark := l.granted_units;
+    l.refused_cost := cost;
+    if l.refused_took is not null then
+      share := least(share, greatest(lowest, measured_share(l)));
+      l.rate_ramp := false;
+    elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
+      share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
+      l.rate_ramp := true;
+    end if;
+    l.rate_floor := lowest;
   end if;
-  l := limit_with_share(l, greatest(0.05, l.rate_share * 0.9), t);
-  return 1000 / l.period_ms;
+  share := greatest(1e-6, share);
+  lowest := l.rate_share;
+  if share < lowest then l := limit_with_share(l, share, t); end if;
+
+  if l.tat < t + l.capacity * l.period_ms then
+    insert into limit_events (limit_id, at, units)
+    values (l.id, t, l.capacity - greatest(0, l.tat - t) / l.period_ms);
+  end if;
+  l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
+  update limits set tat = l.tat, full_at = null, refused_at = l.refused_at, refused_from = l.refused_from,
+    refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
+    rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
+  where id = l.id;
+  return case when share < lowest then 1000 / l.period_ms end;
 end $function$;
 
 CREATE OR REPLACE FUNCTION sluice.limit_with_share(l limits, share double precision, t double precision)
@@ -838,7 +951,7 @@ CREATE OR REPLACE FUNCTION sluice.limit_with_share(l limits, share double precis
 AS $function$
 declare
   new_per double precision := l.period_ms * l.rate_share / share;
-  live    double precision := greatest(0, l.tat - t) / l.period_ms;
+  live    double precision := least(l.capacity, greatest(0, l.tat - t) / l.period_ms);
 begin
   -- Refunds do not reach behind a change of the rate.
   delete from limit_events where limit_id = l.id;
@@ -859,6 +972,10 @@ AS $function$
 begin
   new.rate_share := 1;
   new.rate_share_at := 0;
+  new.rate_ramp := false;
+  new.refused_at := 0;
+  new.refused_took := null;
+  new.full_at := null;
   return new;
 end $function$;
 
@@ -869,10 +986,19 @@ CREATE OR REPLACE FUNCTION sluice.limits_store(changed limits[])
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
 AS $function$
-  update limits x set last_at = n.last_at, tat = n.tat, used = n.used, window_from = n.window_from,
+  update limits x set last_at = n.last_at, tat = n.tat, full_at = n.full_at, used = n.used, window_from = n.window_from,
     resets_at = n.resets_at, claim_rank = n.claim_rank, claim_until = n.claim_until,
     granted_calls = n.granted_calls, granted_units = n.granted_units, shadow_over = n.shadow_over
   from unnest(changed) n where x.id = n.id
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.measured_share(l limits)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select greatest(1e-6, greatest(l.refused_took, l.refused_cost / 2) / (l.refused_at - l.refused_from)
+                        * l.period_ms * l.rate_share)
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.now_ms()
@@ -963,6 +1089,7 @@ begin
     insert into limit_events (limit_id, at, units) values (l.id, granted_at, delta);
     -- A refund cannot reach what was charged after the bucket had run empty in between.
     l.tat := greatest(l.tat + delta * l.period_ms, bucket_full_at(l, granted_at));
+    if delta > 0 then l.full_at := l.full_at + delta * l.period_ms; end if;
   elsif l.kind = 'rolling' then
     -- Charged where the call was: the window must lose it when the call leaves it.
     if granted_at <= t - l.period_ms - l.slack_ms then return; end if;
@@ -1247,7 +1374,11 @@ create view limit_status as
     l.capacity,
     GREATEST(0::double precision,
         CASE l.kind
-            WHEN 'bucket'::text THEN (l.tat - n.t) / l.period_ms
+            WHEN 'bucket'::text THEN
+            CASE
+                WHEN l.full_at <= n.t THEN 0::double precision
+                ELSE LEAST(l.capacity, (l.tat - n.t) / l.period_ms)
+            END
             WHEN 'rolling'::text THEN ( SELECT COALESCE(sum(e.units), 0::double precision) AS "coalesce"
                FROM limit_events e
               WHERE e.limit_id = l.id AND e.at > (n.t - l.period_ms))
@@ -1260,7 +1391,7 @@ create view limit_status as
         CASE l.kind
             WHEN 'bucket'::text THEN
             CASE
-                WHEN l.tat > n.t THEN l.tat
+                WHEN LEAST(l.tat, l.full_at) > n.t THEN LEAST(l.tat, l.full_at)
                 ELSE NULL::double precision
             END
             WHEN 'rolling'::text THEN ( SELECT max(e.at) + l.period_ms

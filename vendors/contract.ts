@@ -77,6 +77,11 @@ export interface VendorRules {
   readonly attributes: Readonly<Record<string, CallAttribute>>;
   readonly pool: PoolPolicy;
   readonly retry: RetryPolicies;
+  /**
+   * Lengths, ms, of what an announced capacity may be counted in, the documented one first; which one follows from the
+   * answers' resets. Left out where `learn` says all.
+   */
+  readonly announcedWindows?: readonly number[];
   /** Template of the pool's key after the vendor, e.g. `{account}`: all that stops together. */
   readonly poolScope: string;
   /** True when quota verdicts may mean a narrower limit (`orLimit`): accepted calls then settle what was left open. */

@@ -1,7 +1,12 @@
 -- Takes over what a vendor's headers announce; true when the limit's size changed. A limit that was set by hand is
 -- only ever lowered. A remaining below ours wins; nulls mean "not said". `as_of`: departure of the call that was
--- answered, for a remaining of a calendar window that has since turned says nothing about the new one. A rate
--- that was lowered after refusals stays a share of what is announced.
+-- answered, for a remaining of a calendar window that has since turned says nothing about the new one.
+--
+-- A bucket that has become smaller holds no more than its new size, and what the vendor has left of it is believed, more
+-- or less than ours: nothing that was charged to the larger one is waited for. `reset_ms` is when the vendor's bucket is
+-- full again: ours is not waited for any longer than that, unless its rate was lowered, for then the vendor's word is not
+-- what it does. A lowered rate stays a share of what is announced, but for a lower announcement: what was refused of the
+-- old rate says nothing of the new one.
 create or replace function learn_limit(p_key text, rate double precision, cap double precision, remaining double precision,
                             reset_ms double precision, as_of double precision default null,
                             p_now double precision default null)
@@ -14,6 +19,8 @@ declare
   new_per double precision;
   live    double precision;
   changed boolean;
+  shrunk  boolean := false;
+  share   double precision;
 begin
   -- Most answers announce nothing new and should cost no row lock.
   for pass in 1..2 loop
@@ -26,24 +33,41 @@ begin
     by_hand := l.definition ->> 'source' like 'settings%';
     new_cap := case when cap is null or cap <= 0 or (by_hand and cap > (l.definition ->> 'capacity')::float8)
                     then l.capacity else cap end;
-    new_per := case when rate is null or rate <= 0 or l.kind <> 'bucket'
-                         or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8)
-                    then l.period_ms else 1000 / rate / l.rate_share end;
+    share := l.rate_share;
+    if rate is null or rate <= 0 or l.kind <> 'bucket'
+       or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8) then
+      new_per := l.period_ms;
+    else
+      if 1000 / rate > l.period_ms * share * (1 + 1e-6) then share := least(1, 1000 / rate / l.period_ms); end if;
+      new_per := 1000 / rate / share;
+    end if;
     changed := new_cap <> l.capacity
-            or abs(coalesce(new_per, 0) - coalesce(l.period_ms, 0)) > 1e-6 * coalesce(l.period_ms, 1);
+            or abs(coalesce(new_per, 0) - coalesce(l.period_ms, 0)) > 1e-6 * coalesce(l.period_ms, 1)
+            or share <> l.rate_share;
     if not changed and remaining is null and reset_ms is null then return false; end if;
   end loop;
   t := coalesce(p_now, now_ms());
+  if l.full_at <= t then l := limit_refill(l, t); end if;
   if changed then
+    shrunk := l.kind = 'bucket' and new_cap < l.capacity;
     l.capacity := new_cap;
-    -- The level is kept in units, not in time, when the rate changes; refunds do not reach behind that.
-    live := greatest(0, l.tat - t) / l.period_ms;
-    if l.kind = 'bucket' and new_per <> l.period_ms then
-      delete from limit_events where limit_id = l.id;
-      insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
-      if live > 0 then l.tat := t + live * new_per; end if;
+    if l.kind = 'bucket' then
+      -- The level is kept in units, not in time, when the rate changes; refunds do not reach behind that.
+      live := least(l.capacity, greatest(0, l.tat - t) / l.period_ms);
+      if shrunk and remaining >= 0 then
+        live := least(l.capacity, greatest(l.capacity - remaining,
+          (select coalesce(sum(e.units), 0) from limit_events e where e.limit_id = l.id and e.at > coalesce(as_of, t))));
+      end if;
+      if shrunk or new_per <> l.period_ms then
+        delete from limit_events where limit_id = l.id;
+        insert into limit_events (limit_id, at, units) values (l.id, least(t, l.tat), live);
+        l.tat := case when live > 0 or l.tat > t then t + live * new_per else l.tat end;
+      end if;
+      if shrunk or new_per > l.period_ms then l.sized_at := t; end if;
+      l.full_at := null;
     end if;
     l.period_ms := new_per;
+    l.rate_share := share;
   end if;
   if l.kind = 'calendar' and calendar_end(t - l.slack_ms, l.calendar_unit, l.zone) <= t then
     remaining := null;  -- just after the turn nobody knows of which window the vendor speaks
@@ -73,8 +97,11 @@ begin
     end if;
   end if;
   if reset_ms is not null and reset_ms > 0 and l.kind = 'vendor' then l.resets_at := t + reset_ms; end if;
-  update limits set capacity = l.capacity, period_ms = l.period_ms, tat = l.tat, used = l.used,
-    window_from = l.window_from, resets_at = l.resets_at, source = case when changed then 'header' else source end
+  if reset_ms is not null and reset_ms > 0 and l.kind = 'bucket' and l.rate_share = 1 then
+    l.full_at := case when t + reset_ms < l.tat then t + reset_ms end;
+  end if;
+  update limits set capacity = l.capacity, period_ms = l.period_ms, tat = l.tat, used = l.used, full_at = l.full_at,
+    rate_share = l.rate_share, sized_at = l.sized_at, window_from = l.window_from, resets_at = l.resets_at, source = case when changed then 'header' else source end
   where id = l.id;
   return changed;
 end $$;

@@ -3,8 +3,14 @@ create or replace function limit_charge(l limits, units double precision, rank s
 returns limits language plpgsql as $$
 begin
   if l.kind = 'bucket' then
+    if l.full_at <= t then
+      l := limit_refill(l, t);
+    elsif l.full_at is not null and not over then
+      -- The vendor did not know of this one.
+      l.full_at := l.full_at + units * l.period_ms;
+    end if;
     -- A bucket that only watches refuses as a real one would, or it would run ahead without end.
-    if not over then l.tat := greatest(l.tat, t) + units * l.period_ms; end if;
+    if units > 0 and not over then l.tat := greatest(l.tat, t) + units * l.period_ms; end if;
   elsif l.kind = 'rolling' then
     l.used := l.used + units;
   else

@@ -18,7 +18,7 @@ begin
   if units > l.capacity then return 'infinity'; end if;
   if l.kind = 'bucket' then
     if units > 0 then
-      ready := greatest(ready, l.tat + l.slack_ms - (cap - units) * l.period_ms);
+      ready := greatest(ready, least(l.tat + l.slack_ms - (cap - units) * l.period_ms, l.full_at + l.slack_ms));
     end if;
   elsif l.kind = 'rolling' then
     over := l.used + units - cap;

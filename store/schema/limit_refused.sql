@@ -1,25 +1,82 @@
--- A call that departed at `departed` was refused under this limit: the vendor's bucket is empty, and so is ours. Unless
--- a burst explains it (ours held two seconds' worth), the rate is lowered. What was on the way at the last discovery
--- tells nothing new. Returns the rate from now on, units a second; null when it is as before.
-create or replace function limit_refused(p_key text, departed double precision, p_now double precision default null)
+-- A call of `cost` units that departed at `departed` was refused under this limit: the vendor's bucket is empty. So is
+-- ours then, until the wait that the vendor has asked for (`wait_ms`) is over: then it holds this one call, and fills up
+-- from there. Returns the rate from now on, units a second; null when it is as before.
+--
+-- How far the rate is lowered follows from what was admitted. At a discovery the vendor's bucket is empty, and it was at
+-- the one before: what was admitted between the two is what it refills, however far that is below the announced rate.
+-- * Where there is nothing to measure yet, the wait tells: a bucket that makes one call wait for w refills about a call
+--   in w. Ten times that is tried, and raised fast while calls are admitted (a ramp), for a wait may also be for the end
+--   of a window, or rounded up.
+-- * Otherwise the rate becomes what was measured, and at least a tenth less than before.
+-- * Where our bucket had been refilling unused, a burst explains the refusal, and the rate stays.
+-- What was on the way at a discovery tells nothing new, only that so much less was admitted before it.
+create or replace function limit_refused(p_key text, departed double precision, p_now double precision default null,
+                              cost double precision default 1, wait_ms double precision default null)
 returns double precision language plpgsql as $$
 declare
-  l    limits;
-  t    double precision;
-  live double precision;
+  l      limits;
+  t      double precision;
+  unused double precision;  -- ms for which our bucket has been refilling without being used
+  took   double precision;
+  span   double precision;
+  share  double precision;
+  lowest double precision;
 begin
   select * into l from limits where key = p_key for update;
   t := coalesce(p_now, now_ms());
-  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' or departed <= l.rate_share_at then return null; end if;
-  live := greatest(0, l.tat - t) / l.period_ms;
-  if live < l.capacity then
-    l.tat := t + l.capacity * l.period_ms;
-    insert into limit_events (limit_id, at, units) values (l.id, t, l.capacity - live);
+  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' then return null; end if;
+  cost := greatest(0, least(cost, l.capacity));
+
+  if departed <= l.refused_at then
+    if departed <= l.refused_from or l.refused_took is null then return null; end if;
+    l.refused_took := l.refused_took - cost;
+    update limits set refused_took = l.refused_took where id = l.id;
+    share := greatest(l.rate_floor, measured_share(l));
+    if share >= l.rate_share then return null; end if;
+    perform limit_with_share(l, share, t);
+    return 1000 / (l.period_ms * l.rate_share / share);
   end if;
-  if (l.capacity - live) * l.period_ms > 2000 then
-    update limits set tat = l.tat, rate_share_at = t where id = l.id;
-    return null;
+
+  if l.full_at <= t then l := limit_refill(l, t); end if;
+  unused := (l.capacity - greatest(0, l.tat - t) / l.period_ms) * l.period_ms;
+  span := t - l.refused_at;
+  took := l.granted_units - l.refused_mark - cost;
+  share := l.rate_share;
+  lowest := l.rate_share / case when l.rate_ramp then 4 else 10 end;
+  l.refused_from := l.refused_at;
+  l.refused_took := null;
+  if departed > l.sized_at then
+    if unused <= greatest(2000, 2 * cost * l.period_ms) then
+      share := share * 0.9;
+      -- Two discoveries within a second measure nothing, and what an hour held was not all demand.
+      if l.refused_from > 0 and span between 1000 and 3600000 then
+        l.refused_took := took;
+      end if;
+    end if;
+    l.refused_at := t;
+    l.refused_mark := l.granted_units;
+    l.refused_cost := cost;
+    if l.refused_took is not null then
+      share := least(share, greatest(lowest, measured_share(l)));
+      l.rate_ramp := false;
+    elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
+      share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
+      l.rate_ramp := true;
+    end if;
+    l.rate_floor := lowest;
   end if;
-  l := limit_with_share(l, greatest(0.05, l.rate_share * 0.9), t);
-  return 1000 / l.period_ms;
+  share := greatest(1e-6, share);
+  lowest := l.rate_share;
+  if share < lowest then l := limit_with_share(l, share, t); end if;
+
+  if l.tat < t + l.capacity * l.period_ms then
+    insert into limit_events (limit_id, at, units)
+    values (l.id, t, l.capacity - greatest(0, l.tat - t) / l.period_ms);
+  end if;
+  l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
+  update limits set tat = l.tat, full_at = null, refused_at = l.refused_at, refused_from = l.refused_from,
+    refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
+    rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
+  where id = l.id;
+  return case when share < lowest then 1000 / l.period_ms end;
 end $$;

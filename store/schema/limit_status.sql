@@ -3,12 +3,12 @@
 create or replace view limit_status as
 select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
        greatest(0, case l.kind
-         when 'bucket' then (l.tat - n.t) / l.period_ms
+         when 'bucket' then case when l.full_at <= n.t then 0 else least(l.capacity, (l.tat - n.t) / l.period_ms) end
          when 'rolling' then (select coalesce(sum(e.units), 0) from limit_events e
                               where e.limit_id = l.id and e.at > n.t - l.period_ms)
          else case when l.resets_at is not null and l.resets_at <= n.t then 0 else l.used end end) as used,
        case l.kind
-         when 'bucket' then case when l.tat > n.t then l.tat end
+         when 'bucket' then case when least(l.tat, l.full_at) > n.t then least(l.tat, l.full_at) end
          when 'rolling' then (select max(e.at) + l.period_ms from limit_events e
                               where e.limit_id = l.id and e.at > n.t - l.period_ms)
          else case when l.resets_at > n.t then l.resets_at end end as resets_at,

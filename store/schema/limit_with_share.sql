@@ -3,7 +3,7 @@ create or replace function limit_with_share(l limits, share double precision, t 
 language plpgsql as $$
 declare
   new_per double precision := l.period_ms * l.rate_share / share;
-  live    double precision := greatest(0, l.tat - t) / l.period_ms;
+  live    double precision := least(l.capacity, greatest(0, l.tat - t) / l.period_ms);
 begin
   -- Refunds do not reach behind a change of the rate.
   delete from limit_events where limit_id = l.id;

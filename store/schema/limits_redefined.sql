@@ -3,6 +3,10 @@ create or replace function limits_redefined() returns trigger language plpgsql a
 begin
   new.rate_share := 1;
   new.rate_share_at := 0;
+  new.rate_ramp := false;
+  new.refused_at := 0;
+  new.refused_took := null;
+  new.full_at := null;
   return new;
 end $$;
 

@@ -15,6 +15,7 @@ begin
     insert into limit_events (limit_id, at, units) values (l.id, granted_at, delta);
     -- A refund cannot reach what was charged after the bucket had run empty in between.
     l.tat := greatest(l.tat + delta * l.period_ms, bucket_full_at(l, granted_at));
+    if delta > 0 then l.full_at := l.full_at + delta * l.period_ms; end if;
   elsif l.kind = 'rolling' then
     -- Charged where the call was: the window must lose it when the call leaves it.
     if granted_at <= t - l.period_ms - l.slack_ms then return; end if;

@@ -121,14 +121,14 @@ test('a limit that is lower than it says is lowered once for all that was on the
   const departures: number[] = [];
   for (let i = 0; i < 6; i++) departures.push(await take(pool, 'calls', 1));
   const feedback = new LimitFeedback(db);
-  expect(await feedback.refused([key], departures[0] ?? 0)).toEqual([
+  expect(await feedback.refused([{ key, units: 1 }], { departAt: departures[0] ?? 0 })).toEqual([
     { key, kind: 'limit.lowered', ratePerSecond: expect.closeTo(9) },
   ]);
   expect(await used(pool)).toBe(10);
-  expect(await feedback.refused([key], departures[5] ?? 0)).toEqual([]);
+  expect(await feedback.refused([{ key, units: 1 }], { departAt: departures[5] ?? 0 })).toEqual([]);
   expect(await learnLimit(db, { key, ratePerSecond: 10, capacity: 10 })).toBe(false);
   expect(await rate(pool)).toBeCloseTo(9);
-  expect(await lowerRate(db, key, Date.now() + 60_000)).toBeCloseTo(8.1);
+  expect(await lowerRate(db, key, { departAt: Date.now() + 60_000 })).toBeCloseTo(8.1);
   // Another rate is announced: the same share of it.
   expect(await learnLimit(db, { key, ratePerSecond: 100 })).toBe(true);
   expect(await rate(pool)).toBeCloseTo(81);
@@ -141,16 +141,16 @@ test('a burst that was too large empties the bucket, and its rate stays', async 
   const pool = await bucket('calls', 1000, 10);
   const key = `${pool}/calls`;
   const at = await take(pool, 'calls', 1);
-  expect(await lowerRate(db, key, at)).toBeNull();
+  expect(await lowerRate(db, key, { departAt: at })).toBeNull();
   expect(await used(pool)).toBe(1000);
   expect(await rate(pool)).toBeCloseTo(10);
-  expect(await lowerRate(db, key, at + 60_000)).toBeCloseTo(9);
+  expect(await lowerRate(db, key, { departAt: at + 60_000 })).toBeCloseTo(9);
 });
 
 test('a lowered rate rises by a hundredth when nothing was refused for ten seconds, up to the whole', async () => {
   const pool = await bucket('calls', 1, 10);
   const key = `${pool}/calls`;
-  expect(await lowerRate(db, key, await take(pool, 'calls', 1))).toBeCloseTo(9);
+  expect(await lowerRate(db, key, { departAt: await take(pool, 'calls', 1) })).toBeCloseTo(9);
   const raised = async (ms: number) => {
     const { rows } = await db.query('select limit_recover($1, now_ms() + $2) as rate', [key, ms]);
     return rows[0].rate;

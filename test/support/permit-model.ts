@@ -32,6 +32,17 @@ export class ModelLimit {
   private vendor = { used: 0, from: 0, resetsAt: null as number | null };
   private capacity: number;
   private msPerUnit: number;
+  /** Buckets: when all of it is free again at the vendor's word; null: it has said nothing, or later than we. */
+  private fullAt: number | null = null;
+  /** Buckets: the part of the announced rate that is used, and what the last two discoveries of a refusal told. */
+  private share = 1;
+  private shareAt = 0;
+  private refusals = { from: 0, at: 0, took: null as number | null, mark: 0, cost: 1, floor: 0, raises: 0 };
+  private ramp = false;
+  private sizedAt = 0;
+  /** Buckets: drawn on until then by a refusal, whatever was charged. */
+  private emptyUntil = 0;
+  private granted = 0;
 
   constructor(readonly template: LimitTemplate) {
     const w = template.window;
@@ -52,15 +63,18 @@ export class ModelLimit {
   earliest(units: number, rank: number, from: number): number {
     if (units > this.capacity) return Number.POSITIVE_INFINITY;
     const at = Math.max(from, this.lastAt);
-    return Math.max(this.earliestInWindow(units, this.share(units, rank), at), this.blockedUntil);
+    return Math.max(this.earliestInWindow(units, this.shareOf(units, rank), at), this.blockedUntil);
   }
 
   charge(units: number, rank: number, at: number, over: boolean): void {
     const w = this.template.window;
+    this.granted += units;
+    this.refill(at);
+    if (this.fullAt !== null && !over) this.fullAt += units * this.msPerUnit;
     if (w.kind === 'vendor-reset') {
       this.turnVendor(at);
       this.vendor.used += units;
-    } else if (!over || w.kind === 'rolling' || w.kind === 'calendar') {
+    } else if (this.isBucket ? !over && units > 0 : true) {
       this.entries.push({ at, units });
     }
     this.lastAt = Math.max(this.lastAt, at);
@@ -69,6 +83,8 @@ export class ModelLimit {
   }
 
   settle(delta: number, grantedAt: number, now: number): void {
+    this.granted += delta;
+    if (this.fullAt !== null && delta > 0) this.fullAt += delta * this.msPerUnit;
     if (this.template.window.kind !== 'vendor-reset') {
       this.entries.push({ at: grantedAt, units: delta });
     } else if (
@@ -84,14 +100,7 @@ export class ModelLimit {
     said: { ratePerSecond?: number; capacity?: number; remaining?: number; resetMs?: number },
     now: number,
   ) {
-    const rate = said.ratePerSecond;
-    if (rate !== undefined && 1000 / rate !== this.msPerUnit) {
-      const full = this.bucketFullAt();
-      // What the bucket holds is units, whatever the rate.
-      this.entries =
-        full > now ? [{ at: now, units: (full - now) / this.msPerUnit }] : [{ at: full, units: 0 }];
-      this.msPerUnit = 1000 / rate;
-    }
+    if (this.isBucket) this.learnBucket(said, now);
     if (said.capacity !== undefined) this.capacity = said.capacity;
     if (this.template.window.kind === 'vendor-reset') {
       this.turnVendor(now);
@@ -104,9 +113,137 @@ export class ModelLimit {
       const opensWindow = this.template.window.kind === 'calendar';
       if (others > 0 || opensWindow) this.entries.push({ at: now, units: Math.max(0, others) });
     }
+    if (this.isBucket && said.resetMs !== undefined && this.share === 1) {
+      const told = now + said.resetMs;
+      this.fullAt = told < this.bucketFullAt() ? told : null;
+    }
   }
 
-  private share(units: number, rank: number): number {
+  /** The part of a bucket's new size that does not depend on what others have used. */
+  private learnBucket(
+    { ratePerSecond, capacity, remaining }: { ratePerSecond?: number; capacity?: number; remaining?: number },
+    now: number,
+  ) {
+    this.refill(now);
+    const size = capacity ?? this.capacity;
+    const shrunk = size < this.capacity;
+    let { share, msPerUnit } = this;
+    if (ratePerSecond !== undefined) {
+      const announced = 1000 / ratePerSecond;
+      // A rate that is announced lower is used as far as it is above what was learned.
+      if (announced > msPerUnit * share) share = Math.min(1, announced / msPerUnit);
+      msPerUnit = announced / share;
+    }
+    if (size === this.capacity && share === this.share && msPerUnit === this.msPerUnit) return;
+    if (shrunk || msPerUnit !== this.msPerUnit) {
+      const full = this.bucketFullAt();
+      // What the bucket holds is units, whatever the rate, and no more than fits.
+      let held = Math.min(size, Math.max(0, full - now) / this.msPerUnit);
+      if (shrunk && remaining !== undefined) {
+        const since = this.entries.filter((e) => e.at > now).reduce((sum, e) => sum + e.units, 0);
+        held = Math.min(size, Math.max(size - remaining, since));
+      }
+      this.entries = [{ at: Math.min(now, full), units: 0 }];
+      this.emptyUntil = 0;
+      if (held > 0) this.entries.push({ at: now, units: held });
+    }
+    if (shrunk || msPerUnit > this.msPerUnit) this.sizedAt = now;
+    this.fullAt = null;
+    this.share = share;
+    this.msPerUnit = msPerUnit;
+  }
+
+  private get isBucket(): boolean {
+    const { kind } = this.template.window;
+    return kind === 'token-bucket' || kind === 'spacing';
+  }
+
+  /** Full at the vendor's word: nothing that was charged before counts any more. */
+  private refill(at: number): void {
+    if (this.fullAt === null || at < this.fullAt) return;
+    const { fullAt } = this;
+    const full = Math.min(this.bucketFullAt(), fullAt);
+    this.entries = [{ at: full, units: 0 }, ...this.entries.filter((e) => e.at >= fullAt)];
+    this.fullAt = null;
+  }
+
+  /** A call of `cost` units that left at `departed` was refused, with a wait of so many ms. */
+  refuse(departed: number, now: number, cost: number, waitMs: number | null): void {
+    if (!this.isBucket || !this.enforced) return;
+    const units = Math.min(cost, this.capacity);
+    const r = this.refusals;
+    if (departed <= r.at) {
+      if (departed <= r.from || r.took === null) return;
+      r.took -= units;
+      const share = Math.max(r.floor, this.measured());
+      if (share < this.share) this.use(share, now);
+      return;
+    }
+    this.refill(now);
+    const unusedMs = (this.capacity - this.held(now)) * this.msPerUnit;
+    const took = this.granted - r.mark - units;
+    const spanMs = now - r.at;
+    const lowest = this.share / (this.ramp ? 4 : 10);
+    let { share } = this;
+    r.from = r.at;
+    r.took = null;
+    if (departed > this.sizedAt) {
+      if (unusedMs <= Math.max(2000, 2 * units * this.msPerUnit)) {
+        share *= 0.9;
+        if (r.from > 0 && spanMs >= 1000 && spanMs <= 3_600_000) r.took = took;
+      }
+      Object.assign(r, { at: now, mark: this.granted, cost: units, floor: lowest });
+      if (r.took !== null) {
+        share = Math.min(share, Math.max(lowest, this.measured()));
+        this.ramp = false;
+      } else if (waitMs !== null && waitMs >= 1000 && ((10 * units) / waitMs) * this.msPerUnit < 1) {
+        share = Math.min(share, Math.max(1e-6, ((this.share * 10 * units) / waitMs) * this.msPerUnit));
+        this.ramp = true;
+      }
+    }
+    r.raises = 0;
+    share = Math.max(1e-6, share);
+    if (share < this.share) this.use(share, now);
+    // Empty, until this one call may go again.
+    const goesAt = Math.max(waitMs ?? 0, units * this.msPerUnit);
+    const full = Math.max(this.bucketFullAt(), now + (this.capacity - units) * this.msPerUnit + goesAt);
+    this.entries = [{ at: now, units: 0 }];
+    this.emptyUntil = full;
+    this.fullAt = null;
+  }
+
+  /** A call that left at `departed` was admitted. */
+  recover(now: number, departed: number): void {
+    const r = this.refusals;
+    if (this.share >= 1 || departed <= r.at || now - this.shareAt < 1000) return;
+    const pauseMs = 10 * r.cost * this.msPerUnit;
+    if (!this.ramp && now - this.shareAt < Math.max(10_000, pauseMs)) return;
+    const grown = pauseMs > 10_000 ? r.raises : Math.max(0, r.raises - 11);
+    const slow = Math.min(0.25 * this.share, Math.min(0.01, 0.02 * this.share) * 2 ** Math.min(20, grown));
+    this.use(Math.min(1, this.share + (this.ramp ? 3 * this.share : slow)), now);
+    r.raises++;
+    if (this.share >= 1) this.ramp = false;
+  }
+
+  /** What was admitted between the last two discoveries, as a share of what is announced. */
+  private measured(): number {
+    const { took, cost, at, from } = this.refusals;
+    return Math.max(1e-6, (Math.max(took ?? 0, cost / 2) / (at - from)) * this.msPerUnit * this.share);
+  }
+
+  /** Another share of the rate; the bucket holds as many units as before. */
+  private use(share: number, now: number): void {
+    const full = this.bucketFullAt();
+    const held = Math.min(this.capacity, Math.max(0, full - now) / this.msPerUnit);
+    this.msPerUnit = (this.msPerUnit * this.share) / share;
+    this.share = share;
+    this.shareAt = now;
+    this.emptyUntil = 0;
+    this.entries = [{ at: Math.min(now, full), units: 0 }];
+    if (held > 0) this.entries.push({ at: now, units: held });
+  }
+
+  private shareOf(units: number, rank: number): number {
     const { background = 0, scheduled = 0, live = 0 } = this.template.reserve ?? {};
     const reserve = [background, scheduled, live, 0][rank] ?? 0;
     return Math.max(this.capacity * (1 - reserve), Math.min(units, this.capacity));
@@ -123,7 +260,8 @@ export class ModelLimit {
       const fits = (time: number) => this.held(time) + units <= cap;
       return [at, ...leaving].filter(fits).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
     }
-    return Math.max(at, this.bucketFullAt() + slack - (cap - units) * this.msPerUnit);
+    const refilled = this.bucketFullAt() + slack - (cap - units) * this.msPerUnit;
+    return Math.max(at, Math.min(refilled, (this.fullAt ?? Number.POSITIVE_INFINITY) + slack));
   }
 
   private earliestCalendar(units: number, cap: number, at: number, slack: number): number {
@@ -180,7 +318,7 @@ export class ModelLimit {
     for (const e of this.entries) byTime.set(e.at, (byTime.get(e.at) ?? 0) + e.units);
     return [...byTime]
       .sort(([a], [b]) => a - b)
-      .reduce((full, [at, units]) => Math.max(full, at) + units * this.msPerUnit, 0);
+      .reduce((full, [at, units]) => Math.max(full, at) + units * this.msPerUnit, this.emptyUntil);
   }
 
   private turnVendor(at: number): void {

@@ -3,12 +3,14 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
-import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import { announcedWindow } from '../../quota/announced-window';
+import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
 import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { type ApiError, readError, readObject } from './error-text';
-import { OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
+import { OPENAI_ANNOUNCED_WINDOWS, OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
 import { isPaymentWord, isQuotaText, isSpentText } from './payment';
+import { resetWait } from './reset-wait';
 
 /** Too many calls for now, whatever the status: "Slow Down" comes with 503, too. */
 const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_down']);
@@ -84,7 +86,17 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
       evidence: { ...evidence, message: noAnswer(body) },
     };
   }
-  return isSuccess ? insideOk(error, evidence, wait) : decide(status, error, evidence, wait);
+  const verdict = isSuccess ? insideOk(error, evidence, wait) : decide(status, error, evidence, wait);
+  return verdict.kind === 'rate' && wait === null ? untilReset(verdict, headers, nowMs) : verdict;
+}
+
+/** A refusal that states no wait: its limit's reset is one. */
+function untilReset(verdict: RateVerdict, headers: VendorResponse['headers'], nowMs: number): Verdict {
+  const { limit, evidence } = verdict;
+  const wait = resetWait(headers, limit, nowMs);
+  if (wait === null) return verdict;
+  if (wait.absurd) return { kind: 'quota', statedWaitMs: wait.ms, limit: null, evidence };
+  return { ...verdict, statedWaitMs: wait.ms };
 }
 
 function isStream(headers: VendorResponse['headers'], body: string): boolean {
@@ -219,13 +231,20 @@ export function learnOpenAi(_: CallInfo, response: VendorResponse): readonly Lea
     const isBlank = remaining === 0 && resetMs === 0;
     const learned: LearnedLimit = {
       limit: name,
-      // Announced per minute: that many at once, and refilled over a minute.
-      ...(capacity && capacity > 0 ? { capacity, ratePerSecond: capacity / 60 } : {}),
+      // That many at once, and refilled over a minute, or over what the reset says.
+      ...(capacity && capacity > 0
+        ? { capacity, ratePerSecond: (capacity * 1000) / windowOf(capacity, remaining, resetMs) }
+        : {}),
       ...(remaining !== null && remaining >= 0 && !unknown && !isBlank ? { remaining } : {}),
       ...(resetMs === null ? {} : { resetMs }),
     };
     return Object.keys(learned).length > 1 ? [learned] : [];
   });
+}
+
+function windowOf(capacity: number, remaining: number | null, resetMs: number | null): number {
+  const level = { capacity, remaining: remaining ?? undefined, resetMs: resetMs ?? undefined };
+  return announcedWindow(null, level, OPENAI_ANNOUNCED_WINDOWS).ms;
 }
 
 function count(header: string | undefined): number | null {

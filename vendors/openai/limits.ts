@@ -121,6 +121,9 @@ export const openaiLimits: readonly LimitTemplate[] = [
 
 const MINUTE_MS = 60_000;
 
+/** By OpenAI's guide a minute; some models' and tiers' requests, and others' (Groq's), are a day's. */
+export const OPENAI_ANNOUNCED_WINDOWS: readonly number[] = [MINUTE_MS, 60 * MINUTE_MS, 24 * 60 * MINUTE_MS];
+
 export const openaiPool: PoolPolicy = {
   // Seed: quota 300 → 3600 s.
   unknownQuotaMs: 5 * MINUTE_MS,

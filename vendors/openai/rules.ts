@@ -2,7 +2,14 @@
 import type { LimitOverride } from '../account-fields';
 import type { VendorRules } from '../contract';
 import { classifyOpenAi, learnOpenAi } from './classify';
-import { OPENAI_OPERATIONS, openaiAttributes, openaiLimits, openaiPool, openaiRetry } from './limits';
+import {
+  OPENAI_ANNOUNCED_WINDOWS,
+  OPENAI_OPERATIONS,
+  openaiAttributes,
+  openaiLimits,
+  openaiPool,
+  openaiRetry,
+} from './limits';
 import type { OpenAiAccount } from './settings';
 
 export const openaiRules: VendorRules = {
@@ -15,6 +22,7 @@ export const openaiRules: VendorRules = {
   retry: openaiRetry,
   // An account is a project: one project's spending limit must not stop the others.
   poolScope: '{account}',
+  announcedWindows: OPENAI_ANNOUNCED_WINDOWS,
   classify: classifyOpenAi,
   learn: learnOpenAi,
 };

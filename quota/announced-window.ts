@@ -1,0 +1,76 @@
+/**
+ * What the size that a vendor announces is counted in: a minute, an hour, a day. Vendors do not say; it follows from the
+ * time until the limit is full again. Of 10,000 with one used and 8.64 s to go, all refill in 86,400 s: a day. Pure.
+ */
+
+/** What one answer says of a limit that refills continuously. */
+export interface AnnouncedLevel {
+  readonly capacity: number;
+  readonly remaining: number | undefined;
+  /** Milliseconds until it is full again. */
+  readonly resetMs: number | undefined;
+}
+
+export interface WindowBelief {
+  readonly ms: number;
+  /** Answers in a row that this window does not explain. */
+  readonly doubts: number;
+}
+
+/** As many answers that contradict a window change it: one may be a coincidence. */
+const DOUBTS = 2;
+/** Vendors round: numbers to whole units, times to milliseconds, or up to seconds. */
+const ROUNDED_MS = 2;
+
+/**
+ * The window that is believed after an answer. One that says nothing, because nothing is used or no reset is told, leaves
+ * it as it was; the first of `windows` is what the vendor's numbers are counted in by its own documents.
+ * @param windows lengths in ms, ascending, the documented one first; at least one.
+ */
+export function announcedWindow(
+  before: WindowBelief | null,
+  level: AnnouncedLevel,
+  windows: readonly number[],
+): WindowBelief {
+  const [documented = 60_000] = windows;
+  const tells = telling(level);
+  if (tells === null) return before ?? { ms: documented, doubts: 0 };
+  const fits = (ms: number) => explains(ms, level.capacity, tells);
+  if (before !== null && fits(before.ms)) return { ms: before.ms, doubts: 0 };
+  const found = windows.find(fits) ?? documented;
+  if (before === null || before.doubts + 1 >= DOUBTS) return { ms: found, doubts: 0 };
+  return { ms: before.ms, doubts: before.doubts + 1 };
+}
+
+/** Below this a reset with nothing left may be the time to the next unit, ms. */
+const SHORT_RESET_MS = 1000;
+
+/**
+ * Whether an answer's reset is the time to a full refill: its numbers fit together, or nothing is left and the reset is
+ * the end of a window.
+ */
+export function isFullRefill({ ms }: WindowBelief, level: AnnouncedLevel): boolean {
+  const tells = telling(level);
+  if (tells === null) return false;
+  return (level.remaining === 0 && tells.resetMs >= SHORT_RESET_MS) || explains(ms, level.capacity, tells);
+}
+
+interface Telling {
+  readonly used: number;
+  readonly resetMs: number;
+}
+
+function telling({ capacity, remaining, resetMs }: AnnouncedLevel): Telling | null {
+  if (remaining === undefined || resetMs === undefined || resetMs <= 0) return null;
+  const used = capacity - remaining;
+  return used >= 1 ? { used, resetMs } : null;
+}
+
+/** What is left is rounded down: between `used − 1` and `used` units are to be refilled. */
+function explains(ms: number, capacity: number, { used, resetMs }: Telling): boolean {
+  const unitMs = ms / capacity;
+  const isWholeSeconds = resetMs % 1000 === 0;
+  const least = (used - 1) * unitMs * 0.999 - ROUNDED_MS;
+  const most = used * unitMs * 1.001 + (isWholeSeconds ? 1000 : ROUNDED_MS);
+  return resetMs >= least && resetMs <= most;
+}
