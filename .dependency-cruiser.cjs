@@ -79,6 +79,46 @@ module.exports = {
         pathNot: 'node_modules/@temporalio/(workflow|common)/',
       },
     },
+    {
+      name: 'one-way-out',
+      severity: 'error',
+      comment:
+        'A request to a vendor needs a permit: it leaves by activities/http.ts or activities/responses-client.ts, which ask for the pass of one.',
+      from: {
+        path: '^(activities|client|quota|settings|store|temporal|vendors|workers)/',
+        pathNot: [
+          '^activities/http.ts$',
+          '^activities/responses-client.ts$',
+          // They make the pool of connections, and send nothing.
+          '^workers/runtime.ts$',
+          '^client/lib/user-auth.ts$',
+          // It knows addresses, and connects to none.
+          '^activities/document-address.ts$',
+          // Servers of ours, and the way to Temporal.
+          '/codec-server.ts$',
+          '/health.ts$',
+          '/health-socket.ts$',
+          '/connection-trouble.ts$',
+          '/temporal-connection.ts$',
+          '^vendors/.*simulator/',
+        ],
+      },
+      to: {
+        path: [
+          '^undici$',
+          '^openai$',
+          '^https?$',
+          '^http2$',
+          '^net$',
+          '^tls$',
+          '^dgram$',
+          '/undici/',
+          '/openai/',
+        ],
+        pathNot: '^vendors/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
     ...only('quota', []),
     ...only('embedded', []),
     ...only('vendors', ['quota']),

@@ -5,13 +5,18 @@ import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import type { FileUpload, VendorBatch } from '../vendors/text-batches';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer } from './batch-api-types';
-import { sendForStream, sendForText } from './http';
-import { withoutKey } from './without-key';
+import { type StreamResult, sendForStream, sendForText } from './http';
 
 /** Clocks of the vendor and ours may differ by this much, ms. */
 const CLOCK_SKEW_MS = 10 * 60_000;
 /** On the vendor's batch, for whoever looks at its console; the key is what it is found by. */
 const LABEL = { key: 'sluice_key', batch: 'sluice_batch', part: 'sluice_part' } as const;
+
+/** A file of results; `hide` takes the key out of a line of it. */
+export interface ResultFile {
+  readonly stream: Readable;
+  readonly hide: (line: string) => string;
+}
 
 export class BatchApiCalls {
   constructor(
@@ -87,18 +92,17 @@ export class BatchApiCalls {
   }
 
   /** A file of results as a stream, which the caller reads to its end or destroys. */
-  async download(part: BatchPart, fileId: string): Promise<Readable> {
+  async download(part: BatchPart, fileId: string): Promise<ResultFile> {
     const { api, signal } = this.context;
     const result = await this.deps.door.call({
       ...this.terms(api.operations.download, part),
-      send: async (key, abort, onSent) => {
+      send: (key, abort, pass): Promise<StreamResult> => {
         const request = api.authorize(api.download(fileId), key ?? '');
-        const options = { ...this.http(), signal: abort ?? signal, onSent };
-        return withoutKey(await sendForStream(request, options), key);
+        return sendForStream(request, { ...this.http(), signal: abort ?? signal, pass });
       },
     });
     if (result.stream === undefined) throw new BrokenAnswer('the file came without a body');
-    return result.stream;
+    return { stream: result.stream, hide: result.hide ?? ((line) => line) };
   }
 
   private call(
@@ -111,11 +115,11 @@ export class BatchApiCalls {
     const { api } = this.context;
     return this.deps.door.call<CallResult>({
       ...this.terms(operation, part),
-      send: async (key, signal, onSent) => {
+      send: async (key, signal, pass) => {
         await hooks.leaving?.();
         const body = content?.();
-        const options = { ...this.http(), signal, onSent, ...(body ? { content: body } : {}) };
-        const result = withoutKey(await sendForText(api.authorize(request, key ?? ''), options), key);
+        const options = { ...this.http(), signal, pass, ...(body ? { content: body } : {}) };
+        const result = await sendForText(api.authorize(request, key ?? ''), options);
         hooks.left?.(result);
         return result;
       },

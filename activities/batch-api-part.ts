@@ -31,7 +31,7 @@ import {
   whyStalled,
   worstProblem,
 } from './batch-api-answers';
-import { BatchApiCalls } from './batch-api-calls';
+import { BatchApiCalls, type ResultFile } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
 import { type AlikeItems, ResultReader, type ResultsRead } from './batch-api-results';
@@ -335,9 +335,9 @@ export class PartSteps {
     done: boolean,
   ): Promise<ResultsRead | null> {
     if (done || fileId === null) return null;
-    let stream: Awaited<ReturnType<BatchApiCalls['download']>>;
+    let file: ResultFile;
     try {
-      stream = await this.calls.download(part, fileId);
+      file = await this.calls.download(part, fileId);
     } catch (error) {
       if (!isMissing(error)) throw error;
       this.doubt(part, `${fileId} is not to be found`);
@@ -346,7 +346,7 @@ export class PartSteps {
       await this.resultsGone(part, `its file ${fileId} is gone`);
       return null;
     }
-    return reader.read(part, stream, this.isBelieved(part));
+    return reader.read(part, file, this.isBelieved(part));
   }
 
   /** Costs money: somebody may want to know. */

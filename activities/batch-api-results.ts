@@ -12,6 +12,7 @@ import { type ItemOutcome, storeOutcomes } from '../store/batches';
 import type { CallInfo } from '../vendors/contract';
 import type { BatchResult } from '../vendors/text-batches';
 import { markOf } from './alike-watch';
+import type { ResultFile } from './batch-api-calls';
 import {
   type BatchApiContext,
   type BatchApiDeps,
@@ -106,7 +107,7 @@ export class ResultReader {
    * @throws BrokenAnswer when the stream breaks off. @throws DoubtfulAnswer unless lenient, when a line is none. What
    * came before is stored.
    */
-  async read(part: BatchPart, stream: Readable, lenient = false): Promise<ResultsRead> {
+  async read(part: BatchPart, { stream, hide }: ResultFile, lenient = false): Promise<ResultsRead> {
     let lines = 0;
     let broken = 0;
     let strangers = 0;
@@ -114,7 +115,7 @@ export class ResultReader {
     try {
       for await (const line of textLines(this.unbroken(stream))) {
         lines++;
-        const parsed = line === null ? TOO_LONG : this.context.api.parseResult(line);
+        const parsed = line === null ? TOO_LONG : this.context.api.parseResult(hide(line));
         if (!parsed.ok) {
           if (!lenient) throw new DoubtfulAnswer(`line ${lines} of the results ${parsed.problem}`);
           broken++;

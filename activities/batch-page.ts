@@ -19,7 +19,7 @@ import {
 } from '../store/batches';
 import type { CallResult } from '../vendors/contract';
 import { renderPrompt } from '../vendors/prompt';
-import type { TextApi, TextRequest } from '../vendors/texts';
+import type { TextApi } from '../vendors/texts';
 import { type Account, limitsOfCall } from './accounts';
 import { type AlikeWatch, sayAlike } from './alike-watch';
 import { BatchJournal } from './batch-journal';
@@ -255,9 +255,9 @@ export class BatchPage {
       await this.deps.door.call({
         ...this.terms(item),
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
-        send: async (key, signal) => {
+        send: async (key, signal, pass) => {
           departed();
-          answer = await this.sendOnce(request, key ?? '', signal);
+          answer = await this.deps.send(api, request, key ?? '', signal, pass);
           return answer;
         },
         tokensUsed: (result: CallResult) => this.tokensUsed(result),
@@ -280,10 +280,6 @@ export class BatchPage {
       attempt: item.attempts + 1,
       inlineWaitMs: this.deps.inlineWaitMs,
     };
-  }
-
-  private sendOnce(request: TextRequest, key: string, signal: AbortSignal | undefined): Promise<CallResult> {
-    return this.deps.send(this.context.api, request, key, signal);
   }
 
   private tokensUsed(result: CallResult): number | undefined {

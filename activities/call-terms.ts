@@ -5,6 +5,7 @@ import type { RetryPolicies } from '../quota/retry-delay';
 import type { FreshToken } from '../store/fresh-token';
 import type { PoolOrganization } from '../store/pools';
 import type { CallResult, VendorRules } from '../vendors/contract';
+import type { CallPass } from './call-pass';
 import type { Preparation } from './permit-gate';
 
 /** An account as the door needs it: the vendor's rules with this account's overrides in place. */
@@ -64,14 +65,16 @@ export interface CallTerms {
   readonly signal?: AbortSignal;
   /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
   readonly prepare?: Preparation;
+  /** Values in the request, besides the token, that are to be in nothing that is kept or shown of its answer. */
+  readonly secrets?: readonly string[];
 }
 
 export interface VendorCall<R extends CallResult> extends CallTerms {
   /**
    * Sends the request. Must not throw for what the network or the vendor does: that is a CallResult.
-   * @param sent to be called when it is being written, where that can be told.
+   * @param pass the leave to send it, which the functions that send ask for.
    */
-  send(token: string | null, signal: AbortSignal | undefined, sent: () => void): Promise<R>;
+  send(token: string | null, signal: AbortSignal | undefined, pass: CallPass): Promise<R>;
   /** What the call really cost in tokens, when the answer says so. */
   tokensUsed?(result: R): number | undefined;
 }

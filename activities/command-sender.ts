@@ -33,7 +33,6 @@ import type { TokenSource } from './call-terms';
 import type { FleetAccount } from './fleet-account';
 import { sendForText } from './http';
 import type { VendorDoor } from './vendor-call';
-import { withoutKey } from './without-key';
 
 export interface CommandSenderDeps {
   readonly db: Pool;
@@ -146,6 +145,7 @@ export class CommandSender {
         attempt: command.attempts + 1,
         inlineWaitMs: this.inlineWaitMs(command),
         answeredByDevice: true,
+        ...(form.password === null ? {} : { secrets: [form.password] }),
         signal,
         // Beside the wait for the departure: a request that waited for the database after that would come too late.
         prepare: async () => {
@@ -153,11 +153,11 @@ export class CommandSender {
           marked = true;
           return () => this.stored(() => unmarkSending(db, command.id, owner));
         },
-        send: async (token, _, onSent) => {
+        send: async (token, _, pass) => {
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
-          const options = { dispatcher, timeoutMs: fleet.timeoutMs, onSent };
+          const options = { dispatcher, timeoutMs: fleet.timeoutMs, pass };
           const request = fleet.authorize(form.request, token ?? '');
-          const sent = withoutKey(await sendForText(request, options), form.password);
+          const sent = await sendForText(request, options);
           answer = sent.kind === 'response' ? sent.response.body : null;
           return sent;
         },

@@ -71,12 +71,12 @@ export function createCommandActivities(deps: CommandDeps) {
           attempt: activityInfo().attempt,
           inlineWaitMs: deps.inlineWaitMs,
           signal: cancellationSignal(),
-          send: (token, signal, onSent) =>
+          send: (token, signal, pass) =>
             sendForText(fleet.authorize(request, token ?? ''), {
               dispatcher: deps.dispatcher,
               timeoutMs: fleet.timeoutMs,
               signal,
-              onSent,
+              pass,
             }),
         })
         .catch((error: unknown) => {

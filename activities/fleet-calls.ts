@@ -96,11 +96,11 @@ export class FleetCalls {
       inlineWaitMs: this.deps.settings.permits.inlineWaitMs,
       signal,
       // Once sent it has been paid for: its answer is waited for even when an end is asked for.
-      send: (token, _, onSent) =>
+      send: (token, _, pass) =>
         sendForText(fleet.authorize(request, token ?? ''), {
           dispatcher: this.deps.dispatcher,
           timeoutMs: fleet.timeoutMs,
-          onSent,
+          pass,
         }),
     });
     return result.kind === 'response' ? result.response.body : '';

@@ -4,6 +4,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { type Dispatcher, request as undiciRequest } from 'undici';
 import type { CallResult, TransportError, VendorResponse } from '../vendors/contract';
 import type { HttpRequest } from '../vendors/http';
+import type { CallPass } from './call-pass';
 
 /** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
 const BODY_MAX = 64 * 1024 * 1024;
@@ -29,8 +30,8 @@ export interface HttpOptions {
   /** Longest wait for headers and between two pieces of a body, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called when the request is being written: a connection is open, and nothing stands before it there. */
-  readonly onSent?: () => void;
+  /** The door's leave to send this request. */
+  readonly pass: CallPass;
   /** Sent instead of the request's body while it is written; its length is among the request's headers. */
   readonly content?: Readable;
 }
@@ -41,29 +42,37 @@ export interface HttpOptions {
  * @throws only when the caller's signal aborts.
  */
 export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
+  options.pass.use();
   try {
     const answer = await open(request, options);
     const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
-    return { kind: 'response', response: { status: answer.statusCode, headers: answer.headers, body } };
+    const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
+    return options.pass.clean({ kind: 'response', response });
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { kind: 'transport', error: transportError(error) };
+    return options.pass.clean({ kind: 'transport', error: transportError(error) });
   }
 }
 
-export type StreamResult = CallResult & { readonly stream?: Readable };
+export type StreamResult = CallResult & {
+  readonly stream?: Readable;
+  /** Takes the call's secrets out of what is kept of the stream. */
+  readonly hide?: (text: string) => string;
+};
 
 /** Sends; a 2xx answer comes back as a stream with an empty `body`, any other is read as text. */
 export async function sendForStream(request: HttpRequest, options: HttpOptions): Promise<StreamResult> {
+  options.pass.use();
   try {
     const answer = await open(request, options);
     const success = answer.statusCode >= 200 && answer.statusCode < 300;
     const body = success ? '' : await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
-    return success ? { kind: 'response', response, stream: answer.body } : { kind: 'response', response };
+    const clean = options.pass.clean({ kind: 'response', response } as const);
+    return success ? { ...clean, stream: answer.body, hide: (text) => options.pass.hide(text) } : clean;
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { kind: 'transport', error: transportError(error) };
+    return options.pass.clean({ kind: 'transport', error: transportError(error) });
   }
 }
 
@@ -73,9 +82,7 @@ async function open(request: HttpRequest, options: HttpOptions) {
     headers: request.headers,
     ...(request.body === undefined ? {} : { body: request.body }),
     ...(options.content ? { body: options.content } : {}),
-    dispatcher: options.onSent
-      ? options.dispatcher.compose(tellingWhenSent(options.onSent))
-      : options.dispatcher,
+    dispatcher: options.dispatcher.compose(tellingWhenSent(() => options.pass.sent())),
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
     ...(options.signal ? { signal: options.signal } : {}),

@@ -56,15 +56,16 @@ export function createTokenSource(
               caller,
               auth: null,
               outsidePool: true,
+              secrets: Object.values(secrets),
               attempt: 1,
               inlineWaitMs: LOGIN_WAIT_MS,
               ...(signal ? { signal } : {}),
-              send: (_, abort, onSent) =>
+              send: (_, abort, pass) =>
                 sendForText(login.request(secrets, Date.now()), {
                   dispatcher: deps.dispatcher,
                   timeoutMs: deps.timeoutMs,
                   signal: abort,
-                  onSent,
+                  pass,
                 }),
             });
             const body = result.kind === 'response' ? result.response.body : '';

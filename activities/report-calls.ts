@@ -11,6 +11,7 @@ import type { CallResult } from '../vendors/contract';
 import type { HttpRequest, Parsed } from '../vendors/http';
 import type { DocumentLocation, ReportRequest } from '../vendors/reports';
 import type { TokenSource } from './call-terms';
+import { isInOwnNetwork, whyNotFetched } from './document-address';
 import { type HttpOptions, sendForStream, sendForText } from './http';
 import { type DatasetContext, datasetContext } from './report-plan';
 import type { DatasetRef } from './reports-types';
@@ -23,6 +24,8 @@ export interface ReportDeps {
   readonly bulk: Pool;
   readonly door: VendorDoor;
   readonly dispatcher: Dispatcher;
+  /** Connects to nothing in a private network, whatever a name resolves to. */
+  readonly publicOnly: Dispatcher;
   readonly tokenSource: (context: DatasetContext) => TokenSource;
 }
 
@@ -30,6 +33,11 @@ export interface JobContext extends DatasetContext {
   readonly job: Job;
   readonly series: Series;
   readonly request: ReportRequest;
+}
+
+/** A document's URL leads where nothing is fetched from. */
+export class DocumentRefused extends Error {
+  override readonly name = 'DocumentRefused';
 }
 
 export class ReportCalls {
@@ -59,16 +67,24 @@ export class ReportCalls {
     return location;
   }
 
-  download(context: JobContext, location: DocumentLocation, priority: Priority) {
+  /** @throws DocumentRefused when it lies where nothing is fetched from. */
+  async download(context: JobContext, location: DocumentLocation, priority: Priority) {
     const { account } = context;
+    const { documents } = account.reports;
     const { signal } = this.http();
+    const why = await whyNotFetched(location.url, documents);
+    if (why !== null) throw new DocumentRefused(`the document is not fetched: ${why}`);
+    const dispatcher = (await isInOwnNetwork(documents.baseUrl))
+      ? this.deps.dispatcher
+      : this.deps.publicOnly;
     return this.deps.door.call({
       ...this.terms(context, account.reports.operations.download, priority),
       auth: null,
-      send: (_, abort, onSent) =>
+      secrets: signatureOf(location.url),
+      send: (_, abort, pass) =>
         sendForStream(
           { method: 'GET', url: location.url, headers: {} },
-          { ...this.http(), signal: abort ?? signal, onSent },
+          { ...this.http(), dispatcher, signal: abort ?? signal, pass },
         ),
     });
   }
@@ -84,12 +100,12 @@ export class ReportCalls {
     return this.deps.door.call<CallResult>({
       ...this.terms(context, operation, priority),
       auth: this.deps.tokenSource(context),
-      send: async (token, signal, onSent) => {
+      send: async (token, signal, pass) => {
         await beforeSend?.();
         return sendForText(account.reports.authorize(request, token ?? '', Date.now()), {
           ...this.http(),
           signal,
-          onSent,
+          pass,
         });
       },
     });
@@ -108,7 +124,7 @@ export class ReportCalls {
     };
   }
 
-  private http(): HttpOptions {
+  private http(): Omit<HttpOptions, 'pass'> {
     return { dispatcher: this.deps.dispatcher, timeoutMs: this.deps.settings.http.timeoutMs };
   }
 
@@ -140,6 +156,15 @@ export class ReportCalls {
     };
   }
 }
+
+/** Whoever has the query of a pre-signed URL has the document. */
+function signatureOf(url: string): string[] {
+  const { search, searchParams } = new URL(url);
+  return [search.slice(1), ...searchParams.values()].filter(({ length }) => length >= SHORTEST_SIGNATURE);
+}
+
+/** A shorter value in a URL is an option, ms of a lifetime say. */
+const SHORTEST_SIGNATURE = 16;
 
 export function bodyOf(result: CallResult): string {
   return result.kind === 'response' ? result.response.body : '';

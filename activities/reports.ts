@@ -28,7 +28,7 @@ import { DAY_MS, HOUR_MS } from '../vendors/dataset';
 import type { DocumentLocation } from '../vendors/reports';
 import { CallFailed, PermitWait, PoolClosed } from './call-errors';
 import { guarded } from './guarded';
-import { bodyOf, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
+import { bodyOf, DocumentRefused, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
 import { chunksFor, seriesOf } from './report-plan';
 import type {
   ChunkCall,
@@ -311,6 +311,10 @@ class Reports {
       await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
       return { kind: 'gone', reason };
     }
+    if ('refused' in opened) {
+      await this.failJob(context, opened.refused, {}, REFUSED_DOCUMENT_MS);
+      return { kind: 'rejected', reason: opened.refused };
+    }
     const { location, stream } = opened;
     const ingested = await ingestDocument(this.deps.bulk, {
       dataset,
@@ -345,7 +349,7 @@ class Reports {
   private async open(
     context: JobContext,
     priority: Priority,
-  ): Promise<{ location: DocumentLocation; stream: Readable } | { gone: CallFailed }> {
+  ): Promise<{ location: DocumentLocation; stream: Readable } | { gone: CallFailed } | { refused: string }> {
     let location: DocumentLocation;
     try {
       location = await this.calls.locate(context, priority);
@@ -358,6 +362,7 @@ class Reports {
       if (!stream) throw new Error('the download answered without a body');
       return { location, stream };
     } catch (error) {
+      if (error instanceof DocumentRefused) return { refused: error.message };
       if (!isGone(error)) throw error;
       // The URL ran out earlier than it should have: the next attempt fetches another.
       await setDocumentUrl(this.deps.db, context.job.id, { url: '', expiresAt: 0, now: Date.now() });
@@ -389,6 +394,9 @@ class Reports {
     });
   }
 }
+
+/** A document that lies where nothing is fetched from: a setting may be changed, or the vendor may hand out another URL. */
+const REFUSED_DOCUMENT_MS = 6 * HOUR_MS;
 
 /** True when the vendor's refusal, or ours, makes it certain that no report was made. */
 function certainlyNotMade(error: unknown): boolean {

@@ -6,14 +6,15 @@ import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError, APIUse
 import { type Dispatcher, fetch as undiciFetch } from 'undici';
 import type { CallResult, TransportError } from '../vendors/contract';
 import type { TextApi, TextRequest } from '../vendors/texts';
+import type { CallPass } from './call-pass';
 import { transportError } from './http';
-import { withoutKey } from './without-key';
 
 export type SendText = (
   api: TextApi,
   request: TextRequest,
   key: string,
   signal: AbortSignal | undefined,
+  pass: CallPass,
 ) => Promise<CallResult>;
 
 /** A text has no more; what has is no answer of this API, bytes. */
@@ -34,7 +35,8 @@ export function createTextSender(dispatcher: Dispatcher): SendText {
     if (last?.id !== id) last = { id, client: createClient(api, key, dispatcher, bodies) };
     return last.client;
   };
-  const send: SendText = async (api, request, key, signal) => {
+  const send = async (...[api, request, key, signal, pass]: Parameters<SendText>): Promise<CallResult> => {
+    pass.use();
     try {
       const response = await clientFor(api, key)
         .responses.create(
@@ -52,7 +54,7 @@ export function createTextSender(dispatcher: Dispatcher): SendText {
       return resultOf(error, bodies);
     }
   };
-  return async (api, request, key, signal) => withoutKey(await send(api, request, key, signal), key);
+  return async (...call) => call[4].clean(await send(...call));
 }
 
 function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies: Bodies): OpenAI {
@@ -66,7 +68,8 @@ function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies:
     logLevel: 'off',
     // Node's own fetch is of another version of undici than our pool of connections.
     fetch: async (url, init) => {
-      const options = { ...init, dispatcher } as Parameters<typeof undiciFetch>[1];
+      // Whoever is sent elsewhere would call without a permit, and hand the key to a stranger.
+      const options = { ...init, redirect: 'manual', dispatcher } as Parameters<typeof undiciFetch>[1];
       const answer = await undiciFetch(String(url), options);
       // Read in here, where the client's timeout still runs; it ends with the headers otherwise.
       const body = await readText(answer.body).catch((error: unknown) => {

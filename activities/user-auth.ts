@@ -61,11 +61,13 @@ export async function authenticateUser(
   const { operations, ...user } = fleet.userAuth;
   const check = new UserCheck(deps, account, username, performance.now() + waitMs);
   try {
-    const login = await check.call(operations.login, user.login(username, password, Date.now()), user.parse);
+    const asUser = user.login(username, password, Date.now());
+    const login = await check.call(operations.login, asUser, user.parse, [password]);
     const devices = await check.call(
       operations.devices,
       fleet.authorize(user.devices(username), login.accessToken),
       (body) => fleet.parseDevices(body),
+      [password, login.accessToken],
     );
     return { kind: 'ok', devices };
   } catch (error) {
@@ -86,7 +88,12 @@ class UserCheck {
   ) {}
 
   /** One call, again as often as the policy and the time allow. */
-  async call<T>(operation: string, request: HttpRequest, parse: (body: string) => Parsed<T>): Promise<T> {
+  async call<T>(
+    operation: string,
+    request: HttpRequest,
+    parse: (body: string) => Parsed<T>,
+    secrets: readonly string[],
+  ): Promise<T> {
     const { fleet } = this.account;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -98,10 +105,11 @@ class UserCheck {
           caller: fleet.callers.userAuth,
           auth: null,
           foreign: true,
+          secrets,
           attempt,
           inlineWaitMs: Math.max(0, this.deadline - performance.now()),
-          send: (_, __, onSent) =>
-            sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: fleet.timeoutMs, onSent }),
+          send: (_, __, pass) =>
+            sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: fleet.timeoutMs, pass }),
         });
         const parsed = parse(result.kind === 'response' ? result.response.body : '');
         if (parsed.ok) return parsed.value;

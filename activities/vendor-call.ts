@@ -16,6 +16,7 @@ import { registerLimits } from '../store/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../store/pools';
 import type { CallInfo, CallResult } from '../vendors/contract';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { CallPass } from './call-pass';
 import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
 import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
 import { logEvent } from './emit';
@@ -68,9 +69,12 @@ export class VendorDoor {
       const { permit, charges } = await this.permit(call, limits);
       const marks = this.feedback.depart(charges, permit.departAt);
       const departed = performance.now();
-      const result = await this.sendUnderPermit(call, permit, token?.accessToken ?? null);
+      const accessToken = token?.accessToken ?? null;
+      const secrets = [...(call.secrets ?? []), ...(accessToken === null ? [] : [accessToken])];
+      const pass = new CallPass(permit.sent, secrets);
+      const result = await this.sendUnderPermit(call, permit, accessToken, pass);
       const ageMs = performance.now() - departed;
-      const verdict = call.account.vendor.classify(info, result, Date.now());
+      const verdict = withoutSecrets(call.account.vendor.classify(info, result, Date.now()), pass);
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
       const books = () =>
         this.keepBooks([
@@ -288,9 +292,10 @@ export class VendorDoor {
     call: VendorCall<R>,
     permit: HeldPermit,
     token: string | null,
+    pass: CallPass,
   ): Promise<R> {
     try {
-      const result = await call.send(token, call.signal, permit.sent);
+      const result = await call.send(token, call.signal, pass);
       void permit.answered();
       return result;
     } catch (error) {
@@ -342,6 +347,13 @@ export class VendorDoor {
     });
     await Promise.all(announced);
   }
+}
+
+/** The vendor's words are read by people only: even a short password is taken out of them. */
+function withoutSecrets(verdict: Verdict, pass: CallPass): Verdict {
+  const { message } = verdict.evidence;
+  if (message === undefined) return verdict;
+  return { ...verdict, evidence: { ...verdict.evidence, message: pass.hideInMessage(message) } };
 }
 
 /** Whether the pool lets the call through, and hears of it. */

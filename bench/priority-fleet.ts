@@ -65,7 +65,12 @@ export class FleetCaller {
       notifyPool: async () => undefined,
     });
     const keys = KeyRing.parse(env.SLUICE_VAULT_KEY ?? '');
-    const deps = { door: this.door, tokens: new TokenStore(this.db, keys), keys, timeoutMs: TIMEOUT_MS };
+    const deps = {
+      door: this.door,
+      tokens: new TokenStore(this.db, keys),
+      keys,
+      timeoutMs: TIMEOUT_MS,
+    };
     this.auth = createTokenSource(
       { ...deps, dispatcher: this.dispatcher, secrets: { warn: () => undefined } },
       this.account,
@@ -96,9 +101,9 @@ export class FleetCaller {
       attempt: 1,
       inlineWaitMs: INLINE_WAIT_MS,
       signal,
-      send: (token) => {
+      send: (token, _, pass) => {
         departedAt = nowMs();
-        const options = { dispatcher: this.dispatcher, timeoutMs: TIMEOUT_MS };
+        const options = { dispatcher: this.dispatcher, timeoutMs: TIMEOUT_MS, pass };
         return sendForText(fleet.authorize(request, token ?? ''), options);
       },
     });

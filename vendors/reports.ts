@@ -60,6 +60,8 @@ export interface ReportApi {
   parseList(body: string): Parsed<{ reports: readonly ReportStatus[]; nextToken: string | null }>;
   document(documentId: string): HttpRequest;
   parseDocument(body: string): Parsed<DocumentLocation>;
+  /** Where documents may be fetched from. */
+  readonly documents: { readonly baseUrl: string; readonly hosts?: readonly string[] | undefined };
   /** How long a document's URL lasts, ms. */
   readonly urlLifetimeMs: number;
   /** Whether a listed report is the one that `request` would make. */

@@ -8,6 +8,7 @@ import { createBatchActivities } from '../activities/batch';
 import type { TokenSource } from '../activities/call-terms';
 import { createCommandActivities } from '../activities/commands';
 import { authorOf, definitionsOf } from '../activities/definitions';
+import { publicLookup } from '../activities/document-address';
 import { logEvent } from '../activities/emit';
 import { createFleetActivities } from '../activities/fleet';
 import type { FleetAccount } from '../activities/fleet-account';
@@ -95,6 +96,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     connections: MAX_CONNECTIONS,
     connect: { timeout: settings.http.connectTimeoutMs },
   });
+  const publicOnly = new Agent({
+    connections: MAX_CONNECTIONS,
+    connect: { timeout: settings.http.connectTimeoutMs, lookup: publicLookup },
+  });
   const stopping = new AbortController();
   const spool = options.spoolDir
     ? await openSpool(options.spoolDir, { db, keys, log, client, settings })
@@ -179,6 +184,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       bulk,
       door,
       dispatcher,
+      publicOnly,
       tokenSource: ({ account }) =>
         createTokenSource(
           { door, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
@@ -200,7 +206,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await pruner.stop();
       await spool?.stop();
       await counter.flush().catch(() => undefined);
-      await dispatcher.close();
+      await Promise.all([dispatcher.close(), publicOnly.close()]);
       await Promise.all([db, permits, bulk].map((pool) => pool.end()));
     },
   };

@@ -27,6 +27,7 @@ export interface FleetDemoOptions {
   readonly commands?: boolean;
   readonly endUser?: string;
   readonly passwordFrom?: string;
+  readonly simulator?: boolean;
   readonly json?: boolean;
 }
 
@@ -56,7 +57,14 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
   const endUser = await endUserOf(options);
   const interrupt = untilInterrupted();
   say('Starting Postgres, Temporal, GPS51 and a worker …');
-  const demo = await startFleetDemo(contextOf(command), (line) => say(`  ${line}`), endUser);
+  const demo = await startFleetDemo(
+    () => contextOf(command),
+    (line) => say(`  ${line}`),
+    {
+      endUser,
+      isSimulator: options.simulator === true,
+    },
+  );
   const db = createPool(demo.servers.databaseUrl, { max: 4, applicationName: 'sluice-demo' });
   try {
     const { settings } = demo.context;

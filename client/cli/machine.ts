@@ -23,6 +23,7 @@ export function addMachine(program: Command): void {
     .option('--for <length>', 'how long', '2m')
     .option('--commands', "send commands to devices of the settings' account, too")
     .option('--end-user <name>', "check this end user of the settings' account, too")
+    .option('--simulator', "the settings' account leads to a simulator of Sluice: ask it what each limit saw")
     .option('--password-from <reference>', "the end user's: env:NAME or file:PATH (default: standard input)")
     .option('--json', 'one JSON object a line')
     .addHelpText('after', FLEET_DEMO_HELP)

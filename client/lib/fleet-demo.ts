@@ -13,7 +13,7 @@ import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-di
 import { loadSettings } from '../../settings';
 import { createKeyFile } from '../../store/keyring';
 import { codecEndpoint, keepCodecServer } from './codec-server';
-import type { Context } from './context';
+import { type Context, ensureVaultKey, loadVaultKeys } from './context';
 import { ClientError } from './errors';
 import {
   adoptable,
@@ -61,22 +61,41 @@ function accountIn({ settings }: Context): string | null {
   return found?.[0] ?? null;
 }
 
-/** @param endUser who is checked where the settings name the account; a simulation has an end user of its own. */
-export async function startFleetDemo(outer: Context, say: Say, endUser: EndUser | null): Promise<FleetDemo> {
-  const named = accountIn(outer);
-  return named === null ? startSimulated(outer, say) : startNamed(outer, named, say, endUser);
+export interface NamedAccountTerms {
+  /** Who is checked where the settings name the account; a simulation has an end user of its own. */
+  readonly endUser: EndUser | null;
+  /** Whether somebody says that the account's vendor is a simulator of ours, and may be asked what it has seen. */
+  readonly isSimulator: boolean;
 }
 
-/** Against the account of the settings: the servers and data of this folder, and no simulator of ours. */
+/** @param load reads the settings, again once the folder has its key. */
+export async function startFleetDemo(
+  load: () => Context,
+  say: Say,
+  terms: NamedAccountTerms,
+): Promise<FleetDemo> {
+  const outer = load();
+  const named = accountIn(outer);
+  if (named === null) return startSimulated(outer, say);
+  await ensureVaultKey(outer);
+  const context = load();
+  await loadVaultKeys(context);
+  return startNamed(context, named, say, terms);
+}
+
+/**
+ * Against the account of the settings: the servers and data of this folder, and no simulator of ours. The vendor is asked
+ * nothing but what a permit covers.
+ */
 async function startNamed(
   context: Context,
   name: string,
   say: Say,
-  endUser: EndUser | null,
+  { endUser, isSimulator }: NamedAccountTerms,
 ): Promise<FleetDemo> {
   const account = findFleetAccount(context.settings, name);
   const { origin } = new URL(account.fleet.devices().url);
-  const simulatorUrl = (await isSimulator(origin)) ? origin : null;
+  const simulatorUrl = isSimulator ? origin : null;
   say(`The settings' account ${name}, at ${origin}${simulatorUrl === null ? '' : ' (a simulator)'}`);
   const started = await startParts(context, say, []);
   return { ...started, context, account, simulatorUrl, endUser, everyMs: null };
@@ -205,13 +224,4 @@ function settingsText(baseUrl: string, passwordFile: string, vaultKey: string): 
       dataset('tracks', { overlapHours: 0.1 }),
     ],
   });
-}
-
-async function isSimulator(origin: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${origin}/_sim/health`, { signal: AbortSignal.timeout(10_000) });
-    return answer.ok && ((await answer.json()) as { vendor?: unknown }).vendor === VENDOR;
-  } catch {
-    return false;
-  }
 }

@@ -133,7 +133,7 @@ test('uses the account of the settings, sends no command unasked, and shows a ta
     }),
   );
   const endUser = ['--end-user', 'fleet', '--password-from', 'env:TEST_FLEET_PASSWORD'];
-  const ran = await demo(folder, '--for', '6s', ...endUser);
+  const ran = await demo(folder, '--for', '6s', '--simulator', ...endUser);
   expect(ran.err).toBe('');
   expect(ran.code).toBe(0);
   expect(ran.out).toContain('Five of the six functions, all but commands (--commands), run for 6 s');

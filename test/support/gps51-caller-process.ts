@@ -21,6 +21,7 @@ import { createPool } from '../../store/db';
 import { KeyRing } from '../../store/keyring';
 import { TokenStore } from '../../store/tokens';
 import type { HttpRequest } from '../../vendors/http';
+import { freePass } from './pass';
 
 export interface CallerProcessOptions {
   readonly databaseUrl: string;
@@ -169,7 +170,7 @@ class Functions {
     };
     const result = await this.door.call({
       ...terms,
-      send: (token, _, onSent) => {
+      send: (token, _, pass) => {
         const waited = this.waited[name] ?? [];
         waited.push(performance.now() - asked);
         this.waited[name] = waited;
@@ -177,7 +178,7 @@ class Functions {
         return sendForText(fleet.authorize(request, token ?? ''), {
           dispatcher: this.dispatcher,
           timeoutMs: 10_000,
-          onSent,
+          pass,
         });
       },
     });
@@ -209,7 +210,7 @@ async function main(options: CallerProcessOptions): Promise<void> {
     Array.from({ length: 8 }, () =>
       sendForText(
         { method: 'GET', url: `${origin}/_sim/health`, headers: {} },
-        { dispatcher, timeoutMs: 10_000 },
+        { dispatcher, timeoutMs: 10_000, pass: freePass() },
       ),
     ),
   );

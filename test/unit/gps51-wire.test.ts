@@ -13,6 +13,7 @@ import {
   startGps51Simulator,
 } from '../../vendors/gps51/simulator';
 import type { HttpRequest, Parsed } from '../../vendors/http';
+import { freePass } from '../support/pass';
 
 const HOUR_MS = 3_600_000;
 /** 20:00 on the vendor's clock. */
@@ -29,7 +30,7 @@ afterEach(() => sim.close());
 
 /** A call to the simulator, which counts requests with its own clock. */
 async function call(operation: string, request: HttpRequest, more: Partial<CallInfo> = {}) {
-  const result = await sendForText(request, { dispatcher, timeoutMs: 10_000 });
+  const result = await sendForText(request, { dispatcher, timeoutMs: 10_000, pass: freePass() });
   const attributes = { vendor: 'gps51', account: 'main', egressIp: 'default' };
   const info: CallInfo = { vendor: 'gps51', account: 'main', operation, attributes, ...more };
   const verdict: Verdict = rules.classify(info, result, NOW);

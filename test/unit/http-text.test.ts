@@ -4,6 +4,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
 import { sendForText } from '../../activities/http';
 import { eventually } from '../support/eventually';
+import { freePass } from '../support/pass';
 
 let server: Server;
 let dispatcher: Agent;
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 function send(timeoutMs = 5000) {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return sendForText({ method: 'POST', url, headers: {} }, { dispatcher, timeoutMs });
+  return sendForText({ method: 'POST', url, headers: {} }, { dispatcher, timeoutMs, pass: freePass() });
 }
 
 const TEXT = '{"status":0,"cause":"成功"}';
@@ -35,11 +36,11 @@ test('that the request is being written is told once, before its answer, and nev
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const request = { method: 'POST', url, headers: {} } as const;
-  const options = { dispatcher, timeoutMs: 5000, onSent: () => seen.push('sent') };
-  expect(await sendForText(request, options)).toMatchObject({ response: { status: 200, body: TEXT } });
+  const told = () => ({ dispatcher, timeoutMs: 5000, pass: freePass([], () => seen.push('sent')) });
+  expect(await sendForText(request, told())).toMatchObject({ response: { status: 200, body: TEXT } });
   expect(seen).toEqual(['sent', 'arrived']);
   await new Promise((closed) => server.close(closed).closeAllConnections());
-  expect(await sendForText(request, options)).toMatchObject({ error: { mayHaveBeenSent: false } });
+  expect(await sendForText(request, told())).toMatchObject({ error: { mayHaveBeenSent: false } });
   expect(seen).toEqual(['sent', 'arrived']);
 });
 

@@ -6,6 +6,7 @@ import { Agent } from 'undici';
 import { createTextSender, type SendText } from '../../activities/responses-client';
 import { openaiTexts } from '../../vendors/openai/calls';
 import { openaiAccountSchema } from '../../vendors/openai/settings';
+import { freePass } from '../support/pass';
 
 const KEY = 'no-usual-prefix-0123456789';
 let server: Server;
@@ -22,7 +23,7 @@ beforeAll(async () => {
   ask = (timeoutSeconds = 30) => {
     const account = { vendor: 'openai', baseUrl, apiKey: 'env:UNUSED', timeoutSeconds };
     const api = openaiTexts(openaiAccountSchema.parse(account));
-    return send(api, { model: 'm', input: 'text' }, KEY, undefined);
+    return send(api, { model: 'm', input: 'text' }, KEY, undefined, freePass([KEY]));
   };
 });
 

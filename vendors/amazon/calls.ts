@@ -44,6 +44,7 @@ export function amazonReports(account: AmazonAccount): ReportApi {
       download: 'downloadDocument',
     },
     urlLifetimeMs: URL_LIFETIME_MS,
+    documents: { baseUrl, hosts: account.documentHosts },
     attributes: ({ reportType }) => ({ reportType }),
     authorize: (request, token, nowMs) => ({
       ...request,

@@ -27,6 +27,9 @@ export function classifyAmazon(call: CallInfo, result: CallResult, nowMs: number
   }
 }
 
+/** S3's names of what went wrong. */
+const KIND = /^[A-Za-z][A-Za-z0-9.]{1,63}$/;
+
 interface Answer {
   readonly status: number;
   readonly error: AmazonError | null;
@@ -39,7 +42,9 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
   // A document that arrived is data, whatever words are in it.
   const isData = call.operation === 'downloadDocument' && isSuccess(status);
   const error = isData ? null : readError(body);
-  const said = error ? sentence(error) : isSuccess(status) ? '' : plainText(body);
+  // Of a refused document nothing is kept but its kind: its body is whatever the URL's host chose to say.
+  const isDocument = call.operation === 'downloadDocument';
+  const said = isDocument || (!error && isSuccess(status)) ? '' : error ? sentence(error) : plainText(body);
   const requestId = headerOf(headers, 'x-amzn-requestid', 'x-amz-request-id') || (error?.requestId ?? '');
   return {
     status,
@@ -48,7 +53,7 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
     evidence: {
       ...identity(call),
       httpStatus: status,
-      ...(error?.code && { code: short(error.code) }),
+      ...(error?.code && (!isDocument || KIND.test(error.code)) && { code: short(error.code) }),
       ...(said && { message: clean(said) }),
       ...(requestId && { requestId: short(requestId) }),
     },

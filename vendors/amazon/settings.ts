@@ -14,6 +14,7 @@ const LWA_TOKEN_URL = 'https://api.amazon.com/auth/o2/token';
 /** Names of datasets, as in `dataset: amazon/rt-sales`. */
 export const AMAZON_DATASETS = ['rt-sales', 'rt-traffic', 'rt-inventory'] as const;
 
+const HOST = 'must be the name of a host, such as *.amazonaws.com';
 const MARKETPLACE = 'must be a marketplace id such as A1PA6795UKMFR9';
 
 export const amazonAccountSchema = z
@@ -38,6 +39,15 @@ export const amazonAccountSchema = z
       .regex(/^[A-Z]{3}$/, 'must be a currency code such as EUR')
       .describe('Reports of sales are asked for in this currency.'),
     sellerId: z.string().min(1, 'must not be empty').optional(),
+    documentHosts: z
+      .array(z.string({ error: HOST }).regex(/^(?:\*\.)?[\w-]+(?:\.[\w-]+)*$/, HOST), {
+        error: 'must be a list of host names',
+      })
+      .min(1, 'must name at least one host')
+      .optional()
+      .describe(
+        'Hosts that documents may be fetched from, `*.amazonaws.com` for all below one. Without it any host of the Internet, by https; none of a private network.',
+      ),
     userAgent: z
       .string()
       .min(1, 'must be 1 to 500 characters')

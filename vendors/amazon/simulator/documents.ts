@@ -43,7 +43,7 @@ export class DocumentStore {
     });
     return {
       reportDocumentId: report.documentId,
-      url: `${origin}${STORE_PATH}${encodeURIComponent(report.documentId)}?${query}`,
+      url: `${this.scenario.documents.origin ?? origin}${STORE_PATH}${encodeURIComponent(report.documentId)}?${query}`,
       ...(this.compressed(report) ? { compressionAlgorithm: 'GZIP' } : {}),
     };
   }

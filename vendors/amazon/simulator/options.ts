@@ -128,6 +128,8 @@ export const amazonScenarioSchema = z.strictObject({
     .strictObject({
       urlLifetimeSeconds: z.number().positive().default(300),
       uncompressedShare: share(0),
+      /** What documents' URLs begin with in place of the simulator's own origin, e.g. `http://169.254.169.254`. */
+      origin: z.url().optional(),
     })
     .prefault({}),
   data: dataSchema,
