@@ -208,7 +208,9 @@ async function measure(folder: string, dbFile: string): Promise<void> {
       discoveries,
       memoryMb: { ...each, sum },
     };
-    progress(JSON.stringify({ items, perMinute, trueShare, ...figures, temporalEvents: events?.length, ok }));
+    console.log(
+      JSON.stringify({ items, perMinute, trueShare, ...figures, temporalEvents: events?.length, ok }),
+    );
     return;
   }
   console.log(
