@@ -3,7 +3,7 @@
  * earlier run: compiling takes half of a short command's time. What was stored by another version of Node, or for
  * another bundle, is passed over and made again.
  */
-const { readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const { readFileSync, renameSync, rmSync, writeFileSync } = require('node:fs');
 const { wrap } = require('node:module');
 const { dirname, join } = require('node:path');
 const { constants, Script } = require('node:vm');
@@ -30,12 +30,11 @@ function writeCache(file, script) {
 /** What the bundle exports. */
 function load(name, requireFrom) {
   const file = join(__dirname, '..', name);
-  const { mtimeMs, size } = statSync(file);
-  // Whole seconds: an image keeps no finer times.
-  const cache = `${file}.${process.versions.v8}-${Math.floor(mtimeMs / 1000)}-${size}.cache`;
+  // Bundles are ASCII, and V8 takes such bytes as they are. The first line is a hash of the rest.
+  const source = readFileSync(file, 'latin1');
+  const cache = `${file}.${source.slice(2, source.indexOf('\n'))}.${process.versions.v8}.cache`;
   const cachedData = readCache(cache);
-  // Bundles are ASCII, and V8 takes such bytes as they are.
-  const script = new Script(wrap(readFileSync(file, 'latin1')), {
+  const script = new Script(wrap(source), {
     filename: file,
     ...(cachedData === undefined ? {} : { cachedData }),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

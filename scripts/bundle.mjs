@@ -4,7 +4,8 @@
  * the others, Temporal's client above all. In both each module is loaded where it is first used, whatever imports it.
  */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +18,7 @@ const SECOND_BUNDLE = 'sluice-packages';
 
 const OPTIONS = {
   bundle: true,
+  write: false,
   platform: 'node',
   target: 'node20',
   format: 'cjs',
@@ -90,7 +92,11 @@ export async function bundleCommandLine(root, dist) {
   const packages = new Set();
   const write = async (name, options) => {
     const outfile = join(dist, name);
-    await esbuild.build({ ...OPTIONS, ...options, absWorkingDir: root, outfile: `${outfile}.new` });
+    const { outputFiles } = await esbuild.build({ ...OPTIONS, ...options, absWorkingDir: root, outfile });
+    const code = outputFiles.map(({ text }) => text).join('');
+    // The first line is its name: what V8 made of it is kept under that.
+    const id = createHash('sha256').update(code).digest('hex').slice(0, 16);
+    writeFileSync(`${outfile}.new`, `//${id}\n${code}`);
     renameSync(`${outfile}.new`, outfile);
   };
   await write('sluice.cjs', {

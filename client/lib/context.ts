@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { config } from 'zod';
 import { isAlive } from '../../embedded/child';
 import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
@@ -45,6 +46,8 @@ export function loadContext(options: ContextOptions = {}): Context {
   const demo = demoSettingsFile(dir);
   const useDemo = given === undefined && !existsSync(join(cwd, 'sluice.yaml')) && existsSync(demo);
   if (useDemo) note(`(no sluice.yaml here: using the demo's settings, ${relative(cwd, demo) || demo})`);
+  // Settings are read once: to compile their schemas would take longer than that.
+  config({ jitless: true });
   const load = () => loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
   const settings = load();
   if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return { settings, dir, note };
