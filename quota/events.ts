@@ -127,6 +127,12 @@ export const EVENTS = {
   ),
 
   'batch.started': event('info', BOTH, ['batch', 'items', 'reason'], 'the first page begins'),
+  'batch.restarted': event(
+    'warn',
+    BOTH,
+    ['batch', 'reason'],
+    'it was to run and had no open workflow: a worker has started one',
+  ),
   'batch.finished': event(
     'info',
     BOTH,

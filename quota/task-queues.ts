@@ -19,3 +19,8 @@ export const ROOM_SLOTS: Readonly<Record<Room | 'control', number>> = {
 export function roomQueue(base: string, room: Room): string {
   return `${base}-${room}`;
 }
+
+/** Every task queue that a worker takes work of, the settings' own first. */
+export function allQueues(base: string): string[] {
+  return [base, ...ROOMS.map((room) => roomQueue(base, room))];
+}

@@ -145,6 +145,21 @@ export async function listBatches(db: Pool): Promise<Batch[]> {
   return rows;
 }
 
+/**
+ * Batches that are to run and have items left, oldest first: each needs an open workflow. One that is younger than
+ * `minAgeMs` may still be about to get its own.
+ */
+export async function unfinishedBatches(db: Pool, minAgeMs: number): Promise<Batch[]> {
+  const { rows } = await db.query<Batch>(
+    `select ${COLUMNS} from batches b
+     where state = 'running' and created_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
+       and exists (select 1 from batch_items i where i.batch_id = b.id and i.state not in ('done', 'failed'))
+     order by id`,
+    [minAgeMs],
+  );
+  return rows;
+}
+
 /** Who changes a batch's state, for its event. */
 export interface ChangedBy {
   /** `operator`, or what decided: `vendor`. */

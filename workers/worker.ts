@@ -21,6 +21,7 @@ import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime } from './runtime';
 import { connectClient, connectWorker } from './temporal-connection';
+import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -29,6 +30,8 @@ export interface WorkerOptions {
   readonly temporalAddress: string | null;
   readonly log: Logger;
   /** Made beforehand in production; otherwise bundled from the sources at start. */
+  /** How often it looks after workflows that are to run; for tests. */
+  readonly watch?: Pick<WatchOptions, 'everyMs' | 'minAgeMs'>;
   /** Folder for what comes while Postgres is away; left out: it is held in memory only. */
   readonly spoolDir?: string | null;
   readonly workflowBundle?: WorkflowBundleWithSourceMap | { readonly codePath: string };
@@ -87,7 +90,16 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await signalPool(client.client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
     }
     const open = connection;
+    const watch = new WorkflowWatch({
+      db: runtime.db,
+      client: client.client,
+      settings,
+      log,
+      ...options.watch,
+    });
+    watch.start();
     const stopped = runTogether(workers).finally(async () => {
+      await watch.stop();
       await runtime.close();
       await client.close();
       await open.close();

@@ -9,6 +9,7 @@ import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal
 import { messageOf } from '../lib/errors';
 import { type PoolReport, readPoolReport } from '../lib/pools';
 import { isoOrNull } from '../lib/time-text';
+import { failingWorkflows, strandedBatches, type Trouble, troubleText, waitingTasks } from '../lib/troubles';
 import { type WorkReport, workerPolls } from '../lib/work';
 import { backfillJson, backfillLines } from './backfill-runs';
 import { openBatchesJson, openBatchLines } from './batch-view';
@@ -44,6 +45,8 @@ interface Status {
   readonly syncs: Read<readonly SyncReport[]>;
   readonly batches: Read<readonly BatchReport[]>;
   readonly backfills: Read<readonly WorkReport[]>;
+  /** What ought to run and does not. */
+  readonly troubles: Read<readonly Trouble[]>;
 }
 
 export function addStatus(program: Command): void {
@@ -66,7 +69,7 @@ async function readStatus(context: Context): Promise<Status> {
   const ownUrl = settings.database.url?.reveal();
   const url = ownUrl ?? instance?.postgres?.url ?? null;
   const now = Date.now();
-  const [worker, pools, syncs, batches, backfills] = await Promise.all([
+  const [worker, pools, syncs, batches, backfills, troubles] = await Promise.all([
     read(() => withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue))),
     read(() =>
       withDatabase(context, async (db) => {
@@ -79,6 +82,7 @@ async function readStatus(context: Context): Promise<Status> {
     read(() => readSyncs(context)),
     read(() => withDatabase(context, (db) => readBatches(db, settings, now))),
     read(() => withTemporal(context, (client) => readBackfills(client, settings))),
+    read(() => readTroubles(context)),
   ]);
   return {
     postgres: { url: url === null ? null : withoutPassword(url), embedded: ownUrl === undefined },
@@ -95,7 +99,21 @@ async function readStatus(context: Context): Promise<Status> {
     syncs,
     batches,
     backfills,
+    troubles,
   };
+}
+
+/** What can be looked at: without the database, what Temporal knows. */
+async function readTroubles(context: Context): Promise<readonly Trouble[]> {
+  const { settings } = context;
+  return withTemporal(context, async (client) => {
+    const found = await Promise.all([
+      waitingTasks(client, settings),
+      failingWorkflows(client, settings),
+      withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []),
+    ]);
+    return found.flat();
+  });
 }
 
 /** A worker of this folder that is gone is named, whether or not another one takes its work. */
@@ -134,6 +152,9 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   if ('value' in backfills) {
     for (const line of backfillLines(backfills.value, now)) print(`Backfill  ${line}`);
   }
+  if ('value' in status.troubles) {
+    for (const trouble of status.troubles.value) print(`Trouble   ${troubleText(trouble)}`);
+  }
   if ('value' in syncs) {
     if (syncs.value.length > 0) print(`\n${syncTable(syncs.value, now)}`);
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
@@ -168,5 +189,8 @@ function statusJson(status: Status) {
     batches: orProblem(batches, openBatchesJson),
     backfills: orProblem(backfills, (all) => all.map(backfillJson)),
     syncs: orProblem(syncs, (all) => all.map(syncJson)),
+    troubles: orProblem(status.troubles, (all) =>
+      all.map((trouble) => ({ ...trouble, since: isoOrNull(trouble.since) })),
+    ),
   };
 }

@@ -18,11 +18,13 @@ import {
   explainDatabaseError,
   liveInstance,
   loadVaultKeys,
+  withDatabase,
   withTemporal,
 } from './context';
 import { messageOf } from './errors';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
+import { failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
 import { workerPolls } from './work';
 
 export interface Check {
@@ -209,11 +211,20 @@ async function checkTemporal(context: Context): Promise<Check[]> {
       const { namespace, taskQueue } = settings.temporal;
       await client.workflowService.describeNamespace({ namespace });
       const polled = await workerPolls(client, taskQueue);
+      const stranded = withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []);
+      const troubles = await Promise.all([
+        waitingTasks(client, settings),
+        failingWorkflows(client, settings),
+        stranded,
+      ]);
       return [
         ok('Temporal', `namespace ${namespace} answers`),
         polled
           ? ok('Worker', `asks for work of task queue ${taskQueue}`)
           : warn('Worker', `none asks for work of task queue ${taskQueue}; start one with: npx sluice up`),
+        ...(troubles.flat().length === 0
+          ? [ok('Work', 'nothing that is to run stands still without a reason')]
+          : troubles.flat().map((trouble) => warn('Work', troubleText(trouble)))),
       ];
     });
   } catch (error) {

@@ -2,9 +2,11 @@
  * A batch of texts, and ten deaths of whatever runs it. Every call costs money: at the end every item has the one
  * result that was stored first, and what was called twice was on the way when something died.
  */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { countItems } from '../../store/batches';
 import { pickBetween } from '../../vendors/simulator/random';
+import { batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';
 import { loadBatch, resultsOf, startBatch } from '../support/openai-stack';
@@ -75,7 +77,12 @@ function inFlightAt(calls: readonly VendorCallSeen[], at: number): number {
 test('whoever dies and whenever: one result for each item, and no call twice but those that were on the way', async () => {
   await rig.startWorkers(1);
   const { id } = await loadBatch(rig.db, rig.account, ITEMS);
-  const { workflowId } = await startBatch(rig.client, rig.taskQueue, id);
+  const { workflowId } = await startBatch(
+    rig.client,
+    rig.taskQueue,
+    id,
+    batchWorkflowId('openai/bios', rig.account, id),
+  );
   const deaths: number[] = [];
   for (const [round, part] of DEATHS.entries()) {
     const before = (await texts()).length;

@@ -3,7 +3,7 @@
  * history. Everything dies meanwhile; the timer keeps its time, nothing is called before it, and then it goes on.
  */
 import { countItems } from '../../store/batches';
-import { batchStatusQuery } from '../../workflows/messages';
+import { batchStatusQuery, batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';
 import { timersIn } from '../support/histories';
@@ -42,7 +42,12 @@ async function shortenDay(ms: number): Promise<number> {
 test('the pause at the threshold outlives every process, ends when the day turns, and not before', async () => {
   await rig.startWorkers(1);
   const { id } = await loadBatch(rig.db, rig.account, ITEMS);
-  const { workflowId } = await startBatch(rig.client, rig.taskQueue, id);
+  const { workflowId } = await startBatch(
+    rig.client,
+    rig.taskQueue,
+    id,
+    batchWorkflowId('openai/bios', rig.account, id),
+  );
   const handle = rig.client.workflow.getHandle(workflowId);
   const pendingTimers = async () => timersIn(await handle.fetchHistory()).filter((t) => t.pending);
   await eventually('the first calls', async () => (await texts()).length >= 3);

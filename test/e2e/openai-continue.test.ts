@@ -5,8 +5,7 @@ import { Runtime } from '@temporalio/worker';
 import type { PageOutcome } from '../../activities/batch-types';
 import { countItems, readBatch } from '../../store/batches';
 import type { BatchInput, batch } from '../../workflows/batch';
-import { batchStatusQuery, pauseSignal, resumeSignal } from '../../workflows/messages';
-import { uniqueName } from '../support/embedded';
+import { batchStatusQuery, batchWorkflowId, pauseSignal, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../support/openai-stack';
 import { callsSeen } from '../support/vendor-view';
@@ -68,7 +67,7 @@ async function readRun(workflowId: string, runId: string): Promise<Run> {
 test('concurrency, an operator’s pause and the times of retries outlive the change of histories', async () => {
   const { id } = await stack.load(ITEMS);
   const handle = await stack.client.workflow.start<typeof batch>('batch', {
-    workflowId: uniqueName('batch'),
+    workflowId: batchWorkflowId('openai/bios', stack.account, id),
     taskQueue: stack.settings.temporal.taskQueue,
     args: [{ batchId: id, eventsBeforeContinue: EVENTS }],
   });

@@ -19,6 +19,7 @@ import {
   type WorkerOptions,
 } from '../../workers/worker';
 import type { batch } from '../../workflows/batch';
+import { batchWorkflowId } from '../../workflows/messages';
 import { type ChangeAnswer, startChangingRoad } from './changing-road';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { workflowBundle } from './program';
@@ -47,7 +48,9 @@ export interface OpenAiStack {
   readonly db: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  startWorker(options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir'>>): Promise<RunningWorker>;
+  startWorker(
+    options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'watch'>>,
+  ): Promise<RunningWorker>;
   /** Loads items `id-0`… with the variable `artist_name`. */
   load(count: number, change?: Partial<Batch>, nameOf?: (n: number) => string): Promise<Batch>;
   run(batchId: number, workflowId?: string): Promise<Awaited<ReturnType<typeof startBatch>>>;
@@ -124,7 +127,8 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
       return worker;
     },
     load: (count, change, nameOf) => loadBatch(db, account, count, change, nameOf),
-    run: (batchId, workflowId) => startBatch(connected.client, taskQueue, batchId, workflowId),
+    run: (batchId, workflowId = batchWorkflowId('openai/bios', account, batchId)) =>
+      startBatch(connected.client, taskQueue, batchId, workflowId),
     close: async () => {
       for (const worker of workers) await worker.stop();
       await connected.close();
@@ -168,12 +172,7 @@ export async function loadBatch(
   return loaded;
 }
 
-export function startBatch(
-  client: Client,
-  taskQueue: string,
-  batchId: number,
-  workflowId = uniqueName('batch'),
-) {
+export function startBatch(client: Client, taskQueue: string, batchId: number, workflowId: string) {
   return client.workflow.start<typeof batch>('batch', {
     workflowId,
     taskQueue,

@@ -1,0 +1,112 @@
+/**
+ * Looks after what Postgres says is to run: a batch whose workflow has been terminated, has failed or was never started
+ * gets another one, and a pool that holds calls up gets its workflow back. Every worker looks; starting is idempotent,
+ * for the workflows' ids are made of what they do.
+ */
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { findAccount } from '../activities/accounts';
+import { emit } from '../activities/emit';
+import type { Settings } from '../settings';
+import { type Batch, unfinishedBatches } from '../store/batches';
+import { readPools } from '../store/pools';
+import type { batch } from '../workflows/batch';
+import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
+import { signalPool } from './pool-signals';
+import { workflowEnd } from './workflow-end';
+
+export interface WatchOptions {
+  readonly db: Pool;
+  readonly client: Client;
+  readonly settings: Settings;
+  readonly log: Logger;
+  /** Between two looks, ms. */
+  readonly everyMs?: number;
+  /** Whoever has just made a batch starts it himself, ms. */
+  readonly minAgeMs?: number;
+}
+
+const EVERY_MS = 30_000;
+const MIN_AGE_MS = 60_000;
+/** A workflow that ends again and again is started ever more rarely, ms. */
+const FIRST_AGAIN_MS = 60_000;
+const LONGEST_AGAIN_MS = 3_600_000;
+
+export class WorkflowWatch {
+  private timer: NodeJS.Timeout | null = null;
+  private working: Promise<void> = Promise.resolve();
+  private readonly restarts = new Map<number, { readonly count: number; readonly at: number }>();
+
+  constructor(private readonly options: WatchOptions) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.look(), this.options.everyMs ?? EVERY_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.working;
+  }
+
+  /** One look; throws nothing. */
+  look(): Promise<void> {
+    this.working = this.working
+      .then(() => this.lookOnce())
+      .catch((error: unknown) =>
+        this.options.log.warn({ error: String(error) }, 'what is to run could not be looked after'),
+      );
+    return this.working;
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { db, client, settings } = this.options;
+    for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {
+      const ended = await workflowEnd(client, idOf(unfinished));
+      if (ended !== null && this.isDue(unfinished.id)) await this.restart(unfinished, ended);
+    }
+    const keys = Object.keys(settings.accounts).flatMap((name) => {
+      const { poolKey, organization } = findAccount(settings, name);
+      return organization ? [poolKey, organization.key] : [poolKey];
+    });
+    for (const { key, state, policy } of await readPools(db, [...new Set(keys)])) {
+      if (state.state === 'closed' || (await workflowEnd(client, poolWorkflowId(key))) === null) continue;
+      await signalPool(client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
+    }
+  }
+
+  private isDue(id: number): boolean {
+    const last = this.restarts.get(id);
+    if (last === undefined) return true;
+    const waitMs = Math.min(LONGEST_AGAIN_MS, FIRST_AGAIN_MS * 2 ** (last.count - 1));
+    return performance.now() - last.at >= waitMs;
+  }
+
+  private async restart(unfinished: Batch, ended: string): Promise<void> {
+    const { db, client, settings, log } = this.options;
+    const { id, kind, account, inputName } = unfinished;
+    // An account that the settings have lost cannot be worked for: its workflow would fail again.
+    if (!(account in settings.accounts)) return;
+    this.restarts.set(id, { count: (this.restarts.get(id)?.count ?? 0) + 1, at: performance.now() });
+    try {
+      await client.workflow.start<typeof batch>('batch', {
+        workflowId: idOf(unfinished),
+        taskQueue: settings.temporal.taskQueue,
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        staticSummary: `Batch ${id}: ${kind} for ${account}, ${inputName}`,
+        args: [{ batchId: id }],
+      });
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return;
+      throw error;
+    }
+    const { poolKey } = findAccount(settings, account);
+    const reason = `its workflow ${ended}; another one goes on with what is left`;
+    await emit({ db, log }, 'batch.restarted', poolKey, { batch: id, reason }, `batch ${id}: ${reason}`);
+  }
+}
+
+function idOf({ kind, account, id }: Batch): string {
+  return batchWorkflowId(kind, account, id);
+}
