@@ -59,6 +59,7 @@ export function findAccount(settings: Settings, name: string): Account {
         { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
     attributes: accountAttributes(account),
+    subjects: subjectsOf(settings, name),
     settings: account,
     parts,
   };
@@ -67,6 +68,15 @@ export function findAccount(settings: Settings, name: string): Account {
 /** How long a call of the account may be under way, ms. */
 function longestAnswerMs({ http }: Settings, { texts, fleet }: AccountParts): number {
   return http.connectTimeoutMs + (texts?.timeoutMs ?? fleet?.timeoutMs ?? http.timeoutMs);
+}
+
+/** Report types of the datasets that the settings list for an account. */
+function subjectsOf(settings: Settings, name: string): string[] {
+  const listed = new Set(settings.datasets.filter((one) => one.account === name).map((one) => one.dataset));
+  return Object.values(VENDORS)
+    .flatMap((vendor) => vendor.descriptions)
+    .filter(({ id }) => listed.has(id))
+    .map(({ reportType }) => reportType);
 }
 
 /** The limits that a call of the account is charged to. @param attributes of the call. */

@@ -19,6 +19,8 @@ export interface CallableAccount {
   /** What stops this account together with others: an organization's limit. */
   readonly organization?: PoolOrganization;
   readonly retry: RetryPolicies;
+  /** What its calls can be about, by the settings: the report types of its datasets. */
+  readonly subjects?: readonly string[];
   /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
@@ -30,6 +32,8 @@ export interface TokenSource {
    * @throws CredentialsRefusedError, or what the login call fails with.
    */
   token(staleVersion: number, signal: AbortSignal | undefined): Promise<FreshToken>;
+  /** Lets one caller ask the vendor again with credentials that it refused before `since`, epoch ms. */
+  reconsider?(since: number): Promise<void>;
 }
 
 /** What a call is charged to and how it is retried. */

@@ -9,6 +9,7 @@ import { isBlocked, type PoolEvent, type PoolState, stopping } from '../quota/po
 import { RATE_ALERT, type RateAlertPolicy } from '../quota/rate-alert';
 import { backoffFor, MIN_DELAY_MS, retryDelayMs } from '../quota/retry-delay';
 import {
+  type AuthVerdict,
   describeEvidence,
   type Evidence,
   type QuotaVerdict,
@@ -22,6 +23,7 @@ import { CallFailed, PoolClosed } from './call-errors';
 import type { CallableAccount, CallTerms } from './call-terms';
 import { logEvent } from './emit';
 import { held, isOurFault } from './held';
+import { Narrowing } from './narrowing';
 import type { HeldPermit } from './permit-gate';
 import { narrowRefusal } from './quota-doubt';
 import type { Spool } from './spool';
@@ -58,7 +60,16 @@ export class Consequences {
   /** Refusals that are being written, by pool, with when that began: see `written`. */
   private readonly writing = new Map<Promise<unknown>, { readonly pool: string; readonly since: number }>();
 
-  constructor(private readonly deps: ConsequenceDeps) {}
+  private readonly narrowing: Narrowing;
+
+  constructor(private readonly deps: ConsequenceDeps) {
+    this.narrowing = new Narrowing(deps);
+  }
+
+  /** @throws PermitWait while calls of this kind are stopped for themselves. */
+  async checkKind(call: CallTerms): Promise<void> {
+    await this.narrowing.check(call);
+  }
 
   /**
    * Carries out what a verdict means; returns only when the answer is usable. A refusal that may be of one request alone
@@ -93,17 +104,24 @@ export class Consequences {
       case 'ok':
         await this.atBest(call, async () => {
           await this.reportAccepted(call, limits, permit);
+          await this.narrowing.accepted(call, permit.departAt);
           await this.reportAnswered(call, permit);
         });
         return;
       case 'pending':
       case 'invalid':
         // The vendor answered: that ends a probe as well as a usable answer does.
-        await this.atBest(call, () => this.reportAnswered(call, permit));
+        await this.atBest(call, async () => {
+          await this.narrowing.accepted(call, permit.departAt);
+          await this.reportAnswered(call, permit);
+        });
         throw new CallFailed(verdict, 0, false);
       case 'gone':
         if (verdict.ofRequest) throw new CallFailed(verdict, 0, false);
-        await this.atBest(call, () => this.reportAnswered(call, permit));
+        await this.atBest(call, async () => {
+          await this.narrowing.accepted(call, permit.departAt);
+          await this.reportAnswered(call, permit);
+        });
         throw new CallFailed(verdict, 0, false);
       case 'rate':
         throw await this.slowDown(call, limits, permit, verdict);
@@ -129,9 +147,15 @@ export class Consequences {
         throw (
           (await this.refusal(call.account, () =>
             narrowRefusal(this.deps, call, limits, permit.departAt, verdict),
-          )) ?? (await this.close(call, (await this.epochsFor(call, permit)).epoch, verdict))
+          )) ??
+          (await this.narrow(call, permit, verdict)) ??
+          (await this.close(call, (await this.epochsFor(call, permit)).epoch, verdict))
         );
-      case 'auth':
+      case 'auth': {
+        if (call.foreign) throw new CallFailed(verdict, 0, false);
+        const narrow = await this.narrow(call, permit, verdict);
+        throw narrow ?? (await this.hold(call, await this.epochsFor(call, permit), verdict));
+      }
       case 'billing':
       case 'blocked':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
@@ -140,11 +164,16 @@ export class Consequences {
     }
   }
 
+  private narrow(call: CallTerms, { departAt }: HeldPermit, verdict: QuotaVerdict | AuthVerdict) {
+    const jitter = this.jitter();
+    return this.refusal(call.account, () => this.narrowing.refused(call, departAt, verdict, jitter));
+  }
+
   /**
    * A login's failure as that of the call that it was made for. The login itself is always at its first try: it is the
    * call's tries that the waits grow with, and that come to an end.
    */
-  forWantOfToken(call: CallTerms, { verdict, waitMs }: CallFailed): CallFailed {
+  async forWantOfToken(call: CallTerms, { verdict, waitMs }: CallFailed): Promise<Error> {
     const { rate, server } = call.account.retry;
     const grown =
       verdict.kind === 'server' || (verdict.kind === 'rate' && !rate.shared)
@@ -155,7 +184,13 @@ export class Consequences {
             this.jitter(),
           )
         : waitMs;
-    return new CallFailed(verdict, grown, mayRetry(call, verdict));
+    if (mayRetry(call, verdict) || call.account.pool.lookAgain === undefined) {
+      return new CallFailed(verdict, grown, mayRetry(call, verdict));
+    }
+    // What the token was wanted for is not to blame: the account stands still, with the login's answer as the cause.
+    const { evidence } = verdict;
+    const epochs = await this.epochsOf(call.account);
+    return this.hold(call, epochs, { kind: 'blocked', reason: 'configuration', evidence });
   }
 
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
@@ -188,13 +223,16 @@ export class Consequences {
     const ofAll = verdict.kind === 'billing' && verdict.scope === 'organization';
     const organization = ofAll ? organizationOf(call.account) : null;
     const account = organization ?? call.account;
-    const why = organization === null ? HOLD_REASON[verdict.kind] : ORGANIZATION_REASON;
+    const cause = causeOf(verdict);
+    const why = organization === null ? HOLD_REASON[cause] : ORGANIZATION_REASON;
     const state = await this.poolEvent(account, {
       type: 'hold',
       epoch: organization === null ? epochs.epoch : epochs.organizationEpoch,
       reason: `${why}: ${describeEvidence(told)}`,
       evidence: verdict.evidence,
+      cause,
     });
+    await this.atBest(call, () => this.narrowing.standBack(call, state.until));
     return poolClosed(account.poolKey, state, verdict);
   }
 
@@ -214,6 +252,7 @@ export class Consequences {
       evidence: verdict.evidence,
       jitter: this.jitter(),
     });
+    await this.atBest(call, () => this.narrowing.standBack(call, state.until));
     return poolClosed(call.account.poolKey, state, verdict);
   }
 
@@ -440,8 +479,14 @@ function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = nu
 
 const ORGANIZATION_REASON = "an organization's limit is reached: settle it with the vendor, then resume";
 
+function causeOf(verdict: HoldVerdict): 'credentials' | 'configuration' | 'billing' | 'blocked' {
+  if (verdict.kind === 'auth') return 'credentials';
+  return verdict.kind === 'blocked' && verdict.reason === 'configuration' ? 'configuration' : verdict.kind;
+}
+
 const HOLD_REASON = {
-  auth: 'credentials refused: set new ones, then resume',
+  credentials: 'credentials refused: set new ones, then resume',
+  configuration: 'an answer that any request would have got: check addresses, proxies and the account',
   billing: 'a paid limit is reached: settle it with the vendor, then resume',
   blocked: 'the vendor refuses this client: clear it with the vendor, then resume',
 } as const;

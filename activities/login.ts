@@ -1,10 +1,12 @@
 /** Access tokens by way of the one door: refreshed by one caller of all processes, and never while the pool is shut. */
 import type { Dispatcher } from 'undici';
+import { clipMessage } from '../quota/verdict';
 import type { SecretRef } from '../settings';
 import { resolveSecret, type SecretSources } from '../settings';
 import { freshToken } from '../store/fresh-token';
 import type { KeyRing } from '../store/keyring';
 import type { TokenStore } from '../store/tokens';
+import type { CallResult } from '../vendors/contract';
 import type { LoginApi } from '../vendors/login';
 import { PoolClosed } from './call-errors';
 import type { CallableAccount, TokenSource } from './call-terms';
@@ -35,6 +37,10 @@ export function createTokenSource(
   caller = 'login',
 ): TokenSource {
   return {
+    async reconsider(since) {
+      await deps.tokens.clearRefusal(account.poolKey, since);
+    },
+
     async token(staleVersion, signal) {
       const secrets: Record<string, string> = {};
       for (const [name, ref] of Object.entries(login.credentials)) {
@@ -71,7 +77,7 @@ export function createTokenSource(
             const body = result.kind === 'response' ? result.response.body : '';
             const parsed = login.parse(body);
             if (!parsed.ok)
-              throw new Error(`the login of ${account.poolKey} answered without a token: ${parsed.problem}`);
+              throw await noToken(deps, account, login.operation, caller, result, parsed.problem);
             return { kind: 'token', ...parsed.value };
           } catch (error) {
             const refused = refusalOf(error);
@@ -82,6 +88,30 @@ export function createTokenSource(
       });
     },
   };
+}
+
+/** An answer that counts as good and holds no token concerns the account, not what the token was wanted for. */
+function noToken(
+  { door }: LoginDeps,
+  account: CallableAccount,
+  operation: string,
+  caller: string,
+  result: CallResult,
+  problem: string,
+): Promise<Error> {
+  const httpStatus = result.kind === 'response' ? result.response.status : undefined;
+  const evidence = {
+    vendor: account.vendor.id,
+    account: account.name,
+    operation,
+    ...(httpStatus !== undefined && { httpStatus }),
+    message: clipMessage(`the login was answered without a token: ${problem}`),
+  };
+  const terms = { account, operation, priority: 'interactive', caller, auth: null, attempt: 1 } as const;
+  return door.heed(
+    { ...terms, outsidePool: true, inlineWaitMs: LOGIN_WAIT_MS },
+    { kind: 'blocked', reason: 'configuration', evidence },
+  );
 }
 
 /** The vendor's words when it refused the credentials themselves; null for any other failure, a used-up quota say. */

@@ -62,6 +62,7 @@ export class VendorDoor {
       const closed = await this.consequences.whyClosedToAll(call.account);
       if (closed) throw closed;
     }
+    await this.consequences.checkKind(call);
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
       const fresh = this.isFresh(call, token) || renewed;
@@ -74,7 +75,8 @@ export class VendorDoor {
       const pass = new CallPass(permit.sent, secrets);
       const result = await this.sendUnderPermit(call, permit, accessToken, pass);
       const ageMs = performance.now() - departed;
-      const verdict = withoutSecrets(call.account.vendor.classify(info, result, Date.now()), pass);
+      const judged = call.account.vendor.classify(info, result, Date.now());
+      const verdict = withCaller(withoutSecrets(judged, pass), call);
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
       const books = () =>
         this.keepBooks([
@@ -178,13 +180,16 @@ export class VendorDoor {
       try {
         return await call.auth.token(staleVersion, call.signal);
       } catch (error) {
-        if (error instanceof CallFailed) throw this.consequences.forWantOfToken(call, error);
+        if (error instanceof CallFailed) throw await this.consequences.forWantOfToken(call, error);
         if (!(error instanceof CredentialsRefusedError)) throw error;
         const closed = await this.whyClosed(call.account);
         if (closed) throw closed;
         // Refused, but open: an operator has resumed meanwhile and the refusal is of before, or the pool's block was
         // lost. What the cache says now decides.
-        if (!again) continue;
+        if (!again) {
+          await this.reconsider(call);
+          continue;
+        }
         const evidence: Evidence = {
           vendor: call.account.vendor.id,
           account: call.account.name,
@@ -195,6 +200,14 @@ export class VendorDoor {
         throw await this.consequences.hold(call, epochs, { kind: 'auth', reason: 'refused', evidence });
       }
     }
+  }
+
+  /** A hold is over: what was refused before its end may be good by now. One caller asks, by the token's lease. */
+  private async reconsider(call: CallTerms): Promise<void> {
+    const record = await readPool(this.deps.db, call.account.poolKey);
+    if (record === null) return;
+    const { state, since, until } = record.state;
+    await call.auth?.reconsider?.(state === 'held' ? (until ?? since) : since);
   }
 
   private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
@@ -359,6 +372,12 @@ function withoutSecrets(verdict: Verdict, pass: CallPass): Verdict {
 /** Whether the pool lets the call through, and hears of it. */
 function governed(call: CallTerms): boolean {
   return !call.outsidePool && !call.foreign;
+}
+
+/** Where one thing may be refused and others not, it must be known who asked for it. */
+function withCaller(verdict: Verdict, { account, caller }: CallTerms): Verdict {
+  if (account.vendor.subject === undefined || verdict.kind === 'ok') return verdict;
+  return { ...verdict, evidence: { ...verdict.evidence, caller } };
 }
 
 function describeCall({ account, operation, attributes }: CallTerms): CallInfo {

@@ -100,6 +100,13 @@ export const EVENTS = {
     ['limit', ...REFUSAL_FIELDS, 'message', 'until'],
     "the vendor said that one narrow limit's calls are used up; the account's other calls go on",
   ),
+  'calls.stopped': event(
+    'warn',
+    BOTH,
+    ['operation', 'subject', 'caller', 'code', 'message', 'until', 'strikes', 'hint', 'evidence'],
+    "the vendor refuses one kind of calls, of one report type say; the account's other calls go on",
+  ),
+  'calls.resumed': event('info', BOTH, ['operation', 'subject', 'caller'], 'it accepts them again'),
   'limit.unblocked': event(
     'info',
     ROW,

@@ -31,6 +31,8 @@ export interface WaitDetails {
   readonly until: number;
   /** Key of the limit that binds. */
   readonly limit: string;
+  /** Epoch ms since when, where that is known. */
+  readonly since?: number;
   /** Why, where there is more to say than that the limit has nothing left. */
   readonly reason?: string;
 }

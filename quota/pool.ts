@@ -11,12 +11,18 @@
  *     └─billing, blocked, operator──▶ held(until?) ──resume, time──▶ half_open (closed, where only the operator
  *                                                                   stood in the way and resumes)
  *
+ * What may be cured elsewhere without a word to us (refused credentials, an account set up wrongly) is held until a time
+ * at which one call looks again: each time later than the last.
+ *
  * Success never clears a pause that another call has set: only a success that carries the current epoch counts,
  * and the epoch changes with every transition.
  */
 import type { Evidence } from './verdict';
 
 export type PoolStateName = 'closed' | 'quota_paused' | 'open' | 'half_open' | 'held';
+
+/** Why a pool is held. Decisions are made by it, sentences from it. */
+export type HoldCause = 'credentials' | 'configuration' | 'billing' | 'blocked' | 'absurd-wait' | 'operator';
 
 /** Plain data; the same shape is stored in Postgres, queried from the workflow and printed by the CLI. */
 export interface PoolState {
@@ -36,6 +42,10 @@ export interface PoolState {
   readonly evidence: Evidence | null;
   /** Set once `strikes` reaches the policy's hint threshold: what to check. */
   readonly hint: string | null;
+  /** Of a held pool, and of the probe after it. */
+  readonly cause?: HoldCause | null;
+  /** Stated waits in a row that were as good as none. */
+  readonly shortWaits?: number;
 }
 
 export interface PoolPolicy {
@@ -54,6 +64,17 @@ export interface PoolPolicy {
   /** After this many cooldowns in a row the hint is shown. */
   readonly hintAfterStrikes: number;
   readonly hint: string;
+  /** When a hold is looked at by itself; absent: only an operator ends one for refused credentials. */
+  readonly lookAgain?: LookAgainPolicy;
+}
+
+/** Waits double from look to look, ms. */
+export interface LookAgainPolicy {
+  /** First wait after refused credentials. */
+  readonly credentialsMs: number;
+  /** First wait after an answer that any request would have got. */
+  readonly configurationMs: number;
+  readonly maxMs: number;
 }
 
 export type PoolEvent =
@@ -74,6 +95,7 @@ export type PoolEvent =
       readonly epoch: number;
       readonly reason: string;
       readonly evidence: Evidence;
+      readonly cause?: HoldCause;
     }
   | { readonly type: 'timer' }
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
@@ -90,6 +112,9 @@ export const CLOSED_POOL: PoolState = {
   evidence: null,
   hint: null,
 };
+
+/** A stated wait below this is as good as none, ms. */
+const NO_WAIT_MS = 1000;
 
 /** The length of a cooldown of unknown length, ms: base × factor^(strikes before), capped, ±10 %. */
 export function unknownCooldownMs(policy: PoolPolicy, strikes: number, jitter: number): number {
@@ -111,6 +136,25 @@ function disprovedWaitMs(policy: PoolPolicy, strikes: number): number {
     (policy.unknownQuotaMs / 1000) * policy.unknownQuotaFactor ** (strikes - 1),
   );
 }
+
+/** How long a hold lasts before it is looked at by itself, ms; null when only an operator ends it. */
+export function lookAgainMs(
+  policy: PoolPolicy,
+  cause: HoldCause | null | undefined,
+  looks: number,
+): number | null {
+  const grown = (firstMs: number, maxMs: number) =>
+    Math.max(1, Math.round(Math.min(maxMs, firstMs * 2 ** Math.min(30, Math.max(0, looks)))));
+  const { lookAgain } = policy;
+  if (cause === 'configuration') {
+    const { configurationMs, maxMs } = lookAgain ?? CONFIGURATION_LOOKS;
+    return grown(configurationMs, Math.min(maxMs, CONFIGURATION_LOOKS.maxMs));
+  }
+  if (cause !== 'credentials' || lookAgain === undefined) return null;
+  return grown(lookAgain.credentialsMs, lookAgain.maxMs);
+}
+
+const CONFIGURATION_LOOKS = { configurationMs: 60_000, maxMs: 3_600_000 };
 
 /** True when no call may leave at `now`; a half-open pool lets its probe through, which the caller decides. */
 export function isBlocked(state: PoolState, now: number): boolean {
@@ -150,14 +194,8 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       // does not. Should it be news after all, the next call brings it again.
       if (event.epoch < state.epoch && (state.state === 'half_open' || state.state === 'closed'))
         return state;
-      if (isToldAlready(state, event)) return state;
-      return move(state, now, {
-        state: 'held',
-        until: null,
-        reason: event.reason,
-        evidence: event.evidence,
-        strikes: state.strikes,
-      });
+      if (isToldAlready(state, event, now)) return state;
+      return onHold(state, event, policy, now);
     case 'timer':
       return onTimer(state, now);
     case 'pause':
@@ -171,6 +209,7 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
         reason: event.reason,
         evidence: state.evidence,
         strikes: state.strikes,
+        cause: state.state === 'held' && state.until === null ? (state.cause ?? null) : 'operator',
       });
     case 'resume':
       // A person vouches for the account: strikes start anew, but the first call is still a single probe.
@@ -185,12 +224,36 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
   }
 }
 
+function onHold(
+  state: PoolState,
+  { reason, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
+  policy: PoolPolicy,
+  now: number,
+): PoolState {
+  // Only looks of its own kind make the next one later.
+  const looks = state.cause === cause ? state.strikes : 0;
+  const wait = lookAgainMs(policy, cause, looks);
+  // A pause that somebody else has asked for is not cut short, and a hold without an end stays one.
+  const endless = wait === null || (state.state === 'held' && state.until === null);
+  const after = state.state === 'closed' || state.state === 'half_open' ? 0 : (state.until ?? 0);
+  return move(state, now, {
+    state: 'held',
+    until: endless ? null : Math.max(now + wait, after),
+    reason,
+    evidence,
+    strikes: wait === null ? state.strikes : looks + 1,
+    cause: cause ?? null,
+  });
+}
+
 /** Calls in flight together report one refusal, perhaps each in words of its own. */
 function isToldAlready(
   state: PoolState,
-  { epoch, reason, evidence }: Extract<PoolEvent, { type: 'hold' }>,
+  { epoch, reason, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
+  now: number,
 ): boolean {
-  if (state.state !== 'held' || state.until !== null) return false;
+  if (state.state !== 'held' || !isBlocked(state, now)) return false;
+  if (state.until !== null) return cause !== undefined && state.cause === cause;
   const code = evidence.code;
   return (
     state.reason === reason || (epoch < state.epoch && code !== undefined && state.evidence?.code === code)
@@ -216,6 +279,7 @@ function onQuota(
       reason: `${event.reason}; the stated wait of ${Math.round(stated / 1000)} s is not believable: resume by hand`,
       evidence: event.evidence,
       strikes: state.strikes + 1,
+      cause: 'absurd-wait',
     });
   }
   // Calls that were in flight together report the same wall: it is one strike, and it can only lengthen the pause.
@@ -225,11 +289,14 @@ function onQuota(
     const until = now + stated;
     return until > state.until ? { ...state, until } : state;
   }
+  // A wait that is as good as none is no cooldown, and so no strike; only the next one is not taken at its word.
+  const short = stated !== null && stated < NO_WAIT_MS;
+  const shortWaits = state.shortWaits ?? 0;
   const wait =
     stated === null
       ? unknownCooldownMs(policy, state.strikes, event.jitter)
-      : Math.max(stated, disprovedWaitMs(policy, state.strikes));
-  const strikes = state.strikes + 1;
+      : Math.max(stated, disprovedWaitMs(policy, state.strikes + shortWaits));
+  const strikes = state.strikes + (short ? 0 : 1);
   const until = Math.max(now + Math.max(1, wait), state.state === 'open' ? (state.until ?? 0) : 0);
   return move(state, now, {
     state: 'quota_paused',
@@ -237,6 +304,7 @@ function onQuota(
     reason: event.reason,
     evidence: event.evidence,
     strikes,
+    shortWaits: short ? shortWaits + 1 : shortWaits,
     hint: strikes >= policy.hintAfterStrikes ? policy.hint : null,
   });
 }
@@ -282,6 +350,8 @@ function onTimer(state: PoolState, now: number): PoolState {
     strikes: state.strikes,
     failures: state.failures,
     hint: state.hint,
+    cause: state.cause ?? null,
+    ...(state.shortWaits ? { shortWaits: state.shortWaits } : {}),
   });
 }
 
@@ -289,7 +359,7 @@ function move(
   from: PoolState,
   now: number,
   to: Pick<PoolState, 'state' | 'until' | 'reason' | 'strikes'> &
-    Partial<Pick<PoolState, 'evidence' | 'failures' | 'hint'>>,
+    Partial<Pick<PoolState, 'evidence' | 'failures' | 'hint' | 'cause' | 'shortWaits'>>,
 ): PoolState {
   return { evidence: null, failures: 0, hint: null, ...to, since: now, epoch: from.epoch + 1 };
 }

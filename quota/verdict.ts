@@ -8,6 +8,10 @@ export interface Evidence {
   readonly vendor: string;
   readonly account: string;
   readonly operation: string;
+  /** What the call was about, where that may be what was refused: a report type. */
+  readonly subject?: string;
+  /** Who asked: a dataset. */
+  readonly caller?: string;
   /** HTTP status; absent when no response arrived. */
   readonly httpStatus?: number;
   /** The vendor's own error code, e.g. `QuotaExceeded`, `8902`, `insufficient_quota`. */
@@ -75,9 +79,14 @@ export interface BillingVerdict extends VerdictBase {
   readonly scope?: 'account' | 'organization';
 }
 
-/** The vendor refuses us: held until an operator resumes. */
+/** The vendor refuses us, or answers as it would answer any request: held until an operator resumes. */
 export interface BlockedVerdict extends RefusalBase {
   readonly kind: 'blocked';
+  /**
+   * `configuration`: an address, a proxy or the account itself is set up wrongly. No single request is to blame, and
+   * the pool tries again by itself, ever more rarely.
+   */
+  readonly reason?: 'configuration';
 }
 
 /** The thing addressed no longer exists. */
@@ -126,6 +135,7 @@ export function describeEvidence(e: Evidence): string {
   const parts = [e.httpStatus === undefined ? 'no response' : String(e.httpStatus)];
   if (e.code) parts.push(e.code);
   if (e.message) parts.push(`"${e.message}"`);
-  parts.push(`(${e.operation}${e.requestId ? `, request ${e.requestId}` : ''})`);
+  const about = e.subject === undefined ? e.operation : `${e.operation} of ${e.subject}`;
+  parts.push(`(${about}${e.requestId ? `, request ${e.requestId}` : ''})`);
   return parts.join(' ');
 }

@@ -181,7 +181,16 @@ export function effectivePool(
       longestAnswerMs === 0 ? 0 : longestAnswerMs + PROBE_MARGIN_MS,
     ),
     hintAfterStrikes: pool.hintAfterStrikes ?? base.hintAfterStrikes,
+    ...lookAgain(base, pool.lookAgainMinutes),
   };
+}
+
+function lookAgain(base: PoolPolicy, minutes: number | undefined): Pick<PoolPolicy, 'lookAgain'> {
+  if (minutes === undefined) return {};
+  const credentialsMs = Math.max(1, Math.round(minutes * 60_000));
+  const configurationMs = Math.min(credentialsMs, base.lookAgain?.configurationMs ?? 60_000);
+  const maxMs = Math.max(credentialsMs, base.lookAgain?.maxMs ?? 8 * 3_600_000);
+  return { lookAgain: { credentialsMs, configurationMs, maxMs } };
 }
 
 /** The vendor's retry delays with the account's overrides. A cap below the base is raised to it. */

@@ -4,6 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import {
+  type HoldCause,
   isBlocked,
   type PoolEvent,
   type PoolPolicy,
@@ -12,6 +13,7 @@ import {
   transition,
 } from '../quota/pool';
 import type { Evidence } from '../quota/verdict';
+import { clearKindStops } from './call-kinds';
 import { inTransaction } from './db';
 import { insertEvent } from './events';
 
@@ -26,6 +28,8 @@ interface PoolRow {
   epoch: number;
   evidence: Evidence | null;
   hint: string | null;
+  cause: HoldCause | null;
+  short_waits: number;
   policy: PoolPolicy;
 }
 
@@ -35,7 +39,8 @@ export interface PoolRecord {
   readonly policy: PoolPolicy;
 }
 
-const COLUMNS = 'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, policy';
+const COLUMNS =
+  'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, cause, short_waits, policy';
 
 /** What stops several pools at once. */
 export interface PoolOrganization {
@@ -139,6 +144,7 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
     const before = toRecord(row).state;
     const after = transition(before, event, row.policy, row.now);
     if (after !== before) await writeState(client, key, after);
+    if (event.type === 'resume' && before.state !== 'half_open') await vouchFor(client, key, before);
     const changed =
       after.state !== before.state || after.until !== before.until || after.reason !== before.reason;
     if (changed) {
@@ -154,6 +160,21 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
     }
     return { before, after, changed };
   });
+}
+
+/**
+ * Whoever resumes vouches for the account: what it was refused for may be tried, with a token of its own. A pool that was
+ * open keeps its token, for this may be the same order for the second time.
+ */
+async function vouchFor(client: PoolClient, key: string, before: PoolState): Promise<void> {
+  await clearKindStops(client, key);
+  if (before.state === 'closed') return;
+  await client.query(
+    `update tokens set refused_reason = null, refused_at = null, key_id = null, nonce = null, ciphertext = null,
+       expires_at = null
+     where account = $1 and (lease_until is null or lease_until < clock_timestamp())`,
+    [key],
+  );
 }
 
 /**
@@ -205,7 +226,7 @@ function endOf(state: PoolState): number {
 async function writeState(client: PoolClient, key: string, s: PoolState): Promise<void> {
   await client.query(
     `update pools set state = $2, until_ms = $3, since_ms = $4, reason = $5, strikes = $6, failures = $7,
-            epoch = $8, evidence = $9, hint = $10, probe_until = 0 where key = $1`,
+            epoch = $8, evidence = $9, hint = $10, cause = $11, short_waits = $12, probe_until = 0 where key = $1`,
     [
       key,
       s.state,
@@ -217,6 +238,8 @@ async function writeState(client: PoolClient, key: string, s: PoolState): Promis
       s.epoch,
       s.evidence === null ? null : JSON.stringify(s.evidence),
       s.hint,
+      s.cause ?? null,
+      s.shortWaits ?? 0,
     ],
   );
 }
@@ -235,6 +258,8 @@ function toRecord(row: PoolRow): PoolRecord {
       epoch: row.epoch,
       evidence: row.evidence,
       hint: row.hint,
+      ...(row.cause === null ? {} : { cause: row.cause }),
+      ...(row.short_waits === 0 ? {} : { shortWaits: row.short_waits }),
     },
   };
 }

@@ -112,6 +112,23 @@ create table call_counts (
   constraint call_counts_pkey PRIMARY KEY (pool, minute, operation, caller, verdict)
 );
 
+create table call_kinds (
+  pool text not null,
+  operation text not null,
+  subject text not null,
+  accepted_at double precision not null default 0,
+  refused_at double precision not null default 0,
+  refused_for text,
+  strikes integer not null default 0,
+  since_ms double precision not null default 0,
+  until_ms double precision not null default 0,
+  reason text not null default ''::text,
+  hint text,
+  evidence jsonb,
+  constraint call_kinds_pkey PRIMARY KEY (pool, operation, subject),
+  constraint call_kinds_refused_for_check CHECK ((refused_for = ANY (ARRAY['quota'::text, 'access'::text])))
+);
+
 create table commands (
   id bigint generated always as identity not null,
   account text not null,
@@ -367,6 +384,8 @@ create table pools (
   probe_until double precision not null default 0,
   policy jsonb not null default '{}'::jsonb,
   organization text,
+  cause text,
+  short_waits integer not null default 0,
   generation bigint not null default 0,
   constraint pools_pkey PRIMARY KEY (key),
   constraint pools_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'quota_paused'::text, 'open'::text, 'half_open'::text, 'held'::text])))

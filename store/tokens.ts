@@ -201,12 +201,16 @@ export class TokenStore {
     );
   }
 
-  /** An operator vouches for the credentials as they are: the next caller asks the vendor again. */
-  async clearRefusal(account: string): Promise<boolean> {
+  /**
+   * An operator vouches for the credentials as they are, or it is time to try them: the next caller asks the vendor again.
+   * @param before only a refusal of before this, epoch ms; default: any.
+   */
+  async clearRefusal(account: string, before: number | null = null): Promise<boolean> {
     const { rowCount } = await this.db.query(
       `update tokens set refused_reason = null, refused_at = null
-       where account = $1 and refused_reason is not null`,
-      [account],
+       where account = $1 and refused_reason is not null
+         and ($2::float8 is null or refused_at < to_timestamp($2::float8 / 1000))`,
+      [account, before],
     );
     return (rowCount ?? 0) > 0;
   }

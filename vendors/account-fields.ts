@@ -169,6 +169,11 @@ export const poolOverride = z.strictObject({
     .describe(
       'A probe silent for this long is taken for lost; at least the longest wait for an answer and a little more.',
     ),
+  lookAgainMinutes: duration('minutes', { min: 0.001 })
+    .optional()
+    .describe(
+      'A pool held for refused credentials lets one call look again after this, and then ever more rarely. Default at Amazon: 15; elsewhere only an operator ends it.',
+    ),
   hintAfterStrikes: wholePositive.optional().describe('Cooldowns in a row before the hint is shown.'),
 });
 export type PoolOverride = z.infer<typeof poolOverride>;

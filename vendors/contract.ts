@@ -84,6 +84,11 @@ export interface VendorRules {
   readonly announcedWindows?: readonly number[];
   /** Template of the pool's key after the vendor, e.g. `{account}`: all that stops together. */
   readonly poolScope: string;
+  /**
+   * Name of the attribute that says what a call is about, where the vendor may refuse one such thing and serve the
+   * others, e.g. `reportType`: then a refusal stops that alone, as long as the others are accepted.
+   */
+  readonly subject?: string;
   /** True when quota verdicts may mean a narrower limit (`orLimit`): accepted calls then settle what was left open. */
   readonly ambiguousQuota?: boolean;
   /** Total: any result becomes a verdict. Body before status. `nowMs` serves HTTP dates only. */

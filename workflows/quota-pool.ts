@@ -97,7 +97,7 @@ class PoolEntity {
     setHandler(pauseSignal, (pause) => this.command({ type: 'pause', ...parsePause(pause) }));
     setHandler(resumeSignal, () => this.command({ type: 'resume' }));
     setHandler(credentialsChangedSignal, () => {
-      if (this.state.state === 'held' && this.state.reason.startsWith('credentials refused')) {
+      if (this.state.state === 'held' && this.state.cause === 'credentials') {
         this.command({ type: 'resume' });
       }
     });

@@ -20,6 +20,9 @@ const response = (status: number, body: unknown = '', headers: Record<string, st
 });
 const classify = (operation: string, result: CallResult) =>
   amazonRules.classify(call(operation), result, NOW);
+/** With a token that has just been fetched because the one before was refused. */
+const classifyRenewed = (operation: string, result: CallResult) =>
+  amazonRules.classify({ ...call(operation), freshLogin: true }, result, NOW);
 const errors = (code: string, message = '', details = '') => ({ errors: [{ code, message, details }] });
 
 const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested resource.');
@@ -36,8 +39,9 @@ const reportsOperations = [
 ] as const;
 
 /** kind, and reason or ambiguity where the kind has one. */
-function outcome(operation: string, result: CallResult): string {
-  const v = classify(operation, result);
+function outcome(operation: string, result: CallResult, judge = classify): string {
+  const v = judge(operation, result);
+  if (v.kind === 'blocked') return `blocked ${v.reason}`;
   if (v.kind === 'auth') return `auth ${v.reason}`;
   if (v.kind === 'server') return v.ambiguous ? 'server ambiguous' : 'server';
   return v.kind;
@@ -47,6 +51,7 @@ describe('Reports API', () => {
   describe.each(reportsOperations)('%s', (operation) => {
     const server = operation === 'createReport' ? 'server ambiguous' : 'server';
     const missing = operation === 'createReport' || operation === 'getReports' ? 'invalid' : 'gone';
+    const empty = missing === 'gone' ? 'gone' : 'blocked configuration';
     test.each<[string, CallResult, string]>([
       ['200', response(200, { reportId: '1' }), 'ok'],
       ['202', response(202, { reportId: '1' }), 'ok'],
@@ -74,17 +79,32 @@ describe('Reports API', () => {
       ['400 expired', response(400, errors('Unauthorized', EXPIRED)), 'auth expired'],
       ['401', response(401, errors('Unauthorized', 'no token')), 'auth expired'],
       ['401 without a body', response(401), 'auth expired'],
-      ['403 denied', response(403, DENIED), 'auth refused'],
-      ['403 without a body', response(403), 'auth refused'],
-      ['200 denied', response(200, DENIED), 'auth refused'],
+      ['403 denied', response(403, DENIED), 'auth expired'],
+      ['403 without a body', response(403), 'server'],
+      ['403 in HTML', response(403, '<html><h1>Access token blocked by policy</h1></html>'), 'server'],
+      ['403 in JSON of somebody else', response(403, { blocked: true }), 'server'],
+      ['403 from the gateway', response(403, { message: 'Forbidden' }), 'auth expired'],
+      [
+        '400 about a token',
+        response(400, errors('InvalidInput', 'The access token is malformed.')),
+        'auth expired',
+      ],
+      ['400 InvalidToken', response(400, errors('InvalidToken')), 'auth expired'],
+      ['200 denied', response(200, DENIED), 'auth expired'],
       ['400', response(400, errors('InvalidInput', 'Report type is invalid')), 'invalid'],
       ['200 InvalidInput', response(200, errors('InvalidInput')), 'invalid'],
       ['404', response(404, errors('NotFound', 'no such report')), missing],
       ['410', response(410), 'gone'],
-      ['409', response(409), 'invalid'],
-      ['413', response(413), 'invalid'],
-      ['415', response(415), 'invalid'],
-      ['302', response(302), 'invalid'],
+      ['404 of nobody', response(404), empty],
+      ['404 in HTML', response(404, '<html>no such site</html>'), 'blocked configuration'],
+      ['409', response(409), 'blocked configuration'],
+      ['409 in words', response(409, errors('Conflict')), 'blocked configuration'],
+      ['418', response(418), 'blocked configuration'],
+      ['451', response(451, 'unavailable'), 'blocked configuration'],
+      ['413', response(413, errors('RequestTooLarge')), 'invalid'],
+      ['415', response(415, errors('UnsupportedMediaType')), 'invalid'],
+      ['302', response(302), 'blocked configuration'],
+      ['304', response(304), 'blocked configuration'],
       ['408', response(408), server],
       ['500', response(500, errors('InternalFailure', 'oops')), server],
       ['200 InternalFailure', response(200, errors('InternalFailure')), server],
@@ -93,12 +113,24 @@ describe('Reports API', () => {
       ['504', response(504), server],
       ['no status at all', response(0), server],
       ['999', response(999), server],
-      ['400 with a cut body', response(400, '{"errors":[{"code":"Quo'), 'invalid'],
-      ['400 with an empty list', response(400, { errors: [] }), 'invalid'],
-      ['400 with a list of nonsense', response(400, '{"errors":[null,1,"x",[]]}'), 'invalid'],
-      ['400 with an array', response(400, '[1]'), 'invalid'],
+      ['400 with a cut body', response(400, '{"errors":[{"code":"Quo'), 'blocked configuration'],
+      ['400 with an empty list', response(400, { errors: [] }), 'blocked configuration'],
+      ['400 with a list of nonsense', response(400, '{"errors":[null,1,"x",[]]}'), 'blocked configuration'],
+      ['400 with an array', response(400, '[1]'), 'blocked configuration'],
     ])('%s', (_, result, expected) => {
       expect(outcome(operation, result)).toBe(expected);
+    });
+
+    test.each<[string, CallResult, string]>([
+      ['403 expired', response(403, errors('Unauthorized', EXPIRED)), 'auth refused'],
+      ['403 denied', response(403, DENIED), 'auth refused'],
+      ['403 under a code that nobody knows', response(403, errors('RoleMissing', 'x')), 'auth refused'],
+      ['401', response(401, errors('Unauthorized')), 'auth refused'],
+      ['401 without a body', response(401), 'server'],
+      ['403 in HTML', response(403, '<html>no</html>'), 'server'],
+      ['403 from the gateway', response(403, { message: 'Forbidden' }), 'server'],
+    ])('%s, with a token that is new', (_, result, expected) => {
+      expect(outcome(operation, result, classifyRenewed)).toBe(expected);
     });
 
     test.each([
@@ -125,16 +157,18 @@ describe('login', () => {
     ['200 invalid_grant', response(200, lwa('invalid_grant')), 'auth refused'],
     ['401', response(401), 'auth refused'],
     ['403', response(403), 'auth refused'],
-    ['400 invalid_request', response(400, lwa('invalid_request')), 'invalid'],
-    ['400 unsupported_grant_type', response(400, lwa('unsupported_grant_type')), 'invalid'],
-    ['200 with another error', response(200, lwa('invalid_scope')), 'invalid'],
-    ['404', response(404), 'invalid'],
+    ['400 invalid_request', response(400, lwa('invalid_request')), 'blocked configuration'],
+    ['400 unsupported_grant_type', response(400, lwa('unsupported_grant_type')), 'blocked configuration'],
+    ['200 with another error', response(200, lwa('invalid_scope')), 'blocked configuration'],
+    ['404', response(404), 'blocked configuration'],
+    ['302', response(302), 'blocked configuration'],
+    ['403 in HTML', response(403, '<html>no</html>'), 'server'],
     ['429', response(429), 'rate'],
     ['400 slow_down', response(400, lwa('slow_down')), 'rate'],
     ['500', response(500), 'server'],
     ['400 server_error', response(400, lwa('server_error')), 'server'],
     ['400 temporarily_unavailable', response(400, lwa('temporarily_unavailable')), 'server'],
-    ['400 with an error that is no text', response(400, { error: { code: 5 } }), 'invalid'],
+    ['400 with an error that is no text', response(400, { error: { code: 5 } }), 'blocked configuration'],
   ])('%s', (_, result, expected) => {
     expect(outcome('login', result)).toBe(expected);
   });

@@ -402,3 +402,80 @@ describe('of a pool and its organization’s, what stands in the way', () => {
     expect(stopping([...pools].reverse(), NOW)).toEqual(expected);
   });
 });
+
+describe('a hold that may be cured elsewhere looks again by itself', () => {
+  const looking: PoolPolicy = {
+    ...policy,
+    lookAgain: { credentialsMs: 15 * MIN, configurationMs: MIN, maxMs: 8 * 60 * MIN },
+  };
+  const refused = (epoch: number, cause: 'credentials' | 'configuration' | 'billing'): PoolEvent => ({
+    type: 'hold',
+    epoch,
+    reason: cause,
+    evidence,
+    cause,
+  });
+  /** Waits from look to look, ms. */
+  function waits(cause: 'credentials' | 'configuration', looks: number, of = looking): (number | null)[] {
+    let state = CLOSED_POOL;
+    let now = NOW;
+    const found: (number | null)[] = [];
+    for (let i = 0; i < looks; i++) {
+      state = transition(state, refused(state.epoch, cause), of, now);
+      found.push(state.until === null ? null : state.until - now);
+      if (state.until === null) return found;
+      now = state.until;
+      state = transition(state, { type: 'timer' }, of, now);
+    }
+    return found;
+  }
+
+  test('ever more rarely', () => {
+    expect(waits('credentials', 7)).toEqual([15, 30, 60, 120, 240, 480, 480].map((m) => m * MIN));
+    expect(waits('configuration', 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((m) => m * MIN));
+  });
+
+  test('refused credentials only where the policy says so; a wrong setting always', () => {
+    expect(waits('credentials', 3, policy)).toEqual([null]);
+    expect(waits('configuration', 2, policy)).toEqual([MIN, 2 * MIN]);
+  });
+
+  test('a success ends the growing', () => {
+    const held = transition(CLOSED_POOL, refused(1, 'credentials'), looking, NOW);
+    const probing = transition(held, timer, looking, NOW + 15 * MIN);
+    const closed = transition(probing, success(probing.epoch), looking, NOW + 16 * MIN);
+    expect(closed).toMatchObject({ state: 'closed', strikes: 0 });
+    const again = transition(closed, refused(closed.epoch, 'credentials'), looking, NOW + 17 * MIN);
+    expect(again.until).toBe(NOW + 32 * MIN);
+  });
+
+  test('calls in flight together report it once, whatever their words', () => {
+    const held = transition(CLOSED_POOL, refused(1, 'credentials'), looking, NOW);
+    const late: PoolEvent = { ...refused(1, 'credentials'), reason: 'in other words' } as PoolEvent;
+    expect(transition(held, late, looking, NOW + 5)).toBe(held);
+  });
+
+  test('it shortens neither an operator’s pause nor a hold without an end', () => {
+    const timed = transition(CLOSED_POOL, pause(NOW + 60 * MIN), looking, NOW);
+    expect(transition(timed, refused(timed.epoch, 'credentials'), looking, NOW).until).toBe(NOW + 60 * MIN);
+    const unpaid = transition(CLOSED_POOL, refused(1, 'billing'), looking, NOW);
+    expect(unpaid.until).toBeNull();
+    expect(transition(unpaid, refused(unpaid.epoch, 'credentials'), looking, NOW).until).toBeNull();
+  });
+});
+
+describe('a stated wait of 0', () => {
+  test('is no strike and brings no hint, but is not taken at its word again', () => {
+    let state = CLOSED_POOL;
+    let now = NOW;
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      state = step(state, quota(state.epoch, 0), now);
+      waits.push((state.until ?? 0) - now);
+      expect(state).toMatchObject({ strikes: 0, hint: null });
+      now = state.until ?? now;
+      state = step(state, timer, now);
+    }
+    expect(waits).toEqual([1, 1800, 3600, 7200, 14_400, 28_800]);
+  });
+});

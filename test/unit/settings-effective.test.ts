@@ -122,6 +122,12 @@ describe('effective pool and retries', () => {
       probeTimeoutMs: 500,
       hintAfterStrikes: 9,
       hint: amazonRules.pool.hint,
+      lookAgain: amazonRules.pool.lookAgain,
+    });
+    expect(effectivePool(amazonRules, { pool: { lookAgainMinutes: 0.5 } }).lookAgain).toEqual({
+      credentialsMs: 30_000,
+      configurationMs: 30_000,
+      maxMs: 8 * 3_600_000,
     });
   });
 

@@ -35,6 +35,8 @@ interface Answer {
   readonly error: AmazonError | null;
   readonly evidence: Evidence;
   readonly wait: StatedWait | null;
+  /** A body that is none of Amazon's: a proxy's page, say. */
+  readonly foreign: boolean;
 }
 
 function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): Answer {
@@ -49,6 +51,7 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
   return {
     status,
     error,
+    foreign: error === null && body.trim() !== '',
     wait: parseRetryAfter(headers, nowMs) ?? parseWaitText(said, nowMs),
     evidence: {
       ...identity(call),
@@ -60,14 +63,15 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
   };
 }
 
-const EXPIRED_TOKEN = /\btoken\b[^.]{0,80}\bexpired\b/i;
+/** Codes of a refusal that may mean the token, whatever status it comes under. */
+const DENIED = /unauthori[sz]ed|denied|forbidden|token|credential|unauthenticated/i;
+const TOKEN_TEXT = /\btoken\b/i;
 
-function classifyReports(call: CallInfo, { status, error, evidence, wait }: Answer): Verdict {
+function classifyReports(call: CallInfo, answer: Answer): Verdict {
+  const { status, error, evidence, wait } = answer;
   const code = error?.code ?? '';
   if (code === 'QuotaExceeded') return quota(evidence, wait);
-  if (error && (code === 'Unauthorized' || status === 401 || status === 403)) {
-    if (EXPIRED_TOKEN.test(`${error.message} ${error.details}`)) return expired(evidence);
-  }
+  if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
     return error && code !== '' ? byCode(call, code, evidence, wait) : { kind: 'ok', evidence };
@@ -75,24 +79,42 @@ function classifyReports(call: CallInfo, { status, error, evidence, wait }: Answ
   // Usage plans are the only limits here, so a 429 under another code, or without a body, is one of them too. To
   // take it for a short "too fast" would spend calls on a quota that can last for days.
   if (status === 429) return quota(evidence, wait);
-  if (status === 401) return expired(evidence);
-  // Not expired, so refused: a role or an authorisation is missing. A new token of the same grant gets the same
-  // answer, and so do all other calls: they wait for new credentials. It is not a quota.
-  if (status === 403) return refused(evidence);
-  if (status === 410 || (status === 404 && addressesOne(call))) return { kind: 'gone', evidence };
-  return byStatus(call, status, evidence, wait);
+  if (status === 410 || (status === 404 && addressesOne(call) && !answer.foreign)) {
+    return { kind: 'gone', evidence };
+  }
+  return byStatus(call, answer);
+}
+
+function isDenial(status: number, error: AmazonError | null): boolean {
+  if (status === 401 || status === 403) return true;
+  if (error === null || status === 429 || status >= 500) return false;
+  return DENIED.test(error.code) || (status === 400 && TOKEN_TEXT.test(`${error.message} ${error.details}`));
+}
+
+/**
+ * A refusal to serve us. Which words mean the token is not for a list to say, for an access token that worked for weeks
+ * may be revoked at once: the first refusal gets a new token, and what is refused with that is refused for
+ * another cause (a role, an authorisation). A page that is not the vendor's says nothing of either.
+ */
+function denial(call: CallInfo, { status, error, evidence, wait }: Answer): Verdict {
+  // 401 is about the token by its very meaning, whoever sends it.
+  if (call.freshLogin !== true && (error !== null || status === 401)) return expired(evidence);
+  return error !== null && error.code !== '' ? refused(evidence) : server(null, evidence, wait);
 }
 
 /** Errors that arrive under a 2xx. */
 function byCode(call: CallInfo, code: string, evidence: Evidence, wait: StatedWait | null): Verdict {
-  if (code === 'Unauthorized' || code === 'AccessDenied') return refused(evidence);
   if (/^(?:InternalFailure|InternalError|ServiceUnavailable)$/.test(code))
     return server(call, evidence, wait);
   return { kind: 'invalid', evidence };
 }
 
-/** Login with Amazon, RFC 6749 section 5.2: mostly 400 with the cause in `error`. */
-function classifyLogin({ status, error, evidence, wait }: Answer): Verdict {
+/**
+ * Login with Amazon, RFC 6749 section 5.2: mostly 400 with the cause in `error`. Whatever else it answers concerns the
+ * account, never what the token was wanted for.
+ */
+function classifyLogin(answer: Answer): Verdict {
+  const { status, error, evidence, wait } = answer;
   switch (error?.code) {
     // The account has to authorise the application again, or the application's own keys are wrong. Only a person
     // can cure either; a retry with the same grant is counted against the application.
@@ -107,14 +129,16 @@ function classifyLogin({ status, error, evidence, wait }: Answer): Verdict {
     case 'slow_down':
       return rate(evidence, wait);
   }
-  if (isSuccess(status)) return error?.code ? { kind: 'invalid', evidence } : { kind: 'ok', evidence };
+  if (isSuccess(status) && !error?.code) return { kind: 'ok', evidence };
   if (status === 429) return rate(evidence, wait);
+  if (status === 403 && answer.foreign) return server(null, evidence, wait);
   if (status === 401 || status === 403) return refused(evidence);
-  return byStatus(null, status, evidence, wait);
+  return isSuccess(status) || !isTheirs(status) ? misconfigured(evidence) : server(null, evidence, wait);
 }
 
 /** S3, by a presigned URL that lives for 5 minutes. Its refusals concern that URL, never our credentials. */
-function classifyDocument({ status, error, evidence, wait }: Answer): Verdict {
+function classifyDocument(answer: Answer): Verdict {
+  const { status, error, evidence, wait } = answer;
   const code = error?.code ?? '';
   if (isSuccess(status)) return { kind: 'ok', evidence };
   // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
@@ -122,18 +146,29 @@ function classifyDocument({ status, error, evidence, wait }: Answer): Verdict {
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
   if (code === 'RequestTimeout' || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
-  return byStatus(null, status, evidence, wait);
+  return byStatus(null, answer);
 }
 
-/** What is left: timeouts and 5xx are the vendor's, other 4xx and redirects are ours, what is no status is theirs. */
-function byStatus(
-  call: CallInfo | null,
-  status: number,
-  evidence: Evidence,
-  wait: StatedWait | null,
-): Verdict {
-  const theirs = status === 408 || status === 425 || !(status >= 300 && status < 500);
-  return theirs ? server(call, evidence, wait) : { kind: 'invalid', evidence };
+/** Statuses by which the vendor says that the request itself is wrong, if the words are the vendor's. */
+const OUR_REQUEST: ReadonlySet<number> = new Set([400, 404, 413, 415, 422]);
+
+/**
+ * What is left: timeouts and 5xx are the vendor's, and what is no status. Of the others, only what the vendor calls
+ * wrong in its own words concerns this one request. A redirect, a proxy's page or a status that the API does not know
+ * would meet any request: the account is set up wrongly, or something stands between.
+ */
+function byStatus(call: CallInfo | null, { status, error, evidence, wait }: Answer): Verdict {
+  if (isTheirs(status)) return server(call, evidence, wait);
+  const ours = OUR_REQUEST.has(status) && error !== null && error.code !== '';
+  return ours ? { kind: 'invalid', evidence } : misconfigured(evidence);
+}
+
+function isTheirs(status: number): boolean {
+  return status === 408 || status === 425 || !(status >= 300 && status < 500);
+}
+
+function misconfigured(evidence: Evidence): Verdict {
+  return { kind: 'blocked', reason: 'configuration', evidence };
 }
 
 function quota(evidence: Evidence, wait: StatedWait | null): Verdict {
@@ -174,8 +209,10 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function identity(call: CallInfo): Pick<Evidence, 'vendor' | 'account' | 'operation'> {
-  return { vendor: call.vendor, account: call.account, operation: call.operation };
+function identity(call: CallInfo): Pick<Evidence, 'vendor' | 'account' | 'operation' | 'subject'> {
+  const { vendor, account, operation, attributes } = call;
+  const { reportType } = attributes;
+  return { vendor, account, operation, ...(reportType !== undefined && { subject: reportType }) };
 }
 
 function sentence(error: AmazonError): string {

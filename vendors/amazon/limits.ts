@@ -89,6 +89,8 @@ export const amazonPool: PoolPolicy = {
   breakerFailures: 5,
   breakerOpenMs: MINUTE_MS,
   probeTimeoutMs: 2 * MINUTE_MS,
+  // Refused credentials are looked at about as often as a quota; an odd answer soon, for it may be a passing proxy.
+  lookAgain: { credentialsMs: 15 * MINUTE_MS, configurationMs: MINUTE_MS, maxMs: 8 * HOUR_MS },
   hintAfterStrikes: 5,
   hint: 'the quota error has outlasted 5 cooldowns: check role and report type, Amazon also answers so to what an account may not request',
 };

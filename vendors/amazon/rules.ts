@@ -20,7 +20,9 @@ export const amazonRules: VendorRules = {
   pool: amazonPool,
   retry: amazonRetry,
   // A quota met on create, status, document or download stops all of the account's calls, and no other account's.
+  // Unless other report types are served: then only the refused one stops.
   poolScope: '{account}',
+  subject: 'reportType',
   classify: classifyAmazon,
   learn: learnAmazon,
 };

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { hash32, unitOf } from './random';
+import type { SimCall } from './vendor';
 
 export const FAULT_KINDS = [
   'status',
@@ -23,6 +24,8 @@ export const faultSchema = z
     kind: z.enum(FAULT_KINDS),
     operation: z.string().min(1).default('*'),
     account: z.string().min(1).default('*'),
+    /** Only calls whose attributes or details have these values, e.g. `{reportType: GET_…}`. */
+    where: z.record(z.string(), z.string()).optional(),
     /** HTTP status of a `status` fault. */
     status: z.int().min(100).max(599).optional(),
     body: z.string().optional(),
@@ -52,6 +55,12 @@ export interface Fault extends FaultSpec {
   readonly id: string;
   seen: number;
   hits: number;
+}
+
+/** A detail that is a list, of marketplaces say, has each of its values. */
+function isAbout(call: SimCall, where: Readonly<Record<string, string>>): boolean {
+  const told: Readonly<Record<string, unknown>> = { ...call.detail, ...call.attributes };
+  return Object.entries(where).every(([name, value]) => [told[name]].flat().map(String).includes(value));
 }
 
 export class FaultBook {
@@ -85,10 +94,12 @@ export class FaultBook {
   }
 
   /** The faults that hit this call, oldest first. Counts them as used. */
-  take(operation: string, account: string, now: number): Fault[] {
+  take(call: SimCall, now: number): Fault[] {
+    const { operation, account } = call;
     const hits = this.faults.filter((fault) => {
       if (fault.operation !== '*' && fault.operation !== operation) return false;
       if (fault.account !== '*' && fault.account !== account) return false;
+      if (fault.where !== undefined && !isAbout(call, fault.where)) return false;
       if (fault.fromMs !== undefined && now < fault.fromMs) return false;
       if (fault.untilMs !== undefined && now >= fault.untilMs) return false;
       if (fault.count !== undefined && fault.hits >= fault.count) return false;

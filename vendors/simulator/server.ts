@@ -110,7 +110,7 @@ export async function startSimulatorServer(
   /** Decides a call completely, without waiting unless the vendor itself must. */
   async function decide(request: SimRequest): Promise<{ answer: SimAnswer; delivery: readonly Fault[] }> {
     const { call, answer: denied } = vendor.identify(request);
-    const hits = faults.take(call.operation, call.account, request.at);
+    const hits = faults.take(call, request.at);
     const dropBefore = hits.find((f) => f.kind === 'drop-before');
     const injected = hits.find((f) => f.kind === 'quota' || f.kind === 'status');
     let answer: SimAnswer;

@@ -21,6 +21,8 @@ export const amazonControlShape = {
   restoreRefreshTokens: z.array(z.string()).optional(),
   /** Access tokens given out so far: of all accounts, or of these. */
   expireAccessTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
+  /** Access tokens given out so far are withdrawn, and refused in words that differ: of all accounts, or of these. */
+  revokeAccessTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
   tokenLifetimeSeconds: z.number().positive().optional(),
   /** Document links given out so far. */
   expireDocumentUrls: z.literal(true).optional(),
@@ -57,6 +59,7 @@ export function applyAmazonControl(value: unknown, parts: ControlledParts, now: 
   tokens.revoke(command.revokeRefreshTokens ?? []);
   tokens.restore(command.restoreRefreshTokens ?? []);
   if (command.expireAccessTokens) tokens.expire(command.expireAccessTokens, now);
+  if (command.revokeAccessTokens) tokens.revokeAccess(command.revokeAccessTokens, now);
   tokens.lifetimeSeconds = command.tokenLifetimeSeconds ?? tokens.lifetimeSeconds;
   if (command.expireDocumentUrls) documents.expireUrls(now);
   documents.urlLifetimeSeconds = command.documentUrlLifetimeSeconds ?? documents.urlLifetimeSeconds;

@@ -39,6 +39,18 @@ export const tokenUnknown = () =>
     'The access token you provided is revoked, malformed or invalid.',
   );
 
+/** In how many ways Amazon has been seen to refuse an access token although its refresh token is still good. */
+const REVOKED: readonly (() => SimAnswer)[] = [
+  tokenUnknown,
+  () => errors(403, 'Unauthorized', 'Access to requested resource is denied.'),
+  () => errors(403, 'AccessDenied', 'The credentials of this request were withdrawn.'),
+  () => errors(401, 'InvalidAccessToken', 'Sign in again.'),
+  () => json(403, { message: 'The security token included in the request is invalid' }),
+];
+
+/** @param n counts the answers: each has other words. */
+export const tokenRevoked = (n: number): SimAnswer => (REVOKED[n % REVOKED.length] ?? tokenUnknown)();
+
 /** The document store answers in XML. */
 export function storeDenied(code: 'AccessDenied' | 'SignatureDoesNotMatch', message: string): SimAnswer {
   return {

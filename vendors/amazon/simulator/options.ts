@@ -34,7 +34,8 @@ export const outcomeSchema = z.strictObject({
   to: z.iso.datetime({ offset: true }).optional(),
   /** How many reports; without it, all of them. */
   count: z.int().positive().optional(),
-  status: z.enum(['CANCELLED', 'FATAL', 'DONE']),
+  /** `IN_QUEUE`: it never leaves the queue. */
+  status: z.enum(['CANCELLED', 'FATAL', 'DONE', 'IN_QUEUE']),
   /** FATAL: the text of the document; null for FATAL without a document. */
   errorDetails: z.string().nullable().default(null),
   /** FATAL: name of the field that holds the text. */

@@ -32,7 +32,7 @@ const reportSchema = z.object({
   createdAt: z.number(),
   startsAt: z.number(),
   endsAt: z.number(),
-  end: z.enum(['DONE', 'CANCELLED', 'FATAL']),
+  end: z.enum(['DONE', 'CANCELLED', 'FATAL', 'IN_QUEUE']),
   /** What the document holds: rows, no rows, or the text of a failure; null = there is no document. */
   document: z
     .discriminatedUnion('holds', [
@@ -119,6 +119,9 @@ export class ReportDesk {
     if (missing !== undefined) return fatal(FATAL_TEXTS.optionMissing(missing), 'reportRequestError');
 
     const outcome = this.outcomes.take(account, rules.dataset, dataStart, dataEnd);
+    if (outcome?.status === 'IN_QUEUE') {
+      return { ...none, outcomeId: outcome.id, end: 'IN_QUEUE', document: null };
+    }
     if (outcome) {
       const text = outcome.errorDetails;
       const document: SimReport['document'] =
@@ -174,6 +177,10 @@ export class ReportDesk {
     return ends[concurrency - 1] ?? now;
   }
 
+  find(id: string): SimReport | undefined {
+    return this.reports.get(id);
+  }
+
   get(account: string, id: string): SimReport | undefined {
     const report = this.reports.get(id);
     return report?.account === account ? report : undefined;
@@ -192,6 +199,7 @@ export class ReportDesk {
 
   status(report: SimReport, now: number): ProcessingStatus {
     if (this.cancelledAt.has(report.id)) return 'CANCELLED';
+    if (report.end === 'IN_QUEUE') return 'IN_QUEUE';
     if (now < report.startsAt) return 'IN_QUEUE';
     return now < report.endsAt ? 'IN_PROGRESS' : report.end;
   }
@@ -209,8 +217,9 @@ export class ReportDesk {
     const status = this.status(report, now);
     const print = (at: number) => printInstant(at, report.zone);
     const cancelled = this.cancelledAt.get(report.id);
-    const started = cancelled === undefined && now >= report.startsAt;
-    const endedAt = cancelled ?? (now >= report.endsAt ? report.endsAt : null);
+    const stuck = report.end === 'IN_QUEUE';
+    const started = cancelled === undefined && !stuck && now >= report.startsAt;
+    const endedAt = cancelled ?? (!stuck && now >= report.endsAt ? report.endsAt : null);
     return {
       reportId: report.id,
       reportType: report.reportType,

@@ -30,6 +30,8 @@ export class TokenDesk {
   private readonly revoked = new Set<string>();
   /** Tokens issued up to this instant count as expired; by account, `*` for all. */
   private readonly expiredUpTo = new Map<string, number>();
+  /** The same of tokens that are withdrawn before their time. */
+  private readonly revokedUpTo = new Map<string, number>();
 
   constructor(
     private readonly accounts: AmazonScenario['accounts'],
@@ -105,13 +107,17 @@ export class TokenDesk {
   check(
     token: string | undefined,
     now: number,
-  ): { status: 'good' | 'expired'; principal: Principal } | { status: 'unknown' } {
+  ): { status: 'good' | 'expired' | 'revoked'; principal: Principal } | { status: 'unknown' } {
     const entry = token === undefined ? undefined : this.tokens.get(token);
     if (!entry) return { status: 'unknown' };
     const { account, application } = entry;
     const cutOff = Math.max(this.expiredUpTo.get('*') ?? 0, this.expiredUpTo.get(account) ?? 0);
     const expired = now >= entry.expiresAt || entry.issuedAt <= cutOff;
-    return { status: expired ? 'expired' : 'good', principal: { account, application } };
+    const revoked = entry.issuedAt <= Math.max(this.cutAt('*'), this.cutAt(account));
+    return {
+      status: revoked ? 'revoked' : expired ? 'expired' : 'good',
+      principal: { account, application },
+    };
   }
 
   revoke(refreshTokens: readonly string[]): void {
@@ -125,6 +131,15 @@ export class TokenDesk {
   /** Makes every access token given out so far an expired one, of these accounts or of all. */
   expire(accounts: readonly string[] | true, now: number): void {
     for (const account of accounts === true ? ['*'] : accounts) this.expiredUpTo.set(account, now);
+  }
+
+  /** Withdraws every access token given out so far; the refresh tokens stay good. */
+  revokeAccess(accounts: readonly string[] | true, now: number): void {
+    for (const account of accounts === true ? ['*'] : accounts) this.revokedUpTo.set(account, now);
+  }
+
+  private cutAt(account: string): number {
+    return this.revokedUpTo.get(account) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** True when the entry was one of ours. */

@@ -7,7 +7,7 @@ import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from
 import { amazonControlShape, applyAmazonControl, toRestatement } from './control';
 import { SimWorld } from './data';
 import { DocumentStore, STORE_PATH } from './documents';
-import { invalidInput, notFound, quotaExceeded, tokenExpired, tokenUnknown } from './errors';
+import { invalidInput, notFound, quotaExceeded, tokenExpired, tokenRevoked, tokenUnknown } from './errors';
 import { listReports } from './list-reports';
 import { type AmazonScenario, amazonLimits, type Operation } from './options';
 import { amazonPages } from './pages';
@@ -34,13 +34,14 @@ export function createAmazonVendor(
   const reports = new ReportDesk(scenario, world, record);
   const documents = new DocumentStore(scenario, world);
   let expiredAnswers = 0;
+  let revokedAnswers = 0;
 
   function identify(request: SimRequest): Identified {
     const { operation, id } = routeOf(request);
     const call = (account: string, application: string, detail: Record<string, unknown>): SimCall => ({
       operation,
       account,
-      attributes: { account, application },
+      attributes: { account, application, ...aboutOf(operation, id, request, detail) },
       detail,
     });
     if (operation === 'unknown') {
@@ -65,10 +66,34 @@ export function createAmazonVendor(
     const checked = tokens.check(typeof header === 'string' ? header : undefined, request.at);
     if (checked.status === 'unknown') return { call: call('unknown', 'unknown', {}), answer: tokenUnknown() };
     const { account, application } = checked.principal;
+    if (checked.status === 'revoked') {
+      return { call: call(account, application, {}), answer: tokenRevoked(revokedAnswers++) };
+    }
     const known = call(account, application, detailOf(operation, id, request));
     return checked.status === 'expired'
       ? { call: known, answer: tokenExpired(expiredAnswers++ % 2 === 1) }
       : { call: known };
+  }
+
+  /** Which report type and marketplace a call is about, as far as it says so or addresses a report that does. */
+  function aboutOf(
+    operation: Route['operation'],
+    id: string,
+    request: SimRequest,
+    detail: Record<string, unknown>,
+  ): Record<string, string> {
+    const report =
+      operation === 'getReport' || operation === 'cancelReport'
+        ? reports.find(id)
+        : operation === 'getReportDocument' || operation === 'downloadDocument'
+          ? reports.ofDocument(id, request.at)
+          : undefined;
+    const reportType = report?.reportType ?? detail.reportType ?? detail.reportTypes;
+    const [marketplaceId] = [report?.marketplaceIds ?? detail.marketplaceIds ?? []].flat();
+    return {
+      ...(typeof reportType === 'string' ? { reportType } : {}),
+      ...(typeof marketplaceId === 'string' ? { marketplaceId } : {}),
+    };
   }
 
   function handle(request: SimRequest, call: SimCall): SimAnswer {

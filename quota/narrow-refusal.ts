@@ -1,0 +1,113 @@
+/**
+ * How wide a refusal reaches, where one answer may mean one kind of call (an operation of one report type) or the whole
+ * account: a type may have a limit of its own, or lack a role, and answer for days while the others work. Pure; times
+ * are epoch milliseconds. The evidence is what the account's other kinds of calls were told.
+ *
+ *   others were accepted since anything else was refused   that kind alone
+ *   nothing else refused, and there are others to ask      that kind alone: the others go on, and tell more
+ *   another kind was refused, and nothing accepted since   the pool
+ *
+ * So a quota that is really the account's costs one further refused call, and what is refused for itself stops nobody
+ * else. Where an account makes one kind of call only, there is nothing to tell apart, and the pool stops at once.
+ */
+import { type LookAgainPolicy, lookAgainMs, type PoolPolicy, unknownCooldownMs } from './pool';
+
+/** Calls of an account that are refused and accepted together. */
+export interface CallKind {
+  readonly operation: string;
+  /** E.g. a report type. */
+  readonly subject: string;
+}
+
+export type RefusalOf = 'quota' | 'access';
+
+/** What was noted of one kind of calls. */
+export interface KindRecord extends CallKind {
+  /** Departure of the last accepted call; 0 for none. */
+  readonly acceptedAt: number;
+  /** When the last refusal was noted; 0 for none, or for one that an accepted call has settled. */
+  readonly refusedAt: number;
+  readonly refusedFor: RefusalOf | null;
+  /** Refusals in a row, each after the wait before was over. */
+  readonly strikes: number;
+  /** Until when nothing of this kind leaves. */
+  readonly until: number;
+}
+
+export interface Refusal extends CallKind {
+  readonly of: RefusalOf;
+  readonly departedAt: number;
+  /** What the account's calls can be about: with more than one there are others to ask. */
+  readonly subjects: readonly string[];
+}
+
+/** What was accepted longer ago than this says nothing of now, ms. */
+const TELLING_MS = 24 * 3_600_000;
+
+/** @param records of the whole pool. */
+export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: number): 'kind' | 'pool' {
+  const fresh = (at: number) => at > now - TELLING_MS;
+  // Buckets are an operation's: that another operation is served says nothing of this one's quota. Of access it does.
+  const told = records.filter(({ operation }) => refusal.of === 'access' || operation === refusal.operation);
+  const others = told.filter((one) => !isSameKind(one, refusal));
+  const acceptedAt = Math.max(0, ...told.map((one) => one.acceptedAt).filter(fresh));
+  const otherAcceptedAt = Math.max(0, ...others.map((one) => one.acceptedAt).filter(fresh));
+  const otherRefusedAt = Math.max(
+    0,
+    ...others.filter((one) => one.refusedFor === refusal.of).map((one) => one.refusedAt),
+  );
+  if (otherAcceptedAt > otherRefusedAt) return 'kind';
+  if (otherRefusedAt > acceptedAt && fresh(otherRefusedAt)) return 'pool';
+  return refusal.subjects.some((subject) => subject !== refusal.subject) ? 'kind' : 'pool';
+}
+
+export function isSameKind(a: CallKind, b: CallKind): boolean {
+  return a.operation === b.operation && a.subject === b.subject;
+}
+
+/** A call that left before the refusal was known tells nothing more than that one. */
+export function isNews(known: KindRecord | undefined, departedAt: number): boolean {
+  return known === undefined || known.refusedAt === 0 || departedAt > known.refusedAt;
+}
+
+const ACCESS: LookAgainPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * 3_600_000 };
+
+/** How long a kind of calls waits, ms: as long as the pool would, by strikes of its own. */
+export function kindWaitMs(
+  policy: PoolPolicy,
+  { of, statedWaitMs, strikes, lastWaitMs, jitter }: KindWait,
+): { readonly waitMs: number; readonly strikes: number } {
+  if (of === 'access') {
+    const lookAgain = policy.lookAgain ?? ACCESS;
+    const waitMs = lookAgainMs({ ...policy, lookAgain }, 'credentials', strikes) ?? ACCESS.credentialsMs;
+    return { waitMs, strikes: strikes + 1 };
+  }
+  const stated = statedWaitMs === null || Number.isNaN(statedWaitMs) ? null : statedWaitMs;
+  if (stated !== null && stated >= NO_WAIT_MS) return { waitMs: stated, strikes: strikes + 1 };
+  if (stated === null) return { waitMs: unknownCooldownMs(policy, strikes, jitter), strikes: strikes + 1 };
+  // A stated wait that is as good as none is no strike. Nor is it taken at its word: calls of other kinds share the
+  // bucket that each try takes from.
+  const grown = Math.max(NO_WAIT_MS, policy.unknownQuotaMs / 1000, 2 * lastWaitMs);
+  return { waitMs: Math.min(grown, Math.max(NO_WAIT_MS, policy.unknownQuotaMs)), strikes };
+}
+
+const NO_WAIT_MS = 1000;
+
+export interface KindWait {
+  readonly of: RefusalOf;
+  readonly statedWaitMs: number | null;
+  /** Before this refusal. */
+  readonly strikes: number;
+  /** The wait before this refusal, ms; 0 when it is the first in a row. */
+  readonly lastWaitMs: number;
+  /** -1..1. */
+  readonly jitter: number;
+}
+
+/**
+ * How much longer than the pool the kind waits whose refusal closed it, ms: so another kind makes the probe. It is
+ * little beside the pause, and enough for the others to come first.
+ */
+export function standBackMs(pauseMs: number): number {
+  return Math.min(60_000, Math.max(2_000, pauseMs / 10));
+}
