@@ -115,16 +115,23 @@ export async function bundleCommandLine(root, dist) {
   for (const name of readdirSync(dist)) {
     if (name.endsWith('.cache')) rmSync(join(dist, name), { force: true });
   }
-  await compileAhead(join(dist, 'client', 'launch.cjs'));
+  await compileAhead(join(dist, 'client'));
 }
 
+/** Loads what every command needs that asks Temporal, up to a connection that is refused. */
+const TEMPORAL = `
+const { Client, Connection } = require('./load-bundle.cjs').load('packages.cjs', require)['@temporalio/client'];
+const connection = Connection.lazy({ address: '127.0.0.1:1', connectTimeout: 200 });
+new Client({ connection });
+connection.ensureConnected().catch(() => undefined).finally(() => connection.close());
+`;
+
 /**
- * The first start stores what V8 compiled for it. This command does most of what all have in common, up to the
- * connection to Postgres, which is refused.
+ * The first start stores what V8 compiled for it. These do most of what commands have in common, up to connections that
+ * are refused.
  */
-async function compileAhead(launcher) {
+async function compileAhead(cwd) {
   const env = { PATH: process.env.PATH, DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' };
-  await promisify(execFile)(process.execPath, [launcher, 'events'], { cwd: dirname(launcher), env }).catch(
-    () => undefined,
-  );
+  const run = (...args) => promisify(execFile)(process.execPath, args, { cwd, env }).catch(() => undefined);
+  await Promise.all([run('launch.cjs', 'events'), run('-e', TEMPORAL)]);
 }

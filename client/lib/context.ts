@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { config } from 'zod';
@@ -151,6 +152,7 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
 
 /** A server on this machine answers in milliseconds; a cluster within this. */
 const CONNECT_MS = 4_000;
+const REFUSED_MS = 500;
 /** One that takes connections and does not answer yet shares its machine with others; it gets this besides. */
 const SLOW_MS = 8_000;
 
@@ -168,6 +170,10 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
   const converter = await dataConverterFor(settings);
   let connected: Awaited<ReturnType<typeof connectClient>>;
   try {
+    // A port at which nothing listens says so at once, and a server that is being replaced is back in a moment.
+    if (!(await accepts(address)) && !(await delay(REFUSED_MS, true).then(() => accepts(address)))) {
+      throw new Error('nothing listens there');
+    }
     connected = await connectClient(settings, address, converter, CONNECT_MS).catch(
       async (error: unknown) => {
         if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
