@@ -98,6 +98,7 @@ export class BatchPage {
   private expectedOutput = FIRST_OUTPUT;
   private ended = 0;
   private notRunning = false;
+  private refused: BatchRefused | null = null;
   private keptPace: number | null = null;
 
   constructor(
@@ -169,7 +170,9 @@ export class BatchPage {
       const end = await this.runner.run();
       endedWell = true;
       return await this.outcome(this.notRunning && end !== 'time is over' ? 'not running' : end, '');
-    } catch (error) {
+    } catch (thrown) {
+      // Another call may have met a closed pool before: that the run cannot go on as it is counts for more.
+      const error = this.refused ?? thrown;
       if (error instanceof PermitWait) throw await this.quota.paused(error);
       if (!(error instanceof BatchRefused)) throw error;
       const { batch, account } = this.context;
@@ -316,7 +319,7 @@ export class BatchPage {
       if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
         throw await this.deps.door.heed(this.terms(item), verdict);
       }
-      throw new BatchRefused(sayAlike(alike, inRow, evidence.reason));
+      throw this.refuse(sayAlike(alike, inRow, evidence.reason));
     }
     return outcome.state === 'retry' ? 'failed' : 'unusable';
   }
@@ -349,7 +352,12 @@ export class BatchPage {
       // The answer came, only its booking failed: it has been paid for.
       await this.write(answeredOutcome(this.context.api, seq, bodyOf(answer)).outcome);
     } else await this.write({ seq, state: 'released' });
-    throw error instanceof CallFailed ? new BatchRefused(error.message) : error;
+    throw error instanceof CallFailed ? this.refuse(error.message) : error;
+  }
+
+  private refuse(reason: string): BatchRefused {
+    this.refused ??= new BatchRefused(reason);
+    return this.refused;
   }
 }
 

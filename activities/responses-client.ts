@@ -70,12 +70,13 @@ function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies:
     fetch: async (url, init) => {
       // Whoever is sent elsewhere would call without a permit, and hand the key to a stranger.
       const options = { ...init, redirect: 'manual', dispatcher } as Parameters<typeof undiciFetch>[1];
-      const answer = await undiciFetch(String(url), options);
-      // Read in here, where the client's timeout still runs; it ends with the headers otherwise.
-      const body = await readText(answer.body).catch((error: unknown) => {
-        // As the client knows a fetch that was broken off.
+      // As the client knows a fetch that was broken off, whichever part of it was.
+      const brokenOff = (error: unknown) => {
         throw init?.signal?.aborted ? Object.assign(new Error('broken off'), { name: 'AbortError' }) : error;
-      });
+      };
+      const answer = await undiciFetch(String(url), options).catch(brokenOff);
+      // Read in here, where the client's timeout still runs; it ends with the headers otherwise.
+      const body = await readText(answer.body).catch(brokenOff);
       const { status } = answer;
       const headers = Object.fromEntries(answer.headers);
       const response = new Response(BODILESS.has(status) ? null : body, { status, headers });

@@ -1,0 +1,60 @@
+/** A server that answers `POST /responses` as the worst of them do. Everything but what a test says is a plain answer. */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface HostileAnswer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON. */
+  readonly body: string | object;
+  readonly delayMs?: number;
+}
+
+/** @param nth of all calls, from 1. @returns null for a plain answer. */
+export type HostileAnswers = (prompt: string, nth: number) => HostileAnswer | null;
+
+export interface HostileServer {
+  readonly baseUrl: string;
+  /** Prompts in the order of their arrival. */
+  readonly prompts: string[];
+  answers: HostileAnswers;
+  close(): Promise<void>;
+}
+
+export function plainAnswer(prompt: string, change: object = {}): object {
+  return {
+    ...{ id: 'resp_1', object: 'response', created_at: 1_790_000_000, status: 'completed' },
+    output: [{ type: 'message', content: [{ type: 'output_text', text: `about ${prompt}` }] }],
+    usage: { input_tokens: 5, output_tokens: 5, total_tokens: 10 },
+    ...change,
+  };
+}
+
+export async function startHostileServer(): Promise<HostileServer> {
+  const hostile = {
+    baseUrl: '',
+    prompts: [] as string[],
+    answers: (() => null) as HostileAnswers,
+    close: () =>
+      new Promise<void>((closed) => {
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
+  const server = http.createServer(async (request, answer) => {
+    const parts: Buffer[] = [];
+    for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+    const { input = '' } = JSON.parse(Buffer.concat(parts).toString() || '{}') as { input?: string };
+    hostile.prompts.push(input);
+    const told = hostile.answers(input, hostile.prompts.length) ?? { body: plainAnswer(input) };
+    const isText = typeof told.body === 'string';
+    const headers = { 'content-type': isText ? 'text/html' : 'application/json', ...told.headers };
+    setTimeout(() => {
+      if (answer.destroyed) return;
+      answer.writeHead(told.status ?? 200, headers).end(isText ? told.body : JSON.stringify(told.body));
+    }, told.delayMs ?? 0);
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  hostile.baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return hostile;
+}
