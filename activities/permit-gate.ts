@@ -7,6 +7,7 @@ import type { Pool } from 'pg';
 import {
   type DeniedPermit,
   type GrantedPermit,
+  moveClock,
   type PermitDecision,
   type PermitRequest,
   readClock,
@@ -15,7 +16,7 @@ import {
   returnUnused,
 } from '../store/permits';
 import { releaseProbe } from '../store/pools';
-import { DbClock } from './db-clock';
+import { type ClockStep, DbClock } from './db-clock';
 import { PermitBatcher } from './permit-batcher';
 import { type LaneCaller, PermitLane } from './permit-lane';
 import { Transit } from './transit';
@@ -67,9 +68,18 @@ export interface HeldPermit {
 
 /** More than the answer takes to come back; less would be late again, more is lost to the limit. */
 const RESTAMP_AHEAD_MS = 3;
+/** No permit lies further ahead of its departure than this and the lead; a clock has gone back, ms. */
+const STEP_MS = 500;
 
 export class PermitGate {
-  readonly clock = new DbClock();
+  readonly clock = new DbClock(
+    () => performance.now(),
+    (step) => this.clockStepped(step),
+  );
+  /** All steps of the database's clock since this process began, ms: what waits for a time of before adds the rest. */
+  private stepped = 0;
+  /** Steps that have been seen and not yet been noted in the database. */
+  private readonly steps: ClockStep[] = [];
   private readonly transits = new Map<string, Transit>();
   private readonly lanes = new Map<string, PermitLane>();
   private readonly batcher: PermitBatcher;
@@ -79,7 +89,32 @@ export class PermitGate {
     private readonly db: Pool,
     private readonly options: GateOptions,
   ) {
-    this.batcher = new PermitBatcher(db, this.clock, options.leadMs, options.maxBatch ?? 64);
+    this.batcher = new PermitBatcher(db, this.clock, options.leadMs, options.maxBatch ?? 64, {
+      look: () => this.readClock(),
+      moveBooks: () => (this.steps.length === 0 ? null : this.moveBooks()),
+    });
+  }
+
+  /** What this process remembers moves with the clock at once; the books in the database before the next permit. */
+  private clockStepped(seen: ClockStep): void {
+    this.stepped += seen.step;
+    for (const lane of this.lanes.values()) lane.clockStepped(seen.step);
+    this.steps.push(seen);
+  }
+
+  /** @throws what the database throws: then nothing is let through, and the next caller tries again. */
+  private async moveBooks(): Promise<void> {
+    for (let seen = this.steps[0]; seen !== undefined; seen = this.steps[0]) {
+      await moveClock(this.db, seen);
+      // Noted once, however many have done it at the same time.
+      if (this.steps[0] === seen) this.steps.shift();
+    }
+  }
+
+  private async readClock(): Promise<void> {
+    const askedAt = performance.now();
+    const dbNow = await readClock(this.db);
+    this.clock.observe(askedAt, performance.now(), dbNow);
   }
 
   /**
@@ -140,6 +175,7 @@ export class PermitGate {
   ): Pick<HeldPermit, 'sent' | 'answered'> {
     const transit = this.transitOf(`${pool ?? ''} ${operation}`);
     const toleranceMs = slackMs * 0.8;
+    const { stepped } = this;
     let [leftAt, bookedAt] = [departAt, departAt];
     let booked = Promise.resolve();
     const book = (at: number) => {
@@ -153,10 +189,13 @@ export class PermitGate {
     };
     return {
       sent: () => {
+        if (this.stepped !== stepped) return;
         leftAt = this.clock.now();
         if (leftAt - departAt > toleranceMs) book(leftAt);
       },
       answered: () => {
+        // A time of before a step tells nothing of how long the call was under way.
+        if (this.stepped !== stepped) return booked;
         const now = this.clock.now();
         if (transit.note(now - leftAt, toleranceMs)) book(now);
         return booked;
@@ -222,7 +261,13 @@ export class PermitGate {
     let { departAt } = permit;
     await this.tellTime();
     for (;;) {
+      const { stepped } = this;
       await this.sleepUntil(departAt, options.signal);
+      if (this.stepped !== stepped || departAt - this.clock.now() > this.options.leadMs + STEP_MS) {
+        // It was granted by a clock that has stepped since: what that time was is not to be known any more.
+        await returnUnused(this.db, request.charges, departAt);
+        return null;
+      }
       if (this.clock.now() - departAt <= tolerance) return departAt;
       if (request.charges.length === 0 && pool === null) return departAt;
       const moved = await restampPermit(this.db, request.charges, departAt, aheadMs, pool);
@@ -237,18 +282,15 @@ export class PermitGate {
 
   /** Asks the database for its time until it is known well, but not for ever. */
   private async tellTime(): Promise<void> {
-    for (let i = 0; i < 6 && this.clock.vague; i++) {
-      const askedAt = performance.now();
-      const dbNow = await readClock(this.db);
-      this.clock.observe(askedAt, performance.now(), dbNow);
-    }
+    for (let i = 0; i < 6 && this.clock.vague; i++) await this.readClock();
   }
 
   /** Sleeps to a database time; the last millisecond is spent yielding, for timers are coarse. */
   private async sleepUntil(dbTime: number, signal?: AbortSignal): Promise<void> {
+    const { stepped } = this;
     for (;;) {
       const left = dbTime - this.clock.now();
-      if (left <= 0.2) return;
+      if (left <= 0.2 || left > this.options.leadMs + STEP_MS || this.stepped !== stepped) return;
       if (left > 1.5) await sleep(left - 1, signal);
       else await new Promise<void>((resolve) => setImmediate(resolve));
     }

@@ -30,7 +30,8 @@ const URGENT_WIDTH = 2;
 
 export class PermitLane {
   private line: Standing[] = [];
-  private asking = 0;
+  /** Those who have asked and wait for the answer. */
+  private readonly out = new Set<Standing>();
   private width = MAX_WIDTH;
   /** Database time before which asking is known to be in vain. */
   private notBefore = Number.NEGATIVE_INFINITY;
@@ -44,7 +45,7 @@ export class PermitLane {
 
   /** True when nobody stands or asks here: the lane may be forgotten. */
   get empty(): boolean {
-    return this.line.length === 0 && this.asking === 0;
+    return this.line.length === 0 && this.out.size === 0;
   }
 
   /** A grant, or the denial of one that is not due in time. Rejects when aborted, or with the database's error. */
@@ -80,6 +81,12 @@ export class PermitLane {
     });
   }
 
+  /** The database's clock shows `step` ms more than before: so do the times that are waited for. */
+  clockStepped(step: number): void {
+    this.notBefore += step;
+    for (const standing of [...this.line, ...this.out]) standing.giveUpAt += step;
+  }
+
   private stand(standing: Standing): void {
     const at = this.line.findIndex((s) => s.order > standing.order);
     this.line.splice(at === -1 ? this.line.length : at, 0, standing);
@@ -104,7 +111,7 @@ export class PermitLane {
       );
       return;
     }
-    while (this.asking < this.width) {
+    while (this.out.size < this.width) {
       const first = this.line.shift();
       if (!first) return;
       void this.askFor(first);
@@ -112,7 +119,7 @@ export class PermitLane {
   }
 
   private async askFor(standing: Standing): Promise<void> {
-    this.asking++;
+    this.out.add(standing);
     try {
       const decision = await this.ask(standing.request, standing.order);
       if (decision.granted) {
@@ -124,7 +131,7 @@ export class PermitLane {
     } catch (error) {
       standing.reject(error);
     } finally {
-      this.asking--;
+      this.out.delete(standing);
       this.move();
     }
   }

@@ -120,6 +120,24 @@ export const EVENTS = {
     'work of a priority pauses at its share of a limit',
   ),
 
+  'clock.stepped': event(
+    'warn',
+    ROW,
+    ['stepMs'],
+    "the database's clock was set, forward or (negative) back; all times that are waited for have moved with it",
+  ),
+  'limit.clock_ahead': event(
+    'warn',
+    ROW,
+    ['limit', 'aheadMs'],
+    "a limit's times lay in the future of the database's clock, and were put back: nothing waits for them",
+  ),
+  'pool.clock_ahead': event(
+    'warn',
+    ROW,
+    ['aheadMs'],
+    "a pool's times lay in the future of the database's clock, and were put back by as much",
+  ),
   'settings.published': event(
     'info',
     ROW,

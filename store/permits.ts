@@ -160,17 +160,20 @@ export async function registerLimits(
 /**
  * Decides a batch of requests in one round trip and one commit; each request is all-or-nothing.
  * @param leadMs permits may be given this long before they are due; the caller must depart at `departAt`.
+ * @param expected what the database's clock should show, epoch ms; NaN when that is not known.
+ * @throws an error with code SL003 when that clock shows something else: nothing is granted before moveClock.
  */
 export async function takePermits(
   db: Pool,
   requests: readonly PermitRequest[],
   leadMs: number,
+  expected = Number.NaN,
 ): Promise<PermitDecision[]> {
   const payload = requests.map((r) => ({ pool: r.pool, rank: priorityRank(r.priority), charges: r.charges }));
   const { rows } = await db.query<DecisionRow>({
     name: 'take_permits',
-    text: 'select * from take_permits($1::jsonb, $2::float8)',
-    values: [JSON.stringify(payload), leadMs],
+    text: 'select * from take_permits($1::jsonb, $2::float8, null, $3::float8)',
+    values: [JSON.stringify(payload), leadMs, Number.isNaN(expected) ? null : expected],
   });
   const decisions: PermitDecision[] = new Array(requests.length);
   for (const row of rows) decisions[row.idx] = toDecision(row);
@@ -358,6 +361,18 @@ export async function reportLateArrival(
     grantedAt,
     arrivedAt,
   ]);
+}
+
+/**
+ * Moves every time that is waited for with the database's clock, which was seen to step. Of several processes that have
+ * seen the same step, one does it.
+ * @param lastGood until when the clock was right, on the clock as it was, epoch ms.
+ */
+export async function moveClock(
+  db: Pool,
+  { step, lastGood }: { readonly step: number; readonly lastGood: number },
+): Promise<void> {
+  await db.query('select clock_stepped($1, $2)', [step, lastGood]);
 }
 
 /** The database's clock, epoch ms with a fraction. */

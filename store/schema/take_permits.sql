@@ -3,10 +3,13 @@
 --   reqs: [{ "pool": key, "rank": 0..3, "charges": [{ "key": …, "units": n }] }, …]
 --   lead: a permit may be given this many ms before it is due; the caller departs at `depart_at`, not before.
 --   p_now: null for the database's clock, which alone decides; tests pass a time.
+--   p_expected: what the caller expects that clock to show; null when it does not know yet. A clock that shows something
+--     else has stepped, and nothing is granted by it before that is settled (clock_stepped): error SL003.
 -- Returns one row per request: granted with depart_at, or denied with retry_at and by whom. `stopped_by` is the key of
 -- the pool that said no; `organization_epoch` is 0 for a pool without one.
 -- The planner's settings keep every plan on the indexes, made once, however many limits there are.
-create or replace function take_permits(reqs jsonb, lead double precision, p_now double precision default null)
+create or replace function take_permits(reqs jsonb, lead double precision, p_now double precision default null,
+                                        p_expected double precision default null)
 returns table (idx integer, granted boolean, depart_at double precision, retry_at double precision,
                denied_by text, pool_state text, epoch bigint, probe boolean, failures integer, now double precision,
                stopped_by text, organization_epoch bigint)
@@ -29,6 +32,10 @@ declare
   probed   double precision;
   binding  integer;
 begin
+  -- A request that was under way for long looks like a clock that has gone ahead; the caller tells them apart.
+  if p_expected is not null and abs(coalesce(p_now, now_ms()) - p_expected) > 1000 then
+    raise exception 'the clock is not what was expected' using errcode = 'SL003';
+  end if;
   select array_agg(distinct c.value ->> 'key' order by c.value ->> 'key') into keys
     from jsonb_array_elements(reqs) r, jsonb_array_elements(r.value -> 'charges') c;
   select array_agg(distinct r.value ->> 'pool' order by r.value ->> 'pool') into pool_ids
@@ -63,8 +70,12 @@ begin
   end if;
 
   t := coalesce(p_now, now_ms());
+  if exists (select 1 from unnest(ps) x where x.state <> 'closed' and x.since_ms > t + lead + 2000) then
+    ps := pools_mended(ps, t);
+  end if;
   changed := array_fill(false, array[coalesce(cardinality(ls), 0)]);
   for s in 1 .. coalesce(cardinality(ls), 0) loop
+    if limit_ahead(ls[s], t, lead) then ls[s] := limit_mended(ls[s], t); changed[s] := true; end if;
     l := limit_forget(ls[s], t);
     if l.used <> (ls[s]).used then ls[s] := l; changed[s] := true; end if;
   end loop;

@@ -1,0 +1,53 @@
+-- The database's clock has stepped by `step` ms, forward or back, since `last_good`, when it was seen to be right (epoch
+-- ms, before the step): all times that stand for a distance from now move with it, so that no wait is longer or shorter
+-- by it. What somebody has noted already is not applied again. A calendar window keeps what it holds, whatever day the
+-- clock shows now, for nobody knows which of the two days was wrong. Returns the part of the step that was new.
+create or replace function clock_stepped(step double precision, last_good double precision,
+                                         p_now double precision default null)
+returns double precision language plpgsql as $$
+declare
+  t     double precision;
+  noted double precision;
+  moved interval;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('clock', 46));
+  select coalesce(sum(s.step_ms), 0) into noted from clock_steps s
+    where s.noticed_at > last_good + s.step_ms - 1000;
+  step := step - noted;
+  if abs(step) < 500 then return 0; end if;
+  -- Blocks first, in the order in which everybody takes them: pools, limits.
+  perform pg_advisory_xact_lock(hashtextextended(k.key, 41)) from (select key from pools order by key) k;
+  perform 1 from limits order by key for update;
+  perform 1 from pools order by key for update;
+  t := coalesce(p_now, now_ms());
+  moved := step * interval '1 millisecond';
+  insert into clock_steps (noticed_at, step_ms) values (t, step);
+  insert into events (kind, pool, data) values ('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
+
+  update limit_events set at = at + step;
+  update limits l set
+    last_at = case when last_at > 0 then last_at + step else 0 end,
+    tat = case when tat > 0 then tat + step else 0 end,
+    window_from = case when window_from > 0 then window_from + step else 0 end,
+    resets_at = case when l.kind = 'calendar' and l.resets_at > t - step then calendar_end(t, l.calendar_unit, l.zone)
+                     when l.kind = 'calendar' then l.resets_at
+                     else l.resets_at + step end,
+    used = case when l.kind = 'calendar' and l.resets_at <= t - step then 0 else l.used end,
+    blocked_until = case when blocked_until > 0 then blocked_until + step else 0 end,
+    unblocked_at = case when unblocked_at > 0 then unblocked_at + step else 0 end,
+    rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
+    claim_rank = 0, claim_until = 0;
+  -- An end that an operator has given as an instant stays one.
+  update pools set since_ms = since_ms + step,
+    until_ms = case when state = 'held' then until_ms else until_ms + step end,
+    probe_until = case when probe_until > 0 then probe_until + step else 0 end;
+  update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
+  update rate_episodes set refused_at = refused_at + step;
+  update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
+    where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
+  update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
+    asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
+  update batch_queues set blocked_until = blocked_until + moved where blocked_until is not null;
+  update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
+  return step;
+end $$;
