@@ -132,6 +132,12 @@ export const EVENTS = {
     ['limit', 'aheadMs'],
     "a limit's times lay in the future of the database's clock, and were put back: nothing waits for them",
   ),
+  'limit.reset': event(
+    'info',
+    ROW,
+    ['limit', 'by', 'reason'],
+    'an operator has put back those times of a limit that lay in the future',
+  ),
   'pool.clock_ahead': event(
     'warn',
     ROW,

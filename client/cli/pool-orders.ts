@@ -7,6 +7,7 @@ import {
   type OrderReport,
   orderPool,
   type PoolOrder,
+  resetPoolLimits,
   type UnblockReport,
   unblockPool,
 } from '../lib/pool-orders';
@@ -64,6 +65,41 @@ export function addPoolOrders(pool: Command): void {
     .option('--reason <text>', 'why, for whoever wonders', '')
     .option('--json', 'JSON')
     .action(unblock);
+  pool
+    .command('reset-limits [pool]')
+    .description("put back times of its limits that lie in the future of the database's clock")
+    .option(
+      '--limit <name>',
+      'only this limit; may be given several times (default: all)',
+      (name: string, before: readonly string[]) => [...before, name],
+      [],
+    )
+    .option('--reason <text>', 'why, for whoever wonders', '')
+    .option('--json', 'JSON')
+    .action(reset);
+}
+
+async function reset(name: string | undefined, options: UnblockOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const account = choosePoolAccount(context.settings, name);
+  const report = await resetPoolLimits(context, account, { names: options.limit, reason: options.reason });
+  if (report.unreached !== null) {
+    note(
+      `Work that sleeps could not be told, and looks again when the old wait is over: ${report.unreached}`,
+    );
+  }
+  if (options.json) {
+    const { pool, limits, pools, unreached } = report;
+    printJson({ pool, limits: limits.map(({ key, name }) => ({ key, name })), pools, unreached });
+    return;
+  }
+  for (const { name, key } of report.limits) print(`${report.pool}: ${name} was put back (${key})`);
+  for (const pool of report.pools) print(`${pool}: its own times were put back`);
+  if (report.limits.length + report.pools.length === 0)
+    print(`${report.pool}: nothing of it lies in the future`);
+  for (const line of blockedLines(report.blocked)) print(line);
+  if (report.blocked.length > 0)
+    print(`That is the vendor's word; to end it: npx sluice pool unblock ${report.pool}`);
 }
 
 async function order(

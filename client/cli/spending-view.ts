@@ -2,7 +2,7 @@
 import type { LimitStatus } from '../../store/permits';
 import type { PoolReport } from '../lib/pools';
 import type { Frequency, Share } from '../lib/spending';
-import { amountText, countText, isoOrNull, pluralText } from '../lib/time-text';
+import { amountText, countText, isoOrNull, lengthText, pluralText } from '../lib/time-text';
 import { print, table } from './output';
 
 /** More limits of one name than this (one for each device) are told by the fullest of them. */
@@ -122,6 +122,18 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
     case 'limit.unblocked': {
       const why = text('reason') === '' ? '' : `: ${text('reason')}`;
       return `${text('limit')}: ${text('by')} has ended its wait until ${isoOrNull(number('was'))}${why}`;
+    }
+    case 'limit.reset': {
+      const why = text('reason') === '' ? '' : `: ${text('reason')}`;
+      return `${text('limit')}: ${text('by')} has put back what lay in the future${why}`;
+    }
+    case 'limit.clock_ahead':
+      return `${text('limit')}: lay ${lengthText(number('aheadMs'))} in the future, and was put back`;
+    case 'pool.clock_ahead':
+      return `lay ${lengthText(number('aheadMs'))} in the future, and was put back`;
+    case 'clock.stepped': {
+      const ms = number('stepMs');
+      return `the database's clock was set ${ms < 0 ? 'back' : 'forward'} by ${lengthText(Math.abs(ms))}; all waits have moved with it`;
     }
     case 'settings.published':
       return `generation ${number('generation')} of the settings, by ${text('by')}`;

@@ -6,6 +6,7 @@ import { findAccount } from '../../activities/accounts';
 import { CLOSED_POOL, type PoolEvent, type PoolState, stopping } from '../../quota/pool';
 import type { Settings } from '../../settings';
 import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../store/limit-blocks';
+import { type ResetOutcome, resetLimits } from '../../store/limit-resets';
 import { type LimitStatus, listLimits } from '../../store/permits';
 import {
   applyPoolEvent,
@@ -208,12 +209,7 @@ export async function unblockPool(
   order: { readonly names: readonly string[]; readonly reason: string },
 ): Promise<UnblockReport> {
   const { settings } = context;
-  const { poolKey, limits } = findAccount(settings, name);
-  const known = limits.map((limit) => limit.name);
-  for (const wanted of order.names) {
-    if (known.includes(wanted)) continue;
-    throw new UsageError(`--limit: "${wanted}" is no limit of ${poolKey} (limits: ${known.join(', ')})`);
-  }
+  const { poolKey } = findLimits(settings, name, order.names);
   const report = await withDatabase(context, async (db) => {
     const names = order.names.length === 0 ? null : order.names;
     const ended = await unblockLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason });
@@ -233,6 +229,52 @@ export async function unblockPool(
     }
   }
   return { pool: poolKey, ended, items, unreached, state };
+}
+
+export interface ResetReport extends ResetOutcome {
+  readonly pool: string;
+  /** Limits of it that wait at the vendor's word all the same. */
+  readonly blocked: readonly LimitStatus[];
+  /** Workflows that sleep could not be told: they look again when the old wait is over. */
+  readonly unreached: string | null;
+}
+
+/** Puts back what lies in the future of the database's clock, of an account's limits and its pool. */
+export async function resetPoolLimits(
+  context: Context,
+  name: string,
+  order: { readonly names: readonly string[]; readonly reason: string },
+): Promise<ResetReport> {
+  const { settings } = context;
+  const { poolKey } = findLimits(settings, name, order.names);
+  const names = order.names.length === 0 ? null : order.names;
+  const { outcome, blocked } = await withDatabase(context, async (db) => ({
+    outcome: await resetLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason }),
+    blocked: (await listLimits(db, poolKey)).filter((limit) => limit.blockedUntil !== null),
+  }));
+  const pools = new Set([...outcome.limits.flatMap((limit) => limit.pools), ...outcome.pools]);
+  let unreached: string | null = null;
+  if (pools.size > 0) {
+    try {
+      await withTemporal(context, (client) => wakeWork(client, settings, accountsOf(settings, pools)));
+    } catch (error) {
+      unreached = messageOf(error);
+    }
+  }
+  return { pool: poolKey, ...outcome, blocked, unreached };
+}
+
+/** The account. @throws UsageError for a name that is no limit of it. */
+function findLimits(settings: Settings, name: string, names: readonly string[]) {
+  const account = findAccount(settings, name);
+  const known = account.limits.map((limit) => limit.name);
+  for (const wanted of names) {
+    if (known.includes(wanted)) continue;
+    throw new UsageError(
+      `--limit: "${wanted}" is no limit of ${account.poolKey} (limits: ${known.join(', ')})`,
+    );
+  }
+  return account;
 }
 
 function accountsOf(settings: Settings, pools: ReadonlySet<string>): string[] {

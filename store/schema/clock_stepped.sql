@@ -22,7 +22,7 @@ begin
   t := coalesce(p_now, now_ms());
   moved := step * interval '1 millisecond';
   insert into clock_steps (noticed_at, step_ms) values (t, step);
-  insert into events (kind, pool, data) values ('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
+  perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
 
   update limit_events set at = at + step;
   update limits l set

@@ -5,6 +5,10 @@ create or replace function limit_mended(l limits, t double precision) returns li
 declare
   ahead double precision := greatest(0, l.last_at - t);
 begin
+  perform tell_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
+    'aheadMs', round(greatest(ahead, l.window_from - t, l.claim_until - t,
+      case l.kind when 'bucket' then l.tat - t
+                  when 'calendar' then l.resets_at - calendar_end(t, l.calendar_unit, l.zone) end))));
   if ahead > 0 then
     update limit_events e set at = least(e.at - ahead, t) where e.limit_id = l.id;
     l.tat := l.tat - ahead;
@@ -18,8 +22,6 @@ begin
   end if;
   update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t)
     where x.id = l.id and greatest(x.rate_share_at, x.unblocked_at) > t;
-  insert into events (kind, pool, data)
-    values ('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key, 'aheadMs', round(greatest(ahead, l.window_from - t, 0))));
   l.last_at := least(l.last_at, t);
   l.window_from := least(l.window_from, t);
   l.claim_rank := 0;

@@ -5,6 +5,7 @@ import { PermitGate } from '../../activities/permit-gate';
 import type { LimitTemplate, LimitWindow } from '../../quota/limit';
 import { createPool } from '../../store/db';
 import { listEvents } from '../../store/events';
+import { resetLimits } from '../../store/limit-resets';
 import { listLimits, registerLimits, takePermits } from '../../store/permits';
 import { applyPoolEvent, registerPool } from '../../store/pools';
 import { amazonPool } from '../../vendors/amazon/limits';
@@ -159,6 +160,19 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
     // As if no time had passed: what was used is not given again, and is not waited out for an hour.
     expect(denied).toMatchObject({ granted: false });
     if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(2 * WINDOW_MS);
+  });
+
+  test("an operator puts back what takers would not, and leaves the vendor's word", async () => {
+    await registerLimits(db, POOL, [limit(ROLLING)]);
+    await ask();
+    await db.query('update limit_events set at = at + $1', [DAY_MS]);
+    await db.query('update limits set blocked_until = now_ms() + $1', [DAY_MS]);
+    const order = { pool: POOL, names: null, by: 'ann@host', reason: 'a clock' };
+    expect(await resetLimits(db, order)).toMatchObject({ limits: [{ key: KEY }], pools: [] });
+    const { rows } = await db.query('select count(*) as ahead from limit_events where at > now_ms()');
+    expect(rows).toEqual([{ ahead: 0 }]);
+    expect((await listLimits(db, POOL))[0]?.blockedUntil).toBeGreaterThan(Date.now() + DAY_MS / 2);
+    expect(await resetLimits(db, order)).toEqual({ limits: [], pools: [] });
   });
 
   test('a pool that was paused in the future ends its pause when it would have', async () => {

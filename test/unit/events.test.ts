@@ -19,9 +19,18 @@ const texts = FOLDERS.flatMap((folder) => [...sources(join(ROOT, folder))]).map(
   text: readFileSync(path, 'utf8'),
 }));
 
-test('rows of events are written in one place', () => {
+test('rows of events are written in one place, and in one more from within SQL', () => {
   const writers = texts.filter(({ text }) => /insert into events\b/.test(text)).map(({ path }) => path);
-  expect(writers).toEqual(['store/events.ts']);
+  // The last one is the dump of the schema.
+  expect(writers.sort()).toEqual(['store/events.ts', 'store/schema.sql', 'store/schema/tell_event.sql']);
+});
+
+test('what functions in SQL tell stands in the catalogue', () => {
+  const told = texts.flatMap(({ text }) =>
+    [...text.matchAll(/tell_event\('([^']+)'/g)].map(([, kind]) => kind),
+  );
+  expect(told.length).toBeGreaterThan(0);
+  for (const kind of told) expect(isEventKind(kind ?? '')).toBe(true);
 });
 
 test('no line of the log has an event that is not written by name and catalogue', () => {
