@@ -36,6 +36,10 @@ begin
     blocked_until = case when blocked_until > 0 then blocked_until + step else 0 end,
     unblocked_at = case when unblocked_at > 0 then unblocked_at + step else 0 end,
     rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
+    full_at = full_at + step,
+    sized_at = case when sized_at > 0 then sized_at + step else 0 end,
+    refused_at = case when refused_at > 0 then refused_at + step else 0 end,
+    refused_from = case when refused_from > 0 then refused_from + step else 0 end,
     claim_rank = 0, claim_until = 0;
   -- An end that an operator has given as an instant stays one.
   update pools set since_ms = since_ms + step,
