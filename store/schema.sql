@@ -129,6 +129,13 @@ create table call_kinds (
   constraint call_kinds_refused_for_check CHECK ((refused_for = ANY (ARRAY['quota'::text, 'access'::text])))
 );
 
+create table clock_steps (
+  id bigint generated always as identity not null,
+  noticed_at double precision not null,
+  step_ms double precision not null,
+  constraint clock_steps_pkey PRIMARY KEY (id)
+);
+
 create table commands (
   id bigint generated always as identity not null,
   account text not null,
@@ -598,6 +605,61 @@ AS $function$
               else 10000 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.clock_stepped(step double precision, last_good double precision, p_now double precision DEFAULT NULL::double precision)
+ RETURNS double precision
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t     double precision;
+  noted double precision;
+  moved interval;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('clock', 46));
+  select coalesce(sum(s.step_ms), 0) into noted from clock_steps s
+    where s.noticed_at > last_good + s.step_ms - 1000;
+  step := step - noted;
+  if abs(step) < 500 then return 0; end if;
+  -- Blocks first, in the order in which everybody takes them: pools, limits.
+  perform pg_advisory_xact_lock(hashtextextended(k.key, 41)) from (select key from pools order by key) k;
+  perform 1 from limits order by key for update;
+  perform 1 from pools order by key for update;
+  t := coalesce(p_now, now_ms());
+  moved := step * interval '1 millisecond';
+  insert into clock_steps (noticed_at, step_ms) values (t, step);
+  perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
+
+  update limit_events set at = at + step;
+  update limits l set
+    last_at = case when last_at > 0 then last_at + step else 0 end,
+    tat = case when tat > 0 then tat + step else 0 end,
+    window_from = case when window_from > 0 then window_from + step else 0 end,
+    resets_at = case when l.kind = 'calendar' and l.resets_at > t - step then calendar_end(t, l.calendar_unit, l.zone)
+                     when l.kind = 'calendar' then l.resets_at
+                     else l.resets_at + step end,
+    used = case when l.kind = 'calendar' and l.resets_at <= t - step then 0 else l.used end,
+    blocked_until = case when blocked_until > 0 then blocked_until + step else 0 end,
+    unblocked_at = case when unblocked_at > 0 then unblocked_at + step else 0 end,
+    rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
+    full_at = full_at + step,
+    sized_at = case when sized_at > 0 then sized_at + step else 0 end,
+    refused_at = case when refused_at > 0 then refused_at + step else 0 end,
+    refused_from = case when refused_from > 0 then refused_from + step else 0 end,
+    claim_rank = 0, claim_until = 0;
+  -- An end that an operator has given as an instant stays one.
+  update pools set since_ms = since_ms + step,
+    until_ms = case when state = 'held' then until_ms else until_ms + step end,
+    probe_until = case when probe_until > 0 then probe_until + step else 0 end;
+  update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
+  update rate_episodes set refused_at = refused_at + step;
+  update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
+    where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
+  update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
+    asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
+  update batch_queues set blocked_until = blocked_until + moved where blocked_until is not null;
+  update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
+  return step;
+end $function$;
+
 CREATE OR REPLACE FUNCTION sluice.late_arrival(p_keys text[], p_units double precision[], granted_at double precision, arrived_at double precision)
  RETURNS void
  LANGUAGE plpgsql
@@ -725,6 +787,19 @@ begin
   return changed;
 end $function$;
 
+CREATE OR REPLACE FUNCTION sluice.limit_ahead(l limits, t double precision, lead double precision)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select l.last_at > t + lead + 2000
+      or l.window_from > t + lead + 2000
+      or (l.kind = 'bucket' and l.tat > t + lead + 2 * l.capacity * l.period_ms + bucket_memory_ms(l))
+      or (l.claim_until > t + lead + 10000 and l.claim_until > t + lead + claim_horizon_ms(l) + 2000)
+      or (l.kind = 'calendar' and l.used >= l.capacity and l.resets_at > t + lead + 2000
+          and l.resets_at > calendar_end(t + lead, l.calendar_unit, l.zone) + 1)
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.limit_charge(l limits, units double precision, rank smallint, t double precision, over boolean)
  RETURNS limits
  LANGUAGE plpgsql
@@ -780,6 +855,39 @@ begin
     -- Once a minute is often enough.
     delete from limit_events e where e.limit_id = l.id and e.at < t - bucket_memory_ms(l);
   end if;
+  return l;
+end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.limit_mended(l limits, t double precision)
+ RETURNS limits
+ LANGUAGE plpgsql
+AS $function$
+declare
+  ahead double precision := greatest(0, l.last_at - t);
+begin
+  perform tell_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
+    'aheadMs', round(greatest(ahead, l.window_from - t, l.claim_until - t,
+      case l.kind when 'bucket' then l.tat - t
+                  when 'calendar' then l.resets_at - calendar_end(t, l.calendar_unit, l.zone) end))));
+  if ahead > 0 then
+    update limit_events e set at = least(e.at - ahead, t) where e.limit_id = l.id;
+    l.tat := l.tat - ahead;
+    if l.kind = 'vendor' then l.resets_at := greatest(t, l.resets_at - ahead); end if;
+  else
+    update limit_events e set at = t where e.limit_id = l.id and e.at > t;
+  end if;
+  if l.kind = 'bucket' and l.tat > t + l.capacity * l.period_ms then l.tat := t + l.capacity * l.period_ms; end if;
+  if l.kind = 'calendar' and l.resets_at is not null then
+    l.resets_at := calendar_end(t, l.calendar_unit, l.zone);
+  end if;
+  update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t),
+      full_at = x.full_at - ahead, sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t),
+      refused_from = least(x.refused_from, t)
+    where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at) > t);
+  l.last_at := least(l.last_at, t);
+  l.window_from := least(l.window_from, t);
+  l.claim_rank := 0;
+  l.claim_until := 0;
   return l;
 end $function$;
 
@@ -1025,6 +1133,24 @@ CREATE OR REPLACE FUNCTION sluice.now_ms()
  LANGUAGE sql
 AS $function$ select extract(epoch from clock_timestamp())::double precision * 1000 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.pools_mended(ps pools[], t double precision)
+ RETURNS pools[]
+ LANGUAGE plpgsql
+AS $function$
+declare
+  told bigint;
+begin
+  with ahead as (
+    update pools p set since_ms = t,
+      until_ms = case when p.state = 'held' then p.until_ms else p.until_ms - (p.since_ms - t) end,
+      probe_until = case when p.probe_until > 0 then p.probe_until - (p.since_ms - t) else 0 end
+    from unnest(ps) x where p.key = x.key and x.state <> 'closed' and x.since_ms > t
+    returning p.key, x.since_ms - t as ms)
+  select count(tell_event('pool.clock_ahead', a.key, jsonb_build_object('aheadMs', round(a.ms)))::text) into told
+    from ahead a;
+  return (select array_agg(p order by p.key) from pools p where p.key in (select x.key from unnest(ps) x));
+end $function$;
+
 CREATE OR REPLACE FUNCTION sluice.restamp_permit(p_keys text[], p_units double precision[], granted_at double precision, ahead double precision, p_pool text DEFAULT NULL::text, p_epoch bigint DEFAULT NULL::bigint, p_now double precision DEFAULT NULL::double precision, p_organization_epoch bigint DEFAULT NULL::bigint)
  RETURNS double precision
  LANGUAGE plpgsql
@@ -1123,7 +1249,7 @@ begin
   perform limits_store(array[l]);
 end $function$;
 
-CREATE OR REPLACE FUNCTION sluice.take_permits(reqs jsonb, lead double precision, p_now double precision DEFAULT NULL::double precision)
+CREATE OR REPLACE FUNCTION sluice.take_permits(reqs jsonb, lead double precision, p_now double precision DEFAULT NULL::double precision, p_expected double precision DEFAULT NULL::double precision)
  RETURNS TABLE(idx integer, granted boolean, depart_at double precision, retry_at double precision, denied_by text, pool_state text, epoch bigint, probe boolean, failures integer, now double precision, stopped_by text, organization_epoch bigint)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -1147,6 +1273,10 @@ declare
   probed   double precision;
   binding  integer;
 begin
+  -- A request that was under way for long looks like a clock that has gone ahead; the caller tells them apart.
+  if p_expected is not null and abs(coalesce(p_now, now_ms()) - p_expected) > 1000 then
+    raise exception 'the clock is not what was expected' using errcode = 'SL003';
+  end if;
   select array_agg(distinct c.value ->> 'key' order by c.value ->> 'key') into keys
     from jsonb_array_elements(reqs) r, jsonb_array_elements(r.value -> 'charges') c;
   select array_agg(distinct r.value ->> 'pool' order by r.value ->> 'pool') into pool_ids
@@ -1181,8 +1311,12 @@ begin
   end if;
 
   t := coalesce(p_now, now_ms());
+  if exists (select 1 from unnest(ps) x where x.state <> 'closed' and x.since_ms > t + lead + 2000) then
+    ps := pools_mended(ps, t);
+  end if;
   changed := array_fill(false, array[coalesce(cardinality(ls), 0)]);
   for s in 1 .. coalesce(cardinality(ls), 0) loop
+    if limit_ahead(ls[s], t, lead) then ls[s] := limit_mended(ls[s], t); changed[s] := true; end if;
     l := limit_forget(ls[s], t);
     if l.used <> (ls[s]).used then ls[s] := l; changed[s] := true; end if;
   end loop;
@@ -1292,6 +1426,13 @@ begin
     perform limits_store(array(select ls[s] from generate_series(1, cardinality(ls)) s where changed[s]));
   end if;
 end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.tell_event(kind text, pool text, data jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into events (kind, pool, data) values (kind, pool, data)
+$function$;
 
 create view devices as
  SELECT account,
