@@ -17,8 +17,8 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testSequencer: '<rootDir>/test/support/sequencer.cjs',
   testTimeout: 60_000,
-  // Most tests wait more than they compute: three keep two processors busy.
-  maxWorkers: 3,
+  // Most tests wait more than they compute: four keep two processors busy.
+  maxWorkers: 4,
   coverageThreshold: {
     './quota/': { statements: 95, branches: 93, functions: 95, lines: 95 },
     './vendors/': { statements: 90, branches: 80, functions: 90, lines: 90 },

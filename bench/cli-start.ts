@@ -42,7 +42,7 @@ async function measure(databaseUrl: string): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-cli-start-'));
   try {
     writeFileSync(path.join(folder, 'sluice.yaml'), SETTINGS);
-    const env = { PATH: process.env.PATH, DATABASE_URL: databaseUrl };
+    const env = { ...process.env, DATABASE_URL: databaseUrl, SLUICE_SETTINGS: '', TEMPORAL_ADDRESS: '' };
     const fastest = new Map<string, number>();
     const time = async (name: string, args: readonly string[]) => {
       const ms = await run(args, folder, env);

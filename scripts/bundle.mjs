@@ -5,8 +5,9 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -131,7 +132,15 @@ connection.ensureConnected().catch(() => undefined).finally(() => connection.clo
  * are refused.
  */
 async function compileAhead(cwd) {
-  const env = { PATH: process.env.PATH, DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' };
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-build-'));
+  const settings = join(folder, 'sluice.yaml');
+  writeFileSync(settings, 'accounts: { texts: { vendor: openai, apiKey: "env:NONE" } }\n');
+  const env = {
+    PATH: process.env.PATH,
+    DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none',
+    SLUICE_SETTINGS: settings,
+  };
   const run = (...args) => promisify(execFile)(process.execPath, args, { cwd, env }).catch(() => undefined);
-  await Promise.all([run('launch.cjs', 'events'), run('-e', TEMPORAL)]);
+  await Promise.all([run('launch.cjs', 'pools'), run('-e', TEMPORAL)]);
+  rmSync(folder, { recursive: true });
 }
