@@ -6,3 +6,4 @@ export { SettingsError } from './problems';
 export { type AccountSettings, settingsJsonSchema } from './schema';
 export { resolveSecret, Secret, SecretError, type SecretSources } from './secret';
 export type { DatasetSettings, Settings } from './types';
+export { settingsWarnings } from './warnings';

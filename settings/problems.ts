@@ -134,7 +134,7 @@ function closestBranch(
 function shown(value: unknown, nodes: readonly SchemaNode[], path: Path): string {
   if (Array.isArray(value)) return ', not a list';
   if (typeof value === 'object') return ', not a map';
-  const scalar = nodes.length > 0 && nodes.every((node) => node.type !== 'object' && node.type !== 'array');
+  const scalar = nodes.some((node) => node.type !== 'object' && node.type !== 'array');
   if (!scalar) return `, not a ${typeof value}`;
   const secret =
     nodes.some((node) => node.writeOnly === true) || path.some((key) => SECRET_KEY.test(String(key)));

@@ -42,6 +42,8 @@ export interface AccountParts {
   readonly organization?: string;
   /** What limits tell the account's calls apart by, besides what every account has. */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Settings by which accounts say that the vendor counts them together. */
+  readonly sharedBy?: readonly string[];
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -61,6 +63,7 @@ export const VENDORS = {
       reports: amazonReports(account),
       partitions: (dataset) => amazonPartitions(account, dataset),
       rules: amazonRulesOf(account),
+      sharedBy: ['sellerId', 'application'],
       attributes: account.sellerId === undefined ? {} : { sellerId: account.sellerId },
     }),
   },

@@ -3,14 +3,14 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { withoutPassword } from '../../embedded/instance';
-import type { Settings } from '../../settings';
+import { type Settings, settingsWarnings } from '../../settings';
 import { Vault } from '../../store/vault';
 import { loadVaultKeys, withDatabase } from '../lib/context';
 import { ClientError, UsageError } from '../lib/errors';
 import { publishByHand } from '../lib/settings-publish';
 import { pluralText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
-import { print, printJson, table } from './output';
+import { note, print, printJson, table } from './output';
 
 export function addVault(program: Command): void {
   const vault = program.command('vault').description('secrets, encrypted in Postgres');
@@ -77,6 +77,7 @@ export function addSettings(program: Command): void {
       print(
         `${found.file ?? 'no settings file, only the environment'}: valid; ${pluralText(accounts, 'account')}, ${pluralText(found.datasets.length, 'dataset')}`,
       );
+      for (const warning of settingsWarnings(found)) note(`warning: ${warning}`);
     });
   settings
     .command('publish')

@@ -5,7 +5,7 @@ import { isPortFree } from '../../embedded/ports';
 import { findData } from '../../embedded/postgres-cluster';
 import { cacheDir, type StateDir } from '../../embedded/state-dir';
 import { TEMPORAL_VERSION } from '../../embedded/temporal-binary';
-import { type AccountSettings, resolveSecret, type SecretRef } from '../../settings';
+import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../settings';
 import { createPool } from '../../store/db';
 import { readMigrations } from '../../store/migrate';
 import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../store/schema';
@@ -21,6 +21,7 @@ import {
   withDatabase,
   withTemporal,
 } from './context';
+import { tryLogins } from './doctor-logins';
 import { messageOf } from './errors';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
@@ -57,6 +58,8 @@ export async function examine(context: Context): Promise<Check[]> {
   checks.push(...(await checkTemporal(context)));
   checks.push(checkAccounts(context));
   checks.push(...(await checkCredentials(context)));
+  checks.push(...settingsWarnings(context.settings).map((warning) => warn('Settings', warning)));
+  checks.push(...(await checkLogins(context)));
   return checks;
 }
 
@@ -282,6 +285,29 @@ async function resolveInContext(
   const db = createPool(databaseUrl(context), { max: 1, applicationName: 'sluice-doctor' });
   try {
     await resolveSecret(ref, { vault: new Vault(db, await loadVaultKeys(context)), warn: onWarning });
+  } finally {
+    await db.end();
+  }
+}
+
+/** Only where there is a database: no call leaves without a permit. */
+async function checkLogins(context: Context): Promise<Check[]> {
+  const { settings } = context;
+  if (!Object.values(settings.accounts).some((account) => accountParts(account).login)) return [];
+  const untried = (why: string) => [warn('Logins', `not tried: ${why}`)];
+  let db: ReturnType<typeof createPool>;
+  try {
+    db = createPool(databaseUrl(context), { max: 2, applicationName: 'sluice-doctor' });
+  } catch {
+    return untried('there is no database, which grants the permit; start it with: npx sluice up');
+  }
+  try {
+    const checks = await tryLogins(db, settings, await loadVaultKeys(context));
+    return checks.map(({ account, problem }) =>
+      problem === null ? ok(`Login of ${account}`, 'accepted') : fail(`Login of ${account}`, problem),
+    );
+  } catch (error) {
+    return untried(messageOf(error));
   } finally {
     await db.end();
   }

@@ -1,6 +1,6 @@
 /** Limits that an operator adds, and limits that accounts share: what they become, and what is wrong with them. */
 import { resolveLimits } from '../../quota/limit';
-import { effectiveLimits, parseSettings, SettingsError } from '../../settings';
+import { effectiveLimits, parseSettings, SettingsError, settingsWarnings } from '../../settings';
 import { accountParts } from '../../vendors/registry';
 
 const ACCOUNT = {
@@ -196,5 +196,71 @@ describe('models that share', () => {
     ['{a: []}', 'must be a list of models'],
   ])('%s', (groups, message) => {
     expect(problems({ a: ['openai', `modelGroups: ${groups}`] }).join()).toContain(message);
+  });
+});
+
+describe('region, marketplaces and currencies', () => {
+  const amazon = (...lines: string[]) => {
+    const given = lines.map((line) => line.split(':')[0]);
+    const base = ACCOUNT.amazon.filter((line) => !given.includes(line.split(':')[0]));
+    const text = ['accounts:', '  a:', ...[...base, ...lines].map((line) => `    ${line}`)].join('\n');
+    try {
+      parseSettings(text, { file: null, baseDir: '/', env: {} });
+      return [];
+    } catch (error) {
+      return (error as SettingsError).problems.map(({ where, what }) => `${where}: ${what}`);
+    }
+  };
+
+  test.each([
+    [
+      ['region: na'],
+      'accounts.a.marketplaces[0]: must be a marketplace of region na; A1PA6795UKMFR9 is Germany',
+    ],
+    [['currency: USD'], 'accounts.a.currency: must be EUR for A1PA6795UKMFR9 (Germany), not USD'],
+    [
+      ['marketplaces: [A1PA6795UKMFR9, A1F83G8C2ARO7P]'],
+      'accounts.a.currency: must be GBP for A1F83G8C2ARO7P',
+    ],
+    [['currency: {A1PA6795UKMFR9: GBP}'], 'accounts.a.currency.A1PA6795UKMFR9: must be EUR'],
+    [['currency: {}'], 'accounts.a.currency.A1PA6795UKMFR9: is missing'],
+    [
+      ['currency: {A1PA6795UKMFR9: EUR, A1F83G8C2ARO7P: GBP}'],
+      'accounts.a.currency.A1F83G8C2ARO7P: must be one of the marketplaces',
+    ],
+  ])('%j is named', (lines, problem) => {
+    expect(amazon(...lines)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test.each([
+    [
+      [
+        'marketplaces: [A1PA6795UKMFR9, A1F83G8C2ARO7P]',
+        'currency: {A1PA6795UKMFR9: EUR, A1F83G8C2ARO7P: GBP}',
+      ],
+    ],
+    // A marketplace that is newer than the table, and a server that knows no countries.
+    [['marketplaces: [A1NEWMARKET00X]', 'currency: CHF']],
+    [['baseUrl: http://127.0.0.1:1', 'currency: USD']],
+  ])('%j is let pass', (lines) => {
+    expect(amazon(...lines)).toEqual([]);
+  });
+});
+
+describe('warnings', () => {
+  test('the same credentials without the same seller, or the same anything', () => {
+    const warned = (accounts: Parameters<typeof settings>[0]) => settingsWarnings(settings(accounts));
+    expect(warned({ a: ['amazon'], b: ['amazon'] })).toEqual([
+      expect.stringMatching(
+        /^accounts\.b: has the same credentials as accounts\.a, .*the same sellerId and application/,
+      ),
+    ]);
+    expect(warned({ a: ['openai'], b: ['openai'] })).toEqual([
+      expect.stringContaining('make them one account'),
+    ]);
+    expect(warned({ a: ['amazon', 'sellerId: S'], b: ['amazon', 'sellerId: S'] })).toEqual([]);
+    expect(warned({ a: ['amazon', 'sellerId: S'], b: ['amazon', 'sellerId: T'] })).toHaveLength(1);
+    expect(warned({ a: ['amazon'], b: ['amazon', 'enabled: false'] })).toEqual([]);
+    expect(warned({ a: ['amazon'], b: ['openai'] })).toEqual([]);
   });
 });

@@ -16,6 +16,7 @@ import {
   parseReportsPage,
 } from './contract';
 import { openReportDocument, readErrorDocument } from './document';
+import { currencyOf } from './marketplaces';
 import { type AmazonAccount, amazonEndpoints } from './settings';
 
 const REPORTS = '/reports/2021-06-30';
@@ -115,7 +116,9 @@ export function amazonPartitions(
 ): Record<string, string>[] {
   return account.marketplaces.map((marketplaceId) => ({
     marketplaceId,
-    ...(dataset.options.includes('currencyCode') ? { currencyCode: account.currency } : {}),
+    ...(dataset.options.includes('currencyCode')
+      ? { currencyCode: currencyOf(account, marketplaceId) ?? '' }
+      : {}),
   }));
 }
 

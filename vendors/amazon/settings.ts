@@ -1,6 +1,7 @@
 /** The settings of an Amazon Selling Partner account, and the datasets it offers. */
 import { z } from 'zod';
 import { commonAccountFields, httpUrl, secretRef } from '../account-fields';
+import { marketplaceProblems } from './marketplaces';
 
 /** Hosts: developer-docs.amazon.com/sp-api, "SP-API Endpoints". */
 const REGION_HOSTS = {
@@ -16,6 +17,9 @@ export const AMAZON_DATASETS = ['rt-sales', 'rt-traffic', 'rt-inventory'] as con
 
 const HOST = 'must be the name of a host, such as *.amazonaws.com';
 const MARKETPLACE = 'must be a marketplace id such as A1PA6795UKMFR9';
+
+const CURRENCY = 'must be a currency code such as EUR';
+const currency = z.string({ error: CURRENCY }).regex(/^[A-Z]{3}$/, CURRENCY);
 
 export const amazonAccountSchema = z
   .strictObject({
@@ -35,10 +39,17 @@ export const amazonAccountSchema = z
       .min(1, 'must be a list of 1 to 25 marketplace ids')
       .max(25, 'must be a list of 1 to 25 marketplace ids'),
     currency: z
-      .string({ error: 'must be a currency code such as EUR' })
-      .regex(/^[A-Z]{3}$/, 'must be a currency code such as EUR')
-      .describe('Reports of sales are asked for in this currency.'),
-    sellerId: z.string().min(1, 'must not be empty').optional(),
+      .union([currency, z.record(z.string(), currency)], { error: CURRENCY })
+      .describe(
+        'Reports of sales are asked for in this currency; a map for marketplaces of several, e.g. {A1PA6795UKMFR9: EUR, A1F83G8C2ARO7P: GBP}.',
+      ),
+    sellerId: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe(
+        "The selling partner's id. Amazon counts calls by selling partner and application: accounts that name the same ones (`application`) share their limits.",
+      ),
     documentHosts: z
       .array(z.string({ error: HOST }).regex(/^(?:\*\.)?[\w-]+(?:\.[\w-]+)*$/, HOST), {
         error: 'must be a list of host names',
@@ -57,6 +68,9 @@ export const amazonAccountSchema = z
     ...commonAccountFields,
   })
   .superRefine((account, context) => {
+    for (const { path, message } of marketplaceProblems(account)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
+    }
     if (account.region !== undefined) return;
     const missing =
       account.baseUrl === undefined ? 'region' : account.tokenUrl === undefined ? 'tokenUrl' : null;

@@ -1,0 +1,68 @@
+/** What is allowed in the settings and probably not meant: `settings check` and `doctor` say it. Pure. */
+import { resolveLimits } from '../quota/limit';
+import { accountAttributes, accountParts, VENDORS } from '../vendors/registry';
+import { effectiveLimits } from './effective';
+import type { AccountSettings } from './schema';
+import type { Settings } from './types';
+
+/** Sentences, each beginning with the key that it is about. */
+export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): string[] {
+  const enabled = Object.entries(accounts).filter(([, account]) => account.enabled);
+  return enabled.flatMap(([name, account], i) =>
+    enabled.slice(0, i).flatMap(([other, first]) => {
+      if (first.vendor !== account.vendor || addressOf(first) !== addressOf(account)) return [];
+      return sharingWarnings(name, account, other, first);
+    }),
+  );
+}
+
+/** The vendor counts by whom it knows: the same credentials are one caller. */
+function sharingWarnings(
+  name: string,
+  account: AccountSettings,
+  other: string,
+  first: AccountSettings,
+): string[] {
+  const own = ownLimits(name, account);
+  const shared = ownLimits(other, first).filter((key) => own.includes(key));
+  if (credentialsOf(account) !== credentialsOf(first) || shared.length === own.length) return [];
+  return [
+    `accounts.${name}: has the same credentials as accounts.${other}, but counts its calls for itself, and the vendor counts them together: ${howToShare(account)}`,
+  ];
+}
+
+function howToShare(account: AccountSettings): string {
+  const keys = accountParts(account).sharedBy ?? [];
+  return keys.length > 0
+    ? `give both the same ${keys.join(' and ')}, or make them one account`
+    : 'make them one account';
+}
+
+/** Keys of the vendor's limits that an account is charged to by each of its operations, as far as it decides them. */
+function ownLimits(name: string, account: AccountSettings): string[] {
+  const { rules = VENDORS[account.vendor].rules, limits = account.limits } = accountParts(account);
+  const narrower = Object.entries(rules.attributes).filter(([, { of }]) => of !== 'account');
+  const attributes = {
+    ...Object.fromEntries(narrower.map(([attribute]) => [attribute, '*'])),
+    ...accountAttributes(account),
+    account: name,
+    vendor: account.vendor,
+  };
+  const templates = effectiveLimits(rules, { limits }).filter(({ mode }) => mode === 'enforce');
+  const keys = rules.operations.flatMap((operation) =>
+    resolveLimits(account.vendor, templates, operation, attributes).map(({ key }) => key),
+  );
+  return [...new Set(keys)];
+}
+
+/** References only: two names for one secret are not seen through. */
+function credentialsOf(account: AccountSettings): string {
+  const { login, apiKey } = accountParts(account);
+  const entries = Object.entries({ ...login?.credentials, ...(apiKey === undefined ? {} : { apiKey }) });
+  return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function addressOf(account: AccountSettings): string {
+  const { region, baseUrl } = account as { readonly region?: string; readonly baseUrl?: string };
+  return JSON.stringify([region ?? null, baseUrl ?? null]);
+}
