@@ -91,7 +91,7 @@ module.exports = {
           '^activities/responses-client.ts$',
           // They make the pool of connections, and send nothing.
           '^workers/runtime.ts$',
-          '^client/lib/user-auth.ts$',
+          '^client/lib/(user-auth|doctor-logins).ts$',
           // It knows addresses, and connects to none.
           '^activities/document-address.ts$',
           // Servers of ours, and the way to Temporal.
