@@ -4,6 +4,7 @@ import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
+import { isOfItemAlone } from '../quota/item-doubt';
 import type { Priority } from '../quota/limit';
 import type { Settings } from '../settings';
 import { lastDeviceList, storeDevices } from '../store/fleet';
@@ -53,6 +54,10 @@ const LIST_AGAIN_MS = 5 * 60_000;
 export class FleetCalls {
   /** When an account's list of devices last failed, epoch ms; of this process. */
   private readonly listFailures = new Map<string, number>();
+  /** Since when a device's call is refused by a code that may mean it alone, monotonic ms, by question. */
+  private readonly refusedSince = new Map<string, number>();
+  /** When a call of a kind was last accepted, monotonic ms. */
+  private readonly acceptedAt = new Map<string, number>();
   /** What was last said of left-out records, by question: once is enough. */
   private readonly leftOutTold = new Map<string, string>();
 
@@ -70,12 +75,37 @@ export class FleetCalls {
     const signal = cancellationSignal();
     for (let attempt = 1; ; attempt++) {
       try {
-        return this.parsed(context, question, await this.send(context, question, attempt, signal));
+        const body = await this.send(context, question, attempt, signal);
+        this.noteAccepted(context, question);
+        return this.parsed(context, question, body);
       } catch (error) {
+        if (error instanceof CallFailed && this.isOfItem(context, question, error)) throw ofItemAlone(error);
         if (!(error instanceof CallFailed) || !error.retryable) throw error;
         await delay(error.waitMs, undefined, { signal });
       }
     }
+  }
+
+  private noteAccepted(
+    { account }: FleetContext,
+    { operation, deviceId = '' }: FleetQuestion<unknown>,
+  ): void {
+    const kind = `${account.poolKey}/${operation}`;
+    this.acceptedAt.set(kind, performance.now());
+    this.refusedSince.delete(`${kind}/${deviceId}`);
+  }
+
+  /** Whether the refusal is of this device: then its repetition is no use, and no other call waits for it. */
+  private isOfItem(
+    { account }: FleetContext,
+    { operation, deviceId }: FleetQuestion<unknown>,
+    { verdict }: CallFailed,
+  ): boolean {
+    if (deviceId === undefined || verdict.kind !== 'rate' || verdict.mayBeOfItem !== true) return false;
+    const kind = `${account.poolKey}/${operation}`;
+    const since = this.refusedSince.get(`${kind}/${deviceId}`) ?? null;
+    if (since === null) this.refusedSince.set(`${kind}/${deviceId}`, performance.now());
+    return isOfItemAlone(since, this.acceptedAt.get(kind) ?? null);
   }
 
   private async send<T>(
@@ -195,6 +225,13 @@ export class FleetCalls {
     const closed = await this.deps.door.whyClosed(context.account);
     if (closed !== null) throw closed;
   }
+}
+
+/** The refusal as one of the device, which is tried again when its next turn comes. */
+function ofItemAlone({ verdict }: CallFailed): CallFailed {
+  const { evidence } = verdict;
+  const message = `${evidence.message ?? 'refused'} (of this device alone: other calls of its kind are accepted)`;
+  return new CallFailed({ kind: 'invalid', evidence: { ...evidence, message } }, 0, false);
 }
 
 /** An answer that no repetition would cure. */

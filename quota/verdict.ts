@@ -46,6 +46,8 @@ export interface RateVerdict extends VerdictBase {
   readonly statedWaitMs: number | null;
   /** Name of the limit template that was hit; null when the vendor does not say which. */
   readonly limit: string | null;
+  /** True when the vendor's code may as well mean that this one thing can never be asked: what else is accepted tells. */
+  readonly mayBeOfItem?: true;
 }
 
 /** A quota is used up. The whole pool closes. */

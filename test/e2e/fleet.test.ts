@@ -472,3 +472,36 @@ describe('a backfill', () => {
     expect(await run()).toMatchObject({ chunks: 0, done: 0, failed: 0 });
   });
 });
+
+describe('a platform with ways of its own', () => {
+  const rename = { tripdistance: 'distance', averagespeed: 'avgspeed', slat: 'startlat', elon: 'endlon' };
+
+  test('trips under other names are stored, and an expired token under another status costs one login', async () => {
+    const s = await start({
+      scenario: { trips: { list: 'records', rename }, tokens: { lifetimeSeconds: 3600, expiredStatus: 1 } },
+    });
+    await s.startWorker();
+    await positions(s);
+    s.simulator.control({ expireTokens: true });
+    expect(await trips(s)).toMatchObject({ outcome: 'done', counts: { failed: 0 } });
+    const { rows } = await s.db.query('select count(*)::int as n, min(distance) as least from trips');
+    expect(rows[0].n).toBeGreaterThan(0);
+    expect(Number(rows[0].least)).toBeGreaterThan(0);
+    const logins = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'login');
+    expect(logins).toHaveLength(2);
+  });
+
+  test('a device that is refused for ever is said to be alone, and costs one call a round', async () => {
+    const s = await start();
+    const probe = await s.startWorker();
+    await positions(s);
+    const { rows } = await s.db.query('select min(device_id) as id from fleet_devices');
+    await probe.stop();
+    const { id } = rows[0] as { id: string };
+    s.simulator.control({ refusedDevices: { [id]: 9904 } });
+    await s.startWorker();
+    const first = await trips(s);
+    expect(JSON.stringify(first)).toContain('of this device alone');
+    expect(first).toMatchObject({ counts: { failed: 1 } });
+  });
+});

@@ -58,6 +58,47 @@ describe('the codes of the vendor’s page, as HTTP 200', () => {
   });
 });
 
+describe('an expired token under another status', () => {
+  test.each([
+    [1, 'global_error_token_expire'],
+    [-1, 'please login'],
+    [401, 'Please log in again'],
+    [4711, 'invalid token'],
+    [10001, 'not logged in'],
+    [2, 'session timed out'],
+    [7, '登录已过期，请重新登录'],
+    [5, 'unauthorized'],
+  ])('%i "%s" gets one new login', (status, cause) => {
+    expect(verdict('querytrips', { status, cause })).toMatchObject({ kind: 'auth', reason: 'expired' });
+    const fresh = classifyGps51(
+      call('querytrips', { freshLogin: true }),
+      answer({ status, cause }),
+      NOW,
+      ZONE,
+    );
+    expect(fresh.kind).toBe('rate');
+  });
+
+  test('beside a 0, in a command’s result, and under HTTP 401', () => {
+    const cause = 'global_error_token_expire';
+    const expired = { kind: 'auth', reason: 'expired' };
+    expect(verdict('lastposition', { status: 0, cause })).toMatchObject(expired);
+    expect(verdict('sendcmd', { status: 1, cause })).toMatchObject(expired);
+    expect(verdict('lastposition', {}, 401)).toMatchObject(expired);
+    expect(verdict('login', { status: 1, cause })).toMatchObject({ kind: 'auth', reason: 'refused' });
+  });
+
+  test.each([
+    ['sendcmd', 1, 'wrong password'],
+    ['sendcmd', 5, 'login to the device failed'],
+    ['lastposition', -1, 'abnormal'],
+    ['lastposition', 0, 'OK'],
+    ['querytrips', 77, 'catalogue incomplete'],
+  ])('%s %i "%s" is none', (operation, status, cause) => {
+    expect(verdict(operation, { status, cause }).kind).not.toBe('auth');
+  });
+});
+
 describe('8905: the account’s calls are used up', () => {
   test('until the vendor’s day ends', () => {
     expect(verdict('lastposition', { status: 8905 })).toMatchObject({

@@ -370,10 +370,53 @@ describe('querytrips', () => {
   });
 
   test('a trip without a duration took from its start to its end; places may be unknown', () => {
-    const { starttime, endtime } = trip;
-    const expected = { duration: 1_200_000, startLatitude: null, endLongitude: null, distance: 0 };
-    expect(answer([{ starttime, endtime }])).toMatchObject({ ok: true, value: told([expected]) });
+    const { starttime, endtime, tripdistance } = trip;
+    const expected = { duration: 1_200_000, startLatitude: null, endLongitude: null, distance: tripdistance };
+    expect(answer([{ starttime, endtime, tripdistance }])).toMatchObject({
+      ok: true,
+      value: told([expected]),
+    });
   });
+
+  test.each([['totaltrips'], ['records'], ['trips']])(
+    'trips under %s and under other names are the same',
+    (list) => {
+      const renamed = {
+        start_time: trip.starttime,
+        endTime: trip.endtime,
+        distance: trip.tripdistance,
+        maxspeed: trip.maxspeed,
+        avgspeed: trip.averagespeed,
+        duration: trip.triptime,
+        startlat: trip.slat,
+        startlng: trip.slon,
+        endlat: trip.elat,
+        endLon: trip.elon,
+      };
+      expect(parseTrips(body({ [list]: [renamed] }), 'd1')).toEqual(answer([trip]));
+      expect(parseTrips(body({ data: { [list]: [renamed] } }), 'd1')).toEqual(answer([trip]));
+    },
+  );
+
+  test.each([
+    [
+      { totaltrips: [{ starttime: AT, endtime: AT + 1, km: 12 }] },
+      'no trip has a tripdistance (fields: starttime',
+    ],
+    [{ totaltrips: [{ von: AT, bis: AT + 1, tripdistance: 12 }] }, 'totaltrips[0].starttime'],
+    [{ fahrten: [trip] }, 'there is fahrten instead (fields: starttime'],
+    [{ result: { list: [trip] } }, 'there is list instead'],
+    [{ trips: 'none' }, 'trips: must be a list'],
+  ])('%j is no day without trips', (fields, problem) => {
+    expect(parseTrips(body(fields), 'd1')).toEqual({ ok: false, problem: expect.stringContaining(problem) });
+  });
+
+  test.each([[{}], [{ totaltrips: null }], [{ data: [] }], [{ total: 0 }]])(
+    '%j says nothing of trips',
+    (fields) => {
+      expect(parseTrips(body(fields), 'd1')).toEqual({ ok: true, value: null });
+    },
+  );
 
   test.each([
     [{ endtime: AT - 1 }, 'ends before it starts'],

@@ -6,7 +6,7 @@
  * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
  * after a fresh login, which count as "too fast".
  */
-import type { Evidence, Verdict } from '../../quota/verdict';
+import type { Evidence, RateVerdict, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
 import { nextBoundary, startOfDay } from '../calendar';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
@@ -61,6 +61,9 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const status = root?.status ?? null;
   const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
   if (known) return known;
+  if (status !== null && tellsOfToken(call, status, httpStatus, evidence.message ?? '')) {
+    return tokenRefused(call, evidence);
+  }
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
   return status === null
@@ -76,18 +79,15 @@ function byCode(
   nowMs: number,
   zone: string,
 ): Verdict | null {
-  const rate: Verdict = { kind: 'rate', statedWaitMs: null, limit: IP_LIMIT, evidence };
   switch (status) {
     case 8902:
+      return tooFast(evidence);
     case 9904:
-      return rate;
+      // Elsewhere it means "parameter error": of one device's call it may well be that, and then it stays.
+      return OF_DEVICE.has(call.operation) ? { ...tooFast(evidence), mayBeOfItem: true } : tooFast(evidence);
     case 9903:
     case 9906:
-      // Where no token was sent, none can have expired: the credentials do not work.
-      if (LOGINS.has(call.operation)) return { kind: 'auth', reason: 'refused', evidence };
-      return call.freshLogin === true || ofEndUser(call)
-        ? rate
-        : { kind: 'auth', reason: 'expired', evidence };
+      return tokenRefused(call, evidence);
     case 8905:
       return {
         kind: 'quota',
@@ -105,6 +105,43 @@ function byCode(
     default:
       return null;
   }
+}
+
+function tooFast(evidence: Evidence): RateVerdict {
+  return { kind: 'rate', statedWaitMs: null, limit: IP_LIMIT, evidence };
+}
+
+/** An old token gets one new login. What a new one does not cure is no matter of tokens: it counts as "too fast". */
+function tokenRefused(call: CallInfo, evidence: Evidence): Verdict {
+  // Where no token was sent, none can have expired: the credentials do not work.
+  if (LOGINS.has(call.operation)) return { kind: 'auth', reason: 'refused', evidence };
+  return call.freshLogin === true || ofEndUser(call)
+    ? tooFast(evidence)
+    : { kind: 'auth', reason: 'expired', evidence };
+}
+
+const TOKEN = '(?:token|session|ticket|令牌|会话|登录|登陆)';
+const OVER = String.raw`(?:expir|invalid|illegal|time[\s_-]?out|timed[\s_-]?out|not[\s_-]?(?:found|exist|valid)|missing|wrong|error|lost|失效|过期|无效|超时|不存在)`;
+/** Says that a token is none, whichever comes first. */
+const TOKEN_OVER = new RegExp(`${TOKEN}.{0,40}${OVER}|${OVER}.{0,40}${TOKEN}`, 'iu');
+const LOG_IN =
+  /(?:please|must|need|re|not|no|again|请|重新|未)[\s_-]*(?:to[\s_-]*)?(?:be[\s_-]*)?(?:log|sign|登录|登陆)(?:ged|ed)?[\s_-]?(?:in|on)?(?![a-z])/iu;
+/** Has to do with tokens or logins at all. */
+const OF_TOKENS = new RegExp(
+  `${TOKEN}|(?<![a-z])(?:log|sign)[\\s_-]?(?:in|on)(?![a-z])|unauthori[sz]ed|auth[\\s_-]?fail`,
+  'iu',
+);
+
+/**
+ * An expired token comes under other codes than its own, too: then the words tell. Where the code is one that is in no
+ * list, any word of tokens will do, for a login costs one call. A command's result has codes of its own, and words that may
+ * be the device's; there, and beside a 0, the words have to be plain.
+ */
+function tellsOfToken({ operation }: CallInfo, status: number, httpStatus: number, cause: string): boolean {
+  if (LOGINS.has(operation)) return false;
+  const isResult = status === 0 || (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation));
+  if (TOKEN_OVER.test(cause) || LOG_IN.test(cause)) return true;
+  return !isResult && (httpStatus === 401 || OF_TOKENS.test(cause));
 }
 
 /** Calls with an end user's credentials: their token is always fresh, for it is asked for just before. */
@@ -146,6 +183,7 @@ function byHttp(
       evidence,
     };
   }
+  if (status === 401) return tokenRefused(call, evidence);
   return status >= 200 && status < 300 ? null : { kind: 'invalid', evidence };
 }
 

@@ -12,6 +12,7 @@ import type { CommandResult, FleetDevice, FleetPosition, QueuedCommand, TripsTol
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
+import { listIn, namesOf, TRIP_LISTS, withUsualNames } from './other-names';
 import { timeOf } from './time';
 
 const text = z.union([z.string().transform(storable), z.number().transform(String)], {
@@ -140,7 +141,9 @@ const openTripSchema = z.object({ starttime: instant, endtime: z.unknown().optio
 export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
-  const groups = groupsSchema.safeParse(answer.root.groups);
+  const found = listIn(answer.root, ['groups']);
+  if (found.kind === 'problem') return { ok: false, problem: found.problem };
+  const groups = groupsSchema.safeParse(found.kind === 'list' ? found.list : []);
   if (!groups.success) return { ok: false, problem: describe('groups', groups.error) };
   const listed = listedIn(groups.data, DEEPEST_GROUP);
   const parsed = each(listed, 'groups[].devices', ({ device, group }) => {
@@ -203,7 +206,12 @@ export function parsePositions(
 /** `querytracks`: where one device was. */
 export function parseTrack(body: string, deviceId: string): Parsed<readonly FleetPosition[]> {
   const answer = readBody(body);
-  return answer ? positionsOf(answer, deviceId) : NOT_AN_OBJECT;
+  if (!answer) return NOT_AN_OBJECT;
+  const parsed = positionsOf(answer, deviceId);
+  // Of a day of one device, nothing but what cannot be used is no empty day.
+  const nothingElse =
+    parsed.ok && parsed.value.length === 0 && parsed.leftOut?.malformed === parsed.leftOut?.count;
+  return nothingElse && parsed.leftOut ? { ok: false, problem: parsed.leftOut.problem } : parsed;
 }
 
 /** @param deviceId whose records these are; null when each says so itself. */
@@ -256,9 +264,14 @@ const isEmpty = (value: unknown) => value === null || value === '';
 export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | null> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
-  if (answer.root.totaltrips == null) return { ok: true, value: null };
+  const found = listIn(answer.root, TRIP_LISTS);
+  if (found.kind === 'problem') return { ok: false, problem: found.problem };
+  if (found.kind === 'none') return { ok: true, value: null };
+  const records = found.list.map(withUsualNames);
   let openSince: number | null = null;
-  const parsed = recordsOf(answer, 'totaltrips', (record) => {
+  let ended = 0;
+  let measured = 0;
+  const parsed = each(records, found.key, (record) => {
     const begun = openTripSchema.safeParse(record);
     if (begun.success && timeOf(begun.data.endtime) === null) {
       openSince = Math.min(openSince ?? begun.data.starttime, begun.data.starttime);
@@ -267,6 +280,8 @@ export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | n
     const trip = tripSchema.safeParse(record);
     if (!trip.success) return trip.error;
     const { data } = trip;
+    ended++;
+    if (data.tripdistance !== null) measured++;
     return {
       deviceId,
       start: data.starttime,
@@ -282,6 +297,13 @@ export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | n
     };
   });
   if (!parsed.ok) return parsed;
+  const { leftOut } = parsed;
+  if (leftOut?.malformed === records.length) return { ok: false, problem: leftOut.problem };
+  // A trip of unknown length may be one of a platform's oddities; when none has one, it has another name.
+  if (ended > 0 && measured === 0) {
+    const fields = namesOf(found.list[0]);
+    return { ok: false, problem: `${found.key}: no trip has a tripdistance (fields: ${fields})` };
+  }
   return { ...parsed, value: { trips: parsed.value, whole: parsed.leftOut === undefined, openSince } };
 }
 
@@ -341,10 +363,9 @@ function recordsOf<T extends object>(
   key: string,
   toValue: (record: unknown) => T | z.ZodError | string,
 ): Parsed<readonly T[]> {
-  const records = root[key] ?? [];
-  return Array.isArray(records)
-    ? each(records, key, toValue)
-    : { ok: false, problem: `${key}: must be a list` };
+  const found = listIn(root, [key]);
+  if (found.kind === 'problem') return { ok: false, problem: found.problem };
+  return each(found.kind === 'none' ? [] : found.list, key, toValue);
 }
 
 /** @param toValue a text instead of an error says that the record is in order but of no use. */

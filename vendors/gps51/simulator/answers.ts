@@ -88,7 +88,12 @@ export function tracks(world: World, body: Fields, principal: Principal, now: nu
   return ok({ deviceid: device.id, records }, { from, to, records: records.length });
 }
 
-export function trips(world: World, body: Fields, principal: Principal, now: number): SimAnswer {
+/** How a platform calls what this vendor calls `totaltrips`, and the fields of a trip. */
+interface TripNames {
+  readonly names: { readonly list: string; readonly rename: Readonly<Record<string, string>> };
+}
+
+export function trips(world: World & TripNames, body: Fields, principal: Principal, now: number): SimAnswer {
   const device = deviceIn(body, principal);
   const { from, to } = spanIn(world, body);
   const known = knownTrips(world, device, from, to, now);
@@ -101,7 +106,7 @@ export function trips(world: World, body: Fields, principal: Principal, now: num
     totaltriptime: triptime,
     totalmaxspeed: records.reduce((max, r) => Math.max(max, r.maxspeed), 0),
     totalaveragespeed: speedOf(distance, triptime),
-    totaltrips: records,
+    [world.names.list]: records.map((record) => renamed(record, world.names.rename)),
   };
   return ok(total, { from, to, trips: records.length });
 }
@@ -127,6 +132,10 @@ export function mileage(world: World, body: Fields, principal: Principal, now: n
     records.push({ statisticsday, starttime: day, endtime: end, ...mileageOfDay, avgspeed, overspeed: 0 });
   }
   return ok({ deviceid: device.id, records }, { days: records.length });
+}
+
+function renamed(record: object, names: Readonly<Record<string, string>>): object {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [names[name] ?? name, value]));
 }
 
 /** Trips that touch [from, to] as the vendor knows them; never cut to the span. */

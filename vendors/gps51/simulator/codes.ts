@@ -12,7 +12,6 @@ export const CODES = {
   ipNotWhitelisted: 8904,
   callsUsedUp: 8905,
   prohibited: 8906,
-  tokenExpired: 9903,
   parameter: 9904,
   tokenNotFound: 9906,
 } as const;

@@ -30,6 +30,8 @@ export const gps51ControlShape = {
     .optional(),
   /** Actions answered with 8901; replaces the list. */
   missingActions: z.array(z.string()).optional(),
+  /** Devices whose calls are refused, with the code; replaces the list. */
+  refusedDevices: z.record(z.string(), z.int()).optional(),
   /** Addresses that may call; null for everybody. */
   whitelist: z.array(z.string()).nullable().optional(),
   /** Moves the devices' time against the wall clock. */
@@ -42,6 +44,7 @@ export type Gps51Control = z.input<typeof gps51ControlSchema>;
 /** What a command changes beside the desks. */
 export interface Gps51State {
   missingActions: readonly string[];
+  refusedDevices: Readonly<Record<string, number>>;
   whitelist: readonly string[] | null;
   shiftMs: number;
 }
@@ -74,6 +77,7 @@ export function applyGps51Control(value: unknown, parts: ControlledParts, now: n
     slowMs: slowMs ?? commands.settings.slowMs,
     timeoutMs: timeoutMs ?? commands.settings.timeoutMs,
   };
+  state.refusedDevices = command.refusedDevices ?? state.refusedDevices;
   state.missingActions = command.missingActions ?? state.missingActions;
   if (command.whitelist !== undefined) state.whitelist = command.whitelist;
   state.shiftMs = command.shiftMs ?? state.shiftMs;

@@ -122,6 +122,9 @@ export const gps51ScenarioSchema = z.strictObject({
       lifetimeSeconds: z.number().positive().default(86_400),
       /** True: a login ends the account's other tokens. */
       single: z.boolean().default(false),
+      /** How an expired token is told: not every platform has a code of its own for it. */
+      expiredStatus: code.default(9903),
+      expiredCause: z.string().default('global_error_token_expire'),
     })
     .prefault({}),
   rules: z.strictObject(limitsShape).prefault({}),
@@ -155,6 +158,15 @@ export const gps51ScenarioSchema = z.strictObject({
       outcomes: z.array(commandOutcomeSchema).default([]),
     })
     .prefault({}),
+  /** How a platform names what `querytrips` answers: where the trips are, and their fields. */
+  trips: z
+    .strictObject({
+      list: z.string().min(1).default('totaltrips'),
+      rename: z.record(z.string(), z.string()).default({}),
+    })
+    .prefault({}),
+  /** Devices whose calls are all refused with this code, as `{ d1: 9904 }`. */
+  refusedDevices: z.record(z.string(), code).default({}),
   /** Longest span of `querytracks` and `querytrips`. */
   maxSpanDays: z.number().positive().default(31),
   errors: z.array(errorSchema).default([]),

@@ -46,6 +46,7 @@ export function createGps51Vendor(
   for (const error of scenario.errors) errors.add(error, clock());
   const state: Gps51State = {
     missingActions: scenario.missingActions,
+    refusedDevices: scenario.refusedDevices,
     whitelist: scenario.whitelist ?? null,
     shiftMs: scenario.shiftMs,
   };
@@ -114,8 +115,13 @@ export function createGps51Vendor(
       if (action === 'login') return login(body, request.at);
       const checked = checkToken(request);
       if (checked.status === 'unknown') return fail(CODES.tokenNotFound);
-      if (checked.status === 'expired') return fail(CODES.tokenExpired);
+      if (checked.status === 'expired') {
+        const { expiredStatus, expiredCause } = scenario.tokens;
+        return failure(expiredStatus, expiredCause);
+      }
       if (accounts.isSuspended(checked.principal.username)) return fail(CODES.accountRestricted);
+      const refused = state.refusedDevices[String(body.deviceid)];
+      if (refused !== undefined) return fail(refused);
       return perform(body, checked.principal, request.at);
     } catch (error) {
       if (error instanceof CallError) return failure(error.code, error.message);
@@ -145,7 +151,7 @@ export function createGps51Vendor(
     querymonitorlist: (body, who, now) => monitorList(world, body, who, shifted(now)),
     lastposition: (body, who, now) => lastPosition(world, body, who, shifted(now)),
     querytracks: (body, who, now) => tracks(world, body, who, shifted(now)),
-    querytrips: (body, who, now) => trips(world, body, who, shifted(now)),
+    querytrips: (body, who, now) => trips({ ...world, names: scenario.trips }, body, who, shifted(now)),
     reportmileagedetail: (body, who, now) => mileage(world, body, who, shifted(now)),
     sendcmd: (body, who, now) => sendCmd(commands, body, who, now),
     sendcommand: (body, who, now) => sendCommand(commands, body, who, now),

@@ -1,0 +1,76 @@
+/**
+ * White-labelled platforms name what they answer differently. Names that are known to be used are recognised; a list under
+ * any other name is told of, for an answer that is not understood must not pass for an empty one.
+ */
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Where `querytrips` has its trips. */
+export const TRIP_LISTS = ['totaltrips', 'records', 'trips'] as const;
+
+/** Fields of a trip by their usual names; case and separators do not count. All lengths in metres, all times in ms. */
+const TRIP_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  starttime: ['begintime', 'startat', 'starttimestamp'],
+  endtime: ['stoptime', 'endat', 'endtimestamp'],
+  tripdistance: ['distance'],
+  maxspeed: ['topspeed'],
+  averagespeed: ['avgspeed', 'meanspeed'],
+  triptime: ['duration', 'tripduration'],
+  slat: ['startlat', 'startlatitude', 'beginlat'],
+  slon: ['slng', 'startlon', 'startlng', 'startlongitude', 'beginlon'],
+  elat: ['endlat', 'endlatitude', 'stoplat'],
+  elon: ['elng', 'endlon', 'endlng', 'endlongitude', 'stoplon'],
+};
+
+const USUAL = new Map(
+  Object.entries(TRIP_FIELDS).flatMap(([usual, others]) => [usual, ...others].map((name) => [name, usual])),
+);
+
+/** A record under the usual names. A field that is there by its usual name wins over one by another. */
+export function withUsualNames(record: unknown): unknown {
+  if (!isObject(record)) return record;
+  const renamed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(record)) {
+    const usual = USUAL.get(name.toLowerCase().replace(/[\s_-]/g, '')) ?? name;
+    if (usual === name || !(usual in record || usual in renamed)) renamed[usual] = value;
+  }
+  return renamed;
+}
+
+/** The names of a record's fields, for who has to say why it is not understood. */
+export function namesOf(record: unknown): string {
+  return isObject(record) ? Object.keys(record).slice(0, 20).join(', ') || 'none' : 'none';
+}
+
+export type FoundList =
+  | { readonly kind: 'list'; readonly key: string; readonly list: readonly unknown[] }
+  /** There is nothing like a list of records. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'problem'; readonly problem: string };
+
+/** @param names of the list, the usual one first; also one level down, where a platform wraps its answers. */
+export function listIn(root: Fields, names: readonly string[]): FoundList {
+  const levels = [root, ...Object.values(root).filter(isObject)];
+  const found = levels.flatMap((level) =>
+    names.filter((name) => level[name] != null).map((key) => ({ key, value: level[key] })),
+  );
+  const full = found.find(({ value }) => Array.isArray(value) && value.length > 0) ?? found[0];
+  if (full !== undefined) {
+    const { key, value } = full;
+    return Array.isArray(value)
+      ? { kind: 'list', key, list: value }
+      : { kind: 'problem', problem: `${key}: must be a list` };
+  }
+  const other = levels.flatMap((level) => Object.entries(level)).find(([, value]) => isRecords(value));
+  if (other === undefined) return { kind: 'none' };
+  const [name, records] = other;
+  const fields = namesOf((records as readonly unknown[])[0]);
+  return { kind: 'problem', problem: `${names.join(', ')}: there is ${name} instead (fields: ${fields})` };
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRecords(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isObject);
+}
