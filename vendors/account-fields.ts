@@ -86,7 +86,15 @@ const share = z
 const ZONE = 'must be an IANA time zone such as UTC or Europe/Berlin';
 export const timeZone = z.string({ error: ZONE }).refine(isTimeZone, { error: ZONE });
 
-export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' });
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+  .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+    error: 'must not hold a name or a password; give credentials by reference',
+  })
+  // Paths are put behind it, and a query of it would end up in their middle or be lost.
+  .refine((text) => !/[?#]/.test(text), {
+    error: 'must not have a query (?…) or a fragment (#…): paths are appended to it',
+  });
 
 const ATTRIBUTE = 'must be a list of names of attributes such as [account] or [application, reportType]';
 const attributeName = z.string({ error: ATTRIBUTE }).regex(/^\w+$/, ATTRIBUTE);

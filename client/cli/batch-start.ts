@@ -57,6 +57,7 @@ interface WorkOptions {
   readonly priority?: string;
   readonly via?: string;
   readonly onBadRow: string;
+  readonly comments: boolean;
   readonly latency: string;
 }
 
@@ -71,7 +72,10 @@ function addWork(parent: Command, name: string, description: string): Command {
     .command(`${name} <kind>`)
     .description(description)
     .requiredOption('--account <name>', 'account, as in the settings')
-    .requiredOption('--input <file>', 'CSV: id first; header, quotes, # comments and BOM are understood')
+    .requiredOption(
+      '--input <file>',
+      'CSV by , ; tab or |: id first; header, quotes, # comments, sep= and BOM are understood',
+    )
     .requiredOption('--prompt-file <file>', 'the prompt, with {{variables}} that are columns')
     .requiredOption('--model <name>', 'model, e.g. gpt-4.1-mini')
     .option('--max-output-tokens <n>', 'most tokens of an answer (from 1; default: the model’s own limit)')
@@ -81,6 +85,7 @@ function addWork(parent: Command, name: string, description: string): Command {
       'responses: a call an item; batch-api: by files, within a day and cheaper (default: responses; for a batch that goes on, its way)',
     )
     .option('--on-bad-row <what>', 'stop or skip', 'stop')
+    .option('--no-comments', 'take lines that begin with # for rows, whatever number of fields they have')
     .option('--latency <range>', 'how long an answer takes, for the plan', '1s..3s');
   return addRunOptions(command);
 }
@@ -140,7 +145,8 @@ async function prepare(context: Context, kind: string, options: WorkOptions): Pr
     priority: priority ?? 'background',
     ...(via === undefined ? {} : { via }),
   };
-  const input = await checkInput(options.input);
+  const input = await checkInput(options.input, options);
+  reportComments(input);
   if (input.items + input.badCount === 0) throw new UsageError(`--input: ${options.input} holds no items`);
   checkVariables(request.prompt, input.columns);
   if (input.items > 1 && promptVariables(request.prompt).length === 0) {
@@ -176,7 +182,8 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
     const known = await findBatch(db, spec.digest);
     const again = known && (await takeOver(db, target, known, given));
     const turned = known ? await changeWay(db, known, request.via) : [];
-    const batch = again?.batch ?? (await createBatch(db, spec, readItems(options.input, input.kept))).batch;
+    const batch =
+      again?.batch ?? (await createBatch(db, spec, readItems(options.input, input.kept, options))).batch;
     for (const line of voidTerms(target.account.limits, batch.options, batch.priority)) note(line);
     await withTemporal(context, async (client) => {
       const workflowId = known
@@ -198,6 +205,15 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
       note(`When it is done: npx sluice batch export ${batch.id} --output ${options.output}`);
     }
   });
+}
+
+function reportComments({ comments: { count, firstLine } }: InputCheck): void {
+  if (count === 0) return;
+  const lines = count === 1 ? `line ${firstLine} begins` : `${countText(count)} lines begin`;
+  const from = count === 1 ? '' : ` (the first is line ${firstLine})`;
+  note(
+    `${lines} with # and ${count === 1 ? 'is' : 'are'} left out as a comment${count === 1 ? '' : 's'}${from}; --no-comments makes rows of ${count === 1 ? 'it' : 'them'}.`,
+  );
 }
 
 function reportBadRows(input: InputCheck, onBadRow: string): void {

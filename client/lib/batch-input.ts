@@ -1,6 +1,9 @@
 /**
  * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id, or
  * the one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
+ *
+ * A line that begins with `#` and has another number of fields than the file is a comment; with that number it is a row,
+ * whose id begins with `#`. What is taken for a comment is counted, so that nobody loses a row without a word.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
@@ -8,12 +11,14 @@ import { TextDecoder } from 'node:util';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import type { NewItem } from '../../store/batches';
 import { UsageError } from './errors';
+import { formOf, type InputForm, RECORD_ENDS } from './input-form';
 
 /** Columns of a file without a header. */
 const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
-const ID_COLUMN = /^(?:\w+_)?id$/i;
+/** `id`, `artist_id`, `Artist ID`, `artist-id`, `artistId`. */
+const ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
 /** Elsewhere than in front, `id` alone may be a word of the data. */
-const INNER_ID_COLUMN = /^\w+_id$/i;
+const INNER_ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;
 /** Postgres keeps an index of ids, and takes no longer ones into it. */
@@ -33,6 +38,8 @@ export interface InputCheck {
   readonly items: number;
   readonly bad: readonly BadRow[];
   readonly badCount: number;
+  /** Lines that were taken for comments. */
+  readonly comments: CommentCount;
   /** SHA-256 of the file, hex. */
   readonly digest: string;
   /** The first three items. */
@@ -41,10 +48,24 @@ export interface InputCheck {
   readonly kept: NewItem[] | null;
 }
 
-type Row = { readonly kind: 'item'; readonly item: NewItem } | { readonly kind: 'bad'; readonly row: BadRow };
+export interface CommentCount {
+  readonly count: number;
+  /** The first of their lines; 0 when there is none. */
+  readonly firstLine: number;
+}
+
+export interface ReadOptions {
+  /** False: a line that begins with `#` is a row like any other. Default true. */
+  readonly comments?: boolean;
+}
+
+type Row =
+  | { readonly kind: 'comment'; readonly line: number }
+  | { readonly kind: 'item'; readonly item: NewItem }
+  | { readonly kind: 'bad'; readonly row: BadRow };
 
 /** Reads the whole file once. @throws UsageError when it cannot be read, or is broken beyond single rows. */
-export async function checkInput(file: string): Promise<InputCheck> {
+export async function checkInput(file: string, options: ReadOptions = {}): Promise<InputCheck> {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found && !found.isFile() && !found.isDirectory()) {
     throw new UsageError(`--input: ${file} is no file, which can be read twice: save it as one first`);
@@ -57,13 +78,16 @@ export async function checkInput(file: string): Promise<InputCheck> {
   let size = 0;
   let items = 0;
   let badCount = 0;
+  let comments: CommentCount = { count: 0, firstLine: 0 };
   const onChunk = (chunk: Buffer) => {
     hash.update(chunk);
     size += chunk.length;
     if (size > KEPT_BYTES) kept = null;
   };
-  for await (const row of rowsOf(file, state, onChunk)) {
-    if (row.kind === 'bad') {
+  for await (const row of rowsOf(file, state, options, onChunk)) {
+    if (row.kind === 'comment') {
+      comments = { count: comments.count + 1, firstLine: comments.firstLine || row.line };
+    } else if (row.kind === 'bad') {
       badCount++;
       if (bad.length < MAX_SHOWN) bad.push(row.row);
     } else {
@@ -72,7 +96,8 @@ export async function checkInput(file: string): Promise<InputCheck> {
       kept?.push(row.item);
     }
   }
-  return { columns: state.columns, items, bad, badCount, digest: hash.digest('hex'), first, kept };
+  const digest = hash.update(options.comments === false ? 'no comments' : '').digest('hex');
+  return { columns: state.columns, items, bad, badCount, comments, digest, first, kept };
 }
 
 /**
@@ -82,13 +107,14 @@ export async function checkInput(file: string): Promise<InputCheck> {
 export async function* readItems(
   file: string,
   kept: NewItem[] | null = null,
+  options: ReadOptions = {},
 ): AsyncGenerator<readonly NewItem[]> {
   if (kept !== null) {
     while (kept.length > 0) yield kept.splice(0, ITEMS_AT_ONCE);
     return;
   }
   let chunk: NewItem[] = [];
-  for await (const item of goodItems(file)) {
+  for await (const item of goodItems(file, options)) {
     chunk.push(item);
     if (chunk.length < ITEMS_AT_ONCE) continue;
     yield chunk;
@@ -97,24 +123,26 @@ export async function* readItems(
   if (chunk.length > 0) yield chunk;
 }
 
-async function* goodItems(file: string): AsyncGenerator<NewItem> {
-  for await (const row of rowsOf(file, { columns: [] })) if (row.kind === 'item') yield row.item;
+async function* goodItems(file: string, options: ReadOptions): AsyncGenerator<NewItem> {
+  for await (const row of rowsOf(file, { columns: [] }, options)) if (row.kind === 'item') yield row.item;
 }
 
 async function* rowsOf(
   file: string,
   state: { columns: readonly string[] },
+  options: ReadOptions,
   onChunk?: (chunk: Buffer) => void,
 ): AsyncGenerator<Row> {
+  const form = formOf(file);
   const parser = parse({
     bom: true,
-    comment: '#',
-    comment_no_infix: true,
+    delimiter: form.delimiter,
+    trim: form.trimmed,
     info: true,
     raw: true,
     // Any of them at any place: left to itself the parser takes the first one that it meets for all of the file, and
     // a CR of other rows for their last field's.
-    record_delimiter: ['\r\n', '\n', '\r'],
+    record_delimiter: RECORD_ENDS,
     relax_column_count: true,
     // A quote inside of a field that does not begin with one is text, as every spreadsheet reads it.
     relax_quotes: true,
@@ -132,7 +160,11 @@ async function* rowsOf(
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
   const seen = new Map<string, number>();
+  const takesComments = options.comments !== false;
   let header: Header | null = null;
+  /** Lines that begin with `#` before it is known how many fields the file has. */
+  let early: Numbered[] = [];
+  let isFirst = true;
   let lineBefore = 0;
   let doubled = 0;
   try {
@@ -143,17 +175,37 @@ async function* rowsOf(
       doubled += count(record, /\r\n/g);
       const line = Math.max(lineBefore + 1, info.lines - doubled - inner);
       lineBefore = info.lines - doubled;
+      if (isFirst && form.hasSepLine) {
+        isFirst = false;
+        continue;
+      }
+      isFirst = false;
+      const row = { record, raw, line };
       if (header === null) {
+        if (takesComments && isHashed(row)) {
+          early.push(row);
+          continue;
+        }
         const named: Header | null = headerOf(record, file);
         header = named ?? { columns: DEFAULT_COLUMNS, idAt: 0 };
         state.columns = header.columns;
+        // Before a header there are no rows.
+        for (const one of early)
+          yield named === null ? toRow(one, header, form, seen, check) : commentOf(one);
+        early = [];
         if (named !== null) {
           checkHeader(named.columns, check);
           continue;
         }
       }
-      yield toRow(record, raw, line, header, seen, check);
+      const isComment = takesComments && isHashed(row) && record.length !== header.columns.length;
+      yield isComment ? commentOf(row) : toRow(row, header, form, seen, check);
     }
+    // Nothing but such lines: rows when they have fields.
+    const bare = { columns: DEFAULT_COLUMNS, idAt: 0 };
+    state.columns = header?.columns ?? bare.columns;
+    for (const one of early)
+      yield one.record.length < 2 ? commentOf(one) : toRow(one, bare, form, seen, check);
   } catch (error) {
     throw explain(error, file, lineBefore + 1);
   }
@@ -187,12 +239,39 @@ function headerOf(record: readonly string[], file: string): Header | null {
   );
 }
 
-const BEFORE_ROW = /^(?:#[^\r\n]*[\r\n]+|[\r\n]+)+/;
-const WELL_QUOTED = /^(?:(?:"[^"]*(?:""[^"]*)*"|(?!")[^,\r\n]*)(?:,|[\r\n]*$))+$/;
+/** A row, as it was read. */
+interface Numbered {
+  readonly record: readonly string[];
+  readonly raw: string;
+  readonly line: number;
+}
+
+/** A quoted first field is one of a row, whatever it begins with. */
+const isHashed = ({ raw }: Numbered) => /^[\s\ufeff]*#/.test(raw);
+
+/** A comment that opens a quote has swallowed what follows, up to the next quote. */
+function commentOf({ record, line }: Numbered): Row {
+  return count(record, /[\r\n]/g) === 0
+    ? { kind: 'comment', line }
+    : {
+        kind: 'bad',
+        row: { line, reason: 'begins with # and opens a quote that takes in the lines behind it' },
+      };
+}
+
+const BEFORE_ROW = /^[\r\n]+/;
+const wellQuoted = new Map<string, RegExp>();
 
 /** False where text follows a closing quote: such a row may have swallowed the next one. */
-function isWellQuoted(record: readonly string[], raw: string): boolean {
-  return !record.some((field) => field.startsWith('"')) || WELL_QUOTED.test(raw.replace(BEFORE_ROW, ''));
+function isWellQuoted({ record, raw }: Numbered, { delimiter, trimmed }: InputForm): boolean {
+  if (trimmed || !record.some((field) => field.startsWith('"'))) return true;
+  let pattern = wellQuoted.get(delimiter);
+  if (pattern === undefined) {
+    const d = delimiter.replace(/[\\^$.*+?()[\]{}|-]/g, String.raw`\$&`);
+    pattern = new RegExp(`^(?:(?:"[^"]*(?:""[^"]*)*"|(?!")[^${d}\\r\\n]*)(?:${d}|[\\r\\n]*$))+$`);
+    wellQuoted.set(delimiter, pattern);
+  }
+  return pattern.test(raw.replace(BEFORE_ROW, ''));
 }
 
 /**
@@ -237,15 +316,15 @@ function checkHeader(columns: readonly string[], check: Utf8Check): void {
 }
 
 function toRow(
-  record: readonly string[],
-  raw: string,
-  line: number,
+  row: Numbered,
   { columns, idAt }: Header,
+  form: InputForm,
   seen: Map<string, number>,
   check: Utf8Check,
 ): Row {
+  const { record, line } = row;
   const bad = (reason: string): Row => ({ kind: 'bad', row: { line, reason } });
-  if (!isWellQuoted(record, raw)) {
+  if (!isWellQuoted(row, form)) {
     return bad('text follows a closing quote: a quote inside of a quoted field is written twice');
   }
   if (record.length !== columns.length) {

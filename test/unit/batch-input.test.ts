@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { checkOutput } from '../../client/lib/batch';
 import { checkInput, readItems } from '../../client/lib/batch-input';
 import { checkVariables, readPrompt } from '../../client/lib/batch-prompt';
@@ -118,6 +119,90 @@ describe('the input', () => {
     const path = file(name, content);
     expect(await checkInput(path)).toMatchObject({ columns: ['id', 'name'], items: 3, bad: [] });
     expect((await items(path)).map(({ variables }) => variables.name)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('a row whose id begins with # is a row; a comment has another number of fields, and is counted', async () => {
+    const content =
+      'id,text\n1001,plain\n#1002,of a hash\n"#1003",quoted\n# a note\n# a, longer, note\n1004,plain\n';
+    const path = file('hashes.csv', content);
+    const found = await checkInput(path);
+    expect(found).toMatchObject({ items: 4, bad: [], comments: { count: 2, firstLine: 5 } });
+    expect((await items(path)).map((i) => i.externalId)).toEqual(['1001', '#1002', '#1003', '1004']);
+    const strict = await checkInput(path, { comments: false });
+    expect(strict).toMatchObject({ items: 4, badCount: 2, comments: { count: 0 } });
+    expect(strict.digest).not.toBe(found.digest);
+  });
+
+  test.each([
+    ['order_id,text\n#1001,a\n#1002,b\n#1003,c\n', 3, 0],
+    ['# exported, by me\nid,text\n1,a\n', 1, 1],
+    ['#1,Abba,x\n#2,Can,y\n', 2, 0],
+    ['#1,Abba,x\n2,Can,y\n', 2, 0],
+    ['# nothing\n# at all\n', 0, 2],
+  ])('%j holds %i rows and %i comments', async (content, rows, comments) => {
+    const found = await checkInput(file('hash.csv', content));
+    expect(found).toMatchObject({ items: rows, badCount: 0, comments: { count: comments } });
+  });
+
+  test('a comment that opens a quote takes no row with it in silence', async () => {
+    const found = await checkInput(file('hash-quote.csv', 'id,text\n# see,"open\n2,b\n3,"c"\n'));
+    expect(found.items + found.badCount).toBeGreaterThan(0);
+    expect(found.bad[0]?.reason).toMatch(/quote/);
+  });
+
+  test.each([
+    ['Artist ID,Artist Name,Artist Data'],
+    ['artist-id,b,c'],
+    ['artistId,b,c'],
+    ['Название ID,b,c'],
+  ])('%s is a header', async (header) => {
+    const found = await checkInput(file('title.csv', `${header}\n17,Anna,sings\n18,Ben,plays\n`));
+    expect(found).toMatchObject({ columns: header.split(','), items: 2, bad: [] });
+  });
+
+  test.each([['Candid,b,c'], ['paid,b,c'], ['MADRID,b,c']])('%s is a row', async (row) => {
+    expect(await checkInput(file('row.csv', `${row}\n`))).toMatchObject({ items: 1, bad: [] });
+  });
+
+  test.each([
+    ['semicolons', 'id;text\n1;one\n2;two, with a comma\n3;"three; quoted"\n'],
+    ['a sep= line', 'sep=;\r\nid;text\r\n1;one\r\n2;two, with a comma\r\n3;"three; quoted"\r\n'],
+    ['a BOM and a sep= line', '\ufeffsep=|\nid|text\n1|one\n2|two, with a comma\n3|three; quoted\n'],
+    ['tabs', 'id\ttext\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n'],
+    ['tabs and comments', '# one, two\nid\ttext\n# x\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n'],
+    ['bars', 'id|text\n1|one\n2|two, with a comma\n3|three; quoted\n'],
+    ['commas', 'id,text\n1,one\n2,"two, with a comma"\n3,three; quoted\n'],
+    ['commas and blanks', '"id" , "text"\n1, one\n2, "two, with a comma"\n3,three; quoted\n'],
+  ])('fields are parted by %s', async (_, content) => {
+    const path = file('parted.csv', content);
+    expect(await checkInput(path)).toMatchObject({ columns: ['id', 'text'], items: 3, bad: [] });
+    expect((await items(path)).map(({ variables }) => variables.text)).toEqual([
+      'one',
+      'two, with a comma',
+      'three; quoted',
+    ]);
+  });
+
+  test('a file of one column is one of commas, whatever its words hold', async () => {
+    const found = await checkInput(file('one.csv', 'id\na;b\nc|d\n'));
+    expect(found).toMatchObject({ columns: ['id'], items: 2, bad: [] });
+  });
+
+  test.each<readonly [string, string | Buffer]>([
+    ['compressed (gzip)', gzipSync('id,text\n1,a\n')],
+    ['an Excel workbook', Buffer.from('504b030414000600', 'hex')],
+    ['an old Excel workbook', Buffer.from('d0cf11e0a1b11ae10000', 'hex')],
+    ['an HTML page', '\n<!DOCTYPE html><html><body>Sign in</body></html>'],
+    ['XML', '<?xml version="1.0"?><rows/>'],
+    [
+      'JSON Lines of requests',
+      '{"custom_id":"1","method":"POST","url":"/v1/responses","body":{"model":"m"}}\n',
+    ],
+    ['JSON Lines', '{"id":1,"text":"a"}\n{"id":2,"text":"b"}\n'],
+    ['a JSON array', '[\n {"id": 1}\n]'],
+    ['JSON', '{\n "id": 1\n}'],
+  ])('%s is named', async (what, content) => {
+    await expect(checkInput(file('other.csv', content))).rejects.toThrow(`is ${what}`);
   });
 
   test('a long field is read', async () => {

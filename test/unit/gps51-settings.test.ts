@@ -48,6 +48,11 @@ describe('an account', () => {
     [{ egressIp: '' }, /^accounts\.main\.egressIp: must not be empty/],
     [{ baseUrl: 'api.gps51.com' }, /^accounts\.main\.baseUrl: must be an http/],
     [
+      { baseUrl: 'https://api.gps51.com/openapi?serverid=0' },
+      /^accounts\.main\.baseUrl: must not have a query/,
+    ],
+    [{ baseUrl: 'https://me:word@api.gps51.com/openapi' }, /must not hold a name or a password/],
+    [
       { limits: { perSecond: { count: 4 } } },
       /^accounts\.main\.limits\.perSecond: is not a limit of gps51.*per-second/,
     ],
