@@ -38,6 +38,8 @@ export function temporalLogger(log: Logger): TemporalLogger {
   const child = log.child({ source: 'temporal' });
   return new DefaultLogger('INFO', ({ level, message, meta }) => {
     const at = level === 'INFO' ? 'debug' : LEVELS[level];
-    child[at](meta ?? {}, message);
+    // What is under `error` would be logged as {}: the properties of an Error are not its own to list.
+    const { error, ...rest } = meta ?? {};
+    child[at]({ ...rest, ...(error === undefined ? {} : { err: error }) }, message);
   });
 }

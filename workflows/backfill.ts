@@ -63,19 +63,21 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
   });
   const status = (finished: boolean): WorkStatus => {
     const s = summary();
-    const waits = gate.closed;
+    const { closed, waiting } = gate;
+    const limited = waiting === null ? null : (waiting.reason ?? `limit ${waiting.limit} has nothing left`);
     return {
       phase: finished
         ? 'done'
         : pausedBecause !== null
           ? 'paused'
-          : waits
+          : closed
             ? 'waiting for quota'
             : pipeline
               ? 'running'
               : 'starting',
-      detail: pausedBecause ?? waits?.reason ?? '',
-      until: waits?.until ?? null,
+      detail: pausedBecause ?? closed?.reason ?? limited ?? '',
+      until: pausedBecause !== null ? null : closed ? closed.until : (waiting?.until ?? null),
+      ...(waiting?.since !== undefined && !closed && { since: waiting.since }),
       chunksTotal: s.chunks,
       chunksDone: s.done,
       chunksFailed: s.failed,

@@ -93,6 +93,8 @@ export interface WorkStatus {
   readonly detail: string;
   /** Epoch ms at which it goes on by itself; null when it does not wait or only an operator can end it. */
   readonly until: number | null;
+  /** Epoch ms since when it has been so, where that is known. */
+  readonly since?: number;
   readonly chunksTotal: number;
   readonly chunksDone: number;
   readonly chunksFailed: number;

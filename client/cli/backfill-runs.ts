@@ -1,5 +1,6 @@
 /** `sluice backfill list|pause|resume`: single runs of backfills and audits. */
 import type { Command } from 'commander';
+import type { Standstill } from '../../quota/standstill';
 import {
   chooseBackfill,
   pauseBackfill,
@@ -8,10 +9,12 @@ import {
   runningBackfills,
 } from '../lib/backfills';
 import { withTemporal } from '../lib/context';
-import { countText, isoOrNull, whenText } from '../lib/time-text';
+import { countText, whenText } from '../lib/time-text';
 import { readWork, type WorkReport, workerPolls } from '../lib/work';
+import { withWaits } from '../lib/work-wait';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
+import { waitJson, whyText, workStatusJson } from './progress-view';
 
 interface RunOptions {
   readonly account?: string;
@@ -43,7 +46,8 @@ export function addBackfillRuns(backfill: Command): void {
 
 async function list(options: { readonly json?: boolean }, command: Command): Promise<void> {
   const context = contextOf(command);
-  const runs = await withTemporal(context, (client) => readBackfills(client, context.settings));
+  const found = await withTemporal(context, (client) => readBackfills(client, context.settings));
+  const runs = await withWaits(context, found, Date.now());
   if (options.json) printJson(runs.map(backfillJson));
   else if (runs.length === 0) note('No backfill runs.');
   else print(backfillTable(runs, Date.now()));
@@ -87,9 +91,13 @@ async function steer(
 
 const isPaused = ({ status }: WorkReport) => status?.phase === 'paused';
 
-function phaseText({ running, status }: WorkReport): string {
+/** A run, with why it stands still. */
+export type WaitingWork = WorkReport & { readonly wait?: Standstill | null };
+
+function phaseText({ running, status, wait }: WaitingWork): string {
   if (!running) return 'ended';
   if (status === null) return 'runs';
+  if (wait && status.phase === 'running') return 'waiting';
   return status.phase === 'paused' ? 'paused by an operator' : status.phase;
 }
 
@@ -99,29 +107,37 @@ function windowsText({ status }: WorkReport): string {
   return `${countText(status.chunksDone)} of ${countText(status.chunksTotal)}${failed}`;
 }
 
-function backfillTable(runs: readonly WorkReport[], now: number): string {
+const untilOf = ({ status, wait }: WaitingWork) => (wait ? wait.until : (status?.until ?? null));
+
+const whyOf = ({ status, problem, wait }: WaitingWork) =>
+  wait ? whyText(wait) : (problem ?? status?.detail ?? '');
+
+function backfillTable(runs: readonly WaitingWork[], now: number): string {
   return table(
     ['backfill', 'state', 'windows', 'until', 'why'],
-    runs.map((run) => [
-      run.workflowId,
-      phaseText(run),
-      windowsText(run),
-      run.status?.until == null ? '-' : whenText(run.status.until, now),
-      run.problem ?? run.status?.detail ?? '',
-    ]),
+    runs.map((run) => {
+      const until = untilOf(run);
+      return [
+        run.workflowId,
+        phaseText(run),
+        windowsText(run),
+        until === null ? '-' : whenText(until, now),
+        whyOf(run),
+      ];
+    }),
   );
 }
 
 /** One line each, for `sluice status`. */
-export function backfillLines(runs: readonly WorkReport[], now: number): string[] {
+export function backfillLines(runs: readonly WaitingWork[], now: number): string[] {
   return runs.map((run) => {
-    const { status, problem, workflowId } = run;
-    const until = status?.until == null ? '' : ` until ${whenText(status.until, now)}`;
-    const why = problem ?? status?.detail ?? '';
-    return `${workflowId}: ${phaseText(run)}${until}, ${windowsText(run)} windows${why === '' ? '' : ` (${why})`}`;
+    const at = untilOf(run);
+    const until = at === null ? '' : ` until ${whenText(at, now)}`;
+    const why = whyOf(run);
+    return `${run.workflowId}: ${phaseText(run)}${until}, ${windowsText(run)} windows${why === '' ? '' : ` (${why})`}`;
   });
 }
 
-export function backfillJson({ status, ...rest }: WorkReport) {
-  return { ...rest, status: status && { ...status, until: isoOrNull(status.until) } };
+export function backfillJson({ status, wait = null, ...rest }: WaitingWork) {
+  return { ...rest, status: workStatusJson(status), wait: waitJson(wait) };
 }

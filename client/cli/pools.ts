@@ -21,7 +21,7 @@ import {
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 import { addPoolOrders } from './pool-orders';
-import { blockedLines, organizationText, poolText } from './progress-view';
+import { blockedLines, organizationText, poolText, stopLines } from './progress-view';
 import { quotaJson, quotaLines } from './quota-view';
 import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
 
@@ -67,6 +67,7 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
   if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
   for (const report of reports) {
     print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
+    for (const line of stopLines(report.stops, now)) print(`  ${line}`);
     printLimits(report, now);
     printQuota(report, now);
     printSpendingLine(report);
@@ -86,6 +87,7 @@ async function showPool(name: string | undefined, options: JsonOption, command: 
   const { since, strikes, hint } = report.state;
   if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
   if (hint) print(`Hint: ${hint}`);
+  for (const line of stopLines(report.stops, now)) print(line);
   printLimits(report, now);
   printQuota(report, now);
   printSpending(report);
@@ -142,6 +144,11 @@ function poolJson(report: PoolReport) {
       pools: report.organization.pools,
       foundBy: report.organization.foundBy,
     },
+    stops: report.stops.map((stop) => ({
+      ...stop,
+      since: isoOrNull(stop.since),
+      until: isoOrNull(stop.until),
+    })),
     limits: report.limits.map((limit) => ({
       name: limit.name,
       key: limit.key,

@@ -1,9 +1,13 @@
 /** Live progress: a block that is redrawn on a terminal, plain lines elsewhere, JSON lines for programs. */
 import type { PoolState } from '../../quota/pool';
+import type { Standstill } from '../../quota/standstill';
+import type { KindStop } from '../../store/call-kinds';
 import type { LimitStatus } from '../../store/permits';
+import type { WorkStatus } from '../../workflows/messages';
 import type { OrganizationReport } from '../lib/pools';
 import type { Progress } from '../lib/progress';
 import { amountText, countText, instantText, isoOrNull, lengthText, relativeText } from '../lib/time-text';
+import { kindText } from '../lib/work-wait';
 
 export interface ProgressView {
   show(progress: Progress, etaMs: number | null): void;
@@ -45,6 +49,14 @@ export function organizationText(organization: OrganizationReport | null): strin
   return ` (${pool}${found}; it stops ${pools.join(', ')})`;
 }
 
+/** Kinds of calls that are stopped for themselves: which, until when, and why. */
+export function stopLines(stops: readonly KindStop[], now: number): string[] {
+  return stops.map(
+    (stop) =>
+      `stopped until ${instantText(stop.until)} (${relativeText(stop.until, now)}), since ${instantText(stop.since)}: ${kindText(stop)}`,
+  );
+}
+
 /** Limits that wait at the vendor's word: until when, and what it said. */
 export function blockedLines(limits: readonly LimitStatus[]): string[] {
   return limits
@@ -74,25 +86,50 @@ function etaText(etaMs: number | null): string {
   return etaMs === null ? '' : `, about ${lengthText(etaMs)} left`;
 }
 
+/** Why, since when, and what would free it; until when has a column of its own. */
+export function whyText({ why, since, frees }: Standstill): string {
+  const from = since === null ? '' : ` (since ${instantText(since)})`;
+  return `${why}${from}; frees it: ${frees}`;
+}
+
+export function waitJson(wait: Standstill | null) {
+  return wait && { ...wait, since: isoOrNull(wait.since), until: isoOrNull(wait.until) };
+}
+
+export function workStatusJson(status: WorkStatus | null) {
+  return status && { ...status, until: isoOrNull(status.until), since: isoOrNull(status.since ?? null) };
+}
+
+/** Why it waits and what would free it is said once; until when, on every line. */
+function waitText({ why, until, frees }: Standstill, now: number, whole: boolean): string {
+  const when = until === null ? 'waits' : `waits until ${instantText(until)} (${relativeText(until, now)})`;
+  return whole ? `${when}, because ${why} [frees it: ${frees}]` : when;
+}
+
 const LINE_EVERY_MS = 3_000;
 
 function lineView(): ProgressView {
   let shownAt = 0;
   let pool = '';
+  let why = '';
   const print = (line: string) => process.stdout.write(`${line}\n`);
   return {
     show: (progress, etaMs) => {
       const state = progress.pool?.state ?? 'closed';
       const done = progress.windowsDone === progress.windowsTotal;
-      const changed = state !== pool;
+      const changed = state !== pool || (progress.wait?.why ?? '') !== why;
       if (progress.at - shownAt < LINE_EVERY_MS && !changed && !done) return;
       shownAt = progress.at;
       pool = state;
+      why = progress.wait?.why ?? '';
       const time = new Date(progress.at).toISOString().slice(11, 19);
       const calls = callsText(progress);
-      // Why it is paused is said once; until when, on every line.
-      const shown = changed || progress.pool === null ? progress.pool : { ...progress.pool, reason: '' };
-      const paused = state === 'closed' ? '' : `; pool ${poolText(shown, progress.at)}`;
+      const paused =
+        progress.wait !== null
+          ? `; ${waitText(progress.wait, progress.at, changed)}`
+          : state === 'closed'
+            ? ''
+            : `; pool ${poolText(progress.pool, progress.at)}`;
       print(`${time}  ${windowsText(progress)}${etaText(etaMs)}${calls ? `; calls: ${calls}` : ''}${paused}`);
     },
     note: print,
@@ -119,6 +156,7 @@ function jsonView(): ProgressView {
           reason: p.pool.reason,
           strikes: p.pool.strikes,
         },
+        wait: waitJson(p.wait),
         operations: p.operations.map((o) => ({
           operation: o.operation,
           calls: o.calls,
@@ -149,6 +187,7 @@ function blockView(title: string): ProgressView {
         `  ${'█'.repeat(filled)}${'░'.repeat(BAR - filled)}  ${windowsText(p)}${etaText(etaMs)}`,
         ...p.operations.map((o) => operationLine(o)),
         `  pool ${poolText(p.pool, p.at)}`,
+        ...(p.wait === null ? [] : [`  ${waitText(p.wait, p.at, true)}`]),
       ];
       clear();
       process.stdout.write(`${lines.map((line) => shorten(line, width - 1)).join('\n')}\n`);

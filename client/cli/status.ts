@@ -10,12 +10,13 @@ import { messageOf } from '../lib/errors';
 import { type PoolReport, readPoolReport } from '../lib/pools';
 import { isoOrNull } from '../lib/time-text';
 import { failingWorkflows, strandedBatches, type Trouble, troubleText, waitingTasks } from '../lib/troubles';
-import { type WorkReport, workerPolls } from '../lib/work';
-import { backfillJson, backfillLines } from './backfill-runs';
+import { workerPolls } from '../lib/work';
+import { withWaits } from '../lib/work-wait';
+import { backfillJson, backfillLines, type WaitingWork } from './backfill-runs';
 import { openBatchesJson, openBatchLines } from './batch-view';
 import { contextOf } from './command';
 import { print, printJson } from './output';
-import { blockedLines, organizationText, poolText } from './progress-view';
+import { blockedLines, organizationText, poolText, stopLines } from './progress-view';
 import { readSyncs, type SyncReport, syncJson, syncTable } from './sync';
 
 /** The value, or why it cannot be had. */
@@ -44,7 +45,7 @@ interface Status {
   readonly pools: Read<readonly PoolReport[]>;
   readonly syncs: Read<readonly SyncReport[]>;
   readonly batches: Read<readonly BatchReport[]>;
-  readonly backfills: Read<readonly WorkReport[]>;
+  readonly backfills: Read<readonly WaitingWork[]>;
   /** What ought to run and does not. */
   readonly troubles: Read<readonly Trouble[]>;
 }
@@ -81,7 +82,9 @@ async function readStatus(context: Context): Promise<Status> {
     ),
     read(() => readSyncs(context)),
     read(() => withDatabase(context, (db) => readBatches(db, settings, now))),
-    read(() => withTemporal(context, (client) => readBackfills(client, settings))),
+    read(async () =>
+      withWaits(context, await withTemporal(context, (client) => readBackfills(client, settings)), now),
+    ),
     read(() => readTroubles(context)),
   ]);
   return {
@@ -141,8 +144,9 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   }
   if (status.processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
   if ('value' in pools) {
-    for (const { pool, state, organization, limits } of pools.value) {
+    for (const { pool, state, organization, limits, stops } of pools.value) {
       print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}`);
+      for (const line of stopLines(stops, now)) print(`Calls     ${pool}: ${line}`);
       for (const line of blockedLines(limits)) print(`Limit     ${pool}: ${line}`);
     }
   } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
@@ -170,12 +174,21 @@ function statusJson(status: Status) {
     processes,
     worker: orProblem(worker, (runs) => ({ runs, ended })),
     pools: orProblem(pools, (all) =>
-      all.map(({ pool, state, organization, limits }) => ({
+      all.map(({ pool, state, organization, limits, stops }) => ({
         pool,
         state: state.state,
         until: isoOrNull(state.until),
         reason: state.reason,
+        since: isoOrNull(state.since === 0 ? null : state.since),
         strikes: state.strikes,
+        stops: stops.map(({ operation, subject, since, until, reason, strikes }) => ({
+          operation,
+          subject,
+          since: isoOrNull(since),
+          until: isoOrNull(until),
+          reason,
+          strikes,
+        })),
         organization: organization && { pool: organization.pool, foundBy: organization.foundBy },
         blockedLimits: limits
           .filter(({ blockedUntil }) => blockedUntil !== null)

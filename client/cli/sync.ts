@@ -1,5 +1,6 @@
 /** `sluice sync`: workflows and schedules that keep datasets complete. */
 import type { Command } from 'commander';
+import type { Standstill } from '../../quota/standstill';
 import { fleetKindOf } from '../../settings';
 import { syncWorkflowId } from '../../workflows/messages';
 import { chooseSynced } from '../lib/arguments';
@@ -26,8 +27,10 @@ import {
   type WorkReport,
   workerPolls,
 } from '../lib/work';
+import { withWaits } from '../lib/work-wait';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
+import { waitJson, whyText, workStatusJson } from './progress-view';
 
 interface SyncOptions {
   readonly account?: string;
@@ -116,12 +119,14 @@ export interface SyncReport extends WorkReport {
   readonly enabled: boolean;
   /** Of a dataset that is kept by a schedule; null when there is none. */
   readonly schedule: ScheduleReport | null;
+  /** Null when nothing stands in its way. */
+  readonly wait: Standstill | null;
 }
 
 /** What the syncs of all datasets of the settings do. @throws ClientError when Temporal cannot be reached. */
 export async function readSyncs(context: Context): Promise<SyncReport[]> {
-  return withTemporal(context, async (client) => {
-    const reports: SyncReport[] = [];
+  const found = await withTemporal(context, async (client) => {
+    const reports: Omit<SyncReport, 'wait'>[] = [];
     for (const { dataset, account, enabled } of context.settings.datasets) {
       const id = syncWorkflowId(dataset, account);
       const kind = fleetKindOf(dataset);
@@ -145,6 +150,7 @@ export async function readSyncs(context: Context): Promise<SyncReport[]> {
     }
     return reports;
   });
+  return withWaits(context, found, Date.now());
 }
 
 async function list(options: { readonly json?: boolean }, command: Command): Promise<void> {
@@ -163,10 +169,11 @@ async function list(options: { readonly json?: boolean }, command: Command): Pro
 }
 
 export function syncJson(report: SyncReport) {
-  const { status, schedule, ...rest } = report;
+  const { status, schedule, wait, ...rest } = report;
   return {
     ...rest,
-    status: status && { ...status, until: isoOrNull(status.until) },
+    status: workStatusJson(status),
+    wait: waitJson(wait),
     schedule: schedule && {
       ...schedule,
       nextRunAt: isoOrNull(schedule.nextRunAt),
@@ -186,12 +193,13 @@ export function syncTable(reports: readonly SyncReport[], now: number): string {
   );
 }
 
-function workCells({ running, status, problem }: SyncReport, now: number): string[] {
-  return [
-    running ? (status?.phase ?? 'runs') : 'not started',
-    status?.until == null ? '-' : whenText(status.until, now),
-    problem ?? status?.detail ?? '',
-  ];
+function workCells({ running, status, problem, wait }: SyncReport, now: number): string[] {
+  const phase = running ? (status?.phase ?? 'runs') : 'not started';
+  if (wait !== null) {
+    const waits = phase === 'paused' || status === null ? phase : 'waiting';
+    return [waits, wait.until === null ? '-' : whenText(wait.until, now), whyText(wait)];
+  }
+  return [phase, status?.until == null ? '-' : whenText(status.until, now), problem ?? status?.detail ?? ''];
 }
 
 function scheduleCells(schedule: ScheduleReport, now: number): string[] {

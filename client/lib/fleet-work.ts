@@ -17,6 +17,7 @@ import type { DatasetCoverage } from './coverage';
 import type { Progress } from './progress';
 import { spanText } from './time-text';
 import { isRunning } from './work';
+import { accountWait, readAccountStanding } from './work-wait';
 
 /** One backfill for each span and choice of devices: starting the same one again finds the one that runs. */
 export function fleetBackfillId({ dataset, account, from, to, devices }: FleetBackfillInput): string {
@@ -67,8 +68,9 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
   const { windows } = await missingWindows(db, context, { ...span, chunkHours }, devices, now, true);
   const sum = (pick: (one: (typeof known)[number]) => number) =>
     known.reduce((total, one) => total + pick(one), 0);
-  const [pool, limits, counts] = await Promise.all([
+  const [pool, standing, limits, counts] = await Promise.all([
     readPool(db, account.poolKey),
+    readAccountStanding(db, account.name, account.poolKey),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, Math.floor(watched.since / 60_000) * 60_000),
   ]);
@@ -80,6 +82,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
     rows: sum(({ rows }) => rows),
     gaps: known.flatMap(({ gaps }) => gaps),
     pool: pool?.state ?? null,
+    wait: accountWait(dataset, standing, null, now),
     operations: [...new Set(counts.map(({ operation }) => operation))].map((operation) => {
       const of = counts.filter((c) => c.operation === operation);
       const calls = (some: typeof of) => some.reduce((total, c) => total + c.calls, 0);

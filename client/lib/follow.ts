@@ -90,6 +90,8 @@ async function etaOf(
 ): Promise<number | null> {
   const left = progress.windowsTotal - progress.windowsDone - progress.windowsFailed;
   if (left <= 0) return null;
+  // What only a person ends has no estimate.
+  if (progress.wait !== null && progress.wait.until === null) return null;
   const { context } = watched;
   const { account, settings } = context;
   const created = progress.operations.find((o) => o.operation === account.reports.operations.create);
@@ -97,7 +99,7 @@ async function etaOf(
   const madeIn = settings.poll.initialSeconds * 1000;
   const steps = reportSteps(context, { min: madeIn, max: madeIn });
   const limits = await limitsNow(db, context, settings.backfillPriority);
-  const notBefore = progress.pool?.until ?? null;
+  const notBefore = progress.wait?.until ?? progress.pool?.until ?? null;
   const toAsk = forecast({ items: Math.max(0, Math.min(left, left - asked)), steps, limits, now, notBefore });
   const toFetch = forecast({ items: left, steps: steps.slice(-2), limits, now, notBefore });
   const finish = Math.max(toAsk.latestFinish, toFetch.latestFinish);

@@ -7,6 +7,7 @@ import type { QuotaStatus } from '../../quota/quota-status';
 import { dailyLimitOf } from '../../quota/run-terms';
 import type { Settings } from '../../settings';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../store/call-counts';
+import { type KindStop, listKindStops } from '../../store/call-kinds';
 import { type LimitStatus, limitDefinition, listLimits } from '../../store/permits';
 import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../store/pools';
 import { filesOfToday, quotaOf } from './quota';
@@ -23,6 +24,8 @@ export interface PoolReport {
   /** Null for an account that names none. */
   readonly organization: OrganizationReport | null;
   readonly limits: readonly LimitStatus[];
+  /** Kinds of calls that are stopped for themselves while the others go on. */
+  readonly stops: readonly KindStop[];
   readonly quota: QuotaStatus;
   /** Of the last hour. */
   readonly calls: readonly CallCount[];
@@ -79,6 +82,7 @@ export async function readPoolReport(
     state: stopping(records, now)?.state ?? CLOSED_POOL,
     organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
     limits,
+    stops: await listKindStops(db, account.poolKey),
     // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.
     quota: quotaOf(
       account,

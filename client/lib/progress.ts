@@ -5,12 +5,14 @@
 import type { Pool } from 'pg';
 import { chunkPolicy, type DatasetContext } from '../../activities/report-plan';
 import type { PoolState } from '../../quota/pool';
+import type { Standstill } from '../../quota/standstill';
 import { readCallCounts } from '../../store/call-counts';
 import { listSeries } from '../../store/datasets';
 import { coverage } from '../../store/ledger';
 import { type LimitStatus, listLimits } from '../../store/permits';
 import { readPool } from '../../store/pools';
 import type { Span } from '../../vendors/chunks';
+import { accountWait, readAccountStanding } from './work-wait';
 
 export interface OperationProgress {
   readonly operation: string;
@@ -31,6 +33,8 @@ export interface Progress {
   readonly rows: number;
   readonly gaps: readonly Span[];
   readonly pool: PoolState | null;
+  /** What stands in the way of its calls; null when nothing does. */
+  readonly wait: Standstill | null;
   readonly operations: readonly OperationProgress[];
 }
 
@@ -70,8 +74,9 @@ export async function readProgress(db: Pool, watched: Watched, now: number): Pro
     gaps.push(...found.gaps);
     done += windows.filter((window) => !found.gaps.some((gap) => overlaps(gap, window))).length;
   }
-  const [pool, limits, counts] = await Promise.all([
+  const [pool, standing, limits, counts] = await Promise.all([
     readPool(db, account.poolKey),
+    readAccountStanding(db, account.name, account.poolKey),
     listLimits(db, account.poolKey),
     // Counted by the minute.
     readCallCounts(db, account.poolKey, Math.floor(watched.since / 60_000) * 60_000),
@@ -95,6 +100,7 @@ export async function readProgress(db: Pool, watched: Watched, now: number): Pro
     rows,
     gaps: series.length === 0 ? [span] : gaps,
     pool: pool?.state ?? null,
+    wait: accountWait(dataset.id, standing, dataset.reportType, now),
     operations: operations.filter((o) => o.calls > 0).sort((a, b) => b.calls - a.calls),
   };
 }
