@@ -36,6 +36,19 @@ export function isBelieved(part: Pick<BatchPart, 'doubts' | 'doubtedMs'>, settle
   return part.doubts >= LEAST_DOUBTS && part.doubtedMs >= DOUBTED_SETTLES * settleMs;
 }
 
+/**
+ * How long the vendor's list is not yet believed when it does not show a batch, ms: a creation that nobody has heard the
+ * end of may arrive until its connection and its answer are given up, and the list shows it a while after that.
+ * @param outstandingMs the longest that a creation may take from its departure to the end of its call.
+ */
+export function unsettledMs(
+  part: Pick<BatchPart, 'answered' | 'askedAgoMs'>,
+  settleMs: number,
+  outstandingMs: number,
+): number {
+  return settleMs + (part.answered ? 0 : outstandingMs) - part.askedAgoMs;
+}
+
 /** True when what was asked for is not there: a redirection, or a call that is not allowed, says nothing of that. */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') return false;

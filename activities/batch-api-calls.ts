@@ -58,19 +58,38 @@ export class BatchApiCalls {
 
   /** The batch that the vendor has made of a part, although its answer was lost; null when its list holds none. */
   async find(part: BatchPart): Promise<VendorBatch | null> {
-    const { api } = this.context;
-    const since = (part.askedAt ?? part.createdAt) - CLOCK_SKEW_MS;
-    const seen = new Set<string>();
-    for (let after: string | null = null; ; ) {
-      const result: CallResult = await this.call(api.operations.list, part, api.list(after));
-      const page = parsed(api.parseList(bodyOf(result)), 'list of batches');
+    for await (const page of this.pages(part)) {
       const found = page.batches.find((batch) => isOf(part, batch));
       if (found) return found;
       const ours = page.unusable.find((batch) => isOf(part, batch));
       if (ours)
         throw new BrokenAnswer(`the list shows ${ours.id ?? 'our batch'} unreadably: ${ours.problem}`);
+    }
+    return null;
+  }
+
+  /** Batches of the part's key besides the one that it goes by. */
+  async twins(part: BatchPart): Promise<VendorBatch[]> {
+    const found: VendorBatch[] = [];
+    for await (const page of this.pages(part)) {
+      found.push(...page.batches.filter((batch) => isOf(part, batch) && batch.id !== part.vendorId));
+    }
+    return found;
+  }
+
+  /** The vendor's list, newest first, as far back as the part may stand in it. */
+  private async *pages(part: BatchPart) {
+    const { api } = this.context;
+    // Of several creations the first is the oldest that there may be.
+    const asked = part.remade ? null : part.askedAt;
+    const since = (asked ?? part.createdAt) - CLOCK_SKEW_MS;
+    const seen = new Set<string>();
+    for (let after: string | null = null; ; ) {
+      const result: CallResult = await this.call(api.operations.list, part, api.list(after));
+      const page = parsed(api.parseList(bodyOf(result)), 'list of batches');
+      yield page;
       const oldest = page.batches.at(-1)?.createdAt ?? null;
-      if (page.after === null || (oldest !== null && oldest < since)) return null;
+      if (page.after === null || (oldest !== null && oldest < since)) return;
       // A list in a circle shows nothing: not that there is no such batch either.
       if (seen.has(page.after)) throw new BrokenAnswer(`the list of batches goes round at ${page.after}`);
       seen.add(page.after);

@@ -27,6 +27,7 @@ import {
   isMissing,
   isRefusal,
   statusOf,
+  unsettledMs,
   wasCancelledElsewhere,
   whyStalled,
   worstProblem,
@@ -35,6 +36,7 @@ import { BatchApiCalls, type ResultFile } from './batch-api-calls';
 import type { PartCutter } from './batch-api-cut';
 import type { QueueDesk } from './batch-api-queue';
 import { type AlikeItems, ResultReader, type ResultsRead } from './batch-api-results';
+import { seekTwins } from './batch-api-twins';
 import {
   type BatchApiContext,
   type BatchApiDeps,
@@ -160,7 +162,12 @@ export class PartSteps {
       return await this.adopt(part, made, 'made');
     } catch (error) {
       // An answer that says no is certain; any other leaves a batch that may have been made: it is looked for.
-      if (!isRefusal(answer)) throw error;
+      if (!isRefusal(answer)) {
+        if (answer !== null) {
+          await changePart(this.deps.db, part.id, 'creating', { answered: true }, true).catch(() => null);
+        }
+        throw error;
+      }
       await changePart(this.deps.db, part.id, 'creating', { state: 'uploaded' }, true);
       const refusal = this.refusalIn(answer, error);
       throw refusal === null ? error : new CreateRefused(refusal);
@@ -181,8 +188,10 @@ export class PartSteps {
   private async find(part: BatchPart): Promise<Step> {
     const found = await this.calls.find(part);
     if (found) return this.adopt(part, found, 'adopted');
-    if (part.askedAgoMs < this.context.api.settleMs) return { part, more: false };
-    return this.change(part, 'creating', { state: 'uploaded' });
+    const { settleMs, timeoutMs } = this.context.api;
+    const left = unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs);
+    if (left > 0) return { part, more: false };
+    return this.change(part, 'creating', { state: 'uploaded', remade: true, twins_sought: false });
   }
 
   private async adopt(part: BatchPart, made: VendorBatch, how: 'made' | 'adopted'): Promise<Step> {
@@ -215,6 +224,11 @@ export class PartSteps {
       if (ended) await this.failed(part, ended);
       else if (isMissing(error)) return this.missing(part, id);
       throw error;
+    }
+    const { settleMs, timeoutMs } = this.context.api;
+    const settled = unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs) <= 0;
+    if (part.remade && !part.twinsSought && (settled || now.end !== null)) {
+      await seekTwins(this.deps, this.calls, part);
     }
     if (now.end === 'failed') return this.failed(part, now);
     if (awaitsFiles(now))

@@ -15,6 +15,8 @@ export interface BatchApiDeps {
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
   readonly inlineWaitMs: number;
+  /** Longest wait for a connection, ms. */
+  readonly connectTimeoutMs: number;
 }
 
 export interface BatchApiContext {

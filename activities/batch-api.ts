@@ -17,6 +17,7 @@ import {
 } from '../store/batch-parts';
 import { countItems, readBatch, setBatchState } from '../store/batches';
 import { limitsOfCall } from './accounts';
+import { unsettledMs } from './batch-api-answers';
 import { PartCutter } from './batch-api-cut';
 import { PartSteps } from './batch-api-part';
 import { QueueDesk } from './batch-api-queue';
@@ -162,10 +163,13 @@ export class BatchApiSweep {
   /** @param winding its end has been asked for, and comes soon. */
   private waitFor(part: BatchPart | null, winding: boolean): void {
     if (part === null) return;
-    const { poll, settleMs } = this.context.api;
+    const { poll, settleMs, timeoutMs } = this.context.api;
     if (part.dueInMs > 0) this.waitAtMost(part.dueInMs, part.note);
     else if (part.state === 'creating') {
-      const left = Math.min(settleMs - part.askedAgoMs, lookDelayMs(part.askedAgoMs, poll));
+      const left = Math.min(
+        unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs),
+        lookDelayMs(part.askedAgoMs, poll),
+      );
       this.waitAtMost(left, 'a creation without an answer is looked for');
     } else if (part.state === 'created') {
       const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';

@@ -5,6 +5,7 @@ import { type Dispatcher, request as undiciRequest } from 'undici';
 import type { CallResult, TransportError, VendorResponse } from '../vendors/contract';
 import type { HttpRequest } from '../vendors/http';
 import type { CallPass } from './call-pass';
+import { LATE_DEPARTURE } from './departures';
 
 /** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
 const BODY_MAX = 64 * 1024 * 1024;
@@ -23,6 +24,7 @@ const NOT_SENT = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+  LATE_DEPARTURE,
 ]);
 
 export interface HttpOptions {

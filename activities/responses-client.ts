@@ -7,6 +7,7 @@ import { type Dispatcher, fetch as undiciFetch } from 'undici';
 import type { CallResult, TransportError } from '../vendors/contract';
 import type { TextApi, TextRequest } from '../vendors/texts';
 import type { CallPass } from './call-pass';
+import { waitingFor } from './departures';
 import { transportError } from './http';
 
 export type SendText = (
@@ -58,6 +59,8 @@ export function createTextSender(dispatcher: Dispatcher): SendText {
 }
 
 function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies: Bodies): OpenAI {
+  // The client's own timeout decides; the connections' is there for an answer that stops in its middle.
+  const patient = dispatcher.compose(waitingFor(api.timeoutMs + 1000));
   return new OpenAI({
     apiKey: key,
     baseURL: api.baseUrl,
@@ -69,7 +72,9 @@ function createClient(api: TextApi, key: string, dispatcher: Dispatcher, bodies:
     // Node's own fetch is of another version of undici than our pool of connections.
     fetch: async (url, init) => {
       // Whoever is sent elsewhere would call without a permit, and hand the key to a stranger.
-      const options = { ...init, redirect: 'manual', dispatcher } as Parameters<typeof undiciFetch>[1];
+      const options = { ...init, redirect: 'manual', dispatcher: patient } as Parameters<
+        typeof undiciFetch
+      >[1];
       // As the client knows a fetch that was broken off, whichever part of it was.
       const brokenOff = (error: unknown) => {
         throw init?.signal?.aborted ? Object.assign(new Error('broken off'), { name: 'AbortError' }) : error;

@@ -238,6 +238,12 @@ export const EVENTS = {
     ['batch', 'items', 'reason'],
     'answers in a file are lost at the vendor, after all doubt: the items are asked for, and paid for, again',
   ),
+  'batch.twin': event(
+    'warn',
+    BOTH,
+    ['batch', 'items', 'reason'],
+    'the vendor has made two batches of one file: the second is cancelled, if it has not ended',
+  ),
   'batch.stalled': event(
     'warn',
     BOTH,

@@ -47,6 +47,12 @@ export interface BatchPart {
   readonly note: string;
   /** We have asked the vendor to cancel it, or were about to. */
   readonly cancelAsked: boolean;
+  /** The creation's call has come to an end in the process that made it: it reaches the vendor no more. */
+  readonly answered: boolean;
+  /** Its batch was asked for again, as the vendor's list did not show it. */
+  readonly remade: boolean;
+  /** Whether a second batch of the same key was looked for. */
+  readonly twinsSought: boolean;
   /** Milliseconds since the creation left; 0 when it has not. */
   readonly askedAgoMs: number;
   /** Milliseconds since its state or the vendor's word changed. */
@@ -62,7 +68,7 @@ const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, byte
   error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", usable, failures, doubts,
   coalesce(extract(epoch from clock_timestamp() - doubted_at)::float8 * 1000, 0) as "doubtedMs",
   coalesce(extract(epoch from next_try_at - clock_timestamp())::float8 * 1000, 0) as "dueInMs", note,
-  cancel_asked as "cancelAsked",
+  cancel_asked as "cancelAsked", answered, remade, twins_sought as "twinsSought",
   coalesce(extract(epoch from clock_timestamp() - asked_at)::float8 * 1000, 0) as "askedAgoMs",
   extract(epoch from clock_timestamp() - changed_at)::float8 * 1000 as "unchangedMs",
   created_at as "createdAt", asked_at as "askedAt", expires_at as "expiresAt"`;
@@ -124,6 +130,9 @@ export interface PartChange {
   readonly usable?: number;
   readonly note?: string;
   readonly cancel_asked?: boolean;
+  readonly answered?: boolean;
+  readonly remade?: boolean;
+  readonly twins_sought?: boolean;
   readonly expires_at?: string;
 }
 
@@ -141,10 +150,11 @@ export async function changePart(
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
     `update batch_parts p set (state, items, bytes, tokens, file_id, uploads, vendor_id, status, total, completed, failed,
-         output_file_id, error_file_id, output_read, errors_read, usable, note, cancel_asked, expires_at,
-         failures, doubts, doubted_at, next_try_at, asked_at, changed_at) =
+         output_file_id, error_file_id, output_read, errors_read, usable, note, cancel_asked, twins_sought, expires_at,
+         remade, answered, failures, doubts, doubted_at, next_try_at, asked_at, changed_at) =
        (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.uploads, r.vendor_id, r.status, r.total, r.completed, r.failed,
-         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.usable, r.note, r.cancel_asked, r.expires_at,
+         r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.usable, r.note, r.cancel_asked, r.twins_sought, r.expires_at,
+         r.remade, r.answered and not (r.state = 'creating' and p.state <> 'creating'),
          case when $4 then p.failures else 0 end, case when $4 then p.doubts else 0 end,
          case when $4 then p.doubted_at end, case when $4 then p.next_try_at end,
          case when r.state = 'creating' and p.state <> 'creating' then clock_timestamp() else p.asked_at end,

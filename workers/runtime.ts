@@ -8,6 +8,7 @@ import { createBatchActivities } from '../activities/batch';
 import type { TokenSource } from '../activities/call-terms';
 import { createCommandActivities } from '../activities/commands';
 import { authorOf, definitionsOf } from '../activities/definitions';
+import { refusingLateDepartures } from '../activities/departures';
 import { publicLookup } from '../activities/document-address';
 import { logEvent } from '../activities/emit';
 import { createFleetActivities } from '../activities/fleet';
@@ -64,6 +65,9 @@ export interface Runtime {
 /** To one host; a batch of texts may have as many calls in flight as its account's settings allow. */
 const MAX_CONNECTIONS = 2000;
 
+/** Beyond the longest wait for a connection a request has no reason to be late, ms. */
+const LATE_MS = 2_000;
+
 /** The master key of tokens, vault and payloads. @throws with what to set when there is none. */
 export async function loadKeys(settings: Settings): Promise<KeyRing> {
   if (settings.vault.key === null) {
@@ -92,10 +96,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const bulk = connections('bulk', bulkPoolSize);
   await installDatasets(db, datasetsOf(settings));
   const generations = await publishSettings(db, settings, log);
-  const dispatcher = new Agent({
+  const { connectTimeoutMs } = settings.http;
+  const agent = new Agent({
     connections: MAX_CONNECTIONS,
-    connect: { timeout: settings.http.connectTimeoutMs },
+    connect: { timeout: connectTimeoutMs },
   });
+  const dispatcher = agent.compose(refusingLateDepartures(connectTimeoutMs + LATE_MS));
   const publicOnly = new Agent({
     connections: MAX_CONNECTIONS,
     connect: { timeout: settings.http.connectTimeoutMs, lookup: publicLookup },
@@ -152,6 +158,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       inlineWaitMs: settings.permits.inlineWaitMs,
       stopping: stopping.signal,
       spool,
+      connectTimeoutMs,
       keySource: ({ name, parts }) => {
         if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
         const source = keySources.get(name) ?? createKeySource(parts.apiKey, secrets);
@@ -206,7 +213,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await pruner.stop();
       await spool?.stop();
       await counter.flush().catch(() => undefined);
-      await Promise.all([dispatcher.close(), publicOnly.close()]);
+      await Promise.all([agent.close(), publicOnly.close()]);
       await Promise.all([db, permits, bulk].map((pool) => pool.end()));
     },
   };

@@ -1,5 +1,6 @@
 /** What the Batch API's answers mean: batches, why they failed, and the lines of their results. */
 
+import { unsettledMs } from '../../activities/batch-api-answers';
 import { parseBatch, parseBatchList, parseBatchResult, parseFile } from '../../vendors/openai/batch-contract';
 import { classifyOpenAi } from '../../vendors/openai/classify';
 
@@ -151,4 +152,11 @@ test('verdicts of the calls: a lost file is gone, a late cancel is no failure, a
     errors: { data: [{ code: 'token_limit_exceeded', message: 'm' }] },
   };
   expect(verdict('getBatch', 200, full)).toBe('ok');
+});
+
+test('the list is not believed before a creation without an answer can no longer arrive', () => {
+  const part = { answered: false, askedAgoMs: 70_000 };
+  expect(unsettledMs(part, 60_000, 310_000)).toBe(300_000);
+  expect(unsettledMs({ ...part, answered: true }, 60_000, 310_000)).toBe(-10_000);
+  expect(unsettledMs({ ...part, askedAgoMs: 370_000 }, 60_000, 310_000)).toBe(0);
 });
