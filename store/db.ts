@@ -16,7 +16,7 @@
  */
 import { Client, type ClientConfig, Pool, type PoolClient, types as pgTypes } from 'pg';
 import { checkSession, explainRefusal } from './pooler';
-import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, sessionOptions } from './session';
+import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, START_CONNECT_MS, sessionOptions } from './session';
 
 export { type ConnectionUse, SCHEMA };
 
@@ -144,7 +144,7 @@ export async function connect(
 async function open(url: string, applicationName: string, use: ConnectionUse): Promise<Client> {
   const client = new Client({
     ...connectionConfig(url, applicationName, use),
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: use === 'schema' ? START_CONNECT_MS : CONNECT_MS,
   });
   // One that breaks between two queries would end the process otherwise; the next query says that it broke.
   client.on('error', () => undefined);

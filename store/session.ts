@@ -75,6 +75,8 @@ export const BOUNDS: Readonly<Record<ConnectionUse, Bounds>> = {
 
 /** Longest wait for a new connection, ms. */
 export const CONNECT_MS = 8_000;
+/** At a start there is nothing else to do, and the machine may be busy with the start itself. */
+export const START_CONNECT_MS = 30_000;
 
 /**
  * Settings of each session. Our schema first; ISO dates in UTC for the parsers; the isolation level and durability that
