@@ -16,12 +16,18 @@ export interface VendorLimit {
   readonly window: VendorWindow;
   /** What headers claim, units a second, when it differs from what is enforced. */
   readonly announcedRatePerSecond?: number;
+  /** Seconds that the announced size is counted in, where the vendor announces one. */
+  readonly announcedPerSeconds?: number;
   /** True when a call that was refused has been counted all the same. */
   readonly countsRefused?: boolean;
   /** False: calls above it are counted as violations and let through. Default true. */
   readonly enforced?: boolean;
   /** The count of a rolling or calendar window where it depends on whose it is; a changed count replaces it. */
   readonly countOf?: (call: CountedCall) => number;
+  /** A bucket's units a second and burst where they depend on whose it is; a changed rate or burst replaces them. */
+  readonly paceOf?: (
+    call: CountedCall,
+  ) => { readonly ratePerSecond: number; readonly burst: number } | undefined;
 }
 
 /** Fields of a window to replace, and what headers claim. */
@@ -140,10 +146,12 @@ export class LimitBook {
   change(name: string, patch: LimitPatch, now: number): void {
     const limit = this.checkChange(name, patch);
     const { announcedRatePerSecond, enforced, ...fields } = patch;
-    const { countOf, ...rest } = limit;
+    const { countOf, paceOf, ...rest } = limit;
+    const keepsPace = fields.ratePerSecond === undefined && fields.burst === undefined;
     const changed: VendorLimit = {
       ...rest,
       ...(countOf && fields.count === undefined ? { countOf } : {}),
+      ...(paceOf && keepsPace ? { paceOf } : {}),
       window: { ...limit.window, ...fields } as VendorWindow,
       ...(typeof announcedRatePerSecond === 'number' ? { announcedRatePerSecond } : {}),
       ...(typeof enforced === 'boolean' ? { enforced } : {}),
@@ -180,11 +188,16 @@ export class LimitBook {
   }
 
   /** Units left and the wait until all of `limit` is free, for headers. */
-  state(name: string, call: CountedCall, now: number): { remaining: number; fullInMs: number } | null {
+  state(
+    name: string,
+    call: CountedCall,
+    now: number,
+  ): { remaining: number; fullInMs: number; window: VendorWindow } | null {
     const limit = this.limits.get(name);
     if (!limit) return null;
-    const { enforced } = this.ledger(limit, call, now);
+    const { enforced, window } = this.ledger(limit, call, now);
     return {
+      window,
       remaining: Math.max(0, enforced.limit - enforced.usage(now)),
       fullInMs: enforced.waitMs(now, enforced.limit),
     };
@@ -256,7 +269,9 @@ export class LimitBook {
     const key = `${limit.name}\n${scope}`;
     let ledger = this.ledgers.get(key);
     if (!ledger) {
-      const window = limit.countOf ? { ...limit.window, count: limit.countOf(call) } : limit.window;
+      const window: VendorWindow = limit.countOf
+        ? ({ ...limit.window, count: limit.countOf(call) } as VendorWindow)
+        : ({ ...limit.window, ...limit.paceOf?.(call) } as VendorWindow);
       ledger = {
         scope,
         limitName: limit.name,

@@ -73,7 +73,7 @@ function rateLimitHeaders(
   return headers;
 }
 
-/** A limit as announced: per minute, what is left of it, and when all of it is free again. */
+/** A limit as announced: per minute or day, what is left of it, and when all of it is free again. */
 export function announcedState(
   name: string,
   call: SimCall,
@@ -82,14 +82,15 @@ export function announcedState(
 ): { limit: number; remaining: number; used: number; fullInMs: number } | null {
   const limit = limits.limit(name);
   const state = limits.state(name, call, now);
-  if (limit?.window.kind !== 'token-bucket' || !state) return null;
-  const rate = limit.announcedRatePerSecond ?? limit.window.ratePerSecond;
-  const perMinute = Math.round(rate * 60);
+  if (!limit || state?.window.kind !== 'token-bucket') return null;
+  const { window } = state;
+  const rate = limit.announcedRatePerSecond ?? window.ratePerSecond;
+  const announced = Math.round(rate * (limit.announcedPerSeconds ?? 60));
   // What is used is counted against the announced limit: a lower true limit stays hidden.
-  const used = limit.window.burst - state.remaining;
+  const used = window.burst - state.remaining;
   return {
-    limit: perMinute,
-    remaining: Math.max(0, Math.floor(perMinute - used)),
+    limit: announced,
+    remaining: Math.max(0, Math.floor(announced - used)),
     used: Math.ceil(used),
     fullInMs: (used / rate) * 1000,
   };

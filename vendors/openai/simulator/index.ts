@@ -7,7 +7,7 @@ import type { KitControl } from '../../simulator/control';
 import { parseScenario } from '../../simulator/scenario';
 import { type RunningSimulator, startSimulatorServer } from '../../simulator/server';
 import type { OpenAiControl } from './control';
-import { type OpenAiScenarioInput, openAiScenarioSchema } from './options';
+import { changedLimits, type OpenAiScenarioInput, openAiScenarioSchema } from './options';
 import { createOpenAiVendor } from './vendor';
 
 export { type OpenAiScenarioInput, openAiScenarioSchema } from './options';
@@ -42,5 +42,16 @@ export async function startOpenAiSimulator(
     ...(scenario.stateFile === undefined ? {} : { stateFile: scenario.stateFile }),
     ...overrides,
   });
-  return { ...server, baseUrl: `${server.url}/v1` };
+  const timers = scenario.limitChanges.map((change) => {
+    const apply = () => server.control({ limits: changedLimits(change) });
+    return setTimeout(apply, change.afterMs).unref();
+  });
+  return {
+    ...server,
+    baseUrl: `${server.url}/v1`,
+    close: () => {
+      for (const timer of timers) clearTimeout(timer);
+      return server.close();
+    },
+  };
 }

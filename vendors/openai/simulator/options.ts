@@ -146,6 +146,30 @@ export const openAiScenarioSchema = z.strictObject({
   burstSeconds: z.number().positive().default(60),
   /** Whether each model of a project has its own buckets. */
   limitsPerModel: z.boolean().default(false),
+  /** With `limitsPerModel`: models that share their buckets, by the name of their group. */
+  modelGroups: z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({}),
+  /** With `limitsPerModel`: sizes that differ, by model or group. */
+  modelLimits: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        requestsPerMinute: z.number().positive().optional(),
+        tokensPerMinute: z.number().positive().optional(),
+      }),
+    )
+    .default({}),
+  /** What the numbers of `requestsPerMinute` are counted in, enforced and announced: `day` makes them a day's. */
+  requestsCountedPer: z.enum(['minute', 'day']).default('minute'),
+  /** Limits that change in mid-run: so long after the start, ms, sizes a minute of all projects and models. */
+  limitChanges: z
+    .array(
+      z.strictObject({
+        afterMs: z.number().nonnegative(),
+        requestsPerMinute: z.number().positive().optional(),
+        tokensPerMinute: z.number().positive().optional(),
+      }),
+    )
+    .default([]),
   /** Whether a refused call has been counted all the same, as OpenAI's guide to rate limits warns. */
   countRefusedCalls: z.boolean().default(false),
   /** Changes to limits by name: requests, tokens, requestsPerDay, organizationRequests and so on. */
@@ -166,10 +190,35 @@ export const openAiScenarioSchema = z.strictObject({
 export type OpenAiScenario = z.output<typeof openAiScenarioSchema>;
 export type OpenAiScenarioInput = z.input<typeof openAiScenarioSchema>;
 
+/** The group that holds a model, else the model. */
+export function modelGroupOf({ modelGroups }: Pick<OpenAiScenario, 'modelGroups'>, model: string): string {
+  return Object.entries(modelGroups).find(([, models]) => models.includes(model))?.[0] ?? model;
+}
+
+/** A change of limits as patches by limit's name. */
+export function changedLimits({
+  requestsPerMinute,
+  tokensPerMinute,
+}: OpenAiScenario['limitChanges'][number]): Record<string, { ratePerSecond: number; burst: number }> {
+  const patch = (size: number) => ({ ratePerSecond: size / 60, burst: Math.max(1, size) });
+  return {
+    ...(requestsPerMinute === undefined ? {} : { requests: patch(requestsPerMinute) }),
+    ...(tokensPerMinute === undefined ? {} : { tokens: patch(tokensPerMinute) }),
+  };
+}
+
 /** The buckets of `POST /v1/responses`, the daily limit, and the documented limits of uploads and batches. */
 export function openAiLimits(scenario: OpenAiScenario): VendorLimit[] {
   const { trueLimits, organizationLimits, countRefusedCalls: countsRefused } = scenario;
-  const project = scenario.limitsPerModel ? '{organization}/{project}/{model}' : '{organization}/{project}';
+  const project = scenario.limitsPerModel
+    ? '{organization}/{project}/{modelGroup}'
+    : '{organization}/{project}';
+  const seconds = (name: string) =>
+    name === 'requests' && scenario.requestsCountedPer === 'day' ? 86_400 : 60;
+  const paceOf = (name: string, size: number) => ({
+    ratePerSecond: size / seconds(name),
+    burst: Math.max(1, (size * scenario.burstSeconds) / 60),
+  });
   const perMinute = (
     name: string,
     unit: string,
@@ -181,12 +230,14 @@ export function openAiLimits(scenario: OpenAiScenario): VendorLimit[] {
     operations: ['createResponse'],
     scope,
     unit,
-    window: {
-      kind: 'token-bucket',
-      ratePerSecond: (enforced ?? announced) / 60,
-      burst: Math.max(1, ((enforced ?? announced) / 60) * scenario.burstSeconds),
+    window: { kind: 'token-bucket', ...paceOf(name, enforced ?? announced) },
+    ...(enforced === undefined ? {} : { announcedRatePerSecond: announced / seconds(name) }),
+    announcedPerSeconds: seconds(name),
+    paceOf: ({ attributes }) => {
+      const own = scenario.modelLimits[attributes.modelGroup ?? ''];
+      const size = name === 'requests' ? own?.requestsPerMinute : own?.tokensPerMinute;
+      return size === undefined || !scenario.limitsPerModel ? undefined : paceOf(name, size);
     },
-    ...(enforced === undefined ? {} : { announcedRatePerSecond: announced / 60 }),
     countsRefused,
   });
   const limits = [

@@ -19,7 +19,7 @@ import {
 import { FileDesk } from './files';
 import { commonHeaders } from './headers';
 import { KeyRing, type Principal } from './keys';
-import { type OpenAiScenario, openAiLimits } from './options';
+import { modelGroupOf, type OpenAiScenario, openAiLimits } from './options';
 import { rateLimited, standingAnswer } from './refusals';
 import { ResponseDesk } from './responses';
 import { type Operation, routeOf } from './routes';
@@ -74,7 +74,7 @@ export function createOpenAiVendor(
   /** The call as limits count it and as the log shows it. */
   function describe(request: SimRequest, operation: Operation, id: string, principal: Principal): SimCall {
     const call = { operation, account: principal.project };
-    const attributes = { ...principal, model: 'none' };
+    const attributes = { ...principal, model: 'none', modelGroup: 'none' };
     if (operation === 'unknown') {
       return { ...call, attributes, detail: { method: request.method, path: request.url.pathname } };
     }
@@ -85,7 +85,7 @@ export function createOpenAiVendor(
     const estimatedTokens = responses.estimate(body.request);
     return {
       ...call,
-      attributes: { ...principal, model },
+      attributes: { ...principal, model, modelGroup: modelGroupOf(scenario, model) },
       units: { tokens: estimatedTokens },
       detail: { model, inputHash: inputHash(body.request), estimatedTokens, stream, metadata },
     };
