@@ -171,6 +171,12 @@ export const EVENTS = {
     'every item has ended',
   ),
   'batch.retried': event('info', ROW, ['batch', 'items', 'by', 'reason'], 'failed items are asked for again'),
+  'batch.skipped': event(
+    'info',
+    ROW,
+    ['batch', 'items', 'by', 'reason'],
+    'an operator has taken items out; `retry-failed` takes them in again',
+  ),
   'batch.paused': event(
     'warn',
     BOTH,

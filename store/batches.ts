@@ -384,31 +384,6 @@ export async function countItems(db: Pool, batchId: number): Promise<BatchCounts
   };
 }
 
-/** Failed items are asked for again, behind all fresh ones, with their attempts counted anew. */
-export async function retryFailed(
-  db: Pool,
-  batchId: number,
-  changed: ChangedBy = { by: 'operator', pool: null },
-): Promise<number> {
-  return inTransaction(db, async (client) => {
-    const { rowCount } = await client.query(
-      `update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp()
-       where batch_id = $1 and state = 'failed'`,
-      [batchId],
-    );
-    const items = rowCount ?? 0;
-    if (items === 0) return 0;
-    const reason = `${items} failed items are asked for again`;
-    await insertEvent(client, 'batch.retried', changed.pool, {
-      batch: batchId,
-      items,
-      by: changed.by,
-      reason,
-    });
-    return items;
-  });
-}
-
 export interface EndedItem {
   readonly seq: number;
   readonly externalId: string;

@@ -1,7 +1,7 @@
 /** `sluice batch`: texts for every row of a file, one call each, and what became of them. */
 import type { Command } from 'commander';
 import { openParts } from '../../store/batch-parts';
-import { retryFailed, setBatchState } from '../../store/batches';
+import { setBatchState } from '../../store/batches';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../workflows/messages';
 import {
   checkOutput,
@@ -12,9 +12,11 @@ import {
   textAccount,
   writeBatch,
 } from '../lib/batch';
+import { cancelledFiles } from '../lib/batch-cancel';
 import { withDatabase, withTemporal } from '../lib/context';
 import { countText, pluralText } from '../lib/time-text';
 import { isRunning } from '../lib/work';
+import { addItemCommands } from './batch-items';
 import { addStart } from './batch-start';
 import { listAll, showOne } from './batch-view';
 import { contextOf } from './command';
@@ -48,7 +50,7 @@ export function addBatch(program: Command): void {
     .action((name: string, options: ReasonOption, command: Command) =>
       steer(name, command, 'cancelled', options),
     );
-  batch.command('retry-failed <batch>').description('ask again for what has failed').action(retry);
+  addItemCommands(batch);
   batch
     .command('export <batch>')
     .description('write what has ended so far as JSONL; also while it runs')
@@ -76,11 +78,11 @@ async function steer(
     print(`Batch ${batch.id}: ${state}`);
     const files = (await openParts(db, batch.id)).length;
     if (files === 0) return;
-    const follows =
-      state === 'paused'
-        ? 'stay there: it goes on with them, and resume reads what it has answered.'
-        : 'are cancelled there, and what was answered is kept.';
-    note(`${pluralText(files, 'file')} with the vendor ${follows}`);
+    if (state === 'paused') {
+      note(
+        `${pluralText(files, 'file')} with the vendor stay there: it goes on with them, and resume reads what it has answered.`,
+      );
+    } else for (const line of await cancelledFiles(db, batch.id)) note(line);
   });
 }
 
@@ -91,19 +93,6 @@ async function resume(name: string, _: unknown, command: Command): Promise<void>
     await setBatchState(db, batch.id, 'running', '', operatorOf(context.settings, batch));
     await withTemporal(context, (client) => goOn(client, context.settings, batch));
     print(`Batch ${batch.id}: resumed`);
-  });
-}
-
-async function retry(name: string, _: unknown, command: Command): Promise<void> {
-  const context = contextOf(command);
-  await withDatabase(context, async (db) => {
-    const batch = await chooseBatch(db, name);
-    const items = await retryFailed(db, batch.id, operatorOf(context.settings, batch));
-    // A pause is somebody's decision, and ends by resume alone.
-    const runs = batch.state === 'running';
-    if (items > 0 && runs) await withTemporal(context, (client) => goOn(client, context.settings, batch));
-    print(`Batch ${batch.id}: ${countText(items)} failed items are asked for again`);
-    if (items > 0 && !runs) note(`It stays ${batch.state}; to go on: npx sluice batch resume ${batch.id}`);
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { recordThresholdLeft, recordThresholdReached } from '../../store/batch-events';
+import { retryFailed } from '../../store/batch-skips';
 import {
   type BatchSpec,
   changeBatch,
@@ -12,7 +13,6 @@ import {
   type NewItem,
   readBatch,
   renewLeases,
-  retryFailed,
   setBatchState,
   storeOutcomes,
 } from '../../store/batches';

@@ -1,7 +1,8 @@
 /** What a run minds beside its account's limits, whose turn it is when quota is short, and what is told of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { changeBatch, countItems, readBatch, retryFailed } from '../../store/batches';
+import { retryFailed } from '../../store/batch-skips';
+import { changeBatch, countItems, readBatch } from '../../store/batches';
 import { listEvents } from '../../store/events';
 import { batchStatusQuery, lookSignal, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
