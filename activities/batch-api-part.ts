@@ -182,7 +182,9 @@ export class PartSteps {
     if (kind === 'rate') return refusal.kind === 'queue full' ? refusal : null;
     // A base URL that is wrong refuses whatever is asked of it.
     if (kind === 'gone' && refusal.kind === 'unknown') return { ...refusal, kind: 'refused' };
-    return kind === 'gone' || kind === 'invalid' ? { ...refusal, text: describeEvidence(evidence) } : null;
+    // Without the request's id: the same refusal is told once.
+    const { requestId: _, ...told } = evidence;
+    return kind === 'gone' || kind === 'invalid' ? { ...refusal, text: describeEvidence(told) } : null;
   }
 
   private async find(part: BatchPart): Promise<Step> {

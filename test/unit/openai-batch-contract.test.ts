@@ -1,7 +1,13 @@
 /** What the Batch API's answers mean: batches, why they failed, and the lines of their results. */
 
 import { unsettledMs } from '../../activities/batch-api-answers';
-import { parseBatch, parseBatchList, parseBatchResult, parseFile } from '../../vendors/openai/batch-contract';
+import {
+  parseBatch,
+  parseBatchList,
+  parseBatchRefusal,
+  parseBatchResult,
+  parseFile,
+} from '../../vendors/openai/batch-contract';
 import { classifyOpenAi } from '../../vendors/openai/classify';
 
 const BATCH = {
@@ -159,4 +165,97 @@ test('the list is not believed before a creation without an answer can no longer
   expect(unsettledMs(part, 60_000, 310_000)).toBe(300_000);
   expect(unsettledMs({ ...part, answered: true }, 60_000, 310_000)).toBe(-10_000);
   expect(unsettledMs({ ...part, askedAgoMs: 370_000 }, 60_000, 310_000)).toBe(0);
+});
+
+describe('as servers that speak alike write it', () => {
+  test('empty text is absent, and times come in any form', () => {
+    expect(
+      batch({
+        output_file_id: '',
+        error_file_id: ' ',
+        input_file_id: '',
+        expires_at: '',
+        metadata: null,
+        errors: '',
+      }),
+    ).toMatchObject({
+      outputFileId: null,
+      errorFileId: null,
+      inputFileId: null,
+      expiresAt: null,
+      labels: {},
+    });
+    for (const created_at of [1_779_278_400, '1779278400', 1_779_278_400_000, '2026-05-20T12:00:00Z']) {
+      expect(batch({ created_at }).createdAt).toBe(1_779_278_400_000);
+    }
+    expect(batch({ created_at: '' }).createdAt).toBeNull();
+    expect(batch({ created_at: undefined, expires_at: undefined })).toMatchObject({ createdAt: null });
+    expect(parseBatch(JSON.stringify({ ...BATCH, id: '' })).ok).toBe(false);
+  });
+
+  test('one record that cannot be used spoils none of a list, and says whose it is', () => {
+    const ours = { id: 'batch_2', object: 'batch', status: 7, metadata: { sluice_key: 'k2' } };
+    const data = [null, 'odd', ours, BATCH, { ...BATCH, id: '' }];
+    const list = parseBatchList(JSON.stringify({ data, has_more: true, last_id: '' }));
+    expect(list).toMatchObject({ ok: true, value: { batches: [{ id: 'batch_1' }], after: 'batch_1' } });
+    const unusable = list.ok ? list.value.unusable : [];
+    expect(unusable).toHaveLength(4);
+    expect(unusable[2]).toMatchObject({
+      id: 'batch_2',
+      labels: { sluice_key: 'k2' },
+      problem: expect.stringContaining('status'),
+    });
+    expect(parseBatchList('{"data":null}')).toMatchObject({ ok: true, value: { batches: [], after: null } });
+    expect(parseBatchList('{"data":"many"}').ok).toBe(false);
+  });
+
+  test.each<[object, object]>([
+    [
+      { response: { status_code: 0, request_id: '', body: {} }, error: null },
+      { kind: 'error', code: 'no_answer' },
+    ],
+    [
+      { response: { status_code: 400, request_id: 'r', body: null }, error: 'the prompt is too long' },
+      { kind: 'answer', status: 400, body: '{"error":{"code":null,"message":"the prompt is too long"}}' },
+    ],
+    [
+      { response: { status_code: '200', body: { id: 'x' } } },
+      { kind: 'answer', status: 200, body: '{"id":"x"}' },
+    ],
+    [
+      { response: null, error: { code: 502, message: 'lost' } },
+      { kind: 'error', code: '502' },
+    ],
+    [{ response: { status_code: 200, body: '{"id":"x"}' } }, { kind: 'answer', body: '{"id":"x"}' }],
+  ])('the line %j is %j', (line, result) => {
+    expect(parseBatchResult(JSON.stringify({ id: 'v', custom_id: 'item-1', ...line }))).toMatchObject({
+      value: result,
+    });
+  });
+
+  test.each<[string, object, object]>([
+    [
+      '400',
+      { code: 'token_limit_exceeded', message: 'The current limit is 200K for the deployment.' },
+      { kind: 'queue full', limit: 200_000 },
+    ],
+    [
+      'a count of batches',
+      { message: 'Too many batches in progress for this project' },
+      { kind: 'queue full' },
+    ],
+    ['a sentence', { message: 'The batch queue is full, try again later' }, { kind: 'queue full' }],
+    ['a file not there', { param: 'file_id', message: 'Cannot find file file-1' }, { kind: 'file missing' }],
+    ['the same without a field', { message: 'No such file: file-1' }, { kind: 'file missing' }],
+    ['a file under way', { message: 'File file-1 is still being processed' }, { kind: 'file not ready' }],
+    [
+      'a state',
+      { param: 'file_id', message: 'File file-1 is not in a processed state' },
+      { kind: 'file not ready' },
+    ],
+    ['a model', { code: 'model_not_found', message: 'no such model' }, { kind: 'refused' }],
+    ['anything else', { message: 'the moon' }, { kind: 'unknown' }],
+  ])('a batch that is not made: %s', (_, error, refusal) => {
+    expect(parseBatchRefusal(JSON.stringify({ error }))).toMatchObject(refusal);
+  });
 });

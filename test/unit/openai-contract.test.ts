@@ -60,6 +60,20 @@ describe('parseResponse', () => {
   );
 });
 
+test('an answer of another API is named, and times in any form are read', () => {
+  expect(parseResponse('{"id":"c","object":"chat.completion","choices":[]}')).toMatchObject({
+    problem: expect.stringContaining('chat.completion'),
+  });
+  for (const created_at of ['1760000000', 1_760_000_000_000, '2025-10-09T08:53:20Z']) {
+    expect(parseResponse(response({ created_at }))).toMatchObject({
+      value: { createdAt: 1_760_000_000_000 },
+    });
+  }
+  expect(parseResponse(response({ created_at: '', id: '' }))).toMatchObject({
+    value: { createdAt: 0, responseId: '', problem: null },
+  });
+});
+
 test('what an answer says can be stored, its id too: Postgres takes neither U+0000 nor half a surrogate pair', () => {
   const content = [{ type: 'output_text', text: 'a\ud800b\0' }];
   const body = response({ id: 'resp_\0\udc00', output: [{ type: 'message', content }] });

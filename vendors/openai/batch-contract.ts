@@ -77,7 +77,7 @@ const listSchema = z.object({
   // Empty lists are null where the server is written in Go.
   data: z.array(z.unknown()).nullable(),
   last_id: idText.catch(undefined),
-  has_more: z.unknown(),
+  has_more: z.unknown().optional(),
 });
 
 /** Of a record that cannot be used as a whole, whose it is. */
@@ -93,7 +93,7 @@ const resultSchema = z.object({
     .object({
       status_code: z.coerce.number().int().min(0).max(999).catch(0),
       request_id: shownText,
-      body: z.unknown(),
+      body: z.unknown().optional(),
     })
     .nullish()
     .catch(null),
@@ -246,7 +246,7 @@ function isQueueFull(code: string, message: string): boolean {
  * "… has surpassed the configured limit of 30K for the deployment …".
  */
 function statedLimit(message: string): number | null {
-  const found = /limit(?:\s+of|\s*:)\s*(\d[\d,_]*)(?:\.(\d+))?\s*([KM](?![a-z]))?/i.exec(message);
+  const found = /limit(?:\s+(?:of|is)|\s*:)\s*(\d[\d,_]*)(?:\.(\d+))?\s*([KM](?![a-z]))?/i.exec(message);
   if (!found) return null;
   const [, whole = '', fraction = '0', scale = ''] = found;
   const times = scale === '' ? 1 : /k/i.test(scale) ? 1000 : 1_000_000;

@@ -26,14 +26,17 @@ const SECONDS_MAX = 1e11;
 const MILLISECONDS_MAX = SECONDS_MAX * 1000;
 
 /** An instant as epoch milliseconds: seconds, milliseconds, either as text, or an ISO date. Null when it makes no sense. */
-export const instantMs = z.unknown().transform((value): number | null => {
-  if (isAbsent(value)) return null;
-  const number = typeof value === 'string' ? Number(value.trim()) : value;
-  if (typeof number !== 'number') return null;
-  if (Number.isNaN(number)) {
-    const date = Date.parse(String(value));
-    return Number.isFinite(date) && date > 0 ? date : null;
-  }
-  if (number <= 0 || number > MILLISECONDS_MAX) return null;
-  return Math.round(number > SECONDS_MAX ? number : number * 1000);
-});
+export const instantMs = z
+  .unknown()
+  .optional()
+  .transform((value): number | null => {
+    if (isAbsent(value)) return null;
+    const number = typeof value === 'string' ? Number(value.trim()) : value;
+    if (typeof number !== 'number') return null;
+    if (Number.isNaN(number)) {
+      const date = Date.parse(String(value));
+      return Number.isFinite(date) && date > 0 ? date : null;
+    }
+    if (number <= 0 || number > MILLISECONDS_MAX) return null;
+    return Math.round(number > SECONDS_MAX ? number : number * 1000);
+  });

@@ -85,7 +85,13 @@ function resultLine(
   const id = name(scenario.seed, k, batch.id);
   const common = { id: `batch_req_${id}`, custom_id: line.customId };
   if (!run) return { ...common, response: null, error: end === 'completed' ? null : NOT_RUN[end] };
-  const entry = parseJson(content.toString('utf8', line.from, line.to));
+  const asked = content.toString('utf8', line.from, line.to);
+  const odd = scenario.batches.oddLines.find(({ contains }) => asked.includes(contains));
+  if (odd) {
+    const { status: status_code, body, error } = odd;
+    return { ...common, response: { status_code, request_id: '', body }, error };
+  }
+  const entry = parseJson(asked);
   const result = resultOf(isRecord(entry) ? entry.body : undefined, batch.id, line.customId, scenario);
   const runAt = startedAt + (k / batch.requestsPerSecond) * 1000;
   const [status_code, body] = result.ok

@@ -10,6 +10,8 @@ export function viewBatch(
     readonly failed: number;
     readonly outputFileId: string | null;
     readonly errorFileId: string | null;
+    /** Sent for ids that are not there. */
+    readonly noId: '' | null;
   },
 ): unknown {
   return {
@@ -21,8 +23,8 @@ export function viewBatch(
     input_file_id: batch.inputFileId,
     completion_window: '24h',
     status,
-    output_file_id: results.outputFileId,
-    error_file_id: results.errorFileId,
+    output_file_id: results.outputFileId ?? results.noId,
+    error_file_id: results.errorFileId ?? results.noId,
     created_at: Math.floor(batch.createdAt / 1000),
     in_progress_at: seconds(at.in_progress),
     expires_at: Math.floor(batch.expiresAt / 1000),
@@ -37,7 +39,7 @@ export function viewBatch(
       completed: run - results.failed,
       failed: results.failed,
     },
-    metadata: batch.metadata,
+    metadata: results.noId === null ? batch.metadata : null,
   };
 }
 

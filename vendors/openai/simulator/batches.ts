@@ -324,6 +324,7 @@ export class BatchDesk {
       failed: state.run > 0 ? failedOf(this.input(batch).lines, this.input(batch).order, state.run) : 0,
       outputFileId: has.output ? this.resultFileId(batch, 'output') : null,
       errorFileId: has.errors ? this.resultFileId(batch, 'errors') : null,
+      noId: this.settings.emptyIds ? '' : null,
     });
   }
 }

@@ -7,6 +7,7 @@ import { limitPatchesSchema } from '../../simulator/control';
 import { faultSchema } from '../../simulator/faults';
 import type { VendorLimit } from '../../simulator/limit-book';
 import { errorSchema } from './error-book';
+import { oddAnswerSchema } from './odd-answers';
 
 export const rangeSchema = z
   .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
@@ -57,6 +58,14 @@ export const batchOutcomeSchema = z.strictObject({
 });
 export type BatchOutcome = z.output<typeof batchOutcomeSchema>;
 
+/** A line of a file of results, word for word. */
+const oddLineSchema = z.strictObject({
+  contains: z.string().min(1),
+  status: z.int().min(0).max(599),
+  body: z.union([z.null(), z.record(z.string(), z.unknown())]).default(null),
+  error: z.union([z.null(), z.string(), z.record(z.string(), z.unknown())]).default(null),
+});
+
 const batchesSchema = z
   .strictObject({
     validatingMs: range(200, 600),
@@ -72,6 +81,10 @@ const batchesSchema = z
     /** Share of the requests that end as a server error in the error file. */
     errorShare: share(0),
     outcomes: z.array(batchOutcomeSchema).default([]),
+    /** Ids and files that are not there are sent as empty text, and no metadata comes back, as Azure does. */
+    emptyIds: z.boolean().default(false),
+    /** Lines of the results of requests that hold a text, as gateways write them. */
+    oddLines: z.array(oddLineSchema).default([]),
   })
   .prefault({});
 
@@ -177,6 +190,8 @@ export const openAiScenarioSchema = z.strictObject({
   faults: z.array(faultSchema).default([]),
   /** OpenAI's own errors, by code, for projects or organizations. */
   errors: z.array(errorSchema).default([]),
+  /** Answers in the forms of gateways, firewalls and servers that speak alike. */
+  oddAnswers: z.array(oddAnswerSchema).default([]),
   headers: headerFormSchema.prefault({}),
   /** Time that an answer with a text takes, ms. */
   latencyMs: range(300, 2000),

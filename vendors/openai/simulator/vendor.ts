@@ -19,6 +19,7 @@ import {
 import { FileDesk } from './files';
 import { commonHeaders } from './headers';
 import { KeyRing, type Principal } from './keys';
+import { OddAnswers } from './odd-answers';
 import { modelGroupOf, type OpenAiScenario, openAiLimits } from './options';
 import { rateLimited, standingAnswer } from './refusals';
 import { ResponseDesk } from './responses';
@@ -38,6 +39,7 @@ export function createOpenAiVendor(
   const errors = new ErrorBook(scenario.seed, (id) => record({ type: 'error-hit', id }));
   for (const error of scenario.errors) errors.add(error, clock());
   const form = { current: scenario.headers };
+  const oddAnswers = new OddAnswers(scenario.oddAnswers);
   const responses = new ResponseDesk(scenario, record, clock);
   const batches: BatchDesk = new BatchDesk(scenario, () => files, record, clock);
   const files = new FileDesk(scenario, record, (id, now) => batches.resultFile(id, now));
@@ -95,6 +97,8 @@ export function createOpenAiVendor(
     const { operation, id } = routeOf(request);
     const { account: project } = call;
     const now = request.at;
+    const odd = oddAnswers.take(call, request);
+    if (odd) return odd;
     switch (operation) {
       case 'createResponse': {
         const body = bodyOf(request);
