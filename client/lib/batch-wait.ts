@@ -1,7 +1,6 @@
 /** What a batch waits for: since when, for how long, why, and what a person can do about it. */
 import type { Pool } from 'pg';
-import type { Account } from '../../activities/accounts';
-import { charges } from '../../quota/limit';
+import { type Account, limitsOfCall } from '../../activities/accounts';
 import { type PoolState, stopping } from '../../quota/pool';
 import type { QuotaStatus } from '../../quota/quota-status';
 import type { Standstill } from '../../quota/standstill';
@@ -15,7 +14,7 @@ import type { TextApi } from '../../vendors/texts';
 import { textAccount } from './batch';
 import { UsageError } from './errors';
 import { quotaOfBatch } from './quota';
-import { pluralText } from './time-text';
+import { countText, pluralText } from './time-text';
 
 export interface BatchReport {
   readonly batch: Batch;
@@ -36,20 +35,25 @@ export interface Standing {
   readonly pool: Pick<PoolState, 'state' | 'until' | 'reason' | 'since'> | null;
   /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
   readonly blocked: Pick<LimitStatus, 'name' | 'blockedUntil' | 'blockedReason'> | null;
+  /** Of those limits, the one without room for one more call for the longest time, and until when, epoch ms. */
+  readonly usedUp:
+    | (Pick<LimitStatus, 'name' | 'used' | 'limit' | 'source'> & { readonly until: number })
+    | null;
   /** Of the files that do not get on, the one that has not for the longest time. */
   readonly part: StuckPart | null;
   /** The vendor's queue of files, while it takes none. */
   readonly queue: { readonly reason: string; readonly until: number } | null;
 }
 
-export const NOTHING_KNOWN: Standing = { pool: null, blocked: null, part: null, queue: null };
+export const NOTHING_KNOWN: Standing = { pool: null, blocked: null, usedUp: null, part: null, queue: null };
 
 export async function readStanding(
   db: Pool,
-  { poolKey, limits }: Account,
-  { operation }: Pick<TextApi, 'operation'>,
+  account: Account,
+  { operation, attributes }: Pick<TextApi, 'operation' | 'attributes'>,
   batch: Pick<Batch, 'id' | 'via' | 'model'>,
 ): Promise<Standing> {
+  const { poolKey } = account;
   const [pools, stored, parts, queue] = await Promise.all([
     readStoppingPools(db, poolKey),
     listLimits(db, poolKey),
@@ -57,10 +61,16 @@ export async function readStanding(
     batch.via === 'batch-api' ? readQueue(db, { pool: poolKey, model: batch.model }) : null,
   ]);
   const now = Date.now();
-  const charged = limits.filter((template) => charges(template, operation)).map(({ name }) => name);
-  const [blocked = null] = stored
-    .filter(({ name, blockedUntil }) => blockedUntil !== null && charged.includes(name))
+  const keys = limitsOfCall(account, operation, attributes(batch.model)).map(({ key }) => key);
+  const charged = stored.filter(({ key }) => keys.includes(key));
+  const [blocked = null] = charged
+    .filter(({ blockedUntil }) => blockedUntil !== null)
     .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  const [usedUp = null] = charged
+    .filter(({ mode, left }) => mode === 'enforce' && left < 1)
+    .map((limit) => ({ ...limit, until: roomAt(limit, now) }))
+    .filter(({ until }) => until - now >= WORTH_SAYING_MS)
+    .sort((a, b) => b.until - a.until);
   const [part = null] = parts
     .filter(({ failures, note, state }) => failures > 0 || (state === 'created' && note !== ''))
     .sort((a, b) => b.unchangedMs - a.unchangedMs)
@@ -68,16 +78,27 @@ export async function readStanding(
   return {
     pool: stopping(pools, now)?.state ?? null,
     blocked,
+    usedUp,
     part,
     queue: queue && queue.blockedMs > 0 ? { reason: queue.reason, until: now + queue.blockedMs } : null,
   };
+}
+
+/** Shorter waits are the pace of a limit, ms. */
+const WORTH_SAYING_MS = 2000;
+
+/** When a limit that is used up has room for one unit, epoch ms. */
+function roomAt({ kind, left, periodMs, resetsAt }: LimitStatus, now: number): number {
+  if (kind !== 'bucket') return resetsAt ?? now;
+  const unitAt = now + (1 - left) * (periodMs ?? 0);
+  return resetsAt === null ? unitAt : Math.min(unitAt, resetsAt);
 }
 
 /** Pure. @param quota of its account; null when nothing is known of it. @param now epoch ms. */
 export function waitOf(
   batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority' | 'changedAt'>,
   counts: BatchCounts,
-  { pool, blocked, part, queue }: Standing,
+  { pool, blocked, usedUp, part, queue }: Standing,
   quota: Pick<QuotaStatus, 'shouldPause' | 'reason' | 'pausesUntil'> | null,
   now: number,
 ): Standstill | null {
@@ -111,6 +132,12 @@ export function waitOf(
       until: quota.pausesUntil,
       frees: 'nothing; to go on now: the same batch start with a higher --daily-limit or --quota-threshold',
     };
+  }
+  if (usedUp !== null) {
+    const { name, used, limit, source } = usedUp;
+    const by = source === 'header' ? "the vendor's answers" : source;
+    const why = `${name} has ${countText(Math.floor(used))} of ${countText(Math.floor(limit))} used, by ${by}`;
+    return { what, why, since: null, until: usedUp.until, frees: 'nothing; it goes on by itself' };
   }
   if (queue !== null) {
     const why = `the vendor's queue of files takes none: ${queue.reason}`;

@@ -103,3 +103,12 @@ test('a queue that takes no file says until when', () => {
   const queue = { reason: 'token_limit_exceeded', until: 60 };
   expect(waitOf(batch, counts, { ...NOTHING_KNOWN, queue }, well)).toMatchObject({ until: 60, since: null });
 });
+
+test('a limit without room says how much is used, by whose word, and when there is room', () => {
+  const usedUp = { name: 'requests', used: 200, limit: 200, source: 'header', until: 432_000 };
+  expect(waitOf(batch, counts, { ...unknown, usedUp }, well)).toMatchObject({
+    why: "requests has 200 of 200 used, by the vendor's answers",
+    until: 432_000,
+  });
+  expect(waitOf(batch, { ...counts, running: 1 }, { ...unknown, usedUp }, well)).toBeNull();
+});
