@@ -20,6 +20,8 @@ COPY --from=build /app/bin ./bin
 COPY --from=build /app/scripts/checkout.cjs ./scripts/checkout.cjs
 COPY --from=build /app/dist ./dist
 # Owned by root and not writable: the process cannot change its own program.
+# What a worker holds while Postgres is away: a volume takes its owner from here.
+RUN mkdir --mode=0700 /var/lib/sluice && chown node:node /var/lib/sluice
 USER node
 STOPSIGNAL SIGTERM
 CMD ["node", "dist/workers/main.js"]

@@ -19,7 +19,15 @@ const instanceSchema = z.object({
   /** Absent when TEMPORAL_ADDRESS names somebody else's. */
   temporal: z.object({ ...identity, address: z.string(), uiUrl: z.string(), version: z.string() }).optional(),
   /** Our own processes: worker, API, simulators. */
-  processes: z.array(z.object({ ...identity, name: z.string(), url: z.string().optional() })),
+  processes: z.array(
+    z.object({
+      ...identity,
+      name: z.string(),
+      url: z.string().optional(),
+      /** How long it may take to end when it is told to, ms. */
+      stopMs: z.number().optional(),
+    }),
+  ),
 });
 
 export type Instance = z.infer<typeof instanceSchema>;

@@ -28,9 +28,13 @@ async function main(): Promise<void> {
     return () => Promise.resolve();
   });
   logEvent(log, 'worker.started', { taskQueue: settings.temporal.taskQueue }, 'worker started');
+  // The second one ends it at once: what is in flight is taken up elsewhere, as after a crash.
+  let stopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       logEvent(log, 'worker.stopping', { signal }, 'worker is finishing what it has begun');
+      if (stopping) process.exit(1);
+      stopping = true;
       void worker.stop().catch(() => undefined);
     });
   }

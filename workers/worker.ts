@@ -11,7 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
 import type { CallableAccount } from '../activities/call-terms';
-import { longestCallMs } from '../activities/longest-call';
+import { workerGraceMs } from '../activities/longest-call';
 import { ROOM_SLOTS, ROOMS, type Room, roomQueue } from '../quota/task-queues';
 import type { Settings } from '../settings';
 import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools';
@@ -49,8 +49,8 @@ export interface RunningWorker {
 /** Longest wait for one of the servers when the worker is asked how it is, ms. */
 const SERVER_MS = 3_000;
 
-/** What has begun may need a permit or the database besides its longest call, ms. */
-const GRACE_BEYOND_CALL_MS = 10_000;
+/** What is cancelled at the end of the grace ends within this, ms, or is left to its own. */
+const FORCE_AFTER_MS = 10_000;
 
 /** Installs the SDK's runtime with our log; once a process, before anything else of Temporal's. */
 export function installTemporalRuntime(log: Logger): void {
@@ -139,7 +139,7 @@ async function createWorkers(
   dataConverter: NonNullable<TemporalWorkerOptions['dataConverter']>,
 ): Promise<Worker[]> {
   const { namespace, taskQueue } = options.settings.temporal;
-  const graceMs = longestCallMs(options.settings) + GRACE_BEYOND_CALL_MS;
+  const graceMs = workerGraceMs(options.settings);
   const create = (room: Room | 'control') =>
     Worker.create({
       connection,
@@ -149,7 +149,7 @@ async function createWorkers(
       activities,
       maxConcurrentActivityTaskExecutions: ROOM_SLOTS[room],
       shutdownGraceTime: graceMs,
-      shutdownForceTime: graceMs + GRACE_BEYOND_CALL_MS,
+      shutdownForceTime: graceMs + FORCE_AFTER_MS,
       dataConverter,
       ...(room === 'control' ? workflowSource(options) : {}),
     });

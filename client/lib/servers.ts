@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { workerStopMs } from '../../activities/longest-call';
 import { identify, isAlive, type ProcessIdentity, spawnToLog, tailOf, terminate } from '../../embedded/child';
 import { type Instance, readInstance, removeInstance, writeInstance } from '../../embedded/instance';
 import { withLock } from '../../embedded/lock';
@@ -98,7 +99,7 @@ export async function changeInstance(dir: StateDir, change: (instance: Instance)
 
 export async function recordProcess(
   dir: StateDir,
-  entry: { readonly name: string; readonly url?: string } & ProcessIdentity,
+  entry: { readonly name: string; readonly url?: string; readonly stopMs?: number } & ProcessIdentity,
 ): Promise<void> {
   await changeInstance(dir, (instance) => ({
     ...instance,
@@ -153,14 +154,14 @@ export async function stopAll(dir: StateDir, say: Say): Promise<readonly string[
     // It would restart what is stopped here; told to end, it stops all that it keeps.
     say(`stopping the process that keeps this instance (${keeper.pid})`);
     await terminate(keeper, [
-      { signal: 'SIGTERM', waitMs: 60_000 },
+      { signal: 'SIGTERM', waitMs: 60_000 + longestStopMs(dir) },
       { signal: 'SIGKILL', waitMs: 5_000 },
     ]);
     stopped.push(keeper.name);
   }
   const processes = [...(readInstance(dir)?.processes ?? [])].reverse();
   for (const found of processes.filter((p) => p.pid !== process.pid)) {
-    if ((await terminate(found, STOP)) !== null) stopped.push(found.name);
+    if ((await terminate(found, stopSteps(found.stopMs))) !== null) stopped.push(found.name);
   }
   const [temporal, postgres] = await Promise.all([stopTemporal(dir.temporalDb), stopPostgres(dir.pg)]);
   if (temporal) stopped.push('temporal');
@@ -169,11 +170,20 @@ export async function stopAll(dir: StateDir, say: Say): Promise<readonly string[
   return stopped;
 }
 
-/** A worker finishes what it has begun, for at most 10 s. */
-export const STOP = [
-  { signal: 'SIGTERM', waitMs: 20_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-] as const;
+const STOP_MS = 20_000;
+
+/** A worker finishes what it has begun: its longest call may take minutes. */
+function stopSteps(stopMs = STOP_MS) {
+  return [
+    { signal: 'SIGTERM', waitMs: stopMs },
+    { signal: 'SIGKILL', waitMs: 5_000 },
+  ] as const;
+}
+
+/** Of the processes that run now, ms. */
+function longestStopMs(dir: StateDir): number {
+  return Math.max(STOP_MS, ...(readInstance(dir)?.processes ?? []).map(({ stopMs }) => stopMs ?? 0));
+}
 
 export interface ChildProgram {
   readonly name: string;
@@ -182,6 +192,8 @@ export interface ChildProgram {
   readonly env?: NodeJS.ProcessEnv;
   readonly logFile: string;
   readonly url?: string;
+  /** How long it may take to end when it is told to, ms. */
+  readonly stopMs?: number;
   /** Files whose change makes it another program. */
   readonly dependsOn?: readonly string[];
 }
@@ -213,7 +225,7 @@ export async function adoptable(
   if (existsSync(file) && readFileSync(file, 'utf8') === `${found.pid} ${fingerprintOf(program)}`)
     return found;
   say(`the ${program.name} that runs (process ${found.pid}) is of another build or settings: replacing it`);
-  await terminate(found, STOP);
+  await terminate(found, stopSteps(found.stopMs));
   return null;
 }
 
@@ -253,7 +265,7 @@ export class Keeper {
 
   /** Starts it without staying to watch. */
   async launch(): Promise<void> {
-    const { name, script, args, env, logFile, url } = this.program;
+    const { name, script, args, env, logFile, url, stopMs } = this.program;
     const child = spawnToLog({
       command: process.execPath,
       args: [script, ...args],
@@ -266,7 +278,11 @@ export class Keeper {
     this.identity = identify(child.pid) ?? { pid: child.pid, startTime: null };
     this.startedAt = Date.now();
     writeFileSync(fingerprintFile(this.dir, name), `${child.pid} ${fingerprintOf(this.program)}`);
-    await recordProcess(this.dir, { name, ...this.identity, ...(url === undefined ? {} : { url }) });
+    await recordProcess(this.dir, {
+      ...{ name, ...this.identity },
+      ...(url === undefined ? {} : { url }),
+      ...(stopMs === undefined ? {} : { stopMs }),
+    });
   }
 
   private async watch(): Promise<void> {
@@ -295,7 +311,7 @@ export class Keeper {
   async stop(): Promise<void> {
     this.stopping = true;
     await this.watching;
-    if (this.identity !== null) await terminate(this.identity, STOP);
+    if (this.identity !== null) await terminate(this.identity, stopSteps(this.program.stopMs));
     await forgetProcess(this.dir, this.program.name);
   }
 }
@@ -316,6 +332,7 @@ export function workerProgram(
       SLUICE_EMBEDDED_TEMPORAL_ADDRESS: servers.temporalAddress,
     },
     logFile: join(dir.logs, `${name}.log`),
+    stopMs: workerStopMs(settings),
     dependsOn: settings.file === null ? [] : [settings.file],
   };
 }
