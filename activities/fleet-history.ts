@@ -174,7 +174,16 @@ async function askForWindow(
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
-  return storeTrips(db, { ...answer, span, covered: window, told, scheduled: false });
+  return storeTrips(db, {
+    ...answer,
+    span,
+    covered: window,
+    told,
+    scheduled: false,
+    restatement: terms.restatement,
+    awaitMs: 0,
+    poolKey: account.poolKey,
+  });
 }
 
 /** A refusal that may pass is tried again some times, and then left until somebody asks. */

@@ -1,6 +1,6 @@
 /** Trips on schedule: the devices that are due are asked, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
-import { dueForTrips, settledUntil, type TripsPolicy, tripsSpan } from '../quota/trips-due';
+import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../quota/trips-due';
 import { listDevices, type StoredDevice } from '../store/fleet';
 import { noteTripsRefused, storeTrips, widenToTrips } from '../store/fleet-history';
 import { ensureDeviceSeries } from '../store/fleet-ledger';
@@ -136,6 +136,9 @@ async function askForTrips(
     now,
     told,
     scheduled: true,
+    restatement: terms.restatement,
+    awaitMs: reachMs(policy),
+    poolKey: account.poolKey,
   });
 }
 

@@ -2,9 +2,10 @@
 import type { Pool } from 'pg';
 import type { DatasetSettings, Settings } from '../settings';
 import { ensureSeries, installDatasets, type Series } from '../store/datasets';
+import { doubtsDue } from '../store/doubted-hours';
 import { liveJobs } from '../store/jobs';
 import { type AuditKind, auditCandidates, gaps } from '../store/ledger';
-import { askableSpan, type ChunkPolicy, planChunks, type Span } from '../vendors/chunks';
+import { askableSpan, type ChunkPolicy, planChunks, type Span, subtractSpans } from '../vendors/chunks';
 import { DAY_MS, type DatasetDescription, HOUR_MS } from '../vendors/dataset';
 import { findDataset, findReportAccount, type ReportAccount, requireDatasetSettings } from './accounts';
 import type { Chunk, PlanInput, Purpose } from './reports-types';
@@ -80,6 +81,9 @@ export async function chunksFor(
   return chunks.sort((a, b) => b.from - a.from);
 }
 
+/** A span to ask for; with what is known of it when it failed before. */
+type PlannedSpan = Span & Pick<Chunk, 'tries' | 'failing'>;
+
 async function spansFor(
   db: Pool,
   context: DatasetContext,
@@ -88,18 +92,25 @@ async function spansFor(
   asked: Span,
   policy: ChunkPolicy,
   now: number,
-): Promise<Span[]> {
+): Promise<PlannedSpan[]> {
   const fixed = input.from !== null;
   const mode = fixed ? 'fixed' : 'sync';
   const cut = (spans: readonly Span[]) =>
     planChunks({ gaps: spans, now, policy, mode, ...(fixed ? { alignTo: asked.from } : {}) });
+  const doubts = await doubtsDue(db, series.id, now);
   if (input.purpose === 'daily_audit' || input.purpose === 'weekly_audit') {
     if (fixed) return [...cut([asked])];
-    return [...cut(await auditSpans(db, context, series, input.purpose, now))];
+    // What is doubted has times of its own.
+    const candidates = await auditSpans(db, context, series, input.purpose, now);
+    return [...cut(subtractSpans(candidates, doubts.later))];
   }
   const found = await gaps(db, series.id, asked, now);
   // A person's backfill tries again what has failed; a sync leaves that to its retry time.
-  const wanted = input.purpose === 'backfill' ? [...found.missing, ...found.failed] : found.missing;
+  const failed = input.purpose === 'backfill' ? [...found.due, ...found.failed] : found.due;
+  // Each by itself: together with others it would take them along when it fails again.
+  const again = failed.flatMap((window): PlannedSpan[] =>
+    cut([window]).map((span) => ({ ...span, tries: window.tries, failing: 'again' })),
+  );
   const live = (await liveJobs(db, series.id)).filter(
     (job) =>
       job.span.from < asked.to &&
@@ -107,7 +118,9 @@ async function spansFor(
       // A sync takes up what its last cycle left behind; a backfill's jobs are the backfill's while it lives.
       (input.purpose === 'backfill' || job.purpose !== 'backfill' || job.updatedAt < now - ORPHANED_MS),
   );
-  return [...live.map((job) => job.span), ...cut(wanted)];
+  const underWay = live.map((job) => job.span);
+  const looks = input.purpose === 'sync' ? cut(subtractSpans(doubts.due, underWay)) : [];
+  return [...underWay, ...cut(subtractSpans(found.missing, failed)), ...again, ...looks];
 }
 
 /**

@@ -1,8 +1,9 @@
 /** What travels between the report workflows and their activities: references and counts, never data or secrets. */
 
 import type { Priority } from '../quota/limit';
-import type { Evidence } from '../quota/verdict';
+import type { WindowCause } from '../quota/window-retry';
 import type { Span } from '../vendors/chunks';
+import type { FatalClass } from '../vendors/reports';
 
 /** Which dataset of which account. */
 export interface DatasetRef {
@@ -16,6 +17,10 @@ export type Purpose = 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
 export interface Chunk extends Span {
   readonly seriesId: number;
   readonly purpose: Purpose;
+  /** Answers that its window has failed with before. Default 0. */
+  readonly tries?: number;
+  /** A window that failed before, or a part of one that just did: its call is one of the account's few for these. */
+  readonly failing?: 'again' | 'part';
 }
 
 export interface PlanInput extends DatasetRef {
@@ -33,6 +38,8 @@ export interface WorkPlan {
   readonly poolKey: string;
   readonly poll: PollPolicy;
   readonly priority: Priority;
+  /** The grid that windows are cut on, ms. */
+  readonly gridMs: number;
 }
 
 export interface PollPolicy {
@@ -48,16 +55,32 @@ export interface ChunkCall extends DatasetRef {
 
 export interface ChunkFailure extends DatasetRef {
   readonly chunk: Chunk;
+  readonly cause: WindowCause;
   readonly reason: string;
-  readonly evidence?: Evidence | undefined;
-  /** True when asking again is no use: its job ends, and nobody asks until a person does. */
-  readonly final?: boolean;
+  readonly evidence?: Readonly<Record<string, unknown>> | undefined;
+  /** Epoch ms of the next try; default: by the cause and the tries so far. */
+  readonly retryAt?: number;
+  /** True when its job cannot go on either, and ends. */
+  readonly endsJob?: boolean;
+}
+
+/** What was recorded of a window that failed. */
+export interface RecordedChunk {
+  readonly tries: number;
+  /** Epoch ms; null when the window counts as empty. */
+  readonly retryAt: number | null;
+  /** The answers mean that there is no data. */
+  readonly empty: boolean;
 }
 
 export type RequestOutcome =
   | { readonly kind: 'requested'; readonly jobId: number; readonly adopted: boolean }
   /** The same window was asked for too recently: not before this, epoch ms. */
-  | { readonly kind: 'too-soon'; readonly notBefore: number };
+  | { readonly kind: 'too-soon'; readonly notBefore: number }
+  /** An earlier request's answer was lost, and the vendor's list is not to be believed before this, epoch ms. */
+  | { readonly kind: 'settling'; readonly until: number }
+  /** Failing windows have used up their share of the day's calls: not before this, epoch ms. */
+  | { readonly kind: 'held'; readonly notBefore: number; readonly reason: string };
 
 export interface JobCall extends DatasetRef {
   readonly jobId: number;
@@ -74,16 +97,21 @@ export type PollOutcome =
   | { readonly kind: 'gone'; readonly reason: string };
 
 export type FetchOutcome =
-  | { readonly kind: 'ingested'; readonly rows: number; readonly empty: boolean }
+  | {
+      readonly kind: 'ingested';
+      readonly rows: number;
+      readonly empty: boolean;
+      /** What was not taken over as it was told, for people. */
+      readonly note?: string;
+    }
   /** The document is bad and kept as evidence; the window is marked failed. */
-  | { readonly kind: 'rejected'; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly reason: string; readonly retryAt: number | null }
   | { readonly kind: 'gone'; readonly reason: string };
 
 export interface FatalOutcome {
-  readonly class: 'not-yet' | 'configuration' | 'unknown';
+  readonly class: FatalClass;
   readonly text: string;
-  /** Smaller spans worth trying instead; null when there are none. */
-  readonly halves: readonly Span[] | null;
+  readonly evidence: Readonly<Record<string, unknown>>;
 }
 
 export interface CyclePlan {

@@ -4,32 +4,20 @@
  */
 
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import { FAILURE } from '../quota/failures';
 import type { Priority } from '../quota/limit';
 import { restatementPolicy } from '../settings';
-import { ingestDocument } from '../store/ingest';
-import {
-  intend,
-  type Job,
-  liveJobs,
-  markAttempt,
-  markCancelled,
-  markFailed,
-  markReady,
-  markRequested,
-  releaseAttempt,
-  setDocumentUrl,
-} from '../store/jobs';
+import { type IngestResult, ingestDocument } from '../store/ingest';
+import { liveJobs, markCancelled, markFailed, markReady, setDocumentUrl } from '../store/jobs';
 import { recordAudit, recordFailure } from '../store/ledger';
-import { splitSpan } from '../vendors/chunks';
 import { DAY_MS, HOUR_MS } from '../vendors/dataset';
 import type { DocumentLocation } from '../vendors/reports';
-import { CallFailed, PermitWait, PoolClosed } from './call-errors';
+import { CallFailed } from './call-errors';
 import { guarded } from './guarded';
 import { bodyOf, DocumentRefused, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
 import { chunksFor, seriesOf } from './report-plan';
+import { ReportRequests } from './report-requests';
 import type {
   ChunkCall,
   ChunkFailure,
@@ -41,12 +29,14 @@ import type {
   PlanInput,
   PollOutcome,
   Purpose,
-  RequestOutcome,
+  RecordedChunk,
   WorkPlan,
 } from './reports-types';
 
-/** When a sync tries a window again whose report ended FATAL, ms; null: when somebody asks. */
-const RETRY_FATAL_MS = { 'not-yet': HOUR_MS, unknown: DAY_MS, configuration: null } as const;
+/** A document that lies where nothing is fetched from: a setting may be changed, or the vendor may hand out another URL. */
+const REFUSED_DOCUMENT_MS = 6 * HOUR_MS;
+/** From one ask for a document that is not yet known to the next, ms: each costs a scarce call. */
+const UNKNOWN_DOCUMENT_MS = 20_000;
 
 export type ReportActivities = ReturnType<typeof createReportActivities>;
 
@@ -56,7 +46,7 @@ export function createReportActivities(deps: ReportDeps) {
     planReports: guarded((input: PlanInput) => reports.plan(input)),
     planCycle: guarded((input: DatasetRef) => reports.planCycle(input)),
     finishAudit: guarded((input: DatasetRef & { purpose: Purpose }) => reports.finishAudit(input)),
-    requestReport: guarded((input: ChunkCall) => reports.request(input)),
+    requestReport: guarded((input: ChunkCall) => reports.requests.request(input)),
     pollReport: guarded((input: JobCall) => reports.poll(input)),
     fetchReport: guarded((input: JobCall) => reports.fetch(input)),
     explainFatal: guarded((input: JobCall & { hasDocument: boolean }) => reports.explainFatal(input)),
@@ -64,17 +54,13 @@ export function createReportActivities(deps: ReportDeps) {
   };
 }
 
-/** From the mark of an attempt to its call, ms at most. */
-const LATE_MS = 2000;
-
 class Reports {
-  /** Create calls of this process that are over, without a usable answer: when each was marked, by job. */
-  private readonly over = new Map<number, number>();
-
+  readonly requests: ReportRequests;
   private readonly calls: ReportCalls;
 
   constructor(private readonly deps: ReportDeps) {
     this.calls = new ReportCalls(deps);
+    this.requests = new ReportRequests(deps, this.calls);
   }
 
   async plan(input: PlanInput): Promise<WorkPlan> {
@@ -89,6 +75,7 @@ class Reports {
         maxMs: settings.poll.maxSeconds * 1000,
       },
       priority: input.purpose === 'backfill' ? settings.backfillPriority : settings.priority,
+      gridMs: context.dataset.gridMs,
     };
   }
 
@@ -116,112 +103,34 @@ class Reports {
     }
   }
 
-  async recordFailure({ chunk, reason, final = false, ...input }: ChunkFailure): Promise<void> {
+  async recordFailure({
+    chunk,
+    reason,
+    cause,
+    retryAt,
+    endsJob,
+    ...input
+  }: ChunkFailure): Promise<RecordedChunk> {
     const now = Date.now();
     const { seriesId, from, to } = chunk;
+    const { account, settings } = this.calls.context(input);
     const evidence = { ...input.evidence };
-    if (final) {
+    if (endsJob) {
       const live = await liveJobs(this.deps.db, seriesId);
       const job = live.find(({ span }) => span.from === from && span.to === to);
       if (job) await markFailed(this.deps.db, job.id, { reason, evidence, now });
     }
-    await recordFailure(this.deps.db, {
+    return recordFailure(this.deps.db, {
       seriesId,
       span: { from, to },
       reason,
       evidence,
-      retryAt: final ? null : now + HOUR_MS,
+      cause,
+      ...(retryAt === undefined ? {} : { retryAt }),
+      reRequestMs: settings.minRerequestMinutes * 60_000,
       now,
+      poolKey: account.poolKey,
     });
-  }
-
-  /** Asks for a chunk's report, unless it has been asked for: then that report is adopted. */
-  async request(input: ChunkCall): Promise<RequestOutcome> {
-    const base = this.calls.context(input);
-    const { chunk } = input;
-    const intention = await intend(this.deps.db, {
-      seriesId: chunk.seriesId,
-      span: { from: chunk.from, to: chunk.to },
-      purpose: chunk.purpose,
-      now: Date.now(),
-      minReRequestMs: base.settings.minRerequestMinutes * 60_000,
-    });
-    if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };
-    const context = await this.calls.jobContext(input, intention.job.id);
-    const { job } = context;
-    if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
-    if (job.ambiguous) {
-      await this.untilCallIsOver(job);
-      const reportId = await this.findExisting(context, input.priority);
-      if (reportId !== null) {
-        await markRequested(this.deps.db, job.id, { reportId, now: Date.now() });
-        return { kind: 'requested', jobId: job.id, adopted: true };
-      }
-    }
-    await this.create(context, input.priority);
-    return { kind: 'requested', jobId: job.id, adopted: false };
-  }
-
-  private async create(context: JobContext, priority: Priority): Promise<void> {
-    const { account, job, request } = context;
-    const { reports } = account;
-    const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
-    try {
-      const result = await this.calls.call(
-        context,
-        reports.operations.create,
-        priority,
-        reports.create(request),
-        async () => {
-          // From here on the report may exist, whatever becomes of this process.
-          const now = Date.now();
-          const marked = await markAttempt(this.deps.db, job.id, now, attempt.number);
-          if (!marked.applied) throw new Error(`job ${job.id} was taken up by another worker meanwhile`);
-          attempt.markedAt = now;
-          attempt.number = marked.job.attempts;
-          // Others reckon with the call from the mark on: one that was held up must not leave when they no longer do.
-          if (Date.now() - now > LATE_MS) throw new Error(`the call for job ${job.id} was held up`);
-        },
-      );
-      const { reportId } = this.calls.parsed(reports.parseCreate(bodyOf(result)));
-      const requestId = result.kind === 'response' ? result.response.headers['x-amzn-requestid'] : undefined;
-      await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
-    } catch (error) {
-      if (attempt.markedAt !== null && certainlyNotMade(error)) {
-        await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
-      } else if (attempt.markedAt !== null) {
-        this.over.set(job.id, attempt.markedAt);
-      }
-      throw error;
-    }
-  }
-
-  /**
-   * Waits until an unanswered create call can no longer be under way. Another worker may have made it, which is taken
-   * for dead but only cannot be heard; a look at the vendor's list before its call arrives would find nothing.
-   */
-  private async untilCallIsOver(job: Job): Promise<void> {
-    if (job.requestedAt === null || this.over.get(job.id) === job.requestedAt) return;
-    const { timeoutMs, connectTimeoutMs } = this.deps.settings.http;
-    const left = job.requestedAt + connectTimeoutMs + timeoutMs + LATE_MS - Date.now();
-    if (left > 0) await sleep(left, undefined, { signal: cancellationSignal() });
-  }
-
-  /** The report of exactly this window that an earlier, unanswered request may have made. */
-  private async findExisting(context: JobContext, priority: Priority): Promise<string | null> {
-    const { account, job, request, dataset } = context;
-    const { reports } = account;
-    // The vendor's clock may differ from ours by some minutes.
-    const createdSince = (job.requestedAt ?? job.createdAt) - 10 * 60_000;
-    let query: Parameters<typeof reports.list>[0] = { reportType: dataset.reportType, createdSince };
-    for (;;) {
-      const result = await this.calls.call(context, reports.operations.list, priority, reports.list(query));
-      const page = this.calls.parsed(reports.parseList(bodyOf(result)));
-      const match = page.reports.find((report) => reports.matches(report, request));
-      if (match) return match.reportId;
-      if (page.nextToken === null) return null;
-      query = { nextToken: page.nextToken };
-    }
   }
 
   async poll(input: JobCall): Promise<PollOutcome> {
@@ -244,6 +153,8 @@ class Reports {
       status = reports.parseGet(bodyOf(result));
     } catch (error) {
       if (!isGone(error)) throw error;
+      // What has just been made is not known everywhere at once.
+      if (this.isYoung(job.requestedAt ?? job.createdAt)) return { kind: 'pending' };
       const reason = `the vendor no longer knows the report: ${error.message}`;
       await markFailed(this.deps.db, job.id, {
         reason,
@@ -280,7 +191,7 @@ class Reports {
   /** Reads why a report ended FATAL, and ends its job. */
   async explainFatal(input: JobCall & { hasDocument: boolean }): Promise<FatalOutcome> {
     const context = await this.calls.jobContext(input, input.jobId);
-    const { account, dataset, job } = context;
+    const { account, job } = context;
     // A job that has ended was explained before this activity was run again.
     let text = job.state === 'failed' && typeof job.evidence.text === 'string' ? job.evidence.text : null;
     if (input.hasDocument && job.state === 'ready') {
@@ -288,12 +199,10 @@ class Reports {
       if ('stream' in opened) text = await account.reports.readErrorDocument(opened.stream, opened.location);
     }
     const kind = account.reports.classifyFatal(text);
-    const reason = `FATAL: ${text ?? 'no explanation'}`;
+    const said = text ?? 'no explanation';
     const evidence = { reportId: job.reportId, fatal: kind, text };
-    const halves = kind === 'unknown' ? splitSpan(job.span, dataset.gridMs) : null;
-    if (halves === null) await this.failJob(context, reason, evidence, RETRY_FATAL_MS[kind]);
-    else await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
-    return { class: kind, text: text ?? 'no explanation', halves };
+    await markFailed(this.deps.db, job.id, { reason: `FATAL: ${said}`, evidence, now: Date.now() });
+    return { class: kind, text: said, evidence };
   }
 
   async fetch(input: JobCall): Promise<FetchOutcome> {
@@ -312,8 +221,20 @@ class Reports {
       return { kind: 'gone', reason };
     }
     if ('refused' in opened) {
-      await this.failJob(context, opened.refused, {}, REFUSED_DOCUMENT_MS);
-      return { kind: 'rejected', reason: opened.refused };
+      const now = Date.now();
+      const reason = opened.refused;
+      await markFailed(this.deps.db, job.id, { reason, now });
+      const { retryAt } = await recordFailure(this.deps.db, {
+        seriesId: series.id,
+        span: job.span,
+        reason,
+        cause: 'unreadable',
+        evidence: {},
+        retryAt: now + REFUSED_DOCUMENT_MS,
+        now,
+        poolKey: account.poolKey,
+      });
+      return { kind: 'rejected', reason, retryAt };
     }
     const { location, stream } = opened;
     const ingested = await ingestDocument(this.deps.bulk, {
@@ -337,11 +258,20 @@ class Reports {
     });
     switch (ingested.outcome) {
       case 'ingested':
-        return { kind: 'ingested', rows: ingested.rows, empty: ingested.state === 'empty_provisional' };
+        return {
+          kind: 'ingested',
+          rows: ingested.rows,
+          empty: ingested.state === 'empty_provisional',
+          ...noteOf(ingested),
+        };
       case 'stale':
         return { kind: 'ingested', rows: 0, empty: false };
       case 'rejected':
-        return { kind: 'rejected', reason: `${ingested.problem.code}: ${ingested.problem.problem}` };
+        return {
+          kind: 'rejected',
+          reason: `${ingested.problem.code}: ${ingested.problem.problem}`,
+          retryAt: ingested.retryAt,
+        };
     }
   }
 
@@ -354,8 +284,9 @@ class Reports {
     try {
       location = await this.calls.locate(context, priority);
     } catch (error) {
-      if (isGone(error)) return { gone: error };
-      throw error;
+      if (!isGone(error)) throw error;
+      if (this.isYoung(context.job.updatedAt)) throw notYetKnown(error);
+      return { gone: error };
     }
     try {
       const { stream } = await this.calls.download(context, location, priority);
@@ -375,35 +306,34 @@ class Reports {
     }
   }
 
-  private async failJob(
-    { job, series }: JobContext,
-    reason: string,
-    evidence: Record<string, unknown>,
-    retryInMs: number | null = null,
-  ): Promise<void> {
-    const now = Date.now();
-    await markFailed(this.deps.db, job.id, { reason, evidence, now });
-    const retryAt = retryInMs === null ? null : now + retryInMs;
-    await recordFailure(this.deps.db, {
-      seriesId: series.id,
-      span: job.span,
-      reason,
-      evidence,
-      retryAt,
-      now,
-    });
+  /** True when the vendor has made it so short a time ago that it may not know it everywhere. */
+  private isYoung(madeAt: number): boolean {
+    return Date.now() - madeAt < this.deps.settings.reports.youngSeconds * 1000;
   }
-}
-
-/** A document that lies where nothing is fetched from: a setting may be changed, or the vendor may hand out another URL. */
-const REFUSED_DOCUMENT_MS = 6 * HOUR_MS;
-
-/** True when the vendor's refusal, or ours, makes it certain that no report was made. */
-function certainlyNotMade(error: unknown): boolean {
-  if (error instanceof PoolClosed || error instanceof PermitWait) return true;
-  return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
 }
 
 function isGone(error: unknown): error is CallFailed {
   return error instanceof CallFailed && error.verdict.kind === 'gone';
+}
+
+function notYetKnown(error: CallFailed): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: `the vendor does not know the document yet: ${error.message}`,
+    type: FAILURE.server,
+    nextRetryDelay: UNKNOWN_DOCUMENT_MS,
+  });
+}
+
+/** What of a document was not taken over as it was told. */
+function noteOf(ingested: Extract<IngestResult, { outcome: 'ingested' }>): { readonly note?: string } {
+  const { doubted, setAside } = ingested;
+  const notes = [
+    ...(setAside === 0 ? [] : [`${setAside} rows could not be used and were put aside`]),
+    ...(doubted === null
+      ? []
+      : [
+          `${doubted.told} rows in place of ${doubted.known} are doubted: the known ones of ${doubted.hours} hours stay, next look ${new Date(doubted.lookAgainAt).toISOString()}`,
+        ]),
+  ];
+  return notes.length === 0 ? {} : { note: notes.join('; ') };
 }

@@ -57,7 +57,7 @@ function dueAt(device: TripsDevice, policy: TripsPolicy, now: number): number {
 }
 
 /** What is covered may be this old for one call to reach from behind it to now, ms; a day at most. */
-function reachMs({ maxSpanMs, overlapMs }: TripsPolicy): number {
+export function reachMs({ maxSpanMs, overlapMs }: TripsPolicy): number {
   return Math.max(Math.min(maxSpanMs, DAY_MS) - overlapMs, overlapMs);
 }
 

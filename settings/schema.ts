@@ -108,8 +108,11 @@ const reports = z.strictObject({
   settleSeconds: duration('seconds', { min: 0, max: 3600 })
     .prefault(120)
     .describe(
-      "After a request whose answer was lost, the vendor's list is believed so much later; a report or document younger than a minute, or than this, that is not found is asked for again.",
+      "After a request whose answer was lost, the vendor's list is believed so much later: until then it may lag.",
     ),
+  youngSeconds: duration('seconds', { min: 0, max: 3600 })
+    .prefault(60)
+    .describe('A report or document younger than this that the vendor does not know is asked for again.'),
   maxDocumentMb: wholePositive
     .default(2048)
     .describe('Longest document, MB of its plain text. It is spooled to the folder for temporary files.'),

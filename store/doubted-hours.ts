@@ -1,8 +1,9 @@
 /** Hours whose known rows stay although a later document told fewer (quota/restatement.ts decides which). */
 import type { Pool, PoolClient } from 'pg';
-import type { Doubt, DoubtedHour } from '../quota/restatement';
+import type { Doubt, DoubtedHour, RestatementPolicy } from '../quota/restatement';
 import { inTransaction, toTimestamptz } from './db';
-import { insertWindowEvent } from './series-events';
+import type { DoubtedSummary } from './ingest-types';
+import { insertWindowEvent, type WindowOfSeries } from './series-events';
 import { type Span, toRange } from './span';
 
 const IN_SPAN = `series_id = $1 and hour >= lower($2::tstzrange) and hour < upper($2::tstzrange)`;
@@ -50,6 +51,35 @@ export async function writeDoubts(
        look_again_at = excluded.look_again_at, evidence = excluded.evidence`,
     [seriesId, JSON.stringify(doubted), toTimestamptz(now), JSON.stringify(evidence)],
   );
+}
+
+export function summaryOf(doubted: readonly DoubtedHour[]): DoubtedSummary | null {
+  if (doubted.length === 0) return null;
+  return {
+    hours: doubted.length,
+    known: doubted.reduce((sum, { known }) => sum + known, 0),
+    told: doubted.reduce((sum, { told }) => sum + told, 0),
+    lookAgainAt: Math.min(...doubted.map(({ lookAgainAt }) => lookAgainAt)),
+  };
+}
+
+/** The event of an answer that is doubted; none when there is nothing to doubt. */
+export async function tellDoubts(
+  client: PoolClient,
+  window: WindowOfSeries,
+  doubted: readonly DoubtedHour[],
+  policy: RestatementPolicy,
+): Promise<void> {
+  const summary = summaryOf(doubted);
+  if (summary === null) return;
+  await insertWindowEvent(client, 'window.doubted', window, {
+    hours: summary.hours,
+    knownRows: summary.known,
+    toldRows: summary.told,
+    answers: Math.max(...doubted.map(({ answers }) => answers)),
+    lookAgainAt: new Date(summary.lookAgainAt).toISOString(),
+    believedAfter: `${policy.answers} such answers over ${policy.overMs / 3_600_000} h, or sluice doubts --accept`,
+  });
 }
 
 /** Hours in a row that are doubted, as people are shown them. */

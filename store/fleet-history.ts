@@ -3,8 +3,11 @@
  * of its rows, or not at all.
  */
 import type { Pool, PoolClient } from 'pg';
+import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../quota/restatement';
 import type { FleetPosition, FleetTrip, TripsTold } from '../vendors/fleet';
 import { inTransaction, toTimestamptz } from './db';
+import { HOUR_MS } from './document-spool';
+import { readDoubts, tellDoubts, writeDoubts } from './doubted-hours';
 import { upsertPositions } from './fleet';
 import { coverIn } from './fleet-ledger';
 import { lockSeries } from './ledger';
@@ -28,20 +31,29 @@ export interface TripsAnswer extends DeviceAnswer {
   readonly told: TripsTold | null;
   /** Asked for by the schedule, which goes on from the end of what is covered. */
   readonly scheduled: boolean;
+  /** When an answer without trips that are known is believed. */
+  readonly restatement: RestatementPolicy;
+  /** What is doubted is asked for again for so long, ms: it does not count as covered. */
+  readonly awaitMs: number;
+  /** Of the account, under which events are listed. */
+  readonly poolKey: string;
 }
 
 /**
  * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none,
  * and where records could not be used, only what overlaps the others. A trip that the vendor has restated, cut or
- * withdrawn is thereby there once, as it was last told, or not at all.
+ * withdrawn is thereby there once, as it was last told, or not at all. But where most of the known trips are in no trip of
+ * the answer, that is doubted: they stay until the same has been told several times over days.
  * @returns trips of the answer.
  */
 export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
-  const { account, deviceId, seriesId, covered, evidence, now } = answer;
+  const { account, deviceId, seriesId, evidence, now } = answer;
   const trips = restated(answer.told?.trips ?? []);
   await inTransaction(db, async (client) => {
     await lockSeries(client, seriesId);
-    if (answer.told !== null) await deleteTold(client, answer, answer.told.whole, trips);
+    const doubted = answer.told?.whole ? await doubtedTrips(client, answer, trips) : [];
+    const covered = beforeDoubts(answer, doubted);
+    if (answer.told !== null) await deleteTold(client, answer, answer.told.whole, trips, doubted);
     await insertTrips(client, account, deviceId, trips, now);
     if (covered !== null) {
       const rows = await countTrips(client, account, deviceId, covered);
@@ -63,10 +75,11 @@ async function deleteTold(
   { account, deviceId, span }: TripsAnswer,
   isWhole: boolean,
   trips: readonly FleetTrip[],
+  doubted: readonly DoubtedHour[],
 ): Promise<void> {
   await client.query(
     `delete from fleet_trips t where account = $1 and device_id = $2
-       and ($8 and t.start_time >= $3 and t.start_time < $4
+       and ($8 and t.start_time >= $3 and t.start_time < $4 and date_trunc('hour', t.start_time) <> all ($9::timestamptz[])
             or exists (select from unnest($5::timestamptz[], $6::timestamptz[]) a (from_time, to_time)
                        where t.start_time = a.from_time or t.start_time < a.to_time and t.end_time > a.from_time
                          and a.to_time <= a.from_time + $7 * interval '1 millisecond'))`,
@@ -79,8 +92,51 @@ async function deleteTold(
       trips.map((trip) => toTimestamptz(trip.end)),
       LONGEST_TRIP_MS,
       isWhole,
+      doubted.map(({ hour }) => toTimestamptz(hour)),
     ],
   );
+}
+
+/**
+ * Hours whose known trips are in no trip of the answer, when these are too many for an ordinary restatement. Trips that have
+ * been joined, cut or moved are not among them: they overlap what is told.
+ */
+async function doubtedTrips(
+  client: PoolClient,
+  { account, deviceId, seriesId, span, restatement, evidence, now, poolKey }: TripsAnswer,
+  trips: readonly FleetTrip[],
+): Promise<readonly DoubtedHour[]> {
+  const { rows } = await client.query<{ start_time: number; end_time: number }>(
+    `select start_time, end_time from fleet_trips
+     where account = $1 and device_id = $2 and start_time >= $3 and start_time < $4`,
+    [account, deviceId, toTimestamptz(span.from), toTimestamptz(span.to)],
+  );
+  const known = new Map<number, number>();
+  const told = new Map<number, number>();
+  for (const { start_time: start, end_time: end } of rows) {
+    const hour = Math.floor(start / HOUR_MS) * HOUR_MS;
+    known.set(hour, (known.get(hour) ?? 0) + 1);
+    const isTold = trips.some((trip) => trip.start === start || (trip.start < end && trip.end > start));
+    if (isTold) told.set(hour, (told.get(hour) ?? 0) + 1);
+  }
+  const hours = {
+    from: Math.floor(span.from / HOUR_MS) * HOUR_MS,
+    to: Math.ceil(span.to / HOUR_MS) * HOUR_MS,
+  };
+  const doubts = await readDoubts(client, seriesId, hours);
+  if (known.size === 0 && doubts.size === 0) return [];
+  const doubted = doubtedHours({ known, told, doubts, policy: restatement, now });
+  await writeDoubts(client, { seriesId, span: hours, doubted, evidence, now });
+  await tellDoubts(client, { poolKey, seriesId, span }, doubted, restatement);
+  return doubted;
+}
+
+/** What counts as covered: not what is asked for again because it is doubted. */
+function beforeDoubts({ covered, awaitMs, now }: TripsAnswer, doubted: readonly DoubtedHour[]): Span | null {
+  const awaited = doubted.map(({ hour }) => hour).filter((hour) => now - hour < awaitMs);
+  if (covered === null || awaited.length === 0) return covered;
+  const to = Math.min(covered.to, ...awaited);
+  return to > covered.from ? { from: covered.from, to } : null;
 }
 
 async function countTrips(

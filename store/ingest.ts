@@ -13,7 +13,7 @@ import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../quota
 import { factTable } from './datasets';
 import { inTransaction, toTimestamptz } from './db';
 import { HOUR_MS, refusal, type SpooledRows, spoolRows } from './document-spool';
-import { readDoubts, writeDoubts } from './doubted-hours';
+import { readDoubts, summaryOf, tellDoubts, writeDoubts } from './doubted-hours';
 import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './ingest-types';
 import { type JobState, LIVE_STATES, markFailed, markIngested } from './jobs';
 import { carve, healSkipped, lockSeries, recordFailureIn } from './ledger';
@@ -172,16 +172,6 @@ async function knownRows(
   return new Map(rows.map(({ hour, n }) => [hour, n]));
 }
 
-function summaryOf(doubted: readonly DoubtedHour[]): DoubtedSummary | null {
-  if (doubted.length === 0) return null;
-  return {
-    hours: doubted.length,
-    known: doubted.reduce((sum, { known }) => sum + known, 0),
-    told: doubted.reduce((sum, { told }) => sum + told, 0),
-    lookAgainAt: Math.min(...doubted.map(({ lookAgainAt }) => lookAgainAt)),
-  };
-}
-
 /** The parts of a span between doubted hours. */
 function without(span: Span, doubted: readonly DoubtedHour[]): Span[] {
   const pieces: Span[] = [];
@@ -253,17 +243,7 @@ async function tell(
       first: (unusable(ingest)[0] ?? what.duplicates[0])?.problem,
     });
   }
-  if (what.summary !== null) {
-    const policy = ingest.restatement ?? DEFAULT_RESTATEMENT;
-    await insertWindowEvent(client, 'window.doubted', window, {
-      hours: what.summary.hours,
-      knownRows: what.summary.known,
-      toldRows: what.summary.told,
-      answers: Math.max(...what.doubted.map(({ answers }) => answers)),
-      lookAgainAt: iso(what.summary.lookAgainAt),
-      believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or sluice doubts --accept`,
-    });
-  }
+  await tellDoubts(client, window, what.doubted, ingest.restatement ?? DEFAULT_RESTATEMENT);
   const still = new Set(what.doubted.map(({ hour }) => hour));
   const over = [...what.doubts].filter(([hour]) => !still.has(hour));
   if (over.length > 0) {

@@ -52,6 +52,8 @@ export interface Intention {
   readonly now: number;
   /** Least time between two requests for exactly this window, milliseconds. Default 30 minutes. */
   readonly minReRequestMs?: number;
+  /** The window, or one that it is a part of, has failed before: see `failingCalls`. */
+  readonly failing?: boolean;
 }
 
 export type IntentionResult =
@@ -78,11 +80,11 @@ export async function intend(pool: Pool, intention: Intention): Promise<Intentio
 
     const at = toTimestamptz(now);
     const { rows } = await client.query<JobRow>(
-      `insert into jobs (series_id, span, purpose, state, created_at, updated_at)
-       values ($1, $2, $3, 'intended', $4, $4)
+      `insert into jobs (series_id, span, purpose, state, created_at, updated_at, failing)
+       values ($1, $2, $3, 'intended', $4, $4, $5)
        on conflict (series_id, span) where state in ('intended', 'requested', 'ready') do nothing
        returning ${JOB_COLUMNS}`,
-      [seriesId, range, purpose, at],
+      [seriesId, range, purpose, at, intention.failing ?? false],
     );
     if (rows[0] !== undefined) return { allowed: true, job: toJob(rows[0]), adopted: false };
     // Somebody else was faster by a moment; the conflict waited for their commit.
@@ -209,6 +211,34 @@ export async function markIngested(
 export async function getJob(db: Pool | PoolClient, jobId: number): Promise<Job | null> {
   const { rows } = await db.query<JobRow>(`select ${JOB_COLUMNS} from jobs where id = $1`, [jobId]);
   return rows[0] === undefined ? null : toJob(rows[0]);
+}
+
+/** Calls for failing windows of an account since an instant: how many, and when the first of them was. */
+export async function failingCalls(
+  pool: Pool,
+  account: string,
+  since: number,
+): Promise<{ readonly calls: number; readonly firstAt: number | null }> {
+  const { rows } = await pool.query<{ calls: number; first_at: number | null }>(
+    `select coalesce(sum(attempts), 0)::int8 as calls, min(updated_at) as first_at
+     from jobs where failing and attempts > 0 and updated_at > $2
+       and series_id in (select id from series where account = $1)`,
+    [account, toTimestamptz(since)],
+  );
+  return { calls: rows[0]?.calls ?? 0, firstAt: rows[0]?.first_at ?? null };
+}
+
+/** Reports that the jobs of a series have, so that none is taken for another's. */
+export async function knownReports(
+  pool: Pool,
+  seriesId: number,
+  reportIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ report_id: string }>(
+    'select report_id from jobs where series_id = $1 and report_id = any ($2)',
+    [seriesId, reportIds],
+  );
+  return new Set(rows.map((row) => row.report_id));
 }
 
 /** Jobs to be taken up again after a restart, oldest first. */

@@ -234,10 +234,15 @@ export interface WindowFailure {
   readonly cause?: WindowCause;
   /** Epoch milliseconds; null: not before somebody asks. */
   readonly retryAt?: number | null;
+  /** Least time between two requests for the same window, ms. */
+  readonly reRequestMs?: number;
   readonly now: number;
   /** Of the account, when operators are to be told by an event. */
   readonly poolKey?: string;
 }
+
+/** From a look at doubted hours that failed to the next, ms at least. */
+const FAILED_LOOK_MS = 6 * 3_600_000;
 
 export interface RecordedFailure {
   /** Answers so far, this one among them. */
@@ -267,7 +272,10 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   );
   const before = rows[0] ?? { tries: 0, since: null };
   const tries = before.tries + (cause === 'skipped' ? 0 : 1);
-  const retryAt = failure.retryAt === undefined ? now + retryDistanceMs(cause, tries) : failure.retryAt;
+  const retryAt =
+    failure.retryAt === undefined
+      ? now + retryDistanceMs(cause, tries, failure.reRequestMs)
+      : failure.retryAt;
   const empty = meansEmpty(cause, tries);
   // Failed windows have no rows, so their leftovers need no counting.
   await carve(client, seriesId, range, "state = 'failed'", '0');
@@ -288,6 +296,12 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
       tries,
       empty ? null : toTimestamptz(before.since ?? now),
     ],
+  );
+  // What was doubted and could not be looked at again now is looked at later.
+  await client.query(
+    `update doubted_hours set look_again_at = greatest(look_again_at, $3::timestamptz)
+     where series_id = $1 and hour <@ $2::tstzrange`,
+    [seriesId, range, toTimestamptz(Math.max(retryAt ?? now, now + FAILED_LOOK_MS))],
   );
   if (failure.poolKey !== undefined && cause !== 'skipped') {
     const { reason, span, poolKey } = failure;

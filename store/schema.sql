@@ -542,7 +542,7 @@ CREATE INDEX events_pool_at ON sluice.events USING btree (pool, at DESC);
 
 CREATE INDEX events_refused ON sluice.events USING btree (((data ->> 'subject'::text)), at) WHERE (kind = 'limit.refused'::text);
 
-CREATE INDEX jobs_failing ON sluice.jobs USING btree (requested_at) WHERE failing;
+CREATE INDEX jobs_failing ON sluice.jobs USING btree (updated_at) WHERE (failing AND (attempts > 0));
 
 CREATE UNIQUE INDEX jobs_live ON sluice.jobs USING btree (series_id, span) WHERE (state = ANY (ARRAY['intended'::text, 'requested'::text, 'ready'::text]));
 

@@ -106,17 +106,20 @@ export function planChunks(request: ChunkRequest): readonly Span[] {
   return request.order === 'oldest' ? spans : spans.reverse();
 }
 
-/**
- * Two halves on the grid, for a report that the vendor could not make over the whole span; the first is
- * the longer one when they cannot be equal. Null for a single grid cell, which is as small as it gets.
- */
-export function splitSpan(span: Span, gridMs: number): readonly [Span, Span] | null {
-  const middle = ceilTo((span.from + span.to) / 2, gridMs);
-  if (middle <= span.from || middle >= span.to) return null;
-  return [
-    { from: span.from, to: middle },
-    { from: middle, to: span.to },
-  ];
+/** What of the spans lies in none of `less`. */
+export function subtractSpans(spans: readonly Span[], less: readonly Span[]): readonly Span[] {
+  return less.reduce<readonly Span[]>(
+    (left, { from, to }) =>
+      left.flatMap((span) => {
+        if (to <= span.from || from >= span.to) return [span];
+        const parts = [
+          { from: span.from, to: from },
+          { from: to, to: span.to },
+        ];
+        return parts.filter((part) => part.from < part.to);
+      }),
+    spans,
+  );
 }
 
 function cutOnClock(span: Span, length: number, origin: number, into: Span[]): void {

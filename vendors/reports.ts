@@ -35,7 +35,7 @@ export interface DocumentLocation {
 }
 
 /** What a FATAL report's text means for what to do next. */
-export type FatalClass = 'not-yet' | 'configuration' | 'unknown';
+export type FatalClass = 'not-yet' | 'no-data' | 'configuration' | 'unknown';
 
 /** The calls of one account at such a vendor. */
 export interface ReportApi {

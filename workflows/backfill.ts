@@ -102,6 +102,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
     gate,
     poll: plan.poll,
     priority: input.priority ?? plan.priority,
+    gridMs: plan.gridMs,
     persistent: true,
     whileRunning: untilCleared(() => pausedBecause !== null),
   });

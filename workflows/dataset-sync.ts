@@ -120,6 +120,7 @@ class DatasetSync {
       gate: new PoolGate('stop'),
       poll: plan.poll,
       priority: plan.priority,
+      gridMs: plan.gridMs,
       persistent: false,
       whileRunning: untilCleared(() => this.pausedBecause !== null),
     });

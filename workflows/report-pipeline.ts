@@ -5,10 +5,13 @@
  */
 import { condition, log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../activities/reports';
-import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../activities/reports-types';
-import { type CallFailureDetails, FAILURE } from '../quota/failures';
+import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../activities/reports-types';
 import type { Priority } from '../quota/limit';
+import { isWorthSplitting, splitWindow } from '../quota/window-retry';
+import type { Span } from '../vendors/chunks';
+import { Caution } from './caution';
 import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from './pool-gate';
+import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
 import { roomActivities } from './rooms';
 import { Stage } from './stage';
 
@@ -24,15 +27,21 @@ const downloads = roomActivities<ReportActivities>('reports', {
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-/** How often a chunk is taken up again after the vendor's failure, CANCELLED or a request that came too soon. */
+/** How often a chunk is asked for in one run, when it waits for that at all. */
 const CHUNK_TRIES = 5;
-/** Wait before a chunk is taken up again, ms: doubled each time. */
+/** A next try that is further away is left to the sync, ms. */
+const LONGEST_WAIT_MS = 3_600_000;
+/** A report that takes longer than this to be made says nothing against the others, ms. */
+const SLOW_REPORT_MS = 5 * 60_000;
+/** Wait before a chunk is taken up again after failures that pass, ms: doubled each time. */
 const CHUNK_RETRY_MS = 60_000;
 
 export interface PipelineOptions extends DatasetRef {
   readonly gate: PoolGate;
   readonly poll: PollPolicy;
   readonly priority: Priority;
+  /** The grid that windows are cut on, ms. */
+  readonly gridMs: number;
   /** Whether to wait and try a failed chunk again; a sync leaves that to its next cycle. */
   readonly persistent: boolean;
   /** Blocks while an operator has paused this work. */
@@ -57,6 +66,8 @@ export class ReportPipeline {
   private readonly creating = new Stage(2);
   private readonly polling = new Stage(6);
   private readonly fetching = new Stage(4);
+  private readonly downloading = new Map<number, Stage>();
+  private readonly cautions = new Map<number, Caution>();
 
   constructor(private readonly options: PipelineOptions) {}
 
@@ -73,87 +84,233 @@ export class ReportPipeline {
   }
 
   private async get(chunk: Chunk): Promise<void> {
+    if (!(await this.cautionOf(chunk).admit())) return this.skip(chunk);
+    await this.persist(chunk);
+  }
+
+  /** Gets a chunk that has been admitted; tries it again where that is this pipeline's to do. */
+  private async persist(chunk: Chunk): Promise<void> {
+    const caution = this.cautionOf(chunk);
     for (let attempt = 1; ; attempt++) {
-      try {
-        const again = await this.attempt(chunk);
-        if (again === 'finished') return;
-        if (!this.options.persistent || attempt >= CHUNK_TRIES) {
-          this.fail(chunk, again.reason);
-          return;
-        }
-        await sleep(
-          Math.max(1000, (again.notBefore ?? Date.now() + CHUNK_RETRY_MS * 2 ** (attempt - 1)) - Date.now()),
-          {
-            summary: `try ${span(chunk)} again: ${again.reason}`,
-          },
-        );
-      } catch (error) {
-        if (error instanceof PoolIsClosed) {
-          this.result.stopped = error;
-          return;
-        }
-        if (error instanceof HistoryIsFull) {
-          this.draining = true;
-          this.result.full = true;
-          return;
-        }
-        const failure = applicationFailure(error);
-        if (failure === null) throw error;
-        const passing = failure.type === FAILURE.server || failure.type === FAILURE.rate;
-        if (!passing || !this.options.persistent || attempt >= CHUNK_TRIES) {
-          const { evidence } = (failure.details?.[0] ?? {}) as Partial<CallFailureDetails>;
-          // What the vendor has called wrong stays wrong; anything else may be better in an hour.
-          const final = failure.type === FAILURE.invalid && evidence !== undefined;
-          await calls.recordChunkFailure({ ...this.ref(), chunk, reason: failure.message, evidence, final });
-          this.fail(chunk, failure.message);
-          return;
-        }
-        await sleep(CHUNK_RETRY_MS * 2 ** (attempt - 1), {
-          summary: `try ${span(chunk)} again after failures`,
+      const ending = await this.ask(chunk);
+      if (ending.kind === 'left' || ending.kind === 'done') return;
+      const mayWait = this.options.persistent && attempt < CHUNK_TRIES && !this.draining;
+      const again = await this.afterwards(chunk, ending, mayWait, attempt);
+      if (again === null) return;
+      await sleep(Math.max(1000, again - Date.now()), {
+        summary: `try ${span(chunk)} again: ${ending.reason}`,
+      });
+      if (!(await caution.admitAgain())) return this.skip(chunk);
+    }
+  }
+
+  /** @returns when this run tries the chunk again, epoch ms; null when it does not: then all is recorded. */
+  private async afterwards(
+    chunk: Chunk,
+    ending: Exclude<Ending, { kind: 'left' | 'done' }>,
+    mayWait: boolean,
+    attempt: number,
+  ): Promise<number | null> {
+    const { reason } = ending;
+    if (ending.kind === 'later') {
+      if (mayWait) return ending.notBefore;
+      this.fail(chunk, reason);
+      return null;
+    }
+    if (ending.kind === 'passing' && mayWait) return Date.now() + CHUNK_RETRY_MS * 2 ** (attempt - 1);
+    const failed: Failed =
+      ending.kind === 'passing' ? { ...ending, kind: 'failed', cause: 'failed', splittable: false } : ending;
+    const parts = splitWindow(chunk, this.options.gridMs, chunk.tries);
+    if (isWorthSplitting(failed.cause) && failed.splittable && parts !== null) {
+      await this.split(chunk, parts, failed);
+      return null;
+    }
+    const { retryAt, empty } = await this.record(chunk, failed);
+    if (empty) {
+      this.result.done++;
+      return null;
+    }
+    const isSoon = retryAt !== null && retryAt - Date.now() <= LONGEST_WAIT_MS;
+    if (mayWait && isSoon && this.cautionOf(chunk).stopped === null) return retryAt;
+    this.fail(chunk, reason);
+    return null;
+  }
+
+  /**
+   * A span that the vendor refused is asked for in two parts. What both repeat is true of the whole, and is not cut any
+   * further; otherwise the part that was refused is.
+   */
+  private async split(chunk: Chunk, parts: readonly [Span, Span], refused: Failed): Promise<void> {
+    const caution = this.cautionOf(chunk);
+    log.info('a report was refused; trying its parts', { chunk: span(chunk), reason: refused.reason });
+    const wholes: Span[] = [];
+    const open: { readonly part: Chunk; readonly failed: Failed }[] = [];
+    for (const part of parts.map((one): Chunk => ({ ...chunk, ...one, failing: 'part' }))) {
+      const ending: Ending = (await caution.admitAgain()) ? await this.ask(part) : refused;
+      if (ending.kind === 'done') wholes.push(part);
+      else if (ending.kind === 'failed') open.push({ part, failed: ending });
+      else if (ending.kind === 'passing') {
+        open.push({ part, failed: { ...ending, kind: 'failed', cause: 'failed', splittable: false } });
+      } else if (ending.kind === 'later') {
+        open.push({
+          part,
+          failed: { ...refused, reason: ending.reason, cause: 'skipped', retryAt: ending.notBefore },
         });
+      } else return;
+    }
+    if (open.length < 2) this.total++;
+    if (wholes.length === 0) {
+      // Both repeat it, or could not be asked.
+      const permanent = open.every(({ failed }) => failed.cause !== 'skipped');
+      const reason = permanent
+        ? `${refused.reason} (both parts of the span were refused as well)`
+        : refused.reason;
+      await this.record(chunk, { ...refused, reason });
+      return this.fail(chunk, reason);
+    }
+    for (const { part, failed } of open) {
+      const smaller = splitWindow(part, this.options.gridMs, chunk.tries);
+      if (isWorthSplitting(failed.cause) && failed.splittable && smaller !== null) {
+        await this.split(part, smaller, failed);
+      } else {
+        await this.record(part, failed);
+        this.fail(part, failed.reason);
       }
     }
   }
 
+  /** Not asked for, because what others were told holds for it too. */
+  private async skip(chunk: Chunk): Promise<void> {
+    if (this.draining || this.result.stopped) return;
+    const caution = this.cautionOf(chunk);
+    const { reason = '', retryAt = null } = caution.stopped ?? {};
+    const why = `not asked for: ${caution.refusals} reports of the series in a row were refused; the last: ${reason}`;
+    await this.record(chunk, {
+      kind: 'failed',
+      cause: 'skipped',
+      reason: why,
+      splittable: false,
+      ...(retryAt === null ? {} : { retryAt }),
+    });
+    this.fail(chunk, why);
+  }
+
+  private async record(chunk: Chunk, failed: Failed): Promise<RecordedChunk> {
+    const { cause, reason, evidence, retryAt, endsJob } = failed;
+    const recorded =
+      failed.recorded ??
+      (await calls.recordChunkFailure({
+        ...this.ref(),
+        chunk,
+        cause,
+        reason,
+        ...(evidence === undefined ? {} : { evidence }),
+        ...(retryAt === undefined ? {} : { retryAt }),
+        ...(endsJob === undefined ? {} : { endsJob }),
+      }));
+    if (recorded.empty) this.cautionOf(chunk).succeeded();
+    else this.cautionOf(chunk).triedAgainAt(cause, recorded.retryAt);
+    return recorded;
+  }
+
   private fail(chunk: Chunk, reason: string): void {
     this.result.failed++;
-    this.result.problems.push(`${span(chunk)}: ${reason}`);
-    if (this.result.problems.length > 20) this.result.problems.shift();
+    this.note(chunk, reason);
     log.warn('a chunk failed', { chunk: span(chunk), reason });
   }
 
-  /** One pass over a chunk: request, wait, fetch. */
-  private async attempt(chunk: Chunk): Promise<'finished' | { reason: string; notBefore?: number }> {
-    const { gate } = this.options;
-    const requested = await this.creating.run(async () => {
-      await this.options.whileRunning();
-      if (this.draining || this.result.stopped) return null;
-      return gate.run(() => calls.requestReport({ ...this.call(), chunk }));
-    });
-    if (requested === null) return 'finished';
-    if (requested.kind === 'too-soon') {
-      return { reason: 'the same window was asked for too recently', notBefore: requested.notBefore };
+  private note(chunk: Chunk, text: string): void {
+    this.result.problems.push(`${span(chunk)}: ${text}`);
+    if (this.result.problems.length > 20) this.result.problems.shift();
+  }
+
+  /** One pass over a chunk that has been admitted. */
+  private async ask(chunk: Chunk): Promise<Ending> {
+    const caution = this.cautionOf(chunk);
+    const leave = caution.onLeaving();
+    try {
+      const ending = await this.once(chunk, leave);
+      if (ending.kind === 'failed') caution.refused(ending.cause, ending.reason);
+      return ending;
+    } finally {
+      leave();
     }
+  }
+
+  /** With every failure in our words. @param onSlow called when the vendor takes its time to make the report. */
+  private async once(chunk: Chunk, onSlow: () => void): Promise<Ending> {
+    let isAsked = false;
+    try {
+      return await this.pass(chunk, onSlow, () => {
+        isAsked = true;
+      });
+    } catch (error) {
+      if (error instanceof PoolIsClosed) {
+        this.result.stopped = error;
+        return { kind: 'left' };
+      }
+      if (error instanceof HistoryIsFull) {
+        this.draining = true;
+        this.result.full = true;
+        return { kind: 'left' };
+      }
+      const failure = applicationFailure(error);
+      if (failure === null) throw error;
+      return afterFailure(failure, isAsked);
+    }
+  }
+
+  /** Request, wait, fetch. */
+  private async pass(chunk: Chunk, onSlow: () => void, onAsked: () => void): Promise<Ending> {
+    const requested = await this.request(chunk);
+    if (requested === null) return { kind: 'left' };
+    if (requested.kind === 'too-soon') {
+      return {
+        kind: 'later',
+        reason: 'the same window was asked for too recently',
+        notBefore: requested.notBefore,
+      };
+    }
+    if (requested.kind === 'held') {
+      const { reason, notBefore } = requested;
+      return { kind: 'failed', cause: 'skipped', reason, retryAt: notBefore, splittable: false };
+    }
+    onAsked();
     const job: JobCall = { ...this.call(), jobId: requested.jobId };
-    const polled = await this.poll(job);
+    const polled = await this.poll(job, onSlow);
     switch (polled.kind) {
       case 'ready':
+        this.cautionOf(chunk).made();
         return this.fetch(chunk, job);
       case 'cancelled':
+        return { kind: 'failed', cause: 'cancelled', reason: polled.reason, splittable: false };
       case 'gone':
-        return { reason: polled.reason };
+        return { kind: 'failed', cause: 'lost', reason: polled.reason, splittable: false };
       case 'fatal':
-        return this.afterFatal(
-          chunk,
-          await this.fetching.run(() =>
-            gate.run(() => downloads.explainFatal({ ...job, hasDocument: polled.hasDocument })),
-          ),
+        return afterFatal(
+          await this.slotOf(chunk, () => downloads.explainFatal({ ...job, hasDocument: polled.hasDocument })),
         );
     }
   }
 
-  private async poll(job: JobCall) {
+  /** Asks for the report; waits out, as long as it takes, what is not settled of an earlier request. */
+  private async request(chunk: Chunk) {
+    for (;;) {
+      const requested = await this.creating.run(async () => {
+        await this.options.whileRunning();
+        if (this.draining || this.result.stopped) return null;
+        return this.options.gate.run(() => calls.requestReport({ ...this.call(), chunk }));
+      });
+      if (requested?.kind !== 'settling') return requested;
+      await sleep(Math.max(1000, requested.until - Date.now()), {
+        summary: "until the vendor's list can be believed",
+      });
+    }
+  }
+
+  private async poll(job: JobCall, onSlow: () => void) {
     const { gate, poll } = this.options;
+    const since = Date.now();
     for (let wait = poll.initialMs; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
       await sleep(wait, { summary: 'until the report is made' });
       const polled = await this.polling.run(async () => {
@@ -161,37 +318,45 @@ export class ReportPipeline {
         return gate.run(() => calls.pollReport(job));
       });
       if (polled.kind !== 'pending') return polled;
+      if (Date.now() - since > SLOW_REPORT_MS) onSlow();
     }
   }
 
-  private async fetch(chunk: Chunk, job: JobCall): Promise<'finished' | { reason: string }> {
-    const fetched = await this.fetching.run(async () => {
-      await this.options.whileRunning();
-      return this.options.gate.run(() => downloads.fetchReport(job));
-    });
-    if (fetched.kind === 'ingested') {
-      this.result.done++;
-      this.result.rows += fetched.rows;
-      return 'finished';
+  private async fetch(chunk: Chunk, job: JobCall): Promise<Ending> {
+    const fetched = await this.slotOf(chunk, () => downloads.fetchReport(job));
+    switch (fetched.kind) {
+      case 'ingested':
+        this.result.done++;
+        this.result.rows += fetched.rows;
+        if (fetched.note !== undefined) this.note(chunk, fetched.note);
+        this.cautionOf(chunk).succeeded();
+        return { kind: 'done' };
+      case 'rejected': {
+        const { reason, retryAt } = fetched;
+        const recorded = { tries: 1, retryAt, empty: false };
+        return { kind: 'failed', cause: 'unreadable', reason, splittable: false, recorded };
+      }
+      case 'gone':
+        return { kind: 'failed', cause: 'lost', reason: fetched.reason, splittable: false };
     }
-    if (fetched.kind === 'rejected') {
-      this.fail(chunk, fetched.reason);
-      return 'finished';
-    }
-    return { reason: fetched.reason };
   }
 
-  /** A report that the vendor could not make: smaller spans if that may help, otherwise later or never. */
-  private async afterFatal(chunk: Chunk, fatal: FatalOutcome): Promise<'finished' | { reason: string }> {
-    if (fatal.class === 'unknown' && fatal.halves !== null) {
-      log.info('a report was FATAL; trying its halves', { chunk: span(chunk), text: fatal.text });
-      this.total += fatal.halves.length - 1;
-      await Promise.all(fatal.halves.map((half) => this.get({ ...chunk, ...half })));
-      return 'finished';
-    }
-    if (fatal.class === 'not-yet') return { reason: `not ready at the vendor: ${fatal.text}` };
-    this.fail(chunk, `FATAL (${fatal.class}): ${fatal.text}`);
-    return 'finished';
+  /** One download a series at a time: a slow vendor, or a long document, takes one of the worker's slots. */
+  private slotOf<T>({ seriesId }: Chunk, work: () => Promise<T>): Promise<T> {
+    const own = this.downloading.get(seriesId) ?? new Stage(1);
+    this.downloading.set(seriesId, own);
+    return own.run(() =>
+      this.fetching.run(async () => {
+        await this.options.whileRunning();
+        return this.options.gate.run(work);
+      }),
+    );
+  }
+
+  private cautionOf({ seriesId }: Chunk): Caution {
+    const known = this.cautions.get(seriesId) ?? new Caution();
+    this.cautions.set(seriesId, known);
+    return known;
   }
 
   private call() {

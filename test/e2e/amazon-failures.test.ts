@@ -42,8 +42,9 @@ test('500 from every operation in turn is got over', async () => {
   const span = lastHours(3);
   const work = await l.backfill('unavailable', span);
   expect(await work.result()).toMatchObject({ chunks: 3, done: 3, failed: 0 });
-  // Whether a gateway's 500 has made a report is not known: it is looked for first.
-  expect(l.calls('unavailable', 'getReports')).toHaveLength(1);
+  // Whether a gateway's 500 has made a report is not known: it is looked for first, and once more when the list can be
+  // believed, unless that is so already.
+  expect([1, 2]).toContain(l.calls('unavailable', 'getReports').length);
   expect(l.reportsMade('unavailable')).toHaveLength(3);
   expect(await l.rows('unavailable', span)).toEqual(await l.truth('unavailable', span));
 });

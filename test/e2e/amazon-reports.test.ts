@@ -13,6 +13,7 @@ const INTERVAL_MS = 3_000;
 const SHORT_INTERVAL = { dailyAudit: false, minRerequestMinutes: INTERVAL_MS / 60_000 };
 
 const lab = Lab.start({
+  settings: { reports: { settleSeconds: 1, youngSeconds: 0 } },
   scenario: { reports: { duplicateWindowMinutes: 0 }, data: { emptyHourShare: 0 } },
   accounts: {
     notyet: { dataset: SHORT_INTERVAL },
@@ -77,7 +78,7 @@ describe('FATAL', () => {
     await sync.terminate();
   });
 
-  test('a request that is wrong: failed for good, the rest goes on', async () => {
+  test('a request that is wrong: left alone for a day, the rest goes on', async () => {
     const l = await lab;
     l.outcome('configuration', {
       status: 'FATAL',
@@ -90,10 +91,10 @@ describe('FATAL', () => {
     expect(failed(windows)).toMatchObject([
       {
         reason: expect.stringContaining(OPTION_MISSING),
-        retry_at: null,
         evidence: { fatal: 'configuration' },
       },
     ]);
+    expect(failed(windows)[0]?.retry_at).toBeGreaterThan(Date.now() + 12 * HOUR_MS);
     expect(windows.length).toBeGreaterThan(3);
     const made = l.reportsMade('configuration').length;
     await nextCycle(sync);
@@ -190,8 +191,8 @@ describe.each([
   },
 );
 
-describe.each(['createReport', 'getReport', 'getReportDocument'] as const)('400 from %s', (operation) => {
-  test('is our mistake: recorded with what the vendor said, never tried again, and the rest goes on', async () => {
+describe.each(['getReport', 'getReportDocument'] as const)('400 from %s', (operation) => {
+  test('is our mistake: recorded with what the vendor said, left alone for a day, and the rest goes on', async () => {
     const l = await lab;
     const label = `invalid${operation}` as const;
     const body = JSON.stringify({
@@ -205,10 +206,10 @@ describe.each(['createReport', 'getReport', 'getReportDocument'] as const)('400 
     expect(failed(windows)).toMatchObject([
       {
         reason: expect.stringContaining('400 InvalidInput "Not like this."'),
-        retry_at: null,
         evidence: { httpStatus: 400, code: 'InvalidInput', requestId: answer?.requestId },
       },
     ]);
+    expect(failed(windows)[0]?.retry_at).toBeGreaterThan(Date.now() + 12 * HOUR_MS);
     expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
     expect((await l.jobs(label)).filter((job) => job.state !== 'ingested')).toMatchObject([
       { state: 'failed' },
@@ -218,6 +219,19 @@ describe.each(['createReport', 'getReport', 'getReportDocument'] as const)('400 
     expect(l.calls(label)).toHaveLength(calls);
     await sync.terminate();
   });
+});
+
+test('400 from createReport: the span is asked for in two parts', async () => {
+  const l = await lab;
+  const body = JSON.stringify({ errors: [{ code: 'InvalidInput', message: 'Not like this.', details: '' }] });
+  l.fault('invalidcreateReport', { kind: 'status', status: 400, operation: 'createReport', count: 1, body });
+  const span = lastHours(6);
+  const work = await l.backfill('invalidcreateReport', span, 6);
+  expect(await work.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
+  expect(l.reportsMade('invalidcreateReport')).toEqual([
+    { from: span.from, to: span.from + 3 * HOUR_MS },
+    { from: span.from + 3 * HOUR_MS, to: span.to },
+  ]);
 });
 
 test('an answer that is not JSON is no answer: asked again', async () => {
@@ -256,7 +270,8 @@ describe('a createReport without an answer', () => {
         .map((c) => c.status)
         .sort(),
     ).toEqual([0, 202, 202]);
-    expect(l.calls('lostrequest', 'getReports')).toHaveLength(1);
+    // Once at once, and once when the list can be believed, unless that is so already.
+    expect([1, 2]).toContain(l.calls('lostrequest', 'getReports').length);
   });
 });
 
@@ -270,7 +285,7 @@ describe('a document', () => {
     expect(failed(windows)).toHaveLength(1);
     expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
     const [evidence] = await rejected(l, 'garbage');
-    expect(evidence).toMatchObject({ code: 'gzip', from: failed(windows)[0]?.from });
+    expect(evidence).toMatchObject({ code: 'json', from: failed(windows)[0]?.from });
     expect(failed(windows)[0]?.retry_at).toBeGreaterThan(Date.now() + 12 * HOUR_MS);
     await sync.terminate();
   });
@@ -294,9 +309,9 @@ describe('a document', () => {
     const span = lastHours(1);
     l.outcome('oldlink', { status: 'FATAL', errorDetails: NOT_YET, from: new Date(span.from).toISOString() });
     const work = await l.backfill('oldlink', { from: span.from - HOUR_MS, to: span.to });
-    await until('both documents are behind an expired link', () => {
+    await until('a document is behind an expired link', () => {
       const refused = l.calls('oldlink', 'downloadDocument').filter((c) => c.status === 403);
-      return new Set(refused.map((c) => c.requestDetail.reportDocumentId)).size === 2;
+      return refused.length >= 2;
     });
     l.simulator.control({ documentUrlLifetimeSeconds: 300 });
     await until('the good one is in', async () => (await l.windows('oldlink')).length === 2);

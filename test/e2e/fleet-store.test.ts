@@ -89,6 +89,7 @@ async function answer(
   span: Span,
   covered: Span | null = span,
   whole = true,
+  now = NOW,
 ) {
   const series = await ensureDeviceSeries(db, TRIPS, account, ['a']);
   const seriesId = series.get('a') ?? 0;
@@ -100,9 +101,12 @@ async function answer(
     span,
     covered,
     evidence,
-    now: NOW,
+    now,
     told: trips && { trips, whole, openSince: null },
     scheduled: true,
+    restatement: { doubtShare: 0.5, answers: 3, overMs: 48 * HOUR },
+    awaitMs: 22 * HOUR,
+    poolKey: `gps51/${account}`,
   });
 }
 async function storedTrips() {
@@ -253,14 +257,36 @@ describe('trips', () => {
     expect(await storedTrips()).toEqual([[1, 3, 3000]]);
   });
 
-  test('are gone when the vendor tells of none, but not when it tells nothing', async () => {
+  test('stay when the vendor tells of none, until it has said so several times over days, or nothing', async () => {
     await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
     await answer(null, hours(0, 6));
     expect(await storedTrips()).toHaveLength(2);
     const [covered] = await coverageByDevice(db, TRIPS, account, ['a'], hours(0, 6), NOW);
     expect(covered).toMatchObject({ rows: 2, gaps: [] });
-    await answer([], hours(0, 6));
+    for (const later of [0, 1, 47]) await answer([], hours(0, 6), hours(0, 6), true, NOW + later * HOUR);
+    expect(await storedTrips()).toHaveLength(2);
+    const { rows } = await db.query(
+      `select data ->> 'knownRows' as known, data ->> 'answers' as answers from events
+       where kind = 'window.doubted' and data ->> 'account' = $1 order by id`,
+      [account],
+    );
+    expect(rows).toEqual([1, 2, 3].map((n) => ({ known: '2', answers: String(n) })));
+    await answer([], hours(0, 6), hours(0, 6), true, NOW + 48 * HOUR);
     expect(await storedTrips()).toEqual([]);
+  });
+
+  test('that are doubted are asked for again: what follows them does not count as covered', async () => {
+    await answer([trip(1, 2), trip(3, 4)], hours(0, 6), hours(0, 4));
+    await answer([], hours(2, 8), hours(2, 6), true, at(8));
+    expect(await storedTrips()).toHaveLength(2);
+    expect((await listDevices(db, account))[0]?.tripsUntil).toBe(at(4));
+    // They come again, cut and moved, and are no longer doubted.
+    await answer([trip(3.2, 3.6, 500)], hours(2, 8), hours(2, 6), true, at(9));
+    expect(await storedTrips()).toEqual([
+      [1, 2, 1000],
+      [3.2, 3.6, 500],
+    ]);
+    expect((await listDevices(db, account))[0]?.tripsUntil).toBe(at(6));
   });
 
   test('stay where records cannot be used: one of those may be what is known; what overlaps the others goes', async () => {

@@ -251,7 +251,7 @@ describe('a document that is refused', () => {
       {
         ...hours(1, 2),
         reason: expect.stringContaining('orderedRevenue'),
-        retryAt: NOW + 2 * HOUR,
+        retryAt: NOW + 24 * HOUR,
         cause: 'unreadable',
         tries: 1,
       },

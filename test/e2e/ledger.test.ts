@@ -198,9 +198,9 @@ describe('gaps', () => {
         evidence: {},
         now,
       });
-    expect(await answer(hours(0, 6), NOW)).toEqual({ tries: 1, retryAt: NOW + 6 * HOUR, empty: false });
+    expect(await answer(hours(0, 6), NOW)).toEqual({ tries: 1, retryAt: NOW + 24 * HOUR, empty: false });
     // A part of it carries its count.
-    expect(await answer(hours(0, 3), NOW + 6 * HOUR)).toMatchObject({ tries: 2, retryAt: NOW + 18 * HOUR });
+    expect(await answer(hours(0, 3), NOW + 6 * HOUR)).toMatchObject({ tries: 2, retryAt: NOW + 54 * HOUR });
     expect(await failedWindows(pool, [series.id], hours(0, 24))).toEqual([
       expect.objectContaining({
         ...hours(0, 3),
@@ -209,7 +209,7 @@ describe('gaps', () => {
         failedAt: NOW + 6 * HOUR,
         cause: 'fatal',
       }),
-      expect.objectContaining({ ...hours(3, 6), tries: 1, since: NOW, retryAt: NOW + 6 * HOUR }),
+      expect.objectContaining({ ...hours(3, 6), tries: 1, since: NOW, retryAt: NOW + 24 * HOUR }),
     ]);
   });
 

@@ -256,12 +256,23 @@ export class Lab<L extends string> {
     return this.client.workflow.getHandle(poolWorkflowId(this.poolKey(label)));
   }
 
-  backfill(label: L, span: Span, chunkHours = 1, dataset = SALES) {
+  /** Fetches a span again, as `sluice backfill --audit` does. */
+  audit(label: L, span: Span, chunkHours = 1, dataset = SALES) {
+    return this.backfill(label, span, chunkHours, dataset, 'daily_audit');
+  }
+
+  backfill(
+    label: L,
+    span: Span,
+    chunkHours = 1,
+    dataset = SALES,
+    purpose: BackfillInput['purpose'] = 'backfill',
+  ) {
     const account = this.names[label];
     const input: BackfillInput = {
       dataset,
       account,
-      purpose: 'backfill',
+      purpose,
       ...span,
       chunkHours,
       priority: null,
@@ -516,6 +527,7 @@ function settingsOf<L extends string>(
   );
   const yaml = stringify({
     temporal: { taskQueue, encryptPayloads: options.encryptPayloads ?? false },
+    reports: { settleSeconds: 1 },
     ...options.settings,
     accounts: Object.fromEntries(
       entries.map(([name, { account }]) => [

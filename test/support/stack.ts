@@ -65,6 +65,7 @@ export function settingsFor(
   return stringify({
     temporal: { taskQueue, encryptPayloads: false },
     log: { level: 'warn' },
+    reports: { settleSeconds: 1 },
     accounts: {
       [account]: {
         vendor: 'amazon',

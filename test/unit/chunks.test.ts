@@ -6,7 +6,7 @@ import {
   joinSpans,
   planChunks,
   type Span,
-  splitSpan,
+  subtractSpans,
 } from '../../vendors/chunks';
 
 const HOUR = 3_600_000;
@@ -167,27 +167,21 @@ describe('any gaps, any policy', () => {
   });
 });
 
-describe('splitting a span that the vendor could not report', () => {
-  test('halves on the hour, down to one hour', () => {
-    expect(splitSpan(span('2026-11-10T00:00', '2026-11-10T06:00'), HOUR)).toEqual([
-      span('2026-11-10T00:00', '2026-11-10T03:00'),
-      span('2026-11-10T03:00', '2026-11-10T06:00'),
-    ]);
-    expect(splitSpan(span('2026-11-10T00:00', '2026-11-10T03:00'), HOUR)).toEqual([
-      span('2026-11-10T00:00', '2026-11-10T02:00'),
-      span('2026-11-10T02:00', '2026-11-10T03:00'),
-    ]);
-    expect(splitSpan(span('2026-11-10T00:00', '2026-11-10T01:00'), HOUR)).toBeNull();
-  });
-
-  test('repeated splitting ends in single hours that cover the span once', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 14 * 24 }), (hours) => {
-        const leaves = (s: Span): Span[] => splitSpan(s, HOUR)?.flatMap(leaves) ?? [s];
-        const all = leaves({ from: 0, to: hours * HOUR });
-        expect(all.map((s) => s.from)).toEqual(Array.from({ length: hours }, (_, hour) => hour * HOUR));
-        expect(all.every((s) => s.to - s.from === HOUR)).toBe(true);
-      }),
-    );
-  });
+test('subtracting spans leaves what lies in none of them, exactly', () => {
+  const spans = fc.array(
+    fc
+      .tuple(fc.nat(40), fc.integer({ min: 1, max: 10 }))
+      .map(([from, length]) => ({ from, to: from + length })),
+    { maxLength: 6 },
+  );
+  const cells = (of: readonly Span[]) =>
+    new Set(of.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i)));
+  fc.assert(
+    fc.property(spans, spans, (given, less) => {
+      const gone = cells(less);
+      expect([...cells(subtractSpans(given, less))].sort()).toEqual(
+        [...cells(given)].filter((cell) => !gone.has(cell)).sort(),
+      );
+    }),
+  );
 });

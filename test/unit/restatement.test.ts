@@ -77,8 +77,9 @@ describe('hours that are doubted', () => {
 
 test('distances grow, and end', () => {
   expect([1, 2, 3, 4, 5].map((n) => lookDistanceMs(n) / HOUR)).toEqual([2, 6, 18, 24, 24]);
-  expect([1, 2, 3, 9].map((n) => retryDistanceMs('fatal', n) / HOUR)).toEqual([6, 12, 24, 168]);
+  expect([1, 2, 3, 9].map((n) => retryDistanceMs('fatal', n) / HOUR)).toEqual([24, 48, 96, 168]);
   expect([1, 2, 3, 9].map((n) => retryDistanceMs('cancelled', n) / HOUR)).toEqual([0.5, 1.5, 4.5, 24]);
+  expect([1, 2].map((n) => retryDistanceMs('lost', n, 60_000))).toEqual([60_000, 120_000]);
   expect([1, 2, 3].map((n) => meansEmpty('cancelled', n))).toEqual([false, false, true]);
   expect(meansEmpty('fatal', 9)).toBe(false);
 });

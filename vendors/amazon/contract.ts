@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { parseIsoInstant } from '../../quota/instants';
+import type { FatalClass } from '../reports';
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -142,17 +143,17 @@ function parseBody<T>(operation: string, schema: z.ZodType<T>, body: string): Pa
   return { ok: false, problem: `${operation}: ${issues.join('; ')}` };
 }
 
-export type FatalClass = 'not-yet' | 'configuration' | 'unknown';
-
 /**
  * Why a report ended FATAL, from the text of its document.
  * - `not-yet`: the data is late; ask later, or for a smaller end
+ * - `no-data`: there is nothing in the span
  * - `configuration`: the request lacks or misstates something; asking again is no use
  * - `unknown`: all else, "A client error occurred" and "The requested data is unavailable" among it; a smaller span
  *   may still succeed
  */
 export function classifyFatal(text: string): FatalClass {
   if (/\bnot (?:yet|currently) available\b|\bnot available yet\b/i.test(text)) return 'not-yet';
+  if (/\bno data\b(?!.{0,80}\byet\b)/is.test(text)) return 'no-data';
   if (
     /\bmust be (?:supplied|specified|provided)\b|\brequires? the\b.{0,200}\breportOption\b|\breportOptions?\b.{0,200}\b(?:required|invalid|unsupported|not supported)\b/is.test(
       text,

@@ -8,6 +8,7 @@ import type { SimCall } from './vendor';
 
 export const FAULT_KINDS = [
   'status',
+  'status-after-processing',
   'quota',
   'drop-before',
   'drop-after-processing',
@@ -26,7 +27,7 @@ export const faultSchema = z
     account: z.string().min(1).default('*'),
     /** Only calls whose attributes or details have these values, e.g. `{reportType: GET_…}`. */
     where: z.record(z.string(), z.string()).optional(),
-    /** HTTP status of a `status` fault. */
+    /** HTTP status of a `status` fault; `status-after-processing` does what was asked for and answers it all the same. */
     status: z.int().min(100).max(599).optional(),
     body: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
@@ -44,7 +45,7 @@ export const faultSchema = z
     /** A `quota` fault may name a wait, for vendors that state one. */
     waitMs: z.number().nonnegative().optional(),
   })
-  .refine((f) => f.kind !== 'status' || f.status !== undefined, {
+  .refine((f) => !f.kind.startsWith('status') || f.status !== undefined, {
     message: 'a fault of kind "status" needs a status, e.g. 503',
     path: ['status'],
   });

@@ -131,6 +131,9 @@ export async function startSimulatorServer(
       } else {
         const handled = vendor.handle(request, call, limits);
         answer = handled instanceof Promise ? await handled : handled;
+        const after = hits.find((f) => f.kind === 'status-after-processing');
+        if (after)
+          answer = { ...injectedAnswer(after, vendor), ...(answer.detail ? { detail: answer.detail } : {}) };
       }
     }
     if (!dropBefore) {

@@ -32,6 +32,8 @@ export const amazonControlShape = {
       queueMs: rangeSchema.optional(),
       processingMs: rangeSchema.optional(),
       concurrency: z.int().positive().optional(),
+      listLagSeconds: z.number().nonnegative().optional(),
+      unknownForSeconds: z.number().nonnegative().optional(),
       duplicateWindowMinutes: z.number().nonnegative().optional(),
     })
     .optional(),
@@ -65,12 +67,10 @@ export function applyAmazonControl(value: unknown, parts: ControlledParts, now: 
   documents.urlLifetimeSeconds = command.documentUrlLifetimeSeconds ?? documents.urlLifetimeSeconds;
   documents.extraFields = command.extraFields ?? documents.extraFields;
   reports.whenNotReady = command.whenNotReady ?? reports.whenNotReady;
-  const { queueMs, processingMs, concurrency, duplicateWindowMinutes } = command.reports ?? {};
+  const given = Object.entries(command.reports ?? {}).filter(([, value]) => value !== undefined);
   reports.settings = {
-    queueMs: queueMs ?? reports.settings.queueMs,
-    processingMs: processingMs ?? reports.settings.processingMs,
-    concurrency: concurrency ?? reports.settings.concurrency,
-    duplicateWindowMinutes: duplicateWindowMinutes ?? reports.settings.duplicateWindowMinutes,
+    ...reports.settings,
+    ...(Object.fromEntries(given) as Partial<typeof reports.settings>),
   };
 }
 

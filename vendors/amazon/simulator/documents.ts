@@ -44,7 +44,7 @@ export class DocumentStore {
     return {
       reportDocumentId: report.documentId,
       url: `${this.scenario.documents.origin ?? origin}${STORE_PATH}${encodeURIComponent(report.documentId)}?${query}`,
-      ...(this.compressed(report) ? { compressionAlgorithm: 'GZIP' } : {}),
+      ...(this.saidCompressed(report) ? { compressionAlgorithm: 'GZIP' } : {}),
     };
   }
 
@@ -98,14 +98,25 @@ export class DocumentStore {
     };
     let piece = `{"reportSpecification":${JSON.stringify(specification)},"reportData":[`;
     let first = true;
-    const hours = document?.holds === 'rows' ? fullHours(report.dataStart, report.dataEnd) : [];
+    const rowsOf = document?.holds === 'rows' ? document : null;
+    const hours = rowsOf ? fullHours(report.dataStart, report.dataEnd) : [];
+    let written = 0;
     const key = seriesOf(report);
     const extra = this.extraFields ? ',"fulfilmentChannel":"FBA","notes":{"revision":null}' : '';
     for (const hour of hours) {
       const times = `{"startTime":"${printInstant(hour, zone)}","endTime":"${printInstant(hour + HOUR_MS, zone)}"`;
-      for (const row of this.world.rows(key, hour, report.endsAt)) {
-        piece += `${first ? '' : ','}${times},${printRow(row)}${extra}}`;
+      for (const [index, row] of [...this.world.rows(key, hour, report.endsAt)].entries()) {
+        const { share = 1, badRows, duplicates } = rowsOf ?? {};
+        if (share < 1 && unitOf(hash32(this.scenario.seed, report.id, hour, index, 'share')) >= share)
+          continue;
+        let text = `${times},${printRow(row)}${extra}}`;
+        const isTwice = duplicates !== undefined && written < duplicates.count;
+        if (badRows !== undefined && written < badRows.count)
+          text = withValue(text, badRows.field, badRows.value);
+        piece += `${first ? '' : ','}${text}`;
+        if (isTwice) piece += `,${duplicates?.differ ? withValue(text, numberField(row), '987654') : text}`;
         first = false;
+        written++;
         if (piece.length < PIECE) continue;
         yield Buffer.from(piece);
         piece = '';
@@ -114,7 +125,15 @@ export class DocumentStore {
     yield Buffer.from(`${piece}]}`);
   }
 
+  /** What getReportDocument says of it. */
+  private saidCompressed(report: SimReport): boolean {
+    const lie = report.document?.holds === 'rows' ? report.document.lie : undefined;
+    return lie === undefined ? this.compressed(report) : lie === 'plain-as-gzip';
+  }
+
   private compressed(report: SimReport): boolean {
+    const lie = report.document?.holds === 'rows' ? report.document.lie : undefined;
+    if (lie !== undefined) return lie === 'gzip-as-plain';
     const { seed, documents } = this.scenario;
     return unitOf(hash32(seed, report.documentId, 'compression')) >= documents.uncompressedShare;
   }
@@ -141,6 +160,15 @@ function printRow(row: SimRow): string {
   }
   if ('glanceViews' in row) return `"asin":"${row.asin}","glanceViews":${row.glanceViews}`;
   return `"asin":"${row.asin}","highlyAvailableInventory":${row.highlyAvailableInventory}`;
+}
+
+function numberField(row: SimRow): string {
+  return Object.keys(row).find((field) => field !== 'asin') ?? 'asin';
+}
+
+/** A row's JSON text with another value of one field. */
+function withValue(text: string, field: string, value: string): string {
+  return text.replace(new RegExp(`"${field}":("[^"]*"|[^,}]*)`), () => `"${field}":${value}`);
 }
 
 function sameText(a: string, b: string): boolean {

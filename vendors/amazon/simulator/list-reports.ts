@@ -33,7 +33,10 @@ export function listReports(
   now: number,
 ): { reports: Record<string, unknown>[]; nextToken?: string } {
   const listing = readQuery(query, now);
-  const all = desk.newestFirst(account).filter((report) => matches(desk, report, listing, now));
+  const shownUntil = now - desk.settings.listLagSeconds * 1000;
+  const all = desk
+    .newestFirst(account)
+    .filter((report) => report.createdAt <= shownUntil && matches(desk, report, listing, now));
   const from = listing.after === null ? 0 : all.findIndex((r) => Number(r.id) < Number(listing.after));
   const page = from < 0 ? [] : all.slice(from, from + listing.pageSize);
   const last = page.at(-1);

@@ -34,14 +34,32 @@ export const outcomeSchema = z.strictObject({
   to: z.iso.datetime({ offset: true }).optional(),
   /** How many reports; without it, all of them. */
   count: z.int().positive().optional(),
-  /** `IN_QUEUE`: it never leaves the queue. */
-  status: z.enum(['CANCELLED', 'FATAL', 'DONE', 'IN_QUEUE']),
+  /** `IN_QUEUE`: it never leaves the queue. `REFUSED`: createReport answers 400, with `errorDetails` as the reason. */
+  status: z.enum(['CANCELLED', 'FATAL', 'DONE', 'IN_QUEUE', 'REFUSED']),
   /** FATAL: the text of the document; null for FATAL without a document. */
   errorDetails: z.string().nullable().default(null),
   /** FATAL: name of the field that holds the text. */
   errorField: z.enum(['errorDetails', 'reportRequestError']).default('errorDetails'),
+  /** FATAL: each text is another one: a number is put behind it. */
+  varyText: z.boolean().default(false),
   /** DONE: with a document whose reportData is empty. */
   empty: z.boolean().default(false),
+  /** DONE: with a document that holds this share of the rows. */
+  rowShare: share(1),
+  /** DONE: so many rows of the document, from its first, have this JSON text as their value of a field. */
+  badRows: z
+    .strictObject({
+      field: z.string().min(1).default('orderedUnits'),
+      value: z.string().default('null'),
+      count: z.int().positive().default(1),
+    })
+    .optional(),
+  /** DONE: so many rows, from the first, are there twice; with another number at the second time when they differ. */
+  duplicates: z
+    .strictObject({ count: z.int().positive().default(1), differ: z.boolean().default(false) })
+    .optional(),
+  /** DONE: how the document is said to be compressed, and is not: plain text as GZIP, or GZIP as plain text. */
+  compressionLie: z.enum(['none', 'plain-as-gzip', 'gzip-as-plain']).default('none'),
 });
 export type OutcomeInput = z.input<typeof outcomeSchema>;
 
@@ -121,6 +139,10 @@ export const amazonScenarioSchema = z.strictObject({
       processingMs: range(1000, 4000),
       /** Reports of one account that are processed at the same time; the others wait IN_QUEUE. */
       concurrency: z.int().positive().optional(),
+      /** getReports shows a report only so long after it was made. */
+      listLagSeconds: z.number().nonnegative().default(0),
+      /** getReport answers 404 for so long after the report was made, getReportDocument after it was done. */
+      unknownForSeconds: z.number().nonnegative().default(0),
       /** The same request within this time ends CANCELLED or FATAL; 0 turns it off. */
       duplicateWindowMinutes: z.number().nonnegative().default(30),
     })

@@ -19,7 +19,14 @@ export class OutcomeBook {
 
   /** The first outcome that fits a new report, counted as used. Times are epoch ms. */
   take(account: string, dataset: Dataset, start: number, end: number): Outcome | undefined {
-    const outcome = this.outcomes.find(
+    const outcome = this.peek(account, dataset, start, end);
+    if (outcome) outcome.hits++;
+    return outcome;
+  }
+
+  /** The same without counting it. */
+  peek(account: string, dataset: Dataset, start: number, end: number): Outcome | undefined {
+    return this.outcomes.find(
       (o) =>
         (o.account === '*' || o.account === account) &&
         (o.dataset === '*' || o.dataset === dataset) &&
@@ -27,8 +34,6 @@ export class OutcomeBook {
         (o.from === undefined || end > Date.parse(o.from)) &&
         (o.to === undefined || start < Date.parse(o.to)),
     );
-    if (outcome) outcome.hits++;
-    return outcome;
   }
 
   replayHit(id: string): void {

@@ -7,7 +7,7 @@ import { hash32, pickBetween, unitOf } from '../../simulator/random';
 import type { SimWorld } from './data';
 import { FATAL_TEXTS } from './errors';
 import type { AmazonScenario } from './options';
-import { OutcomeBook } from './outcomes';
+import { type Outcome, OutcomeBook } from './outcomes';
 import { HOUR_MS, printInstant, type ReportTypeRules, reportTypeRules } from './report-types';
 import type { ReportRequest } from './validate';
 
@@ -36,7 +36,13 @@ const reportSchema = z.object({
   /** What the document holds: rows, no rows, or the text of a failure; null = there is no document. */
   document: z
     .discriminatedUnion('holds', [
-      z.object({ holds: z.literal('rows') }),
+      z.object({
+        holds: z.literal('rows'),
+        share: z.number().optional(),
+        badRows: z.object({ field: z.string(), value: z.string(), count: z.number() }).optional(),
+        duplicates: z.object({ count: z.number(), differ: z.boolean() }).optional(),
+        lie: z.enum(['plain-as-gzip', 'gzip-as-plain']).optional(),
+      }),
       z.object({ holds: z.literal('nothing') }),
       z.object({ holds: z.literal('failure'), field: z.string(), text: z.string() }),
     ])
@@ -119,18 +125,8 @@ export class ReportDesk {
     if (missing !== undefined) return fatal(FATAL_TEXTS.optionMissing(missing), 'reportRequestError');
 
     const outcome = this.outcomes.take(account, rules.dataset, dataStart, dataEnd);
-    if (outcome?.status === 'IN_QUEUE') {
-      return { ...none, outcomeId: outcome.id, end: 'IN_QUEUE', document: null };
-    }
-    if (outcome) {
-      const text = outcome.errorDetails;
-      const document: SimReport['document'] =
-        outcome.status === 'DONE'
-          ? { holds: outcome.empty ? 'nothing' : 'rows' }
-          : outcome.status === 'FATAL' && text !== null
-            ? { holds: 'failure', field: outcome.errorField, text }
-            : null;
-      return { ...none, outcomeId: outcome.id, end: outcome.status, document };
+    if (outcome && outcome.status !== 'REFUSED') {
+      return { ...none, outcomeId: outcome.id, end: outcome.status, document: documentOf(outcome) };
     }
     const twin = this.twin(account, request, now);
     if (twin) {
@@ -181,15 +177,26 @@ export class ReportDesk {
     return this.reports.get(id);
   }
 
-  get(account: string, id: string): SimReport | undefined {
+  /** Why the request is refused at once, when that is how it is to end; null: it is not. */
+  refusal(account: string, request: ReportRequest, rules: ReportTypeRules): string | null {
+    const { dataStart, dataEnd } = request;
+    if (dataStart === null || dataEnd === null) return null;
+    if (this.outcomes.peek(account, rules.dataset, dataStart, dataEnd)?.status !== 'REFUSED') return null;
+    const outcome = this.outcomes.take(account, rules.dataset, dataStart, dataEnd);
+    return outcome?.errorDetails ?? 'The requested date range cannot be reported.';
+  }
+
+  get(account: string, id: string, now: number): SimReport | undefined {
     const report = this.reports.get(id);
-    return report?.account === account ? report : undefined;
+    if (report?.account !== account) return undefined;
+    return now < report.createdAt + this.settings.unknownForSeconds * 1000 ? undefined : report;
   }
 
   /** The report whose document this is, once there is a document. */
   ofDocument(documentId: string, now: number): SimReport | undefined {
     const report = this.byDocument.get(documentId);
-    return report && this.hasDocument(report, now) ? report : undefined;
+    const known = now - this.settings.unknownForSeconds * 1000;
+    return report && this.hasDocument(report, known) ? report : undefined;
   }
 
   newestFirst(account?: string): SimReport[] {
@@ -254,6 +261,28 @@ export class ReportDesk {
   private store(report: SimReport): void {
     this.reports.set(report.id, report);
     this.byDocument.set(report.documentId, report);
+  }
+}
+
+function documentOf(outcome: Outcome): SimReport['document'] {
+  const { errorDetails, errorField, rowShare, badRows, duplicates, compressionLie } = outcome;
+  switch (outcome.status) {
+    case 'DONE':
+      if (outcome.empty) return { holds: 'nothing' };
+      return {
+        holds: 'rows',
+        ...(rowShare < 1 ? { share: rowShare } : {}),
+        ...(badRows ? { badRows } : {}),
+        ...(duplicates ? { duplicates } : {}),
+        ...(compressionLie === 'none' ? {} : { lie: compressionLie }),
+      };
+    case 'FATAL': {
+      if (errorDetails === null) return null;
+      const text = outcome.varyText ? `${errorDetails} (${outcome.hits})` : errorDetails;
+      return { holds: 'failure', field: errorField, text };
+    }
+    default:
+      return null;
   }
 }
 

@@ -100,7 +100,9 @@ export function createAmazonVendor(
     const { operation, id } = routeOf(request);
     const now = request.at;
     const report =
-      operation === 'getReport' || operation === 'cancelReport' ? reports.get(call.account, id) : undefined;
+      operation === 'getReport' || operation === 'cancelReport'
+        ? reports.get(call.account, id, now)
+        : undefined;
     switch (operation) {
       case 'token':
         return tokens.grant(request.headers['content-type'], formOf(request), now);
@@ -146,6 +148,8 @@ export function createAmazonVendor(
       request.at,
     );
     if (!validated.ok) return validated.answer;
+    const refusal = reports.refusal(call.account, validated.request, validated.rules);
+    if (refusal !== null) return invalidInput(refusal);
     const report = reports.create(call.account, validated.request, validated.rules, request.at);
     return {
       ...json(202, { reportId: report.id }),
