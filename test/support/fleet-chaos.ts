@@ -20,7 +20,7 @@ const LIMITS = {
   spacing: { ms: 20 },
   'device-trajectory-per-day': { count: 100_000 },
 } as const;
-const SLACK_MS = { 'ip-per-minute': 1000, 'per-second': 1000, spacing: 200 } as const;
+const SLACK_MS = { 'ip-per-minute': 1000, 'per-second': 1000, spacing: 350 } as const;
 
 /** A fleet that makes a trip every 45 s, with late trips, lost answers, and tokens that run out. */
 export function fleetVendor(seed: number): RigVendor {
