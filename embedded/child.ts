@@ -3,7 +3,16 @@
  * it), and the care this needs: a process is known by pid and start time, so a recycled pid is never killed.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -112,6 +121,8 @@ export function spawnToLog(options: SpawnOptions): ChildProcess {
     renameSync(options.logFile, `${options.logFile}.1`);
   }
   const log = openSync(options.logFile, 'a', 0o600);
+  // What it makes is its owner's alone to read: Temporal's database holds inputs and results. Inherited at the spawn.
+  const mask = process.umask(0o077);
   try {
     const child = spawn(options.command, [...options.args], {
       stdio: ['ignore', log, log],
@@ -124,8 +135,14 @@ export function spawnToLog(options: SpawnOptions): ChildProcess {
     child.unref();
     return child;
   } finally {
+    process.umask(mask);
     closeSync(log);
   }
+}
+
+/** Takes files that an earlier version left open to others from them; those that are not there are passed over. */
+export function keepToOwner(files: readonly string[]): void {
+  for (const file of files) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
 /** Resolves to true once the process is gone, false when it still runs after `timeoutMs`. */

@@ -1,5 +1,6 @@
 /** The two ways to get a Temporal CLI that is not there: the official download, and a build with Go. */
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -64,9 +65,33 @@ export function downloadUrl(version: string, env: NodeJS.ProcessEnv): string {
   return `https://temporal.download/cli/archive/v${version}?platform=${process.platform}&arch=${arch}`;
 }
 
-/** Fetches and unpacks the official archive. Honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+/**
+ * SHA-256 of the official archives by version, platform and processor. Only what is listed here, or given by
+ * `SLUICE_TEMPORAL_DOWNLOAD_SHA256`, is downloaded: without a checksum from elsewhere nobody knows what it is. Anything
+ * else is built from sources, which `temporal-cli/go.sum` pins. When TEMPORAL_VERSION changes, add the release's
+ * `checksums.txt` here.
+ */
+const ARCHIVES: Readonly<Record<string, string>> = {};
+
+/** @returns null where no checksum is known. @throws when the one that is given is none. */
+function checksumOf(version: string, env: NodeJS.ProcessEnv): string | null {
+  const given = env.SLUICE_TEMPORAL_DOWNLOAD_SHA256;
+  if (given !== undefined && given !== '') {
+    if (/^[0-9a-f]{64}$/i.test(given)) return given.toLowerCase();
+    throw new Error('SLUICE_TEMPORAL_DOWNLOAD_SHA256 must be 64 hexadecimal digits');
+  }
+  return ARCHIVES[`${version} ${process.platform} ${process.arch}`] ?? null;
+}
+
+/** Fetches, verifies and unpacks the official archive. Honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
 export async function downloadTemporal(options: InstallOptions): Promise<void> {
   const url = downloadUrl(options.version, options.env);
+  const expected = checksumOf(options.version, options.env);
+  if (expected === null) {
+    throw new Error(
+      `no checksum of ${options.version} for ${process.platform} ${process.arch} is known; give one as SLUICE_TEMPORAL_DOWNLOAD_SHA256`,
+    );
+  }
   const folder = workFolder(options.target, 'download');
   const dispatcher = new EnvHttpProxyAgent({
     connect: { timeout: CONNECT_TIMEOUT_MS },
@@ -80,11 +105,13 @@ export async function downloadTemporal(options: InstallOptions): Promise<void> {
     });
     if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`);
     const total = Number(response.headers.get('content-length')) || null;
+    const hash = createHash('sha256');
     let received = 0;
     let reportedAt = Date.now();
     const meter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         received += chunk.length;
+        hash.update(chunk);
         if (Date.now() - reportedAt >= PROGRESS_MS) {
           reportedAt = Date.now();
           const of = total === null ? '' : ` of ${(total / 1e6).toFixed(0)}`;
@@ -99,6 +126,8 @@ export async function downloadTemporal(options: InstallOptions): Promise<void> {
         throw new Error(`the download broke off after ${(received / 1e6).toFixed(1)} MB (${causeOf(error)})`);
       },
     );
+    const found = hash.digest('hex');
+    if (found !== expected) throw new Error(`its SHA-256 is ${found}, and not ${expected}: it is not used`);
     await run('tar', ['-xzf', archive, '-C', folder]).catch((error: unknown) => {
       throw new Error(`the archive cannot be unpacked (${errorText(error).trim().split('\n').at(-1)})`);
     });

@@ -12,6 +12,7 @@ import {
   identify,
   isAlive,
   isStopped,
+  keepToOwner,
   type ProcessIdentity,
   runsWith,
   type SignalStep,
@@ -301,6 +302,7 @@ async function launch(
       log(`Temporal: UI port ${options.uiPort ?? last?.uiPort} is in use; using ${ui.port} instead.`);
     const uiPort = ui.port === grpc.port ? await freePort() : ui.port;
     const offset = sizeOf(options.logFile);
+    keepToOwner([dbFile, `${dbFile}-wal`, `${dbFile}-shm`]);
     const child = spawnToLog({
       command: binary.path,
       args: serverArguments(dbFile, grpc.port, uiPort, binary, options),

@@ -54,6 +54,15 @@ await main(async () => {
   const lock = JSON.parse(readFileSync(file, 'utf8'));
   const missing = missingEntries(lock);
   const names = Object.keys(missing);
+  const bare = Object.entries({ ...lock.packages, ...missing })
+    .filter(([path, entry]) => path !== '' && entry.link !== true && entry.integrity === undefined)
+    .map(([path]) => path);
+  if (bare.length > 0) {
+    throw new BootstrapError(
+      `package-lock.json has no integrity for ${bare.length} packages, e.g. ${bare[0]}: what is installed could be ` +
+        'anything. Take them out of the file and run: npm install --package-lock-only',
+    );
+  }
   if (names.length === 0) return;
   if (process.argv.includes('--check')) {
     throw new BootstrapError(

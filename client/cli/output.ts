@@ -1,16 +1,26 @@
 /** What commands print: results to stdout, notes to stderr, tables with aligned columns, or JSON. */
 import { Writable } from 'node:stream';
 
-export function print(line = ''): void {
-  process.stdout.write(`${line}\n`);
+/** What a terminal acts on instead of showing it, and what turns the direction of the text around it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const ACTING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A vendor's words may hold anything: what a terminal would act on is shown as its code. Line feeds and tabs stay. */
+export function visible(text: string): string {
+  return text.replace(ACTING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+export function print(line = ''): void {
+  process.stdout.write(`${visible(line)}\n`);
+}
+
+/** As JSON it is the same value: what is escaped stands in texts alone. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  print(JSON.stringify(value, null, 2));
 }
 
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${visible(line)}\n`);
 }
 
 /** Columns as wide as their longest cell; columns of numbers are aligned to the right. */
@@ -31,7 +41,9 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export function standardOutput(): Writable {
   return new Writable({
     write: (chunk: Buffer, _encoding, done) => {
-      process.stdout.write(chunk, (error) => done(error));
+      // A person's terminal; a pipe or a file gets what there is.
+      const shown = process.stdout.isTTY ? visible(chunk.toString('utf8')) : chunk;
+      process.stdout.write(shown, (error) => done(error));
     },
   });
 }

@@ -8,6 +8,7 @@ import type { OrganizationReport } from '../lib/pools';
 import type { Progress } from '../lib/progress';
 import { amountText, countText, instantText, isoOrNull, lengthText, relativeText } from '../lib/time-text';
 import { kindText } from '../lib/work-wait';
+import { visible } from './output';
 
 export interface ProgressView {
   show(progress: Progress, etaMs: number | null): void;
@@ -112,7 +113,7 @@ function lineView(): ProgressView {
   let shownAt = 0;
   let pool = '';
   let why = '';
-  const print = (line: string) => process.stdout.write(`${line}\n`);
+  const print = (line: string) => process.stdout.write(`${visible(line)}\n`);
   return {
     show: (progress, etaMs) => {
       const state = progress.pool?.state ?? 'closed';
@@ -190,12 +191,12 @@ function blockView(title: string): ProgressView {
         ...(p.wait === null ? [] : [`  ${waitText(p.wait, p.at, true)}`]),
       ];
       clear();
-      process.stdout.write(`${lines.map((line) => shorten(line, width - 1)).join('\n')}\n`);
+      process.stdout.write(`${lines.map((line) => shorten(visible(line), width - 1)).join('\n')}\n`);
       drawn = lines.length;
     },
     note: (line) => {
       clear();
-      process.stdout.write(`${line}\n`);
+      process.stdout.write(`${visible(line)}\n`);
     },
     end: () => {
       drawn = 0;

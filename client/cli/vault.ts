@@ -5,10 +5,11 @@ import type { Command } from 'commander';
 import { withoutPassword } from '../../embedded/instance';
 import { type Settings, settingsWarnings } from '../../settings';
 import { Vault } from '../../store/vault';
-import { loadVaultKeys, withDatabase } from '../lib/context';
-import { ClientError, UsageError } from '../lib/errors';
+import { loadVaultKeys, withDatabase, withTemporal } from '../lib/context';
+import { ClientError, messageOf, UsageError } from '../lib/errors';
+import { keysInUse, sortKeys, useText } from '../lib/keys-in-use';
 import { publishByHand } from '../lib/settings-publish';
-import { pluralText, whenText } from '../lib/time-text';
+import { countText, pluralText, whenText } from '../lib/time-text';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 
@@ -42,6 +43,10 @@ export function addVault(program: Command): void {
       }
     });
   vault
+    .command('rotate')
+    .description('encrypt everything with the newest key, and say which older ones are still needed')
+    .action(rotate);
+  vault
     .command('delete <name>')
     .description('remove an entry')
     .action(async (name: string, _options: unknown, command: Command) => {
@@ -52,6 +57,31 @@ export function addVault(program: Command): void {
         throw new ClientError(`the vault has no entry "${name}"; npx sluice vault list shows what there is`);
       print(`${name}: deleted`);
     });
+}
+
+/** Re-encrypts what lies in Postgres, and says which of the older keys something still needs. */
+async function rotate(_options: unknown, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const keys = await loadVaultKeys(context);
+  await withDatabase(context, async (db) => {
+    const { entries, tokens } = await new Vault(db, keys).rotate();
+    print(
+      `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} encrypted anew with key ${keys.currentId}; ` +
+        `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
+    );
+    const uses = await withTemporal(context, (client) => keysInUse(db, client)).catch((error: unknown) => {
+      note(`Open workflows cannot be looked at: ${messageOf(error)}. Keep the older keys until they can.`);
+      process.exitCode = 1;
+      return null;
+    });
+    if (uses === null) return;
+    const { missing, older, idle } = sortKeys(uses, keys);
+    for (const use of missing)
+      note(`key ${use.keyId} is not among those given, and is needed by ${useText(use)}`);
+    for (const use of older) print(`key ${use.keyId} has to stay behind the new one: ${useText(use)}`);
+    for (const id of idle) print(`key ${id} is needed by nothing: it can be taken away`);
+    if (missing.length > 0) process.exitCode = 1;
+  });
 }
 
 /** A trailing newline is the terminal's or the file's, not the secret's. */

@@ -23,6 +23,7 @@ import {
 } from './context';
 import { tryLogins } from './doctor-logins';
 import { messageOf } from './errors';
+import { keysInUse, sortKeys, useText } from './keys-in-use';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
 import { failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
@@ -56,6 +57,7 @@ export async function examine(context: Context): Promise<Check[]> {
   checks.push(...(await checkDatabase(context)));
   checks.push(...(await checkGenerations(context)));
   checks.push(...(await checkTemporal(context)));
+  checks.push(...(await checkKeysInUse(context)));
   checks.push(checkAccounts(context));
   checks.push(...(await checkCredentials(context)));
   checks.push(...settingsWarnings(context.settings).map((warning) => warn('Settings', warning)));
@@ -232,6 +234,27 @@ async function checkTemporal(context: Context): Promise<Check[]> {
     });
   } catch (error) {
     return [fail('Temporal', messageOf(error))];
+  }
+}
+
+/** Every key that rows or open histories need must be at hand: without it, they cannot be read again. */
+async function checkKeysInUse(context: Context): Promise<Check[]> {
+  const name = 'Keys in use';
+  try {
+    const keys = await loadVaultKeys(context);
+    const uses = await withDatabase(context, (db) =>
+      withTemporal(context, (client) => keysInUse(db, client)),
+    );
+    const { missing, older } = sortKeys(uses, keys);
+    if (missing.length > 0) {
+      const what = missing.map((use) => `key ${use.keyId} is needed by ${useText(use)}`).join('; ');
+      return [fail(name, `${what}: put it back behind the newest in SLUICE_VAULT_KEY or the key file`)];
+    }
+    const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
+    return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
+  } catch {
+    // What is away has been said by the checks of it.
+    return [];
   }
 }
 

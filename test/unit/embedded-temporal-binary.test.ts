@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,10 +31,21 @@ class Machine {
   readonly cache = temporaryFolder('cache');
   readonly said: string[] = [];
   mirror = 'http://127.0.0.1:9/';
+  /** SHA-256 of what the mirror is to serve. */
+  checksum = '';
   extra: NodeJS.ProcessEnv = {};
 
   get cached(): string {
     return join(this.cache, 'sluice', 'temporal', TEMPORAL_VERSION, 'temporal');
+  }
+
+  /** Lets the mirror serve these bytes, and gives their checksum. */
+  async serve(bytes: Buffer, onRequest: () => void = () => undefined): Promise<void> {
+    this.checksum = createHash('sha256').update(bytes).digest('hex');
+    this.mirror = await serve((_request, response) => {
+      onRequest();
+      response.end(bytes);
+    });
   }
 
   find(options: Pick<FindTemporalOptions, 'writtenBy'> = {}): ReturnType<typeof findTemporalBinary> {
@@ -41,6 +53,7 @@ class Machine {
       PATH: this.bin,
       XDG_CACHE_HOME: this.cache,
       SLUICE_TEMPORAL_DOWNLOAD_URL: this.mirror,
+      SLUICE_TEMPORAL_DOWNLOAD_SHA256: this.checksum,
       ...this.extra,
     };
     return findTemporalBinary({ env, log: (line) => this.said.push(line), ...options });
@@ -148,7 +161,7 @@ describe('where a Temporal CLI comes from', () => {
 
   test('then the download, which fills the cache and leaves nothing else behind', async () => {
     const machine = new Machine();
-    machine.mirror = await serve((_request, response) => response.end(archive()));
+    await machine.serve(archive());
     expect(await machine.find()).toMatchObject({ source: 'download', path: machine.cached });
     expect(await machine.find()).toMatchObject({ source: 'cache' });
     expect(readdirSync(join(machine.cached, '..'))).toEqual(['temporal']);
@@ -158,7 +171,7 @@ describe('where a Temporal CLI comes from', () => {
     const machine = new Machine();
     fakeCli(join(machine.cached, '..'));
     writeFileSync(machine.cached, readFileSync(machine.cached).subarray(0, 12));
-    machine.mirror = await serve((_request, response) => response.end(archive()));
+    await machine.serve(archive());
     expect(await machine.find()).toMatchObject({ source: 'download' });
     expect(machine.said.join('\n')).toContain('the cached binary is broken');
   });
@@ -166,9 +179,8 @@ describe('where a Temporal CLI comes from', () => {
   test('two processes that need it at once fetch it once', async () => {
     const machine = new Machine();
     let requests = 0;
-    machine.mirror = await serve((_request, response) => {
+    await machine.serve(archive(), () => {
       requests += 1;
-      response.end(archive());
     });
     const found = await Promise.all([machine.find(), machine.find(), machine.find()]);
     expect(found.map(({ source }) => source).sort()).toEqual(['cache', 'cache', 'download']);
@@ -178,13 +190,25 @@ describe('where a Temporal CLI comes from', () => {
   test('a download that breaks off is not used; the build follows', async () => {
     const machine = new Machine();
     const whole = archive();
-    machine.mirror = await serve((_request, response) => response.end(whole.subarray(0, whole.length / 2)));
+    await machine.serve(whole.subarray(0, whole.length / 2));
     machine.installGo(
       `printf '#!/bin/sh\\necho "temporal version ${TEMPORAL_VERSION} (Server 1.31.2, UI 2.50.1)"\\n' > "$out"`,
     );
     expect(await machine.find()).toMatchObject({ source: 'build', path: machine.cached });
     expect(machine.said.join('\n')).toContain('cannot be unpacked');
     expect(readdirSync(join(machine.cached, '..'))).toEqual(['temporal']);
+  });
+
+  test.each([
+    ['another checksum', 'a'.repeat(64), /its SHA-256 is [0-9a-f]{64}, and not a{64}: it is not used/],
+    ['no checksum', '', /no checksum of .* is known/],
+    ['nonsense for a checksum', 'abc', /must be 64 hexadecimal digits/],
+  ])('a download with %s is not used', async (_, checksum, why) => {
+    const machine = new Machine();
+    await machine.serve(archive());
+    machine.checksum = checksum;
+    await expect(machine.find()).rejects.toThrow(why);
+    expect(existsSync(machine.cached)).toBe(false);
   });
 
   test('the build gets the module files of the wrapper, writable', async () => {
@@ -198,6 +222,7 @@ describe('where a Temporal CLI comes from', () => {
   test('when nothing works, one message names every attempt and what to install', async () => {
     const machine = new Machine();
     machine.mirror = await serve((_request, response) => response.writeHead(503).end());
+    machine.checksum = 'a'.repeat(64);
     machine.installGo('echo "first line"; echo "go: no such module" >&2; exit 1');
     const failure = await machine.find().catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'BINARY_MISSING' });
@@ -219,6 +244,7 @@ describe('where a Temporal CLI comes from', () => {
 
   test('without Go and without a network the message says so at once', async () => {
     const machine = new Machine();
+    machine.checksum = 'a'.repeat(64);
     await expect(machine.find()).rejects.toThrow(/cannot be reached[\s\S]*there is no "go" on PATH/);
   });
 });
