@@ -161,7 +161,8 @@ describe('docker-compose.yml', () => {
       const program = compose.services[name]?.command?.[1] ?? '';
       expect(existsSync(join(ROOT, program.replace(/^dist\//, '').replace(/\.js$/, '.ts')))).toBe(true);
     }
-    const known = [...ENVIRONMENT.map((variable) => variable.name), 'SLUICE_SETTINGS', 'SLUICE_VAULT_KEY'];
+    const ofProcess = ['SLUICE_SETTINGS', 'SLUICE_VAULT_KEY', 'SLUICE_SPOOL_DIR'];
+    const known = [...ENVIRONMENT.map((variable) => variable.name), ...ofProcess];
     const passed = Object.keys(compose.services.worker?.environment ?? {});
     expect(passed.filter((name) => !name.startsWith('AMAZON_') && !known.includes(name))).toEqual([]);
   });
