@@ -88,7 +88,8 @@ export interface JobCall extends DatasetRef {
 }
 
 export type PollOutcome =
-  | { readonly kind: 'pending' }
+  /** With the time since it was asked for. */
+  | { readonly kind: 'pending'; readonly ageMs?: number }
   | { readonly kind: 'ready' }
   | { readonly kind: 'cancelled'; readonly reason: string }
   /** FATAL; its document is read by `explainFatal` when there is one. */
@@ -114,10 +115,15 @@ export interface FatalOutcome {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
+export interface AuditDue {
+  readonly purpose: 'daily_audit' | 'weekly_audit';
+  readonly seriesId: number;
+}
+
 export interface CyclePlan {
   readonly poolKey: string;
   readonly poolClosed: { readonly until: number | null; readonly reason: string } | null;
   readonly intervalMs: number;
-  readonly dailyAuditDue: boolean;
-  readonly weeklyAuditDue: boolean;
+  /** Series by series: one that does not get on keeps no other from its audit. */
+  readonly auditsDue: readonly AuditDue[];
 }

@@ -15,10 +15,12 @@ import { DAY_MS, HOUR_MS } from '../vendors/dataset';
 import type { DocumentLocation } from '../vendors/reports';
 import { CallFailed } from './call-errors';
 import { guarded } from './guarded';
+import { stillPending } from './report-age';
 import { bodyOf, DocumentRefused, type JobContext, ReportCalls, type ReportDeps } from './report-calls';
 import { chunksFor, seriesOf } from './report-plan';
 import { ReportRequests } from './report-requests';
 import type {
+  AuditDue,
   ChunkCall,
   ChunkFailure,
   CyclePlan,
@@ -28,7 +30,6 @@ import type {
   JobCall,
   PlanInput,
   PollOutcome,
-  Purpose,
   RecordedChunk,
   WorkPlan,
 } from './reports-types';
@@ -45,7 +46,7 @@ export function createReportActivities(deps: ReportDeps) {
   return {
     planReports: guarded((input: PlanInput) => reports.plan(input)),
     planCycle: guarded((input: DatasetRef) => reports.planCycle(input)),
-    finishAudit: guarded((input: DatasetRef & { purpose: Purpose }) => reports.finishAudit(input)),
+    finishAudit: guarded((input: DatasetRef & AuditDue) => reports.finishAudit(input)),
     requestReport: guarded((input: ChunkCall) => reports.requests.request(input)),
     pollReport: guarded((input: JobCall) => reports.poll(input)),
     fetchReport: guarded((input: JobCall) => reports.fetch(input)),
@@ -85,22 +86,23 @@ class Reports {
     const closed = await this.deps.door.whyClosed(account);
     const series = await seriesOf(this.deps.db, context);
     const now = Date.now();
-    const due = (kind: 'daily' | 'weekly', everyMs: number) =>
-      series.some((s) => now - (s.lastAudit[kind] ?? 0) >= everyMs);
+    const due = (kind: 'daily' | 'weekly', everyMs: number): AuditDue[] =>
+      series
+        .filter((s) => now - (s.lastAudit[kind] ?? 0) >= everyMs)
+        .map((s) => ({ purpose: `${kind}_audit`, seriesId: s.id }));
     return {
       poolKey: account.poolKey,
       poolClosed: closed ? { until: closed.details.until, reason: closed.details.reason } : null,
       intervalMs: settings.syncIntervalMinutes * 60_000,
-      dailyAuditDue: settings.dailyAudit && due('daily', DAY_MS),
-      weeklyAuditDue: settings.weeklyAudit && due('weekly', 7 * DAY_MS),
+      auditsDue: [
+        ...(settings.dailyAudit ? due('daily', DAY_MS) : []),
+        ...(settings.weeklyAudit ? due('weekly', 7 * DAY_MS) : []),
+      ],
     };
   }
 
-  async finishAudit(input: DatasetRef & { purpose: Purpose }): Promise<void> {
-    const kind = input.purpose === 'weekly_audit' ? 'weekly' : 'daily';
-    for (const series of await seriesOf(this.deps.db, this.calls.context(input))) {
-      await recordAudit(this.deps.db, series.id, kind, Date.now());
-    }
+  async finishAudit({ purpose, seriesId }: DatasetRef & AuditDue): Promise<void> {
+    await recordAudit(this.deps.db, seriesId, purpose === 'weekly_audit' ? 'weekly' : 'daily', Date.now());
   }
 
   async recordFailure({
@@ -168,7 +170,7 @@ class Reports {
     const evidence = { reportId: report.reportId };
     switch (report.status) {
       case 'pending':
-        return { kind: 'pending' };
+        return stillPending(this.deps.db, context, now);
       case 'done':
         if (report.documentId !== null) {
           await markReady(this.deps.db, job.id, { documentId: report.documentId, now });

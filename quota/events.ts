@@ -282,6 +282,12 @@ export const EVENTS = {
     "nothing can be learned of devices that are new in the list; the others' positions go on, and these are asked for again after an hour",
   ),
 
+  'report.slow': event(
+    'warn',
+    ROW,
+    ['dataset', 'account', 'partition', 'from', 'to', 'reportId', 'age', 'askedAnewAt'],
+    'the vendor has not made a report for a long time: it is looked at ever more rarely, and asked for anew at `askedAnewAt`',
+  ),
   'rows.set_aside': event(
     'warn',
     ROW,

@@ -236,7 +236,15 @@ export const datasetFields = {
         .default(1.5),
       maxSeconds: duration('seconds', { min: 0.001 })
         .prefault(300)
-        .describe('Longest wait between two looks.'),
+        .describe(
+          'Longest wait between two looks; a report older than ten times this is looked at more rarely.',
+        ),
+      tellAfterMinutes: duration('minutes', { min: 0.001 })
+        .prefault(60)
+        .describe('A report that is not made by then is told of (event `report.slow`).'),
+      askAnewAfterHours: duration('hours', { min: 0.0001 })
+        .prefault(24)
+        .describe('A report that is not made by then is given up and asked for anew.'),
     })
     .prefault({}),
   priority: priority.default('scheduled').describe('Priority of the live hours and audits.'),

@@ -128,7 +128,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
     describe();
   }
   if (!finished) {
-    running.drain();
+    running.leave();
     await work;
     // What was left is planned again from the ledger; what is done stays done.
     const { done, failed, rows, problems } = summary();

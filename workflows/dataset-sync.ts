@@ -1,7 +1,9 @@
 /**
- * Keeps a dataset of an account complete, for ever: every interval it looks whether the pool is closed, fills what is
- * missing, audits what is due, and sleeps. Quota during a cycle ends the cycle: what is left is not tried and nothing
- * is marked complete. Other failures of a chunk are recorded, and the next chunk goes on.
+ * Keeps a dataset of an account complete, for ever: every interval it looks whether the pool is closed, begins to fill
+ * what is missing, and to audit what is due. Each series and each purpose is a line of its own: a cycle begins on time
+ * whatever the lines of earlier ones still wait for, and asks for nothing that is under way. A closed pool ends all
+ * lines: what is left is not tried, nothing is marked complete, and what the vendor has is adopted by the next cycle.
+ * Other failures of a chunk are recorded, and the next chunk goes on.
  */
 import {
   condition,
@@ -13,11 +15,12 @@ import {
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
 import type { ReportActivities } from '../activities/reports';
-import type { Chunk, DatasetRef, Purpose } from '../activities/reports-types';
+import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../activities/reports-types';
 import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';
 import { roomActivities } from './rooms';
+import { bySeries, type Line, outcomesText, underWayText, withoutUnderWay } from './sync-line';
 
 const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
@@ -31,6 +34,10 @@ const { joinPool } = proxyActivities<PoolActivities>({
 });
 
 const EVENTS_BEFORE_CONTINUE = 4_000;
+/** How long lines may take to leave what they do before a new history begins; what is left behind is adopted, ms. */
+const LEAVE_MS = 10 * 60_000;
+/** After a closed pool's time a cycle begins by itself, should the pool's signal have been lost, ms. */
+const GRACE_MS = 5_000;
 
 export interface DatasetSyncInput extends DatasetRef {
   /** Why an operator has paused it; carried over continue-as-new. */
@@ -46,7 +53,11 @@ class DatasetSync {
   private phase: WorkStatus['phase'] = 'starting';
   private detail = '';
   private until: number | null = null;
-  private pipeline: ReportPipeline | null = null;
+  private since = Date.now();
+  /** Of the last cycle, and of earlier ones that are not over. */
+  private lines: Line[] = [];
+  private failed: unknown = null;
+  private readonly gate = new PoolGate('stop');
   /** Counts what ends a sleep early: an operator's resume, or the pool's opening. */
   private stirred = 0;
 
@@ -72,99 +83,200 @@ class DatasetSync {
         await condition(() => this.pausedBecause === null);
       }
       const before = this.stirred;
-      const wait = await this.cycle();
-      if (workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE || workflowInfo().continueAsNewSuggested) {
-        // The rest of the wait is short beside what a fresh history is worth; the next run looks again at once.
-        await continueAsNew<typeof datasetSync>({ ...this.input, pausedBecause: this.pausedBecause });
+      const { intervalMs, poolKey } = await this.cycle();
+      const cycleEnds = Date.now() + intervalMs;
+      const stirs = () => this.pausedBecause !== null || this.stirred > before || this.failed !== null;
+      if (this.gate.closed === null) {
+        await condition(
+          () => stirs() || this.gate.closed !== null || isHistoryLong() || this.isIdle(),
+          intervalMs,
+        );
       }
-      await condition(() => this.pausedBecause !== null || this.stirred > before, wait);
+      if (this.gate.closed !== null) await this.waitForPool(poolKey, this.gate.closed, intervalMs, stirs);
+      else {
+        this.describe();
+        if (!isHistoryLong())
+          await condition(
+            () => stirs() || this.gate.closed !== null || isHistoryLong(),
+            Math.max(1, cycleEnds - Date.now()),
+          );
+      }
+      if (this.failed !== null) throw this.failed;
+      if (isHistoryLong()) await this.beginAnew();
     }
   }
 
-  /** One cycle; returns how long to sleep before the next, ms. */
-  private async cycle(): Promise<number> {
-    this.pipeline = null;
-    const cycle = await planCycle({ dataset: this.input.dataset, account: this.input.account });
-    if (cycle.poolClosed) {
-      return this.afterPoolClosed(cycle.poolKey, cycle.poolClosed, cycle.intervalMs);
+  /** Begins what is due; waits for nothing but the plan. */
+  private async cycle(): Promise<{ readonly intervalMs: number; readonly poolKey: string }> {
+    this.lines = this.lines.filter((line) => !line.over);
+    const cycle = await planCycle(this.ref());
+    const { intervalMs, poolKey, poolClosed } = cycle;
+    if (poolClosed) {
+      this.gate.closed = { pool: poolKey, state: 'held', epoch: 0, ...poolClosed };
+      return { intervalMs, poolKey };
     }
-    const steps: { purpose: Purpose; due: boolean }[] = [
-      { purpose: 'sync', due: true },
-      { purpose: 'daily_audit', due: cycle.dailyAuditDue },
-      { purpose: 'weekly_audit', due: cycle.weeklyAuditDue },
-    ];
-    const outcomes: string[] = [];
-    for (const step of steps.filter((s) => s.due)) {
-      this.show('running', step.purpose.replace('_', ' '), null);
-      const result = await this.step(step.purpose);
-      if (result.stopped) {
-        return this.afterPoolClosed(cycle.poolKey, result.stopped.details, cycle.intervalMs);
+    this.gate.closed = null;
+    this.show('running', 'planning', null);
+    const synced = await this.begin('sync', await this.plan('sync'));
+    for (const { purpose, seriesId } of cycle.auditsDue) {
+      if (this.lines.some((line) => !line.over && line.seriesId === seriesId && line.purpose === purpose)) {
+        continue;
       }
-      if (step.purpose !== 'sync') await finishAudit({ ...this.ref(), purpose: step.purpose });
-      outcomes.push(`${step.purpose.replace('_', ' ')}: ${result.done} fetched, ${result.failed} failed`);
+      // After the series' new hours, unless these take longer than a cycle.
+      const first = synced.find((line) => line.seriesId === seriesId);
+      this.watch(this.audit(purpose, seriesId, first, intervalMs));
     }
-    this.show('sleeping', outcomes.join('; '), Date.now() + cycle.intervalMs);
-    return cycle.intervalMs;
+    this.show('sleeping', '', Date.now() + intervalMs);
+    return { intervalMs, poolKey };
   }
 
-  private async step(purpose: Purpose) {
-    const plan = await planReports({
+  private plan(purpose: Purpose): Promise<WorkPlan> {
+    return planReports({ ...this.ref(), purpose, from: null, to: null, chunkHours: null });
+  }
+
+  private async begin(purpose: Purpose, plan: WorkPlan): Promise<Line[]> {
+    const chunks = bySeries(withoutUnderWay(plan.chunks as Chunk[], this.lines));
+    return [...chunks].map(([seriesId, own]) => this.line(purpose, seriesId, own, plan));
+  }
+
+  private line(purpose: Purpose, seriesId: number, chunks: Chunk[], plan: WorkPlan): Line {
+    const pipeline = new ReportPipeline({
       ...this.ref(),
-      purpose,
-      from: null,
-      to: null,
-      chunkHours: null,
-    });
-    this.pipeline = new ReportPipeline({
-      ...this.ref(),
-      gate: new PoolGate('stop'),
+      gate: this.gate,
       poll: plan.poll,
       priority: plan.priority,
       gridMs: plan.gridMs,
       persistent: false,
       whileRunning: untilCleared(() => this.pausedBecause !== null),
     });
-    return this.pipeline.run(plan.chunks as Chunk[]);
+    const line: Line = { purpose, seriesId, chunks, pipeline, since: Date.now(), over: false };
+    this.lines.push(line);
+    this.watch(
+      pipeline.run(chunks).then(() => {
+        line.over = true;
+      }),
+    );
+    return line;
   }
 
-  /** Sleeps until the pool's workflow wakes it, or to the pool's time and a little more should that signal be lost. */
-  private async afterPoolClosed(
-    poolKey: string,
-    closed: { until: number | null; reason: string },
+  /** Once a series' audit has asked for all that it had to, it is not due again until its next day or week. */
+  private async audit(
+    purpose: Exclude<Purpose, 'sync' | 'backfill'>,
+    seriesId: number,
+    first: Line | undefined,
     intervalMs: number,
-  ): Promise<number> {
-    const wait = closed.until === null ? intervalMs : Math.max(1000, closed.until - Date.now() + 5000);
+  ): Promise<void> {
+    if (first !== undefined) {
+      await condition(() => first.over || this.gate.closed !== null, intervalMs);
+      if (this.gate.closed !== null || first.pipeline.result.stopped) return;
+    }
+    if (this.lines.some((one) => !one.over && one.seriesId === seriesId && one.purpose === purpose)) return;
+    const plan = await this.plan(purpose);
+    const chunks = withoutUnderWay(
+      plan.chunks.filter((chunk) => chunk.seriesId === seriesId) as Chunk[],
+      this.lines,
+    );
+    const line = this.line(purpose, seriesId, chunks, plan);
+    await condition(() => line.over);
+    if (line.pipeline.result.stopped || line.pipeline.isLeft) return;
+    await finishAudit({ ...this.ref(), purpose, seriesId });
+  }
+
+  private auditing = 0;
+
+  private watch(work: Promise<void>): void {
+    this.auditing++;
+    work.then(
+      () => {
+        this.auditing--;
+      },
+      (error) => {
+        this.failed = error;
+      },
+    );
+  }
+
+  private isIdle(): boolean {
+    return this.auditing === 0;
+  }
+
+  /** Until the pool's workflow says that it is open, or to the pool's time and a little more. */
+  private async waitForPool(
+    poolKey: string,
+    closed: { readonly until: number | null; readonly reason: string },
+    intervalMs: number,
+    stirs: () => boolean,
+  ): Promise<void> {
+    await condition(() => this.isIdle() || this.failed !== null, LEAVE_MS);
+    const wait = closed.until === null ? intervalMs : Math.max(1000, closed.until - Date.now() + GRACE_MS);
     this.show('waiting for quota', closed.reason, closed.until);
     await joinPool({ key: poolKey, workflowId: workflowInfo().workflowId });
-    return wait;
+    await condition(stirs, wait);
+  }
+
+  /** Lines leave what they do at the vendor; the next run looks at once, and adopts it. */
+  private async beginAnew(): Promise<void> {
+    this.gate.leave();
+    for (const line of this.lines) line.pipeline.leave();
+    await condition(() => this.isIdle(), LEAVE_MS);
+    await continueAsNew<typeof datasetSync>({ ...this.input, pausedBecause: this.pausedBecause });
   }
 
   private show(phase: WorkStatus['phase'], detail: string, until: number | null): void {
+    if (phase !== this.phase || detail !== this.detail) this.since = Date.now();
     this.phase = phase;
     this.detail = detail;
     this.until = until;
+    this.describe();
+  }
+
+  private describe(): void {
+    const { phase, detail, until, problems } = this.status();
     const lines = [`**Sync of ${this.input.dataset}** for ${this.input.account}: **${phase}**`];
     if (until !== null) lines.push(`Until: **${new Date(until).toISOString()}**`);
     if (detail) lines.push(detail);
-    for (const problem of this.pipeline?.result.problems.slice(-5) ?? []) lines.push(`- ${problem}`);
+    for (const problem of problems.slice(-5)) lines.push(`- ${problem}`);
     setCurrentDetails(lines.join('\n\n'));
   }
 
-  private status(): WorkStatus {
-    const result = this.pipeline?.result;
+  /** What it does now: lines may have ended, or wait, since the cycle began. */
+  private doing(): Pick<WorkStatus, 'phase' | 'detail' | 'until' | 'since'> {
+    const { phase, until, since } = this;
+    if (this.pausedBecause !== null)
+      return { phase: 'paused', detail: this.pausedBecause, until: null, since };
+    if (phase !== 'sleeping') return { phase, detail: this.detail, until, since };
+    if (this.isIdle()) return { phase, detail: outcomesText(this.lines), until, since };
+    const { waiting } = this.gate;
+    const under = underWayText(this.lines);
+    if (waiting === null) return { phase: 'running', detail: under, until: null, since };
+    const why = waiting.reason ?? `limit ${waiting.limit} has nothing left`;
     return {
-      phase: this.pausedBecause === null ? this.phase : 'paused',
-      detail: this.pausedBecause ?? this.detail,
-      until: this.until,
-      chunksTotal: this.pipeline?.total ?? 0,
-      chunksDone: result?.done ?? 0,
-      chunksFailed: result?.failed ?? 0,
-      rows: result?.rows ?? 0,
-      problems: result?.problems ?? [],
+      phase: 'running',
+      detail: [why, under].filter(Boolean).join('; '),
+      until: waiting.until,
+      since: waiting.since ?? since,
+    };
+  }
+
+  private status(): WorkStatus {
+    const results = this.lines.map(({ pipeline }) => pipeline.result);
+    const sum = (of: 'done' | 'failed' | 'rows') => results.reduce((total, result) => total + result[of], 0);
+    return {
+      ...this.doing(),
+      chunksTotal: this.lines.reduce((total, { pipeline }) => total + pipeline.total, 0),
+      chunksDone: sum('done'),
+      chunksFailed: sum('failed'),
+      rows: sum('rows'),
+      problems: results.flatMap(({ problems }) => problems).slice(-20),
     };
   }
 
   private ref(): DatasetRef {
     return { dataset: this.input.dataset, account: this.input.account };
   }
+}
+
+function isHistoryLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return historyLength > EVENTS_BEFORE_CONTINUE || continueAsNewSuggested;
 }

@@ -62,6 +62,7 @@ export class PoolGate {
   private probeOut = false;
   /** Pauses in a row that were none. */
   private shortPauses = 0;
+  private leaving = false;
 
   constructor(private readonly mode: 'wait' | 'stop') {
     setHandler(limitUnblockedSignal, () => this.nudge());
@@ -79,7 +80,8 @@ export class PoolGate {
    */
   async run<T>(call: () => Promise<T>): Promise<T> {
     for (let waited = false; ; waited = true) {
-      if (waited && isHistoryLong()) throw new HistoryIsFull('the history is long: continue as new');
+      if (waited && (this.leaving || isHistoryLong()))
+        throw new HistoryIsFull('the history is long: continue as new');
       const isProbe = await this.waitForTurn();
       try {
         const result = await call();
@@ -111,12 +113,18 @@ export class PoolGate {
     this.nudges++;
   }
 
+  /** Whoever waits here gives up, for a fresh history is to begin. */
+  leave(): void {
+    this.leaving = true;
+    this.nudge();
+  }
+
   private async waitOut(wait: WaitDetails, summary: string): Promise<void> {
     const before = this.nudges;
     this.waiting = wait;
     this.onChange();
     await condition(() => this.nudges > before, Math.max(100, wait.until - Date.now()), { summary });
-    this.waiting = null;
+    if (this.waiting === wait) this.waiting = null;
     this.onChange();
   }
 

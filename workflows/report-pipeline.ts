@@ -33,6 +33,8 @@ const CHUNK_TRIES = 5;
 const LONGEST_WAIT_MS = 3_600_000;
 /** A report that takes longer than this to be made says nothing against the others, ms. */
 const SLOW_REPORT_MS = 5 * 60_000;
+/** Longest wait between two looks at a report, however old it is, ms. */
+const LONGEST_POLL_MS = 3_600_000;
 /** Wait before a chunk is taken up again after failures that pass, ms: doubled each time. */
 const CHUNK_RETRY_MS = 60_000;
 
@@ -63,6 +65,7 @@ export class ReportPipeline {
   readonly result: PipelineResult = { done: 0, failed: 0, rows: 0, problems: [], stopped: null, full: false };
   total = 0;
   private draining = false;
+  private leaving = false;
   private readonly creating = new Stage(2);
   private readonly polling = new Stage(6);
   private readonly fetching = new Stage(4);
@@ -74,6 +77,17 @@ export class ReportPipeline {
   /** Takes no further chunk up; those under way are finished. Used before continue-as-new. */
   drain(): void {
     this.draining = true;
+  }
+
+  /** As `drain`, and what the vendor is still making is left to whoever looks next. */
+  leave(): void {
+    this.draining = true;
+    this.leaving = true;
+  }
+
+  /** Some chunks were left. */
+  get isLeft(): boolean {
+    return this.draining;
   }
 
   /** Gets all chunks; returns when each is done, failed, or left because of `drain` or a closed pool. */
@@ -279,6 +293,8 @@ export class ReportPipeline {
     const job: JobCall = { ...this.call(), jobId: requested.jobId };
     const polled = await this.poll(job, onSlow);
     switch (polled.kind) {
+      case 'left':
+        return { kind: 'left' };
       case 'ready':
         this.cautionOf(chunk).made();
         return this.fetch(chunk, job);
@@ -311,13 +327,17 @@ export class ReportPipeline {
   private async poll(job: JobCall, onSlow: () => void) {
     const { gate, poll } = this.options;
     const since = Date.now();
-    for (let wait = poll.initialMs; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
-      await sleep(wait, { summary: 'until the report is made' });
+    for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
+      // What has not been made for hours is not made in the next minute.
+      const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
+      await condition(() => this.leaving, rarely, { summary: 'until the report is made' });
+      if (this.leaving) return { kind: 'left' } as const;
       const polled = await this.polling.run(async () => {
         await this.options.whileRunning();
         return gate.run(() => calls.pollReport(job));
       });
       if (polled.kind !== 'pending') return polled;
+      ageMs = polled.ageMs ?? 0;
       if (Date.now() - since > SLOW_REPORT_MS) onSlow();
     }
   }
