@@ -52,12 +52,15 @@ export async function readTally(db: Pool, batchId: number, since: number): Promi
 /** They were not to blame: asked for again behind all others, with the attempt given back. */
 export async function putBack(db: Pool, batchId: number, seqs: readonly number[]): Promise<void> {
   await db.query(
-    `update batch_items set state = 'retry', attempts = greatest(0, attempts - 1), next_attempt_at = clock_timestamp(),
+    `with refused as materialized (
+       select seq from batch_items where batch_id = $1 and seq = any ($2::int[]) and state in ('failed', 'retry')
+       order by seq for update)
+     update batch_items i set state = 'retry', attempts = greatest(0, attempts - 1), next_attempt_at = clock_timestamp(),
        answered_at = null, lease_owner = null, lease_until = null, response_id = null, result = null,
        evidence = coalesce(evidence, '{}') || jsonb_build_object(
          'putBack', coalesce((evidence ->> 'putBack')::int, 0) + 1,
          'putBackAt', extract(epoch from clock_timestamp())::float8 * 1000)
-     where batch_id = $1 and seq = any ($2::int[]) and state in ('failed', 'retry')`,
+     from refused where i.batch_id = $1 and i.seq = refused.seq`,
     [batchId, seqs],
   );
 }

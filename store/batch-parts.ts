@@ -339,6 +339,10 @@ export async function settlePart(
       [part.id, note],
     );
     if (open === 0) return { left: 0, faulty: 0 };
+    await client.query(
+      `select 1 from batch_items where batch_id = $1 and state = 'running' and lease_owner = $2 order by seq for update`,
+      [part.batchId, part.key],
+    );
     const faulty = faults.length === 0 ? 0 : await failLines(client, part, faults);
     const held = `batch_id = $1 and state = 'running' and lease_owner = $2`;
     if (rest.kind === 'released') {

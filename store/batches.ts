@@ -278,8 +278,12 @@ export async function renewLeases(
   leaseMs: number,
 ): Promise<number> {
   const { rowCount } = await db.query(
-    `update batch_items set lease_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
-     where batch_id = $1 and state = 'running' and lease_owner = $2`,
+    // Here and below: several items are locked in the order of their numbers, or two writers wait for each other.
+    `with held as materialized (
+       select seq from batch_items where batch_id = $1 and state = 'running' and lease_owner = $2
+       order by seq for update)
+     update batch_items i set lease_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
+     from held where i.batch_id = $1 and i.seq = held.seq`,
     [batchId, owner, leaseMs],
   );
   return rowCount ?? 0;
@@ -334,7 +338,13 @@ export async function storeOutcomes(
   if (outcomes.length === 0) return 0;
   const { rowCount } = await db.query({
     name: 'store_batch_outcomes',
-    text: `update batch_items i set
+    text: `with wanted as materialized (
+         select * from jsonb_to_recordset($3::jsonb) r (seq int, state text, "responseId" text, result jsonb,
+                                                        evidence jsonb, "waitMs" float8, free boolean)
+       ), locked as materialized (
+         select seq from batch_items where batch_id = $1 and seq = any (array(select seq from wanted))
+         order by seq for update)
+       update batch_items i set
          state = case when r.state = 'released' then case when i.next_attempt_at is null then 'pending' else 'retry' end
                       else r.state end,
          attempts = i.attempts + case when r.state = 'failed' or (r.state = 'retry' and not r.free) then 1 else 0 end,
@@ -345,8 +355,7 @@ export async function storeOutcomes(
          result = coalesce(r.result, i.result),
          evidence = case when r.state = 'done' then null else coalesce(r.evidence, i.evidence) end,
          answered_at = case when r.state in ('done', 'failed') then clock_timestamp() else i.answered_at end
-       from jsonb_to_recordset($3::jsonb) r (seq int, state text, "responseId" text, result jsonb, evidence jsonb,
-                                             "waitMs" float8, free boolean)
+       from locked join wanted r using (seq)
        where i.batch_id = $1 and i.seq = r.seq
          and case when r.state = 'done' then i.state <> 'done'
                   else i.state = 'running' and i.lease_owner = $2 end`,

@@ -63,9 +63,13 @@ export async function unblockLimits(db: Pool, { pool, names, by, reason }: Unblo
  */
 export async function hurryRefusedItems(db: Pool, accounts: readonly string[]): Promise<number> {
   const { rowCount } = await db.query(
-    `update batch_items i set next_attempt_at = clock_timestamp()
-     from batches b where b.id = i.batch_id and b.account = any ($1) and i.state = 'retry'
-       and i.evidence ->> 'kind' = 'rate' and i.next_attempt_at > clock_timestamp()`,
+    `with refused as materialized (
+       select i.batch_id, i.seq from batch_items i join batches b on b.id = i.batch_id
+       where b.account = any ($1) and i.state = 'retry'
+         and i.evidence ->> 'kind' = 'rate' and i.next_attempt_at > clock_timestamp()
+       order by i.batch_id, i.seq for update of i)
+     update batch_items i set next_attempt_at = clock_timestamp()
+     from refused r where i.batch_id = r.batch_id and i.seq = r.seq`,
     [accounts],
   );
   return rowCount ?? 0;

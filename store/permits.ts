@@ -113,13 +113,11 @@ export async function registerLimits(
   if (limits.length === 0) return;
   const rows = JSON.stringify(limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) })));
   await inTransaction(db, async (client) => {
-    // Locked by a statement of its own: what the next one reads is then as of after the last permit.
-    await client.query(
-      `select 1 from limits l, jsonb_array_elements($1::jsonb) r
-       where l.key = r ->> 'key' and l.generation <= $2
-         and (l.definition - 'pool' is distinct from r - 'pool' or l.generation < $2) order by l.key for update of l`,
-      [rows, generation],
-    );
+    // Locked by a statement of its own: what the next one reads is then as of after the last permit. All of them, for
+    // the insertion locks those that stay as they are, too, and everybody locks in the order of keys.
+    await client.query('select 1 from limits where key = any ($1) order by key for update', [
+      limits.map((l) => l.key),
+    ]);
     await client.query(
       `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
                                 share_background, share_scheduled, share_live, mode, source, definition, generation)

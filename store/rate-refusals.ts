@@ -142,7 +142,9 @@ async function alertAfter(
  */
 export async function recordAccepted(db: Pool, limits: readonly string[], departedAt: number): Promise<void> {
   await db.query(
-    `update limits set rate_strikes = 0 where key = any ($1) and rate_strikes > 0 and blocked_until <= $2`,
+    `with accepted as materialized (
+       select id from limits where key = any ($1) and rate_strikes > 0 and blocked_until <= $2 order by key for update)
+     update limits l set rate_strikes = 0 from accepted a where l.id = a.id`,
     [limits, departedAt],
   );
 }

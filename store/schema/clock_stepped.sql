@@ -47,6 +47,7 @@ begin
     probe_until = case when probe_until > 0 then probe_until + step else 0 end;
   update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
   update rate_episodes set refused_at = refused_at + step;
+  perform 1 from batch_items where state in ('running', 'retry') order by batch_id, seq for update;
   update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
     where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
   update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
