@@ -654,6 +654,7 @@ begin
     probe_until = case when probe_until > 0 then probe_until + step else 0 end;
   update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
   update rate_episodes set refused_at = refused_at + step;
+  perform 1 from batch_items where state in ('running', 'retry') order by batch_id, seq for update;
   update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
     where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
   update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
@@ -875,6 +876,7 @@ begin
   if ahead > 0 then
     update limit_events e set at = least(e.at - ahead, t) where e.limit_id = l.id;
     l.tat := l.tat - ahead;
+    l.full_at := l.full_at - ahead;
     if l.kind = 'vendor' then l.resets_at := greatest(t, l.resets_at - ahead); end if;
   else
     update limit_events e set at = t where e.limit_id = l.id and e.at > t;
@@ -884,7 +886,7 @@ begin
     l.resets_at := calendar_end(t, l.calendar_unit, l.zone);
   end if;
   update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t),
-      full_at = x.full_at - ahead, sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t),
+      sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t),
       refused_from = least(x.refused_from, t)
     where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at) > t);
   l.last_at := least(l.last_at, t);
