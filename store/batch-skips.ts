@@ -65,9 +65,13 @@ export async function retryFailed(
 ): Promise<number> {
   return inTransaction(db, async (client) => {
     const { rowCount } = await client.query(
-      `update batch_items set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp(),
+      `with failed as materialized (
+         select seq from batch_items
+         where batch_id = $1 and state = 'failed' and ($2::text[] is null or external_id = any ($2))
+         order by seq for update)
+       update batch_items i set state = 'retry', attempts = 0, next_attempt_at = clock_timestamp(),
          evidence = evidence - '{alike,at,own,putBack,putBackAt}'::text[]
-       where batch_id = $1 and state = 'failed' and ($2::text[] is null or external_id = any ($2))`,
+       from failed where i.batch_id = $1 and i.seq = failed.seq`,
       [batchId, ids],
     );
     const items = rowCount ?? 0;
