@@ -91,10 +91,12 @@ export const httpUrl = z
   .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
     error: 'must not hold a name or a password; give credentials by reference',
   })
-  // Paths are put behind it, and a query of it would end up in their middle or be lost.
-  .refine((text) => !/[?#]/.test(text), {
-    error: 'must not have a query (?…) or a fragment (#…): paths are appended to it',
-  });
+  .refine((text) => !text.includes('#'), { error: 'must not have a fragment (#…): it is never sent' });
+
+/** Where an API's paths are put behind it: a query would end up in their middle or be lost. */
+export const pathUrl = httpUrl.refine((text) => !text.includes('?'), {
+  error: 'must not have a query (?…): paths are appended to it',
+});
 
 const ATTRIBUTE = 'must be a list of names of attributes such as [account] or [application, reportType]';
 const attributeName = z.string({ error: ATTRIBUTE }).regex(/^\w+$/, ATTRIBUTE);

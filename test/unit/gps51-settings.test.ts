@@ -47,10 +47,7 @@ describe('an account', () => {
     [{ tokenHours: 0 }, /^accounts\.main\.tokenHours: must be a number of hours at least 0\.05/],
     [{ egressIp: '' }, /^accounts\.main\.egressIp: must not be empty/],
     [{ baseUrl: 'api.gps51.com' }, /^accounts\.main\.baseUrl: must be an http/],
-    [
-      { baseUrl: 'https://api.gps51.com/openapi?serverid=0' },
-      /^accounts\.main\.baseUrl: must not have a query/,
-    ],
+    [{ baseUrl: 'https://api.gps51.com/openapi#a' }, /^accounts\.main\.baseUrl: must not have a fragment/],
     [{ baseUrl: 'https://me:word@api.gps51.com/openapi' }, /must not hold a name or a password/],
     [
       { limits: { perSecond: { count: 4 } } },

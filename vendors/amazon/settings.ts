@@ -1,6 +1,6 @@
 /** The settings of an Amazon Selling Partner account, and the datasets it offers. */
 import { z } from 'zod';
-import { commonAccountFields, httpUrl, secretRef } from '../account-fields';
+import { commonAccountFields, httpUrl, pathUrl, secretRef } from '../account-fields';
 import { marketplaceProblems } from './marketplaces';
 
 /** Hosts: developer-docs.amazon.com/sp-api, "SP-API Endpoints". */
@@ -25,7 +25,7 @@ export const amazonAccountSchema = z
   .strictObject({
     vendor: z.literal('amazon'),
     region: z.enum(['na', 'eu', 'fe'], { error: 'must be na, eu or fe' }).optional(),
-    baseUrl: httpUrl.optional().describe('Instead of the region: where the API answers, e.g. a simulator.'),
+    baseUrl: pathUrl.optional().describe('Instead of the region: where the API answers, e.g. a simulator.'),
     tokenUrl: httpUrl.optional().describe('Instead of Login with Amazon: where tokens are given out.'),
     credentials: z.strictObject({
       clientId: secretRef,

@@ -1,6 +1,6 @@
 /** The settings of an OpenAI project, or of any server that speaks its Responses API. */
 import { z } from 'zod';
-import { commonAccountFields, duration, httpUrl, secretRef } from '../account-fields';
+import { commonAccountFields, duration, pathUrl, secretRef } from '../account-fields';
 import { batchConcurrency, batchFields } from '../batch-fields';
 import { openaiBatchApiFields } from './batch-settings';
 
@@ -34,7 +34,7 @@ function groupProblems(groups: Readonly<Record<string, readonly string[]>>): [st
 export const openaiAccountSchema = z
   .strictObject({
     vendor: z.literal('openai'),
-    baseUrl: httpUrl.default(OPENAI_URL).describe('Where the API answers, with /v1; e.g. a simulator.'),
+    baseUrl: pathUrl.default(OPENAI_URL).describe('Where the API answers, with /v1; e.g. a simulator.'),
     apiKey: secretRef,
     project: text.optional().describe('Sent as OpenAI-Project.'),
     timeoutSeconds: duration('seconds', { min: 0.001 })
