@@ -2,6 +2,7 @@
  * Puts a document's rows in the place of those that its span had. Mostly that is a delete and a COPY. When hours or rows
  * that are known are to stay, or rows have the same key, the document goes through a table of its own first.
  */
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { types } from 'node:util';
 import type { PoolClient } from 'pg';
@@ -64,8 +65,38 @@ function isDuplicateKey(error: unknown): boolean {
 
 async function copyInto(client: PoolClient, { dataset, rows }: Replacement, table: string): Promise<void> {
   const columns = ['series_id', 'start_time', 'end_time', ...dataset.columns.map(({ name }) => name)];
-  const copy = client.query(copyFrom(`copy ${table} (${columns.join(', ')}) from stdin`));
-  await pipeline(await rows.spool.read(), copy);
+  const statement = `copy ${table} (${columns.join(', ')}) from stdin`;
+  // A session that waits for COPY's data is not idle to Postgres: were this process frozen in the middle, only the
+  // statement's own limit would free the series. So the rows go in pieces, each a statement that is soon over.
+  await client.query(`set local statement_timeout = ${PIECE_MS}`);
+  for await (const piece of wholeLines(await rows.spool.read())) {
+    await pipeline(Readable.from([piece]), client.query(copyFrom(statement)));
+  }
+  await client.query('set local statement_timeout to default');
+}
+
+/** Longest time for one piece of a COPY, ms: far more than a busy machine needs for it. */
+const PIECE_MS = 8_000;
+/** Rows as text, of one piece. */
+const PIECE_BYTES = 1 << 20;
+const NEWLINE = 0x0a;
+
+/** The text in pieces that end with a row; COPY's text has a newline nowhere else. */
+async function* wholeLines(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    const end = bytes < PIECE_BYTES ? -1 : chunk.lastIndexOf(NEWLINE);
+    if (end < 0) {
+      held.push(chunk);
+      continue;
+    }
+    yield Buffer.concat([...held, chunk.subarray(0, end + 1)]);
+    held = [chunk.subarray(end + 1)];
+    bytes = chunk.length - end - 1;
+  }
+  if (bytes > 0) yield Buffer.concat(held);
 }
 
 async function throughStaging(client: PoolClient, replacement: Replacement): Promise<Replaced> {
