@@ -26,6 +26,8 @@ const instanceSchema = z.object({
       url: z.string().optional(),
       /** How long it may take to end when it is told to, ms. */
       stopMs: z.number().optional(),
+      /** Keyed fingerprints of what it keeps from its environment, by name. */
+      environment: z.record(z.string(), z.string()).optional(),
     }),
   ),
 });

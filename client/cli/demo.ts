@@ -49,7 +49,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const title = `Vendor sales of the last ${days} days from a simulated Amazon, in reports of ${DEMO_CHUNK_HOURS} hours`;
   const view = createView({ json: options.json === true, title });
   const keeper = otherKeeper(dir);
-  if (keeper !== null) {
+  // What `up --detach` has left goes on beside the demo.
+  if (keeper !== null && keeper.name !== 'supervisor') {
     if (keeper.name !== 'demo') {
       throw new ClientError(
         `\`sluice ${keeper.name}\` runs for ${dir.root} (process ${keeper.pid}): stop it first with: npx sluice down`,

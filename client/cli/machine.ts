@@ -2,10 +2,15 @@
  * Commands that run things on this machine: demo, up, down, doctor, simulate. What they need is loaded when one of
  * them is run, for it is most of the time that any other command would take.
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DemoOptions } from './demo';
 import type { SimulateOptions } from './simulate';
 import { FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
+
+interface UpOptions {
+  readonly detach?: boolean;
+  readonly supervise?: boolean;
+}
 
 export function addMachine(program: Command): void {
   const demo = program
@@ -33,10 +38,11 @@ export function addMachine(program: Command): void {
   program
     .command('up')
     .description('start Postgres and Temporal, as far as the settings name none, a worker, and the syncs')
-    .option('--detach', 'leave it all running and return')
-    .action(async (options: { readonly detach?: boolean }, command: Command) => {
-      const { up } = await import('./up.js');
-      await up(options.detach === true, command);
+    .option('--detach', 'leave it all running and return; what ends by itself is started again')
+    .addOption(new Option('--supervise', 'what --detach leaves behind').hideHelp())
+    .action(async (options: UpOptions, command: Command) => {
+      const { supervise, up } = await import('./up.js');
+      await (options.supervise ? supervise(command) : up(options.detach === true, command));
     });
   program
     .command('down')

@@ -3,26 +3,38 @@ import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
-import { stateDir } from '../../embedded/state-dir';
+import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
 import { codecEndpoint, codecServerProgram } from '../lib/codec-server';
-import { type Context, ensureVaultKey, loadVaultKeys, withTemporal } from '../lib/context';
+import {
+  type Context,
+  ensureVaultKey,
+  liveInstance,
+  loadVaultKeys,
+  temporalAddress,
+  withTemporal,
+} from '../lib/context';
 import { ClientError } from '../lib/errors';
 import { isScheduled } from '../lib/schedules';
+import { watchServers } from '../lib/server-watch';
 import {
   adoptable,
   becomeKeeper,
   type ChildProgram,
   forgetProcess,
+  isSameProgram,
   Keeper,
   otherKeeper,
   type Servers,
+  sayWhatIsOlder,
   startServers,
   stopAll,
   stopServersIfUnused,
   workerProgram,
 } from '../lib/servers';
+import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../lib/supervisor';
 import { workerPolls } from '../lib/work';
+import { type EnvironmentPrint, environmentPrint } from '../lib/worker-environment';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
@@ -46,41 +58,44 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   await ensureVaultKey(contextOf(command));
   const context = contextOf(command);
   const { dir, settings } = context;
+  const environment = environmentPrint(settings, await loadVaultKeys(context));
   const other = otherKeeper(dir);
-  if (other?.name === 'up') {
-    print(`It runs already (process ${other.pid}). What it does: npx sluice status`);
-    return;
-  }
-  if (other !== null) {
+  if (other?.name === 'demo') {
     throw new ClientError(
       `the demo runs for ${dir.root} (process ${other.pid}): stop it first with: npx sluice down`,
     );
   }
-  await loadVaultKeys(context);
+  if (other?.name === 'up') {
+    print(`It runs already (process ${other.pid}). What it does: npx sluice status`);
+    runsAsWanted(context, environment);
+    return;
+  }
   const interrupt = untilInterrupted();
-  const keepers: Keeper[] = [];
+  let kept: Kept | null = null;
   try {
+    if (other !== null) {
+      if (detach && runsAsWanted(context, environment)) {
+        await untilWorkerPolls(context, interrupt.signal);
+        await startSyncs(context);
+        print(`It runs already, looked after by process ${other.pid}; npx sluice down stops it.`);
+        return;
+      }
+      await dismissSupervisor(other);
+    }
     if (!detach) await becomeKeeper(dir, 'up');
     const endpoint = await codecEndpoint(dir, settings);
-    const servers = await startServers(dir, settings, (line) => note(line), endpoint);
+    const servers = await startServers(dir, settings, note, endpoint);
     describe(servers);
     if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
-    const keep = async (program: ChildProgram) => {
-      const keeper = new Keeper(dir, program, note);
-      keepers.push(keeper);
-      const running = await adoptable(dir, program, note);
-      if (!detach) await keeper.start(running);
-      else if (running === null) await keeper.launch();
-    };
-    await keep(workerProgram(dir, settings, servers));
-    if (endpoint !== null) {
-      await keep(codecServerProgram(dir, settings, servers, endpoint));
-      describeCodec(servers, endpoint);
-    }
+    const programs = programsOf(context, servers, endpoint, environment);
+    if (!detach) kept = await keep(context, servers, endpoint, programs, environment, note);
+    else await launchMissing(dir, programs);
+    if (endpoint !== null) describeCodec(servers, endpoint);
     await untilWorkerPolls(context, interrupt.signal);
     await startSyncs(context);
     if (detach) {
-      print('All of it goes on running; npx sluice down stops it.');
+      await startSupervisor(dir, settings);
+      print('All of it goes on running, and what ends is started again; npx sluice down stops it.');
       return;
     }
     print('Ctrl-C stops what this has started.');
@@ -88,12 +103,124 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   } finally {
     if (!detach) {
       print('Stopping.');
-      for (const keeper of [...keepers].reverse()) await keeper.stop();
+      await kept?.stop();
       await forgetProcess(dir, 'up');
       await stopServersIfUnused(dir);
     }
     interrupt.done();
   }
+}
+
+/** What `up --detach` leaves behind: looks after what runs until it is told to stop it (SIGTERM) or to let go (SIGHUP). */
+export async function supervise(command: Command): Promise<void> {
+  const context = contextOf(command);
+  const { dir, settings } = context;
+  const say = (line: string) => note(`${new Date().toISOString()} ${line}`);
+  const interrupt = untilInterrupted();
+  const letGo = new Promise<'let go'>((resolve) => process.once('SIGHUP', () => resolve('let go')));
+  const environment = environmentPrint(settings, await loadVaultKeys(context));
+  // Known before it starts anything: `down` has to find it.
+  await becomeKeeper(dir, SUPERVISOR);
+  const endpoint = await codecEndpoint(dir, settings);
+  const servers = await startServers(dir, settings, say, endpoint);
+  const programs = programsOf(context, servers, endpoint, environment);
+  const kept = await keep(context, servers, endpoint, programs, environment, say);
+  const end = await Promise.race([letGo, interrupt.promise]);
+  interrupt.done();
+  if (end === 'let go') {
+    await kept.leave();
+    await forgetProcess(dir, SUPERVISOR);
+    return;
+  }
+  await kept.stop();
+  await forgetProcess(dir, SUPERVISOR);
+  await stopServersIfUnused(dir);
+}
+
+/** Whether the worker runs as it would be started now. Says what it goes on with that is another here. */
+function runsAsWanted(context: Context, environment: EnvironmentPrint): boolean {
+  const { dir, settings } = context;
+  const instance = liveInstance(dir);
+  const databaseUrl = settings.database.url?.reveal() ?? instance?.postgres?.url;
+  const address = temporalAddress(context);
+  const worker = instance?.processes.find(({ name }) => name === 'worker');
+  if (databaseUrl === undefined || address === null || worker === undefined) return false;
+  const program = {
+    ...workerProgram(dir, settings, { databaseUrl, temporalAddress: address }),
+    environment,
+  };
+  if (!isSameProgram(dir, program, worker)) return false;
+  sayWhatIsOlder(program, worker, note);
+  return true;
+}
+
+function programsOf(
+  { dir, settings }: Context,
+  servers: Servers,
+  endpoint: string | null,
+  environment: EnvironmentPrint,
+): readonly ChildProgram[] {
+  return [
+    { ...workerProgram(dir, settings, servers), environment },
+    ...(endpoint === null ? [] : [codecServerProgram(dir, settings, servers, endpoint)]),
+  ];
+}
+
+async function launchMissing(dir: StateDir, programs: readonly ChildProgram[]): Promise<void> {
+  for (const program of programs) {
+    if ((await adoptable(dir, program, note)) === null) await new Keeper(dir, program, note).launch();
+  }
+}
+
+interface Kept {
+  /** Watches no more, and leaves all of it running. */
+  leave(): Promise<void>;
+  /** Ends the programs; not the servers. */
+  stop(): Promise<void>;
+}
+
+/** Starts or adopts the programs, and starts again what ends, the servers included. */
+async function keep(
+  context: Context,
+  servers: Servers,
+  codecEndpoint: string | null,
+  programs: readonly ChildProgram[],
+  environment: EnvironmentPrint,
+  say: (line: string) => void,
+): Promise<Kept> {
+  const { dir, settings } = context;
+  const keepers: Keeper[] = [];
+  const stopPrograms = async () => {
+    for (const keeper of [...keepers].reverse()) await keeper.stop();
+  };
+  try {
+    for (const program of programs) {
+      const keeper = new Keeper(dir, program, say);
+      await keeper.start(await adoptable(dir, program, say));
+      keepers.push(keeper);
+    }
+  } catch (error) {
+    await stopPrograms();
+    throw error;
+  }
+  const watch = watchServers(dir, settings, servers, {
+    codecEndpoint,
+    say,
+    onMoved: async (moved) => {
+      const changed = programsOf(context, moved, codecEndpoint, environment);
+      await Promise.all(changed.map((program, i) => keepers[i]?.change(program)));
+    },
+  });
+  return {
+    leave: async () => {
+      await watch.stop();
+      await Promise.all(keepers.map((keeper) => keeper.leave()));
+    },
+    stop: async () => {
+      await watch.stop();
+      await stopPrograms();
+    },
+  };
 }
 
 function describe({ postgres, temporal }: Servers): void {

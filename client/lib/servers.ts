@@ -15,6 +15,7 @@ import { ensureStateDir, type StateDir } from '../../embedded/state-dir';
 import { type RunningTemporal, startTemporal, stopTemporal } from '../../embedded/temporal';
 import type { Settings } from '../../settings';
 import { migrate } from '../../store/migrate';
+import { changedSince, type EnvironmentPrint, olderText } from './worker-environment';
 
 export type Say = (line: string) => void;
 
@@ -97,10 +98,7 @@ export async function changeInstance(dir: StateDir, change: (instance: Instance)
   });
 }
 
-export async function recordProcess(
-  dir: StateDir,
-  entry: { readonly name: string; readonly url?: string; readonly stopMs?: number } & ProcessIdentity,
-): Promise<void> {
+export async function recordProcess(dir: StateDir, entry: Instance['processes'][number]): Promise<void> {
   await changeInstance(dir, (instance) => ({
     ...instance,
     processes: [...instance.processes.filter((p) => p.name !== entry.name), entry],
@@ -119,17 +117,20 @@ export function findProcess(dir: StateDir, name: string): Instance['processes'][
   return readInstance(dir)?.processes.find((p) => p.name === name && isAlive(p)) ?? null;
 }
 
-/** Foreground commands record themselves under these names: they look after the others. */
-const KEEPERS = ['up', 'demo'] as const;
+/** What looks after the others records itself under one of these names: foreground commands, and what `up --detach` leaves. */
+const KEEPERS = ['up', 'demo', 'supervisor'] as const;
 export type KeeperName = (typeof KEEPERS)[number];
 
-/** The foreground command that looks after this folder's processes, unless that is us. */
+/** What looks after this folder's processes, unless that is us; a foreground command first. */
 export function otherKeeper(dir: StateDir): ({ readonly name: KeeperName } & ProcessIdentity) | null {
-  for (const name of KEEPERS) {
+  return otherKeepers(dir)[0] ?? null;
+}
+
+function otherKeepers(dir: StateDir): readonly ({ readonly name: KeeperName } & ProcessIdentity)[] {
+  return KEEPERS.flatMap((name) => {
     const found = findProcess(dir, name);
-    if (found !== null && found.pid !== process.pid) return { ...found, name };
-  }
-  return null;
+    return found === null || found.pid === process.pid ? [] : [{ ...found, name }];
+  });
 }
 
 export async function becomeKeeper(dir: StateDir, name: KeeperName): Promise<void> {
@@ -149,8 +150,7 @@ export async function stopServersIfUnused(dir: StateDir): Promise<boolean> {
 /** Stops everything of the folder, last started first. Resolves to the names of what ran. */
 export async function stopAll(dir: StateDir, say: Say): Promise<readonly string[]> {
   const stopped: string[] = [];
-  const keeper = otherKeeper(dir);
-  if (keeper !== null) {
+  for (const keeper of otherKeepers(dir)) {
     // It would restart what is stopped here; told to end, it stops all that it keeps.
     say(`stopping the process that keeps this instance (${keeper.pid})`);
     await terminate(keeper, [
@@ -196,6 +196,8 @@ export interface ChildProgram {
   readonly stopMs?: number;
   /** Files whose change makes it another program. */
   readonly dependsOn?: readonly string[];
+  /** What it keeps from the environment that it is started in. */
+  readonly environment?: EnvironmentPrint;
 }
 
 /** Tells one way of running a program from another: with what arguments, which files, and from which build. */
@@ -210,6 +212,22 @@ function fingerprintOf(program: ChildProgram): string {
 
 const fingerprintFile = (dir: StateDir, name: string) => join(dir.root, `${name}.fingerprint`);
 
+/** Whether this process was started as this program would be now: of the same build, with the same settings file. */
+export function isSameProgram(dir: StateDir, program: ChildProgram, running: ProcessIdentity): boolean {
+  const file = fingerprintFile(dir, program.name);
+  return existsSync(file) && readFileSync(file, 'utf8') === `${running.pid} ${fingerprintOf(program)}`;
+}
+
+/** Says what a running process keeps from its start that is another here. */
+export function sayWhatIsOlder(
+  program: ChildProgram,
+  running: Instance['processes'][number],
+  say: Say,
+): void {
+  const changed = changedSince(running.environment ?? {}, program.environment ?? {});
+  if (changed.length > 0) say(olderText(program.name, running.pid, changed));
+}
+
 /**
  * The running process of this program, to be adopted, if it is the same program with the same settings; null when
  * there is none. One that is not the same any more is stopped.
@@ -221,17 +239,19 @@ export async function adoptable(
 ): Promise<ProcessIdentity | null> {
   const found = findProcess(dir, program.name);
   if (found === null) return null;
-  const file = fingerprintFile(dir, program.name);
-  if (existsSync(file) && readFileSync(file, 'utf8') === `${found.pid} ${fingerprintOf(program)}`)
+  if (isSameProgram(dir, program, found)) {
+    sayWhatIsOlder(program, found, say);
     return found;
+  }
   say(`the ${program.name} that runs (process ${found.pid}) is of another build or settings: replacing it`);
   await terminate(found, stopSteps(found.stopMs));
   return null;
 }
 
-const BACKOFF_MS = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/** Waits before each further restart of what keeps dying. */
+export const BACKOFF_MS: readonly number[] = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** After this long a process is taken to be well, and the next restart is quick again. */
-const WELL_MS = 60_000;
+export const WELL_MS = 60_000;
 const WATCH_MS = 250;
 
 /** Keeps one program running until it is stopped; a program that runs already is adopted. */
@@ -246,7 +266,7 @@ export class Keeper {
 
   constructor(
     private readonly dir: StateDir,
-    private readonly program: ChildProgram,
+    private program: ChildProgram,
     private readonly say: Say,
   ) {}
 
@@ -265,7 +285,7 @@ export class Keeper {
 
   /** Starts it without staying to watch. */
   async launch(): Promise<void> {
-    const { name, script, args, env, logFile, url, stopMs } = this.program;
+    const { name, script, args, env, logFile, url, stopMs, environment } = this.program;
     const child = spawnToLog({
       command: process.execPath,
       args: [script, ...args],
@@ -282,7 +302,14 @@ export class Keeper {
       ...{ name, ...this.identity },
       ...(url === undefined ? {} : { url }),
       ...(stopMs === undefined ? {} : { stopMs }),
+      ...(environment === undefined ? {} : { environment }),
     });
+  }
+
+  /** Another way of running it from now on: what runs is ended, and started again like this. */
+  async change(program: ChildProgram): Promise<void> {
+    this.program = program;
+    if (this.identity !== null) await terminate(this.identity, stopSteps(program.stopMs));
   }
 
   private async watch(): Promise<void> {
@@ -304,13 +331,19 @@ export class Keeper {
       this.say(this.problem);
       const until = Date.now() + wait;
       while (Date.now() < until && !this.stopping) await delay(Math.min(WATCH_MS, wait));
-      if (!this.stopping) await this.launch();
+      if (this.stopping) return;
+      await this.launch().catch((error: unknown) => this.say(`${this.program.name}: ${String(error)}`));
     }
   }
 
-  async stop(): Promise<void> {
+  /** Watches no more, and leaves it running. */
+  async leave(): Promise<void> {
     this.stopping = true;
     await this.watching;
+  }
+
+  async stop(): Promise<void> {
+    await this.leave();
     if (this.identity !== null) await terminate(this.identity, stopSteps(this.program.stopMs));
     await forgetProcess(this.dir, this.program.name);
   }
@@ -320,7 +353,7 @@ export class Keeper {
 export function workerProgram(
   dir: StateDir,
   settings: Settings,
-  servers: Servers,
+  servers: Pick<Servers, 'databaseUrl' | 'temporalAddress'>,
   name: 'worker' | 'demo-worker' = 'worker',
 ): ChildProgram {
   return {
