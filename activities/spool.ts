@@ -38,6 +38,27 @@ interface Entry {
   readonly data: unknown;
 }
 
+/** How many entries each key has sealed there, by its id. What is removed meanwhile is passed over. */
+export async function spooledByKey(root: string): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const name of await readdir(root, { recursive: true }).catch(() => [])) {
+    if (!name.endsWith('.entry')) continue;
+    const text = await readFile(join(root, name), 'utf8').catch(() => null);
+    const keyId = text === null ? null : keyIdOf(text);
+    if (keyId !== null) counts.set(keyId, (counts.get(keyId) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function keyIdOf(text: string): string | null {
+  try {
+    const { keyId } = JSON.parse(text) as { keyId?: unknown };
+    return typeof keyId === 'string' ? keyId : null;
+  } catch {
+    return null;
+  }
+}
+
 const TOUCH_MS = 2_000;
 /** A process that has not touched its folder for so long has ended, or is as good as that, ms. */
 const SILENT_MS = 15_000;

@@ -11,6 +11,8 @@ export interface StateDir {
   /** SQLite file of the Temporal dev server. */
   readonly temporalDb: string;
   readonly logs: string;
+  /** What workers hold while Postgres is away. */
+  readonly spool: string;
   /** What runs now: see `instance.ts`. */
   readonly instance: string;
 }
@@ -24,6 +26,7 @@ export function stateDir(projectDir: string, env: NodeJS.ProcessEnv = process.en
     pg: join(root, 'pg'),
     temporalDb: join(root, 'temporal.db'),
     logs: join(root, 'logs'),
+    spool: env.SLUICE_SPOOL_DIR || join(root, 'spool'),
     instance: join(root, 'instance.json'),
   };
 }

@@ -1,5 +1,4 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { logEvent } from '../activities/emit';
 import { stateDir } from '../embedded/state-dir';
@@ -21,7 +20,7 @@ async function main(): Promise<void> {
     databaseUrl: process.env.SLUICE_EMBEDDED_DATABASE_URL ?? null,
     temporalAddress: process.env.SLUICE_EMBEDDED_TEMPORAL_ADDRESS ?? null,
     log,
-    spoolDir: process.env.SLUICE_SPOOL_DIR || join(stateDir(process.cwd()).root, 'spool'),
+    spoolDir: stateDir(process.cwd()).spool,
   });
   const hideHealth = await serveHealth(settings.temporal, () => worker.problems()).catch((error: unknown) => {
     log.warn({ error: String(error) }, 'health checks cannot ask this worker');

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
 import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
+import type { KeyRing } from '../../store/keyring';
 import { codecEndpoint, codecServerProgram } from '../lib/codec-server';
 import {
   type Context,
@@ -12,9 +13,11 @@ import {
   liveInstance,
   loadVaultKeys,
   temporalAddress,
+  withDatabase,
   withTemporal,
 } from '../lib/context';
 import { ClientError } from '../lib/errors';
+import { keysInUse, missingText, sortKeys } from '../lib/keys-in-use';
 import { isScheduled } from '../lib/schedules';
 import { watchServers } from '../lib/server-watch';
 import {
@@ -58,7 +61,8 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   await ensureVaultKey(contextOf(command));
   const context = contextOf(command);
   const { dir, settings } = context;
-  const environment = environmentPrint(settings, await loadVaultKeys(context));
+  const keys = await loadVaultKeys(context);
+  const environment = environmentPrint(settings, keys);
   const other = otherKeeper(dir);
   if (other?.name === 'demo') {
     throw new ClientError(
@@ -87,6 +91,7 @@ export async function up(detach: boolean, command: Command): Promise<void> {
     const servers = await startServers(dir, settings, note, endpoint);
     describe(servers);
     if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
+    await warnOfMissingKeys(context, keys);
     const programs = programsOf(context, servers, endpoint, environment);
     if (!detach) kept = await keep(context, servers, endpoint, programs, environment, note);
     else await launchMissing(dir, programs);
@@ -109,6 +114,13 @@ export async function up(detach: boolean, command: Command): Promise<void> {
     }
     interrupt.done();
   }
+}
+
+/** Histories are for `doctor` to look through: with many open workflows that takes a while. */
+async function warnOfMissingKeys(context: Context, keys: KeyRing): Promise<void> {
+  const uses = await withDatabase(context, (db) => keysInUse(db, null, context.dir.spool));
+  const { missing } = sortKeys(uses, keys);
+  if (missing.length > 0) note(`warning: ${missingText(missing)}`);
 }
 
 /** What `up --detach` leaves behind: looks after what runs until it is told to stop it (SIGTERM) or to let go (SIGHUP). */

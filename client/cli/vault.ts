@@ -69,11 +69,13 @@ async function rotate(_options: unknown, command: Command): Promise<void> {
       `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} encrypted anew with key ${keys.currentId}; ` +
         `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
     );
-    const uses = await withTemporal(context, (client) => keysInUse(db, client)).catch((error: unknown) => {
-      note(`Open workflows cannot be looked at: ${messageOf(error)}. Keep the older keys until they can.`);
-      process.exitCode = 1;
-      return null;
-    });
+    const uses = await withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)).catch(
+      (error: unknown) => {
+        note(`Open workflows cannot be looked at: ${messageOf(error)}. Keep the older keys until they can.`);
+        process.exitCode = 1;
+        return null;
+      },
+    );
     if (uses === null) return;
     const { missing, older, idle } = sortKeys(uses, keys);
     for (const use of missing)

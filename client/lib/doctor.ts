@@ -23,7 +23,7 @@ import {
 } from './context';
 import { tryLogins } from './doctor-logins';
 import { messageOf } from './errors';
-import { keysInUse, sortKeys, useText } from './keys-in-use';
+import { keysInUse, missingText, sortKeys, useText } from './keys-in-use';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
 import { failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
@@ -243,13 +243,10 @@ async function checkKeysInUse(context: Context): Promise<Check[]> {
   try {
     const keys = await loadVaultKeys(context);
     const uses = await withDatabase(context, (db) =>
-      withTemporal(context, (client) => keysInUse(db, client)),
+      withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)),
     );
     const { missing, older } = sortKeys(uses, keys);
-    if (missing.length > 0) {
-      const what = missing.map((use) => `key ${use.keyId} is needed by ${useText(use)}`).join('; ');
-      return [fail(name, `${what}: put it back behind the newest in SLUICE_VAULT_KEY or the key file`)];
-    }
+    if (missing.length > 0) return [fail(name, missingText(missing))];
     const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
     return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
   } catch {

@@ -1,30 +1,43 @@
-/** Which keys still encrypt something: rows in Postgres, and payloads in the histories of open workflows. */
+/**
+ * Which keys still encrypt something: rows in Postgres, payloads in the histories of open workflows, and what workers of
+ * this machine hold on disk while Postgres is away.
+ */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { spooledByKey } from '../../activities/spool';
 import type { KeyRing } from '../../store/keyring';
 
 export interface KeysInUse {
   readonly keyId: string;
   readonly vaultEntries: number;
   readonly tokens: number;
+  /** Answers and refusals that wait on this machine's disk to be stored. */
+  readonly spooled: number;
   readonly openWorkflows: number;
   /** One of these workflows, to look at. */
   readonly example: string | null;
 }
+
+const UNUSED = { vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, example: null };
 
 /** Events of each open workflow that are looked through: its input is in the first. */
 const EVENTS_LOOKED_AT = 200;
 const LOOKS_AT_ONCE = 8;
 
 /** @param client null: histories are not looked at. */
-export async function keysInUse(db: Pool, client: Client | null): Promise<readonly KeysInUse[]> {
+export async function keysInUse(
+  db: Pool,
+  client: Client | null,
+  spoolFolder: string,
+): Promise<readonly KeysInUse[]> {
   const uses = new Map<string, KeysInUse>();
   const add = (keyId: string, more: Partial<KeysInUse>) => {
-    const known = uses.get(keyId) ?? { keyId, vaultEntries: 0, tokens: 0, openWorkflows: 0, example: null };
+    const known = uses.get(keyId) ?? { ...UNUSED, keyId };
     uses.set(keyId, {
       ...known,
       vaultEntries: known.vaultEntries + (more.vaultEntries ?? 0),
       tokens: known.tokens + (more.tokens ?? 0),
+      spooled: known.spooled + (more.spooled ?? 0),
       openWorkflows: known.openWorkflows + (more.openWorkflows ?? 0),
       example: known.example ?? more.example ?? null,
     });
@@ -35,6 +48,7 @@ export async function keysInUse(db: Pool, client: Client | null): Promise<readon
      select 'tokens', key_id, count(*)::int from tokens where key_id is not null group by key_id`,
   );
   for (const { what, key_id, n } of rows) add(key_id, { [what]: n });
+  for (const [keyId, spooled] of await spooledByKey(spoolFolder)) add(keyId, { spooled });
   if (client !== null) {
     for await (const { workflowId, keys } of openHistories(client)) {
       for (const key of keys) add(key, { openWorkflows: 1, example: workflowId });
@@ -87,13 +101,20 @@ function collect(value: unknown, keys: Set<string>): void {
 }
 
 /** What needs a key, for people: `2 vault entries, 5 open workflows (e.g. pool:amazon/acme)`. */
-export function useText({ vaultEntries, tokens, openWorkflows, example }: KeysInUse): string {
+export function useText({ vaultEntries, tokens, spooled, openWorkflows, example }: KeysInUse): string {
   const counted = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
   return [
     ...counted(vaultEntries, 'vault entry', 'vault entries'),
     ...counted(tokens, 'access token', 'access tokens'),
+    ...counted(spooled, 'answer on disk', 'answers on disk'),
     ...counted(openWorkflows, 'open workflow', 'open workflows').map((t) => `${t} (e.g. ${example})`),
   ].join(', ');
+}
+
+/** What a person is told who has taken a key away too early. */
+export function missingText(missing: readonly KeysInUse[]): string {
+  const what = missing.map((use) => `key ${use.keyId} is needed by ${useText(use)}`).join('; ');
+  return `${what}: put it back behind the newest in SLUICE_VAULT_KEY or the key file`;
 }
 
 /** Keys that something needs and that are not at hand; and those at hand, behind the newest, that something needs. */

@@ -1,6 +1,6 @@
 import { sortKeys, useText } from '../../client/lib/keys-in-use';
 
-const none = { vaultEntries: 0, tokens: 0, openWorkflows: 0, example: null };
+const none = { vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, example: null };
 
 test('keys that are needed and not at hand, needed older ones, and idle ones are told apart', () => {
   const uses = [
