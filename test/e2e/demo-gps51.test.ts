@@ -1,6 +1,6 @@
 /** `sluice demo gps51` as a person runs it: against its own simulator, and against an account of the settings. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { generateKey } from '../../store/keyring';
@@ -40,6 +40,22 @@ function demo(folder: string, ...args: string[]): Promise<Ran> {
     TEMPORAL_ADDRESS: temporalAddress,
     SLUICE_STATE_DIR: join(folder, 'state'),
     SLUICE_VAULT_KEY: generateKey(),
+    TEST_FLEET_PASSWORD: 'fleet-secret',
+  });
+}
+
+/** The demo in a folder that has nothing but settings: no key, no servers, and nothing of others from the environment. */
+function demoAlone(folder: string, ...args: string[]): Promise<Ran> {
+  const {
+    DATABASE_URL: _database,
+    TEMPORAL_ADDRESS: _temporal,
+    SLUICE_VAULT_KEY: _key,
+    SLUICE_SETTINGS: _settings,
+    ...env
+  } = process.env;
+  return runNode([SLUICE, 'demo', 'gps51', ...args], folder, {
+    ...env,
+    SLUICE_STATE_DIR: join(folder, 'state'),
     TEST_FLEET_PASSWORD: 'fleet-secret',
   });
 }
@@ -112,7 +128,7 @@ test('runs all six functions against a simulator, says what each limit saw, and 
   expect(existsSync(join(folder, 'state', 'demo-gps51'))).toBe(false);
 }, 240_000);
 
-test('uses the account of the settings, sends no command unasked, and shows a table', async () => {
+test('uses the account of the settings in a fresh folder, sends no command unasked, and shows a table', async () => {
   vendor = await startGps51Process({ fleet: { devices: 4, offlineShare: 0 } });
   const folder = temporaryFolder('demo');
   mkdirSync(folder, { recursive: true });
@@ -133,7 +149,8 @@ test('uses the account of the settings, sends no command unasked, and shows a ta
     }),
   );
   const endUser = ['--end-user', 'fleet', '--password-from', 'env:TEST_FLEET_PASSWORD'];
-  const ran = await demo(folder, '--for', '6s', '--simulator', ...endUser);
+  expect(existsSync(join(folder, 'state'))).toBe(false);
+  const ran = await demoAlone(folder, '--for', '6s', '--simulator', ...endUser);
   expect(ran.err).toBe('');
   expect(ran.code).toBe(0);
   expect(ran.out).toContain('Five of the six functions, all but commands (--commands), run for 6 s');
@@ -145,6 +162,9 @@ test('uses the account of the settings, sends no command unasked, and shows a ta
   const operations = new Set((await vendor.calls()).map((c) => c.operation));
   expect(operations).toContain('lastposition');
   expect(operations).not.toContain('sendcmd');
+  // Made for this folder, and for its owner alone; what was started has ended.
+  expect(statSync(join(folder, 'state', 'vault.key')).mode & 0o777).toBe(0o600);
+  expect(existsSync(join(folder, 'state', 'instance.json'))).toBe(false);
 }, 240_000);
 
 test('a length that is none is named', async () => {
