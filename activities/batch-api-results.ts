@@ -21,6 +21,7 @@ import {
   seqOf,
 } from './batch-api-types';
 import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from './item-outcome';
+import { warnOnce } from './warn-once';
 
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
 
@@ -137,8 +138,10 @@ export class ResultReader {
       await storeOutcomes(this.deps.db, part.batchId, part.key, passing.slice(from, from + CHUNK));
     }
     const told = { batch: part.batchId, part: part.id };
-    if (strangers > 0) this.deps.log.warn({ ...told, strangers }, 'results of items that are not ours');
-    if (broken > 0) this.deps.log.warn({ ...told, broken }, 'lines of the results that cannot be read');
+    if (strangers > 0)
+      warnOnce(this.deps.log, told, `${strangers} of them`, 'results of items that are not ours');
+    if (broken > 0)
+      warnOnce(this.deps.log, told, `${broken} of them`, 'lines of the results that cannot be read');
     this.passing.clear();
     return { lines, hold: this.hold, refused: this.refused, usable: this.usable.size };
   }

@@ -24,7 +24,7 @@ import { QueueDesk } from './batch-api-queue';
 import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from './batch-api-types';
 import { BatchQuota } from './batch-quota';
 import type { PageOutcome } from './batch-types';
-import { logEvent } from './emit';
+import { logEventOnce } from './warn-once';
 
 const TICK_MS = 1000;
 /** A part that could go on, but for some other work of this sweep, ms. */
@@ -118,7 +118,8 @@ export class BatchApiSweep {
     const { batch, account } = this.context;
     const now = await readBatch(this.deps.db, batch.id);
     if (now?.state === 'cancelled') {
-      logEvent(this.deps.log, 'batch.cancel_fails', { batch: batch.id, reason }, reason);
+      const told = { batch: batch.id, reason };
+      logEventOnce(this.deps.log, 'batch.cancel_fails', told, reason, { of: batch.id, why: reason });
       this.waitAtMost(CANCEL_AGAIN_MS, reason);
     } else {
       const changed = { by: 'vendor', pool: account.poolKey };

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { ConcurrencyDecision } from '../quota/concurrency';
 import { insertEvent } from '../store/events';
 import { emit, logEvent } from './emit';
+import { warnOnce } from './warn-once';
 
 /** Turns of the concurrency that come closer than this are for the log alone, ms. */
 const TURNS_APART_MS = 60_000;
@@ -54,7 +55,7 @@ export class BatchJournal {
     if (!turned || performance.now() - this.lastTurn < TURNS_APART_MS) return;
     this.lastTurn = performance.now();
     insertEvent(this.deps.db, 'batch.concurrency', pool, about).catch((error: unknown) =>
-      this.deps.log.warn({ batch, error: String(error) }, 'an event could not be stored'),
+      warnOnce(this.deps.log, { batch }, error, 'an event could not be stored'),
     );
   }
 

@@ -39,6 +39,7 @@ import { type CallEnd, PageRunner } from './page-runner';
 import type { SendText } from './responses-client';
 import type { Spool } from './spool';
 import type { VendorDoor } from './vendor-call';
+import { warnOnce } from './warn-once';
 
 export interface PageDeps {
   readonly db: Pool;
@@ -209,7 +210,7 @@ export class BatchPage {
       } else if (!sameTerms(now, batch)) this.runner.stop();
       if (renew || this.quota.capped) await this.quota.watch();
     } catch (error) {
-      this.deps.log.warn({ batch: batch.id, error: String(error) }, 'the batch could not be looked at');
+      warnOnce(this.deps.log, { batch: batch.id }, error, 'the batch could not be looked at');
     }
   }
 

@@ -14,6 +14,7 @@ import { listLimits } from '../store/permits';
 import { nextBoundary, startOfDay } from '../vendors/calendar';
 import { PermitWait } from './call-errors';
 import { logEvent } from './emit';
+import { warnOnce } from './warn-once';
 
 export interface BatchQuotaDeps {
   readonly db: Pool;
@@ -135,7 +136,7 @@ export class BatchQuota {
       logEvent(this.deps.log, 'quota.threshold_left', left, `batch ${batch}: ${left.reason}`);
     } catch (error) {
       // The call's result is stored, and that is what counts.
-      this.deps.log.warn({ batch, error: String(error) }, 'an event could not be stored');
+      warnOnce(this.deps.log, { batch }, error, 'an event could not be stored');
     }
   }
 

@@ -27,6 +27,7 @@ import { Narrowing } from './narrowing';
 import type { HeldPermit } from './permit-gate';
 import { narrowRefusal } from './quota-doubt';
 import type { Spool } from './spool';
+import { warnOnce } from './warn-once';
 
 export interface ConsequenceDeps {
   readonly db: Pool;
@@ -387,8 +388,8 @@ export class Consequences {
       await work();
     } catch (error) {
       if (isOurFault(error)) throw error;
-      const about = { pool: call.account.poolKey, error: String(error) };
-      this.deps.log.warn(about, 'what an answer tells of the pool was not written');
+      const about = { pool: call.account.poolKey };
+      warnOnce(this.deps.log, about, error, 'what an answer tells of the pool was not written');
     }
   }
 

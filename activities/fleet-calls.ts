@@ -20,6 +20,7 @@ import { limitKey } from './fleet-limits';
 import { Newcomers } from './fleet-newcomers';
 import { sendForText } from './http';
 import type { VendorDoor } from './vendor-call';
+import { logEventOnce } from './warn-once';
 
 export interface FleetDeps {
   readonly settings: Settings;
@@ -58,8 +59,6 @@ export class FleetCalls {
   private readonly refusedSince = new Map<string, number>();
   /** When a call of a kind was last accepted, monotonic ms. */
   private readonly acceptedAt = new Map<string, number>();
-  /** What was last said of left-out records, by question: once is enough. */
-  private readonly leftOutTold = new Map<string, string>();
 
   readonly newcomers: Newcomers;
 
@@ -157,16 +156,14 @@ export class FleetCalls {
   ): void {
     if (leftOut === undefined) return;
     const { count, malformed, problem } = leftOut;
-    const key = `${account.poolKey}/${what}`;
-    const isNews = malformed > 0 && this.leftOutTold.get(key) !== problem;
-    if (isNews) this.leftOutTold.set(key, problem);
     const text = `${count} records of ${what} were left out: ${problem}`;
-    if (!isNews) {
+    if (malformed === 0) {
       this.deps.log.debug({ account: account.name, operation }, text);
       return;
     }
     const about = { dataset, account: account.name, operation, count, malformed, problem };
-    logEvent(this.deps.log, 'fleet.left_out', about, text);
+    const cause = { of: `${account.poolKey}/${what}`, why: problem };
+    logEventOnce(this.deps.log, 'fleet.left_out', about, text, cause);
   }
 
   /**
@@ -193,11 +190,12 @@ export class FleetCalls {
       // What the fleet does is worth more than who has joined it: work goes on with the devices that are known.
       if (last === null || !isOfTheCall(error)) throw error;
       this.listFailures.set(account.poolKey, Date.now());
-      logEvent(
+      logEventOnce(
         this.deps.log,
         'fleet.list_failed',
         { account: account.name, err: error },
         `the list of devices of ${account.poolKey} cannot be used, the last one is: ${error.message}`,
+        { of: account.poolKey, why: error.message },
       );
       return null;
     });

@@ -11,6 +11,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { KeyRing } from '../store/keyring';
+import { warnOnce } from './warn-once';
 
 export interface SpoolOptions {
   readonly root: string;
@@ -148,7 +149,7 @@ export class Spool {
   private look(): Promise<void> {
     this.working = this.working
       .then(() => this.lookOnce())
-      .catch((error: unknown) => this.options.log.warn({ error: String(error) }, 'the spool was not read'));
+      .catch((error: unknown) => warnOnce(this.options.log, {}, error, 'the spool was not read'));
     return this.working;
   }
 
@@ -216,7 +217,8 @@ export class Spool {
       await rm(file, { force: true });
       return true;
     } catch (error) {
-      this.options.log.warn({ file, error: String(error) }, 'a spooled entry could not be stored yet');
+      const why = String(error).replaceAll(file, 'of the spool');
+      warnOnce(this.options.log, {}, why, 'a spooled entry could not be stored yet', { file });
       return false;
     }
   }

@@ -25,6 +25,7 @@ import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
+import { warnOnce } from './warn-once';
 
 export interface DoorDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
@@ -118,7 +119,8 @@ export class VendorDoor {
     );
     kept.catch(() => undefined);
     const problem = await Promise.race([kept, late]).finally(() => clearTimeout(timer));
-    if (problem !== null) this.deps.log.warn({ problem }, 'what an answer tells of limits was not written');
+    if (problem !== null)
+      warnOnce(this.deps.log, {}, problem, 'what an answer tells of limits was not written');
   }
 
   /**

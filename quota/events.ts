@@ -58,7 +58,12 @@ export const EVENTS = {
     POOL_FIELDS,
     'one call probes whether the vendor accepts calls again',
   ),
-  'pool.held': event('warn', BOTH, POOL_FIELDS, 'nothing is called until an operator resumes the pool'),
+  'pool.held': event(
+    'warn',
+    BOTH,
+    POOL_FIELDS,
+    'nothing is called until an operator resumes the pool, or one call looks again at `until` where there is one',
+  ),
 
   'quota.alert': event(
     'warn',

@@ -26,7 +26,7 @@ export interface CallInfo {
   readonly freshLogin?: boolean;
 }
 
-/** An answer as classify sees it. `body` is the text, cut to 64 KiB; header names are lower-case. */
+/** An answer as classify sees it. `body` is the whole text (a longer one than 64 MiB is no answer); header names are lower-case. */
 export interface VendorResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

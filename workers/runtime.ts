@@ -20,6 +20,7 @@ import { createPoolActivities, type PoolSignal } from '../activities/pool';
 import { createReportActivities } from '../activities/reports';
 import { createTextSender } from '../activities/responses-client';
 import { VendorDoor } from '../activities/vendor-call';
+import { warnOnce } from '../activities/warn-once';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { CallCounter } from '../store/call-counts';
@@ -110,9 +111,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const spool = options.spoolDir
     ? await openSpool(options.spoolDir, { db, keys, log, client, settings })
     : null;
-  const counter = new CallCounter(db, (error) =>
-    log.warn({ error: String(error) }, 'call counts were not written'),
-  );
+  const counter = new CallCounter(db, (error) => warnOnce(log, {}, error, 'call counts were not written'));
   const signal = (poolKey: string, policy: PoolPolicy, poolSignal: PoolSignal) =>
     signalPool(client, settings.temporal.taskQueue, poolKey, policy, poolSignal);
   const door = new VendorDoor({
@@ -138,7 +137,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   });
   const pruner = startPruner({ db: bulk, retention: settings.retention, log });
   const tokens = new TokenStore(permits, keys);
-  const secrets: SecretSources = { vault: new Vault(db, keys), warn: (message) => log.warn(message) };
+  const secrets: SecretSources = {
+    vault: new Vault(db, keys),
+    warn: (message) => warnOnce(log, {}, message, 'a secret is open to others'),
+  };
   const keySources = new Map<string, TokenSource>();
   const fleetTokens = (account: FleetAccount) =>
     createTokenSource(

@@ -8,6 +8,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
 import { emit } from '../activities/emit';
+import { warnOnce } from '../activities/warn-once';
 import type { Settings } from '../settings';
 import { type Batch, unfinishedBatches } from '../store/batches';
 import { readPools } from '../store/pools';
@@ -54,7 +55,7 @@ export class WorkflowWatch {
     this.working = this.working
       .then(() => this.lookOnce())
       .catch((error: unknown) =>
-        this.options.log.warn({ error: String(error) }, 'what is to run could not be looked after'),
+        warnOnce(this.options.log, {}, error, 'what is to run could not be looked after'),
       );
     return this.working;
   }
