@@ -121,7 +121,7 @@ export class ReportRequests {
         },
       );
       const { reportId } = this.calls.parsed(reports.parseCreate(bodyOf(result)));
-      const requestId = result.kind === 'response' ? result.response.headers['x-amzn-requestid'] : undefined;
+      const requestId = result.kind === 'response' ? reports.requestId(result.response) : undefined;
       await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
     } catch (error) {
       if (attempt.markedAt !== null && certainlyNotMade(error)) {

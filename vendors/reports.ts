@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { ReportDocument } from './amazon/document';
 import type { Span } from './chunks';
+import type { VendorResponse } from './contract';
 import type { DatasetDescription } from './dataset';
 import type { HttpRequest, Parsed } from './http';
 
@@ -53,6 +54,8 @@ export interface ReportApi {
   authorize(request: HttpRequest, token: string, nowMs: number): HttpRequest;
   create(request: ReportRequest): HttpRequest;
   parseCreate(body: string): Parsed<{ reportId: string }>;
+  /** The vendor's own id of a call, for its support to find it by. Undefined when the answer names none. */
+  requestId(response: Pick<VendorResponse, 'headers'>): string | undefined;
   get(reportId: string): HttpRequest;
   parseGet(body: string): Parsed<ReportStatus>;
   /** Reports of a type made since `createdSince` (epoch ms), newest first; a page at a time. */

@@ -30,7 +30,9 @@ test('503 is retried after 0.5, 1 and 2 seconds, give or take a tenth, and the h
   const [told] = failuresIn(await work.fetchHistory());
   expect(told).toMatchObject({
     type: 'sluice.server',
-    message: expect.stringMatching(/^server: 503 InternalFailure .*getReportDocument, request /),
+    message: expect.stringMatching(
+      /^server: 503 InternalFailure .*\(getReportDocument of GET_VENDOR_REAL_TIME_SALES_REPORT, request /,
+    ),
     details: { evidence: { requestId: calls[2]?.requestId, httpStatus: 503 }, waitMs: expect.any(Number) },
   });
 });

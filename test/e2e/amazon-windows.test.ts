@@ -104,15 +104,19 @@ describe('a refusal', () => {
       const windows = (await l.windows(label)).filter(({ from }) => from >= span.from && from < span.to);
       expect(windows.map((w) => w.state)).toEqual(windows.map(() => 'failed'));
       expect(windows.every((w) => w.retry_at !== null && w.retry_at > Date.now() + 30 * 60_000)).toBe(true);
-      expect(
-        windows.filter((w) => /not asked for: 3 reports of the series/.test(w.reason ?? '')).length,
-      ).toBeGreaterThanOrEqual(5);
-      l.simulator.control({ clearOutcomes: true });
+      // Five are asked for at first; three refusals are enough, and more may have come in the same moment.
+      const skipped = windows
+        .map((w) => w.reason ?? '')
+        .filter((reason) => reason.startsWith('not asked for'));
+      expect(skipped.length).toBeGreaterThanOrEqual(5);
+      for (const reason of skipped)
+        expect(reason).toMatch(/^not asked for: [345] reports of the series in a row/);
     },
   );
 
   test('that ends heals at once what was not asked for', async () => {
     const l = await lab;
+    l.simulator.control({ clearOutcomes: true });
     const result = await (await l.backfill('refused', lastHours(1))).result();
     expect(result).toMatchObject({ done: 1, failed: 0 });
     const { rows } = await l.db.query(

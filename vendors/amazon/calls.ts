@@ -6,6 +6,7 @@
 import type { HttpRequest, Parsed } from '../http';
 import type { LoginApi } from '../login';
 import type { ReportApi, ReportRequest, ReportStatus } from '../reports';
+import { requestIdOf } from './classify';
 import {
   type AmazonReport,
   classifyFatal,
@@ -58,6 +59,7 @@ export function amazonReports(account: AmazonAccount): ReportApi {
       body: JSON.stringify(createBody(request)),
     }),
     parseCreate: parseCreateReport,
+    requestId: ({ headers }) => requestIdOf(headers),
     get: (reportId) => get(`/reports/${encodeURIComponent(reportId)}`),
     parseGet: (body) => map(parseReport(body), toStatus),
     list: (query) => {

@@ -47,7 +47,7 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
   // Of a refused document nothing is kept but its kind: its body is whatever the URL's host chose to say.
   const isDocument = call.operation === 'downloadDocument';
   const said = isDocument || (!error && isSuccess(status)) ? '' : error ? sentence(error) : plainText(body);
-  const requestId = headerOf(headers, 'x-amzn-requestid', 'x-amz-request-id') || (error?.requestId ?? '');
+  const requestId = requestIdOf(headers) ?? error?.requestId;
   return {
     status,
     error,
@@ -238,6 +238,11 @@ function clean(text: string): string {
 
 function short(text: string): string {
   return clipMessage(scrub(text.slice(0, 4000)), 200);
+}
+
+/** Amazon's own id of a call: of the SP-API, or of S3. Undefined when the answer names none. */
+export function requestIdOf(headers: Readonly<Record<string, string>>): string | undefined {
+  return headerOf(headers, 'x-amzn-requestid', 'x-amz-request-id') || undefined;
 }
 
 function headerOf(headers: Readonly<Record<string, string>>, ...names: readonly string[]): string {
