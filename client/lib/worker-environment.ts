@@ -34,7 +34,7 @@ function referredTo(file: string | null): readonly string[] {
 
 /** What has another value now than at the start; with another key nothing else can be compared. */
 export function changedSince(atStart: EnvironmentPrint, now: EnvironmentPrint): readonly string[] {
-  if (atStart[VAULT_KEYS] !== now[VAULT_KEYS]) return [VAULT_KEYS];
+  if (VAULT_KEYS in atStart && atStart[VAULT_KEYS] !== now[VAULT_KEYS]) return [VAULT_KEYS];
   return Object.keys(now).filter((name) => name in atStart && atStart[name] !== now[name]);
 }
 
