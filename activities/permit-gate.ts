@@ -17,6 +17,7 @@ import {
 } from '../store/permits';
 import { releaseProbe } from '../store/pools';
 import { type ClockStep, DbClock } from './db-clock';
+import { LockLines } from './lock-lines';
 import { PermitBatcher } from './permit-batcher';
 import { type LaneCaller, PermitLane } from './permit-lane';
 import { Transit } from './transit';
@@ -25,6 +26,8 @@ export interface GateOptions {
   /** Permits may be granted this long before they are due, so that the round trip is not part of the spacing. */
   readonly leadMs: number;
   readonly maxBatch?: number;
+  /** Connections for interactive calls alone; left out: they share those of all. */
+  readonly urgent?: Pool;
 }
 
 export interface AcquireOptions {
@@ -83,16 +86,25 @@ export class PermitGate {
   private readonly transits = new Map<string, Transit>();
   private readonly lanes = new Map<string, PermitLane>();
   private readonly batcher: PermitBatcher;
+  /** Interactive calls wait for no round trip of the others. */
+  private readonly urgentBatcher: PermitBatcher;
+  private lookingAtClock: Promise<void> | null = null;
+  /** Permits that are moved, by their limits. */
+  private readonly moves = new LockLines();
   private order = 0;
 
   constructor(
     private readonly db: Pool,
     private readonly options: GateOptions,
   ) {
-    this.batcher = new PermitBatcher(db, this.clock, options.leadMs, options.maxBatch ?? 64, {
+    const steps = {
       look: () => this.readClock(),
       moveBooks: () => (this.steps.length === 0 ? null : this.moveBooks()),
-    });
+    };
+    const batcher = (on: Pool) =>
+      new PermitBatcher(on, this.clock, options.leadMs, options.maxBatch ?? 64, steps);
+    this.batcher = batcher(db);
+    this.urgentBatcher = options.urgent ? batcher(options.urgent) : this.batcher;
   }
 
   /** What this process remembers moves with the clock at once; the books in the database before the next permit. */
@@ -154,7 +166,8 @@ export class PermitGate {
     let lane = this.lanes.get(name);
     if (!lane) {
       lane = new PermitLane(
-        (request, order) => this.batcher.ask(request, order),
+        (request, order) =>
+          (priority === 'interactive' ? this.urgentBatcher : this.batcher).ask(request, order),
         this.clock,
         this.options.leadMs,
       );
@@ -169,10 +182,11 @@ export class PermitGate {
 
   /** A call on its way: where it is booked follows what is known of when it arrived. */
   private underWay(
-    { pool, charges }: PermitRequest,
+    request: PermitRequest,
     departAt: number,
     { slackMs, operation = '' }: AcquireOptions,
   ): Pick<HeldPermit, 'sent' | 'answered'> {
+    const { pool, charges } = request;
     const transit = this.transitOf(`${pool ?? ''} ${operation}`);
     const toleranceMs = slackMs * 0.8;
     const { stepped } = this;
@@ -183,7 +197,7 @@ export class PermitGate {
       const from = bookedAt;
       bookedAt = at;
       booked = booked
-        .then(() => reportLateArrival(this.db, charges, from, at))
+        .then(() => this.move(request, () => reportLateArrival(this.dbOf(request), charges, from, at)))
         // Lost with the database: then nothing is granted either until it is back.
         .catch(() => undefined);
     };
@@ -201,6 +215,16 @@ export class PermitGate {
         return booked;
       },
     };
+  }
+
+  private dbOf({ priority }: PermitRequest): Pool {
+    return (priority === 'interactive' ? this.options.urgent : undefined) ?? this.db;
+  }
+
+  /** Urgent or not, one at a time: all need the same limits' rows. */
+  private move<T>({ charges, priority }: PermitRequest, work: () => Promise<T>): Promise<T> {
+    const limits = JSON.stringify(charges.map(({ key }) => key).sort());
+    return this.moves.run(limits, priority === 'interactive', work);
   }
 
   private transitOf(name: string): Transit {
@@ -253,7 +277,7 @@ export class PermitGate {
     options: AcquireOptions,
   ): Promise<number | null> {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
-    const aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
+    let aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
     const pool =
       request.pool === null
         ? null
@@ -270,19 +294,32 @@ export class PermitGate {
       }
       if (this.clock.now() - departAt <= tolerance) return departAt;
       if (request.charges.length === 0 && pool === null) return departAt;
-      const moved = await restampPermit(this.db, request.charges, departAt, aheadMs, pool);
+      const [grantedAt, ahead] = [departAt, aheadMs];
+      const moved = await this.move(request, () =>
+        restampPermit(this.dbOf(request), request.charges, grantedAt, ahead, pool),
+      );
       if (moved === null) {
         // It will not be sent: what it has taken of a day, which does not come back by itself, is given back.
         await returnUnused(this.db, request.charges, departAt);
         return null;
       }
       departAt = moved;
+      // A busy process is late again by as little: it would move its permit for ever, and never leave.
+      aheadMs = Math.min(2 * aheadMs, this.options.leadMs);
     }
   }
 
   /** Asks the database for its time until it is known well, but not for ever. */
   private async tellTime(): Promise<void> {
-    for (let i = 0; i < 6 && this.clock.vague; i++) await this.readClock();
+    for (let i = 0; i < 6 && this.clock.vague; i++) await this.lookAtClock();
+  }
+
+  /** One look for all who want to know: as many as are late at the same time would hold all connections. */
+  private lookAtClock(): Promise<void> {
+    this.lookingAtClock ??= this.readClock().finally(() => {
+      this.lookingAtClock = null;
+    });
+    return this.lookingAtClock;
   }
 
   /** Sleeps to a database time; the last millisecond is spent yielding, for timers are coarse. */

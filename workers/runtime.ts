@@ -63,6 +63,9 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+/** For commands, their permits, and what operators order of pools. */
+const CONTROL_CONNECTIONS = 4;
+
 /** To one host; a batch of texts may have as many calls in flight as its account's settings allow. */
 const MAX_CONNECTIONS = 2000;
 
@@ -84,17 +87,19 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { settings, client, keys, log } = options;
   await migrate(options.databaseUrl);
   const { poolSize, permitPoolSize, bulkPoolSize } = settings.database;
-  const connections = (use: ConnectionUse, max: number) =>
+  const connections = (use: ConnectionUse, max: number, name: string = use) =>
     createPool(options.databaseUrl, {
       max,
       use,
-      applicationName: use === 'work' ? 'sluice-worker' : `sluice-worker-${use}`,
+      applicationName: name === 'work' ? 'sluice-worker' : `sluice-worker-${name}`,
       onIdleError: (error) => log.warn({ error: error.message }, 'an idle database connection was lost'),
     });
   // Apart, so that a call's permit never queues behind documents, however slowly those come.
   const db = connections('work', poolSize);
   const permits = connections('permits', permitPoolSize);
   const bulk = connections('bulk', bulkPoolSize);
+  // Apart, too: pages of many batches stand in line for the others.
+  const control = connections('permits', CONTROL_CONNECTIONS, 'control');
   await installDatasets(db, datasetsOf(settings));
   const generations = await publishSettings(db, settings, log);
   const { connectTimeoutMs } = settings.http;
@@ -116,7 +121,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signalPool(client, settings.temporal.taskQueue, poolKey, policy, poolSignal);
   const door = new VendorDoor({
     db: permits,
-    gate: new PermitGate(permits, { leadMs: settings.permits.leadMs }),
+    gate: new PermitGate(permits, { leadMs: settings.permits.leadMs, urgent: control }),
     spool,
     stopping: stopping.signal,
     counter,
@@ -170,7 +175,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     }),
     ...createCommandActivities({
       settings,
-      db,
+      db: control,
       door,
       dispatcher,
       secrets,
@@ -186,7 +191,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       log,
       tokenSource: fleetTokens,
     }),
-    ...createPoolActivities({ db: permits, signalPool: signal, tokens }),
+    ...createPoolActivities({ db: control, signalPool: signal, tokens }),
     ...createReportActivities({
       settings,
       db,
@@ -216,7 +221,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await spool?.stop();
       await counter.flush().catch(() => undefined);
       await Promise.all([agent.close(), publicOnly.close()]);
-      await Promise.all([db, permits, bulk].map((pool) => pool.end()));
+      await Promise.all([db, permits, bulk, control].map((pool) => pool.end()));
     },
   };
 }

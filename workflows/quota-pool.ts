@@ -50,6 +50,8 @@ export interface QuotaPoolInput {
 const PROBE_BEGINS_MS = 10_000;
 /** After the time of a probe that tells nothing, ms: the database's clock may be a little behind this one. */
 const PROBE_OVER_MS = 1_000;
+/** The server lets a workflow have 2,000 signals to others under way. */
+const WOKEN_TOGETHER = 500;
 /** A half-open pool that nobody waits for is looked at ever more rarely, ms. */
 const LONGEST_LOOK_MS = 3_600_000;
 
@@ -249,7 +251,12 @@ class PoolEntity {
       this.probing = { since, free: true, until: null, round: 0, idle: 0 };
     }
     if (state === 'closed') {
-      for (const workflowId of [...this.waiting]) await this.wake(workflowId);
+      // Together, for each alone would be a workflow task, and an operator's next order would wait for all of them.
+      while (this.waiting.size > 0 && this.commands.length === 0) {
+        const group = [...this.waiting].slice(0, WOKEN_TOGETHER);
+        const woken = Promise.all(group.map((workflowId) => this.wake(workflowId)));
+        await Promise.race([woken, condition(() => this.commands.length > 0)]);
+      }
       return;
     }
     const { probing } = this;
