@@ -21,7 +21,7 @@ import {
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 import { addPoolOrders } from './pool-orders';
-import { blockedLines, organizationText, poolText, stopLines } from './progress-view';
+import { blockedLines, organizationText, poolText, sinceText, stopLines } from './progress-view';
 import { quotaJson, quotaLines } from './quota-view';
 import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
 
@@ -66,7 +66,9 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
   }
   if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
   for (const report of reports) {
-    print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
+    print(
+      `${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}${sinceText(report.state)}`,
+    );
     for (const line of stopLines(report.stops, now)) print(`  ${line}`);
     printLimits(report, now);
     printQuota(report, now);
@@ -192,7 +194,7 @@ async function showEvents(
       instantText(e.at),
       e.kind,
       e.pool ?? '-',
-      limitEventText(e.kind, e.data) ?? `${detailText(e.data)}${foundText(e)}`,
+      limitEventText(e.kind, e.data) ?? callsEventText(e) ?? `${detailText(e.data)}${foundText(e)}`,
     ]);
     print(table(['time', 'event', 'pool', 'detail'], rows));
   }
@@ -211,6 +213,17 @@ function foundText({ kind, pool, data }: StoredEvent): string {
   const account = (data.evidence as { account?: unknown } | null | undefined)?.account;
   const isOrganization = pool?.split('/')[1] === 'organization';
   return kind === 'pool.held' && isOrganization && account ? ` found by account ${String(account)}` : '';
+}
+
+/** Which kind of calls has stopped, what the vendor said, and until when; or that it goes on. */
+function callsEventText({ kind, data }: StoredEvent): string | null {
+  const { operation, subject, code, message, until } = data;
+  const calls = `${String(operation)} of ${String(subject)}`;
+  if (kind === 'calls.resumed') return `${calls} is accepted again`;
+  if (kind !== 'calls.stopped') return null;
+  const said = [code, message && `"${String(message)}"`].filter(Boolean).join(' ');
+  const end = typeof until === 'number' ? `; tried again at ${instantText(until)}` : '';
+  return `${calls} is refused${said && `: ${said}`}${end}`;
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {

@@ -42,6 +42,13 @@ export function poolText(pool: PoolState | null, now: number): string {
   }
 }
 
+/** Since when a pool is as it is; nothing while calls go as usual. */
+export function sinceText(pool: PoolState | null): string {
+  return pool === null || pool.state === 'closed' || pool.since === 0
+    ? ''
+    : `; since ${instantText(pool.since)}`;
+}
+
 /** Which organization an account's state is of, and whose call found it; nothing while that one stops nobody. */
 export function organizationText(organization: OrganizationReport | null): string {
   if (organization === null || organization.state.state === 'closed') return '';

@@ -16,7 +16,7 @@ import { backfillJson, backfillLines, type WaitingWork } from './backfill-runs';
 import { openBatchesJson, openBatchLines } from './batch-view';
 import { contextOf } from './command';
 import { print, printJson } from './output';
-import { blockedLines, organizationText, poolText, stopLines } from './progress-view';
+import { blockedLines, organizationText, poolText, sinceText, stopLines } from './progress-view';
 import { readSyncs, type SyncReport, syncJson, syncTable } from './sync';
 
 /** The value, or why it cannot be had. */
@@ -145,7 +145,7 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   if (status.processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
   if ('value' in pools) {
     for (const { pool, state, organization, limits, stops } of pools.value) {
-      print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}`);
+      print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}${sinceText(state)}`);
       for (const line of stopLines(stops, now)) print(`Calls     ${pool}: ${line}`);
       for (const line of blockedLines(limits)) print(`Limit     ${pool}: ${line}`);
     }
