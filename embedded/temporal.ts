@@ -110,7 +110,7 @@ function readRecord(dbFile: string): ServerRecord | null {
 
 function writeRecord(dbFile: string, record: ServerRecord): void {
   const draft = `${recordFile(dbFile)}.new`;
-  writeFileSync(draft, JSON.stringify(record));
+  writeFileSync(draft, JSON.stringify(record), { mode: 0o600 });
   renameSync(draft, recordFile(dbFile));
 }
 

@@ -297,7 +297,9 @@ export class Keeper {
     if (child.pid === undefined) return failed;
     this.identity = identify(child.pid) ?? { pid: child.pid, startTime: null };
     this.startedAt = Date.now();
-    writeFileSync(fingerprintFile(this.dir, name), `${child.pid} ${fingerprintOf(this.program)}`);
+    writeFileSync(fingerprintFile(this.dir, name), `${child.pid} ${fingerprintOf(this.program)}`, {
+      mode: 0o600,
+    });
     await recordProcess(this.dir, {
       ...{ name, ...this.identity },
       ...(url === undefined ? {} : { url }),

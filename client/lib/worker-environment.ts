@@ -11,7 +11,7 @@ import type { KeyRing } from '../../store/keyring';
 export type EnvironmentPrint = Readonly<Record<string, string>>;
 
 /** Stands for the vault's keys, however they are given. */
-const VAULT_KEYS = "the vault's keys";
+const VAULT_KEYS = 'vault keys';
 
 /** Of every variable that the settings read or refer to. */
 export function environmentPrint(
