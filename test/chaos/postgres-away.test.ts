@@ -1,6 +1,6 @@
 /**
  * Postgres goes away while answers are on their way. Nothing that was paid for is lost or asked for again, and a refusal
- * that came meanwhile stops everybody once it is back. Short here; SLUICE_LONG_CHAOS=1 keeps it away for ten minutes.
+ * that came meanwhile stops everybody once it is back. Short here; SLUICE_LONG=1 keeps it away for ten minutes.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,12 +10,14 @@ import { countItems } from '../../store/batches';
 import { readPool } from '../../store/pools';
 import { type Cable, startCable } from '../support/cable';
 import { eventually } from '../support/eventually';
+import { longOr } from '../support/long';
 import { type MoodyVendor, startMoodyVendor } from '../support/moody-vendor';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
 
-const LONG = process.env.SLUICE_LONG_CHAOS === '1';
-const AWAY_MS = LONG ? 600_000 : 7_000;
+const AWAY_MS = longOr(600_000, 7_000);
 const ITEMS = 40;
+
+jest.setTimeout(AWAY_MS + 180_000);
 
 let vendor: MoodyVendor;
 let stack: OpenAiStack;
