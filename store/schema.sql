@@ -350,6 +350,7 @@ create table limits (
   full_at double precision,
   sized_at double precision not null default 0,
   refused_at double precision not null default 0,
+  emptied_at double precision not null default 0,
   refused_from double precision not null default 0,
   refused_took double precision,
   refused_mark double precision not null default 0,
@@ -645,6 +646,7 @@ begin
     rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
     full_at = full_at + step,
     sized_at = case when sized_at > 0 then sized_at + step else 0 end,
+    emptied_at = case when emptied_at > 0 then emptied_at + step else 0 end,
     refused_at = case when refused_at > 0 then refused_at + step else 0 end,
     refused_from = case when refused_from > 0 then refused_from + step else 0 end,
     claim_rank = 0, claim_until = 0;
@@ -886,9 +888,9 @@ begin
     l.resets_at := calendar_end(t, l.calendar_unit, l.zone);
   end if;
   update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t),
-      sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t),
+      sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t), emptied_at = least(x.emptied_at, t),
       refused_from = least(x.refused_from, t)
-    where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at) > t);
+    where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at, x.emptied_at) > t);
   l.last_at := least(l.last_at, t);
   l.window_from := least(l.window_from, t);
   l.claim_rank := 0;
@@ -1020,7 +1022,8 @@ declare
 begin
   select * into l from limits where key = p_key for update;
   t := coalesce(p_now, now_ms());
-  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' then return null; end if;
+  -- A call that takes nothing of this bucket says nothing of it.
+  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' or cost <= 0 then return null; end if;
   cost := greatest(0, least(cost, l.capacity));
 
   if departed <= l.refused_at then
@@ -1070,7 +1073,7 @@ begin
     values (l.id, t, l.capacity - greatest(0, l.tat - t) / l.period_ms);
   end if;
   l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
-  update limits set tat = l.tat, full_at = null, refused_at = l.refused_at, refused_from = l.refused_from,
+  update limits set tat = l.tat, full_at = null, emptied_at = t, refused_at = l.refused_at, refused_from = l.refused_from,
     refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
     rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
   where id = l.id;
@@ -1106,6 +1109,7 @@ begin
   new.rate_share_at := 0;
   new.rate_ramp := false;
   new.refused_at := 0;
+  new.emptied_at := 0;
   new.refused_took := null;
   new.full_at := null;
   return new;
@@ -1234,8 +1238,9 @@ begin
   if l.key is null or delta = 0 then return; end if;
   t := coalesce(p_now, now_ms());
   if l.kind = 'bucket' then
-    -- Without its charges of that time a refund is not known to be right.
-    if delta < 0 and granted_at <= t - bucket_memory_ms(l) then return; end if;
+    -- Without its charges of that time a refund is not known to be right; and of a bucket that a refusal has shown to be
+    -- empty nothing comes back, nor does a wait that the vendor has stated become shorter.
+    if delta < 0 and granted_at <= greatest(t - bucket_memory_ms(l), l.emptied_at) then return; end if;
     insert into limit_events (limit_id, at, units) values (l.id, granted_at, delta);
     -- A refund cannot reach what was charged after the bucket had run empty in between.
     l.tat := greatest(l.tat + delta * l.period_ms, bucket_full_at(l, granted_at));

@@ -38,6 +38,7 @@ begin
     rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
     full_at = full_at + step,
     sized_at = case when sized_at > 0 then sized_at + step else 0 end,
+    emptied_at = case when emptied_at > 0 then emptied_at + step else 0 end,
     refused_at = case when refused_at > 0 then refused_at + step else 0 end,
     refused_from = case when refused_from > 0 then refused_from + step else 0 end,
     claim_rank = 0, claim_until = 0;

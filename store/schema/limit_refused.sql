@@ -24,7 +24,8 @@ declare
 begin
   select * into l from limits where key = p_key for update;
   t := coalesce(p_now, now_ms());
-  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' then return null; end if;
+  -- A call that takes nothing of this bucket says nothing of it.
+  if l.key is null or l.kind <> 'bucket' or l.mode = 'shadow' or cost <= 0 then return null; end if;
   cost := greatest(0, least(cost, l.capacity));
 
   if departed <= l.refused_at then
@@ -74,7 +75,7 @@ begin
     values (l.id, t, l.capacity - greatest(0, l.tat - t) / l.period_ms);
   end if;
   l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
-  update limits set tat = l.tat, full_at = null, refused_at = l.refused_at, refused_from = l.refused_from,
+  update limits set tat = l.tat, full_at = null, emptied_at = t, refused_at = l.refused_at, refused_from = l.refused_from,
     refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
     rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
   where id = l.id;

@@ -5,6 +5,7 @@ begin
   new.rate_share_at := 0;
   new.rate_ramp := false;
   new.refused_at := 0;
+  new.emptied_at := 0;
   new.refused_took := null;
   new.full_at := null;
   return new;

@@ -10,8 +10,9 @@ begin
   if l.key is null or delta = 0 then return; end if;
   t := coalesce(p_now, now_ms());
   if l.kind = 'bucket' then
-    -- Without its charges of that time a refund is not known to be right.
-    if delta < 0 and granted_at <= t - bucket_memory_ms(l) then return; end if;
+    -- Without its charges of that time a refund is not known to be right; and of a bucket that a refusal has shown to be
+    -- empty nothing comes back, nor does a wait that the vendor has stated become shorter.
+    if delta < 0 and granted_at <= greatest(t - bucket_memory_ms(l), l.emptied_at) then return; end if;
     insert into limit_events (limit_id, at, units) values (l.id, granted_at, delta);
     -- A refund cannot reach what was charged after the bucket had run empty in between.
     l.tat := greatest(l.tat + delta * l.period_ms, bucket_full_at(l, granted_at));

@@ -42,6 +42,7 @@ export class ModelLimit {
   private sizedAt = 0;
   /** Buckets: drawn on until then by a refusal, whatever was charged. */
   private emptyUntil = 0;
+  private emptiedAt = 0;
   private granted = 0;
 
   constructor(readonly template: LimitTemplate) {
@@ -83,6 +84,8 @@ export class ModelLimit {
   }
 
   settle(delta: number, grantedAt: number, now: number): void {
+    // A refusal has shown the bucket to be empty: what was charged before it does not come back.
+    if (delta < 0 && grantedAt <= this.emptiedAt) return;
     this.granted += delta;
     if (this.fullAt !== null && delta > 0) this.fullAt += delta * this.msPerUnit;
     if (this.template.window.kind !== 'vendor-reset') {
@@ -169,7 +172,7 @@ export class ModelLimit {
 
   /** A call of `cost` units that left at `departed` was refused, with a wait of so many ms. */
   refuse(departed: number, now: number, cost: number, waitMs: number | null): void {
-    if (!this.isBucket || !this.enforced) return;
+    if (!this.isBucket || !this.enforced || cost <= 0) return;
     const units = Math.min(cost, this.capacity);
     const r = this.refusals;
     if (departed <= r.at) {
@@ -208,6 +211,7 @@ export class ModelLimit {
     const goesAt = Math.max(waitMs ?? 0, units * this.msPerUnit);
     const full = Math.max(this.bucketFullAt(), now + (this.capacity - units) * this.msPerUnit + goesAt);
     this.entries = [{ at: now, units: 0 }];
+    this.emptiedAt = now;
     this.emptyUntil = full;
     this.fullAt = null;
   }
