@@ -9,6 +9,8 @@ export interface PoolActivityDeps {
   readonly tokens: Pick<TokenStore, 'clearRefusal'>;
   /** Signals the pool's workflow, starting it when it does not run. */
   readonly signalPool: (poolKey: string, policy: PoolPolicy, signal: PoolSignal) => Promise<void>;
+  /** Wakes work of the pool that sleeps for a kind of calls which was refused for itself. */
+  readonly wakeReports: (poolKey: string) => Promise<void>;
 }
 
 export type PoolSignal =
@@ -41,7 +43,10 @@ export function createPoolActivities(deps: PoolActivityDeps) {
     }): Promise<PoolState> {
       // Whoever resumes vouches for the credentials too: the next call may log in again.
       if (input.event.type === 'resume') await deps.tokens.clearRefusal(input.key);
-      return (await applyPoolEvent(deps.db, input.key, input.event)).after;
+      const { after } = await applyPoolEvent(deps.db, input.key, input.event);
+      // What was stopped for itself is free again as well, and nobody who waits for that has joined the pool.
+      if (input.event.type === 'resume') await deps.wakeReports(input.key);
+      return after;
     },
 
     /** Asks the pool's workflow to wake `workflowId` when the pool opens. */

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Agent } from 'undici';
-import { datasetsOf } from '../activities/accounts';
+import { datasetsOf, findAccount } from '../activities/accounts';
 import { createBatchActivities } from '../activities/batch';
 import type { TokenSource } from '../activities/call-terms';
 import { createCommandActivities } from '../activities/commands';
@@ -31,7 +31,7 @@ import { migrate } from '../store/migrate';
 import { publishDefinitions } from '../store/settings-generations';
 import { TokenStore } from '../store/tokens';
 import { Vault } from '../store/vault';
-import { signalPool } from './pool-signals';
+import { signalPool, wakeReports } from './pool-signals';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
 
@@ -119,6 +119,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const counter = new CallCounter(db, (error) => warnOnce(log, {}, error, 'call counts were not written'));
   const signal = (poolKey: string, policy: PoolPolicy, poolSignal: PoolSignal) =>
     signalPool(client, settings.temporal.taskQueue, poolKey, policy, poolSignal);
+  const wake = (poolKey: string) => {
+    const accounts = Object.keys(settings.accounts).filter(
+      (name) => findAccount(settings, name).poolKey === poolKey,
+    );
+    return wakeReports(client, settings.temporal.taskQueue, accounts);
+  };
   const door = new VendorDoor({
     db: permits,
     gate: new PermitGate(permits, { leadMs: settings.permits.leadMs, urgent: control }),
@@ -191,7 +197,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       log,
       tokenSource: fleetTokens,
     }),
-    ...createPoolActivities({ db: control, signalPool: signal, tokens }),
+    ...createPoolActivities({ db: control, signalPool: signal, wakeReports: wake, tokens }),
     ...createReportActivities({
       settings,
       db,

@@ -1,6 +1,6 @@
 /** Traffic and inventory share everything with sales; and what Temporal stores can be encrypted. */
-import { resumeSignal } from '../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf } from '../support/amazon-lab';
+import { resumeSignal, type WorkStatus, workStatusQuery } from '../../workflows/messages';
+import { Lab, lastHours, leaksOf, phaseOf, until } from '../support/amazon-lab';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const INVENTORY = 'amazon/rt-inventory';
@@ -38,11 +38,25 @@ test.each([
   },
 );
 
+/** What a sync says of itself once it waits: for the pool, or with all its work for its own report type. */
+async function waitOf(sync: Awaited<ReturnType<Awaited<typeof lab>['sync']>>): Promise<WorkStatus | false> {
+  const status = await sync.query(workStatusQuery);
+  const { phase, until: end } = status;
+  return (phase === 'waiting for quota' || (phase === 'running' && end !== null)) && status;
+}
+
 test('the datasets of an account stop together, and each goes on', async () => {
   const l = await lab;
   l.fault('vendor', { id: 'quota', kind: 'quota', operation: 'createReport' });
   const syncs = await Promise.all([TRAFFIC, INVENTORY, SALES].map((dataset) => l.sync('vendor', dataset)));
-  for (const sync of syncs) await phaseOf(sync, 'waiting for quota');
+  // The first refusal may mean its report type alone; the second tells that it is the account's.
+  const told = await Promise.all(syncs.map((sync) => until('the sync waits', () => waitOf(sync))));
+  const alone = told.filter(({ phase }) => phase === 'running');
+  expect(alone.length).toBeLessThanOrEqual(1);
+  for (const { detail } of alone)
+    expect(detail).toMatch(/the vendor accepts no more createReport of GET_VENDOR_REAL_TIME_\w+_REPORT: /);
+  for (const { until: end } of told) expect(end).toBeGreaterThan(Date.now() + 5 * 60_000);
+  expect((await l.pool('vendor')).state).toBe('quota_paused');
   l.simulator.control({ clearFaults: ['quota'] });
   await l.poolWorkflow('vendor').signal(resumeSignal);
   for (const [i, dataset] of [TRAFFIC, INVENTORY, SALES].entries()) {
