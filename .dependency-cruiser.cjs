@@ -10,6 +10,7 @@ const OURS = [
   'quota',
   'settings',
   'store',
+  'temporal',
   'vendors',
   'workers',
   'workflows',
@@ -83,24 +84,24 @@ module.exports = {
       name: 'one-way-out',
       severity: 'error',
       comment:
-        'A request to a vendor needs a permit: it leaves by activities/http.ts or activities/responses-client.ts, which ask for the pass of one.',
+        'A request to a vendor needs a permit: it leaves by activities/gateway/http.ts or activities/batches/responses-client.ts, which ask for the pass of one.',
       from: {
         path: '^(activities|client|quota|settings|store|temporal|vendors|workers)/',
         pathNot: [
-          '^activities/http.ts$',
-          '^activities/responses-client.ts$',
+          '^activities/gateway/http.ts$',
+          '^activities/batches/responses-client.ts$',
           // They make the pool of connections, and send nothing.
           '^workers/runtime.ts$',
-          '^client/lib/(user-auth|doctor-logins).ts$',
+          '^client/operations/(user-auth|doctor-logins).ts$',
           // It knows addresses, and connects to none.
-          '^activities/document-address.ts$',
+          '^activities/gateway/document-address.ts$',
           // Servers of ours, and the way to Temporal.
           '/codec-server.ts$',
           '/health.ts$',
           '/health-socket.ts$',
           '/connection-trouble.ts$',
-          '/temporal-connection.ts$',
-          '^vendors/.*simulator/',
+          '^temporal/connection.ts$',
+          '^vendors/(kit|.*simulator)/',
         ],
       },
       to: {
@@ -126,6 +127,24 @@ module.exports = {
     ...only('settings', ['quota', 'vendors']),
     ...only('workflows', ['quota'], ['activities', 'vendors', 'settings', 'store']),
     ...only('activities', ['quota', 'vendors', 'store', 'settings'], ['workflows']),
+    ...only('temporal', ['quota', 'settings', 'store']),
+    ...only('workers', [
+      'quota',
+      'vendors',
+      'store',
+      'settings',
+      'activities',
+      'workflows',
+      'temporal',
+      'embedded',
+    ]),
+    {
+      name: 'operations-have-no-face',
+      severity: 'error',
+      comment: 'A use case knows nothing of the command line: every face (CLI, API) builds on it.',
+      from: { path: '^client/operations/' },
+      to: { path: '^client/(?!operations/)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -1,6 +1,6 @@
 /** Accounts as activities use them: the vendor's rules with the settings' overrides, its API and its login. */
 
-import { fillScope, type LimitInstance, resolveLimits } from '../quota/limit';
+import { fillScope, type LimitInstance, resolveLimits } from '../quota/limits/limit';
 import {
   type AccountSettings,
   type DatasetSettings,
@@ -12,7 +12,7 @@ import {
 } from '../settings';
 import type { DatasetDescription } from '../vendors/dataset';
 import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../vendors/registry';
-import type { CallableAccount } from './call-terms';
+import type { CallableAccount } from './gateway/call-terms';
 
 /** The vendor's rules, and what can be done with the account: each part only where the vendor offers it. */
 export interface Account extends CallableAccount {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type { Settings } from '../settings';
-import { limitDefinition } from '../store/permits';
-import type { PoolDefinitions } from '../store/settings-generations';
+import { limitDefinition } from '../store/permits/permits';
+import type { PoolDefinitions } from '../store/pools/settings-generations';
 import { findAccount } from './accounts';
 
 export function definitionsOf(settings: Settings): PoolDefinitions[] {

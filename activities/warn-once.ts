@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { EventData, EventKind } from '../quota/events';
-import { logEvent } from './emit';
+import { logEvent } from './gateway/emit';
 
 /** Without a repetition for this long a cause counts as new, ms. */
 export const QUIET_MS = 3_600_000;

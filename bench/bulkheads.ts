@@ -23,13 +23,13 @@ import { stringify } from 'yaml';
 import { removePostgres, startPostgres } from '../embedded/postgres';
 import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { parseSettings, type Settings } from '../settings';
-import { createBatch, type NewItem } from '../store/batches';
-import { createCommand } from '../store/commands';
+import { createBatch, type NewItem } from '../store/batches/batches';
+import { createCommand } from '../store/commands/commands';
 import { createPool } from '../store/db';
-import { generateKey } from '../store/keyring';
 import { migrate } from '../store/migrate';
-import { readPool } from '../store/pools';
-import { connectClient } from '../workers/temporal-connection';
+import { readPool } from '../store/pools/pools';
+import { generateKey } from '../store/secrets/keyring';
+import { connectClient } from '../temporal/connection';
 import {
   batchWorkflowId,
   commandWorkflowId,

@@ -21,12 +21,12 @@ import { stringify } from 'yaml';
 import { removePostgres, startPostgres } from '../embedded/postgres';
 import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { parseSettings } from '../settings';
-import { countItems } from '../store/batches';
+import { countItems } from '../store/batches/batches';
 import { createPool } from '../store/db';
-import { generateKey } from '../store/keyring';
 import { migrate } from '../store/migrate';
-import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/simulator/discoveries';
-import { connectClient } from '../workers/temporal-connection';
+import { generateKey } from '../store/secrets/keyring';
+import { connectClient } from '../temporal/connection';
+import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/kit/discoveries';
 import { batchWorkflowId } from '../workflows/messages';
 import { Processes } from './processes';
 

@@ -10,12 +10,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Pool } from 'pg';
-import { PermitGate } from '../activities/permit-gate';
-import type { LimitInstance, LimitWindow } from '../quota/limit';
+import { PermitGate } from '../activities/gateway/permit-gate';
+import type { LimitInstance, LimitWindow } from '../quota/limits/limit';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
-import { registerLimits, takePermits } from '../store/permits';
-import { registerPool } from '../store/pools';
+import { registerLimits, takePermits } from '../store/permits/permits';
+import { registerPool } from '../store/pools/pools';
 import { withBenchDatabase } from './database';
 
 const CALLERS = 16;

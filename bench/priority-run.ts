@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import type { Priority, Reserve } from '../quota/limit';
+import type { Priority, Reserve } from '../quota/limits/limit';
 import { startGps51Simulator } from '../vendors/gps51/simulator';
 import { type Departure, FleetCaller, type FleetOptions } from './priority-fleet';
 

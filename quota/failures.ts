@@ -2,7 +2,7 @@
  * The stable codes under which a vendor call fails, shared by activities (which throw them) and workflows (which
  * decide by them). They are the `type` of a Temporal ApplicationFailure; the details carry the evidence.
  */
-import type { PoolStateName } from './pool';
+import type { PoolStateName } from './pools/pool';
 import type { Evidence, VerdictKind } from './verdict';
 
 export const FAILURE = {

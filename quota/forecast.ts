@@ -5,7 +5,7 @@
  *
  * Items go through their steps like through a pipeline: while one is made by the vendor, the next is asked for.
  */
-import type { LimitWindow } from './limit';
+import type { LimitWindow } from './limits/limit';
 
 /** Shortest and longest, milliseconds. */
 export interface Range {

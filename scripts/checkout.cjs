@@ -20,6 +20,7 @@ const SOURCE_FOLDERS = [
   'quota',
   'settings',
   'store',
+  'temporal',
   'types',
   'vendors',
   'workers',

@@ -2,7 +2,7 @@
  * Datasets that come as reports and those of fleets are kept complete in different ways: which keys of `datasets`
  * apply to which, and what they default to.
  */
-import type { RestatementPolicy } from '../quota/restatement';
+import type { RestatementPolicy } from '../quota/windows/restatement';
 import { type FleetKind, fleetKind } from '../vendors/fleet-datasets';
 import { VENDORS } from '../vendors/registry';
 import type { RawProblem } from './problems';

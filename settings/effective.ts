@@ -2,8 +2,8 @@
  * The rules that hold for an account: the vendor's, with the account's overrides merged in. Pure. Overrides that
  * do not fit are SettingsErrors that name the key; `loadSettings` has reported them before anything runs.
  */
-import { type LimitTemplate, type LimitWindow, scopeOf } from '../quota/limit';
-import type { PoolPolicy } from '../quota/pool';
+import { type LimitTemplate, type LimitWindow, scopeOf } from '../quota/limits/limit';
+import type { PoolPolicy } from '../quota/pools/pool';
 import type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
 import {
   type LimitOverride,

@@ -2,7 +2,7 @@
  * Limits that an operator adds in the settings, for rules of a vendor that are not in its table yet: which they are, what
  * is wrong with them, and the template that they make. Pure.
  */
-import { type LimitTemplate, type LimitWindow, scopeOf } from '../quota/limit';
+import { type LimitTemplate, type LimitWindow, scopeOf } from '../quota/limits/limit';
 import { type LimitOverride, limitOverride } from '../vendors/account-fields';
 import { COMMON_ATTRIBUTES, type VendorRules } from '../vendors/contract';
 import { describeValue, type Path, type Raw, type RawProblem, suggestion } from './problems';

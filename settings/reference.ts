@@ -3,7 +3,7 @@
  * `sluice settings reference` prints them, docs/configuration.md holds them, and a test compares the two.
  */
 import { z } from 'zod';
-import type { LimitTemplate, LimitWindow } from '../quota/limit';
+import type { LimitTemplate, LimitWindow } from '../quota/limits/limit';
 import { commonAccountFields } from '../vendors/account-fields';
 import { VENDORS, type VendorId } from '../vendors/registry';
 import { ENVIRONMENT } from './environment';

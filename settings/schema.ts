@@ -1,6 +1,6 @@
 /** The shape of `sluice.yaml`. `sluice.schema.json` is made from it, so descriptions here are what editors show. */
 import { z } from 'zod';
-import { PRIORITIES } from '../quota/limit';
+import { PRIORITIES } from '../quota/limits/limit';
 import { duration, SECRET_REF_PATTERN, secretRef, wholePositive } from '../vendors/account-fields';
 import { VENDORS } from '../vendors/registry';
 

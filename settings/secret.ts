@@ -50,7 +50,7 @@ export class SecretError extends Error {
   }
 }
 
-/** What is needed of the vault here; `store/vault.ts` provides it. */
+/** What is needed of the vault here; `store/secrets/vault.ts` provides it. */
 export interface SecretVault {
   /** The entry's value, or null when there is no such entry. */
   get(name: string): Promise<string | null>;

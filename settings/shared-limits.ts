@@ -2,7 +2,7 @@
  * Limits that several accounts share, e.g. those of an egress IP, are one row in the database: the accounts must say
  * the same of them. Which accounts share a limit follows from its scope, whatever the vendor.
  */
-import { fillScope, type LimitTemplate, scopeNames } from '../quota/limit';
+import { fillScope, type LimitTemplate, scopeNames } from '../quota/limits/limit';
 import { COMMON_ATTRIBUTES } from '../vendors/contract';
 import { accountAttributes, accountParts, isVendorId, VENDORS, type VendorId } from '../vendors/registry';
 import { effectiveLimits } from './effective';

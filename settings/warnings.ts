@@ -1,5 +1,5 @@
 /** What is allowed in the settings and probably not meant: `settings check` and `doctor` say it. Pure. */
-import { resolveLimits } from '../quota/limit';
+import { resolveLimits } from '../quota/limits/limit';
 import { accountAttributes, accountParts, VENDORS } from '../vendors/registry';
 import { effectiveLimits } from './effective';
 import type { AccountSettings } from './schema';

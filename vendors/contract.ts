@@ -2,8 +2,8 @@
  * What a vendor's folder has to provide. A new vendor is a new folder with these parts and one line in
  * `registry.ts`; nothing else in the project knows vendors by name.
  */
-import type { LimitTemplate } from '../quota/limit';
-import type { PoolPolicy } from '../quota/pool';
+import type { LimitTemplate } from '../quota/limits/limit';
+import type { PoolPolicy } from '../quota/pools/pool';
 import type { RetryPolicies } from '../quota/retry-delay';
 import type { Verdict } from '../quota/verdict';
 

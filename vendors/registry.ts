@@ -5,22 +5,22 @@ import { amazonLogin, amazonPartitions, amazonReports } from './amazon/calls';
 import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules, amazonRulesOf } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
+import type { FleetApi } from './capabilities/fleet';
+import type { LoginApi } from './capabilities/login';
+import type { Partition, ReportApi } from './capabilities/reports';
+import type { TextBatchApi } from './capabilities/text-batches';
+import type { TextApi } from './capabilities/texts';
 import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
-import type { FleetApi } from './fleet';
 import { FLEET_DATASETS } from './fleet-datasets';
 import { gps51Fleet, gps51Login } from './gps51/calls';
 import { GPS51_ZONE } from './gps51/limits';
 import { gps51Rules } from './gps51/rules';
 import { type Gps51Account, gps51AccountSchema } from './gps51/settings';
-import type { LoginApi } from './login';
 import { openaiTextBatches } from './openai/batch-calls';
 import { openaiTexts } from './openai/calls';
 import { openaiLimitOverrides, openaiRules } from './openai/rules';
 import { type OpenAiAccount, openaiAccountSchema } from './openai/settings';
-import type { Partition, ReportApi } from './reports';
-import type { TextBatchApi } from './text-batches';
-import type { TextApi } from './texts';
 
 /** What can be done with an account; what its vendor does not offer is left out. */
 export interface AccountParts {

@@ -2,13 +2,13 @@
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { BATCH_OUTCOMES, type SpooledOutcomes } from '../activities/batch-page';
-import { POOL_EVENT, type SpooledPoolEvent } from '../activities/consequences';
-import { Spool } from '../activities/spool';
+import { BATCH_OUTCOMES, type SpooledOutcomes } from '../activities/batches/page';
+import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/consequences';
+import { Spool } from '../activities/gateway/spool';
 import type { Settings } from '../settings';
-import { storeOutcomes } from '../store/batches';
-import type { KeyRing } from '../store/keyring';
-import { applyPoolEvent, readPool } from '../store/pools';
+import { storeOutcomes } from '../store/batches/batches';
+import { applyPoolEvent, readPool } from '../store/pools/pools';
+import type { KeyRing } from '../store/secrets/keyring';
 import { hasEnded, workerIdentity } from './identity';
 import { signalPool } from './pool-signals';
 

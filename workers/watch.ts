@@ -7,11 +7,11 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
-import { emit } from '../activities/emit';
+import { emit } from '../activities/gateway/emit';
 import { warnOnce } from '../activities/warn-once';
 import type { Settings } from '../settings';
-import { type Batch, unfinishedBatches } from '../store/batches';
-import { readPools } from '../store/pools';
+import { type Batch, unfinishedBatches } from '../store/batches/batches';
+import { readPools } from '../store/pools/pools';
 import type { batch } from '../workflows/batch';
 import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
 import { signalPool } from './pool-signals';

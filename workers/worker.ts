@@ -10,17 +10,17 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
-import type { CallableAccount } from '../activities/call-terms';
-import { workerGraceMs } from '../activities/longest-call';
+import type { CallableAccount } from '../activities/gateway/call-terms';
+import { workerGraceMs } from '../activities/gateway/longest-call';
 import { ROOM_SLOTS, ROOMS, type Room, roomQueue } from '../quota/task-queues';
 import type { Settings } from '../settings';
-import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools';
-import { dataConverterFor } from './codec';
+import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools/pools';
+import { dataConverterFor } from '../temporal/codec';
+import { connectClient, connectWorker } from '../temporal/connection';
 import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime } from './runtime';
-import { connectClient, connectWorker } from './temporal-connection';
 import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {

@@ -3,9 +3,9 @@
  * chunk is done or has failed for good, through pauses of any length.
  */
 import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { ReportActivities } from '../activities/reports';
-import type { DatasetRef, Purpose } from '../activities/reports-types';
-import type { Priority } from '../quota/limit';
+import type { ReportActivities } from '../activities/reports/reports';
+import type { DatasetRef, Purpose } from '../activities/reports/types';
+import type { Priority } from '../quota/limits/limit';
 import { pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';

@@ -11,8 +11,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { BatchActivities } from '../activities/batch';
-import type { BatchRef, BatchSnapshot, PageOutcome } from '../activities/batch-types';
+import type { BatchActivities } from '../activities/batches/batch';
+import type { BatchRef, BatchSnapshot, PageOutcome } from '../activities/batches/types';
 import {
   type BatchStatus,
   batchStatusQuery,

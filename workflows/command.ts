@@ -11,10 +11,10 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
-import type { CommandStep } from '../activities/command-types';
-import type { CommandActivities } from '../activities/commands';
+import type { CommandActivities } from '../activities/commands/commands';
+import type { CommandStep } from '../activities/commands/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
-import type { CommandOutcome } from '../store/commands';
+import type { CommandOutcome } from '../store/commands/commands';
 import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from './messages';
 import { applicationFailure, HistoryIsFull, PoolGate } from './pool-gate';
 import { roomActivities } from './rooms';

@@ -14,8 +14,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
-import type { ReportActivities } from '../activities/reports';
-import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../activities/reports-types';
+import type { ReportActivities } from '../activities/reports/reports';
+import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../activities/reports/types';
 import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { PoolGate } from './pool-gate';
 import { ReportPipeline, untilCleared } from './report-pipeline';

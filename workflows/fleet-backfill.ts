@@ -13,9 +13,9 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FleetActivities } from '../activities/fleet';
-import type { FleetRef, HistoryPageOutcome, PageWait } from '../activities/fleet-types';
-import type { Priority } from '../quota/limit';
+import type { FleetActivities } from '../activities/fleet/fleet';
+import type { FleetRef, HistoryPageOutcome, PageWait } from '../activities/fleet/types';
+import type { Priority } from '../quota/limits/limit';
 import type { BackfillSummary } from './backfill';
 import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
 import { HistoryIsFull, PoolGate } from './pool-gate';

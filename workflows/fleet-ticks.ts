@@ -4,8 +4,8 @@
  * did; what it left undone is the next run's.
  */
 import { setCurrentDetails, sleep } from '@temporalio/workflow';
-import type { FleetActivities } from '../activities/fleet';
-import type { FleetRef } from '../activities/fleet-types';
+import type { FleetActivities } from '../activities/fleet/fleet';
+import type { FleetRef } from '../activities/fleet/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
 import { applicationFailure } from './pool-gate';
 import { roomActivities } from './rooms';

@@ -1,7 +1,7 @@
 /** Every signal and query of every workflow, with the ids under which the workflows run. */
 import type { QueryDefinition, SignalDefinition } from '@temporalio/workflow';
-import type { PoolState } from '../quota/pool';
-import type { CommandOutcome } from '../store/commands';
+import type { PoolState } from '../quota/pools/pool';
+import type { CommandOutcome } from '../store/commands/commands';
 
 /** One pool workflow for each pool key, e.g. `pool:amazon/acme`. */
 export function poolWorkflowId(poolKey: string): string {

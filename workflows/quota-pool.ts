@@ -18,7 +18,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../activities/pool';
-import { CLOSED_POOL, type PoolPolicy, type PoolState } from '../quota/pool';
+import { CLOSED_POOL, type PoolPolicy, type PoolState } from '../quota/pools/pool';
 import {
   credentialsChangedSignal,
   failureSignal,

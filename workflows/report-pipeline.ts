@@ -4,10 +4,10 @@
  * share a quota and there is no use in asking for more than the next.
  */
 import { condition, log, sleep } from '@temporalio/workflow';
-import type { ReportActivities } from '../activities/reports';
-import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../activities/reports-types';
-import type { Priority } from '../quota/limit';
-import { isWorthSplitting, splitWindow } from '../quota/window-retry';
+import type { ReportActivities } from '../activities/reports/reports';
+import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../activities/reports/types';
+import type { Priority } from '../quota/limits/limit';
+import { isWorthSplitting, splitWindow } from '../quota/windows/window-retry';
 import type { Span } from '../vendors/chunks';
 import { Caution } from './caution';
 import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from './pool-gate';

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { resolveSecret, type Secret } from '../../settings';
 import { SECRET_REF_PATTERN, type SecretRef } from '../../vendors/account-fields';
-import { CODEC_PORT, isLoopback, parseOrigin, parsePort, uiOrigins } from '../lib/codec-server';
-import { loadVaultKeys } from '../lib/context';
-import { ClientError, messageOf, UsageError } from '../lib/errors';
+import { CODEC_PORT, isLoopback, parseOrigin, parsePort, uiOrigins } from '../operations/codec-server';
+import { loadVaultKeys } from '../operations/context';
+import { ClientError, messageOf, UsageError } from '../operations/errors';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
@@ -53,8 +53,8 @@ async function runCodecServer(options: CodecServerOptions, command: Command): Pr
   }
   const keys = await loadVaultKeys(context);
   const { encryptPayloads } = context.settings.temporal;
-  const { EncryptionCodec } = await import('../../workers/codec.js');
-  const { startCodecServer } = await import('../../workers/codec-server.js');
+  const { EncryptionCodec } = await import('../../temporal/codec.js');
+  const { startCodecServer } = await import('../../temporal/codec-server.js');
   const allowOrigins = options.allowOrigin ?? uiOrigins(context);
   const codec = new EncryptionCodec(keys, encryptPayloads);
   const server = await startCodecServer({ codec, host, port, allowOrigins, token }).catch(

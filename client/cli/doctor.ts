@@ -1,7 +1,7 @@
 /** `sluice doctor`: what is wrong with this machine and these settings, and what to do. */
 import type { Command } from 'commander';
 import { SettingsError } from '../../settings';
-import { type Check, checkNode, examine } from '../lib/doctor';
+import { type Check, checkNode, examine } from '../operations/doctor';
 import { contextOf } from './command';
 import { print, printJson } from './output';
 

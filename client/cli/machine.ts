@@ -3,7 +3,7 @@
  * them is run, for it is most of the time that any other command would take.
  */
 import { type Command, Option } from 'commander';
-import type { DemoOptions } from './demo';
+import type { DemoOptions } from './demo/demo';
 import type { SimulateOptions } from './simulate';
 import { FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
 
@@ -21,7 +21,7 @@ export function addMachine(program: Command): void {
     .option('--fresh', 'start over in a new state folder; the old one is kept')
     .option('--no-refusal', 'do not let the vendor refuse in the middle')
     .option('--json', 'one JSON object a line')
-    .action(async (options: DemoOptions) => (await import('./demo.js')).runDemo(options));
+    .action(async (options: DemoOptions) => (await import('./demo/demo.js')).runDemo(options));
   demo
     .command('gps51')
     .description('run the six functions of a GPS51 account together, then show what each limit saw')
@@ -33,7 +33,7 @@ export function addMachine(program: Command): void {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', FLEET_DEMO_HELP)
     .action(async (options: unknown, command: Command) =>
-      (await import('./demo-fleet.js')).runFleetDemo(options, command),
+      (await import('./demo/fleet.js')).runFleetDemo(options, command),
     );
   program
     .command('up')

@@ -1,20 +1,20 @@
 /** The `sluice` command. Exit codes: 0 done, 1 failed, 2 the command was given something wrong. */
 import { Command, CommanderError } from 'commander';
-import { ClientError, messageOf, UsageError } from '../lib/errors';
-import { addBackfill } from './backfill';
-import { addBatch } from './batch';
+import { ClientError, messageOf, UsageError } from '../operations/errors';
+import { addBatch } from './batches/batch';
 import { addCodecServer } from './codec-server';
-import { addCoverage } from './coverage';
-import { addDeviceCommand } from './device-command';
+import { addBackfill } from './datasets/backfill';
+import { addCoverage } from './datasets/coverage';
+import { addSync } from './datasets/sync';
+import { addWindows } from './datasets/windows';
+import { addDeviceCommand } from './fleet/device-command';
+import { addUserAuth } from './fleet/user-auth';
 import { addMachine } from './machine';
 import { note } from './output';
-import { addPools } from './pools';
+import { addPools } from './pools/pools';
 import { addPrune } from './prune';
 import { addStatus } from './status';
-import { addSync } from './sync';
-import { addUserAuth } from './user-auth';
 import { addSettings, addVault } from './vault';
-import { addWindows } from './windows';
 
 function createProgram(): Command {
   const program = new Command('sluice')

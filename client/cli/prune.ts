@@ -1,8 +1,8 @@
 /** `sluice prune`: deletes what the settings' retention calls old, or says what that would be. */
 import type { Command } from 'commander';
 import { PRUNED_KINDS, type PruneCounts, type PrunedKind, prune, type Retention } from '../../store/prune';
-import { withDatabase } from '../lib/context';
-import { ClientError, UsageError } from '../lib/errors';
+import { withDatabase } from '../operations/context';
+import { ClientError, UsageError } from '../operations/errors';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { print, printJson, table } from './output';

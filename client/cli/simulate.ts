@@ -2,9 +2,9 @@
 import type { z } from 'zod';
 import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
 import { gps51ScenarioSchema, startGps51Simulator } from '../../vendors/gps51/simulator';
+import { readScenario, ScenarioError } from '../../vendors/kit/scenario';
 import { openAiScenarioSchema, startOpenAiSimulator } from '../../vendors/openai/simulator';
-import { readScenario, ScenarioError } from '../../vendors/simulator/scenario';
-import { ClientError, messageOf, UsageError } from '../lib/errors';
+import { ClientError, messageOf, UsageError } from '../operations/errors';
 import { untilInterrupted } from './interrupt';
 import { print } from './output';
 

@@ -3,21 +3,33 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';
 import { readInstance, withoutPassword } from '../../embedded/instance';
-import { readBackfills } from '../lib/backfills';
-import { type BatchReport, readBatches } from '../lib/batch-wait';
-import { type Context, liveInstance, temporalAddress, withDatabase, withTemporal } from '../lib/context';
-import { messageOf } from '../lib/errors';
-import { type PoolReport, readPoolReport } from '../lib/pools';
-import { isoOrNull } from '../lib/time-text';
-import { failingWorkflows, strandedBatches, type Trouble, troubleText, waitingTasks } from '../lib/troubles';
-import { workerPolls } from '../lib/work';
-import { withWaits } from '../lib/work-wait';
-import { backfillJson, backfillLines, type WaitingWork } from './backfill-runs';
-import { openBatchesJson, openBatchLines } from './batch-view';
+import { type BatchReport, readBatches } from '../operations/batches/wait';
+import {
+  type Context,
+  liveInstance,
+  temporalAddress,
+  withDatabase,
+  withTemporal,
+} from '../operations/context';
+import { readBackfills } from '../operations/datasets/backfills';
+import { workerPolls } from '../operations/datasets/work';
+import { withWaits } from '../operations/datasets/work-wait';
+import { messageOf } from '../operations/errors';
+import { type PoolReport, readPoolReport } from '../operations/pools/pools';
+import { isoOrNull } from '../operations/time-text';
+import {
+  failingWorkflows,
+  strandedBatches,
+  type Trouble,
+  troubleText,
+  waitingTasks,
+} from '../operations/troubles';
+import { openBatchesJson, openBatchLines } from './batches/view';
 import { contextOf } from './command';
+import { backfillJson, backfillLines, type WaitingWork } from './datasets/backfill-runs';
+import { blockedLines, organizationText, poolText, sinceText, stopLines } from './datasets/progress-view';
+import { readSyncs, type SyncReport, syncJson, syncTable } from './datasets/sync';
 import { print, printJson } from './output';
-import { blockedLines, organizationText, poolText, sinceText, stopLines } from './progress-view';
-import { readSyncs, type SyncReport, syncJson, syncTable } from './sync';
 
 /** The value, or why it cannot be had. */
 type Read<T> = { readonly value: T } | { readonly problem: string };

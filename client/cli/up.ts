@@ -5,8 +5,8 @@ import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
 import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
-import type { KeyRing } from '../../store/keyring';
-import { codecEndpoint, codecServerProgram } from '../lib/codec-server';
+import type { KeyRing } from '../../store/secrets/keyring';
+import { codecEndpoint, codecServerProgram } from '../operations/codec-server';
 import {
   type Context,
   ensureVaultKey,
@@ -15,11 +15,12 @@ import {
   temporalAddress,
   withDatabase,
   withTemporal,
-} from '../lib/context';
-import { ClientError } from '../lib/errors';
-import { keysInUse, missingText, sortKeys } from '../lib/keys-in-use';
-import { isScheduled } from '../lib/schedules';
-import { watchServers } from '../lib/server-watch';
+} from '../operations/context';
+import { isScheduled } from '../operations/datasets/schedules';
+import { workerPolls } from '../operations/datasets/work';
+import { ClientError } from '../operations/errors';
+import { keysInUse, missingText, sortKeys } from '../operations/keys-in-use';
+import { watchServers } from '../operations/server-watch';
 import {
   adoptable,
   becomeKeeper,
@@ -34,14 +35,13 @@ import {
   stopAll,
   stopServersIfUnused,
   workerProgram,
-} from '../lib/servers';
-import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../lib/supervisor';
-import { workerPolls } from '../lib/work';
-import { type EnvironmentPrint, environmentPrint } from '../lib/worker-environment';
+} from '../operations/servers';
+import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../operations/supervisor';
+import { type EnvironmentPrint, environmentPrint } from '../operations/worker-environment';
 import { contextOf } from './command';
+import { beginSync } from './datasets/sync';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
-import { beginSync } from './sync';
 
 /** `sluice down`. */
 export async function down(): Promise<void> {

@@ -4,12 +4,12 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { withoutPassword } from '../../embedded/instance';
 import { type Settings, settingsWarnings } from '../../settings';
-import { Vault } from '../../store/vault';
-import { loadVaultKeys, withDatabase, withTemporal } from '../lib/context';
-import { ClientError, messageOf, UsageError } from '../lib/errors';
-import { keysInUse, sortKeys, useText } from '../lib/keys-in-use';
-import { publishByHand } from '../lib/settings-publish';
-import { countText, pluralText, whenText } from '../lib/time-text';
+import { Vault } from '../../store/secrets/vault';
+import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context';
+import { ClientError, messageOf, UsageError } from '../operations/errors';
+import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
+import { publishByHand } from '../operations/settings-publish';
+import { countText, pluralText, whenText } from '../operations/time-text';
 import { contextOf } from './command';
 import { note, print, printJson, table } from './output';
 

@@ -119,7 +119,7 @@ create index events_refused on events ((data ->> 'subject'), at) where kind = 'l
 
 -- Datasets: which spans of which series are known (the ledger), which vendor jobs are under way, and what
 -- was refused. The rows themselves are in one fact table per dataset, made from the dataset's description
--- (store/datasets.ts), because their columns are typed.
+-- (store/datasets/datasets.ts), because their columns are typed.
 
 -- A series is what has a ledger of its own: one dataset of one account, split by e.g. marketplace and currency.
 create table series (
@@ -180,7 +180,7 @@ create table jobs (
 create unique index jobs_live on jobs (series_id, span) where state in ('intended', 'requested', 'ready');
 create index jobs_span on jobs (series_id, span, requested_at);
 
--- Documents that were refused, with enough of them to see why. Bounded by store/ingest.ts.
+-- Documents that were refused, with enough of them to see why. Bounded by store/datasets/ingest.ts.
 create table rejected_documents (
   id          bigint generated always as identity primary key,
   series_id   integer not null references series on delete cascade,
@@ -420,7 +420,7 @@ create table commands (
 );
 create index commands_newest on commands (created_at desc);
 
--- Refusals for a used-up quota that may mean a narrower limit than the pool's (quota/quota-doubt.ts), since a call of
+-- Refusals for a used-up quota that may mean a narrower limit than the pool's (quota/pools/quota-doubt.ts), since a call of
 -- the pool was last accepted.
 create table quota_doubts (
   pool        text not null,

@@ -1,7 +1,7 @@
 -- Windows that fail are tried again at growing distances, and share a budget; documents that take away what was known
 -- are doubted, hour by hour; rows that cannot be used are kept beside the data with the reason.
 
-alter table coverage add column cause text;            -- failed: kind of failure, see quota/window-retry.ts
+alter table coverage add column cause text;            -- failed: kind of failure, see quota/windows/window-retry.ts
 alter table coverage add column tries integer not null default 0 check (tries >= 0); -- failed: answers so far
 alter table coverage add column failed_since timestamptz;
 
@@ -26,7 +26,7 @@ create table doubted_hours (
   primary key (series_id, hour)
 );
 
--- Rows of documents that were put aside, and why. Bounded by store/set-aside.ts.
+-- Rows of documents that were put aside, and why. Bounded by store/datasets/set-aside.ts.
 create table set_aside_rows (
   id           bigint generated always as identity primary key,
   series_id    integer not null references series on delete cascade,

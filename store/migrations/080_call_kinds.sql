@@ -1,4 +1,4 @@
--- Kinds of calls of a pool that are refused and accepted together (quota/narrow-refusal.ts): an operation of one report
+-- Kinds of calls of a pool that are refused and accepted together (quota/pools/narrow-refusal.ts): an operation of one report
 -- type. What was last accepted and refused tells whether a refusal is a kind's own or the pool's.
 create table call_kinds (
   pool        text not null,

@@ -2,7 +2,7 @@
  * A pause of a day is one timer in one history and one row in one table. It holds through the death of every
  * process, and through the loss of either of the two, until an operator ends it.
  */
-import { readPool } from '../../store/pools';
+import { readPool } from '../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId, resumeSignal } from '../../workflows/messages';
 import {
   allCalls,

@@ -4,10 +4,10 @@
  * SLUICE_LONG=1 makes it five minutes, SLUICE_CHAOS_MS any other time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { listCommands } from '../../store/commands';
-import { coverageByDevice } from '../../store/fleet-ledger';
-import type { LimitReport } from '../../vendors/simulator/limit-book';
-import { pickBetween } from '../../vendors/simulator/random';
+import { listCommands } from '../../store/commands/commands';
+import { coverageByDevice } from '../../store/fleet/ledger';
+import type { LimitReport } from '../../vendors/kit/limit-book';
+import { pickBetween } from '../../vendors/kit/random';
 import type { fleetBackfill } from '../../workflows/fleet-backfill';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';

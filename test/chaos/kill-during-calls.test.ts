@@ -3,7 +3,7 @@
  * window was made once, every row is there, and the vendor has never been asked more than it allows.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { pickBetween } from '../../vendors/simulator/random';
+import { pickBetween } from '../../vendors/kit/random';
 import {
   allCalls,
   chunksIngested,

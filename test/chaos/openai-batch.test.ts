@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { countItems } from '../../store/batches';
-import { pickBetween } from '../../vendors/simulator/random';
+import { countItems } from '../../store/batches/batches';
+import { pickBetween } from '../../vendors/kit/random';
 import { batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';

@@ -3,7 +3,7 @@
  * called before its end, one call goes first, and at the end it is as if nothing had happened.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readPool } from '../../store/pools';
+import { readPool } from '../../store/pools/pools';
 import {
   allCalls,
   chunksIngested,

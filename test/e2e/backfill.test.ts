@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { coverage } from '../../store/ledger';
-import { readPool } from '../../store/pools';
+import { coverage } from '../../store/datasets/ledger';
+import { readPool } from '../../store/pools/pools';
 import { HOUR_MS } from '../../vendors/dataset';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import { workStatusQuery } from '../../workflows/messages';

@@ -244,7 +244,7 @@ test('a pool is paused though Temporal is down, and says what was not told', asy
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');
 });
 
-// The other cases are in test/unit/cli-arguments.test.ts.
+// The other cases are in test/unit/client/cli/cli-arguments.test.ts.
 test.each([
   ['an unknown dataset', ['coverage', 'amazon/rt-slaes'], 'dataset "amazon/rt-slaes" is unknown'],
   [

@@ -5,9 +5,9 @@ import type { DataConverter } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { findTemporalBinary } from '../../embedded/temporal-binary';
 import { parseSettings } from '../../settings';
-import { generateKey, KeyRing } from '../../store/keyring';
-import { dataConverterFor, EncryptionCodec } from '../../workers/codec';
-import { startCodecServer } from '../../workers/codec-server';
+import { generateKey, KeyRing } from '../../store/secrets/keyring';
+import { dataConverterFor, EncryptionCodec } from '../../temporal/codec';
+import { startCodecServer } from '../../temporal/codec-server';
 import { cliFor } from '../support/cli';
 import { temporaryFolder, testTemporal, uniqueName } from '../support/embedded';
 

@@ -1,5 +1,5 @@
 import { Runtime } from '@temporalio/worker';
-import { findCommands } from '../../store/commands';
+import { findCommands } from '../../store/commands/commands';
 import { startCable } from '../support/cable';
 import { type Cli, cliFor } from '../support/cli';
 import { eventually } from '../support/eventually';

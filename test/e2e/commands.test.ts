@@ -1,14 +1,14 @@
 import { Runtime } from '@temporalio/worker';
-import { readCallCounts } from '../../store/call-counts';
 import {
   type Command,
   type CommandOutcome,
   createCommand,
   knownCommand,
   type NewCommand,
-} from '../../store/commands';
-import { applyPoolEvent, readPool } from '../../store/pools';
-import type { LimitReport } from '../../vendors/simulator/limit-book';
+} from '../../store/commands/commands';
+import { readCallCounts } from '../../store/permits/call-counts';
+import { applyPoolEvent, readPool } from '../../store/pools/pools';
+import type { LimitReport } from '../../vendors/kit/limit-book';
 import type { command } from '../../workflows/command';
 import { cancelSignal, commandStatusQuery, commandWorkflowId, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { generateKey } from '../../store/keyring';
+import { generateKey } from '../../store/secrets/keyring';
 import {
   type TestDatabase,
   temporaryFolder,

@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs';
 import type { Pool } from 'pg';
 import pino from 'pino';
-import { recordAlert } from '../../store/alerts';
-import { recordFinished, recordStarted } from '../../store/batch-events';
-import { createBatch, findBatch, readBatch } from '../../store/batches';
-import { createCommand } from '../../store/commands';
+import { createBatch, findBatch, readBatch } from '../../store/batches/batches';
+import { recordFinished, recordStarted } from '../../store/batches/events';
+import { createCommand } from '../../store/commands/commands';
+import { intend } from '../../store/datasets/jobs';
 import { createPool } from '../../store/db';
-import { intend } from '../../store/jobs';
+import { recordAlert } from '../../store/events/alerts';
 import { type PruneCounts, prune, type Retention } from '../../store/prune';
 import { startPruner } from '../../workers/pruner';
 import { cliFor } from '../support/cli';

@@ -1,7 +1,7 @@
 /** Whoever waits for a pool leaves it in peace: a vendor that hangs costs the waiting workflows no history. */
 import { Runtime } from '@temporalio/worker';
-import { countItems } from '../../store/batches';
-import { applyPoolEvent, readPool } from '../../store/pools';
+import { countItems } from '../../store/batches/batches';
+import { applyPoolEvent, readPool } from '../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
 import { type MoodyVendor, startMoodyVendor } from '../support/moody-vendor';

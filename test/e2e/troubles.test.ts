@@ -1,8 +1,8 @@
 /** What ought to run and does not is told, and what a worker can start again it starts. */
 import { Runtime } from '@temporalio/worker';
-import { failingWorkflows, strandedBatches, waitingTasks } from '../../client/lib/troubles';
-import { countItems } from '../../store/batches';
-import { applyPoolEvent, readPool } from '../../store/pools';
+import { failingWorkflows, strandedBatches, waitingTasks } from '../../client/operations/troubles';
+import { countItems } from '../../store/batches/batches';
+import { applyPoolEvent, readPool } from '../../store/pools/pools';
 import { poolWorkflowId } from '../../workflows/messages';
 import { uniqueName } from '../support/embedded';
 import { eventually } from '../support/eventually';

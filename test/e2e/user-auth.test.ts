@@ -1,7 +1,7 @@
 import { Runtime } from '@temporalio/worker';
-import { readCallCounts } from '../../store/call-counts';
-import { listEvents } from '../../store/events';
-import { applyPoolEvent, readPool, registerPool } from '../../store/pools';
+import { listEvents } from '../../store/events/events';
+import { readCallCounts } from '../../store/permits/call-counts';
+import { applyPoolEvent, readPool, registerPool } from '../../store/pools/pools';
 import { type Cli, cliFor } from '../support/cli';
 import { type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
 

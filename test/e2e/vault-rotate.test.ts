@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Pool } from 'pg';
 import pino from 'pino';
-import { Spool } from '../../activities/spool';
+import { Spool } from '../../activities/gateway/spool';
 import { parseSettings } from '../../settings';
 import { createPool } from '../../store/db';
-import { generateKey, KeyRing } from '../../store/keyring';
-import { TokenStore } from '../../store/tokens';
-import { Vault } from '../../store/vault';
-import { dataConverterFor } from '../../workers/codec';
+import { generateKey, KeyRing } from '../../store/secrets/keyring';
+import { TokenStore } from '../../store/secrets/tokens';
+import { Vault } from '../../store/secrets/vault';
+import { dataConverterFor } from '../../temporal/codec';
 import { type Cli, cliFor } from '../support/cli';
 import {
   type TestDatabase,

@@ -8,13 +8,15 @@ import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
-import type { PoolState } from '../../quota/pool';
+import type { PoolState } from '../../quota/pools/pool';
 import { parseSettings, type Settings } from '../../settings';
-import { listSeries } from '../../store/datasets';
+import { listSeries } from '../../store/datasets/datasets';
+import { type CoverageSummary, coverage } from '../../store/datasets/ledger';
 import { createPool } from '../../store/db';
-import { generateKey } from '../../store/keyring';
-import { type CoverageSummary, coverage } from '../../store/ledger';
-import { readPool } from '../../store/pools';
+import { readPool } from '../../store/pools/pools';
+import { generateKey } from '../../store/secrets/keyring';
+import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../temporal/codec';
+import { connectClient } from '../../temporal/connection';
 import {
   type AmazonScenarioInput,
   type AmazonSimulator,
@@ -22,9 +24,7 @@ import {
 } from '../../vendors/amazon/simulator';
 import type { Span } from '../../vendors/chunks';
 import { HOUR_MS } from '../../vendors/dataset';
-import type { Arrival } from '../../vendors/simulator/arrivals';
-import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../workers/codec';
-import { connectClient } from '../../workers/temporal-connection';
+import type { Arrival } from '../../vendors/kit/arrivals';
 import {
   installTemporalRuntime,
   type RunningWorker,

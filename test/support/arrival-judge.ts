@@ -1,5 +1,5 @@
 /** Whether calls kept a limit, from the limit's definition alone. It knows nothing of slack, leads or permits. */
-import type { LimitWindow } from '../../quota/limit';
+import type { LimitWindow } from '../../quota/limits/limit';
 import { windowName } from './calendar-windows';
 
 export interface JudgedCall {

@@ -1,5 +1,5 @@
 /** Calendar windows by what a clock on the wall shows: two instants share a window when it shows them the same. */
-import type { CalendarWindow } from '../../quota/limit';
+import type { CalendarWindow } from '../../quota/limits/limit';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 const ends = new Map<string, number>();

@@ -1,6 +1,6 @@
 /** What must be true of the vendor's log and of our database at the end, whatever was killed on the way. */
-import { coverage } from '../../store/ledger';
-import { judgeArrivals } from '../../vendors/simulator/judge';
+import { coverage } from '../../store/datasets/ledger';
+import { judgeArrivals } from '../../vendors/kit/judge';
 import type { BackfillInput, backfill } from '../../workflows/backfill';
 import type { ChaosRig } from './chaos-rig';
 import { eventually } from './eventually';

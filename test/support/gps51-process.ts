@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Gps51ScenarioInput } from '../../vendors/gps51/simulator';
-import type { Arrival } from '../../vendors/simulator/arrivals';
-import type { LimitReport } from '../../vendors/simulator/limit-book';
+import type { Arrival } from '../../vendors/kit/arrivals';
+import type { LimitReport } from '../../vendors/kit/limit-book';
 import { program } from './program';
 import { endWithRun, temporaryFolder } from './run-folder';
 

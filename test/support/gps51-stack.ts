@@ -6,15 +6,15 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { stringify } from 'yaml';
-import { type FleetAccount, findFleetAccount } from '../../activities/fleet-account';
+import { type FleetAccount, findFleetAccount } from '../../activities/fleet/account';
 import { parseSettings, type Settings } from '../../settings';
 import { createPool } from '../../store/db';
+import { connectClient } from '../../temporal/connection';
 import {
   type Gps51ScenarioInput,
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../vendors/gps51/simulator';
-import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { eventually } from './eventually';

@@ -4,14 +4,14 @@ import type { Pool } from 'pg';
 import pino from 'pino';
 import { stringify } from 'yaml';
 import { parseSettings, type Settings } from '../../settings';
-import { type Batch, createBatch, endedItems, type NewItem } from '../../store/batches';
+import { type Batch, createBatch, endedItems, type NewItem } from '../../store/batches/batches';
 import { createPool } from '../../store/db';
+import { connectClient } from '../../temporal/connection';
 import {
   type OpenAiScenarioInput,
   type OpenAiSimulator,
   startOpenAiSimulator,
 } from '../../vendors/openai/simulator';
-import { connectClient } from '../../workers/temporal-connection';
 import {
   installTemporalRuntime,
   type RunningWorker,

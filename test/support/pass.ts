@@ -1,4 +1,4 @@
-import { CallPass } from '../../activities/call-pass';
+import { CallPass } from '../../activities/gateway/call-pass';
 
 /** Leave to send without a permit: for what is tried without the door, or asked of a simulator itself. */
 export function freePass(secrets: readonly string[] = [], onSent: () => void = () => undefined): CallPass {

@@ -2,7 +2,7 @@
  * The permits of `take_permits` once more, as plainly as can be: every charge is kept for ever in a list, and each
  * decision looks at all of it. Slow and short, so that it can be checked by reading. Times are epoch ms.
  */
-import { type LimitTemplate, type Priority, priorityRank } from '../../quota/limit';
+import { type LimitTemplate, type Priority, priorityRank } from '../../quota/limits/limit';
 import { windowEnd, windowName } from './calendar-windows';
 
 export interface ModelRequest {

@@ -4,14 +4,14 @@
  */
 import type { Pool } from 'pg';
 import pino from 'pino';
-import type { CallableAccount, CallTerms } from '../../activities/call-terms';
-import { PermitGate } from '../../activities/permit-gate';
-import { VendorDoor } from '../../activities/vendor-call';
-import type { LimitTemplate } from '../../quota/limit';
-import type { PoolPolicy } from '../../quota/pool';
+import type { CallableAccount, CallTerms } from '../../activities/gateway/call-terms';
+import { PermitGate } from '../../activities/gateway/permit-gate';
+import { VendorDoor } from '../../activities/gateway/vendor-call';
+import type { LimitTemplate } from '../../quota/limits/limit';
+import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { Verdict } from '../../quota/verdict';
-import { CallCounter } from '../../store/call-counts';
+import { CallCounter } from '../../store/permits/call-counts';
 import type { CallInfo, CallResult, VendorRules } from '../../vendors/contract';
 
 const POOL: PoolPolicy = {

@@ -8,13 +8,13 @@ import pino from 'pino';
 import { stringify } from 'yaml';
 import { parseSettings, type Settings } from '../../settings';
 import { createPool } from '../../store/db';
-import { generateKey } from '../../store/keyring';
+import { generateKey } from '../../store/secrets/keyring';
+import { connectClient } from '../../temporal/connection';
 import {
   type AmazonScenarioInput,
   type AmazonSimulator,
   startAmazonSimulator,
 } from '../../vendors/amazon/simulator';
-import { connectClient } from '../../workers/temporal-connection';
 import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { workflowBundle } from './program';

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { changedSince, environmentPrint } from '../../client/lib/worker-environment';
+import { changedSince, environmentPrint } from '../../client/operations/worker-environment';
 import { parseSettings } from '../../settings';
-import { generateKey, KeyRing } from '../../store/keyring';
+import { generateKey, KeyRing } from '../../store/secrets/keyring';
 
 const [old, newer] = [generateKey(), generateKey()];
 const keys = KeyRing.parse(old);

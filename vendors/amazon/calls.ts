@@ -1,11 +1,11 @@
 /**
  * Requests of the Reports API 2021-06-30 and of Login with Amazon, and what their answers mean in the words of
- * vendors/reports.ts. Nothing is sent from here.
+ * vendors/capabilities/reports.ts. Nothing is sent from here.
  */
 
+import type { LoginApi } from '../capabilities/login';
+import type { ReportApi, ReportRequest, ReportStatus } from '../capabilities/reports';
 import type { HttpRequest, Parsed } from '../http';
-import type { LoginApi } from '../login';
-import type { ReportApi, ReportRequest, ReportStatus } from '../reports';
 import { requestIdOf } from './classify';
 import {
   type AmazonReport,

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { parseIsoInstant } from '../../quota/instants';
-import type { FatalClass } from '../reports';
+import type { FatalClass } from '../capabilities/reports';
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }

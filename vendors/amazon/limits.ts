@@ -5,8 +5,8 @@
  *
  * Source: developer-docs.amazon.com/sp-api, "Reports API v2021-06-30 reference", usage plans (default rates).
  */
-import type { LimitTemplate, Reserve } from '../../quota/limit';
-import type { PoolPolicy } from '../../quota/pool';
+import type { LimitTemplate, Reserve } from '../../quota/limits/limit';
+import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 import type { AmazonAccount } from './settings';

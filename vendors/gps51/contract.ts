@@ -8,7 +8,13 @@
  * without any record is an empty one.
  */
 import { z } from 'zod';
-import type { CommandResult, FleetDevice, FleetPosition, QueuedCommand, TripsTold } from '../fleet';
+import type {
+  CommandResult,
+  FleetDevice,
+  FleetPosition,
+  QueuedCommand,
+  TripsTold,
+} from '../capabilities/fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';

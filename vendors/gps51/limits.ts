@@ -5,8 +5,8 @@
  *
  * Sources: GPS51 Open API, "API Call Instructions"; the rules of operation (5 calls a second, 200 ms apart).
  */
-import type { LimitTemplate } from '../../quota/limit';
-import type { PoolPolicy } from '../../quota/pool';
+import type { LimitTemplate } from '../../quota/limits/limit';
+import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 

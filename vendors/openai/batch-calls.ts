@@ -6,8 +6,8 @@
  * themselves.
  */
 import { randomUUID } from 'node:crypto';
+import type { TextBatchApi } from '../capabilities/text-batches';
 import type { HttpRequest } from '../http';
-import type { TextBatchApi } from '../text-batches';
 import { parseBatch, parseBatchList, parseBatchRefusal, parseBatchResult, parseFile } from './batch-contract';
 import { OPENAI_BATCH_OPERATIONS } from './limits';
 import type { OpenAiAccount } from './settings';

@@ -5,7 +5,6 @@
  */
 import { z } from 'zod';
 import { clipMessage } from '../../quota/verdict';
-import type { Parsed } from '../http';
 import type {
   BatchProblem,
   BatchRefusal,
@@ -13,7 +12,8 @@ import type {
   UnusableBatch,
   VendorBatch,
   VendorBatchList,
-} from '../text-batches';
+} from '../capabilities/text-batches';
+import type { Parsed } from '../http';
 import { readError } from './error-text';
 import { idText, instantMs, shownText } from './fields';
 import { isPaymentWord } from './payment';

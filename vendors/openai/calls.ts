@@ -1,6 +1,6 @@
 /** Requests of the Responses API as plain data. Nothing is sent from here. */
-import { DEFAULT_CONCURRENCY } from '../../quota/concurrency';
-import type { TextApi } from '../texts';
+import { DEFAULT_CONCURRENCY } from '../../quota/batches/concurrency';
+import type { TextApi } from '../capabilities/texts';
 import { parseResponse, usageOf } from './contract';
 import { modelAttributes } from './limits';
 import type { OpenAiAccount } from './settings';

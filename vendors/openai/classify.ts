@@ -3,7 +3,7 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
-import { announcedWindow } from '../../quota/announced-window';
+import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
 import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';

@@ -1,8 +1,8 @@
 /** The shape of an answer of the Responses API, as far as it is used; unknown fields are ignored. */
 import { z } from 'zod';
 import { clipMessage } from '../../quota/verdict';
+import type { TextAnswer, TextProblem } from '../capabilities/texts';
 import type { Parsed } from '../http';
-import type { TextAnswer, TextProblem } from '../texts';
 import { instantMs, shownText } from './fields';
 
 /** Ten times the largest context of any model: what is more is a fault, and would stop the bucket of tokens for hours. */

@@ -8,8 +8,8 @@
  *
  * Source: platform.openai.com/docs/guides/rate-limits.
  */
-import type { LimitTemplate } from '../../quota/limit';
-import type { PoolPolicy } from '../../quota/pool';
+import type { LimitTemplate } from '../../quota/limits/limit';
+import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 import type { OpenAiAccount } from './settings';

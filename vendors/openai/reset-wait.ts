@@ -1,5 +1,5 @@
 /** The wait of a refusal that states none but in `x-ratelimit-reset-…`, which say when a limit is full again. */
-import { announcedWindow, isFullRefill } from '../../quota/announced-window';
+import { announcedWindow, isFullRefill } from '../../quota/limits/announced-window';
 import { parseReset, type StatedWait } from '../../quota/waits';
 import { OPENAI_ANNOUNCED_WINDOWS } from './limits';
 

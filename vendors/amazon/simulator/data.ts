@@ -2,7 +2,7 @@
  * The world that the simulated reports describe. A pure function of seed, account, marketplace, dataset, hour and
  * the instant at which one looks: no order of requests and no restart changes it.
  */
-import { hash32, mix32, unitOf } from '../../simulator/random';
+import { hash32, mix32, unitOf } from '../../kit/random';
 import type { DataOptions } from './options';
 import { type Dataset, HOUR_MS } from './report-types';
 

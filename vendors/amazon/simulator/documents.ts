@@ -2,8 +2,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { hash32, unitOf } from '../../simulator/random';
-import type { SimAnswer } from '../../simulator/vendor';
+import { hash32, unitOf } from '../../kit/random';
+import type { SimAnswer } from '../../kit/vendor';
 import type { SeriesKey, SimRow, SimWorld } from './data';
 import { storeDenied } from './errors';
 import type { AmazonScenario } from './options';

@@ -1,6 +1,6 @@
 /** Amazon's error bodies, word for word. */
-import { json } from '../../simulator/server';
-import type { SimAnswer } from '../../simulator/vendor';
+import { json } from '../../kit/server';
+import type { SimAnswer } from '../../kit/vendor';
 
 function errors(status: number, code: string, message: string, details = ''): SimAnswer {
   return json(status, { errors: [{ code, message, details }] });

@@ -2,10 +2,10 @@
  * A simulator of Amazon's Reports API 2021-06-30 with Login with Amazon and the document store, as one real HTTP
  * server. `baseUrl` of an account is its url; `tokenUrl` is the url and `/auth/o2/token`.
  */
-import type { Clock } from '../../simulator/clock';
-import type { KitControl } from '../../simulator/control';
-import { parseScenario } from '../../simulator/scenario';
-import { type RunningSimulator, startSimulatorServer } from '../../simulator/server';
+import type { Clock } from '../../kit/clock';
+import type { KitControl } from '../../kit/control';
+import { parseScenario } from '../../kit/scenario';
+import { type RunningSimulator, startSimulatorServer } from '../../kit/server';
 import type { AmazonControl } from './control';
 import { type AmazonScenarioInput, amazonScenarioSchema } from './options';
 import { createAmazonVendor } from './vendor';

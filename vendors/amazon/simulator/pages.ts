@@ -1,5 +1,5 @@
 /** What a test may know and a client of Amazon may not: the true rows, and how each report was settled. */
-import type { Clock } from '../../simulator/clock';
+import type { Clock } from '../../kit/clock';
 import type { SimWorld } from './data';
 import { DATASETS, type Dataset, HOUR_MS, parseInstant, printInstant } from './report-types';
 import { fullHours, type ReportDesk } from './reports';

@@ -3,7 +3,7 @@
  * when it is created; its state at any instant follows from that, so nothing has to run in between.
  */
 import { z } from 'zod';
-import { hash32, pickBetween, unitOf } from '../../simulator/random';
+import { hash32, pickBetween, unitOf } from '../../kit/random';
 import type { SimWorld } from './data';
 import { FATAL_TEXTS } from './errors';
 import type { AmazonScenario } from './options';

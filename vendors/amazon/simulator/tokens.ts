@@ -1,9 +1,9 @@
 /** Login with Amazon: gives out access tokens for refresh tokens, and says whose an access token is. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { hash32 } from '../../simulator/random';
-import { json } from '../../simulator/server';
-import type { SimAnswer } from '../../simulator/vendor';
+import { hash32 } from '../../kit/random';
+import { json } from '../../kit/server';
+import type { SimAnswer } from '../../kit/vendor';
 import type { AmazonScenario } from './options';
 
 export interface Principal {

@@ -1,6 +1,6 @@
 /** What createReport accepts: the request model, and the date rules of each report type. */
 
-import type { SimAnswer } from '../../simulator/vendor';
+import type { SimAnswer } from '../../kit/vendor';
 import { invalidInput, unsupportedMediaType } from './errors';
 import { parseInstant, type ReportTypeRules, reportTypeRules } from './report-types';
 

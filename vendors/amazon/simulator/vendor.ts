@@ -1,9 +1,9 @@
 /** Amazon as the simulator kit sees it: which call is what, whose it is, and who answers it. */
 
-import type { Clock } from '../../simulator/clock';
-import type { LimitBook } from '../../simulator/limit-book';
-import { json } from '../../simulator/server';
-import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../simulator/vendor';
+import type { Clock } from '../../kit/clock';
+import type { LimitBook } from '../../kit/limit-book';
+import { json } from '../../kit/server';
+import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
 import { amazonControlShape, applyAmazonControl, toRestatement } from './control';
 import { SimWorld } from './data';
 import { DocumentStore, STORE_PATH } from './documents';

@@ -1,6 +1,6 @@
 /** The actions that read: devices, positions, tracks, trips and mileage. */
-import { hash32, unitOf } from '../../simulator/random';
-import type { SimAnswer } from '../../simulator/vendor';
+import { hash32, unitOf } from '../../kit/random';
+import type { SimAnswer } from '../../kit/vendor';
 import type { Principal } from './accounts';
 import { CallError, CODES, ok } from './codes';
 import type { SimDevice } from './fleet';

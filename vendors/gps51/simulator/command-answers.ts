@@ -1,6 +1,6 @@
 /** The actions that command: `sendcmd` waits for the result, `sendcommand` and `querycommand` ask for it. */
-import { json } from '../../simulator/server';
-import type { SimAnswer } from '../../simulator/vendor';
+import { json } from '../../kit/server';
+import type { SimAnswer } from '../../kit/vendor';
 import type { Principal } from './accounts';
 import { deviceIn, type Fields, textIn } from './answers';
 import { CallError, CODES, ok } from './codes';

@@ -1,5 +1,5 @@
 /** The devices that there are: who they are, which group they are in, and how each of them behaves. */
-import { hash32, pickBetween, unitOf } from '../../simulator/random';
+import { hash32, pickBetween, unitOf } from '../../kit/random';
 import type { FleetOptions } from './options';
 
 export interface SimDevice {

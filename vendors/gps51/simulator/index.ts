@@ -2,10 +2,10 @@
  * A simulator of GPS51's open API as one real HTTP server. `baseUrl` is what callers POST to:
  * `{baseUrl}?action=…&token=…&serverid=…`.
  */
-import type { Clock } from '../../simulator/clock';
-import type { KitControl } from '../../simulator/control';
-import { parseScenario } from '../../simulator/scenario';
-import { type RunningSimulator, startSimulatorServer } from '../../simulator/server';
+import type { Clock } from '../../kit/clock';
+import type { KitControl } from '../../kit/control';
+import { parseScenario } from '../../kit/scenario';
+import { type RunningSimulator, startSimulatorServer } from '../../kit/server';
 import type { Gps51Control } from './control';
 import { type Gps51ScenarioInput, gps51ScenarioSchema } from './options';
 import { createGps51Vendor } from './vendor';

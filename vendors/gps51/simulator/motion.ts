@@ -4,7 +4,7 @@
  * lengths add up to its distance, so positions, odometer, tracks and trips agree with one another. Times are epoch
  * ms, distances metres.
  */
-import { hash32, mix32, unitOf } from '../../simulator/random';
+import { hash32, mix32, unitOf } from '../../kit/random';
 import type { SimDevice } from './fleet';
 import type { FleetOptions } from './options';
 

@@ -3,8 +3,8 @@
  * `startGps51Simulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import { limitPatchesSchema } from '../../simulator/control';
-import { faultSchema } from '../../simulator/faults';
+import { limitPatchesSchema } from '../../kit/control';
+import { faultSchema } from '../../kit/faults';
 
 export const rangeSchema = z
   .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })

@@ -1,5 +1,5 @@
 /** Checks the input file of a batch, line by line, in slices, so that other calls are judged in between. */
-import { hash32, unitOf } from '../../simulator/random';
+import { hash32, unitOf } from '../../kit/random';
 import { contentPolicyViolation, type OpenAiError, serverError } from './errors';
 import type { OpenAiScenario } from './options';
 import { estimateInputTokens } from './text';

@@ -1,6 +1,6 @@
 /** The lines of a batch's output and error files, written when they are read. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { hash32 } from '../../simulator/random';
+import { hash32 } from '../../kit/random';
 import { type BatchLine, resultOf } from './batch-input';
 import type { SimBatch } from './batch-state';
 import { name } from './files';

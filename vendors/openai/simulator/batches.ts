@@ -1,9 +1,9 @@
 /** The Batch API: batches, what they hold in the queue, and the files that they leave. */
 
 import { z } from 'zod';
-import { pickBetween } from '../../simulator/random';
-import { json } from '../../simulator/server';
-import type { SimAnswer } from '../../simulator/vendor';
+import { pickBetween } from '../../kit/random';
+import { json } from '../../kit/server';
+import type { SimAnswer } from '../../kit/vendor';
 import { type CheckedInput, checkBatchInput } from './batch-input';
 import { type EndedBatch, failedOf, filesOf, resultPieces, runOrder } from './batch-results';
 import {

@@ -1,6 +1,6 @@
 /** OpenAI's own errors as data: which code, for which project or organization, how often and until when. */
 import { z } from 'zod';
-import { hash32, unitOf } from '../../simulator/random';
+import { hash32, unitOf } from '../../kit/random';
 import { ERROR_CODES, type ErrorCode } from './errors';
 
 const CODES = Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]];

@@ -1,6 +1,6 @@
 /** OpenAI's error bodies: `{error: {message, type, param, code}}`. */
-import { json } from '../../simulator/server';
-import type { SimAnswer } from '../../simulator/vendor';
+import { json } from '../../kit/server';
+import type { SimAnswer } from '../../kit/vendor';
 
 export interface OpenAiError {
   readonly message: string;

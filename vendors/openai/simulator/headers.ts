@@ -1,6 +1,6 @@
 /** The headers of limits and waits, in the forms that OpenAI and its imitators send. */
-import type { LimitBook } from '../../simulator/limit-book';
-import type { SimAnswer, SimCall, SimRequest } from '../../simulator/vendor';
+import type { LimitBook } from '../../kit/limit-book';
+import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
 import { isBilling } from './errors';
 import type { HeaderForm } from './options';
 

@@ -2,10 +2,10 @@
  * A simulator of OpenAI's Responses, Files, Batch and Models APIs as one real HTTP server. `baseUrl` is what the
  * official client takes as `baseURL`.
  */
-import type { Clock } from '../../simulator/clock';
-import type { KitControl } from '../../simulator/control';
-import { parseScenario } from '../../simulator/scenario';
-import { type RunningSimulator, startSimulatorServer } from '../../simulator/server';
+import type { Clock } from '../../kit/clock';
+import type { KitControl } from '../../kit/control';
+import { parseScenario } from '../../kit/scenario';
+import { type RunningSimulator, startSimulatorServer } from '../../kit/server';
 import type { OpenAiControl } from './control';
 import { changedLimits, type OpenAiScenarioInput, openAiScenarioSchema } from './options';
 import { createOpenAiVendor } from './vendor';

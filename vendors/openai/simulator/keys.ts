@@ -1,6 +1,6 @@
 /** API keys: whose a key is. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { hash32 } from '../../simulator/random';
+import { hash32 } from '../../kit/random';
 import type { OpenAiScenario } from './options';
 
 export interface Principal {

@@ -1,5 +1,5 @@
-/** The OpenAI simulator as a program: see vendors/simulator/program.ts. Its own URL is `baseUrl`. */
-import { runSimulator } from '../../simulator/program';
+/** The OpenAI simulator as a program: see vendors/kit/program.ts. Its own URL is `baseUrl`. */
+import { runSimulator } from '../../kit/program';
 import { openAiScenarioSchema, startOpenAiSimulator } from './index';
 
 runSimulator(openAiScenarioSchema, startOpenAiSimulator, ['baseUrl']);

@@ -3,7 +3,7 @@
  * by the name of their form, or word for word. Nothing here is real.
  */
 import { z } from 'zod';
-import type { SimAnswer, SimCall, SimRequest } from '../../simulator/vendor';
+import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
 
 const error = (message: string, more: object = {}) => ({ error: { message, ...more } });
 const BUDGET = 'Budget has been exceeded! Team=0000 Current cost: 10.2, Max budget: 10.0';

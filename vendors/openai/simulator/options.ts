@@ -3,9 +3,9 @@
  * `startOpenAiSimulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import { limitPatchesSchema } from '../../simulator/control';
-import { faultSchema } from '../../simulator/faults';
-import type { VendorLimit } from '../../simulator/limit-book';
+import { limitPatchesSchema } from '../../kit/control';
+import { faultSchema } from '../../kit/faults';
+import type { VendorLimit } from '../../kit/limit-book';
 import { errorSchema } from './error-book';
 import { oddAnswerSchema } from './odd-answers';
 

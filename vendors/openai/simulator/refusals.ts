@@ -1,6 +1,6 @@
 /** A call that a limit refuses, and errors that a scenario brings about, in OpenAI's words. */
-import type { LimitBook, Refusal } from '../../simulator/limit-book';
-import type { SimAnswer, SimCall, SimRequest } from '../../simulator/vendor';
+import type { LimitBook, Refusal } from '../../kit/limit-book';
+import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
 import type { StandingError } from './error-book';
 import { ERROR_CODES, errorAnswer } from './errors';
 import { announcedState, goDuration, retryHeaders } from './headers';

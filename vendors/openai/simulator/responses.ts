@@ -1,9 +1,9 @@
 /** `POST /v1/responses`: the answer, the time it takes, and the tokens that it really used. */
 import { z } from 'zod';
-import type { LimitBook } from '../../simulator/limit-book';
-import { hash32, unitOf } from '../../simulator/random';
-import { json } from '../../simulator/server';
-import type { SimAnswer, SimCall, SimRequest } from '../../simulator/vendor';
+import type { LimitBook } from '../../kit/limit-book';
+import { hash32, unitOf } from '../../kit/random';
+import { json } from '../../kit/server';
+import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
 import { contentPolicyViolation, errorAnswer } from './errors';
 import type { OpenAiScenario } from './options';
 import { emptyResponse, makeResponse } from './response-object';

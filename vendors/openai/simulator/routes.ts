@@ -1,5 +1,5 @@
 /** Which call a request is. */
-import type { SimRequest } from '../../simulator/vendor';
+import type { SimRequest } from '../../kit/vendor';
 
 const OPERATIONS = {
   'POST responses': 'createResponse',

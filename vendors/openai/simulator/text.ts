@@ -1,6 +1,6 @@
 /** Texts and token counts. Both follow from the seed and from what was asked, so that a repeated call is equal. */
 import { createHash } from 'node:crypto';
-import { hash32, mix32, pickBetween, unitOf } from '../../simulator/random';
+import { hash32, mix32, pickBetween, unitOf } from '../../kit/random';
 import type { TextOptions, TokenOptions } from './options';
 import type { ResponseRequest } from './validate';
 

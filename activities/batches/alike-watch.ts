@@ -1,0 +1,102 @@
+/**
+ * Whether a batch's items fail for a reason of their own or all for the same one (quota/batches/alike.ts). Those of a row that
+ * speaks of all are put back: no item is spent on what none of them can help.
+ */
+import type { Pool } from 'pg';
+import { type AlikeCause, type AlikeKey, AlikeRow, causeOf } from '../../quota/batches/alike';
+import { type KnownTally, type PutBack, putBack, readTally } from '../../store/batches/alike';
+import type { Batch } from '../../store/batches/batches';
+
+export interface WatchedItem {
+  readonly seq: number;
+  readonly putBack: PutBack | null;
+}
+
+/** What an item's evidence holds besides what it was told. */
+export interface AlikeMark {
+  readonly alike: AlikeKey;
+  readonly at: number;
+  readonly putBack?: number;
+  /** The account has answered others since: it is this item. */
+  readonly own?: true;
+}
+
+/** So often put back, an item is taken at what it is told. */
+const MOST_PUT_BACK = 2;
+
+export class AlikeWatch {
+  private readonly row: AlikeRow;
+  private lastUsableAt: number;
+  private stopped: AlikeKey | null = null;
+
+  private constructor(
+    private readonly db: Pool,
+    private readonly batchId: number,
+    tally: KnownTally,
+  ) {
+    this.row = new AlikeRow(tally);
+    this.lastUsableAt = tally.lastUsableAt ?? 0;
+  }
+
+  static async of(db: Pool, batch: Pick<Batch, 'id' | 'changedAt'>): Promise<AlikeWatch> {
+    return new AlikeWatch(db, batch.id, await readTally(db, batch.id, batch.changedAt));
+  }
+
+  usable(): void {
+    this.lastUsableAt = Date.now();
+    this.row.usable();
+  }
+
+  mark({ putBack: before }: WatchedItem, alike: AlikeKey): AlikeMark {
+    return markOf(before, alike, this.lastUsableAt, Date.now());
+  }
+
+  /**
+   * Told of an item whose outcome is stored with its mark.
+   * @returns how many items in a row say that it is none of theirs; they have been put back. 0: more of a row that has
+   * been told of. Null: it is the item's own, as far as is known.
+   */
+  async judge({ seq }: WatchedItem, { alike, own }: AlikeMark): Promise<number | null> {
+    if (this.stopped === alike) {
+      await putBack(this.db, this.batchId, [seq]);
+      return 0;
+    }
+    if (own) return null;
+    const row = this.row.add(alike, seq);
+    if (row === null) return null;
+    this.stopped = alike;
+    await putBack(this.db, this.batchId, row);
+    return row.length;
+  }
+}
+
+/** @param lastUsableAt epoch ms of the last usable answer; 0 when there was none, or it is not known. */
+export function markOf(
+  before: PutBack | null,
+  alike: AlikeKey,
+  lastUsableAt: number,
+  now: number,
+): AlikeMark {
+  const times = before?.alike === alike ? before.times : 0;
+  const isOwn = times > 0 && (times >= MOST_PUT_BACK || lastUsableAt > (before?.at ?? 0));
+  return { alike, at: now, ...(times > 0 ? { putBack: times } : {}), ...(isOwn ? { own: true } : {}) };
+}
+
+const ADVICE: Readonly<Record<AlikeCause, string>> = {
+  blocked: 'clear it with the vendor, then resume',
+  gone: 'check baseUrl and the model, then resume',
+  quota: 'the vendor has no room for them',
+  request: 'change what all requests share, or skip the items, then resume',
+  declined: 'change the prompt, then resume',
+  incomplete: 'allow more output (--max-output-tokens) or ask for less, then resume',
+  empty: 'check the model and the prompt, then resume',
+  shape: 'the server does not speak the Responses API: check baseUrl, then resume',
+  stream: 'the server only streams: check baseUrl or the gateway, then resume',
+  page: 'something before the server answers in its place: check baseUrl, then resume',
+  timeout: 'raise timeoutSeconds or ask for less, then resume',
+};
+
+/** @param told what the last of them was told. */
+export function sayAlike(key: AlikeKey, items: number, told: string): string {
+  return `${items} items in a row were answered alike, and none can be used: ${told}; ${ADVICE[causeOf(key)]}`;
+}

@@ -1,0 +1,125 @@
+/** What the vendor's answers mean for a part. Pure. */
+import type { BatchPart, PartChange } from '../../../store/batches/parts';
+import { toTimestamptz } from '../../../store/db';
+import type { BatchProblem, BatchRefusal, VendorBatch } from '../../../vendors/capabilities/text-batches';
+import type { CallResult } from '../../../vendors/contract';
+import { CallFailed } from '../../gateway/call-errors';
+
+/** As it is kept of a vendor's batch. */
+export function statusOf(batch: VendorBatch): PartChange {
+  const { status, total, completed, failed, outputFileId, errorFileId, expiresAt } = batch;
+  return {
+    ...{ status, total, completed, failed },
+    output_file_id: outputFileId,
+    error_file_id: errorFileId,
+    ...(expiresAt === null ? {} : { expires_at: toTimestamptz(expiresAt) }),
+  };
+}
+
+/** True when the vendor has answered that it did not do what was asked. */
+export function isRefusal(answer: CallResult | null): boolean {
+  if (answer === null) return false;
+  if (answer.kind === 'transport') return !answer.error.mayHaveBeenSent;
+  const { status } = answer.response;
+  return status >= 400 && status < 500 && status !== 408 && status !== 409;
+}
+
+/**
+ * Answers that cannot be right are asked for again: at least this often, and for as many times the time in which a
+ * vendor's list is to show a batch. Then broken ones are an operator's business, and what would cost the answers counts.
+ */
+const LEAST_DOUBTS = 3;
+const DOUBTED_SETTLES = 5;
+
+/** Whether what cannot be right has been answered for so long that it has to be taken as it is. */
+export function isBelieved(part: Pick<BatchPart, 'doubts' | 'doubtedMs'>, settleMs: number): boolean {
+  return part.doubts >= LEAST_DOUBTS && part.doubtedMs >= DOUBTED_SETTLES * settleMs;
+}
+
+/**
+ * How long the vendor's list is not yet believed when it does not show a batch, ms: a creation that nobody has heard the
+ * end of may arrive until its connection and its answer are given up, and the list shows it a while after that.
+ * @param outstandingMs the longest that a creation may take from its departure to the end of its call.
+ */
+export function unsettledMs(
+  part: Pick<BatchPart, 'answered' | 'askedAgoMs'>,
+  settleMs: number,
+  outstandingMs: number,
+): number {
+  return settleMs + (part.answered ? 0 : outstandingMs) - part.askedAgoMs;
+}
+
+/** True when what was asked for is not there: a redirection, or a call that is not allowed, says nothing of that. */
+export function isMissing(error: unknown): boolean {
+  if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') return false;
+  const { httpStatus } = error.verdict.evidence;
+  return httpStatus === 404 || httpStatus === 410;
+}
+
+/**
+ * True of a batch that has ended and counts answers, but does not name the file that holds them: the name may come a
+ * moment after the end, and to take the answers for lost would pay for them twice.
+ */
+export function awaitsFiles(batch: VendorBatch): boolean {
+  const { end, completed, failed, outputFileId, errorFileId } = batch;
+  if (end === null || end === 'failed' || outputFileId !== null) return false;
+  return completed > 0 || (failed > 0 && errorFileId === null);
+}
+
+/** A vendor that is this late, ms, is no longer just slow to say that the time is over. */
+const OVERDUE_MS = 3_600_000;
+
+/** Why a vendor's batch needs a person's look, though it may end yet; null when it does not. @param now epoch ms. */
+export function whyStalled(batch: VendorBatch, now: number): string | null {
+  const { id, status, end, strange, expiresAt } = batch;
+  if (end !== null) return null;
+  if (strange) return `${id} is "${status}", a state that is not known; it is looked at until it ends`;
+  if (expiresAt === null || now - expiresAt < OVERDUE_MS) return null;
+  return `${id} was to end by ${new Date(expiresAt).toISOString()} and is ${status}; it is looked at until it ends`;
+}
+
+/** True of a batch that neither we nor its time have ended: somebody did not want it. */
+export function wasCancelledElsewhere({
+  status,
+  cancelAsked,
+}: Pick<BatchPart, 'status' | 'cancelAsked'>): boolean {
+  return status === 'cancelled' && !cancelAsked;
+}
+
+const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'queue full', 'line', 'service'];
+
+export function worstProblem(problems: readonly BatchProblem[]): BatchProblem {
+  const [first] = [...problems].sort((a, b) => WORST_FIRST.indexOf(a.kind) - WORST_FIRST.indexOf(b.kind));
+  return first ?? { kind: 'service', text: 'the batch failed without a reason' };
+}
+
+/** A queue that has not taken a file so often may never take one of its size. */
+const MOST_QUEUE_TRIES = 8;
+/** A file that is lost twice is no accident. */
+const MOST_UPLOADS = 2;
+
+/**
+ * What follows when the vendor makes no batch of a file: the same upload is tried again later (`wait`; `doubt`: for as
+ * long as it cannot be right), the file is sent once more (`upload`), cut anew and smaller (`recut`), or shown to a person.
+ */
+export function afterCreateRefusal(
+  part: Pick<BatchPart, 'tokens' | 'failures' | 'uploads'>,
+  refusal: BatchRefusal,
+  believed: boolean,
+): 'wait' | 'doubt' | 'upload' | 'recut' | 'operator' {
+  switch (refusal.kind) {
+    case 'refused':
+      return 'operator';
+    case 'queue full':
+      return part.tokens > (refusal.limit ?? Number.POSITIVE_INFINITY) || part.failures >= MOST_QUEUE_TRIES
+        ? 'recut'
+        : 'wait';
+    case 'file not ready':
+      return 'wait';
+    case 'file missing':
+      if (!believed) return 'doubt';
+      return part.uploads < MOST_UPLOADS ? 'upload' : 'operator';
+    case 'unknown':
+      return believed ? 'operator' : 'doubt';
+  }
+}

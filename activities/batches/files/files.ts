@@ -1,0 +1,207 @@
+/**
+ * A batch by files. One sweep takes every open part a step further: results are stored, the vendor is looked at,
+ * files are sent, and what is left is cut into new ones while the vendor's queue has room. Then the workflow sleeps.
+ *
+ * Nothing is lost wherever it ends: see batch-api-part.ts for each step. A paused batch leaves its parts with the
+ * vendor; a cancelled one, and one that goes another way from now on, has them cancelled and keeps what was answered.
+ */
+import { lookDelayMs } from '../../../quota/batches/queue';
+import { dayZone, fileCap, runTerms } from '../../../quota/batches/run-terms';
+import { countItems, readBatch, setBatchState } from '../../../store/batches/batches';
+import {
+  type BatchPart,
+  beginPart,
+  changePart,
+  dropPart,
+  hasDueItems,
+  openParts,
+} from '../../../store/batches/parts';
+import { limitsOfCall } from '../../accounts';
+import { logEventOnce } from '../../warn-once';
+import { BatchQuota } from '../quota';
+import type { PageOutcome } from '../types';
+import { unsettledMs } from './answers';
+import { PartCutter } from './cut';
+import { PartSteps } from './part';
+import { QueueDesk } from './queue';
+import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from './types';
+
+const TICK_MS = 1000;
+/** A part that could go on, but for some other work of this sweep, ms. */
+const SOON_MS = 500;
+/** A cancelled batch whose files the vendor would not let be cancelled or read, ms. */
+const CANCEL_AGAIN_MS = 60_000;
+
+/** `winding down`: nothing more is begun. */
+type Mode = 'working' | 'winding down' | 'paused';
+
+export class BatchApiSweep {
+  private readonly cutter: PartCutter;
+  private readonly queue: QueueDesk;
+  private readonly steps: PartSteps;
+  private readonly quota: BatchQuota;
+  /** Look again after this, ms. */
+  private nextMs = Number.POSITIVE_INFINITY;
+  private detail = '';
+
+  constructor(
+    private readonly deps: BatchApiDeps,
+    private readonly context: BatchApiContext,
+  ) {
+    this.cutter = new PartCutter(deps.db, context);
+    this.queue = new QueueDesk(deps, context);
+    this.steps = new PartSteps(deps, context, this.cutter, this.queue);
+    const { batch, account, texts } = context;
+    const cap = fileCap(account.limits, texts, batch.options, batch.priority);
+    this.quota = new BatchQuota(deps, {
+      batch: batch.id,
+      pool: account.poolKey,
+      terms: runTerms(texts, batch.options),
+      charged: new Set(
+        limitsOfCall(account, texts.operation, texts.attributes(batch.model)).map(({ key }) => key),
+      ),
+      cap,
+      files: { zone: dayZone(account.limits), cap },
+    });
+  }
+
+  /**
+   * @param maxMs no file is begun after this. @param onProgress told every second.
+   * @throws PermitWait, PoolClosed, and what is nobody's fault here: all of it can be done again.
+   */
+  async run(maxMs: number, onProgress: (progress: { readonly part: string }) => void): Promise<PageOutcome> {
+    let at = '';
+    const timer = setInterval(() => onProgress({ part: at }), TICK_MS);
+    const endAt = performance.now() + maxMs;
+    try {
+      return await this.sweep(endAt, (part) => {
+        at = `${part.id} ${part.state}`;
+      });
+    } catch (error) {
+      if (!(error instanceof NeedsOperator)) throw error;
+      await this.stop(error.message);
+      return await this.outcome('refused', error.message);
+    } finally {
+      clearInterval(timer);
+      await this.quota.watch().catch(() => undefined);
+    }
+  }
+
+  private async sweep(endAt: number, onPart: (part: BatchPart) => void): Promise<PageOutcome> {
+    const { db } = this.deps;
+    const { batch, ending } = this.context;
+    for (const part of await openParts(db, batch.id)) {
+      const mode = await this.mode();
+      if (mode === 'paused') return this.outcome('not running', '');
+      if (ending.aborted) return this.outcome('stopped', '');
+      onPart(part);
+      const winding = mode === 'winding down';
+      this.waitFor(await this.steps.advance(part, winding), winding);
+    }
+    while ((await this.mode()) === 'working') {
+      if (ending.aborted) return this.outcome('stopped', '');
+      if (performance.now() > endAt) return this.outcome('time is over', '');
+      const part = await this.cut(onPart);
+      if (part === null) break;
+      const after = await this.steps.advance(part, false);
+      if (after?.state === 'created') await this.quota.going();
+      this.waitFor(after, false);
+      // Given back at once: not in a circle.
+      if (after === null) this.waitAtMost(SOON_MS, '');
+      if (after === null) break;
+    }
+    return this.outcome('nothing due', this.detail);
+  }
+
+  /** Pauses the batch; one that is being cancelled is not to begin anew by that, and is looked at again. */
+  private async stop(reason: string): Promise<void> {
+    const { batch, account } = this.context;
+    const now = await readBatch(this.deps.db, batch.id);
+    if (now?.state === 'cancelled') {
+      const told = { batch: batch.id, reason };
+      logEventOnce(this.deps.log, 'batch.cancel_fails', told, reason, { of: batch.id, why: reason });
+      this.waitAtMost(CANCEL_AGAIN_MS, reason);
+    } else {
+      const changed = { by: 'vendor', pool: account.poolKey };
+      await setBatchState(this.deps.db, batch.id, 'paused', reason, changed);
+    }
+  }
+
+  private async mode(): Promise<Mode> {
+    const now = await readBatch(this.deps.db, this.context.batch.id);
+    if (now?.state === 'paused') return 'paused';
+    return now?.state === 'running' && now.via === 'batch-api' ? 'working' : 'winding down';
+  }
+
+  /** The next file's worth of items; null when there are none, or no room for them. */
+  private async cut(onPart: (part: BatchPart) => void): Promise<BatchPart | null> {
+    const { db } = this.deps;
+    const { batch, account, signal } = this.context;
+    if (!(await hasDueItems(db, batch.id))) return null;
+    const calls = Math.floor(await this.quota.room());
+    if (calls < 1) {
+      const wait = await this.quota.wait();
+      // Files that are out are looked at meanwhile.
+      if ((await openParts(db, batch.id)).length === 0) throw wait;
+      this.waitAtMost(wait.details.until - Date.now(), wait.details.reason ?? '');
+      return null;
+    }
+    const room = await this.queue.room();
+    if (room.tokens <= 0) {
+      this.waitAtMost(room.waitMs, room.reason);
+      return null;
+    }
+    const begun = await beginPart(db, batch, account.poolKey);
+    onPart(begun);
+    const { requests, bytes, tokens } = await this.cutter.cut(begun, { ...room, calls }, signal);
+    if (requests === 0) {
+      await dropPart(db, begun.id);
+      return null;
+    }
+    return changePart(db, begun.id, 'cutting', { state: 'cut', items: requests, bytes, tokens });
+  }
+
+  /** @param winding its end has been asked for, and comes soon. */
+  private waitFor(part: BatchPart | null, winding: boolean): void {
+    if (part === null) return;
+    const { poll, settleMs, timeoutMs } = this.context.api;
+    if (part.dueInMs > 0) this.waitAtMost(part.dueInMs, part.note);
+    else if (part.state === 'creating') {
+      const left = Math.min(
+        unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs),
+        lookDelayMs(part.askedAgoMs, poll),
+      );
+      this.waitAtMost(left, 'a creation without an answer is looked for');
+    } else if (part.state === 'created') {
+      const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';
+      // Its age and not its last change: every new word of the vendor's would begin the looks anew.
+      const nextMs = lookDelayMs(winding ? part.unchangedMs : part.askedAgoMs, poll);
+      const expiresMs = (part.expiresAt ?? 0) - Date.now() + poll.firstMs;
+      const lookMs = expiresMs > 0 ? Math.min(nextMs, expiresMs) : nextMs;
+      this.waitAtMost(lookMs, `${part.vendorId} is ${part.status}${counted}`);
+    } else this.waitAtMost(SOON_MS, '');
+  }
+
+  private waitAtMost(ms: number, detail: string): void {
+    this.nextMs = Math.min(this.nextMs, Math.max(SOON_MS / 10, ms));
+    this.detail ||= detail;
+  }
+
+  private async outcome(end: PageOutcome['end'], detail: string): Promise<PageOutcome> {
+    const { db } = this.deps;
+    const { id } = this.context.batch;
+    const [counts, open] = await Promise.all([countItems(db, id), openParts(db, id)]);
+    const now = Date.now();
+    // A retry that is due and still there waits for something else.
+    const retryAt =
+      counts.nextDueAt !== null && counts.nextDueAt > now ? counts.nextDueAt : Number.POSITIVE_INFINITY;
+    const dueAt = Math.min(retryAt, now + this.nextMs);
+    return {
+      end,
+      counts: { ...counts, nextDueAt: Number.isFinite(dueAt) ? dueAt : null },
+      concurrency: this.context.texts.concurrency.min,
+      detail,
+      openParts: open.length,
+    };
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Reads a file of results as a stream and stores what each line says of its item, exactly as if the item had been
+ * asked for by itself. May be read again at any time: an item keeps its first result.
+ */
+import type { Readable } from 'node:stream';
+import { type AlikeKey, rowNeeded } from '../../../quota/batches/alike';
+import { retryDelayMs } from '../../../quota/retry-delay';
+import type { Verdict } from '../../../quota/verdict';
+import type { PutBack } from '../../../store/batches/alike';
+import { type ItemOutcome, storeOutcomes } from '../../../store/batches/batches';
+import { type BatchPart, triesOf } from '../../../store/batches/parts';
+import type { BatchResult } from '../../../vendors/capabilities/text-batches';
+import type { CallInfo } from '../../../vendors/contract';
+import { warnOnce } from '../../warn-once';
+import { markOf } from '../alike-watch';
+import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from '../item-outcome';
+import type { ResultFile } from './calls';
+import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, DoubtfulAnswer, seqOf } from './types';
+
+type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
+
+export interface ResultsRead {
+  readonly lines: number;
+  /** A line said what concerns the whole account, e.g. that somebody has to pay. */
+  readonly hold: HoldVerdict | null;
+  /** A line said what concerns every item, e.g. that there is no such model. */
+  readonly refused: string | null;
+  /** Answers that could be used. */
+  readonly usable: number;
+}
+
+/** Items of a file that were answered alike, and none of use. */
+export interface AlikeItems {
+  readonly key: AlikeKey;
+  readonly seqs: number[];
+  /** Of the last of them; null when it was answered, with what is none. */
+  verdict: Verdict | null;
+  reason: string;
+}
+
+/** Lines stored at once. */
+const CHUNK = 500;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+const NEWLINE = 0x0a;
+const TOO_LONG = { ok: false, problem: `is longer than ${MAX_LINE_BYTES} bytes` } as const;
+
+/**
+ * The lines of a stream of UTF-8 without their line feeds; empty ones are left out. Null for one that is longer than
+ * `maxBytes`, which is never held in memory.
+ */
+export async function* textLines(
+  source: AsyncIterable<Buffer>,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<string | null> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  const add = (piece: Buffer): void => {
+    size += piece.length;
+    if (size > maxBytes) parts = [];
+    else parts.push(piece);
+  };
+  const take = (piece: Buffer): string | null => {
+    add(piece);
+    const line = size > maxBytes ? null : Buffer.concat(parts).toString('utf8').trim();
+    parts = [];
+    size = 0;
+    return line;
+  };
+  for await (const chunk of source) {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      const line = take(chunk.subarray(from, at));
+      from = at + 1;
+      if (line !== '') yield line;
+    }
+    add(chunk.subarray(from));
+  }
+  const last = take(Buffer.alloc(0));
+  if (last !== '') yield last;
+}
+
+/** An item's last word so far, which an answer further on in the same file would take back. */
+type Passing = Extract<ItemOutcome, { state: 'retry' | 'released' }>;
+const isPassing = (outcome: ItemOutcome): outcome is Passing =>
+  outcome.state === 'retry' || outcome.state === 'released';
+
+export class ResultReader {
+  /** Kept back until the file has been read to its end: an item that is due again is soon on its way. */
+  private readonly passing = new Map<number, Passing>();
+  private hold: HoldVerdict | null = null;
+  private refused: string | null = null;
+  private readonly usable = new Set<number>();
+  private readonly alike = new Map<AlikeKey, AlikeItems>();
+
+  constructor(
+    private readonly deps: Pick<BatchApiDeps, 'db' | 'log'>,
+    private readonly context: BatchApiContext,
+  ) {}
+
+  /**
+   * @param lenient passes over a line that is none: its item counts as one without an answer.
+   * @throws BrokenAnswer when the stream breaks off. @throws DoubtfulAnswer unless lenient, when a line is none. What
+   * came before is stored.
+   */
+  async read(part: BatchPart, { stream, hide }: ResultFile, lenient = false): Promise<ResultsRead> {
+    let lines = 0;
+    let broken = 0;
+    let strangers = 0;
+    let chunk: { readonly seq: number; readonly result: BatchResult }[] = [];
+    try {
+      for await (const line of textLines(this.unbroken(stream))) {
+        lines++;
+        const parsed = line === null ? TOO_LONG : this.context.api.parseResult(hide(line));
+        if (!parsed.ok) {
+          if (!lenient) throw new DoubtfulAnswer(`line ${lines} of the results ${parsed.problem}`);
+          broken++;
+          continue;
+        }
+        const seq = seqOf(parsed.value.customId);
+        if (seq === null) strangers++;
+        else chunk.push({ seq, result: parsed.value });
+        if (chunk.length < CHUNK) continue;
+        await this.store(part, chunk);
+        chunk = [];
+      }
+    } finally {
+      stream.destroy();
+      await this.store(part, chunk);
+    }
+    const passing = [...this.passing.values()];
+    for (let from = 0; from < passing.length; from += CHUNK) {
+      await storeOutcomes(this.deps.db, part.batchId, part.key, passing.slice(from, from + CHUNK));
+    }
+    const told = { batch: part.batchId, part: part.id };
+    if (strangers > 0)
+      warnOnce(this.deps.log, told, `${strangers} of them`, 'results of items that are not ours');
+    if (broken > 0)
+      warnOnce(this.deps.log, told, `${broken} of them`, 'lines of the results that cannot be read');
+    this.passing.clear();
+    return { lines, hold: this.hold, refused: this.refused, usable: this.usable.size };
+  }
+
+  /**
+   * Items that say together that it is none of theirs: so many were told the same that it is no chance, and no answer of
+   * the whole could be used. Null when each is its own.
+   * @param usable answers of it that could be used.
+   */
+  ofAll(usable: number): AlikeItems | null {
+    if (usable > 0) return null;
+    const [most] = [...this.alike.values()].sort((a, b) => b.seqs.length - a.seqs.length);
+    return most && most.seqs.length >= rowNeeded(most.key, 0, 0) ? most : null;
+  }
+
+  /** The stream, its failures in our words. */
+  private async *unbroken(stream: Readable): AsyncGenerator<Buffer> {
+    try {
+      yield* stream as AsyncIterable<Buffer>;
+    } catch (error) {
+      this.context.signal.throwIfAborted();
+      throw new BrokenAnswer(`the results broke off: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  private async store(
+    part: BatchPart,
+    chunk: readonly { readonly seq: number; readonly result: BatchResult }[],
+  ): Promise<void> {
+    if (chunk.length === 0) return;
+    const seqs = chunk.map(({ seq }) => seq);
+    const tries = await triesOf(this.deps.db, part, seqs);
+    const now = Date.now();
+    // One statement changes a row once: of several lines for an item an answer counts.
+    const outcomes = new Map<number, ItemOutcome>();
+    for (const { seq, result } of chunk) {
+      if (outcomes.get(seq)?.state === 'done') continue;
+      const { attempts = 0, putBack = null } = tries.get(seq) ?? {};
+      const outcome = this.noted(seq, putBack, this.outcome(seq, result, attempts, now));
+      if (isPassing(outcome)) this.passing.set(seq, outcome);
+      else outcomes.set(seq, outcome);
+    }
+    await storeOutcomes(this.deps.db, part.batchId, part.key, [...outcomes.values()]);
+  }
+
+  /** Counts what came of an item, and marks what others may have in common with it. */
+  private noted(seq: number, putBack: PutBack | null, { outcome, alike, verdict }: Noted): ItemOutcome {
+    if (outcome.state === 'done') this.usable.add(seq);
+    if (alike === null || outcome.state === 'done' || outcome.state === 'released') return outcome;
+    const mark = markOf(putBack, alike, 0, Date.now());
+    const { reason } = outcome.evidence;
+    if (mark.own !== true) {
+      const known = this.alike.get(alike) ?? { key: alike, seqs: [], verdict, reason };
+      if (!known.seqs.includes(seq)) known.seqs.push(seq);
+      this.alike.set(alike, Object.assign(known, { verdict, reason }));
+    }
+    return { ...outcome, evidence: { ...outcome.evidence, ...mark } };
+  }
+
+  private outcome(seq: number, result: BatchResult, attempts: number, now: number): Noted {
+    const { account, texts } = this.context;
+    const info: CallInfo = {
+      vendor: account.vendor.id,
+      account: account.name,
+      operation: texts.operation,
+      attributes: {
+        ...account.attributes,
+        ...texts.attributes(this.context.batch.model),
+        vendor: account.vendor.id,
+        account: account.name,
+      },
+    };
+    const identity = { vendor: info.vendor, account: info.account, operation: info.operation };
+    switch (result.kind) {
+      case 'expired': {
+        // No fault of the item's: asked again for as long as it takes.
+        const evidence = { kind: 'expired', reason: result.reason };
+        return own({ seq, state: 'retry', evidence, waitMs: 0, free: true });
+      }
+      case 'cancelled':
+        return own({ seq, state: 'released' });
+      case 'error': {
+        const evidence = { ...identity, code: result.code, message: result.reason };
+        const verdict: Verdict = { kind: 'server', statedWaitMs: null, ambiguous: false, evidence };
+        return this.judged(seq, verdict, attempts);
+      }
+      case 'answer': {
+        const { status, requestId, body } = result;
+        const headers = requestId === '' ? {} : { 'x-request-id': requestId };
+        const answer = { kind: 'response', response: { status, headers, body } } as const;
+        const verdict = account.vendor.classify(info, answer, now);
+        return verdict.kind === 'ok'
+          ? { ...answeredOutcome(texts, seq, body), verdict: null }
+          : this.judged(seq, verdict, attempts);
+      }
+    }
+  }
+
+  private judged(seq: number, verdict: Verdict, attempts: number): Noted {
+    const { retry } = this.context.account;
+    const refused = (waitMs: number, retryable: boolean): Noted => ({
+      ...refusedOutcome(seq, verdict, waitMs, retryable),
+      verdict,
+    });
+    switch (verdict.kind) {
+      case 'auth':
+      case 'billing':
+      case 'blocked':
+        if (verdict.kind === 'blocked' && verdict.ofRequest) return refused(0, false);
+        this.hold ??= verdict;
+        return own(behindOthers(seq, verdict));
+      case 'gone':
+        if (verdict.ofRequest) return refused(0, false);
+        this.refused ??= verdict.evidence.message ?? 'what the requests name does not exist';
+        return own(behindOthers(seq, verdict));
+      case 'rate':
+      case 'quota': {
+        if (verdict.kind === 'quota' && verdict.ofRequest) return refused(0, false);
+        const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
+        return own(refusedOutcome(seq, { ...verdict, kind: 'rate' }, waitMs, true).outcome);
+      }
+      case 'server': {
+        const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
+        return refused(waitMs, attempts + 1 < retry.server.attempts);
+      }
+      default:
+        return refused(0, false);
+    }
+  }
+}
+
+interface Noted extends JudgedOutcome {
+  readonly verdict: Verdict | null;
+}
+
+/** What says nothing of other items. */
+function own(outcome: ItemOutcome): Noted {
+  return { outcome, alike: null, verdict: null };
+}

@@ -1,0 +1,27 @@
+/**
+ * A creation that was made again, because its answer was lost and the vendor's list did not show it, may have been made
+ * after all. The second batch of the same key would be paid for as well: it is looked for, told, and cancelled.
+ */
+import { type BatchPart, changePart } from '../../../store/batches/parts';
+import { CallFailed } from '../../gateway/call-errors';
+import { emit } from '../../gateway/emit';
+import type { BatchApiCalls } from './calls';
+import type { BatchApiDeps } from './types';
+
+export async function seekTwins(deps: BatchApiDeps, calls: BatchApiCalls, part: BatchPart): Promise<void> {
+  for (const twin of await calls.twins(part)) {
+    const before = twin.end === null ? 'cancelled' : `${twin.status} already, and paid for`;
+    if (twin.end === null && !twin.ending) {
+      try {
+        await calls.cancel(part, twin.id);
+      } catch (error) {
+        // It has ended meanwhile: then it is told as what it is.
+        if (!(error instanceof CallFailed) || error.verdict.kind !== 'invalid') throw error;
+      }
+    }
+    const reason = `${twin.id} was made of the same file as ${part.vendorId}, whose creation was taken for lost; it is ${before}`;
+    const about = { batch: part.batchId, items: part.items, reason };
+    await emit(deps, 'batch.twin', part.pool, about, reason);
+  }
+  await changePart(deps.db, part.id, part.state, { twins_sought: true }, true);
+}

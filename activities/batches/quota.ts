@@ -1,0 +1,233 @@
+/**
+ * How one run of a batch minds its account's quota: alerts, the share in the number of calls in flight, and a daily
+ * limit or threshold of its own. The account's limits hold at the permit, whatever is decided here.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { capReason, type RunCap, type RunTerms } from '../../quota/batches/run-terms';
+import {
+  alertsAt,
+  isHard,
+  type KeyedLevel,
+  keepsUntilReset,
+  withFileItems,
+} from '../../quota/limits/quota-status';
+import { recordThresholdLeft, recordThresholdReached } from '../../store/batches/events';
+import { itemsInFiles } from '../../store/batches/parts';
+import { recordAlert } from '../../store/events/alerts';
+import { listLimits } from '../../store/permits/permits';
+import { nextBoundary, startOfDay } from '../../vendors/calendar';
+import { PermitWait } from '../gateway/call-errors';
+import { logEvent } from '../gateway/emit';
+import { warnOnce } from '../warn-once';
+
+export interface BatchQuotaDeps {
+  readonly db: Pool;
+  readonly log: Logger;
+}
+
+export interface BatchQuotaContext {
+  readonly batch: number;
+  readonly pool: string;
+  readonly terms: RunTerms;
+  /** Keys of the limits that the run's calls are charged to. */
+  readonly charged: ReadonlySet<string>;
+  /** The run's own pause; null when the account's limits are all that holds. */
+  readonly cap: RunCap | null;
+  /** Where items may go by files, of whichever run: they are calls of the day that no limit's row knows of. */
+  readonly files?: {
+    /** Of the day that is meant. */
+    readonly zone: string;
+    /** The run's pause on a day that has such items; null when nothing limits the day. */
+    readonly cap: RunCap | null;
+  };
+}
+
+/** When the vendor's day ends is unknown: it is looked at again after this, ms. */
+const UNKNOWN_RESET_MS = 60_000;
+
+export class BatchQuota {
+  /** Share of the tightest hard quota that is used, 0..1; null when nothing is known or watched. */
+  use: number | null = null;
+  /** Calls that the run's own cap leaves, as of the last look and less what has departed since. */
+  private left: number;
+  /** Calls that may leave and have not. */
+  private unsent = 0;
+  private departed = 0;
+  private told = new Set<string>();
+  /** The pause that holds as of the last look. */
+  private cap: RunCap | null;
+  private goesOn = false;
+
+  constructor(
+    private readonly deps: BatchQuotaDeps,
+    private readonly context: BatchQuotaContext,
+  ) {
+    this.cap = context.cap;
+    this.left = (context.cap ?? context.files?.cap ?? null) === null ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** True when a pause holds beside the account's limits: what others spend then matters at once. */
+  get capped(): boolean {
+    return this.cap !== null;
+  }
+
+  /**
+   * Leave for one call by the run's own cap. Exact for the run's own calls; what others spend is seen at each look.
+   * @throws PermitWait when the cap is reached and every call that had leave has gone.
+   */
+  async enter(): Promise<void> {
+    for (;;) {
+      if (this.left > this.unsent) {
+        this.unsent++;
+        return;
+      }
+      if (this.unsent > 0) {
+        // One of them may yet not go; the last place is not given up for that.
+        await delay(20);
+        continue;
+      }
+      const daily = await this.look();
+      if (this.left > this.unsent || this.unsent > 0) continue;
+      throw this.reached(daily);
+    }
+  }
+
+  /** Calls that the run's own cap leaves; Infinity when it has none. */
+  async room(): Promise<number> {
+    if (this.cap !== null) await this.readLimits();
+    return Math.max(0, this.left);
+  }
+
+  /** Until when and why a run waits whose cap is reached; told of as an event. */
+  async wait(): Promise<PermitWait> {
+    return this.paused(this.reached(await this.look()));
+  }
+
+  /** The call that was let in has left, or will not. */
+  exit(sent: boolean): void {
+    this.unsent--;
+    if (sent) {
+      this.departed++;
+      this.left--;
+    }
+  }
+
+  /** How much is used: for the run's own cap, for the calls in flight, and for alerts, each told once a window. */
+  async watch(): Promise<void> {
+    const limits = await this.readLimits();
+    if (!this.context.terms.quotaMonitoring) return;
+    const levels = limits
+      .filter((limit) => isHard(limit) && this.context.charged.has(limit.key))
+      .map(({ key, used, limit, resetsAt }) => ({ key, used, limit, resetsAt }));
+    const { cap } = this;
+    const { batch } = this.context;
+    const daily = limits.find(({ name }) => name === cap?.limit);
+    if (cap && daily && !(daily.mode === 'enforce' && daily.limit <= cap.dailyLimit)) {
+      levels.push({ ...daily, key: `${daily.key} of batch ${batch}`, limit: cap.dailyLimit });
+    }
+    this.use = levels.length === 0 ? null : Math.max(...levels.map(({ used, limit }) => used / limit));
+    for (const level of levels) await this.alert(level);
+  }
+
+  /** A call of this page has succeeded or failed at the vendor: a pause at a threshold is over. */
+  async going(): Promise<void> {
+    if (this.goesOn) return;
+    this.goesOn = true;
+    const { pool, batch } = this.context;
+    try {
+      if (!(await recordThresholdLeft(this.deps.db, pool, batch))) return;
+      const left = { batch, pool, limit: null, reason: 'calls go again' };
+      logEvent(this.deps.log, 'quota.threshold_left', left, `batch ${batch}: ${left.reason}`);
+    } catch (error) {
+      // The call's result is stored, and that is what counts.
+      warnOnce(this.deps.log, { batch }, error, 'an event could not be stored');
+    }
+  }
+
+  /**
+   * A page ends because a limit has nothing left for it: says so when that limit comes back only with its window, and
+   * sees that no pause lasts longer than the run's terms say before it looks again.
+   */
+  async paused(wait: PermitWait): Promise<PermitWait> {
+    const { batch, pool, terms } = this.context;
+    const { limit, reason } = wait.details;
+    const until = Math.min(wait.details.until, Date.now() + terms.pauseMs);
+    const found = (await this.readLevels()).find(({ key }) => key === limit);
+    // A run's own pause comes with its reason, whatever its account's limit is like.
+    if (!found || (reason === undefined && !keepsUntilReset(found))) {
+      return new PermitWait({ ...wait.details, until });
+    }
+    const why =
+      reason ??
+      `${found.name} has ${Math.floor(found.used)} of ${Math.floor(found.limit)} used, and the rest is not for this priority`;
+    const data = {
+      batch,
+      pool,
+      limit,
+      used: found.used,
+      // A reason comes with the run's own pause, and then its own daily limit is what is meant.
+      capacity: reason === undefined ? found.limit : (this.cap?.dailyLimit ?? found.limit),
+      window: found.resetsAt,
+      until,
+    };
+    logEvent(this.deps.log, 'quota.threshold_reached', { ...data, reason: why }, `batch ${batch}: ${why}`);
+    await recordThresholdReached(this.deps.db, { ...data, reason: why });
+    return new PermitWait({ until, limit, reason: why });
+  }
+
+  private async alert(level: Pick<KeyedLevel, 'key' | 'used' | 'limit' | 'resetsAt'>): Promise<void> {
+    const { key, used, limit, resetsAt } = level;
+    for (const reached of alertsAt(used / limit)) {
+      const alert = {
+        ...{ pool: this.context.pool, limit: key, level: reached, used, capacity: limit, window: resetsAt },
+      };
+      const id = JSON.stringify([key, reached, resetsAt]);
+      if (this.told.has(id)) continue;
+      this.told.add(id);
+      if (!(await recordAlert(this.deps.db, alert))) continue;
+      logEvent(this.deps.log, 'quota.alert', alert, `${key}: ${reached}, ${used} of ${limit} used`);
+    }
+  }
+
+  private async look(): Promise<KeyedLevel | undefined> {
+    const limits = await this.readLimits();
+    return limits.find(({ name }) => name === this.cap?.limit);
+  }
+
+  private async readLimits(): Promise<readonly KeyedLevel[]> {
+    const before = this.departed;
+    const limits = await this.readLevels();
+    const { cap } = this;
+    const used = limits.find(({ name }) => name === cap?.limit)?.used ?? 0;
+    // What has departed during the look may not be in it.
+    this.left = cap === null ? Number.POSITIVE_INFINITY : cap.calls - used - (this.departed - before);
+    return limits;
+  }
+
+  private async readLevels(): Promise<readonly KeyedLevel[]> {
+    const { db } = this.deps;
+    const { pool, files } = this.context;
+    const levels = await listLimits(db, pool);
+    if (!files?.cap) return levels;
+    const now = Date.now();
+    const items = await itemsInFiles(db, pool, startOfDay(now, files.zone));
+    const cap = items > 0 ? files.cap : this.context.cap;
+    this.cap = cap;
+    if (cap === null) return levels;
+    const dayEndsAt = nextBoundary(now, 'day', files.zone);
+    return withFileItems(levels, cap, { key: `${pool}/${cap.limit}`, items, dayEndsAt });
+  }
+
+  private reached(daily: KeyedLevel | undefined): PermitWait {
+    const { cap } = this;
+    const { pool } = this.context;
+    const reason = cap === null ? undefined : capReason(cap, Math.floor(daily?.used ?? 0));
+    return new PermitWait({
+      until: daily?.resetsAt ?? Date.now() + UNKNOWN_RESET_MS,
+      limit: daily?.key ?? pool,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+}

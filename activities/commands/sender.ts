@@ -1,0 +1,287 @@
+/**
+ * Sends one command, at most once unless it is repeatable. What the row of the command says at each moment is what a
+ * successor would know after a crash (see store/commands/commands.ts):
+ *
+ * | what came                                              | what it means                        | row              |
+ * |--------------------------------------------------------|--------------------------------------|------------------|
+ * | a result of the device or the vendor                   | carried out or not, as it says       | ended            |
+ * | too fast, pool closed, no permit, connection refused   | nothing was carried out              | created, go on   |
+ * | timeout, connection lost, 5xx, unreadable              | nobody knows                         | unknown, or again when repeatable |
+ * | "no such action"                                       | the other form is tried              | created          |
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Dispatcher } from 'undici';
+import { describeEvidence } from '../../quota/verdict';
+import { resolveSecret, type SecretRef, type SecretSources } from '../../settings';
+import {
+  type Command,
+  type CommandOutcome,
+  endCommand,
+  knownCommand,
+  markQueued,
+  markSending,
+  markUnsent,
+  unmarkSending,
+} from '../../store/commands/commands';
+import type { CommandResult, QueuedCommand } from '../../vendors/capabilities/fleet';
+import type { CallResult } from '../../vendors/contract';
+import type { HttpRequest, Parsed } from '../../vendors/http';
+import type { FleetAccount } from '../fleet/account';
+import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
+import type { TokenSource } from '../gateway/call-terms';
+import { sendForText } from '../gateway/http';
+import type { VendorDoor } from '../gateway/vendor-call';
+
+export interface CommandSenderDeps {
+  readonly db: Pool;
+  readonly door: VendorDoor;
+  readonly dispatcher: Dispatcher;
+  readonly secrets: SecretSources;
+  /** Wait for a permit in the activity where the command's own time is shorter, ms. */
+  readonly inlineWaitMs: number;
+  readonly tokenSource: (account: FleetAccount) => TokenSource;
+}
+
+/** What an attempt came to: the command as it stands, or that the vendor does not offer this form. */
+type Attempted = { readonly kind: 'settled'; readonly command: Command } | { readonly kind: 'unsupported' };
+
+/** The command is not this attempt's to send, or its time is over: nothing has left. */
+class NotToSend extends Error {
+  override readonly name = 'NotToSend';
+}
+
+/** Longer than a limit a minute makes anybody wait, ms. */
+const LONG_WAIT_MS = 65_000;
+
+/** A result that the vendor gave must not be lost to a database that is restarting. */
+const STORE_TRIES = 40;
+const STORE_PAUSE_MS = 500;
+
+export class CommandSender {
+  /** Accounts whose vendor has refused the direct form: known for the life of this process. */
+  private readonly queueOnly = new Set<string>();
+
+  constructor(private readonly deps: CommandSenderDeps) {}
+
+  /**
+   * Sends a command that stands at `created`.
+   * @returns it as it stands then: ended or queued.
+   * @throws PermitWait, PoolClosed: nothing was carried out. CallFailed, retryable: it may be sent again.
+   */
+  async send(account: FleetAccount, command: Command, signal: AbortSignal): Promise<Command> {
+    const { fleet } = account;
+    const wanted = { deviceId: command.device, code: command.code, params: command.params };
+    const password = await this.password(account);
+    if (!this.queueOnly.has(account.poolKey)) {
+      const direct = await this.attempt(account, command, signal, {
+        operation: fleet.operations.command,
+        request: fleet.command(wanted, password),
+        password,
+        settle: (owner, body) => this.settleResult(command.id, owner, fleet.parseCommand(body)),
+        isClear: (body) => isFinal(fleet.parseCommand(body)),
+        isUnsupported: ({ kind, evidence }) =>
+          kind === 'invalid' && fleet.isCommandUnsupported(evidence.code),
+      });
+      if (direct.kind === 'settled') return direct.command;
+      this.queueOnly.add(account.poolKey);
+    }
+    const queued = await this.attempt(account, command, signal, {
+      operation: fleet.operations.queueCommand,
+      request: fleet.queueCommand(wanted, password),
+      password,
+      settle: (owner, body) => this.settleQueued(command.id, owner, fleet.parseQueued(body)),
+      isClear: (body) => isTaken(fleet.parseQueued(body)),
+      isUnsupported: () => false,
+    });
+    if (queued.kind === 'settled') return queued.command;
+    throw new Error('unreachable: the queued form is never called unsupported');
+  }
+
+  /**
+   * A command stands in line for as long as it may: who goes away and comes back is passed by others, and there are
+   * few of them.
+   */
+  private inlineWaitMs({ createdAt, timeoutMs, waitForPool }: Command): number {
+    const left = waitForPool ? LONG_WAIT_MS : createdAt + timeoutMs - Date.now();
+    return Math.max(this.deps.inlineWaitMs, Math.min(LONG_WAIT_MS, left));
+  }
+
+  private async password(account: FleetAccount): Promise<string | null> {
+    const { commandPassword } = account.fleet;
+    if (commandPassword === null) return null;
+    return (await resolveSecret(commandPassword as SecretRef, this.deps.secrets)).reveal();
+  }
+
+  private async attempt(
+    account: FleetAccount,
+    command: Command,
+    signal: AbortSignal,
+    form: {
+      readonly operation: string;
+      readonly request: HttpRequest;
+      /** It is in the request, and is to be in nothing that is kept. */
+      readonly password: string | null;
+      readonly settle: (owner: string, body: string) => Promise<Command>;
+      /** Whether an answer says for certain what became of it. */
+      readonly isClear: (body: string) => boolean;
+      readonly isUnsupported: (verdict: CallFailed['verdict']) => boolean;
+    },
+  ): Promise<Attempted> {
+    const { db, door, dispatcher } = this.deps;
+    const { fleet } = account;
+    const owner = randomUUID();
+    let marked = false;
+    let answer: string | null = null;
+    try {
+      const result = await door.call<CallResult>({
+        account,
+        operation: form.operation,
+        attributes: { [fleet.deviceAttribute]: command.device },
+        priority: 'interactive',
+        caller: fleet.callers.command,
+        auth: this.deps.tokenSource(account),
+        attempt: command.attempts + 1,
+        inlineWaitMs: this.inlineWaitMs(command),
+        answeredByDevice: true,
+        ...(form.password === null ? {} : { secrets: [form.password] }),
+        signal,
+        // Beside the wait for the departure: a request that waited for the database after that would come too late.
+        prepare: async () => {
+          if (!(await markSending(db, command.id, owner))) throw new NotToSend();
+          marked = true;
+          return () => this.stored(() => unmarkSending(db, command.id, owner));
+        },
+        send: async (token, _, pass) => {
+          // Once it is on its way a cancellation cannot call it back: the answer is waited for.
+          const options = { dispatcher, timeoutMs: fleet.timeoutMs, pass };
+          const request = fleet.authorize(form.request, token ?? '');
+          const sent = await sendForText(request, options);
+          answer = sent.kind === 'response' ? sent.response.body : null;
+          return sent;
+        },
+      });
+      const body = result.kind === 'response' ? result.response.body : '';
+      return { kind: 'settled', command: await form.settle(owner, body) };
+    } catch (error) {
+      if (isUnclear(error, form.operation) && marked) return this.unclear(command, owner, error);
+      if (!isOfTheDoor(error)) {
+        // The database has gone, for one: what the vendor said before that still counts.
+        if (answer === null || !form.isClear(answer)) throw error;
+        return { kind: 'settled', command: await form.settle(owner, answer) };
+      }
+      // What the door throws otherwise is thrown before a request leaves, or when the vendor has refused it.
+      if (marked) await this.stored(() => markUnsent(db, command.id, owner, false));
+      if (error instanceof CallFailed && form.isUnsupported(error.verdict)) return { kind: 'unsupported' };
+      return { kind: 'settled', command: await this.refused(command.id, error) };
+    }
+  }
+
+  /** Nobody knows what became of it. @throws the error when it may be repeated. */
+  private async unclear(command: Command, owner: string, error: CallFailed): Promise<Attempted> {
+    if (error.retryable && command.repeatable) {
+      await this.stored(() => markUnsent(this.deps.db, command.id, owner, true));
+      throw error;
+    }
+    const { evidence } = error.verdict;
+    const message = `the vendor may have it, but gave no usable answer: ${describeEvidence(evidence)}`;
+    const outcome = { state: 'unknown', name: 'no-answer', code: evidence.code ?? '', message } as const;
+    return { kind: 'settled', command: await this.end(command.id, outcome, owner) };
+  }
+
+  /** Nothing was carried out. @throws what a later attempt may cure. */
+  private async refused(id: number, error: DoorError): Promise<Command> {
+    if (error instanceof NotToSend) return this.notToSend(id);
+    if (error instanceof Unsatisfiable) return this.fail(id, 'unsatisfiable', '', error.message);
+    if (!(error instanceof CallFailed) || error.retryable) throw error;
+    const { kind, evidence } = error.verdict;
+    return this.fail(id, FAILURE_NAMES[kind], evidence.code ?? '', describeEvidence(evidence));
+  }
+
+  /** Somebody else has it, it was cancelled, or it is too late for it: says which. */
+  async notToSend(id: number): Promise<Command> {
+    const command = await knownCommand(this.deps.db, id);
+    if (command.state === 'sending') throw new Error(`command ${id} is being sent by another attempt`);
+    if (command.state !== 'created') return command;
+    const message = `it could not be sent within ${command.timeoutMs / 1000} s, and is not sent later`;
+    return this.fail(id, 'expired', '', message);
+  }
+
+  private async settleResult(id: number, owner: string, parsed: Parsed<CommandResult>): Promise<Command> {
+    if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
+    return this.end(id, outcomeOfResult(parsed.value), owner);
+  }
+
+  private async settleQueued(id: number, owner: string, parsed: Parsed<QueuedCommand>): Promise<Command> {
+    if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
+    const { value } = parsed;
+    if ('result' in value) return this.end(id, outcomeOfResult(value.result), owner);
+    return this.stored(() => markQueued(this.deps.db, id, owner, value.commandId));
+  }
+
+  private end(id: number, outcome: CommandOutcome, owner: string): Promise<Command> {
+    return this.stored(() => endCommand(this.deps.db, id, outcome, owner));
+  }
+
+  private fail(id: number, name: string, code: string, message: string): Promise<Command> {
+    return this.stored(() => endCommand(this.deps.db, id, { state: 'failed', name, code, message }, null));
+  }
+
+  private async stored<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt >= STORE_TRIES || error instanceof RangeError) throw error;
+        await delay(STORE_PAUSE_MS);
+      }
+    }
+  }
+}
+
+type DoorError = CallFailed | PermitWait | PoolClosed | Unsatisfiable | NotToSend;
+
+function isOfTheDoor(error: unknown): error is DoorError {
+  return [CallFailed, PermitWait, PoolClosed, Unsatisfiable, NotToSend].some((kind) => error instanceof kind);
+}
+
+/** Whether this failed call may have been carried out all the same. A login that fails for it never is. */
+function isUnclear(error: unknown, operation: string): error is CallFailed {
+  if (!(error instanceof CallFailed) || error.verdict.evidence.operation !== operation) return false;
+  const { verdict } = error;
+  if (verdict.kind === 'server') return verdict.ambiguous;
+  // Without a code of the vendor's it is not the vendor that refused: an answer that nobody can read.
+  return verdict.kind !== 'rate' && verdict.evidence.code === undefined;
+}
+
+const FAILURE_NAMES = {
+  rate: 'rate-limited',
+  server: 'not-sent',
+  invalid: 'refused',
+  gone: 'refused',
+  pending: 'refused',
+  auth: 'refused',
+  billing: 'refused',
+  blocked: 'refused',
+  quota: 'refused',
+} as const;
+
+function unreadable(problem: string): CommandOutcome {
+  return { state: 'unknown', name: 'no-answer', code: '', message: `the answer cannot be read: ${problem}` };
+}
+
+const STATES = { success: 'succeeded', failure: 'failed', unknown: 'unknown', pending: 'unknown' } as const;
+
+function isFinal(parsed: Parsed<CommandResult>): boolean {
+  return parsed.ok && (parsed.value.outcome === 'success' || parsed.value.outcome === 'failure');
+}
+
+function isTaken(parsed: Parsed<QueuedCommand>): boolean {
+  return parsed.ok && ('commandId' in parsed.value || isFinal({ ok: true, value: parsed.value.result }));
+}
+
+/** What a result means for the command. One that is still pending, with nothing to ask by, stays unknown. */
+export function outcomeOfResult({ outcome, name, code, message }: CommandResult): CommandOutcome {
+  return { state: STATES[outcome], name, code, message };
+}

@@ -1,0 +1,11 @@
+/** What command workflows and activities tell each other. Ids and results only: passwords stay in the activity. */
+import type { CommandOutcome } from '../../store/commands/commands';
+
+export interface CommandRef {
+  readonly commandId: number;
+}
+
+/** `queued`: the vendor has it and the device has not answered yet. */
+export type CommandStep =
+  | { readonly kind: 'ended'; readonly outcome: CommandOutcome }
+  | { readonly kind: 'queued'; readonly vendorCommandId: string };

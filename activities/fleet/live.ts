@@ -1,0 +1,110 @@
+/** Where the fleet is now: one call for all devices, from where the last one ended. */
+
+import { listDevices, readCursor, storeLivePositions } from '../../store/fleet/fleet';
+import type { FleetPosition } from '../../vendors/capabilities/fleet';
+import { CallFailed } from '../gateway/call-errors';
+import { type FleetCalls, isUseless } from './calls';
+import { type FleetContext, fleetContext } from './context';
+import type { FleetRef, PositionsOutcome } from './types';
+
+const PRIORITY = 'live';
+
+interface Answer {
+  readonly cursor: string;
+  readonly positions: readonly FleetPosition[];
+}
+
+/** @throws what `FleetCalls.ask` throws; what was asked for before is stored, with the cursor that goes with it. */
+export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<PositionsOutcome> {
+  const { db, settings } = calls.deps;
+  const context = fleetContext(settings, ref);
+  const { name: account, fleet } = context.account;
+  await calls.whenOpen(context);
+  const fresh = await calls.refreshDevices(context, fleet.callers.positions, PRIORITY);
+  let made = fresh === null ? 0 : 1;
+  let stored = 0;
+  let snapshot: PositionsOutcome['snapshot'] = 'none';
+  const look = async (deviceIds: readonly string[], cursor: string | null) => {
+    made++;
+    return lookAt(calls, context, deviceIds, cursor);
+  };
+
+  const devices = await listDevices(db, account);
+  const everybody = devices.map(({ deviceId }) => deviceId);
+  const outcome = () => ({
+    devices: devices.length,
+    newDevices: fresh ?? 0,
+    positions: stored,
+    snapshot,
+    calls: made,
+  });
+  // Asked about nobody, the vendor would tell of everybody.
+  if (devices.length === 0) return outcome();
+  const before = await readCursor(db, account);
+  const lookAtAll = async () => {
+    snapshot = 'all';
+    const { cursor, positions } = await look(everybody, null);
+    const now = Date.now();
+    stored += await storeLivePositions(db, {
+      account,
+      positions,
+      cursor: { before, after: cursor },
+      snapshotOf: everybody,
+      now,
+    });
+  };
+
+  if (before === null) {
+    await lookAtAll();
+    return outcome();
+  }
+  const unseen = devices.filter(({ snapshotAt }) => snapshotAt === null).map(({ deviceId }) => deviceId);
+  if (calls.newcomers.mayAsk(context, unseen)) {
+    // The cursor is of before they were there. Theirs is not kept: it would pass over what the others did since.
+    const told = await look(unseen, null).catch((error: unknown) => {
+      // Of newcomers that the vendor can tell nothing about, the others are not to hear.
+      if (!isUseless(error)) throw error;
+      calls.newcomers.failed(context, unseen, error);
+      return null;
+    });
+    if (told !== null) {
+      const { positions } = told;
+      const now = Date.now();
+      stored += await storeLivePositions(db, { account, positions, cursor: null, snapshotOf: unseen, now });
+      snapshot = 'new devices';
+    }
+  }
+  let answer: Answer;
+  try {
+    answer = await look(everybody, before);
+  } catch (error) {
+    // The request differs from a good one in its cursor alone.
+    if (!(error instanceof CallFailed) || error.verdict.kind !== 'invalid') throw error;
+    await lookAtAll();
+    return outcome();
+  }
+  stored += await storeLivePositions(db, {
+    account,
+    positions: answer.positions,
+    cursor: { before, after: answer.cursor },
+    snapshotOf: [],
+    now: Date.now(),
+  });
+  return outcome();
+}
+
+function lookAt(
+  calls: FleetCalls,
+  context: FleetContext,
+  deviceIds: readonly string[],
+  cursor: string | null,
+): Promise<Answer> {
+  const { fleet } = context.account;
+  return calls.ask(context, {
+    operation: fleet.operations.positions,
+    caller: fleet.callers.positions,
+    priority: PRIORITY,
+    request: fleet.positions(deviceIds, cursor),
+    parse: fleet.parsePositions,
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * New devices whose first look has failed. They are asked for again, but not with every look at the fleet: the calls of
+ * the day suffice for one a minute, and little more.
+ */
+import type { Logger } from 'pino';
+import { logEvent } from '../gateway/emit';
+import type { FleetContext } from './context';
+
+/** The same devices are asked for again after this, ms. */
+const AGAIN_MS = 3_600_000;
+
+/** The memory of one process, by account. */
+export class Newcomers {
+  private readonly failures = new Map<string, { readonly devices: string; readonly at: number }>();
+
+  constructor(private readonly log: Logger) {}
+
+  /** False when there are none, and when the vendor was asked about just these a while ago. */
+  mayAsk({ account }: FleetContext, deviceIds: readonly string[]): boolean {
+    if (deviceIds.length === 0) return false;
+    const last = this.failures.get(account.poolKey);
+    return last?.devices !== named(deviceIds) || performance.now() - last.at >= AGAIN_MS;
+  }
+
+  failed({ account }: FleetContext, deviceIds: readonly string[], error: Error): void {
+    this.failures.set(account.poolKey, { devices: named(deviceIds), at: performance.now() });
+    logEvent(
+      this.log,
+      'fleet.new_devices_failed',
+      { account: account.name, devices: deviceIds.length, err: error },
+      `nothing can be learned of ${deviceIds.length} new devices of ${account.poolKey}: ${error.message}`,
+    );
+  }
+}
+
+const named = (deviceIds: readonly string[]) => JSON.stringify(deviceIds);

@@ -1,0 +1,74 @@
+/** What the workflows of fleets and their activities tell each other. */
+import type { Priority } from '../../quota/limits/limit';
+
+/** A dataset of a fleet, of one account. */
+export interface FleetRef {
+  /** E.g. `vendor/positions`. */
+  readonly dataset: string;
+  readonly account: string;
+}
+
+/** What one look at the whole fleet brought. */
+export interface PositionsOutcome {
+  readonly devices: number;
+  /** Devices that the vendor lists for the first time. */
+  readonly newDevices: number;
+  /** Positions that were new or told something new. */
+  readonly positions: number;
+  /** Of whom everything was asked for, because no cursor covered them. */
+  readonly snapshot: 'none' | 'new devices' | 'all';
+  /** Calls made, the list of devices included. */
+  readonly calls: number;
+}
+
+export interface TripsPageInput extends FleetRef {
+  /** No call is begun later than this after the start, ms. */
+  readonly maxMs: number;
+}
+
+/** A limit that ended a page before its work was done. */
+export interface PageWait {
+  /** Epoch ms. */
+  readonly until: number;
+  readonly reason: string;
+}
+
+export interface TripsPageOutcome {
+  /** Devices asked for. */
+  readonly asked: number;
+  readonly trips: number;
+  readonly failed: number;
+  /** Devices that were due and have not been asked. */
+  readonly left: number;
+  /** Last failures, at most 20. */
+  readonly problems: readonly string[];
+  readonly wait: PageWait | null;
+}
+
+export interface HistoryPageInput extends FleetRef {
+  /** Epoch ms. */
+  readonly from: number;
+  readonly to: number;
+  /** Null: all that the vendor lists. */
+  readonly devices: readonly string[] | null;
+  /** Hours of one call; null for the settings'. */
+  readonly chunkHours: number | null;
+  readonly priority: Priority;
+  /** True: what has failed for good is tried once more, for somebody has asked for it. */
+  readonly retryFailed: boolean;
+  readonly maxMs: number;
+}
+
+export interface HistoryPageOutcome {
+  /** `wait`: nothing can go before `wait.until`. `stopped`: an end was asked for. */
+  readonly end: 'done' | 'time is over' | 'stopped' | 'wait';
+  readonly wait: PageWait | null;
+  /** Windows and rows that this page has brought in. */
+  readonly done: number;
+  readonly rows: number;
+  /** Windows of the whole span that are still missing, and that have failed. */
+  readonly left: number;
+  readonly failed: number;
+  /** Last failures of this page, at most 20. */
+  readonly problems: readonly string[];
+}

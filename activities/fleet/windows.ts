@@ -1,0 +1,59 @@
+/** What a backfill of a fleet has to ask for, from the ledger alone. */
+import type { Pool } from 'pg';
+import { piecesOf } from '../../quota/fleet/history-windows';
+import { listDevices } from '../../store/fleet/fleet';
+import { coverageByDevice } from '../../store/fleet/ledger';
+import type { Span } from '../../vendors/chunks';
+import type { FleetContext } from './context';
+import type { HistoryPageInput } from './types';
+
+export interface HistoryWindow extends Span {
+  readonly deviceId: string;
+}
+
+export interface MissingWindows {
+  readonly windows: readonly HistoryWindow[];
+  /** Windows of the ledger that have failed. */
+  readonly failed: number;
+  /** When the first of them is tried again by itself, epoch ms. */
+  readonly retryAt: number | null;
+}
+
+/** What is not in, cut into single calls: the youngest windows first, and of those the devices in turn. */
+export async function missingWindows(
+  db: Pool,
+  { account, dataset, terms }: FleetContext,
+  input: Pick<HistoryPageInput, 'from' | 'to' | 'chunkHours'>,
+  devices: readonly string[],
+  now: number,
+  retryFailed: boolean,
+): Promise<MissingWindows> {
+  const to = Math.min(input.to, now - terms.overlapMs);
+  if (to <= input.from) return { windows: [], failed: 0, retryAt: null };
+  const asked = { from: input.from, to };
+  const chunkMs = input.chunkHours === null ? terms.chunkMs : input.chunkHours * 3_600_000;
+  const known = await coverageByDevice(db, dataset, account.name, devices, asked, now);
+  const lengthMs = Math.min(chunkMs, account.fleet.maxSpanMs);
+  const windows = known.flatMap(({ deviceId, gaps, missing }) =>
+    piecesOf(retryFailed ? gaps : missing, input.from, lengthMs).map((span) => ({ deviceId, ...span })),
+  );
+  const retries = known.flatMap(({ retryAt }) => (retryAt === null ? [] : [retryAt]));
+  return {
+    windows: windows.sort((a, b) => b.from - a.from || (a.deviceId < b.deviceId ? -1 : 1)),
+    failed: known.reduce((sum, { failed }) => sum + failed, 0),
+    retryAt: retries.length === 0 || retryFailed ? null : Math.min(...retries),
+  };
+}
+
+/** @throws RangeError for devices that the vendor does not list. */
+export async function chosenDevices(
+  db: Pool,
+  account: string,
+  given: readonly string[] | null,
+): Promise<readonly string[]> {
+  const listed = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
+  if (given === null) return listed;
+  const unknown = given.filter((deviceId) => !listed.includes(deviceId));
+  if (unknown.length === 0) return given;
+  throw new RangeError(`account "${account}" has no device ${unknown.map((id) => `"${id}"`).join(', ')}`);
+}

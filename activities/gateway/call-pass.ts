@@ -1,0 +1,55 @@
+/**
+ * The proof that a call may leave. Only the door makes one, with a permit in hand, and nothing sends a request to a
+ * vendor without one: the functions that send ask for it. It is good for one request, and knows the secrets that the
+ * request carries, which it takes out of everything that comes back.
+ */
+import type { CallResult } from '../../vendors/contract';
+import { SecretValues } from './secret-values';
+
+export class CallPass {
+  private used = false;
+  private readonly secrets: SecretValues;
+
+  /**
+   * @param onSent called when the request is being written.
+   * @param secrets values that the request carries.
+   */
+  constructor(
+    private readonly onSent: () => void,
+    secrets: readonly string[],
+  ) {
+    this.secrets = SecretValues.of(secrets);
+  }
+
+  /** To be called before anything is sent. @throws when it has been used: one permit is one request. */
+  use(): void {
+    if (this.used) throw new Error('a permit was to be used for a second request');
+    this.used = true;
+  }
+
+  /** The request is being written: a connection is open, and nothing stands before it there. */
+  sent(): void {
+    this.onSent();
+  }
+
+  /** A vendor or a proxy before it may quote what a request carried. */
+  clean<R extends CallResult>(result: R): R {
+    if (result.kind === 'transport') {
+      return { ...result, error: { ...result.error, message: this.hideInMessage(result.error.message) } };
+    }
+    const { headers, body } = result.response;
+    const clean = Object.entries(headers).map(([name, value]) => [name, this.hide(value)]);
+    return {
+      ...result,
+      response: { ...result.response, headers: Object.fromEntries(clean), body: this.hide(body) },
+    };
+  }
+
+  hide(text: string): string {
+    return this.secrets.hide(text);
+  }
+
+  hideInMessage(text: string): string {
+    return this.secrets.hideInMessage(text);
+  }
+}

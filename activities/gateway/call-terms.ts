@@ -1,0 +1,84 @@
+/** What a call to a vendor is described with: whose it is, what it is charged to, how it is sent and retried. */
+import type { LimitTemplate, Priority } from '../../quota/limits/limit';
+import type { PoolPolicy } from '../../quota/pools/pool';
+import type { RetryPolicies } from '../../quota/retry-delay';
+import type { PoolOrganization } from '../../store/pools/pools';
+import type { FreshToken } from '../../store/secrets/fresh-token';
+import type { CallResult, VendorRules } from '../../vendors/contract';
+import type { CallPass } from './call-pass';
+import type { Preparation } from './permit-gate';
+
+/** An account as the door needs it: the vendor's rules with this account's overrides in place. */
+export interface CallableAccount {
+  readonly name: string;
+  readonly vendor: VendorRules;
+  /** Pool key, e.g. `amazon/acme`. */
+  readonly poolKey: string;
+  readonly limits: readonly LimitTemplate[];
+  readonly pool: PoolPolicy;
+  /** What stops this account together with others: an organization's limit. */
+  readonly organization?: PoolOrganization;
+  readonly retry: RetryPolicies;
+  /** What its calls can be about, by the settings: the report types of its datasets. */
+  readonly subjects?: readonly string[];
+  /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** Hands out an account's token; one caller of all processes renews it. */
+export interface TokenSource {
+  /**
+   * @param staleVersion the version that the vendor has just called expired; 0 for none.
+   * @throws CredentialsRefusedError, or what the login call fails with.
+   */
+  token(staleVersion: number, signal: AbortSignal | undefined): Promise<FreshToken>;
+  /** Lets one caller ask the vendor again with credentials that it refused before `since`, epoch ms. */
+  reconsider?(since: number): Promise<void>;
+}
+
+/** What a call is charged to and how it is retried. */
+export interface CallTerms {
+  readonly account: CallableAccount;
+  readonly operation: string;
+  /** Further attributes for limit scopes, e.g. a device id. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly priority: Priority;
+  /** Who asks, for "who spent what": a dataset or function name. */
+  readonly caller: string;
+  /** Units charged to token limits; 1 is charged to call limits. */
+  readonly tokens?: number;
+  /** Null for calls that carry no token: a login, a pre-signed URL. */
+  readonly auth: TokenSource | null;
+  /** True for the login, which is no call to the pool's API: no permit, and its outcome ends no probe. */
+  readonly outsidePool?: boolean;
+  /**
+   * True for a call with credentials that are not the account's own, e.g. an end user's. It is charged to the limits
+   * that its attributes name, and a rate verdict stops every caller of those; but what the vendor says of that user's
+   * quota or credentials leaves the account's pool as it is, and is thrown as CallFailed. A pause for want of
+   * quota does not stop it; a pool that is held, or open because the vendor is down, does.
+   */
+  readonly foreign?: boolean;
+  /**
+   * True for a call whose answer waits for something behind the vendor, a device say: that it does not come in time says
+   * nothing of the vendor, and does not open the pool.
+   */
+  readonly answeredByDevice?: boolean;
+  /** 1 for the first try; drives the backoff. */
+  readonly attempt: number;
+  readonly inlineWaitMs: number;
+  readonly signal?: AbortSignal;
+  /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
+  readonly prepare?: Preparation;
+  /** Values in the request, besides the token, that are to be in nothing that is kept or shown of its answer. */
+  readonly secrets?: readonly string[];
+}
+
+export interface VendorCall<R extends CallResult> extends CallTerms {
+  /**
+   * Sends the request. Must not throw for what the network or the vendor does: that is a CallResult.
+   * @param pass the leave to send it, which the functions that send ask for.
+   */
+  send(token: string | null, signal: AbortSignal | undefined, pass: CallPass): Promise<R>;
+  /** What the call really cost in tokens, when the answer says so. */
+  tokensUsed?(result: R): number | undefined;
+}

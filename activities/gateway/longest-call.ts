@@ -1,0 +1,26 @@
+/** The longest that any call of these settings may take, and how long a worker's end takes for that. */
+import type { Settings } from '../../settings';
+import { findAccount } from '../accounts';
+
+/** ms: a connection, and the longest wait for an answer among the accounts. */
+function longestCallMs(settings: Settings): number {
+  const { connectTimeoutMs, timeoutMs } = settings.http;
+  const waits = Object.keys(settings.accounts).flatMap((name) => {
+    const { texts, textBatches, fleet } = findAccount(settings, name).parts;
+    return [texts, textBatches, fleet].map((api) => api?.timeoutMs ?? 0);
+  });
+  return connectTimeoutMs + Math.max(timeoutMs, ...waits);
+}
+
+/** What has begun may need a permit or the database besides its longest call, ms. */
+const BESIDE_CALL_MS = 10_000;
+
+/** How long a worker that is told to end goes on with what it has begun, ms: the longest call and a little more. */
+export function workerGraceMs(settings: Settings): number {
+  return longestCallMs(settings) + BESIDE_CALL_MS;
+}
+
+/** How long whoever stops a worker waits for it, ms: one that is at its end is cancelled, and closes. */
+export function workerStopMs(settings: Settings): number {
+  return workerGraceMs(settings) + 2 * BESIDE_CALL_MS;
+}

@@ -1,0 +1,405 @@
+/**
+ * The one door through which any vendor is called: permit, call, verdict, consequence. Nothing else in the project
+ * sends a request to a vendor.
+ *
+ * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
+ * is spent and the pool's block, if the answer would have been one, is learned by the next call.
+ */
+import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
+import { slowedBy, taughtBy } from '../../quota/limits/limit-meant';
+import type { PoolState } from '../../quota/pools/pool';
+import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
+import type { CallCounter } from '../../store/permits/call-counts';
+import type { DeniedPermit } from '../../store/permits/permits';
+import { registerLimits } from '../../store/permits/permits';
+import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
+import { CredentialsRefusedError, type FreshToken } from '../../store/secrets/fresh-token';
+import type { CallInfo, CallResult } from '../../vendors/contract';
+import { warnOnce } from '../warn-once';
+import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { CallPass } from './call-pass';
+import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
+import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
+import { logEvent } from './emit';
+import { isOurFault } from './held';
+import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
+import type { HeldPermit, PermitGate } from './permit-gate';
+import { ReserveWatch } from './reserve-watch';
+import { TokenTrust } from './token-trust';
+
+export interface DoorDeps extends ConsequenceDeps {
+  readonly gate: PermitGate;
+  readonly counter: CallCounter;
+  /**
+   * As which generation of the settings an account's pool and limits are registered, by its pool's key. Null for a
+   * process that has no say in how they are; then only rows that are missing are made. Default: 0.
+   */
+  readonly generations?: ReadonlyMap<string, number> | null;
+}
+
+export class VendorDoor {
+  private readonly registered = new Map<string, Promise<void>>();
+  private readonly feedback: LimitFeedback;
+  private readonly consequences: Consequences;
+  private readonly trust = new TokenTrust();
+  private readonly reserves: ReserveWatch;
+
+  constructor(private readonly deps: DoorDeps) {
+    this.feedback = new LimitFeedback(deps.db);
+    this.consequences = new Consequences(deps);
+    this.reserves = new ReserveWatch(deps);
+  }
+
+  /**
+   * Makes one call. Returns the vendor's usable answer.
+   * @throws PoolClosed, PermitWait (nothing was sent), CallFailed (with verdict), Unsatisfiable.
+   */
+  async call<R extends CallResult>(call: VendorCall<R>): Promise<R> {
+    const described = describeCall(call);
+    const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
+    await this.register(call.account, limits);
+
+    if (call.foreign) {
+      const closed = await this.consequences.whyClosedToAll(call.account);
+      if (closed) throw closed;
+    }
+    await this.consequences.checkKind(call);
+    let token = await this.token(call, 0);
+    for (let renewed = false; ; renewed = true) {
+      const fresh = this.isFresh(call, token) || renewed;
+      const info: CallInfo = fresh ? { ...described, freshLogin: true } : described;
+      const { permit, charges } = await this.permit(call, limits);
+      const marks = this.feedback.depart(charges, permit.departAt);
+      const departed = performance.now();
+      const accessToken = token?.accessToken ?? null;
+      const secrets = [...(call.secrets ?? []), ...(accessToken === null ? [] : [accessToken])];
+      const pass = new CallPass(permit.sent, secrets);
+      const result = await this.sendUnderPermit(call, permit, accessToken, pass);
+      const ageMs = performance.now() - departed;
+      const judged = call.account.vendor.classify(info, result, Date.now());
+      const verdict = withCaller(withoutSecrets(judged, pass), call);
+      this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
+      const books = () =>
+        this.keepBooks([
+          this.trueUp(call, limits, charges, permit, result),
+          // First what is announced: a size that has shrunk explains a refusal.
+          this.learn(call, info, limits, marks, ageMs, result).then(() =>
+            this.adapt(call.account, limits, charges, permit, verdict),
+          ),
+        ]);
+      if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
+        await books();
+        // The vendor answered, but told nothing of the quota: another call may be the probe.
+        if (permit.probe) await this.releaseProbe(call, permit);
+        token = await this.token(call, token.version);
+        continue;
+      }
+      if (verdict.kind === 'ok' && token) this.trust.prove(call.account.poolKey, token.version);
+      // The verdict comes before the bookkeeping: a refusal that is not written would be met again.
+      const following = this.consequences.follow(call, limits, permit, verdict);
+      const [, kept] = await Promise.allSettled([following, books()]);
+      await following;
+      if (kept.status === 'rejected') throw kept.reason;
+      return result;
+    }
+  }
+
+  /** What an answer tells of limits. With Postgres away it is left out after a moment: no answer waits for it. */
+  private async keepBooks(work: readonly Promise<unknown>[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('Postgres does not answer'), BOOKS_MS);
+    });
+    const kept = Promise.all(work).then(
+      () => null,
+      (error: unknown) => {
+        if (isOurFault(error)) throw error;
+        return String(error);
+      },
+    );
+    kept.catch(() => undefined);
+    const problem = await Promise.race([kept, late]).finally(() => clearTimeout(timer));
+    if (problem !== null)
+      warnOnce(this.deps.log, {}, problem, 'what an answer tells of limits was not written');
+  }
+
+  /**
+   * What an answer tells of the true rate. A refusal that names no limit slows the calls, which slows what they cost,
+   * too; and a wait of hours is for another window than one that refills while we look.
+   */
+  private async adapt(
+    { retry }: CallableAccount,
+    limits: readonly LimitInstance[],
+    charges: readonly Charge[],
+    { departAt }: HeldPermit,
+    verdict: Verdict,
+  ): Promise<void> {
+    const changes =
+      verdict.kind === 'ok'
+        ? await this.feedback.admitted(
+            limits.map((l) => l.key),
+            departAt,
+          )
+        : verdict.kind === 'rate' && (verdict.statedWaitMs ?? 0) <= LONGEST_REFILL_MS
+          ? await this.feedback.refused(
+              charges.filter((charge) => slowedBy(limits, verdict.limit).includes(charge.key)),
+              { departAt, waitMs: verdict.statedWaitMs ?? (retry.rate.shared ? retry.rate.baseMs : null) },
+            )
+          : [];
+    for (const { kind, key, ratePerSecond } of changes) {
+      const about = { limit: key, ratePerSecond };
+      logEvent(this.deps.log, kind, about, 'a rate that was refused is used in part');
+    }
+  }
+
+  /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
+  whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
+    return this.consequences.whyClosed(account);
+  }
+
+  /**
+   * A verdict that came otherwise than as one answer, in a file of results or by several answers alike: the pool is held,
+   * or closed, all the same.
+   */
+  async heed(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
+    const epochs = await this.consequences.epochsOf(call.account);
+    return verdict.kind === 'quota'
+      ? this.consequences.close(call, epochs.epoch, verdict)
+      : this.consequences.hold(call, epochs, verdict);
+  }
+
+  private releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {
+    return releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
+  }
+
+  private isFresh(call: CallTerms, token: FreshToken | null): boolean {
+    return token !== null && this.trust.isFresh(call.account.poolKey, token.version, performance.now());
+  }
+
+  private async token(call: CallTerms, staleVersion: number): Promise<FreshToken | null> {
+    if (!call.auth) return null;
+    for (let again = false; ; again = true) {
+      try {
+        return await call.auth.token(staleVersion, call.signal);
+      } catch (error) {
+        if (error instanceof CallFailed) throw await this.consequences.forWantOfToken(call, error);
+        if (!(error instanceof CredentialsRefusedError)) throw error;
+        const closed = await this.whyClosed(call.account);
+        if (closed) throw closed;
+        // Refused, but open: an operator has resumed meanwhile and the refusal is of before, or the pool's block was
+        // lost. What the cache says now decides.
+        if (!again) {
+          await this.reconsider(call);
+          continue;
+        }
+        const evidence: Evidence = {
+          vendor: call.account.vendor.id,
+          account: call.account.name,
+          operation: 'login',
+          message: error.reason,
+        };
+        const epochs = await this.consequences.epochsOf(call.account);
+        throw await this.consequences.hold(call, epochs, { kind: 'auth', reason: 'refused', evidence });
+      }
+    }
+  }
+
+  /** A hold is over: what was refused before its end may be good by now. One caller asks, by the token's lease. */
+  private async reconsider(call: CallTerms): Promise<void> {
+    const record = await readPool(this.deps.db, call.account.poolKey);
+    if (record === null) return;
+    const { state, since, until } = record.state;
+    await call.auth?.reconsider?.(state === 'held' ? (until ?? since) : since);
+  }
+
+  private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
+    // Keyed by definition too, so that a changed setting is registered without a restart.
+    const { poolKey, organization = null } = account;
+    const id = [poolKey, organization?.key ?? '', ...limits.map((l) => l.key)].join('|');
+    let done = this.registered.get(id);
+    if (!done) {
+      const { db, generations } = this.deps;
+      const generation = generations === null ? null : (generations?.get(poolKey) ?? 0);
+      done = registerPool(db, poolKey, account.pool, organization, generation).then(() =>
+        registerLimits(db, poolKey, limits, generation),
+      );
+      this.registered.set(id, done);
+      done.catch(() => this.registered.delete(id));
+    }
+    await done;
+  }
+
+  private async permit(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+  ): Promise<{ permit: HeldPermit; charges: Charge[] }> {
+    const charges = limits.map((l) => ({
+      key: l.key,
+      units: l.template.unit === 'calls' ? 1 : (call.tokens ?? 0),
+    }));
+    const slackMs = limits.reduce(
+      (least, l) => Math.min(least, l.template.slackMs ?? defaultSlackMs(l.template.window)),
+      Number.POSITIVE_INFINITY,
+    );
+    const permit = await this.acquire(call, charges, slackMs);
+    if (!permit.granted) throw await this.denied(call, limits, permit, charges);
+    return { permit, charges };
+  }
+
+  private async acquire(call: CallTerms, charges: readonly Charge[], slackMs: number) {
+    await this.consequences.written(call.account);
+    try {
+      return await this.deps.gate.acquire(
+        { pool: governed(call) ? call.account.poolKey : null, priority: call.priority, charges },
+        {
+          inlineWaitMs: call.inlineWaitMs,
+          slackMs,
+          operation: call.operation,
+          ...(call.signal ? { signal: call.signal } : {}),
+          ...(call.prepare ? { prepare: call.prepare } : {}),
+        },
+      );
+    } catch (error) {
+      if (!isUnregistered(error)) throw error;
+      // Rows that this process has registered are gone. Its memory of them is void, and the pool may have been
+      // closed: it is held for a moment, in which its workflow writes a pause back that it remembers.
+      this.registered.clear();
+      const organization = organizationOf(call.account);
+      if (organization !== null) await this.holdLost(organization);
+      const { state, until, reason, epoch } = await this.holdLost(call.account);
+      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, epoch });
+    }
+  }
+
+  private async holdLost(account: CallableAccount): Promise<PoolState> {
+    const state = await holdLostPool(this.deps.db, account.poolKey, account.pool);
+    await this.deps.notifyPool(account, 'pause', state);
+    return state;
+  }
+
+  private async denied(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    denied: DeniedPermit,
+    charges: readonly Charge[],
+  ): Promise<Error> {
+    const { account } = call;
+    if (denied.deniedBy === 'pool' || denied.deniedBy === 'probe') {
+      const pool = denied.stoppedBy ?? account.poolKey;
+      const record = await readPool(this.deps.db, pool);
+      return new PoolClosed({
+        pool,
+        state: denied.poolState,
+        until: denied.retryAt,
+        reason: record?.state.reason || `waiting for the probe`,
+        epoch: pool === account.poolKey ? denied.epoch : denied.organizationEpoch,
+      });
+    }
+    if (denied.retryAt === Number.POSITIVE_INFINITY) {
+      const charge = charges.find((c) => c.key === denied.deniedBy);
+      return new Unsatisfiable(denied.deniedBy, charge?.units ?? 1);
+    }
+    await this.reserves.note(call, limits, denied);
+    return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
+  }
+
+  private async sendUnderPermit<R extends CallResult>(
+    call: VendorCall<R>,
+    permit: HeldPermit,
+    token: string | null,
+    pass: CallPass,
+  ): Promise<R> {
+    try {
+      const result = await call.send(token, call.signal, pass);
+      void permit.answered();
+      return result;
+    } catch (error) {
+      // A bug or a cancellation: the permit is spent, but the pool must not wait for this probe's report.
+      if (permit.probe) await this.releaseProbe(call, permit);
+      throw error;
+    }
+  }
+
+  private async trueUp<R extends CallResult>(
+    call: VendorCall<R>,
+    limits: readonly LimitInstance[],
+    charges: readonly Charge[],
+    permit: HeldPermit,
+    result: R,
+  ): Promise<void> {
+    const used = call.tokensUsed?.(result);
+    if (used === undefined) return;
+    for (const [i, limit] of limits.entries()) {
+      const delta = used - (charges[i]?.units ?? 0);
+      if (limit.template.unit === 'tokens' && delta !== 0) {
+        await this.feedback.settle(limit.key, delta, permit.departAt);
+      }
+    }
+  }
+
+  private async learn(
+    call: CallTerms,
+    info: CallInfo,
+    limits: readonly LimitInstance[],
+    marks: readonly DepartureMark[],
+    ageMs: number,
+    result: CallResult,
+  ): Promise<void> {
+    if (result.kind !== 'response') return;
+    const windows = call.account.vendor.announcedWindows ?? [];
+    const announced = call.account.vendor.learn(info, result.response).map(async (learned) => {
+      const limit = taughtBy(limits, learned.limit);
+      const mark = marks.find((m) => m.key === limit?.key);
+      if (!limit || !mark) return;
+      if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit), windows)) {
+        logEvent(
+          this.deps.log,
+          'limit.learned',
+          { ...learned, limit: limit.key },
+          'the vendor announced a limit',
+        );
+      }
+    });
+    await Promise.all(announced);
+  }
+}
+
+/** The vendor's words are read by people only: even a short password is taken out of them. */
+function withoutSecrets(verdict: Verdict, pass: CallPass): Verdict {
+  const { message } = verdict.evidence;
+  if (message === undefined) return verdict;
+  return { ...verdict, evidence: { ...verdict.evidence, message: pass.hideInMessage(message) } };
+}
+
+/** Whether the pool lets the call through, and hears of it. */
+function governed(call: CallTerms): boolean {
+  return !call.outsidePool && !call.foreign;
+}
+
+/** Where one thing may be refused and others not, it must be known who asked for it. */
+function withCaller(verdict: Verdict, { account, caller }: CallTerms): Verdict {
+  if (account.vendor.subject === undefined || verdict.kind === 'ok') return verdict;
+  return { ...verdict, evidence: { ...verdict.evidence, caller } };
+}
+
+function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
+  const vendor = account.vendor.id;
+  return {
+    vendor,
+    account: account.name,
+    operation,
+    attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
+  };
+}
+
+/** Longest that an answer waits for its bookkeeping, ms. */
+const BOOKS_MS = 2_000;
+
+/** A wait beyond this is not for a bucket's next units. */
+const LONGEST_REFILL_MS = 3_600_000;
+
+/** take_permits: a pool or a limit without a row. */
+function isUnregistered(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'SL001' || code === 'SL002';
+}

@@ -1,0 +1,146 @@
+/** From settings and ledger to the chunks of work: which windows of which series are to be asked for. */
+import type { Pool } from 'pg';
+import type { DatasetSettings, Settings } from '../../settings';
+import { ensureSeries, installDatasets, type Series } from '../../store/datasets/datasets';
+import { doubtsDue } from '../../store/datasets/doubted-hours';
+import { liveJobs } from '../../store/datasets/jobs';
+import { type AuditKind, auditCandidates, gaps } from '../../store/datasets/ledger';
+import { askableSpan, type ChunkPolicy, planChunks, type Span, subtractSpans } from '../../vendors/chunks';
+import { DAY_MS, type DatasetDescription, HOUR_MS } from '../../vendors/dataset';
+import { findDataset, findReportAccount, type ReportAccount, requireDatasetSettings } from '../accounts';
+import type { Chunk, PlanInput, Purpose } from './types';
+
+/** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
+const ORPHANED_MS = HOUR_MS;
+
+export interface DatasetContext {
+  readonly account: ReportAccount;
+  readonly dataset: DatasetDescription;
+  readonly settings: DatasetSettings;
+}
+
+/** @throws RangeError for an unknown dataset or account, or one of another vendor. */
+export function datasetContext(settings: Settings, dataset: string, account: string): DatasetContext {
+  const found = findReportAccount(settings, account);
+  const description = findDataset(dataset);
+  if (description.vendor !== found.settings.vendor) {
+    throw new RangeError(
+      `account "${account}" is of ${found.settings.vendor}; ${dataset} needs one of ${description.vendor}`,
+    );
+  }
+  return {
+    account: found,
+    dataset: description,
+    settings: requireDatasetSettings(settings, dataset, account),
+  };
+}
+
+/** The dataset's chunk policy with the settings in place. `chunkHours` overrides both. */
+export function chunkPolicy({ dataset, settings }: DatasetContext, chunkHours: number | null): ChunkPolicy {
+  return {
+    ...dataset.chunks,
+    chunkMs: Math.min(dataset.maxSpanMs, (chunkHours ?? settings.chunkHours) * HOUR_MS),
+    joinOlderThanMs: settings.joinOlderThanHours * HOUR_MS,
+    lookbackMs: Math.min(dataset.lookbackMs, settings.lookbackDays * DAY_MS),
+    safeLagMs: Math.max(dataset.endLagMs, settings.safeMinutesLag * 60_000),
+  };
+}
+
+/** The series of a dataset for an account, made when they are new. */
+export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): Promise<Series[]> {
+  await installDatasets(db, [dataset]);
+  const partitions = account.partitions(dataset);
+  const series: Series[] = [];
+  for (const partition of partitions) {
+    series.push(await ensureSeries(db, dataset, account.name, partition));
+  }
+  return series;
+}
+
+/** All chunks of a piece of work, over all series, newest first. */
+export async function chunksFor(
+  db: Pool,
+  context: DatasetContext,
+  input: Pick<PlanInput, 'purpose' | 'from' | 'to' | 'chunkHours'>,
+  now: number,
+): Promise<Chunk[]> {
+  const policy = chunkPolicy(context, input.chunkHours);
+  const askable = askableSpan(policy, now);
+  if (askable === null) return [];
+  const asked = {
+    from: Math.max(askable.from, input.from ?? askable.from),
+    to: Math.min(askable.to, input.to ?? askable.to),
+  };
+  if (asked.from >= asked.to) return [];
+  const chunks: Chunk[] = [];
+  for (const series of await seriesOf(db, context)) {
+    for (const span of await spansFor(db, context, series, input, asked, policy, now)) {
+      chunks.push({ ...span, seriesId: series.id, purpose: input.purpose });
+    }
+  }
+  return chunks.sort((a, b) => b.from - a.from);
+}
+
+/** A span to ask for; with what is known of it when it failed before. */
+type PlannedSpan = Span & Pick<Chunk, 'tries' | 'failing'>;
+
+async function spansFor(
+  db: Pool,
+  context: DatasetContext,
+  series: Series,
+  input: Pick<PlanInput, 'purpose' | 'from' | 'to'>,
+  asked: Span,
+  policy: ChunkPolicy,
+  now: number,
+): Promise<PlannedSpan[]> {
+  const fixed = input.from !== null;
+  const mode = fixed ? 'fixed' : 'sync';
+  const cut = (spans: readonly Span[]) =>
+    planChunks({ gaps: spans, now, policy, mode, ...(fixed ? { alignTo: asked.from } : {}) });
+  const doubts = await doubtsDue(db, series.id, now);
+  if (input.purpose === 'daily_audit' || input.purpose === 'weekly_audit') {
+    if (fixed) return [...cut([asked])];
+    // What is doubted has times of its own.
+    const candidates = await auditSpans(db, context, series, input.purpose, now);
+    return [...cut(subtractSpans(candidates, doubts.later))];
+  }
+  const found = await gaps(db, series.id, asked, now);
+  // A person's backfill tries again what has failed; a sync leaves that to its retry time.
+  const failed = input.purpose === 'backfill' ? [...found.due, ...found.failed] : found.due;
+  // Each by itself: together with others it would take them along when it fails again.
+  const again = failed.flatMap((window): PlannedSpan[] =>
+    cut([window]).map((span) => ({ ...span, tries: window.tries, failing: 'again' })),
+  );
+  const live = (await liveJobs(db, series.id)).filter(
+    (job) =>
+      job.span.from < asked.to &&
+      job.span.to > asked.from &&
+      // A sync takes up what its last cycle left behind; a backfill's jobs are the backfill's while it lives.
+      (input.purpose === 'backfill' || job.purpose !== 'backfill' || job.updatedAt < now - ORPHANED_MS),
+  );
+  const underWay = live.map((job) => job.span);
+  const looks = input.purpose === 'sync' ? cut(subtractSpans(doubts.due, underWay)) : [];
+  return [...underWay, ...cut(subtractSpans(found.missing, failed)), ...again, ...looks];
+}
+
+/**
+ * What an audit fetches again: what was last fetched before it had settled. The weekly audit goes no further back
+ * than its days; the daily one finds what audits have missed, however long no worker ran.
+ */
+async function auditSpans(
+  db: Pool,
+  { settings }: DatasetContext,
+  series: Series,
+  purpose: Extract<Purpose, 'daily_audit' | 'weekly_audit'>,
+  now: number,
+): Promise<Span[]> {
+  const kind: AuditKind = purpose === 'daily_audit' ? 'daily' : 'weekly';
+  const reachMs = kind === 'daily' ? Number.POSITIVE_INFINITY : settings.weeklyAuditDays * DAY_MS;
+  const candidates = await auditCandidates(db, series.id, {
+    kind,
+    now,
+    minAgeMs: settings.minRerequestMinutes * 60_000,
+    ...(kind === 'weekly' ? { settleMs: settings.weeklyAuditDays * DAY_MS } : {}),
+  });
+  return candidates.filter((span) => span.to > now - reachMs);
+}

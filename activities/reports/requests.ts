@@ -1,0 +1,190 @@
+/**
+ * Asking a vendor for a report, once. The job's row is written before the call, so that whatever becomes of this process
+ * or of the answer, the report that may exist is looked for and adopted before another is asked for.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cancellationSignal } from '@temporalio/activity';
+import { callsADay } from '../../quota/limits/day-quota';
+import { charges, matches, type Priority } from '../../quota/limits/limit';
+import { failingCallsLeft } from '../../quota/windows/window-retry';
+import {
+  failingCalls,
+  intend,
+  type Job,
+  knownReports,
+  liveJobs,
+  markAttempt,
+  markRequested,
+  releaseAttempt,
+} from '../../store/datasets/jobs';
+import { DAY_MS } from '../../vendors/dataset';
+import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
+import { bodyOf, type JobContext, type ReportCalls, type ReportDeps } from './calls';
+import type { DatasetContext } from './plan';
+import type { ChunkCall, RequestOutcome } from './types';
+
+/** From the mark of an attempt to its call, ms at most. */
+const LATE_MS = 2000;
+/** A wait as short as this is no work for a workflow, ms. */
+const SHORT_WAIT_MS = 2000;
+/** The vendor's clock may differ from ours by some minutes. */
+const CLOCK_SKEW_MS = 10 * 60_000;
+
+export class ReportRequests {
+  /** Create calls of this process that are over without a usable answer, by job: when each was marked, and ended. */
+  private readonly over = new Map<number, { readonly markedAt: number; readonly endedAt: number }>();
+
+  constructor(
+    private readonly deps: ReportDeps,
+    private readonly calls: ReportCalls,
+  ) {}
+
+  /** Asks for a chunk's report, unless it has been asked for: then that report is adopted. */
+  async request(input: ChunkCall): Promise<RequestOutcome> {
+    const base = this.calls.context(input);
+    const { chunk } = input;
+    const held = await this.heldBack(base, input);
+    if (held !== null) return held;
+    const intention = await intend(this.deps.db, {
+      seriesId: chunk.seriesId,
+      span: { from: chunk.from, to: chunk.to },
+      purpose: chunk.purpose,
+      now: Date.now(),
+      minReRequestMs: base.settings.minRerequestMinutes * 60_000,
+      failing: chunk.failing !== undefined,
+    });
+    if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };
+    const context = await this.calls.jobContext(input, intention.job.id);
+    const { job } = context;
+    if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
+    if (job.ambiguous) {
+      const waits = await this.untilCallIsOver(job);
+      if (waits !== null) return waits;
+      const reportId = await this.findExisting(context, input.priority);
+      if (reportId !== null) {
+        await markRequested(this.deps.db, job.id, { reportId, now: Date.now() });
+        return { kind: 'requested', jobId: job.id, adopted: true };
+      }
+      // That the list does not show it means nothing yet: it lags.
+      const until = this.settledAt(job);
+      if (until > Date.now()) return { kind: 'settling', until };
+    }
+    await this.create(context, input.priority);
+    return { kind: 'requested', jobId: job.id, adopted: false };
+  }
+
+  /** Failing windows of an account together may use a share of a day's calls; null: this one may go. */
+  private async heldBack(base: DatasetContext, { chunk }: ChunkCall): Promise<RequestOutcome | null> {
+    // A person's order goes first; it stops by itself when several windows are refused alike.
+    if (chunk.failing === undefined) return null;
+    if (chunk.failing === 'again' && chunk.purpose === 'backfill') return null;
+    const { account, dataset } = base;
+    const live = await liveJobs(this.deps.db, chunk.seriesId);
+    if (live.some(({ span }) => span.from === chunk.from && span.to === chunk.to)) return null;
+    const now = Date.now();
+    const { calls, firstAt } = await failingCalls(this.deps.db, account.name, now - DAY_MS);
+    const attributes = account.reports.attributes(dataset);
+    const dayQuota = Math.min(
+      ...account.limits
+        .filter((limit) => charges(limit, account.reports.operations.create) && matches(limit, attributes))
+        .filter(({ unit }) => unit === 'calls')
+        .map(({ window }) => callsADay(window)),
+    );
+    const { failingShare } = this.deps.settings.reports;
+    if (firstAt === null || failingCallsLeft(dayQuota, failingShare, calls) > 0) return null;
+    return {
+      kind: 'held',
+      notBefore: firstAt + DAY_MS,
+      reason: `failing windows of ${account.name} have made ${calls} calls within a day, ${failingShare * 100} % of its quota (reports.failingShare)`,
+    };
+  }
+
+  private async create(context: JobContext, priority: Priority): Promise<void> {
+    const { account, job, request } = context;
+    const { reports } = account;
+    const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
+    try {
+      const result = await this.calls.call(
+        context,
+        reports.operations.create,
+        priority,
+        reports.create(request),
+        async () => {
+          // From here on the report may exist, whatever becomes of this process.
+          const now = Date.now();
+          const marked = await markAttempt(this.deps.db, job.id, now, attempt.number);
+          if (!marked.applied) throw new Error('the report was taken up by another worker meanwhile');
+          attempt.markedAt = now;
+          attempt.number = marked.job.attempts;
+          // Others reckon with the call from the mark on: one that was held up must not leave when they no longer do.
+          if (Date.now() - now > LATE_MS) throw new Error('the call for the report was held up');
+        },
+      );
+      const { reportId } = this.calls.parsed(reports.parseCreate(bodyOf(result)));
+      const requestId = result.kind === 'response' ? reports.requestId(result.response) : undefined;
+      await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
+    } catch (error) {
+      if (attempt.markedAt !== null && certainlyNotMade(error)) {
+        await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
+      } else if (attempt.markedAt !== null) {
+        this.over.set(job.id, { markedAt: attempt.markedAt, endedAt: Date.now() });
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Null when an unanswered create call can no longer be under way. Another worker may have made it, which is taken
+   * for dead but only cannot be heard; a look at the vendor's list before its call arrives would find nothing.
+   */
+  private async untilCallIsOver(job: Job): Promise<RequestOutcome | null> {
+    const until = this.callOverAt(job);
+    const left = until - Date.now();
+    if (left > SHORT_WAIT_MS) return { kind: 'settling', until };
+    if (left > 0) await sleep(left, undefined, { signal: cancellationSignal() });
+    return null;
+  }
+
+  /** When the last create call was, or will be, over for certain. */
+  private callOverAt(job: Job): number {
+    if (job.requestedAt === null) return 0;
+    const seen = this.over.get(job.id);
+    if (seen?.markedAt === job.requestedAt) return seen.endedAt;
+    const { timeoutMs, connectTimeoutMs } = this.deps.settings.http;
+    return job.requestedAt + connectTimeoutMs + timeoutMs + LATE_MS;
+  }
+
+  /** From when on the vendor's list shows what an unanswered call has made. */
+  private settledAt(job: Job): number {
+    return this.callOverAt(job) + this.deps.settings.reports.settleSeconds * 1000;
+  }
+
+  /** The report of exactly this window that an earlier, unanswered request may have made. */
+  private async findExisting(context: JobContext, priority: Priority): Promise<string | null> {
+    const { account, job, request, dataset } = context;
+    const { reports } = account;
+    const createdSince = (job.requestedAt ?? job.createdAt) - CLOCK_SKEW_MS;
+    let query: Parameters<typeof reports.list>[0] = { reportType: dataset.reportType, createdSince };
+    for (;;) {
+      const result = await this.calls.call(context, reports.operations.list, priority, reports.list(query));
+      const page = this.calls.parsed(reports.parseList(bodyOf(result)));
+      const same = page.reports.filter((report) => reports.matches(report, request));
+      // An earlier request for the same window has made a report of its own.
+      const known = await knownReports(
+        this.deps.db,
+        job.seriesId,
+        same.map(({ reportId }) => reportId),
+      );
+      const match = same.find(({ reportId }) => !known.has(reportId));
+      if (match) return match.reportId;
+      if (page.nextToken === null) return null;
+      query = { nextToken: page.nextToken };
+    }
+  }
+}
+
+/** True when the vendor's refusal, or ours, makes it certain that no report was made. */
+function certainlyNotMade(error: unknown): boolean {
+  if (error instanceof PoolClosed || error instanceof PermitWait) return true;
+  return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
+}

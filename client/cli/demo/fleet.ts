@@ -1,0 +1,254 @@
+/**
+ * `sluice demo gps51`: all six functions of a GPS51 account together, against a simulated GPS51 or the account of the
+ * settings, for a while; then what each limit saw, and who spent what share.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { Pool } from 'pg';
+import { createPool } from '../../../store/db';
+import { readCallCounts } from '../../../store/permits/call-counts';
+import { listLimits } from '../../../store/permits/permits';
+import { parseLength } from '../../operations/arguments';
+import { withTemporal } from '../../operations/context';
+import { workerPolls } from '../../operations/datasets/work';
+import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
+import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
+import { ClientError } from '../../operations/errors';
+import { readPassword } from '../../operations/password';
+import { type LimitUse, limitsSeen, limitUse } from '../../operations/pools/limit-use';
+import { shares } from '../../operations/pools/spending';
+import { countText, isoOrNull, lengthText, pluralText, relativeText } from '../../operations/time-text';
+import { contextOf } from '../command';
+import { untilInterrupted } from '../interrupt';
+import { note, print, table } from '../output';
+
+export interface FleetDemoOptions {
+  readonly for: string;
+  readonly commands?: boolean;
+  readonly endUser?: string;
+  readonly passwordFrom?: string;
+  readonly simulator?: boolean;
+  readonly json?: boolean;
+}
+
+const SHOW_EVERY_MS = 5_000;
+const WORKER_START_MS = 60_000;
+
+interface Summary {
+  readonly limits: readonly LimitUse[];
+  readonly functions: readonly FunctionUse[];
+  readonly tally: Tally;
+}
+
+interface FunctionUse {
+  readonly name: string;
+  readonly calls: number;
+  /** Of all calls, in percent. */
+  readonly percent: number;
+  readonly refused: number;
+  readonly operations: readonly string[];
+}
+
+export async function runFleetDemo(_: unknown, command: Command): Promise<void> {
+  const options = command.optsWithGlobals<FleetDemoOptions>();
+  const forMs = parseLength('--for', options.for);
+  const json = options.json === true;
+  const say = (line: string) => (json ? printLine({ type: 'note', text: line }) : print(line));
+  const endUser = await endUserOf(options);
+  const interrupt = untilInterrupted();
+  say('Starting Postgres, Temporal, GPS51 and a worker …');
+  const demo = await startFleetDemo(
+    () => contextOf(command),
+    (line) => say(`  ${line}`),
+    {
+      endUser,
+      isSimulator: options.simulator === true,
+    },
+  );
+  const db = createPool(demo.servers.databaseUrl, { max: 4, applicationName: 'sluice-demo' });
+  try {
+    const { settings } = demo.context;
+    await withTemporal(demo.context, async (client) => {
+      await untilWorker(() => workerPolls(client, settings.temporal.taskQueue), interrupt.signal);
+      const withCommands = demo.everyMs !== null || options.commands === true;
+      const work = new FleetDemoWork(demo, client, db, withCommands);
+      const over = new AbortController();
+      interrupt.signal.addEventListener('abort', () => over.abort());
+      const began = Date.now();
+      await work.start(over.signal);
+      const { temporal } = demo.servers;
+      const where = temporal ? `; Web UI ${temporal.uiUrl}` : '';
+      say(`${functionsText(withCommands, demo.endUser !== null)} for ${lengthText(forMs)}${where}`);
+      if (demo.everyMs !== null) {
+        say(
+          `A minute of the simulated vendor lasts ${lengthText(demo.everyMs.positions)}, a day of a device 1 min.`,
+        );
+      }
+      while (!interrupt.signal.aborted && Date.now() - began < forMs) {
+        const left = began + forMs - Date.now();
+        await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: interrupt.signal }).catch(
+          () => undefined,
+        );
+        const [functions, tally] = await Promise.all([spent(db, demo, began), work.tally()]);
+        if (json) printLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
+        else print(`${lengthText(Date.now() - began).padEnd(11)}${progressText(functions, tally)}`);
+      }
+      over.abort();
+      await work.stop();
+      // Counts are written every second.
+      await delay(1500);
+      await report(await summary(db, demo, began, work), demo, json);
+    });
+  } finally {
+    say('Stopping.');
+    await db.end();
+    await demo.stop();
+    interrupt.done();
+  }
+}
+
+/** Whose credentials are checked where the settings name the account; null: nobody's. */
+async function endUserOf({ endUser, passwordFrom }: FleetDemoOptions): Promise<EndUser | null> {
+  if (endUser === undefined) return null;
+  const prompt = `Password of ${endUser}: `;
+  const password = await readPassword(passwordFrom, process.stdin, prompt, { warn: note });
+  return { username: endUser, password };
+}
+
+/** What runs, and how to have the rest. */
+function functionsText(withCommands: boolean, withEndUser: boolean): string {
+  const missing = [
+    ...(withCommands ? [] : ['commands (--commands)']),
+    ...(withEndUser ? [] : ['checks of an end user (--end-user)']),
+  ];
+  if (missing.length === 0) return 'All six functions run';
+  const number = missing.length === 1 ? 'Five' : 'Four';
+  return `${number} of the six functions, all but ${missing.join(' and ')}, run`;
+}
+
+async function untilWorker(polls: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + WORKER_START_MS;
+  while (!signal.aborted && !(await polls())) {
+    if (Date.now() > deadline)
+      throw new ClientError('the worker does not start; its log is in the state folder');
+    await delay(100);
+  }
+}
+
+/** Calls since the demo began, by function; whoever spent most comes first. */
+async function spent(db: Pool, demo: FleetDemo, sinceMs: number): Promise<readonly FunctionUse[]> {
+  const minute = Math.floor(sinceMs / 60_000) * 60_000;
+  const counts = await readCallCounts(db, demo.account.poolKey, minute);
+  const all = shares(counts);
+  return [...new Set(all.map((s) => s.caller))]
+    .map((name) => {
+      const own = all.filter((s) => s.caller === name);
+      const refused = counts.filter((c) => c.caller === name && ['rate', 'quota'].includes(c.verdict));
+      return {
+        name,
+        calls: own.reduce((sum, s) => sum + s.calls, 0),
+        percent: Math.round(1000 * own.reduce((sum, s) => sum + s.share, 0)) / 10,
+        refused: refused.reduce((sum, c) => sum + c.calls, 0),
+        operations: own.map((s) => s.operation),
+      };
+    })
+    .sort((a, b) => b.calls - a.calls);
+}
+
+async function summary(db: Pool, demo: FleetDemo, began: number, work: FleetDemoWork): Promise<Summary> {
+  const seen = demo.simulatorUrl === null ? null : await limitsSeen(demo.simulatorUrl);
+  return {
+    limits: limitUse(await listLimits(db, demo.account.poolKey), seen),
+    functions: await spent(db, demo, began),
+    tally: await work.tally(),
+  };
+}
+
+function progressText(functions: readonly FunctionUse[], tally: Tally): string {
+  const calls = functions.reduce((sum, f) => sum + f.calls, 0);
+  const refused = functions.reduce((sum, f) => sum + f.refused, 0);
+  const { positions, trips, history, commands, users } = tally;
+  const newest =
+    positions.newestAt === null ? '' : `, newest ${relativeText(positions.newestAt, Date.now())}`;
+  return [
+    `${countText(calls)} calls, ${refused} refused`,
+    `positions ${positions.located}/${positions.devices}${newest}`,
+    `trips ${countText(trips)}`,
+    `history ${history.done}/${history.total}`,
+    `commands ${namedText(commands)}`,
+    `users ${namedText(users)}`,
+  ].join('; ');
+}
+
+/** `4 confirmed, 1 offline`; `none`. */
+function namedText(counts: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(counts)
+      .map(([name, n]) => `${n} ${name}`)
+      .join(', ') || 'none'
+  );
+}
+
+async function report({ limits, functions, tally }: Summary, demo: FleetDemo, json: boolean): Promise<void> {
+  const exceeded = limits.filter((l) => (l.refused ?? 0) > 0 || (l.most ?? 0) > l.allowed);
+  const refused = functions.reduce((sum, f) => sum + f.refused, 0);
+  // A vendor that cannot be asked has its say in its answers.
+  if (exceeded.length > 0 || (demo.simulatorUrl === null && refused > 0)) process.exitCode = 1;
+  if (json) {
+    printLine({ type: 'summary', limits, functions, ...tallyJson(tally), exceeded: exceeded.length });
+    return;
+  }
+  print('');
+  print(
+    demo.simulatorUrl === null ? 'What each limit saw (the vendor cannot be asked):' : 'What each limit saw:',
+  );
+  const shown = (value: number | null) => (value === null ? '-' : countText(value));
+  print(
+    table(
+      ['limit', 'of', 'allowed', 'most in a window', 'arrived', 'refused', 'our permits'],
+      limits.map((l) => [
+        l.limit,
+        l.scope,
+        countText(l.allowed),
+        shown(l.most),
+        shown(l.arrived),
+        shown(l.refused),
+        countText(l.granted),
+      ]),
+    ),
+  );
+  print('');
+  print('Who spent what:');
+  print(
+    table(
+      ['function', 'calls', 'percent', 'refused', 'operations'],
+      functions.map((f) => [
+        f.name,
+        countText(f.calls),
+        f.percent.toFixed(1),
+        String(f.refused),
+        f.operations.join(', '),
+      ]),
+    ),
+  );
+  print('');
+  print(progressText(functions, tally));
+  for (const problem of tally.problems) print(`  problem: ${problem}`);
+  print(
+    demo.simulatorUrl === null
+      ? `The vendor refused ${refused === 0 ? 'no call' : pluralText(refused, 'call')} as too many or too fast.`
+      : exceeded.length === 0
+        ? 'No limit was exceeded.'
+        : `Exceeded: ${exceeded.map((l) => l.limit).join(', ')}`,
+  );
+}
+
+function tallyJson(tally: Tally) {
+  const { positions } = tally;
+  return { ...tally, positions: { ...positions, newestAt: isoOrNull(positions.newestAt) } };
+}
+
+/** One object a line. */
+function printLine(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,314 @@
+/** `sluice command`: commands to devices, and what became of them. */
+import { hostname, userInfo } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Command as Cli } from 'commander';
+import type { Pool } from 'pg';
+import {
+  type Command,
+  endCommand,
+  knownCommand,
+  listCommands,
+  outcomeOf,
+} from '../../../store/commands/commands';
+import { parseLength } from '../../operations/arguments';
+import { withDatabase, withTemporal } from '../../operations/context';
+import { workerPolls } from '../../operations/datasets/work';
+import { ClientError, UsageError } from '../../operations/errors';
+import {
+  cancel,
+  checkDevice,
+  chooseStored,
+  fleetAccount,
+  startCommand,
+  storeCommand,
+} from '../../operations/fleet/commands';
+import { instantText, isoOrNull, lengthText } from '../../operations/time-text';
+import { contextOf } from '../command';
+import { untilInterrupted } from '../interrupt';
+import { note, print, printJson, table } from '../output';
+
+/** Nobody knows whether it was carried out: neither success nor failure. */
+const UNKNOWN_EXIT = 3;
+
+/** A worker says that a command has expired within this, ms. */
+const EXPIRY_GRACE_MS = 3000;
+
+const LOOK_EVERY_MS = 250;
+/** Temporal is asked whether the workflow still runs. */
+const ASK_EVERY_MS = 5000;
+const ANSWER_MS = 3000;
+/** A database that restarts is back within this, ms. */
+const LOST_MS = 60_000;
+
+const HELP = `
+Exit codes:
+  0  carried out: sent, cached or confirmed, as the vendor says; without --wait: started
+  1  not carried out: the result names why, e.g. offline, bad-password, pool-closed
+  2  something given is wrong
+  3  unknown outcome: it may have been carried out, and is not sent again (but see --repeatable)
+
+A command is sent once. When the answer is lost, its outcome is unknown and it is not repeated, unless it is given
+as --repeatable. The password that devices ask for is a setting of the account (commandPassword), never an argument.`;
+
+interface SendOptions {
+  readonly account?: string;
+  readonly param: readonly string[];
+  readonly repeatable?: boolean;
+  readonly timeout?: string;
+  readonly wait?: boolean;
+  readonly waitForPool?: boolean;
+  readonly id?: string;
+  readonly unlisted?: boolean;
+  readonly json?: boolean;
+}
+
+export function addDeviceCommand(program: Cli): void {
+  const command = program
+    .command('command')
+    .description('send a command to a device; or list, show and cancel commands')
+    .argument('<vendor>', 'e.g. gps51')
+    .argument('<device>', 'device id')
+    .argument('<code>', "the vendor's code of the command")
+    .option('--account <name>', 'account, when there are several')
+    .option(
+      '--param <value>',
+      'a parameter; give it again for each',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option('--repeatable', 'sent twice it does no harm: send it again when the answer is lost')
+    .option('--timeout <length>', 'longest wait for leave to send, and again for the result (default: 60s)')
+    .option('--wait-for-pool', 'wait for a closed pool or a spent limit however long it takes')
+    .option('--wait', 'wait for the result')
+    .option('--id <id>', 'an id of your own: the same one again is the same command, and is not sent twice')
+    .option('--unlisted', 'the device need not be on the list that the vendor gave')
+    .option('--json', 'JSON')
+    .addHelpText('after', HELP)
+    .action(send);
+  command
+    .command('list')
+    .description('the latest commands, newest first')
+    .option('--limit <n>', 'how many', '20')
+    .action(list);
+  command.command('show <command>').description('one command, by its number or its --id').action(show);
+  command
+    .command('cancel <command>')
+    .description('call it back; once it has been sent that is not possible')
+    .option('--reason <text>', 'why', 'cancelled from the command line')
+    .action(cancelOne);
+}
+
+async function send(
+  vendor: string,
+  device: string,
+  code: string,
+  options: SendOptions,
+  cli: Cli,
+): Promise<void> {
+  const context = contextOf(cli);
+  const { settings } = context;
+  const account = fleetAccount(settings, vendor, options.account);
+  for (const [name, value] of Object.entries({ device, code, '--id': options.id ?? 'none' })) {
+    if (value.trim() === '' || value.length > 200) {
+      throw new UsageError(`${name}: "${value}" must be 1 to 200 characters`);
+    }
+  }
+  const timeoutMs =
+    options.timeout === undefined
+      ? settings.commands.timeoutSeconds * 1000
+      : parseLength('--timeout', options.timeout);
+  await withDatabase(context, (db) =>
+    withTemporal(context, async (client) => {
+      if (!options.unlisted) await checkDevice(db, account.name, device);
+      const stored = await storeCommand(db, {
+        account: account.name,
+        requestId: options.id ?? null,
+        device,
+        code,
+        params: options.param,
+        repeatable: options.repeatable === true,
+        timeoutMs,
+        waitForPool: options.waitForPool === true,
+        askedBy: `${userInfo().username}@${hostname()}`,
+      });
+      if (outcomeOf(stored)) {
+        report(stored, options);
+        return;
+      }
+      const handle = await startCommand(client, db, settings, stored);
+      // Whether one runs is not worth failing for: the command has been started.
+      if (!(await workerPolls(client, settings.temporal.taskQueue).catch(() => true))) {
+        note('No worker runs now; one that starts in time sends it (npx sluice up).');
+      }
+      if (!options.wait) {
+        if (options.json) printJson(commandJson(stored));
+        else print(`Command ${stored.id} started (${handle.workflowId})`);
+        return;
+      }
+      const ended = await follow(db, handle, stored);
+      if (ended) report(ended, options);
+    }),
+  );
+}
+
+/**
+ * Looks at the command's row until it has ended; what Temporal knows of it comes from there as well. Null when the
+ * person does not want to wait any longer, or when nothing more can be learned; the exit code says which.
+ */
+async function follow(
+  db: Pool,
+  handle: Pick<WorkflowHandle, 'client' | 'describe'>,
+  stored: Command,
+): Promise<Command | null> {
+  const { id } = stored;
+  const interrupt = untilInterrupted();
+  const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
+  const later = `npx sluice command show ${id}`;
+  let shown: string = stored.state;
+  let seenAt = performance.now();
+  let askAt = seenAt + ASK_EVERY_MS;
+  try {
+    for (;;) {
+      await Promise.race([interrupt.promise, delay(LOOK_EVERY_MS)]);
+      if (interrupt.signal.aborted) {
+        note(`Command ${id} goes on without this one: ${later}`);
+        process.exitCode = 130;
+        return null;
+      }
+      const asks = performance.now() > askAt;
+      const stopped = asks && (await hasStopped(handle));
+      if (asks) askAt = performance.now() + ASK_EVERY_MS;
+      const now = await lookAt(db, id);
+      if (now === null) {
+        if (performance.now() - seenAt < LOST_MS) continue;
+        note(`The database cannot be asked what became of command ${id}; when it is back: ${later}`);
+        process.exitCode = UNKNOWN_EXIT;
+        return null;
+      }
+      seenAt = performance.now();
+      if (outcomeOf(now) !== null) return now;
+      if (stopped) {
+        note(`The workflow of command ${id} was stopped from outside; what is known: ${later}`);
+        process.exitCode = now.state === 'created' ? 1 : UNKNOWN_EXIT;
+        return null;
+      }
+      if (now.state === 'created' && now.overdue && performance.now() > giveUpAt) {
+        // No worker has come to say so.
+        const message = 'no worker took it in time; it is not sent later';
+        return await endCommand(db, id, { state: 'failed', name: 'expired', code: '', message }, null);
+      }
+      if (now.state !== shown) note(`Command ${id}: ${now.state}`);
+      shown = now.state;
+    }
+  } finally {
+    interrupt.done();
+  }
+}
+
+/** Whether nobody is at the command any more. A Temporal that cannot be asked now says nothing of that. */
+async function hasStopped(handle: Pick<WorkflowHandle, 'client' | 'describe'>): Promise<boolean> {
+  try {
+    // In time, and never asked again: a question that is open when the connection closes ends the process.
+    const asked = handle.client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
+    return (await asked).status.name !== 'RUNNING';
+  } catch {
+    return false;
+  }
+}
+
+/** The command as it stands; null while the database cannot be asked. */
+async function lookAt(db: Pool, id: number): Promise<Command | null> {
+  try {
+    return await knownCommand(db, id);
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    return null;
+  }
+}
+
+function report(command: Command, options: { readonly json?: boolean }): void {
+  const outcome = outcomeOf(command);
+  if (options.json) printJson(commandJson(command));
+  else {
+    print(`Command ${command.id}: ${stateText(command)}`);
+    if (outcome?.message) print(outcome.message);
+  }
+  if (outcome?.state === 'unknown') process.exitCode = UNKNOWN_EXIT;
+  else if (outcome?.state !== 'succeeded') process.exitCode = 1;
+}
+
+function stateText(command: Command): string {
+  const { state, resultName, overdue } = command;
+  if (state === 'unknown') return `unknown outcome (${resultName})`;
+  if (state === 'created' && overdue) return 'not sent in time';
+  return resultName === null ? state : `${state} (${resultName})`;
+}
+
+function commandJson(command: Command) {
+  const { owner: _, overdue, createdAt, sentAt, endedAt, ...rest } = command;
+  return {
+    ...rest,
+    overdue: command.state === 'created' && overdue,
+    createdAt: isoOrNull(createdAt),
+    sentAt: isoOrNull(sentAt),
+    endedAt: isoOrNull(endedAt),
+  };
+}
+
+async function list(_: unknown, cli: Cli): Promise<void> {
+  const options = cli.optsWithGlobals<{ account?: string; limit: string; json?: boolean }>();
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
+  }
+  const commands = await withDatabase(contextOf(cli), (db) =>
+    listCommands(db, { account: options.account, limit }),
+  );
+  if (options.json) printJson(commands.map(commandJson));
+  else if (commands.length === 0) print('No commands.');
+  else {
+    const rows = commands.map((c) => [
+      String(c.id),
+      instantText(c.createdAt),
+      c.account,
+      c.device,
+      c.code,
+      stateText(c),
+    ]);
+    print(table(['command', 'asked for', 'account', 'device', 'code', 'state'], rows));
+  }
+}
+
+async function show(text: string, _: unknown, cli: Cli): Promise<void> {
+  const { json } = cli.optsWithGlobals<{ json?: boolean }>();
+  const command = await withDatabase(contextOf(cli), (db) => chooseStored(db, text));
+  if (json) {
+    printJson(commandJson(command));
+    return;
+  }
+  const { id, code, device, account, params, createdAt, sentAt, endedAt } = command;
+  print(
+    `Command ${id}: ${code} to ${device} of ${account}${params.length > 0 ? `, ${params.join(', ')}` : ''}`,
+  );
+  print(stateText(command));
+  if (command.resultMessage) print(command.resultMessage);
+  print(`Asked for: ${instantText(createdAt)}, by ${command.askedBy || 'nobody who said so'}`);
+  if (sentAt !== null) print(`Sent: ${instantText(sentAt)}, attempts: ${command.attempts}`);
+  if (command.vendorCommandId !== null) print(`The vendor calls it: ${command.vendorCommandId}`);
+  if (endedAt !== null) print(`Ended: ${instantText(endedAt)}, after ${lengthText(endedAt - createdAt)}`);
+}
+
+async function cancelOne(text: string, options: { readonly reason: string }, cli: Cli): Promise<void> {
+  const context = contextOf(cli);
+  const { json } = cli.optsWithGlobals<{ json?: boolean }>();
+  const after = await withDatabase(context, async (db) => {
+    const stored = await chooseStored(db, text);
+    return withTemporal(context, (client) => cancel(client, db, stored, options.reason));
+  });
+  if (json) printJson(commandJson(after));
+  if (after.state !== 'cancelled') {
+    throw new ClientError(`command ${after.id} cannot be called back: ${stateText(after)}`);
+  }
+  if (!json) print(`Command ${after.id}: cancelled`);
+}

@@ -1,0 +1,93 @@
+/** `sluice user-auth`: whether an end user's own credentials are good, and which devices that user sees. */
+import type { Command } from 'commander';
+import { Vault } from '../../../store/secrets/vault';
+import { parseLength } from '../../operations/arguments';
+import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
+import { UsageError } from '../../operations/errors';
+import { fleetAccount } from '../../operations/fleet/commands';
+import { readPassword } from '../../operations/password';
+import { isoOrNull, pluralText, whenText } from '../../operations/time-text';
+import { checkUser } from '../../operations/user-auth';
+import { contextOf } from '../command';
+import { note, print, printJson, table } from '../output';
+
+const EXIT = { ok: 0, refused: 4, limited: 5, closed: 5, unavailable: 1 } as const;
+
+const HELP = `
+The password comes on standard input or is typed, or --password-from names where it is; it is never an argument, and
+nothing of it is kept. The check goes through the same limits as every other call, ahead of all background work.
+
+Exit codes:
+  0  the vendor accepts the user
+  1  the vendor gives no usable answer
+  2  something given is wrong
+  4  the vendor refuses the user
+  5  not checked: a limit or the pool lets no call through now; the message says until when`;
+
+interface UserAuthOptions {
+  readonly account?: string;
+  readonly username: string;
+  readonly passwordFrom?: string;
+  readonly timeout: string;
+  readonly json?: boolean;
+}
+
+export function addUserAuth(program: Command): void {
+  program
+    .command('user-auth <vendor>')
+    .description("check an end user's own credentials, and list the devices that the user sees")
+    .requiredOption('--username <name>', "the end user's name")
+    .option('--account <name>', 'account through whose limits it goes, when there are several')
+    .option('--password-from <reference>', 'env:NAME, file:PATH or vault:NAME (default: standard input)')
+    .option('--timeout <length>', 'longest wait for leave to call', '30s')
+    .option('--json', 'JSON, with the devices')
+    .addHelpText('after', HELP)
+    .action(userAuth);
+}
+
+async function userAuth(vendor: string, options: UserAuthOptions, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const account = fleetAccount(context.settings, vendor, options.account);
+  const waitMs = parseLength('--timeout', options.timeout);
+  if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
+  const password = await passwordOf(context, options);
+  const result = await withDatabase(context, (db) =>
+    checkUser(db, context.settings, account, { username: options.username, password }, waitMs),
+  );
+  const now = Date.now();
+  process.exitCode = EXIT[result.kind];
+  if (options.json) {
+    printJson('until' in result ? { ...result, until: isoOrNull(result.until) } : result);
+    return;
+  }
+  switch (result.kind) {
+    case 'ok': {
+      print(`${options.username}: accepted; sees ${pluralText(result.devices.length, 'device')}`);
+      const rows = result.devices.map((d) => [d.deviceId, d.name, d.group]);
+      if (rows.length > 0) print(table(['device', 'name', 'group'], rows));
+      return;
+    }
+    case 'refused':
+      note(`${options.username}: refused by the vendor: ${result.message}`);
+      return;
+    case 'limited':
+      note(
+        `${options.username}: not checked, too many calls; again ${whenText(result.until, now)}: ${result.message}`,
+      );
+      return;
+    case 'closed':
+      note(`${options.username}: not checked: ${result.message}`);
+      return;
+    case 'unavailable':
+      note(`${options.username}: not checked, the vendor gives no usable answer: ${result.message}`);
+  }
+}
+
+async function passwordOf(context: Context, options: UserAuthOptions): Promise<string> {
+  const prompt = `Password of ${options.username}: `;
+  const read = (sources: Parameters<typeof readPassword>[3]) =>
+    readPassword(options.passwordFrom, process.stdin, prompt, sources);
+  if (!options.passwordFrom?.startsWith('vault:')) return read({ warn: note });
+  const keys = await loadVaultKeys(context);
+  return withDatabase(context, (db) => read({ vault: new Vault(db, keys), warn: note }));
+}

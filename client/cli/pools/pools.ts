@@ -1,0 +1,245 @@
+/** `sluice pools`, `sluice pool show` and `sluice events`. */
+import type { Command } from 'commander';
+import { findAccount } from '../../../activities/accounts';
+import type { Settings } from '../../../settings';
+import { listEvents, type StoredEvent } from '../../../store/events/events';
+import type { LimitStatus } from '../../../store/permits/permits';
+import { choosePoolAccount } from '../../operations/arguments';
+import { withDatabase } from '../../operations/context';
+import { UsageError } from '../../operations/errors';
+import { choosePool } from '../../operations/pools/orders';
+import { type PoolReport, readPoolReport } from '../../operations/pools/pools';
+import {
+  amountText,
+  countText,
+  instantText,
+  isoOrNull,
+  pluralText,
+  relativeText,
+  whenText,
+} from '../../operations/time-text';
+import { contextOf } from '../command';
+import { blockedLines, organizationText, poolText, sinceText, stopLines } from '../datasets/progress-view';
+import { note, print, printJson, table } from '../output';
+import { addPoolOrders } from './orders';
+import { quotaJson, quotaLines } from './quota-view';
+import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+export function addPools(program: Command): void {
+  program
+    .command('pools')
+    .description('every quota pool: state, until when and why, and what is left')
+    .option('--json', 'JSON')
+    .action(listPools);
+  const pool = program.command('pool').description('one quota pool');
+  pool
+    .command('show [pool]')
+    .description('state, limits, who spent what share in the last hour and day, and calls a minute')
+    .option('--json', 'JSON')
+    .action(showPool);
+  addPoolOrders(pool);
+  program
+    .command('events')
+    .description('what happened to pools and limits, newest first')
+    .option('--pool <pool>', 'only of this pool')
+    .option('--limit <n>', 'how many', '50')
+    .option('--json', 'JSON')
+    .action(showEvents);
+}
+
+async function listPools(options: JsonOption, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const now = Date.now();
+  const names = Object.keys(context.settings.accounts);
+  const reports = await withDatabase(context, async (db) => {
+    const all: PoolReport[] = [];
+    for (const name of names) all.push(await readPoolReport(db, context.settings, name, now));
+    return all;
+  });
+  if (options.json) {
+    printJson(reports.map(poolJson));
+    return;
+  }
+  if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
+  for (const report of reports) {
+    print(
+      `${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}${sinceText(report.state)}`,
+    );
+    for (const line of stopLines(report.stops, now)) print(`  ${line}`);
+    printLimits(report, now);
+    printQuota(report, now);
+    printSpendingLine(report);
+  }
+}
+
+async function showPool(name: string | undefined, options: JsonOption, command: Command): Promise<void> {
+  const context = contextOf(command);
+  const now = Date.now();
+  const account = choosePoolAccount(context.settings, name);
+  const report = await withDatabase(context, (db) => readPoolReport(db, context.settings, account, now));
+  if (options.json) {
+    printJson(poolJson(report));
+    return;
+  }
+  print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
+  const { since, strikes, hint } = report.state;
+  if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
+  if (hint) print(`Hint: ${hint}`);
+  for (const line of stopLines(report.stops, now)) print(line);
+  printLimits(report, now);
+  printQuota(report, now);
+  printSpending(report);
+  if (report.calls.some((c) => c.verdict !== 'ok')) {
+    print('Answers of the last hour:');
+    const rows = report.calls.map((c) => [c.operation, c.caller, c.verdict, countText(c.calls)]);
+    print(table(['operation', 'caller', 'verdict', 'calls'], rows));
+  }
+}
+
+function printLimits(report: PoolReport, now: number): void {
+  const rows = limitLines(report.limits).map(({ title, limit }) => [
+    title,
+    amountText(limit.used),
+    amountText(limit.left),
+    amountText(limit.limit),
+    limit.resetsAt === null ? '-' : `full ${relativeText(limit.resetsAt, now)}`,
+    limit.blockedUntil === null ? '-' : `waits until ${instantText(limit.blockedUntil)}`,
+    limit.mode === 'shadow' ? `${sourceText(limit)} (${shadowText(limit)})` : sourceText(limit),
+  ]);
+  print(table(['  limit', 'used', 'left', 'of', 'resets', 'blocked', 'source'], rows.map(indent)));
+  for (const line of blockedLines(report.limits)) print(`  ${line}`);
+}
+
+function printQuota({ quota }: PoolReport, now: number): void {
+  for (const line of quotaLines(quota, now)) print(`  ${line}`);
+}
+
+/** Headers, or what else the vendor's answers tell of a limit's size. */
+const sourceText = ({ source }: LimitStatus) => (source === 'header' ? "the vendor's answers" : source);
+
+/** A limit that only watches tells what it would have stopped. */
+const shadowText = ({ shadowOver }: LimitStatus) =>
+  shadowOver === 0 ? 'shadow' : `shadow, ${pluralText(shadowOver, 'call')} over`;
+
+const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
+
+function poolJson(report: PoolReport) {
+  const { state } = report;
+  return {
+    pool: report.pool,
+    account: report.account,
+    state: state.state,
+    since: isoOrNull(state.since === 0 ? null : state.since),
+    until: isoOrNull(state.until),
+    reason: state.reason,
+    strikes: state.strikes,
+    failures: state.failures,
+    hint: state.hint,
+    evidence: state.evidence,
+    organization: report.organization && {
+      pool: report.organization.pool,
+      state: report.organization.state.state,
+      pools: report.organization.pools,
+      foundBy: report.organization.foundBy,
+    },
+    stops: report.stops.map((stop) => ({
+      ...stop,
+      since: isoOrNull(stop.since),
+      until: isoOrNull(stop.until),
+    })),
+    limits: report.limits.map((limit) => ({
+      name: limit.name,
+      key: limit.key,
+      pools: limit.pools,
+      unit: limit.unit,
+      used: limit.used,
+      limit: limit.limit,
+      left: limit.left,
+      ratePerSecond: limit.ratePerSecond,
+      resetsAt: isoOrNull(limit.resetsAt),
+      blockedUntil: isoOrNull(limit.blockedUntil),
+      blockedReason: limit.blockedReason,
+      source: limit.source,
+      mode: limit.mode,
+      shadowOver: limit.shadowOver,
+    })),
+    quota: quotaJson(report.quota),
+    ...spendingJson(report),
+  };
+}
+
+async function showEvents(
+  options: JsonOption & { readonly pool?: string; readonly limit: string },
+  command: Command,
+): Promise<void> {
+  const context = contextOf(command);
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
+  }
+  const { settings } = context;
+  const pool = options.pool === undefined ? undefined : poolsNamed(settings, options.pool);
+  const events = await withDatabase(context, (db) => listEvents(db, { pool, limit }));
+  if (options.json) {
+    printJson(events.map(({ at, ...event }) => ({ at: isoOrNull(at), ...event })));
+    return;
+  }
+  if (events.length === 0) print('No events.');
+  else {
+    const rows = events.map((e) => [
+      instantText(e.at),
+      e.kind,
+      e.pool ?? '-',
+      limitEventText(e.kind, e.data) ?? callsEventText(e) ?? `${detailText(e.data)}${foundText(e)}`,
+    ]);
+    print(table(['time', 'event', 'pool', 'detail'], rows));
+  }
+}
+
+/** An account's pool and its organization's: what happens to either happens to it. */
+function poolsNamed(settings: Settings, name: string): string[] {
+  const choice = choosePool(settings, name);
+  if (choice.kind === 'organization') return [choice.organization.key];
+  const { poolKey, organization } = findAccount(settings, choice.account);
+  return organization === undefined ? [poolKey] : [poolKey, organization.key];
+}
+
+/** Whose call found an organization's limit: the pool's name does not say. */
+function foundText({ kind, pool, data }: StoredEvent): string {
+  const account = (data.evidence as { account?: unknown } | null | undefined)?.account;
+  const isOrganization = pool?.split('/')[1] === 'organization';
+  return kind === 'pool.held' && isOrganization && account ? ` found by account ${String(account)}` : '';
+}
+
+/** Which kind of calls has stopped, what the vendor said, and until when; or that it goes on. */
+function callsEventText({ kind, data }: StoredEvent): string | null {
+  const { operation, subject, code, message, until } = data;
+  const calls = `${String(operation)} of ${String(subject)}`;
+  if (kind === 'calls.resumed') return `${calls} is accepted again`;
+  if (kind !== 'calls.stopped') return null;
+  const said = [code, message && `"${String(message)}"`].filter(Boolean).join(' ');
+  const end = typeof until === 'number' ? `; tried again at ${instantText(until)}` : '';
+  return `${calls} is refused${said && `: ${said}`}${end}`;
+}
+
+function detailText(data: Readonly<Record<string, unknown>>): string {
+  const { reason, until, cause, batch, by, from, level, used, capacity, limit } = data;
+  if (typeof level === 'string' && typeof used === 'number' && typeof capacity === 'number') {
+    const share = Math.round((100 * used) / capacity);
+    return `${level}: ${amountText(used)} of ${amountText(capacity)} used (${share} %) of ${String(limit)}`;
+  }
+  const named = typeof batch === 'number' ? `batch ${batch}` : null;
+  const said = typeof reason === 'string' && reason !== '' ? reason : null;
+  const who = typeof by === 'string' && typeof from === 'string' ? `(by ${by}, was ${from})` : null;
+  const parts = [
+    named !== null && said !== null ? `${named}: ${said}` : (said ?? (who && named)),
+    who,
+    typeof until === 'number' ? `until ${instantText(until)}` : null,
+    typeof cause === 'string' ? `(${cause})` : null,
+  ].filter((part) => part !== null);
+  return parts.length > 0 ? parts.join(' ') : JSON.stringify(data);
+}

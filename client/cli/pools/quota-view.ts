@@ -1,0 +1,42 @@
+/** What is left of an account's quota, beside a batch and beside a pool. */
+import type { QuotaMetrics, QuotaStatus } from '../../../quota/limits/quota-status';
+import { countText, isoOrNull, relativeText, whenText } from '../../operations/time-text';
+
+/** Lines that an account has something to say for: the buckets of a minute, and the day. */
+export function quotaLines(status: QuotaStatus, now: number): string[] {
+  const left = (name: string, m: QuotaMetrics | null) =>
+    m === null
+      ? []
+      : [
+          `${name}: ${countText(m.remaining)} of ${countText(Math.floor(m.limit))} left` +
+            (m.resetsAt === null ? '' : `, full ${relativeText(m.resetsAt, now)}`),
+        ];
+  const { dailyLimit, usedToday } = status;
+  const percent = dailyLimit === null ? '' : ` (${Math.round((100 * usedToday) / dailyLimit)} %)`;
+  const today = dailyLimit === null ? '' : ` of ${countText(dailyLimit)}`;
+  return [
+    ...left('Requests', status.requests),
+    ...left('Tokens', status.tokens),
+    ...(dailyLimit === null && usedToday === 0
+      ? []
+      : [`Today: ${countText(usedToday)}${today} calls${percent}`]),
+    ...(status.shouldPause ? [`Pauses: ${status.reason}${untilText(status.pausesUntil, now)}`] : []),
+  ];
+}
+
+function untilText(until: number | null, now: number): string {
+  return until === null ? '' : `, until ${whenText(until, now)}`;
+}
+
+export function quotaJson(status: QuotaStatus) {
+  const metrics = (m: QuotaMetrics | null) => m && { ...m, resetsAt: isoOrNull(m.resetsAt) };
+  const usePercent = status.use === null ? null : Math.round(1000 * status.use) / 10;
+  const pausesUntil = isoOrNull(status.pausesUntil);
+  return {
+    ...status,
+    requests: metrics(status.requests),
+    tokens: metrics(status.tokens),
+    usePercent,
+    pausesUntil,
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * What an input file is, told from its beginning before any row is read: rows, and what stands between their fields; or
+ * something else, which is named for what it is.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { UsageError } from '../errors';
+
+export interface InputForm {
+  readonly delimiter: string;
+  /** Blanks stand around quoted fields: they are no part of any field. */
+  readonly trimmed: boolean;
+  /** The first line is `sep=;`, as a spreadsheet writes it. */
+  readonly hasSepLine: boolean;
+}
+
+const HEAD_BYTES = 64 * 1024;
+const DELIMITERS = [',', ';', '\t', '|'] as const;
+/** Rows that tell which delimiter it is. */
+const ROWS_LOOKED_AT = 20;
+export const RECORD_ENDS = ['\r\n', '\n', '\r'];
+
+const SIGNATURES: readonly (readonly [string, string])[] = [
+  ['1f8b', 'compressed (gzip): unpack it first'],
+  ['504b0304', 'an Excel workbook or another ZIP archive: save the sheet as CSV (UTF-8)'],
+  ['d0cf11e0a1b11ae1', 'an old Excel workbook: save the sheet as CSV (UTF-8)'],
+  ['28b52ffd', 'compressed (zstd): unpack it first'],
+  ['425a68', 'compressed (bzip2): unpack it first'],
+  ['fd377a585a00', 'compressed (xz): unpack it first'],
+  ['25504446', 'a PDF: a CSV file is needed'],
+  ['50415231', 'a Parquet file: export it as CSV'],
+  ['53514c69746520666f726d6174', 'an SQLite database: export the table as CSV'],
+];
+
+/** @throws UsageError that says what the file is instead. A file that cannot be read is left to its reader. */
+export function formOf(file: string): InputForm {
+  const head = headOf(file);
+  const hex = head.subarray(0, 16).toString('hex');
+  const is = (what: string) => new UsageError(`--input: ${file} is ${what}`);
+  const signature = SIGNATURES.find(([start]) => hex.startsWith(start));
+  if (signature) throw is(signature[1]);
+  const text = head.toString('utf8').replace(/^\ufeff/, '');
+  const start = text.trimStart();
+  if (/^<(?:!doctype html|html|head|body|table|!--)/i.test(start)) {
+    throw is('an HTML page, as a login or an error page is when it is saved: a CSV file is needed');
+  }
+  if (/^<\?xml|^<[a-z][\w:-]*[\s>]/i.test(start)) throw is('XML: a CSV file is needed');
+  if (/^[[{]/.test(start)) {
+    const json = jsonText(start);
+    if (json !== null) throw is(json);
+  }
+  const sep = /^sep=([^\r\n])[ \t]*(?:[\r\n]|$)/i.exec(text);
+  if (sep?.[1] !== undefined) {
+    return { delimiter: sep[1], trimmed: isSpaced(text.slice(sep[0].length), sep[1]), hasSepLine: true };
+  }
+  const delimiter = delimiterOf(text, head.length === HEAD_BYTES);
+  return { delimiter, trimmed: isSpaced(text, delimiter), hasSepLine: false };
+}
+
+function headOf(file: string): Buffer {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch {
+    return Buffer.alloc(0);
+  }
+  try {
+    const bytes = Buffer.alloc(HEAD_BYTES);
+    let size = 0;
+    for (let read = 1; read > 0 && size < HEAD_BYTES; size += read) {
+      read = readSync(descriptor, bytes, size, HEAD_BYTES - size, null);
+    }
+    return bytes.subarray(0, size);
+  } catch {
+    return Buffer.alloc(0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Null for what only begins like JSON. */
+function jsonText(start: string): string | null {
+  const [line = ''] = start.split(/[\r\n]/, 1);
+  if (/^\[\s*(?:[[{"\d]|$)/.test(start)) return 'a JSON array: a CSV file is needed, a row an item';
+  try {
+    const value = JSON.parse(line) as Record<string, unknown>;
+    return 'custom_id' in value && 'body' in value
+      ? "JSON Lines of requests as OpenAI's Batch API takes them: give the rows as CSV and the prompt apart, and Sluice makes the requests"
+      : 'JSON Lines: a CSV file is needed, a row an item';
+  } catch {
+    return /^\{\s*(?:"|$)/.test(start) ? 'JSON: a CSV file is needed, a row an item' : null;
+  }
+}
+
+/**
+ * The one by which the first rows have most evenly more than one field. A comma where none does: then each row is one field.
+ */
+function delimiterOf(text: string, isCut: boolean): string {
+  let best: { readonly delimiter: string; readonly even: number; readonly fields: number } | null = null;
+  for (const delimiter of DELIMITERS) {
+    const counts = fieldCounts(text, delimiter, isCut);
+    const fields = mostCommon(counts);
+    if (fields < 2) continue;
+    const even = counts.filter((n) => n === fields).length / counts.length;
+    // The header speaks for all: what does not part it parts nothing.
+    if (counts[0] === 1) continue;
+    if (best === null || even > best.even) best = { delimiter, even, fields };
+  }
+  return best?.delimiter ?? ',';
+}
+
+function fieldCounts(text: string, delimiter: string, isCut: boolean): number[] {
+  try {
+    const rows = parse(text, {
+      delimiter,
+      record_delimiter: RECORD_ENDS,
+      relax_column_count: true,
+      relax_quotes: true,
+      skip_empty_lines: true,
+      to: ROWS_LOOKED_AT * 2,
+    }) as string[][];
+    const whole = isCut && rows.length > 1 && rows.length < ROWS_LOOKED_AT * 2 ? rows.slice(0, -1) : rows;
+    const data = whole.filter(([first = ''], i) => (i > 0 ? true : !first.startsWith('#')));
+    const plain = data.filter(([first = '']) => !first.startsWith('#'));
+    return (plain.length > 0 ? plain : data).slice(0, ROWS_LOOKED_AT).map((row) => row.length);
+  } catch {
+    // A quote that is open at the cut, or for good: the lines as they stand.
+    const lines = text.split(/\r\n|\n|\r/).filter((line) => line !== '' && !line.startsWith('#'));
+    return lines.slice(0, ROWS_LOOKED_AT).map((line) => line.split(delimiter).length);
+  }
+}
+
+function mostCommon(counts: readonly number[]): number {
+  const tally = new Map<number, number>();
+  for (const n of counts) tally.set(n, (tally.get(n) ?? 0) + 1);
+  return [...tally].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0;
+}
+
+/** Whether the first line has blanks between a quote and what parts the fields. */
+function isSpaced(text: string, delimiter: string): boolean {
+  const line = text.split(/[\r\n]+/).find((l) => l !== '' && !l.startsWith('#')) ?? '';
+  const d = delimiter.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+  const blank = delimiter === '\t' ? ' +' : '[ \\t]+';
+  return new RegExp(`"${blank}(?:${d}|$)|${d}${blank}"|^${blank}"`).test(line);
+}

@@ -1,0 +1,205 @@
+/**
+ * What a command works with: the settings, the state folder, and the servers that both name. The settings' own
+ * addresses win; what they leave out is the embedded server of this folder's `instance.json`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { config } from 'zod';
+import { isAlive } from '../../embedded/child';
+import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
+import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
+import { loadSettings, type Settings } from '../../settings';
+import { type ConnectionUse, createPool } from '../../store/db';
+import { UnsupportedPooler } from '../../store/pooler';
+import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
+import { ClientError, messageOf } from './errors';
+
+export interface Context {
+  readonly settings: Settings;
+  readonly dir: StateDir;
+  /** Receives notes for a person; stderr, so that a command's output stays clean. */
+  readonly note: (line: string) => void;
+}
+
+export interface ContextOptions {
+  /** From `--settings`. */
+  readonly settings?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly note?: (line: string) => void;
+}
+
+/** Settings of the demo, which commands use where there are no others. */
+export function demoSettingsFile(dir: StateDir): string {
+  return join(dir.root, 'demo.yaml');
+}
+
+/** @throws SettingsError that lists everything that is wrong with the settings. */
+export function loadContext(options: ContextOptions = {}): Context {
+  const env = options.env ?? process.env;
+  const cwd = options.cwd ?? process.cwd();
+  const dir = stateDir(cwd, env);
+  const note = options.note ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const given = options.settings ?? (env.SLUICE_SETTINGS || undefined);
+  const demo = demoSettingsFile(dir);
+  const useDemo = given === undefined && !existsSync(join(cwd, 'sluice.yaml')) && existsSync(demo);
+  if (useDemo) note(`(no sluice.yaml here: using the demo's settings, ${relative(cwd, demo) || demo})`);
+  // Settings are read once: to compile their schemas would take longer than that.
+  config({ jitless: true });
+  const load = () => loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
+  const settings = load();
+  if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return { settings, dir, note };
+  // Children and secret references find it the way they find a key that an operator has set.
+  env.SLUICE_VAULT_KEY = readFileSync(ownKeyFile(dir), 'utf8').trim();
+  // This key lies beside Temporal's own file: encryption would keep nothing secret, and details from the Web UI.
+  if (settings.temporal.address === null) env.SLUICE_ENCRYPT_PAYLOADS = 'false';
+  return { settings: load(), dir, note };
+}
+
+const ownKeyFile = (dir: StateDir) => join(dir.root, 'vault.key');
+
+/** One machine's embedded database has a key of its own; a shared database's key is for its operator to give. */
+function takesOwnKey(settings: Settings): boolean {
+  return settings.vault.key === null && settings.database.url === null;
+}
+
+/** Makes the key of an embedded database when there is none. A later `loadContext` finds it. */
+export async function ensureVaultKey({ settings, dir }: Context): Promise<void> {
+  if (!takesOwnKey(settings)) return;
+  ensureStateDir(dir);
+  await createKeyFile(ownKeyFile(dir));
+}
+
+/** What runs for this folder, leaving out servers that have died. */
+export function liveInstance(dir: StateDir): Instance | null {
+  const instance = readInstance(dir);
+  if (instance === null) return null;
+  const { postgres, temporal, ...rest } = instance;
+  return {
+    ...rest,
+    ...(postgres && isAlive(postgres) ? { postgres } : {}),
+    ...(temporal && isAlive(temporal) ? { temporal } : {}),
+    processes: instance.processes.filter((p) => isAlive(p)),
+  };
+}
+
+const START = 'start one here with: npx sluice up (or npm start for the demo)';
+
+/** @throws ClientError when neither settings nor this folder name a database. */
+export function databaseUrl(context: Context): string {
+  const url = context.settings.database.url?.reveal() ?? liveInstance(context.dir)?.postgres?.url;
+  if (url !== undefined) return url;
+  throw new ClientError(`no database runs for ${context.dir.root}: ${START}, or set DATABASE_URL`);
+}
+
+/** Null when the settings name none and none runs here. */
+export function temporalAddress(context: Context): string | null {
+  return context.settings.temporal.address ?? liveInstance(context.dir)?.temporal?.address ?? null;
+}
+
+/** Runs `work` with a connection pool that is closed afterwards. Says what to start when there is no server. */
+export async function withDatabase<T>(
+  context: Context,
+  work: (db: Pool) => Promise<T>,
+  use: ConnectionUse = 'work',
+): Promise<T> {
+  const url = databaseUrl(context);
+  const db = createPool(url, { max: 4, applicationName: 'sluice-cli', use });
+  try {
+    return await work(db);
+  } catch (error) {
+    throw explainDatabaseError(error, url);
+  } finally {
+    await db.end();
+  }
+}
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ECONNRESET',
+  '57P03',
+]);
+
+export function explainDatabaseError(error: unknown, url: string): unknown {
+  if (error instanceof UnsupportedPooler) return new ClientError(`${withoutPassword(url)}: ${error.message}`);
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+      ? error.code
+      : '';
+  const shown = withoutPassword(url);
+  if (UNREACHABLE.has(code)) {
+    return new ClientError(
+      `Postgres cannot be reached at ${shown} (${code}): is it running? Otherwise ${START}`,
+    );
+  }
+  if (code === '28P01' || code === '28000') {
+    return new ClientError(`Postgres at ${shown} refuses the user or the password: check DATABASE_URL`);
+  }
+  if (code === '3D000') return new ClientError(`Postgres has no such database: ${shown}`);
+  if (code === '42P01' || code === '42883' || code === '3F000') {
+    return new ClientError(
+      `the database ${shown} has no tables of Sluice yet: a worker makes them when it starts (npx sluice up)`,
+    );
+  }
+  return error;
+}
+
+/** A server on this machine answers in milliseconds; a cluster within this. */
+const CONNECT_MS = 4_000;
+const REFUSED_MS = 500;
+/** One that takes connections and does not answer yet shares its machine with others; it gets this besides. */
+const SLOW_MS = 8_000;
+
+/** Runs `work` with a Temporal client. @throws ClientError when no server answers. */
+export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
+  const { settings } = context;
+  const address = temporalAddress(context);
+  if (address === null) {
+    throw new ClientError(`no Temporal runs for ${context.dir.root}: ${START}, or set TEMPORAL_ADDRESS`);
+  }
+  // Loaded only when it is needed: it is most of a short command's time.
+  const { connectClient } = await import('../../temporal/connection.js');
+  const { dataConverterFor } = await import('../../temporal/codec.js');
+  const { accepts, ConnectionTrouble } = await import('../../temporal/connection-trouble.js');
+  const converter = await dataConverterFor(settings);
+  let connected: Awaited<ReturnType<typeof connectClient>>;
+  try {
+    // A port at which nothing listens says so at once, and a server that is being replaced is back in a moment.
+    if (!(await accepts(address)) && !(await delay(REFUSED_MS, true).then(() => accepts(address)))) {
+      throw new Error('nothing listens there');
+    }
+    connected = await connectClient(settings, address, converter, CONNECT_MS).catch(
+      async (error: unknown) => {
+        if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
+        context.note(
+          `Temporal at ${address} takes connections and does not answer; waiting ${SLOW_MS / 1000} s more`,
+        );
+        return connectClient(settings, address, converter, SLOW_MS);
+      },
+    );
+  } catch (error) {
+    if (error instanceof ConnectionTrouble) {
+      throw new ClientError(`Temporal at ${address}: ${error.message}`);
+    }
+    throw new ClientError(
+      `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
+    );
+  }
+  try {
+    return await work(connected.client);
+  } finally {
+    await connected.close();
+  }
+}
+
+/** The master key. @throws with what to set when there is none. */
+export async function loadVaultKeys(context: Context): Promise<KeyRing> {
+  const { loadKeys } = await import('../../workers/runtime.js');
+  return loadKeys(context.settings);
+}

@@ -1,0 +1,160 @@
+/** What a backfill will cost and how long it will take, from the ledger, the limits as they stand, and past reports. */
+import type { Pool } from 'pg';
+import { limitsOfCall } from '../../../activities/accounts';
+import { chunksFor, type DatasetContext } from '../../../activities/reports/plan';
+import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
+import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
+import { type LimitStatus, listLimits } from '../../../store/permits/permits';
+import { readPool } from '../../../store/pools/pools';
+import type { Span } from '../../../vendors/chunks';
+
+/** An answer's usual time. */
+const CALL_MS: Range = { min: 5, max: 500 };
+/** A document of a few MB, fetched and stored. */
+const FETCH_MS: Range = { min: 20, max: 3_000 };
+/** What Amazon's reports usually take; replaced by what was measured, or by the caller. */
+const REPORT_MS: Range = { min: 15_000, max: 300_000 };
+/** Fewer measured reports than this say little. */
+const ENOUGH_REPORTS = 20;
+
+export interface PlanOptions extends Span {
+  readonly chunkHours: number | null;
+  readonly priority: Priority | null;
+  /** How long the vendor takes over a report, ms; null for what was measured, or what is usual. */
+  readonly reportMs: Range | null;
+}
+
+export interface BackfillPlan extends Forecast {
+  readonly chunks: number;
+  readonly priority: Priority;
+  readonly reportMs: Range;
+  /** Where `reportMs` is from. */
+  readonly reportSource: 'given' | 'measured' | 'usual';
+  /** Epoch ms until which the pool is paused; null when it is not. */
+  readonly pausedUntil: number | null;
+  readonly held: boolean;
+  readonly limits: readonly (ForecastLimit & { readonly left: number })[];
+}
+
+export async function planBackfill(
+  db: Pool,
+  context: DatasetContext,
+  options: PlanOptions,
+  now: number,
+): Promise<BackfillPlan> {
+  const { account } = context;
+  const chunks = await chunksFor(db, context, { purpose: 'backfill', ...options }, now);
+  const measured = options.reportMs === null ? await measuredReportMs(db, account.name, now) : null;
+  const reportMs = options.reportMs ?? measured ?? REPORT_MS;
+  const priority = options.priority ?? context.settings.backfillPriority;
+  const limits = await limitsNow(db, context, priority);
+  const pool = (await readPool(db, account.poolKey))?.state ?? null;
+  const pausedUntil = pool !== null && pool.until !== null && pool.until > now ? pool.until : null;
+  const result = forecast({
+    items: chunks.length,
+    steps: reportSteps(context, reportMs),
+    limits,
+    now,
+    notBefore: pausedUntil,
+  });
+  return {
+    ...result,
+    chunks: chunks.length,
+    priority,
+    reportMs,
+    reportSource: options.reportMs !== null ? 'given' : measured !== null ? 'measured' : 'usual',
+    pausedUntil,
+    held: pool?.state === 'held' && pool.until === null,
+    limits: limits.filter((limit) => Object.keys(result.callsByOperation).some((o) => covers(limit, o))),
+  };
+}
+
+const covers = (limit: Pick<ForecastLimit, 'operations'>, operation: string) =>
+  limit.operations === '*' || limit.operations.includes(operation);
+
+/** Ask for the report, look until it is made, ask where its document is, fetch it. */
+export function reportSteps({ account, settings }: DatasetContext, reportMs: Range) {
+  const { operations } = account.reports;
+  return [
+    { operation: operations.create, callMs: CALL_MS },
+    {
+      operation: operations.get,
+      callMs: CALL_MS,
+      poll: {
+        initialMs: settings.poll.initialSeconds * 1000,
+        factor: settings.poll.factor,
+        maxMs: settings.poll.maxSeconds * 1000,
+        readyAfterMs: reportMs,
+      },
+    },
+    { operation: operations.document, callMs: CALL_MS },
+    { operation: operations.download, callMs: FETCH_MS },
+  ];
+}
+
+/** The account's limits with what the database knows of them: learned sizes, what is used now. */
+export async function limitsNow(
+  db: Pool,
+  { account, dataset }: DatasetContext,
+  priority: Priority,
+): Promise<(ForecastLimit & { readonly left: number })[]> {
+  const stored = await listLimits(db, account.poolKey);
+  // Of the limits that tell datasets apart, those of this one.
+  return Object.values(account.reports.operations)
+    .flatMap((operation) => limitsOfCall(account, operation, account.reports.attributes(dataset)))
+    .filter(({ key }, i, all) => all.findIndex((other) => other.key === key) === i)
+    .filter(({ template }) => template.mode === 'enforce')
+    .map(({ key, template }) => {
+      const status = stored.find((limit) => limit.key === key);
+      const window = status ? sizedWindow(template.window, status) : template.window;
+      const full =
+        window.kind === 'token-bucket' ? window.burst : window.kind === 'spacing' ? 1 : window.count;
+      const used = status?.used ?? 0;
+      return {
+        name: template.name,
+        operations: template.operations,
+        window,
+        used,
+        left: Math.max(0, full - used),
+        share: 1 - reserveOf(template, priority),
+        resetsAt: status?.resetsAt ?? null,
+      };
+    });
+}
+
+function reserveOf(template: LimitTemplate, priority: Priority): number {
+  return priority === 'interactive' ? 0 : (template.reserve?.[priority] ?? 0);
+}
+
+/** A vendor's header may have taught another size than the table's. */
+function sizedWindow(window: LimitWindow, status: LimitStatus): LimitWindow {
+  switch (window.kind) {
+    case 'token-bucket':
+      return {
+        ...window,
+        burst: status.limit,
+        ratePerSecond: status.ratePerSecond ?? window.ratePerSecond,
+      };
+    case 'spacing':
+      return window;
+    default:
+      return { ...window, count: status.limit };
+  }
+}
+
+/** From the request to the stored document, the middle 80 % of the account's reports of the last week; null when there are few. */
+async function measuredReportMs(db: Pool, account: string, now: number): Promise<Range | null> {
+  const { rows } = await db.query<{ reports: number; low: number | null; high: number | null }>(
+    `select count(*) as reports,
+            percentile_cont(0.1) within group (order by took) as low,
+            percentile_cont(0.9) within group (order by took) as high
+     from (select extract(epoch from j.updated_at - j.requested_at)::float8 * 1000 as took
+           from jobs j join series s on s.id = j.series_id
+           where s.account = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
+           order by j.id desc limit 200) recent`,
+    [account, now - 7 * 86_400_000],
+  );
+  const [row] = rows;
+  if (row === undefined || row.reports < ENOUGH_REPORTS || row.low === null || row.high === null) return null;
+  return { min: Math.max(0, row.low), max: Math.max(0, row.high) };
+}

@@ -1,0 +1,158 @@
+/** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
+import type { Pool } from 'pg';
+import { findAccount } from '../../../activities/accounts';
+import { isBlocked, type PoolState, stopping } from '../../../quota/pools/pool';
+import type { Standstill } from '../../../quota/pools/standstill';
+import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
+import { type LimitStatus, listLimits } from '../../../store/permits/permits';
+import { readStoppingPools } from '../../../store/pools/pools';
+import { VENDORS } from '../../../vendors/registry';
+import { type Context, withDatabase } from '../context';
+import type { WorkReport } from './work';
+
+/** What Postgres says of an account: it is told there before anybody else hears of it. */
+export interface AccountStanding {
+  readonly account: string;
+  /** The pool, or its organization's: whichever stands in the way. */
+  readonly pool: PoolState | null;
+  readonly stops: readonly KindStop[];
+  readonly blocked: readonly LimitStatus[];
+}
+
+export async function readAccountStanding(
+  db: Pool,
+  account: string,
+  poolKey: string,
+): Promise<AccountStanding> {
+  const [pools, stops, limits] = await Promise.all([
+    readStoppingPools(db, poolKey),
+    listKindStops(db, poolKey),
+    listLimits(db, poolKey),
+  ]);
+  return {
+    account,
+    pool: stopping(pools, Date.now())?.state ?? null,
+    stops,
+    blocked: limits.filter(({ blockedUntil }) => blockedUntil !== null),
+  };
+}
+
+/** Null while nothing that Postgres knows of stands in the way. @param subject only stops of this report type count. */
+export function accountWait(
+  what: string,
+  { account, pool, stops, blocked }: AccountStanding,
+  subject: string | null,
+  now: number,
+): Standstill | null {
+  const resume = `npx sluice pool resume ${account}`;
+  if (pool !== null && isBlocked(pool, now)) {
+    const why = `its pool is ${POOL_WORDS[pool.state] ?? pool.state}: ${pool.reason}`;
+    const frees = pool.until === null ? resume : `nothing; to try now: ${resume}`;
+    return { what, why, since: pool.since, until: pool.until, frees };
+  }
+  const [stop] = stops
+    .filter((one) => one.subject === subject && one.until > now)
+    .sort((a, b) => b.until - a.until);
+  if (stop !== undefined) return { ...kindWait(what, account, stop) };
+  const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  if (limit === undefined) return null;
+  const why = `the vendor has asked calls of ${limit.name} to wait: ${limit.blockedReason}`;
+  const frees = `nothing; to try now: npx sluice pool unblock ${account}`;
+  return { what, why, since: null, until: limit.blockedUntil, frees };
+}
+
+const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
+  quota_paused: 'paused',
+  open: 'stopped after failures',
+};
+
+/** One kind of calls that is stopped for itself. */
+export function kindWait(what: string, account: string, stop: KindStop): Standstill {
+  const { since, until } = stop;
+  const frees = `nothing; to try now: npx sluice pool resume ${account}`;
+  return { what, why: kindText(stop), since, until, frees };
+}
+
+/** `createReport of GET_… (amazon/rt-sales) is refused: 429 QuotaExceeded …; strikes: 3`. */
+export function kindText({
+  operation,
+  subject,
+  reason,
+  strikes,
+  hint,
+  evidence,
+  refusedFor,
+}: KindStop): string {
+  const caller = evidence?.caller === undefined ? '' : ` (${evidence.caller})`;
+  const refused = refusedFor === 'access' ? 'has no access' : 'is refused';
+  const parts = [
+    `${operation} of ${subject}${caller} ${refused}: ${reason}`,
+    ...(strikes > 1 ? [`strikes: ${strikes}`] : []),
+    ...(hint === null ? [] : [hint]),
+  ];
+  return parts.join('; ');
+}
+
+/** By what the workflow says of itself, and by what Postgres knows already. */
+export function workWait(
+  { workflowId, running, status, problem }: WorkReport,
+  standing: AccountStanding | null,
+  subject: string | null,
+  now: number,
+): Standstill | null {
+  if (!running) return null;
+  const [kind = '', dataset = '', account = ''] = workflowId.split(':');
+  const what = workflowId;
+  if (status === null) {
+    return problem === null ? null : { what, why: problem, since: null, until: null, frees: 'npx sluice up' };
+  }
+  const since = status.since ?? null;
+  if (status.phase === 'paused') {
+    const command =
+      kind === 'sync' ? `sync resume ${dataset} --account ${account}` : `backfill resume ${workflowId}`;
+    return { what, why: status.detail, since, until: null, frees: `npx sluice ${command}` };
+  }
+  if (status.phase === 'done' || status.phase === 'failed') return null;
+  const known = standing === null ? null : accountWait(what, standing, subject, now);
+  if (known !== null) return known;
+  if (status.phase === 'waiting for quota' || (status.phase === 'running' && status.until !== null)) {
+    const frees = `nothing; to try now: npx sluice pool resume ${account}`;
+    return { what, why: status.detail, since, until: status.until, frees };
+  }
+  return null;
+}
+
+/** Of each piece of work why it stands still. Without a database only what the workflows say is known. */
+export async function withWaits<T extends WorkReport>(
+  context: Context,
+  reports: readonly T[],
+  now: number,
+): Promise<(T & { readonly wait: Standstill | null })[]> {
+  const { settings } = context;
+  const accounts = [...new Set(reports.map(({ workflowId }) => accountOf(workflowId)))].filter((name) =>
+    Object.hasOwn(settings.accounts, name),
+  );
+  const standings = new Map<string, AccountStanding>();
+  try {
+    await withDatabase(context, async (db) => {
+      for (const name of accounts) {
+        standings.set(name, await readAccountStanding(db, name, findAccount(settings, name).poolKey));
+      }
+    });
+  } catch {
+    // What the workflows say is shown all the same; that Postgres is away is told elsewhere.
+  }
+  return reports.map((report) => {
+    const standing = standings.get(accountOf(report.workflowId)) ?? null;
+    return { ...report, wait: workWait(report, standing, subjectOf(report.workflowId), now) };
+  });
+}
+
+/** Ids are `kind:dataset:account…` (workflows/messages.ts). */
+const accountOf = (workflowId: string) => workflowId.split(':')[2] ?? '';
+
+function subjectOf(workflowId: string): string | null {
+  const dataset = workflowId.split(':')[1];
+  const described = Object.values(VENDORS).flatMap((vendor) => vendor.descriptions);
+  return described.find(({ id }) => id === dataset)?.reportType ?? null;
+}

@@ -1,0 +1,142 @@
+/** Starts and steers the workflows that fetch data. Each has an id made of what it does, so it runs only once. */
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Priority } from '../../../quota/limits/limit';
+import type { Settings } from '../../../settings';
+import type { Span } from '../../../vendors/chunks';
+import { hasEnded } from '../../../workers/identity';
+import type { BackfillInput, backfill } from '../../../workflows/backfill';
+import type { datasetSync } from '../../../workflows/dataset-sync';
+import {
+  auditWorkflowId,
+  backfillWorkflowId,
+  pauseSignal,
+  resumeSignal,
+  syncWorkflowId,
+  type WorkStatus,
+  workStatusQuery,
+} from '../../../workflows/messages';
+import { messageOf } from '../errors';
+import { spanText } from '../time-text';
+
+export interface SpanWork extends Span {
+  readonly dataset: string;
+  readonly account: string;
+  readonly purpose: 'backfill' | 'daily_audit';
+  readonly chunkHours: number | null;
+  readonly priority: Priority | null;
+}
+
+export function spanWorkflowId(work: SpanWork): string {
+  const id = work.purpose === 'backfill' ? backfillWorkflowId : auditWorkflowId;
+  return id(work.dataset, work.account, work.from, work.to);
+}
+
+/** True while a workflow of this id runs. */
+export async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+    throw error;
+  }
+}
+
+/** Starts a backfill or an audit, or finds the one that runs; an ended one may run again. */
+export async function startSpanWork(
+  client: Client,
+  settings: Settings,
+  work: SpanWork,
+): Promise<{ readonly handle: WorkflowHandle<typeof backfill>; readonly alreadyRan: boolean }> {
+  const { dataset, account, purpose, from, to, chunkHours, priority } = work;
+  const input: BackfillInput = { dataset, account, purpose, from, to, chunkHours, priority };
+  const what = purpose === 'backfill' ? 'Backfill' : 'Audit';
+  const workflowId = spanWorkflowId(work);
+  const alreadyRan = await isRunning(client, workflowId);
+  const handle = await client.workflow.start<typeof backfill>('backfill', {
+    workflowId,
+    taskQueue: settings.temporal.taskQueue,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `${what} of ${dataset} for ${account}, ${spanText(work)}`,
+    args: [input],
+  });
+  return { handle, alreadyRan };
+}
+
+export async function startSync(
+  client: Client,
+  settings: Settings,
+  dataset: string,
+  account: string,
+): Promise<{ readonly workflowId: string; readonly alreadyRan: boolean }> {
+  const workflowId = syncWorkflowId(dataset, account);
+  const alreadyRan = await isRunning(client, workflowId);
+  await client.workflow.start<typeof datasetSync>('datasetSync', {
+    workflowId,
+    taskQueue: settings.temporal.taskQueue,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Sync of ${dataset} for ${account}`,
+    staticDetails: 'Keeps the dataset complete. Signals: pause, resume.',
+    args: [{ dataset, account }],
+  });
+  return { workflowId, alreadyRan };
+}
+
+export async function pauseSync(client: Client, workflowId: string, reason: string): Promise<void> {
+  await client.workflow.getHandle(workflowId).signal(pauseSignal, { reason });
+}
+
+export async function resumeSync(client: Client, workflowId: string): Promise<void> {
+  await client.workflow.getHandle(workflowId).signal(resumeSignal);
+}
+
+/** Ends a sync at once; what is under way at the vendor is adopted by the next one. */
+export async function stopSync(client: Client, workflowId: string, reason: string): Promise<void> {
+  await client.workflow.getHandle(workflowId).terminate(reason);
+}
+
+export interface WorkReport {
+  readonly workflowId: string;
+  readonly running: boolean;
+  /** Null when the workflow could not be asked, e.g. because no worker runs. */
+  readonly status: WorkStatus | null;
+  readonly problem: string | null;
+}
+
+const QUERY_MS = 3_000;
+
+/** What a workflow says of itself; never waits longer than some seconds for it. */
+export async function readWork(client: Client, workflowId: string): Promise<WorkReport> {
+  const running = await isRunning(client, workflowId);
+  if (!running) return { workflowId, running, status: null, problem: null };
+  try {
+    const status = await client.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflow.getHandle(workflowId).query(workStatusQuery),
+    );
+    return { workflowId, running, status, problem: null };
+  } catch (error) {
+    return { workflowId, running, status: null, problem: `no worker answers (${messageOf(error)})` };
+  }
+}
+
+/** A long poll lasts up to a minute; a worker that has not asked for longer is gone. */
+const POLL_FRESH_MS = 90_000;
+
+/**
+ * Whether a worker takes work of this task queue. Every command that speaks of workers asks here. A worker elsewhere
+ * that was killed counts for up to 90 s, until Temporal forgets it; one of this machine does not.
+ */
+export async function workerPolls(client: Client, taskQueue: string): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: taskQueue },
+    taskQueueType: 1,
+  });
+  const fresh = Date.now() - POLL_FRESH_MS;
+  return (pollers ?? []).some(
+    ({ lastAccessTime, identity }) =>
+      Number(lastAccessTime?.seconds ?? 0) * 1000 > fresh && !hasEnded(identity ?? ''),
+  );
+}

@@ -1,0 +1,62 @@
+/** Whether each account's login is accepted: through the same door, with the same permits and tokens as every worker. */
+import type { Pool } from 'pg';
+import pino from 'pino';
+import { Agent } from 'undici';
+import { findAccount } from '../../activities/accounts';
+import { createTokenSource } from '../../activities/gateway/login';
+import { PermitGate } from '../../activities/gateway/permit-gate';
+import { VendorDoor } from '../../activities/gateway/vendor-call';
+import type { Settings } from '../../settings';
+import { CallCounter } from '../../store/permits/call-counts';
+import type { KeyRing } from '../../store/secrets/keyring';
+import { TokenStore } from '../../store/secrets/tokens';
+import { Vault } from '../../store/secrets/vault';
+import { messageOf } from './errors';
+
+export interface LoginCheck {
+  readonly account: string;
+  /** Null when a token was had. */
+  readonly problem: string | null;
+}
+
+/** Accounts of vendors with a login, each tried once; a token that is still good is proof enough. */
+export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Promise<LoginCheck[]> {
+  const dispatcher = new Agent({ connect: { timeout: settings.http.connectTimeoutMs } });
+  const counter = new CallCounter(db);
+  const door = new VendorDoor({
+    db,
+    gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
+    counter,
+    generations: null,
+    log: pino({ level: 'silent' }),
+    // A login that is refused holds the account's pool in Postgres; its workflow sees it there.
+    notifyPool: async () => undefined,
+  });
+  const checks: LoginCheck[] = [];
+  try {
+    for (const [name, { enabled }] of Object.entries(settings.accounts)) {
+      const account = findAccount(settings, name);
+      const { login } = account.parts;
+      if (!enabled || login === undefined) continue;
+      const source = createTokenSource(
+        {
+          door,
+          tokens: new TokenStore(db, keys),
+          keys,
+          secrets: { vault: new Vault(db, keys) },
+          dispatcher,
+          timeoutMs: settings.http.timeoutMs,
+        },
+        account,
+        login,
+        'doctor',
+      );
+      const problem = await source.token(0, undefined).then(() => null, messageOf);
+      checks.push({ account: name, problem });
+    }
+  } finally {
+    await counter.flush();
+    await dispatcher.close();
+  }
+  return checks;
+}

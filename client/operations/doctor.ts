@@ -1,0 +1,334 @@
+/** Whether this machine can run Sluice, check by check; each says what to do. Nothing is started, made or printed that is secret. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isPortFree } from '../../embedded/ports';
+import { findData } from '../../embedded/postgres-cluster';
+import { cacheDir, type StateDir } from '../../embedded/state-dir';
+import { TEMPORAL_VERSION } from '../../embedded/temporal-binary';
+import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../settings';
+import { createPool } from '../../store/db';
+import { readMigrations } from '../../store/migrate';
+import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../store/schema';
+import { Vault } from '../../store/secrets/vault';
+import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
+import { accountParts } from '../../vendors/registry';
+import {
+  type Context,
+  databaseUrl,
+  explainDatabaseError,
+  liveInstance,
+  loadVaultKeys,
+  withDatabase,
+  withTemporal,
+} from './context';
+import { workerPolls } from './datasets/work';
+import { tryLogins } from './doctor-logins';
+import { messageOf } from './errors';
+import { keysInUse, missingText, sortKeys, useText } from './keys-in-use';
+import { otherGenerations } from './settings-publish';
+import { lengthText } from './time-text';
+import { failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
+
+export interface Check {
+  readonly name: string;
+  readonly result: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+}
+
+const ok = (name: string, detail: string): Check => ({ name, result: 'ok', detail });
+const warn = (name: string, detail: string): Check => ({ name, result: 'warn', detail });
+const fail = (name: string, detail: string): Check => ({ name, result: 'fail', detail });
+
+/** As package.json and scripts/checkout.cjs say. */
+const OLDEST_NODE = [20, 19] as const;
+
+export function checkNode(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const enough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return enough
+    ? ok('Node', version)
+    : fail('Node', `${version}; install ${OLDEST_NODE.join('.')} or later from https://nodejs.org`);
+}
+
+/** All checks, in the order in which one builds on the other. */
+export async function examine(context: Context): Promise<Check[]> {
+  const checks = [checkNode(process.versions.node), ...checkMachine(context), ...(await checkPorts(context))];
+  checks.push(await checkVaultKey(context));
+  checks.push(...(await checkDatabase(context)));
+  checks.push(...(await checkGenerations(context)));
+  checks.push(...(await checkTemporal(context)));
+  checks.push(...(await checkKeysInUse(context)));
+  checks.push(checkAccounts(context));
+  checks.push(...(await checkCredentials(context)));
+  checks.push(...settingsWarnings(context.settings).map((warning) => warn('Settings', warning)));
+  checks.push(...(await checkLogins(context)));
+  return checks;
+}
+
+function checkMachine({ settings, dir }: Context): Check[] {
+  const checks: Check[] = [];
+  if (settings.temporal.address === null) checks.push(checkTemporalBinary());
+  if (settings.database.url === null) checks.push(checkPostgresData(dir));
+  return checks;
+}
+
+function checkTemporalBinary(): Check {
+  const name = 'Temporal CLI';
+  const given = process.env.SLUICE_TEMPORAL_BIN;
+  if (given) {
+    return existsSync(given)
+      ? ok(name, given)
+      : fail(name, `SLUICE_TEMPORAL_BIN names ${given}, which is not there; correct it or unset it`);
+  }
+  const onPath = (process.env.PATH ?? '').split(':').map((folder) => join(folder, 'temporal'));
+  const cached = join(cacheDir(), 'temporal', TEMPORAL_VERSION, 'temporal');
+  const found = [...onPath, cached].find((file) => existsSync(file));
+  return found === undefined
+    ? warn(name, 'none yet; the first start fetches or builds it, which takes minutes')
+    : ok(name, found);
+}
+
+function checkPostgresData(dir: StateDir): Check {
+  const data = findData(dir.pg);
+  if (data === null) return ok('Postgres data', 'none yet; the first start makes it');
+  try {
+    return ok('Postgres data', `version ${readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()} in ${data}`);
+  } catch {
+    return fail('Postgres data', `${data} is damaged: PG_VERSION cannot be read; move it away or restore it`);
+  }
+}
+
+async function checkPorts({ settings, dir }: Context): Promise<Check[]> {
+  if (settings.temporal.address !== null || liveInstance(dir)?.temporal) return [];
+  const taken: number[] = [];
+  for (const port of [7233, 8233]) if (!(await isPortFree(port))) taken.push(port);
+  return [
+    taken.length === 0
+      ? ok('Ports', '7233 and 8233 are free')
+      : warn('Ports', `${taken.join(' and ')} in use by others; other ones will be taken, and said`),
+  ];
+}
+
+async function checkVaultKey(context: Context): Promise<Check> {
+  const { settings } = context;
+  if (settings.vault.key === null) {
+    return settings.database.url === null
+      ? ok('Vault key', 'none yet; sluice up makes one in the state folder')
+      : fail('Vault key', 'none; set SLUICE_VAULT_KEY (openssl rand -base64 32) or vault.keyFile');
+  }
+  try {
+    return ok('Vault key', `id ${(await loadVaultKeys(context)).currentId}`);
+  } catch (error) {
+    return fail('Vault key', messageOf(error));
+  }
+}
+
+/** Beyond the first, waits are noticeably off; beyond the second, vendors' times and ours do not fit together. */
+const CLOCK_WARN_MS = 1_000;
+const CLOCK_FAIL_MS = 60_000;
+
+async function checkDatabase(context: Context): Promise<Check[]> {
+  let url: string;
+  try {
+    url = databaseUrl(context);
+  } catch (error) {
+    return [warn('Database', messageOf(error))];
+  }
+  const db = createPool(url, { max: 1, applicationName: 'sluice-doctor' });
+  try {
+    const before = Date.now();
+    const { rows } = await db.query<{ now: number; version: string }>(
+      `select extract(epoch from clock_timestamp())::float8 * 1000 as now, current_setting('server_version') as version`,
+    );
+    const after = Date.now();
+    const checks = [ok('Database', `Postgres ${rows[0]?.version ?? '?'} answers`)];
+    const apart = (rows[0]?.now ?? after) - (before + after) / 2;
+    checks.push(clockCheck(apart));
+    checks.push(await checkMigrations(db));
+    return checks;
+  } catch (error) {
+    return [fail('Database', messageOf(explainDatabaseError(error, url)))];
+  } finally {
+    await db.end();
+  }
+}
+
+/** Nothing to say of a database that cannot be reached or has no tables: the check before has said it. */
+async function checkGenerations(context: Context): Promise<Check[]> {
+  const others = await otherGenerations(context).catch(() => []);
+  return others.map(({ pool, publishedBy, publishedAt }) =>
+    warn(
+      'Settings',
+      `${pool}: others stand, published by ${publishedBy} at ${new Date(publishedAt).toISOString()}; these change nothing of pool, organization and limits. If these are the right ones: npx sluice settings publish`,
+    ),
+  );
+}
+
+export function clockCheck(apartMs: number): Check {
+  const apart = Math.abs(apartMs);
+  const detail = `${lengthText(apart)} ${apartMs < 0 ? 'behind' : 'ahead of'} this machine`;
+  if (apart < CLOCK_WARN_MS) return ok('Clock', `the database's is ${detail}`);
+  const say = apart < CLOCK_FAIL_MS ? warn : fail;
+  return say('Clock', `the database's is ${detail}; set both by NTP`);
+}
+
+async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check> {
+  const exists = await db.query(`select to_regclass('sluice.sluice_migrations') as found`);
+  if (exists.rows[0]?.found === null) {
+    return warn('Tables', 'none yet; the first worker makes them (npx sluice up)');
+  }
+  const { rows } = await db.query<{ name: string; sha256: string }>(
+    'select name, sha256 from sluice_migrations',
+  );
+  const applied = new Map(rows.map((row) => [row.name, row.sha256]));
+  const wanted = await readMigrations();
+  const changed = wanted.filter((m) => applied.has(m.name) && applied.get(m.name) !== m.sha256);
+  if (changed.length > 0) {
+    const names = changed.map((m) => m.name).join(', ');
+    return fail('Tables', `${names}: the file was changed after it had been applied; put the old text back`);
+  }
+  const missing = wanted.filter((m) => !applied.has(m.name));
+  if (missing.length > 0) {
+    return warn('Tables', `${missing.length} migrations are not applied yet; the next worker does it`);
+  }
+  return checkSchema(await appliedSchema(db), await readSchema());
+}
+
+function checkSchema(applied: AppliedSchema | null, ours: SchemaTexts): Check {
+  if (applied !== null && applied.version > ours.version) {
+    return warn(
+      'Tables',
+      `functions and views are of version ${applied.version}, newer than this program's ${ours.version}`,
+    );
+  }
+  return applied?.digest === ours.digest
+    ? ok('Tables', `migrations applied, functions and views of version ${ours.version}`)
+    : warn('Tables', 'functions and views are not those of this version yet; the next worker applies them');
+}
+
+async function checkTemporal(context: Context): Promise<Check[]> {
+  const { settings } = context;
+  if (settings.temporal.address === null && !liveInstance(context.dir)?.temporal) {
+    return [warn('Temporal', 'does not run; start it with: npx sluice up')];
+  }
+  try {
+    return await withTemporal(context, async (client) => {
+      const { namespace, taskQueue } = settings.temporal;
+      await client.workflowService.describeNamespace({ namespace });
+      const polled = await workerPolls(client, taskQueue);
+      const stranded = withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []);
+      const troubles = await Promise.all([
+        waitingTasks(client, settings),
+        failingWorkflows(client, settings),
+        stranded,
+      ]);
+      return [
+        ok('Temporal', `namespace ${namespace} answers`),
+        polled
+          ? ok('Worker', `asks for work of task queue ${taskQueue}`)
+          : warn('Worker', `none asks for work of task queue ${taskQueue}; start one with: npx sluice up`),
+        ...(troubles.flat().length === 0
+          ? [ok('Work', 'nothing that is to run stands still without a reason')]
+          : troubles.flat().map((trouble) => warn('Work', troubleText(trouble)))),
+      ];
+    });
+  } catch (error) {
+    return [fail('Temporal', messageOf(error))];
+  }
+}
+
+/** Every key that rows or open histories need must be at hand: without it, they cannot be read again. */
+async function checkKeysInUse(context: Context): Promise<Check[]> {
+  const name = 'Keys in use';
+  try {
+    const keys = await loadVaultKeys(context);
+    const uses = await withDatabase(context, (db) =>
+      withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)),
+    );
+    const { missing, older } = sortKeys(uses, keys);
+    if (missing.length > 0) return [fail(name, missingText(missing))];
+    const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
+    return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
+  } catch {
+    // What is away has been said by the checks of it.
+    return [];
+  }
+}
+
+function checkAccounts({ settings }: Context): Check {
+  const names = Object.keys(settings.accounts);
+  return names.length === 0
+    ? warn('Accounts', 'none; copy sluice.example.yaml to sluice.yaml and fill it in')
+    : ok('Accounts', names.join(', '));
+}
+
+/** Every reference to a secret that an account's calls need. */
+export function credentialsOf(
+  account: AccountSettings,
+): { readonly name: string; readonly ref: SecretRef }[] {
+  const { login, apiKey } = accountParts(account);
+  const refs = { ...login?.credentials, ...(apiKey === undefined ? {} : { apiKey }) };
+  return Object.entries(refs).flatMap(([name, ref]) =>
+    SECRET_REF_PATTERN.test(String(ref)) ? [{ name, ref: ref as SecretRef }] : [],
+  );
+}
+
+async function checkCredentials(context: Context): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [name, account] of Object.entries(context.settings.accounts)) {
+    const problems: string[] = [];
+    const warnings: string[] = [];
+    for (const { name: field, ref } of credentialsOf(account)) {
+      try {
+        await resolveInContext(context, ref, (message) => warnings.push(message));
+      } catch (error) {
+        problems.push(`${field}: ${messageOf(error)}`);
+      }
+    }
+    const check = `Credentials of ${name}`;
+    if (problems.length > 0) checks.push(fail(check, problems.join('; ')));
+    else if (warnings.length > 0) checks.push(warn(check, warnings.join('; ')));
+    else checks.push(ok(check, 'all can be read'));
+  }
+  return checks;
+}
+
+async function resolveInContext(
+  context: Context,
+  ref: SecretRef,
+  onWarning: (message: string) => void,
+): Promise<void> {
+  if (!ref.startsWith('vault:')) {
+    await resolveSecret(ref, { warn: onWarning });
+    return;
+  }
+  const db = createPool(databaseUrl(context), { max: 1, applicationName: 'sluice-doctor' });
+  try {
+    await resolveSecret(ref, { vault: new Vault(db, await loadVaultKeys(context)), warn: onWarning });
+  } finally {
+    await db.end();
+  }
+}
+
+/** Only where there is a database: no call leaves without a permit. */
+async function checkLogins(context: Context): Promise<Check[]> {
+  const { settings } = context;
+  if (!Object.values(settings.accounts).some((account) => accountParts(account).login)) return [];
+  const untried = (why: string) => [warn('Logins', `not tried: ${why}`)];
+  let db: ReturnType<typeof createPool>;
+  try {
+    db = createPool(databaseUrl(context), { max: 2, applicationName: 'sluice-doctor' });
+  } catch {
+    return untried('there is no database, which grants the permit; start it with: npx sluice up');
+  }
+  try {
+    const checks = await tryLogins(db, settings, await loadVaultKeys(context));
+    return checks.map(({ account, problem }) =>
+      problem === null ? ok(`Login of ${account}`, 'accepted') : fail(`Login of ${account}`, problem),
+    );
+  } catch (error) {
+    return untried(messageOf(error));
+  } finally {
+    await db.end();
+  }
+}

@@ -1,0 +1,308 @@
+/** What operators order of pools: pause, resume, and the end of a wait that a vendor has asked for. */
+import { hostname, userInfo } from 'node:os';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { findAccount } from '../../../activities/accounts';
+import { CLOSED_POOL, type PoolEvent, type PoolState, stopping } from '../../../quota/pools/pool';
+import type { Settings } from '../../../settings';
+import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../../store/permits/limit-blocks';
+import { type ResetOutcome, resetLimits } from '../../../store/permits/limit-resets';
+import { type LimitStatus, listLimits } from '../../../store/permits/permits';
+import {
+  applyPoolEvent,
+  organizationOfPool,
+  type PoolOrganization,
+  poolsOf,
+  readStoppingPools,
+  registerPool,
+} from '../../../store/pools/pools';
+import {
+  limitUnblockedSignal,
+  lookSignal,
+  pauseSignal,
+  poolWorkflowId,
+  resumeSignal,
+} from '../../../workflows/messages';
+import type { quotaPool } from '../../../workflows/quota-pool';
+import { choosePoolAccount } from '../arguments';
+import { type Context, withDatabase, withTemporal } from '../context';
+import { ClientError, messageOf, UsageError } from '../errors';
+
+export type PoolOrder =
+  | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
+  | { readonly type: 'resume' };
+
+/** An account's pool, or an organization's. */
+export type PoolChoice =
+  | { readonly kind: 'account'; readonly account: string }
+  | { readonly kind: 'organization'; readonly organization: PoolOrganization };
+
+/** The account behind `openai/texts` or `texts`, or an organization by its key, `openai/organization/org-acme`. */
+export function choosePool(settings: Settings, given: string | undefined): PoolChoice {
+  const organizations = Object.keys(settings.accounts).flatMap(
+    (name) => findAccount(settings, name).organization ?? [],
+  );
+  const organization = organizations.find(({ key }) => key === given);
+  return organization
+    ? { kind: 'organization', organization }
+    : { kind: 'account', account: choosePoolAccount(settings, given) };
+}
+
+export interface OrderOutcome {
+  readonly pool: string;
+  /** Null when the database could not be reached. */
+  readonly before: PoolState | null;
+  readonly state: PoolState | null;
+  /** Of an organization: the pools that it stops. */
+  readonly pools: readonly string[];
+}
+
+export interface OrderReport {
+  /** The pool that was named first; then its organization's, when that is resumed too. */
+  readonly outcomes: readonly OrderOutcome[];
+  /** Limits of the account that wait at the vendor's word all the same. */
+  readonly blocked: readonly LimitStatus[];
+  /** What could not be told, and why; the order holds all the same. */
+  readonly unreached: readonly string[];
+  /** An organization that the settings at hand do not name, and which stops the account all the same; else null. */
+  readonly stoppedBy: string | null;
+}
+
+interface Target extends PoolOrganization {
+  /** Of an account: what its row names; undefined for an organization itself. */
+  readonly organization?: PoolOrganization | null;
+}
+
+/**
+ * Pauses or resumes a pool in Postgres, which stops or frees every caller at its next permit, and tells the pool's
+ * workflow, which wakes those who wait. Each does without the other. Whoever resumes an account resumes its
+ * organization as well: else no call of the account would go.
+ * @throws ClientError when neither could be reached.
+ */
+export async function orderPool(
+  context: Context,
+  choice: PoolChoice,
+  order: PoolOrder,
+): Promise<OrderReport> {
+  let targets = targetsOf(context.settings, choice, order);
+  const unreached: string[] = [];
+  let outcomes: OrderOutcome[] = targets.map(({ key }) => ({
+    pool: key,
+    before: null,
+    state: null,
+    pools: [],
+  }));
+  let blocked: readonly LimitStatus[] = [];
+  let stoppedBy: string | null = null;
+  try {
+    await withDatabase(context, async (db) => {
+      stoppedBy = await otherOrganization(db, targets);
+      // An organization that the account does not stand under, or not any more, is none of this order's business.
+      if (stoppedBy !== null) targets = targets.slice(0, 1);
+      const applied: OrderOutcome[] = [];
+      for (const target of targets) applied.push(await applyOrder(db, target, order));
+      outcomes = applied;
+      if (choice.kind === 'account' && order.type === 'resume') {
+        const key = findAccount(context.settings, choice.account).poolKey;
+        blocked = (await listLimits(db, key)).filter((limit) => limit.blockedUntil !== null);
+      }
+    });
+  } catch (error) {
+    unreached.push(`the database: ${messageOf(error)}`);
+  }
+  try {
+    await withTemporal(context, async (client) => {
+      for (const [i, target] of targets.entries()) {
+        // An organization that was not stopped need not hear of it.
+        if (i > 0 && outcomes[i]?.before?.state === 'closed') continue;
+        await signalOrder(client, context.settings, target, order);
+      }
+    });
+  } catch (error) {
+    unreached.push(`the pool's workflow: ${messageOf(error)}`);
+  }
+  if (unreached.length === 2) {
+    throw new ClientError(`${targets[0]?.key}: nothing was done.\n  ${unreached.join('\n  ')}`);
+  }
+  return { outcomes, blocked, unreached, stoppedBy };
+}
+
+function targetsOf(settings: Settings, choice: PoolChoice, order: PoolOrder): Target[] {
+  if (choice.kind === 'organization') return [choice.organization];
+  const { poolKey, pool, organization = null } = findAccount(settings, choice.account);
+  const own = { key: poolKey, policy: pool, organization };
+  return organization !== null && order.type === 'resume' ? [own, organization] : [own];
+}
+
+/**
+ * The organization that stops the account, where it is another than these settings name: theirs are not the ones that
+ * the workers go by, so that nothing of it is touched.
+ * @returns its key; null when the settings are right, or nothing is known of the pool yet.
+ */
+async function otherOrganization(db: Pool, [own]: readonly Target[]): Promise<string | null> {
+  if (own?.organization === undefined) return null;
+  const stands = await organizationOfPool(db, own.key);
+  return stands === undefined || stands === null || stands === own.organization?.key ? null : stands;
+}
+
+async function applyOrder(db: Pool, target: Target, order: PoolOrder): Promise<OrderOutcome> {
+  const { key, policy, organization } = target;
+  const event: Extract<PoolEvent, { type: 'pause' | 'resume' }> =
+    order.type === 'pause'
+      ? { type: 'pause', reason: operatorReason(order.reason), until: order.until }
+      : { type: 'resume' };
+  await registerPool(db, key, policy, organization, null);
+  const { before, after } = await applyPoolEvent(db, key, event);
+  const pools = organization === undefined ? await poolsOf(db, key) : [];
+  return { pool: key, before, state: after, pools };
+}
+
+/** As the workflow words it, so that both sides write the same. */
+function operatorReason(reason: string): string {
+  return reason === '' ? 'paused by operator' : `paused by operator: ${reason}`;
+}
+
+async function signalOrder(
+  client: Client,
+  settings: Settings,
+  { key, policy }: Target,
+  order: PoolOrder,
+): Promise<void> {
+  const base = {
+    workflowId: poolWorkflowId(key),
+    taskQueue: settings.temporal.taskQueue,
+    args: [{ key, policy }] as Parameters<typeof quotaPool>,
+    staticSummary: `Quota pool ${key}`,
+    staticDetails: 'Holds the quota of this account: pauses, probes and wakes. Signals: pause, resume.',
+  };
+  if (order.type === 'resume') {
+    await client.workflow.signalWithStart('quotaPool', { ...base, signal: resumeSignal, signalArgs: [] });
+    return;
+  }
+  const until = order.until === null ? null : new Date(order.until).toISOString();
+  await client.workflow.signalWithStart('quotaPool', {
+    ...base,
+    signal: pauseSignal,
+    signalArgs: [{ ...(order.reason === '' ? {} : { reason: order.reason }), until }],
+  });
+}
+
+export interface UnblockReport {
+  readonly pool: string;
+  readonly ended: readonly Unblocked[];
+  /** Items that were refused with that wait and are due now. */
+  readonly items: number;
+  /** The pool itself, which may let nothing through all the same. */
+  readonly state: PoolState;
+  /** Workflows that sleep could not be told: they look again when the old wait is over. */
+  readonly unreached: string | null;
+}
+
+/**
+ * Ends the waits that a vendor has asked of an account's limits, before their time: an operator knows better.
+ * @param names of limits; empty for all that wait.
+ * @throws UsageError for a name that is no limit of the account's.
+ */
+export async function unblockPool(
+  context: Context,
+  name: string,
+  order: { readonly names: readonly string[]; readonly reason: string },
+): Promise<UnblockReport> {
+  const { settings } = context;
+  const { poolKey } = findLimits(settings, name, order.names);
+  const report = await withDatabase(context, async (db) => {
+    const names = order.names.length === 0 ? null : order.names;
+    const ended = await unblockLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason });
+    const freed = accountsOf(settings, new Set(ended.flatMap(({ pools }) => pools)));
+    const items = ended.length === 0 ? 0 : await hurryRefusedItems(db, freed);
+    const stands = await readStoppingPools(db, poolKey);
+    const state = stopping(stands, Date.now())?.state ?? CLOSED_POOL;
+    return { ended, items, freed, state };
+  });
+  const { ended, items, freed, state } = report;
+  let unreached: string | null = null;
+  if (ended.length > 0) {
+    try {
+      await withTemporal(context, (client) => wakeWork(client, settings, freed));
+    } catch (error) {
+      unreached = messageOf(error);
+    }
+  }
+  return { pool: poolKey, ended, items, unreached, state };
+}
+
+export interface ResetReport extends ResetOutcome {
+  readonly pool: string;
+  /** Limits of it that wait at the vendor's word all the same. */
+  readonly blocked: readonly LimitStatus[];
+  /** Workflows that sleep could not be told: they look again when the old wait is over. */
+  readonly unreached: string | null;
+}
+
+/** Puts back what lies in the future of the database's clock, of an account's limits and its pool. */
+export async function resetPoolLimits(
+  context: Context,
+  name: string,
+  order: { readonly names: readonly string[]; readonly reason: string },
+): Promise<ResetReport> {
+  const { settings } = context;
+  const { poolKey } = findLimits(settings, name, order.names);
+  const names = order.names.length === 0 ? null : order.names;
+  const { outcome, blocked } = await withDatabase(context, async (db) => ({
+    outcome: await resetLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason }),
+    blocked: (await listLimits(db, poolKey)).filter((limit) => limit.blockedUntil !== null),
+  }));
+  const pools = new Set([...outcome.limits.flatMap((limit) => limit.pools), ...outcome.pools]);
+  let unreached: string | null = null;
+  if (pools.size > 0) {
+    try {
+      await withTemporal(context, (client) => wakeWork(client, settings, accountsOf(settings, pools)));
+    } catch (error) {
+      unreached = messageOf(error);
+    }
+  }
+  return { pool: poolKey, ...outcome, blocked, unreached };
+}
+
+/** The account. @throws UsageError for a name that is no limit of it. */
+function findLimits(settings: Settings, name: string, names: readonly string[]) {
+  const account = findAccount(settings, name);
+  const known = account.limits.map((limit) => limit.name);
+  for (const wanted of names) {
+    if (known.includes(wanted)) continue;
+    throw new UsageError(
+      `--limit: "${wanted}" is no limit of ${account.poolKey} (limits: ${known.join(', ')})`,
+    );
+  }
+  return account;
+}
+
+function accountsOf(settings: Settings, pools: ReadonlySet<string>): string[] {
+  return Object.keys(settings.accounts).filter((name) => pools.has(findAccount(settings, name).poolKey));
+}
+
+/** Work of these accounts that sleeps for a limit asks again. */
+async function wakeWork(client: Client, settings: Settings, accounts: readonly string[]): Promise<void> {
+  const query = `ExecutionStatus = "Running" AND TaskQueue = "${settings.temporal.taskQueue}"`;
+  for await (const { workflowId, type } of client.workflow.list({ query })) {
+    // Their ids name the account between colons, see workflows/messages.ts.
+    if (type === 'quotaPool' || !workflowId.split(':').some((part) => accounts.includes(part))) continue;
+    try {
+      const handle = client.workflow.getHandle(workflowId);
+      await handle.signal(type === 'batch' ? lookSignal : limitUnblockedSignal);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+}
+
+/** Who gives the order, as far as this machine can tell. */
+export function operator(): string {
+  let user = 'unknown';
+  try {
+    user = userInfo().username;
+  } catch {
+    // A container's user may have no name.
+  }
+  return `${user}@${hostname()}`;
+}

@@ -1,0 +1,133 @@
+/**
+ * What ought to run and does not: batches without an open workflow, workflows whose tasks fail, and tasks that no worker
+ * takes. Each says what it is, why, since when, and what would free it.
+ */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { allQueues } from '../../quota/task-queues';
+import type { Settings } from '../../settings';
+import { unfinishedBatches } from '../../store/batches/batches';
+import { workflowEnd } from '../../workers/workflow-end';
+import { batchWorkflowId } from '../../workflows/messages';
+import { lengthText } from './time-text';
+
+export interface Trouble {
+  readonly what: string;
+  readonly why: string;
+  /** Epoch ms; null when nobody knows. */
+  readonly since: number | null;
+  readonly frees: string;
+}
+
+/** A batch that has just been made gets its workflow in a moment, ms. */
+const YOUNG_MS = 5_000;
+/** A task that has been tried so often fails for a reason that does not pass by itself. */
+const FAILED_TRIES = 4;
+/** A task that has waited so long is not taken, ms. */
+const WAITED_MS = 10_000;
+/** Workflows that are looked at. */
+const MOST = 300;
+const AT_ONCE = 10;
+
+export async function strandedBatches(client: Client, db: Pool): Promise<Trouble[]> {
+  const troubles: Trouble[] = [];
+  for (const { id, kind, account } of await unfinishedBatches(db, YOUNG_MS)) {
+    const ended = await workflowEnd(client, batchWorkflowId(kind, account, id));
+    if (ended === null) continue;
+    troubles.push({
+      what: `batch ${id}`,
+      why: `it is to run, and its workflow ${ended}`,
+      since: null,
+      frees: `a worker starts it again within two minutes; at once: npx sluice batch resume ${id}`,
+    });
+  }
+  return troubles;
+}
+
+/** Workflows that cannot go on: their own tasks fail, or a step of theirs fails again and again. */
+export async function failingWorkflows(client: Client, settings: Settings): Promise<Trouble[]> {
+  const { taskQueue } = settings.temporal;
+  const ids: { readonly workflowId: string; readonly runId: string }[] = [];
+  const query = `ExecutionStatus = "Running" AND TaskQueue = "${taskQueue}"`;
+  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+    ids.push({ workflowId, runId });
+    if (ids.length >= MOST) break;
+  }
+  const troubles: Trouble[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const found = await Promise.all(
+      ids.slice(from, from + AT_ONCE).map(({ workflowId, runId }) => failureOf(client, workflowId, runId)),
+    );
+    troubles.push(...found.filter((trouble) => trouble !== null));
+  }
+  return troubles;
+}
+
+async function failureOf(client: Client, workflowId: string, runId: string): Promise<Trouble | null> {
+  // One that has ended meanwhile is no trouble.
+  const described = await client.workflow
+    .getHandle(workflowId, runId)
+    .describe()
+    .catch(() => null);
+  const task = described?.raw.pendingWorkflowTask;
+  if (task && (task.attempt ?? 0) >= FAILED_TRIES) {
+    return {
+      what: workflowId,
+      why: `its workflow task fails, for the ${String(task.attempt)}th time: it was begun by another version, or a worker lacks its key`,
+      since: msOf(task.originalScheduledTime),
+      frees: 'a worker of the right version and key; the reason is in the log of the worker',
+    };
+  }
+  const step = described?.raw.pendingActivities?.find(
+    ({ attempt, lastFailure }) => (attempt ?? 0) >= FAILED_TRIES && lastFailure,
+  );
+  if (!step) return null;
+  return {
+    what: workflowId,
+    why: `${step.activityType?.name ?? 'a step'} fails, ${String(step.attempt)} times so far: ${step.lastFailure?.message ?? ''}`,
+    since: msOf(step.lastStartedTime),
+    frees: 'nothing; it is tried again by itself',
+  };
+}
+
+/** Tasks that wait although a worker may ask for work: it is frozen, or has its hands full. */
+export async function waitingTasks(client: Client, settings: Settings): Promise<Trouble[]> {
+  const { namespace, taskQueue } = settings.temporal;
+  const kinds = allQueues(taskQueue).flatMap((name) =>
+    (name === taskQueue ? [1, 2] : [2]).map((kind) => ({ name, kind })),
+  );
+  const found = await Promise.all(
+    kinds.map(async ({ name, kind }): Promise<Trouble | null> => {
+      const { stats, pollers } = await client.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name },
+        taskQueueType: kind,
+        reportStats: true,
+      });
+      const waitedMs = Number(stats?.approximateBacklogAge?.seconds ?? 0) * 1000;
+      const tasks = Number(stats?.approximateBacklogCount ?? 0);
+      if (tasks === 0 || waitedMs < WAITED_MS) return null;
+      const nobody = (pollers ?? []).length === 0;
+      return {
+        what: `task queue ${name}`,
+        why: `${tasks} ${kind === 1 ? 'workflow' : 'activity'} tasks wait, the oldest for ${lengthText(waitedMs)}: ${nobody ? 'no worker asks for them' : 'the workers that ask for them take none, or have all their slots taken'}`,
+        since: Date.now() - waitedMs,
+        frees: nobody
+          ? 'npx sluice up --detach'
+          : 'another worker, or a restart of those that hang (npx sluice down, then up)',
+      };
+    }),
+  );
+  return found.filter((trouble) => trouble !== null);
+}
+
+function msOf(time: { readonly seconds?: unknown } | null | undefined): number | null {
+  const seconds = Number(time?.seconds ?? 0);
+  return seconds > 0 ? seconds * 1000 : null;
+}
+
+/** In one line. */
+export function troubleText({ what, why, since, frees }: Trouble): string {
+  const when = since === null ? '' : `, since ${new Date(since).toISOString()}`;
+  return `${what}: ${why}${when}; what frees it: ${frees}`;
+}

@@ -1,0 +1,364 @@
+/**
+ * Jobs: reports asked of a vendor, from the intention to the ingested document.
+ *
+ *     intended → requested → ready → ingested
+ *         └──────────┴─────────┴───→ failed | cancelled
+ *
+ * A job is written before the call that creates the report, and its report id the moment it is known, so
+ * that after a crash the job is adopted and not created again. States only go forward: a late duplicate of
+ * an earlier answer changes nothing.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction, toTimestamptz } from '../db';
+import { type Span, toRange } from './span';
+
+export type JobPurpose = 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
+export type JobState = 'intended' | 'requested' | 'ready' | 'ingested' | 'failed' | 'cancelled';
+
+export const LIVE_STATES = ['intended', 'requested', 'ready'] as const satisfies readonly JobState[];
+
+/** The same request within about 30 minutes tends to be cancelled by the vendor. */
+export const MIN_RE_REQUEST_MS = 30 * 60_000;
+
+export interface Job {
+  readonly id: number;
+  readonly seriesId: number;
+  readonly span: Span;
+  readonly purpose: JobPurpose;
+  readonly state: JobState;
+  /** Create calls that left, or may have left. */
+  readonly attempts: number;
+  /** Epoch milliseconds of the last create call; null when it is certain that none arrived. */
+  readonly requestedAt: number | null;
+  /** A create call may have arrived and its answer was lost: look for the report before creating another. */
+  readonly ambiguous: boolean;
+  readonly reportId: string | null;
+  readonly requestId: string | null;
+  readonly documentId: string | null;
+  /** Pre-signed: whoever has it can read the report. Must never be logged. */
+  readonly documentUrl: string | null;
+  readonly urlExpiresAt: number | null;
+  readonly reason: string | null;
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface Intention {
+  readonly seriesId: number;
+  readonly span: Span;
+  readonly purpose: JobPurpose;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Least time between two requests for exactly this window, milliseconds. Default 30 minutes. */
+  readonly minReRequestMs?: number;
+  /** The window, or one that it is a part of, has failed before: see `failingCalls`. */
+  readonly failing?: boolean;
+}
+
+export type IntentionResult =
+  /** `adopted`: a live job for this window was there already. */
+  | { readonly allowed: true; readonly job: Job; readonly adopted: boolean }
+  /** Exactly this window was asked for a short time ago; `notBefore` in epoch milliseconds. */
+  | { readonly allowed: false; readonly notBefore: number };
+
+/** Finds the live job of exactly this window or makes one, unless the window was asked for too recently. */
+export async function intend(pool: Pool, intention: Intention): Promise<IntentionResult> {
+  const { seriesId, now, purpose } = intention;
+  const range = toRange(intention.span);
+  return inTransaction(pool, async (client): Promise<IntentionResult> => {
+    const live = await findLive(client, seriesId, range);
+    if (live !== null) return { allowed: true, job: live, adopted: true };
+
+    const notBefore = await earliestReRequest(
+      client,
+      seriesId,
+      range,
+      intention.minReRequestMs ?? MIN_RE_REQUEST_MS,
+    );
+    if (notBefore !== null && notBefore > now) return { allowed: false, notBefore };
+
+    const at = toTimestamptz(now);
+    const { rows } = await client.query<JobRow>(
+      `insert into jobs (series_id, span, purpose, state, created_at, updated_at, failing)
+       values ($1, $2, $3, 'intended', $4, $4, $5)
+       on conflict (series_id, span) where state in ('intended', 'requested', 'ready') do nothing
+       returning ${JOB_COLUMNS}`,
+      [seriesId, range, purpose, at, intention.failing ?? false],
+    );
+    if (rows[0] !== undefined) return { allowed: true, job: toJob(rows[0]), adopted: false };
+    // Somebody else was faster by a moment; the conflict waited for their commit.
+    const theirs = await findLive(client, seriesId, range);
+    if (theirs === null)
+      throw new Error(`job of series ${seriesId} for ${range} ended while it was adopted; try again`);
+    return { allowed: true, job: theirs, adopted: true };
+  });
+}
+
+/**
+ * To be called right before a create call: from here on the report may exist. Not applied when somebody else has
+ * attempted it since the job was read with `attemptsSeen` attempts: two that hold the same job never both call.
+ */
+export async function markAttempt(
+  pool: Pool,
+  jobId: number,
+  now: number,
+  attemptsSeen?: number,
+): Promise<JobChange> {
+  return change(
+    pool,
+    jobId,
+    ['intended'],
+    `attempts = attempts + 1, requested_at = $2`,
+    now,
+    [],
+    attemptsSeen,
+  );
+}
+
+/**
+ * The create call certainly made no report (refused, or never left): the window may be asked for at once. Not applied
+ * when somebody has made another attempt since that of `attemptsSeen`.
+ */
+export async function releaseAttempt(
+  pool: Pool,
+  jobId: number,
+  now: number,
+  attemptsSeen?: number,
+): Promise<JobChange> {
+  return change(pool, jobId, ['intended'], 'requested_at = null', now, [], attemptsSeen);
+}
+
+/** The vendor has taken the request. */
+export async function markRequested(
+  pool: Pool,
+  jobId: number,
+  report: { readonly reportId: string; readonly requestId?: string | undefined; readonly now: number },
+): Promise<JobChange> {
+  return change(
+    pool,
+    jobId,
+    ['intended'],
+    `state = 'requested', report_id = $3, request_id = $4, requested_at = coalesce(requested_at, $2)`,
+    report.now,
+    [report.reportId, report.requestId ?? null],
+  );
+}
+
+/** The report is made and its document can be fetched. */
+export async function markReady(
+  pool: Pool,
+  jobId: number,
+  document: { readonly documentId: string; readonly now: number },
+): Promise<JobChange> {
+  return change(pool, jobId, ['requested'], `state = 'ready', document_id = $3`, document.now, [
+    document.documentId,
+  ]);
+}
+
+/** Keeps the document's address, because getting another one costs a scarce call. */
+export async function setDocumentUrl(
+  pool: Pool,
+  jobId: number,
+  document: { readonly url: string; readonly expiresAt: number; readonly now: number },
+): Promise<JobChange> {
+  return change(pool, jobId, ['ready'], 'document_url = $3, url_expires_at = $4', document.now, [
+    document.url,
+    toTimestamptz(document.expiresAt),
+  ]);
+}
+
+export interface JobFailure {
+  readonly reason: string;
+  readonly evidence?: Readonly<Record<string, unknown>>;
+  readonly now: number;
+}
+
+/** The report cannot be had. The window's own state is `recordFailure` of the ledger. */
+export async function markFailed(
+  db: Pool | PoolClient,
+  jobId: number,
+  failure: JobFailure,
+): Promise<JobChange> {
+  return end(db, jobId, 'failed', failure);
+}
+
+/** Given up by us or by the vendor. */
+export async function markCancelled(
+  db: Pool | PoolClient,
+  jobId: number,
+  failure: JobFailure,
+): Promise<JobChange> {
+  return end(db, jobId, 'cancelled', failure);
+}
+
+/** The document's rows are in. Part of ingest's transaction; see ingest.ts. */
+export async function markIngested(
+  db: Pool | PoolClient,
+  jobId: number,
+  ingested: { readonly evidence: Readonly<Record<string, unknown>>; readonly now: number },
+): Promise<JobChange> {
+  return change(
+    db,
+    jobId,
+    ['requested', 'ready'],
+    `state = 'ingested', evidence = evidence || $3::jsonb, document_url = null, url_expires_at = null`,
+    ingested.now,
+    [JSON.stringify(ingested.evidence)],
+  );
+}
+
+export async function getJob(db: Pool | PoolClient, jobId: number): Promise<Job | null> {
+  const { rows } = await db.query<JobRow>(`select ${JOB_COLUMNS} from jobs where id = $1`, [jobId]);
+  return rows[0] === undefined ? null : toJob(rows[0]);
+}
+
+/** Calls for failing windows of an account since an instant: how many, and when the first of them was. */
+export async function failingCalls(
+  pool: Pool,
+  account: string,
+  since: number,
+): Promise<{ readonly calls: number; readonly firstAt: number | null }> {
+  const { rows } = await pool.query<{ calls: number; first_at: number | null }>(
+    `select coalesce(sum(attempts), 0)::int8 as calls, min(updated_at) as first_at
+     from jobs where failing and attempts > 0 and updated_at > $2
+       and series_id in (select id from series where account = $1)`,
+    [account, toTimestamptz(since)],
+  );
+  return { calls: rows[0]?.calls ?? 0, firstAt: rows[0]?.first_at ?? null };
+}
+
+/** Reports that the jobs of a series have, so that none is taken for another's. */
+export async function knownReports(
+  pool: Pool,
+  seriesId: number,
+  reportIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ report_id: string }>(
+    'select report_id from jobs where series_id = $1 and report_id = any ($2)',
+    [seriesId, reportIds],
+  );
+  return new Set(rows.map((row) => row.report_id));
+}
+
+/** Jobs to be taken up again after a restart, oldest first. */
+export async function liveJobs(pool: Pool, seriesId: number): Promise<readonly Job[]> {
+  const { rows } = await pool.query<JobRow>(
+    `select ${JOB_COLUMNS} from jobs where series_id = $1 and state = any($2) order by id`,
+    [seriesId, LIVE_STATES],
+  );
+  return rows.map(toJob);
+}
+
+/** What a change did: `applied` is false when the job had gone on (or ended) already; `job` is as it is now. */
+export interface JobChange {
+  readonly applied: boolean;
+  readonly job: Job;
+}
+
+/** `set` has $1 = job, $2 = now, and `values` from $3. */
+async function change(
+  db: Pool | PoolClient,
+  jobId: number,
+  from: readonly JobState[],
+  set: string,
+  now: number,
+  values: readonly (string | null)[],
+  attemptsSeen?: number,
+): Promise<JobChange> {
+  const states = from.map((state) => `'${state}'`).join(', ');
+  const attempted = attemptsSeen === undefined ? '' : `and attempts = ${Math.trunc(attemptsSeen)}`;
+  const { rows } = await db.query<JobRow>(
+    `update jobs set ${set}, updated_at = $2::timestamptz where id = $1 and state in (${states}) ${attempted}
+     returning ${JOB_COLUMNS}`,
+    [jobId, toTimestamptz(now), ...values],
+  );
+  if (rows[0] !== undefined) return { applied: true, job: toJob(rows[0]) };
+  const job = await getJob(db, jobId);
+  if (job === null) throw new RangeError(`job ${jobId} does not exist`);
+  return { applied: false, job };
+}
+
+function end(
+  db: Pool | PoolClient,
+  jobId: number,
+  state: 'failed' | 'cancelled',
+  failure: JobFailure,
+): Promise<JobChange> {
+  return change(
+    db,
+    jobId,
+    LIVE_STATES,
+    `state = '${state}', reason = $3, evidence = evidence || $4::jsonb, document_url = null, url_expires_at = null`,
+    failure.now,
+    [failure.reason, JSON.stringify(failure.evidence ?? {})],
+  );
+}
+
+async function findLive(client: PoolClient, seriesId: number, range: string): Promise<Job | null> {
+  const { rows } = await client.query<JobRow>(
+    `select ${JOB_COLUMNS} from jobs where series_id = $1 and span = $2::tstzrange and state = any($3)`,
+    [seriesId, range, LIVE_STATES],
+  );
+  return rows[0] === undefined ? null : toJob(rows[0]);
+}
+
+async function earliestReRequest(
+  client: PoolClient,
+  seriesId: number,
+  range: string,
+  intervalMs: number,
+): Promise<number | null> {
+  const { rows } = await client.query<{ last: number | null }>(
+    'select max(requested_at) as last from jobs where series_id = $1 and span = $2::tstzrange',
+    [seriesId, range],
+  );
+  const last = rows[0]?.last ?? null;
+  return last === null ? null : last + intervalMs;
+}
+
+interface JobRow {
+  id: number;
+  series_id: number;
+  from_time: number;
+  to_time: number;
+  purpose: JobPurpose;
+  state: JobState;
+  attempts: number;
+  requested_at: number | null;
+  report_id: string | null;
+  request_id: string | null;
+  document_id: string | null;
+  document_url: string | null;
+  url_expires_at: number | null;
+  reason: string | null;
+  evidence: Record<string, unknown>;
+  created_at: number;
+  updated_at: number;
+}
+
+const JOB_COLUMNS = `id, series_id, lower(span) as from_time, upper(span) as to_time, purpose, state, attempts,
+  requested_at, report_id, request_id, document_id, document_url, url_expires_at, reason, evidence,
+  created_at, updated_at`;
+
+function toJob(row: JobRow): Job {
+  return {
+    id: row.id,
+    seriesId: row.series_id,
+    span: { from: row.from_time, to: row.to_time },
+    purpose: row.purpose,
+    state: row.state,
+    attempts: row.attempts,
+    requestedAt: row.requested_at,
+    ambiguous: row.state === 'intended' && row.requested_at !== null,
+    reportId: row.report_id,
+    requestId: row.request_id,
+    documentId: row.document_id,
+    documentUrl: row.document_url,
+    urlExpiresAt: row.url_expires_at,
+    reason: row.reason,
+    evidence: row.evidence,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { announcedWindow, isFullRefill, type WindowBelief } from '../../../../quota/limits/announced-window';
+
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
+const DAY = 86_400_000;
+const WINDOWS = [MINUTE, HOUR, DAY];
+
+const of = (capacity: number, remaining?: number, resetMs?: number, before: WindowBelief | null = null) =>
+  announcedWindow(before, { capacity, remaining, resetMs }, WINDOWS).ms;
+
+test.each([
+  ["a day's 10,000, one used", 10_000, 9999, 8640, DAY],
+  ["a day's 200, one used", 200, 199, 432_000, DAY],
+  ["a day's 14,400, thirty used", 14_400, 14_370, 179_560, DAY],
+  ["a day's 1,000 in whole seconds", 1000, 998, 173_000, DAY],
+  ["a minute's 5,000, one used", 5000, 4999, 12, MINUTE],
+  ["a minute's 60 in whole seconds", 60, 59, 1000, MINUTE],
+  ["a minute's 4,000,000 tokens", 4_000_000, 3_999_000, 15, MINUTE],
+  ["an hour's 3,600", 3600, 3590, 10_000, HOUR],
+  ['all of a day', 200, 0, DAY, DAY],
+  ['nothing used', 10_000, 10_000, 0, MINUTE],
+  ['no reset', 10_000, 9000, undefined, MINUTE],
+  ['nothing left told', 10_000, undefined, 8640, MINUTE],
+  // A minute that ends at once, not bit by bit: no window of ours explains it.
+  ['the end of a minute', 5000, 4900, 45_000, MINUTE],
+] as const)('%s', (_, capacity, remaining, resetMs, expected) => {
+  expect(of(capacity, remaining, resetMs)).toBe(expected);
+});
+
+test('whatever is used, a bucket that refills steadily tells its window', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...WINDOWS),
+      fc.integer({ min: 10, max: 1_000_000 }),
+      fc.double({ min: 0.02, max: 1, noNaN: true }),
+      (ms, capacity, share) => {
+        const used = Math.max(2, capacity * share);
+        const resetMs = Math.ceil((used * ms) / capacity);
+        // Of milliseconds nothing can be told.
+        fc.pre(resetMs > 50);
+        expect(of(capacity, Math.floor(capacity - used), resetMs)).toBe(ms);
+      },
+    ),
+  );
+});
+
+test('a window that is known is given up after two answers that contradict it, not after one', () => {
+  const say = (before: WindowBelief | null, remaining: number, resetMs: number) =>
+    announcedWindow(before, { capacity: 5000, remaining, resetMs }, WINDOWS);
+  const minute = say(null, 4000, 12_000);
+  const doubted = say(minute, 4998, 1440);
+  expect([minute.ms, doubted.ms]).toEqual([MINUTE, MINUTE]);
+  expect(say(doubted, 3990, 12_120)).toEqual({ ms: MINUTE, doubts: 0 });
+  expect(say(doubted, 4997, 2160).ms).toBe(HOUR);
+  // What says nothing neither confirms nor contradicts.
+  expect(say(doubted, 5000, 0)).toEqual(doubted);
+});
+
+test('a reset says when it is full again where the numbers fit together, or where nothing is left', () => {
+  const full = (remaining: number, resetMs: number) =>
+    isFullRefill({ ms: DAY, doubts: 0 }, { capacity: 200, remaining, resetMs });
+  expect(full(150, 21_600_000)).toBe(true);
+  expect(full(0, 30_000)).toBe(true);
+  expect(full(50, 30_000)).toBe(false);
+  // Perhaps the time to the next unit.
+  expect(full(0, 400)).toBe(false);
+  expect(full(200, 0)).toBe(false);
+});

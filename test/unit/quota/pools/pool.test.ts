@@ -1,0 +1,481 @@
+import fc from 'fast-check';
+import {
+  CLOSED_POOL,
+  isBlocked,
+  type PoolEvent,
+  type PoolPolicy,
+  type PoolState,
+  stopping,
+  transition,
+  unknownCooldownMs,
+} from '../../../../quota/pools/pool';
+import type { Evidence } from '../../../../quota/verdict';
+
+const MIN = 60_000;
+const policy: PoolPolicy = {
+  unknownQuotaMs: 30 * MIN,
+  unknownQuotaFactor: 2,
+  unknownQuotaMaxMs: 8 * 60 * MIN,
+  absurdWaitMs: 7 * 24 * 60 * MIN,
+  breakerFailures: 5,
+  breakerOpenMs: MIN,
+  probeTimeoutMs: 2 * MIN,
+  hintAfterStrikes: 3,
+  hint: 'check role and report type',
+};
+const evidence: Evidence = { vendor: 'v', account: 'a', operation: 'op', httpStatus: 429 };
+const NOW = 1_700_000_000_000;
+
+const quota = (epoch: number, statedWaitMs: number | null = null, jitter = 0): PoolEvent => ({
+  type: 'quota',
+  epoch,
+  statedWaitMs,
+  reason: 'quota exceeded',
+  evidence,
+  jitter,
+});
+const failure = (epoch: number): PoolEvent => ({ type: 'failure', epoch, reason: '503', evidence });
+const hold = (epoch: number, reason = 'unpaid'): PoolEvent => ({ type: 'hold', epoch, reason, evidence });
+const success = (epoch: number): PoolEvent => ({ type: 'success', epoch });
+const timer: PoolEvent = { type: 'timer' };
+const resume: PoolEvent = { type: 'resume' };
+const pause = (until: number | null): PoolEvent => ({ type: 'pause', reason: 'maintenance', until });
+
+const step = (state: PoolState, event: PoolEvent, now = NOW) => transition(state, event, policy, now);
+/** A pool that met a quota `strikes` times in a row, each pause waited out and probed in vain. */
+function paused(strikes = 1, statedWaitMs: number | null = null): PoolState {
+  let state = CLOSED_POOL;
+  let now = NOW;
+  for (let i = 0; i < strikes; i++) {
+    if (state.until !== null) {
+      now = state.until;
+      state = step(state, timer, now);
+    }
+    state = step(state, quota(state.epoch, statedWaitMs), now);
+  }
+  return state;
+}
+const halfOpen = () => step(paused(), timer, NOW + 30 * MIN);
+
+describe('a quota closes the pool', () => {
+  test('until the time that the vendor states, to the millisecond', () => {
+    const state = step(CLOSED_POOL, quota(1, 798_000, 1));
+    expect(state).toMatchObject({
+      state: 'quota_paused',
+      until: NOW + 798_000,
+      since: NOW,
+      strikes: 1,
+      epoch: 2,
+    });
+    expect(isBlocked(state, NOW + 797_999)).toBe(true);
+    expect(isBlocked(state, NOW + 798_000)).toBe(false);
+  });
+
+  test('for the modelled time when the vendor names none, or names nonsense', () => {
+    expect(step(CLOSED_POOL, quota(1)).until).toBe(NOW + 30 * MIN);
+    expect(step(CLOSED_POOL, quota(1, Number.NaN)).until).toBe(NOW + 30 * MIN);
+    expect(step(CLOSED_POOL, quota(1, null, Number.NaN)).until).toBe(NOW + 30 * MIN);
+  });
+
+  test.each([
+    [1, 30],
+    [2, 60],
+    [3, 120],
+    [4, 240],
+    [5, 480],
+    [6, 480],
+    [60, 480],
+  ])('strike %i pauses for %i minutes', (strikes, minutes) => {
+    const state = paused(strikes);
+    expect((state.until ?? 0) - state.since).toBe(minutes * MIN);
+    expect(state.strikes).toBe(strikes);
+  });
+
+  test('jitter only lengthens a modelled pause, by at most a tenth', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 200 }), fc.double({ min: -5, max: 5, noNaN: true }), (strikes, jitter) => {
+        const wait = unknownCooldownMs(policy, strikes, jitter);
+        const base = unknownCooldownMs(policy, strikes, 0);
+        return Number.isInteger(wait) && wait >= base && wait <= base * 1.1 + 1;
+      }),
+    );
+  });
+
+  test('a cap below the base does not shorten the base', () => {
+    expect(unknownCooldownMs({ ...policy, unknownQuotaMaxMs: MIN }, 3, 0)).toBe(30 * MIN);
+  });
+
+  test('the hint is shown after the policy’s number of strikes', () => {
+    expect(paused(2).hint).toBeNull();
+    expect(paused(3).hint).toBe('check role and report type');
+    expect(step(paused(3), timer, NOW + 100 * 60 * MIN).hint).toBe('check role and report type');
+  });
+
+  test('an unbelievable wait holds the pool for a person, with the reason', () => {
+    const state = step(CLOSED_POOL, quota(1, policy.absurdWaitMs + 1));
+    expect(state).toMatchObject({ state: 'held', until: null, strikes: 1, evidence });
+    expect(state.reason).toContain('604800 s is not believable');
+    expect(step(CLOSED_POOL, quota(1, Number.POSITIVE_INFINITY)).state).toBe('held');
+    expect(step(CLOSED_POOL, quota(1, policy.absurdWaitMs)).state).toBe('quota_paused');
+  });
+
+  test.each([0, -5, 1])('a stated wait of %i ms pauses, and is believed only once', (wait) => {
+    const first = step(CLOSED_POOL, quota(1, wait));
+    expect(first.until).toBe(NOW + 1);
+    const waits = [2, 3, 4, 40].map((n) => {
+      const state = paused(n, wait);
+      return (state.until ?? 0) - state.since;
+    });
+    expect(waits).toEqual([1800, 3600, 7200, 30 * MIN]);
+  });
+});
+
+describe('calls in flight together meet the same wall', () => {
+  test('it is one strike', () => {
+    const first = step(CLOSED_POOL, quota(1));
+    expect(step(first, quota(1), NOW + 5)).toBe(first);
+  });
+  test('a later time lengthens the pause, an earlier one does not shorten it', () => {
+    const first = step(CLOSED_POOL, quota(1, 10_000));
+    const longer = step(first, quota(1, 20_000));
+    expect(longer).toEqual({ ...first, until: NOW + 20_000 });
+    expect(step(longer, quota(1, 5_000))).toBe(longer);
+    expect(step(longer, quota(longer.epoch, 5_000))).toBe(longer);
+  });
+  test('a late answer without a time does not close a pool that has been probed since', () => {
+    const half = halfOpen();
+    expect(step(half, quota(1))).toBe(half);
+    const closed = step(half, success(half.epoch));
+    expect(step(closed, quota(1))).toBe(closed);
+  });
+  test('a late answer with a time does', () => {
+    expect(step(halfOpen(), quota(1, 60_000))).toMatchObject({ state: 'quota_paused', until: NOW + 60_000 });
+  });
+  test('a quota met by a call that left after the pause ran out is a new strike', () => {
+    const first = paused();
+    expect(step(first, quota(first.epoch), NOW + 31 * MIN)).toMatchObject({
+      state: 'quota_paused',
+      strikes: 2,
+    });
+  });
+});
+
+describe('success', () => {
+  test('of the probe closes the pool and clears the strikes', () => {
+    const half = halfOpen();
+    expect(step(half, success(half.epoch))).toMatchObject({
+      state: 'closed',
+      strikes: 0,
+      until: null,
+      reason: '',
+    });
+  });
+  test.each([
+    ['quota_paused', paused()],
+    ['held', step(CLOSED_POOL, hold(1))],
+    ['open', [1, 1, 1, 1, 1].reduce((s, e) => step(s, failure(e)), CLOSED_POOL)],
+  ])('clears no pause: %s', (name, state) => {
+    expect(state.state).toBe(name);
+    for (let epoch = 0; epoch <= state.epoch; epoch++) expect(step(state, success(epoch))).toBe(state);
+  });
+  test('of an earlier epoch does not close a half-open pool', () => {
+    const half = halfOpen();
+    expect(step(half, success(half.epoch - 1))).toBe(half);
+  });
+  test('ends a row of failures', () => {
+    const state = step(step(CLOSED_POOL, failure(1)), success(1));
+    expect(state.failures).toBe(0);
+    expect(step(state, success(1))).toBe(state);
+  });
+});
+
+describe('service failures', () => {
+  const failed = (n: number) =>
+    Array.from({ length: n }).reduce<PoolState>((s) => step(s, failure(1)), CLOSED_POOL);
+  test('five in a row open the breaker for a minute', () => {
+    expect(failed(4)).toMatchObject({ state: 'closed', failures: 4 });
+    expect(failed(5)).toMatchObject({
+      state: 'open',
+      until: NOW + MIN,
+      reason: '5 service failures in a row; last: 503',
+    });
+  });
+  test('of earlier calls do not count twice', () => {
+    const open = failed(5);
+    expect(step(open, failure(1))).toBe(open);
+    expect(step(open, failure(open.epoch))).toBe(open);
+  });
+  test('of the probe open it again, and keep the strikes', () => {
+    const half = halfOpen();
+    expect(step(half, failure(half.epoch))).toMatchObject({ state: 'open', strikes: 1, failures: 1 });
+  });
+  test('a quota met while the breaker is open never ends before it', () => {
+    expect(step(failed(5), quota(1, 1_000))).toMatchObject({ state: 'quota_paused', until: NOW + MIN });
+  });
+});
+
+describe('a hold', () => {
+  test('ends by resume alone, and then with a single probe', () => {
+    const held = step(CLOSED_POOL, hold(1));
+    expect(held).toMatchObject({ state: 'held', until: null, evidence });
+    expect(isBlocked(held, NOW * 2)).toBe(true);
+    expect(step(held, timer, NOW * 2)).toBe(held);
+    expect(step(held, quota(held.epoch, 5))).toBe(held);
+    expect(step(held, resume)).toMatchObject({ state: 'half_open', strikes: 0, epoch: held.epoch + 1 });
+  });
+  test('reported by several calls is one hold', () => {
+    const held = step(CLOSED_POOL, hold(1));
+    expect(step(held, hold(1))).toBe(held);
+    expect(step(held, hold(1, 'suspended')).reason).toBe('suspended');
+  });
+  test('by a call from before the resume does not hold the pool again', () => {
+    const half = step(step(CLOSED_POOL, hold(1)), resume);
+    expect(step(half, hold(1))).toBe(half);
+    expect(step(half, hold(half.epoch)).state).toBe('held');
+  });
+  test('nor when the probe has told meanwhile that all is well', () => {
+    const half = step(step(CLOSED_POOL, hold(1)), resume);
+    const closed = step(half, success(half.epoch));
+    expect(step(closed, hold(1))).toBe(closed);
+    expect(step(closed, hold(closed.epoch)).state).toBe('held');
+  });
+  test('in other words of the same code, by a call that was on its way, is the same hold', () => {
+    const inWords = (epoch: number, reason: string, code: string): PoolEvent => ({
+      ...{ type: 'hold', epoch, reason },
+      evidence: { ...evidence, code },
+    });
+    const held = step(CLOSED_POOL, inWords(1, 'spent 100.01', 'spend_limit'));
+    expect(step(held, inWords(1, 'spent 100.02', 'spend_limit'))).toBe(held);
+    expect(step(held, inWords(1, 'suspended', 'suspension')).reason).toBe('suspended');
+  });
+  test('is not turned into a timed pause by an operator', () => {
+    const held = step(step(CLOSED_POOL, hold(1)), pause(NOW + 1000));
+    expect(held).toMatchObject({ state: 'held', until: null, reason: 'maintenance', evidence });
+  });
+});
+
+describe('an operator', () => {
+  test('pauses until a time, after which a probe goes', () => {
+    const held = step(CLOSED_POOL, pause(NOW + 1000));
+    expect(held).toMatchObject({ state: 'held', until: NOW + 1000, reason: 'maintenance' });
+    expect(step(held, timer, NOW + 999)).toBe(held);
+    expect(step(held, timer, NOW + 1000)).toMatchObject({
+      state: 'half_open',
+      reason: 'probing after: maintenance',
+    });
+  });
+  test('does not cut the vendor’s time short by a shorter pause, nor by one that came first', () => {
+    expect(step(paused(1, 60_000), pause(NOW + 1000)).until).toBe(NOW + 60_000);
+    const before = step(CLOSED_POOL, pause(NOW + 1000));
+    expect(step(before, quota(1, 60_000))).toEqual({ ...before, until: NOW + 60_000 });
+    expect(step(before, quota(1, 500))).toBe(before);
+    expect(step(before, quota(1))).toBe(before);
+    expect(step(before, quota(1, Number.POSITIVE_INFINITY))).toMatchObject({ state: 'held', until: null });
+  });
+  test('pauses without an end', () => {
+    expect(step(paused(1, 60_000), pause(null))).toMatchObject({ state: 'held', until: null, strikes: 1 });
+  });
+  test('resumes a pause of their own to normal, and one that covers a refusal to a probe', () => {
+    const paused = step(CLOSED_POOL, { type: 'pause', reason: 'stock-taking', until: null });
+    expect(step(paused, resume)).toMatchObject({ state: 'closed', reason: '', until: null });
+    const refused = step(CLOSED_POOL, quota(1));
+    const covered = step(refused, { type: 'pause', reason: 'stock-taking', until: null });
+    expect(step(covered, resume).state).toBe('half_open');
+  });
+
+  test('resumes: nothing changes when closed, and a probe in flight still counts', () => {
+    expect(step(CLOSED_POOL, resume)).toBe(CLOSED_POOL);
+    const half = halfOpen();
+    const resumed = step(half, resume);
+    expect(resumed).toMatchObject({ state: 'half_open', epoch: half.epoch, strikes: 0 });
+    expect(step(resumed, success(half.epoch)).state).toBe('closed');
+  });
+});
+
+test('a timer does nothing before its time, nor to a pool that has none', () => {
+  const state = paused();
+  expect(step(state, timer, NOW + 1)).toBe(state);
+  expect(step(CLOSED_POOL, timer)).toBe(CLOSED_POOL);
+  const half = halfOpen();
+  expect(step(half, timer)).toBe(half);
+});
+
+describe('whatever happens, in whatever order', () => {
+  const anyEvent = (
+    state: PoolState,
+    lag: number,
+    pick: number,
+    wait: number | null,
+    now: number,
+  ): PoolEvent => {
+    const epoch = Math.max(0, state.epoch - lag);
+    const all = [
+      quota(epoch, wait, 0.5),
+      quota(epoch, null, -1),
+      failure(epoch),
+      success(epoch),
+      hold(epoch),
+      timer,
+      pause(wait === null ? null : now + wait),
+      resume,
+    ];
+    return all[pick % all.length] ?? timer;
+  };
+  const script = fc.array(
+    fc.record({
+      lag: fc.nat({ max: 3 }),
+      // Mostly quotas and answers; holds and operators are rare.
+      pick: fc.constantFrom(0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 5, 5, 6, 7),
+      wait: fc.option(
+        fc.oneof(fc.integer({ min: -10, max: 200 * MIN }), fc.constant(policy.absurdWaitMs * 2)),
+      ),
+      pass: fc.oneof(fc.constant(0), fc.nat({ max: 90 * MIN })),
+    }),
+    { maxLength: 60 },
+  );
+
+  test('no stated time is cut short, no pause is shortened, and no late success ends one', () => {
+    fc.assert(
+      fc.property(script, (steps) => {
+        let state = CLOSED_POOL;
+        let now = NOW;
+        /** The latest end that the vendor has stated since an operator last vouched for the account. */
+        let statedUntil = 0;
+        for (const s of steps) {
+          now += s.pass;
+          const event = anyEvent(state, s.lag, s.pick, s.wait, now);
+          const next = step(state, event, now);
+          if (event.type === 'resume') statedUntil = 0;
+          if (
+            event.type === 'quota' &&
+            event.statedWaitMs !== null &&
+            event.statedWaitMs <= policy.absurdWaitMs
+          ) {
+            statedUntil = Math.max(statedUntil, now + event.statedWaitMs);
+          }
+          if (now < statedUntil) expect(isBlocked(next, now)).toBe(true);
+          if (isBlocked(next, now) && next.until !== null)
+            expect(next.until).toBeGreaterThanOrEqual(statedUntil);
+          if (isBlocked(state, now) && event.type !== 'resume') {
+            expect(next.until ?? Number.POSITIVE_INFINITY).toBeGreaterThanOrEqual(
+              state.until ?? Number.POSITIVE_INFINITY,
+            );
+            expect(isBlocked(next, now)).toBe(true);
+          }
+          if (event.type === 'success' && event.epoch !== state.epoch) expect(next).toBe(state);
+          if (event.type === 'success' && state.state !== 'half_open') expect(next.state).toBe(state.state);
+          expect(next.epoch - state.epoch).toBeGreaterThanOrEqual(0);
+          if (next.state !== state.state) expect(next.epoch).toBe(state.epoch + 1);
+          if (next.state === 'quota_paused' || next.state === 'open')
+            expect(Number.isFinite(next.until)).toBe(true);
+          if (next.state === 'closed' || next.state === 'half_open') expect(next.until).toBeNull();
+          expect(next.strikes - state.strikes).toBeLessThanOrEqual(1);
+          if (next.strikes < state.strikes) expect(['success', 'resume']).toContain(event.type);
+          state = next;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('of a pool and its organization’s, what stands in the way', () => {
+  const at = (state: PoolState) => ({ state });
+  const open = at(CLOSED_POOL);
+  const held = at(step(CLOSED_POOL, hold(1)));
+  const pausedFor = (ms: number) => step(CLOSED_POOL, quota(1, ms));
+  const minute = at(pausedFor(MIN));
+  const hour = at(pausedFor(60 * MIN));
+  test.each([
+    ['a hold, whatever else', [hour, held], held],
+    ['the longer pause', [minute, hour], hour],
+    [
+      'a pause that runs before one that is over',
+      [at(step(CLOSED_POOL, quota(1, MIN), NOW - 2 * MIN)), minute],
+      minute,
+    ],
+    ['a probe before nothing', [open, at(step(held.state, resume))], at(step(held.state, resume))],
+    ['nothing', [open], open],
+    ['no pool yet', [], null],
+  ])('is %s', (_, pools, expected) => {
+    expect(stopping(pools, NOW)).toEqual(expected);
+    expect(stopping([...pools].reverse(), NOW)).toEqual(expected);
+  });
+});
+
+describe('a hold that may be cured elsewhere looks again by itself', () => {
+  const looking: PoolPolicy = {
+    ...policy,
+    lookAgain: { credentialsMs: 15 * MIN, configurationMs: MIN, maxMs: 8 * 60 * MIN },
+  };
+  const refused = (epoch: number, cause: 'credentials' | 'configuration' | 'billing'): PoolEvent => ({
+    type: 'hold',
+    epoch,
+    reason: cause,
+    evidence,
+    cause,
+  });
+  /** Waits from look to look, ms. */
+  function waits(cause: 'credentials' | 'configuration', looks: number, of = looking): (number | null)[] {
+    let state = CLOSED_POOL;
+    let now = NOW;
+    const found: (number | null)[] = [];
+    for (let i = 0; i < looks; i++) {
+      state = transition(state, refused(state.epoch, cause), of, now);
+      found.push(state.until === null ? null : state.until - now);
+      if (state.until === null) return found;
+      now = state.until;
+      state = transition(state, { type: 'timer' }, of, now);
+    }
+    return found;
+  }
+
+  test('ever more rarely', () => {
+    expect(waits('credentials', 7)).toEqual([15, 30, 60, 120, 240, 480, 480].map((m) => m * MIN));
+    expect(waits('configuration', 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((m) => m * MIN));
+  });
+
+  test('refused credentials only where the policy says so; a wrong setting always', () => {
+    expect(waits('credentials', 3, policy)).toEqual([null]);
+    expect(waits('configuration', 2, policy)).toEqual([MIN, 2 * MIN]);
+  });
+
+  test('a success ends the growing', () => {
+    const held = transition(CLOSED_POOL, refused(1, 'credentials'), looking, NOW);
+    const probing = transition(held, timer, looking, NOW + 15 * MIN);
+    const closed = transition(probing, success(probing.epoch), looking, NOW + 16 * MIN);
+    expect(closed).toMatchObject({ state: 'closed', strikes: 0 });
+    const again = transition(closed, refused(closed.epoch, 'credentials'), looking, NOW + 17 * MIN);
+    expect(again.until).toBe(NOW + 32 * MIN);
+  });
+
+  test('calls in flight together report it once, whatever their words', () => {
+    const held = transition(CLOSED_POOL, refused(1, 'credentials'), looking, NOW);
+    const late: PoolEvent = { ...refused(1, 'credentials'), reason: 'in other words' } as PoolEvent;
+    expect(transition(held, late, looking, NOW + 5)).toBe(held);
+  });
+
+  test('it shortens neither an operator’s pause nor a hold without an end', () => {
+    const timed = transition(CLOSED_POOL, pause(NOW + 60 * MIN), looking, NOW);
+    expect(transition(timed, refused(timed.epoch, 'credentials'), looking, NOW).until).toBe(NOW + 60 * MIN);
+    const unpaid = transition(CLOSED_POOL, refused(1, 'billing'), looking, NOW);
+    expect(unpaid.until).toBeNull();
+    expect(transition(unpaid, refused(unpaid.epoch, 'credentials'), looking, NOW).until).toBeNull();
+  });
+});
+
+describe('a stated wait of 0', () => {
+  test('is no strike and brings no hint, but is not taken at its word again', () => {
+    let state = CLOSED_POOL;
+    let now = NOW;
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      state = step(state, quota(state.epoch, 0), now);
+      waits.push((state.until ?? 0) - now);
+      expect(state).toMatchObject({ strikes: 0, hint: null });
+      now = state.until ?? now;
+      state = step(state, timer, now);
+    }
+    expect(waits).toEqual([1, 1800, 3600, 7200, 14_400, 28_800]);
+  });
+});

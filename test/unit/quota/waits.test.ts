@@ -1,0 +1,470 @@
+import fc from 'fast-check';
+import { parseHttpDate, parseIsoInstant } from '../../../quota/instants';
+import { ABSURD_WAIT_MS, parseGoDuration, parseRetryAfter, parseWaitText } from '../../../quota/waits';
+import { processorMs } from '../../support/processor-time';
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+const S = 1000;
+const M = 60 * S;
+const H = 60 * M;
+const D = 24 * H;
+
+describe('parseWaitText finds the wait that a text states', () => {
+  const cases: readonly (readonly [string, number])[] = [
+    // gateways: Azure API Management, as BMW and Volvo use it
+    ['Out of call volume quota. Quota will be replenished in 00:13:18.', 13 * M + 18 * S],
+    ['Out of call volume quota. Quota will be replenished in 02:26:00.', 2 * H + 26 * M],
+    ['Quota will be replenished in 1.06:17:03.', D + 6 * H + 17 * M + 3 * S],
+    [
+      '{ "statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 00:13:18." }',
+      798 * S,
+    ],
+    ['{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}', 57 * S],
+    ['Rate limit is exceeded. Try again in 1 second.', S],
+    ['Rate limit is exceeded. Try again in 5 minutes.', 5 * M],
+    ['Retry after 48:00:00', 48 * H],
+    ['Please wait 00:00:01.5 before the next call', 1500],
+    ['quota resets in 0:05:00', 5 * M],
+    ['Quota will be replenished in 00:00:00.', 1],
+    // OpenAI
+    [
+      'Rate limit reached for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000. Please try again in 2s. Visit https://platform.openai.com/account/rate-limits to learn more.',
+      2 * S,
+    ],
+    ['on requests per min. Limit: 3 / min. Please try again in 20s.', 20 * S],
+    ['Please try again in 6m0s.', 6 * M],
+    ['Please try again in 7.66s.', 7660],
+    ['Please try again in 120ms.', 120],
+    ['Please try again in 20ms', 20],
+    ['Please try again in 1h2m3s', H + 2 * M + 3 * S],
+    ['Please try again in 8h38m24s. Visit', 8 * H + 38 * M + 24 * S],
+    ['Please try again in 300µs', 1],
+    ['Please try again in 1.5h', 90 * M],
+    ['Please retry after 37 seconds.', 37 * S],
+    ['Please retry after 1 day.', D],
+    ['{"retryDelay": "34.074824224s"}', 34_075],
+    ['Request was throttled. Expected available in 57 seconds.', 57 * S],
+    // prose
+    ['57 seconds', 57 * S],
+    ['20ms', 20],
+    ['1 hour 5 minutes', H + 5 * M],
+    ['2 h 26 min', 2 * H + 26 * M],
+    ['Try again in 1 hour 5 minutes', H + 5 * M],
+    ['Try again in 1 hour and 5 minutes', H + 5 * M],
+    ['blocked for 2 h 26 min', 2 * H + 26 * M],
+    ['Try again in 2 days, 3 hours', 2 * D + 3 * H],
+    ['Come back in 2 weeks & 1 day', 15 * D],
+    ['Try again in an hour', H],
+    ['Please wait a minute.', M],
+    ['Try again in about one minute', M],
+    ['wait: 30s', 30 * S],
+    ['TRY AGAIN IN 5 MINUTES', 5 * M],
+    ['Try again in 2H', 2 * H],
+    ['In 30 seconds the gate opens', 30 * S],
+    ['after 10 min', 10 * M],
+    ['Quota exceeded. In about 30 seconds it is fine', 30 * S],
+    ['a 30-second penalty: retry after 30-seconds', 30 * S],
+    ['retry in 1,000 ms', S],
+    ['retry in 1,5 s', 1500],
+    ['retry in 1,234,567 ms', 1_234_567],
+    ['cooldown 5 minutes', 5 * M],
+    ['Throttled for 90 secs', 90 * S],
+    ['Retry in 30\u00a0seconds', 30 * S],
+    ['The request timed out, try again in 30 seconds', 30 * S],
+    ['Retry failed, wait 30 seconds', 30 * S],
+    ['You may make 5 requests per 60 seconds; try again in 12 seconds', 12 * S],
+    ['Try again in 12 seconds (the limit is 100 calls per 10 minutes)', 12 * S],
+    ['In 5 minutes, no: please wait 10 minutes', 10 * M],
+    ['Retry in 0 seconds', 1],
+    ['Retry in 0.0004 ms', 1],
+    // ISO 8601
+    ['PT5M', 5 * M],
+    ['P1DT2H', D + 2 * H],
+    ['retry in PT5M', 5 * M],
+    ['wait PT0.5S', 500],
+    ['wait P1W', 7 * D],
+    ['blocked until 2026-11-24T00:00:00Z', 12 * H],
+    ['Quota resets at 2026-11-23T13:00:00+01:00.', 1],
+    ['Please retry after 2026-11-23T12:00:01.250Z', 1250],
+    ['suspended until 2026-11-23 12:30:00 UTC', 30 * M],
+    ['paused until 2020-01-01T00:00:00Z', 1],
+    // fields that carry their unit
+    ['{"retryAfterSeconds": 30}', 30 * S],
+    ['{"error":{"retry_after_ms":1500}}', 1500],
+    ['retry_after_seconds=2.5', 2500],
+    ['{"waitMinutes":"5"}', 5 * M],
+  ];
+  test.each(cases)('%s', (text, ms) => {
+    expect(parseWaitText(text, NOW)).toEqual({ ms, source: 'text', absurd: ms > ABSURD_WAIT_MS });
+  });
+});
+
+describe('parseWaitText takes nothing else for a wait', () => {
+  const cases = [
+    '',
+    ' ',
+    'Blocked',
+    'Too Many Requests',
+    'You exceeded your quota for the requested resource.',
+    'Please wait a few minutes before you try again.',
+    // numbers alone
+    '429',
+    'HTTP 429',
+    'retry 3 of 5',
+    'Try again in 57',
+    'retry_after: 30',
+    'Retry later, error 503 Service Unavailable',
+    'wait 503 Service',
+    // limits and windows
+    'Limit: 3 / min',
+    'at most 10 requests per 60 seconds',
+    'You made 100 requests in 60 seconds',
+    'You made 100 in 60 seconds',
+    'exceeded 5 calls in 1 s',
+    'Rate limit resets every 60 seconds',
+    'retry within a window of 60 seconds',
+    'retry at most twice an hour',
+    'Limit: 4 M tokens',
+    'try again with 5 M tokens',
+    'window PT1M',
+    // times past, and times of something else
+    'Request timed out after 30 seconds',
+    'timeout of 30 s',
+    'Connection reset after 30 seconds',
+    'Completed in 35 ms',
+    'Your access token expires in 3600 seconds',
+    'Gave up after 3 retries in 30 seconds',
+    'last retry 5 minutes ago',
+    'waited 30 seconds',
+    // dates and times of day
+    '2026-11-24',
+    'until 2026-11-24',
+    'until 2026-11-24T00:00:00',
+    '2026-11-24T00:00:00Z',
+    'dataEndTime must be after 2026-11-24T00:00:00Z',
+    'not available for 2026-11-24T00:00:00Z',
+    'until 2026-02-30T00:00:00Z',
+    'Try again at 13:18:00',
+    'Try again after 13:18:00 UTC',
+    'Try again after 01:18:00 pm',
+    'wait since Tue Nov 24 00:13:18 2026',
+    '2026-11-24 00:13:18',
+    '00:13:18',
+    'replenished 13:18',
+    'retry after 99:99:99',
+    'retry in 1:00:00:00',
+    // prices, versions, ids, speeds
+    'retry for $5 m',
+    'wait, that is €5 d',
+    'try version 1.2.3',
+    'again with v1.30s',
+    'try again, request 3d-22-5h',
+    'retry req_5h7d',
+    'try again: 550e8400-e29b-41d4-a716-446655440000',
+    'try again /v2/5m/items',
+    'try again at 5 m/s',
+    'retry in 5s3',
+    'retry in 3d5',
+    'retry in 5 months',
+    'retry in -5 seconds',
+    'retry in - 5 seconds',
+    'wait P',
+    'wait PT',
+    'wait P1DT',
+    'again P5X',
+    '1 hour 5 minutes wide',
+  ];
+  test.each(cases)('%j', (text) => {
+    expect(parseWaitText(text, NOW)).toBeNull();
+  });
+
+  test('an instant without a clock to measure it by', () => {
+    expect(parseWaitText('blocked until 2026-11-24T00:00:00Z')).toBeNull();
+    expect(parseWaitText('blocked until 2026-11-24T00:00:00Z', Number.NaN)).toBeNull();
+  });
+});
+
+describe('parseRetryAfter', () => {
+  const cases: readonly (readonly [Record<string, string | undefined>, number, string])[] = [
+    [{ 'retry-after': '120' }, 120 * S, 'retry-after'],
+    [{ 'Retry-After': ' 120 ' }, 120 * S, 'retry-after'],
+    [{ 'retry-after': '0.25' }, 250, 'retry-after'],
+    [{ 'retry-after': '0' }, 1, 'retry-after'],
+    [{ 'retry-after': '30, 60' }, 60 * S, 'retry-after'],
+    [{ 'retry-after': '6m0s' }, 6 * M, 'retry-after'],
+    [{ 'retry-after-ms': '1500', 'retry-after': '2' }, 1500, 'retry-after-ms'],
+    [{ 'retry-after-ms': '0.2' }, 1, 'retry-after-ms'],
+    [{ 'retry-after-ms': 'soon', 'retry-after': '2' }, 2 * S, 'retry-after'],
+    [{ 'retry-after-ms': undefined, 'retry-after': '2' }, 2 * S, 'retry-after'],
+    [{ 'retry-after': 'Mon, 23 Nov 2026 12:01:00 GMT' }, M, 'http-date'],
+    [{ 'retry-after': 'Monday, 23-Nov-26 12:01:00 GMT' }, M, 'http-date'],
+    [{ 'retry-after': 'Mon Nov 23 12:01:00 2026' }, M, 'http-date'],
+    [{ 'retry-after': 'Tue Dec  1 12:00:00 2026' }, 8 * D, 'http-date'],
+    [{ 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' }, 1, 'http-date'],
+    [{ 'retry-after': '2026-11-23T12:01:00Z' }, M, 'http-date'],
+    [{ 'retry-after': '9'.repeat(400) }, Number.MAX_SAFE_INTEGER, 'retry-after'],
+    [{ 'retry-after': '1779710400' }, 1_779_710_400_000, 'retry-after'],
+  ];
+  test.each(cases)('%j', (headers, ms, source) => {
+    expect(parseRetryAfter(headers, NOW)).toEqual({ ms, source, absurd: ms > ABSURD_WAIT_MS });
+  });
+
+  const none: readonly Record<string, string | undefined>[] = [
+    {},
+    { 'retry-after': '' },
+    { 'retry-after': undefined },
+    { 'retry-after': '-5' },
+    { 'retry-after': '1e3' },
+    { 'retry-after': 'NaN' },
+    { 'retry-after': 'Infinity' },
+    { 'retry-after': '0x10' },
+    { 'retry-after': 'tomorrow' },
+    { 'retry-after': 'Mon, 31 Feb 2026 12:01:00 GMT' },
+    { 'retry-after': 'Mon, 23 Foo 2026 12:01:00 GMT' },
+    { 'retry-after': 'Mon, 23 Nov 2026 25:01:00 GMT' },
+    { 'retry-after': '1'.repeat(2000) },
+    { 'x-retry-after': '5' },
+  ];
+  test.each(none)('says nothing for %j', (headers) => {
+    expect(parseRetryAfter(headers, NOW)).toBeNull();
+  });
+
+  test('a two-digit year is the nearest within 50 years', () => {
+    expect(parseHttpDate('Sunday, 06-Nov-94 08:49:37 GMT', NOW)).toBe(Date.UTC(1994, 10, 6, 8, 49, 37));
+    expect(parseHttpDate('Sunday, 06-Nov-05 08:49:37 GMT', Date.UTC(2099, 0, 1))).toBe(
+      Date.UTC(2105, 10, 6, 8, 49, 37),
+    );
+    expect(parseHttpDate('x'.repeat(1000), NOW)).toBeNull();
+  });
+
+  test('a date says nothing when the clock is unknown', () => {
+    expect(parseRetryAfter({ 'retry-after': 'Mon, 23 Nov 2026 12:01:00 GMT' }, Number.NaN)).toBeNull();
+  });
+});
+
+describe('absurd waits are flagged, not shortened', () => {
+  test.each([
+    ['Try again in 7 days', false],
+    ['Try again in 8 days', true],
+    ['blocked until 2036-11-23T12:00:00Z', true],
+    ['Try again in P10Y', true],
+    [`Try again in ${'9'.repeat(5000)} seconds`, true],
+  ])('%s', (text, absurd) => {
+    expect(parseWaitText(text, NOW)?.absurd).toBe(absurd);
+  });
+
+  test('by a limit that the caller chooses', () => {
+    expect(parseWaitText('Try again in 2 hours', NOW, H)).toEqual({
+      ms: 2 * H,
+      source: 'text',
+      absurd: true,
+    });
+    expect(parseRetryAfter({ 'retry-after': '3601' }, NOW, H)?.absurd).toBe(true);
+    expect(parseRetryAfter({ 'retry-after': '3600' }, NOW, H)?.absurd).toBe(false);
+  });
+});
+
+describe('parseGoDuration is exact', () => {
+  test.each([
+    ['1s', 1000],
+    ['6m0s', 360_000],
+    ['120ms', 120],
+    ['7.66s', 7660],
+    ['1.005s', 1005],
+    ['4.35s', 4350],
+    ['1h2m3s', 3_723_000],
+    ['3s1h', 3_603_000],
+    ['1.5h', 5_400_000],
+    ['.5s', 500],
+    ['5.s', 5000],
+    ['+5s', 5000],
+    ['30µs', 0.03],
+    ['30μs', 0.03],
+    ['30us', 0.03],
+    ['1ns', 0.000001],
+    ['0', 0],
+    ['0s', 0],
+    ['2562047h47m16.854775807s', 9_223_372_036_854.775],
+  ])('%s', (text, ms) => {
+    expect(parseGoDuration(text)).toBeCloseTo(ms, 6);
+    if (Number.isInteger(ms)) expect(parseGoDuration(text)).toBe(ms);
+  });
+  test.each([
+    '',
+    '5',
+    '-5s',
+    '+',
+    '.s',
+    's',
+    '5x',
+    '1 s',
+    '1s ',
+    '1d',
+    '5S',
+    'NaN',
+    '9999999h',
+    '1s'.repeat(500),
+  ])('null for %j', (text) => {
+    expect(parseGoDuration(text)).toBeNull();
+  });
+});
+
+describe('parseIsoInstant', () => {
+  test.each([
+    ['2026-11-23T12:00:00Z', NOW],
+    ['2026-11-23T12:00:00+00:00', NOW],
+    ['2026-11-23T07:00:00-0500', NOW],
+    ['2026-11-23 12:00 GMT', NOW],
+    ['2026-11-23T12:00:00.1239Z', NOW + 123],
+    ['2016-12-31T23:59:60Z', Date.UTC(2017, 0, 1)],
+    ['0099-01-01T00:00:00Z', new Date('0099-01-01T00:00:00Z').getTime()],
+  ])('%s', (text, ms) => {
+    expect(parseIsoInstant(text)).toBe(ms);
+  });
+  test.each([
+    '2026-02-29T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-00-01T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01',
+    '2026-01-01T00:00:00',
+    '2026-01-01T00:00:00+25:00',
+  ])('null for %s', (text) => {
+    expect(parseIsoInstant(text)).toBeNull();
+  });
+});
+
+describe('whatever arrives', () => {
+  const sound = (wait: { ms: number } | null) =>
+    wait === null || (Number.isSafeInteger(wait.ms) && wait.ms >= 1);
+  const pieces = fc.constantFrom(
+    ...[
+      'retry',
+      ' in ',
+      'after ',
+      '30',
+      '9',
+      's',
+      'ms',
+      ' minutes',
+      ':',
+      '.',
+      ',',
+      '-',
+      'P',
+      'T',
+      'Z',
+      ' ',
+      '\n',
+      'µs',
+    ],
+    ...[
+      '00:13:18',
+      '2026-11-24T00:00:00Z',
+      'an hour',
+      '$',
+      '/',
+      'again',
+      'wait',
+      'retry_after_ms=',
+      '\u{1f600}',
+    ],
+  );
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(pieces, { maxLength: 40 }).map((p) => p.join('')),
+  );
+
+  test('text gives null or a whole number of milliseconds, at least 1', () => {
+    fc.assert(
+      fc.property(hostile, fc.option(fc.double(), { nil: undefined }), (text, now) =>
+        sound(parseWaitText(text, now)),
+      ),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('headers give null or a whole number of milliseconds, at least 1', () => {
+    const value = fc.option(
+      fc.oneof(
+        hostile,
+        fc.double().map(String),
+        fc.date({ noInvalidDate: true }).map((d) => d.toUTCString()),
+      ),
+      {
+        nil: undefined,
+      },
+    );
+    fc.assert(
+      fc.property(
+        fc.record({ 'retry-after': value, 'Retry-After-Ms': value, other: value }),
+        fc.double(),
+        (headers, now) => sound(parseRetryAfter(headers, now)),
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('a Go duration is never negative or NaN', () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const ms = parseGoDuration(text);
+        return ms === null || (Number.isFinite(ms) && ms >= 0);
+      }),
+    );
+  });
+
+  test('what a vendor prints is read back in full', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 6 * 24 * 3600 }),
+        fc.constantFrom('Try again in ', 'Please retry after ', 'wait '),
+        (n, cue) => {
+          const two = (x: number) => String(x).padStart(2, '0');
+          const [h, m, s] = [Math.floor(n / 3600), Math.floor(n / 60) % 60, n % 60];
+          for (const form of [
+            `${n} seconds`,
+            `${n}s`,
+            `${two(h)}:${two(m)}:${two(s)}`,
+            `${h}h${m}m${s}s`,
+            `PT${n}S`,
+          ]) {
+            expect(parseWaitText(`Rate limit exceeded. ${cue}${form}.`)?.ms).toBe(Math.max(1, n * 1000));
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  const seeds = [
+    '1s 1s ',
+    'retry in ',
+    '1',
+    ' ',
+    'P1',
+    'P1Y2M',
+    '9,999,',
+    '1.',
+    'in a ',
+    '00:',
+    'in 00:00:00 ',
+    '1 and ',
+    'retryMs:',
+    `retry_${'x'.repeat(20)}`,
+    '2026-11-24T',
+    '\u{1f600}',
+    '-',
+    'reset reset ',
+  ];
+  test.each(seeds)('1 MB of %j takes no time', (seed) => {
+    const text = seed.repeat(Math.ceil(2 ** 20 / seed.length));
+    const ms = processorMs(() => {
+      parseWaitText(text, NOW);
+      parseWaitText(`retry in ${text}`, NOW);
+      parseGoDuration(text);
+      parseRetryAfter({ 'retry-after': text, 'retry-after-ms': text }, NOW);
+    });
+    expect(ms).toBeLessThan(1500);
+  });
+});

@@ -1,0 +1,491 @@
+import fc from 'fast-check';
+import { fillScope, resolveLimits } from '../../../../quota/limits/limit';
+import { CLOSED_POOL, transition } from '../../../../quota/pools/pool';
+import { AMAZON_OPERATIONS } from '../../../../vendors/amazon/limits';
+import { amazonRules } from '../../../../vendors/amazon/rules';
+import { scrub } from '../../../../vendors/amazon/scrub';
+import type { CallInfo, CallResult } from '../../../../vendors/contract';
+import { processorMs } from '../../../support/processor-time';
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+const call = (operation: string): CallInfo => ({
+  vendor: 'amazon',
+  account: 'main',
+  operation,
+  attributes: { vendor: 'amazon', account: 'main' },
+});
+const response = (status: number, body: unknown = '', headers: Record<string, string> = {}): CallResult => ({
+  kind: 'response',
+  response: { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) },
+});
+const classify = (operation: string, result: CallResult) =>
+  amazonRules.classify(call(operation), result, NOW);
+/** With a token that has just been fetched because the one before was refused. */
+const classifyRenewed = (operation: string, result: CallResult) =>
+  amazonRules.classify({ ...call(operation), freshLogin: true }, result, NOW);
+const errors = (code: string, message = '', details = '') => ({ errors: [{ code, message, details }] });
+
+const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested resource.');
+const EXPIRED = 'The access token you provided has expired.';
+const DENIED = errors('Unauthorized', 'Access to requested resource is denied.');
+const s3 = (code: string, message = '') =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message><RequestId>S3ID</RequestId></Error>`;
+const reportsOperations = [
+  'getReports',
+  'createReport',
+  'getReport',
+  'cancelReport',
+  'getReportDocument',
+] as const;
+
+/** kind, and reason or ambiguity where the kind has one. */
+function outcome(operation: string, result: CallResult, judge = classify): string {
+  const v = judge(operation, result);
+  if (v.kind === 'blocked') return `blocked ${v.reason}`;
+  if (v.kind === 'auth') return `auth ${v.reason}`;
+  if (v.kind === 'server') return v.ambiguous ? 'server ambiguous' : 'server';
+  return v.kind;
+}
+
+describe('Reports API', () => {
+  describe.each(reportsOperations)('%s', (operation) => {
+    const server = operation === 'createReport' ? 'server ambiguous' : 'server';
+    const missing = operation === 'createReport' || operation === 'getReports' ? 'invalid' : 'gone';
+    const empty = missing === 'gone' ? 'gone' : 'blocked configuration';
+    test.each<[string, CallResult, string]>([
+      ['200', response(200, { reportId: '1' }), 'ok'],
+      ['202', response(202, { reportId: '1' }), 'ok'],
+      ['200 with a message beside the data', response(200, { reportId: '1', message: 'x' }), 'ok'],
+      ['200 with no body', response(200), 'ok'],
+      ['429 QuotaExceeded', response(429, QUOTA), 'quota'],
+      ['403 QuotaExceeded', response(403, QUOTA), 'quota'],
+      ['200 QuotaExceeded', response(200, QUOTA), 'quota'],
+      ['503 QuotaExceeded', response(503, QUOTA), 'quota'],
+      [
+        '400 QuotaExceeded second',
+        response(400, { errors: [{ code: 'X' }, { code: 'QuotaExceeded' }] }),
+        'quota',
+      ],
+      ['429 under another code', response(429, errors('TooManyRequests', 'slow')), 'quota'],
+      ['429 from a gateway', response(429, { message: 'Too Many Requests' }), 'quota'],
+      ['429 without a body', response(429), 'quota'],
+      ['429 with HTML', response(429, '<html>busy</html>'), 'quota'],
+      ['403 expired in message', response(403, errors('Unauthorized', EXPIRED)), 'auth expired'],
+      [
+        '403 expired in details',
+        response(403, errors('Unauthorized', 'Access denied', EXPIRED)),
+        'auth expired',
+      ],
+      ['400 expired', response(400, errors('Unauthorized', EXPIRED)), 'auth expired'],
+      ['401', response(401, errors('Unauthorized', 'no token')), 'auth expired'],
+      ['401 without a body', response(401), 'auth expired'],
+      ['403 denied', response(403, DENIED), 'auth expired'],
+      ['403 without a body', response(403), 'server'],
+      ['403 in HTML', response(403, '<html><h1>Access token blocked by policy</h1></html>'), 'server'],
+      ['403 in JSON of somebody else', response(403, { blocked: true }), 'server'],
+      ['403 from the gateway', response(403, { message: 'Forbidden' }), 'auth expired'],
+      [
+        '400 about a token',
+        response(400, errors('InvalidInput', 'The access token is malformed.')),
+        'auth expired',
+      ],
+      ['400 InvalidToken', response(400, errors('InvalidToken')), 'auth expired'],
+      ['200 denied', response(200, DENIED), 'auth expired'],
+      ['400', response(400, errors('InvalidInput', 'Report type is invalid')), 'invalid'],
+      ['200 InvalidInput', response(200, errors('InvalidInput')), 'invalid'],
+      ['404', response(404, errors('NotFound', 'no such report')), missing],
+      ['410', response(410), 'gone'],
+      ['404 of nobody', response(404), empty],
+      ['404 in HTML', response(404, '<html>no such site</html>'), 'blocked configuration'],
+      ['409', response(409), 'blocked configuration'],
+      ['409 in words', response(409, errors('Conflict')), 'blocked configuration'],
+      ['418', response(418), 'blocked configuration'],
+      ['451', response(451, 'unavailable'), 'blocked configuration'],
+      ['413', response(413, errors('RequestTooLarge')), 'invalid'],
+      ['415', response(415, errors('UnsupportedMediaType')), 'invalid'],
+      ['302', response(302), 'blocked configuration'],
+      ['304', response(304), 'blocked configuration'],
+      ['408', response(408), server],
+      ['500', response(500, errors('InternalFailure', 'oops')), server],
+      ['200 InternalFailure', response(200, errors('InternalFailure')), server],
+      ['502', response(502, '<html><h1>Bad Gateway</h1></html>'), server],
+      ['503', response(503, errors('ServiceUnavailable')), server],
+      ['504', response(504), server],
+      ['no status at all', response(0), server],
+      ['999', response(999), server],
+      ['400 with a cut body', response(400, '{"errors":[{"code":"Quo'), 'blocked configuration'],
+      ['400 with an empty list', response(400, { errors: [] }), 'blocked configuration'],
+      ['400 with a list of nonsense', response(400, '{"errors":[null,1,"x",[]]}'), 'blocked configuration'],
+      ['400 with an array', response(400, '[1]'), 'blocked configuration'],
+    ])('%s', (_, result, expected) => {
+      expect(outcome(operation, result)).toBe(expected);
+    });
+
+    test.each<[string, CallResult, string]>([
+      ['403 expired', response(403, errors('Unauthorized', EXPIRED)), 'auth refused'],
+      ['403 denied', response(403, DENIED), 'auth refused'],
+      ['403 under a code that nobody knows', response(403, errors('RoleMissing', 'x')), 'auth refused'],
+      ['401', response(401, errors('Unauthorized')), 'auth refused'],
+      ['401 without a body', response(401), 'server'],
+      ['403 in HTML', response(403, '<html>no</html>'), 'server'],
+      ['403 from the gateway', response(403, { message: 'Forbidden' }), 'server'],
+    ])('%s, with a token that is new', (_, result, expected) => {
+      expect(outcome(operation, result, classifyRenewed)).toBe(expected);
+    });
+
+    test.each([
+      [true, server],
+      [false, 'server'],
+    ])('no answer, and the request may have been sent: %p', (mayHaveBeenSent, expected) => {
+      const lost: CallResult = {
+        kind: 'transport',
+        error: { code: 'UND_ERR_HEADERS_TIMEOUT', message: 'Headers Timeout Error', mayHaveBeenSent },
+      };
+      expect(outcome(operation, lost)).toBe(expected);
+    });
+  });
+});
+
+describe('login', () => {
+  const lwa = (error: string) => ({ error, error_description: 'because', request_id: 'r-1' });
+  test.each<[string, CallResult, string]>([
+    ['200', response(200, { access_token: 'Atza|x' }), 'ok'],
+    ['400 invalid_grant', response(400, lwa('invalid_grant')), 'auth refused'],
+    ['401 invalid_client', response(401, lwa('invalid_client')), 'auth refused'],
+    ['400 unauthorized_client', response(400, lwa('unauthorized_client')), 'auth refused'],
+    ['400 access_denied', response(400, lwa('access_denied')), 'auth refused'],
+    ['200 invalid_grant', response(200, lwa('invalid_grant')), 'auth refused'],
+    ['401', response(401), 'auth refused'],
+    ['403', response(403), 'auth refused'],
+    ['400 invalid_request', response(400, lwa('invalid_request')), 'blocked configuration'],
+    ['400 unsupported_grant_type', response(400, lwa('unsupported_grant_type')), 'blocked configuration'],
+    ['200 with another error', response(200, lwa('invalid_scope')), 'blocked configuration'],
+    ['404', response(404), 'blocked configuration'],
+    ['302', response(302), 'blocked configuration'],
+    ['403 in HTML', response(403, '<html>no</html>'), 'server'],
+    ['429', response(429), 'rate'],
+    ['400 slow_down', response(400, lwa('slow_down')), 'rate'],
+    ['500', response(500), 'server'],
+    ['400 server_error', response(400, lwa('server_error')), 'server'],
+    ['400 temporarily_unavailable', response(400, lwa('temporarily_unavailable')), 'server'],
+    ['400 with an error that is no text', response(400, { error: { code: 5 } }), 'blocked configuration'],
+  ])('%s', (_, result, expected) => {
+    expect(outcome('login', result)).toBe(expected);
+  });
+  test('the cause and the request id of the body are evidence', () => {
+    expect(classify('login', response(400, lwa('invalid_grant'))).evidence).toEqual({
+      vendor: 'amazon',
+      account: 'main',
+      operation: 'login',
+      httpStatus: 400,
+      code: 'invalid_grant',
+      message: 'because',
+      requestId: 'r-1',
+    });
+  });
+});
+
+describe('document download', () => {
+  test.each<[string, CallResult, string]>([
+    ['200', response(200, { reportData: [] }), 'ok'],
+    ['200 with words like an error in the data', response(200, QUOTA), 'ok'],
+    ['403 expired URL', response(403, s3('AccessDenied', 'Request has expired')), 'gone'],
+    ['403 bad signature', response(403, s3('SignatureDoesNotMatch')), 'gone'],
+    ['403 without a body', response(403), 'gone'],
+    ['401', response(401), 'gone'],
+    [
+      '400 expired session of the signer',
+      response(400, s3('ExpiredToken', 'The provided token has expired.')),
+      'gone',
+    ],
+    ['404', response(404, s3('NoSuchKey')), 'gone'],
+    ['410', response(410), 'gone'],
+    ['429 QuotaExceeded', response(429, QUOTA), 'quota'],
+    ['429 QuotaExceeded in XML', response(429, s3('QuotaExceeded')), 'quota'],
+    ['429', response(429), 'quota'],
+    ['400', response(400, s3('InvalidArgument')), 'invalid'],
+    ['400 slow reader', response(400, s3('RequestTimeout')), 'server'],
+    ['503 SlowDown', response(503, s3('SlowDown')), 'server'],
+    ['500', response(500, s3('InternalError')), 'server'],
+    ['500 with a torn body', response(500, '<Error><Code>Inter'), 'server'],
+  ])('%s', (_, result, expected) => {
+    expect(outcome('downloadDocument', result)).toBe(expected);
+  });
+});
+
+describe('stated waits', () => {
+  const wait = (operation: string, result: CallResult) => {
+    const v = classify(operation, result);
+    return 'statedWaitMs' in v ? [v.kind, v.statedWaitMs] : [v.kind];
+  };
+  test('are unknown for a plain QuotaExceeded', () => {
+    expect(wait('createReport', response(429, QUOTA))).toEqual(['quota', null]);
+  });
+  test('are taken from a header, though none is documented', () => {
+    expect(wait('createReport', response(429, QUOTA, { 'retry-after': '120' }))).toEqual(['quota', 120_000]);
+    expect(wait('getReport', response(503, '', { 'retry-after': '3' }))).toEqual(['server', 3_000]);
+    expect(wait('login', response(429, '', { 'retry-after': 'Mon, 23 Nov 2026 12:01:00 GMT' }))).toEqual([
+      'rate',
+      60_000,
+    ]);
+  });
+  test('are taken from the text', () => {
+    const body = errors('QuotaExceeded', 'Quota exceeded.', 'Try again in 1 hour 5 minutes.');
+    expect(wait('getReports', response(429, body))).toEqual(['quota', 65 * 60_000]);
+  });
+  test('that are absurd reach the pool, which holds the account', () => {
+    const ten = String(10 * 365 * 86_400);
+    for (const operation of ['createReport', 'login', 'downloadDocument']) {
+      const v = classify(operation, response(429, '', { 'retry-after': ten }));
+      expect([v.kind, 'statedWaitMs' in v && v.statedWaitMs]).toEqual(['quota', 10 * 365 * 86_400_000]);
+      if (v.kind !== 'quota') continue;
+      const event = {
+        type: 'quota',
+        epoch: 1,
+        statedWaitMs: v.statedWaitMs,
+        reason: 'r',
+        evidence: v.evidence,
+        jitter: 0,
+      } as const;
+      expect(transition(CLOSED_POOL, event, amazonRules.pool, NOW)).toMatchObject({
+        state: 'held',
+        until: null,
+      });
+    }
+    expect(wait('getReport', response(503, '', { 'retry-after': ten }))).toEqual(['server', null]);
+  });
+});
+
+describe('evidence', () => {
+  test('names code, message, details and the request id', () => {
+    const result = response(400, errors('InvalidInput', 'Bad.', 'marketplaceIds'), {
+      'x-amzn-requestid': 'abc-1',
+    });
+    expect(classify('createReport', result).evidence).toEqual({
+      vendor: 'amazon',
+      account: 'main',
+      operation: 'createReport',
+      httpStatus: 400,
+      code: 'InvalidInput',
+      message: 'Bad. (marketplaceIds)',
+      requestId: 'abc-1',
+    });
+  });
+  test('reads the request id in any spelling, S3’s too, on success as well', () => {
+    expect(
+      classify('getReport', response(200, '{}', { 'x-amzn-RequestId': 'id-1' })).evidence.requestId,
+    ).toBe('id-1');
+    expect(
+      classify('downloadDocument', response(200, '', { 'x-amz-request-id': 'id-2' })).evidence.requestId,
+    ).toBe('id-2');
+    expect(classify('downloadDocument', response(403, s3('AccessDenied'))).evidence.requestId).toBe('S3ID');
+  });
+  test('holds the words of a gateway’s page, without its markup', () => {
+    const v = classify('getReport', response(502, '<html><body><h1>502 Bad\nGateway</h1></body></html>'));
+    expect(v.evidence.message).toBe('502 Bad Gateway');
+  });
+  test('of no answer names the network’s code', () => {
+    const lost: CallResult = {
+      kind: 'transport',
+      error: { code: 'ECONNRESET', message: 'socket hang up', mayHaveBeenSent: true },
+    };
+    expect(classify('getReport', lost).evidence).toEqual({
+      vendor: 'amazon',
+      account: 'main',
+      operation: 'getReport',
+      code: 'ECONNRESET',
+      message: 'socket hang up',
+    });
+  });
+
+  // Put together here, so that no scanner takes them for real ones.
+  const secret = 'S3cr3tS3cr3tS3cr3t';
+  const secrets = [
+    `Atza|${secret}`,
+    `Atzr|${secret}`,
+    `Atzr%7C${secret}`,
+    `amzn1.oa2-cs.v1.${secret}`,
+    `https://tortuga.s3.amazonaws.com/doc?X-Amz-Algorithm=AWS4&X-Amz-Signature=${secret}&X-Amz-Expires=300`,
+    `X-Amz-Security-Token=${secret}`,
+    `ASIA${secret.toUpperCase()}`,
+    `Bearer ${secret}`,
+    `{"refresh_token":"${secret}"}`,
+    `client_secret=${secret}`,
+    `x-amz-access-token: ${secret}`,
+  ];
+  test.each(secrets)('never holds %s', (text) => {
+    for (const operation of AMAZON_OPERATIONS) {
+      for (const result of [
+        response(403, errors(text, `before ${text} after`, text), { 'x-amzn-requestid': text }),
+        response(403, { error: text, error_description: `quoted '${text}'` }),
+        response(403, s3(text, text)),
+        response(500, `<p>${text}</p>`),
+        response(500, text),
+        response(500, `${'x'.repeat(470)} ${text}`),
+        {
+          kind: 'transport',
+          error: { code: text, message: `connect ${text}`, mayHaveBeenSent: true },
+        } as const,
+      ]) {
+        expect(JSON.stringify(classify(operation, result)).toUpperCase()).not.toContain('S3CR3T');
+      }
+    }
+  });
+  test('keeps what tells one document from another', () => {
+    expect(scrub('GET https://host/doc/1?X-Amz-Signature=abc failed')).toBe(
+      'GET https://host/doc/1?[redacted] failed',
+    );
+    expect(scrub('plain words stay')).toBe('plain words stay');
+  });
+});
+
+describe('any answer', () => {
+  const kinds = ['ok', 'rate', 'quota', 'server', 'auth', 'billing', 'blocked', 'gone', 'pending', 'invalid'];
+  const body = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc.anything().map((x) => `{"errors":${JSON.stringify(x) ?? 'null'}}`),
+    fc
+      .record({ code: fc.anything(), message: fc.anything() })
+      .map((e) => JSON.stringify({ errors: [e] }) ?? ''),
+    fc.string().map((x) => `<Error><Code>${x}</Code>`),
+  );
+  // BigInts cannot be serialised.
+  const safe = (make: () => string) => {
+    try {
+      return make();
+    } catch {
+      return '';
+    }
+  };
+  test('becomes a verdict with storable evidence', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...AMAZON_OPERATIONS, 'unheardOf'),
+        fc.integer({ min: -1, max: 700 }),
+        fc.dictionary(
+          fc.constantFrom('retry-after', 'retry-after-ms', 'x-amzn-requestid', 'x'),
+          fc.string({ unit: 'binary' }),
+        ),
+        body,
+        (operation, status, headers, text) => {
+          const v = classify(
+            operation,
+            response(
+              status,
+              safe(() => text),
+              headers,
+            ),
+          );
+          expect(kinds).toContain(v.kind);
+          if ('statedWaitMs' in v && v.statedWaitMs !== null)
+            expect(v.statedWaitMs).toBeGreaterThanOrEqual(1);
+          expect((v.evidence.message ?? '').length).toBeLessThanOrEqual(500);
+          expect(JSON.stringify(v.evidence)).not.toMatch(/\\u0000|\\ud[89a-f]/i);
+          expect(amazonRules.learn(call(operation), { status, headers, body: text })).toEqual([]);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+  test('of 1 MB takes no time', () => {
+    for (const seed of ['http://a', '<', '<Error><Code>', '{"errors":[', 'Atza|', 'token ', 'bearer ']) {
+      const text = seed.repeat(2 ** 20 / seed.length);
+      const ms = processorMs(() => {
+        for (const operation of AMAZON_OPERATIONS) classify(operation, response(403, text));
+        classify('createReport', response(403, errors('Unauthorized', text, text)));
+      });
+      expect(ms).toBeLessThan(2000);
+    }
+  });
+});
+
+describe('learn', () => {
+  const learn = (
+    status: number,
+    value: string,
+    operation = 'createReport',
+    name = 'x-amzn-ratelimit-limit',
+  ) => amazonRules.learn(call(operation), { status, headers: { [name]: value }, body: '' });
+  test.each([200, 202, 400, 404])('takes the announced rate from a %i', (status) => {
+    expect(learn(status, '0.0167')).toEqual([{ limit: 'createReport', ratePerSecond: 0.0167 }]);
+  });
+  test.each([
+    ['0.0056', 0.0056],
+    ['0.008333333333333333', 1 / 120],
+    ['5.6E-3', 0.0056],
+    ['0.0166666666666666664353703', 1 / 60],
+    ['2', 2],
+  ])('reads %s, however many decimals it has', (value, ratePerSecond) => {
+    expect(learn(200, value)).toEqual([{ limit: 'createReport', ratePerSecond }]);
+  });
+  test.each([429, 401, 403, 500, 503, 0])('does not from a %i', (status) => {
+    expect(learn(status, '0.0167')).toEqual([]);
+  });
+  test.each(['', '0', '-1', 'NaN', '1e9', '99999', '0.00001', '0.0167,0.0167', 'abc', '1'.repeat(400)])(
+    'ignores the value %j',
+    (value) => {
+      expect(learn(200, value)).toEqual([]);
+    },
+  );
+  test('reads the header in Amazon’s spelling, for operations that have a plan', () => {
+    expect(learn(200, '2.0', 'getReport', 'x-amzn-RateLimit-Limit')).toEqual([
+      { limit: 'getReport', ratePerSecond: 2 },
+    ]);
+    expect(learn(200, '2.0', 'login')).toEqual([]);
+    expect(learn(200, '2.0', 'downloadDocument')).toEqual([]);
+    expect(amazonRules.learn(call('getReport'), { status: 200, headers: {}, body: '' })).toEqual([]);
+  });
+});
+
+describe('limits and policies', () => {
+  const attributes = call('x').attributes;
+  test.each([
+    ['getReports', 0.0222, 10, undefined],
+    ['createReport', 0.0167, 15, 1 / 15],
+    ['getReport', 2, 15, undefined],
+    ['cancelReport', 0.0222, 10, undefined],
+    ['getReportDocument', 0.0167, 15, 1 / 15],
+  ])('%s refills %f tokens a second up to %i', (operation, ratePerSecond, burst, background) => {
+    const resolved = resolveLimits('amazon', amazonRules.limits, operation, attributes);
+    expect(resolved.map((l) => l.key)).toEqual([`amazon/main/${operation}`]);
+    const template = resolved[0]?.template;
+    expect(template?.window).toEqual({ kind: 'token-bucket', ratePerSecond, burst });
+    expect(template?.reserve?.background).toBe(background);
+    // The share is one whole token.
+    if (background) expect(background * burst).toBe(1);
+  });
+  test.each(['login', 'downloadDocument'])('%s has no limit of its own', (operation) => {
+    expect(resolveLimits('amazon', amazonRules.limits, operation, attributes)).toEqual([]);
+  });
+  test('the pool is the account', () => {
+    expect(fillScope(amazonRules.poolScope, attributes)).toBe('main');
+  });
+  test('an unknown quota pauses for 30 minutes, and the fifth time says what to check', () => {
+    let state = CLOSED_POOL;
+    let now = NOW;
+    const lengths: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const verdict = classify('createReport', response(429, QUOTA));
+      state = transition(
+        state,
+        {
+          type: 'quota',
+          epoch: state.epoch,
+          statedWaitMs: null,
+          reason: 'quota',
+          evidence: verdict.evidence,
+          jitter: 0,
+        },
+        amazonRules.pool,
+        now,
+      );
+      lengths.push(((state.until ?? 0) - now) / 60_000);
+      expect(state.hint === null).toBe(i < 4);
+      now = state.until ?? now;
+      state = transition(state, { type: 'timer' }, amazonRules.pool, now);
+    }
+    expect(lengths).toEqual([30, 60, 120, 240, 480, 480]);
+    expect(state.hint).toContain('check role and report type');
+  });
+});

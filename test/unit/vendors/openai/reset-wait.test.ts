@@ -1,0 +1,58 @@
+/** A refusal that states its wait in the headers of its limits alone. */
+import { classifyOpenAi } from '../../../../vendors/openai/classify';
+
+const NOW = Date.UTC(2026, 10, 29, 12);
+
+function waitOf(
+  headers: Record<string, string>,
+  error: object = { code: 'rate_limit_exceeded' },
+  status = 429,
+) {
+  const call = { vendor: 'openai', account: 'a', operation: 'createResponse', attributes: {} };
+  const response = { status, headers, body: JSON.stringify({ error }) };
+  const verdict = classifyOpenAi(call, { kind: 'response', response }, NOW);
+  return 'statedWaitMs' in verdict ? verdict.statedWaitMs : verdict.kind;
+}
+
+const requests = (limit: string, remaining: string, reset: string) => ({
+  'x-ratelimit-limit-requests': limit,
+  'x-ratelimit-remaining-requests': remaining,
+  'x-ratelimit-reset-requests': reset,
+});
+const tokens = (remaining: string, reset: string) => ({
+  'x-ratelimit-remaining-tokens': remaining,
+  'x-ratelimit-reset-tokens': reset,
+});
+
+test.each([
+  ['a Go duration', { 'x-ratelimit-reset-tokens': '1m12.5s' }, 72_500],
+  ['seconds', { 'x-ratelimit-reset-tokens': '17' }, 17_000],
+  ['seconds since 1970', { 'x-ratelimit-reset-tokens': String(NOW / 1000 + 90) }, 90_000],
+  ['milliseconds since 1970', { 'x-ratelimit-reset-tokens': String(NOW + 1500) }, 1500],
+  ['an instant', { 'x-ratelimit-reset-tokens': '2026-11-29T12:00:20Z' }, 20_000],
+  ['another name', { 'x-ratelimit-reset-project-tokens': '5s' }, 5000],
+  ['the one that has nothing left', { ...requests('9', '4', '50s'), ...tokens('0', '7s') }, 7000],
+  ['the longest where none is used up', { ...requests('9', '4', '50s'), ...tokens('8', '7s') }, 50_000],
+  ['the longest where both are', { ...requests('9', '0', '50s'), ...tokens('0', '7s') }, 50_000],
+  // A day's 200: the next one is there after 432 s, and all of them after a day.
+  ['the next unit of a bucket that refills steadily', requests('200', '0', '24h0m0s'), 432_000],
+  ["the end of a day's window", requests('200', '0', '3h0m0s'), 10_800_000],
+  ['nothing to wait for', { 'x-ratelimit-reset-tokens': '0s' }, null],
+  ['the past', { 'x-ratelimit-reset-tokens': '1700000000' }, null],
+  ['no time at all', { 'x-ratelimit-reset-tokens': 'soon' }, null],
+  ['Retry-After, which wins', { 'retry-after': '3', 'x-ratelimit-reset-tokens': '17s' }, 3000],
+])('%s', (_, headers, expected) => {
+  expect(waitOf(headers)).toBe(expected);
+});
+
+test('the limit that the refusal names is the one that is waited for, and words win over resets', () => {
+  const both = { ...requests('9', '0', '50s'), ...tokens('0', '7s') };
+  expect(waitOf(both, { type: 'tokens', message: 'Rate limit reached on tokens per min (TPM)' })).toBe(7000);
+  expect(waitOf(both, { type: 'tokens', message: 'Rate limit reached. Please try again in 2s.' })).toBe(2000);
+});
+
+test('an answer that is no refusal has no such wait', () => {
+  expect(
+    waitOf({ 'x-ratelimit-reset-tokens': '17s' }, { type: 'server_error', message: 'oops' }, 500),
+  ).toBeNull();
+});

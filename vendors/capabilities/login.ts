@@ -1,0 +1,12 @@
+/** How an account logs in: what is sent, and what the answer means. The credentials are put in at the last moment. */
+import type { HttpRequest, Parsed } from '../http';
+
+export interface LoginApi {
+  /** Operation name in `classify`. */
+  readonly operation: string;
+  /** References to the secrets that `request` needs, by name. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** @param secrets the values behind `credentials`. */
+  request(secrets: Readonly<Record<string, string>>, nowMs: number): HttpRequest;
+  parse(body: string): Parsed<{ accessToken: string; expiresInMs: number }>;
+}
