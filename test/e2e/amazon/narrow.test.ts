@@ -74,9 +74,9 @@ test('a 429 that the other report types get as well stops the account, for one f
   l.simulator.control({ clearFaults: ['usedUp'] });
   await l.poolWorkflow('usedUp').signal(resumeSignal);
   expect(await traffic.result()).toMatchObject({ done: 1 });
-  // The operator's word frees what was stopped for itself, too.
+  // The operator's word frees what was stopped for itself, too, and wakes it.
+  expect(await sales.result()).toMatchObject({ done: 1, failed: 0 });
   expect(await listKindStops(l.db, l.poolKey('usedUp'))).toEqual([]);
-  await sales.terminate();
 });
 
 test('a 403 for one report type stops that one, after one login; the account goes on', async () => {
