@@ -97,9 +97,10 @@ test('a schedule is made once, runs, is paused with a reason and resumed, and is
   );
   expect(table).not.toMatch(/gps51\/tracks/);
   await sluice(['sync', 'resume', 'gps51/positions']);
+  const asked = Date.now();
   const resumed = await listed('positions');
   expect(resumed).toMatchObject({ running: true, schedule: { paused: false } });
-  expect(Date.parse(resumed.schedule?.nextRunAt ?? '')).toBeGreaterThan(Date.now());
+  expect(Date.parse(resumed.schedule?.nextRunAt ?? '')).toBeGreaterThan(asked);
 
   expect(await sluice(['sync', 'stop', 'gps51/positions'])).toMatchObject({ code: 0 });
   expect(await sluice(['sync', 'pause', 'gps51/positions'])).toMatchObject({
@@ -197,7 +198,9 @@ test('one backfill is paused with a reason, seen to be, and resumed, while the r
     /backfill:gps51\/tracks.*paused by an operator .*stock-taking/,
   );
   expect((await sluice(['status'])).out).toMatch(
-    new RegExp(`Backfill  ${id}: paused by an operator,.*\\(stock-taking\\)`),
+    new RegExp(
+      `Backfill  ${id}: paused by an operator,.*\\(stock-taking; frees it: npx sluice backfill resume `,
+    ),
   );
   expect(await sluice(['backfill', 'resume', `gps51/tracks/${stack.account}`])).toMatchObject({
     code: 0,

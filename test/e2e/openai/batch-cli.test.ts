@@ -12,6 +12,9 @@ import { program, ROOT, SLUICE } from '../../support/program';
 import { endWithRun } from '../../support/run-folder';
 import { callsSeen } from '../../support/vendor-view';
 
+/** Said of the comment in the input. */
+const LEFT_OUT = 'line 2 begins with # and is left out as a comment; --no-comments makes rows of it.\n';
+
 let stack: OpenAiStack | null = null;
 const children: ChildProcess[] = [];
 
@@ -109,7 +112,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   const start = ['batch', 'start', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'];
   const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
   const started = await sluice(s, path('sluice.yaml'), ...start, ...inputs);
-  expect([started.code, started.stderr]).toEqual([0, '']);
+  expect([started.code, started.stderr]).toEqual([0, LEFT_OUT]);
   expect(started.stdout).toContain('loaded: 600 items');
 
   const id = (await listBatches(s.db))[0]?.id ?? 0;
@@ -242,7 +245,7 @@ test('a run has quota terms of its own; started again it takes over what is give
 
   await s.startWorker();
   const first = await start('--daily-limit', '100', '--log-interval', '50');
-  expect([first.code, first.stderr]).toEqual([0, '']);
+  expect([first.code, first.stderr]).toEqual([0, LEFT_OUT]);
   const id = (await listBatches(s.db))[0]?.id ?? 0;
   await eventually('it pauses', async () => {
     const events = await listEvents(s.db, { pool: s.pool, limit: 50 });

@@ -108,7 +108,7 @@ test('a model that does not exist pauses the batch after one call and says so; r
   await eventually('it says so', async () => (await handle.query(batchStatusQuery)).phase === 'paused');
   await delay(1000);
   expect(await texts(s)).toHaveLength(1);
-  expect(await countItems(s.db, id)).toMatchObject({ pending: 40, running: 0, failed: 0 });
+  expect(await countItems(s.db, id)).toMatchObject({ pending: 39, retry: 1, running: 0, failed: 0 });
 
   s.simulator.control({ clearErrors: true });
   await handle.signal(resumeSignal);
