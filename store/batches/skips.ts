@@ -76,7 +76,7 @@ export async function retryFailed(
     );
     const items = rowCount ?? 0;
     if (items === 0) return 0;
-    const reason = `${items} failed items are asked for again`;
+    const reason = `${items === 1 ? '1 failed item is' : `${items} failed items are`} asked for again`;
     const about = { batch: batchId, items, by: changed.by, reason };
     await insertEvent(client, 'batch.retried', changed.pool, about);
     return items;

@@ -70,7 +70,9 @@ async function retry(name: string, ids: readonly string[], _: unknown, command: 
     // A pause is somebody's decision, and ends by resume alone.
     const runs = batch.state === 'running';
     if (items > 0 && runs) await withTemporal(context, (client) => goOn(client, context.settings, batch));
-    print(`Batch ${batch.id}: ${countText(items)} failed items are asked for again`);
+    print(
+      `Batch ${batch.id}: ${pluralText(items, 'failed item')} ${items === 1 ? 'is' : 'are'} asked for again`,
+    );
     if (items > 0 && !runs) note(`It stays ${batch.state}; to go on: npx sluice batch resume ${batch.id}`);
   });
 }
