@@ -1,7 +1,7 @@
 /**
  * `npm test`: prepares the checkout, finds a Temporal CLI while progress can be shown, and runs jest: first all tests
  * side by side, then those that judge the instants of calls (`*.alone.test.ts`), for which every millisecond that
- * another test takes from them looks like a fault of ours. Those wait more than they compute, and run two at a time.
+ * another test takes from them looks like a fault of ours: one by one.
  * Arguments are jest's; with any other than `--coverage` it runs once, with just these.
  */
 import { spawn } from 'node:child_process';
@@ -50,6 +50,6 @@ await main(async () => {
     return;
   }
   process.stderr.write('\nNow the tests that need the processors for themselves.\n');
-  const alone = await jest(['--maxWorkers', '2', '--testPathPatterns', ALONE]);
+  const alone = await jest(['--runInBand', '--testPathPatterns', ALONE]);
   process.exitCode = sideBySide || alone;
 });
