@@ -11,7 +11,7 @@ import {
   successSignal,
   waitingSignal,
 } from '../workflows/messages';
-import type { quotaPool } from '../workflows/quota-pool';
+import type { quotaPool } from '../workflows/pools/quota-pool';
 
 /** True when the pool's workflow runs: it may remember what an empty database does not know. */
 export async function poolWorkflowRuns(client: Client, poolKey: string): Promise<boolean> {

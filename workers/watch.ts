@@ -12,7 +12,7 @@ import { warnOnce } from '../activities/warn-once';
 import type { Settings } from '../settings';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { readPools } from '../store/pools/pools';
-import type { batch } from '../workflows/batch';
+import type { batch } from '../workflows/batches/batch';
 import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
 import { signalPool } from './pool-signals';
 import { workflowEnd } from './workflow-end';

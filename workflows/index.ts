@@ -1,8 +1,9 @@
 /** Everything the worker's bundle holds. */
-export { backfill } from './backfill';
-export { batch } from './batch';
-export { command } from './command';
-export { datasetSync } from './dataset-sync';
-export { fleetBackfill } from './fleet-backfill';
-export { positionsTick, tripsTick } from './fleet-ticks';
-export { quotaPool } from './quota-pool';
+
+export { batch } from './batches/batch';
+export { command } from './commands/command';
+export { fleetBackfill } from './fleet/fleet-backfill';
+export { positionsTick, tripsTick } from './fleet/fleet-ticks';
+export { quotaPool } from './pools/quota-pool';
+export { backfill } from './reports/backfill';
+export { datasetSync } from './reports/dataset-sync';

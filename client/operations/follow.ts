@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { forecast } from '../../quota/forecast';
-import type { BackfillSummary, backfill } from '../../workflows/backfill';
+import type { BackfillSummary, backfill } from '../../workflows/reports/backfill';
 import { limitsNow, reportSteps } from './datasets/plan';
 import { ClientError, messageOf } from './errors';
 import { type Progress, readProgress, type Watched } from './progress';

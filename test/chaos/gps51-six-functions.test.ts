@@ -8,7 +8,7 @@ import { listCommands } from '../../store/commands/commands';
 import { coverageByDevice } from '../../store/fleet/ledger';
 import type { LimitReport } from '../../vendors/kit/limit-book';
 import { pickBetween } from '../../vendors/kit/random';
-import type { fleetBackfill } from '../../workflows/fleet-backfill';
+import type { fleetBackfill } from '../../workflows/fleet/fleet-backfill';
 import { ChaosRig } from '../support/chaos-rig';
 import { eventually } from '../support/eventually';
 import {

@@ -9,7 +9,7 @@ import {
 import { readCallCounts } from '../../store/permits/call-counts';
 import { applyPoolEvent, readPool } from '../../store/pools/pools';
 import type { LimitReport } from '../../vendors/kit/limit-book';
-import type { command } from '../../workflows/command';
+import type { command } from '../../workflows/commands/command';
 import { cancelSignal, commandStatusQuery, commandWorkflowId, resumeSignal } from '../../workflows/messages';
 import { eventually } from '../support/eventually';
 import {

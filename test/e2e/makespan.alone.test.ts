@@ -1,6 +1,6 @@
 import { Runtime } from '@temporalio/worker';
 import { HOUR_MS } from '../../vendors/dataset';
-import type { backfill } from '../../workflows/backfill';
+import type { backfill } from '../../workflows/reports/backfill';
 import { uniqueName } from '../support/embedded';
 import { longOr } from '../support/long';
 import { DATASET, startStack } from '../support/stack';

@@ -31,8 +31,6 @@ import {
   startWorker,
   type WorkerOptions,
 } from '../../workers/worker';
-import type { BackfillInput, backfill } from '../../workflows/backfill';
-import type { datasetSync } from '../../workflows/dataset-sync';
 import {
   backfillWorkflowId,
   poolWorkflowId,
@@ -41,6 +39,8 @@ import {
   type WorkStatus,
   workStatusQuery,
 } from '../../workflows/messages';
+import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
+import type { datasetSync } from '../../workflows/reports/dataset-sync';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { workflowBundle } from './program';
 

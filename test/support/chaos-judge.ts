@@ -1,7 +1,7 @@
 /** What must be true of the vendor's log and of our database at the end, whatever was killed on the way. */
 import { coverage } from '../../store/datasets/ledger';
 import { judgeArrivals } from '../../vendors/kit/judge';
-import type { BackfillInput, backfill } from '../../workflows/backfill';
+import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
 import type { ChaosRig } from './chaos-rig';
 import { eventually } from './eventually';
 import { DATASET, QUICK_LIMITS } from './stack';

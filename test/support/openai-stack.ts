@@ -18,7 +18,7 @@ import {
   startWorker,
   type WorkerOptions,
 } from '../../workers/worker';
-import type { batch } from '../../workflows/batch';
+import type { batch } from '../../workflows/batches/batch';
 import { batchWorkflowId } from '../../workflows/messages';
 import { type ChangeAnswer, startChangingRoad } from './changing-road';
 import { testDatabase, testTemporal, uniqueName } from './embedded';

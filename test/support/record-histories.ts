@@ -14,12 +14,10 @@ import { Runtime } from '@temporalio/worker';
 import { countItems, readBatch } from '../../store/batches/batches';
 import { createCommand } from '../../store/commands/commands';
 import { readPool } from '../../store/pools/pools';
-import type { BackfillInput, backfill } from '../../workflows/backfill';
-import type { batch } from '../../workflows/batch';
-import type { command } from '../../workflows/command';
-import type { datasetSync } from '../../workflows/dataset-sync';
-import type { fleetBackfill } from '../../workflows/fleet-backfill';
-import type { positionsTick } from '../../workflows/fleet-ticks';
+import type { batch } from '../../workflows/batches/batch';
+import type { command } from '../../workflows/commands/command';
+import type { fleetBackfill } from '../../workflows/fleet/fleet-backfill';
+import type { positionsTick } from '../../workflows/fleet/fleet-ticks';
 import {
   batchStatusQuery,
   commandStatusQuery,
@@ -31,7 +29,9 @@ import {
   type WorkStatus,
   workStatusQuery,
 } from '../../workflows/messages';
-import type { quotaPool } from '../../workflows/quota-pool';
+import type { quotaPool } from '../../workflows/pools/quota-pool';
+import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
+import type { datasetSync } from '../../workflows/reports/dataset-sync';
 import { eventually } from './eventually';
 import { QUICK_GPS51, startGps51Stack } from './gps51-stack';
 import { startOpenAiStack } from './openai-stack';

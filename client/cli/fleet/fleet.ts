@@ -8,7 +8,7 @@ import { exportFleet } from '../../../store/fleet/export';
 import { summarizeFleet } from '../../../store/fleet/fleet';
 import type { Span } from '../../../vendors/chunks';
 import { HOUR_MS } from '../../../vendors/dataset';
-import type { FleetBackfillInput } from '../../../workflows/fleet-backfill';
+import type { FleetBackfillInput } from '../../../workflows/fleet/fleet-backfill';
 import { chooseFleet, parseLength, parsePriority, parseSpan } from '../../operations/arguments';
 import { type Context, withDatabase, withTemporal } from '../../operations/context';
 import type { DatasetCoverage } from '../../operations/datasets/coverage';

@@ -33,7 +33,7 @@ import {
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import type { TextApi, TextRequest } from '../../../vendors/capabilities/texts';
 import { renderPrompt } from '../../../vendors/prompt';
-import type { batch } from '../../../workflows/batch';
+import type { batch } from '../../../workflows/batches/batch';
 import { batchWorkflowId, lookSignal, resumeSignal } from '../../../workflows/messages';
 import { ClientError, UsageError } from '../errors';
 import { filesOfToday } from '../pools/quota';

@@ -4,7 +4,7 @@
  */
 import type { Client, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
 import { type FleetTerms, fleetKindOf, fleetTerms, type Settings } from '../../../settings';
-import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet-ticks';
+import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet/fleet-ticks';
 import { syncWorkflowId } from '../../../workflows/messages';
 import { ClientError, messageOf, UsageError } from '../errors';
 

@@ -4,8 +4,6 @@ import type { Priority } from '../../../quota/limits/limit';
 import type { Settings } from '../../../settings';
 import type { Span } from '../../../vendors/chunks';
 import { hasEnded } from '../../../workers/identity';
-import type { BackfillInput, backfill } from '../../../workflows/backfill';
-import type { datasetSync } from '../../../workflows/dataset-sync';
 import {
   auditWorkflowId,
   backfillWorkflowId,
@@ -15,6 +13,8 @@ import {
   type WorkStatus,
   workStatusQuery,
 } from '../../../workflows/messages';
+import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
+import type { datasetSync } from '../../../workflows/reports/dataset-sync';
 import { messageOf } from '../errors';
 import { spanText } from '../time-text';
 

@@ -14,7 +14,7 @@ import {
 } from '../../../store/commands/commands';
 import { listDevices } from '../../../store/fleet/fleet';
 import { isVendorId, VENDORS } from '../../../vendors/registry';
-import type { command } from '../../../workflows/command';
+import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
 import { chooseAccount } from '../arguments';
 import { isRunning } from '../datasets/work';

@@ -11,7 +11,7 @@ import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
 import type { Span } from '../../../vendors/chunks';
-import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet-backfill';
+import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet/fleet-backfill';
 import { backfillWorkflowId } from '../../../workflows/messages';
 import type { DatasetCoverage } from '../datasets/coverage';
 import { isRunning } from '../datasets/work';

@@ -23,7 +23,7 @@ import {
   poolWorkflowId,
   resumeSignal,
 } from '../../../workflows/messages';
-import type { quotaPool } from '../../../workflows/quota-pool';
+import type { quotaPool } from '../../../workflows/pools/quota-pool';
 import { choosePoolAccount } from '../arguments';
 import { type Context, withDatabase, withTemporal } from '../context';
 import { ClientError, messageOf, UsageError } from '../errors';

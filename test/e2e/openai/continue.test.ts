@@ -4,7 +4,7 @@ import type { temporal } from '@temporalio/proto';
 import { Runtime } from '@temporalio/worker';
 import type { PageOutcome } from '../../../activities/batches/types';
 import { countItems, readBatch } from '../../../store/batches/batches';
-import type { BatchInput, batch } from '../../../workflows/batch';
+import type { BatchInput, batch } from '../../../workflows/batches/batch';
 import { batchStatusQuery, batchWorkflowId, pauseSignal, resumeSignal } from '../../../workflows/messages';
 import { eventually } from '../../support/eventually';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../support/openai-stack';

@@ -3,13 +3,13 @@
  * chunk is done or has failed for good, through pauses of any length.
  */
 import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { ReportActivities } from '../activities/reports/reports';
-import type { DatasetRef, Purpose } from '../activities/reports/types';
-import type { Priority } from '../quota/limits/limit';
-import { pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
-import { PoolGate } from './pool-gate';
+import type { ReportActivities } from '../../activities/reports/reports';
+import type { DatasetRef, Purpose } from '../../activities/reports/types';
+import type { Priority } from '../../quota/limits/limit';
+import { pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { PoolGate } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
 import { ReportPipeline, untilCleared } from './report-pipeline';
-import { roomActivities } from './rooms';
 
 const { planReports } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',

@@ -17,8 +17,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PoolActivities } from '../activities/pool';
-import { CLOSED_POOL, type PoolPolicy, type PoolState } from '../quota/pools/pool';
+import type { PoolActivities } from '../../activities/pool';
+import { CLOSED_POOL, type PoolPolicy, type PoolState } from '../../quota/pools/pool';
 import {
   credentialsChangedSignal,
   failureSignal,
@@ -31,7 +31,7 @@ import {
   resumeSignal,
   successSignal,
   waitingSignal,
-} from './messages';
+} from '../messages';
 
 const { readPoolState, readProbe, applyOperatorEvent } = proxyActivities<PoolActivities>({
   startToCloseTimeout: '10 seconds',

@@ -4,7 +4,7 @@
  * is thereby a handful of calls, and not one for each window. Deterministic: built on the workflow's own conditions.
  */
 import { condition } from '@temporalio/workflow';
-import { speaksAgainstAll, type WindowCause } from '../quota/windows/window-retry';
+import { speaksAgainstAll, type WindowCause } from '../../quota/windows/window-retry';
 
 /** Reports under way at once while none has been made, and while one has been made but none has been read. */
 const FIRST = 5;

@@ -2,8 +2,8 @@
  * What a sync has under way: lines of work, each for one series and one purpose. A line goes at its own pace: no other
  * series, no audit and no later hour waits for it.
  */
-import type { Chunk, Purpose } from '../activities/reports/types';
-import { subtract } from '../quota/spans';
+import type { Chunk, Purpose } from '../../activities/reports/types';
+import { subtract } from '../../quota/spans';
 import type { ReportPipeline } from './report-pipeline';
 
 export interface Line {

@@ -11,8 +11,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { BatchActivities } from '../activities/batches/batch';
-import type { BatchRef, BatchSnapshot, PageOutcome } from '../activities/batches/types';
+import type { BatchActivities } from '../../activities/batches/batch';
+import type { BatchRef, BatchSnapshot, PageOutcome } from '../../activities/batches/types';
 import {
   type BatchStatus,
   batchStatusQuery,
@@ -21,9 +21,9 @@ import {
   type PauseInput,
   pauseSignal,
   resumeSignal,
-} from './messages';
-import { HistoryIsFull, PoolGate } from './pool-gate';
-import { roomActivities } from './rooms';
+} from '../messages';
+import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
 
 /** A page that is silent for this long is taken for dead, and its items are handed out again. */
 const { runBatchPage } = roomActivities<BatchActivities>('texts', {

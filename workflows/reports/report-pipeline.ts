@@ -4,16 +4,16 @@
  * share a quota and there is no use in asking for more than the next.
  */
 import { condition, log, sleep } from '@temporalio/workflow';
-import type { ReportActivities } from '../activities/reports/reports';
-import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../activities/reports/types';
-import type { Priority } from '../quota/limits/limit';
-import { isWorthSplitting, splitWindow } from '../quota/windows/window-retry';
-import type { Span } from '../vendors/chunks';
+import type { ReportActivities } from '../../activities/reports/reports';
+import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../../activities/reports/types';
+import type { Priority } from '../../quota/limits/limit';
+import { isWorthSplitting, splitWindow } from '../../quota/windows/window-retry';
+import type { Span } from '../../vendors/chunks';
+import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
+import { Stage } from '../stage';
 import { Caution } from './caution';
-import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from './pool-gate';
 import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
-import { roomActivities } from './rooms';
-import { Stage } from './stage';
 
 const calls = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',

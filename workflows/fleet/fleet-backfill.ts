@@ -13,13 +13,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FleetActivities } from '../activities/fleet/fleet';
-import type { FleetRef, HistoryPageOutcome, PageWait } from '../activities/fleet/types';
-import type { Priority } from '../quota/limits/limit';
-import type { BackfillSummary } from './backfill';
-import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
-import { HistoryIsFull, PoolGate } from './pool-gate';
-import { roomActivities } from './rooms';
+import type { FleetActivities } from '../../activities/fleet/fleet';
+import type { FleetRef, HistoryPageOutcome, PageWait } from '../../activities/fleet/types';
+import type { Priority } from '../../quota/limits/limit';
+import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
+import type { BackfillSummary } from '../reports/backfill';
+import { roomActivities } from '../rooms';
 
 const { fetchFleetHistory } = roomActivities<FleetActivities>('fleets', {
   startToCloseTimeout: '1 hour',

@@ -4,11 +4,11 @@
  * did; what it left undone is the next run's.
  */
 import { setCurrentDetails, sleep } from '@temporalio/workflow';
-import type { FleetActivities } from '../activities/fleet/fleet';
-import type { FleetRef } from '../activities/fleet/types';
-import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
-import { applicationFailure } from './pool-gate';
-import { roomActivities } from './rooms';
+import type { FleetActivities } from '../../activities/fleet/fleet';
+import type { FleetRef } from '../../activities/fleet/types';
+import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import { applicationFailure } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
 
 export interface TickInput extends FleetRef {
   /** Between two runs, ms. */

@@ -1,8 +1,8 @@
 /** How one pass over a chunk can end, in our words: what a report's end, or a call's failure, means for the window. */
-import type { FatalOutcome, RecordedChunk } from '../activities/reports/types';
-import { type CallFailureDetails, FAILURE } from '../quota/failures';
-import type { WindowCause } from '../quota/windows/window-retry';
-import type { applicationFailure } from './pool-gate';
+import type { FatalOutcome, RecordedChunk } from '../../activities/reports/types';
+import { type CallFailureDetails, FAILURE } from '../../quota/failures';
+import type { WindowCause } from '../../quota/windows/window-retry';
+import type { applicationFailure } from '../pools/pool-gate';
 
 type Evidence = Readonly<Record<string, unknown>>;
 

@@ -11,9 +11,9 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PoolActivities } from '../activities/pool';
-import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
-import { limitUnblockedSignal, poolOpenedSignal } from './messages';
+import type { PoolActivities } from '../../activities/pool';
+import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import { limitUnblockedSignal, poolOpenedSignal } from '../messages';
 
 const { joinPool } = proxyActivities<PoolActivities>({
   startToCloseTimeout: '10 seconds',

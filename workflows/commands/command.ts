@@ -11,13 +11,13 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
-import type { CommandActivities } from '../activities/commands/commands';
-import type { CommandStep } from '../activities/commands/types';
-import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../quota/failures';
-import type { CommandOutcome } from '../store/commands/commands';
-import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from './messages';
-import { applicationFailure, HistoryIsFull, PoolGate } from './pool-gate';
-import { roomActivities } from './rooms';
+import type { CommandActivities } from '../../activities/commands/commands';
+import type { CommandStep } from '../../activities/commands/types';
+import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import type { CommandOutcome } from '../../store/commands/commands';
+import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from '../messages';
+import { applicationFailure, HistoryIsFull, PoolGate } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
 
 /** A worker that dies while it sends is noticed within some ten seconds. */
 const { sendCommand } = roomActivities<CommandActivities>('commands', {

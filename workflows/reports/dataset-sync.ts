@@ -13,13 +13,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PoolActivities } from '../activities/pool';
-import type { ReportActivities } from '../activities/reports/reports';
-import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../activities/reports/types';
-import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from './messages';
-import { PoolGate } from './pool-gate';
+import type { PoolActivities } from '../../activities/pool';
+import type { ReportActivities } from '../../activities/reports/reports';
+import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
+import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { PoolGate } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
 import { ReportPipeline, untilCleared } from './report-pipeline';
-import { roomActivities } from './rooms';
 import { bySeries, type Line, outcomesText, underWayText, withoutUnderWay } from './sync-line';
 
 const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
