@@ -1,0 +1,116 @@
+/** `up --detach` on a machine of its own: what ends by itself is started again, until `down` ends all of it. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
+import { type Instance, readInstance } from '../../../../embedded/instance';
+import { stateDir } from '../../../../embedded/state-dir';
+import { temporaryFolder } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
+import { SLUICE } from '../../../support/program';
+
+const folder = temporaryFolder('up');
+const dir = stateDir(folder, {});
+/** Nothing of a server or settings of others. */
+const {
+  DATABASE_URL: _d,
+  TEMPORAL_ADDRESS: _t,
+  SLUICE_SETTINGS: _s,
+  SLUICE_VAULT_KEY: _k,
+  ...OWN
+} = process.env;
+const SECRET = 'secret-of-the-start';
+
+function sluice(args: readonly string[], key = SECRET): Promise<{ code: number | null; said: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [SLUICE, ...args], {
+      cwd: folder,
+      env: { ...OWN, SLUICE_STATE_DIR: dir.root, TEST_UP_KEY: key },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        said += text;
+      });
+    }
+    child.once('close', (code) => resolve({ code, said }));
+  });
+}
+
+const settings = (perDay: number) =>
+  `accounts:\n  own:\n    vendor: openai\n    apiKey: env:TEST_UP_KEY\n    dailyLimit: ${perDay}\n`;
+
+function instance(): Instance {
+  const found = readInstance(dir);
+  if (found === null) throw new Error('nothing runs');
+  return found;
+}
+
+function processOf(name: string): ProcessIdentity {
+  const { postgres, temporal, processes } = instance();
+  const found = { postgres, temporal }[name] ?? processes.find((p) => p.name === name);
+  if (!found) throw new Error(`${name} does not run`);
+  return found;
+}
+
+const NAMES = ['postgres', 'temporal', 'worker', 'supervisor'];
+const allOf = () => Object.fromEntries(NAMES.map((name) => [name, processOf(name)]));
+
+beforeAll(() => {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'sluice.yaml'), settings(600));
+});
+
+afterAll(async () => {
+  await sluice(['down']);
+}, 120_000);
+
+test('what dies comes back, what is older is said, and down ends all of it', async () => {
+  const first = await sluice(['up', '--detach']);
+  expect(first).toMatchObject({ code: 0 });
+  const started = allOf();
+  expect(Object.values(started).every(isAlive)).toBe(true);
+
+  // The same again from a shell with another secret: the worker stays, and says what it goes on with.
+  const again = await sluice(['up', '--detach'], 'another-secret');
+  expect(again.code).toBe(0);
+  expect(again.said).toContain(
+    `the worker that runs (process ${started.worker?.pid}) goes on with the TEST_UP_KEY of its start`,
+  );
+  expect(again.said).toContain('npx sluice down, then npx sluice up');
+  expect(allOf()).toEqual(started);
+  expect(readFileSync(dir.instance, 'utf8') + first.said + again.said).not.toMatch(
+    /secret-of-the-start|another-secret/,
+  );
+  expect((await sluice(['up', '--detach'])).said).not.toContain('of its start');
+
+  for (const name of ['worker', 'temporal', 'postgres']) {
+    const before = processOf(name);
+    process.kill(before.pid, 'SIGKILL');
+    await eventually(`${name} comes back`, () => {
+      const now = processOf(name);
+      return now.pid !== before.pid && isAlive(now);
+    });
+  }
+  await eventually('the worker asks for work', async () =>
+    /Worker +asks for work/.test((await sluice(['doctor'])).said),
+  );
+
+  // Other settings: the worker is replaced, by a supervisor that knows them.
+  const before = allOf();
+  writeFileSync(join(folder, 'sluice.yaml'), settings(900));
+  expect(await sluice(['up', '--detach'])).toMatchObject({ code: 0 });
+  const replaced = allOf();
+  expect(isAlive(before.worker as ProcessIdentity) || isAlive(before.supervisor as ProcessIdentity)).toBe(
+    false,
+  );
+  expect(Object.values(replaced).every(isAlive)).toBe(true);
+  expect(replaced.postgres).toEqual(before.postgres);
+
+  const down = await sluice(['down']);
+  expect(down.code).toBe(0);
+  expect(down.said).toMatch(/^Stopped: supervisor/m);
+  expect(Object.values(replaced).filter(isAlive)).toEqual([]);
+  expect(readInstance(dir)).toBeNull();
+}, 240_000);

@@ -1,0 +1,145 @@
+/** `sluice vault rotate` from the first key to the day on which it can be taken away. */
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import type { Pool } from 'pg';
+import pino from 'pino';
+import { Spool } from '../../../../activities/gateway/spool';
+import { parseSettings } from '../../../../settings';
+import { createPool } from '../../../../store/db';
+import { generateKey, KeyRing } from '../../../../store/secrets/keyring';
+import { TokenStore } from '../../../../store/secrets/tokens';
+import { Vault } from '../../../../store/secrets/vault';
+import { dataConverterFor } from '../../../../temporal/codec';
+import { type Cli, cliFor } from '../../../support/cli';
+import {
+  type TestDatabase,
+  temporaryFolder,
+  testDatabase,
+  testTemporal,
+  uniqueName,
+} from '../../../support/embedded';
+
+const old = generateKey();
+const newer = generateKey();
+const both = `${newer}\n${old}`;
+const OLD = KeyRing.parse(old).currentId;
+const NEW = KeyRing.parse(newer).currentId;
+const TOKEN = { account: 'own', fingerprint: 'f1' };
+const spoolFolder = join(temporaryFolder('rotate'), 'spool');
+
+let database: TestDatabase;
+let db: Pool;
+let connection: Connection;
+let cli: Cli;
+
+beforeAll(async () => {
+  const [made, { address }] = await Promise.all([testDatabase(), testTemporal()]);
+  database = made;
+  db = createPool(database.url);
+  connection = await Connection.connect({ address });
+  const settingsFile = join(temporaryFolder('rotate'), 'sluice.yaml');
+  writeFileSync(settingsFile, `temporal: { taskQueue: ${uniqueName('rotate')} }\n`);
+  cli = cliFor({
+    databaseUrl: database.url,
+    temporalAddress: address,
+    settingsFile,
+    env: { SLUICE_SPOOL_DIR: spoolFolder },
+  });
+});
+
+afterAll(async () => {
+  await connection.close();
+  await db.end();
+  await database.drop();
+});
+
+const sluice = (key: string, args: readonly string[], input = '') =>
+  cli(args, input, { SLUICE_VAULT_KEY: key });
+
+function spoolOf(key: string, identity: string, stored: unknown[] = []): Spool {
+  const log = pino({ level: 'silent' });
+  const spool = new Spool({
+    root: spoolFolder,
+    keys: KeyRing.parse(key),
+    log,
+    identity,
+    hasEnded: () => true,
+  });
+  spool.on('answer', async (data) => {
+    stored.push(data);
+  });
+  return spool;
+}
+
+async function storeToken(key: string, accessToken: string): Promise<void> {
+  const store = new TokenStore(db, KeyRing.parse(key));
+  const claim = await store.claimRefresh({ key: TOKEN, seenVersion: 0, leaseMs: 60_000, owner: 'test' });
+  if (claim.kind !== 'refresh') throw new Error(`no lease, but ${claim.kind}`);
+  await store.storeToken(TOKEN, claim, { accessToken, expiresInMs: 3_600_000 });
+}
+
+async function startWorkflow(key: string): Promise<string> {
+  const env = { SLUICE_VAULT_KEY: key };
+  const dataConverter = await dataConverterFor(parseSettings('', { file: null, baseDir: '/', env }), { env });
+  const workflowId = uniqueName('rotate');
+  await new Client({ connection, dataConverter }).workflow.start('echo', {
+    args: [{ text: 'x', fail: false }],
+    taskQueue: uniqueName('nobody'),
+    workflowId,
+  });
+  return workflowId;
+}
+
+test('everything goes over to the new key, and the old one is asked for until nothing needs it', async () => {
+  expect(await sluice(old, ['vault', 'put', 'own/secret'], 'value\n')).toMatchObject({ code: 0 });
+  await storeToken(old, 'token-of-the-old');
+  await spoolOf(old, 'dead').put('answer', { n: 1 });
+  const workflowId = await startWorkflow(old);
+
+  // The old key taken away too early: nothing is changed, and what needs it is named.
+  const early = await sluice(newer, ['vault', 'rotate']);
+  expect(early).toMatchObject({ code: 1, out: '' });
+  expect(early.err).toContain(`vault entry "own/secret" was encrypted with key ${OLD}`);
+  expect(await new Vault(db, KeyRing.parse(old)).get('own/secret')).toBe('value');
+  expect((await sluice(newer, ['doctor'])).out).toContain(
+    `key ${OLD} is needed by 1 vault entry, 1 access token, 1 answer on disk, 1 open workflow (e.g. ${workflowId})`,
+  );
+
+  const rotated = await sluice(both, ['vault', 'rotate']);
+  expect(rotated.out).toContain(`1 entry encrypted anew with key ${NEW}; 1 access token dropped`);
+  expect(rotated.out).toContain(
+    `key ${OLD} has to stay behind the new one: 1 answer on disk, 1 open workflow (e.g. ${workflowId})`,
+  );
+  expect(rotated.out).not.toContain('it can be taken away');
+  expect(await new Vault(db, KeyRing.parse(newer)).get('own/secret')).toBe('value');
+
+  // Taken away although something still needs it: said by whoever looks.
+  expect((await sluice(newer, ['vault', 'rotate'])).err).toContain(
+    `key ${OLD} is not among those given, and is needed by 1 answer on disk, 1 open workflow`,
+  );
+  const stored: unknown[] = [];
+  const without = spoolOf(newer, randomUUID(), stored);
+  await without.start();
+  await without.stop();
+  expect(stored).toEqual([]);
+
+  // A worker with both keys stores what was held, and the workflow ends.
+  const heir = spoolOf(both, randomUUID(), stored);
+  await heir.start();
+  await heir.stop();
+  expect(stored).toEqual([{ n: 1 }]);
+  await new Client({ connection }).workflow.getHandle(workflowId).terminate();
+  await storeToken(both, 'token-of-the-new');
+
+  const last = await sluice(both, ['vault', 'rotate']);
+  expect(last.out).toContain('0 entries encrypted anew');
+  expect(last.out).toContain(`key ${OLD} is needed by nothing: it can be taken away`);
+
+  expect(await new TokenStore(db, KeyRing.parse(newer)).readToken(TOKEN)).toMatchObject({
+    token: { accessToken: 'token-of-the-new' },
+  });
+  expect(await new Vault(db, KeyRing.parse(newer)).get('own/secret')).toBe('value');
+  expect((await sluice(newer, ['doctor'])).out).not.toContain(OLD);
+}, 120_000);

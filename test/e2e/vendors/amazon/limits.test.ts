@@ -1,0 +1,102 @@
+/** What Amazon allows may differ from what it says: headers teach, and a hidden limit costs what is in flight. */
+import type { Arrival } from '../../../../vendors/kit/arrivals';
+import { Lab, lastHours } from '../../../support/amazon-lab';
+import { failuresIn } from '../../../support/histories';
+
+const lab = Lab.start({
+  // Longer waits than this sleep in the workflow.
+  settings: { permits: { inlineWaitMs: 200 } },
+  scenario: {
+    limits: {
+      // Says what it does, and it is less than the settings have.
+      getReportDocument: { ratePerSecond: 4, burst: 15 },
+      // Allows less than it says.
+      createReport: { ratePerSecond: 1, burst: 6, announcedRatePerSecond: 20 },
+    },
+  },
+  accounts: {
+    hidden: {
+      account: {
+        limits: {
+          createReport: { ratePerSecond: 20, burst: 15 },
+          getReportDocument: { ratePerSecond: 20, burst: 15 },
+        },
+        pool: { cooldownMinutes: 0.05, cooldownFactor: 1 },
+      },
+    },
+    known: {
+      account: {
+        limits: {
+          createReport: { ratePerSecond: 0.8, burst: 3 },
+          getReport: { ratePerSecond: 50, burst: 50 },
+          getReportDocument: { ratePerSecond: 20, burst: 15 },
+        },
+      },
+    },
+  },
+});
+afterAll(async () => (await lab).close());
+
+async function limitStatus(l: Awaited<typeof lab>, label: 'hidden' | 'known', name: string) {
+  const { rows } = await l.db.query<{ capacity: number; ratio_period: number; source: string }>(
+    'select capacity, ratio_period, source from limit_status where pool = $1 and name = $2',
+    [l.poolKey(label), name],
+  );
+  return rows[0];
+}
+
+test('a limit that is lower than announced costs the calls in flight at each discovery, no more', async () => {
+  const l = await lab;
+  const span = lastHours(14);
+  const work = await l.backfill('hidden', span);
+  expect(await work.result()).toMatchObject({ chunks: 14, done: 14, failed: 0 });
+  const pauses = (await l.poolEvents('hidden')).filter((e) => e.kind === 'pool.quota_paused');
+  expect(pauses.length).toBeGreaterThanOrEqual(1);
+  const refused = l.calls('hidden').filter((c) => c.status === 429);
+  // Two requests for reports are in flight at most.
+  for (const group of together(refused)) expect(group.length).toBeLessThanOrEqual(2);
+  expect(together(refused)).toHaveLength(pauses.length);
+  expect(l.reportsMade('hidden')).toHaveLength(14);
+  expect(await l.rows('hidden', span)).toEqual(await l.truth('hidden', span));
+});
+
+test('a limit that a header announces takes the place of ours', async () => {
+  const l = await lab;
+  const learned = await limitStatus(l, 'hidden', 'getReportDocument');
+  expect(learned).toMatchObject({ source: 'header', capacity: 15 });
+  expect(learned?.ratio_period).toBeCloseTo(250, 6);
+  expect(l.logLines.filter((line) => line.includes('limit.learned')).length).toBeGreaterThanOrEqual(1);
+  // What was set by hand is never raised by a header.
+  expect(await limitStatus(l, 'known', 'createReport')).toBeUndefined();
+});
+
+test('a limit that is known is never overrun; the wait stands in the history with the limit and its end', async () => {
+  const l = await lab;
+  const work = await l.backfill('known', lastHours(6));
+  expect(await work.result()).toMatchObject({ chunks: 6, done: 6, failed: 0 });
+  expect(l.calls('known').filter((c) => c.status === 429)).toEqual([]);
+  expect(await limitStatus(l, 'known', 'createReport')).toMatchObject({
+    source: 'settings',
+    ratio_period: 1250,
+  });
+  const waits = failuresIn(await work.fetchHistory()).filter((f) => f.type === 'sluice.permit_wait');
+  expect(waits.length).toBeGreaterThanOrEqual(1);
+  for (const wait of waits) {
+    expect(wait.details).toEqual({
+      limit: expect.stringMatching(/createReport/),
+      until: expect.any(Number),
+    });
+    expect(wait.message).toMatch(/^limit amazon.*createReport.* has nothing left until 20\d\d-/);
+  }
+});
+
+/** Refusals within a second of each other are of one discovery. */
+function together(calls: readonly Arrival[]): Arrival[][] {
+  const groups: Arrival[][] = [];
+  for (const call of calls) {
+    const group = groups.at(-1);
+    if (group && call.t - (group.at(-1)?.t ?? 0) < 1000) group.push(call);
+    else groups.push([call]);
+  }
+  return groups;
+}

@@ -1,0 +1,265 @@
+/** Windows that cannot be had, and documents that are not to be believed: what they cost, and what stays. */
+import { HOUR_MS } from '../../../../vendors/dataset';
+import { Lab, lastHours, leaksOf, until } from '../../../support/amazon-lab';
+
+/** Failing windows may make three calls a day here: the fewest there are. */
+const SETTINGS = { reports: { failingShare: 0, settleSeconds: 4 } };
+const AT_ONCE = { dailyAudit: false, minRerequestMinutes: 0 };
+
+const lab = Lab.start({
+  settings: SETTINGS,
+  scenario: { reports: { duplicateWindowMinutes: 0 }, data: { emptyHourShare: 0 } },
+  accounts: {
+    emptied: { dataset: AT_ONCE },
+    thinned: { dataset: AT_ONCE },
+    refused: { dataset: AT_ONCE },
+    both: { dataset: AT_ONCE },
+    onebad: { dataset: AT_ONCE },
+    budget: { dataset: AT_ONCE },
+    nodata: { dataset: AT_ONCE },
+    cancelled: { dataset: { dailyAudit: false, minRerequestMinutes: 1 / 60 } },
+    lagging: {},
+    young: {},
+    page: {},
+    badrows: {},
+    twice: {},
+    lies: {},
+  },
+});
+afterAll(async () => (await lab).close());
+
+type Label = Parameters<Awaited<typeof lab>['windows']>[0];
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+async function tries(label: Label) {
+  const l = await lab;
+  const { rows } = await l.db.query<{ from: number; tries: number; cause: string; state: string }>(
+    `select lower(span) as "from", tries, cause, state from coverage where series_id = $1 and tries > 0 order by 1`,
+    [await l.seriesId(label)],
+  );
+  return rows;
+}
+
+describe('an audit', () => {
+  test.each([
+    ['emptied', { empty: true }],
+    ['thinned', { rowShare: 0.2 }],
+  ] as const)('whose documents are %s takes nothing away', async (label, outcome) => {
+    const l = await lab;
+    const span = lastHours(6);
+    expect(await (await l.backfill(label, span, 3)).result()).toMatchObject({ done: 2, failed: 0 });
+    const before = await l.rows(label, span);
+    expect(before.length).toBeGreaterThan(100);
+    l.outcome(label, { status: 'DONE', ...outcome, count: 2 });
+    const told = await (await l.audit(label, span, 3)).result();
+    expect(told).toMatchObject({
+      done: 2,
+      problems: [
+        expect.stringMatching(/are doubted: the known ones of 3 hours stay, next look 20/),
+        expect.anything(),
+      ],
+    });
+    expect(await l.rows(label, span)).toEqual(before);
+    const events = (await l.poolEvents(label)).filter(({ kind }) => kind === 'window.doubted');
+    expect(events).toHaveLength(2);
+    expect(events[0]?.data).toMatchObject({ dataset: 'amazon/rt-sales', hours: 3, answers: 1 });
+
+    // The hour has come to look again, and the vendor has found its data.
+    await l.db.query(
+      `update doubted_hours set look_again_at = now() where series_id = ${await l.seriesId(label)}`,
+    );
+    const made = l.reportsMade(label).length;
+    const sync = await l.sync(label);
+    await until('the doubt is over', async () => {
+      const { rows } = await l.db.query('select from doubted_hours where series_id = $1', [
+        await l.seriesId(label),
+      ]);
+      return rows.length === 0;
+    });
+    expect(
+      l
+        .reportsMade(label)
+        .slice(made)
+        .filter(({ from }) => from >= span.from && from < span.to),
+    ).not.toEqual([]);
+    expect(await l.rows(label, span)).toEqual(await l.truth(label, span));
+    await sync.terminate();
+  });
+});
+
+describe('a refusal', () => {
+  test.each(['FATAL', 'REFUSED'] as const)(
+    'of everything (%s) is found out by a handful of calls',
+    async (status) => {
+      const l = await lab;
+      const label = 'refused';
+      const span = status === 'FATAL' ? lastHours(10) : { from: lastHours(20).from, to: lastHours(10).from };
+      l.simulator.control({ clearOutcomes: true });
+      l.outcome(label, { status, errorDetails: 'Something is wrong, says the vendor', varyText: true });
+      const calls = l.calls(label, 'createReport').length;
+      const result = await (await l.backfill(label, span, 1)).result();
+      expect(result).toMatchObject({ done: 0, failed: 10 });
+      expect(l.calls(label, 'createReport').length - calls).toBeLessThanOrEqual(5);
+      const windows = (await l.windows(label)).filter(({ from }) => from >= span.from && from < span.to);
+      expect(windows.map((w) => w.state)).toEqual(windows.map(() => 'failed'));
+      expect(windows.every((w) => w.retry_at !== null && w.retry_at > Date.now() + 30 * 60_000)).toBe(true);
+      // Five are asked for at first; three refusals are enough, and more may have come in the same moment.
+      const skipped = windows
+        .map((w) => w.reason ?? '')
+        .filter((reason) => reason.startsWith('not asked for'));
+      expect(skipped.length).toBeGreaterThanOrEqual(5);
+      for (const reason of skipped)
+        expect(reason).toMatch(/^not asked for: [345] reports of the series in a row/);
+    },
+  );
+
+  test('that ends heals at once what was not asked for', async () => {
+    const l = await lab;
+    l.simulator.control({ clearOutcomes: true });
+    const result = await (await l.backfill('refused', lastHours(1))).result();
+    expect(result).toMatchObject({ done: 1, failed: 0 });
+    const { rows } = await l.db.query(
+      `select from coverage where series_id = $1 and state = 'failed' and cause = 'skipped' and retry_at > now()`,
+      [await l.seriesId('refused')],
+    );
+    expect(rows).toEqual([]);
+  });
+
+  test('that both parts of a span repeat is true of the whole: three calls', async () => {
+    const l = await lab;
+    const span = lastHours(16);
+    l.outcome('both', { status: 'FATAL', errorDetails: null });
+    expect(await (await l.backfill('both', span, 16)).result()).toMatchObject({
+      chunks: 1,
+      done: 0,
+      failed: 1,
+    });
+    expect(l.calls('both', 'createReport')).toHaveLength(3);
+    expect(await l.windows('both')).toMatchObject([
+      {
+        ...span,
+        state: 'failed',
+        reason: expect.stringContaining('both parts of the span were refused as well'),
+      },
+    ]);
+    expect(await tries('both')).toMatchObject([{ tries: 1, cause: 'fatal' }]);
+  });
+
+  test('of one hour is narrowed down, until failing windows have had their share of the day', async () => {
+    const l = await lab;
+    const span = lastHours(16);
+    const bad = { from: iso(span.from + 5 * HOUR_MS), to: iso(span.from + 6 * HOUR_MS) };
+    l.outcome('budget', { status: 'REFUSED', errorDetails: 'This range cannot be reported.', ...bad });
+    const { done, failed: left } = await (await l.backfill('budget', span, 16)).result();
+    expect(done).toBeGreaterThan(0);
+    expect(left).toBeGreaterThan(0);
+    // The whole, its two halves, and half of the half that was refused; the share is three calls.
+    expect(l.calls('budget', 'createReport')).toHaveLength(4);
+    const failed = (await l.windows('budget')).filter((w) => w.state === 'failed');
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.map((w) => w.reason).join()).toMatch(/This range cannot be reported|reports.failingShare/);
+    expect(failed.every((w) => w.retry_at !== null)).toBe(true);
+  });
+
+  test('as "no data" leaves an empty window', async () => {
+    const l = await lab;
+    l.outcome('nodata', {
+      status: 'FATAL',
+      errorDetails: 'There is no data available for the requested date range.',
+    });
+    expect(await (await l.backfill('nodata', lastHours(2), 2)).result()).toMatchObject({
+      done: 1,
+      failed: 0,
+    });
+    expect(await l.windows('nodata')).toMatchObject([{ state: 'empty_provisional' }]);
+    expect(l.calls('nodata', 'createReport')).toHaveLength(1);
+  });
+
+  test('as CANCELLED is tried again at growing distances, counted, and then means that there is nothing', async () => {
+    const l = await lab;
+    l.outcome('cancelled', { status: 'CANCELLED' });
+    const work = await l.backfill('cancelled', lastHours(2), 2);
+    expect(await work.result()).toMatchObject({ done: 1, failed: 0 });
+    const asked = l.calls('cancelled', 'createReport').map((call) => call.t);
+    expect(asked).toHaveLength(3);
+    const [first = 0, second = 0, third = 0] = asked;
+    expect(third - second).toBeGreaterThan((second - first) * 1.5);
+    expect(await l.windows('cancelled')).toMatchObject([{ state: 'empty_provisional' }]);
+    const kinds = (await l.poolEvents('cancelled'))
+      .map(({ kind }) => kind)
+      .filter((kind) => kind.startsWith('window.'));
+    expect(kinds).toEqual(['window.failed', 'window.failed', 'window.empty']);
+  });
+});
+
+describe('a report is asked for once', () => {
+  test('although the list lags', async () => {
+    const l = await lab;
+    l.simulator.control({ reports: { listLagSeconds: 3 } });
+    l.fault('lagging', { kind: 'drop-after-processing', operation: 'createReport', count: 1 });
+    expect(await (await l.backfill('lagging', lastHours(1))).result()).toMatchObject({ done: 1, failed: 0 });
+    expect(l.calls('lagging', 'createReport')).toHaveLength(1);
+    l.simulator.control({ reports: { listLagSeconds: 0 } });
+  });
+
+  test('although the vendor does not know it at first, nor its document', async () => {
+    const l = await lab;
+    l.simulator.control({ reports: { unknownForSeconds: 2 } });
+    expect(await (await l.backfill('young', lastHours(1))).result()).toMatchObject({ done: 1, failed: 0 });
+    expect(l.calls('young', 'getReport').some((call) => call.status === 404)).toBe(true);
+    expect(l.calls('young', 'createReport')).toHaveLength(1);
+    l.simulator.control({ reports: { unknownForSeconds: 0 } });
+  });
+
+  test('although a page of a gateway says 503', async () => {
+    const l = await lab;
+    l.fault('page', {
+      kind: 'status-after-processing',
+      status: 503,
+      body: '<html><body><h1>503 Service Unavailable</h1></body></html>',
+      headers: { 'content-type': 'text/html' },
+      operation: 'createReport',
+      count: 1,
+    });
+    expect(await (await l.backfill('page', lastHours(1))).result()).toMatchObject({ done: 1, failed: 0 });
+    expect(l.calls('page', 'createReport')).toHaveLength(1);
+    expect(l.calls('page', 'getReports')).toHaveLength(1);
+  });
+});
+
+describe('a document', () => {
+  test.each([
+    ['badrows', { badRows: { field: 'orderedRevenue', value: '{"amount":1}', count: 2 } }, 2],
+    ['twice', { duplicates: { count: 3, differ: true } }, 3],
+  ] as const)('with %s is taken in without them', async (label, outcome, aside) => {
+    const l = await lab;
+    const span = lastHours(2);
+    l.outcome(label, { status: 'DONE', ...outcome, count: 1 });
+    const told = await (await l.backfill(label, span, 2)).result();
+    expect(told).toMatchObject({
+      done: 1,
+      failed: 0,
+      problems: [expect.stringContaining(`${aside} rows could not be used`)],
+    });
+    const truth = await l.truth(label, span);
+    expect(await l.rows(label, span)).toHaveLength(label === 'badrows' ? truth.length - 2 : truth.length);
+    const { rows } = await l.db.query('select problem from set_aside_rows where series_id = $1', [
+      await l.seriesId(label),
+    ]);
+    expect(rows).toHaveLength(aside);
+  });
+
+  test('is read by its bytes, whatever is said of them', async () => {
+    const l = await lab;
+    const span = lastHours(2);
+    l.outcome('lies', { status: 'DONE', compressionLie: 'plain-as-gzip', count: 1 });
+    l.outcome('lies', { status: 'DONE', compressionLie: 'gzip-as-plain', count: 1 });
+    expect(await (await l.backfill('lies', span)).result()).toMatchObject({ done: 2, failed: 0 });
+    expect(await l.rows('lies', span)).toEqual(await l.truth('lies', span));
+  });
+});
+
+test('nothing secret is left anywhere', async () => {
+  expect(await leaksOf(await lab)).toEqual([]);
+});

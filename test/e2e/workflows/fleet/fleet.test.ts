@@ -1,0 +1,507 @@
+import { Runtime } from '@temporalio/worker';
+import { readCursor } from '../../../../store/fleet/fleet';
+import { coverageByDevice } from '../../../../store/fleet/ledger';
+import { readPool } from '../../../../store/pools/pools';
+import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
+import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
+import { pauseSignal, poolWorkflowId, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
+import { uniqueName } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
+import { type Gps51Stack, type Gps51StackOptions, startGps51Stack } from '../../../support/gps51-stack';
+import { callsSeen } from '../../../support/vendor-view';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let stack: Gps51Stack | null = null;
+
+afterEach(async () => {
+  await stack?.close();
+  stack = null;
+});
+
+afterAll(() => Runtime.instance().shutdown());
+
+async function start(options: Gps51StackOptions = {}): Promise<Gps51Stack> {
+  stack = await startGps51Stack({
+    ...options,
+    scenario: { ...options.scenario, fleet: { devices: 6, parkedShare: 0, ...options.scenario?.fleet } },
+  });
+  return stack;
+}
+
+function tick(s: Gps51Stack, name: 'positionsTick' | 'tripsTick', intervalMs = MINUTE): Promise<TickResult> {
+  const dataset = name === 'positionsTick' ? 'gps51/positions' : 'gps51/trips';
+  // Both take and give the same.
+  return s.client.workflow.execute<typeof positionsTick>(name, {
+    workflowId: uniqueName('tick'),
+    taskQueue: s.settings.temporal.taskQueue,
+    args: [{ dataset, account: s.account, intervalMs }],
+  });
+}
+const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
+const trips = (s: Gps51Stack) => tick(s, 'tripsTick');
+
+/** Looks at positions: how many devices were asked for, and since which cursor. */
+async function looks(s: Gps51Stack): Promise<{ asked: number; since: number }[]> {
+  return (await callsSeen(s.simulator.url))
+    .filter(({ operation }) => operation === 'lastposition')
+    .map(({ requestDetail }) => ({
+      asked: Number(requestDetail.deviceids),
+      since: Number(requestDetail.lastquerypositiontime),
+    }));
+}
+
+describe('live positions', () => {
+  test('one call for the whole fleet, on from its cursor, which outlives the worker', async () => {
+    const s = await start();
+    const worker = await s.startWorker();
+    expect(await positions(s)).toMatchObject({
+      outcome: 'done',
+      counts: { devices: 6, newDevices: 6, positions: 6, calls: 2 },
+    });
+    const cursor = await readCursor(s.db, s.account);
+    await worker.stop();
+    await s.startWorker();
+    expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 1 } });
+    expect(await looks(s)).toEqual([
+      { asked: 6, since: 0 },
+      { asked: 6, since: Number(cursor) },
+    ]);
+    const truth = (await (await fetch(`${s.simulator.url}/_sim/positions`)).json()) as { deviceid: string }[];
+    const { rows } = await s.db.query('select device_id from latest_positions order by device_id');
+    expect(rows.map((row) => row.device_id)).toEqual(truth.map(({ deviceid }) => deviceid).sort());
+    // 1440 + 5 × devices, as soon as they are known.
+    const { rows: limits } = await s.db.query(`select capacity from limits where name = 'account-per-day'`);
+    expect(limits).toEqual([{ capacity: 1470 }]);
+  });
+
+  test('a cursor that is lost or refused costs one snapshot, a new device one call for it alone', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    await s.db.query(`delete from fleet_cursors where feed = 'positions'`);
+    expect((await positions(s)).detail).toMatch(/snapshot of all/);
+    s.simulator.control({ addErrors: [{ code: -1, action: 'lastposition', count: 1 }] });
+    expect((await positions(s)).detail).toMatch(/snapshot of all/);
+    await s.db.query(
+      `update fleet_devices set snapshot_at = null where device_id = (select min(device_id) from fleet_devices)`,
+    );
+    expect((await positions(s)).detail).toMatch(/in 2 calls, snapshot of new devices/);
+    expect((await positions(s)).detail).not.toMatch(/snapshot/);
+    const kinds = (await looks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
+    expect(kinds).toEqual(['6 all', '6 all', '6 changed', '6 all', '1 all', '6 changed', '6 changed']);
+  });
+
+  test('a new device that nothing can be learned of holds up nobody, and is not asked for with every look', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    await s.db.query(
+      `update fleet_devices set snapshot_at = null where device_id = (select min(device_id) from fleet_devices)`,
+    );
+    s.simulator.control({ addErrors: [{ code: -1, action: 'lastposition', count: 1 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 2 } });
+    expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 1 } });
+    const kinds = (await looks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
+    expect(kinds).toEqual(['6 all', '1 all', '6 changed', '6 changed']);
+  });
+
+  test('a run ends politely while the pool is paused, and says until when', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    const pool = s.client.workflow.getHandle(poolWorkflowId(s.pool));
+    await pool.signal(pauseSignal, 'inventory count');
+    await eventually('held', async () => (await readPool(s.db, s.pool))?.state.state === 'held');
+    expect(await positions(s)).toEqual({
+      outcome: 'skipped',
+      detail: 'pool closed until an operator resumes it: paused by operator: inventory count',
+      counts: {},
+    });
+    expect(await trips(s)).toMatchObject({ outcome: 'skipped' });
+    expect(await looks(s)).toHaveLength(1);
+    await pool.signal(resumeSignal);
+    await eventually('open', async () => (await readPool(s.db, s.pool))?.state.state === 'closed');
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+  });
+
+  test('a limit that has something left before the next run is waited for, one that has not is not', async () => {
+    const s = await start({
+      account: {
+        limits: { spacing: { ms: 5 }, 'per-second': { count: 100 }, 'ip-per-minute': { count: 4, ms: 8000 } },
+      },
+      scenario: { limits: { 'ip-per-minute': { count: 4, ms: 8000 } } },
+      settings: { permits: { inlineWaitMs: 100 } },
+    });
+    await s.startWorker();
+    await positions(s);
+    await positions(s);
+    const began = Date.now();
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+    expect(Date.now() - began).toBeGreaterThan(2000);
+    await positions(s);
+    await positions(s);
+    await positions(s);
+    const late = await tick(s, 'positionsTick', 500);
+    expect(late).toMatchObject({ outcome: 'skipped', detail: expect.stringMatching(/ip-per-minute.*until/) });
+  });
+});
+
+describe('what the vendor refuses', () => {
+  const events = async (s: Gps51Stack, kind: string) =>
+    (await s.db.query('select data from events where kind = $1 order by at', [kind])).rows.map(
+      ({ data }) => data,
+    );
+  const count = async (s: Gps51Stack, operation: string) =>
+    (await callsSeen(s.simulator.url)).filter((call) => call.operation === operation).length;
+
+  test('8903, 8904 and 8906 hold the account at once, with the evidence, until an operator resumes it', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    const pool = s.client.workflow.getHandle(poolWorkflowId(s.pool));
+    for (const code of [8903, 8904, 8906]) {
+      const before = await count(s, 'lastposition');
+      s.simulator.control({
+        addErrors: [{ code, action: 'lastposition', count: 1, cause: `words of ${code}` }],
+      });
+      const refused = await positions(s);
+      expect(refused).toMatchObject({ outcome: 'skipped' });
+      expect(refused.detail).toMatch(
+        new RegExp(
+          `until an operator resumes it: .* then resume: 200 ${code} "words of ${code}" \\(lastposition\\)`,
+        ),
+      );
+      expect(await trips(s)).toMatchObject({
+        outcome: 'skipped',
+        detail: expect.stringContaining(String(code)),
+      });
+      expect((await readPool(s.db, s.pool))?.state).toMatchObject({
+        state: 'held',
+        until: null,
+        evidence: { code: String(code), operation: 'lastposition' },
+      });
+      expect(await count(s, 'lastposition')).toBe(before + 1);
+      await pool.signal(resumeSignal);
+      await eventually('probing', async () => (await readPool(s.db, s.pool))?.state.state === 'half_open');
+      expect(await positions(s)).toMatchObject({ outcome: 'done' });
+      expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+    }
+  }, 120_000);
+
+  test('9904, and 9903 that returns after a fresh login, are too fast: everybody waits, and one login is made', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    s.simulator.control({ addErrors: [{ code: 9904, action: 'lastposition', count: 1 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+    expect(await count(s, 'login')).toBe(1);
+    s.simulator.control({ addErrors: [{ code: 9903, action: 'lastposition', count: 3 }] });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+    expect(await count(s, 'login')).toBe(2);
+    const refused = (await events(s, 'limit.refused')).map(({ code, caller, strikes }) => [
+      code,
+      caller,
+      strikes,
+    ]);
+    expect(refused).toEqual([
+      ['9904', 'gps-data', 1],
+      ['9903', 'gps-data', 1],
+      ['9903', 'gps-data', 2],
+    ]);
+    expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+  }, 120_000);
+
+  test('8905 of devices that somebody else has used up stops these devices alone', async () => {
+    // The vendor has one trajectory call a device left, of five as we know.
+    const s = await start({
+      scenario: { fleet: { devices: 3 }, rules: { trajectoryPerDay: 1, trajectoryShared: true } },
+    });
+    await s.startWorker();
+    await positions(s);
+    expect(await trips(s)).toMatchObject({ outcome: 'done', counts: { asked: 3 } });
+    const { rows } = await s.db.query('select device_id from fleet_devices order by 1');
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    for (const { device_id: device } of rows) {
+      const handle = await s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [
+          {
+            dataset: 'gps51/tracks',
+            account: s.account,
+            from: to - DAY,
+            to,
+            devices: [device],
+            chunkHours: null,
+            priority: 'background',
+          },
+        ],
+      });
+      await eventually('it waits for the device’s next day', async () => {
+        const { phase, detail } = await handle.query(workStatusQuery);
+        return phase === 'waiting for quota' && /calls of 1 device/.test(detail);
+      });
+      // The account’s other calls go on, which says that the account is not what is used up.
+      expect(await positions(s)).toMatchObject({ outcome: 'done' });
+      await handle.terminate();
+    }
+    expect(await count(s, 'querytracks')).toBe(3);
+    expect(await events(s, 'limit.spent')).toHaveLength(3);
+    expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
+  }, 120_000);
+});
+
+describe('trips', () => {
+  const WIDE = { count: 100_000 };
+
+  test('restated trips and trips that come late are there exactly once', async () => {
+    const s = await start({
+      scenario: {
+        fleet: { devices: 4, lateShare: 0.5, lateMinutes: 60 },
+        rules: { trajectoryPerDay: 1000 },
+        shiftMs: -2 * HOUR,
+      },
+      account: {
+        limits: {
+          spacing: { ms: 5 },
+          'per-second': { count: 100 },
+          'ip-per-minute': { count: 500 },
+          'device-trajectory-per-day': WIDE,
+        },
+      },
+    });
+    await s.startWorker();
+    await positions(s);
+    const began = Date.now();
+    const known = async () => {
+      const query = `from=${began - 22 * HOUR}&to=${Date.now()}`;
+      const answer = await fetch(`${s.simulator.url}/_sim/known-trips?${query}`);
+      const all = (await answer.json()) as {
+        deviceid: string;
+        starttime: number;
+        endtime: number;
+        tripdistance: number;
+      }[];
+      return all.map((t) => [t.deviceid, t.starttime, t.endtime, t.tripdistance]).sort(compare);
+    };
+    const stored = async () => {
+      const { rows } = await s.db.query(
+        'select device_id, start_time, end_time, distance from trips where end_time >= to_timestamp($1::float8 / 1000)',
+        [began - 22 * HOUR],
+      );
+      return rows.map((t) => [t.device_id, t.start_time, t.end_time, t.distance]).sort(compare);
+    };
+    const seen: unknown[] = [];
+    for (const hoursBehind of [2, 1.3, 0.6, 0]) {
+      s.simulator.control({ shiftMs: -hoursBehind * HOUR });
+      // As positions would tell: under way the whole time.
+      await s.db.query('update fleet_devices set moved_at = now()');
+      const round = await eventually('every device has had its turn', async () => {
+        const result = await trips(s);
+        return result.counts.asked === 4 ? result : null;
+      });
+      expect(round).toMatchObject({ outcome: 'done', counts: { failed: 0, left: 0 } });
+      const rows = await stored();
+      seen.push(rows.length);
+      expect(new Set(rows.map(([device, at]) => `${device} ${at}`)).size).toBe(rows.length);
+    }
+    expect(await stored()).toEqual(await known());
+    // Some were told late or in part at first, or this would show nothing.
+    expect(new Set(seen).size).toBeGreaterThan(1);
+    const ids = [...new Set((await stored()).map(([id]) => String(id)))];
+    const found = await coverageByDevice(
+      s.db,
+      'gps51/trips',
+      s.account,
+      ids,
+      { from: began - 20 * HOUR, to: began - 2 * HOUR },
+      Date.now(),
+    );
+    expect(found.map(({ gaps }) => gaps)).toEqual(ids.map(() => []));
+  });
+
+  test('a device that stands still is asked for once, and a moving one again only after its share of the day', async () => {
+    const s = await start();
+    await s.startWorker();
+    await positions(s);
+    expect(await trips(s)).toMatchObject({ counts: { asked: 6 } });
+    expect(await trips(s)).toMatchObject({ outcome: 'done', counts: { asked: 0 } });
+    const asked = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'querytrips');
+    expect(asked).toHaveLength(6);
+  });
+});
+
+const compare = (a: readonly unknown[], b: readonly unknown[]) => (String(a) < String(b) ? -1 : 1);
+
+describe('a backfill', () => {
+  test('of more days than a day has calls for goes on when the day ends; pause and resume hold and wake it', async () => {
+    // A "day" of a minute: 5 calls a device of which history may make 3.
+    const s = await start({
+      scenario: { fleet: { devices: 2 }, days: { per: 'minute' }, rules: { trajectoryShared: true } },
+      account: {
+        limits: {
+          spacing: { ms: 5 },
+          'per-second': { count: 100 },
+          'ip-per-minute': { count: 500 },
+          'device-trajectory-per-day': { per: 'minute' },
+        },
+      },
+    });
+    await s.startWorker();
+    await positions(s);
+    await eventually('a minute with room for six calls', () => Date.now() % MINUTE < 40_000);
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/tracks',
+      account: s.account,
+      from: to - 5 * DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const handle = await s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+      workflowId: uniqueName('backfill'),
+      taskQueue: s.settings.temporal.taskQueue,
+      args: [input],
+    });
+    const status = () => handle.query(workStatusQuery);
+    const waiting = await eventually('the day’s calls are used up', async () => {
+      const now = await status();
+      return now.phase === 'waiting for quota' ? now : null;
+    });
+    expect(waiting).toMatchObject({
+      chunksTotal: 10,
+      chunksFailed: 0,
+      detail: expect.stringMatching(/2 devices/),
+    });
+    expect(waiting.chunksDone).toBe(6);
+    expect(waiting.until).toBeGreaterThan(Date.now() - MINUTE);
+
+    await handle.signal(pauseSignal, 'inventory count');
+    expect(await status()).toMatchObject({ phase: 'paused', detail: 'inventory count', until: null });
+    await handle.signal(resumeSignal);
+    expect(await handle.result()).toMatchObject({ chunks: 10, done: 10, failed: 0, problems: [] });
+
+    const calls = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'querytracks');
+    expect(calls).toHaveLength(10);
+    const { rows } = await s.db.query('select distinct device_id from fleet_devices order by 1');
+    const found = await coverageByDevice(
+      s.db,
+      input.dataset,
+      s.account,
+      rows.map((row) => row.device_id),
+      input,
+      Date.now(),
+    );
+    expect(found).toMatchObject([
+      { done: 5, failed: 0, gaps: [] },
+      { done: 5, failed: 0, gaps: [] },
+    ]);
+    const stored = await s.db.query(`select count(*) n from positions where source = 'track'`);
+    expect(stored.rows[0].n).toBe(found.reduce((sum, { rows: n }) => sum + n, 0));
+    expect(stored.rows[0].n).toBeGreaterThan(1000);
+  }, 240_000);
+
+  test('does not end because the list of devices cannot be had: it waits, and goes on with the last one', async () => {
+    const s = await start({
+      scenario: { fleet: { devices: 2 } },
+      account: { retry: { rate: { baseMs: 50, maxMs: 50, attempts: 2 } } },
+    });
+    await s.startWorker();
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/tracks',
+      account: s.account,
+      from: to - DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const begin = () =>
+      s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [input],
+      });
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    const early = await begin();
+    await eventually('it waits for a list', async () => {
+      const { phase, detail } = await early.query(workStatusQuery);
+      return phase === 'waiting for quota' && /list of devices cannot be had.*8902/.test(detail);
+    });
+    await early.terminate();
+    s.simulator.control({ clearErrors: true });
+    await positions(s);
+
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    await s.db.query(`update fleet_cursors set updated_at = now() - interval '1 day' where feed = 'devices'`);
+    const later = await begin();
+    expect(await later.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+  }, 120_000);
+
+  test('marks a window that the vendor refuses as failed, goes on, and tries it again when it is asked anew', async () => {
+    const s = await start({ scenario: { fleet: { devices: 1 } } });
+    await s.startWorker();
+    s.simulator.control({ addErrors: [{ code: -1, action: 'querytrips', count: 1 }] });
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/trips',
+      account: s.account,
+      from: to - 2 * DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const run = () =>
+      s.client.workflow.execute<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [input],
+      });
+    const first = await run();
+    expect(first).toMatchObject({ chunks: 2, done: 1, failed: 1 });
+    expect(first.problems[0]).toMatch(/invalid: 200 -1/);
+    expect(await run()).toMatchObject({ chunks: 1, done: 1, failed: 0 });
+    expect(await run()).toMatchObject({ chunks: 0, done: 0, failed: 0 });
+  });
+});
+
+describe('a platform with ways of its own', () => {
+  const rename = { tripdistance: 'distance', averagespeed: 'avgspeed', slat: 'startlat', elon: 'endlon' };
+
+  test('trips under other names are stored, and an expired token under another status costs one login', async () => {
+    const s = await start({
+      scenario: { trips: { list: 'records', rename }, tokens: { lifetimeSeconds: 3600, expiredStatus: 1 } },
+    });
+    await s.startWorker();
+    await positions(s);
+    s.simulator.control({ expireTokens: true });
+    expect(await trips(s)).toMatchObject({ outcome: 'done', counts: { failed: 0 } });
+    const { rows } = await s.db.query('select count(*)::int as n, min(distance) as least from trips');
+    expect(rows[0].n).toBeGreaterThan(0);
+    expect(Number(rows[0].least)).toBeGreaterThan(0);
+    const logins = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'login');
+    expect(logins).toHaveLength(2);
+  });
+
+  test('a device that is refused for ever is said to be alone, and costs one call a round', async () => {
+    const s = await start();
+    const probe = await s.startWorker();
+    await positions(s);
+    const { rows } = await s.db.query('select min(device_id) as id from fleet_devices');
+    await probe.stop();
+    const { id } = rows[0] as { id: string };
+    s.simulator.control({ refusedDevices: { [id]: 9904 } });
+    await s.startWorker();
+    const first = await trips(s);
+    expect(JSON.stringify(first)).toContain('of this device alone');
+    expect(first).toMatchObject({ counts: { failed: 1 } });
+  });
+});

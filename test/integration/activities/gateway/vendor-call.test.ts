@@ -1,0 +1,510 @@
+/** What the one door makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Pool } from 'pg';
+import { Agent } from 'undici';
+import { CallFailed, PermitWait, PoolClosed } from '../../../../activities/gateway/call-errors';
+import type { CallableAccount, CallTerms, TokenSource } from '../../../../activities/gateway/call-terms';
+import { createTokenSource } from '../../../../activities/gateway/login';
+import type { LimitTemplate } from '../../../../quota/limits/limit';
+import { createPool } from '../../../../store/db';
+import { listEvents } from '../../../../store/events/events';
+import { listLimits } from '../../../../store/permits/permits';
+import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
+import { KeyRing } from '../../../../store/secrets/keyring';
+import { TokenStore } from '../../../../store/secrets/tokens';
+import type { CallResult } from '../../../../vendors/contract';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../../../support/scripted-door';
+
+jest.setTimeout(60_000);
+
+let database: TestDatabase;
+let db: Pool;
+let scripted: ScriptedDoor;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 8 });
+});
+
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+beforeEach(() => {
+  scripted = scriptedDoor(db);
+});
+
+const BY_IP: LimitTemplate = {
+  name: 'ip-per-minute',
+  operations: '*',
+  scope: '{egressIp}',
+  unit: 'calls',
+  window: { kind: 'rolling', count: 100, ms: 60_000 },
+  mode: 'enforce',
+  source: 'test',
+};
+
+const newAccount = () =>
+  scripted.account(uniqueName('account'), [BY_IP], { attributes: { egressIp: uniqueName('ip') } });
+
+/** Makes one call that is answered with each of `said` in turn. */
+async function call(terms: CallTerms, ...said: readonly Said[]): Promise<CallResult> {
+  const left = [...said];
+  return scripted.door.call({
+    ...terms,
+    send: async () => {
+      const next = left.shift();
+      if (next === undefined) throw new Error('the call was sent more often than the test foresaw');
+      return answer(next);
+    },
+  });
+}
+
+const failure = async (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: unknown) => error,
+  );
+
+const OK: Said = { kind: 'ok' };
+const EXPIRED: Said = { kind: 'auth', reason: 'expired' };
+const RATE: Said = { kind: 'rate', statedWaitMs: null, limit: 'ip-per-minute' };
+
+/** Hands out the next version each time one is called stale. */
+function tokens(): TokenSource & { version: number } {
+  return {
+    version: 1,
+    async token(stale) {
+      if (stale >= this.version) this.version = stale + 1;
+      return { accessToken: `token ${this.version}`, version: this.version };
+    },
+  };
+}
+
+test('an account describes every call of its own, logins too', async () => {
+  const account = newAccount();
+  await call(termsOf(account, { operation: 'login', outsidePool: true }), OK);
+  await call(termsOf(account, { attributes: { deviceId: '7' } }), OK);
+  const { egressIp } = account.attributes ?? {};
+  const own = { vendor: 'scripted', account: account.name, egressIp };
+  expect(scripted.told.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
+  const [limit] = await listLimits(db, account.poolKey);
+  expect(limit).toMatchObject({ key: `scripted/${egressIp}/ip-per-minute`, used: 2 });
+});
+
+describe('a token that the vendor calls expired', () => {
+  test('is fetched anew, and classify is told so until the new one has worked', async () => {
+    const account = newAccount();
+    const terms = termsOf(account, { auth: tokens() });
+    await call(terms, EXPIRED, OK);
+    await call(terms, OK);
+    await call(terms, EXPIRED, OK);
+    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, false, false, true]);
+  });
+
+  test('and then called something else after the fresh login: no further login is spent on it', async () => {
+    const account = newAccount();
+    const auth = tokens();
+    const terms = termsOf(account, { auth });
+    expect(await failure(call(terms, EXPIRED, RATE))).toMatchObject({ verdict: { kind: 'rate' } });
+    // The next caller, or the same one's next try, comes with the token that has not worked yet.
+    await failure(call(termsOf(account, { auth, inlineWaitMs: 3_000 }), RATE));
+    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
+    expect(auth.version).toBe(2);
+  });
+});
+
+describe("a call with an end user's own credentials", () => {
+  const QUOTA: Said = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+
+  test.each<Said>([
+    QUOTA,
+    { kind: 'auth', reason: 'refused' },
+    { kind: 'billing' },
+    { kind: 'blocked' },
+    { kind: 'server', statedWaitMs: null, ambiguous: true },
+    { kind: 'invalid' },
+  ])("leaves the account's pool as it is after %j, and says what the vendor said", async (said) => {
+    const account = newAccount();
+    await call(termsOf(account), OK);
+    const before = await readPool(db, account.poolKey);
+    const error = await failure(call(termsOf(account, { foreign: true }), said));
+    expect(error).toBeInstanceOf(CallFailed);
+    expect(error).toMatchObject({
+      verdict: { ...said, evidence: { code: '8902', operation: 'ask' } },
+      ambiguous: said.kind === 'server',
+    });
+    expect(await readPool(db, account.poolKey)).toEqual(before);
+    expect(await call(termsOf(account), OK)).toBeDefined();
+  });
+
+  test('is charged to the limits that its attributes name, and slows everybody under them', async () => {
+    const account = newAccount();
+    await failure(call(termsOf(account, { foreign: true }), RATE));
+    const [limit] = await listLimits(db, account.poolKey);
+    expect(limit?.used).toBe(1);
+    expect(limit?.blockedUntil).toBeGreaterThan(Date.now() + 500);
+    const denied = await failure(call(termsOf(account, { inlineWaitMs: 0 }), OK));
+    expect(denied).toMatchObject({ name: 'PermitWait', details: { limit: limit?.key } });
+  });
+
+  test('goes on while the account has used up its own quota, and is no probe after it', async () => {
+    const account = newAccount();
+    await failure(call(termsOf(account), QUOTA));
+    expect(await call(termsOf(account, { foreign: true }), OK)).toBeDefined();
+    expect((await readPool(db, account.poolKey))?.state.state).toBe('quota_paused');
+  });
+
+  test("stops at an operator's pause", async () => {
+    const account = newAccount();
+    await registerPool(db, account.poolKey, account.pool);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    const error = await failure(call(termsOf(account, { foreign: true }), OK));
+    expect(error).toBeInstanceOf(PoolClosed);
+  });
+});
+
+describe('a login, which is outside the pool', () => {
+  const login = (account: CallTerms['account']) =>
+    termsOf(account, { operation: 'login', outsidePool: true });
+
+  test.each([
+    ['of a stated length', 60_000],
+    ['of unknown length', null],
+  ])('that meets a used-up quota %s closes the pool as it is now', async (_, statedWaitMs) => {
+    const account = newAccount();
+    // Some epochs on: the login knows none of them.
+    await call(termsOf(account), OK);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+    const epoch = (await readPool(db, account.poolKey))?.state.epoch ?? 0;
+    const error = await failure(call(login(account), { kind: 'quota', statedWaitMs, limit: null }));
+    expect(error).toMatchObject({
+      name: 'PoolClosed',
+      details: { state: 'quota_paused', epoch: epoch + 1 },
+      verdict: { kind: 'quota' },
+    });
+    expect(await failure(call(termsOf(account), OK))).toMatchObject({ details: { state: 'quota_paused' } });
+  });
+});
+
+describe('a login made for a call', () => {
+  /** @param says what the login is answered with. */
+  async function withLogin(
+    says: () => Said & { readonly token?: string },
+    use: (account: CallableAccount, auth: TokenSource) => Promise<void>,
+  ): Promise<void> {
+    const server = createServer((_, response) => response.end(JSON.stringify(says()))).listen(0, '127.0.0.1');
+    const dispatcher = new Agent();
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const account = newAccount();
+      const keys = KeyRing.parse(randomBytes(32).toString('base64'));
+      const auth = createTokenSource(
+        {
+          door: scripted.door,
+          tokens: new TokenStore(db, keys),
+          keys,
+          secrets: {},
+          dispatcher,
+          timeoutMs: 5_000,
+        },
+        account,
+        {
+          operation: 'login',
+          credentials: {},
+          request: () => ({ method: 'GET', url: `http://127.0.0.1:${port}/`, headers: {} }),
+          parse: (body) => ({
+            ok: true,
+            value: { accessToken: JSON.parse(body).token, expiresInMs: 3_600_000 },
+          }),
+        },
+      );
+      await registerPool(db, account.poolKey, account.pool);
+      await use(account, auth);
+    } finally {
+      await dispatcher.close();
+      server.close();
+    }
+  }
+
+  test('that meets a used-up quota is had when that is back: nothing was said against the credentials', async () => {
+    let says: Said & { readonly token?: string } = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+    await withLogin(
+      () => says,
+      async (account, auth) => {
+        const paused = await failure(call(termsOf(account, { auth }), OK));
+        expect(paused).toMatchObject({ name: 'PoolClosed', details: { state: 'quota_paused' } });
+
+        says = { kind: 'ok', token: 'a token' };
+        await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+        expect(await call(termsOf(account, { auth }), OK)).toBeDefined();
+        expect((await readPool(db, account.poolKey))?.state.state).toBe('closed');
+      },
+    );
+  });
+
+  test('that fails is tried as often as the call, ever more slowly, and opens the breaker like any call', async () => {
+    await withLogin(
+      () => ({ kind: 'server', statedWaitMs: null, ambiguous: false }),
+      async (account, auth) => {
+        const failed = (attempt: number) => failure(call(termsOf(account, { auth, attempt }), OK));
+        expect(await failed(1)).toMatchObject({ name: 'CallFailed', retryable: true, waitMs: 100 });
+        expect(await failed(2)).toMatchObject({ name: 'CallFailed', retryable: false, waitMs: 200 });
+        for (let more = 3; more <= 5; more++) await failed(1);
+        expect(await failed(1)).toMatchObject({ name: 'PoolClosed', details: { state: 'open' } });
+      },
+    );
+  });
+
+  test('that is too fast is given up after the tries of the call', async () => {
+    await withLogin(
+      () => ({ kind: 'rate', statedWaitMs: null, limit: null }),
+      async (account, auth) => {
+        const failed = (attempt: number) => failure(call(termsOf(account, { auth, attempt }), OK));
+        expect(await failed(1)).toMatchObject({ name: 'CallFailed', retryable: true });
+        expect(await failed(4)).toMatchObject({ name: 'CallFailed', retryable: false, waitMs: 8000 });
+      },
+    );
+  });
+});
+
+describe('a reserve that background work runs into', () => {
+  const daily = (scope: string): LimitTemplate => ({
+    name: 'per-day',
+    operations: '*',
+    scope,
+    unit: 'calls',
+    window: { kind: 'calendar', count: 4, per: 'month', zone: 'UTC' },
+    reserve: { background: 0.5 },
+    slackMs: 0,
+    mode: 'enforce',
+    source: 'test',
+  });
+  const told = async (pool: string) =>
+    (await listEvents(db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
+
+  test('is told once a window, while there is something left for others', async () => {
+    const account = scripted.account(uniqueName('account'), [daily('{account}')]);
+    const background = termsOf(account, { priority: 'background', inlineWaitMs: 0 });
+    await call(background, OK);
+    await call(background, OK);
+    for (let i = 0; i < 3; i++) {
+      expect(await failure(call(background, OK))).toMatchObject({ name: 'PermitWait' });
+      // Another process, which has told nobody yet.
+      scripted = scriptedDoor(db);
+    }
+    const limit = `scripted/${account.name}/per-day`;
+    expect((await told(account.poolKey)).map((e) => e.data)).toEqual([
+      { limit, priority: 'background', used: 2, capacity: 4, until: expect.any(Number) },
+    ]);
+    await call(termsOf(account), OK);
+  });
+
+  test('is not told for each of many devices', async () => {
+    const account = scripted.account(uniqueName('account'), [daily('{account}/{deviceId}')]);
+    const terms = termsOf(account, {
+      priority: 'background',
+      inlineWaitMs: 0,
+      attributes: { deviceId: '7' },
+    });
+    await call(terms, OK);
+    await call(terms, OK);
+    await failure(call(terms, OK));
+    expect(await told(account.poolKey)).toEqual([]);
+  });
+});
+
+describe('whether a request may have been carried out', () => {
+  test.each([
+    ['a connection that was refused', false],
+    ['an answer that was lost', true],
+  ])('after %s: %s', async (_, mayHaveBeenSent) => {
+    const account = newAccount();
+    const lost: CallResult = {
+      kind: 'transport',
+      error: { code: 'ECONNRESET', message: 'gone', mayHaveBeenSent },
+    };
+    const error = await failure(scripted.door.call({ ...termsOf(account), send: async () => lost }));
+    expect(error).toBeInstanceOf(CallFailed);
+    expect(error).toMatchObject({ ambiguous: mayHaveBeenSent });
+  });
+
+  test('a call that gets no permit has not been sent', async () => {
+    const account = newAccount();
+    await call(termsOf(account), OK);
+    await registerPool(db, account.poolKey, account.pool);
+    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    let sent = 0;
+    const send = async () => {
+      sent++;
+      return answer(OK);
+    };
+    expect(await failure(scripted.door.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
+    expect(sent).toBe(0);
+  });
+});
+
+describe('a quota refusal that may be one device’s or the account’s', () => {
+  const OF_DAY: LimitTemplate = {
+    ...BY_IP,
+    name: 'account-per-day',
+    scope: '{account}',
+    window: { kind: 'calendar', count: 40, per: 'day', zone: 'UTC' },
+  };
+  const OF_DEVICE: LimitTemplate = {
+    ...OF_DAY,
+    name: 'device-per-day',
+    operations: ['track'],
+    scope: '{account}/{deviceId}',
+    window: { kind: 'calendar', count: 5, per: 'day', zone: 'UTC' },
+  };
+  const USED_UP: Said = {
+    kind: 'quota',
+    statedWaitMs: 3_600_000,
+    limit: 'account-per-day',
+    orLimit: 'device-per-day',
+  };
+
+  function setup(limits: readonly LimitTemplate[] = [OF_DAY, OF_DEVICE]) {
+    const plain = newAccount();
+    const account = { ...plain, limits, vendor: { ...plain.vendor, ambiguousQuota: true } };
+    const track = (deviceId: string, said: Said, more: Partial<CallTerms> = {}) =>
+      call(
+        termsOf(account, { operation: 'track', attributes: { deviceId }, inlineWaitMs: 0, ...more }),
+        said,
+      );
+    const state = async () => (await readPool(db, account.poolKey))?.state.state;
+    return { account, track, state };
+  }
+  /** As if the refusals so far had been noted then. */
+  const aMinuteLater = ({ poolKey }: CallableAccount) =>
+    db.query('update quota_doubts set noted_at = noted_at - 61000 where pool = $1', [poolKey]);
+  const key = (name: string, device: string) => `scripted/${name}/${device}/device-per-day`;
+
+  test('spends that device’s calls of the day; every other call goes on', async () => {
+    const { account, track, state } = setup();
+    const refused = await failure(track('a', USED_UP));
+    expect(refused).toBeInstanceOf(PermitWait);
+    expect(refused).toMatchObject({ details: { limit: key(account.name, 'a') }, message: /8902.*until/ });
+    expect(await failure(track('a', OK))).toMatchObject({ details: { limit: key(account.name, 'a') } });
+    await track('b', OK);
+    await call(termsOf(account), OK);
+    expect(await state()).toBe('closed');
+    const [device] = (await listLimits(db, account.poolKey)).filter(({ key: k }) => k.includes('/a/'));
+    expect(device).toMatchObject({ used: 5, left: 0 });
+    const [event] = await listEvents(db, { pool: account.poolKey, limit: 1 });
+    expect(event).toMatchObject({
+      kind: 'limit.spent',
+      data: { limit: key(account.name, 'a'), code: '8902' },
+    });
+  });
+
+  test('device after device, as long as the account’s other calls are accepted', async () => {
+    const { account, track, state } = setup();
+    for (const device of ['a', 'b', 'c', 'd']) {
+      expect(await failure(track(device, USED_UP))).toMatchObject({
+        details: { limit: key(account.name, device) },
+      });
+      await call(termsOf(account), OK);
+    }
+    expect(await state()).toBe('closed');
+  });
+
+  test('closes the pool at the third device in a row, and lets others call before that', async () => {
+    const { account, track, state } = setup();
+    await failure(track('a', USED_UP));
+    const second = await failure(track('b', USED_UP));
+    expect(second).toMatchObject({ details: { limit: `scripted/${account.name}/account-per-day` } });
+    // Whoever calls all the same before the others had their say learns no more.
+    expect(await failure(track('c', USED_UP))).toBeInstanceOf(PermitWait);
+    expect(await state()).toBe('closed');
+    await aMinuteLater(account);
+    expect(await failure(track('d', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+    expect(scripted.told).toHaveLength(4);
+  });
+
+  test('calls that were in flight together tell one thing', async () => {
+    const { account, track, state } = setup();
+    await call(termsOf(account), OK);
+    const left = ['a', 'b', 'c', 'd'];
+    let release = (): void => undefined;
+    const allSent = new Promise<void>((done) => {
+      release = done;
+    });
+    const together = left.map((deviceId) =>
+      failure(
+        scripted.door.call({
+          ...termsOf(account, { operation: 'track', attributes: { deviceId } }),
+          send: async () => {
+            left.pop();
+            if (left.length === 0) release();
+            await allSent;
+            return answer(USED_UP);
+          },
+        }),
+      ),
+    );
+    for (const refused of await Promise.all(together)) {
+      expect(refused).toMatchObject({ details: { limit: expect.stringContaining('device-per-day') } });
+    }
+    expect(await failure(track('e', USED_UP))).toMatchObject({
+      details: { limit: expect.stringContaining('account-per-day') },
+    });
+    expect(await state()).toBe('closed');
+  });
+
+  test('closes the pool at the first when any other call is told so too', async () => {
+    const { account, track, state } = setup();
+    await failure(track('a', USED_UP));
+    await failure(call(termsOf(account), { ...USED_UP, orLimit: undefined }));
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('closes the pool at the first when our own count of the account is at its end', async () => {
+    const { track, state } = setup([
+      { ...OF_DAY, window: { kind: 'calendar', count: 1, per: 'day', zone: 'UTC' } },
+      OF_DEVICE,
+    ]);
+    expect(await failure(track('a', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('where the device’s limit is not kept at all, it is the account’s', async () => {
+    const { track, state } = setup([OF_DAY]);
+    expect(await failure(track('a', USED_UP))).toBeInstanceOf(PoolClosed);
+    expect(await state()).toBe('quota_paused');
+  });
+
+  test('a call that was accepted but had left before the refused one settles nothing', async () => {
+    const { account, track, state } = setup();
+    let release = (): void => undefined;
+    const held = new Promise<void>((done) => {
+      release = done;
+    });
+    const early = scripted.door.call({
+      ...termsOf(account),
+      send: async () => {
+        await held;
+        return answer(OK);
+      },
+    });
+    await call(termsOf(account), OK);
+    await failure(track('a', USED_UP));
+    await failure(track('b', USED_UP));
+    release();
+    await early;
+    await aMinuteLater(account);
+    await failure(track('c', USED_UP));
+    expect(await state()).toBe('quota_paused');
+  });
+});

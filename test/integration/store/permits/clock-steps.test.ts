@@ -1,0 +1,189 @@
+/** The database's clock is set, forward and back: no limit is exceeded, nothing is called in a pause, nothing stops. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { PermitGate } from '../../../../activities/gateway/permit-gate';
+import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
+import { createPool } from '../../../../store/db';
+import { listEvents } from '../../../../store/events/events';
+import { resetLimits } from '../../../../store/permits/limit-resets';
+import { listLimits, registerLimits, takePermits } from '../../../../store/permits/permits';
+import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
+import { amazonPool } from '../../../../vendors/amazon/limits';
+import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { settableClock } from '../../../support/set-clock';
+
+const HOUR_MS = 3_600_000;
+const WINDOW_MS = 1_000;
+const COUNT = 5;
+const POOL = 'clock/pool';
+const KEY = `${POOL}/calls`;
+
+let database: TestDatabase;
+let db: Pool;
+let setClock: (byMs: number) => Promise<void>;
+
+beforeEach(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 10, use: 'permits' });
+  setClock = await settableClock(db);
+  await registerPool(db, POOL, amazonPool);
+});
+afterEach(async () => {
+  await db.end();
+  await database.drop();
+});
+
+const limit = (window: LimitWindow): { key: string; template: LimitTemplate } => ({
+  key: KEY,
+  template: {
+    name: 'calls',
+    operations: '*',
+    scope: '',
+    unit: 'calls',
+    window,
+    mode: 'enforce',
+    source: 'test',
+  },
+});
+const ROLLING: LimitWindow = { kind: 'rolling', count: COUNT, ms: WINDOW_MS };
+const REQUEST = { pool: POOL, priority: 'live', charges: [{ key: KEY, units: 1 }] } as const;
+
+/** Calls of two processes, by this machine's own clock, until `stop`. */
+function callers(stop: AbortSignal): { readonly at: number[]; readonly ended: Promise<unknown> } {
+  const at: number[] = [];
+  const gates = [1, 2].map(() => new PermitGate(db, { leadMs: 40 }));
+  const caller = async (gate: PermitGate) => {
+    while (!stop.aborted) {
+      const permit = await gate
+        .acquire(REQUEST, { inlineWaitMs: 60_000, slackMs: 25, signal: stop })
+        .catch(() => null);
+      if (permit?.granted) at.push(performance.now());
+      else await delay(20);
+    }
+  };
+  return { at, ended: Promise.all(gates.flatMap((gate) => [caller(gate), caller(gate)])) };
+}
+
+test.each([
+  ['an hour forward', HOUR_MS],
+  ['an hour back', -HOUR_MS],
+  ['a week back', -7 * 24 * HOUR_MS],
+  ['two seconds forward', 2_000],
+])('a limit that is used to the full is neither exceeded nor stopped by a step: %s', async (_, step) => {
+  await registerLimits(db, POOL, [limit(ROLLING)]);
+  const over = new AbortController();
+  const { at, ended } = callers(over.signal);
+  await delay(1.5 * WINDOW_MS);
+  await setClock(step);
+  await delay(2.5 * WINDOW_MS);
+  over.abort();
+  await ended;
+  for (let i = COUNT; i < at.length; i++) {
+    // Departures are to the millisecond; a busy machine writes them down a little later.
+    expect((at[i] ?? 0) - (at[i - COUNT] ?? 0)).toBeGreaterThan(WINDOW_MS - 60);
+  }
+  // Four windows were there; the step costs less than one.
+  expect(at.length).toBeGreaterThanOrEqual(3 * COUNT);
+  const told = (await listEvents(db, { limit: 50 })).filter(({ kind }) => kind === 'clock.stepped');
+  expect(told).toHaveLength(1);
+  expect(Math.abs(Number(told[0]?.data.stepMs) - step)).toBeLessThan(200);
+});
+
+test.each([HOUR_MS, -HOUR_MS])(
+  'a pause ends when it would have, with the clock set by %d ms',
+  async (step) => {
+    await registerLimits(db, POOL, [limit({ kind: 'token-bucket', ratePerSecond: 100, burst: 100 })]);
+    const over = new AbortController();
+    const { at, ended } = callers(over.signal);
+    await delay(300);
+    await applyPoolEvent(db, POOL, {
+      type: 'quota',
+      epoch: 0,
+      statedWaitMs: 1_500,
+      reason: 'spent',
+      evidence: { vendor: 'test', account: 'clock', operation: 'calls', message: 'spent' },
+    } as Parameters<typeof applyPoolEvent>[2]);
+    const paused = performance.now();
+    await delay(300);
+    await setClock(step);
+    await delay(3_000);
+    over.abort();
+    await ended;
+    const after = at.filter((call) => call > paused + 100).map((call) => call - paused);
+    expect(after.length).toBeGreaterThan(0);
+    expect(Math.min(...after)).toBeGreaterThan(1_400);
+    expect(Math.min(...after)).toBeLessThan(2_500);
+  },
+);
+
+test('a day that is used up stays so, whatever day the clock shows', async () => {
+  await registerLimits(db, POOL, [limit({ kind: 'calendar', count: 3, per: 'day', zone: 'UTC' })]);
+  const gate = new PermitGate(db, { leadMs: 40 });
+  const ask = async () => (await gate.acquire(REQUEST, { inlineWaitMs: 0, slackMs: 25 })).granted;
+  const taken = [await ask(), await ask(), await ask(), await ask()];
+  expect(taken).toEqual([true, true, true, false]);
+  for (const step of [24 * HOUR_MS, -48 * HOUR_MS]) {
+    await setClock(step);
+    expect(await ask()).toBe(false);
+  }
+});
+
+describe('rows that lie in the future, for which nobody has seen a step', () => {
+  const DAY_MS = 24 * HOUR_MS;
+  const ask = async () => (await takePermits(db, [REQUEST], 0))[0];
+
+  test.each<[string, LimitWindow, string]>([
+    ['its latest departure', ROLLING, 'last_at = now_ms() + $1'],
+    ['a bucket', { kind: 'token-bucket', ratePerSecond: 10, burst: 1 }, 'tat = now_ms() + $1'],
+    ['a claim', ROLLING, 'claim_rank = 3, claim_until = now_ms() + $1'],
+    [
+      'a window',
+      { kind: 'calendar', count: 1, per: 'minute', zone: 'UTC' },
+      'used = 1, resets_at = now_ms() + $1',
+    ],
+  ])('%s is put back, and told of', async (_, window, change) => {
+    await registerLimits(db, POOL, [limit(window)]);
+    await db.query(`update limits set ${change}`, [DAY_MS]);
+    const decision = await ask();
+    // At once, or when a window of its own kind is over: never in a day.
+    if (!decision?.granted) expect((decision?.retryAt ?? 0) - (decision?.now ?? 0)).toBeLessThan(62_000);
+    const [told] = await listEvents(db, { limit: 1 });
+    expect(told).toMatchObject({ kind: 'limit.clock_ahead', pool: POOL, data: { limit: KEY } });
+    expect((await listLimits(db, POOL))[0]?.resetsAt ?? 0).toBeLessThan(Date.now() + 62_000);
+  });
+
+  test('the clock goes back while nobody calls', async () => {
+    await registerLimits(db, POOL, [limit(ROLLING)]);
+    for (let n = 0; n < COUNT; n++) expect(await ask()).toMatchObject({ granted: true });
+    await setClock(-HOUR_MS);
+    const denied = await ask();
+    // As if no time had passed: what was used is not given again, and is not waited out for an hour.
+    expect(denied).toMatchObject({ granted: false });
+    if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(2 * WINDOW_MS);
+  });
+
+  test("an operator puts back what takers would not, and leaves the vendor's word", async () => {
+    await registerLimits(db, POOL, [limit(ROLLING)]);
+    await ask();
+    await db.query('update limit_events set at = at + $1', [DAY_MS]);
+    await db.query('update limits set blocked_until = now_ms() + $1', [DAY_MS]);
+    const order = { pool: POOL, names: null, by: 'ann@host', reason: 'a clock' };
+    expect(await resetLimits(db, order)).toMatchObject({ limits: [{ key: KEY }], pools: [] });
+    const { rows } = await db.query('select count(*) as ahead from limit_events where at > now_ms()');
+    expect(rows).toEqual([{ ahead: 0 }]);
+    expect((await listLimits(db, POOL))[0]?.blockedUntil).toBeGreaterThan(Date.now() + DAY_MS / 2);
+    expect(await resetLimits(db, order)).toEqual({ limits: [], pools: [] });
+  });
+
+  test('a pool that was paused in the future ends its pause when it would have', async () => {
+    await registerLimits(db, POOL, [limit(ROLLING)]);
+    await db.query(
+      `update pools set state = 'quota_paused', since_ms = now_ms() + $1, until_ms = now_ms() + $1 + 5000`,
+      [DAY_MS],
+    );
+    await ask();
+    const denied = await ask();
+    expect(denied).toMatchObject({ granted: false, deniedBy: 'pool' });
+    if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(5_001);
+  });
+});

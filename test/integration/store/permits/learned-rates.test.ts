@@ -1,0 +1,158 @@
+/**
+ * What refusals teach of a rate that is lower than announced, played through on a clock of its own: a vendor with a true
+ * token bucket, callers that ask the database for permits at the times they would, and answers that come later.
+ */
+import type { Pool } from 'pg';
+import type { LimitTemplate } from '../../../../quota/limits/limit';
+import { createPool } from '../../../../store/db';
+import { registerLimits, toDecision } from '../../../../store/permits/permits';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+
+jest.setTimeout(120_000);
+
+let database: TestDatabase;
+let db: Pool;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 1 });
+  await db.query('set synchronous_commit = off');
+});
+
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+interface Vendor {
+  /** Calls a second that it announces and that it admits. */
+  readonly announced: number;
+  readonly admitted: number;
+  /** Calls that it admits at once. */
+  readonly burst: number;
+  /** The wait that it states with a refusal, from the true one, ms. */
+  readonly stated: (ms: number) => number;
+  /** It admits what it announces from then on, ms. */
+  readonly freeAfterMs?: number;
+}
+
+interface Call {
+  readonly departAt: number;
+  readonly refused: boolean;
+}
+
+const LATENCY_MS = 400;
+const MINUTE_MS = 60_000;
+const MINUTES = 6;
+const START = Date.UTC(2026, 4, 5, 12);
+
+/** Plays `minutes` with so many callers that always want to call. */
+async function play(
+  { announced, admitted, burst, stated, freeAfterMs = Number.POSITIVE_INFINITY }: Vendor,
+  minutes: number,
+  callers = 16,
+): Promise<Call[]> {
+  const pool = uniqueName('rates');
+  const key = `${pool}/requests`;
+  const template: LimitTemplate = {
+    name: 'requests',
+    operations: '*',
+    scope: '',
+    unit: 'calls',
+    window: { kind: 'token-bucket', ratePerSecond: announced, burst: announced * 60 },
+    mode: 'enforce',
+    source: 'a test',
+  };
+  await registerLimits(db, pool, [{ key, template }]);
+  const calls: Call[] = [];
+  const agenda: { at: number; run: (now: number) => Promise<void> }[] = [];
+  const plan = (at: number, run: (now: number) => Promise<void>) => {
+    agenda.push({ at, run });
+    agenda.sort((a, b) => a.at - b.at);
+  };
+  let left = burst;
+  let leftAt = START;
+  let lookedAt = 0;
+  const arrive = (now: number): number | null => {
+    const rate = now - START < freeAfterMs ? admitted : announced;
+    left = Math.min(burst, left + ((now - leftAt) / 1000) * rate);
+    leftAt = now;
+    // A hair less for the rounding of what was refilled.
+    if (left < 1 - 1e-9) return ((1 - left) / rate) * 1000;
+    left--;
+    return null;
+  };
+  const ask = async (now: number): Promise<void> => {
+    const { rows } = await db.query('select * from take_permits($1::jsonb, 25, $2)', [
+      JSON.stringify([{ pool: null, rank: 0, charges: [{ key, units: 1 }] }]),
+      now,
+    ]);
+    const decision = toDecision(rows[0]);
+    if (!decision.granted) return plan(Math.max(now + 1, decision.retryAt ?? now), ask);
+    const { departAt } = decision;
+    plan(departAt + LATENCY_MS / 2, async (arrivedAt) => {
+      const wait = arrive(arrivedAt);
+      calls.push({ departAt, refused: wait !== null });
+      plan(arrivedAt + LATENCY_MS / 2, async (answeredAt) => {
+        if (wait !== null) {
+          const waitMs = stated(wait);
+          await db.query('update limits set blocked_until = greatest(blocked_until, $2) where key = $1', [
+            key,
+            answeredAt + waitMs,
+          ]);
+          await db.query('select limit_refused($1, $2, $3, 1, $4)', [key, departAt, answeredAt, waitMs]);
+        } else if (answeredAt - lookedAt >= 1000) {
+          lookedAt = answeredAt;
+          await db.query('select limit_recover($1, $2, $3)', [key, answeredAt, departAt]);
+        }
+        await ask(answeredAt);
+      });
+    });
+  };
+  for (let i = 0; i < callers; i++) plan(START + i, ask);
+  for (let next = agenda.shift(); next && next.at < START + minutes * MINUTE_MS; next = agenda.shift())
+    await next.run(next.at);
+  return calls;
+}
+
+const wholeSeconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000)) * 1000;
+const exact = (ms: number) => Math.ceil(ms);
+
+test.each([
+  ['a fifth, in whole seconds', 2, 0.4, 24, wholeSeconds],
+  ['a hundredth', 10, 0.1, 6, wholeSeconds],
+  ['a hundredth, at exact waits', 10, 0.1, 6, exact],
+  ['a hundredth, with waits that are too short', 10, 0.1, 6, () => 1000],
+  ['a thousandth', 80, 0.08, 5, wholeSeconds],
+  ['a ten-thousandth', 1000, 0.1, 6, wholeSeconds],
+  ['a half', 2, 1, 60, wholeSeconds],
+  ['nine tenths', 2, 1.8, 108, exact],
+])(
+  'of the announced rate %s is admitted: after a minute hardly a call is refused, and the rate is used',
+  async (_, announced, admitted, burst, stated) => {
+    const calls = await play({ announced, admitted, burst, stated }, MINUTES);
+    const later = calls.filter(({ departAt }) => departAt >= START + MINUTE_MS);
+    const refused = later.filter((call) => call.refused).length;
+    expect(refused / later.length).toBeLessThan(0.05);
+    expect(later.length - refused).toBeGreaterThan(0.85 * admitted * 60 * (MINUTES - 1));
+  },
+);
+
+test('a wait that has nothing to do with the rate is seen through, and a burst of one is not overrun', async () => {
+  const long = await play({ announced: 10, admitted: 0.2, burst: 12, stated: () => MINUTE_MS }, 2 * MINUTES);
+  const settled = long.filter(({ departAt }) => departAt >= START + 3 * MINUTE_MS);
+  expect(settled.filter((call) => call.refused).length / settled.length).toBeLessThan(0.05);
+  const strict = await play({ announced: 10, admitted: 0.1, burst: 1, stated: exact }, 2 * MINUTES);
+  const later = strict.filter(({ departAt }) => departAt >= START + MINUTE_MS);
+  expect(later.filter((call) => call.refused)).toHaveLength(0);
+  expect(later.length).toBeGreaterThan(20);
+});
+
+test('a rate that is admitted again in full is found again', async () => {
+  const calls = await play(
+    { announced: 2, admitted: 0.1, burst: 6, stated: wholeSeconds, freeAfterMs: 2 * MINUTE_MS },
+    20,
+  );
+  const last = calls.filter(({ departAt }) => departAt >= START + 19 * MINUTE_MS);
+  expect(last.length).toBeGreaterThan(60);
+});

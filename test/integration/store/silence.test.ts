@@ -1,0 +1,147 @@
+/** Whoever falls silent, inside a transaction too, stops the others for ten seconds at most. */
+import type { Pool } from 'pg';
+import type { LimitTemplate } from '../../../quota/limits/limit';
+import { createPool, inTransaction } from '../../../store/db';
+import { registerLimits, takePermits } from '../../../store/permits/permits';
+import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
+import { amazonPool } from '../../../vendors/amazon/limits';
+import { startCable } from '../../support/cable';
+import { Child } from '../../support/child';
+import { testDatabase } from '../../support/embedded';
+import type { LockHolderOptions } from '../../support/lock-holder';
+
+const LONGEST_MS = 10_000;
+const TEMPLATE: LimitTemplate = {
+  name: 'calls',
+  operations: '*',
+  scope: 'account',
+  unit: 'calls',
+  window: { kind: 'token-bucket', ratePerSecond: 1000, burst: 1000 },
+  mode: 'enforce',
+  source: 'table',
+};
+
+const POOL = 'acme/pool';
+
+/** Whoever is not silent, with a database of their own. */
+async function others(): Promise<{ url: string; permits: Pool; end: () => Promise<void> }> {
+  const database = await testDatabase();
+  const permits = createPool(database.url, { max: 10, use: 'permits' });
+  await registerPool(permits, POOL, amazonPool);
+  await registerLimits(permits, POOL, [{ key: `${POOL}/calls`, template: TEMPLATE }]);
+  return {
+    url: database.url,
+    permits,
+    end: async () => {
+      await permits.end();
+      await database.drop();
+    },
+  };
+}
+
+/** A permit, and an operator's pause: how long both take, ms. */
+async function operate(permits: Pool): Promise<number> {
+  const began = performance.now();
+  const charges = [{ key: `${POOL}/calls`, units: 1 }];
+  const [[permit], pause] = await Promise.all([
+    takePermits(permits, [{ pool: POOL, priority: 'live', charges }], 0),
+    applyPoolEvent(permits, POOL, { type: 'pause', reason: 'stock-taking', until: null }),
+  ]);
+  expect(permit).toBeDefined();
+  expect(pause.after.state).toBe('held');
+  return performance.now() - began;
+}
+
+const HELD: readonly Omit<LockHolderOptions, 'databaseUrl'>[] = [
+  {
+    use: 'permits',
+    statements: [
+      `select pg_advisory_xact_lock(hashtextextended('${POOL}', 41))`,
+      `select * from pools where key = '${POOL}' for update`,
+    ],
+  },
+  {
+    use: 'permits',
+    statements: [
+      `select * from take_permits('[{"pool":"${POOL}","rank":2,"charges":[{"key":"${POOL}/calls","units":1}]}]', 0)`,
+    ],
+  },
+  { use: 'work', statements: ['select * from limits for update'] },
+  { use: 'bulk', statements: ['lock table pools in access exclusive mode'] },
+  { use: 'schema', statements: ['lock table limits in access exclusive mode'] },
+];
+
+test('a process that is frozen inside a transaction, whatever it holds, stops nobody for long', async () => {
+  const took = await Promise.all(
+    HELD.map(async (held) => {
+      const { url, permits, end } = await others();
+      const child = new Child('lock-holder.ts', { ...held, databaseUrl: url } satisfies LockHolderOptions);
+      try {
+        expect(await child.hear()).toBe('holding');
+        child.freeze();
+        return await operate(permits);
+      } finally {
+        await child.end();
+        await end();
+      }
+    }),
+  );
+  for (const ms of took) {
+    // It did hold the lock, and lost it.
+    expect(ms).toBeGreaterThan(1000);
+    expect(ms).toBeLessThan(LONGEST_MS);
+  }
+});
+
+test('connections that go silent inside a transaction stop nobody for long, and are replaced', async () => {
+  const { url: near, permits, end } = await others();
+  const { host, pathname, username, password } = new URL(near);
+  const cable = await startCable(host);
+  const url = `postgres://${username}${password && `:${password}`}@${cable.address}${pathname}`;
+  const far = createPool(url, { max: 2, use: 'permits' });
+  let began = 0;
+  const holding = inTransaction(far, async (client) => {
+    await client.query('select * from limits for update');
+    cable.silence();
+    began = performance.now();
+    await client.query('select 1');
+  });
+  const lost = expect(holding).rejects.toThrow();
+  while (began === 0) await new Promise((tick) => setImmediate(tick));
+  expect(await operate(permits)).toBeLessThan(LONGEST_MS);
+  // The process that they belong to: each query fails in time, and the next connections are new.
+  await lost;
+  expect(performance.now() - began).toBeLessThan(LONGEST_MS + 1000);
+  expect((await readPool(far, POOL))?.state.state).toBe('held');
+  await far.end();
+  await cable.close();
+  await end();
+});
+
+test('sessions are as the SQL relies on, whatever the defaults of the database are', async () => {
+  const settings = {
+    default_transaction_isolation: 'serializable',
+    default_transaction_read_only: 'on',
+    synchronous_commit: 'off',
+    idle_in_transaction_session_timeout: '0',
+    lock_timeout: '1',
+    datestyle: 'German',
+  };
+  const own = await testDatabase();
+  const admin = createPool(own.url, { max: 1 });
+  const { rows } = await admin.query<{ name: string }>('select current_database() as name');
+  for (const [name, value] of Object.entries(settings)) {
+    await admin.query(`alter database ${rows[0]?.name} set ${name} = '${value}'`);
+  }
+  const db = createPool(own.url, { max: 1, use: 'permits' });
+  const shown = async (name: string) =>
+    (await db.query<{ value: string }>('select current_setting($1) as value', [name])).rows[0]?.value;
+  expect(await shown('transaction_isolation')).toBe('read committed');
+  expect(await shown('transaction_read_only')).toBe('off');
+  expect(await shown('synchronous_commit')).toBe('on');
+  expect(await shown('idle_in_transaction_session_timeout')).toBe('5s');
+  expect(await shown('lock_timeout')).toBe('7s');
+  expect(await shown('datestyle')).toMatch(/^ISO/);
+  await Promise.all([admin.end(), db.end()]);
+  await own.drop();
+});
