@@ -84,12 +84,11 @@ module.exports = {
       name: 'one-way-out',
       severity: 'error',
       comment:
-        'A request to a vendor needs a permit: it leaves by activities/gateway/http.ts or activities/batches/responses-client.ts, which ask for the pass of one.',
+        'A request to a vendor needs a permit: it leaves by activities/gateway/http.ts, which asks for the pass of one.',
       from: {
         path: '^(activities|client|quota|settings|store|temporal|vendors|workers)/',
         pathNot: [
           '^activities/gateway/http.ts$',
-          '^activities/batches/responses-client.ts$',
           // They make the pool of connections, and send nothing.
           '^workers/runtime.ts$',
           '^client/operations/(user-auth|doctor-logins).ts$',
@@ -105,17 +104,7 @@ module.exports = {
         ],
       },
       to: {
-        path: [
-          '^undici$',
-          '^openai$',
-          '^https?$',
-          '^http2$',
-          '^net$',
-          '^tls$',
-          '^dgram$',
-          '/undici/',
-          '/openai/',
-        ],
+        path: ['^undici$', '^https?$', '^http2$', '^net$', '^tls$', '^dgram$', '/undici/'],
         pathNot: '^vendors/',
         dependencyTypesNot: ['type-only'],
       },

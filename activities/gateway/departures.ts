@@ -27,9 +27,3 @@ export function refusingLateDepartures(withinMs: number): Dispatcher.DispatcherC
     });
   };
 }
-
-/** The longest wait for headers and between two pieces of a body, ms, in place of the connections' own five minutes. */
-export function waitingFor(timeoutMs: number): Dispatcher.DispatcherComposeInterceptor {
-  return (dispatch) => (options, handler) =>
-    dispatch({ ...options, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }, handler);
-}

@@ -32,6 +32,8 @@ export interface HttpOptions {
   /** Longest wait for headers and between two pieces of a body, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Longest time from the request to the last byte of its answer, ms. Default: as long as it keeps coming. */
+  readonly withinMs?: number | undefined;
   /** The door's leave to send this request. */
   readonly pass: CallPass;
   /** Sent instead of the request's body while it is written; its length is among the request's headers. */
@@ -45,15 +47,32 @@ export interface HttpOptions {
  */
 export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
   options.pass.use();
+  const deadline = startDeadline(options);
   try {
-    const answer = await open(request, options);
+    const answer = await open(request, { ...options, signal: deadline.signal });
     const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
     return options.pass.clean({ kind: 'response', response });
   } catch (error) {
     options.signal?.throwIfAborted();
     return options.pass.clean({ kind: 'transport', error: transportError(error) });
+  } finally {
+    deadline.end();
   }
+}
+
+/** The caller's signal, which the end of `withinMs` aborts, too. */
+function startDeadline({ withinMs, signal }: Pick<HttpOptions, 'withinMs' | 'signal'>) {
+  if (withinMs === undefined) return { signal, end: () => undefined };
+  const over = new AbortController();
+  const timer = setTimeout(
+    () => over.abort(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })),
+    withinMs,
+  );
+  return {
+    signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal,
+    end: () => clearTimeout(timer),
+  };
 }
 
 export type StreamResult = CallResult & {
@@ -79,14 +98,16 @@ export async function sendForStream(request: HttpRequest, options: HttpOptions):
 }
 
 async function open(request: HttpRequest, options: HttpOptions) {
+  // Where a deadline stands, it decides, and the connection's own times are no second one.
+  const quietMs = options.withinMs === undefined ? options.timeoutMs : options.withinMs + 1000;
   const answer = await undiciRequest(request.url, {
     method: request.method,
     headers: request.headers,
     ...(request.body === undefined ? {} : { body: request.body }),
     ...(options.content ? { body: options.content } : {}),
     dispatcher: options.dispatcher.compose(tellingWhenSent(() => options.pass.sent())),
-    headersTimeout: options.timeoutMs,
-    bodyTimeout: options.timeoutMs,
+    headersTimeout: quietMs,
+    bodyTimeout: quietMs,
     ...(options.signal ? { signal: options.signal } : {}),
   });
   const headers: Record<string, string> = {};

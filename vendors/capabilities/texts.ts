@@ -3,7 +3,7 @@
  * permits, verdicts, retries and results are shared.
  */
 import type { ConcurrencyPolicy } from '../../quota/batches/concurrency';
-import type { Parsed } from '../http';
+import type { HttpRequest, Parsed } from '../http';
 
 /** What all items of a batch share. */
 export interface TextJob {
@@ -35,11 +35,7 @@ export interface TextApi {
   readonly operation: string;
   /** What limits tell calls apart by. */
   attributes(model: string): Readonly<Record<string, string>>;
-  /** Where the official client sends to, without a trailing slash. */
-  readonly baseUrl: string;
-  readonly organization: string | null;
-  readonly project: string | null;
-  /** Longest wait for an answer, ms. */
+  /** Longest wait for a whole answer, ms. */
   readonly timeoutMs: number;
   readonly concurrency: ConcurrencyPolicy;
   /** Items between two lines of progress in the log. */
@@ -52,6 +48,10 @@ export interface TextApi {
   readonly pauseMs: number;
   /** @param filled the prompt with its variables filled in. */
   request(job: TextJob, filled: string): TextRequest;
+  /** The request as it is sent by itself. */
+  post(request: TextRequest): HttpRequest;
+  /** Adds the key to a request. */
+  authorize(request: HttpRequest, key: string): HttpRequest;
   /** Tokens that a call will be charged, before it is made. @param expectedOutput tokens, where nothing caps them. */
   estimate(request: TextRequest, expectedOutput: number): number;
   /** Tokens that an answer says it has cost; undefined when it does not. */

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TextBatchApi } from '../capabilities/text-batches';
 import type { HttpRequest } from '../http';
+import { authorizeWith, postTo, urlOf } from './authorize';
 import { parseBatch, parseBatchList, parseBatchRefusal, parseBatchResult, parseFile } from './batch-contract';
 import { OPENAI_BATCH_OPERATIONS } from './limits';
 import type { OpenAiAccount } from './settings';
@@ -17,16 +18,10 @@ const ENDPOINT = '/v1/responses';
 const PAGE_SIZE = 100;
 
 export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
-  const baseUrl = account.baseUrl.replace(/\/+$/, '');
   const { maxRequests, maxBytes, enqueuedTokens, pollSeconds, pollMaxSeconds, settleSeconds } =
     account.batchApi;
-  const get = (path: string): HttpRequest => ({ method: 'GET', url: `${baseUrl}${path}`, headers: {} });
-  const post = (path: string, body: unknown): HttpRequest => ({
-    method: 'POST',
-    url: `${baseUrl}${path}`,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  const get = (path: string): HttpRequest => ({ method: 'GET', url: urlOf(account, path), headers: {} });
+  const post = (path: string, body: unknown) => postTo(account, path, body);
   return {
     operations: OPENAI_BATCH_OPERATIONS,
     maxRequests,
@@ -40,16 +35,7 @@ export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
     inputTokens: (request) => inputTokens(String(request.input)),
     line: (customId, body) =>
       `${JSON.stringify({ custom_id: customId, method: 'POST', url: ENDPOINT, body })}\n`,
-    authorize: (request, key) => ({
-      ...request,
-      headers: {
-        ...request.headers,
-        accept: 'application/json',
-        authorization: `Bearer ${key}`,
-        ...(account.organization === undefined ? {} : { 'openai-organization': account.organization }),
-        ...(account.project === undefined ? {} : { 'openai-project': account.project }),
-      },
-    }),
+    authorize: authorizeWith(account),
     upload: (name, bytes) => {
       const boundary = `sluice-${randomUUID()}`;
       const head =
@@ -60,7 +46,7 @@ export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
       return {
         request: {
           method: 'POST',
-          url: `${baseUrl}/files`,
+          url: urlOf(account, '/files'),
           headers: {
             'content-type': `multipart/form-data; boundary=${boundary}`,
             'content-length': String(Buffer.byteLength(head) + bytes + Buffer.byteLength(tail)),

@@ -1,6 +1,7 @@
 /** Requests of the Responses API as plain data. Nothing is sent from here. */
 import { DEFAULT_CONCURRENCY } from '../../quota/batches/concurrency';
 import type { TextApi } from '../capabilities/texts';
+import { authorizeWith, postTo } from './authorize';
 import { parseResponse, usageOf } from './contract';
 import { modelAttributes } from './limits';
 import type { OpenAiAccount } from './settings';
@@ -10,9 +11,6 @@ export function openaiTexts(account: OpenAiAccount): TextApi {
   return {
     operation: 'createResponse',
     attributes: (model) => modelAttributes(account, model),
-    baseUrl: account.baseUrl.replace(/\/+$/, ''),
-    organization: account.organization ?? null,
-    project: account.project ?? null,
     timeoutMs: account.timeoutSeconds * 1000,
     concurrency: { ...DEFAULT_CONCURRENCY, ...account.concurrency },
     logInterval: account.logInterval,
@@ -24,6 +22,9 @@ export function openaiTexts(account: OpenAiAccount): TextApi {
       input: filled,
       ...(job.maxOutputTokens === null ? {} : { max_output_tokens: job.maxOutputTokens }),
     }),
+    // Said, for some gateways stream by default.
+    post: (request) => postTo(account, '/responses', { ...request, stream: false }),
+    authorize: authorizeWith(account),
     estimate: (request, expectedOutput) => {
       const cap = request.max_output_tokens;
       const output = typeof cap === 'number' ? cap : expectedOutput;

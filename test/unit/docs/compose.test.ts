@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { ENVIRONMENT } from '../../../settings/environment';
 
 const ROOT = join(__dirname, '..', '..', '..');
+const { SOURCE_FOLDERS } = require('../../../scripts/checkout.cjs') as { SOURCE_FOLDERS: readonly string[] };
 const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
 
 interface Service {
@@ -193,5 +194,23 @@ describe('Dockerfile', () => {
     expect(ignored.filter((line) => line !== '' && !line.startsWith('#'))[0]).toBe('*');
     expect(ignored).not.toContain('!.env');
     expect(ignored).not.toContain('!sluice.yaml');
+  });
+
+  test('the build is given every folder and file that it is made of', () => {
+    const given = read('.dockerignore').split('\n');
+    const needed = [
+      ...SOURCE_FOLDERS,
+      'bin',
+      'scripts',
+      'package.json',
+      'package-lock.json',
+      'tsconfig.build.json',
+    ];
+    expect(needed.filter((path) => !given.includes(`!${path}`))).toEqual([]);
+  });
+
+  test('leaves out what is optional by name of that kind, and removes nothing by hand', () => {
+    expect(dockerfile).toMatch(/npm prune .*--omit=dev .*--omit=optional/);
+    expect(dockerfile).not.toMatch(/\brm -/);
   });
 });

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { Agent, request, fetch as undiciFetch } from 'undici';
-import { refusingLateDepartures, waitingFor } from '../../../../activities/gateway/departures';
+import { Agent, request } from 'undici';
+import { refusingLateDepartures } from '../../../../activities/gateway/departures';
 import { sendForText } from '../../../../activities/gateway/http';
 import { freePass } from '../../../support/pass';
 
@@ -64,8 +64,10 @@ test('the wait of the settings holds, not that of the connections', async () => 
   await expect(request(`${url}/slow`, { dispatcher: agent })).rejects.toMatchObject({
     code: 'UND_ERR_HEADERS_TIMEOUT',
   });
-  const patient = agent.compose(refusingLateDepartures(5000)).compose(waitingFor(8000));
-  const answer = await undiciFetch(`${url}/slow`, { dispatcher: patient });
-  expect(await answer.text()).toBe('well');
+  const result = await sendForText(
+    { method: 'GET', url: `${url}/slow`, headers: {} },
+    { dispatcher: agent.compose(refusingLateDepartures(5000)), timeoutMs: 8000, pass: freePass() },
+  );
+  expect(result).toMatchObject({ kind: 'response', response: { status: 200, body: 'well' } });
   await agent.close();
 });

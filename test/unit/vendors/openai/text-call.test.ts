@@ -1,29 +1,35 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
-import { createTextSender, type SendText } from '../../../../activities/batches/responses-client';
+import { sendForText } from '../../../../activities/gateway/http';
+import type { CallResult } from '../../../../vendors/contract';
 import { openaiTexts } from '../../../../vendors/openai/calls';
 import { openaiAccountSchema } from '../../../../vendors/openai/settings';
 import { freePass } from '../../../support/pass';
 
+const place = { organization: 'org-1', project: 'proj-1' };
 const KEY = 'no-usual-prefix-0123456789';
 let server: Server;
 let answer: RequestListener;
 let agent: Agent;
-let ask: (timeoutSeconds?: number) => ReturnType<SendText>;
+let ask: (timeoutSeconds?: number) => Promise<CallResult>;
 
 beforeAll(async () => {
   server = createServer((request, response) => answer(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   agent = new Agent();
-  const send = createTextSender(agent);
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
   ask = (timeoutSeconds = 30) => {
-    const account = { vendor: 'openai', baseUrl, apiKey: 'env:UNUSED', timeoutSeconds };
-    const api = openaiTexts(openaiAccountSchema.parse(account));
-    return send(api, { model: 'm', input: 'text' }, KEY, undefined, freePass([KEY]));
+    const account = { vendor: 'openai', baseUrl, apiKey: 'env:UNUSED', timeoutSeconds, ...place };
+    const { timeoutMs, authorize, post } = openaiTexts(openaiAccountSchema.parse(account));
+    return sendForText(authorize(post({ model: 'm', input: 'text' }), KEY), {
+      dispatcher: agent,
+      timeoutMs,
+      withinMs: timeoutMs,
+      pass: freePass([KEY]),
+    });
   };
 });
 
@@ -36,6 +42,47 @@ afterAll(async () => {
 const answers = (status: number, body: string | Buffer, headers: Record<string, string> = {}) => {
   answer = (_, response) => response.writeHead(status, headers).end(body);
 };
+
+test('a request says whose it is, asks for no stream and names its sender', async () => {
+  let body = '';
+  let seen: IncomingMessage | undefined;
+  answer = (request, response) => {
+    seen = request;
+    request
+      .setEncoding('utf8')
+      .on('data', (text) => {
+        body += text;
+      })
+      .on('end', () => response.end('{}'));
+  };
+  await ask();
+  expect(seen).toMatchObject({
+    method: 'POST',
+    url: '/v1/responses',
+    headers: {
+      accept: 'application/json',
+      authorization: `Bearer ${KEY}`,
+      'content-type': 'application/json',
+      'openai-organization': 'org-1',
+      'openai-project': 'proj-1',
+      'user-agent': expect.stringContaining('Sluice'),
+    },
+  });
+  expect(JSON.parse(body)).toEqual({ model: 'm', input: 'text', stream: false });
+});
+
+test('an answer that does not begin is given up when the time is over', async () => {
+  answer = () => undefined;
+  expect(await ask(0.3)).toMatchObject({
+    kind: 'transport',
+    error: { code: 'ETIMEDOUT', mayHaveBeenSent: true },
+  });
+});
+
+test('nobody is sent elsewhere: a redirect is an answer', async () => {
+  answers(307, '', { location: '/other' });
+  expect(await ask()).toMatchObject({ kind: 'response', response: { status: 307 } });
+});
 
 test('an answer that comes byte by byte is given up when the time is over', async () => {
   answer = (_, response) => {
