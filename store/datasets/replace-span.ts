@@ -69,7 +69,7 @@ async function copyInto(client: PoolClient, { dataset, rows }: Replacement, tabl
   // A session that waits for COPY's data is not idle to Postgres: were this process frozen in the middle, only the
   // statement's own limit would free the series. So the rows go in pieces, each a statement that is soon over.
   await client.query(`set local statement_timeout = ${PIECE_MS}`);
-  for await (const piece of wholeLines(await rows.spool.read())) {
+  for await (const piece of rows.spool.lines(PIECE_BYTES)) {
     await pipeline(Readable.from([piece]), client.query(copyFrom(statement)));
   }
   await client.query('set local statement_timeout to default');
@@ -79,25 +79,6 @@ async function copyInto(client: PoolClient, { dataset, rows }: Replacement, tabl
 const PIECE_MS = 8_000;
 /** Rows as text, of one piece. */
 const PIECE_BYTES = 1 << 20;
-const NEWLINE = 0x0a;
-
-/** The text in pieces that end with a row; COPY's text has a newline nowhere else. */
-async function* wholeLines(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let held: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    const end = bytes < PIECE_BYTES ? -1 : chunk.lastIndexOf(NEWLINE);
-    if (end < 0) {
-      held.push(chunk);
-      continue;
-    }
-    yield Buffer.concat([...held, chunk.subarray(0, end + 1)]);
-    held = [chunk.subarray(end + 1)];
-    bytes = chunk.length - end - 1;
-  }
-  if (bytes > 0) yield Buffer.concat(held);
-}
 
 async function throughStaging(client: PoolClient, replacement: Replacement): Promise<Replaced> {
   const { dataset, seriesId, span, keptHours, badRows } = replacement;
