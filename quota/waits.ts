@@ -35,8 +35,9 @@ const MAX_TEXT = 16_384;
 
 /**
  * `retry-after-ms` (OpenAI, Azure) before `Retry-After` as seconds, whole or decimal, or as an HTTP date. Repeated
- * headers that were joined with commas give the longest. Not standard but met and understood: a Go duration, an
- * ISO instant. A date in the past is the shortest wait, 1 ms.
+ * headers that were joined with commas give the longest. Not standard but met and understood: quotes, a duration in any
+ * form, an ISO instant, seconds or milliseconds since 1970. A date in the past is the shortest wait, 1 ms; one that says
+ * no more than that gives way to the other header.
  * @param headers any case; unknown values are ignored.
  */
 export function parseRetryAfter(
@@ -44,24 +45,17 @@ export function parseRetryAfter(
   nowMs: number,
   absurdMs: number = ABSURD_WAIT_MS,
 ): StatedWait | null {
-  const millis = longestNumber(header(headers, 'retry-after-ms'));
-  if (millis !== null) return stated(millis, 'retry-after-ms', absurdMs);
-  const value = header(headers, 'retry-after');
-  if (value === undefined) return null;
-  const seconds = longestNumber(value);
-  if (seconds !== null) return stated(seconds * 1000, 'retry-after', absurdMs);
-  const instant = Number.isFinite(nowMs) ? (parseHttpDate(value, nowMs) ?? parseIsoInstant(value)) : null;
-  if (instant !== null) return stated(instant - nowMs, 'http-date', absurdMs);
-  const go = parseGoDuration(value);
-  return go === null ? null : stated(go, 'retry-after', absurdMs);
+  const millis = headerValue(header(headers, 'retry-after-ms'), 1, nowMs);
+  const seconds = headerValue(header(headers, 'retry-after'), SECOND_MS, nowMs);
+  if (millis !== null && (millis.ms > 0 || seconds === null)) {
+    return stated(millis.ms, 'retry-after-ms', absurdMs);
+  }
+  if (seconds === null) return null;
+  return stated(seconds.ms, seconds.isInstant ? 'http-date' : 'retry-after', absurdMs);
 }
 
-/** Seconds since 1970 begin to look like that here: 2001. */
-const EPOCH_SECONDS = 1e9;
-const EPOCH_MS = 1e12;
-
 /**
- * When a limit is free again, as a header of a gateway tells it: a Go duration, an instant (ISO, HTTP, seconds or
+ * When a limit is free again, as a header of a gateway tells it: a duration, an instant (ISO, HTTP, seconds or
  * milliseconds since 1970), or a number of seconds. Null for what is no time, or none to wait for.
  */
 export function parseReset(
@@ -70,33 +64,72 @@ export function parseReset(
   absurdMs: number = ABSURD_WAIT_MS,
 ): StatedWait | null {
   const text = value.trim();
-  const ms = resetMs(text, nowMs);
-  return ms !== null && Number.isFinite(ms) && ms > 0 ? stated(ms, 'reset', absurdMs) : null;
+  // Nobody's limit takes decades: here an instant may lie as far back as it likes.
+  const epoch = /^\d{1,16}(?:\.\d+)?$/.test(text) ? epochMs(Number(text)) : Number.NaN;
+  const ms = Number.isNaN(epoch) ? (headerValue(text, SECOND_MS, nowMs)?.ms ?? 0) : epoch - nowMs;
+  return ms > 0 ? stated(ms, 'reset', absurdMs) : null;
 }
 
-function resetMs(text: string, nowMs: number): number | null {
-  if (/^\d{1,16}(?:\.\d+)?$/.test(text)) {
-    const number = Number(text);
-    if (number >= EPOCH_MS) return number - nowMs;
-    return number >= EPOCH_SECONDS ? number * 1000 - nowMs : number * 1000;
-  }
-  if (text.length > 100) return null;
-  const duration = parseGoDuration(text);
-  if (duration !== null) return duration;
-  const instant = parseIsoInstant(text) ?? parseHttpDate(text, nowMs);
-  return instant === null ? null : instant - nowMs;
+/** A wait as a field of a body names it, e.g. `retry_after: 7`. @param unitMs of a bare number. */
+export function parseWaitValue(
+  value: string,
+  unitMs: number,
+  nowMs: number,
+  absurdMs: number = ABSURD_WAIT_MS,
+): StatedWait | null {
+  const ms = headerValue(value.trim(), unitMs, nowMs)?.ms;
+  return ms === undefined ? null : stated(ms, 'text', absurdMs);
+}
+
+const SECOND_MS = 1000;
+/** Seconds since 1970 begin to look like that here: 2001. */
+const EPOCH_SECONDS = 1e9;
+const EPOCH_MS = 1e12;
+/** An epoch is of now: what lies further back is a number of seconds that somebody has mistaken. */
+const EPOCH_PAST_MS = DAY_MS;
+
+interface HeaderValue {
+  readonly ms: number;
+  readonly isInstant: boolean;
+}
+
+/** The longest of what a header says; null unless all of it is understood. */
+function headerValue(value: string | undefined, unitMs: number, nowMs: number): HeaderValue | null {
+  if (value === undefined || value.length > 1024) return null;
+  const whole = oneValue(value, unitMs, nowMs);
+  if (whole !== null || !value.includes(',')) return whole;
+  const parts = value.split(',').map((part) => oneValue(part.trim(), unitMs, nowMs));
+  const known = parts.filter((part) => part !== null);
+  if (known.length < parts.length) return null;
+  return known.reduce((longest, part) => (part.ms > longest.ms ? part : longest));
+}
+
+function oneValue(value: string, unitMs: number, nowMs: number): HeaderValue | null {
+  const text = value.replace(/^"(.*)"$/, '$1');
+  if (/^\d+(?:\.\d+)?$/.test(text)) return numberOrEpoch(Number(text), unitMs, nowMs);
+  const instant = Number.isFinite(nowMs) ? (parseHttpDate(text, nowMs) ?? parseIsoInstant(text)) : null;
+  if (instant !== null) return { ms: instant - nowMs, isInstant: true };
+  const clock = clockDurationAt(text, 0);
+  const ms = parseGoDuration(text) ?? (clock?.end === text.length ? clock.ms : wholeText(text));
+  return ms === null ? null : { ms, isInstant: false };
+}
+
+function numberOrEpoch(number: number, unitMs: number, nowMs: number): HeaderValue {
+  const left = epochMs(number) - nowMs;
+  const isNear = left > -EPOCH_PAST_MS && left < 366 * DAY_MS;
+  return isNear ? { ms: left, isInstant: true } : { ms: number * unitMs, isInstant: false };
+}
+
+/** NaN of what is too small for one. */
+function epochMs(number: number): number {
+  if (number >= EPOCH_MS) return number;
+  return number >= EPOCH_SECONDS ? number * 1000 : Number.NaN;
 }
 
 function header(headers: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
   const key = Object.keys(headers).find((k) => k.toLowerCase() === name);
   const value = key === undefined ? undefined : headers[key];
   return typeof value === 'string' ? value.trim() : undefined;
-}
-
-function longestNumber(value: string | undefined): number | null {
-  if (value === undefined || value.length > 1024) return null;
-  const parts = value.split(',').map((p) => p.trim());
-  return parts.every((p) => /^\d+(?:\.\d+)?$/.test(p)) ? Math.max(...parts.map(Number)) : null;
 }
 
 /**

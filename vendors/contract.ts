@@ -93,6 +93,6 @@ export interface VendorRules {
   readonly ambiguousQuota?: boolean;
   /** Total: any result becomes a verdict. Body before status. `nowMs` serves HTTP dates only. */
   classify(call: CallInfo, result: CallResult, nowMs: number): Verdict;
-  /** What this response teaches about limits; empty when nothing. */
-  learn(call: CallInfo, response: VendorResponse): readonly LearnedLimit[];
+  /** What this response teaches about limits; empty when nothing. `nowMs` serves instants only. */
+  learn(call: CallInfo, response: VendorResponse, nowMs?: number): readonly LearnedLimit[];
 }

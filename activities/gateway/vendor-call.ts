@@ -347,7 +347,7 @@ export class VendorDoor {
   ): Promise<void> {
     if (result.kind !== 'response') return;
     const windows = call.account.vendor.announcedWindows ?? [];
-    const announced = call.account.vendor.learn(info, result.response).map(async (learned) => {
+    const announced = call.account.vendor.learn(info, result.response, Date.now()).map(async (learned) => {
       const limit = taughtBy(limits, learned.limit);
       const mark = marks.find((m) => m.key === limit?.key);
       if (!limit || !mark) return;

@@ -5,16 +5,27 @@
  */
 import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
-import { parseGoDuration, parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
+import {
+  parseGoDuration,
+  parseReset,
+  parseRetryAfter,
+  parseWaitText,
+  parseWaitValue,
+  type StatedWait,
+} from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { type ApiError, readError, readObject } from './error-text';
+import { withRetryAliases } from './limit-headers';
 import { OPENAI_ANNOUNCED_WINDOWS, OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
 import { isPaymentWord, isQuotaText, isSpentText } from './payment';
+import { isQuotaUsedUp, isTooFastText } from './refusal-text';
 import { resetWait } from './reset-wait';
 
 /** Too many calls for now, whatever the status: "Slow Down" comes with 503, too. */
 const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_down']);
 
+/** `Retry-After: 0`, or a date that is over: the headers of the limits may know better, ms. */
+const AT_ONCE_MS = 1;
 /** A wait from which "too fast" cannot be a minute's limit, ms. */
 const LONG_WAIT_MS = 3_600_000;
 /** A day's limit may ask for such a wait, and then it is everybody's. */
@@ -58,9 +69,10 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
       evidence: { ...identity, code, message: scrub(message) },
     };
   }
-  const { status, headers, body } = result.response;
+  const { status, body } = result.response;
   const isSuccess = status >= 200 && status < 300;
   const error = readError(body, isSuccess);
+  const headers = withRetryAliases({ ...error?.headers, ...result.response.headers });
   const requestId = headers['x-request-id'];
   const code = error?.code || error?.type;
   const evidence: Evidence = {
@@ -70,13 +82,13 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     ...(error?.message ? { message: scrub(error.message) } : {}),
     ...(requestId ? { requestId: clipMessage(requestId, REQUEST_ID_MAX) } : {}),
   };
-  const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
+  const wait = statedWait(headers, error, nowMs);
   const isText = OPENAI_METERED.some((name) => name === call.operation);
   if (isSuccess && isText && isStream(headers, body)) {
-    const message = 'a stream of events, though none was asked for';
+    const message = 'a stream of events or of lines, though none was asked for';
     return { kind: 'invalid', evidence: { ...evidence, code: 'event_stream', message } };
   }
-  if (isSuccess && isText && error === null && readObject(body) === null) {
+  if (isSuccess && isText && error === null && !isObject(body)) {
     // A proxy's page, nothing at all, or an answer that was cut short: the item is not to blame.
     const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
     return {
@@ -87,7 +99,21 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     };
   }
   const verdict = isSuccess ? insideOk(error, evidence, wait) : decide(status, error, evidence, wait);
-  return verdict.kind === 'rate' && wait === null ? untilReset(verdict, headers, nowMs) : verdict;
+  const says = wait !== null && wait.ms > AT_ONCE_MS;
+  return verdict.kind === 'rate' && !says ? untilReset(verdict, headers, nowMs) : verdict;
+}
+
+/** The first that says more than "at once": of the headers, beside the message, in it. */
+function statedWait(
+  headers: VendorResponse['headers'],
+  error: ApiError | null,
+  nowMs: number,
+): StatedWait | null {
+  const inHeaders = parseRetryAfter(headers, nowMs);
+  const inField = error?.wait ? parseWaitValue(error.wait.text, error.wait.unitMs, nowMs) : null;
+  const inText = parseWaitText(error?.message ?? '', nowMs);
+  const waits = [inHeaders, inField, inText].filter((wait) => wait !== null);
+  return waits.find(({ ms }) => ms > AT_ONCE_MS) ?? waits[0] ?? null;
 }
 
 /** A refusal that states no wait: its limit's reset is one. */
@@ -99,8 +125,18 @@ function untilReset(verdict: RateVerdict, headers: VendorResponse['headers'], no
   return { ...verdict, statedWaitMs: wait.ms };
 }
 
+/** Or a list of one, as some gateways send: that is no page, and `parseResponse` says what it is instead. */
+function isObject(body: string): boolean {
+  return readObject(body) !== null || /^\ufeff?\s*\[\s*\{[\s\S]*\}\s*\]\s*$/.test(body);
+}
+
 function isStream(headers: VendorResponse['headers'], body: string): boolean {
-  return /^text\/event-stream\b/i.test(headers['content-type'] ?? '') || /^\s*(?:data|event):\s/.test(body);
+  const type = headers['content-type'] ?? '';
+  if (/^text\/event-stream\b|^application\/(?:x-)?(?:ndjson|jsonl|json-lines)\b/i.test(type)) return true;
+  // Fields of an event, comments before them included; or one object of JSON a line.
+  return (
+    /^\s*(?:(?::|id:|retry:)[^\n]*\n\s*)*(?:data|event):/.test(body) || /^\s*\{[^\n]*\}\r?\n\{"/.test(body)
+  );
 }
 
 function noAnswer(body: string): string {
@@ -117,10 +153,8 @@ function decide(
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
   // "Payment Required" is a gateway's word for it, whatever it says besides.
-  if (status === 402 || (error && mustBePaid(status, error))) {
-    const isOrganizations = [error?.code ?? '', error?.type ?? ''].some((word) =>
-      ORGANIZATION_CODES.has(word),
-    );
+  if (status === 402 || (error && mustBePaid(status, error, wait))) {
+    const isOrganizations = wordsOf(error).some((word) => ORGANIZATION_CODES.has(word));
     return { kind: 'billing', scope: isOrganizations ? 'organization' : 'account', evidence };
   }
   if (error && BLOCKED_CODES.has(error.code)) return { kind: 'blocked', evidence };
@@ -129,8 +163,17 @@ function decide(
     return { kind: 'gone', evidence };
   }
   if (status === 429 || (error && RATE_CODES.has(error.code))) return tooFast(error, evidence, wait);
-  if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
   const ofText = OPENAI_METERED.some((name) => name === evidence.operation);
+  if (ofText && error && status !== 401) {
+    // A quota that a gateway tells as 403, and an upstream's 429 that it passes on under a status of its own.
+    if (isQuotaUsedUp(error, wait)) {
+      return { kind: 'quota', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
+    }
+    if (isTooFastText(error, wait)) return tooFast(error, evidence, wait);
+  }
+  if (status === 401) return { kind: 'auth', reason: 'refused', evidence };
+  // A proxy of our own that wants a login, or a network that does: no request is to blame.
+  if (status === 407 || status === 511) return { kind: 'blocked', reason: 'configuration', evidence };
   // Moderation and firewalls refuse one prompt with it, and a vendor a whole account.
   if (status === 403) return { kind: 'blocked', ...(ofText ? { ofRequest: true } : {}), evidence };
   // A redirection that leads nowhere and a method that is not allowed are a base URL that is wrong; a firewall leads to its
@@ -162,17 +205,36 @@ function tooFast(error: ApiError | null, evidence: Evidence, wait: StatedWait | 
   return { kind: 'rate', statedWaitMs: wait?.ms ?? null, limit, evidence };
 }
 
-function mustBePaid(status: number, { code, type, message }: ApiError): boolean {
-  if ([code, type].some(isPaymentWord)) return true;
-  if (status === 429 && code === '' && type === '' && isQuotaText(message)) return true;
-  const mayTell = (status >= 400 && status < 500) || status === 0;
-  return mayTell && !RATE_CODES.has(code) && isSpentText(message);
+/** Code and type of an error and of those within it. */
+function wordsOf(error: ApiError | null): string[] {
+  return error === null ? [] : [error.code, error.type, ...wordsOf(error.inner)];
+}
+
+function textsOf(error: ApiError | null): string[] {
+  return error === null ? [] : [error.message, ...textsOf(error.inner)];
+}
+
+function mustBePaid(status: number, error: ApiError, wait: StatedWait | null): boolean {
+  const words = wordsOf(error);
+  if (words.some(isPaymentWord) || error.status === 402) return true;
+  if (words.some((word) => RATE_CODES.has(word))) return false;
+  const mayTell = status >= 400 || status === 0;
+  // What names a field of the request is a fault of the request.
+  if (!mayTell || error.param !== '') return false;
+  const isUnnamed = words.every((word) => /^\d*$/.test(word));
+  const hasWait = wait !== null;
+  return textsOf(error).some(
+    (text) => (isUnnamed && !hasWait && isQuotaText(text)) || isSpentText(text, hasWait),
+  );
 }
 
 /** A batch cannot be made of a file that has expired or was deleted; the vendor says so with a 400. */
 function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
   return operation === OPENAI_BATCH_OPERATIONS.create && /^(?:input_)?file_id$/.test(error?.param ?? '');
 }
+
+/** Words that say no more than that there is an error. */
+const NO_NAME = /^(?:unknown_?)?(?:error|failure|fail|failed|exception)$/i;
 
 /** An error that came as a success is judged like the status that it names. */
 function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
@@ -182,7 +244,8 @@ function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait |
   if (error.status !== null) return decide(error.status, error, evidence, wait);
   const told = decide(0, error, evidence, wait);
   // A word that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
-  return told.kind === 'server' && error.code !== '' ? { kind: 'invalid', evidence } : told;
+  const names = [error.code, error.type].some((word) => word !== '' && !NO_NAME.test(word));
+  return told.kind === 'server' && names ? { kind: 'invalid', evidence } : told;
 }
 
 /** "Rate limit reached for gpt-x … on tokens per min (TPM)": which limit was hit, where the text says so. */
@@ -219,12 +282,16 @@ function scrub(message: string): string {
  * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`. Missing teaches nothing; −1 and 0 as a limit are
  * Azure's "unknown", and then its remaining says nothing either. Resets are Go durations: the time to a full refill.
  */
-export function learnOpenAi(_: CallInfo, response: VendorResponse): readonly LearnedLimit[] {
+export function learnOpenAi(
+  _: CallInfo,
+  response: VendorResponse,
+  nowMs: number = Number.NaN,
+): readonly LearnedLimit[] {
   return (['requests', 'tokens'] as const).flatMap((name) => {
     const capacity = count(response.headers[`x-ratelimit-limit-${name}`]);
     const remaining = count(response.headers[`x-ratelimit-remaining-${name}`]);
     const reset = response.headers[`x-ratelimit-reset-${name}`];
-    const resetMs = reset === undefined ? null : parseGoDuration(reset.trim());
+    const resetMs = reset === undefined ? null : resetOf(reset.trim(), nowMs);
     const unknown =
       response.headers[`x-ratelimit-limit-${name}`] !== undefined && !(capacity && capacity > 0);
     // Nothing left of what is full again in no time: the zeros of those who do not know.
@@ -242,12 +309,21 @@ export function learnOpenAi(_: CallInfo, response: VendorResponse): readonly Lea
   });
 }
 
+function resetOf(reset: string, nowMs: number): number | null {
+  const told = parseReset(reset, nowMs);
+  return parseGoDuration(reset) ?? (told !== null && !told.absurd ? told.ms : null);
+}
+
 function windowOf(capacity: number, remaining: number | null, resetMs: number | null): number {
   const level = { capacity, remaining: remaining ?? undefined, resetMs: resetMs ?? undefined };
   return announcedWindow(null, level, OPENAI_ANNOUNCED_WINDOWS).ms;
 }
 
+/** `600`, `"600"`, `600.0`, `10,000`, `600;w=60`; of a header that came twice, the least. */
 function count(header: string | undefined): number | null {
-  if (header === undefined || !/^-?\d{1,15}$/.test(header.trim())) return null;
-  return Number(header.trim());
+  const [text = ''] = (header ?? '').replaceAll('"', '').trim().split(';');
+  if (/^\d{1,3}(?:,\d{3})+$/.test(text)) return Number(text.replaceAll(',', ''));
+  const parts = text.split(',').map((part) => part.trim());
+  if (!parts.every((part) => /^-?\d{1,15}(?:\.\d{1,9})?$/.test(part))) return null;
+  return Math.floor(Math.min(...parts.map(Number)));
 }

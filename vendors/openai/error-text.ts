@@ -2,7 +2,11 @@
  * Reads the error that an answer holds, whoever wrote it: OpenAI, a gateway before it (OpenRouter, LiteLLM, Kong), a server
  * that speaks like it (vLLM, Azure), or a firewall's page. What it means is for `classify.ts` to say. Pure; never throws.
  */
+import { type Fields, fieldsIn, fieldsOf, isFields, readObject, textOf, withoutMark } from './error-fields';
 import { isPaymentWord } from './payment';
+import { statusOf, statusOfWord } from './status-words';
+
+export { readObject } from './error-fields';
 
 export interface ApiError {
   readonly code: string;
@@ -13,21 +17,18 @@ export interface ApiError {
   readonly status: number | null;
   /** True of a page or a text, and of an object that is nobody's error of this API. */
   readonly strange: boolean;
+  /** The error of the server behind a gateway, where the gateway passes it on as it was. */
+  readonly inner: ApiError | null;
+  /** A wait beside the message, as it stands, with the length of its unit: `retry_after: 7`. */
+  readonly wait: { readonly text: string; readonly unitMs: number } | null;
+  /** Headers of the server behind a gateway, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** What is read of a page or a text. */
 const SAID_MAX = 1000;
-
-export function readObject(body: string): Fields | null {
-  if (!body.trimStart().startsWith('{')) return null;
-  try {
-    return JSON.parse(body) as Fields;
-  } catch {
-    return null;
-  }
-}
+/** Errors within errors; what is deeper is nobody's. */
+const DEPTH_MAX = 4;
 
 /**
  * @param isSuccess the answer came with a status of success: then only what is clearly an error is one.
@@ -36,98 +37,161 @@ export function readObject(body: string): Fields | null {
 export function readError(body: string, isSuccess: boolean): ApiError | null {
   const root = readRoot(body);
   if (root === null) return isSuccess ? null : strangeText(body);
-  const { error, errors, object, status } = root;
-  if (object === 'batch') return status === 'failed' ? failedBatch(errors) : null;
-  if (isFields(error)) return toApiError(error, root);
-  if (typeof error === 'string' && error !== '') return named({ ...root, message: error }, true);
-  const [first] = Array.isArray(errors) ? errors.filter(isFields) : [];
-  if (first !== undefined) return toApiError(first, root);
-  const message = messageOf(root);
-  if (isSuccess && (message === '' || statusOf(root) === null || 'output' in root)) return null;
-  return message === '' ? null : named({ ...root, message }, true);
+  if (root.object === 'batch') return root.status === 'failed' ? failedBatch(root.errors) : null;
+  const found = errorIn(root, 0);
+  if (found !== null) return found;
+  if (isSuccess && (!saysFailure(root) || Array.isArray(root.output))) return null;
+  return messageOf(root) === '' && !saysFailure(root) ? null : named(root, true, 0);
 }
 
 /** The answer's object; of a list, as some gateways send, the first. */
 function readRoot(body: string): Fields | null {
-  if (!body.trimStart().startsWith('[')) return readObject(body);
+  const text = withoutMark(body).trimStart();
+  if (!/^["[]/.test(text)) return readObject(body);
   try {
-    const [first] = JSON.parse(body) as unknown[];
-    return isFields(first) ? first : null;
+    const value: unknown = JSON.parse(text);
+    const [first] = Array.isArray(value) ? (value as unknown[]) : [value];
+    return typeof first === 'string' ? readObject(first) : fieldsOf(first);
   } catch {
     return null;
   }
 }
 
+const ERROR_NAMES = ['error', 'Error', 'err', 'fault', 'exception'] as const;
+/** What an answer, and so an error in it, may be wrapped in. */
+const WRAPPERS = ['detail', 'response', 'data', 'result', 'body'] as const;
+
+/** The error of an object: a field, one of a list, or that of what it wraps. */
+function errorIn(root: Fields, depth: number): ApiError | null {
+  if (depth >= DEPTH_MAX) return null;
+  for (const name of ERROR_NAMES) {
+    const value = root[name];
+    const fields = fieldsOf(value) ?? (typeof value === 'string' ? readObject(value) : null);
+    if (fields !== null) return toApiError(fields, root, depth);
+    if (typeof value === 'string' && value !== '') return named({ ...root, message: value }, true, depth);
+  }
+  const [first] = Array.isArray(root.errors) ? (root.errors as unknown[]) : [];
+  if (isFields(first)) return toApiError(first, root, depth);
+  if (typeof first === 'string' && first !== '') return named({ ...root, message: first }, true, depth);
+  const wrapped = WRAPPERS.map((name) => fieldsOf(root[name])).find(
+    (inside) => inside !== null && ERROR_NAMES.some((name) => isFields(inside[name])),
+  );
+  if (wrapped) return errorIn(wrapped, depth + 1);
+  // A chat completion that broke off.
+  const [choice] = Array.isArray(root.choices) ? root.choices.filter(isFields) : [];
+  return isFields(choice?.error) ? toApiError(choice.error, {}, depth) : null;
+}
+
+const FAILURE_WORD = /^(?:error|fail|failed|failure)$/i;
+
+/** Whether an object that has no error for a field says all the same that something failed. */
+function saysFailure(root: Fields): boolean {
+  const { success, ok, object, type, status } = root;
+  if (success === false || ok === false) return true;
+  if ([object, type, status].some((word) => FAILURE_WORD.test(textOf(word)))) return true;
+  const words = [root.code, type, status].map((word) => statusOfWord(textOf(word)));
+  return statusOf(root) !== null || words.some((found) => found !== null);
+}
+
 /** Of a batch that failed: that somebody has to pay concerns all, anything else only the batch. */
 function failedBatch(errors: unknown): ApiError | null {
-  const { data } = (isFields(errors) ? errors : {}) as { data?: unknown };
-  const all = Array.isArray(data) ? data.filter(isFields).map((e) => toApiError(e, {})) : [];
+  const { data } = fieldsOf(errors) ?? {};
+  const all = Array.isArray(data) ? data.filter(isFields).map((e) => toApiError(e, {}, 0)) : [];
   return all.find(({ code }) => isPaymentWord(code)) ?? null;
 }
 
-function toApiError(error: Fields, root: Fields): ApiError {
+function toApiError(error: Fields, root: Fields, depth: number): ApiError {
   const { status: _, message: __, ...around } = root;
   const inner = statusOf(error) === null ? statusOf(around) : null;
-  const read = named(error, false);
+  const found = named(error, false, depth);
+  const read = { ...found, wait: found.wait ?? waitIn([root]) };
   return inner === null ? read : { ...read, status: read.status ?? inner };
 }
 
-function named(fields: Fields, strange: boolean): ApiError {
-  const { metadata } = fields;
-  const more = isFields(metadata) ? metadata : {};
-  const code = text(fields.code);
-  const type = text(fields.type) || text(more.error_type);
+/** @param depth of errors within errors, so far. */
+function named(fields: Fields, strange: boolean, depth: number): ApiError {
+  const more = fieldsOf(fields.metadata) ?? {};
   // What a gateway passes on of the server behind it says more than its own "Provider returned error".
-  const raw = text(more.raw);
-  const message = [messageOf(fields), raw].filter((part) => part !== '').join(': ');
-  const word = [code, type, text(more.error_type), text(fields.status)].map(statusOfWord);
+  const raw = textOf(more.raw);
+  const own = messageOf(fields);
+  const message = [own, raw].filter((part) => part !== '').join(': ');
+  const inner = depth < DEPTH_MAX ? innerError(fields, message, depth + 1) : null;
+  const code = textOf(fields.code) || textOf(fields.errorcode);
+  const told = textOf(fields.status);
+  const type = textOf(fields.type) || textOf(more.error_type) || (/^[a-z]\w*$/i.test(told) ? told : '');
+  const words = [code, type, textOf(more.error_type), told, ...classNames(own)];
+  const details = Array.isArray(fields.details) ? fields.details.filter(isFields) : [];
   return {
-    ...{ code, type, message, strange },
-    param: text(fields.param),
-    status: statusOf(fields) ?? word.find((status) => status !== null) ?? null,
+    // A number says less than the word of the server behind.
+    code: (/^\d*$/.test(code) && inner?.code) || code,
+    type: type || (inner?.type ?? ''),
+    message: message || (inner?.message ?? ''),
+    param: textOf(fields.param) || (inner?.param ?? ''),
+    status: statusOf(fields) ?? firstStatus(words) ?? inner?.status ?? null,
+    strange,
+    inner,
+    wait: waitIn([fields, more, ...details]) ?? inner?.wait ?? null,
+    headers: headersIn(more.headers ?? fields.headers, inner?.headers),
   };
 }
 
+/** An error in a field of an error, or in its message as JSON: `OpenAIException - {"error": {…}}`. */
+function innerError(fields: Fields, message: string, depth: number): ApiError | null {
+  const inField = errorIn(fields, depth);
+  if (inField !== null) return inField;
+  const inside = fieldsIn(message);
+  if (inside === null) return null;
+  return errorIn(inside, depth) ?? (messageOf(inside) === '' ? null : named(inside, false, depth));
+}
+
+/** Exceptions that a message begins with: `litellm.RateLimitError: …`. */
+function classNames(message: string): string[] {
+  return [...message.slice(0, 200).matchAll(/\b[A-Z][A-Za-z]+(?:Error|Exception)\b/g)].map(([name]) => name);
+}
+
+function firstStatus(words: readonly string[]): number | null {
+  return words.map(statusOfWord).find((status) => status !== null) ?? null;
+}
+
 /** A message, under the names that are met; of a list of faults (FastAPI), the first. */
-function messageOf({ message, detail, msg, error_description: described, title }: Fields): string {
+function messageOf(fields: Fields): string {
+  const { message, detail, msg, error_description: described, faultstring, reason, title } = fields;
   const [fault] = Array.isArray(detail) ? detail.filter(isFields) : [];
+  const inDetail = fieldsOf(detail);
   return (
-    text(message) ||
-    text(detail) ||
-    text(fault?.msg) ||
-    (isFields(detail) ? messageOf({ message: detail.message ?? detail.msg }) : '') ||
-    text(msg) ||
-    text(described) ||
-    text(title)
+    textOf(message) ||
+    textOf(detail) ||
+    textOf(fault?.msg) ||
+    (inDetail === null ? '' : textOf(inDetail.message) || textOf(inDetail.msg)) ||
+    textOf(msg) ||
+    textOf(described) ||
+    textOf(faultstring) ||
+    textOf(reason) ||
+    textOf(title)
   );
 }
 
-/** A number that is an HTTP status of failure, wherever it stands. */
-function statusOf(fields: Fields): number | null {
-  const found = ['code', 'status', 'status_code', 'statusCode', 'http_status', 'http_code', 'httpStatus']
-    .map((name) => text(fields[name]).trim())
-    .find((value) => /^[45]\d\d$/.test(value));
-  return found === undefined ? null : Number(found);
+/** `retry_after`, `retryAfterMs`, `retryDelay`, `resets_in_seconds`, `resets_at`: seconds, as of the header of that name, unless it says otherwise. */
+const WAIT_FIELD =
+  /^(?:retry_?(?:after|delay|in)|resets?_?(?:in|after|at))(?:_?(ms|millis\w*|m?s|sec\w*))?$/i;
+
+function waitIn(objects: readonly Fields[]): ApiError['wait'] {
+  for (const object of objects) {
+    for (const [name, value] of Object.entries(object)) {
+      const unit = WAIT_FIELD.exec(name);
+      const text = textOf(value);
+      if (unit && text !== '') return { text, unitMs: /^m/i.test(unit[1] ?? '') ? 1 : 1000 };
+    }
+  }
+  return null;
 }
 
-/** Words for a failure, as snake_case; the first that fits counts. */
-const WORDS: readonly (readonly [RegExp, number])[] = [
-  [/rate_?limit|too_many_requests|resource_exhausted|throttl|slow_down/, 429],
-  [/time_?d?_?out|deadline_exceeded/, 504],
-  [/overload|unavailable|no_capacity/, 503],
-  [/bad_gateway|upstream|provider_/, 502],
-  [/internal|server_error|api_error|connection_error|service_error/, 500],
-  [/authentication|unauthorized|unauthenticated|invalid_(?:api_)?key/, 401],
-  [/payment_required/, 402],
-  [/permission|forbidden|moderation/, 403],
-];
-
-function statusOfWord(word: string): number | null {
-  const plain = word
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .replace(/[\s-]+/g, '_')
-    .toLowerCase();
-  return WORDS.find(([pattern]) => pattern.test(plain))?.[1] ?? null;
+function headersIn(headers: unknown, inner: ApiError['headers'] = {}): ApiError['headers'] {
+  const own = Object.entries(fieldsOf(headers) ?? {}).map(([name, value]) => [
+    name.toLowerCase(),
+    textOf(value),
+  ]);
+  return { ...inner, ...Object.fromEntries(own) };
 }
 
 /** A page's title, or the beginning of a text. */
@@ -135,16 +199,8 @@ function strangeText(body: string): ApiError | null {
   const isPage = /^\s*</.test(body);
   const said = isPage
     ? (/<title>([^<]{1,200})<\/title>/i.exec(body)?.[1] ?? 'a web page')
-    : body.slice(0, SAID_MAX);
+    : withoutMark(body).slice(0, SAID_MAX);
   if (said.trim() === '') return null;
-  return { code: '', type: '', message: said.trim(), param: '', status: null, strange: true };
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Codes come as numbers, too. */
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+  const none = { code: '', type: '', param: '', status: null, inner: null, wait: null, headers: {} };
+  return { ...none, message: said.trim(), strange: true };
 }

@@ -120,9 +120,16 @@ export const openaiLimits: readonly LimitTemplate[] = [
 ];
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** By OpenAI's guide a minute; some models' and tiers' requests, and others' (Groq's), are a day's. */
-export const OPENAI_ANNOUNCED_WINDOWS: readonly number[] = [MINUTE_MS, 60 * MINUTE_MS, 24 * 60 * MINUTE_MS];
+export const OPENAI_ANNOUNCED_WINDOWS: readonly number[] = [
+  MINUTE_MS,
+  60 * MINUTE_MS,
+  DAY_MS,
+  7 * DAY_MS,
+  30 * DAY_MS,
+];
 
 export const openaiPool: PoolPolicy = {
   // Seed: quota 300 → 3600 s.

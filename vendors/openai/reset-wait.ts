@@ -1,11 +1,8 @@
-/** The wait of a refusal that states none but in `x-ratelimit-reset-…`, which say when a limit is full again. */
+/** The wait of a refusal that states none but in the headers of its limits, which say when a limit is full again. */
 import { announcedWindow, isFullRefill } from '../../quota/limits/announced-window';
 import { parseReset, type StatedWait } from '../../quota/waits';
+import { type HeaderLimit, headerLimits } from './limit-headers';
 import { OPENAI_ANNOUNCED_WINDOWS } from './limits';
-
-const RESET = 'x-ratelimit-reset-';
-const REMAINING = 'x-ratelimit-remaining-';
-const LIMIT = 'x-ratelimit-limit-';
 
 /**
  * Of the limit that was named; else of those that have nothing left; else the longest of all. Null when there is none.
@@ -16,25 +13,24 @@ export function resetWait(
   named: string | null,
   nowMs: number,
 ): StatedWait | null {
-  const all = Object.keys(headers)
-    .filter((name) => name.startsWith(RESET))
-    .map((name) => name.slice(RESET.length));
-  const ofNamed = all.filter((name) => named !== null && name === named);
-  const usedUp = all.filter((name) => headers[REMAINING + name]?.trim() === '0');
-  const meant = [ofNamed, usedUp, all].find((names) => names.length > 0) ?? [];
-  return meant.reduce<StatedWait | null>((longest, name) => {
-    const wait = waitOf(headers, name, nowMs);
+  const all = headerLimits(headers).filter(({ reset }) => reset !== undefined);
+  const usedUp = all.filter(({ remaining }) => remaining === '0');
+  const isNamed = ({ name }: HeaderLimit) => name === named;
+  // `tokens-minute` and `tokens-day` are both what is called `tokens`: the one that has nothing left is meant.
+  const isOfNamed = ({ name }: HeaderLimit) => named !== null && name.startsWith(named);
+  const meant = [usedUp.filter(isOfNamed), all.filter(isNamed), usedUp, all].find((some) => some.length > 0);
+  return (meant ?? []).reduce<StatedWait | null>((longest, limit) => {
+    const wait = waitOf(limit, nowMs);
     return wait !== null && wait.ms > (longest?.ms ?? 0) ? wait : longest;
   }, null);
 }
 
-function waitOf(headers: Readonly<Record<string, string>>, name: string, nowMs: number): StatedWait | null {
-  const wait = parseReset(headers[RESET + name] ?? '', nowMs);
-  const capacity = Number(headers[LIMIT + name] ?? Number.NaN);
-  const remaining = Number(headers[REMAINING + name] ?? Number.NaN);
-  if (wait === null || name !== 'requests' || !(capacity > 0) || remaining !== 0) return wait;
+function waitOf({ name, limit, remaining, reset = '' }: HeaderLimit, nowMs: number): StatedWait | null {
+  const wait = parseReset(reset, nowMs);
+  const capacity = Number(limit ?? Number.NaN);
+  if (wait === null || name !== 'requests' || !(capacity > 0) || remaining !== '0') return wait;
   // A bucket that refills steadily has room for the next request long before it is full.
-  const level = { capacity, remaining, resetMs: wait.ms };
+  const level = { capacity, remaining: 0, resetMs: wait.ms };
   const window = announcedWindow(null, level, OPENAI_ANNOUNCED_WINDOWS);
   const isSteady = isFullRefill(window, { ...level, remaining: 1e-9 });
   return isSteady ? { ...wait, ms: Math.ceil(window.ms / capacity), absurd: false } : wait;

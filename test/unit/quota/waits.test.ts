@@ -204,6 +204,18 @@ describe('parseRetryAfter', () => {
     [{ 'retry-after': '2026-11-23T12:01:00Z' }, M, 'http-date'],
     [{ 'retry-after': '9'.repeat(400) }, Number.MAX_SAFE_INTEGER, 'retry-after'],
     [{ 'retry-after': '1779710400' }, 1_779_710_400_000, 'retry-after'],
+    // Met, though no standard allows it.
+    [{ 'retry-after': String(NOW / S + 60) }, M, 'http-date'],
+    [{ 'retry-after': String(NOW + M) }, M, 'http-date'],
+    [{ 'retry-after': '"5"' }, 5 * S, 'retry-after'],
+    [{ 'retry-after': '5 seconds' }, 5 * S, 'retry-after'],
+    [{ 'retry-after': 'PT5S' }, 5 * S, 'retry-after'],
+    [{ 'retry-after': '00:00:05' }, 5 * S, 'retry-after'],
+    [{ 'retry-after': '1 day, 2 hours' }, D + 2 * H, 'retry-after'],
+    [{ 'retry-after': 'Mon, 23 Nov 2026 12:01:00 UTC' }, M, 'http-date'],
+    [{ 'retry-after': 'Tue, 1 Dec 2026 12:00:00 +0000' }, 8 * D, 'http-date'],
+    [{ 'retry-after-ms': '0', 'retry-after': '20' }, 20 * S, 'retry-after'],
+    [{ 'retry-after-ms': '0' }, 1, 'retry-after-ms'],
   ];
   test.each(cases)('%j', (headers, ms, source) => {
     expect(parseRetryAfter(headers, NOW)).toEqual({ ms, source, absurd: ms > ABSURD_WAIT_MS });

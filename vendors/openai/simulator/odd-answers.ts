@@ -31,6 +31,24 @@ const FORMS = {
   'rate-in-200': { status: 200, body: error('Provider returned error', { code: 429 }) },
   'lost-in-200': { status: 200, body: error('Network connection lost.', { code: 502 }) },
   'credits-in-200': { status: 200, body: error('Insufficient credits. Add more', { code: 402 }) },
+  'quota-403': {
+    status: 403,
+    body: { statusCode: 403, message: 'Out of call volume quota. Quota will be replenished in 00:00:02.' },
+  },
+  'nested-rate-500': {
+    status: 500,
+    body: error(
+      'litellm.APIError: OpenAIException - {"error":{"code":"rate_limit_exceeded","message":"slow"}}',
+      {
+        ...{ type: 'None', param: 'None', code: '500' },
+      },
+    ),
+  },
+  'rate-draft-headers': {
+    status: 429,
+    headers: { 'retry-after': '0', ratelimit: '"default";r=0;t=2' },
+    body: error('Too many requests'),
+  },
   'too-large-day': {
     status: 429,
     headers: { 'retry-after': '86400' },

@@ -180,8 +180,79 @@ describe('what gateways say', () => {
     ['a list of errors', 200, '{"errors":[{"code":502,"message":"lost"}]}', 'server'],
     ['no error, but an answer', 200, '{"id":"r","output":[],"message":"x","status":429}', 'ok'],
     ['a stream', 200, 'event: response.created\ndata: {"type":"response.created"}\n\n', 'invalid'],
+    ['an error within an error', 200, { error: { code: 429, message: 'slow' } }, 'rate'],
+    ['an error in a text', 200, { message: 'x - {"error":{"code":"insufficient_quota"}}' }, 'billing'],
+    ['an error as a text of JSON', 200, '{"error":"{\\"code\\":502,\\"message\\":\\"lost\\"}"}', 'server'],
+    ['a wrapped error', 200, '{"detail":{"error":{"code":429,"message":"slow"}}}', 'rate'],
+    ['a word at the root', 200, '{"code":"rate_limit_exceeded","message":"slow"}', 'rate'],
+    ['no success', 200, '{"success":false,"msg":"Something went wrong"}', 'server'],
+    [
+      'a completion that broke off',
+      200,
+      '{"object":"chat.completion","choices":[{"error":{"code":502}}]}',
+      'server',
+    ],
+    ['a byte order mark', 200, '\ufeff{"error":{"code":429}}', 'rate'],
+    ['a number with words', 200, { code: '429 Too Many Requests' }, 'rate'],
+    ['a word of no model', 200, { message: 'gone', type: 'not_found_error' }, 'gone'],
+    ['lines of JSON', 200, '{"response":"a","done":false}\n{"response":"b","done":true}\n', 'invalid'],
+    ['a stream that begins with a comment', 200, ': PROCESSING\n\ndata: {"x":1}\n\n', 'invalid'],
+    [
+      'Python’s word for nothing',
+      400,
+      { message: spent, type: 'None', param: 'None', code: '400' },
+      'billing',
+    ],
+    ['a proxy that wants a login', 407, '<html>Proxy Authentication Required</html>', 'blocked'],
+    [
+      'a quota of API management',
+      403,
+      { message: 'Out of call volume quota. Quota will be replenished in 00:13:18.' },
+      'quota',
+    ],
+    ['a rate limit as 403', 403, { message: 'You have exceeded a secondary rate limit' }, 'rate'],
+    ['a rate limit as 500', 500, { message: 'litellm.RateLimitError: slow down', code: '500' }, 'rate'],
+    [
+      'an advertisement beside a rate limit',
+      429,
+      { message: 'Rate limit reached on requests. Add a payment method to raise it.', type: 'requests' },
+      'rate',
+    ],
   ])('%s', (_, status, error, kind) => {
     expect(verdict(answer(status, error)).kind).toBe(kind);
+  });
+
+  test.each([
+    'ExceededTokenBudget: Current spend for token: 7.2e-05; Max Budget for Token: 2e-07',
+    'Crossed budget limit for user',
+    'You have exceeded your monthly spend limit',
+    'Your credit balance is too low to access the API. Please go to Plans & Billing.',
+    'This request requires more credits, or fewer max_tokens. You can only afford 1428.',
+    'Key limit exceeded (daily limit).',
+    'Your prepayment credits are depleted.',
+    'Your trial has ended. Please add a payment method.',
+    'Access denied, please make sure your account is in good standing (Arrearage).',
+    'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.',
+    'Your team has either used all available credits or reached its monthly spending limit.',
+    'Das Budget ist aufgebraucht',
+    '账户余额不足',
+  ])('%j says that the money is gone, whatever the status', (message) => {
+    for (const status of [400, 401, 402, 403, 429, 500]) {
+      expect([status, verdict(answer(status, { message, code: String(status) })).kind]).toEqual([
+        status,
+        'billing',
+      ]);
+    }
+    expect(verdict(answer(200, { message, code: 400 })).kind).toBe('billing');
+  });
+
+  test.each([
+    ["Your prompt was blocked: 'the budget has been exceeded' is flagged", {}],
+    ['thinking.budget_tokens: budget exceeded', {}],
+    ['The maximum context length is 8192 tokens; the budget for the reply is exceeded', {}],
+    ['the budget is exceeded', { param: 'max_output_tokens_budget' }],
+  ])('%j says nothing of money', (message, more) => {
+    expect(verdict(answer(400, { message, type: 'invalid_request_error', ...more })).kind).toBe('invalid');
   });
 
   test.each([
@@ -319,6 +390,26 @@ describe('what headers teach', () => {
     ['0s', 0],
   ])('a reset of %s is %i ms', (text, resetMs) => {
     expect(learn({ ...FULL, 'x-ratelimit-reset-requests': text })[0]).toMatchObject({ resetMs });
+  });
+
+  test.each([
+    ['"5000"', '"4999"'],
+    ['5,000', '4,999'],
+    ['5000.0', '4999.0'],
+    ['5000, 5000', '4999, 4999'],
+    ['5000;w=60', '4999'],
+  ])('numbers are read as %s and %s, too', (limit, remaining) => {
+    const odd = { 'x-ratelimit-limit-requests': limit, 'x-ratelimit-remaining-requests': remaining };
+    expect(learn({ ...FULL, ...odd })[0]).toMatchObject({ capacity: 5000, remaining: 4999 });
+  });
+
+  test.each([
+    ['604.8s', 7],
+    ['2592s', 30],
+  ])('a reset of %s for one of a thousand is that of %i days', (reset, days) => {
+    const long = { 'x-ratelimit-limit-requests': '1000', 'x-ratelimit-remaining-requests': '999' };
+    const [learned] = learn({ ...FULL, ...long, 'x-ratelimit-reset-requests': reset });
+    expect(learned?.ratePerSecond).toBeCloseTo(1000 / (days * 86_400), 9);
   });
 
   test('a missing header teaches nothing, and is never "used up"', () => {

@@ -40,6 +40,31 @@ test.each([
   ['nothing to wait for', { 'x-ratelimit-reset-tokens': '0s' }, null],
   ['the past', { 'x-ratelimit-reset-tokens': '1700000000' }, null],
   ['no time at all', { 'x-ratelimit-reset-tokens': 'soon' }, null],
+  ['a duration in ISO form', { 'x-ratelimit-reset-tokens': 'PT20S' }, 20_000],
+  ['a duration in words', { 'x-ratelimit-reset-tokens': '1 minute 5 seconds' }, 65_000],
+  ['the longest of a header that came twice', { 'x-ratelimit-reset-tokens': '10s, 30s' }, 30_000],
+  ['a limit without a name', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '30' }, 30_000],
+  ['its milliseconds since 1970', { 'x-ratelimit-reset': String(NOW + 1500) }, 1500],
+  ['the draft of a standard', { 'ratelimit-remaining': '0', 'ratelimit-reset': '30' }, 30_000],
+  ['its older form in one header', { ratelimit: 'limit=100, remaining=0, reset=30' }, 30_000],
+  ['its newer form in one header', { ratelimit: '"default";r=0;t=30' }, 30_000],
+  ['the name in front', { 'anthropic-ratelimit-requests-reset': '2026-11-29T12:00:20Z' }, 20_000],
+  ['another word for the limit', { 'ratelimitbysize-remaining': '0', 'ratelimitbysize-reset': '12' }, 12_000],
+  [
+    'the minute of what has a day, too',
+    {
+      ...{ 'x-ratelimit-remaining-requests-day': '500', 'x-ratelimit-reset-requests-day': '33011.3' },
+      ...{ 'x-ratelimit-remaining-tokens-minute': '0', 'x-ratelimit-reset-tokens-minute': '33' },
+    },
+    33_000,
+  ],
+  ['what Retry-After of 0 leaves open', { 'retry-after': '0', 'x-ratelimit-reset-tokens': '17s' }, 17_000],
+  [
+    'nor a date that is over',
+    { 'retry-after': 'Sun, 29 Nov 2026 11:00:00 GMT', 'x-ratelimit-reset': '9' },
+    9000,
+  ],
+  ['Retry-After by another name', { 'x-ms-retry-after-ms': '1234' }, 1234],
   ['Retry-After, which wins', { 'retry-after': '3', 'x-ratelimit-reset-tokens': '17s' }, 3000],
 ])('%s', (_, headers, expected) => {
   expect(waitOf(headers)).toBe(expected);
@@ -49,6 +74,17 @@ test('the limit that the refusal names is the one that is waited for, and words 
   const both = { ...requests('9', '0', '50s'), ...tokens('0', '7s') };
   expect(waitOf(both, { type: 'tokens', message: 'Rate limit reached on tokens per min (TPM)' })).toBe(7000);
   expect(waitOf(both, { type: 'tokens', message: 'Rate limit reached. Please try again in 2s.' })).toBe(2000);
+});
+
+test.each<[string, object, number]>([
+  ['beside the message', { retry_after: 7 }, 7000],
+  ['in milliseconds', { retryAfterMs: 700 }, 700],
+  ['as an instant', { resets_at: NOW / 1000 + 90 }, 90_000],
+  ['in details', { details: [{ '@type': 'google.rpc.RetryInfo', retryDelay: '34.074s' }] }, 34_074],
+  ['in the headers of the server behind', { metadata: { headers: { 'X-RateLimit-Reset': NOW + 500 } } }, 500],
+  ['in an error that a gateway quotes', { message: 'x - {"error":{"message":"x","retry_after":3}}' }, 3000],
+])('a wait %s is one', (_, fields, expected) => {
+  expect(waitOf({}, { message: 'slow', code: 429, ...fields })).toBe(expected);
 });
 
 test('an answer that is no refusal has no such wait', () => {
