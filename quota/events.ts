@@ -118,6 +118,12 @@ export const EVENTS = {
     ['limit', 'pools', 'by', 'reason', 'was', 'because'],
     'an operator has ended a wait that the vendor had asked for',
   ),
+  'limit.waiting': event(
+    'info',
+    { row: 'when the wait begins; often and shortly: once an hour', log: true },
+    ['limit', 'caller', 'priority', 'reason', 'until'],
+    'a sync, a backfill or a fleet sleeps for want of room in a limit',
+  ),
   'limit.reserve': event(
     'info',
     { row: 'once a window', log: true },
@@ -174,6 +180,15 @@ export const EVENTS = {
     BOTH,
     ['batch', 'items', 'done', 'failed', 'reason'],
     'every item has ended',
+  ),
+  'batch.waiting': event(
+    'info',
+    {
+      row: 'when it begins to wait, or waits for something else; often and shortly: once an hour',
+      log: true,
+    },
+    ['batch', 'cause', 'subject', 'reason', 'since', 'until'],
+    'none of its items may go now: `cause` is limit, threshold, queue (the vendor takes no file) or retry',
   ),
   'batch.retried': event('info', ROW, ['batch', 'items', 'by', 'reason'], 'failed items are asked for again'),
   'batch.skipped': event(

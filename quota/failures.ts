@@ -33,6 +33,8 @@ export interface WaitDetails {
   readonly limit: string;
   /** Epoch ms since when, where that is known. */
   readonly since?: number;
+  /** The limit has something left, and the rest is not for this run. */
+  readonly threshold?: boolean;
   /** Why, where there is more to say than that the limit has nothing left. */
   readonly reason?: string;
 }

@@ -78,7 +78,21 @@ create table batch_queues (
   strikes integer not null default 0,
   blocked_until timestamp with time zone,
   reason text not null default ''::text,
+  blocked_since timestamp with time zone,
   constraint batch_queues_pkey PRIMARY KEY (pool, model)
+);
+
+create table batch_waits (
+  batch_id bigint not null,
+  cause text not null,
+  subject text not null,
+  reason text not null,
+  since_ms double precision,
+  until_ms double precision,
+  told_at double precision,
+  told_until double precision,
+  constraint batch_waits_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(id) ON DELETE CASCADE,
+  constraint batch_waits_pkey PRIMARY KEY (batch_id)
 );
 
 create table batches (
@@ -313,6 +327,15 @@ create table limit_events (
   units double precision not null
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 
+create table limit_waits (
+  pool text not null,
+  limit_key text not null,
+  caller text not null,
+  told_at double precision not null,
+  told_until double precision not null,
+  constraint limit_waits_pkey PRIMARY KEY (pool, limit_key, caller)
+);
+
 create table limits (
   id bigint generated always as identity not null,
   key text not null,
@@ -359,6 +382,7 @@ create table limits (
   rate_ramp boolean not null default false,
   rate_raises integer not null default 0,
   generation bigint not null default 0,
+  blocked_since double precision not null default 0,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
   constraint limits_key_key UNIQUE (key),
@@ -642,6 +666,7 @@ begin
                      else l.resets_at + step end,
     used = case when l.kind = 'calendar' and l.resets_at <= t - step then 0 else l.used end,
     blocked_until = case when blocked_until > 0 then blocked_until + step else 0 end,
+    blocked_since = case when blocked_since > 0 then blocked_since + step else 0 end,
     unblocked_at = case when unblocked_at > 0 then unblocked_at + step else 0 end,
     rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
     full_at = full_at + step,
@@ -661,7 +686,11 @@ begin
     where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
   update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
     asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
-  update batch_queues set blocked_until = blocked_until + moved where blocked_until is not null;
+  update batch_queues set blocked_until = blocked_until + moved, blocked_since = blocked_since + moved
+    where blocked_until is not null;
+  update batch_waits set since_ms = since_ms + step, until_ms = until_ms + step, told_at = told_at + step,
+    told_until = told_until + step;
+  update limit_waits set told_at = told_at + step, told_until = told_until + step;
   update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
   return step;
 end $function$;
@@ -1586,7 +1615,11 @@ create view limit_status as
         CASE
             WHEN l.blocked_until > n.t THEN l.blocked_reason
             ELSE ''::text
-        END AS blocked_reason
+        END AS blocked_reason,
+        CASE
+            WHEN l.blocked_until > n.t AND l.blocked_since > 0::double precision THEN l.blocked_since
+            ELSE NULL::double precision
+        END AS blocked_since
    FROM limits l
      CROSS JOIN LATERAL ( SELECT now_ms() AS t) n;
 

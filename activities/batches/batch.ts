@@ -23,6 +23,7 @@ import type { BatchApiDeps } from './files/types';
 import { BatchPage, type PageDeps } from './page';
 import { PageSlots } from './page-slots';
 import type { BatchRef, BatchSnapshot, PageInput, PageOutcome } from './types';
+import { notePageEnd, notePageError, type Whose } from './wait-notes';
 
 export interface BatchDeps extends PageDeps, BatchApiDeps {
   readonly settings: Settings;
@@ -37,9 +38,11 @@ export function createBatchActivities(deps: BatchDeps) {
     /** Works on a batch's items until nothing is due, the time is over or the pool closes. */
     async runBatchPage(input: PageInput): Promise<PageOutcome> {
       const slot = slots.begin();
+      let whose: Whose | null = null;
       try {
         const batch = await known(deps, input);
         const account = findAccount(deps.settings, batch.account);
+        whose = { batch: batch.id, items: batch.items, pool: account.poolKey };
         const { texts } = account.parts;
         if (!texts) {
           throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
@@ -63,6 +66,7 @@ export function createBatchActivities(deps: BatchDeps) {
         const page = new BatchPage(deps, { ...context, ...parts, signal: ending });
         return await tellEnd(deps, batch, account, await page.run());
       } catch (error) {
+        if (whose !== null) await notePageError(deps, whose, error);
         throw toApplicationFailure(asConfiguration(error));
       } finally {
         slot.end();
@@ -106,6 +110,7 @@ async function tellEnd(
   outcome: PageOutcome,
 ): Promise<PageOutcome> {
   const { id, items } = batch;
+  await notePageEnd(deps, { batch: id, items, pool }, outcome);
   const { done, failed } = outcome.counts;
   if (done + failed < items) return outcome;
   const finished = { batch: id, items, done, failed, reason: `${done} of ${items} done, ${failed} failed` };

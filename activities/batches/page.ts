@@ -290,6 +290,7 @@ export class BatchPage {
       auth,
       attempt: item.attempts + 1,
       inlineWaitMs: this.deps.inlineWaitMs,
+      tellsWaits: true,
     };
   }
 

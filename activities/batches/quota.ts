@@ -15,6 +15,7 @@ import {
 } from '../../quota/limits/quota-status';
 import { recordThresholdLeft, recordThresholdReached } from '../../store/batches/events';
 import { itemsInFiles } from '../../store/batches/parts';
+import { clearWait } from '../../store/batches/waits';
 import { recordAlert } from '../../store/events/alerts';
 import { listLimits } from '../../store/permits/permits';
 import { nextBoundary, startOfDay } from '../../vendors/calendar';
@@ -137,6 +138,7 @@ export class BatchQuota {
     this.goesOn = true;
     const { pool, batch } = this.context;
     try {
+      await clearWait(this.deps.db, batch);
       if (!(await recordThresholdLeft(this.deps.db, pool, batch))) return;
       const left = { batch, pool, limit: null, reason: 'calls go again' };
       logEvent(this.deps.log, 'quota.threshold_left', left, `batch ${batch}: ${left.reason}`);
@@ -174,7 +176,7 @@ export class BatchQuota {
     };
     logEvent(this.deps.log, 'quota.threshold_reached', { ...data, reason: why }, `batch ${batch}: ${why}`);
     await recordThresholdReached(this.deps.db, { ...data, reason: why });
-    return new PermitWait({ until, limit, reason: why });
+    return new PermitWait({ until, limit, reason: why, threshold: true });
   }
 
   private async alert(level: Pick<KeyedLevel, 'key' | 'used' | 'limit' | 'resetsAt'>): Promise<void> {

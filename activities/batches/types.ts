@@ -24,6 +24,8 @@ export interface PageOutcome {
   readonly detail: string;
   /** By files only: those that the vendor or we have not done with. */
   readonly openParts?: number;
+  /** By files only: the vendor's queue takes none, and items wait for that. */
+  readonly queueFull?: boolean;
 }
 
 export interface BatchSnapshot {

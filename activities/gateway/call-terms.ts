@@ -63,6 +63,8 @@ export interface CallTerms {
    * nothing of the vendor, and does not open the pool.
    */
   readonly answeredByDevice?: boolean;
+  /** True where the caller tells operators itself of what it waits for. */
+  readonly tellsWaits?: boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
   readonly inlineWaitMs: number;

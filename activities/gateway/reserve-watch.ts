@@ -39,7 +39,7 @@ export class ReserveWatch {
 }
 
 /** A limit of one device concerns that device's work; thousands of them would drown what concerns all. */
-function isAccountWide(scope: string, account: CallableAccount): boolean {
+export function isAccountWide(scope: string, account: CallableAccount): boolean {
   const known = ['vendor', 'account', ...Object.keys(account.attributes ?? {})];
   return scopeNames(scope).every((name) => known.includes(name));
 }

@@ -26,6 +26,7 @@ import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
 import type { HeldPermit, PermitGate } from './permit-gate';
 import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
+import { WaitWatch } from './wait-watch';
 
 export interface DoorDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
@@ -43,11 +44,13 @@ export class VendorDoor {
   private readonly consequences: Consequences;
   private readonly trust = new TokenTrust();
   private readonly reserves: ReserveWatch;
+  private readonly waits: WaitWatch;
 
   constructor(private readonly deps: DoorDeps) {
     this.feedback = new LimitFeedback(deps.db);
     this.consequences = new Consequences(deps);
     this.reserves = new ReserveWatch(deps);
+    this.waits = new WaitWatch(deps);
   }
 
   /**
@@ -300,6 +303,7 @@ export class VendorDoor {
       return new Unsatisfiable(denied.deniedBy, charge?.units ?? 1);
     }
     await this.reserves.note(call, limits, denied);
+    await this.waits.note(call, limits, denied);
     return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
   }
 

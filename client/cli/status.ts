@@ -82,8 +82,9 @@ async function readStatus(context: Context): Promise<Status> {
   const ownUrl = settings.database.url?.reveal();
   const url = ownUrl ?? instance?.postgres?.url ?? null;
   const now = Date.now();
+  const polls = withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue));
   const [worker, pools, syncs, batches, backfills, troubles] = await Promise.all([
-    read(() => withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue))),
+    read(() => polls),
     read(() =>
       withDatabase(context, async (db) => {
         const all: PoolReport[] = [];
@@ -93,7 +94,10 @@ async function readStatus(context: Context): Promise<Status> {
       }),
     ),
     read(() => readSyncs(context)),
-    read(() => withDatabase(context, (db) => readBatches(db, settings, now))),
+    read(async () => {
+      const hasWorker = await polls.catch(() => true);
+      return withDatabase(context, (db) => readBatches(db, settings, now, hasWorker));
+    }),
     read(async () =>
       withWaits(context, await withTemporal(context, (client) => readBackfills(client, settings)), now),
     ),

@@ -3,8 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { forecast } from '../../quota/forecast';
+import type { Standstill } from '../../quota/pools/standstill';
 import type { BackfillSummary, backfill } from '../../workflows/reports/backfill';
 import { limitsNow, reportSteps } from './datasets/plan';
+import { askWork } from './datasets/work';
+import { workWait } from './datasets/work-wait';
 import { ClientError, messageOf } from './errors';
 import { type Progress, readProgress, type Watched } from './progress';
 
@@ -31,7 +34,7 @@ export function follow(
 
 /** As `follow`, for work whose progress is read in another way. */
 export async function followWith(
-  handle: Pick<WorkflowHandle<() => Promise<BackfillSummary>>, 'client' | 'result'>,
+  handle: Pick<WorkflowHandle<() => Promise<BackfillSummary>>, 'client' | 'result' | 'workflowId'>,
   options: Pick<FollowOptions, 'everyMs' | 'onProgress' | 'signal'> & {
     readonly read: (now: number) => Promise<{ readonly progress: Progress; readonly etaMs: number | null }>;
   },
@@ -51,12 +54,19 @@ export async function followWith(
     },
   );
   const outcome = (): typeof ended => ended;
+  let seen = '';
   for (;;) {
     if (options.signal?.aborted) return null;
     const now = Date.now();
     const over = outcome();
     const { progress, etaMs } = await options.read(now);
-    await options.onProgress(progress, etaMs);
+    const stands = [progress.windowsDone, progress.windowsFailed, progress.rows].join(' ');
+    const asks = over === null && progress.wait === null && stands === seen;
+    seen = stands;
+    // What it waits for in a limit only the workflow knows.
+    const wait = asks ? await ownWait(handle, now) : progress.wait;
+    const hasEta = wait === null || wait.until !== null;
+    await options.onProgress({ ...progress, wait }, hasEta ? etaMs : null);
     if (over !== null) {
       if ('summary' in over) return over.summary;
       throw explain(over.error);
@@ -69,6 +79,13 @@ export async function followWith(
       await delay(50);
     }
   }
+}
+
+async function ownWait(
+  { client, workflowId }: Pick<WorkflowHandle, 'client' | 'workflowId'>,
+  now: number,
+): Promise<Standstill | null> {
+  return workWait(await askWork(client, workflowId), null, null, now);
 }
 
 /** By name, for the client is slow to load and most commands do without it. */

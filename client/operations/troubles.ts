@@ -4,6 +4,7 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { byItself } from '../../quota/pools/standstill';
 import { allQueues } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
 import { unfinishedBatches } from '../../store/batches/batches';
@@ -38,7 +39,7 @@ export async function strandedBatches(client: Client, db: Pool): Promise<Trouble
       what: `batch ${id}`,
       why: `it is to run, and its workflow ${ended}`,
       since: null,
-      frees: `a worker starts it again within two minutes; at once: npx sluice batch resume ${id}`,
+      frees: `nothing, a worker starts it again within two minutes; at once: npx sluice batch resume ${id}`,
     });
   }
   return troubles;
@@ -75,7 +76,7 @@ async function failureOf(client: Client, workflowId: string, runId: string): Pro
       what: workflowId,
       why: `its workflow task fails, for the ${String(task.attempt)}th time: it was begun by another version, or a worker lacks its key`,
       since: msOf(task.originalScheduledTime),
-      frees: 'a worker of the right version and key; the reason is in the log of the worker',
+      frees: 'start a worker of the right version and key; the reason is in the log of the worker',
     };
   }
   const step = described?.raw.pendingActivities?.find(
@@ -86,7 +87,7 @@ async function failureOf(client: Client, workflowId: string, runId: string): Pro
     what: workflowId,
     why: `${step.activityType?.name ?? 'a step'} fails, ${String(step.attempt)} times so far: ${step.lastFailure?.message ?? ''}`,
     since: msOf(step.lastStartedTime),
-    frees: 'nothing; it is tried again by itself',
+    frees: byItself(),
   };
 }
 
@@ -114,7 +115,7 @@ export async function waitingTasks(client: Client, settings: Settings): Promise<
         since: Date.now() - waitedMs,
         frees: nobody
           ? 'npx sluice up --detach'
-          : 'another worker, or a restart of those that hang (npx sluice down, then up)',
+          : 'start another worker, or restart those that hang (npx sluice down, then up)',
       };
     }),
   );
@@ -129,5 +130,5 @@ function msOf(time: { readonly seconds?: unknown } | null | undefined): number |
 /** In one line. */
 export function troubleText({ what, why, since, frees }: Trouble): string {
   const when = since === null ? '' : `, since ${new Date(since).toISOString()}`;
-  return `${what}: ${why}${when}; what frees it: ${frees}`;
+  return `${what}: ${why}${when}; to do: ${frees}`;
 }

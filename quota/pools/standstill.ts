@@ -10,6 +10,12 @@ export interface Standstill {
   readonly since: number | null;
   /** Epoch ms at which it goes on by itself; null when it takes a person, or only the vendor knows. */
   readonly until: number | null;
-  /** What would make it go on sooner, or at all: a command, or `nothing`. */
+  /** What a person can do to make it go on sooner, or at all. */
   readonly frees: string;
+}
+
+/** For what ends by itself. @param sooner a command that ends it now, where there is one. */
+export function byItself(sooner?: string): string {
+  const itself = 'nothing, it goes on by itself';
+  return sooner === undefined ? itself : `${itself}; to try now: ${sooner}`;
 }

@@ -145,6 +145,16 @@ export async function listBatches(db: Pool): Promise<Batch[]> {
   return rows;
 }
 
+/** When something last became of a batch: a change of its state, or an item that ended. Epoch ms. */
+export async function lastSign(db: Pool, id: number): Promise<number | null> {
+  const { rows } = await db.query<{ at: number | null }>(
+    `select greatest(b.updated_at, (select max(answered_at) from batch_items where batch_id = b.id)) as at
+     from batches b where b.id = $1`,
+    [id],
+  );
+  return rows[0]?.at ?? null;
+}
+
 /**
  * Batches that are to run and have items left, oldest first: each needs an open workflow. One that is younger than
  * `minAgeMs` may still be about to get its own.
@@ -192,6 +202,7 @@ export async function setBatchState(
       'update batches set state = $2, reason = $3, updated_at = clock_timestamp() where id = $1',
       [id, state, reason],
     );
+    await client.query('update batch_waits set since_ms = null where batch_id = $1', [id]);
     if (before.state !== state) {
       const about = { batch: id, by: changed.by, reason, from: before.state };
       await insertEvent(client, batchEventOf(state), changed.pool, about);

@@ -11,6 +11,8 @@ export interface StoredQueue {
   readonly strikes: number;
   /** Milliseconds until another file may go; 0 when it may. */
   readonly blockedMs: number;
+  /** Epoch ms since when none may; null when one may, or nobody has noted it. */
+  readonly blockedSince: number | null;
   readonly reason: string;
   /** Tokens of our files that wait, or are about to. */
   readonly enqueued: number;
@@ -27,6 +29,8 @@ export async function readQueue(db: Pool, { pool, model }: QueueName): Promise<S
   const { rows } = await db.query<StoredQueue>(
     `select case when q.learned_at > clock_timestamp() - $3::float8 * interval '1 millisecond' then q.learned end as learned,
        coalesce(q.share, 1) as share, coalesce(q.strikes, 0) as strikes, coalesce(q.reason, '') as reason,
+       case when q.blocked_until > clock_timestamp()
+         then extract(epoch from q.blocked_since)::float8 * 1000 end as "blockedSince",
        greatest(0, coalesce(extract(epoch from q.blocked_until - clock_timestamp())::float8 * 1000, 0)) as "blockedMs",
        (select coalesce(sum(tokens), 0)::bigint from batch_parts
         where pool = $1 and model = $2 and state not in ('ended', 'settled')) as enqueued,
@@ -53,12 +57,13 @@ export async function changeQueue(
   },
 ): Promise<void> {
   await db.query(
-    `insert into batch_queues as q (pool, model, learned, learned_at, share, strikes, blocked_until, reason)
+    `insert into batch_queues as q (pool, model, learned, learned_at, share, strikes, blocked_until, blocked_since, reason)
      values ($1, $2, $3, case when $3::bigint is not null then clock_timestamp() end, $4, $5,
-             clock_timestamp() + $6::float8 * interval '1 millisecond', $7)
+             clock_timestamp() + $6::float8 * interval '1 millisecond', clock_timestamp(), $7)
      on conflict (pool, model) do update set
        learned = coalesce(excluded.learned, q.learned), learned_at = coalesce(excluded.learned_at, q.learned_at),
        share = excluded.share, strikes = excluded.strikes, blocked_until = excluded.blocked_until,
+       blocked_since = case when q.blocked_until > clock_timestamp() then q.blocked_since else excluded.blocked_since end,
        reason = excluded.reason`,
     [pool, model, change.limit, change.share, change.strikes, change.blockedMs, change.reason],
   );

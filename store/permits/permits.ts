@@ -258,6 +258,8 @@ export interface LimitStatus {
   readonly resetsAt: number | null;
   /** Epoch ms before which no call of it leaves, at the vendor's word; null when it does not wait. */
   readonly blockedUntil: number | null;
+  /** Epoch ms since when it does; null when it does not wait. */
+  readonly blockedSince: number | null;
   /** The answer that began that wait; empty without one. */
   readonly blockedReason: string;
   readonly source: string;
@@ -274,7 +276,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
   const { rows } = await db.query(
     `select key, array(select p.pool from pool_limits p where p.limit_key = s.key order by 1) as pools, name, unit, kind,
             capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
-            shadow_over, blocked_reason
+            shadow_over, blocked_reason, blocked_since
      from limit_status s
      where $1::text is null or pool = $1 or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
@@ -290,6 +292,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
     left: Math.max(0, r.capacity - r.used),
     resetsAt: r.resets_at,
     blockedUntil: r.blocked_until,
+    blockedSince: r.blocked_since,
     blockedReason: r.blocked_reason,
     source: r.source,
     mode: r.mode,

@@ -7,7 +7,7 @@ import {
   quotaScope,
   strikeOf,
 } from '../../quota/pools/quota-doubt';
-import type { Evidence } from '../../quota/verdict';
+import { describeEvidence, type Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 
@@ -60,10 +60,12 @@ export async function judgeDoubt(db: Pool, refusal: DoubtfulRefusal): Promise<Qu
     );
     await client.query('select learn_limit($1, null, null, 0, null, $2)', [limit, departedAt]);
     if (blocks) {
-      await client.query('update limits set blocked_until = greatest(blocked_until, $2) where key = $1', [
-        limit,
-        until,
-      ]);
+      await client.query(
+        `update limits set blocked_until = greatest(blocked_until, $2),
+           blocked_since = case when blocked_until > now_ms() then blocked_since else now_ms() end,
+           blocked_reason = case when blocked_until > $2 then blocked_reason else $3 end where key = $1`,
+        [limit, until, describeEvidence(evidence)],
+      );
     }
     // Several calls of one device, in flight together, are told the same.
     if (known !== undefined) return scope;

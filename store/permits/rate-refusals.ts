@@ -86,8 +86,9 @@ async function block(client: PoolClient, call: RefusedCall) {
         : afterRefusal(before, call, call.escalation, now);
     await client.query(
       `update limits set rate_strikes = $2, blocked_until = $3,
+         blocked_since = case when blocked_until > $5 then blocked_since else $5 end,
          blocked_reason = case when $3 > blocked_until then $4 else blocked_reason end where key = $1`,
-      [key, after.strikes, after.blockedUntil, describeEvidence(call.evidence)],
+      [key, after.strikes, after.blockedUntil, describeEvidence(call.evidence), now],
     );
     if (after.blockedUntil >= longest.blockedUntil) longest = after;
   }

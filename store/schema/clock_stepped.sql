@@ -34,6 +34,7 @@ begin
                      else l.resets_at + step end,
     used = case when l.kind = 'calendar' and l.resets_at <= t - step then 0 else l.used end,
     blocked_until = case when blocked_until > 0 then blocked_until + step else 0 end,
+    blocked_since = case when blocked_since > 0 then blocked_since + step else 0 end,
     unblocked_at = case when unblocked_at > 0 then unblocked_at + step else 0 end,
     rate_share_at = case when rate_share_at > 0 then rate_share_at + step else 0 end,
     full_at = full_at + step,
@@ -53,7 +54,11 @@ begin
     where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
   update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
     asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
-  update batch_queues set blocked_until = blocked_until + moved where blocked_until is not null;
+  update batch_queues set blocked_until = blocked_until + moved, blocked_since = blocked_since + moved
+    where blocked_until is not null;
+  update batch_waits set since_ms = since_ms + step, until_ms = until_ms + step, told_at = told_at + step,
+    told_until = told_until + step;
+  update limit_waits set told_at = told_at + step, told_until = told_until + step;
   update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
   return step;
 end $$;

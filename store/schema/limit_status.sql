@@ -14,5 +14,6 @@ select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
          else case when l.resets_at > n.t then l.resets_at end end as resets_at,
        case when l.blocked_until > n.t then l.blocked_until end as blocked_until,
        l.source, l.mode, l.period_ms as ratio_period, l.granted_calls, l.granted_units, l.shadow_over,
-       case when l.blocked_until > n.t then l.blocked_reason else '' end as blocked_reason
+       case when l.blocked_until > n.t then l.blocked_reason else '' end as blocked_reason,
+       case when l.blocked_until > n.t and l.blocked_since > 0 then l.blocked_since end as blocked_since
 from limits l cross join lateral (select now_ms() as t) n;

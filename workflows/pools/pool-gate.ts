@@ -55,6 +55,8 @@ export class PoolGate {
   waiting: WaitDetails | null = null;
   /** Told when a pause begins or ends, for what is shown of it. */
   onChange: () => void = () => undefined;
+  /** The last wait for a limit, while nothing has been called since. */
+  private lastWait: (WaitDetails & { readonly since: number }) | null = null;
   private opened = 0;
   private nudges = 0;
   /** After a pause one call goes first; the others wait for what becomes of it. */
@@ -87,6 +89,7 @@ export class PoolGate {
         const result = await call();
         this.probing = false;
         this.shortPauses = 0;
+        this.lastWait = null;
         return result;
       } catch (error) {
         const failure = applicationFailure(error);
@@ -121,11 +124,19 @@ export class PoolGate {
 
   private async waitOut(wait: WaitDetails, summary: string): Promise<void> {
     const before = this.nudges;
-    this.waiting = wait;
+    const told = this.begunBy(wait);
+    this.waiting = told;
     this.onChange();
     await condition(() => this.nudges > before, Math.max(100, wait.until - Date.now()), { summary });
-    if (this.waiting === wait) this.waiting = null;
+    if (this.waiting === told) this.waiting = null;
     this.onChange();
+  }
+
+  /** The wait with its beginning: one that goes on after a look at the limit is still the same. */
+  private begunBy(wait: WaitDetails): WaitDetails & { readonly since: number } {
+    const same = this.lastWait?.limit === wait.limit ? this.lastWait.since : undefined;
+    this.lastWait = { ...wait, since: wait.since ?? same ?? Date.now() };
+    return this.lastWait;
   }
 
   /** True when this call is the first after a pause. */

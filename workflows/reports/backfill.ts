@@ -70,7 +70,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
         ? 'done'
         : pausedBecause !== null
           ? 'paused'
-          : closed
+          : closed || waiting
             ? 'waiting for quota'
             : pipeline
               ? 'running'

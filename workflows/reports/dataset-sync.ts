@@ -251,7 +251,7 @@ class DatasetSync {
     if (waiting === null) return { phase: 'running', detail: under, until: null, since };
     const why = waiting.reason ?? `limit ${waiting.limit} has nothing left`;
     return {
-      phase: 'running',
+      phase: 'waiting for quota',
       detail: [why, under].filter(Boolean).join('; '),
       until: waiting.until,
       since: waiting.since ?? since,

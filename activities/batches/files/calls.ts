@@ -156,6 +156,7 @@ export class BatchApiCalls {
       auth,
       attempt: part.failures + 1,
       inlineWaitMs: this.deps.inlineWaitMs,
+      tellsWaits: true,
       signal,
     };
   }

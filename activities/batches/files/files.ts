@@ -43,6 +43,7 @@ export class BatchApiSweep {
   /** Look again after this, ms. */
   private nextMs = Number.POSITIVE_INFINITY;
   private detail = '';
+  private queueFull = false;
 
   constructor(
     private readonly deps: BatchApiDeps,
@@ -147,7 +148,8 @@ export class BatchApiSweep {
       return null;
     }
     const room = await this.queue.room();
-    if (room.tokens <= 0) {
+    this.queueFull = room.tokens <= 0;
+    if (this.queueFull) {
       this.waitAtMost(room.waitMs, room.reason);
       return null;
     }
@@ -202,6 +204,7 @@ export class BatchApiSweep {
       concurrency: this.context.texts.concurrency.min,
       detail,
       openParts: open.length,
+      queueFull: this.queueFull,
     };
   }
 }

@@ -283,9 +283,9 @@ async function followUntil(
 /** What a batch waits for, with the instant and not the time left: the same line is not shown twice. */
 async function waitText(db: Pool, target: TextAccount, batch: Batch, counts: BatchCounts): Promise<string> {
   const { account, api } = target;
-  const standing = await readStanding(db, account, api, batch);
+  const standing = await readStanding(db, account, api, batch, true);
   const now = Date.now();
   const wait = waitOf(batch, counts, standing, await quotaOfBatch(db, account, api, batch, now), now);
   if (wait === null) return '';
-  return `${wait.why}, ${wait.until === null ? `until somebody resumes it: ${wait.frees}` : `until ${instantText(wait.until)}`}`;
+  return `${wait.why}, ${wait.until === null ? `to do: ${wait.frees}` : `until ${instantText(wait.until)}`}`;
 }

@@ -5,8 +5,8 @@ import { type Batch, type BatchCounts, countItems } from '../../../store/batches
 import { listParts } from '../../../store/batches/parts';
 import { chooseBatch, textAccount } from '../../operations/batches/batch';
 import { type BatchReport, readBatches, readStanding, waitOf } from '../../operations/batches/wait';
-import { type Context, withDatabase, withTemporal } from '../../operations/context';
-import { workerPolls } from '../../operations/datasets/work';
+import { withDatabase } from '../../operations/context';
+import { hasWorker } from '../../operations/datasets/work';
 import { quotaOfBatch } from '../../operations/pools/quota';
 import { countText, instantText, isoOrNull, whenText } from '../../operations/time-text';
 import { contextOf } from '../command';
@@ -23,11 +23,9 @@ export async function listAll(options: { readonly json?: boolean }, command: Com
   const context = contextOf(command);
   await withDatabase(context, async (db) => {
     const now = Date.now();
-    const rows = await readBatches(db, context.settings, now);
+    const rows = await readBatches(db, context.settings, now, await hasWorker(context));
     if (options.json) {
-      printJson(
-        rows.map(({ batch, counts, wait }) => ({ ...batchJson(batch, counts), waits: waitJson(wait) })),
-      );
+      printJson(rows.map(({ batch, counts, wait }) => batchJson(batch, counts, wait)));
     } else if (rows.length === 0) print('No batches.');
     else {
       print(
@@ -81,10 +79,7 @@ export function openBatchLines(reports: readonly BatchReport[], now: number): st
 }
 
 export function openBatchesJson(reports: readonly BatchReport[]) {
-  return openBatches(reports).map(({ batch, counts, wait }) => ({
-    ...batchJson(batch, counts),
-    waits: waitJson(wait),
-  }));
+  return openBatches(reports).map(({ batch, counts, wait }) => batchJson(batch, counts, wait));
 }
 
 function openBatches(reports: readonly BatchReport[]): readonly BatchReport[] {
@@ -93,22 +88,17 @@ function openBatches(reports: readonly BatchReport[]): readonly BatchReport[] {
   );
 }
 
-function batchJson(batch: Batch, counts: BatchCounts) {
+function batchJson(batch: Batch, counts: BatchCounts, wait: Standstill | null) {
   const { id, kind, account, model, inputName, priority, via, items, reason } = batch;
   const { nextDueAt, ...numbers } = counts;
   return {
     ...{ id, kind, account, model, inputName, priority, via, items, reason },
-    state: stateText(batch, counts),
+    state: stateText(batch, counts, wait),
+    waits: waitJson(wait),
     createdAt: new Date(batch.createdAt).toISOString(),
     nextDueAt: nextDueAt === null ? null : new Date(nextDueAt).toISOString(),
     ...numbers,
   };
-}
-
-/** True as well when Temporal cannot be asked. */
-async function isWorkedOn(context: Context): Promise<boolean> {
-  const { taskQueue } = context.settings.temporal;
-  return withTemporal(context, (client) => workerPolls(client, taskQueue)).catch(() => true);
 }
 
 export async function showOne(
@@ -121,7 +111,7 @@ export async function showOne(
     const batch = await chooseBatch(db, name);
     const counts = await countItems(db, batch.id);
     const { account, api } = textAccount(context.settings, batch.kind, batch.account);
-    const standing = await readStanding(db, account, api, batch);
+    const standing = await readStanding(db, account, api, batch, await hasWorker(context));
     const { pool } = standing;
     const now = Date.now();
     const status = await quotaOfBatch(db, account, api, batch, now);
@@ -135,8 +125,7 @@ export async function showOne(
     );
     if (options.json) {
       printJson({
-        ...batchJson(batch, counts),
-        waits: waitJson(wait),
+        ...batchJson(batch, counts, wait),
         options: batch.options,
         quota: quotaJson(status),
         pool: pool && { state: pool.state, reason: pool.reason },
@@ -153,11 +142,8 @@ export async function showOne(
     if (why) print(`Why: ${why}`);
     if (wait !== null) {
       if (wait.since !== null) print(`Since: ${whenText(wait.since, now)}`);
-      print(`Until: ${wait.until === null ? 'somebody resumes it' : whenText(wait.until, now)}`);
+      print(`Until: ${wait.until === null ? 'no time is known' : whenText(wait.until, now)}`);
       print(`To do: ${wait.frees}`);
-    }
-    if (state === 'running' && !(await isWorkedOn(context))) {
-      print('No worker runs: it stands still until one does (npx sluice up --detach)');
     }
     for (const line of quotaLines(status, now)) print(line);
     if (counts.nextDueAt !== null && counts.retry > 0) print(`Next retry: ${instantText(counts.nextDueAt)}`);

@@ -104,7 +104,7 @@ function etaText(etaMs: number | null): string {
 /** Why, since when, and what would free it; until when has a column of its own. */
 export function whyText({ why, since, frees }: Standstill): string {
   const from = since === null ? '' : ` (since ${instantText(since)})`;
-  return `${why}${from}; frees it: ${frees}`;
+  return `${why}${from}; to do: ${frees}`;
 }
 
 export function waitJson(wait: Standstill | null) {
@@ -116,9 +116,10 @@ export function workStatusJson(status: WorkStatus | null) {
 }
 
 /** Why it waits and what would free it is said once; until when, on every line. */
-function waitText({ why, until, frees }: Standstill, now: number, whole: boolean): string {
+function waitText({ why, since, until, frees }: Standstill, now: number, whole: boolean): string {
   const when = until === null ? 'waits' : `waits until ${instantText(until)} (${relativeText(until, now)})`;
-  return whole ? `${when}, because ${why} [frees it: ${frees}]` : when;
+  const from = since === null ? '' : ` (since ${instantText(since)})`;
+  return whole ? `${when}, because ${why}${from} [to do: ${frees}]` : when;
 }
 
 const LINE_EVERY_MS = 3_000;

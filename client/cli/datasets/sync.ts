@@ -12,6 +12,7 @@ import {
   readSchedule,
   resumeSchedule,
   type ScheduleReport,
+  scheduleWait,
   startSchedule,
   stopSchedule,
 } from '../../operations/datasets/schedules';
@@ -150,7 +151,11 @@ export async function readSyncs(context: Context): Promise<SyncReport[]> {
     }
     return reports;
   });
-  return withWaits(context, found, Date.now());
+  const reports = await withWaits(context, found, Date.now());
+  return reports.map((report) => {
+    const { schedule, wait } = report;
+    return schedule === null ? report : { ...report, wait: wait ?? scheduleWait(schedule) };
+  });
 }
 
 async function list(options: { readonly json?: boolean }, command: Command): Promise<void> {
@@ -188,7 +193,9 @@ export function syncTable(reports: readonly SyncReport[], now: number): string {
     reports.map((report) => [
       report.dataset,
       report.account,
-      ...(report.schedule === null ? workCells(report, now) : scheduleCells(report.schedule, now)),
+      ...(report.schedule === null
+        ? workCells(report, now)
+        : scheduleCells(report.schedule, report.wait, now)),
     ]),
   );
 }
@@ -202,13 +209,14 @@ function workCells({ running, status, problem, wait }: SyncReport, now: number):
   return [phase, status?.until == null ? '-' : whenText(status.until, now), problem ?? status?.detail ?? ''];
 }
 
-function scheduleCells(schedule: ScheduleReport, now: number): string[] {
+function scheduleCells(schedule: ScheduleReport, wait: Standstill | null, now: number): string[] {
   const { paused, running, intervalMs, nextRunAt } = schedule;
   const every = intervalMs === null ? 'scheduled' : `every ${lengthText(intervalMs)}`;
+  const until = wait === null ? nextRunAt : wait.until;
   return [
-    paused ? 'paused' : running ? 'running' : every,
-    nextRunAt === null ? '-' : whenText(nextRunAt, now),
-    [paused ? schedule.note : '', lastRunText(schedule, now)].filter(Boolean).join('; '),
+    paused ? 'paused' : wait !== null ? 'waiting' : running ? 'running' : every,
+    until === null ? '-' : whenText(until, now),
+    [wait === null ? '' : whyText(wait), lastRunText(schedule, now)].filter(Boolean).join('; '),
   ];
 }
 

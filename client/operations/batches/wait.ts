@@ -1,19 +1,28 @@
 /** What a batch waits for: since when, for how long, why, and what a person can do about it. */
 import type { Pool } from 'pg';
 import { type Account, limitsOfCall } from '../../../activities/accounts';
+import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { type PoolState, stopping } from '../../../quota/pools/pool';
-import type { Standstill } from '../../../quota/pools/standstill';
+import { byItself, type Standstill } from '../../../quota/pools/standstill';
+import { WORTH_SAYING_MS } from '../../../quota/pools/told-waits';
 import type { Settings } from '../../../settings';
-import { type Batch, type BatchCounts, countItems, listBatches } from '../../../store/batches/batches';
+import {
+  type Batch,
+  type BatchCounts,
+  countItems,
+  lastSign,
+  listBatches,
+} from '../../../store/batches/batches';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import { readQueue } from '../../../store/batches/queues';
+import { type NotedWait, readWaitNote } from '../../../store/batches/waits';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { TextApi } from '../../../vendors/capabilities/texts';
 import { UsageError } from '../errors';
 import { quotaOfBatch } from '../pools/quota';
-import { countText, pluralText } from '../time-text';
+import { pluralText } from '../time-text';
 import { textAccount } from './batch';
 
 export interface BatchReport {
@@ -34,7 +43,10 @@ export interface Standing {
   /** The pool, or its organization's: whichever stands in the way. */
   readonly pool: Pick<PoolState, 'state' | 'until' | 'reason' | 'since'> | null;
   /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
-  readonly blocked: Pick<LimitStatus, 'name' | 'blockedUntil' | 'blockedReason'> | null;
+  readonly blocked: Pick<
+    LimitStatus,
+    'name' | 'used' | 'limit' | 'source' | 'blockedUntil' | 'blockedSince' | 'blockedReason'
+  > | null;
   /** Of those limits, the one without room for one more call for the longest time, and until when, epoch ms. */
   readonly usedUp:
     | (Pick<LimitStatus, 'name' | 'used' | 'limit' | 'source'> & { readonly until: number })
@@ -42,23 +54,42 @@ export interface Standing {
   /** Of the files that do not get on, the one that has not for the longest time. */
   readonly part: StuckPart | null;
   /** The vendor's queue of files, while it takes none. */
-  readonly queue: { readonly reason: string; readonly until: number } | null;
+  readonly queue: {
+    readonly reason: string;
+    readonly since: number | null;
+    readonly until: number;
+  } | null;
+  /** What its last page has found to be in its way. */
+  readonly noted: Pick<NotedWait, 'cause' | 'reason' | 'since' | 'until'> | null;
+  /** No worker takes work, and nothing has become of the batch since; null where one does, or nobody knows. */
+  readonly workless: { readonly since: number } | null;
 }
 
-export const NOTHING_KNOWN: Standing = { pool: null, blocked: null, usedUp: null, part: null, queue: null };
+export const NOTHING_KNOWN: Standing = {
+  pool: null,
+  blocked: null,
+  usedUp: null,
+  part: null,
+  queue: null,
+  noted: null,
+  workless: null,
+};
 
 export async function readStanding(
   db: Pool,
   account: Account,
   { operation, attributes }: Pick<TextApi, 'operation' | 'attributes'>,
   batch: Pick<Batch, 'id' | 'via' | 'model'>,
+  hasWorker: boolean,
 ): Promise<Standing> {
   const { poolKey } = account;
-  const [pools, stored, parts, queue] = await Promise.all([
+  const [pools, stored, parts, queue, noted, sign] = await Promise.all([
     readStoppingPools(db, poolKey),
     listLimits(db, poolKey),
     openParts(db, batch.id),
     batch.via === 'batch-api' ? readQueue(db, { pool: poolKey, model: batch.model }) : null,
+    readWaitNote(db, batch.id),
+    hasWorker ? null : lastSign(db, batch.id),
   ]);
   const now = Date.now();
   const keys = limitsOfCall(account, operation, attributes(batch.model)).map(({ key }) => key);
@@ -80,12 +111,14 @@ export async function readStanding(
     blocked,
     usedUp,
     part,
-    queue: queue && queue.blockedMs > 0 ? { reason: queue.reason, until: now + queue.blockedMs } : null,
+    queue:
+      queue && queue.blockedMs > 0
+        ? { reason: queue.reason, since: queue.blockedSince, until: now + queue.blockedMs }
+        : null,
+    noted,
+    workless: sign === null ? null : { since: sign },
   };
 }
-
-/** Shorter waits are the pace of a limit, ms. */
-const WORTH_SAYING_MS = 2000;
 
 /** When a limit that is used up has room for one unit, epoch ms. */
 function roomAt({ kind, left, periodMs, resetsAt }: LimitStatus, now: number): number {
@@ -98,7 +131,7 @@ function roomAt({ kind, left, periodMs, resetsAt }: LimitStatus, now: number): n
 export function waitOf(
   batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority' | 'changedAt'>,
   counts: BatchCounts,
-  { pool, blocked, usedUp, part, queue }: Standing,
+  { pool, blocked, usedUp, part, queue, noted, workless }: Standing,
   quota: Pick<QuotaStatus, 'shouldPause' | 'reason' | 'pausesUntil'> | null,
   now: number,
 ): Standstill | null {
@@ -114,39 +147,52 @@ export function waitOf(
     return { what, why: `its pool is held: ${pool.reason}`, since: pool.since, until: null, frees: resume };
   }
   if (pool && pool.state !== 'closed' && pool.state !== 'half_open') {
-    const why = `its pool is ${pool.state === 'open' ? 'stopped' : 'paused'}: ${pool.reason}`;
-    return { what, why, since: pool.since, until: pool.until, frees: `nothing; to try now: ${resume}` };
+    const why = `its pool is ${POOL_WORDS[pool.state] ?? 'paused'}: ${pool.reason}`;
+    return { what, why, since: pool.since, until: pool.until, frees: byItself(resume) };
+  }
+  if (workless !== null) {
+    const frees = 'npx sluice up --detach';
+    return { what, why: 'no worker runs', since: workless.since, until: null, frees };
   }
   if (part !== null) return stuckOf(part, now);
   if (counts.running > 0) return null;
-  if (blocked !== null) {
-    const why = `the vendor has asked calls of ${blocked.name} to wait: ${blocked.blockedReason}`;
-    const frees = `nothing; to try now: npx sluice pool unblock ${batch.account}`;
-    return { what, why, since: null, until: blocked.blockedUntil, frees };
+  if (pool?.state === 'half_open') {
+    const why = `its pool lets one call go first, to see whether the vendor accepts calls again: ${pool.reason}`;
+    return { what, why, since: pool.since, until: null, frees: byItself() };
   }
+  if (blocked !== null) {
+    const { blockedSince: since, blockedUntil: until } = blocked;
+    const frees = byItself(`npx sluice pool unblock ${batch.account}`);
+    return { what, why: limitWaitText(blocked), since: since ?? noted?.since ?? null, until, frees };
+  }
+  const since = noted?.since ?? null;
   if (quota?.shouldPause && batch.priority === 'background') {
-    return {
-      what,
-      why: quota.reason,
-      since: null,
-      until: quota.pausesUntil,
-      frees: 'nothing; to go on now: the same batch start with a higher --daily-limit or --quota-threshold',
-    };
+    const until = quota.pausesUntil ?? noted?.until ?? null;
+    return { what, why: quota.reason, since, until, frees: byItself(HIGHER_TERMS) };
   }
   if (usedUp !== null) {
-    const { name, used, limit, source } = usedUp;
-    const by = source === 'header' ? "the vendor's answers" : source;
-    const why = `${name} has ${countText(Math.floor(used))} of ${countText(Math.floor(limit))} used, by ${by}`;
-    return { what, why, since: null, until: usedUp.until, frees: 'nothing; it goes on by itself' };
+    const why = limitWaitText({ ...usedUp, blockedUntil: null, blockedReason: '' });
+    return { what, why, since, until: usedUp.until, frees: byItself() };
   }
   if (queue !== null) {
     const why = `the vendor's queue of files takes none: ${queue.reason}`;
-    return { what, why, since: null, until: queue.until, frees: 'nothing' };
+    return { what, why, since: queue.since ?? since, until: queue.until, frees: byItself() };
+  }
+  // The page knows what its calls need, tokens for instance, and what these have met.
+  if (noted !== null && noted.cause !== 'retry' && (noted.until === null || noted.until > now)) {
+    return { what, why: noted.reason, since, until: noted.until, frees: byItself() };
   }
   if (counts.pending > 0 || counts.retry === 0) return null;
   const why = `${pluralText(counts.retry, 'item')} to be tried again`;
-  return { what, why, since: null, until: counts.nextDueAt, frees: 'nothing' };
+  return { what, why, since, until: counts.nextDueAt, frees: byItself() };
 }
+
+const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
+  held: 'held',
+  open: 'stopped after failures',
+};
+
+const HIGHER_TERMS = 'the same batch start with a higher --daily-limit or --quota-threshold';
 
 /** A file that does not get on: it is gone on with by itself, and an operator may end it. */
 function stuckOf({ id, state, vendorId, note, dueInMs, since }: StuckPart, now: number): Standstill {
@@ -156,17 +202,22 @@ function stuckOf({ id, state, vendorId, note, dueInMs, since }: StuckPart, now: 
     why: note === '' ? 'its last call failed' : note,
     since,
     until: now + Math.max(0, dueInMs),
-    frees: 'nothing; it is tried again by itself',
+    frees: byItself(),
   };
 }
 
-/** Every batch, newest first. */
-export async function readBatches(db: Pool, settings: Settings, now: number): Promise<BatchReport[]> {
+/** Every batch, newest first. @param hasWorker whether one takes work; true as well where nobody knows. */
+export async function readBatches(
+  db: Pool,
+  settings: Settings,
+  now: number,
+  hasWorker = true,
+): Promise<BatchReport[]> {
   const all = await listBatches(db);
   return Promise.all(
     all.map(async (batch) => {
       const counts = await countItems(db, batch.id);
-      return { batch, counts, wait: await readWait(db, settings, batch, counts, now) };
+      return { batch, counts, wait: await readWait(db, settings, batch, counts, now, hasWorker) };
     }),
   );
 }
@@ -177,12 +228,13 @@ async function readWait(
   batch: Batch,
   counts: BatchCounts,
   now: number,
+  hasWorker: boolean,
 ): Promise<Standstill | null> {
   if (counts.done + counts.failed >= batch.items) return null;
   try {
     const { account, api } = textAccount(settings, batch.kind, batch.account);
     const [standing, quota] = await Promise.all([
-      readStanding(db, account, api, batch),
+      readStanding(db, account, api, batch, hasWorker),
       quotaOfBatch(db, account, api, batch, now),
     ]);
     return waitOf(batch, counts, standing, quota, now);

@@ -3,6 +3,7 @@
  * looked at here, and can be as well in Temporal's Web UI.
  */
 import type { Client, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
+import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import { type FleetTerms, fleetKindOf, fleetTerms, type Settings } from '../../../settings';
 import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet/fleet-ticks';
 import { syncWorkflowId } from '../../../workflows/messages';
@@ -107,6 +108,8 @@ export interface ScheduleReport {
   readonly paused: boolean;
   /** Why it is paused, or was last resumed; empty when nobody has said. */
   readonly note: string;
+  /** When it was last changed, paused for instance; epoch ms, null when it never was. */
+  readonly changedAt: number | null;
   readonly intervalMs: number | null;
   /** Epoch ms; null: not before somebody resumes it. */
   readonly nextRunAt: number | null;
@@ -119,6 +122,18 @@ export interface ScheduleReport {
     readonly result: TickResult | null;
     readonly problem: string | null;
   } | null;
+}
+
+/** Why it stands still: an operator's pause, or a last run that could do nothing. Pure. */
+export function scheduleWait(schedule: ScheduleReport): Standstill | null {
+  const { id: what, paused, note, changedAt, nextRunAt, lastRun } = schedule;
+  const [, dataset = '', account = ''] = what.split(':');
+  if (paused) {
+    const frees = `npx sluice sync resume ${dataset} --account ${account}`;
+    return { what, why: note, since: changedAt, until: null, frees };
+  }
+  if (lastRun?.result?.outcome !== 'skipped') return null;
+  return { what, why: lastRun.result.detail, since: lastRun.at, until: nextRunAt, frees: byItself() };
 }
 
 /** Null when there is none. */
@@ -136,6 +151,7 @@ export async function readSchedule(client: Client, id: string): Promise<Schedule
     id,
     paused: state.paused,
     note: state.note ?? '',
+    changedAt: info.lastUpdatedAt?.getTime() ?? null,
     intervalMs: spec.intervals?.[0]?.every ?? null,
     nextRunAt: state.paused ? null : (info.nextActionTimes[0]?.getTime() ?? null),
     running: info.runningActions.length > 0,

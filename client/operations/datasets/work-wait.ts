@@ -1,8 +1,9 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
 import { findAccount } from '../../../activities/accounts';
+import { limitWaitText } from '../../../quota/limits/limit-wait';
 import { isBlocked, type PoolState, stopping } from '../../../quota/pools/pool';
-import type { Standstill } from '../../../quota/pools/standstill';
+import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
@@ -47,7 +48,7 @@ export function accountWait(
   const resume = `npx sluice pool resume ${account}`;
   if (pool !== null && isBlocked(pool, now)) {
     const why = `its pool is ${POOL_WORDS[pool.state] ?? pool.state}: ${pool.reason}`;
-    const frees = pool.until === null ? resume : `nothing; to try now: ${resume}`;
+    const frees = pool.until === null ? resume : byItself(resume);
     return { what, why, since: pool.since, until: pool.until, frees };
   }
   const [stop] = stops
@@ -56,9 +57,9 @@ export function accountWait(
   if (stop !== undefined) return { ...kindWait(what, account, stop) };
   const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
   if (limit === undefined) return null;
-  const why = `the vendor has asked calls of ${limit.name} to wait: ${limit.blockedReason}`;
-  const frees = `nothing; to try now: npx sluice pool unblock ${account}`;
-  return { what, why, since: null, until: limit.blockedUntil, frees };
+  const { blockedSince: since, blockedUntil: until } = limit;
+  const frees = byItself(`npx sluice pool unblock ${account}`);
+  return { what, why: limitWaitText(limit), since, until, frees };
 }
 
 const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
@@ -69,7 +70,7 @@ const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
 /** One kind of calls that is stopped for itself. */
 export function kindWait(what: string, account: string, stop: KindStop): Standstill {
   const { since, until } = stop;
-  const frees = `nothing; to try now: npx sluice pool resume ${account}`;
+  const frees = byItself(`npx sluice pool resume ${account}`);
   return { what, why: kindText(stop), since, until, frees };
 }
 
@@ -104,7 +105,9 @@ export function workWait(
   const [kind = '', dataset = '', account = ''] = workflowId.split(':');
   const what = workflowId;
   if (status === null) {
-    return problem === null ? null : { what, why: problem, since: null, until: null, frees: 'npx sluice up' };
+    if (problem !== null) return { what, why: problem, since: null, until: null, frees: 'npx sluice up' };
+    // Kept by a schedule: nothing runs between two looks that could be asked.
+    return standing === null ? null : accountWait(what, standing, subject, now);
   }
   const since = status.since ?? null;
   if (status.phase === 'paused') {
@@ -116,8 +119,7 @@ export function workWait(
   const known = standing === null ? null : accountWait(what, standing, subject, now);
   if (known !== null) return known;
   if (status.phase === 'waiting for quota' || (status.phase === 'running' && status.until !== null)) {
-    const frees = `nothing; to try now: npx sluice pool resume ${account}`;
-    return { what, why: status.detail, since, until: status.until, frees };
+    return { what, why: status.detail, since, until: status.until, frees: byItself() };
   }
   return null;
 }

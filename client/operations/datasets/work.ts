@@ -1,5 +1,5 @@
 /** Starts and steers the workflows that fetch data. Each has an id made of what it does, so it runs only once. */
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowClient, WorkflowHandle } from '@temporalio/client';
 import type { Priority } from '../../../quota/limits/limit';
 import type { Settings } from '../../../settings';
 import type { Span } from '../../../vendors/chunks';
@@ -15,6 +15,7 @@ import {
 } from '../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
 import type { datasetSync } from '../../../workflows/reports/dataset-sync';
+import { type Context, withTemporal } from '../context';
 import { messageOf } from '../errors';
 import { spanText } from '../time-text';
 
@@ -111,13 +112,18 @@ const QUERY_MS = 3_000;
 export async function readWork(client: Client, workflowId: string): Promise<WorkReport> {
   const running = await isRunning(client, workflowId);
   if (!running) return { workflowId, running, status: null, problem: null };
+  return askWork(client.workflow, workflowId);
+}
+
+/** As `readWork`, of a workflow that is known to run. */
+export async function askWork(client: WorkflowClient, workflowId: string): Promise<WorkReport> {
   try {
     const status = await client.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflow.getHandle(workflowId).query(workStatusQuery),
+      client.getHandle(workflowId).query(workStatusQuery),
     );
-    return { workflowId, running, status, problem: null };
+    return { workflowId, running: true, status, problem: null };
   } catch (error) {
-    return { workflowId, running, status: null, problem: `no worker answers (${messageOf(error)})` };
+    return { workflowId, running: true, status: null, problem: `no worker answers (${messageOf(error)})` };
   }
 }
 
@@ -139,4 +145,10 @@ export async function workerPolls(client: Client, taskQueue: string): Promise<bo
     ({ lastAccessTime, identity }) =>
       Number(lastAccessTime?.seconds ?? 0) * 1000 > fresh && !hasEnded(identity ?? ''),
   );
+}
+
+/** Whether a worker takes work of the settings' task queue; true as well where Temporal cannot be asked. */
+export async function hasWorker(context: Context): Promise<boolean> {
+  const { taskQueue } = context.settings.temporal;
+  return withTemporal(context, (client) => workerPolls(client, taskQueue)).catch(() => true);
 }

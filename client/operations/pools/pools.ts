@@ -123,6 +123,7 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
     left: Number(capacity),
     resetsAt: null,
     blockedUntil: null,
+    blockedSince: null,
     blockedReason: '',
     source: template.source,
     mode: template.mode,

@@ -50,34 +50,41 @@ test('a held pool waits for a person, a paused one for its time', () => {
     since: 3,
     why: 'its pool is paused: 429',
     until: 50,
-    frees: 'nothing; to try now: npx sluice pool resume texts',
+    frees: 'nothing, it goes on by itself; to try now: npx sluice pool resume texts',
   });
 });
 
 test('at its threshold a background batch waits for the window, more important work does not', () => {
-  expect(waitOf(batch, counts, unknown, quota)).toMatchObject({ why: 'the day is at 80 %', until: 99 });
+  const noted = { cause: 'threshold', reason: 'x', since: 4, until: 98 } as const;
+  expect(waitOf(batch, counts, { ...unknown, noted }, quota)).toMatchObject({
+    why: 'the day is at 80 %',
+    since: 4,
+    until: 99,
+  });
   expect(waitOf({ ...batch, priority: 'interactive' }, counts, unknown, quota)).toBeNull();
 });
 
 test('items that are to be tried again say when', () => {
   const last = { ...counts, pending: 0, done: 98, retry: 2, nextDueAt: 12 };
-  expect(waitOf(batch, last, unknown, well)).toEqual({
+  const noted = { cause: 'retry', reason: '2 items to be tried again', since: 8, until: 12 } as const;
+  expect(waitOf(batch, last, { ...unknown, noted }, well)).toEqual({
     what: 'batch 7',
-    since: null,
+    since: 8,
     why: '2 items to be tried again',
     until: 12,
-    frees: 'nothing',
+    frees: 'nothing, it goes on by itself',
   });
 });
 
 test('a limit that the vendor has asked to wait says so, and how to end it', () => {
-  const blocked = { name: 'requests', blockedUntil: 77, blockedReason: '429 slow_down' };
+  const counted = { name: 'requests', used: 3, limit: 200, source: 'header' };
+  const blocked = { ...counted, blockedSince: 6, blockedUntil: 77, blockedReason: '429 slow_down' };
   expect(waitOf(batch, counts, { ...NOTHING_KNOWN, blocked }, quota)).toEqual({
     what: 'batch 7',
-    since: null,
+    since: 6,
     why: 'the vendor has asked calls of requests to wait: 429 slow_down',
     until: 77,
-    frees: 'nothing; to try now: npx sluice pool unblock texts',
+    frees: 'nothing, it goes on by itself; to try now: npx sluice pool unblock texts',
   });
 });
 
@@ -92,7 +99,7 @@ test('a file that does not get on says which, why and when it is tried again, ev
     why: 'the list of batches cannot be read',
     since: 4,
     until: 35,
-    frees: 'nothing; it is tried again by itself',
+    frees: 'nothing, it goes on by itself',
   };
   const busy = { ...counts, running: 30 };
   expect(waitOf(batch, busy, { ...NOTHING_KNOWN, part }, well)).toEqual(stuck);
@@ -100,8 +107,8 @@ test('a file that does not get on says which, why and when it is tried again, ev
 });
 
 test('a queue that takes no file says until when', () => {
-  const queue = { reason: 'token_limit_exceeded', until: 60 };
-  expect(waitOf(batch, counts, { ...NOTHING_KNOWN, queue }, well)).toMatchObject({ until: 60, since: null });
+  const queue = { reason: 'token_limit_exceeded', since: 7, until: 60 };
+  expect(waitOf(batch, counts, { ...NOTHING_KNOWN, queue }, well)).toMatchObject({ until: 60, since: 7 });
 });
 
 test('a limit without room says how much is used, by whose word, and when there is room', () => {
@@ -111,4 +118,27 @@ test('a limit without room says how much is used, by whose word, and when there 
     until: 432_000,
   });
   expect(waitOf(batch, { ...counts, running: 1 }, { ...unknown, usedUp }, well)).toBeNull();
+});
+
+test('what only the page could know, such as tokens that do not suffice, is said until its time is over', () => {
+  const noted = { cause: 'limit', reason: 'tokens has 900 of 1,000 used', since: 4, until: 12 } as const;
+  expect(waitOf(batch, counts, { ...unknown, noted }, well)).toMatchObject({
+    ...{ why: 'tokens has 900 of 1,000 used', since: 4, until: 12 },
+  });
+  expect(waitOf(batch, counts, { ...unknown, noted: { ...noted, until: 9 } }, well)).toBeNull();
+  expect(waitOf(batch, { ...counts, running: 1 }, { ...unknown, noted }, well)).toBeNull();
+});
+
+test('without a worker nothing goes on, not even what a dead one holds', () => {
+  const workless = { since: 2 };
+  expect(waitOf(batch, { ...counts, running: 3 }, { ...unknown, workless }, quota)).toEqual({
+    ...{ what: 'batch 7', why: 'no worker runs', since: 2, until: null },
+    frees: 'npx sluice up --detach',
+  });
+});
+
+test('a pool whose probe is out says so', () => {
+  const probing = standing({ state: 'half_open', until: null, reason: '429' });
+  expect(waitOf(batch, counts, probing, well)).toMatchObject({ since: 3, until: null });
+  expect(waitOf(batch, { ...counts, running: 1 }, probing, well)).toBeNull();
 });

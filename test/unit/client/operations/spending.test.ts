@@ -80,6 +80,7 @@ describe('limits beside a pool', () => {
     left: 5 - used,
     resetsAt: null,
     blockedUntil: null,
+    blockedSince: null,
     blockedReason: '',
     source: 'test',
     mode: 'enforce',

@@ -60,7 +60,7 @@ describe('what Postgres knows of an account', () => {
       why: 'its pool is paused: 429',
       since: NOW - 2 * MIN,
       until: NOW + MIN,
-      frees: 'nothing; to try now: npx sluice pool resume acme',
+      frees: 'nothing, it goes on by itself; to try now: npx sluice pool resume acme',
     });
     const held = pool({ state: 'held', until: null, reason: 'unpaid' });
     expect(accountWait('x', standing({ pool: held }), SALES, NOW)).toMatchObject({

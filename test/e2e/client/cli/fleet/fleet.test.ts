@@ -199,7 +199,7 @@ test('one backfill is paused with a reason, seen to be, and resumed, while the r
   );
   expect((await sluice(['status'])).out).toMatch(
     new RegExp(
-      `Backfill  ${id}: paused by an operator,.*\\(stock-taking; frees it: npx sluice backfill resume `,
+      `Backfill  ${id}: paused by an operator,.*\\(stock-taking.*; to do: npx sluice backfill resume `,
     ),
   );
   expect(await sluice(['backfill', 'resume', `gps51/tracks/${stack.account}`])).toMatchObject({

@@ -1,0 +1,24 @@
+/** Why calls of a limit wait, in words. */
+
+/** A limit as far as it says why. */
+export interface WaitedLimit {
+  readonly name: string;
+  readonly used: number;
+  readonly limit: number;
+  /** Where its numbers come from. */
+  readonly source: string;
+  /** Epoch ms; null when the vendor has not asked for a wait. */
+  readonly blockedUntil: number | null;
+  readonly blockedReason: string;
+}
+
+const numberText = (value: number) => Math.floor(value).toLocaleString('en-US');
+
+export function limitWaitText({ name, used, limit, source, ...blocked }: WaitedLimit): string {
+  if (blocked.blockedUntil !== null) {
+    const words = blocked.blockedReason === '' ? '' : `: ${blocked.blockedReason}`;
+    return `the vendor has asked calls of ${name} to wait${words}`;
+  }
+  const by = source === 'header' ? "the vendor's answers" : source;
+  return `${name} has ${numberText(used)} of ${numberText(limit)} used, by ${by}`;
+}

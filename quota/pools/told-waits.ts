@@ -1,0 +1,42 @@
+/**
+ * When a wait is worth an event. A long one is told each time; one that comes and goes, as a limit's pace makes it, once
+ * an hour. Pure; times are epoch ms.
+ */
+
+/** What is waited for. */
+export interface WaitCause {
+  readonly cause: string;
+  /** E.g. the key of a limit; empty where the cause says it all. */
+  readonly subject: string;
+}
+
+export interface ToldWait extends WaitCause {
+  readonly at: number;
+  /** The end of the wait that was told; Infinity where nobody knew it. */
+  readonly until: number;
+}
+
+/** Shorter waits are the pace of a limit, ms. */
+export const WORTH_SAYING_MS = 2_000;
+/** So long a wait is told of whenever it begins, ms. */
+const LONG_MS = 60_000;
+const QUIET_MS = 3_600_000;
+
+/**
+ * @param told the last wait of the same work that was told; null for none.
+ * @param until of this wait; null where nobody knows it.
+ */
+export function isWaitNews(
+  told: ToldWait | null,
+  wait: WaitCause,
+  until: number | null,
+  now: number,
+): boolean {
+  const left = until === null ? Number.POSITIVE_INFINITY : until - now;
+  if (left < WORTH_SAYING_MS) return false;
+  if (told === null || now - told.at >= QUIET_MS) return true;
+  const isSame = told.cause === wait.cause && told.subject === wait.subject;
+  // A wait that grows while it lasts is the one that was told.
+  if (isSame) return left >= LONG_MS && told.until <= now;
+  return left >= LONG_MS || now - told.at >= LONG_MS;
+}

@@ -1,0 +1,57 @@
+/** Waits for a limit's room, told as events. */
+import type { Pool } from 'pg';
+import type { EventData } from '../../quota/events';
+import { limitWaitText, type WaitedLimit } from '../../quota/limits/limit-wait';
+import { isWaitNews } from '../../quota/pools/told-waits';
+import { inTransaction } from '../db';
+import { insertEvent } from '../events/events';
+
+/** Null for a limit that has no row. */
+export async function readWaitedLimit(db: Pick<Pool, 'query'>, key: string): Promise<WaitedLimit | null> {
+  const { rows } = await db.query<WaitedLimit>(
+    `select name, used, capacity as limit, source, blocked_until as "blockedUntil", blocked_reason as "blockedReason"
+     from limit_status where key = $1`,
+    [key],
+  );
+  return rows[0] ?? null;
+}
+
+export interface LimitWait {
+  readonly pool: string;
+  /** Key of the limit. */
+  readonly limit: string;
+  readonly caller: string;
+  readonly priority: string;
+  /** Epoch ms. */
+  readonly until: number;
+}
+
+/** @returns what was told; null when it needs no telling, or somebody has. */
+export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventData<'limit.waiting'> | null> {
+  const { pool, limit, caller, priority, until } = wait;
+  return inTransaction(db, async (client) => {
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 47))', [
+      `${pool} ${limit} ${caller}`,
+    ]);
+    const { rows } = await client.query<{ now: number; at: number | null; until: number | null }>(
+      `select now_ms() as now, w.told_at as at, w.told_until as until
+       from (select 1) one left join limit_waits w on pool = $1 and limit_key = $2 and caller = $3`,
+      [pool, limit, caller],
+    );
+    const [row] = rows;
+    if (row === undefined) return null;
+    const cause = { cause: 'limit', subject: limit };
+    const told = row.at === null ? null : { ...cause, at: row.at, until: row.until ?? 0 };
+    if (!isWaitNews(told, cause, until, row.now)) return null;
+    const found = await readWaitedLimit(client, limit);
+    const reason = found === null ? `${limit} has nothing left` : limitWaitText(found);
+    await client.query(
+      `insert into limit_waits (pool, limit_key, caller, told_at, told_until) values ($1, $2, $3, now_ms(), $4)
+       on conflict (pool, limit_key, caller) do update set told_at = excluded.told_at, told_until = excluded.told_until`,
+      [pool, limit, caller, until],
+    );
+    const about = { limit, caller, priority, reason, until };
+    await insertEvent(client, 'limit.waiting', pool, about);
+    return about;
+  });
+}

@@ -1,0 +1,188 @@
+/** Whatever a batch waits for, every list says what it is, since when, until when and what can be done, and an event does. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Runtime } from '@temporalio/worker';
+import { listEvents } from '../../../../store/events/events';
+import { cliFor } from '../../../support/cli';
+import { temporaryFolder } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
+import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../../../support/openai-stack';
+
+let stack: OpenAiStack | null = null;
+
+afterEach(async () => {
+  await stack?.close();
+  stack = null;
+});
+
+afterAll(() => Runtime.instance().shutdown());
+
+const start = async (options: OpenAiStackOptions = {}) => {
+  stack = await startOpenAiStack(options);
+  return stack;
+};
+
+interface Waits {
+  readonly why: string;
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly frees: string;
+}
+interface BatchJson {
+  readonly id: number;
+  readonly state: string;
+  readonly waits: Waits | null;
+}
+
+/** What `batch show`, `batch list` and `status` say of a batch, once it waits; they agree. */
+async function toldOf(s: OpenAiStack, id: number): Promise<Waits> {
+  const settingsFile = join(temporaryFolder('settings'), 'sluice.yaml');
+  writeFileSync(settingsFile, s.settingsYaml);
+  const cli = cliFor({ ...s, settingsFile });
+  const json = async <T>(...args: string[]): Promise<T> => {
+    const { code, out, err } = await cli([...args, '--json']);
+    if (code !== 0) throw new Error(err);
+    return JSON.parse(out) as T;
+  };
+  const shown = await eventually('it waits', async () => {
+    const batch = await json<BatchJson>('batch', 'show', String(id));
+    return batch.waits?.since ? batch : null;
+  });
+  expect(shown.state).toBe('waiting');
+  const listed = (await json<BatchJson[]>('batch', 'list')).find((one) => one.id === id);
+  const status = (await json<{ batches: BatchJson[] }>('status')).batches.find((one) => one.id === id);
+  const what = ({ why, since, frees }: Waits) => ({ why, since, frees });
+  for (const other of [listed, status]) {
+    expect(other?.state).toBe('waiting');
+    expect(what(other?.waits as Waits)).toEqual(what(shown.waits as Waits));
+  }
+  const { out } = await cli(['batch', 'show', String(id)]);
+  expect(out).toMatch(/^Why: .*\nSince: .*\nUntil: .*\nTo do: /m);
+  return shown.waits as Waits;
+}
+
+interface Told {
+  readonly cause: string;
+  readonly reason: string;
+  readonly since: number;
+  readonly until: number;
+}
+
+async function eventOf(s: OpenAiStack, id: number): Promise<Told & { readonly at: number }> {
+  return eventually('it is told', async () => {
+    const events = await listEvents(s.db, { pool: s.pool, limit: 200 });
+    const found = events.find(({ kind, data }) => kind === 'batch.waiting' && data.batch === id);
+    return found ? { ...(found.data as unknown as Told), at: found.at } : null;
+  });
+}
+
+/** The event was there within a second of the wait's beginning, and lists say the same beginning. */
+function expectSame(waits: Waits, told: Told & { readonly at: number }, toleranceMs = 1): void {
+  expect(Math.abs(Date.parse(waits.since ?? '') - told.since)).toBeLessThanOrEqual(toleranceMs);
+  expect(told.at - told.since).toBeLessThan(1000);
+}
+
+const nextMidnight = () => new Date().setUTCHours(24, 0, 0, 0);
+const texts = { maxOutputTokens: 300, maxConcurrency: null };
+
+test('the rest of a day that is not for background work, and then a day that is used up', async () => {
+  const s = await start({ account: { dailyLimit: 10 } });
+  await s.startWorker();
+  const background = await s.load(20);
+  await s.run(background.id);
+  const waits = await toldOf(s, background.id);
+  expect(waits).toMatchObject({ why: expect.stringContaining('background work pauses at 80 %') });
+  expect(Date.parse(waits.until ?? '')).toBe(nextMidnight());
+  const told = await eventOf(s, background.id);
+  expect(told.cause).toBe('threshold');
+  expect(Math.abs(told.until - nextMidnight())).toBeLessThan(1000);
+  expectSame(waits, told);
+
+  const urgent = await s.load(20, { priority: 'interactive' });
+  await s.run(urgent.id);
+  const spent = await toldOf(s, urgent.id);
+  expect(spent.why).toMatch(/^daily has 10 of 10 used, by /);
+  expect(spent.frees).toBe('nothing, it goes on by itself');
+  const spentTold = await eventOf(s, urgent.id);
+  expect(Math.abs(spentTold.until - nextMidnight())).toBeLessThan(1000);
+  expectSame(spent, spentTold);
+});
+
+test('a wait that the vendor has asked for', async () => {
+  const s = await start();
+  await s.startWorker();
+  const waitMs = 3_600_000;
+  s.simulator.control({ addErrors: [{ id: 'wait', code: 'rate_limit_exceeded', waitMs, count: 1 }] });
+  const { id } = await s.load(20);
+  await s.run(id);
+  const waits = await toldOf(s, id);
+  expect(waits).toMatchObject({
+    why: expect.stringMatching(/^the vendor has asked calls of requests to wait: 429 rate_limit_exceeded/),
+    frees: `nothing, it goes on by itself; to try now: npx sluice pool unblock ${s.account}`,
+  });
+  const told = await eventOf(s, id);
+  expect(told).toMatchObject({ cause: 'limit', reason: waits.why });
+  expect(told.until - told.since).toBeGreaterThan(waitMs - 60_000);
+  // The limit's own beginning: the refusal, of which the page heard a moment later.
+  expectSame(waits, told, 1000);
+});
+
+test('tokens that do not suffice for one more call, though some are left', async () => {
+  const tokens = { ratePerSecond: 1, burst: 700 };
+  const s = await start({
+    scenario: { headers: { rateLimit: 'missing' } },
+    account: { limits: { tokens } },
+  });
+  await s.startWorker();
+  const { id } = await s.load(20, { options: texts });
+  await s.run(id);
+  const waits = await toldOf(s, id);
+  expect(waits).toMatchObject({ why: expect.stringMatching(/^tokens has [\d,]+ of 700 used, by /) });
+  const told = await eventOf(s, id);
+  expect(told).toMatchObject({ cause: 'limit' });
+  expectSame(waits, told);
+});
+
+test('items that are to be tried again', async () => {
+  const s = await start({ account: { retry: { server: { baseMs: 20_000, maxMs: 40_000 } } } });
+  await s.startWorker();
+  s.simulator.control({ addFaults: [{ kind: 'status', status: 503, operation: 'createResponse' }] });
+  const { id } = await s.load(3);
+  await s.run(id);
+  const waits = await toldOf(s, id);
+  expect(waits).toMatchObject({ why: '3 items to be tried again', frees: 'nothing, it goes on by itself' });
+  const told = await eventOf(s, id);
+  expect(told).toMatchObject({ cause: 'retry' });
+  expectSame(waits, told);
+});
+
+test('the vendor’s queue of files', async () => {
+  const s = await start({
+    scenario: { batches: { requestsPerSecond: 0.5 } },
+    account: { batchApi: { enqueuedTokens: { 'gpt-4.1-mini': 300 } } },
+  });
+  await s.startWorker();
+  const byFiles = { via: 'batch-api' } as const;
+  const first = await s.load(200, byFiles);
+  await s.run(first.id);
+  await eventually('the queue is full', async () => {
+    const { rows } = await s.db.query("select 1 from batch_parts where state = 'created'");
+    return rows.length > 0;
+  });
+  const second = await s.load(50, byFiles);
+  await s.run(second.id);
+  const waits = await toldOf(s, second.id);
+  expect(waits).toMatchObject({ why: expect.stringMatching(/^the vendor's queue of files takes none: /) });
+  const told = await eventOf(s, second.id);
+  expect(told).toMatchObject({ cause: 'queue' });
+  expectSame(waits, told);
+});
+
+test('a worker that does not run', async () => {
+  const s = await start();
+  const { id, createdAt } = await s.load(5);
+  await s.run(id);
+  const waits = await toldOf(s, id);
+  expect(waits).toMatchObject({ why: 'no worker runs', until: null, frees: 'npx sluice up --detach' });
+  expect(Math.abs(Date.parse(waits.since ?? '') - createdAt)).toBeLessThan(1000);
+});
