@@ -351,6 +351,12 @@ export const EVENTS = {
     ['jobs', 'events', 'refusals', 'callCounts', 'commands', 'batches'],
     'a worker has deleted old rows',
   ),
+  'process.hung': event(
+    'warn',
+    ROW,
+    ['process', 'reason'],
+    'a process of `up --detach` said nothing any more, frozen or in an endless loop: it was ended and started again',
+  ),
   'worker.started': event('info', LOG, ['taskQueue'], 'a worker takes work'),
   'worker.stopping': event('info', LOG, ['signal'], 'it finishes what it has begun'),
 } as const;

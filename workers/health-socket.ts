@@ -1,9 +1,11 @@
 /**
  * Where a worker says how it is: a Unix socket in a folder that is its owner's alone. Whoever connects gets one line of
- * JSON and the end; a worker that is frozen, or whose event loop hangs, says nothing, and that is an answer too.
+ * JSON and the end; a worker that is frozen, or whose event loop hangs, says nothing, and that is an answer too. A blank
+ * comes at once, before the worker looks at its servers: slow servers make no silent worker. The socket file's time is
+ * the worker's last sign of life.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -13,10 +15,16 @@ export interface WorkerHealth {
   readonly pid: number;
   /** What is wrong, in words; empty when all is well. */
   readonly problems: readonly string[];
+  /** It says nothing: frozen, or its event loop hangs. Epoch ms of its last sign of life; absent when it answers. */
+  readonly silentSince?: number;
 }
 
 /** Longest time that a healthy worker takes to answer, ms. */
 export const ANSWER_MS = 5_000;
+/** Between two signs of life, ms. */
+const SIGN_MS = 1_000;
+/** How long one is asked that has given no sign for longer than it may take, ms. */
+const SILENT_ANSWER_MS = 500;
 
 type Temporal = Pick<Settings['temporal'], 'namespace' | 'taskQueue'>;
 
@@ -42,6 +50,7 @@ export async function serveHealth(
   rmSync(path, { force: true });
   const server = createServer(async (socket) => {
     socket.on('error', () => undefined);
+    socket.write(' ');
     const found = await problems().catch((error: unknown) => [String(error)]);
     const health: WorkerHealth = { pid: process.pid, problems: found };
     socket.end(`${JSON.stringify(health)}\n`);
@@ -52,7 +61,25 @@ export async function serveHealth(
   });
   chmodSync(path, 0o600);
   server.unref();
-  return () => new Promise((closed) => server.close(() => closed()));
+  const signs = setInterval(() => giveSign(path), SIGN_MS).unref();
+  return () => {
+    clearInterval(signs);
+    return new Promise((closed) => server.close(() => closed()));
+  };
+}
+
+function giveSign(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // Somebody has cleared the folder: nobody asks there any more.
+  }
+}
+
+/** Null for a worker without a socket: it is about to start, or gone. */
+export function askWorker(temporal: Temporal, pid: number): Promise<WorkerHealth | null> {
+  return ask(join(folder(), `${prefix(temporal)}${pid}.sock`), pid);
 }
 
 /** Asks every worker of this task queue that runs here. Sockets of those that are gone are taken away. */
@@ -73,6 +100,10 @@ function pidIn(name: string): number {
 }
 
 function ask(path: string, pid: number): Promise<WorkerHealth | null> {
+  const lastSign = signOf(path);
+  if (lastSign === null) return Promise.resolve(null);
+  // A file system may keep whole seconds.
+  const isLate = Date.now() - lastSign > ANSWER_MS + SIGN_MS;
   return new Promise((resolve) => {
     let text = '';
     const socket = connect(path);
@@ -81,8 +112,12 @@ function ask(path: string, pid: number): Promise<WorkerHealth | null> {
       socket.destroy();
       resolve(health);
     };
-    const silent = `it does not answer within ${ANSWER_MS / 1000} s: frozen, or too busy to answer`;
-    const timer = setTimeout(() => done({ pid, problems: [silent] }), ANSWER_MS);
+    const silent = () => {
+      if (text !== '') return done({ pid, problems: ['it does not say in time how it is'] });
+      const since = signOf(path) ?? lastSign;
+      done({ pid, problems: [SILENT], silentSince: since });
+    };
+    const timer = setTimeout(silent, isLate ? SILENT_ANSWER_MS : ANSWER_MS);
     socket.setEncoding('utf8');
     socket.on('data', (part: string) => {
       text += part;
@@ -94,6 +129,17 @@ function ask(path: string, pid: number): Promise<WorkerHealth | null> {
       done(gone ? null : { pid, problems: [`it cannot be asked: ${error.message}`] });
     });
   });
+}
+
+const SILENT = `it does not answer within ${ANSWER_MS / 1000} s: frozen, or too busy to answer`;
+
+/** Epoch ms; null when there is no socket. */
+function signOf(path: string): number | null {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return null;
+  }
 }
 
 function parse(text: string, pid: number): WorkerHealth {

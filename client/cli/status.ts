@@ -18,6 +18,7 @@ import { messageOf } from '../operations/errors';
 import { type PoolReport, readPoolReport } from '../operations/pools/pools';
 import { isoOrNull } from '../operations/time-text';
 import {
+  ailingWorkers,
   failingWorkflows,
   strandedBatches,
   type Trouble,
@@ -125,13 +126,19 @@ async function readStatus(context: Context): Promise<Status> {
 /** What can be looked at: without the database, what Temporal knows. */
 async function readTroubles(context: Context): Promise<readonly Trouble[]> {
   const { settings } = context;
+  const ailing = ailingWorkers(settings);
   return withTemporal(context, async (client) => {
     const found = await Promise.all([
+      ailing,
       waitingTasks(client, settings),
       failingWorkflows(client, settings),
       withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []),
     ]);
     return found.flat();
+  }).catch(async (error: unknown) => {
+    const found = await ailing;
+    if (found.length === 0) throw error;
+    return found;
   });
 }
 

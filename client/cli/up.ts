@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
 import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
+import { insertEvent } from '../../store/events/events';
 import type { KeyRing } from '../../store/secrets/keyring';
 import { codecEndpoint, codecServerProgram } from '../operations/codec-server';
 import {
@@ -207,7 +208,7 @@ async function keep(
   };
   try {
     for (const program of programs) {
-      const keeper = new Keeper(dir, program, say);
+      const keeper = new Keeper(dir, program, say, (said) => tellHung(context, program.name, said));
       await keeper.start(await adoptable(dir, program, say));
       keepers.push(keeper);
     }
@@ -233,6 +234,13 @@ async function keep(
       await stopPrograms();
     },
   };
+}
+
+/** As an event, too; without a database, the line that was said has to do. */
+async function tellHung(context: Context, name: string, reason: string): Promise<void> {
+  await withDatabase(context, (db) => insertEvent(db, 'process.hung', null, { process: name, reason })).catch(
+    () => undefined,
+  );
 }
 
 function describe({ postgres, temporal }: Servers): void {

@@ -27,7 +27,7 @@ import { messageOf } from './errors';
 import { keysInUse, missingText, sortKeys, useText } from './keys-in-use';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
-import { failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
+import { ailingWorkers, failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
 
 export interface Check {
   readonly name: string;
@@ -57,6 +57,7 @@ export async function examine(context: Context): Promise<Check[]> {
   checks.push(...(await checkDatabase(context)));
   checks.push(...(await checkGenerations(context)));
   checks.push(...(await checkTemporal(context)));
+  checks.push(...(await checkWorkers(context)));
   checks.push(...(await checkKeysInUse(context)));
   checks.push(checkAccounts(context));
   checks.push(...(await checkCredentials(context)));
@@ -235,6 +236,11 @@ async function checkTemporal(context: Context): Promise<Check[]> {
   } catch (error) {
     return [fail('Temporal', messageOf(error))];
   }
+}
+
+/** Those of this machine are asked themselves. */
+async function checkWorkers({ settings }: Context): Promise<Check[]> {
+  return (await ailingWorkers(settings)).map((trouble) => warn('Worker', troubleText(trouble)));
 }
 
 /** Every key that rows or open histories need must be at hand: without it, they cannot be read again. */

@@ -1,9 +1,10 @@
 /** Looks after the embedded servers of a folder: one that has ended is started again. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive } from '../../embedded/child';
+import { isAlive, type ProcessIdentity, terminate } from '../../embedded/child';
 import type { StateDir } from '../../embedded/state-dir';
 import type { Settings } from '../../settings';
 import { messageOf } from './errors';
+import { HangWatch, HUNG_MS } from './hang-watch';
 import { BACKOFF_MS, type Say, type Servers, startServers, WELL_MS } from './servers';
 
 const WATCH_MS = 250;
@@ -47,8 +48,24 @@ export function watchServers(
     }
   };
 
+  let hangs: readonly HangWatch[] = [];
+  /** A server that is stopped by a signal is ended: it would hear no other, and nobody is answered. */
+  const endHung = async () => {
+    const running = [servers.postgres, servers.temporal].filter((server) => server !== null);
+    hangs = running.map(
+      (server) => hangs.find(({ identity }) => identity.pid === server.pid) ?? new HangWatch(server),
+    );
+    for (const hang of hangs.filter((one) => one.silentMs() >= HUNG_MS)) {
+      say(
+        `${nameOf(servers, hang.identity)} (process ${hang.identity.pid}) is frozen; it is ended and started again`,
+      );
+      await terminate(hang.identity, [{ signal: 'SIGKILL', waitMs: 5_000 }]);
+    }
+  };
+
   const watch = async () => {
     while (!stopping) {
+      await endHung().catch((error: unknown) => say(messageOf(error)));
       const ended = endedOf(servers);
       if (ended.length > 0) await restart(ended);
       else if (Date.now() - startedAt > WELL_MS) deaths = 0;
@@ -69,6 +86,9 @@ interface WatchOptions {
   readonly say: Say;
   readonly onMoved: (servers: Servers) => Promise<void>;
 }
+
+const nameOf = ({ postgres }: Servers, { pid }: ProcessIdentity) =>
+  pid === postgres?.pid ? 'Postgres' : 'Temporal';
 
 function endedOf({ postgres, temporal }: Servers): readonly string[] {
   return [

@@ -15,6 +15,8 @@ import { ensureStateDir, type StateDir } from '../../embedded/state-dir';
 import { type RunningTemporal, startTemporal, stopTemporal } from '../../embedded/temporal';
 import type { Settings } from '../../settings';
 import { migrate } from '../../store/migrate';
+import { askWorker } from '../../workers/health-socket';
+import { type AskHealth, HangWatch, HUNG_MS } from './hang-watch';
 import { changedSince, type EnvironmentPrint, olderText } from './worker-environment';
 
 export type Say = (line: string) => void;
@@ -196,6 +198,8 @@ export interface ChildProgram {
   readonly stopMs?: number;
   /** Files whose change makes it another program. */
   readonly dependsOn?: readonly string[];
+  /** Asks it whether it is well. */
+  readonly health?: AskHealth;
   /** What it keeps from the environment that it is started in. */
   readonly environment?: EnvironmentPrint;
 }
@@ -259,6 +263,7 @@ export class Keeper {
   private identity: ProcessIdentity | null = null;
   private startedAt = 0;
   private deaths = 0;
+  private hang: HangWatch | null = null;
   private stopping = false;
   private watching: Promise<void> = Promise.resolve();
   /** What it last died of, for people; null while it is well. */
@@ -268,6 +273,7 @@ export class Keeper {
     private readonly dir: StateDir,
     private program: ChildProgram,
     private readonly say: Say,
+    private readonly onHung?: (said: string) => Promise<void>,
   ) {}
 
   get pid(): number | null {
@@ -317,6 +323,7 @@ export class Keeper {
   private async watch(): Promise<void> {
     while (!this.stopping) {
       if (this.identity !== null && isAlive(this.identity)) {
+        if (await this.endsHung(this.identity)) continue;
         if (Date.now() - this.startedAt > WELL_MS) {
           this.deaths = 0;
           this.problem = null;
@@ -336,6 +343,19 @@ export class Keeper {
       if (this.stopping) return;
       await this.launch().catch((error: unknown) => this.say(`${this.program.name}: ${String(error)}`));
     }
+  }
+
+  /** Ends what says nothing any more; it would hear no other signal. @returns whether it has. */
+  private async endsHung(identity: ProcessIdentity): Promise<boolean> {
+    if (this.hang?.identity.pid !== identity.pid) this.hang = new HangWatch(identity, this.program.health);
+    const silentMs = this.hang.silentMs();
+    if (silentMs < HUNG_MS) return false;
+    const { name } = this.program;
+    const said = `${name} (process ${identity.pid}) has said nothing for ${Math.round(silentMs / 1000)} s: frozen, or its event loop hangs; it is ended and started again`;
+    this.say(said);
+    await this.onHung?.(said);
+    await terminate(identity, [{ signal: 'SIGKILL', waitMs: 5_000 }]);
+    return true;
   }
 
   /** Watches no more, and leaves it running. */
@@ -369,5 +389,6 @@ export function workerProgram(
     logFile: join(dir.logs, `${name}.log`),
     stopMs: workerStopMs(settings),
     dependsOn: settings.file === null ? [] : [settings.file],
+    health: (pid) => askWorker(settings.temporal, pid),
   };
 }

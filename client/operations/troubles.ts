@@ -8,6 +8,7 @@ import { byItself } from '../../quota/pools/standstill';
 import { allQueues } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
 import { unfinishedBatches } from '../../store/batches/batches';
+import { askWorkers } from '../../workers/health-socket';
 import { workflowEnd } from '../../workers/workflow-end';
 import { batchWorkflowId } from '../../workflows/messages';
 import { lengthText } from './time-text';
@@ -89,6 +90,22 @@ async function failureOf(client: Client, workflowId: string, runId: string): Pro
     since: msOf(step.lastStartedTime),
     frees: byItself(),
   };
+}
+
+/** Workers of this machine that say nothing, or that something is wrong with. */
+export async function ailingWorkers({ temporal }: Settings): Promise<Trouble[]> {
+  const workers = await askWorkers(temporal);
+  return workers
+    .filter(({ problems }) => problems.length > 0)
+    .map(({ pid, problems, silentSince }) => ({
+      what: `worker ${pid}`,
+      why: problems.join('; '),
+      since: silentSince ?? null,
+      frees:
+        silentSince === undefined
+          ? byItself()
+          : `what up --detach has started is ended and started again within half a minute; any other: kill -9 ${pid}, and npx sluice up --detach`,
+    }));
 }
 
 /** Tasks that wait although a worker may ask for work: it is frozen, or has its hands full. */

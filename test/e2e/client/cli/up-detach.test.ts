@@ -97,6 +97,21 @@ test('what dies comes back, what is older is said, and down ends all of it', asy
     /Worker +asks for work/.test((await sluice(['doctor'])).said),
   );
 
+  // One that hangs: named at once, ended and started again after a while, and told.
+  const frozen = processOf('worker');
+  process.kill(frozen.pid, 'SIGSTOP');
+  await eventually('it is named', async () =>
+    new RegExp(`worker ${frozen.pid}: it does not answer.*, since `).test((await sluice(['status'])).said),
+  );
+  await eventually('another one takes its place', () => {
+    const now = processOf('worker');
+    return now.pid !== frozen.pid && isAlive(now);
+  });
+  await eventually('it is told', async () => {
+    const { said } = await sluice(['events']);
+    return said.includes('process.hung') && said.includes(`process ${frozen.pid}`);
+  });
+
   // Other settings: the worker is replaced, by a supervisor that knows them.
   const before = allOf();
   writeFileSync(join(folder, 'sluice.yaml'), settings(900));

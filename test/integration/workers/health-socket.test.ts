@@ -1,0 +1,84 @@
+/** A worker is asked how it is: well, ill, slow, frozen, in an endless loop, gone. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ANSWER_MS, askWorker, askWorkers, serveHealth } from '../../../workers/health-socket';
+import { uniqueName } from '../../support/embedded';
+import { eventually } from '../../support/eventually';
+import { endWithRun } from '../../support/run-folder';
+
+const REGISTER = require.resolve('../../support/register-ts.cjs');
+const SOCKET = require.resolve('../../../workers/health-socket');
+const children: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+const queue = () => ({ namespace: 'default', taskQueue: uniqueName('health') });
+
+/** A process that serves its health; `then` runs a second after. */
+async function serve(temporal: ReturnType<typeof queue>, then = ''): Promise<number> {
+  const script = `require(${JSON.stringify(SOCKET)}).serveHealth(${JSON.stringify(temporal)}, async () => [])
+    .then(() => { console.log('serves'); setTimeout(() => { ${then} }, 500); setInterval(() => {}, 1000); });`;
+  const child = spawn(process.execPath, ['-r', REGISTER, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  if (child.pid === undefined) throw new Error('it does not start');
+  endWithRun(child.pid);
+  await new Promise<void>((served) => child.stdout?.once('data', () => served()));
+  return child.pid;
+}
+
+test('what is wrong is said, by the workers of that task queue alone', async () => {
+  const [one, other] = [queue(), queue()];
+  let problems: string[] = [];
+  const hide = await serveHealth(one, async () => problems);
+  const hideOther = await serveHealth(other, async () => ['not asked']);
+  expect(await askWorkers(one)).toEqual([{ pid: process.pid, problems: [] }]);
+  problems = ['Postgres does not answer within 3 s'];
+  expect(await askWorker(one, process.pid)).toEqual({ pid: process.pid, problems });
+  await Promise.all([hide(), hideOther()]);
+  expect(await askWorkers(one)).toEqual([]);
+});
+
+test('one whose servers are slow is not silent', async () => {
+  const temporal = queue();
+  const hide = await serveHealth(temporal, () => delay(ANSWER_MS + 2000, []));
+  const health = await askWorker(temporal, process.pid);
+  expect(health?.problems).toHaveLength(1);
+  expect(health).not.toHaveProperty('silentSince');
+  await hide();
+}, 20_000);
+
+test.each<[string, string, (pid: number) => void]>([
+  ['is frozen', '', (pid) => process.kill(pid, 'SIGSTOP')],
+  ['is in an endless loop', 'for (;;) {}', () => undefined],
+])(
+  'one that %s is silent since its last sign of life, and is recognised fast from then on',
+  async (_, then, act) => {
+    const temporal = queue();
+    const pid = await serve(temporal, then);
+    const from = Date.now();
+    act(pid);
+    const silent = await eventually('it says nothing', async () => {
+      const health = await askWorker(temporal, pid);
+      return health?.silentSince === undefined ? null : health;
+    });
+    expect(Math.abs((silent.silentSince ?? 0) - from)).toBeLessThan(4000);
+    await delay(2000);
+    const asked = performance.now();
+    const again = await askWorkers(temporal);
+    expect(performance.now() - asked).toBeLessThan(ANSWER_MS / 2);
+    expect(again).toEqual([{ ...silent, problems: [expect.stringContaining('does not answer')] }]);
+  },
+  30_000,
+);
+
+test('one that is gone is nobody’s trouble, and its socket goes', async () => {
+  const temporal = queue();
+  const pid = await serve(temporal);
+  process.kill(pid, 'SIGKILL');
+  await eventually('it is gone', async () => (await askWorker(temporal, pid)) === null);
+  expect(await askWorkers(temporal)).toEqual([]);
+});
