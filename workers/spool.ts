@@ -3,6 +3,8 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { BATCH_OUTCOMES, type SpooledOutcomes } from '../activities/batches/page';
+import { COMMAND_FATE, type CommandFate, storeFate } from '../activities/commands/kept';
+import { FLEET_ANSWER, type FleetAnswer, replayAnswer } from '../activities/fleet/kept';
 import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/consequences';
 import { Spool } from '../activities/gateway/spool';
 import type { Settings } from '../settings';
@@ -28,6 +30,10 @@ export async function openSpool(root: string, deps: SpoolDeps): Promise<Spool> {
     const { batch, owner, outcomes } = data as SpooledOutcomes;
     await storeOutcomes(db, batch, owner, outcomes);
   });
+  spool.on(COMMAND_FATE, async (data) => {
+    await storeFate(db, data as CommandFate);
+  });
+  spool.on(FLEET_ANSWER, (data) => replayAnswer(db, data as FleetAnswer));
   spool.on(POOL_EVENT, (data, writtenAt) => replayPoolEvent(deps, data as SpooledPoolEvent, writtenAt));
   await spool.start();
   return spool;

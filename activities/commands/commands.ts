@@ -17,6 +17,7 @@ import { findFleetAccount } from '../fleet/account';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { sendForText } from '../gateway/http';
+import { keepFate } from './kept';
 import { CommandSender, type CommandSenderDeps, outcomeOfResult } from './sender';
 import type { CommandRef, CommandStep } from './types';
 
@@ -87,12 +88,15 @@ export function createCommandActivities(deps: CommandDeps) {
         const { evidence } = result.verdict;
         const message = `the vendor has it (as ${command.vendorCommandId}), but its result cannot be had: ${describeEvidence(evidence)}`;
         const outcome = { state: 'unknown', name: 'no-result', code: evidence.code ?? '', message } as const;
-        return stepOf(await endCommand(db, commandId, outcome, null));
+        return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner: null }));
       }
       const parsed = fleet.parseCommandResult(result.kind === 'response' ? result.response.body : '');
       if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
       if (parsed.value.outcome === 'pending') return stepOf(command);
-      return stepOf(await endCommand(db, commandId, outcomeOfResult(parsed.value), null));
+      // Of the attempt that sent it: it counts even if somebody has given the result up meanwhile.
+      const { owner } = command;
+      const outcome = outcomeOfResult(parsed.value);
+      return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner }));
     }),
 
     /** Ends a command that nobody is sending. @returns what became of it, which may have been known before. */

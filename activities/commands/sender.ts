@@ -10,21 +10,10 @@
  * | "no such action"                                       | the other form is tried              | created          |
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool } from 'pg';
 import type { Dispatcher } from 'undici';
 import { describeEvidence } from '../../quota/verdict';
 import { resolveSecret, type SecretRef, type SecretSources } from '../../settings';
-import {
-  type Command,
-  type CommandOutcome,
-  endCommand,
-  knownCommand,
-  markQueued,
-  markSending,
-  markUnsent,
-  unmarkSending,
-} from '../../store/commands/commands';
+import { type Command, type CommandOutcome, knownCommand, markSending } from '../../store/commands/commands';
 import type { CommandResult, QueuedCommand } from '../../vendors/capabilities/fleet';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
@@ -33,9 +22,9 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/ca
 import type { TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http';
 import type { VendorDoor } from '../gateway/vendor-call';
+import { type CommandFate, type KeepDeps, keepFate } from './kept';
 
-export interface CommandSenderDeps {
-  readonly db: Pool;
+export interface CommandSenderDeps extends KeepDeps {
   readonly door: VendorDoor;
   readonly dispatcher: Dispatcher;
   readonly secrets: SecretSources;
@@ -54,10 +43,6 @@ class NotToSend extends Error {
 
 /** Longer than a limit a minute makes anybody wait, ms. */
 const LONG_WAIT_MS = 65_000;
-
-/** A result that the vendor gave must not be lost to a database that is restarting. */
-const STORE_TRIES = 40;
-const STORE_PAUSE_MS = 500;
 
 export class CommandSender {
   /** Accounts whose vendor has refused the direct form: known for the life of this process. */
@@ -151,7 +136,9 @@ export class CommandSender {
         prepare: async () => {
           if (!(await markSending(db, command.id, owner))) throw new NotToSend();
           marked = true;
-          return () => this.stored(() => unmarkSending(db, command.id, owner));
+          return async () => {
+            await this.keep({ kind: 'unmarked', id: command.id, owner });
+          };
         },
         send: async (token, _, pass) => {
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
@@ -172,7 +159,7 @@ export class CommandSender {
         return { kind: 'settled', command: await form.settle(owner, answer) };
       }
       // What the door throws otherwise is thrown before a request leaves, or when the vendor has refused it.
-      if (marked) await this.stored(() => markUnsent(db, command.id, owner, false));
+      if (marked) await this.keep({ kind: 'unsent', id: command.id, owner, maybeSent: false });
       if (error instanceof CallFailed && form.isUnsupported(error.verdict)) return { kind: 'unsupported' };
       return { kind: 'settled', command: await this.refused(command.id, error) };
     }
@@ -181,7 +168,7 @@ export class CommandSender {
   /** Nobody knows what became of it. @throws the error when it may be repeated. */
   private async unclear(command: Command, owner: string, error: CallFailed): Promise<Attempted> {
     if (error.retryable && command.repeatable) {
-      await this.stored(() => markUnsent(this.deps.db, command.id, owner, true));
+      await this.keep({ kind: 'unsent', id: command.id, owner, maybeSent: true });
       throw error;
     }
     const { evidence } = error.verdict;
@@ -217,26 +204,19 @@ export class CommandSender {
     if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
     const { value } = parsed;
     if ('result' in value) return this.end(id, outcomeOfResult(value.result), owner);
-    return this.stored(() => markQueued(this.deps.db, id, owner, value.commandId));
+    return this.keep({ kind: 'queued', id, owner, vendorCommandId: value.commandId });
   }
 
   private end(id: number, outcome: CommandOutcome, owner: string): Promise<Command> {
-    return this.stored(() => endCommand(this.deps.db, id, outcome, owner));
+    return this.keep({ kind: 'ended', id, outcome, owner });
   }
 
   private fail(id: number, name: string, code: string, message: string): Promise<Command> {
-    return this.stored(() => endCommand(this.deps.db, id, { state: 'failed', name, code, message }, null));
+    return this.keep({ kind: 'ended', id, outcome: { state: 'failed', name, code, message }, owner: null });
   }
 
-  private async stored<T>(work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (attempt >= STORE_TRIES || error instanceof RangeError) throw error;
-        await delay(STORE_PAUSE_MS);
-      }
-    }
+  private keep(fate: CommandFate): Promise<Command> {
+    return keepFate(this.deps, fate);
   }
 }
 

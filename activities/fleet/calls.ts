@@ -15,6 +15,7 @@ import { CallFailed } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
 import { logEvent } from '../gateway/emit';
 import { sendForText } from '../gateway/http';
+import type { Spool } from '../gateway/spool';
 import type { VendorDoor } from '../gateway/vendor-call';
 import { logEventOnce } from '../warn-once';
 import type { FleetAccount } from './account';
@@ -31,6 +32,8 @@ export interface FleetDeps {
   readonly tokenSource: (account: FleetAccount) => TokenSource;
   /** Aborted when the worker is to end: pages begin nothing more. */
   readonly stopping: AbortSignal;
+  /** Keeps answers on disk while Postgres is away; null: in memory only. */
+  readonly spool: Spool | null;
 }
 
 /** One question to the vendor. */

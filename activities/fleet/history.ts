@@ -6,11 +6,12 @@ import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { askAround } from '../../quota/fleet/history-windows';
 import { recordFailure } from '../../store/datasets/ledger';
-import { storeTrack, storeTrips, widenToTrips } from '../../store/fleet/history';
+import { widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries, failedTries } from '../../store/fleet/ledger';
 import type { Span } from '../../vendors/chunks';
 import { askedBy, type FleetCalls, isPassing } from './calls';
 import { type FleetContext, fleetContext, historyOperation } from './context';
+import { keepAnswer } from './kept';
 import { deviceAllowances, deviceLimits, limitKey } from './limits';
 import { FleetPage, type Refusal } from './page';
 import type { HistoryPageInput, HistoryPageOutcome, PageWait } from './types';
@@ -165,7 +166,8 @@ async function askForWindow(
       request: fleet.track(deviceId, window),
       parse: (body) => fleet.parseTrack(body, deviceId),
     });
-    return storeTrack(db, { ...answer, span: window, covered: window, positions });
+    const track = { ...answer, span: { from: window.from, to: window.to }, positions };
+    return keepAnswer(calls.deps, { kind: 'track', answer: { ...track, covered: track.span } });
   }
   const whole = await widenToTrips(db, account.name, deviceId, window);
   const span = askAround(window, whole, fleet.maxSpanMs);
@@ -174,15 +176,18 @@ async function askForWindow(
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
-  return storeTrips(db, {
-    ...answer,
-    span,
-    covered: window,
-    told,
-    scheduled: false,
-    restatement: terms.restatement,
-    awaitMs: 0,
-    poolKey: account.poolKey,
+  return keepAnswer(calls.deps, {
+    kind: 'trips',
+    answer: {
+      ...answer,
+      span,
+      covered: { from: window.from, to: window.to },
+      told,
+      scheduled: false,
+      restatement: terms.restatement,
+      awaitMs: 0,
+      poolKey: account.poolKey,
+    },
   });
 }
 

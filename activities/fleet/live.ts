@@ -1,10 +1,11 @@
 /** Where the fleet is now: one call for all devices, from where the last one ended. */
 
-import { listDevices, readCursor, storeLivePositions } from '../../store/fleet/fleet';
+import { type LiveAnswer, listDevices, readCursor } from '../../store/fleet/fleet';
 import type { FleetPosition } from '../../vendors/capabilities/fleet';
 import { CallFailed } from '../gateway/call-errors';
 import { type FleetCalls, isUseless } from './calls';
 import { type FleetContext, fleetContext } from './context';
+import { keepAnswer } from './kept';
 import type { FleetRef, PositionsOutcome } from './types';
 
 const PRIORITY = 'live';
@@ -24,6 +25,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   let made = fresh === null ? 0 : 1;
   let stored = 0;
   let snapshot: PositionsOutcome['snapshot'] = 'none';
+  const store = (answer: LiveAnswer) => keepAnswer(calls.deps, { kind: 'positions', answer });
   const look = async (deviceIds: readonly string[], cursor: string | null) => {
     made++;
     return lookAt(calls, context, deviceIds, cursor);
@@ -45,7 +47,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
     snapshot = 'all';
     const { cursor, positions } = await look(everybody, null);
     const now = Date.now();
-    stored += await storeLivePositions(db, {
+    stored += await store({
       account,
       positions,
       cursor: { before, after: cursor },
@@ -70,7 +72,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
     if (told !== null) {
       const { positions } = told;
       const now = Date.now();
-      stored += await storeLivePositions(db, { account, positions, cursor: null, snapshotOf: unseen, now });
+      stored += await store({ account, positions, cursor: null, snapshotOf: unseen, now });
       snapshot = 'new devices';
     }
   }
@@ -83,7 +85,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
     await lookAtAll();
     return outcome();
   }
-  stored += await storeLivePositions(db, {
+  stored += await store({
     account,
     positions: answer.positions,
     cursor: { before, after: answer.cursor },

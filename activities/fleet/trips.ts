@@ -3,11 +3,12 @@ import { cancellationSignal } from '@temporalio/activity';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
 import { recordFailure } from '../../store/datasets/ledger';
 import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
-import { noteTripsRefused, storeTrips, widenToTrips } from '../../store/fleet/history';
+import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';
 import type { Span } from '../../vendors/chunks';
 import { askedBy, type FleetCalls } from './calls';
 import { type FleetContext, fleetContext } from './context';
+import { keepAnswer } from './kept';
 import { deviceAllowances, deviceLimits, limitKey } from './limits';
 import { FleetPage } from './page';
 import type { TripsPageInput, TripsPageOutcome } from './types';
@@ -126,7 +127,7 @@ async function askForTrips(
   });
   const until = Math.min(span.to, now - terms.overlapMs);
   const settled = onGrid(settledUntil(until, told?.openSince ?? null, policy, now));
-  return storeTrips(db, {
+  const answer = {
     account: account.name,
     deviceId,
     seriesId,
@@ -139,7 +140,8 @@ async function askForTrips(
     restatement: terms.restatement,
     awaitMs: reachMs(policy),
     poolKey: account.poolKey,
-  });
+  };
+  return keepAnswer(calls.deps, { kind: 'trips', answer });
 }
 
 function onGrid(ms: number): number {

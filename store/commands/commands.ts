@@ -211,7 +211,7 @@ export async function endCommand(
     `update commands set state = ${honest('$2')}, result_name = $3, result_code = $4, result_message = $5,
        ended_at = clock_timestamp()
      where id = $1 and case when $6::text is null then state in ('created', 'queued')
-                            else state in ('sending', 'unknown') and owner = $6 end`,
+                            else state in ('sending', 'queued', 'unknown') and owner = $6 end`,
     [id, outcome.state, outcome.name, outcome.code, outcome.message, by],
   );
   return knownCommand(db, id);

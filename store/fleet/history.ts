@@ -26,6 +26,10 @@ interface DeviceAnswer {
   readonly now: number;
 }
 
+export interface TrackAnswer extends DeviceAnswer {
+  readonly positions: readonly FleetPosition[];
+}
+
 export interface TripsAnswer extends DeviceAnswer {
   /** Null: the vendor told nothing, so that what is known stays. */
   readonly told: TripsTold | null;
@@ -215,10 +219,7 @@ export async function noteTripsRefused(
 }
 
 /** Stores the track of a span. @returns positions of the answer. */
-export async function storeTrack(
-  db: Pool,
-  answer: DeviceAnswer & { readonly positions: readonly FleetPosition[] },
-): Promise<number> {
+export async function storeTrack(db: Pool, answer: TrackAnswer): Promise<number> {
   const { account, seriesId, positions, covered, evidence, now } = answer;
   await inTransaction(db, async (client) => {
     await lockSeries(client, seriesId);
@@ -231,6 +232,19 @@ export async function storeTrack(
     }
   });
   return positions.length;
+}
+
+/** Whether the vendor has been asked of a part of this span later than for this answer. */
+export async function isToldSince(
+  db: Pool,
+  { seriesId, span, now }: Pick<DeviceAnswer, 'seriesId' | 'span' | 'now'>,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select 1 from coverage where series_id = $1 and span && tstzrange($2::timestamptz, $3::timestamptz)
+       and state <> 'failed' and fetched_at > $4::timestamptz limit 1`,
+    [seriesId, toTimestamptz(span.from), toTimestamptz(span.to), toTimestamptz(now)],
+  );
+  return (rowCount ?? 0) > 0;
 }
 
 /**

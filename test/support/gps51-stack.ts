@@ -15,7 +15,12 @@ import {
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../vendors/gps51/simulator';
-import { installTemporalRuntime, type RunningWorker, startWorker } from '../../workers/worker';
+import {
+  installTemporalRuntime,
+  type RunningWorker,
+  startWorker,
+  type WorkerOptions,
+} from '../../workers/worker';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 import { eventually } from './eventually';
 import { program, workflowBundle } from './program';
@@ -62,7 +67,7 @@ export interface Gps51Stack {
   readonly db: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  startWorker(): Promise<RunningWorker>;
+  startWorker(options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir'>>): Promise<RunningWorker>;
   startWorkerProcess(): Promise<WorkerProcess>;
   close(): Promise<void>;
 }
@@ -137,13 +142,14 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
     db,
     databaseUrl: database.url,
     temporalAddress: temporal.address,
-    startWorker: async () => {
+    startWorker: async (own = {}) => {
       const worker = await startWorker({
         settings,
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
         workflowBundle: workflowBundle(),
+        ...own,
       });
       workers.push(worker);
       return worker;

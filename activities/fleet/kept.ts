@@ -1,0 +1,56 @@
+/**
+ * Answers of fleets, as they are kept while Postgres is away: some devices may be asked only a few times a day, so what
+ * they have told is held in memory, then on disk as well, and stored once.
+ */
+import type { Pool } from 'pg';
+import { type LiveAnswer, storeLivePositions } from '../../store/fleet/fleet';
+import {
+  isToldSince,
+  storeTrack,
+  storeTrips,
+  type TrackAnswer,
+  type TripsAnswer,
+} from '../../store/fleet/history';
+import { held } from '../gateway/held';
+import type { Spool } from '../gateway/spool';
+
+/** Its kind among spooled entries. */
+export const FLEET_ANSWER = 'fleet-answer';
+
+export type FleetAnswer =
+  | { readonly kind: 'positions'; readonly answer: LiveAnswer }
+  | { readonly kind: 'track'; readonly answer: TrackAnswer }
+  | { readonly kind: 'trips'; readonly answer: TripsAnswer };
+
+export interface KeepDeps {
+  readonly db: Pool;
+  /** Null: in memory only. */
+  readonly spool: Spool | null;
+  /** Aborted when the worker is to end. */
+  readonly stopping: AbortSignal;
+}
+
+/** @returns how many positions or trips it holds. @throws what Postgres says, once it is on disk or given up. */
+export function keepAnswer({ db, spool, stopping }: KeepDeps, told: FleetAnswer): Promise<number> {
+  return held(() => store(db, told), {
+    spool: spool && { to: spool, kind: FLEET_ANSWER, data: told },
+    stopping,
+  });
+}
+
+/** What an ended process has left. Of a span that has been told of since, the later word stands. */
+export async function replayAnswer(db: Pool, told: FleetAnswer): Promise<void> {
+  if (told.kind !== 'positions' && (await isToldSince(db, told.answer))) return;
+  await store(db, told);
+}
+
+function store(db: Pool, told: FleetAnswer): Promise<number> {
+  switch (told.kind) {
+    case 'positions':
+      return storeLivePositions(db, told.answer);
+    case 'track':
+      return storeTrack(db, told.answer);
+    case 'trips':
+      return storeTrips(db, told.answer);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Postgres goes away while answers of a fleet are on their way: what became of a command is known in the end, and no
+ * device's few calls of the day are spent twice. Short here; SLUICE_LONG=1 keeps it away for ten minutes.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Runtime } from '@temporalio/worker';
+import { createCommand, knownCommand } from '../../store/commands/commands';
+import type { command } from '../../workflows/commands/command';
+import type { FleetBackfillInput, fleetBackfill } from '../../workflows/fleet/fleet-backfill';
+import type { positionsTick, TickResult } from '../../workflows/fleet/fleet-ticks';
+import { commandWorkflowId } from '../../workflows/messages';
+import { type Cable, startCable } from '../support/cable';
+import { uniqueName } from '../support/embedded';
+import { eventually } from '../support/eventually';
+import { type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
+import { longOr } from '../support/long';
+import { callsSeen } from '../support/vendor-view';
+
+const AWAY_MS = longOr(600_000, 5_000);
+const DAY = 24 * 3_600_000;
+const ANSWER_MS = 1_500;
+
+jest.setTimeout(AWAY_MS + 180_000);
+
+let stack: Gps51Stack;
+let cable: Cable;
+let spoolDir: string;
+let devices: string[] = [];
+
+beforeAll(async () => {
+  spoolDir = mkdtempSync(join(tmpdir(), 'spool-'));
+  stack = await startGps51Stack({
+    scenario: {
+      fleet: { devices: 8, parkedShare: 0 },
+      latencyMs: { min: ANSWER_MS, max: ANSWER_MS },
+      commands: { confirmMs: { min: ANSWER_MS, max: ANSWER_MS } },
+    },
+    datasets: [{ dataset: 'gps51/tracks' }],
+  });
+  const { host } = new URL(stack.databaseUrl);
+  cable = await startCable(host);
+  // Login and list of devices are had before.
+  const worker = await startWorker();
+  await positions();
+  await worker.stop();
+  const { rows } = await stack.db.query<{ device_id: string }>(
+    'select device_id from fleet_devices order by 1',
+  );
+  devices = rows.map((row) => row.device_id);
+});
+
+afterAll(async () => {
+  cable?.mend();
+  await stack?.close();
+  await cable?.close();
+  await Runtime.instance().shutdown();
+  rmSync(spoolDir, { recursive: true, force: true });
+});
+
+function startWorker() {
+  const url = new URL(stack.databaseUrl);
+  url.host = cable.address;
+  return stack.startWorker({ databaseUrl: url.toString(), spoolDir });
+}
+
+const spooled = () =>
+  readdirSync(spoolDir, { recursive: true }).filter((name) => String(name).endsWith('.entry'));
+
+function positions(): Promise<TickResult> {
+  return stack.client.workflow.execute<typeof positionsTick>('positionsTick', {
+    workflowId: uniqueName('tick'),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [{ dataset: 'gps51/positions', account: stack.account, intervalMs: 60_000 }],
+  });
+}
+
+async function sendCommand() {
+  const { command: made } = await createCommand(stack.db, {
+    account: stack.account,
+    requestId: null,
+    device: devices[0] ?? '',
+    code: 'LOCATE',
+    params: ['now'],
+    repeatable: false,
+    timeoutMs: 20_000,
+    waitForPool: false,
+    askedBy: 'a test',
+  });
+  const { id, account, device, code, repeatable, timeoutMs, waitForPool } = made;
+  const handle = await stack.client.workflow.start<typeof command>('command', {
+    workflowId: commandWorkflowId(account, id),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [{ commandId: id, account, device, code, repeatable, timeoutMs, waitForPool }],
+  });
+  return { id, handle };
+}
+
+async function received(): Promise<number> {
+  const page = await fetch(`${stack.simulator.url}/_sim/commands?code=LOCATE`);
+  return ((await page.json()) as { commands: unknown[] }).commands.length;
+}
+
+async function trackCalls(): Promise<number> {
+  return (await callsSeen(stack.simulator.url)).filter(({ operation }) => operation === 'querytracks').length;
+}
+
+/** Devices of which a track was stored since the last look. */
+async function tracksIn(): Promise<number> {
+  const { rowCount } = await stack.db.query(
+    `delete from coverage c using series s
+     where s.id = c.series_id and s.dataset = 'gps51/tracks' and c.state <> 'failed' returning 1`,
+  );
+  return rowCount ?? 0;
+}
+
+async function backfillTracks(daysAgo: number) {
+  const to = Math.floor(Date.now() / DAY) * DAY - daysAgo * DAY;
+  const input: FleetBackfillInput = {
+    dataset: 'gps51/tracks',
+    account: stack.account,
+    from: to - DAY,
+    to,
+    devices,
+    chunkHours: null,
+    priority: 'background',
+  };
+  return stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+    workflowId: uniqueName('backfill'),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [input],
+  });
+}
+
+test('what became of a command, and what devices told, is stored when it is back, and asked for once', async () => {
+  const [sent, asked] = [await received(), await trackCalls()];
+  const worker = await startWorker();
+  const backfill = await backfillTracks(2);
+  const { id, handle } = await sendCommand();
+  await eventually('both are on their way', async () => {
+    const { rows } = await stack.db.query("select 1 from commands where id = $1 and state = 'sending'", [id]);
+    return rows.length > 0 && (await trackCalls()) > asked;
+  });
+  cable.pull();
+  await eventually('answers are on disk', () => spooled().length > 1, 30_000);
+  await delay(AWAY_MS);
+  cable.mend();
+  expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
+  expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });
+  // Pages that Postgres has cut short count nothing: the ledger tells.
+  expect(await backfill.result()).toMatchObject({ failed: 0 });
+  expect(await tracksIn()).toBe(devices.length);
+  expect((await received()) - sent).toBe(1);
+  expect((await trackCalls()) - asked).toBe(devices.length);
+  await eventually('the disk is clear', () => spooled().length === 0);
+  await worker.stop();
+});
+
+test('a worker that ends meanwhile leaves them to the next one', async () => {
+  const [sent, asked] = [await received(), await trackCalls()];
+  const worker = await startWorker();
+  const backfill = await backfillTracks(4);
+  const { id, handle } = await sendCommand();
+  await eventually('both are on their way', async () => {
+    const { rows } = await stack.db.query("select 1 from commands where id = $1 and state = 'sending'", [id]);
+    return rows.length > 0 && (await trackCalls()) > asked;
+  });
+  cable.pull();
+  await worker.stop();
+  expect(spooled().length).toBeGreaterThan(1);
+  cable.mend();
+  const next = await startWorker();
+  expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
+  expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });
+  // Pages that Postgres has cut short count nothing: the ledger tells.
+  expect(await backfill.result()).toMatchObject({ failed: 0 });
+  expect(await tracksIn()).toBe(devices.length);
+  expect((await received()) - sent).toBe(1);
+  expect((await trackCalls()) - asked).toBe(devices.length);
+  expect(spooled()).toEqual([]);
+  await next.stop();
+});
