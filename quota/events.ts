@@ -305,8 +305,14 @@ export const EVENTS = {
   'report.slow': event(
     'warn',
     ROW,
-    ['dataset', 'account', 'partition', 'from', 'to', 'reportId', 'age', 'askedAnewAt'],
+    ['dataset', 'account', 'partition', 'from', 'to', 'reportId', 'status', 'age', 'askedAnewAt'],
     'the vendor has not made a report for a long time: it is looked at ever more rarely, and asked for anew at `askedAnewAt`',
+  ),
+  'report.unanswered': event(
+    'warn',
+    ROW,
+    ['dataset', 'account', 'partition', 'from', 'to', 'reason', 'requests', 'believedAt'],
+    "a request for a report brought no usable answer: it may have been made, so the vendor's list is looked at, and believed from `believedAt` on",
   ),
   'rows.set_aside': event(
     'warn',

@@ -17,6 +17,7 @@
 import { Client, type ClientConfig, Pool, type PoolClient, types as pgTypes } from 'pg';
 import { checkSession, explainRefusal } from './pooler';
 import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, START_CONNECT_MS, sessionOptions } from './session';
+import { storable } from './storable';
 
 export { type ConnectionUse, SCHEMA };
 
@@ -142,7 +143,7 @@ export async function connect(
 }
 
 async function open(url: string, applicationName: string, use: ConnectionUse): Promise<Client> {
-  const client = new Client({
+  const client = new StoringClient({
     ...connectionConfig(url, applicationName, use),
     connectionTimeoutMillis: use === 'schema' ? START_CONNECT_MS : CONNECT_MS,
   });
@@ -173,8 +174,25 @@ export function createPool(url: string, options: PoolOptions = {}): Pool {
   return pool;
 }
 
+/** Takes out of every parameter what Postgres refuses in any text. */
+class StoringClient extends Client {
+  // The overloads of `Client.query`, which this passes on as they come.
+  override query(...args: never[]): never {
+    const [statement, values, ...rest] = args as unknown[];
+    const clean = Array.isArray(values) ? storable(values) : values;
+    return (super.query as (...all: unknown[]) => never)(cleanConfig(statement), clean, ...rest);
+  }
+}
+
+function cleanConfig(statement: unknown): unknown {
+  if (typeof statement !== 'object' || statement === null || 'submit' in statement) return statement;
+  return 'values' in statement && Array.isArray(statement.values)
+    ? { ...statement, values: storable(statement.values) }
+    : statement;
+}
+
 /** A wait for a connection that is in use and one for a new connection are bounded each by its own time. */
-class PooledClient extends Client {
+class PooledClient extends StoringClient {
   constructor(config?: string | ClientConfig) {
     super({ ...(config as ClientConfig), connectionTimeoutMillis: CONNECT_MS });
   }

@@ -150,14 +150,25 @@ async function readText(
     clearTimeout(timer);
   }
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? '';
-  const decode = DECODERS[encoding];
-  const body = Buffer.concat(parts);
-  return (decode && body.length > 0 ? decode(body, { maxOutputLength: BODY_MAX }) : body).toString('utf8');
+  // Without the byte order mark that some gateways put before JSON.
+  return new TextDecoder().decode(unpacked(Buffer.concat(parts), encoding));
 }
 
-const DECODERS: Readonly<Record<string, typeof gunzipSync>> = {
-  gzip: gunzipSync,
-  'x-gzip': gunzipSync,
+/** GZIP goes by its first bytes, whatever the header says; of the other two the header tells, if it is true. */
+function unpacked(body: Buffer, encoding: string): Buffer {
+  const bounds = { maxOutputLength: BODY_MAX };
+  if (body[0] === 0x1f && body[1] === 0x8b) return gunzipSync(body, bounds);
+  const decode = DECODERS[encoding];
+  if (decode === undefined || body.length === 0) return body;
+  try {
+    return decode(body, bounds);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw error;
+    return body;
+  }
+}
+
+const DECODERS: Readonly<Record<string, typeof inflateSync>> = {
   deflate: inflateSync,
   br: brotliDecompressSync,
 };

@@ -8,15 +8,20 @@ import type { PollOutcome } from './types';
 /** Up to which age each report has been told of, by this process; another one may tell it once more. */
 const told = new Map<number, number>();
 
-/** What follows from "not made yet". @param now epoch ms. */
-export async function stillPending(db: Pool, context: JobContext, now: number): Promise<PollOutcome> {
+/** What follows from "not made yet". @param said the vendor's word for it; empty for none. @param now epoch ms. */
+export async function stillPending(
+  db: Pool,
+  context: JobContext,
+  said: string,
+  now: number,
+): Promise<PollOutcome> {
   const { account, dataset, settings, job, series } = context;
   const ageMs = Math.max(0, now - (job.requestedAt ?? job.createdAt));
   const { tellAfterMinutes, askAnewAfterHours } = settings.poll;
   const hours = `${Math.round(ageMs / 360_000) / 10} h`;
   if (ageMs >= askAnewAfterHours * 3_600_000) {
     told.delete(job.id);
-    const reason = `the vendor has not made report ${job.reportId} within ${hours}; it is asked for anew`;
+    const reason = `the vendor has not made report ${job.reportId} within ${hours} (status ${said || 'none'}); it is asked for anew`;
     await markFailed(db, job.id, { reason, evidence: { reportId: job.reportId }, now });
     return { kind: 'gone', reason };
   }
@@ -31,9 +36,10 @@ export async function stillPending(db: Pool, context: JobContext, now: number): 
       from: new Date(job.span.from).toISOString(),
       to: new Date(job.span.to).toISOString(),
       reportId: job.reportId,
+      status: said || 'none',
       age: hours,
       askedAnewAt: (job.requestedAt ?? job.createdAt) + askAnewAfterHours * 3_600_000,
     });
   }
-  return { kind: 'pending', ageMs };
+  return { kind: 'pending', ageMs, said, ...(job.reportId === null ? {} : { reportId: job.reportId }) };
 }

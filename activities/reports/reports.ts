@@ -170,7 +170,7 @@ class Reports {
     const evidence = { reportId: report.reportId };
     switch (report.status) {
       case 'pending':
-        return stillPending(this.deps.db, context, now);
+        return stillPending(this.deps.db, context, report.said, now);
       case 'done':
         if (report.documentId !== null) {
           await markReady(this.deps.db, job.id, { documentId: report.documentId, now });
@@ -291,9 +291,11 @@ class Reports {
       return { gone: error };
     }
     try {
-      const { stream } = await this.calls.download(context, location, priority);
-      if (!stream) throw new Error('the download answered without a body');
-      return { location, stream };
+      const answer = await this.calls.download(context, location, priority);
+      if (answer.kind !== 'response' || !answer.stream)
+        throw new Error('the download answered without a body');
+      const contentEncoding = answer.response.headers['content-encoding'];
+      return { location: { ...location, contentEncoding }, stream: answer.stream };
     } catch (error) {
       if (error instanceof DocumentRefused) return { refused: error.message };
       if (!isGone(error)) throw error;

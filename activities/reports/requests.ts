@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
+import { describeEvidence } from '../../quota/verdict';
 import { failingCallsLeft } from '../../quota/windows/window-retry';
 import {
   failingCalls,
@@ -15,8 +16,10 @@ import {
   liveJobs,
   markAttempt,
   markRequested,
+  noteUnanswered,
   releaseAttempt,
 } from '../../store/datasets/jobs';
+import { insertEvent } from '../../store/events/events';
 import { DAY_MS } from '../../vendors/dataset';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
 import { bodyOf, type JobContext, type ReportCalls, type ReportDeps } from './calls';
@@ -27,6 +30,10 @@ import type { ChunkCall, RequestOutcome } from './types';
 const LATE_MS = 2000;
 /** A wait as short as this is no work for a workflow, ms. */
 const SHORT_WAIT_MS = 2000;
+/** So many requests for a report without a usable answer, and it is left for a while. */
+const MOST_UNANSWERED = 3;
+/** Pages of a list that are read at most: it holds what was made since the request, and some minutes before. */
+const MOST_PAGES = 20;
 /** The vendor's clock may differ from ours by some minutes. */
 const CLOCK_SKEW_MS = 10 * 60_000;
 
@@ -67,7 +74,15 @@ export class ReportRequests {
       }
       // That the list does not show it means nothing yet: it lags.
       const until = this.settledAt(job);
-      if (until > Date.now()) return { kind: 'settling', until };
+      const reason = job.reason ?? 'the answer to the request for the report was lost';
+      if (until > Date.now())
+        return { kind: 'settling', until, since: job.requestedAt ?? job.createdAt, reason };
+      if (job.attempts >= MOST_UNANSWERED) {
+        return {
+          kind: 'unanswered',
+          reason: `${job.attempts} requests brought no report; the last: ${reason}`,
+        };
+      }
     }
     await this.create(context, input.priority);
     return { kind: 'requested', jobId: job.id, adopted: false };
@@ -128,9 +143,31 @@ export class ReportRequests {
         await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
       } else if (attempt.markedAt !== null) {
         this.over.set(job.id, { markedAt: attempt.markedAt, endedAt: Date.now() });
+        await this.tellUnanswered(context, attempt.number, reasonOf(error));
       }
       throw error;
     }
+  }
+
+  /** Kept with the job, so that whoever waits for it to settle can say why. */
+  private async tellUnanswered(context: JobContext, attempt: number, reason: string): Promise<void> {
+    const { account, dataset, job, series } = context;
+    const noted = await noteUnanswered(this.deps.db, job.id, {
+      reason,
+      now: Date.now(),
+      attemptsSeen: attempt,
+    });
+    if (!noted.applied) return;
+    await insertEvent(this.deps.db, 'report.unanswered', account.poolKey, {
+      dataset: dataset.id,
+      account: account.name,
+      partition: series.partition,
+      from: new Date(job.span.from).toISOString(),
+      to: new Date(job.span.to).toISOString(),
+      reason,
+      requests: attempt,
+      believedAt: this.settledAt(noted.job),
+    });
   }
 
   /**
@@ -140,7 +177,10 @@ export class ReportRequests {
   private async untilCallIsOver(job: Job): Promise<RequestOutcome | null> {
     const until = this.callOverAt(job);
     const left = until - Date.now();
-    if (left > SHORT_WAIT_MS) return { kind: 'settling', until };
+    if (left > SHORT_WAIT_MS) {
+      const reason = job.reason ?? 'a request for the report may still be under way';
+      return { kind: 'settling', until, since: job.requestedAt ?? job.createdAt, reason };
+    }
     if (left > 0) await sleep(left, undefined, { signal: cancellationSignal() });
     return null;
   }
@@ -156,7 +196,9 @@ export class ReportRequests {
 
   /** From when on the vendor's list shows what an unanswered call has made. */
   private settledAt(job: Job): number {
-    return this.callOverAt(job) + this.deps.settings.reports.settleSeconds * 1000;
+    // Each further request is a report that may be made twice: it waits longer.
+    const { settleSeconds } = this.deps.settings.reports;
+    return this.callOverAt(job) + settleSeconds * 1000 * 2 ** Math.max(0, job.attempts - 1);
   }
 
   /** The report of exactly this window that an earlier, unanswered request may have made. */
@@ -165,6 +207,7 @@ export class ReportRequests {
     const { reports } = account;
     const createdSince = (job.requestedAt ?? job.createdAt) - CLOCK_SKEW_MS;
     let query: Parameters<typeof reports.list>[0] = { reportType: dataset.reportType, createdSince };
+    const seen = new Set<string>();
     for (;;) {
       const result = await this.calls.call(context, reports.operations.list, priority, reports.list(query));
       const page = this.calls.parsed(reports.parseList(bodyOf(result)));
@@ -177,14 +220,23 @@ export class ReportRequests {
       );
       const match = same.find(({ reportId }) => !known.has(reportId));
       if (match) return match.reportId;
-      if (page.nextToken === null) return null;
+      // Some lists lead back to where they began.
+      if (page.nextToken === null || seen.has(page.nextToken) || seen.size + 1 >= MOST_PAGES) return null;
+      seen.add(page.nextToken);
       query = { nextToken: page.nextToken };
     }
   }
 }
 
+function reasonOf(error: unknown): string {
+  if (error instanceof PoolClosed && error.verdict !== null) return describeEvidence(error.verdict.evidence);
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** True when the vendor's refusal, or ours, makes it certain that no report was made. */
 function certainlyNotMade(error: unknown): boolean {
-  if (error instanceof PoolClosed || error instanceof PermitWait) return true;
+  if (error instanceof PoolClosed)
+    return !(error.verdict?.kind === 'blocked' && error.verdict.ambiguous === true);
+  if (error instanceof PermitWait) return true;
   return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
 }

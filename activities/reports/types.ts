@@ -78,7 +78,15 @@ export type RequestOutcome =
   /** The same window was asked for too recently: not before this, epoch ms. */
   | { readonly kind: 'too-soon'; readonly notBefore: number }
   /** An earlier request's answer was lost, and the vendor's list is not to be believed before this, epoch ms. */
-  | { readonly kind: 'settling'; readonly until: number }
+  | {
+      readonly kind: 'settling';
+      readonly until: number;
+      /** Epoch ms of that request, and what became of it. */
+      readonly since: number;
+      readonly reason: string;
+    }
+  /** Several requests brought neither an answer nor a report. */
+  | { readonly kind: 'unanswered'; readonly reason: string }
   /** Failing windows have used up their share of the day's calls: not before this, epoch ms. */
   | { readonly kind: 'held'; readonly notBefore: number; readonly reason: string };
 
@@ -88,8 +96,8 @@ export interface JobCall extends DatasetRef {
 }
 
 export type PollOutcome =
-  /** With the time since it was asked for. */
-  | { readonly kind: 'pending'; readonly ageMs?: number }
+  /** With the time since it was asked for, and what the vendor calls its state. */
+  | { readonly kind: 'pending'; readonly ageMs?: number; readonly said?: string; readonly reportId?: string }
   | { readonly kind: 'ready' }
   | { readonly kind: 'cancelled'; readonly reason: string }
   /** FATAL; its document is read by `explainFatal` when there is one. */

@@ -65,8 +65,7 @@ export async function followWith(
     seen = stands;
     // What it waits for in a limit only the workflow knows.
     const wait = asks ? await ownWait(handle, now) : progress.wait;
-    const hasEta = wait === null || wait.until !== null;
-    await options.onProgress({ ...progress, wait }, hasEta ? etaMs : null);
+    await options.onProgress({ ...progress, wait }, etaThrough(wait, etaMs, now));
     if (over !== null) {
       if ('summary' in over) return over.summary;
       throw explain(over.error);
@@ -79,6 +78,12 @@ export async function followWith(
       await delay(50);
     }
   }
+}
+
+/** An estimate is made of limits; what is waited for besides comes first, and what only a person ends has none. */
+function etaThrough(wait: Standstill | null, etaMs: number | null, now: number): number | null {
+  if (wait === null || etaMs === null) return etaMs;
+  return wait.until === null ? null : Math.max(etaMs, wait.until - now);
 }
 
 async function ownWait(

@@ -15,7 +15,8 @@ export function refusedForBadRows(good: number, bad: number, policy: BadRowPolic
   const rows = good + bad;
   const counted = `${bad} of ${rows} ${rows === 1 ? 'row' : 'rows'} cannot be used`;
   if (policy.onBadRow === 'refuse') return `${counted}, and onBadRow is refuse`;
-  if (good === 0) return `${counted}: the vendor's rows have another shape`;
+  if (good === 0)
+    return `${counted}: the vendor's rows are not those that were asked for, or of another shape`;
   if (bad <= Math.max(ALWAYS_ALLOWED, policy.maxShare * rows)) return null;
   return `${counted}, more than ${policy.maxShare * 100} % (badRowShare)`;
 }

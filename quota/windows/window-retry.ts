@@ -10,7 +10,7 @@
  * - `fatal`: the vendor could not make the report, whatever it says about why
  * - `refused`: the vendor did not take the request for this span
  * - `unreadable`: the document is not one of the report's
- * - `lost`: the vendor no longer knows the report or its document
+ * - `lost`: the vendor no longer knows the report or its document, or has answered no request for one
  * - `failed`: calls failed for longer than they are repeated
  * - `skipped`: not asked for, because others were refused alike or the budget of failing windows is used up
  */

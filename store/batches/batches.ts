@@ -9,6 +9,7 @@ import type { RunOptions } from '../../quota/batches/run-terms';
 import type { Priority } from '../../quota/limits/limit';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import { jsonText } from '../storable';
 import { PUT_BACK, type PutBack } from './alike';
 import { batchEventOf } from './events';
 
@@ -80,7 +81,7 @@ export async function createBatch(
         spec.account,
         spec.model,
         spec.prompt,
-        JSON.stringify(spec.options),
+        jsonText(spec.options),
         spec.inputName,
         spec.priority,
         spec.via ?? 'responses',
@@ -220,7 +221,7 @@ export async function changeBatch(
   const { rows } = await db.query<Batch>(
     `update batches set options = options || $2::jsonb, priority = coalesce($3, priority),
        updated_at = clock_timestamp() where id = $1 returning ${COLUMNS}`,
-    [id, JSON.stringify(change.options), change.priority ?? null],
+    [id, jsonText(change.options), change.priority ?? null],
   );
   return rows[0] ?? null;
 }
@@ -370,7 +371,7 @@ export async function storeOutcomes(
        where i.batch_id = $1 and i.seq = r.seq
          and case when r.state = 'done' then i.state <> 'done'
                   else i.state = 'running' and i.lease_owner = $2 end`,
-    values: [batchId, owner, JSON.stringify(outcomes)],
+    values: [batchId, owner, jsonText(outcomes)],
   });
   return rowCount ?? 0;
 }

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { EventData, StoredEventKind } from '../../quota/events';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import { jsonText } from '../storable';
 
 /** What a change of a batch's state is called. */
 export function batchEventOf(
@@ -102,7 +103,7 @@ async function afterLast<T>(
     const { rows } = await client.query<Last>(
       `select kind, data from events
        where pool = $1 and kind = any ($3) and data -> 'batch' = $2::jsonb order by id desc limit 1`,
-      [pool, JSON.stringify(batch), kinds],
+      [pool, jsonText(batch), kinds],
     );
     return work((kind, data) => insertEvent(client, kind, pool, data), rows[0]);
   });

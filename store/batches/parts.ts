@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction } from '../db';
+import { jsonText } from '../storable';
 import { PUT_BACK, type PutBack } from './alike';
 import type { ClaimedItem } from './batches';
 
@@ -162,7 +163,7 @@ export async function changePart(
               else p.changed_at end
         from jsonb_populate_record(p, $3::jsonb) r)
      where p.id = $1 and p.state = $2 returning ${COLUMNS}`,
-    [id, from, JSON.stringify(change), tried],
+    [id, from, jsonText(change), tried],
   );
   return rows[0] ?? null;
 }
@@ -308,7 +309,7 @@ async function failLines(
      update batch_items i set state = 'failed', attempts = attempts + 1, lease_owner = null,
        evidence = jsonb_build_object('kind', 'invalid', 'reason', f.text), answered_at = clock_timestamp()
      from lines join faults f on f.line = lines.line where i.batch_id = $1 and i.seq = lines.seq`,
-    [part.batchId, part.key, JSON.stringify(faults)],
+    [part.batchId, part.key, jsonText(faults)],
   );
   return rowCount ?? 0;
 }

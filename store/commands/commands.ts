@@ -11,6 +11,7 @@
  * from another attempt cannot know what became of it.
  */
 import type { Pool } from 'pg';
+import { jsonText } from '../storable';
 
 export type CommandState =
   | 'created'
@@ -89,7 +90,7 @@ export async function createCommand(
       command.requestId,
       command.device,
       command.code,
-      JSON.stringify(command.params),
+      jsonText(command.params),
       command.repeatable,
       command.timeoutMs,
       command.waitForPool,

@@ -2,6 +2,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Doubt, DoubtedHour, RestatementPolicy } from '../../quota/windows/restatement';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import type { DoubtedSummary } from './ingest-types';
 import { insertWindowEvent, type WindowOfSeries } from './series-events';
 import { type Span, toRange } from './span';
@@ -49,7 +50,7 @@ export async function writeDoubts(
      on conflict (series_id, hour) do update set known_rows = excluded.known_rows, told_rows = excluded.told_rows,
        answers = excluded.answers, first_at = excluded.first_at, last_at = excluded.last_at,
        look_again_at = excluded.look_again_at, evidence = excluded.evidence`,
-    [seriesId, JSON.stringify(doubted), toTimestamptz(now), JSON.stringify(evidence)],
+    [seriesId, jsonText(doubted), toTimestamptz(now), jsonText(evidence)],
   );
 }
 

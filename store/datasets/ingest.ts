@@ -11,6 +11,7 @@ import type { Pool, PoolClient } from 'pg';
 import { type BadRowPolicy, refusedForBadRows } from '../../quota/windows/bad-rows';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import { factTable } from './datasets';
 import { HOUR_MS, refusal, type SpooledRows, spoolRows } from './document-spool';
 import { readDoubts, summaryOf, tellDoubts, writeDoubts } from './doubted-hours';
@@ -113,6 +114,7 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
     rows: spooled,
     keptHours: doubted.map(({ hour }) => hour),
     badRows: bad.rows,
+    moreBadRows: bad.count > bad.rows.length,
   });
   const setAside = bad.count + replaced.duplicates.length;
   checkBadRows(ingest, spooled.rows - replaced.duplicates.length, setAside);
@@ -201,7 +203,7 @@ async function writeWindow(client: PoolClient, ingest: Ingest, piece: Span, evid
     [
       ingest.seriesId,
       range,
-      JSON.stringify(evidence),
+      jsonText(evidence),
       at,
       ingest.purpose === 'daily_audit' || ingest.purpose === 'weekly_audit' ? at : null,
       ingest.purpose === 'weekly_audit' ? at : null,
@@ -299,7 +301,7 @@ async function recordRejection(
       problem.position,
       problem.problem,
       document.head().subarray(0, MAX_HEAD_BYTES),
-      JSON.stringify(evidence),
+      jsonText(evidence),
       toTimestamptz(now),
     ],
   );

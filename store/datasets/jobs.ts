@@ -10,6 +10,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import { type Span, toRange } from './span';
 
 export type JobPurpose = 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
@@ -129,6 +130,15 @@ export async function releaseAttempt(
   return change(pool, jobId, ['intended'], 'requested_at = null', now, [], attemptsSeen);
 }
 
+/** Why nobody knows whether a create call has made a report. Not applied when somebody has made another attempt since. */
+export async function noteUnanswered(
+  pool: Pool,
+  jobId: number,
+  call: { readonly reason: string; readonly now: number; readonly attemptsSeen: number },
+): Promise<JobChange> {
+  return change(pool, jobId, ['intended'], 'reason = $3', call.now, [call.reason], call.attemptsSeen);
+}
+
 /** The vendor has taken the request. */
 export async function markRequested(
   pool: Pool,
@@ -139,7 +149,7 @@ export async function markRequested(
     pool,
     jobId,
     ['intended'],
-    `state = 'requested', report_id = $3, request_id = $4, requested_at = coalesce(requested_at, $2)`,
+    `state = 'requested', reason = null, report_id = $3, request_id = $4, requested_at = coalesce(requested_at, $2)`,
     report.now,
     [report.reportId, report.requestId ?? null],
   );
@@ -204,7 +214,7 @@ export async function markIngested(
     ['requested', 'ready'],
     `state = 'ingested', evidence = evidence || $3::jsonb, document_url = null, url_expires_at = null`,
     ingested.now,
-    [JSON.stringify(ingested.evidence)],
+    [jsonText(ingested.evidence)],
   );
 }
 
@@ -291,7 +301,7 @@ function end(
     LIVE_STATES,
     `state = '${state}', reason = $3, evidence = evidence || $4::jsonb, document_url = null, url_expires_at = null`,
     failure.now,
-    [failure.reason, JSON.stringify(failure.evidence ?? {})],
+    [failure.reason, jsonText(failure.evidence ?? {})],
   );
 }
 

@@ -13,6 +13,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { meansEmpty, retryDistanceMs, type WindowCause } from '../../quota/windows/window-retry';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import { insertWindowEvent } from './series-events';
 import { type Span, toRange } from './span';
 
@@ -287,7 +288,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
     [
       seriesId,
       range,
-      JSON.stringify(failure.evidence),
+      jsonText(failure.evidence),
       failure.reason,
       retryAt === null || empty ? null : toTimestamptz(retryAt),
       toTimestamptz(now),

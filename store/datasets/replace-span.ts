@@ -8,6 +8,7 @@ import { types } from 'node:util';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import { type DatasetTable, factTable } from './datasets';
 import type { SpooledRows } from './document-spool';
 import type { IncomingBadRow } from './ingest-types';
@@ -21,8 +22,13 @@ export interface Replacement {
   readonly rows: SpooledRows;
   /** Starts of the hours whose known rows stay, and whose rows of the document are not taken in. */
   readonly keptHours: readonly number[];
-  /** Rows that were put aside. What is known under their keys stays, unless another row of the document tells it. */
+  /**
+   * Rows that were put aside. What each may have been stays as it is known, unless another row of the document tells it:
+   * of a row without a readable key the whole hour, of one without a time that key in all hours.
+   */
   readonly badRows: readonly IncomingBadRow[];
+  /** There were more of them, of which nothing is kept. */
+  readonly moreBadRows: boolean;
 }
 
 export interface Replaced {
@@ -37,7 +43,7 @@ export interface Replaced {
 /** To be called under the lock of the series. */
 export async function replaceRows(client: PoolClient, replacement: Replacement): Promise<Replaced> {
   const { keptHours, badRows } = replacement;
-  const keeps = keptHours.length > 0 || badRows.some(({ start, key }) => start !== null && key !== null);
+  const keeps = keptHours.length > 0 || badRows.length > 0;
   if (!keeps) {
     await client.query('savepoint whole_document');
     try {
@@ -81,7 +87,7 @@ const PIECE_MS = 8_000;
 const PIECE_BYTES = 1 << 20;
 
 async function throughStaging(client: PoolClient, replacement: Replacement): Promise<Replaced> {
-  const { dataset, seriesId, span, keptHours, badRows } = replacement;
+  const { dataset, seriesId, span, keptHours } = replacement;
   const table = factTable(dataset);
   const names = dataset.columns.map(({ name }) => name);
   const keys = dataset.columns.filter(({ key }) => key).map(({ name }) => name);
@@ -94,26 +100,29 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
   await client.query(`create index on incoming (${[...key, 'n'].join(', ')})`);
   const duplicates = await differingDuplicates(client, dataset, key);
 
+  const bad = whatBadRowsMayBe(replacement);
   // Every key column as text, for the keys of bad rows are text.
-  const badKeys = badRows.flatMap(({ start, key: values }) =>
-    start === null || values === null ? [] : [{ start: toTimestamptz(start), key: values }],
-  );
   const sameKey = keys.map((name, i) => `b.key[${i + 1}] = f.${name}::text`);
+  const sameRow = ['b.start_time = f.start_time', ...sameKey].join(' and ');
   const deleted = await client.query(
-    `with bad as (
+    `with bad as materialized (
        select (b ->> 'start')::timestamptz as start_time, array(select jsonb_array_elements_text(b -> 'key')) as key
        from jsonb_array_elements($5::jsonb) b
      )
      delete from ${table} f where ${IN_SPAN}
        and date_trunc('hour', f.start_time) <> all ($4::timestamptz[])
-       and (not exists (select from bad b where ${['b.start_time = f.start_time', ...sameKey].join(' and ')})
+       and (not $7::boolean and f.start_time <> all ($6::timestamptz[])
+              and not exists (select from bad b where b.start_time is not null and ${sameRow})
+              and not exists (select from bad b where b.start_time is null and ${sameKey.join(' and ')})
             or exists (select from incoming i where ${key.map((name) => `i.${name} = f.${name}`).join(' and ')}))`,
     [
       seriesId,
       toTimestamptz(span.from),
       toTimestamptz(span.to),
       keptHours.map(toTimestamptz),
-      JSON.stringify(badKeys),
+      jsonText(bad.rows),
+      bad.starts.map(toTimestamptz),
+      bad.any,
     ],
   );
   const columns = ['series_id', 'start_time', 'end_time', ...names].join(', ');
@@ -124,6 +133,20 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
     [keptHours.map(toTimestamptz)],
   );
   return { rows: inserted.rowCount ?? 0, deleted: deleted.rowCount ?? 0, duplicates };
+}
+
+/** Known rows that a document's bad rows may have told: single rows or keys, whole starts, or any at all. */
+function whatBadRowsMayBe({ badRows, moreBadRows }: Replacement): {
+  readonly rows: readonly { readonly start: string | null; readonly key: readonly string[] }[];
+  readonly starts: readonly number[];
+  readonly any: boolean;
+} {
+  const rows = badRows.flatMap(({ start, key }) =>
+    key === null ? [] : [{ start: start === null ? null : toTimestamptz(start), key }],
+  );
+  const starts = badRows.flatMap(({ start, key }) => (start !== null && key === null ? [start] : []));
+  const any = moreBadRows || badRows.some(({ start, key }) => start === null && key === null);
+  return { rows, starts: [...new Set(starts)], any };
 }
 
 /** Rows whose key an earlier row of the document has with other values. One that is told twice alike is one. */

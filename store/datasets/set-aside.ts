@@ -1,6 +1,7 @@
 /** Rows of documents that could not be taken in, with the reason: what an operator looks at, or takes to the vendor. */
 import type { Pool, PoolClient } from 'pg';
 import { toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import type { Span } from './span';
 import { toRange } from './span';
 
@@ -40,8 +41,8 @@ export async function insertSetAside(
     [
       seriesId,
       toRange(span),
-      JSON.stringify(rows.slice(0, MAX_PER_DOCUMENT)),
-      JSON.stringify(evidence),
+      jsonText(rows.slice(0, MAX_PER_DOCUMENT)),
+      jsonText(evidence),
       toTimestamptz(now),
     ],
   );

@@ -4,6 +4,7 @@ import type { EventData } from '../../quota/events';
 import type { Priority } from '../../quota/limits/limit';
 import type { AlertLevel } from '../../quota/limits/quota-status';
 import { inTransaction } from '../db';
+import { jsonText } from '../storable';
 import { insertEvent } from './events';
 
 export interface QuotaAlert {
@@ -26,7 +27,7 @@ export async function recordAlert(db: Pool, alert: QuotaAlert): Promise<boolean>
     const { rowCount: told } = await client.query(
       `select 1 from events where pool = $1 and kind = 'quota.alert'
          and data ->> 'limit' = $2 and data ->> 'level' = $3 and data -> 'window' = $4::jsonb`,
-      [pool, alert.limit, alert.level, JSON.stringify(alert.window)],
+      [pool, alert.limit, alert.level, jsonText(alert.window)],
     );
     if (told) return false;
     await insertEvent(client, 'quota.alert', pool, data);

@@ -1,6 +1,7 @@
 /** Events as rows (quota/events.ts is the catalogue of all of them). Written where they happen; never secrets. */
 import type { Pool } from 'pg';
 import type { EventData, StoredEventKind } from '../../quota/events';
+import { jsonText } from '../storable';
 
 export interface StoredEvent {
   readonly id: number;
@@ -42,6 +43,6 @@ export async function insertEvent<Kind extends StoredEventKind>(
   await db.query(
     `insert into events (at, kind, pool, data)
      values (coalesce(to_timestamp($1::float8 / 1000), clock_timestamp()), $2, $3, $4)`,
-    [at ?? null, kind, pool, JSON.stringify(data)],
+    [at ?? null, kind, pool, jsonText(data)],
   );
 }

@@ -2,6 +2,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { FleetDevice, FleetPosition } from '../../vendors/capabilities/fleet';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 
 /** A device as work is planned for it; times are epoch milliseconds. */
 export interface StoredDevice {
@@ -78,7 +79,7 @@ export async function storeDevices(
          returning device_id
        )
        select count(*) filter (where device_id not in (select device_id from known)) as fresh from kept`,
-      [account, JSON.stringify(devices), at],
+      [account, jsonText(devices), at],
     );
     await client.query(
       `update fleet_devices set removed_at = $2 where account = $1 and removed_at is null and listed_at < $2
@@ -160,7 +161,7 @@ async function noteMoves(
        where p.moving or p.odometer > before.odometer group by 1
      ) m
      where d.account = $1 and d.device_id = m.device_id and (d.moved_at is null or d.moved_at < m.at)`,
-    [account, JSON.stringify(positions), now],
+    [account, jsonText(positions), now],
   );
 }
 
@@ -195,7 +196,7 @@ export async function upsertPositions(
                                excluded.status_text, excluded.alarm, excluded.source,
                                coalesce(excluded.arrived_at, f.arrived_at), coalesce(excluded.odometer, f.odometer),
                                coalesce(excluded.moving, f.moving))`,
-      [account, JSON.stringify(positions.slice(i, i + ROWS_AT_ONCE)), source],
+      [account, jsonText(positions.slice(i, i + ROWS_AT_ONCE)), source],
     );
     written += rowCount ?? 0;
   }

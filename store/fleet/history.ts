@@ -10,6 +10,7 @@ import { readDoubts, tellDoubts, writeDoubts } from '../datasets/doubted-hours';
 import { lockSeries } from '../datasets/ledger';
 import type { Span } from '../datasets/span';
 import { inTransaction, toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 import { upsertPositions } from './fleet';
 import { coverIn } from './ledger';
 
@@ -188,7 +189,7 @@ async function insertTrips(
             (t ->> 'duration')::float8, (t ->> 'startLatitude')::float8, (t ->> 'startLongitude')::float8,
             (t ->> 'endLatitude')::float8, (t ->> 'endLongitude')::float8, $4
      from jsonb_array_elements($3::jsonb) t`,
-    [account, deviceId, JSON.stringify(trips), toTimestamptz(now)],
+    [account, deviceId, jsonText(trips), toTimestamptz(now)],
   );
 }
 

@@ -6,6 +6,7 @@ import type { Pool, PoolClient } from 'pg';
 import { carve, lockSeries } from '../datasets/ledger';
 import { type Span, toRange } from '../datasets/span';
 import { toTimestamptz } from '../db';
+import { jsonText } from '../storable';
 
 /** Series of these devices, made where they are new: device id to series id. */
 export async function ensureDeviceSeries(
@@ -142,7 +143,7 @@ export async function coverIn(client: PoolClient, window: CoveredWindow, rowCoun
       seriesId,
       toRange({ from: before?.from_time ?? span.from, to: span.to }),
       window.rows + (before?.row_count ?? 0),
-      JSON.stringify(evidence),
+      jsonText(evidence),
       toTimestamptz(now),
     ],
   );

@@ -14,6 +14,7 @@ import type { PoolPolicy } from '../../quota/pools/pool';
 import type { Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import { jsonText } from '../storable';
 
 /** A kind that waits, for people and for whoever wants to call. */
 export interface KindStop extends CallKind {
@@ -155,7 +156,7 @@ async function note(
      on conflict (pool, operation, subject) do update set refused_at = excluded.refused_at,
        refused_for = excluded.refused_for, strikes = excluded.strikes, since_ms = excluded.since_ms,
        until_ms = excluded.until_ms, reason = excluded.reason, hint = excluded.hint, evidence = excluded.evidence`,
-    [pool, operation, subject, of, strikes, since, until, reason, hint, JSON.stringify(evidence)],
+    [pool, operation, subject, of, strikes, since, until, reason, hint, jsonText(evidence)],
   );
 }
 

@@ -16,6 +16,7 @@ import type { Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 import { clearKindStops } from '../permits/call-kinds';
+import { jsonText } from '../storable';
 
 interface PoolRow {
   key: string;
@@ -72,7 +73,7 @@ export async function registerPool(
        organization = case when $4 then excluded.organization else p.organization end
      where p.generation <= $5 and (p.policy, p.generation) is distinct from (excluded.policy, excluded.generation)
         or p.generation <= $5 and $4 and p.organization is distinct from excluded.organization`,
-    [key, JSON.stringify(policy), organization?.key ?? null, organization !== undefined, generation],
+    [key, jsonText(policy), organization?.key ?? null, organization !== undefined, generation],
   );
 }
 
@@ -236,7 +237,7 @@ async function writeState(client: PoolClient, key: string, s: PoolState): Promis
       s.strikes,
       s.failures,
       s.epoch,
-      s.evidence === null ? null : JSON.stringify(s.evidence),
+      s.evidence === null ? null : jsonText(s.evidence),
       s.hint,
       s.cause ?? null,
       s.shortWaits ?? 0,
@@ -279,7 +280,7 @@ export async function holdLostPool(db: Pool, key: string, policy: PoolPolicy): P
     `insert into pools (key, policy, state, since_ms, until_ms, reason)
      values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, $4)
      on conflict (key) do nothing`,
-    [key, JSON.stringify(policy), LOST_ROW_HOLD_MS, LOST_ROW],
+    [key, jsonText(policy), LOST_ROW_HOLD_MS, LOST_ROW],
   );
   const record = await readPool(db, key);
   if (!record) throw new Error(`pool "${key}" vanished while it was made`);

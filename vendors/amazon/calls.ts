@@ -136,14 +136,13 @@ function createBody({ dataset, partition, span }: ReportRequest): Record<string,
   };
 }
 
-function toStatus(
-  report: Omit<AmazonReport, 'reportDocumentId'> & { reportDocumentId?: string | undefined },
-): ReportStatus {
+function toStatus(report: AmazonReport): ReportStatus {
   const { dataStartTime: from, dataEndTime: to } = report;
   return {
     reportId: report.reportId,
     reportType: report.reportType,
     status: ENDED.get(report.processingStatus.toUpperCase()) ?? 'pending',
+    said: report.processingStatus,
     span: from === undefined || to === undefined ? null : { from, to },
     marketplaceIds: report.marketplaceIds ?? [],
     createdAt: report.createdTime,

@@ -3,7 +3,7 @@
  * their code. Three servers answer, each in its own way: the SP-API (reports), Login with Amazon (`login`) and S3
  * (`downloadDocument`).
  */
-import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import { type BlockedVerdict, clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { type AmazonError, readError } from './error-body';
@@ -37,6 +37,7 @@ interface Answer {
   readonly wait: StatedWait | null;
   /** A body that is none of Amazon's: a proxy's page, say. */
   readonly foreign: boolean;
+  readonly body: string;
 }
 
 function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): Answer {
@@ -52,6 +53,7 @@ function readAnswer(call: CallInfo, response: VendorResponse, nowMs: number): An
     status,
     error,
     foreign: error === null && body.trim() !== '',
+    body,
     wait: parseRetryAfter(headers, nowMs) ?? parseWaitText(said, nowMs),
     evidence: {
       ...identity(call),
@@ -74,7 +76,8 @@ function classifyReports(call: CallInfo, answer: Answer): Verdict {
   if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
-    return error && code !== '' ? byCode(call, code, evidence, wait) : { kind: 'ok', evidence };
+    if (error && code !== '') return byCode(call, code, evidence, wait);
+    return isUsable(call, answer.body) ? { kind: 'ok', evidence } : unusable(call, answer);
   }
   // Usage plans are the only limits here, so a 429 under another code, or without a body, is one of them too. To
   // take it for a short "too fast" would spend calls on a quota that can last for days.
@@ -83,6 +86,21 @@ function classifyReports(call: CallInfo, answer: Answer): Verdict {
     return { kind: 'gone', evidence };
   }
   return byStatus(call, answer);
+}
+
+/** Every answer of the API's is an object; only a cancellation may have nothing to say. */
+function isUsable(call: CallInfo, body: string): boolean {
+  return call.operation === 'cancelReport' || body.trimStart().startsWith('{');
+}
+
+/**
+ * A success without an answer of the API's in it. With no body it was lost on its way; with a page, something stands
+ * between that would answer any request so. Either way a report may have been made.
+ */
+function unusable(call: CallInfo, { body, evidence, wait }: Answer): Verdict {
+  if (body.trim() === '') return server(call, { ...evidence, message: 'the answer has no body' }, wait);
+  const told = { ...evidence, message: clean(`no answer of the API: ${plainText(body)}`) };
+  return creates(call) ? { ...misconfigured(told), ambiguous: true } : misconfigured(told);
 }
 
 function isDenial(status: number, error: AmazonError | null): boolean {
@@ -96,9 +114,12 @@ function isDenial(status: number, error: AmazonError | null): boolean {
  * may be revoked at once: the first refusal gets a new token, and what is refused with that is refused for
  * another cause (a role, an authorisation). A page that is not the vendor's says nothing of either.
  */
-function denial(call: CallInfo, { status, error, evidence, wait }: Answer): Verdict {
+function denial(call: CallInfo, answer: Answer): Verdict {
+  const { status, error, evidence, wait } = answer;
   // 401 is about the token by its very meaning, whoever sends it.
   if (call.freshLogin !== true && (error !== null || status === 401)) return expired(evidence);
+  // It only spoke of a token, of a next page's say.
+  if (status === 400 && error !== null && !DENIED.test(error.code)) return byStatus(call, answer);
   return error !== null && error.code !== '' ? refused(evidence) : server(null, evidence, wait);
 }
 
@@ -167,7 +188,7 @@ function isTheirs(status: number): boolean {
   return status === 408 || status === 425 || !(status >= 300 && status < 500);
 }
 
-function misconfigured(evidence: Evidence): Verdict {
+function misconfigured(evidence: Evidence): BlockedVerdict {
   return { kind: 'blocked', reason: 'configuration', evidence };
 }
 

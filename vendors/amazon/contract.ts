@@ -13,7 +13,10 @@ export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
 
-const id = z.string().min(1).max(2048);
+/** Opaque. One that comes as a number is kept by its digits, as far as these have been read exactly. */
+const id = z.union([z.string().min(1).max(2048), z.number().refine(Number.isSafeInteger).transform(String)], {
+  error: 'must be a text of 1 to 2048 characters',
+});
 
 const instant = z.string().transform((text, context) => {
   const ms = parseIsoInstant(text);
@@ -35,36 +38,30 @@ function optional<T extends z.ZodType>(schema: T) {
 const createReportSchema = z.object({ reportId: id });
 export type CreateReportAnswer = z.infer<typeof createReportSchema>;
 
+/**
+ * What cannot be read of a report counts as not said: nothing but its id, and how it ended, is needed of it, and a status
+ * that is none says that it has not ended. `reportOptions` is not among the fields: Amazon does not echo it.
+ */
 const reportSchema = z.object({
-  reportId: id,
-  reportType: id,
-  createdTime: instant,
-  processingStatus: z.string().min(1),
-  marketplaceIds: optional(z.array(z.string())),
-  dataStartTime: optional(instant),
-  dataEndTime: optional(instant),
-  reportScheduleId: optional(id),
-  processingStartTime: optional(instant),
-  processingEndTime: optional(instant),
-  reportDocumentId: optional(id),
-});
-/** Times are epoch milliseconds. `reportOptions` is not among them: Amazon does not echo it. */
-export type AmazonReport = z.infer<typeof reportSchema>;
-
-/** One of a list. What cannot be read of it counts as not said, for it says nothing of the others. */
-const listedSchema = z.object({
   reportId: id,
   reportType: z.string().catch(''),
   createdTime: instant.catch(0),
-  processingStatus: z.string().catch(''),
+  processingStatus: z
+    .string()
+    .transform((text) => text.trim().slice(0, 40))
+    .catch(''),
   marketplaceIds: z.array(z.string()).optional().catch(undefined),
   dataStartTime: instant.optional().catch(undefined),
   dataEndTime: instant.optional().catch(undefined),
+  reportDocumentId: optional(id).catch(undefined),
 });
+/** Times are epoch milliseconds. */
+export type AmazonReport = z.infer<typeof reportSchema>;
+
 const reportsPageSchema = z.object({
   reports: z.array(z.unknown()).transform((reports) =>
     reports.flatMap((report) => {
-      const read = listedSchema.safeParse(report);
+      const read = reportSchema.safeParse(report);
       return read.success ? [read.data] : [];
     }),
   ),
@@ -84,20 +81,38 @@ const documentSchema = z.object({
 });
 export type ReportDocument = z.infer<typeof documentSchema>;
 
-const tokenSchema = z
-  .object({
-    access_token: z.string().min(1),
-    token_type: z.string().regex(/^bearer$/i, 'must be bearer'),
-    /** Seconds. */
-    expires_in: z
+/** How long a token of Login with Amazon lasts when it does not say so, seconds. */
+const TOKEN_SECONDS = 3600;
+
+/** Some gateways put numbers into quotes. */
+const seconds = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,9}(?:\.\d+)?$/)
+        .transform(Number),
+    ],
+    { error: 'must be a number' },
+  )
+  .pipe(
+    z
       .number()
       .positive()
       .max(366 * 86_400),
-    refresh_token: optional(z.string().min(1)),
+  );
+
+const tokenSchema = z
+  .object({
+    access_token: z.string().min(1),
+    token_type: optional(z.string().regex(/^bearer$/i, 'must be bearer')),
+    expires_in: seconds.nullish(),
+    refresh_token: optional(z.string().min(1)).catch(undefined),
   })
   .transform((t) => ({
     accessToken: t.access_token,
-    expiresInMs: Math.floor(t.expires_in * 1000),
+    expiresInMs: Math.floor((t.expires_in ?? TOKEN_SECONDS) * 1000),
     refreshToken: t.refresh_token,
   }));
 export type LwaToken = z.infer<typeof tokenSchema>;

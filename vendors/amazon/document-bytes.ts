@@ -4,7 +4,7 @@
  */
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import { types } from 'node:util';
-import { createGunzip } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { DocumentError } from '../dataset';
 
 /** A document that a gateway has compressed once more is unpacked twice; more layers than this are no document. */
@@ -20,12 +20,17 @@ const OTHER_FORMATS: readonly (readonly [string, readonly number[]])[] = [
 ];
 const LONGEST_MAGIC = 5;
 
+/** What the vendor says of the compression; for messages, but for Brotli. */
+export interface SaidOfBytes {
+  readonly compressionAlgorithm?: string | undefined;
+  readonly contentEncoding?: string | undefined;
+}
+
 /**
  * Destroying the text destroys the source, but does not wait for it: a source may have stalled. The text fails with what
  * the source fails with, also when that was before anybody read.
- * @param said the vendor's name of the compression, for messages only.
  */
-export function plainText(source: Readable, said: string | undefined): Readable {
+export function plainText(source: Readable, said: SaidOfBytes): Readable {
   const text = new PassThrough();
   text.on('error', () => {});
   source.on('error', () => {});
@@ -40,16 +45,17 @@ export function plainText(source: Readable, said: string | undefined): Readable 
     for (let layer = 0; ; layer++) {
       const start = await firstBytes(current);
       if (text.destroyed) return;
-      if (!startsWith(start.head, GZIP)) {
+      const zipped = unpackerOf(start.head, said);
+      if (zipped === null) {
         const other = OTHER_FORMATS.find(([, magic]) => startsWith(start.head, magic))?.[0];
-        if (other !== undefined) throw new DocumentError('gzip', 0, unknownFormat(other, said));
+        if (other !== undefined)
+          throw new DocumentError('gzip', 0, unknownFormat(other, said.compressionAlgorithm));
         handOn(current, start, text);
         return;
       }
       if (layer === MAX_LAYERS) {
         throw new DocumentError('gzip', 0, `the document is compressed more than ${MAX_LAYERS} times over`);
       }
-      const zipped = createGunzip();
       zipped.on('error', () => {});
       const below = current;
       zipped.once('close', () => below.destroy());
@@ -59,6 +65,18 @@ export function plainText(source: Readable, said: string | undefined): Readable 
   };
   unpack().catch(fail);
   return text;
+}
+
+/** Null for what is not compressed, or by nothing that is known here. */
+function unpackerOf(head: Buffer, { contentEncoding }: SaidOfBytes): Duplex | null {
+  if (startsWith(head, GZIP)) return createGunzip();
+  const [first = 0, second = 0] = head;
+  // The header of zlib's own format: deflate with a window of up to 32 KiB, and a check.
+  if (first === 0x78 && (first * 256 + second) % 31 === 0) return createInflate();
+  const isText = first === 0xef || /[\s{["]/.test(String.fromCharCode(first));
+  return contentEncoding?.trim().toLowerCase() === 'br' && head.length > 0 && !isText
+    ? createBrotliDecompress()
+    : null;
 }
 
 function unknownFormat(format: string, said: string | undefined): string {
@@ -78,13 +96,20 @@ function handOn(source: Readable, { head, ended }: Beginning, to: Duplex): void 
     to.end(head);
     return;
   }
+  // It may have failed since its head was read: then it says so no more.
+  if (source.destroyed && !source.readableEnded) {
+    to.destroy(source.errored ?? givenUp());
+    return;
+  }
   to.write(head);
   source.once('error', (error) => to.destroy(error));
   source.once('close', () => {
-    if (!source.readableEnded) to.destroy(source.errored ?? new Error('the download was given up'));
+    if (!source.readableEnded) to.destroy(source.errored ?? givenUp());
   });
   source.pipe(to);
 }
+
+const givenUp = () => new Error('the download was given up');
 
 /** Reads until it is known what the bytes begin with. What was read is taken out of the source. */
 async function firstBytes(source: Readable): Promise<Beginning> {
@@ -97,7 +122,8 @@ async function firstBytes(source: Readable): Promise<Beginning> {
       continue;
     }
     if (source.errored) throw source.errored;
-    if (source.readableEnded || source.destroyed) return { head, ended: true };
+    if (source.readableEnded) return { head, ended: true };
+    if (source.destroyed) throw givenUp();
     await readable(source);
   }
 }

@@ -22,6 +22,8 @@ export class RowReader {
   constructor(
     private readonly dataset: DatasetDescription,
     private readonly span: Span,
+    /** What all rows are of, by the names that a row may say it under: a marketplace, a currency. */
+    private readonly partition: Readonly<Record<string, string>> = {},
   ) {}
 
   /** @param position byte of the text at which the row ends. */
@@ -49,6 +51,12 @@ export class RowReader {
         `: ${times()} is outside of the asked span ` +
           `${new Date(this.span.from).toISOString()} to ${new Date(this.span.to).toISOString()}`,
       );
+    }
+    for (const [field, wanted] of Object.entries(this.partition)) {
+      const found = value[field];
+      if (typeof found === 'string' && found !== wanted) {
+        return bad(`.${field} is ${shown(found)}; the report is of ${shown(wanted)}`);
+      }
     }
     const values: string[] = [];
     for (const column of this.dataset.columns) {

@@ -37,6 +37,8 @@ export interface ReportExpectation {
 export interface DocumentOptions {
   /** As getReportDocument says: `GZIP`, or absent for plain text. Only named in messages: the bytes decide. */
   readonly compressionAlgorithm?: string | undefined;
+  /** As the download says. Brotli has no first bytes of its own, so that is believed of it. */
+  readonly contentEncoding?: string | undefined;
 }
 
 /** A document on its way in. `head`, `bytes` and `digest` grow while `batches` is consumed. */
@@ -65,7 +67,7 @@ export function openReportDocument(
   options: DocumentOptions = {},
 ): ReportDocument {
   const tap = new Tap();
-  const text = plainText(source, options.compressionAlgorithm);
+  const text = plainText(source, options);
   const parser = new ReportParser(expected);
   return {
     batches: readBatches(text, parser, tap),
@@ -109,9 +111,14 @@ async function* readBatches(
   parser.end();
 }
 
+/** Codes of zlib's errors, and of Brotli's. */
+const UNPACKING = /^(?:Z_|ERR__ERROR_|ERR_BROTLI)/;
+
 function zlibProblem(error: unknown, position: number): DocumentError | null {
-  if (!types.isNativeError(error) || !('code' in error) || !String(error.code).startsWith('Z_')) return null;
-  return new DocumentError('gzip', position, `the GZIP data is broken: ${error.message}`, { cause: error });
+  if (!types.isNativeError(error) || !('code' in error) || !UNPACKING.test(String(error.code))) return null;
+  return new DocumentError('gzip', position, `the compressed data is broken: ${error.message}`, {
+    cause: error,
+  });
 }
 
 /** The library's tokenizer with the override it documents for numbers that must not become floats. */
@@ -141,7 +148,7 @@ class ReportParser {
   private lastValueAt = 0;
 
   constructor(private readonly expected: ReportExpectation) {
-    this.reader = new RowReader(expected.dataset, expected.span);
+    this.reader = new RowReader(expected.dataset, expected.span, expected.partition);
     this.tokenizer.onToken = ({ token, value, offset }) => {
       this.position = offset;
       this.followTopLevel(token, value);
@@ -263,7 +270,7 @@ export async function readErrorDocument(
   const parts: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of plainText(source, options.compressionAlgorithm) as AsyncIterable<Buffer>) {
+    for await (const chunk of plainText(source, options) as AsyncIterable<Buffer>) {
       parts.push(chunk);
       size += chunk.length;
       if (size >= HEAD_BYTES) break;

@@ -23,6 +23,8 @@ export interface ReportStatus {
   readonly reportId: string;
   readonly reportType: string;
   readonly status: 'pending' | 'done' | 'cancelled' | 'fatal';
+  /** The vendor's own word for it; empty when there is none. */
+  readonly said: string;
   readonly span: Span | null;
   readonly marketplaceIds: readonly string[];
   readonly createdAt: number;
@@ -33,6 +35,8 @@ export interface ReportStatus {
 export interface DocumentLocation {
   readonly url: string;
   readonly compressionAlgorithm: string | undefined;
+  /** What the download itself says; only known while it is read. */
+  readonly contentEncoding?: string | undefined;
 }
 
 /** What a FATAL report's text means for what to do next. */

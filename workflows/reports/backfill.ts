@@ -65,6 +65,8 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
     const s = summary();
     const { closed, waiting } = gate;
     const limited = waiting === null ? null : (waiting.reason ?? `limit ${waiting.limit} has nothing left`);
+    const still = closed || waiting !== null ? null : (pipeline?.standstill ?? null);
+    const since = closed ? undefined : (waiting?.since ?? still?.since);
     return {
       phase: finished
         ? 'done'
@@ -75,9 +77,9 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
             : pipeline
               ? 'running'
               : 'starting',
-      detail: pausedBecause ?? closed?.reason ?? limited ?? '',
-      until: pausedBecause !== null ? null : closed ? closed.until : (waiting?.until ?? null),
-      ...(waiting?.since !== undefined && !closed && { since: waiting.since }),
+      detail: pausedBecause ?? closed?.reason ?? limited ?? still?.why ?? '',
+      until: pausedBecause !== null ? null : closed ? closed.until : ((waiting ?? still)?.until ?? null),
+      ...(since !== undefined && { since }),
       chunksTotal: s.chunks,
       chunksDone: s.done,
       chunksFailed: s.failed,

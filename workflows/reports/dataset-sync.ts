@@ -20,7 +20,7 @@ import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatu
 import { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 import { ReportPipeline, untilCleared } from './report-pipeline';
-import { bySeries, type Line, outcomesText, underWayText, withoutUnderWay } from './sync-line';
+import { bySeries, type Line, outcomesText, standstillOf, underWayText, withoutUnderWay } from './sync-line';
 
 const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
@@ -248,6 +248,10 @@ class DatasetSync {
     if (this.isIdle()) return { phase, detail: outcomesText(this.lines), until, since };
     const { waiting } = this.gate;
     const under = underWayText(this.lines);
+    const still = waiting === null ? standstillOf(this.lines) : null;
+    if (still !== null) {
+      return { ...still, phase: 'running', detail: `${still.why}; ${under}` };
+    }
     if (waiting === null) return { phase: 'running', detail: under, until: null, since };
     const why = waiting.reason ?? `limit ${waiting.limit} has nothing left`;
     return {

@@ -14,6 +14,7 @@ import { roomActivities } from '../rooms';
 import { Stage } from '../stage';
 import { Caution } from './caution';
 import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
+import { type Wait, Waits } from './waits';
 
 const calls = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
@@ -33,6 +34,8 @@ const CHUNK_TRIES = 5;
 const LONGEST_WAIT_MS = 3_600_000;
 /** A report that takes longer than this to be made says nothing against the others, ms. */
 const SLOW_REPORT_MS = 5 * 60_000;
+/** A report that has not been made for so long is worth a word, ms. */
+const NOTABLE_AGE_MS = 30_000;
 /** Longest wait between two looks at a report, however old it is, ms. */
 const LONGEST_POLL_MS = 3_600_000;
 /** Wait before a chunk is taken up again after failures that pass, ms: doubled each time. */
@@ -71,6 +74,7 @@ export class ReportPipeline {
   private readonly fetching = new Stage(4);
   private readonly downloading = new Map<number, Stage>();
   private readonly cautions = new Map<number, Caution>();
+  private readonly waits = new Waits();
 
   constructor(private readonly options: PipelineOptions) {}
 
@@ -90,6 +94,11 @@ export class ReportPipeline {
     return this.draining;
   }
 
+  /** What all that is under way waits for; null while some of it gets on. */
+  get standstill(): Wait | null {
+    return this.waits.standstill();
+  }
+
   /** Gets all chunks; returns when each is done, failed, or left because of `drain` or a closed pool. */
   async run(chunks: readonly Chunk[]): Promise<PipelineResult> {
     this.total += chunks.length;
@@ -99,7 +108,7 @@ export class ReportPipeline {
 
   private async get(chunk: Chunk): Promise<void> {
     if (!(await this.cautionOf(chunk).admit())) return this.skip(chunk);
-    await this.persist(chunk);
+    await this.waits.piece(() => this.persist(chunk));
   }
 
   /** Gets a chunk that has been admitted; tries it again where that is this pipeline's to do. */
@@ -111,9 +120,10 @@ export class ReportPipeline {
       const mayWait = this.options.persistent && attempt < CHUNK_TRIES && !this.draining;
       const again = await this.afterwards(chunk, ending, mayWait, attempt);
       if (again === null) return;
-      await sleep(Math.max(1000, again - Date.now()), {
-        summary: `try ${span(chunk)} again: ${ending.reason}`,
-      });
+      const why = `try ${span(chunk)} again: ${ending.reason}`;
+      await this.waits.during({ why, since: Date.now(), until: again }, () =>
+        sleep(Math.max(1000, again - Date.now()), { summary: why }),
+      );
       if (!(await caution.admitAgain())) return this.skip(chunk);
     }
   }
@@ -289,6 +299,10 @@ export class ReportPipeline {
       const { reason, notBefore } = requested;
       return { kind: 'failed', cause: 'skipped', reason, retryAt: notBefore, splittable: false };
     }
+    if (requested.kind === 'unanswered') {
+      const { reason } = requested;
+      return { kind: 'failed', cause: 'lost', reason, endsJob: true, splittable: false };
+    }
     onAsked();
     const job: JobCall = { ...this.call(), jobId: requested.jobId };
     const polled = await this.poll(job, onSlow);
@@ -318,19 +332,24 @@ export class ReportPipeline {
         return this.options.gate.run(() => calls.requestReport({ ...this.call(), chunk }));
       });
       if (requested?.kind !== 'settling') return requested;
-      await sleep(Math.max(1000, requested.until - Date.now()), {
-        summary: "until the vendor's list can be believed",
-      });
+      const { until, since, reason } = requested;
+      const why = `whether the report of ${span(chunk)} was made is looked up in the vendor's list: ${reason}`;
+      await this.waits.during({ why, since, until }, () =>
+        sleep(Math.max(1000, until - Date.now()), { summary: "until the vendor's list can be believed" }),
+      );
     }
   }
 
   private async poll(job: JobCall, onSlow: () => void) {
     const { gate, poll } = this.options;
     const since = Date.now();
+    let why = '';
     for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
       // What has not been made for hours is not made in the next minute.
       const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
-      await condition(() => this.leaving, rarely, { summary: 'until the report is made' });
+      const untilMade = () => condition(() => this.leaving, rarely, { summary: 'until the report is made' });
+      if (ageMs < NOTABLE_AGE_MS) await untilMade();
+      else await this.waits.during({ why, since: Date.now() - ageMs, until: Date.now() + rarely }, untilMade);
       if (this.leaving) return { kind: 'left' } as const;
       const polled = await this.polling.run(async () => {
         await this.options.whileRunning();
@@ -338,6 +357,7 @@ export class ReportPipeline {
       });
       if (polled.kind !== 'pending') return polled;
       ageMs = polled.ageMs ?? 0;
+      why = `the vendor has not made report ${polled.reportId ?? ''} yet (status ${polled.said || 'none'})`;
       if (Date.now() - since > SLOW_REPORT_MS) onSlow();
     }
   }

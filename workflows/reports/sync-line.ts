@@ -5,6 +5,7 @@
 import type { Chunk, Purpose } from '../../activities/reports/types';
 import { subtract } from '../../quota/spans';
 import type { ReportPipeline } from './report-pipeline';
+import type { Wait } from './waits';
 
 export interface Line {
   readonly purpose: Purpose;
@@ -48,6 +49,13 @@ export function outcomesText(lines: readonly Line[]): string {
       return `${NAMES[purpose]}: ${sum('done')} fetched, ${sum('failed')} failed`;
     })
     .join('; ');
+}
+
+/** What all lines wait for; null while one of them gets on. */
+export function standstillOf(lines: readonly Line[]): Wait | null {
+  const waits = lines.filter((line) => !line.over).map(({ pipeline }) => pipeline.standstill);
+  const [first = null] = waits.filter((wait) => wait !== null).sort((a, b) => a.until - b.until);
+  return waits.includes(null) ? null : first;
 }
 
 /** What is under way, the oldest first: `sync: 2 of 3 reports since 04:10Z`. */

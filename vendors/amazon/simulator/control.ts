@@ -33,6 +33,8 @@ export const amazonControlShape = {
       processingMs: rangeSchema.optional(),
       concurrency: z.int().positive().optional(),
       listLagSeconds: z.number().nonnegative().optional(),
+      listLoops: z.boolean().optional(),
+      numericIds: z.boolean().optional(),
       unknownForSeconds: z.number().nonnegative().optional(),
       duplicateWindowMinutes: z.number().nonnegative().optional(),
     })

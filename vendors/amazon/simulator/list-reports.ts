@@ -41,9 +41,11 @@ export function listReports(
   const page = from < 0 ? [] : all.slice(from, from + listing.pageSize);
   const last = page.at(-1);
   const more = last !== undefined && last !== all.at(-1);
+  const looping = desk.settings.listLoops && !more;
   return {
     reports: page.map((report) => desk.view(report, now)),
     ...(more ? { nextToken: encode({ ...listing, after: last.id }) } : {}),
+    ...(looping ? { nextToken: encode({ ...listing, after: '0' }) } : {}),
   };
 }
 

@@ -141,6 +141,10 @@ export const amazonScenarioSchema = z.strictObject({
       concurrency: z.int().positive().optional(),
       /** getReports shows a report only so long after it was made. */
       listLagSeconds: z.number().nonnegative().default(0),
+      /** getReports names a next page after the last, too, and that one leads to itself. */
+      listLoops: z.boolean().default(false),
+      /** Ids of reports come as numbers. */
+      numericIds: z.boolean().default(false),
       /** getReport answers 404 for so long after the report was made, getReportDocument after it was done. */
       unknownForSeconds: z.number().nonnegative().default(0),
       /** The same request within this time ends CANCELLED or FATAL; 0 turns it off. */

@@ -219,6 +219,10 @@ export class ReportDesk {
     return true;
   }
 
+  shownId({ id }: SimReport): string | number {
+    return this.settings.numericIds ? Number(id) : id;
+  }
+
   /** A report as getReport and getReports show it; options are not echoed. */
   view(report: SimReport, now: number): Record<string, unknown> {
     const status = this.status(report, now);
@@ -228,7 +232,7 @@ export class ReportDesk {
     const started = cancelled === undefined && !stuck && now >= report.startsAt;
     const endedAt = cancelled ?? (!stuck && now >= report.endsAt ? report.endsAt : null);
     return {
-      reportId: report.id,
+      reportId: this.shownId(report),
       reportType: report.reportType,
       marketplaceIds: report.marketplaceIds,
       ...(report.dataStart === null ? {} : { dataStartTime: print(report.dataStart) }),

@@ -152,7 +152,7 @@ export function createAmazonVendor(
     if (refusal !== null) return invalidInput(refusal);
     const report = reports.create(call.account, validated.request, validated.rules, request.at);
     return {
-      ...json(202, { reportId: report.id }),
+      ...json(202, { reportId: reports.shownId(report) }),
       detail: {
         reportId: report.id,
         ...(report.duplicateOf === null ? {} : { duplicateOf: report.duplicateOf }),

@@ -7,7 +7,15 @@ const BREAKER = { pool: { breakerFailures: 5, breakerOpenSeconds: 2 } };
 
 const lab = Lab.start({
   settings: { http: { timeoutMs: TIMEOUT_MS } },
-  accounts: { backoff: {}, unavailable: {}, breaker: { account: BREAKER }, dropped: {}, cut: {}, slow: {} },
+  accounts: {
+    silent: { dataset: { minRerequestMinutes: 90 } },
+    backoff: {},
+    unavailable: {},
+    breaker: { account: BREAKER },
+    dropped: {},
+    cut: {},
+    slow: {},
+  },
 });
 afterAll(async () => (await lab).close());
 
@@ -35,6 +43,19 @@ test('503 is retried after 0.5, 1 and 2 seconds, give or take a tenth, and the h
     ),
     details: { evidence: { requestId: calls[2]?.requestId, httpStatus: 503 }, waitMs: expect.any(Number) },
   });
+});
+
+test('a report is asked for no more than three times when no answer and no report comes of it', async () => {
+  const l = await lab;
+  l.fault('silent', { id: 'silent', kind: 'drop-before', operation: 'createReport' });
+  expect(await (await l.backfill('silent', lastHours(1))).result()).toMatchObject({ done: 0, failed: 1 });
+  expect(l.calls('silent', 'createReport')).toHaveLength(3);
+  const [window] = await l.windows('silent');
+  expect(window).toMatchObject({
+    state: 'failed',
+    reason: expect.stringMatching(/^3 requests brought no report; the last: .*createReport/),
+  });
+  l.simulator.control({ clearFaults: ['silent'] });
 });
 
 test('500 from every operation in turn is got over', async () => {

@@ -1,5 +1,6 @@
 /** Windows that cannot be had, and documents that are not to be believed: what they cost, and what stays. */
 import { HOUR_MS } from '../../../../vendors/dataset';
+import { workStatusQuery } from '../../../../workflows/messages';
 import { Lab, lastHours, leaksOf, until } from '../../../support/amazon-lab';
 
 /** Failing windows may make three calls a day here: the fewest there are. */
@@ -21,6 +22,7 @@ const lab = Lab.start({
     lagging: {},
     young: {},
     page: {},
+    numbers: {},
     badrows: {},
     twice: {},
     lies: {},
@@ -201,6 +203,25 @@ describe('a report is asked for once', () => {
     expect(await (await l.backfill('lagging', lastHours(1))).result()).toMatchObject({ done: 1, failed: 0 });
     expect(l.calls('lagging', 'createReport')).toHaveLength(1);
     l.simulator.control({ reports: { listLagSeconds: 0 } });
+  });
+
+  test('although its id comes as a number, and the list leads back to itself', async () => {
+    const l = await lab;
+    l.simulator.control({ reports: { numericIds: true, listLoops: true, listLagSeconds: 3 } });
+    l.fault('numbers', { kind: 'drop-after-processing', operation: 'createReport', count: 1 });
+    const work = await l.backfill('numbers', lastHours(2));
+    const waiting = await until('it says what it waits for', async () => {
+      const status = await work.query(workStatusQuery);
+      return status.phase === 'running' && status.until !== null && status;
+    });
+    expect(waiting).toMatchObject({ phase: 'running', until: expect.any(Number), since: expect.any(Number) });
+    expect(await work.result()).toMatchObject({ done: 2, failed: 0 });
+    expect(l.calls('numbers', 'createReport')).toHaveLength(2);
+    // A page and the one that leads to itself, at each look.
+    expect(l.calls('numbers', 'getReports').length).toBeLessThanOrEqual(4);
+    l.simulator.control({ reports: { numericIds: false, listLoops: false, listLagSeconds: 0 } });
+    const told = (await l.poolEvents('numbers')).filter(({ kind }) => kind === 'report.unanswered');
+    expect(told).toMatchObject([{ data: { requests: 1, reason: expect.stringContaining('createReport') } }]);
   });
 
   test('although the vendor does not know it at first, nor its document', async () => {

@@ -357,6 +357,67 @@ describe('rows that cannot be used', () => {
     expect(await windows()).toEqual(['0-2 done 3 r1']);
   });
 
+  test.each([
+    [
+      'of a row without a key its hour',
+      '"asin":"B"',
+      '"asin":null',
+      ['0 A 2 1.00', '0 B 1 1.00', '0 C 1 1.00'],
+    ],
+    [
+      'of one without a time its key',
+      '"startTime":"2026-11-20T00:00:00.000Z","endTime":"2026-11-20T01:00:00.000Z","asin":"B"',
+      '"asin":"B"',
+      ['0 A 2 1.00', '0 B 1 1.00', '1 B 1 1.00'],
+    ],
+    [
+      'of one without either everything',
+      /\{[^{}]*"asin":"B"[^{}]*\}/,
+      'null',
+      ['0 A 2 1.00', '0 B 1 1.00', '0 C 1 1.00', '1 B 1 1.00', '1 C 1 1.00'],
+    ],
+  ] as const)('leave what they may have told as it is known: %s', async (_, from, to, rows) => {
+    await ingestRows(
+      span,
+      ['A', 'B', 'C'].flatMap((asin) =>
+        [0, 1].filter((hour) => asin !== 'A' || hour === 0).map((hour) => ({ hour, asin })),
+      ),
+    );
+    const told = [0, 0, 0, 0].map((hour, i) => ({
+      hour,
+      asin: i === 0 ? 'A' : i === 1 ? 'B' : `N${i}`,
+      units: 2,
+    }));
+    const text = salesText(span, told).replace(from, to);
+    expect(await ingest(span, openText(text, span))).toMatchObject({ outcome: 'ingested', setAside: 1 });
+    expect(await visible()).toEqual([...rows, '0 N2 2 1.00', '0 N3 2 1.00'].sort());
+  });
+
+  test('are those of another marketplace or currency, too', async () => {
+    await ingestRows(span, [{ hour: 0, asin: 'A' }]);
+    const text = salesText(span, [
+      { hour: 0, asin: 'A', units: 9 },
+      { hour: 0, asin: 'B' },
+    ]).replace('"asin":"A"', '"marketplaceId":"A1PA6795UKMFR9","asin":"A"');
+    expect(await ingest(span, openText(text, span))).toMatchObject({ rows: 1, setAside: 1 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00']);
+    expect((await asideOf())[0].problem).toBe(
+      'reportData[0].marketplaceId is "A1PA6795UKMFR9"; the report is of "ATVPDKIKX0DER"',
+    );
+  });
+
+  test('and texts that no database holds are kept all the same', async () => {
+    const hostile = 'a\0b\ud800c\\u0000';
+    const text = JSON.stringify({ errorDetails: hostile });
+    const evidence = { reportId: hostile };
+    expect(await ingest(span, openText(text, span), { evidence })).toMatchObject({ outcome: 'rejected' });
+    const { rows: kept } = await pool.query(
+      `select problem, evidence ->> 'reportId' as id from rejected_documents where series_id = $1`,
+      [series.id],
+    );
+    expect(kept).toEqual([{ problem: 'errorDetails: a\ufffdb\ufffdc\\u0000', id: 'a\ufffdb\ufffdc\\u0000' }]);
+  });
+
   test('beyond their share refuse the document', async () => {
     const rows = (bad: number) => [
       ...Array.from({ length: 100 }, (_, i) => ({ hour: 0, asin: `A${i}` })),

@@ -97,7 +97,11 @@ describe('a document with bad rows', () => {
     [5, 11, '11 of 16 rows cannot be used, more than 5 % (badRowShare)'],
     [1_000, 50, null],
     [1_000, 53, '53 of 1053 rows cannot be used, more than 5 % (badRowShare)'],
-    [0, 1, "1 of 1 row cannot be used: the vendor's rows have another shape"],
+    [
+      0,
+      1,
+      "1 of 1 row cannot be used: the vendor's rows are not those that were asked for, or of another shape",
+    ],
     [0, 0, null],
   ])('%i good and %i bad: %s', (good, bad, reason) => {
     expect(refusedForBadRows(good, bad, setAside)).toBe(reason);

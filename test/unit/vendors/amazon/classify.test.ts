@@ -47,6 +47,8 @@ function outcome(operation: string, result: CallResult, judge = classify): strin
   return v.kind;
 }
 
+const pageOf = (operation: string) => (operation === 'cancelReport' ? 'ok' : 'blocked configuration');
+
 describe('Reports API', () => {
   describe.each(reportsOperations)('%s', (operation) => {
     const server = operation === 'createReport' ? 'server ambiguous' : 'server';
@@ -56,7 +58,10 @@ describe('Reports API', () => {
       ['200', response(200, { reportId: '1' }), 'ok'],
       ['202', response(202, { reportId: '1' }), 'ok'],
       ['200 with a message beside the data', response(200, { reportId: '1', message: 'x' }), 'ok'],
-      ['200 with no body', response(200), 'ok'],
+      ['200 with no body', response(200), operation === 'cancelReport' ? 'ok' : server],
+      ['200 with a page', response(200, '<html>Please sign in</html>'), pageOf(operation)],
+      ['202 with text', response(202, 'accepted'), pageOf(operation)],
+      ['200 with a list', response(200, '[]'), pageOf(operation)],
       ['429 QuotaExceeded', response(429, QUOTA), 'quota'],
       ['403 QuotaExceeded', response(403, QUOTA), 'quota'],
       ['200 QuotaExceeded', response(200, QUOTA), 'quota'],
@@ -129,6 +134,12 @@ describe('Reports API', () => {
       ['401 without a body', response(401), 'server'],
       ['403 in HTML', response(403, '<html>no</html>'), 'server'],
       ['403 from the gateway', response(403, { message: 'Forbidden' }), 'server'],
+      [
+        '400 about a next token',
+        response(400, errors('InvalidInput', 'The next token is invalid.')),
+        'invalid',
+      ],
+      ['400 InvalidToken', response(400, errors('InvalidToken')), 'auth refused'],
     ])('%s, with a token that is new', (_, result, expected) => {
       expect(outcome(operation, result, classifyRenewed)).toBe(expected);
     });
@@ -143,6 +154,13 @@ describe('Reports API', () => {
       };
       expect(outcome(operation, lost)).toBe(expected);
     });
+  });
+});
+
+test('a page in place of what createReport answers leaves open whether a report was made', () => {
+  expect(classify('createReport', response(200, '<p>Sign in</p>'))).toMatchObject({
+    ambiguous: true,
+    evidence: { message: 'no answer of the API: Sign in' },
   });
 });
 

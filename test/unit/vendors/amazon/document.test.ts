@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { RT_SALES, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
 import {
@@ -71,6 +71,21 @@ async function problemOf(reading: Promise<unknown>) {
   return error.documentProblem;
 }
 
+test.each([
+  ['an error', new Error('the connection broke')],
+  ['no word', undefined],
+])('a download that ends with %s while its first bytes are read fails', async (_, error) => {
+  const source = new Readable({ read() {} });
+  const { batches } = openReportDocument(source, sales);
+  // In the same turn as the bytes arrive, before whoever waits for them goes on.
+  source.once('readable', () => source.destroy(error));
+  source.push('{"reportSpecification"');
+  const reading = (async () => {
+    for await (const _batch of batches);
+  })();
+  await expect(reading).rejects.toThrow(error?.message ?? 'the download was given up');
+});
+
 describe('a good report document', () => {
   test('gives rows with times as instants and amounts as written', async () => {
     const { rows } = await read(
@@ -127,6 +142,18 @@ describe('a good report document', () => {
       expect((await read(bytes, sales, cuts, said)).rows).toHaveLength(2);
     }
     expect((await read(gzipSync(gzipSync(text)), sales, [], said)).rows).toHaveLength(2);
+  });
+
+  test.each([
+    ['Brotli, as the download says', brotliCompressSync, 'br'],
+    ["zlib's format, whatever is said", deflateSync, undefined],
+    ['nothing, whatever is said', Buffer.from, 'br'],
+  ] as const)('is read when it is compressed with %s', async (_, pack, contentEncoding) => {
+    const bytes = pack(documentOf([row(), row({ asin: '"B2"' })]));
+    const document = openReportDocument(pieces(bytes, [1, 2]), sales, { contentEncoding });
+    const rows: DatasetRow[] = [];
+    for await (const batch of document.batches) rows.push(...batch);
+    expect(rows).toHaveLength(2);
   });
 
   test('of a type without options needs no options', async () => {
