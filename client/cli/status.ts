@@ -11,9 +11,9 @@ import {
   withDatabase,
   withTemporal,
 } from '../operations/context';
-import { readBackfills } from '../operations/datasets/backfills';
+import { listBackfills, type WaitingWork } from '../operations/datasets/backfills';
+import { listSyncs, type SyncReport } from '../operations/datasets/syncs';
 import { workerPolls } from '../operations/datasets/work';
-import { withWaits } from '../operations/datasets/work-wait';
 import { messageOf } from '../operations/errors';
 import { type PoolReport, readPoolReport } from '../operations/pools/pools';
 import { isoOrNull } from '../operations/time-text';
@@ -27,9 +27,9 @@ import {
 } from '../operations/troubles';
 import { openBatchesJson, openBatchLines } from './batches/view';
 import { contextOf } from './command';
-import { backfillJson, backfillLines, type WaitingWork } from './datasets/backfill-runs';
+import { backfillLines } from './datasets/backfill-runs';
 import { blockedLines, organizationText, poolText, sinceText, stopLines } from './datasets/progress-view';
-import { readSyncs, type SyncReport, syncJson, syncTable } from './datasets/sync';
+import { syncTable } from './datasets/sync';
 import { print, printJson } from './output';
 
 /** The value, or why it cannot be had. */
@@ -94,14 +94,12 @@ async function readStatus(context: Context): Promise<Status> {
         return all;
       }),
     ),
-    read(() => readSyncs(context)),
+    read(() => listSyncs(context, {})),
     read(async () => {
       const hasWorker = await polls.catch(() => true);
       return withDatabase(context, (db) => readBatches(db, settings, now, hasWorker));
     }),
-    read(async () =>
-      withWaits(context, await withTemporal(context, (client) => readBackfills(client, settings)), now),
-    ),
+    read(() => listBackfills(context, {})),
     read(() => readTroubles(context)),
   ]);
   return {
@@ -223,8 +221,8 @@ function statusJson(status: Status) {
       })),
     ),
     batches: orProblem(batches, openBatchesJson),
-    backfills: orProblem(backfills, (all) => all.map(backfillJson)),
-    syncs: orProblem(syncs, (all) => all.map(syncJson)),
+    backfills: orProblem(backfills, listBackfills.json),
+    syncs: orProblem(syncs, listSyncs.json),
     troubles: orProblem(status.troubles, (all) =>
       all.map((trouble) => ({ ...trouble, since: isoOrNull(trouble.since) })),
     ),

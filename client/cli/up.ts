@@ -18,6 +18,7 @@ import {
   withTemporal,
 } from '../operations/context';
 import { isScheduled } from '../operations/datasets/schedules';
+import { beginSync } from '../operations/datasets/syncs';
 import { workerPolls } from '../operations/datasets/work';
 import { ClientError } from '../operations/errors';
 import { keysInUse, missingText, sortKeys } from '../operations/keys-in-use';
@@ -40,7 +41,6 @@ import {
 import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../operations/supervisor';
 import { type EnvironmentPrint, environmentPrint } from '../operations/worker-environment';
 import { contextOf } from './command';
-import { beginSync } from './datasets/sync';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';
 

@@ -3,6 +3,7 @@
  * addresses win; what they leave out is the embedded server of this folder's `instance.json`.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -15,12 +16,13 @@ import { loadSettings, type Settings } from '../../settings';
 import { type ConnectionUse, createPool } from '../../store/db';
 import { UnsupportedPooler } from '../../store/pooler';
 import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
-import { ClientError, messageOf } from './errors';
+import type { Backend } from './backend';
+import { type ErrorCode, failed, messageOf } from './errors';
 
-export interface Context {
-  readonly settings: Settings;
+/** A backend that opens a connection for each piece of work, as a command that soon ends does. */
+export interface Context extends Backend {
   readonly dir: StateDir;
-  /** Receives notes for a person; stderr, so that a command's output stays clean. */
+  /** Receives what a person should know meanwhile, such as a server that is slow to answer. */
   readonly note: (line: string) => void;
 }
 
@@ -42,7 +44,7 @@ export function loadContext(options: ContextOptions = {}): Context {
   const env = options.env ?? process.env;
   const cwd = options.cwd ?? process.cwd();
   const dir = stateDir(cwd, env);
-  const note = options.note ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const note = options.note ?? (() => undefined);
   const given = options.settings ?? (env.SLUICE_SETTINGS || undefined);
   const demo = demoSettingsFile(dir);
   const useDemo = given === undefined && !existsSync(join(cwd, 'sluice.yaml')) && existsSync(demo);
@@ -51,12 +53,36 @@ export function loadContext(options: ContextOptions = {}): Context {
   config({ jitless: true });
   const load = () => loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
   const settings = load();
-  if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return { settings, dir, note };
+  if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return contextWith(settings, dir, note);
   // Children and secret references find it the way they find a key that an operator has set.
   env.SLUICE_VAULT_KEY = readFileSync(ownKeyFile(dir), 'utf8').trim();
   // This key lies beside Temporal's own file: encryption would keep nothing secret, and details from the Web UI.
   if (settings.temporal.address === null) env.SLUICE_ENCRYPT_PAYLOADS = 'false';
-  return { settings: load(), dir, note };
+  return contextWith(load(), dir, note);
+}
+
+/** With other settings, e.g. those of a demo. */
+export function contextWith(settings: Settings, dir: StateDir, note: Context['note']): Context {
+  const context: Context = {
+    settings,
+    dir,
+    note,
+    caller: operator(),
+    database: (work, use) => withDatabase(context, work, use),
+    temporal: (work) => withTemporal(context, work),
+  };
+  return context;
+}
+
+/** Who sits at this machine, as far as it can tell. */
+function operator(): string {
+  let user = 'unknown';
+  try {
+    user = userInfo().username;
+  } catch {
+    // A container's user may have no name.
+  }
+  return `${user}@${hostname()}`;
 }
 
 const ownKeyFile = (dir: StateDir) => join(dir.root, 'vault.key');
@@ -88,15 +114,15 @@ export function liveInstance(dir: StateDir): Instance | null {
 
 const START = 'start one here with: npx sluice up (or npm start for the demo)';
 
-/** @throws ClientError when neither settings nor this folder name a database. */
-export function databaseUrl(context: Context): string {
+/** @throws OperationError when neither settings nor this folder name a database. */
+export function databaseUrl(context: Pick<Context, 'settings' | 'dir'>): string {
   const url = context.settings.database.url?.reveal() ?? liveInstance(context.dir)?.postgres?.url;
   if (url !== undefined) return url;
-  throw new ClientError(`no database runs for ${context.dir.root}: ${START}, or set DATABASE_URL`);
+  throw failed(`no database runs for ${context.dir.root}: ${START}, or set DATABASE_URL`, 'NO_SERVER');
 }
 
 /** Null when the settings name none and none runs here. */
-export function temporalAddress(context: Context): string | null {
+export function temporalAddress(context: Pick<Context, 'settings' | 'dir'>): string | null {
   return context.settings.temporal.address ?? liveInstance(context.dir)?.temporal?.address ?? null;
 }
 
@@ -127,24 +153,24 @@ const UNREACHABLE = new Set([
 ]);
 
 export function explainDatabaseError(error: unknown, url: string): unknown {
-  if (error instanceof UnsupportedPooler) return new ClientError(`${withoutPassword(url)}: ${error.message}`);
+  const unavailable = (message: string, why: ErrorCode = 'DATABASE_UNAVAILABLE') => failed(message, why);
+  if (error instanceof UnsupportedPooler) return unavailable(`${withoutPassword(url)}: ${error.message}`);
   const code =
     typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
       ? error.code
       : '';
   const shown = withoutPassword(url);
   if (UNREACHABLE.has(code)) {
-    return new ClientError(
-      `Postgres cannot be reached at ${shown} (${code}): is it running? Otherwise ${START}`,
-    );
+    return unavailable(`Postgres cannot be reached at ${shown} (${code}): is it running? Otherwise ${START}`);
   }
   if (code === '28P01' || code === '28000') {
-    return new ClientError(`Postgres at ${shown} refuses the user or the password: check DATABASE_URL`);
+    return unavailable(`Postgres at ${shown} refuses the user or the password: check DATABASE_URL`);
   }
-  if (code === '3D000') return new ClientError(`Postgres has no such database: ${shown}`);
+  if (code === '3D000') return unavailable(`Postgres has no such database: ${shown}`);
   if (code === '42P01' || code === '42883' || code === '3F000') {
-    return new ClientError(
+    return unavailable(
       `the database ${shown} has no tables of Sluice yet: a worker makes them when it starts (npx sluice up)`,
+      'NO_SCHEMA',
     );
   }
   return error;
@@ -156,12 +182,12 @@ const REFUSED_MS = 500;
 /** One that takes connections and does not answer yet shares its machine with others; it gets this besides. */
 const SLOW_MS = 8_000;
 
-/** Runs `work` with a Temporal client. @throws ClientError when no server answers. */
+/** Runs `work` with a Temporal client. @throws OperationError when no server answers. */
 export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
   const { settings } = context;
   const address = temporalAddress(context);
   if (address === null) {
-    throw new ClientError(`no Temporal runs for ${context.dir.root}: ${START}, or set TEMPORAL_ADDRESS`);
+    throw failed(`no Temporal runs for ${context.dir.root}: ${START}, or set TEMPORAL_ADDRESS`, 'NO_SERVER');
   }
   // Loaded only when it is needed: it is most of a short command's time.
   const { connectClient } = await import('../../temporal/connection.js');
@@ -185,10 +211,11 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
     );
   } catch (error) {
     if (error instanceof ConnectionTrouble) {
-      throw new ClientError(`Temporal at ${address}: ${error.message}`);
+      throw failed(`Temporal at ${address}: ${error.message}`, 'TEMPORAL_UNAVAILABLE');
     }
-    throw new ClientError(
+    throw failed(
       `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
+      'TEMPORAL_UNAVAILABLE',
     );
   }
   try {

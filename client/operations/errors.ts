@@ -1,15 +1,144 @@
-/** Errors that a person is meant to read: the message is all there is to show, and never holds a secret. */
+/**
+ * What goes wrong in a use case: `{ code, field, message }`, one for each thing that is wrong. The message says the value
+ * and what would be right, and knows no command line: it names another field of the input in backticks, and each face
+ * puts in what its users call that field (the command line an option, an API a JSON pointer). No message holds a secret.
+ */
 
-/** The command was given something that cannot be right: exit code 2. Names field, value and what is right. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+/** What kind of trouble a code is: decides the exit code of a command, and the status of an HTTP response. */
+export type ErrorStatus =
+  /** Something given cannot be right: exit code 2, HTTP 400. */
+  | 'usage'
+  /** What is named is not there: HTTP 404. */
+  | 'not found'
+  /** What is there is in no state for it: HTTP 409. */
+  | 'conflict'
+  /** A server does not answer: HTTP 503. */
+  | 'unavailable'
+  /** It was tried and did not work: HTTP 500. */
+  | 'failed';
+
+/** Every code that there is. Codes are stable: programs may depend on them, and on no message. */
+export const ERROR_CODES = {
+  /** A value that is not of the field's form or range. */
+  INVALID_INPUT: 'usage',
+  /** A field that is needed and was not given. */
+  MISSING_INPUT: 'usage',
+  /** A field that the use case does not have. */
+  UNKNOWN_FIELD: 'usage',
+  /** An account, dataset, pool, limit or device that settings and vendor do not know. */
+  UNKNOWN_NAME: 'usage',
+  /** A name that stands for several things, or none given where there are several. */
+  AMBIGUOUS_NAME: 'usage',
+  /** A field that does not go with this dataset, account or vendor, or with another field. */
+  NOT_APPLICABLE: 'usage',
+  /** An id of the caller's own that was used for something else before. */
+  ID_TAKEN: 'usage',
+  /** A batch, command or run that does not exist. */
+  NOT_FOUND: 'not found',
+  /** A run that is to be steered and has ended, or was never begun. */
+  NOT_RUNNING: 'conflict',
+  /** Something that is past the point at which it could be changed. */
+  TOO_LATE: 'conflict',
+  /** Somebody else is doing the same now. */
+  BUSY: 'conflict',
+  /** Neither the settings nor this folder name a server. */
+  NO_SERVER: 'unavailable',
+  /** Postgres cannot be reached, or does not let us in. */
+  DATABASE_UNAVAILABLE: 'unavailable',
+  /** The database is there, and has no tables of Sluice. */
+  NO_SCHEMA: 'unavailable',
+  /** Temporal cannot be reached, or does not let us in. */
+  TEMPORAL_UNAVAILABLE: 'unavailable',
+  /** A file that was named cannot be read or written. */
+  FILE: 'failed',
+  /** It was tried and did not work; the message says why. */
+  FAILED: 'failed',
+} as const satisfies Readonly<Record<string, ErrorStatus>>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface Problem {
+  readonly code: ErrorCode;
+  /** Path of the input's field, such as `from` or `devices.2`; null when no single one is at fault. */
+  readonly field: string | null;
+  /** A sentence without the field's name in front of it. */
+  readonly message: string;
 }
 
-/** Something outside is not as it has to be: exit code 1. Says what to do. */
-export class ClientError extends Error {
-  override readonly name = 'ClientError';
+/** The only error that use cases throw for a person to read; anything else is a fault of ours. */
+export class OperationError extends Error {
+  override readonly name: string = 'OperationError';
+  readonly code: ErrorCode;
+  readonly field: string | null;
+  readonly status: ErrorStatus;
+
+  /** @param problems all that is wrong, at least one; the first one gives the error its code and field. */
+  constructor(readonly problems: readonly [Problem, ...Problem[]]) {
+    super(
+      problems.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join('\n'),
+    );
+    const [{ code, field }] = problems;
+    this.code = code;
+    this.field = field;
+    this.status = ERROR_CODES[code];
+  }
+
+  /** As a program gets it. */
+  toJSON(): { readonly errors: readonly Problem[] } {
+    return { errors: this.problems };
+  }
+}
+
+/** @param field null when no single field is at fault. */
+export function problem(code: ErrorCode, field: string | null, message: string): OperationError {
+  return new OperationError([{ code, field, message }]);
+}
+
+/** A value that cannot be right: `invalid('from', '"x" is not a time; give …')`. */
+export function invalid(field: string, message: string, code: ErrorCode = 'INVALID_INPUT'): OperationError {
+  return problem(code, field, message);
+}
+
+export function failed(message: string, code: ErrorCode = 'FAILED'): OperationError {
+  return problem(code, null, message);
+}
+
+/** What the settings say of an unknown name (a RangeError), as a problem of the field that named it. */
+export function asField<T>(field: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw ofField(field, error);
+  }
+}
+
+/** As `asField`, for work that takes a while. */
+export async function asFieldLater<T>(field: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw ofField(field, error);
+  }
+}
+
+function ofField(field: string, error: unknown): unknown {
+  return error instanceof RangeError ? invalid(field, error.message, 'UNKNOWN_NAME') : error;
 }
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The command line's own: something on it cannot be right. Names the option or argument itself. */
+export class UsageError extends OperationError {
+  constructor(message: string) {
+    super([{ code: 'INVALID_INPUT', field: null, message }]);
+  }
+}
+
+/** Something outside is not as it has to be. Says what to do. */
+export class ClientError extends OperationError {
+  constructor(message: string) {
+    super([{ code: 'FAILED', field: null, message }]);
+  }
 }

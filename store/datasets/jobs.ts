@@ -372,3 +372,31 @@ function toJob(row: JobRow): Job {
     updatedAt: row.updated_at,
   };
 }
+
+/**
+ * From the request to the stored document, over an account's latest ingested reports, at most 200.
+ * @param since epoch ms.
+ * @returns how many they are, and the span in which the middle 80 % lie, ms; null when there are none.
+ */
+export async function measuredReports(
+  db: Pool,
+  account: string,
+  since: number,
+): Promise<{
+  readonly reports: number;
+  readonly tookMs: { readonly min: number; readonly max: number };
+} | null> {
+  const { rows } = await db.query<{ reports: number; low: number | null; high: number | null }>(
+    `select count(*) as reports,
+            percentile_cont(0.1) within group (order by took) as low,
+            percentile_cont(0.9) within group (order by took) as high
+     from (select extract(epoch from j.updated_at - j.requested_at)::float8 * 1000 as took
+           from jobs j join series s on s.id = j.series_id
+           where s.account = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
+           order by j.id desc limit 200) recent`,
+    [account, since],
+  );
+  const [row] = rows;
+  if (row === undefined || row.low === null || row.high === null) return null;
+  return { reports: row.reports, tookMs: { min: Math.max(0, row.low), max: Math.max(0, row.high) } };
+}

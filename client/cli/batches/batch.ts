@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { setBatchState } from '../../../store/batches/batches';
 import { openParts } from '../../../store/batches/parts';
+import { isRunning } from '../../../temporal/start-or-attach';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../../workflows/messages';
 import {
   checkOutput,
@@ -14,7 +15,6 @@ import {
 } from '../../operations/batches/batch';
 import { cancelledFiles } from '../../operations/batches/cancel';
 import { withDatabase, withTemporal } from '../../operations/context';
-import { isRunning } from '../../operations/datasets/work';
 import { countText, pluralText } from '../../operations/time-text';
 import { contextOf } from '../command';
 import { note, print, standardOutput } from '../output';

@@ -1,20 +1,19 @@
-/** `sluice backfill list|pause|resume`: single runs of backfills and audits. */
+/** `sluice backfill list|show|pause|resume|cancel`: single runs of backfills and audits. */
 import type { Command } from 'commander';
-import type { Standstill } from '../../../quota/pools/standstill';
-import { withTemporal } from '../../operations/context';
 import {
-  chooseBackfill,
+  cancelBackfill,
+  listBackfills,
   pauseBackfill,
-  readBackfills,
   resumeBackfill,
-  runningBackfills,
+  type SteeredWork,
+  showBackfill,
+  type WaitingWork,
 } from '../../operations/datasets/backfills';
-import { readWork, type WorkReport, workerPolls } from '../../operations/datasets/work';
-import { withWaits } from '../../operations/datasets/work-wait';
+import type { WorkReport } from '../../operations/datasets/work';
 import { countText, whenText } from '../../operations/time-text';
-import { contextOf } from '../command';
+import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';
-import { waitJson, whyText, workStatusJson } from './progress-view';
+import { whyText } from './progress-view';
 
 interface RunOptions {
   readonly account?: string;
@@ -36,63 +35,51 @@ export function addBackfillRuns(backfill: Command): void {
       )
       .option('--account <name>', 'account, when there are several')
       .option('--json', 'JSON');
+  on('show', 'how far it is, and what it waits for').action(show);
   on('pause', 'take nothing new up until it is resumed')
     .option('--reason <text>', 'why, for whoever wonders', 'by operator')
-    .action((which: string, options: RunOptions, command: Command) => steer(which, options, command, true));
-  on('resume', 'go on').action((which: string, options: RunOptions, command: Command) =>
-    steer(which, options, command, false),
-  );
+    .action(pause);
+  on('resume', resumeBackfill.about).action(resume);
+  on('cancel', cancelBackfill.about).option('--reason <text>', 'why, for whoever wonders').action(cancel);
 }
 
-async function list(options: { readonly json?: boolean }, command: Command): Promise<void> {
-  const context = contextOf(command);
-  const found = await withTemporal(context, (client) => readBackfills(client, context.settings));
-  const runs = await withWaits(context, found, Date.now());
-  if (options.json) printJson(runs.map(backfillJson));
+async function list({ json }: RunOptions, command: Command): Promise<void> {
+  const runs = await call(listBackfills, contextOf(command), {});
+  if (json) printJson(listBackfills.json(runs));
   else if (runs.length === 0) note('No backfill runs.');
   else print(backfillTable(runs, Date.now()));
 }
 
-/** The workflow answers once it has taken the signal; longer than that is waited for by nobody. */
-const TRIES = 10;
-const PAUSE_MS = 300;
-
-async function steer(
-  which: string,
-  { account, reason = 'by operator', json }: RunOptions,
-  command: Command,
-  pausing: boolean,
-): Promise<void> {
-  const context = contextOf(command);
-  await withTemporal(context, async (client) => {
-    const id = chooseBackfill(which, account, await runningBackfills(client, context.settings));
-    const polled = await workerPolls(client, context.settings.temporal.taskQueue);
-    // Where nobody would answer, nobody is asked.
-    const read = async (): Promise<WorkReport> =>
-      polled
-        ? readWork(client, id)
-        : { workflowId: id, running: true, status: null, problem: 'no worker runs' };
-    const before = await read();
-    if (pausing) await pauseBackfill(client, id, reason);
-    else await resumeBackfill(client, id);
-    let after = await read();
-    for (let i = 0; i < TRIES && isPaused(after) !== pausing && after.status !== null; i++) {
-      await new Promise((done) => setTimeout(done, PAUSE_MS));
-      after = await read();
-    }
-    const nothingToDo = !pausing && before.status !== null && !isPaused(before);
-    if (json)
-      printJson({ ...backfillJson(after), wasPaused: before.status === null ? null : isPaused(before) });
-    else if (nothingToDo) print(`${id}: was not paused (${phaseText(before)})`);
-    else print(`${id}: ${pausing ? `paused by an operator: ${reason}` : 'resumed'}`);
-    if (!polled) note('No worker runs now; it takes this up when one does (npx sluice up).');
-  });
+async function show(backfill: string, { account, json }: RunOptions, command: Command): Promise<void> {
+  const run = await call(showBackfill, contextOf(command), { backfill, account });
+  if (json) printJson(showBackfill.json(run));
+  else print(backfillTable([run], Date.now()));
 }
 
-const isPaused = ({ status }: WorkReport) => status?.phase === 'paused';
+async function pause(backfill: string, { json, ...options }: RunOptions, command: Command): Promise<void> {
+  const run = await call(pauseBackfill, contextOf(command), { backfill, ...options });
+  if (json) printJson(pauseBackfill.json(run));
+  else print(`${run.workflowId}: paused by an operator: ${options.reason ?? ''}`);
+  noteWorker(run);
+}
 
-/** A run, with why it stands still. */
-export type WaitingWork = WorkReport & { readonly wait?: Standstill | null };
+async function resume(backfill: string, { json, ...options }: RunOptions, command: Command): Promise<void> {
+  const run = await call(resumeBackfill, contextOf(command), { backfill, ...options });
+  if (json) printJson(resumeBackfill.json(run));
+  else
+    print(`${run.workflowId}: ${run.wasPaused === false ? `was not paused (${phaseText(run)})` : 'resumed'}`);
+  noteWorker(run);
+}
+
+async function cancel(backfill: string, { json, ...options }: RunOptions, command: Command): Promise<void> {
+  const ended = await call(cancelBackfill, contextOf(command), { backfill, ...options });
+  if (json) printJson(ended);
+  else print(`${ended.workflowId}: cancelled; what it has fetched stays`);
+}
+
+function noteWorker({ workerRuns }: SteeredWork): void {
+  if (!workerRuns) note('No worker runs now; it takes this up when one does (npx sluice up).');
+}
 
 function phaseText({ running, status, wait }: WaitingWork): string {
   if (!running) return 'ended';
@@ -136,8 +123,4 @@ export function backfillLines(runs: readonly WaitingWork[], now: number): string
     const why = whyOf(run);
     return `${run.workflowId}: ${phaseText(run)}${until}, ${windowsText(run)} windows${why === '' ? '' : ` (${why})`}`;
   });
-}
-
-export function backfillJson({ status, wait = null, ...rest }: WaitingWork) {
-  return { ...rest, status: workStatusJson(status), wait: waitJson(wait) };
 }

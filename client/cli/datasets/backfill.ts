@@ -1,47 +1,32 @@
-/** `sluice backfill`, `sluice audit` and `sluice plan backfill`: work over a span of a dataset. */
+/** `sluice backfill` and `sluice audit`: work over a span of a dataset. */
 import type { Command } from 'commander';
 import { PRIORITIES } from '../../../quota/limits/limit';
-import { fleetKindOf } from '../../../settings';
-import {
-  checkAskable,
-  chooseDataset,
-  parseChunk,
-  parseLength,
-  parsePriority,
-  parseSpan,
-} from '../../operations/arguments';
-import { type Context, withDatabase, withTemporal } from '../../operations/context';
-import { type BackfillPlan, planBackfill } from '../../operations/datasets/plan';
-import { type SpanWork, startSpanWork, workerPolls } from '../../operations/datasets/work';
-import { ClientError, UsageError } from '../../operations/errors';
-import { follow } from '../../operations/follow';
-import {
-  amountText,
-  countText,
-  isoOrNull,
-  lengthText,
-  pluralText,
-  spanText,
-  whenText,
-} from '../../operations/time-text';
-import { contextOf } from '../command';
-import { backfillFleet, type FleetSpanOptions, planFleetBackfill } from '../fleet/fleet';
+import type { Context } from '../../operations/context';
+import { type StartedWork, startAudit, startBackfill } from '../../operations/datasets/backfills';
+import { followWork } from '../../operations/datasets/follow';
+import { failed } from '../../operations/errors';
+import { countText, pluralText, spanText } from '../../operations/time-text';
+import { call, contextOf, several } from '../command';
 import { untilInterrupted } from '../interrupt';
-import { note, print, printJson, table } from '../output';
+import { note, print, printJson } from '../output';
 import { addBackfillRuns } from './backfill-runs';
 import { createView } from './progress-view';
 
-interface SpanOptions {
+export interface SpanOptions {
   readonly account?: string;
   readonly from: string;
   readonly to: string;
   readonly chunk?: string;
   readonly priority?: string;
-  readonly wait?: boolean;
   readonly json?: boolean;
 }
 
-function spanCommand(
+interface StartOptions extends SpanOptions {
+  readonly device?: string[];
+  readonly wait?: boolean;
+}
+
+export function spanCommand(
   parent: Command,
   name: string,
   description: string,
@@ -58,21 +43,8 @@ function spanCommand(
     .option('--json', 'JSON');
 }
 
-function withDevices(command: Command): Command {
-  return command.option(
-    '--device <id>',
-    'of a fleet: this device only; may be given several times',
-    (id: string, before: readonly string[]) => [...before, id],
-    [] as readonly string[],
-  );
-}
-
-/** Options that are for other kinds of datasets. */
-function refuse(dataset: string, given: Readonly<Record<string, unknown>>): void {
-  for (const [option, value] of Object.entries(given)) {
-    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    throw new UsageError(`${option}: does not apply to ${dataset}`);
-  }
+export function withDevices(command: Command): Command {
+  return command.option('--device <id>', 'of a fleet: this device only; may be given several times', several);
 }
 
 export function addBackfill(program: Command): void {
@@ -80,200 +52,68 @@ export function addBackfill(program: Command): void {
     .command('backfill')
     .description('fetch what is missing of a span: backfill <dataset> --from … --to …')
     .addHelpText('after', '\nOptions of `backfill <dataset>`: npx sluice backfill start --help');
-  withDevices(spanCommand(backfill, 'start', 'fetch what is missing of a span', { isDefault: true }))
+  withDevices(spanCommand(backfill, 'start', startBackfill.about, { isDefault: true }))
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
-    .action((dataset: string, options: SpanOptions & FleetSpanOptions, command: Command) => {
-      if (fleetKindOf(dataset) !== null) return backfillFleet(contextOf(command), dataset, options);
-      refuse(dataset, { '--device': options.device });
-      return startWork(contextOf(command), dataset, options, 'backfill');
+    .action(async (dataset: string, { device, wait, json, ...span }: StartOptions, command: Command) => {
+      const context = contextOf(command);
+      const started = await call(startBackfill, context, { dataset, ...span, devices: device });
+      await report(context, 'Backfill', started, { wait, json });
     });
   addBackfillRuns(backfill);
-  spanCommand(program, 'audit', 'fetch a span again, for the vendor may have restated it')
+  spanCommand(program, 'audit', startAudit.about)
     .option('--wait', 'follow it to its end; exit code 1 when windows failed')
-    .action((dataset: string, options: SpanOptions, command: Command) =>
-      startWork(contextOf(command), dataset, options, 'daily_audit'),
-    );
-  const plan = program.command('plan').description('what a piece of work would cost, before any call');
-  withDevices(
-    spanCommand(plan, 'backfill', 'calls, the limit that binds, and when it would be done', {
-      isDefault: true,
-    }),
-  )
-    .option(
-      '--report-time <range>',
-      'how long the vendor takes over a report, e.g. 15s..5m (default: measured)',
-    )
-    .option('--device-count <n>', 'of a fleet: as if it had so many devices, of which nothing is there')
-    .action(
-      (
-        dataset: string,
-        options: SpanOptions & FleetSpanOptions & { reportTime?: string },
-        command: Command,
-      ) => {
-        if (fleetKindOf(dataset) !== null) {
-          refuse(dataset, { '--report-time': options.reportTime });
-          return planFleetBackfill(contextOf(command), dataset, options);
-        }
-        refuse(dataset, { '--device': options.device, '--device-count': options.deviceCount });
-        return showPlan(contextOf(command), dataset, options);
-      },
-    );
+    .action(async (dataset: string, { wait, json, ...span }: StartOptions, command: Command) => {
+      const context = contextOf(command);
+      const started = await call(startAudit, context, { dataset, ...span });
+      await report(context, 'Audit', started, { wait, json });
+    });
 }
 
-function checked(context: Context, dataset: string, options: SpanOptions, now: number) {
-  const chosen = chooseDataset(context.settings, dataset, options.account);
-  const span = checkAskable(chosen, parseSpan(options.from, options.to), now);
-  const chunkHours = parseChunk(chosen, options.chunk);
-  const priority = options.priority === undefined ? null : parsePriority(options.priority);
-  return { chosen, span, chunkHours, priority };
-}
-
-async function startWork(
+async function report(
   context: Context,
-  dataset: string,
-  options: SpanOptions,
-  purpose: SpanWork['purpose'],
+  what: string,
+  started: StartedWork,
+  { wait, json }: { readonly wait?: boolean | undefined; readonly json?: boolean | undefined },
 ): Promise<void> {
-  const since = Date.now();
-  const { chosen, span, chunkHours, priority } = checked(context, dataset, options, since);
-  const account = chosen.account.name;
-  const work: SpanWork = { dataset, account, purpose, ...span, chunkHours, priority };
-  const what = purpose === 'backfill' ? 'Backfill' : 'Audit';
-  await withTemporal(context, async (client) => {
-    const { handle, alreadyRan } = await startSpanWork(client, context.settings, work);
+  const { workflowId, alreadyRan, workerRuns, work } = started;
+  if (!wait) {
+    if (json) printJson(startBackfill.json(started));
+    else print(`${what} ${spanText(work)} ${alreadyRan ? 'runs already' : 'started'}: ${workflowId}`);
+  }
+  if (!workerRuns) {
     const { taskQueue } = context.settings.temporal;
-    const polled = await workerPolls(client, taskQueue);
-    const workflow = { workflowId: handle.workflowId, alreadyRan, workerRuns: polled };
-    if (!options.wait) {
-      if (options.json) printJson(workflow);
-      else
-        print(`${what} ${spanText(span)} ${alreadyRan ? 'runs already' : 'started'}: ${handle.workflowId}`);
-    }
-    if (!polled) {
-      note(
-        `No worker asks for work of task queue "${taskQueue}" now; it begins when one runs (npx sluice up).`,
-      );
-    }
-    if (!options.wait) return;
-    const title = `${what} of ${dataset} for ${account}, ${spanText(span)}`;
-    const view = createView({ json: options.json === true, title });
-    const interrupt = untilInterrupted();
-    const summary = await withDatabase(context, (db) =>
-      follow(handle, {
-        db,
-        watched: { context: chosen, span, chunkHours, since },
-        everyMs: 1000,
-        signal: interrupt.signal,
-        onProgress: (progress, etaMs) => view.show(progress, etaMs),
-      }),
-    ).finally(() => interrupt.done());
-    view.end();
-    if (summary === null) {
-      note(`${what} goes on without this command: ${handle.workflowId}`);
-      process.exitCode = 130;
-      return;
-    }
-    if (options.json)
-      process.stdout.write(`${JSON.stringify({ type: 'result', ...workflow, ...summary })}\n`);
-    else {
-      print(
-        `${summary.failed > 0 ? 'ended' : 'done'}: ${summary.done}/${summary.chunks} reports, ${countText(summary.rows)} rows, ${summary.failed} failed`,
-      );
-    }
-    for (const problem of summary.problems) note(`  failed: ${problem}`);
-    if (summary.failed > 0) throw new ClientError(`${pluralText(summary.failed, 'window')} failed`);
-  });
+    note(
+      `No worker asks for work of task queue "${taskQueue}" now; it begins when one runs (npx sluice up).`,
+    );
+  }
+  if (wait) await follow(context, what, started, json === true);
 }
 
-/** `15s..5m`, or one length for both. */
-export function parseReportTime(text: string): { readonly min: number; readonly max: number } {
-  const [low = '', high = low, ...more] = text.split('..');
-  const range = { min: parseLength('--report-time', low), max: parseLength('--report-time', high) };
-  if (more.length === 0 && range.min <= range.max) return range;
-  throw new UsageError(`--report-time: "${text}" must be a shortest and a longest time such as 15s..5m`);
-}
-
-async function showPlan(
-  context: Context,
-  dataset: string,
-  options: SpanOptions & { reportTime?: string },
-): Promise<void> {
-  const now = Date.now();
-  const { chosen, span, chunkHours, priority } = checked(context, dataset, options, now);
-  const reportMs = options.reportTime === undefined ? null : parseReportTime(options.reportTime);
-  const plan = await withDatabase(context, (db) =>
-    planBackfill(db, chosen, { ...span, chunkHours, priority, reportMs }, now),
-  );
-  if (options.json) printJson(planJson(plan, now));
-  else printPlan(plan, now);
-}
-
-function planJson(plan: BackfillPlan, now: number) {
-  return {
-    chunks: plan.chunks,
-    priority: plan.priority,
-    calls: plan.callsByOperation,
-    binding: plan.binding,
-    earliestFinish: isoOrNull(plan.earliestFinish),
-    latestFinish: isoOrNull(plan.latestFinish),
-    earliestMs: plan.earliestFinish - now,
-    latestMs: plan.latestFinish - now,
-    reportMs: plan.reportMs,
-    reportSource: plan.reportSource,
-    pausedUntil: isoOrNull(plan.pausedUntil),
-    held: plan.held,
-    limits: plan.limits.map(({ name, used, left, share }) => ({ name, used, left, share })),
-  };
-}
-
-function printPlan(plan: BackfillPlan, now: number): void {
-  if (plan.chunks === 0) {
-    print('Nothing is missing: 0 reports, 0 calls.');
+async function follow(context: Context, what: string, started: StartedWork, json: boolean): Promise<void> {
+  const { workflowId, work } = started;
+  const dataset = work.kind === 'fleet' ? work.context.dataset : work.context.dataset.id;
+  const title = `${what} of ${dataset} for ${work.context.account.name}, ${spanText(work)}`;
+  const view = createView({ json, title });
+  const interrupt = untilInterrupted();
+  const summary = await followWork(context, started, {
+    signal: interrupt.signal,
+    onProgress: (progress, etaMs) => view.show(progress, etaMs),
+  }).finally(() => interrupt.done());
+  view.end();
+  if (summary === null) {
+    note(`${what} goes on without this command: ${workflowId}`);
+    process.exitCode = 130;
     return;
   }
-  print(`${pluralText(plan.chunks, 'report')}, at priority ${plan.priority}:`);
-  print(
-    table(
-      ['operation', 'calls', 'left now', 'limit'],
-      Object.entries(plan.callsByOperation).map(([operation, calls]) => {
-        const limit = plan.limits.find((l) => l.operations !== '*' && l.operations.includes(operation));
-        return [
-          operation,
-          calls.min === calls.max
-            ? countText(calls.max)
-            : `${countText(calls.min)} to ${countText(calls.max)}`,
-          limit === undefined ? '-' : amountText(limit.left),
-          limit === undefined ? 'none known' : windowText(limit.window),
-        ];
-      }),
-    ),
-  );
-  const source = { given: 'as given', measured: 'measured over past reports', usual: 'as is usual' }[
-    plan.reportSource
-  ];
-  print(`A report takes ${lengthText(plan.reportMs.min)} to ${lengthText(plan.reportMs.max)}, ${source}.`);
-  if (plan.binding) {
-    const alone = lengthText(plan.binding.waitMs);
-    print(`Binding: ${plan.binding.limit}, which alone takes ${alone} over its calls.`);
-  } else print('No limit makes it wait.');
-  if (plan.held) print('The pool is held: nothing goes until an operator resumes it. Counted as if now:');
-  if (plan.pausedUntil !== null) print(`The pool is paused until ${whenText(plan.pausedUntil, now)}.`);
-  if (Number.isFinite(plan.latestFinish)) {
-    print(`Done between ${whenText(plan.earliestFinish, now)} and ${whenText(plan.latestFinish, now)}.`);
-  } else print('When it is done cannot be said: the vendor alone knows when a limit resets.');
-}
-
-function windowText(window: BackfillPlan['limits'][number]['window']): string {
-  switch (window.kind) {
-    case 'token-bucket':
-      return `${Math.round(window.ratePerSecond * 10_000) / 10_000} a second, ${window.burst} at once`;
-    case 'spacing':
-      return `one each ${lengthText(window.ms)}`;
-    case 'rolling':
-      return `${window.count} in any ${lengthText(window.ms)}`;
-    case 'calendar':
-      return `${window.count} a ${window.per} (${window.zone})`;
-    case 'vendor-reset':
-      return `${window.count} until the vendor resets`;
+  if (json) {
+    const result = { type: 'result', ...startBackfill.json(started), ...summary };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } else {
+    const unit = work.kind === 'fleet' ? 'calls' : 'reports';
+    print(
+      `${summary.failed > 0 ? 'ended' : 'done'}: ${summary.done}/${summary.chunks} ${unit}, ${countText(summary.rows)} rows, ${summary.failed} failed`,
+    );
   }
+  for (const problem of summary.problems) note(`  failed: ${problem}`);
+  if (summary.failed > 0) throw failed(`${pluralText(summary.failed, 'window')} failed`);
 }

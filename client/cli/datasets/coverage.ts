@@ -4,16 +4,11 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import { fleetKindOf } from '../../../settings';
-import { listSeries } from '../../../store/datasets/datasets';
-import { exportRows } from '../../../store/datasets/export';
-import { chooseDataset, parseFormat, parseSpan } from '../../operations/arguments';
-import { withDatabase } from '../../operations/context';
-import { type DatasetCoverage, readCoverage, wholeSpan } from '../../operations/datasets/coverage';
-import { ClientError, UsageError } from '../../operations/errors';
-import { countText, isoOrNull, lengthText, pluralText, spanText, whenText } from '../../operations/time-text';
-import { contextOf } from '../command';
-import { exportFleetRows, fleetCoverage } from '../fleet/fleet';
+import { type Coverage, showCoverage } from '../../operations/datasets/coverage';
+import { exportDataset } from '../../operations/datasets/export';
+import { invalid } from '../../operations/errors';
+import { countText, lengthText, pluralText, spanText, whenText } from '../../operations/time-text';
+import { call, contextOf, several } from '../command';
 import { note, print, printJson, standardOutput, table } from '../output';
 import { showFailed } from './windows';
 
@@ -41,15 +36,10 @@ export function addCoverage(program: Command): void {
     .option('--account <name>', 'account, when there are several')
     .option('--from <time>', 'with --to: only this span (default: all that the vendor can be asked for)')
     .option('--to <time>')
-    .option(
-      '--device <id>',
-      'of a fleet: this device only; may be given several times',
-      (id: string, before: readonly string[]) => [...before, id],
-      [] as readonly string[],
-    )
+    .option('--device <id>', 'of a fleet: this device only; may be given several times', several)
     .option('--failed', 'windows that failed: why, how often, and when each is tried again')
     .option('--json', 'JSON')
-    .action(showCoverage);
+    .action(show);
   program
     .command('export <dataset>')
     .description('rows as CSV or JSON Lines')
@@ -58,68 +48,36 @@ export function addCoverage(program: Command): void {
     .requiredOption('--to <time>', 'end, not included')
     .option('--format <format>', 'csv or jsonl', 'csv')
     .option('--output <file>', 'file, replaced when it is whole (default: standard output)')
-    .action(exportDataset);
+    .action(exportTo);
 }
 
-async function showCoverage(dataset: string, options: CoverageOptions, command: Command): Promise<void> {
-  const context = contextOf(command);
-  const now = Date.now();
-  if ((options.from === undefined) !== (options.to === undefined)) {
-    throw new UsageError(
-      `--${options.from === undefined ? 'from' : 'to'}: is missing; give both --from and --to, or neither`,
-    );
-  }
-  if (options.failed) {
-    await showFailed(context, dataset, options);
+async function show(dataset: string, options: CoverageOptions, command: Command): Promise<void> {
+  const { failed, device, json, ...given } = options;
+  if (failed) {
+    await showFailed(dataset, { ...given, ...(json === undefined ? {} : { json }) }, command);
     return;
   }
-  if (fleetKindOf(dataset) !== null) {
-    const fleet = await fleetCoverage(context, dataset, options);
-    if (fleet === null) return;
-    if (options.json) printJson(coverageJson(fleet.found));
-    else printCoverage(dataset, fleet.account, fleet.found, now);
-    return;
-  }
-  const chosen = chooseDataset(context.settings, dataset, options.account);
-  if (options.device?.length) throw new UsageError(`--device: does not apply to ${dataset}`);
-  const span =
-    options.from === undefined || options.to === undefined
-      ? wholeSpan(chosen, now)
-      : parseSpan(options.from, options.to);
-  const found = await withDatabase(context, (db) => readCoverage(db, chosen, span, now));
-  if (options.json) printJson(coverageJson(found));
-  else printCoverage(dataset, chosen.account.name, found, now);
+  const covered = await call(showCoverage, contextOf(command), { dataset, ...given, devices: device });
+  if (json) printJson(showCoverage.json(covered));
+  else if (covered.kind === 'live') printFreshness(covered, Date.now());
+  else printCoverage(covered, Date.now());
 }
 
-function coverageJson(found: DatasetCoverage) {
-  const times = (span: { from: number; to: number }) => ({
-    from: isoOrNull(span.from),
-    to: isoOrNull(span.to),
-  });
-  const audits = (audit: DatasetCoverage['lastAudit']) => ({
-    daily: isoOrNull(audit.daily),
-    weekly: isoOrNull(audit.weekly),
-  });
-  return {
-    ...times(found.span),
-    windows: found.windows,
-    done: found.done,
-    rows: found.rows,
-    gaps: found.gaps.map((gap) => ({ ...times(gap), partition: gap.series?.partition ?? null })),
-    states: found.states,
-    lastAudit: audits(found.lastAudit),
-    series: found.series.map((one) => ({
-      partition: one.series.partition,
-      windows: one.windows,
-      done: one.done + one.emptyProvisional,
-      rows: one.rows,
-      gaps: one.gaps.length,
-      lastAudit: audits(one.lastAudit),
-    })),
-  };
+/** Of live positions: how fresh they are. */
+function printFreshness({ dataset, account, found }: Extract<Coverage, { kind: 'live' }>, now: number): void {
+  const { devices, located, oldest, newest, listedAt, readAt } = found;
+  const when = (at: number | null) => (at === null ? 'never' : whenText(at, now));
+  print(
+    `${dataset} of ${account}: ${pluralText(devices, 'device')}, of ${countText(located)} a position is known`,
+  );
+  print(`Last read: ${when(readAt)}; devices listed: ${when(listedAt)}`);
+  print(`Latest positions: newest ${when(newest)}, oldest ${when(oldest)}`);
 }
 
-function printCoverage(dataset: string, account: string, found: DatasetCoverage, now: number): void {
+function printCoverage(
+  { dataset, account, found, isAudited }: Extract<Coverage, { kind: 'windows' }>,
+  now: number,
+): void {
   print(`${dataset} of ${account}, ${spanText(found.span)}`);
   const { states } = found;
   print(
@@ -150,47 +108,20 @@ function printCoverage(dataset: string, account: string, found: DatasetCoverage,
   if (states.failed > 0) {
     print(`${pluralText(states.failed, 'failed window')}: why, and when each is tried again, say --failed`);
   }
-  // A fleet's past is not audited.
-  if (fleetKindOf(dataset) !== null) return;
+  if (!isAudited) return;
   const audit = (at: number | null) => (at === null ? 'never' : whenText(at, now));
   print(`Last audits: daily ${audit(found.lastAudit.daily)}, weekly ${audit(found.lastAudit.weekly)}`);
 }
 
-async function exportDataset(dataset: string, options: ExportOptions, command: Command): Promise<void> {
+async function exportTo(
+  dataset: string,
+  { output, ...given }: ExportOptions,
+  command: Command,
+): Promise<void> {
   const context = contextOf(command);
-  const span = parseSpan(options.from, options.to);
-  const format = parseFormat(options.format, ['csv', 'jsonl']);
-  const { output } = options;
-  const told = (rows: number) =>
-    note(`${pluralText(rows, 'row')}${output === undefined ? '' : ` in ${output}`}`);
-  if (fleetKindOf(dataset) !== null) {
-    const { account } = options;
-    const request = { span, format, ...(account === undefined ? {} : { account }) };
-    told(
-      await exportFleetRows(context, dataset, request, (work) =>
-        output === undefined ? work(standardOutput()) : intoFile(output, work),
-      ),
-    );
-    return;
-  }
-  const chosen = chooseDataset(context.settings, dataset, options.account);
-  const rows = await withDatabase(
-    context,
-    async (db) => {
-      const series = await listSeries(db, { dataset, account: chosen.account.name });
-      if (series.length === 0) {
-        throw new ClientError(
-          `nothing of ${dataset} was ever fetched for ${chosen.account.name}: start with npx sluice backfill ${dataset} …`,
-        );
-      }
-      const request = { dataset: chosen.dataset, series: series.map((one) => one.id), span, format };
-      return options.output === undefined
-        ? exportRows(db, request, standardOutput())
-        : intoFile(options.output, (writable) => exportRows(db, request, writable));
-    },
-    'bulk',
-  );
-  told(rows);
+  const write = (out: Writable) => call(exportDataset, context, { dataset, ...given }, out);
+  const { rows } = await (output === undefined ? write(standardOutput()) : intoFile(output, write));
+  note(`${pluralText(rows, 'row')}${output === undefined ? '' : ` in ${output}`}`);
 }
 
 /** The file appears whole or not at all. */
@@ -201,7 +132,7 @@ async function intoFile<T>(path: string, work: (writable: Writable) => Promise<T
     await new Promise<void>((resolve, reject) => {
       stream.once('open', () => resolve());
       stream.once('error', (error) =>
-        reject(new ClientError(`--output: ${path} cannot be written: ${error.message}`)),
+        reject(invalid('output', `${path} cannot be written: ${error.message}`, 'FILE')),
       );
     });
     const result = await work(stream);

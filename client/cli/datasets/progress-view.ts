@@ -3,10 +3,10 @@ import type { PoolState } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { KindStop } from '../../../store/permits/call-kinds';
 import type { LimitStatus } from '../../../store/permits/permits';
-import type { WorkStatus } from '../../../workflows/messages';
+import type { Progress } from '../../operations/datasets/progress';
 import { kindText } from '../../operations/datasets/work-wait';
+import { waitJson } from '../../operations/json';
 import type { OrganizationReport } from '../../operations/pools/pools';
-import type { Progress } from '../../operations/progress';
 import {
   amountText,
   countText,
@@ -105,14 +105,6 @@ function etaText(etaMs: number | null): string {
 export function whyText({ why, since, frees }: Standstill): string {
   const from = since === null ? '' : ` (since ${instantText(since)})`;
   return `${why}${from}; to do: ${frees}`;
-}
-
-export function waitJson(wait: Standstill | null) {
-  return wait && { ...wait, since: isoOrNull(wait.since), until: isoOrNull(wait.until) };
-}
-
-export function workStatusJson(status: WorkStatus | null) {
-  return status && { ...status, until: isoOrNull(status.until), since: isoOrNull(status.since ?? null) };
 }
 
 /** Why it waits and what would free it is said once; until when, on every line. */

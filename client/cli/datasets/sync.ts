@@ -1,37 +1,19 @@
-/** `sluice sync`: workflows and schedules that keep datasets complete. */
+/** `sluice sync`: keeping datasets complete. */
 import type { Command } from 'commander';
-import type { Standstill } from '../../../quota/pools/standstill';
-import { fleetKindOf } from '../../../settings';
-import { syncWorkflowId } from '../../../workflows/messages';
-import { chooseSynced } from '../../operations/arguments';
-import { type Context, withTemporal } from '../../operations/context';
+import type { ScheduleReport } from '../../operations/datasets/schedules';
 import {
-  isScheduled,
-  noSync,
-  pauseSchedule,
-  readSchedule,
-  resumeSchedule,
-  type ScheduleReport,
-  scheduleWait,
-  startSchedule,
-  stopSchedule,
-} from '../../operations/datasets/schedules';
-import {
-  isRunning,
+  listSyncs,
   pauseSync,
-  readWork,
   resumeSync,
+  type SyncReport,
   startSync,
   stopSync,
-  type WorkReport,
-  workerPolls,
-} from '../../operations/datasets/work';
-import { withWaits } from '../../operations/datasets/work-wait';
-import { ClientError } from '../../operations/errors';
-import { instantText, isoOrNull, lengthText, relativeText, whenText } from '../../operations/time-text';
-import { contextOf } from '../command';
+} from '../../operations/datasets/syncs';
+import { instantText, lengthText, relativeText, whenText } from '../../operations/time-text';
+import { workersRun } from '../../operations/workers';
+import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';
-import { waitJson, whyText, workStatusJson } from './progress-view';
+import { whyText } from './progress-view';
 
 interface SyncOptions {
   readonly account?: string;
@@ -45,146 +27,47 @@ export function addSync(program: Command): void {
       .command(`${name} <dataset>`)
       .description(description)
       .option('--account <name>', 'account, when there are several');
-  on('start', 'start it; one that runs goes on').action(start);
-  on('stop', 'end it; what is fetched stays, and a later start goes on from there')
+  on('start', startSync.about).action(start);
+  on('stop', stopSync.about)
     .option('--reason <text>', 'why', 'stopped from the command line')
-    .action((dataset: string, options: SyncOptions, command: Command) =>
-      steer(dataset, options, command, 'stopped', {
-        workflow: (client, id) => stopSync(client, id, options.reason ?? 'stopped from the command line'),
-        schedule: stopSchedule,
-      }),
-    );
-  on('pause', 'take nothing new up until it is resumed')
+    .action(steered(stopSync, 'stopped'));
+  on('pause', pauseSync.about)
     .option('--reason <text>', 'why, for whoever wonders', 'by operator')
-    .action((dataset: string, options: SyncOptions, command: Command) =>
-      steer(dataset, options, command, 'paused', {
-        workflow: (client, id) => pauseSync(client, id, options.reason ?? 'by operator'),
-        schedule: (client, id) => pauseSchedule(client, id, options.reason ?? 'by operator'),
-      }),
-    );
-  on('resume', 'go on').action((dataset: string, options: SyncOptions, command: Command) =>
-    steer(dataset, options, command, 'resumed', { workflow: resumeSync, schedule: resumeSchedule }),
-  );
-  sync
-    .command('list')
-    .description('every dataset of the settings, and what its sync does')
-    .option('--json', 'JSON')
-    .action(list);
+    .action(steered(pauseSync, 'paused'));
+  on('resume', resumeSync.about).action(steered(resumeSync, 'resumed'));
+  sync.command('list').description(listSyncs.about).option('--json', 'JSON').action(list);
 }
 
 async function start(dataset: string, options: SyncOptions, command: Command): Promise<void> {
-  const context = contextOf(command);
-  const account = chooseSynced(context.settings, dataset, options.account);
-  await withTemporal(context, async (client) => {
-    const { workflowId, alreadyRan } = await beginSync(client, context.settings, dataset, account);
-    print(`${alreadyRan ? 'Runs already' : 'Started'}: ${workflowId}`);
-    if (!(await workerPolls(client, context.settings.temporal.taskQueue))) {
-      note('No worker runs now; it begins when one does (npx sluice up).');
-    }
+  const { workflowId, alreadyRan, workerRuns } = await call(startSync, contextOf(command), {
+    dataset,
+    ...options,
   });
+  print(`${alreadyRan ? 'Runs already' : 'Started'}: ${workflowId}`);
+  if (!workerRuns) note('No worker runs now; it begins when one does (npx sluice up).');
 }
 
-/** By a workflow or by a schedule, whichever the dataset is kept with. */
-export function beginSync(...args: Parameters<typeof startSync>): ReturnType<typeof startSync> {
-  return fleetKindOf(args[2]) === null ? startSync(...args) : startSchedule(...args);
-}
-
-type Steering = (client: Parameters<typeof resumeSync>[0], id: string) => Promise<void>;
-
-async function steer(
-  dataset: string,
-  options: SyncOptions,
-  command: Command,
-  done: string,
-  act: { readonly workflow: Steering; readonly schedule: Steering },
-): Promise<void> {
-  const context = contextOf(command);
-  const account = chooseSynced(context.settings, dataset, options.account);
-  const id = syncWorkflowId(dataset, account);
-  await withTemporal(context, async (client) => {
-    if (isScheduled(dataset)) await act.schedule(client, id);
-    else if (fleetKindOf(dataset) !== null) throw noSync(dataset);
-    else {
-      if (!(await isRunning(client, id))) {
-        throw new ClientError(`${id} does not run; start it with: npx sluice sync start ${dataset}`);
-      }
-      await act.workflow(client, id);
-    }
-    print(`${id}: ${done}`);
-  });
-}
-
-export interface SyncReport extends WorkReport {
-  readonly dataset: string;
-  readonly account: string;
-  readonly enabled: boolean;
-  /** Of a dataset that is kept by a schedule; null when there is none. */
-  readonly schedule: ScheduleReport | null;
-  /** Null when nothing stands in its way. */
-  readonly wait: Standstill | null;
-}
-
-/** What the syncs of all datasets of the settings do. @throws ClientError when Temporal cannot be reached. */
-export async function readSyncs(context: Context): Promise<SyncReport[]> {
-  const found = await withTemporal(context, async (client) => {
-    const reports: Omit<SyncReport, 'wait'>[] = [];
-    for (const { dataset, account, enabled } of context.settings.datasets) {
-      const id = syncWorkflowId(dataset, account);
-      const kind = fleetKindOf(dataset);
-      if (kind === null) {
-        const work = await readWork(client, id);
-        reports.push({ dataset, account, enabled, ...work, schedule: null });
-      } else if (isScheduled(dataset)) {
-        const schedule = await readSchedule(client, id);
-        const running = schedule !== null && !schedule.paused;
-        reports.push({
-          dataset,
-          account,
-          enabled,
-          workflowId: id,
-          running,
-          status: null,
-          problem: null,
-          schedule,
-        });
-      }
-    }
-    return reports;
-  });
-  const reports = await withWaits(context, found, Date.now());
-  return reports.map((report) => {
-    const { schedule, wait } = report;
-    return schedule === null ? report : { ...report, wait: wait ?? scheduleWait(schedule) };
-  });
+function steered(operation: typeof stopSync | typeof resumeSync, done: string) {
+  return async (dataset: string, options: SyncOptions, command: Command) => {
+    const { workflowId } = await call(operation as typeof stopSync, contextOf(command), {
+      dataset,
+      ...options,
+    });
+    print(`${workflowId}: ${done}`);
+  };
 }
 
 async function list(options: { readonly json?: boolean }, command: Command): Promise<void> {
   const context = contextOf(command);
-  const reports = await readSyncs(context);
-  if (options.json) printJson(reports.map(syncJson));
+  const reports = await listSyncs(context, {});
+  if (options.json) printJson(listSyncs.json(reports));
   else if (reports.length === 0) note('The settings list no datasets.');
   else {
     print(syncTable(reports, Date.now()));
-    if (
-      !(await withTemporal(context, (client) => workerPolls(client, context.settings.temporal.taskQueue)))
-    ) {
+    if (!(await workersRun(context, {})).runs) {
       note('No worker runs now; what is due waits for one (npx sluice up).');
     }
   }
-}
-
-export function syncJson(report: SyncReport) {
-  const { status, schedule, wait, ...rest } = report;
-  return {
-    ...rest,
-    status: workStatusJson(status),
-    wait: waitJson(wait),
-    schedule: schedule && {
-      ...schedule,
-      nextRunAt: isoOrNull(schedule.nextRunAt),
-      lastRun: schedule.lastRun && { ...schedule.lastRun, at: isoOrNull(schedule.lastRun.at) },
-    },
-  };
 }
 
 export function syncTable(reports: readonly SyncReport[], now: number): string {
@@ -209,7 +92,7 @@ function workCells({ running, status, problem, wait }: SyncReport, now: number):
   return [phase, status?.until == null ? '-' : whenText(status.until, now), problem ?? status?.detail ?? ''];
 }
 
-function scheduleCells(schedule: ScheduleReport, wait: Standstill | null, now: number): string[] {
+function scheduleCells(schedule: ScheduleReport, wait: SyncReport['wait'], now: number): string[] {
   const { paused, running, intervalMs, nextRunAt } = schedule;
   const every = intervalMs === null ? 'scheduled' : `every ${lengthText(intervalMs)}`;
   const until = wait === null ? nextRunAt : wait.until;

@@ -8,8 +8,16 @@ import { datasetContext } from '../../../activities/reports/plan';
 import { type StateDir, stateDir } from '../../../embedded/state-dir';
 import { loadSettings } from '../../../settings';
 import { createPool } from '../../../store/db';
-import { type Context, demoSettingsFile, withDatabase, withTemporal } from '../../operations/context';
-import { startSpanWork, startSync } from '../../operations/datasets/work';
+import {
+  type Context,
+  contextWith,
+  demoSettingsFile,
+  withDatabase,
+  withTemporal,
+} from '../../operations/context';
+import { follow } from '../../operations/datasets/follow';
+import { type Progress, readProgress, type Watched } from '../../operations/datasets/progress';
+import { startReportWork, startSyncWork } from '../../operations/datasets/work';
 import { type DemoStack, demoSpan, earlierSpan, reachBegins, startDemo } from '../../operations/demo/demo';
 import {
   DEMO_ACCOUNT,
@@ -21,8 +29,6 @@ import {
 } from '../../operations/demo/files';
 import { refuseForAWhile } from '../../operations/demo/simulator-process';
 import { ClientError, UsageError } from '../../operations/errors';
-import { follow } from '../../operations/follow';
-import { type Progress, readProgress, type Watched } from '../../operations/progress';
 import { becomeKeeper, otherKeeper } from '../../operations/servers';
 import { countText, lengthText, spanText } from '../../operations/time-text';
 import { createView, type ProgressView } from '../datasets/progress-view';
@@ -116,7 +122,7 @@ function describeStack(dir: StateDir, stack: DemoStack, tookMs: number, view: Pr
 const shown = (path: string) => relative(process.cwd(), path) || path;
 
 function contextOf(dir: StateDir, stack: Pick<DemoStack, 'settings'>): Context {
-  return { settings: stack.settings, dir, note: () => undefined };
+  return contextWith(stack.settings, dir, () => undefined);
 }
 
 /** Fills the span, or says that it is full. @returns whether it is complete now. */
@@ -151,7 +157,7 @@ async function runBackfill(
       since: record.startedAt,
     };
     return await withTemporal(contextOf(dir, stack), async (client) => {
-      const { handle, alreadyRan } = await startSpanWork(client, stack.settings, {
+      const { handle, alreadyRan } = await startReportWork(client, stack.settings, {
         dataset: DEMO_DATASET,
         account: DEMO_ACCOUNT,
         purpose: 'backfill',
@@ -219,7 +225,7 @@ function spentText(p: Progress): string {
 
 async function keepSyncing(dir: StateDir, stack: DemoStack, view: ProgressView): Promise<void> {
   await withTemporal(contextOf(dir, stack), (client) =>
-    startSync(client, stack.settings, DEMO_DATASET, DEMO_ACCOUNT),
+    startSyncWork(client, stack.settings, DEMO_DATASET, DEMO_ACCOUNT),
   );
   const prefix = process.env.SLUICE_STATE_DIR ? `SLUICE_STATE_DIR=${shown(dir.root)} ` : '';
   const { temporal } = stack.servers;
@@ -244,7 +250,7 @@ async function keepSyncing(dir: StateDir, stack: DemoStack, view: ProgressView):
 /** Shows what another process runs. */
 async function attach(dir: StateDir, view: ProgressView): Promise<void> {
   const settings = loadSettings({ path: demoSettingsFile(dir) });
-  const context: Context = { settings, dir, note: () => undefined };
+  const context = contextWith(settings, dir, () => undefined);
   const record = readDemoRecord(dir);
   if (record === null) throw new ClientError('it is only starting: try again in a moment');
   const interrupt = untilInterrupted();
@@ -261,7 +267,7 @@ async function attach(dir: StateDir, view: ProgressView): Promise<void> {
         view.note(completeText(first));
         return;
       }
-      const { handle } = await startSpanWork(client, settings, {
+      const { handle } = await startReportWork(client, settings, {
         dataset: DEMO_DATASET,
         account: DEMO_ACCOUNT,
         purpose: 'backfill',

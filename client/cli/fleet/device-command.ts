@@ -12,6 +12,7 @@ import {
   outcomeOf,
 } from '../../../store/commands/commands';
 import { parseLength } from '../../operations/arguments';
+import { chooseFleetAccount } from '../../operations/choose';
 import { withDatabase, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { ClientError, UsageError } from '../../operations/errors';
@@ -19,7 +20,6 @@ import {
   cancel,
   checkDevice,
   chooseStored,
-  fleetAccount,
   startCommand,
   storeCommand,
 } from '../../operations/fleet/commands';
@@ -108,7 +108,7 @@ async function send(
 ): Promise<void> {
   const context = contextOf(cli);
   const { settings } = context;
-  const account = fleetAccount(settings, vendor, options.account);
+  const account = chooseFleetAccount(settings, vendor, options.account);
   for (const [name, value] of Object.entries({ device, code, '--id': options.id ?? 'none' })) {
     if (value.trim() === '' || value.length > 200) {
       throw new UsageError(`${name}: "${value}" must be 1 to 200 characters`);

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { Vault } from '../../../store/secrets/vault';
 import { parseLength } from '../../operations/arguments';
+import { chooseFleetAccount } from '../../operations/choose';
 import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
-import { fleetAccount } from '../../operations/fleet/commands';
 import { readPassword } from '../../operations/password';
 import { isoOrNull, pluralText, whenText } from '../../operations/time-text';
 import { checkUser } from '../../operations/user-auth';
@@ -47,7 +47,7 @@ export function addUserAuth(program: Command): void {
 
 async function userAuth(vendor: string, options: UserAuthOptions, command: Command): Promise<void> {
   const context = contextOf(command);
-  const account = fleetAccount(context.settings, vendor, options.account);
+  const account = chooseFleetAccount(context.settings, vendor, options.account);
   const waitMs = parseLength('--timeout', options.timeout);
   if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
   const password = await passwordOf(context, options);

@@ -1,8 +1,8 @@
 /** `sluice pool pause`, `resume` and `unblock`: what operators order. */
 import type { Command } from 'commander';
-import { choosePoolAccount, parseUntil } from '../../operations/arguments';
+import { parseUntil } from '../../operations/arguments';
+import { choosePool, choosePoolAccount } from '../../operations/choose';
 import {
-  choosePool,
   type OrderOutcome,
   type OrderReport,
   orderPool,

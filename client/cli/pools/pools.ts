@@ -4,10 +4,9 @@ import { findAccount } from '../../../activities/accounts';
 import type { Settings } from '../../../settings';
 import { listEvents, type StoredEvent } from '../../../store/events/events';
 import type { LimitStatus } from '../../../store/permits/permits';
-import { choosePoolAccount } from '../../operations/arguments';
+import { choosePool, choosePoolAccount } from '../../operations/choose';
 import { withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
-import { choosePool } from '../../operations/pools/orders';
 import { type PoolReport, readPoolReport } from '../../operations/pools/pools';
 import {
   amountText,

@@ -31,6 +31,7 @@ import {
   readBatch,
 } from '../../../store/batches/batches';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
+import { startOrAttach } from '../../../temporal/start-or-attach';
 import type { TextApi, TextRequest } from '../../../vendors/capabilities/texts';
 import { renderPrompt } from '../../../vendors/prompt';
 import type { batch } from '../../../workflows/batches/batch';
@@ -174,11 +175,9 @@ function ownLimit(
 export async function startBatch(client: Client, settings: Settings, started: Batch): Promise<string> {
   const { id, kind, account, inputName } = started;
   const workflowId = batchWorkflowId(kind, account, id);
-  await client.workflow.start<typeof batch>('batch', {
+  await startOrAttach<typeof batch>(client, 'batch', {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `Batch ${id}: ${kind} for ${account}, ${inputName}`,
     args: [{ batchId: id }],
   });

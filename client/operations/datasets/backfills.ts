@@ -1,15 +1,212 @@
-/** Backfills and audits that run, found by what they fetch or by their id, and steered one by one. */
+/**
+ * Backfills (what is missing of a span) and audits (all of it again): starting one, and steering those that run. Each is a
+ * workflow that is named by what it does, so the same one started twice runs once, and outlives whoever started it.
+ */
 import type { Client } from '@temporalio/client';
+import { z } from 'zod';
+import { chosenDevices } from '../../../activities/fleet/windows';
+import type { Standstill } from '../../../quota/pools/standstill';
 import type { Settings } from '../../../settings';
-import { pauseSignal, resumeSignal } from '../../../workflows/messages';
-import { ClientError, UsageError } from '../errors';
-import { readWork, type WorkReport } from './work';
+import type { Backend } from '../backend';
+import { asFieldLater, invalid, problem } from '../errors';
+import { name, reason } from '../fields';
+import { startFleetBackfill } from '../fleet/work';
+import { waitJson, workStatusJson } from '../json';
+import { operation } from '../operation';
+import { checkSpanWork, devices, type SpanWork, spanFields } from './span-work';
+import {
+  pauseWork,
+  readWork,
+  resumeWork,
+  startReportWork,
+  stopWork,
+  type WorkReport,
+  workerPolls,
+} from './work';
+import { withWaits } from './work-wait';
+
+export interface StartedWork {
+  readonly workflowId: string;
+  /** True when it was under way already. */
+  readonly alreadyRan: boolean;
+  /** False when no worker asks for work now: it begins when one does. */
+  readonly workerRuns: boolean;
+  /** What was started, for whoever follows it (follow.ts). */
+  readonly work: SpanWork;
+  /** Epoch ms of the start. */
+  readonly since: number;
+}
+
+function startedJson({ workflowId, alreadyRan, workerRuns }: StartedWork) {
+  return { workflowId, alreadyRan, workerRuns };
+}
+
+export const startBackfill = operation({
+  about: 'fetch what is missing of a span',
+  input: z.strictObject({ ...spanFields, devices }),
+  json: startedJson,
+  run: (backend, input) => {
+    const now = Date.now();
+    return start(backend, checkSpanWork(backend.settings, input, 'backfill', now), now);
+  },
+});
+
+export const startAudit = operation({
+  about: 'fetch a span again, for the vendor may have restated it',
+  input: z.strictObject(spanFields),
+  json: startedJson,
+  run: (backend, input) => {
+    const now = Date.now();
+    return start(backend, checkSpanWork(backend.settings, input, 'daily_audit', now), now);
+  },
+});
+
+async function start(backend: Backend, work: SpanWork, since: number): Promise<StartedWork> {
+  const { settings } = backend;
+  if (work.kind === 'fleet' && work.devices !== null) {
+    // The workflow would fail where nobody looks.
+    const { context, devices: chosen } = work;
+    await asFieldLater('devices', () =>
+      backend.database((db) => chosenDevices(db, context.account.name, chosen)),
+    );
+  }
+  return backend.temporal(async (client) => {
+    const { handle, alreadyRan } = await startSpanWork(client, settings, work);
+    const workerRuns = await workerPolls(client, settings.temporal.taskQueue);
+    return { workflowId: handle.workflowId, alreadyRan, workerRuns, work, since };
+  });
+}
+
+/** By the workflow that the dataset's kind needs. One that runs is found. */
+export function startSpanWork(client: Client, settings: Settings, work: SpanWork) {
+  const { from, to, chunkHours, context } = work;
+  const common = { account: context.account.name, from, to, chunkHours };
+  return work.kind === 'fleet'
+    ? startFleetBackfill(client, settings, {
+        ...{ dataset: work.context.dataset, ...common },
+        ...{ devices: work.devices, priority: work.priority },
+      })
+    : startReportWork(client, settings, {
+        ...{ dataset: work.context.dataset.id, ...common },
+        ...{ purpose: work.purpose, priority: work.priority },
+      });
+}
+
+/** A run, with why it stands still; null when nothing stands in its way. */
+export type WaitingWork = WorkReport & { readonly wait: Standstill | null };
+
+export function workJson({ status, wait, ...rest }: WaitingWork) {
+  return { ...rest, status: workStatusJson(status), wait: waitJson(wait) };
+}
+
+export const listBackfills = operation({
+  about: 'backfills and audits that run, and what they wait for',
+  input: z.strictObject({}),
+  json: (runs: readonly WaitingWork[]) => runs.map(workJson),
+  run: async (backend): Promise<readonly WaitingWork[]> => {
+    const found = await backend.temporal(async (client) => {
+      const ids = await runningBackfills(client, backend.settings);
+      return Promise.all(ids.map((id) => readWork(client, id)));
+    });
+    return withWaits(backend, found, Date.now());
+  },
+});
+
+const chosen = {
+  /** A run's id, or its dataset: `vendor/name` or `vendor/name/account`. */
+  backfill: name,
+  account: name.optional(),
+};
+
+export const showBackfill = operation({
+  about: 'one backfill or audit that runs: how far it is, and what it waits for',
+  input: z.strictObject(chosen),
+  json: workJson,
+  run: async (backend, { backfill, account }) => {
+    const found = await backend.temporal(async (client) =>
+      readWork(client, chooseBackfill(backfill, account, await runningBackfills(client, backend.settings))),
+    );
+    const [run] = await withWaits(backend, [found], Date.now());
+    return run ?? { ...found, wait: null };
+  },
+});
+
+export interface SteeredWork extends WaitingWork {
+  /** Null when nobody could be asked. */
+  readonly wasPaused: boolean | null;
+  /** False: what was ordered is taken up when a worker runs. */
+  readonly workerRuns: boolean;
+}
+
+function steeredJson({ workerRuns: _, wasPaused, ...run }: SteeredWork) {
+  return { ...workJson(run), wasPaused };
+}
+
+export const pauseBackfill = operation({
+  about: 'take nothing new up until it is resumed; what is under way is finished',
+  input: z.strictObject({ ...chosen, reason }),
+  json: steeredJson,
+  run: (backend, { backfill, account, reason: because }) =>
+    steer(backend, backfill, account, true, (client, id) => pauseWork(client, id, because)),
+});
+
+export const resumeBackfill = operation({
+  about: 'go on',
+  input: z.strictObject(chosen),
+  json: steeredJson,
+  run: (backend, { backfill, account }) => steer(backend, backfill, account, false, resumeWork),
+});
+
+export const cancelBackfill = operation({
+  about: 'end it; what is fetched stays, and a later start goes on from there',
+  input: z.strictObject({ ...chosen, reason }),
+  run: (backend, { backfill, account, reason: because }) =>
+    backend.temporal(async (client) => {
+      const workflowId = chooseBackfill(backfill, account, await runningBackfills(client, backend.settings));
+      // At once: a report that the vendor makes meanwhile is adopted by whoever asks for its window next.
+      await stopWork(client, workflowId, because || 'cancelled by operator');
+      return { workflowId };
+    }),
+});
+
+/** The workflow answers once it has taken the signal; longer than that is waited for by nobody. */
+const TRIES = 10;
+const PAUSE_MS = 300;
+
+export const isPaused = ({ status }: WorkReport) => status?.phase === 'paused';
+
+async function steer(
+  backend: Backend,
+  which: string,
+  account: string | undefined,
+  pausing: boolean,
+  order: (client: Client, workflowId: string) => Promise<void>,
+): Promise<SteeredWork> {
+  const { settings } = backend;
+  return backend.temporal(async (client) => {
+    const id = chooseBackfill(which, account, await runningBackfills(client, settings));
+    const workerRuns = await workerPolls(client, settings.temporal.taskQueue);
+    // Where nobody would answer, nobody is asked.
+    const read = async (): Promise<WorkReport> =>
+      workerRuns
+        ? readWork(client, id)
+        : { workflowId: id, running: true, status: null, problem: 'no worker runs' };
+    const before = await read();
+    await order(client, id);
+    let after = await read();
+    for (let i = 0; i < TRIES && isPaused(after) !== pausing && after.status !== null; i++) {
+      await new Promise((done) => setTimeout(done, PAUSE_MS));
+      after = await read();
+    }
+    return { ...after, wait: null, wasPaused: before.status === null ? null : isPaused(before), workerRuns };
+  });
+}
 
 /** Workflow types whose runs fetch a span once. */
 const TYPES = ['backfill', 'fleetBackfill'];
 
 /** Ids of the runs of this task queue, by name. */
-export async function runningBackfills(client: Client, settings: Settings): Promise<readonly string[]> {
+async function runningBackfills(client: Client, settings: Settings): Promise<readonly string[]> {
   const types = TYPES.map((type) => `WorkflowType = '${type}'`).join(' OR ');
   const ids: string[] = [];
   for await (const run of client.workflow.list({ query: `ExecutionStatus = 'Running' AND (${types})` })) {
@@ -18,14 +215,10 @@ export async function runningBackfills(client: Client, settings: Settings): Prom
   return [...new Set(ids)].sort();
 }
 
-export async function readBackfills(client: Client, settings: Settings): Promise<readonly WorkReport[]> {
-  return Promise.all((await runningBackfills(client, settings)).map((id) => readWork(client, id)));
-}
-
 /**
  * The one run that `which` means: a workflow's id, a dataset, or `dataset/account`. Audits are named by their id.
  * @param running ids, as `runningBackfills` gives them.
- * @throws UsageError when none is meant, or several; it names those that run.
+ * @throws OperationError when none is meant, or several; it names those that run.
  */
 export function chooseBackfill(
   which: string,
@@ -36,12 +229,13 @@ export function chooseBackfill(
   const isId = /^(?:backfill|audit):/.test(which);
   const [vendor = '', dataset = '', ofAccount = account, ...more] = which.split('/');
   if (!isId && (vendor === '' || dataset === '' || more.length > 0)) {
-    throw new UsageError(
-      `backfill: "${which}" is neither the id of a run (npx sluice backfill list) nor a dataset such as vendor/name or vendor/name/account`,
+    throw invalid(
+      'backfill',
+      `"${which}" is neither the id of a run (npx sluice backfill list) nor a dataset such as vendor/name or vendor/name/account`,
     );
   }
   if (account !== undefined && ofAccount !== account) {
-    throw new UsageError(`--account: "${account}" and "${which}" name two accounts`);
+    throw invalid('account', `"${account}" and "${which}" name two accounts`, 'AMBIGUOUS_NAME');
   }
   const found = isId
     ? []
@@ -56,19 +250,12 @@ export function chooseBackfill(
   const [only] = found;
   if (only !== undefined && found.length === 1) return only;
   if (found.length > 1) {
-    throw new UsageError(
-      `backfill: "${which}" means ${found.length} runs; give the id of one: ${found.join(', ')}`,
+    throw invalid(
+      'backfill',
+      `"${which}" means ${found.length} runs; give the id of one: ${found.join(', ')}`,
+      'AMBIGUOUS_NAME',
     );
   }
   const others = running.length === 0 ? 'none runs' : `those that run: ${running.join(', ')}`;
-  throw new ClientError(`backfill: no run of "${which}"; ${others}`);
-}
-
-/** Takes nothing new up until it is resumed; what is under way is finished. */
-export async function pauseBackfill(client: Client, workflowId: string, reason: string): Promise<void> {
-  await client.workflow.getHandle(workflowId).signal(pauseSignal, { reason });
-}
-
-export async function resumeBackfill(client: Client, workflowId: string): Promise<void> {
-  await client.workflow.getHandle(workflowId).signal(resumeSignal);
+  throw problem('NOT_FOUND', 'backfill', `no run of "${which}"; ${others}`);
 }

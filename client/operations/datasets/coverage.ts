@@ -1,65 +1,99 @@
-/** How complete a dataset of an account is, over all its series. */
-import type { Pool } from 'pg';
-import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
-import { listSeries, type Series } from '../../../store/datasets/datasets';
-import { type CoverageSummary, coverage } from '../../../store/datasets/ledger';
-import { askableSpan, type Span } from '../../../vendors/chunks';
+/** How complete a dataset of an account is, over all its series or devices. */
+import { z } from 'zod';
+import { fleetKindOf } from '../../../settings';
+import { type FleetSummary, summarizeFleet } from '../../../store/fleet/fleet';
+import { DAY_MS } from '../../../vendors/dataset';
+import { chooseDataset, chooseFleet } from '../choose';
+import { asFieldLater } from '../errors';
+import { hour, name, spanOrNone } from '../fields';
+import { readFleetCoverage } from '../fleet/work';
+import { spanJson } from '../json';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import { type DatasetCoverage, readCoverage, wholeSpan } from './series-coverage';
+import { devices, refuse } from './span-work';
 
-export interface SeriesCoverage extends CoverageSummary {
-  readonly series: Series;
-}
+/** Of live positions there are no windows: they are fresh or not. */
+export type Coverage = { readonly dataset: string; readonly account: string } & (
+  | {
+      readonly kind: 'windows';
+      readonly found: DatasetCoverage;
+      /** Of a fleet nothing is fetched again. */
+      readonly isAudited: boolean;
+    }
+  | { readonly kind: 'live'; readonly found: FleetSummary }
+);
 
-export interface DatasetCoverage {
-  readonly span: Span;
-  readonly windows: number;
-  /** Windows that are good: with rows, or asked for and empty. */
-  readonly done: number;
-  readonly states: Readonly<Record<'done' | 'emptyProvisional' | 'failed' | 'requested' | 'missing', number>>;
-  readonly rows: number;
-  readonly gaps: readonly (Span & { readonly series: Series | null })[];
-  /** The oldest of the series' last audits: since then all of them have been audited. */
-  readonly lastAudit: { readonly daily: number | null; readonly weekly: number | null };
-  readonly series: readonly SeriesCoverage[];
-}
+/** Of fleets, coverage is shown of so many days when no span is given. */
+const DEFAULT_DAYS = 7;
 
-/** All that can be asked for at `now`. */
-export function wholeSpan(context: DatasetContext, now: number): Span {
-  return askableSpan(chunkPolicy(context, null), now) ?? { from: now - 3_600_000, to: now };
-}
+export const showCoverage = operation({
+  about: 'which windows are in, and which are not',
+  input: z.strictObject({
+    dataset: name,
+    account: name.optional(),
+    /** With `to`; without both, all that the vendor can be asked for. */
+    from: hour.optional(),
+    to: hour.optional(),
+    devices,
+  }),
+  json: (one: Coverage) => (one.kind === 'live' ? liveJson(one.found) : coverageJson(one.found)),
+  run: async (backend, { dataset, account: given, devices: chosen, ...ends }): Promise<Coverage> => {
+    const now = Date.now();
+    const { settings } = backend;
+    const span = spanOrNone(ends);
+    if (fleetKindOf(dataset) === null) {
+      const context = chooseDataset(settings, dataset, given);
+      refuse(dataset, { devices: chosen });
+      const found = await backend.database((db) =>
+        readCoverage(db, context, span ?? wholeSpan(context, now), now),
+      );
+      return { kind: 'windows', dataset, account: context.account.name, found, isAudited: true };
+    }
+    const fleet = chooseFleet(settings, dataset, given);
+    const account = fleet.account.name;
+    if (fleet.terms.kind === 'positions') {
+      const found = await backend.database((db) => summarizeFleet(db, account));
+      return { kind: 'live', dataset, account, found };
+    }
+    const settled = now - fleet.terms.overlapMs;
+    const asked = span ?? { from: settled - DEFAULT_DAYS * DAY_MS, to: settled };
+    const only = chosen === undefined || chosen.length === 0 ? null : chosen;
+    const found = await asFieldLater('devices', () =>
+      backend.database((db) => readFleetCoverage(db, fleet, only, asked, now)),
+    );
+    return { kind: 'windows', dataset, account, found, isAudited: false };
+  },
+});
 
-export async function readCoverage(
-  db: Pool,
-  context: DatasetContext,
-  span: Span,
-  now: number,
-): Promise<DatasetCoverage> {
-  const found: SeriesCoverage[] = [];
-  for (const series of await listSeries(db, { dataset: context.dataset.id, account: context.account.name })) {
-    found.push({ series, ...(await coverage(db, series.id, span, now)) });
-  }
-  const sum = (pick: (one: SeriesCoverage) => number) => found.reduce((total, one) => total + pick(one), 0);
-  const oldest = (pick: (one: SeriesCoverage) => number | null): number | null =>
-    found.length === 0 || found.some((one) => pick(one) === null)
-      ? null
-      : Math.min(...found.map((one) => pick(one) ?? 0));
-  // Nothing was ever asked for: the whole span is one gap.
-  const none = found.length === 0;
+function liveJson({ devices: count, located, oldest, newest, listedAt, readAt }: FleetSummary) {
   return {
-    span,
-    windows: none ? 1 : sum((one) => one.windows),
-    done: sum((one) => one.done + one.emptyProvisional),
-    states: {
-      done: sum((one) => one.done),
-      emptyProvisional: sum((one) => one.emptyProvisional),
-      failed: sum((one) => one.failed),
-      requested: sum((one) => one.requested),
-      missing: none ? 1 : sum((one) => one.missing),
-    },
-    rows: sum((one) => one.rows),
-    gaps: none
-      ? [{ ...span, series: null }]
-      : found.flatMap((one) => one.gaps.map((gap) => ({ ...gap, series: one.series }))),
-    lastAudit: { daily: oldest((one) => one.lastAudit.daily), weekly: oldest((one) => one.lastAudit.weekly) },
-    series: found,
+    ...{ devices: count, located },
+    ...{ oldest: isoOrNull(oldest), newest: isoOrNull(newest) },
+    ...{ listedAt: isoOrNull(listedAt), readAt: isoOrNull(readAt) },
+  };
+}
+
+function coverageJson(found: DatasetCoverage) {
+  const audits = (audit: DatasetCoverage['lastAudit']) => ({
+    daily: isoOrNull(audit.daily),
+    weekly: isoOrNull(audit.weekly),
+  });
+  return {
+    ...spanJson(found.span),
+    windows: found.windows,
+    done: found.done,
+    rows: found.rows,
+    gaps: found.gaps.map((gap) => ({ ...spanJson(gap), partition: gap.series?.partition ?? null })),
+    states: found.states,
+    lastAudit: audits(found.lastAudit),
+    series: found.series.map((one) => ({
+      partition: one.series.partition,
+      windows: one.windows,
+      done: one.done + one.emptyProvisional,
+      rows: one.rows,
+      gaps: one.gaps.length,
+      lastAudit: audits(one.lastAudit),
+    })),
   };
 }

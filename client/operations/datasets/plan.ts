@@ -4,9 +4,11 @@ import { limitsOfCall } from '../../../activities/accounts';
 import { chunksFor, type DatasetContext } from '../../../activities/reports/plan';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
 import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
+import { measuredReports } from '../../../store/datasets/jobs';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
 import type { Span } from '../../../vendors/chunks';
+import { DAY_MS } from '../../../vendors/dataset';
 
 /** An answer's usual time. */
 const CALL_MS: Range = { min: 5, max: 500 };
@@ -36,7 +38,7 @@ export interface BackfillPlan extends Forecast {
   readonly limits: readonly (ForecastLimit & { readonly left: number })[];
 }
 
-export async function planBackfill(
+export async function planReports(
   db: Pool,
   context: DatasetContext,
   options: PlanOptions,
@@ -142,19 +144,8 @@ function sizedWindow(window: LimitWindow, status: LimitStatus): LimitWindow {
   }
 }
 
-/** From the request to the stored document, the middle 80 % of the account's reports of the last week; null when there are few. */
+/** The middle 80 % of the account's reports of the last week; null when there are few. */
 async function measuredReportMs(db: Pool, account: string, now: number): Promise<Range | null> {
-  const { rows } = await db.query<{ reports: number; low: number | null; high: number | null }>(
-    `select count(*) as reports,
-            percentile_cont(0.1) within group (order by took) as low,
-            percentile_cont(0.9) within group (order by took) as high
-     from (select extract(epoch from j.updated_at - j.requested_at)::float8 * 1000 as took
-           from jobs j join series s on s.id = j.series_id
-           where s.account = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
-           order by j.id desc limit 200) recent`,
-    [account, now - 7 * 86_400_000],
-  );
-  const [row] = rows;
-  if (row === undefined || row.reports < ENOUGH_REPORTS || row.low === null || row.high === null) return null;
-  return { min: Math.max(0, row.low), max: Math.max(0, row.high) };
+  const measured = await measuredReports(db, account, now - 7 * DAY_MS);
+  return measured === null || measured.reports < ENOUGH_REPORTS ? null : measured.tookMs;
 }

@@ -7,7 +7,7 @@ import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import { type FleetTerms, fleetKindOf, fleetTerms, type Settings } from '../../../settings';
 import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet/fleet-ticks';
 import { syncWorkflowId } from '../../../workflows/messages';
-import { ClientError, messageOf, UsageError } from '../errors';
+import { invalid, messageOf, type OperationError, problem } from '../errors';
 
 /** True when the dataset is kept by a schedule instead of a workflow that runs for ever. */
 export function isScheduled(dataset: string): boolean {
@@ -18,7 +18,7 @@ export function isScheduled(dataset: string): boolean {
 /** The schedule's id is what other datasets' sync workflow is called. */
 export const scheduleId = syncWorkflowId;
 
-/** @throws UsageError for a dataset that has no live part. */
+/** @throws OperationError for a dataset that has no live part. */
 function workflowOf(dataset: string, terms: FleetTerms): 'positionsTick' | 'tripsTick' {
   if (terms.kind === 'positions') return 'positionsTick';
   if (terms.kind === 'trips') return 'tripsTick';
@@ -26,10 +26,12 @@ function workflowOf(dataset: string, terms: FleetTerms): 'positionsTick' | 'trip
 }
 
 /** Of a fleet's dataset that is fetched by backfill alone. */
-export function noSync(dataset: string): UsageError {
+export function noSync(dataset: string): OperationError {
   const [vendor] = dataset.split('/');
-  return new UsageError(
-    `dataset: ${dataset} is of the past alone and has no sync; fetch it with: npx sluice backfill ${dataset} …, or keep ${vendor}/positions and ${vendor}/trips`,
+  return invalid(
+    'dataset',
+    `${dataset} is of the past alone and has no sync; fetch it with: npx sluice backfill ${dataset} …, or keep ${vendor}/positions and ${vendor}/trips`,
+    'NOT_APPLICABLE',
   );
 }
 
@@ -85,10 +87,10 @@ export function pauseSchedule(client: Client, id: string, reason: string): Promi
 }
 
 export function resumeSchedule(client: Client, id: string): Promise<void> {
-  return steer(client, id, (handle) => handle.unpause('resumed from the command line'));
+  return steer(client, id, (handle) => handle.unpause('resumed by operator'));
 }
 
-/** @throws ClientError when there is none. */
+/** @throws OperationError when there is none. */
 async function steer(
   client: Client,
   id: string,
@@ -99,7 +101,11 @@ async function steer(
   } catch (error) {
     if (!isMissing(error)) throw error;
     const [, dataset = ''] = id.split(':');
-    throw new ClientError(`there is no schedule ${id}; make it with: npx sluice sync start ${dataset}`);
+    throw problem(
+      'NOT_RUNNING',
+      null,
+      `there is no schedule ${id}; make it with: npx sluice sync start ${dataset}`,
+    );
   }
 }
 

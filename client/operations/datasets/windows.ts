@@ -1,59 +1,126 @@
-/** What stands still in a dataset and why: windows that failed, hours that are doubted, rows that were put aside. */
+/** What stands still in a dataset and why: windows that failed, hours that are doubted, rows that were set aside. */
 import type { Pool } from 'pg';
+import { z } from 'zod';
+import { findAccount } from '../../../activities/accounts';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/doubted-hours';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/ledger';
 import { listSetAside, type StoredSetAside } from '../../../store/datasets/set-aside';
-import type { Span } from '../../../vendors/chunks';
+import type { Backend } from '../backend';
+import { chooseSynced } from '../choose';
+import { hour, inOrder, name, type Span, spanOrNone, whole } from '../fields';
+import { spanJson } from '../json';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
 
-export interface DatasetOf {
+/** As far as Postgres's time goes, for what is listed without a span. */
+const EVER = { from: 0, to: Date.parse('9999-01-01T00:00:00Z') };
+
+interface DatasetOf {
   readonly dataset: string;
   readonly account: string;
 }
 
-export type Named<T> = T & { readonly partition: Series['partition'] };
+type Named<T> = T & { readonly partition: Series['partition'] };
 
-async function named<T extends { readonly seriesId: number }>(
-  db: Pool,
-  of: DatasetOf,
-  read: (seriesIds: readonly number[]) => Promise<readonly T[]>,
-): Promise<readonly Named<T>[]> {
-  const series = await listSeries(db, of);
-  const partitions = new Map(series.map((one) => [one.id, one.partition]));
-  const found = await read(series.map(({ id }) => id));
-  return found.map((one) => ({ ...one, partition: partitions.get(one.seriesId) ?? {} }));
+interface Found<T> extends DatasetOf {
+  readonly rows: readonly Named<T>[];
 }
 
-export function readFailed(db: Pool, of: DatasetOf, span: Span): Promise<readonly Named<FailedWindow>[]> {
-  return named(db, of, (ids) => failedWindows(db, ids, span));
+const dataset = { dataset: name, account: name.optional() };
+const optionalSpan = { from: hour.optional(), to: hour.optional() };
+
+export const listFailedWindows = operation({
+  about: 'windows that failed: why, how often, and when each is tried again',
+  input: z.strictObject({ ...dataset, ...optionalSpan }),
+  json: ({ rows }: Found<FailedWindow>) =>
+    rows.map((window) => ({
+      ...spanJson(window),
+      partition: window.partition,
+      cause: window.cause,
+      reason: window.reason,
+      tries: window.tries,
+      since: isoOrNull(window.since),
+      lastTry: isoOrNull(window.failedAt),
+      nextTry: isoOrNull(window.retryAt),
+    })),
+  run: (backend, input) => listed(backend, input, failedWindows),
+});
+
+export const listDoubts = operation({
+  about: 'hours of which the vendor has told far fewer rows than are known; these stay until it is sure',
+  input: z.strictObject({ ...dataset, ...optionalSpan }),
+  json: ({ rows }: Found<DoubtedSpan>) =>
+    rows.map((one) => ({
+      ...spanJson(one),
+      partition: one.partition,
+      knownRows: one.known,
+      toldRows: one.told,
+      answers: one.answers,
+      since: isoOrNull(one.firstAt),
+      lookAgainAt: isoOrNull(one.lookAgainAt),
+      accepted: one.accepted,
+    })),
+  run: (backend, input) => listed(backend, input, doubtedSpans),
+});
+
+export const acceptDoubtedHours = operation({
+  about: 'believe what the vendor told of a span: its next answer, which is asked for soon, counts',
+  // Rows will be deleted: of which hours has to be said.
+  input: z.strictObject({ ...dataset, from: hour, to: hour }),
+  run: async (backend, { account, dataset: id, ...ends }) => {
+    const span = inOrder(ends);
+    const of = { dataset: id, account: chooseSynced(backend.settings, id, account) };
+    const { poolKey } = findAccount(backend.settings, of.account);
+    const accepted = await backend.database(async (db) => {
+      const seriesIds = (await listSeries(db, of)).map((series) => series.id);
+      return acceptDoubts(db, { seriesIds, span, by: backend.caller, now: Date.now(), poolKey });
+    });
+    return { accepted };
+  },
+});
+
+export const listSetAsideRows = operation({
+  about: 'rows of documents that could not be used, and why; the latest first',
+  input: z.strictObject({ ...dataset, ...optionalSpan, limit: whole(1).default(1000) }),
+  json: ({ rows }: Found<StoredSetAside>) =>
+    rows.map((row) => ({
+      document: spanJson(row.span),
+      partition: row.partition,
+      code: row.code,
+      problem: row.problem,
+      row: row.index < 0 ? null : row.index,
+      start: isoOrNull(row.start),
+      key: row.key,
+      text: row.text,
+      at: isoOrNull(row.setAsideAt),
+    })),
+  run: (backend, { limit, ...input }) =>
+    listed(backend, input, (db, ids, span) => listSetAside(db, ids, span, limit)),
+});
+
+interface Asked {
+  readonly dataset: string;
+  readonly account?: string | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
 }
 
-export function readDoubted(db: Pool, of: DatasetOf, span: Span): Promise<readonly Named<DoubtedSpan>[]> {
-  return named(db, of, (ids) => doubtedSpans(db, ids, span));
-}
-
-export function readSetAside(
-  db: Pool,
-  of: DatasetOf,
-  span: Span,
-  limit: number,
-): Promise<readonly Named<StoredSetAside>[]> {
-  return named(db, of, (ids) => listSetAside(db, ids, span, limit));
-}
-
-/** An operator's word that what the vendor told of these hours is true. @returns hours that were doubted. */
-export async function acceptDoubted(
-  db: Pool,
-  of: DatasetOf & { readonly poolKey: string; readonly by: string },
-  span: Span,
-  now: number,
-): Promise<number> {
-  const series = await listSeries(db, of);
-  return acceptDoubts(db, {
-    seriesIds: series.map(({ id }) => id),
-    span,
-    by: of.by,
-    now,
-    poolKey: of.poolKey,
+async function listed<T extends { readonly seriesId: number }>(
+  backend: Backend,
+  { dataset: id, account, ...ends }: Asked,
+  read: (db: Pool, seriesIds: readonly number[], span: Span) => Promise<readonly T[]>,
+): Promise<Found<T>> {
+  const span = spanOrNone(ends) ?? EVER;
+  const of = { dataset: id, account: chooseSynced(backend.settings, id, account) };
+  return backend.database(async (db) => {
+    const series = await listSeries(db, of);
+    const partitions = new Map(series.map((one) => [one.id, one.partition]));
+    const found = await read(
+      db,
+      series.map((one) => one.id),
+      span,
+    );
+    return { ...of, rows: found.map((one) => ({ ...one, partition: partitions.get(one.seriesId) ?? {} })) };
   });
 }

@@ -8,7 +8,7 @@ import { type KindStop, listKindStops } from '../../../store/permits/call-kinds'
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import { VENDORS } from '../../../vendors/registry';
-import { type Context, withDatabase } from '../context';
+import type { Backend } from '../backend';
 import type { WorkReport } from './work';
 
 /** What Postgres says of an account: it is told there before anybody else hears of it. */
@@ -126,17 +126,17 @@ export function workWait(
 
 /** Of each piece of work why it stands still. Without a database only what the workflows say is known. */
 export async function withWaits<T extends WorkReport>(
-  context: Context,
+  backend: Backend,
   reports: readonly T[],
   now: number,
 ): Promise<(T & { readonly wait: Standstill | null })[]> {
-  const { settings } = context;
+  const { settings } = backend;
   const accounts = [...new Set(reports.map(({ workflowId }) => accountOf(workflowId)))].filter((name) =>
     Object.hasOwn(settings.accounts, name),
   );
   const standings = new Map<string, AccountStanding>();
   try {
-    await withDatabase(context, async (db) => {
+    await backend.database(async (db) => {
       for (const name of accounts) {
         standings.set(name, await readAccountStanding(db, name, findAccount(settings, name).poolKey));
       }

@@ -1,8 +1,7 @@
 /** Starts and steers the workflows that fetch data. Each has an id made of what it does, so it runs only once. */
 import type { Client, WorkflowClient, WorkflowHandle } from '@temporalio/client';
-import type { Priority } from '../../../quota/limits/limit';
 import type { Settings } from '../../../settings';
-import type { Span } from '../../../vendors/chunks';
+import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import { hasEnded } from '../../../workers/identity';
 import {
   auditWorkflowId,
@@ -15,57 +14,34 @@ import {
 } from '../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
 import type { datasetSync } from '../../../workflows/reports/dataset-sync';
-import { type Context, withTemporal } from '../context';
+import type { Backend } from '../backend';
 import { messageOf } from '../errors';
 import { spanText } from '../time-text';
 
-export interface SpanWork extends Span {
-  readonly dataset: string;
-  readonly account: string;
-  readonly purpose: 'backfill' | 'daily_audit';
-  readonly chunkHours: number | null;
-  readonly priority: Priority | null;
-}
-
-export function spanWorkflowId(work: SpanWork): string {
-  const id = work.purpose === 'backfill' ? backfillWorkflowId : auditWorkflowId;
-  return id(work.dataset, work.account, work.from, work.to);
-}
-
-/** True while a workflow of this id runs. */
-export async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
-    throw error;
-  }
-}
-
 /** Starts a backfill or an audit, or finds the one that runs; an ended one may run again. */
-export async function startSpanWork(
+export async function startReportWork(
   client: Client,
   settings: Settings,
-  work: SpanWork,
+  input: SpanInput,
 ): Promise<{ readonly handle: WorkflowHandle<typeof backfill>; readonly alreadyRan: boolean }> {
-  const { dataset, account, purpose, from, to, chunkHours, priority } = work;
-  const input: BackfillInput = { dataset, account, purpose, from, to, chunkHours, priority };
-  const what = purpose === 'backfill' ? 'Backfill' : 'Audit';
-  const workflowId = spanWorkflowId(work);
+  const { dataset, account, purpose, from, to } = input;
+  const [what, idOf] = purpose === 'backfill' ? ['Backfill', backfillWorkflowId] : ['Audit', auditWorkflowId];
+  const workflowId = idOf(dataset, account, from, to);
   const alreadyRan = await isRunning(client, workflowId);
-  const handle = await client.workflow.start<typeof backfill>('backfill', {
+  const handle = await startOrAttach<typeof backfill>(client, 'backfill', {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `${what} of ${dataset} for ${account}, ${spanText(work)}`,
+    staticSummary: `${what} of ${dataset} for ${account}, ${spanText(input)}`,
     args: [input],
   });
   return { handle, alreadyRan };
 }
 
-export async function startSync(
+/** A backfill's or an audit's. */
+type SpanInput = BackfillInput & { readonly purpose: 'backfill' | 'daily_audit' };
+
+/** Starts the workflow that keeps a dataset complete, or finds it. */
+export async function startSyncWork(
   client: Client,
   settings: Settings,
   dataset: string,
@@ -73,11 +49,9 @@ export async function startSync(
 ): Promise<{ readonly workflowId: string; readonly alreadyRan: boolean }> {
   const workflowId = syncWorkflowId(dataset, account);
   const alreadyRan = await isRunning(client, workflowId);
-  await client.workflow.start<typeof datasetSync>('datasetSync', {
+  await startOrAttach<typeof datasetSync>(client, 'datasetSync', {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `Sync of ${dataset} for ${account}`,
     staticDetails: 'Keeps the dataset complete. Signals: pause, resume.',
     args: [{ dataset, account }],
@@ -85,16 +59,17 @@ export async function startSync(
   return { workflowId, alreadyRan };
 }
 
-export async function pauseSync(client: Client, workflowId: string, reason: string): Promise<void> {
-  await client.workflow.getHandle(workflowId).signal(pauseSignal, { reason });
+/** Takes nothing new up until it is resumed; what is under way is finished. @param reason empty for none. */
+export async function pauseWork(client: Client, workflowId: string, reason: string): Promise<void> {
+  await client.workflow.getHandle(workflowId).signal(pauseSignal, reason === '' ? {} : { reason });
 }
 
-export async function resumeSync(client: Client, workflowId: string): Promise<void> {
+export async function resumeWork(client: Client, workflowId: string): Promise<void> {
   await client.workflow.getHandle(workflowId).signal(resumeSignal);
 }
 
-/** Ends a sync at once; what is under way at the vendor is adopted by the next one. */
-export async function stopSync(client: Client, workflowId: string, reason: string): Promise<void> {
+/** Ends it at once; what is under way at the vendor is adopted by whoever asks for its window next. */
+export async function stopWork(client: Client, workflowId: string, reason: string): Promise<void> {
   await client.workflow.getHandle(workflowId).terminate(reason);
 }
 
@@ -148,7 +123,7 @@ export async function workerPolls(client: Client, taskQueue: string): Promise<bo
 }
 
 /** Whether a worker takes work of the settings' task queue; true as well where Temporal cannot be asked. */
-export async function hasWorker(context: Context): Promise<boolean> {
-  const { taskQueue } = context.settings.temporal;
-  return withTemporal(context, (client) => workerPolls(client, taskQueue)).catch(() => true);
+export async function hasWorker(backend: Backend): Promise<boolean> {
+  const { taskQueue } = backend.settings.temporal;
+  return backend.temporal((client) => workerPolls(client, taskQueue)).catch(() => true);
 }

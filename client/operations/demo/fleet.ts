@@ -13,7 +13,7 @@ import { ensureStateDir, type StateDir, stateDir } from '../../../embedded/state
 import { loadSettings } from '../../../settings';
 import { createKeyFile } from '../../../store/secrets/keyring';
 import { codecEndpoint, keepCodecServer } from '../codec-server';
-import { type Context, ensureVaultKey, loadVaultKeys } from '../context';
+import { type Context, contextWith, ensureVaultKey, loadVaultKeys } from '../context';
 import { ClientError } from '../errors';
 import {
   adoptable,
@@ -118,7 +118,7 @@ async function startSimulated(outer: Context, say: Say): Promise<FleetDemo> {
   const file = join(dir.root, 'demo.yaml');
   writeFileSync(file, settingsText(`http://127.0.0.1:${port}/openapi`, passwordFile, vaultKey));
   const settings = loadSettings({ path: file });
-  const context: Context = { settings, dir, note: outer.note };
+  const context = contextWith(settings, dir, outer.note);
   const files = { scenario, simulatorState: join(dir.root, 'simulator.jsonl') };
   await becomeKeeper(dir, 'demo');
   const simulator = await keepSimulator(dir, port, files, say, VENDOR);

@@ -1,7 +1,6 @@
 /** Commands to devices from outside: what is asked for, checked; starting, cancelling and following. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { type FleetAccount, findFleetAccount } from '../../../activities/fleet/account';
 import type { Settings } from '../../../settings';
 import {
   type Command,
@@ -13,33 +12,13 @@ import {
   readCommand,
 } from '../../../store/commands/commands';
 import { listDevices } from '../../../store/fleet/fleet';
-import { isVendorId, VENDORS } from '../../../vendors/registry';
+import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
-import { chooseAccount } from '../arguments';
-import { isRunning } from '../datasets/work';
 import { ClientError, messageOf, UsageError } from '../errors';
 
 /** Result of a command that Temporal did not take. */
 const NOT_STARTED = 'not-started';
-
-/** The account given, or the vendor's only one. @throws UsageError when there is none that tracks a fleet. */
-export function fleetAccount(settings: Settings, vendor: string, given: string | undefined): FleetAccount {
-  if (!isVendorId(vendor)) {
-    throw new UsageError(`vendor: "${vendor}" is unknown; there are ${Object.keys(VENDORS).join(', ')}`);
-  }
-  const name = chooseAccount(settings, vendor, given);
-  const account = settings.accounts[name];
-  if (account?.vendor !== vendor) {
-    throw new UsageError(`--account: "${name}" is of ${account?.vendor}, not of ${vendor}`);
-  }
-  try {
-    return findFleetAccount(settings, name);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`vendor: ${error.message}`);
-    throw error;
-  }
-}
 
 /** @throws UsageError when the vendor's list of devices is known and this one is not on it. */
 export async function checkDevice(db: Pool, account: string, device: string): Promise<void> {
@@ -102,11 +81,9 @@ export async function startCommand(
   const { id, account, device, code, repeatable, timeoutMs, waitForPool } = started;
   const workflowId = commandWorkflowId(account, id);
   try {
-    return await client.workflow.start<typeof command>('command', {
+    return await startOrAttach<typeof command>(client, 'command', {
       workflowId,
       taskQueue: settings.temporal.taskQueue,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       staticSummary: `Command ${id}: ${code} to ${device} of ${account}`,
       args: [{ commandId: id, account, device, code, repeatable, timeoutMs, waitForPool }],
     });

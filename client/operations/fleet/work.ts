@@ -10,13 +10,13 @@ import { coverageByDevice } from '../../../store/fleet/ledger';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
+import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { Span } from '../../../vendors/chunks';
 import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet/fleet-backfill';
 import { backfillWorkflowId } from '../../../workflows/messages';
-import type { DatasetCoverage } from '../datasets/coverage';
-import { isRunning } from '../datasets/work';
+import type { Progress } from '../datasets/progress';
+import type { DatasetCoverage } from '../datasets/series-coverage';
 import { accountWait, readAccountStanding } from '../datasets/work-wait';
-import type { Progress } from '../progress';
 import { spanText } from '../time-text';
 
 /** One backfill for each span and choice of devices: starting the same one again finds the one that runs. */
@@ -35,11 +35,9 @@ export async function startFleetBackfill(
 ): Promise<{ readonly handle: WorkflowHandle<typeof fleetBackfill>; readonly alreadyRan: boolean }> {
   const workflowId = fleetBackfillId(input);
   const alreadyRan = await isRunning(client, workflowId);
-  const handle = await client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+  const handle = await startOrAttach<typeof fleetBackfill>(client, 'fleetBackfill', {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: `Backfill of ${input.dataset} for ${input.account}, ${spanText(input)}`,
     staticDetails:
       'Goes device by device and sleeps when their calls of the day are used up. Signals: pause, resume.',

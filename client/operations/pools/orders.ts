@@ -24,29 +24,13 @@ import {
   resumeSignal,
 } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
-import { choosePoolAccount } from '../arguments';
+import type { PoolChoice } from '../choose';
 import { type Context, withDatabase, withTemporal } from '../context';
 import { ClientError, messageOf, UsageError } from '../errors';
 
 export type PoolOrder =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
   | { readonly type: 'resume' };
-
-/** An account's pool, or an organization's. */
-export type PoolChoice =
-  | { readonly kind: 'account'; readonly account: string }
-  | { readonly kind: 'organization'; readonly organization: PoolOrganization };
-
-/** The account behind `openai/texts` or `texts`, or an organization by its key, `openai/organization/org-acme`. */
-export function choosePool(settings: Settings, given: string | undefined): PoolChoice {
-  const organizations = Object.keys(settings.accounts).flatMap(
-    (name) => findAccount(settings, name).organization ?? [],
-  );
-  const organization = organizations.find(({ key }) => key === given);
-  return organization
-    ? { kind: 'organization', organization }
-    : { kind: 'account', account: choosePoolAccount(settings, given) };
-}
 
 export interface OrderOutcome {
   readonly pool: string;

@@ -1,7 +1,7 @@
 /** A limit that an operator adds for one report type, over two accounts of one application, as the vendor sees it. */
 
 import { datasetContext } from '../../../activities/reports/plan';
-import { planBackfill } from '../../../client/operations/datasets/plan';
+import { planReports } from '../../../client/operations/datasets/plan';
 import { Lab, lastHours } from '../../support/amazon-lab';
 import { violations } from '../../support/arrival-judge';
 
@@ -43,7 +43,7 @@ test('is planned with, and keeps the calls of both accounts apart that it matche
   const span = lastHours(8);
   const context = datasetContext(l.settings(), TRAFFIC, l.account('first'));
   const options = { ...span, chunkHours: 1, priority: null, reportMs: { min: 0, max: 0 } };
-  const plan = await planBackfill(l.db, context, options, Date.now());
+  const plan = await planReports(l.db, context, options, Date.now());
   expect(plan.binding).toMatchObject({ limit: 'traffic-spacing', waitMs: 7 * SPACING_MS });
   const work = await Promise.all(
     (['first', 'second'] as const).flatMap((name) => [

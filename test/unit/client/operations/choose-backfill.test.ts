@@ -44,7 +44,7 @@ describe('which backfill is meant', () => {
 
   test('two accounts at once are refused', () => {
     expect(() => chooseBackfill('gps51/tracks/fleet', 'north', RUNNING)).toThrow(
-      /--account: "north".*two accounts/,
+      /account: "north".*two accounts/,
     );
   });
 });

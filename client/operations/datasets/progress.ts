@@ -3,16 +3,16 @@
  * counts what was spent, the limits what is left, the pool whether calls may go.
  */
 import type { Pool } from 'pg';
-import { chunkPolicy, type DatasetContext } from '../../activities/reports/plan';
-import type { PoolState } from '../../quota/pools/pool';
-import type { Standstill } from '../../quota/pools/standstill';
-import { listSeries } from '../../store/datasets/datasets';
-import { coverage } from '../../store/datasets/ledger';
-import { readCallCounts } from '../../store/permits/call-counts';
-import { type LimitStatus, listLimits } from '../../store/permits/permits';
-import { readPool } from '../../store/pools/pools';
-import type { Span } from '../../vendors/chunks';
-import { accountWait, readAccountStanding } from './datasets/work-wait';
+import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
+import type { PoolState } from '../../../quota/pools/pool';
+import type { Standstill } from '../../../quota/pools/standstill';
+import { listSeries } from '../../../store/datasets/datasets';
+import { coverage } from '../../../store/datasets/ledger';
+import { readCallCounts } from '../../../store/permits/call-counts';
+import { type LimitStatus, listLimits } from '../../../store/permits/permits';
+import { readPool } from '../../../store/pools/pools';
+import type { Span } from '../../../vendors/chunks';
+import { accountWait, readAccountStanding } from './work-wait';
 
 export interface OperationProgress {
   readonly operation: string;

@@ -2,22 +2,82 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { forecast } from '../../quota/forecast';
-import type { Standstill } from '../../quota/pools/standstill';
-import type { BackfillSummary, backfill } from '../../workflows/reports/backfill';
-import { limitsNow, reportSteps } from './datasets/plan';
-import { askWork } from './datasets/work';
-import { workWait } from './datasets/work-wait';
-import { ClientError, messageOf } from './errors';
+import { forecast } from '../../../quota/forecast';
+import type { Standstill } from '../../../quota/pools/standstill';
+import type { Settings } from '../../../settings';
+import type { BackfillSummary, backfill } from '../../../workflows/reports/backfill';
+import type { Backend } from '../backend';
+import { failed, messageOf } from '../errors';
+import { planFleet } from '../fleet/plan';
+import { readFleetProgress } from '../fleet/work';
+import type { StartedWork } from './backfills';
+import { limitsNow, reportSteps } from './plan';
 import { type Progress, readProgress, type Watched } from './progress';
+import type { SpanWork } from './span-work';
+import { askWork } from './work';
+import { workWait } from './work-wait';
 
-export interface FollowOptions {
-  readonly db: Pool;
-  readonly watched: Watched;
-  readonly everyMs: number;
+export interface FollowWork {
+  /** Told of each look; `etaMs` is null when nobody knows. */
   readonly onProgress: (progress: Progress, etaMs: number | null) => void | Promise<void>;
   /** Ends the following, not the work. */
   readonly signal?: AbortSignal;
+}
+
+/** Of thousands of devices, progress takes half a second to read, and a plan as long again. */
+const FLEET_EVERY_MS = 2000;
+const REPORTS_EVERY_MS = 1000;
+const PLAN_EVERY_MS = 15_000;
+
+/** @returns the workflow's summary; null when the signal ended the following. @throws OperationError when it failed. */
+export function followWork(
+  backend: Backend,
+  { workflowId, work, since }: Pick<StartedWork, 'workflowId' | 'work' | 'since'>,
+  options: FollowWork,
+): Promise<BackfillSummary | null> {
+  return backend.temporal((client) =>
+    backend.database((db) => {
+      const handle = client.workflow.getHandle<typeof backfill>(workflowId);
+      if (work.kind === 'fleet') {
+        const read = fleetReader(db, backend.settings, work, since);
+        return followWith(handle, { ...options, everyMs: FLEET_EVERY_MS, read });
+      }
+      const { context, from, to, chunkHours } = work;
+      const watched = { context, span: { from, to }, chunkHours, since };
+      return follow(handle, { ...options, db, watched, everyMs: REPORTS_EVERY_MS });
+    }),
+  );
+}
+
+function fleetReader(
+  db: Pool,
+  settings: Settings,
+  work: Extract<SpanWork, { kind: 'fleet' }>,
+  since: number,
+) {
+  const { context, from, to, devices, chunkHours } = work;
+  const watched = { context, span: { from, to }, devices, chunkHours, since };
+  let plannedAt = 0;
+  let finish: number | null = null;
+  return async (now: number) => {
+    const progress = await readFleetProgress(db, watched, now);
+    if (now - plannedAt >= PLAN_EVERY_MS) {
+      plannedAt = now;
+      // Before the vendor's first list there is nothing to plan with.
+      const ahead = await planFleet(db, settings, context, { ...work, deviceCount: null }, now).catch(
+        () => null,
+      );
+      finish = ahead === null || !Number.isFinite(ahead.finish) ? null : ahead.finish;
+    }
+    const etaMs = finish === null ? null : Math.max(1000, finish - now);
+    return { progress, etaMs: progress.windowsTotal === progress.windowsDone ? null : etaMs };
+  };
+}
+
+export interface FollowOptions extends FollowWork {
+  readonly db: Pool;
+  readonly watched: Watched;
+  readonly everyMs: number;
 }
 
 /** @returns the workflow's summary, or null when the signal ended the following. */
@@ -101,7 +161,7 @@ function isWorkflowFailure(error: unknown): error is WorkflowFailedError {
 function explain(error: unknown): unknown {
   if (!isWorkflowFailure(error)) return error;
   const cause = error.cause?.cause ?? error.cause;
-  return new ClientError(`the workflow failed: ${messageOf(cause ?? error)}`);
+  return failed(`the workflow failed: ${messageOf(cause ?? error)}`);
 }
 
 /** From the limits as they stand: the reports still to be asked for, and the documents still to be fetched. */

@@ -1,0 +1,42 @@
+/** The commands of `sluice`. */
+import { Command } from 'commander';
+import { addBatch } from './batches/batch';
+import { addCodecServer } from './codec-server';
+import { addBackfill } from './datasets/backfill';
+import { addCoverage } from './datasets/coverage';
+import { addPlan } from './datasets/plan';
+import { addSync } from './datasets/sync';
+import { addWindows } from './datasets/windows';
+import { addDeviceCommand } from './fleet/device-command';
+import { addUserAuth } from './fleet/user-auth';
+import { addMachine } from './machine';
+import { addPools } from './pools/pools';
+import { addPrune } from './prune';
+import { addStatus } from './status';
+import { addSettings, addVault } from './vault';
+
+/** @param onCommand told of the command that was called, before it acts. */
+export function createProgram(onCommand: (command: Command) => void = () => undefined): Command {
+  const program = new Command('sluice')
+    .description('Calls vendor APIs within their quotas, and keeps their data complete.')
+    .option('--settings <file>', 'settings file (default: SLUICE_SETTINGS, else ./sluice.yaml)')
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride()
+    .hook('preAction', (_, action) => onCommand(action));
+  addMachine(program);
+  addStatus(program);
+  addBackfill(program);
+  addPlan(program);
+  addBatch(program);
+  addSync(program);
+  addDeviceCommand(program);
+  addUserAuth(program);
+  addCoverage(program);
+  addWindows(program);
+  addPools(program);
+  addPrune(program);
+  addVault(program);
+  addCodecServer(program);
+  addSettings(program);
+  return program;
+}

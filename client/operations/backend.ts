@@ -1,0 +1,18 @@
+/** What a use case works with, whoever calls it: the settings, and a way to the two servers. */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import type { Settings } from '../../settings';
+import type { ConnectionUse } from '../../store/db';
+
+export interface Backend {
+  readonly settings: Settings;
+  /** Who asks, for the events and rows that say so: `user@host` at a terminal, or whom an API has let in. */
+  readonly caller: string;
+  /**
+   * Runs `work` with the database. @param use `bulk` for what may take minutes.
+   * @throws OperationError when it cannot be reached.
+   */
+  database<T>(work: (db: Pool) => Promise<T>, use?: ConnectionUse): Promise<T>;
+  /** Runs `work` with a Temporal client. @throws OperationError when no server answers. */
+  temporal<T>(work: (client: Client) => Promise<T>): Promise<T>;
+}

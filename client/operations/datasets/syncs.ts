@@ -1,0 +1,169 @@
+/**
+ * Syncs, which keep datasets complete: by a workflow that runs for ever, or, for the datasets of fleets, by a schedule of
+ * short runs (schedules.ts). Which of the two follows from the dataset's kind.
+ */
+import type { Client } from '@temporalio/client';
+import { z } from 'zod';
+import type { Standstill } from '../../../quota/pools/standstill';
+import { fleetKindOf, type Settings } from '../../../settings';
+import { isRunning } from '../../../temporal/start-or-attach';
+import { syncWorkflowId } from '../../../workflows/messages';
+import type { Backend } from '../backend';
+import { chooseSynced } from '../choose';
+import { problem } from '../errors';
+import { name, reason } from '../fields';
+import { waitJson, workStatusJson } from '../json';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import {
+  isScheduled,
+  noSync,
+  pauseSchedule,
+  readSchedule,
+  resumeSchedule,
+  type ScheduleReport,
+  scheduleWait,
+  startSchedule,
+  stopSchedule,
+} from './schedules';
+import {
+  pauseWork,
+  readWork,
+  resumeWork,
+  startSyncWork,
+  stopWork,
+  type WorkReport,
+  workerPolls,
+} from './work';
+import { withWaits } from './work-wait';
+
+const chosen = { dataset: name, account: name.optional() };
+
+export const startSync = operation({
+  about: 'start it; one that runs goes on',
+  input: z.strictObject(chosen),
+  run: (backend, { dataset, account: given }) => {
+    const { settings } = backend;
+    const account = chooseSynced(settings, dataset, given);
+    return backend.temporal(async (client) => ({
+      ...(await beginSync(client, settings, dataset, account)),
+      workerRuns: await workerPolls(client, settings.temporal.taskQueue),
+    }));
+  },
+});
+
+/** By a workflow or by a schedule, whichever the dataset is kept with. */
+export function beginSync(
+  client: Client,
+  settings: Settings,
+  dataset: string,
+  account: string,
+): Promise<{ readonly workflowId: string; readonly alreadyRan: boolean }> {
+  const start = fleetKindOf(dataset) === null ? startSyncWork : startSchedule;
+  return start(client, settings, dataset, account);
+}
+
+export const stopSync = operation({
+  about: 'end it; what is fetched stays, and a later start goes on from there',
+  input: z.strictObject({ ...chosen, reason }),
+  run: (backend, { reason: because, ...which }) =>
+    steer(backend, which, {
+      workflow: (client, id) => stopWork(client, id, because || 'stopped by operator'),
+      schedule: stopSchedule,
+    }),
+});
+
+export const pauseSync = operation({
+  about: 'take nothing new up until it is resumed',
+  input: z.strictObject({ ...chosen, reason }),
+  run: (backend, { reason: because, ...which }) =>
+    steer(backend, which, {
+      workflow: (client, id) => pauseWork(client, id, because),
+      schedule: (client, id) => pauseSchedule(client, id, because || 'by operator'),
+    }),
+});
+
+export const resumeSync = operation({
+  about: 'go on',
+  input: z.strictObject(chosen),
+  run: (backend, which) => steer(backend, which, { workflow: resumeWork, schedule: resumeSchedule }),
+});
+
+type Steering = (client: Client, id: string) => Promise<void>;
+
+async function steer(
+  backend: Backend,
+  { dataset, account: given }: { readonly dataset: string; readonly account?: string | undefined },
+  act: { readonly workflow: Steering; readonly schedule: Steering },
+): Promise<{ readonly workflowId: string }> {
+  const workflowId = syncWorkflowId(dataset, chooseSynced(backend.settings, dataset, given));
+  await backend.temporal(async (client) => {
+    if (isScheduled(dataset)) await act.schedule(client, workflowId);
+    else if (fleetKindOf(dataset) !== null) throw noSync(dataset);
+    else {
+      if (!(await isRunning(client, workflowId))) {
+        throw problem(
+          'NOT_RUNNING',
+          null,
+          `${workflowId} does not run; start it with: npx sluice sync start ${dataset}`,
+        );
+      }
+      await act.workflow(client, workflowId);
+    }
+  });
+  return { workflowId };
+}
+
+export interface SyncReport extends WorkReport {
+  readonly dataset: string;
+  readonly account: string;
+  readonly enabled: boolean;
+  /** Of a dataset that is kept by a schedule; null when there is none. */
+  readonly schedule: ScheduleReport | null;
+  /** Null when nothing stands in its way. */
+  readonly wait: Standstill | null;
+}
+
+export const listSyncs = operation({
+  about: 'every dataset of the settings, and what its sync does',
+  input: z.strictObject({}),
+  json: (reports: readonly SyncReport[]) => reports.map(syncJson),
+  run: async (backend): Promise<readonly SyncReport[]> => {
+    const found = await backend.temporal((client) => readSyncs(client, backend.settings));
+    const reports = await withWaits(backend, found, Date.now());
+    return reports.map((report) => {
+      const { schedule, wait } = report;
+      return schedule === null ? report : { ...report, wait: wait ?? scheduleWait(schedule) };
+    });
+  },
+});
+
+async function readSyncs(client: Client, settings: Settings): Promise<Omit<SyncReport, 'wait'>[]> {
+  const reports: Omit<SyncReport, 'wait'>[] = [];
+  for (const { dataset, account, enabled } of settings.datasets) {
+    const workflowId = syncWorkflowId(dataset, account);
+    const listed = { dataset, account, enabled };
+    if (fleetKindOf(dataset) === null) {
+      reports.push({ ...listed, ...(await readWork(client, workflowId)), schedule: null });
+    } else if (isScheduled(dataset)) {
+      const schedule = await readSchedule(client, workflowId);
+      const running = schedule !== null && !schedule.paused;
+      reports.push({ ...listed, workflowId, running, status: null, problem: null, schedule });
+    }
+  }
+  return reports;
+}
+
+export function syncJson({ status, schedule, wait, ...rest }: SyncReport) {
+  return {
+    ...rest,
+    status: workStatusJson(status),
+    wait: waitJson(wait),
+    schedule: schedule && {
+      ...schedule,
+      changedAt: isoOrNull(schedule.changedAt),
+      nextRunAt: isoOrNull(schedule.nextRunAt),
+      lastRun: schedule.lastRun && { ...schedule.lastRun, at: isoOrNull(schedule.lastRun.at) },
+    },
+  };
+}

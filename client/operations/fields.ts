@@ -1,0 +1,135 @@
+/**
+ * What inputs are made of. Each kind takes what a JSON API would be given, and says of a value that is not right what it
+ * is (`is not a time; give …`): the field and the value stand in front of that (operation.ts).
+ */
+import { z } from 'zod';
+import { parseIsoInstant } from '../../quota/instants';
+import { PRIORITIES } from '../../quota/limits/limit';
+import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
+import { invalid } from './errors';
+import { shortInstant } from './time-text';
+
+const NOT_A_TIME =
+  'is not a time; give a date such as 2026-11-01 (midnight UTC) or an instant with its zone such as 2026-11-01T06:00Z';
+
+/** `2026-11-01` (midnight UTC) or an ISO 8601 instant with its zone, to epoch ms. */
+export const instant = z.string().transform((text, context) => {
+  const ms = parseIsoInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00Z` : text);
+  if (ms !== null) return ms;
+  context.addIssue({ code: 'custom', message: NOT_A_TIME });
+  return z.NEVER;
+});
+
+/** An instant on the hour. */
+export const hour = instant.superRefine((ms, context) => {
+  if (ms % HOUR_MS === 0) return;
+  const below = Math.floor(ms / HOUR_MS) * HOUR_MS;
+  context.addIssue({
+    code: 'custom',
+    message: `is not on the hour; give ${shortInstant(below)} or ${shortInstant(below + HOUR_MS)}`,
+  });
+});
+
+const LENGTH_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS };
+
+/** `90s`, `30m`, `6h`, `14d` to ms; null for anything else. */
+function lengthMs(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
+  const ms = Number(match?.[1]) * (LENGTH_MS[match?.[2] ?? ''] ?? Number.NaN);
+  return ms > 0 && Number.isFinite(ms) ? ms : null;
+}
+
+const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
+
+/** `90s`, `30m`, `6h`, `14d` to ms. */
+export const length = z.string().transform((text, context) => {
+  const ms = lengthMs(text);
+  if (ms !== null) return ms;
+  context.addIssue({
+    code: 'custom',
+    message: NOT_A_LENGTH,
+  });
+  return z.NEVER;
+});
+
+/** A length with its own text, for those whose range depends on more than the field. */
+export const quotedLength = z
+  .string()
+  .transform((text) => ({ text, ms: lengthMs(text) }))
+  .refine((given): given is { text: string; ms: number } => given.ms !== null, NOT_A_LENGTH);
+
+/** `15s..5m`, or one length for both, to ms. */
+export const lengthRange = z.string().transform((text, context) => {
+  const [low = '', high = low, ...more] = text.split('..');
+  const [min, max] = [lengthMs(low), lengthMs(high)];
+  if (more.length === 0 && min !== null && max !== null && min <= max) return { min, max };
+  context.addIssue({ code: 'custom', message: 'must be a shortest and a longest time such as 15s..5m' });
+  return z.NEVER;
+});
+
+/** An end to come: an instant, or a length of time from now. Epoch ms. */
+export const until = z.string().transform((text, context) => {
+  const now = Date.now();
+  const inside = lengthMs(text);
+  const parsed = inside === null ? instant.safeParse(text) : null;
+  const ms = inside === null ? (parsed?.data ?? Number.NaN) : now + inside;
+  if (ms > now) return ms;
+  const message = Number.isNaN(ms) ? NOT_A_TIME : 'has passed; give a later time, or a length such as 2h';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+export const priority = z.enum(PRIORITIES, { error: `is none of ${PRIORITIES.join(', ')}` });
+
+/** A whole number, as one or in digits. */
+export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  const range = max === Number.MAX_SAFE_INTEGER ? `, at least ${min}` : ` from ${min} to ${max}`;
+  const message = `must be a whole number${range}`;
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,15}$/, message)
+          .transform(Number),
+      ],
+      { error: message },
+    )
+    .refine((n) => Number.isInteger(n) && n >= min && n <= max, message);
+}
+
+/** A name of the settings or the vendor: what it names is looked up by the use case. */
+export const name = z.string();
+
+/** Words for whoever wonders; empty is none. */
+export const reason = z.string().trim().default('');
+
+export interface Span {
+  /** Epoch ms. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** @throws OperationError when it does not begin before it ends. */
+export function inOrder({ from, to }: Span): Span {
+  if (from < to) return { from, to };
+  throw invalid('to', `${shortInstant(to)} must be after \`from\`, which is ${shortInstant(from)}`);
+}
+
+/** Both ends or neither. @returns null for neither. @throws OperationError for one alone. */
+export function spanOrNone({
+  from,
+  to,
+}: {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}): Span | null {
+  if (from === undefined && to === undefined) return null;
+  if (from !== undefined && to !== undefined) return inOrder({ from, to });
+  throw invalid(
+    from === undefined ? 'from' : 'to',
+    'is missing; give both `from` and `to`, or neither',
+    'MISSING_INPUT',
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * Every use case there is, by name. What a face offers (the command line, an HTTP API, a library), it offers by calling
+ * these: `await operations.backfills.start(backend, { dataset: 'amazon/rt-sales', from: '2026-11-01', to: '2026-11-02' })`.
+ *
+ * Each takes an object and checks it against its `input` (operation.ts), throws an `OperationError` for what is wrong
+ * (errors.ts), yields a typed result, and says by `json(result)` how that looks as JSON. A backend (backend.ts) gives it
+ * the settings and the two servers. None prints, reads the process's arguments or ends it.
+ *
+ * Beside them: `followWork` (datasets/follow.ts) tells how far a backfill is until it ends.
+ */
+import {
+  cancelBackfill,
+  listBackfills,
+  pauseBackfill,
+  resumeBackfill,
+  showBackfill,
+  startAudit,
+  startBackfill,
+} from './datasets/backfills';
+import { showCoverage } from './datasets/coverage';
+import { exportDataset } from './datasets/export';
+import { planBackfill } from './datasets/plans';
+import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
+import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
+import { workersRun } from './workers';
+
+export const operations = {
+  backfills: {
+    plan: planBackfill,
+    start: startBackfill,
+    list: listBackfills,
+    show: showBackfill,
+    pause: pauseBackfill,
+    resume: resumeBackfill,
+    cancel: cancelBackfill,
+  },
+  audits: { start: startAudit },
+  syncs: { start: startSync, stop: stopSync, pause: pauseSync, resume: resumeSync, list: listSyncs },
+  datasets: {
+    coverage: showCoverage,
+    export: exportDataset,
+    failed: listFailedWindows,
+    doubts: listDoubts,
+    acceptDoubts: acceptDoubtedHours,
+    setAside: listSetAsideRows,
+  },
+  workers: { run: workersRun },
+} as const;

@@ -1,0 +1,17 @@
+/** What several results have in common, as JSON: instants in ISO 8601, null for what is unknown. */
+import type { Standstill } from '../../quota/pools/standstill';
+import type { WorkStatus } from '../../workflows/messages';
+import type { Span } from './fields';
+import { isoOrNull } from './time-text';
+
+export function waitJson(wait: Standstill | null) {
+  return wait && { ...wait, since: isoOrNull(wait.since), until: isoOrNull(wait.until) };
+}
+
+export function workStatusJson(status: WorkStatus | null) {
+  return status && { ...status, until: isoOrNull(status.until), since: isoOrNull(status.since ?? null) };
+}
+
+export function spanJson({ from, to }: Span) {
+  return { from: isoOrNull(from), to: isoOrNull(to) };
+}

@@ -1,0 +1,102 @@
+/** What a use case is: its input as a schema, its typed result, and how that looks as JSON. */
+import { z } from 'zod';
+import type { Backend } from './backend';
+import { type ErrorCode, OperationError, type Problem } from './errors';
+
+/**
+ * A use case. It takes an object, checks it, and prints nothing: faces (command line, API, library) call it.
+ *
+ * @typeParam Input what callers give: JSON values, with instants in ISO 8601 and lengths such as `6h`.
+ * @typeParam Result what they get: instants in epoch ms, counts that may be infinite.
+ * @typeParam Json the same as JSON, with instants in ISO 8601 and null for what is unknown or infinite.
+ * @typeParam More what is no JSON, such as the stream that an export is written to.
+ */
+export interface Operation<Schema extends z.ZodObject, Result, Json, More extends unknown[] = []> {
+  /** @throws OperationError for a person to read. */
+  (backend: Backend, input: z.input<Schema>, ...more: More): Promise<Result>;
+  /** What it does, in a few words. */
+  readonly about: string;
+  readonly input: Schema;
+  json(result: Result): Json;
+}
+
+interface Definition<Schema extends z.ZodObject, Result, Json, More extends unknown[]> {
+  readonly about: string;
+  readonly input: Schema;
+  /** Without it, the result is JSON as it is. */
+  readonly json?: (result: Result) => Json;
+  readonly run: (backend: Backend, input: z.output<Schema>, ...more: More) => Promise<Result>;
+}
+
+export function operation<Schema extends z.ZodObject, Result, Json = Result, More extends unknown[] = []>(
+  definition: Definition<Schema, Result, Json, More>,
+): Operation<Schema, Result, Json, More> {
+  const { about, input, json = (result) => result as unknown as Json, run } = definition;
+  const call = async (backend: Backend, given: z.input<Schema>, ...more: More) =>
+    run(backend, checkInput(input, given), ...more);
+  return Object.assign(call, { about, input, json });
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  number: 'a number',
+  object: 'an object',
+  string: 'text',
+};
+
+/**
+ * The input with its values read: instants as epoch ms, lengths as ms.
+ * @throws OperationError with everything that is wrong.
+ */
+export function checkInput<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(given, { error: ordinaryWords });
+  if (parsed.success) return parsed.data;
+  const [first, ...others] = parsed.error.issues.flatMap((issue) => problemsOf(schema, issue, given));
+  if (first === undefined) throw parsed.error;
+  throw new OperationError([first, ...others]);
+}
+
+/** Where a schema has no words of its own. */
+function ordinaryWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'invalid_type') return undefined;
+  return issue.input === undefined
+    ? 'is missing'
+    : `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}`;
+}
+
+function problemsOf(schema: z.ZodObject, issue: z.core.$ZodIssue, given: unknown): Problem[] {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(schema.shape).join(', ');
+    return issue.keys.map((key) => ({
+      code: 'UNKNOWN_FIELD',
+      field: [...path, key].join('.'),
+      message: `is not known (fields: ${known})`,
+    }));
+  }
+  const value = path.reduce<unknown>(
+    (inside, key) => (inside as Record<string, unknown> | null)?.[key],
+    given,
+  );
+  const field = path.length === 0 ? null : path.join('.');
+  if (value === undefined) return [{ code: 'MISSING_INPUT', field, message: issue.message }];
+  const code: ErrorCode = issue.code === 'custom' ? (issue.params?.code ?? 'INVALID_INPUT') : 'INVALID_INPUT';
+  return [{ code, field, message: `${isSecret(schema, path) ? '' : shown(value)}${issue.message}` }];
+}
+
+/** A field that is written and never shown, such as a password. */
+function isSecret(schema: z.ZodObject, [name = '']: readonly string[]): boolean {
+  let field = schema.shape[name] as z.core.$ZodType | undefined;
+  while (field instanceof z.ZodOptional || field instanceof z.ZodDefault) field = field.unwrap();
+  return field instanceof z.ZodType && field.meta()?.writeOnly === true;
+}
+
+const MAX_SHOWN = 200;
+
+/** `"x" `, in front of what is said of it; nothing for what has no short form. */
+function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return '';
+  const text = typeof value === 'string' ? `"${value}"` : String(value);
+  return `${text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN - 1)}…`} `;
+}

@@ -1,0 +1,83 @@
+/** Each field of each use case has its option or argument on the command line: no error names what nobody can type. */
+import type { Command } from 'commander';
+import { errorText, fieldName } from '../../../../client/cli/fields';
+import { createProgram } from '../../../../client/cli/program';
+import { operations } from '../../../../client/operations';
+import { OperationError } from '../../../../client/operations/errors';
+
+/** Which command calls which use case; several words are a command inside of another. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  'backfills.plan': 'plan backfill',
+  'backfills.start': 'backfill start',
+  'backfills.list': 'backfill list',
+  'backfills.show': 'backfill show',
+  'backfills.pause': 'backfill pause',
+  'backfills.resume': 'backfill resume',
+  'backfills.cancel': 'backfill cancel',
+  'audits.start': 'audit',
+  'syncs.start': 'sync start',
+  'syncs.stop': 'sync stop',
+  'syncs.pause': 'sync pause',
+  'syncs.resume': 'sync resume',
+  'syncs.list': 'sync list',
+  'datasets.coverage': 'coverage',
+  'datasets.export': 'export',
+  'datasets.failed': 'coverage',
+  'datasets.doubts': 'doubts',
+  'datasets.acceptDoubts': 'doubts',
+  'datasets.setAside': 'set-aside',
+  'workers.run': 'status',
+};
+
+/** Fields that the command line fills in itself. */
+const OWN: readonly string[] = ['datasets.setAside limit'];
+
+function commandNamed(path: string): Command {
+  return path.split(' ').reduce((parent, name) => {
+    const found = parent.commands.find((one) => one.name() === name);
+    if (found === undefined) throw new Error(`there is no command ${path}`);
+    return found;
+  }, createProgram());
+}
+
+const all = Object.entries(operations).flatMap(([area, group]) =>
+  Object.entries(group).map(([name, operation]) => ({ name: `${area}.${name}`, operation })),
+);
+
+test('every use case has a command', () => {
+  expect(all.map(({ name }) => name).sort()).toEqual(Object.keys(COMMANDS).sort());
+});
+
+test.each(all)('$name: each field has its option or argument', ({ name, operation }) => {
+  const command = commandNamed(COMMANDS[name] ?? '');
+  const fields = Object.keys(operation.input.shape).filter((field) => !OWN.includes(`${name} ${field}`));
+  expect(fields.filter((field) => fieldName(command, field) === null)).toEqual([]);
+});
+
+describe('an error in the words of the command line', () => {
+  const error = new OperationError([
+    {
+      code: 'INVALID_INPUT',
+      field: 'to',
+      message: '2026-11-01T00:00Z must be after `from`, which is `later`',
+    },
+    { code: 'UNKNOWN_NAME', field: 'devices.2', message: '"x" is unknown' },
+    { code: 'UNKNOWN_NAME', field: 'dataset', message: '"y" is unknown' },
+    { code: 'FAILED', field: null, message: 'nothing was done' },
+  ]);
+
+  test('options and arguments stand for fields, one line for each problem', () => {
+    expect(errorText(error, commandNamed('backfill start'))).toBe(
+      [
+        '--to: 2026-11-01T00:00Z must be after --from, which is `later`',
+        '--device: "x" is unknown',
+        'dataset: "y" is unknown',
+        'nothing was done',
+      ].join('\n'),
+    );
+  });
+
+  test('without a command the fields stand as they are', () => {
+    expect(errorText(error, null)).toContain('to: 2026-11-01T00:00Z must be after `from`');
+  });
+});
