@@ -16,6 +16,7 @@ import { markOf } from '../alike-watch';
 import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from '../item-outcome';
 import type { ResultFile } from './calls';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, DoubtfulAnswer, seqOf } from './types';
+import { unpacked } from './unpack';
 
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
 
@@ -154,7 +155,7 @@ export class ResultReader {
   /** The stream, its failures in our words. */
   private async *unbroken(stream: Readable): AsyncGenerator<Buffer> {
     try {
-      yield* stream as AsyncIterable<Buffer>;
+      yield* unpacked(stream as AsyncIterable<Buffer>);
     } catch (error) {
       this.context.signal.throwIfAborted();
       throw new BrokenAnswer(`the results broke off: ${error instanceof Error ? error.message : error}`);

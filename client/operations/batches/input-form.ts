@@ -27,7 +27,10 @@ const SIGNATURES: readonly (readonly [string, string])[] = [
   ['28b52ffd', 'compressed (zstd): unpack it first'],
   ['425a68', 'compressed (bzip2): unpack it first'],
   ['fd377a585a00', 'compressed (xz): unpack it first'],
+  ['377abcaf271c', 'compressed (7z): unpack it first'],
+  ['526172211a07', 'compressed (RAR): unpack it first'],
   ['25504446', 'a PDF: a CSV file is needed'],
+  ['7b5c727466', 'a text of a word processor (RTF): a CSV file is needed'],
   ['50415231', 'a Parquet file: export it as CSV'],
   ['53514c69746520666f726d6174', 'an SQLite database: export the table as CSV'],
 ];
@@ -39,6 +42,8 @@ export function formOf(file: string): InputForm {
   const is = (what: string) => new UsageError(`--input: ${file} is ${what}`);
   const signature = SIGNATURES.find(([start]) => hex.startsWith(start));
   if (signature) throw is(signature[1]);
+  const binary = binaryText(head);
+  if (binary !== null) throw is(binary);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
   const start = text.trimStart();
   if (/^<(?:!doctype html|html|head|body|table|!--)/i.test(start)) {
@@ -55,6 +60,27 @@ export function formOf(file: string): InputForm {
   }
   const delimiter = delimiterOf(text, head.length === HEAD_BYTES);
   return { delimiter, trimmed: isSpaced(text, delimiter), hasSepLine: false };
+}
+
+/** Bytes that no text of any encoding for CSV holds: a share of them tells a file that nobody has thought of. */
+const BINARY_SHARE = 0.02;
+
+/** What a file without a known signature is when it is no text; null when it may be one. */
+function binaryText(head: Buffer): string | null {
+  const zeros = [0, 0];
+  let controls = 0;
+  for (const [i, byte] of head.entries()) {
+    if (byte === 0) zeros[i % 2] = (zeros[i % 2] ?? 0) + 1;
+    else if (byte < 0x20 && ![0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1a, 0x1b].includes(byte)) controls++;
+  }
+  const [even = 0, odd = 0] = zeros;
+  const half = head.length / 2;
+  // Without its mark, too: every other byte of Latin text is 0.
+  if (Math.max(even, odd) > half * 0.4 && Math.min(even, odd) < half * 0.1) return 'UTF-16: save it as UTF-8';
+  const odds = even + odd + controls;
+  return odds > 2 && odds > head.length * BINARY_SHARE
+    ? 'no text but a binary file: a CSV file is needed'
+    : null;
 }
 
 function headOf(file: string): Buffer {

@@ -168,7 +168,9 @@ async function* rowsOf(
   let lineBefore = 0;
   let doubled = 0;
   try {
-    for await (const { record, info, raw } of parser as AsyncIterable<CsvRecord>) {
+    for await (const read of parser as AsyncIterable<CsvRecord>) {
+      const { info, raw } = read;
+      const record = header === null ? read.record : withoutTrailing(read.record, header.columns.length);
       // A row may span lines; it is named by the one on which it ends less those inside of it.
       const inner = count(record, /\r\n|\n|\r/g);
       // The parser takes a CR LF inside of quotes for two lines.
@@ -227,9 +229,16 @@ interface Header {
   readonly idAt: number;
 }
 
+/** Without empty fields behind the first `least`: a separator at the end of a line adds nothing. */
+function withoutTrailing(record: readonly string[], least: number): readonly string[] {
+  let length = record.length;
+  while (length > least && (record[length - 1] ?? '').trim() === '') length--;
+  return length === record.length ? record : record.slice(0, length);
+}
+
 /** Null when the first row is one of data. */
 function headerOf(record: readonly string[], file: string): Header | null {
-  const columns = record.map((name) => name.trim());
+  const columns = withoutTrailing(record, 1).map((name) => name.trim());
   if (ID_COLUMN.test(columns[0] ?? '')) return { columns, idAt: 0 };
   const ids = columns.filter((name) => INNER_ID_COLUMN.test(name));
   if (ids.length === 0) return null;
@@ -328,7 +337,9 @@ function toRow(
     return bad('text follows a closing quote: a quote inside of a quoted field is written twice');
   }
   if (record.length !== columns.length) {
-    return bad(`has ${record.length} fields instead of ${columns.length} (${columns.join(', ')})`);
+    const why =
+      columns === DEFAULT_COLUMNS ? '; no header was found, whose first column is called id or …_id' : '';
+    return bad(`has ${record.length} fields instead of ${columns.length} (${columns.join(', ')}${why})`);
   }
   const spoilt = record.findIndex((field) => check.spoils(field));
   if (spoilt !== -1) return bad(`the ${columns[spoilt]} is not UTF-8`);

@@ -96,7 +96,8 @@ export async function readStanding(
   const charged = stored.filter(({ key }) => keys.includes(key));
   const [blocked = null] = charged
     .filter(({ blockedUntil }) => blockedUntil !== null)
-    .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+    // Of those that wait alike, one that holds calls and not only watches them.
+    .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0) || isWatched(a) - isWatched(b));
   const [usedUp = null] = charged
     .filter(({ mode, left }) => mode === 'enforce' && left < 1)
     .map((limit) => ({ ...limit, until: roomAt(limit, now) }))
@@ -118,6 +119,10 @@ export async function readStanding(
     noted,
     workless: sign === null ? null : { since: sign },
   };
+}
+
+function isWatched({ mode }: LimitStatus): number {
+  return mode === 'shadow' ? 1 : 0;
 }
 
 /** When a limit that is used up has room for one unit, epoch ms. */

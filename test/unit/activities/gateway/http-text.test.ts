@@ -53,6 +53,13 @@ test.each([
   expect(await send()).toMatchObject({ kind: 'response', response: { status: 200, body: TEXT } });
 });
 
+test('what is compressed without a word is read by its bytes, and a byte order mark is left out', async () => {
+  respond = (_, response) => response.writeHead(200).end(gzipSync(TEXT));
+  expect(await send()).toMatchObject({ response: { body: TEXT } });
+  respond = (_, response) => response.writeHead(200).end(`\ufeff${TEXT}`);
+  expect(await send()).toMatchObject({ response: { body: TEXT } });
+});
+
 test('what is not compressed as it says is no answer, and may have been acted on', async () => {
   respond = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(TEXT);
   expect(await send()).toMatchObject({ kind: 'transport', error: { mayHaveBeenSent: true } });

@@ -56,6 +56,27 @@ describe('the input', () => {
     expect(found).toMatchObject({ columns: ['artist_id', 'artist_name', 'artist_data'], items: 2 });
   });
 
+  test('a separator at the end of a line adds nothing, in the header or in rows', async () => {
+    const rows = [
+      { externalId: '1', variables: { id: '1', name: 'a' } },
+      { externalId: '2', variables: { id: '2', name: '' } },
+    ];
+    for (const text of ['id,name,\n1,a,\n2,,\n', 'id;name\n1;a;;\n2;\n']) {
+      const path = file('trailing.csv', text);
+      expect(await checkInput(path)).toMatchObject({ columns: ['id', 'name'], badCount: 0 });
+      expect(await items(path)).toEqual(rows);
+    }
+    const found = await checkInput(file('more.csv', 'id,name,\n1,a,b\n'));
+    expect(found.bad).toEqual([{ line: 2, reason: 'has 3 fields instead of 2 (id, name)' }]);
+  });
+
+  test('where no header was found, a row that does not fit says so', async () => {
+    const { bad } = await checkInput(file('no-header.csv', 'uuid,name\n1,a\n'));
+    expect(bad[0]?.reason).toMatch(
+      /2 fields instead of 3 .*no header was found, whose first column is called id/,
+    );
+  });
+
   test('bad rows are listed with line and reason; duplicate ids name both lines', async () => {
     const path = file('bad.csv', 'id,name\n1,one\n2\n,nobody\n"3","two\nlines"\n1,again\n4,a\0b\n');
     const found = await checkInput(path);
@@ -70,6 +91,9 @@ describe('the input', () => {
 
   test.each([
     ['utf16.csv', Buffer.from('\ufeffid,name\n1,a\n', 'utf16le'), /is UTF-16: save it as UTF-8/],
+    ['utf16-bare.csv', Buffer.from('id,name\n1,a\n', 'utf16le'), /is UTF-16: save it as UTF-8/],
+    ['binary.csv', Buffer.from([7, 0, 0, 0, 65, 66, 1, 2, 3, 0, 9, 0]), /is no text but a binary file/],
+    ['7z.csv', Buffer.from('377abcaf271c0004', 'hex'), /is compressed \(7z\)/],
     ['header.csv', Buffer.from('id,k\xfcnstler\n1,a\n', 'latin1'), /the header is not UTF-8/],
     ['two-ids.csv', 'name,artist_id,label_id\nThe Band,1,2\n', /there are artist_id and label_id/],
     [
