@@ -1189,7 +1189,7 @@ begin
   return (select array_agg(p order by p.key) from pools p where p.key in (select x.key from unnest(ps) x));
 end $function$;
 
-CREATE OR REPLACE FUNCTION sluice.restamp_permit(p_keys text[], p_units double precision[], granted_at double precision, ahead double precision, p_pool text DEFAULT NULL::text, p_epoch bigint DEFAULT NULL::bigint, p_now double precision DEFAULT NULL::double precision, p_organization_epoch bigint DEFAULT NULL::bigint)
+CREATE OR REPLACE FUNCTION sluice.restamp_permit(p_keys text[], p_units double precision[], granted_at double precision, ahead double precision, p_pool text DEFAULT NULL::text, p_epoch bigint DEFAULT NULL::bigint, p_now double precision DEFAULT NULL::double precision, p_organization_epoch bigint DEFAULT NULL::bigint, p_within double precision DEFAULT 0)
  RETURNS double precision
  LANGUAGE plpgsql
 AS $function$
@@ -1199,6 +1199,7 @@ declare
   n     double precision;
   t     double precision;
   later double precision;
+  till  double precision;  -- the latest that it may leave
   fits  boolean;
 begin
   -- As in decide_permits: a block that is being written comes first.
@@ -1217,6 +1218,7 @@ begin
   if ls is null then return later; end if;
   -- As in take_permits: departures never go back.
   select greatest(later, max(x.last_at)) into later from unnest(ls) x;
+  till := later + p_within;
 
   for s in 1 .. cardinality(ls) loop
     l := ls[s];
@@ -1230,8 +1232,9 @@ begin
       when l.kind = 'rolling' then
         n + (select coalesce(sum(e.units), 0) - case when granted_at > later - l.period_ms - l.slack_ms then n else 0 end
              from limit_events e where e.limit_id = l.id and e.at > later - l.period_ms - l.slack_ms) <= l.capacity
-      when granted_at >= l.window_from and (l.resets_at is null or later <= l.resets_at - l.slack_ms) then true
-      else limit_ready_at(l, n, 3::smallint, later) <= later
+      when granted_at >= l.window_from and (l.resets_at is null or till <= l.resets_at - l.slack_ms) then true
+      when later < l.resets_at and till > l.resets_at - l.slack_ms and p_within > 0 then false
+      else limit_ready_at(l, n, 3::smallint, later) <= later and limit_ready_at(l, n, 3::smallint, till) <= till
     end;
     if l.blocked_until > later or not fits then return null; end if;
   end loop;
@@ -1239,14 +1242,14 @@ begin
     l := ls[s];
     n := p_units[array_position(p_keys, l.key)];
     if l.kind in ('bucket', 'rolling') then
-      if not limit_move_event(l, n, granted_at, later) and l.kind = 'rolling' and n > 0 then
-        insert into limit_events (limit_id, at, units) values (l.id, later, n);
+      if not limit_move_event(l, n, granted_at, till) and l.kind = 'rolling' and n > 0 then
+        insert into limit_events (limit_id, at, units) values (l.id, till, n);
         l.used := l.used + n;
       elsif l.kind = 'bucket' then
-        l.tat := greatest(l.tat, later + n * l.period_ms, bucket_full_at(l, granted_at));
+        l.tat := greatest(l.tat, till + n * l.period_ms, bucket_full_at(l, granted_at));
       end if;
-    elsif granted_at < l.window_from or later > l.resets_at - l.slack_ms then
-      l := limit_charge(l, n, 3::smallint, later, false);
+    elsif granted_at < l.window_from or till > l.resets_at - l.slack_ms then
+      l := limit_charge(l, n, 3::smallint, till, false);
     end if;
     l.last_at := later;
     ls[s] := l;

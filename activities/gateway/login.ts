@@ -50,7 +50,6 @@ export function createTokenSource(
       return freshToken(deps.tokens, {
         key,
         staleVersion,
-        leaseMs: deps.timeoutMs + 15_000,
         refresh: async () => {
           const closed = await deps.door.whyClosed(account);
           if (closed) throw closed;

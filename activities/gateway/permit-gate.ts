@@ -55,7 +55,7 @@ export interface HeldPermit {
   readonly organizationEpoch: number;
   readonly probe: boolean;
   readonly failures: number;
-  /** Database time at which the call leaves. */
+  /** Database time at which the call leaves, or at the latest may: where it is booked. */
   readonly departAt: number;
   /**
    * To be called when the request is being written: one that this process held up, by opening a connection say, is
@@ -71,6 +71,11 @@ export interface HeldPermit {
 
 /** More than the answer takes to come back; less would be late again, more is lost to the limit. */
 const RESTAMP_AHEAD_MS = 3;
+/**
+ * The longest span in which a moved permit may be used, ms. A pool that closes meanwhile does not hold it back, and where
+ * calls are spaced, the next one waits for the end of it.
+ */
+const LONGEST_SPAN_MS = 250;
 /** No permit lies further ahead of its departure than this and the lead; a clock has gone back, ms. */
 const STEP_MS = 500;
 
@@ -270,7 +275,11 @@ export class PermitGate {
     }
   }
 
-  /** Waits for the departure; moves the permit when this process was too late for it. Null: spent, ask anew. */
+  /**
+   * Waits for the departure; moves the permit when this process was too late for it. A process that is late by as much
+   * each time would move its permit for ever: a permit that is moved again, or is urgent, is good for a span as long as
+   * its process has been late by. @returns where it is booked; null: spent, ask anew.
+   */
   private async depart(
     request: PermitRequest,
     permit: GrantedPermit,
@@ -278,6 +287,8 @@ export class PermitGate {
   ): Promise<number | null> {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
     let aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
+    let spanMs = 0;
+    let moves = 0;
     const pool =
       request.pool === null
         ? null
@@ -287,24 +298,29 @@ export class PermitGate {
     for (;;) {
       const { stepped } = this;
       await this.sleepUntil(departAt, options.signal);
+      const bookedAt = departAt + spanMs;
       if (this.stepped !== stepped || departAt - this.clock.now() > this.options.leadMs + STEP_MS) {
         // It was granted by a clock that has stepped since: what that time was is not to be known any more.
-        await returnUnused(this.db, request.charges, departAt);
+        await returnUnused(this.db, request.charges, bookedAt);
         return null;
       }
-      if (this.clock.now() - departAt <= tolerance) return departAt;
-      if (request.charges.length === 0 && pool === null) return departAt;
-      const [grantedAt, ahead] = [departAt, aheadMs];
+      const lateMs = this.clock.now() - departAt;
+      if (lateMs <= spanMs + tolerance) return bookedAt;
+      if (request.charges.length === 0 && pool === null) return bookedAt;
+      const ahead = aheadMs;
+      if (moves++ > 0 || request.priority === 'interactive')
+        spanMs = Math.min(LONGEST_SPAN_MS, Math.max(spanMs, 2 * lateMs));
+      const span = spanMs;
       const moved = await this.move(request, () =>
-        restampPermit(this.dbOf(request), request.charges, grantedAt, ahead, pool),
+        restampPermit(this.dbOf(request), request.charges, bookedAt, ahead, pool, span),
       );
       if (moved === null) {
         // It will not be sent: what it has taken of a day, which does not come back by itself, is given back.
-        await returnUnused(this.db, request.charges, departAt);
+        await returnUnused(this.db, request.charges, bookedAt);
         return null;
       }
       departAt = moved;
-      // A busy process is late again by as little: it would move its permit for ever, and never leave.
+      // A busy process is late again by as little.
       aheadMs = Math.min(2 * aheadMs, this.options.leadMs);
     }
   }

@@ -307,6 +307,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
 /**
  * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` or more from the database's now.
  * @param pool the pool and epochs it was granted under; null for a permit that no pool governs.
+ * @param withinMs the call may leave as much later than the new departure, and is booked at the end of that span.
  * @returns the new departure, or null when the permit is spent and must be asked for anew: its place was given to
  * others, a limit waits, or the pool's state is another.
  */
@@ -316,9 +317,10 @@ export async function restampPermit(
   grantedAt: number,
   aheadMs: number,
   pool: { readonly key: string; readonly epoch: number; readonly organizationEpoch?: number } | null = null,
+  withinMs = 0,
 ): Promise<number | null> {
   const { rows } = await db.query<{ later: number | null }>(
-    'select restamp_permit($1::text[], $2::float8[], $3, $4, $5, $6, null, $7) as later',
+    'select restamp_permit($1::text[], $2::float8[], $3, $4, $5, $6, null, $7, $8) as later',
     [
       charges.map((c) => c.key),
       charges.map((c) => c.units),
@@ -327,6 +329,7 @@ export async function restampPermit(
       pool?.key ?? null,
       pool?.epoch ?? null,
       pool?.organizationEpoch ?? null,
+      withinMs,
     ],
   );
   return rows[0]?.later ?? null;

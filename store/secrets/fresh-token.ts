@@ -25,9 +25,9 @@ export interface FreshTokenRequest {
   readonly key: TokenKey;
   /** Version that the vendor called expired although it looked good; everything up to it is not used. */
   readonly staleVersion?: number;
-  /** A token with less than this left counts as expired. Default 60 s. */
+  /** A token with less than this left, or less than a quarter of its life, counts as expired. Default 60 s. */
   readonly marginMs?: number;
-  /** Longer than `refresh` can take. Default 60 s. */
+  /** Renewed while `refresh` is under way; one whose holder is gone is free after this. Default 10 s. */
   readonly leaseMs?: number;
   /** Asks the vendor. Called by one caller at a time over all processes. */
   readonly refresh: () => Promise<RefreshOutcome>;
@@ -41,12 +41,18 @@ export interface FreshToken {
   readonly version: number;
 }
 
+const MARGIN_MS = 60_000;
+/** Nobody's silence holds others up for longer. */
+const LEASE_MS = 10_000;
+/** Of the lease, so that a renewal may come late or fail once. */
+const RENEWED_AFTER = 0.3;
+
 /** @throws CredentialsRefusedError, or whatever `refresh` throws. */
 export async function freshToken(store: TokenStore, request: FreshTokenRequest): Promise<FreshToken> {
-  const { key, staleVersion = 0, marginMs = 60_000, leaseMs = 60_000, pollMs = 100 } = request;
+  const { key, staleVersion = 0, marginMs = MARGIN_MS, leaseMs = LEASE_MS, pollMs = 100 } = request;
   for (;;) {
     const { version, token } = await store.readToken(key);
-    if (token !== null && version > staleVersion && token.expiresInMs > marginMs) {
+    if (token !== null && version > staleVersion && isFresh(token, marginMs)) {
       return { accessToken: token.accessToken, version };
     }
     const claim = await store.claimRefresh({ key, seenVersion: version, leaseMs, owner: randomUUID() });
@@ -59,12 +65,20 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
       case 'refused':
         throw new CredentialsRefusedError(key.account, claim.reason);
       case 'refresh': {
+        // Postgres away: the lease may run out, and another caller asks, too.
+        const renewal = setInterval(
+          () => void store.renewRefresh(key, claim, leaseMs).catch(() => undefined),
+          leaseMs * RENEWED_AFTER,
+        );
         let outcome: RefreshOutcome;
         try {
           outcome = await request.refresh();
         } catch (error) {
-          await store.releaseRefresh(key, claim);
+          // What the vendor said counts for more; a lease that cannot be given back runs out.
+          await store.releaseRefresh(key, claim).catch(() => undefined);
           throw error;
+        } finally {
+          clearInterval(renewal);
         }
         if (outcome.kind === 'refused') {
           await store.markRefused(key, claim, outcome.reason);
@@ -76,4 +90,12 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
       }
     }
   }
+}
+
+/** A token that lives shorter than the margin would never be fresh, and each call would begin with a login. */
+function isFresh(
+  { expiresInMs, lifetimeMs }: { readonly expiresInMs: number; readonly lifetimeMs: number },
+  marginMs: number,
+): boolean {
+  return expiresInMs > Math.min(marginMs, lifetimeMs / 4);
 }

@@ -7,8 +7,9 @@
  *                ─▶ wait     somebody else is refreshing: ask again within `waitMs`
  *                ─▶ refused  the vendor refused these credentials: only others will help
  *
- * A lease that runs out (its holder crashed) is free for the next caller, and what the former holder brings
- * afterwards is not stored.
+ * A lease is short and its holder renews it: one that has crashed, is frozen, or could not give it back keeps nobody
+ * waiting for longer than that. It is then free for the next caller, and what the former holder brings afterwards is not
+ * stored.
  */
 import type { Pool } from 'pg';
 import type { KeyRing } from './keyring';
@@ -30,7 +31,8 @@ export interface TokenKey {
 export interface TokenState {
   /** 0 when there has been no token yet. */
   readonly version: number;
-  readonly token: CachedToken | null;
+  /** `lifetimeMs`: how long it was to live when it was stored. */
+  readonly token: (CachedToken & { readonly lifetimeMs: number }) | null;
   /** The vendor's words when it refused these credentials; null when it did not. */
   readonly refusedReason: string | null;
 }
@@ -51,7 +53,7 @@ export interface ClaimRequest {
   readonly key: TokenKey;
   /** The version that is expired or refused; 0 for none. */
   readonly seenVersion: number;
-  /** Longer than a refresh can take, timeouts included. */
+  /** Until then it has to be renewed. */
   readonly leaseMs: number;
   /** Unique to this attempt, e.g. a UUID. */
   readonly owner: string;
@@ -63,6 +65,7 @@ interface TokenRow {
   nonce: Buffer | null;
   ciphertext: Buffer | null;
   expires_in_ms: number | null;
+  lifetime_ms: number | null;
   refused_reason: string | null;
 }
 
@@ -79,7 +82,8 @@ export class TokenStore {
   async readToken({ account, fingerprint }: TokenKey): Promise<TokenState> {
     const { rows } = await this.db.query<TokenRow>(
       `select version, key_id, nonce, ciphertext, refused_reason,
-              (extract(epoch from expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms
+              (extract(epoch from expires_at - clock_timestamp()) * 1000)::float8 as expires_in_ms,
+              (extract(epoch from expires_at - updated_at) * 1000)::float8 as lifetime_ms
        from tokens where account = $1 and fingerprint = $2`,
       [account, fingerprint],
     );
@@ -92,7 +96,7 @@ export class TokenStore {
     };
   }
 
-  private decrypt(account: string, row: TokenRow): CachedToken | null {
+  private decrypt(account: string, row: TokenRow): TokenState['token'] {
     if (row.key_id === null || row.nonce === null || row.ciphertext === null || row.expires_in_ms === null) {
       return null;
     }
@@ -101,7 +105,7 @@ export class TokenStore {
     const accessToken = this.keys
       .open('tokens', sealed, account, `the token of account "${account}"`)
       .toString('utf8');
-    return { accessToken, expiresInMs: row.expires_in_ms };
+    return { accessToken, expiresInMs: row.expires_in_ms, lifetimeMs: row.lifetime_ms ?? row.expires_in_ms };
   }
 
   /** Atomic: of any number of callers that have seen the same version, one gets `refresh`. */
@@ -122,6 +126,16 @@ export class TokenStore {
       if (claim !== null) return claim;
       // What stood in the way has gone since: try again.
     }
+  }
+
+  /** The holder is still at it. @returns false when the lease was lost meanwhile. */
+  async renewRefresh(key: TokenKey, lease: RefreshLease, leaseMs: number): Promise<boolean> {
+    const { rowCount } = await this.db.query(
+      `update tokens set lease_until = clock_timestamp() + $4::float8 * interval '1 ms'
+       where account = $1 and fingerprint = $2 and lease_owner = $3`,
+      [key.account, key.fingerprint, lease.owner, leaseMs],
+    );
+    return rowCount === 1;
   }
 
   private async whyNot(

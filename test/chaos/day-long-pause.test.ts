@@ -14,7 +14,6 @@ import {
   type TimeSpan,
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
-import { eventually } from '../support/eventually';
 import { type HistoryTimer, timersIn } from '../support/histories';
 
 const HOUR_MS = 3_600_000;
@@ -49,7 +48,7 @@ async function poolTimers(since: number): Promise<readonly HistoryTimer[]> {
 
 /** The pool as Postgres has it, once it is paused. */
 function pausedPool() {
-  return eventually('the pool pauses', async () => {
+  return rig.eventually('the pool pauses', async () => {
     const record = await readPool(rig.db, rig.pool);
     const state = record?.state;
     return state?.state === 'quota_paused' && state.until !== null ? { ...state, until: state.until } : null;
@@ -58,7 +57,7 @@ function pausedPool() {
 
 /** The one timer of a pause, once the workflow has started it. */
 function pauseTimer(since: number): Promise<HistoryTimer> {
-  return eventually('the pause is one pending timer', async () => {
+  return rig.eventually('the pause is one pending timer', async () => {
     const pending = (await poolTimers(since)).filter((t) => t.pending);
     return pending.length === 1 ? pending[0] : null;
   });
@@ -68,7 +67,7 @@ function pauseTimer(since: number): Promise<HistoryTimer> {
 async function killAllAndRestart(): Promise<void> {
   await rig.killAll();
   await rig.startAll(1);
-  await eventually('the pool workflow has read Postgres', async () => {
+  await rig.eventually('the pool workflow has read Postgres', async () => {
     const { events } = await rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).fetchHistory();
     const reads = (events ?? []).filter((e) => e.activityTaskScheduledEventAttributes);
     const done = (events ?? []).filter((e) => e.activityTaskCompletedEventAttributes);
@@ -77,7 +76,7 @@ async function killAllAndRestart(): Promise<void> {
 }
 
 function poolStatus() {
-  return eventually('the pool workflow answers', () =>
+  return rig.eventually('the pool workflow answers', () =>
     rig.client.workflow.getHandle(poolWorkflowId(rig.pool)).query(poolStatusQuery),
   );
 }
@@ -97,7 +96,7 @@ async function resumeAndFinish(filled: TimeSpan, windows: number, workflowId: st
 
 test('a day’s pause is one timer and one row, and survives the loss of either', async () => {
   await startBackfill(rig, span);
-  await eventually('some chunks are done', async () => (await chunksIngested(rig)) >= 3);
+  await rig.eventually('some chunks are done', async () => (await chunksIngested(rig)) >= 3);
   await rig.control({ quota: { operation: '*', account: '*', forMs: 3000 } });
   const paused = await pausedPool();
   const length = paused.until - paused.since;
@@ -115,7 +114,7 @@ test('a day’s pause is one timer and one row, and survives the loss of either'
   // Postgres loses the row.
   await rig.db.query('delete from pools');
   await killAllAndRestart();
-  await eventually(
+  await rig.eventually(
     'the row is back',
     async () => (await readPool(rig.db, rig.pool))?.state.until === paused.until,
   );

@@ -14,7 +14,6 @@ import {
   startBackfill,
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
-import { eventually } from '../support/eventually';
 
 const WINDOWS = 40;
 const SEED = Number(process.env.CHAOS_SEED ?? 20_26);
@@ -77,12 +76,12 @@ test('nothing is lost, repeated or asked too fast, whoever dies and whenever', a
   const span = pastHours(WINDOWS * 6);
   await rig.startWorkers(2);
   await startBackfill(rig, span);
-  await eventually('the slow create call', async () => (await creates()).length >= SLOW_CREATE);
+  await rig.eventually('the slow create call', async () => (await creates()).length >= SLOW_CREATE);
   await killAndRestart(['worker 1', 'worker 2'], 500);
   for (const [round, victims] of DEATHS.entries()) {
     const before = (await allCalls(rig)).length;
     const calls = pickBetween(5, 20, SEED, round, 'calls');
-    await eventually(
+    await rig.eventually(
       `${calls} calls before death ${round}`,
       async () => (await allCalls(rig)).length >= before + calls,
     );

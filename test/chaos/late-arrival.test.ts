@@ -4,7 +4,6 @@
  */
 import { expectWholeAndOnce, finished, pastHours, startBackfill } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
-import { eventually } from '../support/eventually';
 import { type SlowRoad, startSlowRoad } from '../support/slow-road';
 
 const WINDOWS = 3;
@@ -32,7 +31,7 @@ test('a request that outlives its worker makes the only report of its window', a
   road.holdNext('POST');
   await rig.startWorkers(1);
   await startBackfill(rig, span);
-  await eventually('a create call is on the way', () => road.held() === 1);
+  await rig.eventually('a create call is on the way', () => road.held() === 1);
   await rig.workers[0]?.kill();
   await rig.startWorkers(1);
   // The activity is given to the new worker when the old one has been silent for ten seconds; it arrives after that.

@@ -8,7 +8,6 @@ import { countItems } from '../../store/batches/batches';
 import { pickBetween } from '../../vendors/kit/random';
 import { batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
-import { eventually } from '../support/eventually';
 import { loadBatch, resultsOf, startBatch } from '../support/openai-stack';
 import { callsSeen, type VendorCallSeen } from '../support/vendor-view';
 
@@ -87,14 +86,14 @@ test('whoever dies and whenever: one result for each item, and no call twice but
   for (const [round, part] of DEATHS.entries()) {
     const before = (await texts()).length;
     const wanted = pickBetween(5, 30, SEED, round, 'calls');
-    await eventually('calls', async () => (await texts()).length >= before + wanted, NO_CALLS_MS).catch(
-      () => undefined,
-    );
+    await rig
+      .eventually('calls', async () => (await texts()).length >= before + wanted, NO_CALLS_MS)
+      .catch(() => undefined);
     await delay(pickBetween(0, 200, SEED, round, 'moment'));
     deaths.push(await killAndRestart(part, pickBetween(300, 800, SEED, round, 'down')));
   }
   expect((await countItems(rig.db, id)).done).toBeLessThan(ITEMS);
-  const result = await eventually(
+  const result = await rig.eventually(
     'the batch ends',
     () => rig.client.workflow.getHandle(workflowId).result(),
     180_000,

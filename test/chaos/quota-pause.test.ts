@@ -14,7 +14,6 @@ import {
   startBackfill,
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
-import { eventually } from '../support/eventually';
 
 const WINDOWS = 40;
 /** Every answer of the vendor takes this long, ms: what comes sooner after a call did not wait for its answer. */
@@ -45,9 +44,9 @@ test('a pause outlives every process, and what follows is one probe and then the
   const span = pastHours(WINDOWS * 6);
   await rig.startWorkers(1);
   await startBackfill(rig, span);
-  await eventually('some chunks are done', async () => (await chunksIngested(rig)) >= 5);
+  await rig.eventually('some chunks are done', async () => (await chunksIngested(rig)) >= 5);
   await rig.control({ quota: { operation: '*', account: '*', forMs: 4000 } });
-  const paused = await eventually('the pool pauses', async () => {
+  const paused = await rig.eventually('the pool pauses', async () => {
     const record = await readPool(rig.db, rig.pool);
     return record?.state.state === 'quota_paused' ? record.state : null;
   });

@@ -3,7 +3,6 @@ import { coverage } from '../../store/datasets/ledger';
 import { judgeArrivals } from '../../vendors/kit/judge';
 import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
 import type { ChaosRig } from './chaos-rig';
-import { eventually } from './eventually';
 import { DATASET, QUICK_LIMITS } from './stack';
 import { callsSeen, SALES_QUERY, trueSales, type VendorCallSeen } from './vendor-view';
 
@@ -39,7 +38,7 @@ export async function startBackfill(rig: ChaosRig, span: TimeSpan, workflowId = 
 /** The backfill's summary. Fails at once when it ended otherwise than well. */
 export async function finished(rig: ChaosRig, timeoutMs: number, workflowId = 'backfill') {
   const handle = rig.client.workflow.getHandle<typeof backfill>(workflowId);
-  const status = await eventually(
+  const status = await rig.eventually(
     `${workflowId} ends`,
     async () => {
       const { name } = (await handle.describe()).status;

@@ -15,10 +15,11 @@ import { type ConnectedClient, connectClient } from '../../temporal/connection';
 import type { AmazonScenarioInput } from '../../vendors/amazon/simulator';
 import type { OpenAiScenarioInput } from '../../vendors/openai/simulator';
 import { Server, Supervised } from './chaos-processes';
-import { eventually } from './eventually';
+import { eventually, type Look } from './eventually';
 import { program } from './program';
 import { temporaryFolder } from './run-folder';
 import { QUICK_LIMITS, settingsFor, TEST_ENV } from './stack';
+import { describeStanding } from './standing';
 
 /** What is as quick as a test wants it, on a machine so busy that calls are late by up to a second. */
 const LIMITS = Object.fromEntries(
@@ -186,6 +187,21 @@ export class ChaosRig {
     ).catch((error) => {
       throw new Error(`${error.message}; it said:\n${tailOf(worker.logFile, 20)}`);
     });
+  }
+
+  /** As `eventually` alone; its failure says what is under way and what stands still. */
+  async eventually<T>(what: string, look: Look<T>, timeoutMs?: number, everyMs?: number): Promise<T> {
+    try {
+      return await eventually(what, look, timeoutMs, everyMs);
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${await this.standing()}`);
+    }
+  }
+
+  /** What is under way and what stands still, in words. */
+  standing(): Promise<string> {
+    const logFiles = this.workers.map(({ logFile }) => logFile);
+    return describeStanding({ client: this.client, db: this.db, logFiles });
   }
 
   async killAll(): Promise<void> {

@@ -1,6 +1,9 @@
 /** Waits for what has to happen, however slow the machine is. */
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** What is looked for; null, undefined and false: not yet. */
+export type Look<T> = () => Promise<T | null | undefined | false> | T | null | undefined | false;
+
 /**
  * Looks until there is something: anything but null, undefined and false. A look that throws (a server is down)
  * is a look that found nothing.
@@ -8,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function eventually<T>(
   what: string,
-  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  look: Look<T>,
   timeoutMs = 60_000,
   everyMs = 25,
 ): Promise<T> {

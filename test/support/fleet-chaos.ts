@@ -132,7 +132,7 @@ export class FleetDrivers {
   async press(kind: 'positions' | 'trips'): Promise<void> {
     const { client } = this.rig;
     const handle = client.schedule.getHandle(scheduleId(`gps51/${kind}`, ACCOUNT));
-    await client.withDeadline(Date.now() + 3000, () => handle.trigger());
+    await client.withDeadline(Date.now() + 3000, () => handle.trigger('SKIP'));
   }
 
   private async command(): Promise<void> {

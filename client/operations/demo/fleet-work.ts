@@ -129,7 +129,7 @@ export class FleetDemoWork {
     const press = async () => {
       const found = await readSchedule(this.client, id);
       if (found === null || found.running || found.paused) return;
-      await this.client.schedule.getHandle(id).trigger();
+      await this.client.schedule.getHandle(id).trigger('SKIP');
     };
     if (everyMs === null) await press().catch((error) => this.note(error));
     else await this.every(everyMs, signal, press);

@@ -125,6 +125,50 @@ describe('an interactive caller among 64 in the background', () => {
   });
 });
 
+describe('a process that is late again and again', () => {
+  /** Each turn of the event loop takes this long while `work` is under way, ms. */
+  async function held<T>(turnMs: number, work: () => Promise<T>): Promise<T> {
+    let over = false;
+    const block = () => {
+      const end = performance.now() + turnMs;
+      while (performance.now() < end);
+      if (!over) setImmediate(block);
+    };
+    setImmediate(block);
+    return work().finally(() => {
+      over = true;
+    });
+  }
+
+  test.each<Priority>(['interactive', 'background'])(
+    'moves a permit (%s) to a span that it can keep, and the next keeps its distance from there',
+    async (priority) => {
+      const charges = await newLimit({ kind: 'spacing', ms: 100 });
+      const gate = new PermitGate(db, { leadMs: LEAD_MS });
+      const took = async () => {
+        const permit = await gate.acquire(requestOf(charges, priority), { inlineWaitMs: 60_000, slackMs: 5 });
+        return { permit, at: gate.clock.now() };
+      };
+      await took();
+      const asked = jest.spyOn(db, 'query');
+      const departures = await held(60, async () => [await took(), await took()]);
+      const [first, second] = departures.map(({ permit, at }) => {
+        if (!permit.granted) throw new Error(`denied by ${permit.deniedBy}`);
+        // Booked at the end of its span, or where it was due.
+        expect(at - permit.departAt).toBeLessThanOrEqual(5);
+        return { at, bookedAt: permit.departAt };
+      });
+      expect((second?.at ?? 0) - (first?.bookedAt ?? 0)).toBeGreaterThanOrEqual(100);
+      // Not by chance, after as many moves as it takes until one is met.
+      const moves = asked.mock.calls.filter(([text]) => String(text).includes('restamp_permit')).length;
+      asked.mockRestore();
+      expect(moves).toBeGreaterThan(0);
+      expect(moves).toBeLessThanOrEqual(8);
+    },
+    60_000,
+  );
+});
+
 describe('a call that is held up between its permit and the wire', () => {
   async function nextAfter(underWay: (permit: HeldPermit) => Promise<void>): Promise<number> {
     const charges = await newLimit({ kind: 'spacing', ms: 400 });

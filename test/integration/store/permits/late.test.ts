@@ -68,8 +68,15 @@ const window: fc.Arbitrary<LimitWindow> = fc.oneof(
 
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 5 }) }) },
-  /** The permit granted `back` permits ago has not left and is moved. */
-  { weight: 2, arbitrary: fc.record({ move: fc.integer({ min: 0, max: 7 }) }) },
+  /** The permit granted `back` permits ago has not left and is moved; it leaves somewhere in the span that it is given. */
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      move: fc.integer({ min: 0, max: 7 }),
+      spanMs: fc.constantFrom(0, 0, 40, 250),
+      leaves: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
 );
 
 test('a permit that is moved keeps every limit, and so do those granted before and after', async () => {
@@ -84,8 +91,8 @@ test('a permit that is moved keeps every limit, and so do those granted before a
       async (windows, slackMs, start, steps) => {
         const limits = await register(windows, slackMs);
         const charges = limits.map((l) => ({ key: l.key, units: 1 }));
-        /** Departures of permits that have left or still may; null: spent. */
-        const departures: (number | null)[] = [];
+        /** Permits that have left or still may: where they are booked, and when they leave; null: spent. */
+        const permits: ({ readonly bookedAt: number; readonly leavesAt: number } | null)[] = [];
         let now = start;
         for (const { after, step: s } of steps) {
           now += after;
@@ -95,14 +102,16 @@ test('a permit that is moved keeps every limit, and so do those granted before a
               'select granted, depart_at from take_permits($1::jsonb, 25, $2)',
               [JSON.stringify(requests), now],
             );
-            for (const row of rows) if (row.granted) departures.push(row.depart_at);
+            for (const row of rows) {
+              if (row.granted) permits.push({ bookedAt: row.depart_at, leavesAt: row.depart_at });
+            }
           } else {
-            const i = departures.length - 1 - s.move;
-            const from = departures[i];
-            if (from === undefined || from === null || from > now) continue;
+            const i = permits.length - 1 - s.move;
+            const from = permits[i];
+            if (from === undefined || from === null || from.bookedAt > now) continue;
             const { rows } = await db.query(
-              'select restamp_permit($1::text[], $2::float8[], $3, 5, null, null, $4) as later',
-              [charges.map((c) => c.key), charges.map((c) => c.units), from, now],
+              'select restamp_permit($1::text[], $2::float8[], $3, 5, null, null, $4, null, $5) as later',
+              [charges.map((c) => c.key), charges.map((c) => c.units), from.bookedAt, now, s.spanMs],
             );
             const later: number | null = rows[0].later;
             if (later === null) refused++;
@@ -110,10 +119,13 @@ test('a permit that is moved keeps every limit, and so do those granted before a
               moved++;
               expect(later).toBeGreaterThanOrEqual(now + 5);
             }
-            departures[i] = later;
+            permits[i] =
+              later === null ? null : { bookedAt: later + s.spanMs, leavesAt: later + s.leaves * s.spanMs };
           }
         }
-        const calls = departures.flatMap((at) => (at === null ? [] : [{ at, units: 1 }]));
+        const calls = permits
+          .flatMap((permit) => (permit === null ? [] : [{ at: permit.leavesAt, units: 1 }]))
+          .sort((a, b) => a.at - b.at);
         for (const l of limits) expect(violations(l.template.window, calls)).toEqual([]);
       },
     ),

@@ -13,6 +13,7 @@ import { createKeyFile, generateKey, KeyRing } from '../../../../store/secrets/k
 import { TokenStore } from '../../../../store/secrets/tokens';
 import { Vault, VaultNameError } from '../../../../store/secrets/vault';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
 
 let database: TestDatabase;
 let db: Pool;
@@ -252,11 +253,60 @@ describe('access tokens', () => {
 
   test('a refresh that fails gives the lease back and keeps the token that there is', async () => {
     const key = newKey();
-    await store().storeToken(key, await leaseOf(key, 'a'), { accessToken: 'old', expiresInMs: 1000 });
+    await store().storeToken(key, await leaseOf(key, 'a'), { accessToken: 'old', expiresInMs: -1000 });
     const refresh = () => Promise.reject(new Error('ECONNRESET'));
     await expect(freshToken(store(), { key, refresh })).rejects.toThrow('ECONNRESET');
     expect((await store().readToken(key)).token?.accessToken).toBe('old');
     expect(await claimBy(key, 'b', 1)).toMatchObject({ kind: 'refresh' });
+  });
+
+  test('a holder renews its lease while the vendor takes its time; one that is gone keeps nobody for long', async () => {
+    const key = newKey();
+    const leaseMs = async () => {
+      const { rows } = await db.query<{ left: number }>(
+        `select extract(epoch from lease_until - clock_timestamp()) * 1000 as left from tokens where account = $1`,
+        [key.account],
+      );
+      return Number(rows[0]?.left);
+    };
+    let first = 0;
+    const refresh = async (): Promise<RefreshOutcome> => {
+      first = await leaseMs();
+      const endsAt = Date.now() + first;
+      await eventually('it has been renewed', async () => Date.now() + (await leaseMs()) > endsAt + 100);
+      return { kind: 'token', accessToken: 'slow', expiresInMs: 3_600_000 };
+    };
+    expect(await freshToken(store(), { key, refresh })).toMatchObject({ accessToken: 'slow' });
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThanOrEqual(10_000);
+  });
+
+  test('what the vendor said is told even where the lease cannot be given back', async () => {
+    const key = newKey();
+    const away = createPool(database.url, { max: 1 });
+    const refresh = async () => {
+      await away.end();
+      throw new Error('ECONNRESET');
+    };
+    await expect(freshToken(new TokenStore(away, ring), { key, refresh })).rejects.toThrow('ECONNRESET');
+  });
+
+  test('a token that lives for less than the margin is used until its last quarter', async () => {
+    const key = newKey();
+    let calls = 0;
+    const refresh = async (): Promise<RefreshOutcome> => {
+      calls++;
+      return { kind: 'token', accessToken: `short-${calls}`, expiresInMs: 40_000 };
+    };
+    const tokens = [];
+    for (let i = 0; i < 3; i++) tokens.push((await freshToken(store(), { key, refresh })).accessToken);
+    expect(tokens).toEqual(['short-1', 'short-1', 'short-1']);
+    await db.query(
+      `update tokens set expires_at = expires_at - interval '31 seconds',
+         updated_at = updated_at - interval '31 seconds' where account = $1`,
+      [key.account],
+    );
+    expect((await freshToken(store(), { key, refresh })).accessToken).toBe('short-2');
   });
 
   test('refused credentials are not tried again until they change or an operator vouches for them', async () => {
