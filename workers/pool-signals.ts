@@ -4,7 +4,6 @@ import type { PoolSignal } from '../activities/pool';
 import type { PoolPolicy } from '../quota/pools/pool';
 import {
   failureSignal,
-  limitUnblockedSignal,
   poolWorkflowId,
   quotaHitSignal,
   reconcileSignal,
@@ -55,23 +54,5 @@ export async function signalPool(
       return;
     default:
       await start('quotaPool', { ...base, signal: BY_STATE[signal.name], signalArgs: [signal.state] });
-  }
-}
-
-/** Lets the reports of these accounts ask again at once for what they sleep for. */
-export async function wakeReports(
-  client: Client,
-  taskQueue: string,
-  accounts: readonly string[],
-): Promise<void> {
-  const query = `ExecutionStatus = "Running" AND TaskQueue = "${taskQueue}" AND WorkflowType IN ("datasetSync", "backfill")`;
-  for await (const { workflowId } of client.workflow.list({ query })) {
-    // Their ids name the account between colons, see workflows/messages.ts.
-    if (!workflowId.split(':').some((part) => accounts.includes(part))) continue;
-    try {
-      await client.workflow.getHandle(workflowId).signal(limitUnblockedSignal);
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    }
   }
 }

@@ -30,9 +30,10 @@ import { publishDefinitions } from '../store/pools/settings-generations';
 import { KeyRing } from '../store/secrets/keyring';
 import { TokenStore } from '../store/secrets/tokens';
 import { Vault } from '../store/secrets/vault';
-import { signalPool, wakeReports } from './pool-signals';
+import { signalPool } from './pool-signals';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
+import { REPORT_WORK, wakeWork } from './wake-work';
 
 export interface RuntimeOptions {
   readonly settings: Settings;
@@ -122,7 +123,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const accounts = Object.keys(settings.accounts).filter(
       (name) => findAccount(settings, name).poolKey === poolKey,
     );
-    return wakeReports(client, settings.temporal.taskQueue, accounts);
+    return wakeWork(client, settings.temporal.taskQueue, accounts, REPORT_WORK);
   };
   const door = new VendorDoor({
     db: permits,

@@ -23,8 +23,8 @@ import {
 } from './context';
 import { workerPolls } from './datasets/work';
 import { tryLogins } from './doctor-logins';
-import { messageOf } from './errors';
-import { keysInUse, missingText, sortKeys, useText } from './keys-in-use';
+import { ClientError, messageOf } from './errors';
+import { keysInUse, missingText, sortKeys, unreadableText, useText } from './keys-in-use';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
 import { ailingWorkers, failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
@@ -249,15 +249,17 @@ async function checkKeysInUse(context: Context): Promise<Check[]> {
   try {
     const keys = await loadVaultKeys(context);
     const uses = await withDatabase(context, (db) =>
-      withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)),
+      withTemporal(context, (client) => keysInUse(db, client, context.dir.spool, keys)),
     );
     const { missing, older } = sortKeys(uses, keys);
     if (missing.length > 0) return [fail(name, missingText(missing))];
+    const unreadable = unreadableText(uses);
+    if (unreadable !== '') return [fail(name, unreadable)];
     const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
     return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
-  } catch {
+  } catch (error) {
     // What is away has been said by the checks of it.
-    return [];
+    return error instanceof ClientError ? [] : [warn(name, `cannot be looked at: ${messageOf(error)}`)];
   }
 }
 

@@ -3,9 +3,12 @@
  * this machine hold on disk while Postgres is away.
  */
 import type { Client } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
 import type { Pool } from 'pg';
 import { spooledByKey } from '../../activities/gateway/spool';
 import type { KeyRing } from '../../store/secrets/keyring';
+import type { EncryptionCodec } from '../../temporal/codec';
+import { type Execution, listExecutions } from '../../temporal/executions';
 
 export interface KeysInUse {
   readonly keyId: string;
@@ -14,21 +17,31 @@ export interface KeysInUse {
   /** Answers and refusals that wait on this machine's disk to be stored. */
   readonly spooled: number;
   readonly openWorkflows: number;
+  /** Schedules whose workflows' arguments are encrypted with it. */
+  readonly schedules: number;
+  /** A workflow or schedule whose payload names this key, and is not opened by it; null when all are. */
+  readonly unreadable: string | null;
   /** One of these workflows, to look at. */
   readonly example: string | null;
 }
 
-const UNUSED = { vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, example: null };
+const UNUSED = {
+  ...{ vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
+  unreadable: null,
+  example: null,
+};
 
-/** Events of each open workflow that are looked through: its input is in the first. */
-const EVENTS_LOOKED_AT = 200;
 const LOOKS_AT_ONCE = 8;
 
-/** @param client null: histories are not looked at. */
+/**
+ * @param client null: histories and schedules are not looked at.
+ * @param ring when given, a payload of each key of each open workflow is decoded, too.
+ */
 export async function keysInUse(
   db: Pool,
   client: Client | null,
   spoolFolder: string,
+  ring: KeyRing | null = null,
 ): Promise<readonly KeysInUse[]> {
   const uses = new Map<string, KeysInUse>();
   const add = (keyId: string, more: Partial<KeysInUse>) => {
@@ -39,6 +52,8 @@ export async function keysInUse(
       tokens: known.tokens + (more.tokens ?? 0),
       spooled: known.spooled + (more.spooled ?? 0),
       openWorkflows: known.openWorkflows + (more.openWorkflows ?? 0),
+      schedules: known.schedules + (more.schedules ?? 0),
+      unreadable: known.unreadable ?? more.unreadable ?? null,
       example: known.example ?? more.example ?? null,
     });
   };
@@ -50,19 +65,47 @@ export async function keysInUse(
   for (const { what, key_id, n } of rows) add(key_id, { [what]: n });
   for (const [keyId, spooled] of await spooledByKey(spoolFolder)) add(keyId, { spooled });
   if (client !== null) {
-    for await (const { workflowId, keys } of openHistories(client)) {
-      for (const key of keys) add(key, { openWorkflows: 1, example: workflowId });
-    }
+    const codec = ring === null ? null : await codecOf(ring);
+    const note = async (name: string, payloads: Payloads, kind: 'openWorkflows' | 'schedules') => {
+      for (const [key, payload] of payloads) {
+        const opens = codec === null || !ring?.ids.includes(key) || (await isReadable(codec, payload));
+        add(key, { [kind]: 1, example: name, unreadable: opens ? null : name });
+      }
+    };
+    for await (const { name, payloads } of openWorkflows(client)) await note(name, payloads, 'openWorkflows');
+    for await (const { name, payloads } of schedules(client)) await note(name, payloads, 'schedules');
   }
   return [...uses.values()];
 }
 
-async function* openHistories(client: Client): AsyncGenerator<{ workflowId: string; keys: Set<string> }> {
-  let chunk: { workflowId: string; runId: string }[] = [];
+/** One payload of each key, by the key's id. */
+type Payloads = ReadonlyMap<string, Payload>;
+
+interface Holder {
+  readonly name: string;
+  readonly payloads: Payloads;
+}
+
+/** Loaded when it is needed: most commands do without Temporal's wire format. */
+async function codecOf(ring: KeyRing): Promise<EncryptionCodec> {
+  const { EncryptionCodec } = await import('../../temporal/codec.js');
+  return new EncryptionCodec(ring);
+}
+
+async function isReadable(codec: EncryptionCodec, payload: Payload): Promise<boolean> {
+  return codec.decode([payload]).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function* openWorkflows(client: Client): AsyncGenerator<Holder> {
+  // The SDK's own list would decode memos, and fail for want of the very key that is looked for.
+  let chunk: Execution[] = [];
   const look = (all: typeof chunk) =>
-    Promise.all(all.map(async (one) => ({ workflowId: one.workflowId, keys: await keysOf(client, one) })));
-  for await (const { workflowId, runId } of client.workflow.list({ query: "ExecutionStatus = 'Running'" })) {
-    chunk.push({ workflowId, runId });
+    Promise.all(all.map(async (one) => ({ name: one.workflowId, payloads: await payloadsOf(client, one) })));
+  for await (const execution of listExecutions(client, "ExecutionStatus = 'Running'")) {
+    chunk.push(execution);
     if (chunk.length < LOOKS_AT_ONCE) continue;
     yield* await look(chunk);
     chunk = [];
@@ -70,44 +113,88 @@ async function* openHistories(client: Client): AsyncGenerator<{ workflowId: stri
   yield* await look(chunk);
 }
 
-/** As the server has them: nothing is decrypted, so a key that is not at hand is found as well. */
-async function keysOf(
-  client: Client,
-  execution: { readonly workflowId: string; readonly runId: string },
-): Promise<Set<string>> {
-  const keys = new Set<string>();
+type ListedSchedules = Awaited<ReturnType<Client['workflowService']['listSchedules']>>;
+
+/**
+ * Of the whole history, and of what stands beside it: memo, search attributes, the last words of steps under way. As the
+ * server has them: nothing is decrypted, so a key that is not at hand is found as well.
+ */
+async function payloadsOf(client: Client, { workflowId, runId }: Execution): Promise<Payloads> {
+  const execution = { workflowId, runId };
+  const found = new Map<string, Payload>();
+  const { namespace } = client.options;
   try {
-    const { history } = await client.workflowService.getWorkflowExecutionHistory({
-      namespace: client.options.namespace,
-      execution,
-      maximumPageSize: EVENTS_LOOKED_AT,
-    });
-    for (const event of history?.events ?? []) collect(event, keys);
+    collect(await client.workflowService.describeWorkflowExecution({ namespace, execution }), found);
+    let nextPageToken: Uint8Array | null = null;
+    do {
+      const page = await historyPage(client, execution, nextPageToken);
+      for (const event of page.history?.events ?? []) collect(event, found);
+      nextPageToken = page.nextPageToken ?? null;
+    } while (nextPageToken !== null && nextPageToken.length > 0);
   } catch (error) {
     // It has ended meanwhile, and needs nothing any more.
     if ((error as { code?: number }).code !== NOT_FOUND) throw error;
   }
-  return keys;
+  return found;
+}
+
+function historyPage(
+  client: Client,
+  execution: Pick<Execution, 'workflowId' | 'runId'>,
+  nextPageToken: Uint8Array | null,
+) {
+  const { namespace } = client.options;
+  return client.workflowService.getWorkflowExecutionHistory({ namespace, execution, nextPageToken });
+}
+
+/** What the runs of each are started with. */
+async function* schedules(client: Client): AsyncGenerator<Holder> {
+  const { namespace } = client.options;
+  let nextPageToken: Uint8Array | null = null;
+  do {
+    const page: ListedSchedules = await client.workflowService.listSchedules({ namespace, nextPageToken });
+    for (const { scheduleId } of page.schedules ?? []) {
+      if (scheduleId) yield { name: scheduleId, payloads: await scheduledPayloads(client, scheduleId) };
+    }
+    nextPageToken = page.nextPageToken ?? null;
+  } while (nextPageToken !== null && nextPageToken.length > 0);
+}
+
+async function scheduledPayloads(client: Client, scheduleId: string): Promise<Payloads> {
+  const found = new Map<string, Payload>();
+  const { namespace } = client.options;
+  try {
+    collect(await client.workflowService.describeSchedule({ namespace, scheduleId }), found);
+  } catch (error) {
+    if ((error as { code?: number }).code !== NOT_FOUND) throw error;
+  }
+  return found;
 }
 
 const NOT_FOUND = 5;
 
-function collect(value: unknown, keys: Set<string>): void {
+function collect(value: unknown, found: Map<string, Payload>): void {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
   const { metadata } = value as { metadata?: Record<string, unknown> };
   const id = metadata?.['encryption-key-id'];
-  if (id instanceof Uint8Array) keys.add(Buffer.from(id).toString('utf8'));
-  for (const inner of Object.values(value)) collect(inner, keys);
+  if (id instanceof Uint8Array) {
+    const key = Buffer.from(id).toString('utf8');
+    if (!found.has(key)) found.set(key, value as Payload);
+  }
+  for (const inner of Object.values(value)) collect(inner, found);
 }
 
 /** What needs a key, for people: `2 vault entries, 5 open workflows (e.g. pool:amazon/acme)`. */
-export function useText({ vaultEntries, tokens, spooled, openWorkflows, example }: KeysInUse): string {
+export function useText(use: KeysInUse): string {
+  const { vaultEntries, tokens, spooled, openWorkflows, schedules: scheduled, example } = use;
+  const named = (text: string) => `${text} (e.g. ${example})`;
   const counted = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
   return [
     ...counted(vaultEntries, 'vault entry', 'vault entries'),
     ...counted(tokens, 'access token', 'access tokens'),
     ...counted(spooled, 'answer on disk', 'answers on disk'),
-    ...counted(openWorkflows, 'open workflow', 'open workflows').map((t) => `${t} (e.g. ${example})`),
+    ...counted(openWorkflows, 'open workflow', 'open workflows').map(named),
+    ...counted(scheduled, 'schedule', 'schedules').map((text) => (openWorkflows === 0 ? named(text) : text)),
   ].join(', ');
 }
 
@@ -115,6 +202,14 @@ export function useText({ vaultEntries, tokens, spooled, openWorkflows, example 
 export function missingText(missing: readonly KeysInUse[]): string {
   const what = missing.map((use) => `key ${use.keyId} is needed by ${useText(use)}`).join('; ');
   return `${what}: put it back behind the newest in SLUICE_VAULT_KEY or the key file`;
+}
+
+/** What names a key that is at hand and is not opened by it, for people; empty when all is well. */
+export function unreadableText(uses: readonly KeysInUse[]): string {
+  return uses
+    .filter(({ unreadable }) => unreadable !== null)
+    .map(({ keyId, unreadable }) => `a payload of ${unreadable} names key ${keyId} and is not opened by it`)
+    .join('; ');
 }
 
 /** Keys that something needs and that are not at hand; and those at hand, behind the newest, that something needs. */

@@ -8,6 +8,7 @@ import { byItself } from '../../quota/pools/standstill';
 import { allQueues } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
 import { unfinishedBatches } from '../../store/batches/batches';
+import { listExecutions } from '../../temporal/executions';
 import { askWorkers } from '../../workers/health-socket';
 import { workflowEnd } from '../../workers/workflow-end';
 import { batchWorkflowId } from '../../workflows/messages';
@@ -51,7 +52,7 @@ export async function failingWorkflows(client: Client, settings: Settings): Prom
   const { taskQueue } = settings.temporal;
   const ids: { readonly workflowId: string; readonly runId: string }[] = [];
   const query = `ExecutionStatus = "Running" AND TaskQueue = "${taskQueue}"`;
-  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+  for await (const { workflowId, runId } of listExecutions(client, query)) {
     ids.push({ workflowId, runId });
     if (ids.length >= MOST) break;
   }

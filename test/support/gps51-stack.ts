@@ -39,6 +39,8 @@ export const QUICK_GPS51 = {
 
 export interface Gps51StackOptions {
   readonly scenario?: Gps51ScenarioInput;
+  /** Keys of the vault, newest first, instead of the tests' own. */
+  readonly key?: string;
   /** Keys of the account. */
   readonly account?: Record<string, unknown>;
   /** Keys of the settings. */
@@ -80,6 +82,7 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
     ...TEST_ENV,
     TEST_FLEET_PASSWORD: FLEET_PASSWORD,
     TEST_COMMAND_PASSWORD: COMMAND_PASSWORD,
+    ...(options.key === undefined ? {} : { SLUICE_VAULT_KEY: options.key }),
   };
   Object.assign(process.env, env);
   const log = pino({ level: process.env.TEST_LOG ?? 'silent' });

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { chosenDevices } from '../../../activities/fleet/windows';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { Settings } from '../../../settings';
+import { listExecutions } from '../../../temporal/executions';
 import type { Backend } from '../backend';
 import { asFieldLater, invalid, problem } from '../errors';
 import { name, reason } from '../fields';
@@ -209,7 +210,7 @@ const TYPES = ['backfill', 'fleetBackfill'];
 async function runningBackfills(client: Client, settings: Settings): Promise<readonly string[]> {
   const types = TYPES.map((type) => `WorkflowType = '${type}'`).join(' OR ');
   const ids: string[] = [];
-  for await (const run of client.workflow.list({ query: `ExecutionStatus = 'Running' AND (${types})` })) {
+  for await (const run of listExecutions(client, `ExecutionStatus = 'Running' AND (${types})`)) {
     if (run.taskQueue === settings.temporal.taskQueue) ids.push(run.workflowId);
   }
   return [...new Set(ids)].sort();

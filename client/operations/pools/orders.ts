@@ -1,6 +1,6 @@
 /** What operators order of pools: pause, resume, and the end of a wait that a vendor has asked for. */
 import { hostname, userInfo } from 'node:os';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { findAccount } from '../../../activities/accounts';
 import { CLOSED_POOL, type PoolEvent, type PoolState, stopping } from '../../../quota/pools/pool';
@@ -16,13 +16,8 @@ import {
   readStoppingPools,
   registerPool,
 } from '../../../store/pools/pools';
-import {
-  limitUnblockedSignal,
-  lookSignal,
-  pauseSignal,
-  poolWorkflowId,
-  resumeSignal,
-} from '../../../workflows/messages';
+import { wakeWork } from '../../../workers/wake-work';
+import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
 import type { PoolChoice } from '../choose';
 import { type Context, withDatabase, withTemporal } from '../context';
@@ -207,7 +202,7 @@ export async function unblockPool(
   let unreached: string | null = null;
   if (ended.length > 0) {
     try {
-      await withTemporal(context, (client) => wakeWork(client, settings, freed));
+      await withTemporal(context, (client) => wakeWork(client, settings.temporal.taskQueue, freed));
     } catch (error) {
       unreached = messageOf(error);
     }
@@ -240,7 +235,8 @@ export async function resetPoolLimits(
   let unreached: string | null = null;
   if (pools.size > 0) {
     try {
-      await withTemporal(context, (client) => wakeWork(client, settings, accountsOf(settings, pools)));
+      const freed = accountsOf(settings, pools);
+      await withTemporal(context, (client) => wakeWork(client, settings.temporal.taskQueue, freed));
     } catch (error) {
       unreached = messageOf(error);
     }
@@ -263,21 +259,6 @@ function findLimits(settings: Settings, name: string, names: readonly string[]) 
 
 function accountsOf(settings: Settings, pools: ReadonlySet<string>): string[] {
   return Object.keys(settings.accounts).filter((name) => pools.has(findAccount(settings, name).poolKey));
-}
-
-/** Work of these accounts that sleeps for a limit asks again. */
-async function wakeWork(client: Client, settings: Settings, accounts: readonly string[]): Promise<void> {
-  const query = `ExecutionStatus = "Running" AND TaskQueue = "${settings.temporal.taskQueue}"`;
-  for await (const { workflowId, type } of client.workflow.list({ query })) {
-    // Their ids name the account between colons, see workflows/messages.ts.
-    if (type === 'quotaPool' || !workflowId.split(':').some((part) => accounts.includes(part))) continue;
-    try {
-      const handle = client.workflow.getHandle(workflowId);
-      await handle.signal(type === 'batch' ? lookSignal : limitUnblockedSignal);
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    }
-  }
 }
 
 /** Who gives the order, as far as this machine can tell. */

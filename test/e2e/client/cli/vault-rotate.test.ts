@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Spool } from '../../../../activities/gateway/spool';
@@ -20,6 +21,7 @@ import {
   testTemporal,
   uniqueName,
 } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
 
 const old = generateKey();
 const newer = generateKey();
@@ -80,11 +82,15 @@ async function storeToken(key: string, accessToken: string): Promise<void> {
   await store.storeToken(TOKEN, claim, { accessToken, expiresInMs: 3_600_000 });
 }
 
-async function startWorkflow(key: string): Promise<string> {
+async function clientWith(key: string): Promise<Client> {
   const env = { SLUICE_VAULT_KEY: key };
   const dataConverter = await dataConverterFor(parseSettings('', { file: null, baseDir: '/', env }), { env });
+  return new Client({ connection, dataConverter });
+}
+
+async function startWorkflow(key: string): Promise<string> {
   const workflowId = uniqueName('rotate');
-  await new Client({ connection, dataConverter }).workflow.start('echo', {
+  await (await clientWith(key)).workflow.start('echo', {
     args: [{ text: 'x', fail: false }],
     taskQueue: uniqueName('nobody'),
     workflowId,
@@ -143,3 +149,73 @@ test('everything goes over to the new key, and the old one is asked for until no
   expect(await new Vault(db, KeyRing.parse(newer)).get('own/secret')).toBe('value');
   expect((await sluice(newer, ['doctor'])).out).not.toContain(OLD);
 }, 120_000);
+
+describe('a key that is needed in a place of its own is not dropped unnoticed', () => {
+  const needs = async () => (await sluice(newer, ['doctor'])).out;
+  const echo = (workflowId: string) => ({
+    args: [{ text: 'x', fail: false }],
+    taskQueue: uniqueName('nobody'),
+    workflowId,
+  });
+
+  test('an event late in a long history', async () => {
+    const workflowId = await startWorkflow(newer);
+    const plain = new Client({ connection }).workflow.getHandle(workflowId);
+    await Promise.all(Array.from({ length: 210 }, (_, n) => plain.signal('note', n)));
+    expect(await needs()).not.toContain(OLD);
+    await (await clientWith(old)).workflow.getHandle(workflowId).signal('note', 'late');
+    expect(await needs()).toContain(`key ${OLD} is needed by 1 open workflow (e.g. ${workflowId})`);
+    await plain.terminate();
+    expect(await needs()).not.toContain(OLD);
+  }, 60_000);
+
+  test('a memo', async () => {
+    const workflowId = uniqueName('memo');
+    const plain = new Client({ connection });
+    const noted = await (await clientWith(old)).workflow.start('echo', {
+      ...echo(workflowId),
+      args: [],
+      memo: { why: 'kept' },
+    });
+    expect(await needs()).toContain(`key ${OLD} is needed by 1 open workflow (e.g. ${workflowId})`);
+    await plain.workflow.getHandle(noted.workflowId).terminate();
+  }, 60_000);
+
+  test('what a schedule starts its runs with', async () => {
+    const scheduleId = uniqueName('schedule');
+    const handle = await (await clientWith(old)).schedule.create({
+      scheduleId,
+      spec: { intervals: [{ every: '1 day' }] },
+      state: { paused: true },
+      action: { type: 'startWorkflow', workflowType: 'echo', ...echo(uniqueName('run')) },
+    });
+    // The list of schedules follows a moment later.
+    await eventually('it is found', async () =>
+      (await needs()).includes(`key ${OLD} is needed by 1 schedule (e.g. ${scheduleId})`),
+    );
+    await handle.delete();
+  }, 60_000);
+
+  test('a payload that names a key at hand and is not opened by it', async () => {
+    const workflowId = uniqueName('broken');
+    const id = Buffer.from(NEW);
+    const broken: PayloadCodec = {
+      encode: async (payloads) =>
+        payloads.map(() => ({
+          metadata: {
+            encoding: Buffer.from('binary/encrypted'),
+            'encryption-cipher': Buffer.from('AES-256-GCM'),
+            'encryption-key-id': id,
+          },
+          data: Buffer.alloc(64, 1),
+        })),
+      decode: async (payloads) => payloads,
+    };
+    const client = new Client({ connection, dataConverter: { payloadCodecs: [broken] } });
+    const handle = await client.workflow.start('echo', echo(workflowId));
+    const { code, out } = await sluice(newer, ['doctor']);
+    expect(code).toBe(1);
+    expect(out).toContain(`a payload of ${workflowId} names key ${NEW} and is not opened by it`);
+    await handle.terminate();
+  }, 60_000);
+});

@@ -1,6 +1,10 @@
 import { sortKeys, useText } from '../../../../client/operations/keys-in-use';
 
-const none = { vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, example: null };
+const none = {
+  ...{ vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
+  unreadable: null,
+  example: null,
+};
 
 test('keys that are needed and not at hand, needed older ones, and idle ones are told apart', () => {
   const uses = [
