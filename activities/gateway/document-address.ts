@@ -34,6 +34,7 @@ for (const [network, prefix] of [
 }
 for (const [network, prefix] of [
   ['::', 96],
+  ['2001::', 32],
   ['64:ff9b:1::', 48],
   ['2002::', 16],
   ['fc00::', 7],
@@ -41,6 +42,19 @@ for (const [network, prefix] of [
   ['ff00::', 8],
 ] as const) {
   PRIVATE.addSubnet(network, prefix, 'ipv6');
+}
+
+/** Where a machine's own keys are handed out, to whoever asks from it: no vendor, simulator or proxy has documents there. */
+const METADATA = new BlockList();
+METADATA.addSubnet('169.254.0.0', 16, 'ipv4');
+METADATA.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
+METADATA.addSubnet('fe80::', 10, 'ipv6');
+METADATA.addAddress('fd00:ec2::254', 'ipv6');
+METADATA.addAddress('100.100.100.200', 'ipv4');
+
+function isMetadataAddress(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && METADATA.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** @param address IPv4 or IPv6: loopback, private, link-local, or otherwise no address of the Internet. */
@@ -77,8 +91,13 @@ export async function whyNotFetched(
   if (hosts !== undefined && host !== ownHost && !hosts.some((pattern) => matches(host, pattern))) {
     return `its host ${host} is none of documentHosts (${hosts.join(', ')})`;
   }
+  const addresses = await addressesOf(host, resolve);
+  if (isOwnNetwork && host !== ownHost) {
+    const keys = addresses.find(isMetadataAddress);
+    if (keys !== undefined) return `its host ${host} hands out keys of this machine (${keys})`;
+  }
   if (isOwnNetwork) return null;
-  const inside = (await addressesOf(host, resolve)).find(isPrivateAddress);
+  const inside = addresses.find(isPrivateAddress);
   return inside === undefined ? null : `its host ${host} is in a private network (${inside})`;
 }
 

@@ -332,7 +332,11 @@ function notYetKnown(error: CallFailed): ApplicationFailure {
 function noteOf(ingested: Extract<IngestResult, { outcome: 'ingested' }>): { readonly note?: string } {
   const { doubted, setAside } = ingested;
   const notes = [
-    ...(setAside === 0 ? [] : [`${setAside} rows could not be used and were put aside`]),
+    ...(setAside === 0
+      ? []
+      : [
+          `${setAside} ${setAside === 1 ? 'row' : 'rows'} could not be used and ${setAside === 1 ? 'was' : 'were'} put aside`,
+        ]),
     ...(doubted === null
       ? []
       : [

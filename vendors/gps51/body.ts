@@ -30,15 +30,25 @@ function parse(text: string): Body | null {
     return null;
   }
   if (typeof root !== 'object' || root === null || Array.isArray(root)) return null;
-  const { status, cause } = root as Record<string, unknown>;
+  const fields = root as Record<string, unknown>;
+  const cause = CAUSES.map((name) => fields[name]).find((said) => typeof said === 'string' && said !== '');
   return {
-    root: root as Record<string, unknown>,
-    status: wholeNumber(status),
+    root: fields,
+    status: wholeNumber(
+      STATUSES.map((name) => fields[name]).find((said) => said !== undefined && said !== null),
+    ),
     cause: typeof cause === 'string' ? scrub(cause) : '',
   };
 }
 
+/** Where a platform has its status and its words, the usual place first. */
+const STATUSES = ['status', 'code', 'errcode', 'errorcode'];
+const CAUSES = ['cause', 'message', 'msg', 'errmsg', 'error', 'desc'];
+const DONE = /^(?:ok|success|succeeded|true)$/i;
+
+/** Null when it is none; platforms say 0 in a word, too. */
 function wholeNumber(value: unknown): number | null {
+  if (value === true || (typeof value === 'string' && DONE.test(value.trim()))) return 0;
   if (typeof value === 'number') return Number.isInteger(value) ? value : null;
   return typeof value === 'string' && /^-?\d{1,9}$/.test(value.trim()) ? Number(value) : null;
 }

@@ -61,9 +61,7 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const status = root?.status ?? null;
   const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
   if (known) return known;
-  if (status !== null && tellsOfToken(call, status, httpStatus, evidence.message ?? '')) {
-    return tokenRefused(call, evidence);
-  }
+  if (tellsOfToken(call, status, httpStatus, evidence.message ?? '')) return tokenRefused(call, evidence);
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
   return status === null
@@ -137,11 +135,20 @@ const OF_TOKENS = new RegExp(
  * list, any word of tokens will do, for a login costs one call. A command's result has codes of its own, and words that may
  * be the device's; there, and beside a 0, the words have to be plain.
  */
-function tellsOfToken({ operation }: CallInfo, status: number, httpStatus: number, cause: string): boolean {
+function tellsOfToken(
+  { operation }: CallInfo,
+  status: number | null,
+  httpStatus: number,
+  cause: string,
+): boolean {
   if (LOGINS.has(operation)) return false;
+  // 401 is about the token by its very meaning, with or without words.
+  if (httpStatus === 401) return true;
+  // Without a status the words are whoever's between, unless they are plain.
+  if (status === null) return TOKEN_OVER.test(cause) || LOG_IN.test(cause);
   const isResult = status === 0 || (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation));
   if (TOKEN_OVER.test(cause) || LOG_IN.test(cause)) return true;
-  return !isResult && (httpStatus === 401 || OF_TOKENS.test(cause));
+  return !isResult && OF_TOKENS.test(cause);
 }
 
 /** Calls with an end user's credentials: their token is always fresh, for it is asked for just before. */

@@ -222,6 +222,12 @@ export function parseTrack(body: string, deviceId: string): Parsed<readonly Flee
 
 /** @param deviceId whose records these are; null when each says so itself. */
 function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly FleetPosition[]> {
+  const found = listIn(answer.root, ['records']);
+  // A device that was never located has no time; records that all have none under this name have it under another.
+  if (found.kind === 'list' && found.list.length > 0 && found.list.every(lacksTime)) {
+    const fields = namesOf(found.list[0]);
+    return { ok: false, problem: `${found.key}: no record has an updatetime (fields: ${fields})` };
+  }
   return recordsOf(answer, 'records', (record) => {
     // Before its other fields are looked at: a device that has not been anywhere may have nothing in them.
     const nowhere = whyNowhere(record, deviceId);
@@ -248,6 +254,12 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
       moving: data.moving,
     };
   });
+}
+
+/** Of a record that says more than whose it is. */
+function lacksTime(record: unknown): boolean {
+  if (typeof record !== 'object' || record === null) return false;
+  return !('updatetime' in record) && Object.keys(record).some((name) => name !== 'deviceid');
 }
 
 /** What a record is that tells of no place, without being against the contract; null for any other. */
@@ -295,7 +307,7 @@ export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | n
       distance: data.tripdistance ?? 0,
       maxSpeed: data.maxspeed ?? 0,
       averageSpeed: data.averagespeed ?? 0,
-      duration: data.triptime ?? data.endtime - data.starttime,
+      duration: durationOf(data.triptime, data.endtime - data.starttime),
       startLatitude: data.slat,
       startLongitude: data.slon,
       endLatitude: data.elat,
@@ -311,6 +323,12 @@ export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | n
     return { ok: false, problem: `${found.key}: no trip has a tripdistance (fields: ${fields})` };
   }
   return { ...parsed, value: { trips: parsed.value, whole: parsed.leftOut === undefined, openSince } };
+}
+
+/** Milliseconds. Some platforms tell it in seconds: then it is less than a hundredth of the time that has gone by. */
+function durationOf(told: number | null, elapsedMs: number): number {
+  if (told === null) return elapsedMs;
+  return told > 0 && told < elapsedMs / 100 && told * 1000 <= elapsedMs * 1.05 ? told * 1000 : told;
 }
 
 /** `login`: what later calls carry, as the vault keeps it. */

@@ -47,9 +47,18 @@ export type FoundList =
   | { readonly kind: 'none' }
   | { readonly kind: 'problem'; readonly problem: string };
 
-/** @param names of the list, the usual one first; also one level down, where a platform wraps its answers. */
+/** An object and those within it, the outermost first. */
+function levelsOf(root: Fields, depth: number): readonly Fields[] {
+  if (depth === 0) return [root];
+  const inner = Object.values(root).filter(isObject);
+  return [root, ...inner.flatMap((one) => levelsOf(one, depth - 1))];
+}
+
+const DEEPEST = 4;
+
+/** @param names of the list, the usual one first; also some levels down, where a platform wraps its answers. */
 export function listIn(root: Fields, names: readonly string[]): FoundList {
-  const levels = [root, ...Object.values(root).filter(isObject)];
+  const levels = levelsOf(root, DEEPEST);
   const found = levels.flatMap((level) =>
     names.filter((name) => level[name] != null).map((key) => ({ key, value: level[key] })),
   );

@@ -16,6 +16,9 @@ const SECONDS = { from: 1e9, below: 1e10 };
 
 const TEXT = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?$/;
 
+/** A platform that says its zone is taken at its word. */
+const ZONED = /^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i;
+
 /** Epoch milliseconds; null for "never" (0, nothing, empty); else what is wrong. */
 export function timeOf(value: unknown): number | null | { readonly problem: string } {
   if (value === undefined || value === null || value === '' || value === 0 || value === '0') return null;
@@ -30,6 +33,7 @@ export function timeOf(value: unknown): number | null | { readonly problem: stri
 
 function parseText(text: string): number | null {
   if (/^\d{1,16}(?:\.0+)?$/.test(text)) return Number(text);
+  if (ZONED.test(text)) return Date.parse(text.replace(' ', 'T'));
   const match = TEXT.exec(text);
   return match ? Date.parse(`${match[1]}T${match[2]}+08:00`) : null;
 }

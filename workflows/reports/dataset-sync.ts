@@ -250,7 +250,8 @@ class DatasetSync {
     const under = underWayText(this.lines);
     const still = waiting === null ? standstillOf(this.lines) : null;
     if (still !== null) {
-      return { ...still, phase: 'running', detail: `${still.why}; ${under}` };
+      const { why, ...when } = still;
+      return { ...when, phase: 'running', detail: `${why}; ${under}` };
     }
     if (waiting === null) return { phase: 'running', detail: under, until: null, since };
     const why = waiting.reason ?? `limit ${waiting.limit} has nothing left`;

@@ -239,7 +239,7 @@ export class ReportPipeline {
 
   private fail(chunk: Chunk, reason: string): void {
     this.result.failed++;
-    this.note(chunk, reason);
+    this.note(chunk, `failed: ${reason}`);
     log.warn('a chunk failed', { chunk: span(chunk), reason });
   }
 
@@ -368,7 +368,7 @@ export class ReportPipeline {
       case 'ingested':
         this.result.done++;
         this.result.rows += fetched.rows;
-        if (fetched.note !== undefined) this.note(chunk, fetched.note);
+        if (fetched.note !== undefined) this.note(chunk, `taken in, but ${fetched.note}`);
         this.cautionOf(chunk).succeeded();
         return { kind: 'done' };
       case 'rejected': {

@@ -114,6 +114,6 @@ async function follow(context: Context, what: string, started: StartedWork, json
       `${summary.failed > 0 ? 'ended' : 'done'}: ${summary.done}/${summary.chunks} ${unit}, ${countText(summary.rows)} rows, ${summary.failed} failed`,
     );
   }
-  for (const problem of summary.problems) note(`  failed: ${problem}`);
+  for (const problem of summary.problems) note(`  ${problem}`);
   if (summary.failed > 0) throw failed(`${pluralText(summary.failed, 'window')} failed`);
 }

@@ -12,6 +12,7 @@ const names: Record<string, string[]> = {
   'rebound.example': ['93.184.216.34', '10.0.0.8'],
   'internal.example': ['fd00::8'],
   simulator: ['172.18.0.3'],
+  'keys.example': ['169.254.169.254'],
 };
 const resolve = (host: string) => Promise.resolve(names[host] ?? []);
 
@@ -36,6 +37,7 @@ test.each([
   ['::ffff:a9fe:a9fe'],
   ['64:ff9b::7f00:1'],
   ['2002:7f00:1::'],
+  ['2001:0:7f00:1::1'],
   ['no address'],
 ])('%s is no address of the Internet', (address) => {
   expect(isPrivateAddress(address)).toBe(true);
@@ -87,6 +89,14 @@ test.each([[SIMULATOR], [{ baseUrl: 'http://simulator:4010' }]])(
   async (policy) => {
     expect(await whyNotFetched('http://127.0.0.1:4011/document?k=1', policy, resolve)).toBeNull();
     expect(await whyNotFetched('http://simulator:4010/document?k=1', policy, resolve)).toBeNull();
+    for (const host of [
+      '169.254.169.254',
+      '0xa9fea9fe',
+      '[::ffff:169.254.169.254]',
+      '[fd00:ec2::254]',
+      'keys.example',
+    ])
+      expect(await whyNotFetched(`http://${host}/latest`, policy, resolve)).toContain('keys of this machine');
     expect(await whyNotFetched('ftp://simulator/document', policy, resolve)).toContain('is ftp, not https');
   },
 );

@@ -60,8 +60,21 @@ test('what is compressed without a word is read by its bytes, and a byte order m
   expect(await send()).toMatchObject({ response: { body: TEXT } });
 });
 
-test('what is not compressed as it says is no answer, and may have been acted on', async () => {
-  respond = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(TEXT);
+test.each([
+  ['gzip', TEXT],
+  ['br', TEXT],
+  ['deflate', TEXT],
+  ['identity', gzipSync(TEXT)],
+  ['br', gzipSync(TEXT)],
+  ['identity', `\ufeff${TEXT}`],
+])('what is not compressed as it says (%s) goes by its bytes', async (encoding, bytes) => {
+  respond = (_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(bytes);
+  expect(await send()).toMatchObject({ kind: 'response', response: { body: TEXT } });
+});
+
+test('half of a compressed answer is none, and may have been acted on', async () => {
+  const half = gzipSync(TEXT).subarray(0, 15);
+  respond = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(half);
   expect(await send()).toMatchObject({ kind: 'transport', error: { mayHaveBeenSent: true } });
 });
 

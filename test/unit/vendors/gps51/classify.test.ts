@@ -60,6 +60,22 @@ describe('the codes of the vendor’s page, as HTTP 200', () => {
 
 describe('an expired token under another status', () => {
   test.each([
+    ['words under another name', { status: 1, msg: 'token expired' }, 200],
+    ['the code under another name', { code: 9903 }, 200],
+    ['a status that is no number', { status: 'error', message: 'Please log in again' }, 200],
+    ['a page under 401', '<html>Unauthorized</html>', 401],
+    ['401 without a body', '', 401],
+  ])('%s gets one new login', (_, body, httpStatus) => {
+    expect(verdict('querytrips', body, httpStatus)).toMatchObject({ kind: 'auth', reason: 'expired' });
+    // At a login no token was sent.
+    expect(verdict('login', body, httpStatus)).not.toMatchObject({ reason: 'expired' });
+  });
+
+  test.each([['ok'], ['Success'], [true], ['0'], [0]])('status %j is a good answer', (status) => {
+    expect(verdict('lastposition', { status, records: [] }).kind).toBe('ok');
+  });
+
+  test.each([
     [1, 'global_error_token_expire'],
     [-1, 'please login'],
     [401, 'Please log in again'],

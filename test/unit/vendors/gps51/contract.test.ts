@@ -407,8 +407,29 @@ describe('querytrips', () => {
     [{ fahrten: [trip] }, 'there is fahrten instead (fields: starttime'],
     [{ result: { list: [trip] } }, 'there is list instead'],
     [{ trips: 'none' }, 'trips: must be a list'],
+    [{ result: { answer: { page: { list: [trip] } } } }, 'there is list instead'],
   ])('%j is no day without trips', (fields, problem) => {
     expect(parseTrips(body(fields), 'd1')).toEqual({ ok: false, problem: expect.stringContaining(problem) });
+  });
+
+  test('are found some levels down; a duration in seconds and a time with a zone are read', () => {
+    const told = { ...trip, starttime: new Date(AT).toISOString(), endtime: AT + 600_000, triptime: 600 };
+    const parsed = parseTrips(body({ result: { answer: { totaltrips: [told] } } }), 'd1');
+    if (!parsed.ok || parsed.value === null) throw new Error('no trips');
+    expect(parsed.value.trips).toMatchObject([{ start: AT, end: AT + 600_000, duration: 600_000 }]);
+  });
+
+  test.each([
+    ['positions', (text: string) => parsePositions(text)],
+    ['a track', (text: string) => parseTrack(text, 'd1')],
+  ])('%s whose records all have their time under another name is not empty', (_, parse) => {
+    const records = [{ deviceid: 'd1', gpstime: AT, callat: 1, callon: 2 }];
+    expect(parse(body({ records }))).toEqual({
+      ok: false,
+      problem: 'records: no record has an updatetime (fields: deviceid, gpstime, callat, callon)',
+    });
+    expect(parse(body({ records: [{ deviceid: 'd1' }] })).ok).toBe(true);
+    expect(parse(body({ result: { data: { records } } })).ok).toBe(false);
   });
 
   test.each([[{}], [{ totaltrips: null }], [{ data: [] }], [{ total: 0 }]])(
