@@ -1085,8 +1085,12 @@ begin
     l.refused_mark := l.granted_units;
     l.refused_cost := cost;
     if l.refused_took is not null then
-      share := least(share, greatest(lowest, measured_share(l)));
-      l.rate_ramp := false;
+      l.rate_ramp := l.refused_took <= 0;
+      if l.rate_ramp then
+        lowest := greatest(lowest, least(l.rate_share,
+          cost * l.period_ms * l.rate_share / greatest(300000, 2 * coalesce(wait_ms, 0))));
+      end if;
+      share := greatest(lowest, least(share, measured_share(l)));
     elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
       share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
       l.rate_ramp := true;

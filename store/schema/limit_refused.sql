@@ -8,6 +8,9 @@
 --   in w. Ten times that is tried, and raised fast while calls are admitted (a ramp), for a wait may also be for the end
 --   of a window, or rounded up.
 -- * Otherwise the rate becomes what was measured, and at least a tenth less than before.
+-- * Where nothing was admitted between the two, the rate becomes half a call in that time, and no less than one call in
+--   five minutes, or in twice the wait. That is a guess as well: a vendor that refuses everything for an hour, and then
+--   nothing, is found out in these five minutes, by a ramp.
 -- * Where our bucket had been refilling unused, a burst explains the refusal, and the rate stays.
 -- What was on the way at a discovery tells nothing new, only that so much less was admitted before it.
 create or replace function limit_refused(p_key text, departed double precision, p_now double precision default null,
@@ -58,8 +61,12 @@ begin
     l.refused_mark := l.granted_units;
     l.refused_cost := cost;
     if l.refused_took is not null then
-      share := least(share, greatest(lowest, measured_share(l)));
-      l.rate_ramp := false;
+      l.rate_ramp := l.refused_took <= 0;
+      if l.rate_ramp then
+        lowest := greatest(lowest, least(l.rate_share,
+          cost * l.period_ms * l.rate_share / greatest(300000, 2 * coalesce(wait_ms, 0))));
+      end if;
+      share := greatest(lowest, least(share, measured_share(l)));
     elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
       share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
       l.rate_ramp := true;

@@ -156,3 +156,17 @@ test('a rate that is admitted again in full is found again', async () => {
   const last = calls.filter(({ departAt }) => departAt >= START + 19 * MINUTE_MS);
   expect(last.length).toBeGreaterThan(60);
 });
+
+test('a vendor that has refused everything for a while is used to the full soon after, whatever waits it stated', async () => {
+  for (const stated of [() => 1000, () => 30_000]) {
+    const blackout = { announced: 2, admitted: 1e-9, burst: 1, freeAfterMs: 20 * MINUTE_MS };
+    const calls = await play({ ...blackout, stated }, 28);
+    const free = START + blackout.freeAfterMs;
+    // The sixteen that were on the way at first, and one in five minutes or so.
+    expect(calls.filter(({ refused }) => refused).length).toBeLessThan(35);
+    const admitted = calls.filter(({ departAt, refused }) => !refused && departAt >= free);
+    expect((admitted[0]?.departAt ?? Number.POSITIVE_INFINITY) - free).toBeLessThan(6 * MINUTE_MS);
+    const last = admitted.filter(({ departAt }) => departAt >= free + 7 * MINUTE_MS);
+    expect(last.length).toBeGreaterThan(100);
+  }
+});
