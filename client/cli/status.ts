@@ -15,7 +15,7 @@ import { listBackfills, type WaitingWork } from '../operations/datasets/backfill
 import { listSyncs, type SyncReport } from '../operations/datasets/syncs';
 import { workerPolls } from '../operations/datasets/work';
 import { messageOf } from '../operations/errors';
-import { type PoolReport, readPoolReport } from '../operations/pools/pools';
+import { type PoolReport, readPoolReport } from '../operations/pools/report';
 import { isoOrNull } from '../operations/time-text';
 import {
   ailingWorkers,

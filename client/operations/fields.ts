@@ -33,13 +33,13 @@ export const hour = instant.superRefine((ms, context) => {
 const LENGTH_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS };
 
 /** `90s`, `30m`, `6h`, `14d` to ms; null for anything else. */
-function lengthMs(text: string): number | null {
+export function lengthMs(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
   const ms = Number(match?.[1]) * (LENGTH_MS[match?.[2] ?? ''] ?? Number.NaN);
   return ms > 0 && Number.isFinite(ms) ? ms : null;
 }
 
-const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
+export const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
 
 /** `90s`, `30m`, `6h`, `14d` to ms. */
 export const length = z.string().transform((text, context) => {

@@ -22,6 +22,15 @@ import { exportDataset } from './datasets/export';
 import { planBackfill } from './datasets/plans';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
+import {
+  listEventsOf,
+  listPools,
+  pausePool,
+  resetLimits,
+  resumePool,
+  showPool,
+  unblockLimits,
+} from './pools/pools';
 import { workersRun } from './workers';
 
 export const operations = {
@@ -44,5 +53,14 @@ export const operations = {
     acceptDoubts: acceptDoubtedHours,
     setAside: listSetAsideRows,
   },
+  pools: {
+    list: listPools,
+    show: showPool,
+    pause: pausePool,
+    resume: resumePool,
+    unblock: unblockLimits,
+    resetLimits,
+  },
+  events: { list: listEventsOf },
   workers: { run: workersRun },
 } as const;

@@ -7,11 +7,12 @@ import { chooseBatch, textAccount } from '../../operations/batches/batch';
 import { type BatchReport, readBatches, readStanding, waitOf } from '../../operations/batches/wait';
 import { withDatabase } from '../../operations/context';
 import { hasWorker } from '../../operations/datasets/work';
+import { quotaJson } from '../../operations/pools/json';
 import { quotaOfBatch } from '../../operations/pools/quota';
 import { countText, instantText, isoOrNull, whenText } from '../../operations/time-text';
 import { contextOf } from '../command';
 import { print, printJson, table } from '../output';
-import { quotaJson, quotaLines } from '../pools/quota-view';
+import { quotaLines } from '../pools/quota-view';
 import { partJson, partLines } from './way-view';
 
 export function countsText(batch: Batch, counts: BatchCounts): string {

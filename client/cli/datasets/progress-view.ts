@@ -6,7 +6,7 @@ import type { LimitStatus } from '../../../store/permits/permits';
 import type { Progress } from '../../operations/datasets/progress';
 import { kindText } from '../../operations/datasets/work-wait';
 import { waitJson } from '../../operations/json';
-import type { OrganizationReport } from '../../operations/pools/pools';
+import type { OrganizationReport } from '../../operations/pools/report';
 import {
   amountText,
   countText,

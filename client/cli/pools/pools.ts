@@ -1,28 +1,23 @@
 /** `sluice pools`, `sluice pool show` and `sluice events`. */
 import type { Command } from 'commander';
-import { findAccount } from '../../../activities/accounts';
-import type { Settings } from '../../../settings';
-import { listEvents, type StoredEvent } from '../../../store/events/events';
+import type { StoredEvent } from '../../../store/events/events';
 import type { LimitStatus } from '../../../store/permits/permits';
-import { choosePool, choosePoolAccount } from '../../operations/choose';
-import { withDatabase } from '../../operations/context';
-import { UsageError } from '../../operations/errors';
-import { type PoolReport, readPoolReport } from '../../operations/pools/pools';
+import { listEventsOf, listPools, showPool } from '../../operations/pools/pools';
+import type { PoolReport } from '../../operations/pools/report';
 import {
   amountText,
   countText,
   instantText,
-  isoOrNull,
   pluralText,
   relativeText,
   whenText,
 } from '../../operations/time-text';
-import { contextOf } from '../command';
+import { call, contextOf } from '../command';
 import { blockedLines, organizationText, poolText, sinceText, stopLines } from '../datasets/progress-view';
 import { note, print, printJson, table } from '../output';
 import { addPoolOrders } from './orders';
-import { quotaJson, quotaLines } from './quota-view';
-import { limitEventText, limitLines, printSpending, printSpendingLine, spendingJson } from './spending-view';
+import { quotaLines } from './quota-view';
+import { limitEventText, limitLines, printSpending, printSpendingLine } from './spending-view';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -33,13 +28,13 @@ export function addPools(program: Command): void {
     .command('pools')
     .description('every quota pool: state, until when and why, and what is left')
     .option('--json', 'JSON')
-    .action(listPools);
+    .action(printPools);
   const pool = program.command('pool').description('one quota pool');
   pool
     .command('show [pool]')
     .description('state, limits, who spent what share in the last hour and day, and calls a minute')
     .option('--json', 'JSON')
-    .action(showPool);
+    .action(printPool);
   addPoolOrders(pool);
   program
     .command('events')
@@ -50,17 +45,11 @@ export function addPools(program: Command): void {
     .action(showEvents);
 }
 
-async function listPools(options: JsonOption, command: Command): Promise<void> {
-  const context = contextOf(command);
+async function printPools(options: JsonOption, command: Command): Promise<void> {
+  const reports = await call(listPools, contextOf(command), {});
   const now = Date.now();
-  const names = Object.keys(context.settings.accounts);
-  const reports = await withDatabase(context, async (db) => {
-    const all: PoolReport[] = [];
-    for (const name of names) all.push(await readPoolReport(db, context.settings, name, now));
-    return all;
-  });
   if (options.json) {
-    printJson(reports.map(poolJson));
+    printJson(listPools.json(reports));
     return;
   }
   if (reports.length === 0) note('The settings have no accounts, so there are no pools.');
@@ -75,13 +64,11 @@ async function listPools(options: JsonOption, command: Command): Promise<void> {
   }
 }
 
-async function showPool(name: string | undefined, options: JsonOption, command: Command): Promise<void> {
-  const context = contextOf(command);
+async function printPool(name: string | undefined, options: JsonOption, command: Command): Promise<void> {
+  const report = await call(showPool, contextOf(command), { pool: name });
   const now = Date.now();
-  const account = choosePoolAccount(context.settings, name);
-  const report = await withDatabase(context, (db) => readPoolReport(db, context.settings, account, now));
   if (options.json) {
-    printJson(poolJson(report));
+    printJson(showPool.json(report));
     return;
   }
   print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
@@ -126,65 +113,14 @@ const shadowText = ({ shadowOver }: LimitStatus) =>
 
 const indent = ([first = '', ...rest]: string[]) => [`  ${first}`, ...rest];
 
-function poolJson(report: PoolReport) {
-  const { state } = report;
-  return {
-    pool: report.pool,
-    account: report.account,
-    state: state.state,
-    since: isoOrNull(state.since === 0 ? null : state.since),
-    until: isoOrNull(state.until),
-    reason: state.reason,
-    strikes: state.strikes,
-    failures: state.failures,
-    hint: state.hint,
-    evidence: state.evidence,
-    organization: report.organization && {
-      pool: report.organization.pool,
-      state: report.organization.state.state,
-      pools: report.organization.pools,
-      foundBy: report.organization.foundBy,
-    },
-    stops: report.stops.map((stop) => ({
-      ...stop,
-      since: isoOrNull(stop.since),
-      until: isoOrNull(stop.until),
-    })),
-    limits: report.limits.map((limit) => ({
-      name: limit.name,
-      key: limit.key,
-      pools: limit.pools,
-      unit: limit.unit,
-      used: limit.used,
-      limit: limit.limit,
-      left: limit.left,
-      ratePerSecond: limit.ratePerSecond,
-      resetsAt: isoOrNull(limit.resetsAt),
-      blockedUntil: isoOrNull(limit.blockedUntil),
-      blockedReason: limit.blockedReason,
-      source: limit.source,
-      mode: limit.mode,
-      shadowOver: limit.shadowOver,
-    })),
-    quota: quotaJson(report.quota),
-    ...spendingJson(report),
-  };
-}
-
 async function showEvents(
   options: JsonOption & { readonly pool?: string; readonly limit: string },
   command: Command,
 ): Promise<void> {
-  const context = contextOf(command);
-  const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
-  }
-  const { settings } = context;
-  const pool = options.pool === undefined ? undefined : poolsNamed(settings, options.pool);
-  const events = await withDatabase(context, (db) => listEvents(db, { pool, limit }));
-  if (options.json) {
-    printJson(events.map(({ at, ...event }) => ({ at: isoOrNull(at), ...event })));
+  const { json, ...given } = options;
+  const events = await call(listEventsOf, contextOf(command), given);
+  if (json) {
+    printJson(listEventsOf.json(events));
     return;
   }
   if (events.length === 0) print('No events.');
@@ -197,14 +133,6 @@ async function showEvents(
     ]);
     print(table(['time', 'event', 'pool', 'detail'], rows));
   }
-}
-
-/** An account's pool and its organization's: what happens to either happens to it. */
-function poolsNamed(settings: Settings, name: string): string[] {
-  const choice = choosePool(settings, name);
-  if (choice.kind === 'organization') return [choice.organization.key];
-  const { poolKey, organization } = findAccount(settings, choice.account);
-  return organization === undefined ? [poolKey] : [poolKey, organization.key];
 }
 
 /** Whose call found an organization's limit: the pool's name does not say. */

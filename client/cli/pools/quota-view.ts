@@ -1,6 +1,6 @@
 /** What is left of an account's quota, beside a batch and beside a pool. */
 import type { QuotaMetrics, QuotaStatus } from '../../../quota/limits/quota-status';
-import { countText, isoOrNull, relativeText, whenText } from '../../operations/time-text';
+import { countText, relativeText, whenText } from '../../operations/time-text';
 
 /** Lines that an account has something to say for: the buckets of a minute, and the day. */
 export function quotaLines(status: QuotaStatus, now: number): string[] {
@@ -26,17 +26,4 @@ export function quotaLines(status: QuotaStatus, now: number): string[] {
 
 function untilText(until: number | null, now: number): string {
   return until === null ? '' : `, until ${whenText(until, now)}`;
-}
-
-export function quotaJson(status: QuotaStatus) {
-  const metrics = (m: QuotaMetrics | null) => m && { ...m, resetsAt: isoOrNull(m.resetsAt) };
-  const usePercent = status.use === null ? null : Math.round(1000 * status.use) / 10;
-  const pausesUntil = isoOrNull(status.pausesUntil);
-  return {
-    ...status,
-    requests: metrics(status.requests),
-    tokens: metrics(status.tokens),
-    usePercent,
-    pausesUntil,
-  };
 }

@@ -1,6 +1,6 @@
 /** Who spent what, as tables: beside a pool, and in one line beside each of many. */
 import type { LimitStatus } from '../../../store/permits/permits';
-import type { PoolReport } from '../../operations/pools/pools';
+import type { PoolReport } from '../../operations/pools/report';
 import type { Frequency, Share } from '../../operations/pools/spending';
 import { amountText, countText, isoOrNull, lengthText, pluralText } from '../../operations/time-text';
 import { print, table } from '../output';
@@ -79,17 +79,6 @@ export function printSpending({ spending, frequencies, limits }: PoolReport): vo
       ],
     ),
   );
-}
-
-export function spendingJson({ calls, spending, frequencies }: PoolReport) {
-  const withPercent = (all: readonly Share[]) =>
-    all.map(({ share, ...rest }) => ({ ...rest, percent: Math.round(1000 * share) / 10 }));
-  return {
-    callsLastHour: calls,
-    spentLastHour: withPercent(spending.hour),
-    spentLastDay: withPercent(spending.day),
-    callsPerMinute: frequencies,
-  };
 }
 
 function percentText(share: number): string {

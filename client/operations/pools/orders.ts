@@ -1,5 +1,4 @@
 /** What operators order of pools: pause, resume, and the end of a wait that a vendor has asked for. */
-import { hostname, userInfo } from 'node:os';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { findAccount } from '../../../activities/accounts';
@@ -19,9 +18,9 @@ import {
 import { wakeWork } from '../../../workers/wake-work';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
+import type { Backend } from '../backend';
 import type { PoolChoice } from '../choose';
-import { type Context, withDatabase, withTemporal } from '../context';
-import { ClientError, messageOf, UsageError } from '../errors';
+import { failed, invalid, messageOf } from '../errors';
 
 export type PoolOrder =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
@@ -56,14 +55,14 @@ interface Target extends PoolOrganization {
  * Pauses or resumes a pool in Postgres, which stops or frees every caller at its next permit, and tells the pool's
  * workflow, which wakes those who wait. Each does without the other. Whoever resumes an account resumes its
  * organization as well: else no call of the account would go.
- * @throws ClientError when neither could be reached.
+ * @throws OperationError when neither could be reached.
  */
 export async function orderPool(
-  context: Context,
+  backend: Backend,
   choice: PoolChoice,
   order: PoolOrder,
 ): Promise<OrderReport> {
-  let targets = targetsOf(context.settings, choice, order);
+  let targets = targetsOf(backend.settings, choice, order);
   const unreached: string[] = [];
   let outcomes: OrderOutcome[] = targets.map(({ key }) => ({
     pool: key,
@@ -74,7 +73,7 @@ export async function orderPool(
   let blocked: readonly LimitStatus[] = [];
   let stoppedBy: string | null = null;
   try {
-    await withDatabase(context, async (db) => {
+    await backend.database(async (db) => {
       stoppedBy = await otherOrganization(db, targets);
       // An organization that the account does not stand under, or not any more, is none of this order's business.
       if (stoppedBy !== null) targets = targets.slice(0, 1);
@@ -82,7 +81,7 @@ export async function orderPool(
       for (const target of targets) applied.push(await applyOrder(db, target, order));
       outcomes = applied;
       if (choice.kind === 'account' && order.type === 'resume') {
-        const key = findAccount(context.settings, choice.account).poolKey;
+        const key = findAccount(backend.settings, choice.account).poolKey;
         blocked = (await listLimits(db, key)).filter((limit) => limit.blockedUntil !== null);
       }
     });
@@ -90,18 +89,21 @@ export async function orderPool(
     unreached.push(`the database: ${messageOf(error)}`);
   }
   try {
-    await withTemporal(context, async (client) => {
+    await backend.temporal(async (client) => {
       for (const [i, target] of targets.entries()) {
         // An organization that was not stopped need not hear of it.
         if (i > 0 && outcomes[i]?.before?.state === 'closed') continue;
-        await signalOrder(client, context.settings, target, order);
+        await signalOrder(client, backend.settings, target, order);
       }
     });
   } catch (error) {
     unreached.push(`the pool's workflow: ${messageOf(error)}`);
   }
   if (unreached.length === 2) {
-    throw new ClientError(`${targets[0]?.key}: nothing was done.\n  ${unreached.join('\n  ')}`);
+    throw failed(
+      `${targets[0]?.key}: nothing was done.\n  ${unreached.join('\n  ')}`,
+      'DATABASE_UNAVAILABLE',
+    );
   }
   return { outcomes, blocked, unreached, stoppedBy };
 }
@@ -180,18 +182,18 @@ export interface UnblockReport {
 /**
  * Ends the waits that a vendor has asked of an account's limits, before their time: an operator knows better.
  * @param names of limits; empty for all that wait.
- * @throws UsageError for a name that is no limit of the account's.
+ * @throws OperationError for a name that is no limit of the account's.
  */
 export async function unblockPool(
-  context: Context,
+  backend: Backend,
   name: string,
   order: { readonly names: readonly string[]; readonly reason: string },
 ): Promise<UnblockReport> {
-  const { settings } = context;
+  const { settings } = backend;
   const { poolKey } = findLimits(settings, name, order.names);
-  const report = await withDatabase(context, async (db) => {
+  const report = await backend.database(async (db) => {
     const names = order.names.length === 0 ? null : order.names;
-    const ended = await unblockLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason });
+    const ended = await unblockLimits(db, { pool: poolKey, names, by: backend.caller, reason: order.reason });
     const freed = accountsOf(settings, new Set(ended.flatMap(({ pools }) => pools)));
     const items = ended.length === 0 ? 0 : await hurryRefusedItems(db, freed);
     const stands = await readStoppingPools(db, poolKey);
@@ -202,7 +204,7 @@ export async function unblockPool(
   let unreached: string | null = null;
   if (ended.length > 0) {
     try {
-      await withTemporal(context, (client) => wakeWork(client, settings.temporal.taskQueue, freed));
+      await backend.temporal((client) => wakeWork(client, settings.temporal.taskQueue, freed));
     } catch (error) {
       unreached = messageOf(error);
     }
@@ -220,15 +222,15 @@ export interface ResetReport extends ResetOutcome {
 
 /** Puts back what lies in the future of the database's clock, of an account's limits and its pool. */
 export async function resetPoolLimits(
-  context: Context,
+  backend: Backend,
   name: string,
   order: { readonly names: readonly string[]; readonly reason: string },
 ): Promise<ResetReport> {
-  const { settings } = context;
+  const { settings } = backend;
   const { poolKey } = findLimits(settings, name, order.names);
   const names = order.names.length === 0 ? null : order.names;
-  const { outcome, blocked } = await withDatabase(context, async (db) => ({
-    outcome: await resetLimits(db, { pool: poolKey, names, by: operator(), reason: order.reason }),
+  const { outcome, blocked } = await backend.database(async (db) => ({
+    outcome: await resetLimits(db, { pool: poolKey, names, by: backend.caller, reason: order.reason }),
     blocked: (await listLimits(db, poolKey)).filter((limit) => limit.blockedUntil !== null),
   }));
   const pools = new Set([...outcome.limits.flatMap((limit) => limit.pools), ...outcome.pools]);
@@ -236,7 +238,7 @@ export async function resetPoolLimits(
   if (pools.size > 0) {
     try {
       const freed = accountsOf(settings, pools);
-      await withTemporal(context, (client) => wakeWork(client, settings.temporal.taskQueue, freed));
+      await backend.temporal((client) => wakeWork(client, settings.temporal.taskQueue, freed));
     } catch (error) {
       unreached = messageOf(error);
     }
@@ -244,14 +246,16 @@ export async function resetPoolLimits(
   return { pool: poolKey, ...outcome, blocked, unreached };
 }
 
-/** The account. @throws UsageError for a name that is no limit of it. */
+/** The account. @throws OperationError for a name that is no limit of it. */
 function findLimits(settings: Settings, name: string, names: readonly string[]) {
   const account = findAccount(settings, name);
   const known = account.limits.map((limit) => limit.name);
   for (const wanted of names) {
     if (known.includes(wanted)) continue;
-    throw new UsageError(
-      `--limit: "${wanted}" is no limit of ${account.poolKey} (limits: ${known.join(', ')})`,
+    throw invalid(
+      'limits',
+      `"${wanted}" is no limit of ${account.poolKey} (limits: ${known.join(', ')})`,
+      'UNKNOWN_NAME',
     );
   }
   return account;
@@ -259,15 +263,4 @@ function findLimits(settings: Settings, name: string, names: readonly string[]) 
 
 function accountsOf(settings: Settings, pools: ReadonlySet<string>): string[] {
   return Object.keys(settings.accounts).filter((name) => pools.has(findAccount(settings, name).poolKey));
-}
-
-/** Who gives the order, as far as this machine can tell. */
-export function operator(): string {
-  let user = 'unknown';
-  try {
-    user = userInfo().username;
-  } catch {
-    // A container's user may have no name.
-  }
-  return `${user}@${hostname()}`;
 }

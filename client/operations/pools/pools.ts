@@ -1,158 +1,103 @@
-/** Pools as operators see them: state, limits, who spent what. What they order of them is in pool-orders.ts. */
-import type { Pool } from 'pg';
-import { type Account, findAccount } from '../../../activities/accounts';
-import { dailyLimitOf } from '../../../quota/batches/run-terms';
-import { fillScope, type LimitTemplate } from '../../../quota/limits/limit';
-import type { QuotaStatus } from '../../../quota/limits/quota-status';
-import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
+/** Pools as operators see them, and what they order of them. */
+import { z } from 'zod';
+import { findAccount } from '../../../activities/accounts';
 import type { Settings } from '../../../settings';
-import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
-import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
-import { type LimitStatus, limitDefinition, listLimits } from '../../../store/permits/permits';
-import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
-import { filesOfToday, quotaOf } from './quota';
-import { type Frequencies, frequencies, type Share, shares } from './spending';
+import { listEvents, type StoredEvent } from '../../../store/events/events';
+import { choosePool, choosePoolAccount } from '../choose';
+import { name, reason, until, whole } from '../fields';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import { orderJson, poolJson, resetJson, unblockJson } from './json';
+import { orderPool, resetPoolLimits, unblockPool } from './orders';
+import { type PoolReport, readPoolReport } from './report';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+/** An account's (`amazon/acme` or `acme`), or an organization's by its key; none is the only one there is. */
+const pool = name.optional();
 
-export interface PoolReport {
-  readonly pool: string;
-  readonly account: string;
-  /** Of the pool or of its organization's: whichever stands in the way of calls. */
-  readonly state: PoolState;
-  /** Null for an account that names none. */
-  readonly organization: OrganizationReport | null;
-  readonly limits: readonly LimitStatus[];
-  /** Kinds of calls that are stopped for themselves while the others go on. */
-  readonly stops: readonly KindStop[];
-  readonly quota: QuotaStatus;
-  /** Of the last hour. */
-  readonly calls: readonly CallCount[];
-  /** Who spent what share. */
-  readonly spending: { readonly hour: readonly Share[]; readonly day: readonly Share[] };
-  readonly frequencies: Frequencies;
-}
+/** Of the account's limits; none means all that it concerns. */
+const limits = z.array(name).default([]);
 
-export interface OrganizationReport {
-  readonly pool: string;
-  readonly state: PoolState;
-  /** Keys of the pools that it stops. */
-  readonly pools: readonly string[];
-  /** The account whose call found its limit; null while nothing has. */
-  readonly foundBy: string | null;
-}
+export const listPools = operation({
+  about: 'every quota pool: state, until when and why, and what is left',
+  input: z.strictObject({}),
+  json: (reports: readonly PoolReport[]) => reports.map(poolJson),
+  run: (backend): Promise<readonly PoolReport[]> =>
+    backend.database(async (db) => {
+      const now = Date.now();
+      const reports: PoolReport[] = [];
+      for (const account of Object.keys(backend.settings.accounts)) {
+        reports.push(await readPoolReport(db, backend.settings, account, now));
+      }
+      return reports;
+    }),
+});
 
-/** A pool that nothing has used yet is reported as its settings make it. */
-export async function readPoolReport(
-  db: Pool,
-  settings: Settings,
-  name: string,
-  now: number,
-): Promise<PoolReport> {
-  const account = findAccount(settings, name);
-  // As it stands for the workers, whose settings may be newer than these.
-  const stands = await organizationOfPool(db, account.poolKey);
-  const organizationKey = stands === undefined ? (account.organization?.key ?? null) : stands;
-  const daily = dailyLimitOf(account.limits)?.name;
-  const [records, members, files, stored, calls, day] = await Promise.all([
-    readStoppingPools(db, account.poolKey),
-    organizationKey === null ? [] : poolsOf(db, organizationKey),
-    filesOfToday(db, account, now),
-    listLimits(db, account.poolKey),
-    readCallCounts(db, account.poolKey, now - HOUR_MS),
-    readCallCounts(db, account.poolKey, now - DAY_MS),
-  ]);
-  const names = new Set(stored.map((limit) => limit.name));
-  const unused = account.limits
-    .filter((template) => !names.has(template.name))
-    .map((template) => unusedLimit(account, template));
-  const limits = [...stored, ...unused]
-    .map((limit) => (limit.name === daily ? withItems(limit, files.items) : limit))
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
-  const counted = account.limits.map(({ name, operations }) => {
-    const pools = limits.filter((limit) => limit.name === name).flatMap((limit) => limit.pools);
-    return { name, operations, pools: [...new Set([account.poolKey, ...pools])] };
-  });
-  const sharing = [...new Set(counted.flatMap((limit) => limit.pools))];
-  const minutes = await readMinuteCounts(db, sharing, now - HOUR_MS);
-  return {
-    pool: account.poolKey,
-    account: name,
-    state: stopping(records, now)?.state ?? CLOSED_POOL,
-    organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
-    limits,
-    stops: await listKindStops(db, account.poolKey),
-    // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.
-    quota: quotaOf(
-      account,
-      limits.filter((limit) => limit.kind === 'bucket' || isAccountWide(account, limit)),
-    ),
-    calls,
-    spending: { hour: shares(calls), day: shares(day) },
-    frequencies: frequencies(minutes, account.poolKey, counted, now),
-  };
-}
+export const showPool = operation({
+  about: 'state, limits, who spent what share in the last hour and day, and calls a minute',
+  input: z.strictObject({ pool }),
+  json: poolJson,
+  run: (backend, given) => {
+    const account = choosePoolAccount(backend.settings, given.pool);
+    return backend.database((db) => readPoolReport(db, backend.settings, account, Date.now()));
+  },
+});
 
-function organizationReport(
-  key: string,
-  found: readonly PoolRecord[],
-  members: readonly string[],
-): OrganizationReport {
-  const state = found.find((pool) => pool.key === key)?.state ?? CLOSED_POOL;
-  return { pool: key, state, pools: members, foundBy: state.evidence?.account ?? null };
-}
+export const pausePool = operation({
+  about: 'stop every call of a pool',
+  input: z.strictObject({ pool, reason, until: until.optional() }),
+  json: orderJson,
+  run: (backend, given) =>
+    orderPool(backend, choosePool(backend.settings, given.pool), {
+      type: 'pause',
+      reason: given.reason,
+      until: given.until ?? null,
+    }),
+});
 
-/** Items in files are calls of the day, too. */
-function withItems(limit: LimitStatus, items: number): LimitStatus {
-  const used = limit.used + items;
-  return { ...limit, used, left: Math.max(0, limit.limit - used) };
-}
+export const resumePool = operation({
+  about: 'let calls go again, those of its organization too when that is held; the first one is a probe',
+  input: z.strictObject({ pool }),
+  json: orderJson,
+  run: (backend, given) => orderPool(backend, choosePool(backend.settings, given.pool), { type: 'resume' }),
+});
 
-function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
-  const { capacity, period_ms: period, kind } = limitDefinition(template);
-  const periodMs = period === null || period === undefined ? null : Number(period);
-  return {
-    key: `${account.vendor.id}/${scopeOf(account, template) ?? template.scope}/${template.name}`,
-    pools: [account.poolKey],
-    name: template.name,
-    unit: template.unit,
-    kind: kind === 'bucket' || kind === 'rolling' || kind === 'calendar' ? kind : 'vendor',
-    limit: Number(capacity),
-    used: 0,
-    left: Number(capacity),
-    resetsAt: null,
-    blockedUntil: null,
-    blockedSince: null,
-    blockedReason: '',
-    source: template.source,
-    mode: template.mode,
-    ratePerSecond: kind === 'bucket' && periodMs !== null ? 1000 / periodMs : null,
-    periodMs,
-    grantedCalls: 0,
-    grantedUnits: 0,
-    shadowOver: 0,
-  };
-}
+export const unblockLimits = operation({
+  about: 'end the waits that the vendor has asked for of its limits (Retry-After), before their time',
+  input: z.strictObject({ pool, limits, reason }),
+  json: unblockJson,
+  run: (backend, given) =>
+    unblockPool(backend, choosePoolAccount(backend.settings, given.pool), {
+      names: given.limits,
+      reason: given.reason,
+    }),
+});
 
-function isAccountWide(account: Account, limit: LimitStatus): boolean {
-  return account.limits.some(
-    (t) =>
-      t.match === undefined &&
-      t.name === limit.name &&
-      limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
-  );
-}
+export const resetLimits = operation({
+  about: "put back times of its limits that lie in the future of the database's clock",
+  input: z.strictObject({ pool, limits, reason }),
+  json: resetJson,
+  run: (backend, given) =>
+    resetPoolLimits(backend, choosePoolAccount(backend.settings, given.pool), {
+      names: given.limits,
+      reason: given.reason,
+    }),
+});
 
-/** Null for a scope that needs more than the account: a call fills it. */
-function scopeOf(account: Account, template: LimitTemplate): string | null {
-  try {
-    return fillScope(template.scope, {
-      ...account.attributes,
-      vendor: account.vendor.id,
-      account: account.name,
-    });
-  } catch {
-    return null;
-  }
+export const listEventsOf = operation({
+  about: 'what happened to pools and limits, newest first',
+  input: z.strictObject({ pool, limit: whole(1).default(50) }),
+  json: (events: readonly StoredEvent[]) =>
+    events.map(({ at, ...event }) => ({ at: isoOrNull(at), ...event })),
+  run: (backend, { limit, ...given }): Promise<readonly StoredEvent[]> => {
+    const pools = given.pool === undefined ? undefined : poolsNamed(backend.settings, given.pool);
+    return backend.database((db) => listEvents(db, { pool: pools, limit }));
+  },
+});
+
+/** An account's pool and its organization's: what happens to either happens to it. */
+function poolsNamed(settings: Settings, given: string): string[] {
+  const choice = choosePool(settings, given);
+  if (choice.kind === 'organization') return [choice.organization.key];
+  const { poolKey, organization } = findAccount(settings, choice.account);
+  return organization === undefined ? [poolKey] : [poolKey, organization.key];
 }

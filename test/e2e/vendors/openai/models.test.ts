@@ -3,7 +3,7 @@ import { Runtime } from '@temporalio/worker';
 import { findAccount } from '../../../../activities/accounts';
 import { planFor } from '../../../../client/operations/batches/batch';
 import { limitsSeen } from '../../../../client/operations/pools/limit-use';
-import { readPoolReport } from '../../../../client/operations/pools/pools';
+import { readPoolReport } from '../../../../client/operations/pools/report';
 import { listLimits } from '../../../../store/permits/permits';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
 import { callsSeen } from '../../../support/vendor-view';

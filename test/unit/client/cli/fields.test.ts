@@ -26,6 +26,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'datasets.doubts': 'doubts',
   'datasets.acceptDoubts': 'doubts',
   'datasets.setAside': 'set-aside',
+  'pools.list': 'pools',
+  'pools.show': 'pool show',
+  'pools.pause': 'pool pause',
+  'pools.resume': 'pool resume',
+  'pools.unblock': 'pool unblock',
+  'pools.resetLimits': 'pool reset-limits',
+  'events.list': 'events',
   'workers.run': 'status',
 };
 

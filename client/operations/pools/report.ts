@@ -1,0 +1,158 @@
+/** Pools as operators see them: state, limits, who spent what. What they order of them is in pool-orders.ts. */
+import type { Pool } from 'pg';
+import { type Account, findAccount } from '../../../activities/accounts';
+import { dailyLimitOf } from '../../../quota/batches/run-terms';
+import { fillScope, type LimitTemplate } from '../../../quota/limits/limit';
+import type { QuotaStatus } from '../../../quota/limits/quota-status';
+import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
+import type { Settings } from '../../../settings';
+import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
+import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
+import { type LimitStatus, limitDefinition, listLimits } from '../../../store/permits/permits';
+import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
+import { filesOfToday, quotaOf } from './quota';
+import { type Frequencies, frequencies, type Share, shares } from './spending';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+export interface PoolReport {
+  readonly pool: string;
+  readonly account: string;
+  /** Of the pool or of its organization's: whichever stands in the way of calls. */
+  readonly state: PoolState;
+  /** Null for an account that names none. */
+  readonly organization: OrganizationReport | null;
+  readonly limits: readonly LimitStatus[];
+  /** Kinds of calls that are stopped for themselves while the others go on. */
+  readonly stops: readonly KindStop[];
+  readonly quota: QuotaStatus;
+  /** Of the last hour. */
+  readonly calls: readonly CallCount[];
+  /** Who spent what share. */
+  readonly spending: { readonly hour: readonly Share[]; readonly day: readonly Share[] };
+  readonly frequencies: Frequencies;
+}
+
+export interface OrganizationReport {
+  readonly pool: string;
+  readonly state: PoolState;
+  /** Keys of the pools that it stops. */
+  readonly pools: readonly string[];
+  /** The account whose call found its limit; null while nothing has. */
+  readonly foundBy: string | null;
+}
+
+/** A pool that nothing has used yet is reported as its settings make it. */
+export async function readPoolReport(
+  db: Pool,
+  settings: Settings,
+  name: string,
+  now: number,
+): Promise<PoolReport> {
+  const account = findAccount(settings, name);
+  // As it stands for the workers, whose settings may be newer than these.
+  const stands = await organizationOfPool(db, account.poolKey);
+  const organizationKey = stands === undefined ? (account.organization?.key ?? null) : stands;
+  const daily = dailyLimitOf(account.limits)?.name;
+  const [records, members, files, stored, calls, day] = await Promise.all([
+    readStoppingPools(db, account.poolKey),
+    organizationKey === null ? [] : poolsOf(db, organizationKey),
+    filesOfToday(db, account, now),
+    listLimits(db, account.poolKey),
+    readCallCounts(db, account.poolKey, now - HOUR_MS),
+    readCallCounts(db, account.poolKey, now - DAY_MS),
+  ]);
+  const names = new Set(stored.map((limit) => limit.name));
+  const unused = account.limits
+    .filter((template) => !names.has(template.name))
+    .map((template) => unusedLimit(account, template));
+  const limits = [...stored, ...unused]
+    .map((limit) => (limit.name === daily ? withItems(limit, files.items) : limit))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  const counted = account.limits.map(({ name, operations }) => {
+    const pools = limits.filter((limit) => limit.name === name).flatMap((limit) => limit.pools);
+    return { name, operations, pools: [...new Set([account.poolKey, ...pools])] };
+  });
+  const sharing = [...new Set(counted.flatMap((limit) => limit.pools))];
+  const minutes = await readMinuteCounts(db, sharing, now - HOUR_MS);
+  return {
+    pool: account.poolKey,
+    account: name,
+    state: stopping(records, now)?.state ?? CLOSED_POOL,
+    organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
+    limits,
+    stops: await listKindStops(db, account.poolKey),
+    // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.
+    quota: quotaOf(
+      account,
+      limits.filter((limit) => limit.kind === 'bucket' || isAccountWide(account, limit)),
+    ),
+    calls,
+    spending: { hour: shares(calls), day: shares(day) },
+    frequencies: frequencies(minutes, account.poolKey, counted, now),
+  };
+}
+
+function organizationReport(
+  key: string,
+  found: readonly PoolRecord[],
+  members: readonly string[],
+): OrganizationReport {
+  const state = found.find((pool) => pool.key === key)?.state ?? CLOSED_POOL;
+  return { pool: key, state, pools: members, foundBy: state.evidence?.account ?? null };
+}
+
+/** Items in files are calls of the day, too. */
+function withItems(limit: LimitStatus, items: number): LimitStatus {
+  const used = limit.used + items;
+  return { ...limit, used, left: Math.max(0, limit.limit - used) };
+}
+
+function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
+  const { capacity, period_ms: period, kind } = limitDefinition(template);
+  const periodMs = period === null || period === undefined ? null : Number(period);
+  return {
+    key: `${account.vendor.id}/${scopeOf(account, template) ?? template.scope}/${template.name}`,
+    pools: [account.poolKey],
+    name: template.name,
+    unit: template.unit,
+    kind: kind === 'bucket' || kind === 'rolling' || kind === 'calendar' ? kind : 'vendor',
+    limit: Number(capacity),
+    used: 0,
+    left: Number(capacity),
+    resetsAt: null,
+    blockedUntil: null,
+    blockedSince: null,
+    blockedReason: '',
+    source: template.source,
+    mode: template.mode,
+    ratePerSecond: kind === 'bucket' && periodMs !== null ? 1000 / periodMs : null,
+    periodMs,
+    grantedCalls: 0,
+    grantedUnits: 0,
+    shadowOver: 0,
+  };
+}
+
+function isAccountWide(account: Account, limit: LimitStatus): boolean {
+  return account.limits.some(
+    (t) =>
+      t.match === undefined &&
+      t.name === limit.name &&
+      limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
+  );
+}
+
+/** Null for a scope that needs more than the account: a call fills it. */
+function scopeOf(account: Account, template: LimitTemplate): string | null {
+  try {
+    return fillScope(template.scope, {
+      ...account.attributes,
+      vendor: account.vendor.id,
+      account: account.name,
+    });
+  } catch {
+    return null;
+  }
+}
