@@ -313,6 +313,7 @@ create table jobs (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   failing boolean not null default false,
+  slow_told_ms double precision,
   constraint jobs_pkey PRIMARY KEY (id),
   constraint jobs_purpose_check CHECK ((purpose = ANY (ARRAY['backfill'::text, 'sync'::text, 'daily_audit'::text, 'weekly_audit'::text]))),
   constraint jobs_report_id CHECK (((state <> ALL (ARRAY['requested'::text, 'ready'::text, 'ingested'::text])) OR (report_id IS NOT NULL))),

@@ -18,7 +18,7 @@ import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { sendForText } from '../gateway/http';
 import { keepFate } from './kept';
-import { CommandSender, type CommandSenderDeps, outcomeOfResult } from './sender';
+import { CommandSender, type CommandSenderDeps, outcomeOfResult, withoutSecret } from './sender';
 import type { CommandRef, CommandStep } from './types';
 
 export interface CommandDeps extends CommandSenderDeps {
@@ -90,7 +90,8 @@ export function createCommandActivities(deps: CommandDeps) {
         const outcome = { state: 'unknown', name: 'no-result', code: evidence.code ?? '', message } as const;
         return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner: null }));
       }
-      const parsed = fleet.parseCommandResult(result.kind === 'response' ? result.response.body : '');
+      const body = result.kind === 'response' ? result.response.body : '';
+      const parsed = withoutSecret(fleet.parseCommandResult(body), await sender.password(account));
       if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
       if (parsed.value.outcome === 'pending') return stepOf(command);
       // Of the attempt that sent it: it counts even if somebody has given the result up meanwhile.

@@ -21,6 +21,7 @@ import type { FleetAccount } from '../fleet/account';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http';
+import { SecretValues } from '../gateway/secret-values';
 import type { VendorDoor } from '../gateway/vendor-call';
 import { type CommandFate, type KeepDeps, keepFate } from './kept';
 
@@ -64,7 +65,8 @@ export class CommandSender {
         operation: fleet.operations.command,
         request: fleet.command(wanted, password),
         password,
-        settle: (owner, body) => this.settleResult(command.id, owner, fleet.parseCommand(body)),
+        settle: (owner, body) =>
+          this.settleResult(command.id, owner, withoutSecret(fleet.parseCommand(body), password)),
         isClear: (body) => isFinal(fleet.parseCommand(body)),
         isUnsupported: ({ kind, evidence }) =>
           kind === 'invalid' && fleet.isCommandUnsupported(evidence.code),
@@ -76,7 +78,8 @@ export class CommandSender {
       operation: fleet.operations.queueCommand,
       request: fleet.queueCommand(wanted, password),
       password,
-      settle: (owner, body) => this.settleQueued(command.id, owner, fleet.parseQueued(body)),
+      settle: (owner, body) =>
+        this.settleQueued(command.id, owner, queuedWithoutSecret(fleet.parseQueued(body), password)),
       isClear: (body) => isTaken(fleet.parseQueued(body)),
       isUnsupported: () => false,
     });
@@ -93,7 +96,8 @@ export class CommandSender {
     return Math.max(this.deps.inlineWaitMs, Math.min(LONG_WAIT_MS, left));
   }
 
-  private async password(account: FleetAccount): Promise<string | null> {
+  /** Sent with each command, where the account has one. */
+  async password(account: FleetAccount): Promise<string | null> {
     const { commandPassword } = account.fleet;
     if (commandPassword === null) return null;
     return (await resolveSecret(commandPassword as SecretRef, this.deps.secrets)).reveal();
@@ -259,6 +263,28 @@ function isFinal(parsed: Parsed<CommandResult>): boolean {
 
 function isTaken(parsed: Parsed<QueuedCommand>): boolean {
   return parsed.ok && ('commandId' in parsed.value || isFinal({ ok: true, value: parsed.value.result }));
+}
+
+/**
+ * A vendor's words about a command that quote the password it came with. In the body itself a short one has to stay, for
+ * numbers and codes look like it.
+ */
+export function withoutSecret(parsed: Parsed<CommandResult>, password: string | null): Parsed<CommandResult> {
+  if (password === null) return parsed;
+  const secret = SecretValues.of([password]);
+  if (!parsed.ok) return { ...parsed, problem: secret.hideInMessage(parsed.problem) };
+  return { ...parsed, value: { ...parsed.value, message: secret.hideInMessage(parsed.value.message) } };
+}
+
+function queuedWithoutSecret(parsed: Parsed<QueuedCommand>, password: string | null): Parsed<QueuedCommand> {
+  if (parsed.ok && !('result' in parsed.value)) return parsed;
+  const result = withoutSecret(
+    parsed.ok && 'result' in parsed.value
+      ? { ok: true, value: parsed.value.result }
+      : (parsed as Parsed<CommandResult>),
+    password,
+  );
+  return result.ok ? { ok: true, value: { result: result.value } } : result;
 }
 
 /** What a result means for the command. One that is still pending, with nothing to ask by, stays unknown. */

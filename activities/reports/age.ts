@@ -1,12 +1,9 @@
 /** A report that does not end: it is told, looked at ever more rarely, and at an age asked for anew. */
 import type { Pool } from 'pg';
-import { markFailed } from '../../store/datasets/jobs';
+import { markFailed, tellSlow } from '../../store/datasets/jobs';
 import { insertEvent } from '../../store/events/events';
 import type { JobContext } from './calls';
 import type { PollOutcome } from './types';
-
-/** Up to which age each report has been told of, by this process; another one may tell it once more. */
-const told = new Map<number, number>();
 
 /** What follows from "not made yet". @param said the vendor's word for it; empty for none. @param now epoch ms. */
 export async function stillPending(
@@ -20,16 +17,12 @@ export async function stillPending(
   const { tellAfterMinutes, askAnewAfterHours } = settings.poll;
   const hours = `${Math.round(ageMs / 360_000) / 10} h`;
   if (ageMs >= askAnewAfterHours * 3_600_000) {
-    told.delete(job.id);
     const reason = `the vendor has not made report ${job.reportId} within ${hours} (status ${said || 'none'}); it is asked for anew`;
     await markFailed(db, job.id, { reason, evidence: { reportId: job.reportId }, now });
     return { kind: 'gone', reason };
   }
-  // Once, and each time it has become twice as old.
-  const level = told.get(job.id) ?? tellAfterMinutes * 60_000;
-  if (ageMs >= level) {
-    told.set(job.id, 2 * Math.max(level, ageMs / 2));
-    await insertEvent(db, 'report.slow', account.poolKey, {
+  await tellSlow(db, job.id, ageMs, tellAfterMinutes * 60_000, (tell) =>
+    insertEvent(tell, 'report.slow', account.poolKey, {
       dataset: dataset.id,
       account: account.name,
       partition: series.partition,
@@ -39,7 +32,7 @@ export async function stillPending(
       status: said || 'none',
       age: hours,
       askedAnewAt: (job.requestedAt ?? job.createdAt) + askAnewAfterHours * 3_600_000,
-    });
-  }
+    }),
+  );
   return { kind: 'pending', ageMs, said, ...(job.reportId === null ? {} : { reportId: job.reportId }) };
 }

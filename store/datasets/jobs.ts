@@ -400,3 +400,24 @@ export async function measuredReports(
   if (row === undefined || row.low === null || row.high === null) return null;
   return { reports: row.reports, tookMs: { min: Math.max(0, row.low), max: Math.max(0, row.high) } };
 }
+
+/**
+ * Tells of a report that is not made: once, and each time it has become twice as old, whichever worker looks.
+ * @param firstMs age at which it is told of first.
+ */
+export async function tellSlow(
+  db: Pool,
+  id: number,
+  ageMs: number,
+  firstMs: number,
+  tell: (client: PoolClient) => Promise<void>,
+): Promise<void> {
+  if (ageMs < firstMs) return;
+  await inTransaction(db, async (client) => {
+    const { rowCount } = await client.query(
+      'update jobs set slow_told_ms = $2 where id = $1 and coalesce(2 * slow_told_ms, $3) <= $2',
+      [id, ageMs, firstMs],
+    );
+    if (rowCount === 1) await tell(client);
+  });
+}
