@@ -7,6 +7,7 @@ const OURS = [
   'bench',
   'client',
   'embedded',
+  'library',
   'quota',
   'settings',
   'store',
@@ -117,6 +118,7 @@ module.exports = {
     ...only('workflows', ['quota'], ['activities', 'vendors', 'settings', 'store']),
     ...only('activities', ['quota', 'vendors', 'store', 'settings'], ['workflows']),
     ...only('temporal', ['quota', 'settings', 'store']),
+    ...only('library', ['quota', 'vendors', 'store', 'settings', 'activities', 'temporal', 'embedded', 'client']),
     ...only('workers', [
       'quota',
       'vendors',

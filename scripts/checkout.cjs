@@ -17,6 +17,7 @@ const SOURCE_FOLDERS = [
   'bench',
   'client',
   'embedded',
+  'library',
   'quota',
   'settings',
   'store',

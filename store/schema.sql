@@ -1194,6 +1194,29 @@ begin
   return (select array_agg(p order by p.key) from pools p where p.key in (select x.key from unnest(ps) x));
 end $function$;
 
+CREATE OR REPLACE FUNCTION sluice.report_refused(p_keys text[], departed double precision, wait_ms double precision, why text DEFAULT ''::text, cost double precision DEFAULT 1)
+ RETURNS double precision
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t     double precision;
+  later double precision;
+begin
+  if wait_ms is null or not wait_ms between 0 and 31 * 86400000.0 then
+    raise exception 'wait_ms is a time from 0 to 31 days, not %', wait_ms using errcode = '22023';
+  end if;
+  perform 1 from limits where key = any (p_keys) order by key for update;
+  -- In a statement of its own: the locks may have been waited for.
+  t := now_ms();
+  update limits set blocked_since = case when blocked_until > t then blocked_since else t end,
+    blocked_reason = case when t + wait_ms > blocked_until then why else blocked_reason end,
+    blocked_until = greatest(blocked_until, t + wait_ms)
+  where key = any (p_keys) and departed >= unblocked_at;
+  perform limit_refused(k, departed, null, cost, wait_ms) from (select unnest(p_keys) k order by 1) x;
+  select max(blocked_until) into later from limits where key = any (p_keys);
+  return greatest(later, t);
+end $function$;
+
 CREATE OR REPLACE FUNCTION sluice.restamp_permit(p_keys text[], p_units double precision[], granted_at double precision, ahead double precision, p_pool text DEFAULT NULL::text, p_epoch bigint DEFAULT NULL::bigint, p_now double precision DEFAULT NULL::double precision, p_organization_epoch bigint DEFAULT NULL::bigint, p_within double precision DEFAULT 0)
  RETURNS double precision
  LANGUAGE plpgsql

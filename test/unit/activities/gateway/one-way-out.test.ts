@@ -10,6 +10,7 @@ const FOLDERS = [
   'activities',
   'client',
   'embedded',
+  'library',
   'quota',
   'settings',
   'store',
