@@ -118,7 +118,16 @@ module.exports = {
     ...only('workflows', ['quota'], ['activities', 'vendors', 'settings', 'store']),
     ...only('activities', ['quota', 'vendors', 'store', 'settings'], ['workflows']),
     ...only('temporal', ['quota', 'settings', 'store']),
-    ...only('library', ['quota', 'vendors', 'store', 'settings', 'activities', 'temporal', 'embedded', 'client']),
+    ...only('library', [
+      'quota',
+      'vendors',
+      'store',
+      'settings',
+      'activities',
+      'temporal',
+      'embedded',
+      'client',
+    ]),
     ...only('workers', [
       'quota',
       'vendors',
