@@ -9,6 +9,7 @@ import type { OperationError } from '../operations/errors';
 const NAMES: Readonly<Record<string, string>> = {
   devices: 'device',
   limits: 'limit',
+  params: 'param',
 };
 
 /** `--from`, or `dataset` for an argument; null when the command has neither. @param field such as `from` or `devices.0`. */

@@ -9,6 +9,16 @@
  * Beside them: `followWork` (datasets/follow.ts) tells how far a backfill is until it ends.
  */
 import {
+  cancelBatch,
+  exportBatchItems,
+  listBatches,
+  pauseBatch,
+  resumeBatch,
+  retryFailedItems,
+  showBatch,
+  skipItems,
+} from './batches/batches';
+import {
   cancelBackfill,
   listBackfills,
   pauseBackfill,
@@ -22,6 +32,7 @@ import { exportDataset } from './datasets/export';
 import { planBackfill } from './datasets/plans';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
+import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import {
   listEventsOf,
   listPools,
@@ -52,6 +63,22 @@ export const operations = {
     doubts: listDoubts,
     acceptDoubts: acceptDoubtedHours,
     setAside: listSetAsideRows,
+  },
+  batches: {
+    list: listBatches,
+    show: showBatch,
+    pause: pauseBatch,
+    resume: resumeBatch,
+    cancel: cancelBatch,
+    skip: skipItems,
+    retryFailed: retryFailedItems,
+    export: exportBatchItems,
+  },
+  commands: {
+    send: sendCommand,
+    list: listSentCommands,
+    show: showCommand,
+    cancel: cancelCommand,
   },
   pools: {
     list: listPools,

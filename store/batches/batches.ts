@@ -431,3 +431,20 @@ export async function* endedItems(db: Pool, batchId: number): AsyncGenerator<rea
     after = last.seq;
   }
 }
+
+/** Why items of a batch fail, without the ids of single requests. */
+export interface ItemProblem {
+  readonly reason: string;
+  readonly n: number;
+}
+
+/** The most frequent reasons of items that have failed or are to be tried again, at most 10. */
+export async function itemProblems(db: Pool, batchId: number): Promise<readonly ItemProblem[]> {
+  const { rows } = await db.query<ItemProblem>(
+    `select left(regexp_replace(coalesce(evidence ->> 'reason', 'failed'), ', request [^ )]+\\)$', ')'), 160) as reason,
+            count(*) as n from batch_items
+     where batch_id = $1 and state in ('failed', 'retry') group by 1 order by 2 desc limit 10`,
+    [batchId],
+  );
+  return rows;
+}

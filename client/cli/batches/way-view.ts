@@ -1,7 +1,7 @@
 /** What is shown of a batch's way by files: what it would take and save, and the vendor's batches with their states. */
 import type { BatchPart } from '../../../store/batches/parts';
 import type { FilePlan } from '../../operations/batches/way';
-import { countText, instantText, isoOrNull, pluralText } from '../../operations/time-text';
+import { countText, instantText, pluralText } from '../../operations/time-text';
 import { table } from '../output';
 
 /** @param chosen the batch is to go by files. */
@@ -67,18 +67,4 @@ export function partLines(parts: readonly BatchPart[]): readonly string[] {
 function stateOf({ state, status }: BatchPart): string {
   if (status === '') return state === 'settled' ? 'given up' : state;
   return state === 'ended' ? `${status}, being read` : status;
-}
-
-export function partJson(part: BatchPart) {
-  const { id, vendorId, state, status, items, bytes, tokens, total, completed, failed, note } = part;
-  return {
-    part: id,
-    vendorBatch: vendorId,
-    ...{ state, status, items, bytes, tokens },
-    counts: { total, completed, failed },
-    files: { input: part.fileId, output: part.outputFileId, errors: part.errorFileId },
-    createdAt: isoOrNull(part.createdAt),
-    expiresAt: isoOrNull(part.expiresAt),
-    note,
-  };
 }

@@ -1,30 +1,19 @@
 /** `sluice command`: commands to devices, and what became of them. */
-import { hostname, userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';
 import type { Pool } from 'pg';
+import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
+import { OperationError } from '../../operations/errors';
 import {
-  type Command,
-  endCommand,
-  knownCommand,
-  listCommands,
-  outcomeOf,
-} from '../../../store/commands/commands';
-import { parseLength } from '../../operations/arguments';
-import { chooseFleetAccount } from '../../operations/choose';
-import { withDatabase, withTemporal } from '../../operations/context';
-import { workerPolls } from '../../operations/datasets/work';
-import { ClientError, UsageError } from '../../operations/errors';
-import {
-  cancel,
-  checkDevice,
-  chooseStored,
-  startCommand,
-  storeCommand,
-} from '../../operations/fleet/commands';
-import { instantText, isoOrNull, lengthText } from '../../operations/time-text';
-import { contextOf } from '../command';
+  cancelCommand,
+  commandStateText,
+  listSentCommands,
+  sendCommand,
+  showCommand,
+} from '../../operations/fleet/device-commands';
+import { instantText, lengthText } from '../../operations/time-text';
+import { call, contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
 import { note, print, printJson, table } from '../output';
 
@@ -107,49 +96,23 @@ async function send(
   cli: Cli,
 ): Promise<void> {
   const context = contextOf(cli);
-  const { settings } = context;
-  const account = chooseFleetAccount(settings, vendor, options.account);
-  for (const [name, value] of Object.entries({ device, code, '--id': options.id ?? 'none' })) {
-    if (value.trim() === '' || value.length > 200) {
-      throw new UsageError(`${name}: "${value}" must be 1 to 200 characters`);
-    }
+  const { wait, json, param, ...given } = options;
+  const sent = await call(sendCommand, context, { vendor, device, code, params: param, ...given });
+  const { command, workflowId, workerRuns } = sent;
+  if (workflowId === null) {
+    report(command, options);
+    return;
   }
-  const timeoutMs =
-    options.timeout === undefined
-      ? settings.commands.timeoutSeconds * 1000
-      : parseLength('--timeout', options.timeout);
-  await withDatabase(context, (db) =>
-    withTemporal(context, async (client) => {
-      if (!options.unlisted) await checkDevice(db, account.name, device);
-      const stored = await storeCommand(db, {
-        account: account.name,
-        requestId: options.id ?? null,
-        device,
-        code,
-        params: options.param,
-        repeatable: options.repeatable === true,
-        timeoutMs,
-        waitForPool: options.waitForPool === true,
-        askedBy: `${userInfo().username}@${hostname()}`,
-      });
-      if (outcomeOf(stored)) {
-        report(stored, options);
-        return;
-      }
-      const handle = await startCommand(client, db, settings, stored);
-      // Whether one runs is not worth failing for: the command has been started.
-      if (!(await workerPolls(client, settings.temporal.taskQueue).catch(() => true))) {
-        note('No worker runs now; one that starts in time sends it (npx sluice up).');
-      }
-      if (!options.wait) {
-        if (options.json) printJson(commandJson(stored));
-        else print(`Command ${stored.id} started (${handle.workflowId})`);
-        return;
-      }
-      const ended = await follow(db, handle, stored);
-      if (ended) report(ended, options);
-    }),
+  if (!workerRuns) note('No worker runs now; one that starts in time sends it (npx sluice up).');
+  if (!wait) {
+    if (json) printJson(sendCommand.json(sent));
+    else print(`Command ${command.id} started (${workflowId})`);
+    return;
+  }
+  const ended = await context.database((db) =>
+    context.temporal((client) => follow(db, client.workflow.getHandle(workflowId), command)),
   );
+  if (ended) report(ended, options);
 }
 
 /**
@@ -229,43 +192,20 @@ async function lookAt(db: Pool, id: number): Promise<Command | null> {
 
 function report(command: Command, options: { readonly json?: boolean }): void {
   const outcome = outcomeOf(command);
-  if (options.json) printJson(commandJson(command));
+  if (options.json) printJson(showCommand.json(command));
   else {
-    print(`Command ${command.id}: ${stateText(command)}`);
+    print(`Command ${command.id}: ${commandStateText(command)}`);
     if (outcome?.message) print(outcome.message);
   }
   if (outcome?.state === 'unknown') process.exitCode = UNKNOWN_EXIT;
   else if (outcome?.state !== 'succeeded') process.exitCode = 1;
 }
 
-function stateText(command: Command): string {
-  const { state, resultName, overdue } = command;
-  if (state === 'unknown') return `unknown outcome (${resultName})`;
-  if (state === 'created' && overdue) return 'not sent in time';
-  return resultName === null ? state : `${state} (${resultName})`;
-}
-
-function commandJson(command: Command) {
-  const { owner: _, overdue, createdAt, sentAt, endedAt, ...rest } = command;
-  return {
-    ...rest,
-    overdue: command.state === 'created' && overdue,
-    createdAt: isoOrNull(createdAt),
-    sentAt: isoOrNull(sentAt),
-    endedAt: isoOrNull(endedAt),
-  };
-}
-
 async function list(_: unknown, cli: Cli): Promise<void> {
   const options = cli.optsWithGlobals<{ account?: string; limit: string; json?: boolean }>();
-  const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new UsageError(`--limit: "${options.limit}" must be a whole number, at least 1`);
-  }
-  const commands = await withDatabase(contextOf(cli), (db) =>
-    listCommands(db, { account: options.account, limit }),
-  );
-  if (options.json) printJson(commands.map(commandJson));
+  const { account, limit, json } = options;
+  const commands = await call(listSentCommands, contextOf(cli), { account, limit });
+  if (json) printJson(listSentCommands.json(commands));
   else if (commands.length === 0) print('No commands.');
   else {
     const rows = commands.map((c) => [
@@ -274,7 +214,7 @@ async function list(_: unknown, cli: Cli): Promise<void> {
       c.account,
       c.device,
       c.code,
-      stateText(c),
+      commandStateText(c),
     ]);
     print(table(['command', 'asked for', 'account', 'device', 'code', 'state'], rows));
   }
@@ -282,16 +222,16 @@ async function list(_: unknown, cli: Cli): Promise<void> {
 
 async function show(text: string, _: unknown, cli: Cli): Promise<void> {
   const { json } = cli.optsWithGlobals<{ json?: boolean }>();
-  const command = await withDatabase(contextOf(cli), (db) => chooseStored(db, text));
+  const command = await call(showCommand, contextOf(cli), { command: text });
   if (json) {
-    printJson(commandJson(command));
+    printJson(showCommand.json(command));
     return;
   }
   const { id, code, device, account, params, createdAt, sentAt, endedAt } = command;
   print(
     `Command ${id}: ${code} to ${device} of ${account}${params.length > 0 ? `, ${params.join(', ')}` : ''}`,
   );
-  print(stateText(command));
+  print(commandStateText(command));
   if (command.resultMessage) print(command.resultMessage);
   print(`Asked for: ${instantText(createdAt)}, by ${command.askedBy || 'nobody who said so'}`);
   if (sentAt !== null) print(`Sent: ${instantText(sentAt)}, attempts: ${command.attempts}`);
@@ -299,16 +239,16 @@ async function show(text: string, _: unknown, cli: Cli): Promise<void> {
   if (endedAt !== null) print(`Ended: ${instantText(endedAt)}, after ${lengthText(endedAt - createdAt)}`);
 }
 
-async function cancelOne(text: string, options: { readonly reason: string }, cli: Cli): Promise<void> {
+async function cancelOne(command: string, { reason }: { readonly reason: string }, cli: Cli): Promise<void> {
   const context = contextOf(cli);
   const { json } = cli.optsWithGlobals<{ json?: boolean }>();
-  const after = await withDatabase(context, async (db) => {
-    const stored = await chooseStored(db, text);
-    return withTemporal(context, (client) => cancel(client, db, stored, options.reason));
-  });
-  if (json) printJson(commandJson(after));
-  if (after.state !== 'cancelled') {
-    throw new ClientError(`command ${after.id} cannot be called back: ${stateText(after)}`);
+  try {
+    const after = await call(cancelCommand, context, { command, reason });
+    if (json) printJson(cancelCommand.json(after));
+    else print(`Command ${after.id}: cancelled`);
+  } catch (error) {
+    const isTooLate = error instanceof OperationError && error.code === 'TOO_LATE';
+    if (json && isTooLate) printJson(showCommand.json(await call(showCommand, context, { command })));
+    throw error;
   }
-  if (!json) print(`Command ${after.id}: cancelled`);
 }

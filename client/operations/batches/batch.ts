@@ -36,7 +36,7 @@ import type { TextApi, TextRequest } from '../../../vendors/capabilities/texts';
 import { renderPrompt } from '../../../vendors/prompt';
 import type { batch } from '../../../workflows/batches/batch';
 import { batchWorkflowId, lookSignal, resumeSignal } from '../../../workflows/messages';
-import { ClientError, UsageError } from '../errors';
+import { asField, invalid, problem } from '../errors';
 import { filesOfToday } from '../pools/quota';
 import type { InputCheck } from './input';
 
@@ -48,19 +48,15 @@ export interface TextAccount {
 /** @throws UsageError when the kind is not `vendor/name` or the account is not one of that vendor's. */
 export function textAccount(settings: Settings, kind: string, name: string): TextAccount {
   if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(kind)) {
-    throw new UsageError(`batch: "${kind}" must be vendor/name such as openai/bios`);
+    throw invalid('kind', `"${kind}" must be vendor/name such as openai/bios`);
   }
-  let account: Account;
-  try {
-    account = findAccount(settings, name);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(`--account: ${error.message}`);
-    throw error;
-  }
+  const account = asField('account', () => findAccount(settings, name));
   const { texts } = account.parts;
   if (!texts || account.vendor.id !== kind.split('/')[0]) {
-    throw new UsageError(
-      `--account: "${name}" is of ${account.vendor.id}, and ${kind} needs one that writes texts`,
+    throw invalid(
+      'account',
+      `"${name}" is of ${account.vendor.id}, and ${kind} needs one that writes texts`,
+      'NOT_APPLICABLE',
     );
   }
   return { account, api: texts };
@@ -202,9 +198,13 @@ export function operatorOf(settings: Settings, { account }: Pick<Batch, 'account
 /** `12` or `#12`. @throws UsageError, or ClientError when there is no such batch. */
 export async function chooseBatch(db: Pool, text: string): Promise<Batch> {
   const id = Number(/^#?(\d{1,15})$/.exec(text)?.[1] ?? Number.NaN);
-  if (!Number.isSafeInteger(id)) throw new UsageError(`batch: "${text}" must be a number, as in: batch list`);
+  if (!Number.isSafeInteger(id)) {
+    throw invalid('batch', `"${text}" must be a number, as in: batch list`);
+  }
   const found = await readBatch(db, id);
-  if (!found) throw new ClientError(`there is no batch ${id} (npx sluice batch list shows all)`);
+  if (!found) {
+    throw problem('NOT_FOUND', null, `there is no batch ${id} (npx sluice batch list shows all)`);
+  }
   return found;
 }
 
@@ -240,18 +240,23 @@ export async function writeBatch(db: Pool, api: TextApi, from: Batch, out: Writa
 }
 
 /** Writes what has ended to `file` as JSONL, at once or not at all. @returns how many lines. */
-export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
+export function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
+  return intoWholeFile(file, (out) => writeBatch(db, api, from, out));
+}
+
+/** A file that is there as a whole or not at all. @throws OperationError when it cannot be written. */
+export async function intoWholeFile<T>(file: string, write: (out: Writable) => Promise<T>): Promise<T> {
   // Where it is a link, what it leads to is replaced and not the link.
   const target = existsSync(file) ? realpathSync(file) : file;
   const temporary = `${target}.${process.pid}.tmp`;
   try {
-    const lines = await writeBatch(db, api, from, createWriteStream(temporary, { flush: true }));
+    const result = await write(createWriteStream(temporary, { flush: true }));
     renameSync(temporary, target);
-    return lines;
+    return result;
   } catch (error) {
     rmSync(temporary, { force: true });
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code && syscall) throw new ClientError(`--output: ${file} cannot be written (${code})`);
+    if (code && syscall) throw invalid('output', `${file} cannot be written (${code})`, 'FILE');
     throw error;
   }
 }
@@ -262,7 +267,7 @@ export async function exportBatch(db: Pool, api: TextApi, from: Batch, file: str
  * @throws UsageError that says what is wrong.
  */
 export function checkOutput(file: string, inputs: readonly string[] = []): void {
-  const wrong = (why: string) => new UsageError(`--output: ${file} cannot be written: ${why}`);
+  const wrong = (why: string) => invalid('output', `${file} cannot be written: ${why}`);
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isDirectory()) throw wrong('it is a folder');
   // A whole file takes the place of what is there: of a pipe or a device, nothing would be left.

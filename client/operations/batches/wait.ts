@@ -20,7 +20,7 @@ import { type NotedWait, readWaitNote } from '../../../store/batches/waits';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { TextApi } from '../../../vendors/capabilities/texts';
-import { UsageError } from '../errors';
+import { OperationError } from '../errors';
 import { quotaOfBatch } from '../pools/quota';
 import { pluralText } from '../time-text';
 import { textAccount } from './batch';
@@ -245,7 +245,7 @@ async function readWait(
     return waitOf(batch, counts, standing, quota, now);
   } catch (error) {
     // An account that the settings have lost says nothing, and must not hide the other batches.
-    if (error instanceof UsageError) return waitOf(batch, counts, NOTHING_KNOWN, null, now);
+    if (error instanceof OperationError) return waitOf(batch, counts, NOTHING_KNOWN, null, now);
     throw error;
   }
 }

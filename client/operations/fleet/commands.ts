@@ -15,19 +15,21 @@ import { listDevices } from '../../../store/fleet/fleet';
 import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
-import { ClientError, messageOf, UsageError } from '../errors';
+import { invalid, messageOf, problem } from '../errors';
 
 /** Result of a command that Temporal did not take. */
 const NOT_STARTED = 'not-started';
 
-/** @throws UsageError when the vendor's list of devices is known and this one is not on it. */
+/** @throws OperationError when the vendor's list of devices is known and this one is not on it. */
 export async function checkDevice(db: Pool, account: string, device: string): Promise<void> {
   const known = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
   if (known.length === 0 || known.includes(device)) return;
   const nearest = nearestOf(device, known);
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-  throw new UsageError(
-    `device: "${device}" is not among the ${known.length} devices of account ${account}${hint} (--unlisted sends to it all the same)`,
+  throw invalid(
+    'device',
+    `"${device}" is not among the ${known.length} devices of account ${account}${hint} (\`unlisted\` sends to it all the same)`,
+    'UNKNOWN_NAME',
   );
 }
 
@@ -56,15 +58,17 @@ function editDistance(a: string, b: string): number {
 
 /**
  * Stores the command, or finds the one of the same request id.
- * @throws UsageError when that one is another command.
+ * @throws OperationError when that one is another command.
  */
 export async function storeCommand(db: Pool, wanted: NewCommand): Promise<Command> {
   const { command: stored, created } = await createCommand(db, wanted);
   const asked = [wanted.device, wanted.code, wanted.params];
   const known = [stored.device, stored.code, stored.params];
   if (created || JSON.stringify(asked) === JSON.stringify(known)) return stored;
-  throw new UsageError(
-    `--id: "${wanted.requestId}" is command ${stored.id}, another one (${stored.code} to ${stored.device}); give a new id`,
+  throw invalid(
+    'id',
+    `"${wanted.requestId}" is command ${stored.id}, another one (${stored.code} to ${stored.device}); give a new id`,
+    'ID_TAKEN',
   );
 }
 
@@ -91,23 +95,28 @@ export async function startCommand(
     const message = `Temporal did not take it: ${messageOf(error)}`;
     const failed = { state: 'failed', name: NOT_STARTED, code: '', message } as const;
     const after = await endCommand(db, id, failed, null);
-    if (after.resultName === NOT_STARTED) throw new ClientError(`command ${id} was not sent: ${message}`);
+    if (after.resultName === NOT_STARTED)
+      throw problem('TEMPORAL_UNAVAILABLE', null, `command ${id} was not sent: ${message}`);
     return client.workflow.getHandle<typeof command>(workflowId);
   }
 }
 
-/** `12`, `#12`, or the id it was asked for with. @throws ClientError when there is none or several. */
+/** `12`, `#12`, or the id it was asked for with. @throws OperationError when there is none or several. */
 export async function chooseStored(db: Pool, text: string): Promise<Command> {
   const id = Number(/^#?(\d{1,15})$/.exec(text)?.[1] ?? Number.NaN);
   const byNumber = Number.isSafeInteger(id) ? await readCommand(db, id) : null;
   const found = byNumber ? [byNumber] : await findCommands(db, text);
   const [only] = found;
   if (only === undefined) {
-    throw new ClientError(`there is no command "${text}" (npx sluice command list shows the latest)`);
+    throw problem(
+      'NOT_FOUND',
+      null,
+      `there is no command "${text}" (npx sluice command list shows the latest)`,
+    );
   }
   if (found.length === 1) return only;
   const numbers = found.map((c) => `${c.id} (${c.account})`).join(', ');
-  throw new ClientError(`"${text}" is the id of several commands: give one of ${numbers}`);
+  throw problem('NOT_FOUND', null, `"${text}" is the id of several commands: give one of ${numbers}`);
 }
 
 /** Calls a command back that has not been sent. @returns it as it stands then. */

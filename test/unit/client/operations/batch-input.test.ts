@@ -331,7 +331,7 @@ describe('the output', () => {
   test('is a file, or becomes one; what is read is never written over', () => {
     const input = file('read.csv', 'id\n1\n');
     symlinkSync(input, join(folder, 'link.jsonl'));
-    expect(() => checkOutput('/dev/null')).toThrow('--output: /dev/null cannot be written: it is no file');
+    expect(() => checkOutput('/dev/null')).toThrow('output: /dev/null cannot be written: it is no file');
     for (const name of ['read.csv', 'link.jsonl']) {
       expect(() => checkOutput(join(folder, name), [input])).toThrow(/it is what is read as .*read.csv/);
     }

@@ -93,7 +93,7 @@ test('a schedule is made once, runs, is paused with a reason and resumed, and is
   await sluice(['sync', 'start', 'gps51/positions']);
   const table = (await sluice(['sync', 'list'])).out;
   expect(table).toMatch(
-    /gps51\/positions .* paused .*inventory count; last run .*\d positions? of 3 devices/,
+    /gps51\/positions .* paused .*inventory count .*to do: npx sluice sync resume .*; last run .*\d positions? of 3 devices/,
   );
   expect(table).not.toMatch(/gps51\/tracks/);
   await sluice(['sync', 'resume', 'gps51/positions']);
