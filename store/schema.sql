@@ -1650,7 +1650,11 @@ create view limit_status as
         CASE
             WHEN l.blocked_until > n.t AND l.blocked_since > 0::double precision THEN l.blocked_since
             ELSE NULL::double precision
-        END AS blocked_since
+        END AS blocked_since,
+        CASE
+            WHEN l.kind = 'bucket'::text AND l.rate_share < 1::double precision THEN 1000::double precision / l.period_ms
+            ELSE NULL::double precision
+        END AS lowered_rate
    FROM limits l
      CROSS JOIN LATERAL ( SELECT now_ms() AS t) n;
 

@@ -9,7 +9,8 @@ import { insertEvent } from '../events/events';
 /** Null for a limit that has no row. */
 export async function readWaitedLimit(db: Pick<Pool, 'query'>, key: string): Promise<WaitedLimit | null> {
   const { rows } = await db.query<WaitedLimit>(
-    `select name, used, capacity as limit, source, blocked_until as "blockedUntil", blocked_reason as "blockedReason"
+    `select name, used, capacity as limit, source, blocked_until as "blockedUntil", blocked_reason as "blockedReason",
+            lowered_rate as "loweredRate"
      from limit_status where key = $1`,
     [key],
   );

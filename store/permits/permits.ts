@@ -265,6 +265,8 @@ export interface LimitStatus {
   readonly source: string;
   readonly mode: 'enforce' | 'shadow';
   readonly ratePerSecond: number | null;
+  /** Units a second, where refusals have lowered that below what is announced; null or left out where they have not. */
+  readonly loweredRate?: number | null;
   readonly periodMs: number | null;
   readonly grantedCalls: number;
   readonly grantedUnits: number;
@@ -276,7 +278,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
   const { rows } = await db.query(
     `select key, array(select p.pool from pool_limits p where p.limit_key = s.key order by 1) as pools, name, unit, kind,
             capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
-            shadow_over, blocked_reason, blocked_since
+            shadow_over, blocked_reason, blocked_since, lowered_rate
      from limit_status s
      where $1::text is null or pool = $1 or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
@@ -297,6 +299,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
     source: r.source,
     mode: r.mode,
     ratePerSecond: r.kind === 'bucket' ? 1000 / r.ratio_period : null,
+    loweredRate: r.lowered_rate,
     periodMs: r.ratio_period,
     grantedCalls: r.granted_calls,
     grantedUnits: r.granted_units,

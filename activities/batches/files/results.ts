@@ -18,11 +18,12 @@ import type { ResultFile } from './calls';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, DoubtfulAnswer, seqOf } from './types';
 import { unpacked } from './unpack';
 
-type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
+/** What concerns the whole account, whichever of its calls was told. */
+type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' | 'quota' }>;
 
 export interface ResultsRead {
   readonly lines: number;
-  /** A line said what concerns the whole account, e.g. that somebody has to pay. */
+  /** A line said what concerns the whole account, e.g. that somebody has to pay, or that a quota is used up. */
   readonly hold: HoldVerdict | null;
   /** A line said what concerns every item, e.g. that there is no such model. */
   readonly refused: string | null;
@@ -252,11 +253,13 @@ export class ResultReader {
         if (verdict.ofRequest) return refused(0, false);
         this.refused ??= verdict.evidence.message ?? 'what the requests name does not exist';
         return own(behindOthers(seq, verdict));
-      case 'rate':
-      case 'quota': {
-        if (verdict.kind === 'quota' && verdict.ofRequest) return refused(0, false);
+      case 'quota':
+        if (verdict.ofRequest) return refused(0, false);
+        this.hold ??= verdict;
+        return own(behindOthers(seq, verdict));
+      case 'rate': {
         const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
-        return own(refusedOutcome(seq, { ...verdict, kind: 'rate' }, waitMs, true).outcome);
+        return own(refusedOutcome(seq, verdict, waitMs, true).outcome);
       }
       case 'server': {
         const waitMs = retryDelayMs(retry.server, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);

@@ -45,11 +45,11 @@ export interface Standing {
   /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
   readonly blocked: Pick<
     LimitStatus,
-    'name' | 'used' | 'limit' | 'source' | 'blockedUntil' | 'blockedSince' | 'blockedReason'
+    'name' | 'used' | 'limit' | 'source' | 'loweredRate' | 'blockedUntil' | 'blockedSince' | 'blockedReason'
   > | null;
   /** Of those limits, the one without room for one more call for the longest time, and until when, epoch ms. */
   readonly usedUp:
-    | (Pick<LimitStatus, 'name' | 'used' | 'limit' | 'source'> & { readonly until: number })
+    | (Pick<LimitStatus, 'name' | 'used' | 'limit' | 'source' | 'loweredRate'> & { readonly until: number })
     | null;
   /** Of the files that do not get on, the one that has not for the longest time. */
   readonly part: StuckPart | null;

@@ -142,6 +142,21 @@ test('in a file of results one refused line is its item’s, and odd lines are r
   expect((await readPool(s.db, s.pool))?.state.state ?? 'closed').toBe('closed');
 });
 
+test('a quota that a line of a file tells closes the pool for as long as it says, and burns no item', async () => {
+  const told = {
+    statusCode: 403,
+    message: 'Out of call volume quota. Quota will be replenished in 01:00:00.',
+  };
+  const s = await start({ batches: { oddLines: [{ contains: 'Artist 3.', status: 403, body: told }] } });
+  const { id } = await s.load(6, BY_FILES);
+  const run = await s.run(id);
+  await eventually('paused', async () => (await readPool(s.db, s.pool))?.state.state === 'quota_paused');
+  const until = (await readPool(s.db, s.pool))?.state.until ?? 0;
+  expect(until - Date.now()).toBeGreaterThan(50 * 60_000);
+  expect(await countItems(s.db, id)).toMatchObject({ done: 5, failed: 0, retry: 1 });
+  await run.terminate();
+});
+
 test('a file whose every line is refused holds the pool and burns no item; skipped ones stay out of the next', async () => {
   const s = await start({ batches: { oddLines: [{ contains: 'Artist', status: 403, body: FLAGGED }] } });
   const { id } = await s.load(6, BY_FILES);

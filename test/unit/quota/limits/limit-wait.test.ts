@@ -1,0 +1,22 @@
+import { limitWaitText } from '../../../../quota/limits/limit-wait';
+
+const LIMIT = {
+  name: 'requests',
+  used: 4999,
+  limit: 5000,
+  source: 'a guide',
+  blockedUntil: null,
+  blockedReason: '',
+};
+
+test('why calls of a limit wait: its size, or that refusals have slowed it, or what the vendor has asked for', () => {
+  expect(limitWaitText(LIMIT)).toBe('requests has 4,999 of 5,000 used, by a guide');
+  expect(limitWaitText({ ...LIMIT, loweredRate: 1 / 322 })).toMatch(
+    /^requests is used at one in 322 s, for the vendor/,
+  );
+  expect(limitWaitText({ ...LIMIT, loweredRate: 2.5 })).toMatch(/at 2 a second/);
+  const blocked = { blockedUntil: 5, blockedReason: '429 slow', loweredRate: 1 };
+  expect(limitWaitText({ ...LIMIT, ...blocked })).toBe(
+    'the vendor has asked calls of requests to wait: 429 slow',
+  );
+});
