@@ -2,16 +2,33 @@
 import { resolveLimits } from '../quota/limits/limit';
 import { accountAttributes, accountParts, VENDORS } from '../vendors/registry';
 import { effectiveLimits } from './effective';
+import { suggestion } from './problems';
 import type { AccountSettings } from './schema';
 import type { Settings } from './types';
 
 /** Sentences, each beginning with the key that it is about. */
 export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): string[] {
   const enabled = Object.entries(accounts).filter(([, account]) => account.enabled);
-  return enabled.flatMap(([name, account], i) =>
+  const sharing = enabled.flatMap(([name, account], i) =>
     enabled.slice(0, i).flatMap(([other, first]) => {
       if (first.vendor !== account.vendor || addressOf(first) !== addressOf(account)) return [];
       return sharingWarnings(name, account, other, first);
+    }),
+  );
+  return [...sharing, ...enabled.flatMap(([name, account]) => matchWarnings(name, account))];
+}
+
+/** A limit that no call falls under limits nothing, and says nothing of it either. */
+function matchWarnings(name: string, account: AccountSettings): string[] {
+  const { rules = VENDORS[account.vendor].rules, limits = account.limits } = accountParts(account);
+  return Object.entries(limits ?? {}).flatMap(([limit, { match = {} }]) =>
+    Object.entries(match).flatMap(([attribute, values]) => {
+      const known = rules.attributes[attribute]?.values;
+      const unknown = known === undefined ? [] : [values].flat().filter((value) => !known.includes(value));
+      return unknown.map(
+        (value) =>
+          `accounts.${name}.limits.${limit}.match.${attribute}: no call has the value "${value}", so none is charged to the limit for it${suggestion(value, known ?? [])}`,
+      );
     }),
   );
 }

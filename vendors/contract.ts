@@ -13,6 +13,8 @@ export interface CallAttribute {
   readonly of: 'account' | readonly string[];
   /** For people: what it is. */
   readonly about: string;
+  /** All values that calls made from here have, where these are known. */
+  readonly values?: readonly string[];
 }
 
 /** One call, described for limits, verdicts and logs. Holds no secret. */

@@ -21,6 +21,8 @@ interface Deps {
 
 /** Of accepted calls, one a second tells that the kind is served, ms. */
 const ACCEPTED_EVERY_MS = 1000;
+/** Far beyond any quota, and a date that can be shown, ms. */
+const LONGEST_STOP_MS = 366 * 24 * 3_600_000;
 
 export class Narrowing {
   private readonly acceptedAt = new Map<string, number>();
@@ -58,9 +60,9 @@ export class Narrowing {
     const kind = kindOf(call);
     if (kind === null) return null;
     const { account } = call;
-    const statedWaitMs = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
-    // Nobody waits for weeks because of one answer: the pool is held for an operator.
-    if (statedWaitMs !== null && statedWaitMs > account.pool.absurdWaitMs) return null;
+    const stated = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
+    // A wait that is not to be believed stops no more than what it was told of, until an operator resumes.
+    const statedWaitMs = stated === null ? null : Math.min(stated, LONGEST_STOP_MS);
     this.acceptedAt.clear();
     // One refusal, told by calls in flight together, each with a request id of its own: that is kept as evidence only.
     const { requestId: _, ...told } = verdict.evidence;

@@ -9,6 +9,7 @@ import type { LimitTemplate, Reserve } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
+import { RT_INVENTORY, RT_SALES, RT_TRAFFIC } from './datasets';
 import type { AmazonAccount } from './settings';
 
 /** Operations with a usage plan, then those without a limit of Amazon's that is known. */
@@ -61,6 +62,7 @@ export const amazonAttributes: VendorRules['attributes'] = {
   reportType: {
     of: AMAZON_OPERATIONS.filter((operation) => operation !== 'login'),
     about: 'the type of the report that the call is about, e.g. GET_VENDOR_REAL_TIME_SALES_REPORT',
+    values: [RT_SALES, RT_TRAFFIC, RT_INVENTORY].map(({ reportType }) => reportType),
   },
 };
 

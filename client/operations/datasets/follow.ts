@@ -124,8 +124,12 @@ export async function followWith(
     const asks = over === null && progress.wait === null && stands === seen;
     seen = stands;
     // What it waits for in a limit only the workflow knows.
-    const wait = asks ? await ownWait(handle, now) : progress.wait;
-    await options.onProgress({ ...progress, wait }, etaThrough(wait, etaMs, now));
+    const own = asks ? await ownWait(handle, now) : null;
+    const wait = own?.wait ?? progress.wait;
+    const eta = etaThrough(wait, etaMs, now);
+    // What no limit explains, a report that is not made say, is in no estimate: then only the end of the wait is known.
+    const isKnown = own === null || own.ofLimit || (own.wait.until ?? 0) - now >= (etaMs ?? 0);
+    await options.onProgress({ ...progress, wait }, isKnown ? eta : null);
     if (over !== null) {
       if ('summary' in over) return over.summary;
       throw explain(over.error);
@@ -149,8 +153,10 @@ function etaThrough(wait: Standstill | null, etaMs: number | null, now: number):
 async function ownWait(
   { client, workflowId }: Pick<WorkflowHandle, 'client' | 'workflowId'>,
   now: number,
-): Promise<Standstill | null> {
-  return workWait(await askWork(client, workflowId), null, null, now);
+): Promise<{ readonly wait: Standstill; readonly ofLimit: boolean } | null> {
+  const report = await askWork(client, workflowId);
+  const wait = workWait(report, null, null, now);
+  return wait && { wait, ofLimit: report.status?.phase !== 'running' };
 }
 
 /** By name, for the client is slow to load and most commands do without it. */

@@ -248,6 +248,18 @@ describe('region, marketplaces and currencies', () => {
 });
 
 describe('warnings', () => {
+  test('a limit for a value that no call has', () => {
+    const limit = (type: string) =>
+      `limits: {spacing: {operations: [createReport], ms: 15m, match: {reportType: ${type}}}}`;
+    const warned = (type: string) => settingsWarnings(settings({ a: ['amazon', limit(type)] }));
+    expect(warned('GET_VENDOR_REAL_TIME_SALES_REPORT')).toEqual([]);
+    expect(warned('[GET_VENDOR_REAL_TIME_SALES_REPORT, GET_VENDOR_REAL_TIME_SALE_REPORT]')).toEqual([
+      expect.stringMatching(
+        /^accounts\.a\.limits\.spacing\.match\.reportType: no call has the value "GET_VENDOR_REAL_TIME_SALE_REPORT".*did you mean "GET_VENDOR_REAL_TIME_SALES_REPORT"/,
+      ),
+    ]);
+  });
+
   test('the same credentials without the same seller, or the same anything', () => {
     const warned = (accounts: Parameters<typeof settings>[0]) => settingsWarnings(settings(accounts));
     expect(warned({ a: ['amazon'], b: ['amazon'] })).toEqual([

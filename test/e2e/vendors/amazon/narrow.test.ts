@@ -13,6 +13,7 @@ const SOON = { pool: { cooldownMinutes: 10, lookAgainMinutes: 0.03 } };
 const lab = Lab.start({
   accounts: {
     limited: { datasets: BOTH, account: PAUSE },
+    absurd: { datasets: BOTH, account: PAUSE },
     usedUp: { datasets: BOTH, account: PAUSE },
     roleless: { datasets: BOTH, account: PAUSE },
     revoked: { account: PAUSE },
@@ -26,7 +27,31 @@ afterAll(async () => (await lab).close());
 
 const denied = (message: string) =>
   JSON.stringify({ errors: [{ code: 'Unauthorized', message, details: '' }] });
+const QUOTA = JSON.stringify({ errors: [{ code: 'QuotaExceeded', message: 'Too many', details: '' }] });
 const kinds = async (l: Lab<string>, label: string) => (await l.poolEvents(label)).map((e) => e.kind);
+
+test('a wait of years for one report type stops no other, and a resume ends it', async () => {
+  const l = await lab;
+  l.fault('absurd', {
+    id: 'absurd',
+    kind: 'status',
+    status: 429,
+    headers: { 'retry-after': '99999999999999' },
+    body: QUOTA,
+    operation: 'createReport',
+    where: { reportType: SALES },
+  });
+  const refused = await l.backfill('absurd', lastHours(1));
+  await until('the stop is known', async () => (await listKindStops(l.db, l.poolKey('absurd'))).length > 0);
+  expect(await (await l.backfill('absurd', lastHours(2), 1, TRAFFIC)).result()).toMatchObject({ done: 2 });
+  const [stop] = await listKindStops(l.db, l.poolKey('absurd'));
+  expect(stop).toMatchObject({ subject: SALES, refusedFor: 'quota' });
+  expect(stop?.until).toBeGreaterThan(Date.now() + 300 * 24 * 3_600_000);
+  expect((await l.pool('absurd')).state).toBe('closed');
+  l.simulator.control({ clearFaults: ['absurd'] });
+  await l.poolWorkflow('absurd').signal(resumeSignal);
+  expect(await refused.result()).toMatchObject({ done: 1, failed: 0 });
+});
 
 test('a 429 for one report type stops its requests alone: the others are served, and it says which', async () => {
   const l = await lab;
@@ -54,7 +79,10 @@ test('a 429 for one report type stops its requests alone: the others are served,
   expect([1, 2]).toContain(stop?.strikes);
   expect(stop?.reason).toContain(`createReport of ${SALES}`);
   expect((await l.pool('limited')).state).toBe('closed');
-  expect(await kinds(l, 'limited')).toEqual(['calls.stopped']);
+  // A call that had passed the look for a stop before it was noted leaves after it, and is told for itself.
+  const told = await kinds(l, 'limited');
+  expect(told.slice(0, 1)).toEqual(['calls.stopped']);
+  expect(told.slice(1)).toEqual(stop?.strikes === 2 ? told.slice(0, told.length - 1) : []);
   // Two at a time, and no more while it is stopped.
   expect(l.calls('limited', 'createReport').filter((call) => call.status === 429).length).toBeLessThanOrEqual(
     2,
