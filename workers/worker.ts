@@ -29,11 +29,13 @@ export interface WorkerOptions {
   readonly databaseUrl: string | null;
   readonly temporalAddress: string | null;
   readonly log: Logger;
-  /** Made beforehand in production; otherwise bundled from the sources at start. */
   /** How often it looks after workflows that are to run; for tests. */
   readonly watch?: Pick<WatchOptions, 'everyMs' | 'minAgeMs'>;
+  /** Activities at a time, where they are to be others than ROOM_SLOTS; for tests. */
+  readonly slots?: Partial<Record<Room, number>>;
   /** Folder for what comes while Postgres is away; left out: it is held in memory only. */
   readonly spoolDir?: string | null;
+  /** Made beforehand in production; otherwise bundled from the sources at start. */
   readonly workflowBundle?: WorkflowBundleWithSourceMap | { readonly codePath: string };
 }
 
@@ -147,7 +149,7 @@ async function createWorkers(
       namespace,
       taskQueue: room === 'control' ? taskQueue : roomQueue(taskQueue, room),
       activities,
-      maxConcurrentActivityTaskExecutions: ROOM_SLOTS[room],
+      maxConcurrentActivityTaskExecutions: { ...ROOM_SLOTS, ...options.slots }[room],
       shutdownGraceTime: graceMs,
       shutdownForceTime: graceMs + FORCE_AFTER_MS,
       dataConverter,

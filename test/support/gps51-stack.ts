@@ -45,6 +45,8 @@ export interface Gps51StackOptions {
   readonly account?: Record<string, unknown>;
   /** Keys of the settings. */
   readonly settings?: Record<string, unknown>;
+  /** Other accounts beside it, by name. */
+  readonly accounts?: Record<string, unknown>;
   /** Entries of `datasets`, without the account. */
   readonly datasets?: readonly Record<string, unknown>[];
 }
@@ -69,7 +71,9 @@ export interface Gps51Stack {
   readonly db: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
-  startWorker(options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir'>>): Promise<RunningWorker>;
+  startWorker(
+    options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'slots'>>,
+  ): Promise<RunningWorker>;
   startWorkerProcess(): Promise<WorkerProcess>;
   close(): Promise<void>;
 }
@@ -112,6 +116,7 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
     log: { level: 'debug' },
     ...options.settings,
     accounts: {
+      ...options.accounts,
       [account]: {
         vendor: 'gps51',
         baseUrl: simulator.baseUrl,
