@@ -68,8 +68,10 @@ export function downloadUrl(version: string, env: NodeJS.ProcessEnv): string {
 /**
  * SHA-256 of the official archives by version, platform and processor. Only what is listed here, or given by
  * `SLUICE_TEMPORAL_DOWNLOAD_SHA256`, is downloaded: without a checksum from elsewhere nobody knows what it is. Anything
- * else is built from sources, which `temporal-cli/go.sum` pins. When TEMPORAL_VERSION changes, add the release's
- * `checksums.txt` here.
+ * else is built from sources, which `temporal-cli/go.sum` pins. The only word on these archives is the release's own
+ * `checksums.txt`: no package registry serves one (npm's and PyPI's packages of Temporal download the binary without a
+ * checksum, or hold an older one), and the Go checksum database knows sources alone. So none is listed before somebody
+ * has compared it with the release.
  */
 const ARCHIVES: Readonly<Record<string, string>> = {};
 
