@@ -6,11 +6,12 @@ import { withoutPassword } from '../../embedded/instance';
 import { type Settings, settingsWarnings } from '../../settings';
 import { Vault } from '../../store/secrets/vault';
 import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context';
-import { ClientError, messageOf, UsageError } from '../operations/errors';
+import { messageOf, UsageError } from '../operations/errors';
 import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
 import { publishByHand } from '../operations/settings-publish';
 import { countText, pluralText, whenText } from '../operations/time-text';
-import { contextOf } from './command';
+import { deleteSecret, listSecrets, putSecret } from '../operations/vault';
+import { call, contextOf } from './command';
 import { note, print, printJson, table } from './output';
 
 export function addVault(program: Command): void {
@@ -20,22 +21,18 @@ export function addVault(program: Command): void {
     .description('store the value that comes on standard input, e.g. from a file or a password manager')
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = contextOf(command);
-      const keys = await loadVaultKeys(context);
       const value = await readSecret(process.stdin, name);
-      const version = await withDatabase(context, (db) => new Vault(db, keys).put(name, value));
+      const { version } = await call(putSecret, context, { name, value });
       print(`${name}: stored (version ${version})`);
     });
   vault
     .command('list')
-    .description('names, never values')
+    .description(listSecrets.about)
     .option('--json', 'JSON')
     .action(async (options: { readonly json?: boolean }, command: Command) => {
-      const context = contextOf(command);
-      const keys = await loadVaultKeys(context);
-      const entries = await withDatabase(context, (db) => new Vault(db, keys).list());
-      if (options.json) {
-        printJson(entries.map((e) => ({ ...e, updatedAt: new Date(e.updatedAt).toISOString() })));
-      } else if (entries.length === 0) print('The vault is empty.');
+      const entries = await call(listSecrets, contextOf(command), {});
+      if (options.json) printJson(listSecrets.json(entries));
+      else if (entries.length === 0) print('The vault is empty.');
       else {
         const now = Date.now();
         const rows = entries.map((e) => [e.name, String(e.version), whenText(e.updatedAt, now), e.keyId]);
@@ -48,13 +45,9 @@ export function addVault(program: Command): void {
     .action(rotate);
   vault
     .command('delete <name>')
-    .description('remove an entry')
+    .description(deleteSecret.about)
     .action(async (name: string, _options: unknown, command: Command) => {
-      const context = contextOf(command);
-      const keys = await loadVaultKeys(context);
-      const was = await withDatabase(context, (db) => new Vault(db, keys).delete(name));
-      if (!was)
-        throw new ClientError(`the vault has no entry "${name}"; npx sluice vault list shows what there is`);
+      await call(deleteSecret, contextOf(command), { name });
       print(`${name}: deleted`);
     });
 }

@@ -226,7 +226,7 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
 }
 
 /** The master key. @throws with what to set when there is none. */
-export async function loadVaultKeys(context: Context): Promise<KeyRing> {
+export async function loadVaultKeys(context: Pick<Context, 'settings'>): Promise<KeyRing> {
   const { loadKeys } = await import('../../workers/runtime.js');
   return loadKeys(context.settings);
 }

@@ -42,6 +42,8 @@ import {
   showPool,
   unblockLimits,
 } from './pools/pools';
+import { authenticateEndUser } from './user-auth';
+import { deleteSecret, listSecrets, putSecret } from './vault';
 import { workersRun } from './workers';
 
 export const operations = {
@@ -89,5 +91,7 @@ export const operations = {
     resetLimits,
   },
   events: { list: listEventsOf },
+  users: { authenticate: authenticateEndUser },
+  vault: { put: putSecret, list: listSecrets, delete: deleteSecret },
   workers: { run: workersRun },
 } as const;

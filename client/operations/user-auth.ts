@@ -5,6 +5,7 @@
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';
+import { z } from 'zod';
 import {
   authenticateUser,
   type UserAuthResult,
@@ -15,6 +16,31 @@ import { PermitGate } from '../../activities/gateway/permit-gate';
 import { VendorDoor } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import { CallCounter } from '../../store/permits/call-counts';
+import { chooseFleetAccount } from './choose';
+import { length, name } from './fields';
+import { operation } from './operation';
+import { isoOrNull } from './time-text';
+
+export const authenticateEndUser = operation({
+  about: "check an end user's own credentials, and list the devices that the user sees",
+  input: z.strictObject({
+    vendor: name,
+    username: z.string().refine((text) => text.trim() !== '', 'must not be empty'),
+    password: z.string().meta({ writeOnly: true }),
+    /** Through whose limits it goes. */
+    account: name.optional(),
+    /** Longest wait for leave to call. */
+    timeout: length.default(30_000),
+  }),
+  json: (result: UserAuthResult) =>
+    'until' in result ? { ...result, until: isoOrNull(result.until) } : result,
+  run: (backend, { vendor, account: given, username, password, timeout }): Promise<UserAuthResult> => {
+    const account = chooseFleetAccount(backend.settings, vendor, given);
+    return backend.database((db) =>
+      checkUser(db, backend.settings, account, { username, password }, timeout),
+    );
+  },
+});
 
 /** @param waitMs longest wait for permits and between tries. */
 export async function checkUser(

@@ -6,9 +6,9 @@ import { chooseFleetAccount } from '../../operations/choose';
 import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
 import { readPassword } from '../../operations/password';
-import { isoOrNull, pluralText, whenText } from '../../operations/time-text';
-import { checkUser } from '../../operations/user-auth';
-import { contextOf } from '../command';
+import { pluralText, whenText } from '../../operations/time-text';
+import { authenticateEndUser } from '../../operations/user-auth';
+import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';
 
 const EXIT = { ok: 0, refused: 4, limited: 5, closed: 5, unavailable: 1 } as const;
@@ -47,17 +47,17 @@ export function addUserAuth(program: Command): void {
 
 async function userAuth(vendor: string, options: UserAuthOptions, command: Command): Promise<void> {
   const context = contextOf(command);
-  const account = chooseFleetAccount(context.settings, vendor, options.account);
-  const waitMs = parseLength('--timeout', options.timeout);
+  // Before anybody is asked for a password.
+  chooseFleetAccount(context.settings, vendor, options.account);
+  parseLength('--timeout', options.timeout);
   if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
+  const { username, account, timeout } = options;
   const password = await passwordOf(context, options);
-  const result = await withDatabase(context, (db) =>
-    checkUser(db, context.settings, account, { username: options.username, password }, waitMs),
-  );
+  const result = await call(authenticateEndUser, context, { vendor, username, account, timeout, password });
   const now = Date.now();
   process.exitCode = EXIT[result.kind];
   if (options.json) {
-    printJson('until' in result ? { ...result, until: isoOrNull(result.until) } : result);
+    printJson(authenticateEndUser.json(result));
     return;
   }
   switch (result.kind) {

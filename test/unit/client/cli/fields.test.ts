@@ -45,11 +45,20 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'pools.unblock': 'pool unblock',
   'pools.resetLimits': 'pool reset-limits',
   'events.list': 'events',
+  'users.authenticate': 'user-auth',
+  'vault.put': 'vault put',
+  'vault.list': 'vault list',
+  'vault.delete': 'vault delete',
   'workers.run': 'status',
 };
 
 /** Fields that the command line fills in itself. */
-const OWN: readonly string[] = ['datasets.setAside limit'];
+const OWN: readonly string[] = [
+  'datasets.setAside limit',
+  // They come on standard input.
+  'users.authenticate password',
+  'vault.put value',
+];
 
 function commandNamed(path: string): Command {
   return path.split(' ').reduce((parent, name) => {
