@@ -257,6 +257,18 @@ export async function ensureBuild() {
   });
 }
 
+/** The types of what other programs import, see library/. Only a package needs them. */
+export async function buildDeclarations() {
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  await runStep('Writing type declarations', process.execPath, [
+    tsc,
+    '-p',
+    'tsconfig.types.json',
+    '--pretty',
+    'false',
+  ]);
+}
+
 export async function bootstrap() {
   checkNode();
   await ensureDependencies();

@@ -1,10 +1,11 @@
 /** The production build, from clean. */
 import { rmSync } from 'node:fs';
-import { checkNode, DIST, ensureBuild, ensureDependencies, main } from './bootstrap.mjs';
+import { buildDeclarations, checkNode, DIST, ensureBuild, ensureDependencies, main } from './bootstrap.mjs';
 
 await main(async () => {
   checkNode();
   await ensureDependencies();
   rmSync(DIST, { recursive: true, force: true });
   await ensureBuild();
+  await buildDeclarations();
 });

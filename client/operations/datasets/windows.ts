@@ -23,7 +23,7 @@ interface DatasetOf {
 
 type Named<T> = T & { readonly partition: Series['partition'] };
 
-interface Found<T> extends DatasetOf {
+export interface Found<T> extends DatasetOf {
   readonly rows: readonly Named<T>[];
 }
 

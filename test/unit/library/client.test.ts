@@ -1,0 +1,25 @@
+import { createSluice, OperationError } from '../../../library';
+import { temporaryFolder } from '../../support/run-folder';
+
+const settings = 'accounts: { texts: { vendor: openai, apiKey: "env:NONE" } }';
+const cwd = temporaryFolder('library');
+const create = () => createSluice({ settings, cwd, env: {} });
+
+test('input is checked by field before anything is asked', async () => {
+  const asked = create().pools.pause({ pool: 'texts', reason: 'stock-taking', moon: 1 } as never);
+  await expect(asked).rejects.toMatchObject({ code: 'UNKNOWN_FIELD', field: 'moon' });
+  await expect(create().pools.pause({ pool: 'none', reason: 'x' })).rejects.toMatchObject({ field: 'pool' });
+});
+
+test('that no server runs is said as such', async () => {
+  const error = await create()
+    .pools.list({})
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(OperationError);
+  expect(error).toMatchObject({ code: 'NO_SERVER', status: 'unavailable' });
+});
+
+test('settings that are wrong are refused with what is wrong, and so are two of them', () => {
+  expect(() => createSluice({ settings: 'acounts: {}', cwd, env: {} })).toThrow(/acounts/);
+  expect(() => createSluice({ settings, settingsPath: 'x.yaml' })).toThrow(/give one of them/);
+});
