@@ -7,5 +7,6 @@ language sql stable as $$
       or (l.kind = 'bucket' and l.tat > t + lead + 2 * l.capacity * l.period_ms + bucket_memory_ms(l))
       or (l.claim_until > t + lead + 10000 and l.claim_until > t + lead + claim_horizon_ms(l) + 2000)
       or (l.kind = 'calendar' and l.used >= l.capacity and l.resets_at > t + lead + 2000
-          and l.resets_at > calendar_end(t + lead, l.calendar_unit, l.zone) + 1)
+          -- A permit may have been given ahead for the next window already, by a longer lead than this caller's.
+          and l.resets_at > calendar_end(greatest(t + lead, l.last_at), l.calendar_unit, l.zone) + 1)
 $$;

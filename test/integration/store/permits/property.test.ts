@@ -407,6 +407,27 @@ describe('one limit decides as the model does, and keeps its definition', () => 
     const edge = fc.constantFrom(0, 1, 3, 4, 5, 39, 40, 41, 59_960, 59_959, 59_961, 60_000, 30_000);
     await check(oneLimit(calendarOf('minute'), fc.constant(PLAIN_START), edge));
   });
+
+  test('what is given ahead for the next window counts there, also for a caller with a shorter lead', async () => {
+    const minute: LimitSpec = {
+      window: { kind: 'calendar', count: 1, per: 'minute', zone: 'UTC' },
+      slackMs: 4,
+      unit: 'calls',
+      mode: 'enforce',
+      reserve: { background: 0, scheduled: 0, live: 0 },
+    };
+    const ask: Ask = { priority: 'background', units: [1] };
+    const { granted } = await runBoth({
+      limits: [minute],
+      start: PLAIN_START,
+      steps: [
+        { after: 59_987, step: { do: 'take', asks: [ask, ask], leadMs: 25 } },
+        { after: 0, step: { do: 'take', asks: [ask], leadMs: 0 } },
+        { after: 0, step: { do: 'take', asks: [ask], leadMs: 25 } },
+      ],
+    });
+    expect(granted.map(({ at }) => at - PLAIN_START)).toEqual([59_987, 60_004]);
+  });
 });
 
 describe('a more important caller that waits', () => {
