@@ -12,6 +12,7 @@ import { expandReferences } from './expand';
 import {
   isMap,
   type Path,
+  PLAIN_WORDS,
   pathText,
   problemsOf,
   type RawProblem,
@@ -86,7 +87,7 @@ export function parseSettings(text: string, context: ParseContext): Settings {
       : { where: variable, what, line: null };
   };
 
-  const parsed = settingsSchema.safeParse(overlay.root);
+  const parsed = settingsSchema.safeParse(overlay.root, PLAIN_WORDS);
   const found = [
     ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema())),
     ...crossProblems(overlay.root, context.env),

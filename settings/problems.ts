@@ -96,7 +96,7 @@ function describeIssue(
     default:
   }
   const value = valueAt(root, path);
-  const expected = expectation(issue);
+  const expected = issue.message;
   if (value === undefined) {
     // A refinement says by itself what is missing.
     return [{ path, what: issue.code === 'custom' ? issue.message : `is missing; it ${expected}` }];
@@ -116,11 +116,13 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-/** The schema's own words, or plain ones for what it leaves to zod. */
-function expectation(issue: z.core.$ZodIssue): string {
-  const generic = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
-  return generic ? `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}` : issue.message;
-}
+/** For `safeParse`: plain words for a wrong type where the schema has none of its own. */
+export const PLAIN_WORDS = {
+  error: (issue: z.core.$ZodRawIssue) =>
+    issue.code === 'invalid_type'
+      ? `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}`
+      : undefined,
+};
 
 /** Of a union's branches, the one whose problems lie inside the value rather than at it: that one was meant. */
 function closestBranch(

@@ -63,6 +63,8 @@ create table batch_parts (
   answered boolean not null default false,
   remade boolean not null default false,
   twins_sought boolean not null default false,
+  begun boolean not null default false,
+  outcome text,
   constraint batch_parts_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(id) ON DELETE CASCADE,
   constraint batch_parts_key_key UNIQUE (key),
   constraint batch_parts_pkey PRIMARY KEY (id),

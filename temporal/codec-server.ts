@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { z } from 'zod';
 import type { Secret } from '../settings';
+import { KeyError } from '../store/secrets/keyring';
 
 /** A page of a history is 4 MB at the most, which base64 makes a third more. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -94,8 +95,7 @@ async function handle(
     converted = await options.codec[operation]([...payloads]);
   } catch (error) {
     // A KeyError says which key is missing, and nothing of the payload.
-    const why =
-      error instanceof Error && error.name === 'KeyError' ? error.message : 'a payload is malformed';
+    const why = error instanceof KeyError ? error.message : 'a payload is malformed';
     throw new Refusal(400, `cannot ${operation}: ${why}`);
   }
   response.writeHead(200, { 'Content-Type': 'application/json' });

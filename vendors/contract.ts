@@ -26,6 +26,8 @@ export interface CallInfo {
   readonly attributes: Readonly<Record<string, string>>;
   /** True when this call carries a token fetched because the last one was called expired: that was not the cause. */
   readonly freshLogin?: boolean;
+  /** True when the credentials are not the account's own, but an end user's. */
+  readonly foreign?: boolean;
 }
 
 /** An answer as classify sees it. `body` is the whole text (a longer one than 64 MiB is no answer); header names are lower-case. */

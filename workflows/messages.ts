@@ -60,8 +60,6 @@ export const successSignal = defineSignal<[PoolState]>('success');
 export const reconcileSignal = defineSignal('reconcile');
 /** A workflow sleeps because of this pool and wants to be told when it opens; carries the state that it was stopped by. */
 export const waitingSignal = defineSignal<[{ workflowId: string; state?: PoolState }]>('waiting');
-/** New credentials are in place: a pool held for refused credentials probes at once. */
-export const credentialsChangedSignal = defineSignal('credentialsChanged');
 
 /**
  * Operator's pause, of a pool or of a sync or backfill. By hand:
@@ -71,6 +69,11 @@ export const credentialsChangedSignal = defineSignal('credentialsChanged');
 export const pauseSignal = defineSignal<[PauseInput?]>('pause');
 export const resumeSignal = defineSignal('resume');
 export type PauseInput = string | { reason?: string; until?: string | number | null } | null;
+
+/** Why an operator has given an order; never empty. */
+export function orderReason(input: PauseInput | undefined): string {
+  return (typeof input === 'string' ? input : input?.reason) || 'by operator';
+}
 
 export interface PoolStatus {
   readonly key: string;

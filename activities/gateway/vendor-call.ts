@@ -386,13 +386,14 @@ function withCaller(verdict: Verdict, { account, caller }: CallTerms): Verdict {
   return { ...verdict, evidence: { ...verdict.evidence, caller } };
 }
 
-function describeCall({ account, operation, attributes }: CallTerms): CallInfo {
+function describeCall({ account, operation, attributes, foreign }: CallTerms): CallInfo {
   const vendor = account.vendor.id;
   return {
     vendor,
     account: account.name,
     operation,
     attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
+    ...(foreign === true && { foreign }),
   };
 }
 

@@ -1,5 +1,10 @@
 /** The `sluice` command. Exit codes: 0 done, 1 failed, 2 the command was given something wrong. */
 import { type Command, CommanderError } from 'commander';
+import { EmbeddedError } from '../../embedded/errors';
+import { SecretError, SettingsError } from '../../settings';
+import { MigrationError } from '../../store/migrate';
+import { KeyError } from '../../store/secrets/keyring';
+import { VaultNameError } from '../../store/secrets/vault';
 import { messageOf, OperationError } from '../operations/errors';
 import { errorText } from './fields';
 import { note } from './output';
@@ -15,21 +20,20 @@ function report(error: unknown): number {
     note(errorText(error, running));
     return error.status === 'usage' ? 2 : 1;
   }
-  const expected = [
-    'SettingsError',
-    'SecretError',
-    'EmbeddedError',
-    'KeyError',
-    'MigrationError',
-    'VaultNameError',
-  ];
-  if (error instanceof Error && expected.includes(error.name)) {
+  if (error instanceof SettingsError) {
     note(error.message);
-    return error.name === 'SettingsError' ? 2 : 1;
+    return 2;
+  }
+  if (EXPECTED().some((kind) => error instanceof kind)) {
+    note(messageOf(error));
+    return 1;
   }
   note(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
   return 1;
 }
+
+/** A function, so that their modules are loaded when something has failed and not before. */
+const EXPECTED = () => [SecretError, EmbeddedError, KeyError, MigrationError, VaultNameError];
 
 // A reader such as `head` that has seen enough is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -23,6 +23,9 @@ export type AlikeCause =
   | 'page'
   | 'timeout';
 
+/** Causes that an item itself may be to blame for: it counts even after it was put back. */
+export const ITEMS_OWN: readonly AlikeCause[] = ['request', 'declined', 'incomplete'];
+
 /** `<cause>:<what else is alike>`. */
 export type AlikeKey = `${AlikeCause}:${string}`;
 

@@ -21,8 +21,18 @@ import type { Evidence } from '../verdict';
 
 export type PoolStateName = 'closed' | 'quota_paused' | 'open' | 'half_open' | 'held';
 
-/** Why a pool is held. Decisions are made by it, sentences from it. */
-export type HoldCause = 'credentials' | 'configuration' | 'billing' | 'blocked' | 'absurd-wait' | 'operator';
+/**
+ * Why a pool is held. Decisions are made by it, sentences from it. `lost-row`: Postgres has lost the pool's row, and its
+ * workflow is to say what it remembers.
+ */
+export type HoldCause =
+  | 'credentials'
+  | 'configuration'
+  | 'billing'
+  | 'blocked'
+  | 'absurd-wait'
+  | 'operator'
+  | 'lost-row';
 
 /** Plain data; the same shape is stored in Postgres, queried from the workflow and printed by the CLI. */
 export interface PoolState {
@@ -95,7 +105,7 @@ export type PoolEvent =
       readonly epoch: number;
       readonly reason: string;
       readonly evidence: Evidence;
-      readonly cause?: HoldCause;
+      readonly cause: HoldCause;
     }
   | { readonly type: 'timer' }
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
@@ -112,6 +122,11 @@ export const CLOSED_POOL: PoolState = {
   evidence: null,
   hint: null,
 };
+
+/** The reason of an operator's pause. @param why in the operator's words; empty or left out when none were given. */
+export function pauseReason(why = ''): string {
+  return why === '' ? 'paused by operator' : `paused by operator: ${why}`;
+}
 
 /** A stated wait below this is as good as none, ms. */
 const NO_WAIT_MS = 1000;
@@ -242,21 +257,31 @@ function onHold(
     reason,
     evidence,
     strikes: wait === null ? state.strikes : looks + 1,
-    cause: cause ?? null,
+    cause,
   });
 }
 
 /** Calls in flight together report one refusal, perhaps each in words of its own. */
 function isToldAlready(
   state: PoolState,
-  { epoch, reason, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
+  { epoch, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
   now: number,
 ): boolean {
   if (state.state !== 'held' || !isBlocked(state, now)) return false;
-  if (state.until !== null) return cause !== undefined && state.cause === cause;
-  const code = evidence.code;
+  if (state.until !== null) return state.cause === cause;
+  if (state.evidence === null) return false;
+  const sameCode = evidence.code !== undefined && state.evidence.code === evidence.code;
+  return (epoch < state.epoch && sameCode) || (state.cause === cause && isAlike(state.evidence, evidence));
+}
+
+/** The same refusal, met by another request. */
+function isAlike(a: Evidence, b: Evidence): boolean {
   return (
-    state.reason === reason || (epoch < state.epoch && code !== undefined && state.evidence?.code === code)
+    a.operation === b.operation &&
+    a.subject === b.subject &&
+    a.httpStatus === b.httpStatus &&
+    a.code === b.code &&
+    a.message === b.message
   );
 }
 

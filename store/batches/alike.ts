@@ -3,7 +3,7 @@
  * (`alike`), when (`at`, epoch ms), and how often it was put back because it was not to blame (`putBack`, `putBackAt`).
  */
 import type { Pool } from 'pg';
-import type { AlikeKey, AlikeTally } from '../../quota/batches/alike';
+import { type AlikeKey, type AlikeTally, ITEMS_OWN } from '../../quota/batches/alike';
 
 /** What an item that was put back had been told. */
 export interface PutBack {
@@ -34,11 +34,11 @@ export async function readTally(db: Pool, batchId: number, since: number): Promi
   const { rows } = await db.query<{ key: AlikeKey; n: number; row: number[] | null; latest: number }>(
     `select evidence ->> 'alike' as key, max((evidence ->> 'at')::float8) as latest,
        count(*) filter (where not evidence ? 'putBackAt'
-                          or evidence ->> 'alike' ~ '^(request|declined|incomplete):') as n,
+                          or split_part(evidence ->> 'alike', ':', 1) = any ($3::text[])) as n,
        (array_agg(seq) filter (where not evidence ? 'putBackAt' and not evidence ? 'own'
                                  and (evidence ->> 'at')::float8 > $2::float8))[1:64] as row
      from batch_items where batch_id = $1 and state in ('failed', 'retry') and evidence ? 'alike' group by 1`,
-    [batchId, Math.max(since, lastUsableAt ?? 0)],
+    [batchId, Math.max(since, lastUsableAt ?? 0), ITEMS_OWN],
   );
   const [latest] = rows.filter(({ row }) => row !== null).sort((a, b) => b.latest - a.latest);
   return {

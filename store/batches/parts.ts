@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import type { VendorBatch } from '../../vendors/capabilities/text-batches';
 import { inTransaction } from '../db';
 import { jsonText } from '../storable';
 import { PUT_BACK, type PutBack } from './alike';
@@ -27,8 +28,12 @@ export interface BatchPart {
   /** How often its file was sent. */
   readonly uploads: number;
   readonly vendorId: string | null;
-  /** The vendor's word. */
+  /** The vendor's word, for people. */
   readonly status: string;
+  /** It has passed the vendor's first checks. */
+  readonly begun: boolean;
+  /** How it ended; null while it may still change. */
+  readonly outcome: VendorBatch['end'];
   readonly total: number;
   readonly completed: number;
   readonly failed: number;
@@ -65,7 +70,7 @@ export interface BatchPart {
 }
 
 const COLUMNS = `id, batch_id as "batchId", key, pool, model, state, items, bytes, tokens, file_id as "fileId", uploads,
-  vendor_id as "vendorId", status, total, completed, failed, output_file_id as "outputFileId",
+  vendor_id as "vendorId", status, begun, outcome, total, completed, failed, output_file_id as "outputFileId",
   error_file_id as "errorFileId", output_read as "outputRead", errors_read as "errorsRead", usable, failures, doubts,
   coalesce(extract(epoch from clock_timestamp() - doubted_at)::float8 * 1000, 0) as "doubtedMs",
   coalesce(extract(epoch from next_try_at - clock_timestamp())::float8 * 1000, 0) as "dueInMs", note,
@@ -121,6 +126,8 @@ export interface PartChange {
   readonly uploads?: number;
   readonly vendor_id?: string;
   readonly status?: string;
+  readonly begun?: boolean;
+  readonly outcome?: VendorBatch['end'];
   readonly total?: number;
   readonly completed?: number;
   readonly failed?: number;
@@ -150,10 +157,11 @@ export async function changePart(
   tried = false,
 ): Promise<BatchPart | null> {
   const { rows } = await db.query<BatchPart>(
-    `update batch_parts p set (state, items, bytes, tokens, file_id, uploads, vendor_id, status, total, completed, failed,
+    `update batch_parts p set (state, items, bytes, tokens, file_id, uploads, vendor_id, status, begun, outcome, total, completed, failed,
          output_file_id, error_file_id, output_read, errors_read, usable, note, cancel_asked, twins_sought, expires_at,
          remade, answered, failures, doubts, doubted_at, next_try_at, asked_at, changed_at) =
-       (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.uploads, r.vendor_id, r.status, r.total, r.completed, r.failed,
+       (select r.state, r.items, r.bytes, r.tokens, r.file_id, r.uploads, r.vendor_id, r.status, r.begun, r.outcome,
+         r.total, r.completed, r.failed,
          r.output_file_id, r.error_file_id, r.output_read, r.errors_read, r.usable, r.note, r.cancel_asked, r.twins_sought, r.expires_at,
          r.remade, r.answered and not (r.state = 'creating' and p.state <> 'creating'),
          case when $4 then p.failures else 0 end, case when $4 then p.doubts else 0 end,

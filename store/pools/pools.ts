@@ -194,7 +194,7 @@ export async function restorePool(
     const row = await lockPool(client, key);
     const stored = toRecord(row).state;
     const behind = stored.epoch < remembered.epoch;
-    const awaited = stored.state === 'held' && stored.reason === LOST_ROW;
+    const awaited = stored.state === 'held' && stored.cause === 'lost-row';
     if (!behind || !(awaited || isBlocked(remembered, row.now))) return stored;
     // What was learned since the loss may be the longer block; it gets the epoch that follows what is remembered.
     const longer = !awaited && isBlocked(stored, row.now) && endOf(stored) > endOf(remembered);
@@ -277,8 +277,8 @@ const LOST_ROW_HOLD_MS = 30_000;
  */
 export async function holdLostPool(db: Pool, key: string, policy: PoolPolicy): Promise<PoolState> {
   await db.query(
-    `insert into pools (key, policy, state, since_ms, until_ms, reason)
-     values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, $4)
+    `insert into pools (key, policy, state, since_ms, until_ms, reason, cause)
+     values ($1, $2, 'held', now_ms(), now_ms() + $3::float8, $4, 'lost-row')
      on conflict (key) do nothing`,
     [key, jsonText(policy), LOST_ROW_HOLD_MS, LOST_ROW],
   );

@@ -181,9 +181,10 @@ class ReportParser {
   /** Judges the whole document. */
   end(): void {
     if (this.received === 0) throw new DocumentError('json', 0, 'the document is empty (0 bytes)');
+    // What was written so far is JSON; it is the rest that is missing.
     this.guarded(() => {
       if (!this.tokenizer.isEnded) this.tokenizer.end();
-    });
+    }, 'the document is cut off');
     if (!this.specificationSeen) {
       throw new DocumentError(
         'schema',
@@ -247,13 +248,12 @@ class ReportParser {
     }
   }
 
-  private guarded(step: () => void): void {
+  private guarded(step: () => void, problem = 'not valid JSON'): void {
     try {
       step();
     } catch (error) {
       if (error instanceof DocumentError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      const problem = reason.includes('ended in mid-parsing') ? 'the document is cut off' : 'not valid JSON';
       throw new DocumentError('json', this.position, `${problem}: ${reason}`, { cause: error });
     }
   }

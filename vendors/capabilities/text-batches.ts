@@ -36,8 +36,10 @@ export type BatchRefusal =
 
 export interface VendorBatch {
   readonly id: string;
-  /** The vendor's word. */
+  /** The vendor's word, for people. */
   readonly status: string;
+  /** It has passed the vendor's first checks, and so the queue has taken it. */
+  readonly begun: boolean;
   /** A word that nobody knows: it is looked at on, as one that has not ended. */
   readonly strange: boolean;
   /** Null while it may still change. Results of whatever was answered exist for all but `failed`. */

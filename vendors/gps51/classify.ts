@@ -113,7 +113,8 @@ function tooFast(evidence: Evidence): RateVerdict {
 function tokenRefused(call: CallInfo, evidence: Evidence): Verdict {
   // Where no token was sent, none can have expired: the credentials do not work.
   if (LOGINS.has(call.operation)) return { kind: 'auth', reason: 'refused', evidence };
-  return call.freshLogin === true || ofEndUser(call)
+  // The token of an end user's call is always fresh, for it is asked for just before.
+  return call.freshLogin === true || call.foreign === true
     ? tooFast(evidence)
     : { kind: 'auth', reason: 'expired', evidence };
 }
@@ -149,11 +150,6 @@ function tellsOfToken(
   const isResult = status === 0 || (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation));
   if (TOKEN_OVER.test(cause) || LOG_IN.test(cause)) return true;
   return !isResult && OF_TOKENS.test(cause);
-}
-
-/** Calls with an end user's credentials: their token is always fresh, for it is asked for just before. */
-function ofEndUser(call: CallInfo): boolean {
-  return call.operation.startsWith('user-');
 }
 
 /**

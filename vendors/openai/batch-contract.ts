@@ -172,6 +172,7 @@ function toBatch(batch: z.output<typeof batchSchema>): VendorBatch {
   return {
     id,
     status,
+    begun: status !== 'validating',
     strange: end === null && !UNDER_WAY.includes(status),
     end,
     ending: end !== null || status === 'cancelling' || status === 'finalizing',

@@ -18,7 +18,7 @@ import {
   batchStatusQuery,
   cancelSignal,
   lookSignal,
-  type PauseInput,
+  orderReason,
   pauseSignal,
   resumeSignal,
 } from '../messages';
@@ -56,9 +56,6 @@ export interface BatchSummary {
   readonly cancelled: boolean;
 }
 
-const text = (input: PauseInput | undefined) =>
-  (typeof input === 'string' ? input : input?.reason) || 'by operator';
-
 /** Null where the gate has waited so long that a new history is to go on. */
 const nullWhenFull = (error: unknown): null => {
   if (error instanceof HistoryIsFull) return null;
@@ -71,7 +68,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
   let wanted: { readonly state: 'paused' | 'cancelled'; readonly reason: string } | null = null;
   let looks = 0;
   setHandler(pauseSignal, (pause) => {
-    if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: text(pause) };
+    if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: orderReason(pause) };
   });
   let resumed = false;
   let resumes = 0;
@@ -81,7 +78,7 @@ export async function batch(input: BatchInput): Promise<BatchSummary> {
     resumed = wanted !== null;
   });
   setHandler(cancelSignal, (cancel) => {
-    wanted = { state: 'cancelled', reason: text(cancel) };
+    wanted = { state: 'cancelled', reason: orderReason(cancel) };
     gate.nudge();
   });
   setHandler(lookSignal, () => {

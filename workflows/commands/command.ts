@@ -15,7 +15,13 @@ import type { CommandActivities } from '../../activities/commands/commands';
 import type { CommandStep } from '../../activities/commands/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import type { CommandOutcome } from '../../store/commands/commands';
-import { type CommandStatus, cancelSignal, commandStatusQuery, type PauseInput } from '../messages';
+import {
+  type CommandStatus,
+  cancelSignal,
+  commandStatusQuery,
+  orderReason,
+  type PauseInput,
+} from '../messages';
 import { applicationFailure, HistoryIsFull, PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 
@@ -62,7 +68,7 @@ class CommandRun {
     this.gate = input.waitForPool ? new PoolGate('wait') : null;
     if (this.gate) this.gate.onChange = () => this.describe();
     setHandler(cancelSignal, (cancel?: PauseInput) => {
-      this.cancelReason = (typeof cancel === 'string' ? cancel : cancel?.reason) || 'by operator';
+      this.cancelReason = orderReason(cancel);
     });
     setHandler(commandStatusQuery, () => this.status());
   }

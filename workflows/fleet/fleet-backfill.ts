@@ -16,7 +16,14 @@ import {
 import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, HistoryPageOutcome, PageWait } from '../../activities/fleet/types';
 import type { Priority } from '../../quota/limits/limit';
-import { type PauseInput, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import {
+  orderReason,
+  type PauseInput,
+  pauseSignal,
+  resumeSignal,
+  type WorkStatus,
+  workStatusQuery,
+} from '../messages';
 import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
 import type { BackfillSummary } from '../reports/backfill';
 import { roomActivities } from '../rooms';
@@ -79,7 +86,7 @@ class FleetBackfill {
     this.pausedBecause = carried?.pausedBecause ?? null;
     this.gate.onChange = () => this.show();
     setHandler(pauseSignal, (pause?: PauseInput) => {
-      this.pausedBecause = (typeof pause === 'string' ? pause : pause?.reason) || 'by operator';
+      this.pausedBecause = orderReason(pause);
       this.stopPage();
       this.show();
     });

@@ -18,9 +18,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pool';
-import { CLOSED_POOL, type PoolPolicy, type PoolState } from '../../quota/pools/pool';
+import { CLOSED_POOL, type PoolPolicy, type PoolState, pauseReason } from '../../quota/pools/pool';
 import {
-  credentialsChangedSignal,
   failureSignal,
   type PauseInput,
   pauseSignal,
@@ -98,11 +97,6 @@ class PoolEntity {
     setHandler(reconcileSignal, () => this.command({ type: 'reconcile' }));
     setHandler(pauseSignal, (pause) => this.command({ type: 'pause', ...parsePause(pause) }));
     setHandler(resumeSignal, () => this.command({ type: 'resume' }));
-    setHandler(credentialsChangedSignal, () => {
-      if (this.state.state === 'held' && this.state.cause === 'credentials') {
-        this.command({ type: 'resume' });
-      }
-    });
     setHandler(waitingSignal, ({ workflowId, state }) => {
       this.waiting.add(workflowId);
       // What closed the pool may never have been told here; then whoever waits would be woken for nothing.
@@ -321,10 +315,10 @@ function startTimer(purpose: string, ms: number, summary: string): Timer {
 }
 
 function parsePause(input: PauseInput | undefined): { reason: string; until: number | null } {
-  if (typeof input === 'string') return { reason: `paused by operator: ${input}`, until: null };
-  const until = input?.until === undefined || input.until === null ? null : new Date(input.until).getTime();
+  const given = typeof input === 'string' ? null : input?.until;
+  const until = given === undefined || given === null ? null : new Date(given).getTime();
   return {
-    reason: input?.reason ? `paused by operator: ${input.reason}` : 'paused by operator',
+    reason: pauseReason(typeof input === 'string' ? input : input?.reason),
     // A date that cannot be read pauses without end rather than not at all.
     until: until === null || Number.isNaN(until) ? null : until,
   };

@@ -6,7 +6,7 @@ import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo }
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef, Purpose } from '../../activities/reports/types';
 import type { Priority } from '../../quota/limits/limit';
-import { pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { orderReason, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
 import { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 import { ReportPipeline, untilCleared } from './report-pipeline';
@@ -48,7 +48,7 @@ export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
   let pausedBecause: string | null = null;
   let pipeline: ReportPipeline | null = null;
   setHandler(pauseSignal, (pause) => {
-    pausedBecause = (typeof pause === 'string' ? pause : pause?.reason) ?? 'by operator';
+    pausedBecause = orderReason(pause);
   });
   setHandler(resumeSignal, () => {
     pausedBecause = null;

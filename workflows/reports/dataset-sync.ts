@@ -16,7 +16,14 @@ import {
 import type { PoolActivities } from '../../activities/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
-import { pauseSignal, poolOpenedSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import {
+  orderReason,
+  pauseSignal,
+  poolOpenedSignal,
+  resumeSignal,
+  type WorkStatus,
+  workStatusQuery,
+} from '../messages';
 import { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 import { ReportPipeline, untilCleared } from './report-pipeline';
@@ -64,7 +71,7 @@ class DatasetSync {
   constructor(private readonly input: DatasetSyncInput) {
     this.pausedBecause = input.pausedBecause ?? null;
     setHandler(pauseSignal, (pause) => {
-      this.pausedBecause = (typeof pause === 'string' ? pause : pause?.reason) ?? 'by operator';
+      this.pausedBecause = orderReason(pause);
     });
     setHandler(resumeSignal, () => {
       this.pausedBecause = null;

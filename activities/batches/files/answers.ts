@@ -7,9 +7,9 @@ import { CallFailed } from '../../gateway/call-errors';
 
 /** As it is kept of a vendor's batch. */
 export function statusOf(batch: VendorBatch): PartChange {
-  const { status, total, completed, failed, outputFileId, errorFileId, expiresAt } = batch;
+  const { status, begun, end, total, completed, failed, outputFileId, errorFileId, expiresAt } = batch;
   return {
-    ...{ status, total, completed, failed },
+    ...{ status, begun, outcome: end, total, completed, failed },
     output_file_id: outputFileId,
     error_file_id: errorFileId,
     ...(expiresAt === null ? {} : { expires_at: toTimestamptz(expiresAt) }),
@@ -80,10 +80,10 @@ export function whyStalled(batch: VendorBatch, now: number): string | null {
 
 /** True of a batch that neither we nor its time have ended: somebody did not want it. */
 export function wasCancelledElsewhere({
-  status,
+  outcome,
   cancelAsked,
-}: Pick<BatchPart, 'status' | 'cancelAsked'>): boolean {
-  return status === 'cancelled' && !cancelAsked;
+}: Pick<BatchPart, 'outcome' | 'cancelAsked'>): boolean {
+  return outcome === 'cancelled' && !cancelAsked;
 }
 
 const WORST_FIRST: readonly BatchProblem['kind'][] = ['billing', 'refused', 'queue full', 'line', 'service'];

@@ -235,7 +235,7 @@ export class PartSteps {
     if (now.end === 'failed') return this.failed(part, now);
     if (awaitsFiles(now))
       this.doubt(part, `${id} is ${now.status}, and does not name the file of its answers yet`);
-    if (now.status !== 'validating' && /^(?:validating)?$/.test(part.status)) await this.queue.accepted();
+    if (now.begun && !part.begun) await this.queue.accepted();
     if (now.end !== null) await this.queue.hasRoom();
     const state = now.end === null ? 'created' : 'ended';
     const note = (await this.tellStalled(part, now)) ?? '';
@@ -307,7 +307,7 @@ export class PartSteps {
     const inAll = part.usable + (errors?.usable ?? output?.usable ?? 0);
     const bothRead = { output_read: true, errors_read: true, usable: inAll };
     if (errors || output) await this.change(part, 'ended', bothRead);
-    const complete = part.status === 'completed';
+    const complete = part.outcome === 'completed';
     const left = complete ? this.failedAttempt(1) : RELEASED;
     await this.settle(part, left, complete ? `${part.vendorId} has no line for it` : part.status);
     const hold = output?.hold ?? errors?.hold;

@@ -1,6 +1,6 @@
 /** Follows a backfill or audit until its workflow has ended, reading how far it is from Postgres. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { forecast } from '../../../quota/forecast';
 import type { Standstill } from '../../../quota/pools/standstill';
@@ -159,13 +159,8 @@ async function ownWait(
   return wait && { wait, ofLimit: report.status?.phase !== 'running' };
 }
 
-/** By name, for the client is slow to load and most commands do without it. */
-function isWorkflowFailure(error: unknown): error is WorkflowFailedError {
-  return error instanceof Error && error.name === 'WorkflowFailedError';
-}
-
 function explain(error: unknown): unknown {
-  if (!isWorkflowFailure(error)) return error;
+  if (!(error instanceof WorkflowFailedError)) return error;
   const cause = error.cause?.cause ?? error.cause;
   return failed(`the workflow failed: ${messageOf(cause ?? error)}`);
 }

@@ -2,7 +2,16 @@
  * Schedules in Temporal for the datasets of fleets: short runs at an interval, one at a time. They are made, paused and
  * looked at here, and can be as well in Temporal's Web UI.
  */
-import type { Client, ScheduleDescription, ScheduleHandle, ScheduleOptions } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleDescription,
+  type ScheduleHandle,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import { type FleetTerms, fleetKindOf, fleetTerms, type Settings } from '../../../settings';
 import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet/fleet-ticks';
@@ -70,7 +79,7 @@ export async function startSchedule(
     await client.schedule.create(options);
     return { workflowId, alreadyRan: false };
   } catch (error) {
-    if (!isNamed(error, 'ScheduleAlreadyRunning')) throw error;
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
   }
   const { spec, action, policies } = options;
   await client.schedule.getHandle(workflowId).update(({ state }) => ({ spec, action, policies, state }));
@@ -183,7 +192,7 @@ async function readRun(
     return { ...base, status: 'done' as const, result };
   } catch (error) {
     if (isMissing(error)) return { ...base, status: 'unknown' as const };
-    if (!isNamed(error, 'WorkflowFailedError')) {
+    if (!(error instanceof WorkflowFailedError)) {
       return { ...base, status: 'unknown' as const, problem: messageOf(error) };
     }
     const { cause } = error as { cause?: { cause?: unknown; message?: string } };
@@ -192,10 +201,5 @@ async function readRun(
 }
 
 function isMissing(error: unknown): boolean {
-  return isNamed(error, 'ScheduleNotFoundError') || isNamed(error, 'WorkflowNotFoundError');
-}
-
-/** By name, for the client is slow to load and most commands do without it. */
-function isNamed(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name;
+  return error instanceof ScheduleNotFoundError || error instanceof WorkflowNotFoundError;
 }

@@ -2,7 +2,13 @@
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { findAccount } from '../../../activities/accounts';
-import { CLOSED_POOL, type PoolEvent, type PoolState, stopping } from '../../../quota/pools/pool';
+import {
+  CLOSED_POOL,
+  type PoolEvent,
+  type PoolState,
+  pauseReason,
+  stopping,
+} from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
 import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../../store/permits/limit-blocks';
 import { type ResetOutcome, resetLimits } from '../../../store/permits/limit-resets';
@@ -46,7 +52,7 @@ export interface OrderReport {
   readonly stoppedBy: string | null;
 }
 
-interface Target extends PoolOrganization {
+export interface Target extends PoolOrganization {
   /** Of an account: what its row names; undefined for an organization itself. */
   readonly organization?: PoolOrganization | null;
 }
@@ -126,11 +132,11 @@ async function otherOrganization(db: Pool, [own]: readonly Target[]): Promise<st
   return stands === undefined || stands === null || stands === own.organization?.key ? null : stands;
 }
 
-async function applyOrder(db: Pool, target: Target, order: PoolOrder): Promise<OrderOutcome> {
+export async function applyOrder(db: Pool, target: Target, order: PoolOrder): Promise<OrderOutcome> {
   const { key, policy, organization } = target;
   const event: Extract<PoolEvent, { type: 'pause' | 'resume' }> =
     order.type === 'pause'
-      ? { type: 'pause', reason: operatorReason(order.reason), until: order.until }
+      ? { type: 'pause', reason: pauseReason(order.reason), until: order.until }
       : { type: 'resume' };
   await registerPool(db, key, policy, organization, null);
   const { before, after } = await applyPoolEvent(db, key, event);
@@ -138,12 +144,7 @@ async function applyOrder(db: Pool, target: Target, order: PoolOrder): Promise<O
   return { pool: key, before, state: after, pools };
 }
 
-/** As the workflow words it, so that both sides write the same. */
-function operatorReason(reason: string): string {
-  return reason === '' ? 'paused by operator' : `paused by operator: ${reason}`;
-}
-
-async function signalOrder(
+export async function signalOrder(
   client: Client,
   settings: Settings,
   { key, policy }: Target,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {
   CLOSED_POOL,
+  type HoldCause,
   isBlocked,
   type PoolEvent,
   type PoolPolicy,
@@ -35,7 +36,8 @@ const quota = (epoch: number, statedWaitMs: number | null = null, jitter = 0): P
   jitter,
 });
 const failure = (epoch: number): PoolEvent => ({ type: 'failure', epoch, reason: '503', evidence });
-const hold = (epoch: number, reason = 'unpaid'): PoolEvent => ({ type: 'hold', epoch, reason, evidence });
+const hold = (epoch: number, reason = 'unpaid', cause: HoldCause = 'billing') =>
+  ({ type: 'hold', epoch, reason, evidence, cause }) as const;
 const success = (epoch: number): PoolEvent => ({ type: 'success', epoch });
 const timer: PoolEvent = { type: 'timer' };
 const resume: PoolEvent = { type: 'resume' };
@@ -226,7 +228,7 @@ describe('a hold', () => {
   test('reported by several calls is one hold', () => {
     const held = step(CLOSED_POOL, hold(1));
     expect(step(held, hold(1))).toBe(held);
-    expect(step(held, hold(1, 'suspended')).reason).toBe('suspended');
+    expect(step(held, hold(1, 'suspended', 'blocked')).reason).toBe('suspended');
   });
   test('by a call from before the resume does not hold the pool again', () => {
     const half = step(step(CLOSED_POOL, hold(1)), resume);
@@ -241,7 +243,7 @@ describe('a hold', () => {
   });
   test('in other words of the same code, by a call that was on its way, is the same hold', () => {
     const inWords = (epoch: number, reason: string, code: string): PoolEvent => ({
-      ...{ type: 'hold', epoch, reason },
+      ...{ type: 'hold', epoch, reason, cause: 'billing' },
       evidence: { ...evidence, code },
     });
     const held = step(CLOSED_POOL, inWords(1, 'spent 100.01', 'spend_limit'));

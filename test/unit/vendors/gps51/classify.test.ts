@@ -168,7 +168,8 @@ describe('tokens', () => {
       kind: 'rate',
       limit: 'ip-per-minute',
     });
-    expect(verdict('user-querymonitorlist', { status })).toMatchObject({ kind: 'rate' });
+    const ofEndUser = call('user-querymonitorlist', { foreign: true });
+    expect(classifyGps51(ofEndUser, answer({ status }), NOW, ZONE)).toMatchObject({ kind: 'rate' });
   });
 
   test.each(['login', 'user-login'])(
