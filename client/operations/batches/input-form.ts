@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
-import { UsageError } from '../errors';
+import { invalid } from '../errors';
 
 export interface InputForm {
   readonly delimiter: string;
@@ -35,11 +35,11 @@ const SIGNATURES: readonly (readonly [string, string])[] = [
   ['53514c69746520666f726d6174', 'an SQLite database: export the table as CSV'],
 ];
 
-/** @throws UsageError that says what the file is instead. A file that cannot be read is left to its reader. */
+/** @throws OperationError that says what the file is instead. A file that cannot be read is left to its reader. */
 export function formOf(file: string): InputForm {
   const head = headOf(file);
   const hex = head.subarray(0, 16).toString('hex');
-  const is = (what: string) => new UsageError(`--input: ${file} is ${what}`);
+  const is = (what: string) => invalid('input', `${file} is ${what}`);
   const signature = SIGNATURES.find(([start]) => hex.startsWith(start));
   if (signature) throw is(signature[1]);
   const binary = binaryText(head);

@@ -10,7 +10,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { TextDecoder } from 'node:util';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import type { NewItem } from '../../../store/batches/batches';
-import { UsageError } from '../errors';
+import { invalid, OperationError } from '../errors';
 import { formOf, type InputForm, RECORD_ENDS } from './input-form';
 
 /** Columns of a file without a header. */
@@ -64,11 +64,11 @@ type Row =
   | { readonly kind: 'item'; readonly item: NewItem }
   | { readonly kind: 'bad'; readonly row: BadRow };
 
-/** Reads the whole file once. @throws UsageError when it cannot be read, or is broken beyond single rows. */
+/** Reads the whole file once. @throws OperationError when it cannot be read, or is broken beyond single rows. */
 export async function checkInput(file: string, options: ReadOptions = {}): Promise<InputCheck> {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found && !found.isFile() && !found.isDirectory()) {
-    throw new UsageError(`--input: ${file} is no file, which can be read twice: save it as one first`);
+    throw invalid('input', `${file} is no file, which can be read twice: save it as one first`);
   }
   const hash = createHash('sha256');
   const state = { columns: [] as readonly string[] };
@@ -154,7 +154,7 @@ async function* rowsOf(
     const bytes = Buffer.from(chunk);
     onChunk?.(bytes);
     check.add(bytes);
-    if (check.isUtf16) source.destroy(new UsageError(`--input: ${file} is UTF-16: save it as UTF-8`));
+    if (check.isUtf16) source.destroy(invalid('input', `${file} is UTF-16: save it as UTF-8`));
   });
   source.on('end', () => check.end());
   source.on('error', (error) => parser.destroy(error));
@@ -243,9 +243,7 @@ function headerOf(record: readonly string[], file: string): Header | null {
   const ids = columns.filter((name) => INNER_ID_COLUMN.test(name));
   if (ids.length === 0) return null;
   if (ids.length === 1) return { columns, idAt: columns.indexOf(ids[0] ?? '') };
-  throw new UsageError(
-    `--input: ${file}: the id must be the first column, for there are ${ids.join(' and ')}`,
-  );
+  throw invalid('input', `${file}: the id must be the first column, for there are ${ids.join(' and ')}`);
 }
 
 /** A row, as it was read. */
@@ -318,10 +316,10 @@ class Utf8Check {
 }
 
 function checkHeader(columns: readonly string[], check: Utf8Check): void {
-  if (columns.some((name) => check.spoils(name))) throw new UsageError('--input: the header is not UTF-8');
+  if (columns.some((name) => check.spoils(name))) throw invalid('input', 'the header is not UTF-8');
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
-  if (twice !== undefined) throw new UsageError(`--input: the header names the column "${twice}" twice`);
-  if (columns.includes('')) throw new UsageError('--input: the header has a column without a name');
+  if (twice !== undefined) throw invalid('input', `the header names the column "${twice}" twice`);
+  if (columns.includes('')) throw invalid('input', 'the header has a column without a name');
 }
 
 function toRow(
@@ -359,15 +357,13 @@ function toRow(
 
 /** @param line of the row that was being read. */
 function explain(error: unknown, file: string, line: number): unknown {
-  if (error instanceof UsageError) return error;
+  if (error instanceof OperationError) return error;
   const { code, message } = error as CsvError & NodeJS.ErrnoException;
   if ((code as string | undefined) === 'CSV_QUOTE_NOT_CLOSED') {
-    return new UsageError(
-      `--input: ${file}: a quote that is opened on line ${line} or later is never closed`,
-    );
+    return invalid('input', `${file}: a quote that is opened on line ${line} or later is never closed`);
   }
   if (typeof code === 'string' && code.startsWith('CSV_')) {
-    return new UsageError(`--input: ${file}, line ${line}: ${message}`);
+    return invalid('input', `${file}, line ${line}: ${message}`);
   }
-  return new UsageError(`--input: ${file} cannot be read (${code ?? message})`);
+  return invalid('input', `${file} cannot be read (${code ?? message})`);
 }

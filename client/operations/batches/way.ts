@@ -4,7 +4,7 @@ import { type BatchPrice, batchPrice } from '../../../quota/batches/price';
 import { type Batch, type BatchVia, setBatchVia } from '../../../store/batches/batches';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import type { TextBatchApi } from '../../../vendors/capabilities/text-batches';
-import { UsageError } from '../errors';
+import { invalid } from '../errors';
 import { countText, pluralText } from '../time-text';
 import { type BatchRequest, requestFor, type TextAccount } from './batch';
 import type { InputCheck } from './input';
@@ -14,14 +14,15 @@ const WAYS: readonly BatchVia[] = ['responses', 'batch-api'];
 /** Output tokens of a text, where nothing caps them; only for the plan. */
 const USUAL_OUTPUT = 400;
 
-/** @returns undefined when nothing was given. @throws UsageError when it is no way, or the account's vendor has it not. */
+/** @returns undefined when nothing was given. @throws OperationError when it is no way, or the account's vendor has it not. */
 export function parseVia(text: string | undefined, { account }: TextAccount): BatchVia | undefined {
   if (text === undefined) return undefined;
   const via = WAYS.find((way) => way === text);
-  if (!via) throw new UsageError(`--via: "${text}" must be ${WAYS.join(' or ')}`);
+  if (!via) throw invalid('via', `"${text}" must be ${WAYS.join(' or ')}`);
   if (via === 'batch-api' && !account.parts.textBatches) {
-    throw new UsageError(
-      `--via: the vendor of "${account.name}" (${account.vendor.id}) takes no files; leave it out`,
+    throw invalid(
+      'via',
+      `the vendor of "${account.name}" (${account.vendor.id}) takes no files; leave it out`,
     );
   }
   return via;

@@ -17,7 +17,7 @@ import { readLimitLevels } from '../../../store/permits/limit-levels';
 import { readPool } from '../../../store/pools/pools';
 import type { FleetDevice } from '../../../vendors/capabilities/fleet';
 import type { Span } from '../../../vendors/chunks';
-import { ClientError } from '../errors';
+import { failed } from '../errors';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -51,7 +51,7 @@ interface Work {
   readonly dayEndsAt: number;
 }
 
-/** @throws ClientError when no device is known; RangeError for unknown devices. */
+/** @throws OperationError when no device is known; RangeError for unknown devices. */
 export async function planFleet(
   db: Pool,
   settings: Settings,
@@ -95,8 +95,8 @@ async function knownWork(
   const { account } = context;
   const devices = await chosenDevices(db, account.name, options.devices);
   if (devices.length === 0) {
-    throw new ClientError(
-      `no device of ${account.name} is known yet: start npx sluice sync start ${account.vendor.id}/positions, or plan for a number of them with --device-count`,
+    throw failed(
+      `no device of ${account.name} is known yet: start npx sluice sync start ${account.vendor.id}/positions, or plan for a number of them with \`deviceCount\``,
     );
   }
   const { windows } = await missingWindows(db, context, options, devices, now, true);

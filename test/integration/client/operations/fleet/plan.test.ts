@@ -78,7 +78,7 @@ test('a fleet of thousands takes no longer, until the calls a minute are not eno
 });
 
 test('a known fleet: what is in is not asked for again, and what is used today is not left', async () => {
-  await expect(plan(2, null)).rejects.toThrow(/no device of fleet is known yet.*--device-count/);
+  await expect(plan(2, null)).rejects.toThrow(/no device of fleet is known yet.*`deviceCount`/);
   const device = { name: '', type: '', sim: '', group: '', lastActiveAt: null, expiresAt: null, free: false };
   await storeDevices(
     db,
