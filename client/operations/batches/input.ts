@@ -13,7 +13,7 @@ import type { NewItem } from '../../../store/batches/batches';
 import { invalid, OperationError } from '../errors';
 import { formOf, type InputForm, RECORD_ENDS } from './input-form';
 
-/** Columns of a file without a header. */
+/** Columns of a file without a header: this very list. */
 const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
 /** `id`, `artist_id`, `Artist ID`, `artist-id`, `artistId`. */
 const ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
@@ -63,6 +63,13 @@ type Row =
   | { readonly kind: 'comment'; readonly line: number }
   | { readonly kind: 'item'; readonly item: NewItem }
   | { readonly kind: 'bad'; readonly row: BadRow };
+
+/** The columns as an error names them; where there was no header, that. */
+export function columnsText(columns: readonly string[]): string {
+  const names = columns.join(', ');
+  if (columns !== DEFAULT_COLUMNS) return names;
+  return `${names}; no header was found, whose first column is called id or …_id`;
+}
 
 /** Reads the whole file once. @throws OperationError when it cannot be read, or is broken beyond single rows. */
 export async function checkInput(file: string, options: ReadOptions = {}): Promise<InputCheck> {
@@ -335,9 +342,7 @@ function toRow(
     return bad('text follows a closing quote: a quote inside of a quoted field is written twice');
   }
   if (record.length !== columns.length) {
-    const why =
-      columns === DEFAULT_COLUMNS ? '; no header was found, whose first column is called id or …_id' : '';
-    return bad(`has ${record.length} fields instead of ${columns.length} (${columns.join(', ')}${why})`);
+    return bad(`has ${record.length} fields instead of ${columns.length} (${columnsText(columns)})`);
   }
   const spoilt = record.findIndex((field) => check.spoils(field));
   if (spoilt !== -1) return bad(`the ${columns[spoilt]} is not UTF-8`);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { promptVariables } from '../../../vendors/prompt';
 import { invalid } from '../errors';
+import { columnsText } from './input';
 
 /** OpenAI's stored prompts, which its API no longer takes: `pmpt_…`, alone, with its name, or in JSON. */
 const PROMPT_ID = /^\s*(?:\{.*["']pmpt_\w|(?:[\w-]+\s*[:=]\s*)?["']?pmpt_\w)/s;
@@ -44,5 +45,5 @@ export function checkVariables(prompt: string, columns: readonly string[]): void
   const unknown = promptVariables(prompt).filter((name) => !columns.includes(name));
   if (unknown.length === 0) return;
   const names = unknown.map((name) => `{{${name}}}`).join(', ');
-  throw invalid('promptFile', `${names} is no column of the input (columns: ${columns.join(', ')})`);
+  throw invalid('promptFile', `${names} is no column of the input (columns: ${columnsText(columns)})`);
 }

@@ -71,7 +71,8 @@ describe('the input', () => {
   });
 
   test('where no header was found, a row that does not fit says so', async () => {
-    const { bad } = await checkInput(file('no-header.csv', 'uuid,name\n1,a\n'));
+    const { bad, columns } = await checkInput(file('no-header.csv', 'uuid,name\n1,a\n'));
+    expect(() => checkVariables('{{name}}', columns)).toThrow(/is no column .*no header was found/);
     expect(bad[0]?.reason).toMatch(
       /2 fields instead of 3 .*no header was found, whose first column is called id/,
     );
