@@ -2,17 +2,11 @@
  * Runs a batch to its end: pages of items as activities, pauses of the pool and waits for retries as durable sleeps.
  * A page runs for minutes, so a thousand items cost a few dozen events.
  */
-import {
-  condition,
-  continueAsNew,
-  patched,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, continueAsNew, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { BatchActivities } from '../../activities/batches/batch';
 import type { BatchRef, BatchSnapshot, PageOutcome } from '../../activities/batches/types';
+import { showDetails } from '../details';
+import { type HistoryLimit, isHistoryLong } from '../history';
 import {
   type BatchStatus,
   batchStatusQuery,
@@ -37,16 +31,17 @@ const { setBatchState, readBatchSnapshot } = proxyActivities<BatchActivities>({
 });
 
 const PAGE_MS = 10 * 60_000;
-/** A page leaves some ten events; continue as new long before the server's limit. */
+/** A page leaves some ten events. */
 const EVENTS_BEFORE_CONTINUE = 4000;
+/** Waits between two pages, ms: the shortest, and the one where nobody knows when there is something to do. */
+const LEAST_WAIT_MS = 500;
+const UNKNOWN_WAIT_MS = 10_000;
 
-export interface BatchInput extends BatchRef {
-  /** Carried over continue-as-new. */
+export interface BatchInput extends BatchRef, HistoryLimit {
+  /** Calls in flight that the last history's pages ended well with. */
   readonly concurrency?: number;
-  /** It is being cancelled, for this reason; carried over, too. */
+  /** It is being cancelled, for this reason; carried over continue-as-new. */
   readonly cancelling?: string;
-  /** For tests of continue-as-new; carried over, too. */
-  readonly eventsBeforeContinue?: number;
 }
 
 export interface BatchSummary {
@@ -56,183 +51,249 @@ export interface BatchSummary {
   readonly cancelled: boolean;
 }
 
-/** Null where the gate has waited so long that a new history is to go on. */
-const nullWhenFull = (error: unknown): null => {
-  if (error instanceof HistoryIsFull) return null;
-  throw error;
-};
+/** What an operator, or the vendor's refusal of all items, has the batch do. */
+interface Order {
+  readonly state: 'running' | 'paused' | 'cancelled';
+  readonly reason: string;
+}
+
+const RUN: Order = { state: 'running', reason: '' };
+
+/** A wait between pages: for retries, or for the vendor to get on with files. */
+interface Wait {
+  /** Epoch ms. */
+  readonly until: number;
+  readonly reason: string;
+}
 
 export async function batch(input: BatchInput): Promise<BatchSummary> {
-  const { batchId } = input;
-  const gate = new PoolGate('wait');
-  let wanted: { readonly state: 'paused' | 'cancelled'; readonly reason: string } | null = null;
-  let looks = 0;
-  setHandler(pauseSignal, (pause) => {
-    if (wanted?.state !== 'cancelled') wanted = { state: 'paused', reason: orderReason(pause) };
-  });
-  let resumed = false;
-  let resumes = 0;
-  setHandler(resumeSignal, () => {
-    resumes++;
-    if (wanted?.state === 'paused') wanted = null;
-    resumed = wanted !== null;
-  });
-  setHandler(cancelSignal, (cancel) => {
-    wanted = { state: 'cancelled', reason: orderReason(cancel) };
-    gate.nudge();
-  });
-  setHandler(lookSignal, () => {
-    looks++;
-    gate.nudge();
-  });
+  return new BatchRun(input).run();
+}
 
-  let known: BatchSnapshot | null = null;
-  let retryAt: number | null = null;
+class BatchRun {
+  private readonly gate: PoolGate;
+  /** What is wanted now; signals change it. */
+  private order: Order = RUN;
+  /** What Postgres has been told, which is what pages obey; null while it is being told. */
+  private stored: Order | null = RUN;
+  /** Null until it has been read. */
+  private batch: BatchSnapshot | null = null;
+  private concurrency: number | null;
   /** Items are at the vendor in files, or may be. */
-  let byFiles = false;
-  let waitsFor = '';
-  const status = (): BatchStatus => {
-    const closed = gate.closed ?? gate.waiting;
-    const over = known !== null && isOver(known);
-    return {
-      phase:
-        wanted?.state ??
-        (known === null
-          ? 'starting'
-          : over
-            ? 'done'
-            : closed
-              ? 'waiting for quota'
-              : retryAt !== null
-                ? byFiles
-                  ? 'waiting for the vendor'
-                  : 'waiting for retries'
-                : 'running'),
-      detail: wanted?.reason ?? closed?.reason ?? (retryAt === null ? '' : waitsFor),
-      until: wanted === null ? (closed?.until ?? retryAt) : null,
-      items: known?.items ?? 0,
-      done: known?.counts.done ?? 0,
-      failed: known?.counts.failed ?? 0,
-    };
-  };
-  setHandler(batchStatusQuery, status);
-  const describe = () => known && setCurrentDetails(detailsOf(batchId, known, status()));
-  gate.onChange = describe;
+  private byFiles = false;
+  private wait: Wait | null = null;
+  /** Orders so far to look again at what is due, and to resume. */
+  private looks = 0;
+  private resumes = 0;
+  /** A resume has come after a cancellation: the batch is to begin anew. */
+  private isRevived = false;
 
-  // What stands in Postgres is what pages obey; it follows what is wanted here, as soon as it is wanted.
-  const told = { state: 'running', reason: '' };
-  let isTelling = false;
-  const tell = async () => {
+  constructor(private readonly input: BatchInput) {
+    this.concurrency = input.concurrency ?? null;
+    this.gate = new PoolGate('wait', () => this.show(), input.eventsBeforeContinue);
+    setHandler(pauseSignal, (pause) => {
+      if (!this.isCancelled) this.order = { state: 'paused', reason: orderReason(pause) };
+    });
+    setHandler(resumeSignal, () => {
+      this.resumes++;
+      this.isRevived = this.isCancelled;
+      if (!this.isCancelled) this.order = RUN;
+    });
+    setHandler(cancelSignal, (cancel) => {
+      this.order = { state: 'cancelled', reason: orderReason(cancel) };
+      this.gate.nudge();
+    });
+    setHandler(lookSignal, () => {
+      this.looks++;
+      this.gate.nudge();
+    });
+    setHandler(batchStatusQuery, () => this.status());
+  }
+
+  async run(): Promise<BatchSummary> {
+    await this.begin();
+    await Promise.race([this.work(), this.keepStored()]);
+    this.show();
+    const { items, counts } = this.known;
+    return { items, done: counts.done, failed: counts.failed, cancelled: this.isCancelled };
+  }
+
+  /** Takes up what Postgres says, unless an operator has said something since. */
+  private async begin(): Promise<void> {
+    const { batchId, cancelling } = this.input;
+    const batch = await readBatchSnapshot({ batchId });
+    this.batch = batch;
+    this.byFiles = batch.byFiles === true;
+    this.stored = { state: batch.state, reason: batch.reason };
+    if (cancelling !== undefined && !this.isRevived) {
+      this.order = { state: 'cancelled', reason: cancelling };
+    } else if (batch.state === 'paused' && this.order === RUN && this.resumes === 0) {
+      this.order = { state: 'paused', reason: batch.reason };
+    }
+  }
+
+  private async work(): Promise<void> {
+    await this.runPages();
+    if (this.isCancelled) await this.cancel();
+  }
+
+  /** Returns when all items have ended, or at a cancellation. */
+  private async runPages(): Promise<void> {
     for (;;) {
-      const state = wanted?.state ?? 'running';
-      const reason = wanted?.reason ?? '';
-      if (told.state !== state || told.reason !== reason) {
-        isTelling = true;
-        await setBatchState({ batchId, state, reason });
-        isTelling = false;
-        Object.assign(told, { state, reason });
-        describe();
+      this.show();
+      // A page must not begin before Postgres says that it may.
+      await condition(() => this.isCancelled || (this.isRunning && this.stored?.state === 'running'));
+      if (this.isCancelled) return;
+      if (isHistoryLong(this.input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE)) {
+        await this.continue(null);
       }
-      await condition(() => (wanted?.state ?? 'running') !== told.state);
-    }
-  };
-
-  known = await readBatchSnapshot({ batchId });
-  byFiles = known.byFiles === true;
-  if (input.cancelling !== undefined && !resumed) wanted = { state: 'cancelled', reason: input.cancelling };
-  else if (known.state === 'paused' && wanted === null) wanted = { state: 'paused', reason: known.reason };
-  Object.assign(told, { state: known.state, reason: known.reason });
-  const telling = tell();
-  const orTold = <T>(work: Promise<T>): Promise<T> => Promise.race([work, telling as Promise<never>]);
-  let concurrency = input.concurrency ?? null;
-
-  for (;;) {
-    describe();
-    if (wanted !== null) {
-      await orTold(condition(() => wanted === null || wanted.state === 'cancelled'));
-      if (wanted !== null) break;
-    }
-    // A page must not begin before Postgres says that it may.
-    await orTold(condition(() => (told.state === 'running' && !isTelling) || wanted !== null));
-    if (wanted !== null) continue;
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    if (continueAsNewSuggested || historyLength > (input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE)) {
-      await continueAsNew<typeof batch>({ ...input, ...(concurrency === null ? {} : { concurrency }) });
-    }
-    const looked = looks;
-    const resumedBefore = resumes;
-    const page: PageOutcome | null = await orTold(
-      Promise.race([
-        gate
-          .run(async () => (wanted === null ? runBatchPage({ batchId, concurrency, maxMs: PAGE_MS }) : null))
-          .catch(nullWhenFull),
-        // A cancelled batch does not wait for its pool to open.
-        condition(() => wanted?.state === 'cancelled' && gate.closed !== null).then(() => null),
-      ]),
-    );
-    if (page === null) continue;
-    concurrency = page.concurrency;
-    known = { ...known, counts: page.counts };
-    byFiles = page.openParts !== undefined;
-    waitsFor = page.detail;
-    if (page.end === 'refused') {
-      const refused = { state: 'paused', reason: page.detail } as const;
-      Object.assign(told, refused);
-      // A cancellation that has come meanwhile stays wanted. The cast: signals change it, unseen by the compiler.
-      const isCancelled = (wanted as { state: string } | null)?.state === 'cancelled';
-      // Postgres has told of the pause before this does: whoever resumed meanwhile has seen it there.
-      if (resumes > resumedBefore && !isCancelled && patched('resumed-while-refused')) continue;
-      if (!isCancelled || !patched('cancelled-while-refused')) wanted = refused;
-      continue;
-    }
-    if (isOver(known)) break;
-    if (page.end === 'nothing due') {
-      retryAt = page.counts.nextDueAt;
-      describe();
-      const waitMs = Math.max(500, (retryAt ?? Date.now() + 10_000) - Date.now());
-      await orTold(condition(() => wanted !== null || looks > looked, waitMs));
-      retryAt = null;
+      const { looks, resumes } = this;
+      const page = await this.page();
+      if (page === null) continue;
+      this.take(page);
+      if (page.end === 'refused') this.stopAsRefused(page.detail, resumes);
+      else if (isOver(this.known)) return;
+      else if (page.end === 'nothing due') await this.sleep(page, looks);
     }
   }
-  // The cancellation's own word to Postgres, should it not have gone out yet.
-  if (wanted !== null && told.state !== 'cancelled') {
-    await setBatchState({ batchId, state: 'cancelled', reason: (wanted as { reason: string }).reason });
+
+  /** @returns null when none was run: the batch is not to run any more, or the history is full. */
+  private page(): Promise<PageOutcome | null> {
+    const { batchId } = this.input;
+    const page = async () =>
+      this.isRunning ? runBatchPage({ batchId, concurrency: this.concurrency, maxMs: PAGE_MS }) : null;
+    // A cancelled batch does not wait for its pool to open.
+    const cancelled = condition(() => this.isCancelled && this.gate.closed !== null).then(() => null);
+    return Promise.race([this.gate.run(page).catch(nullWhenFull), cancelled]);
   }
-  if (wanted !== null && byFiles) {
-    // What is at the vendor is cancelled there, and what it has answered is kept.
-    for (;;) {
-      const looked = looks;
+
+  private take(page: PageOutcome): void {
+    this.concurrency = page.concurrency;
+    this.batch = { ...this.known, counts: page.counts };
+    this.byFiles = page.openParts !== undefined;
+  }
+
+  /**
+   * The vendor refuses what all items have in common, and Postgres has paused the batch before this history knows.
+   * @param resumesBefore resumes before the page; whoever resumed since has seen the pause.
+   */
+  private stopAsRefused(reason: string, resumesBefore: number): void {
+    const refused: Order = { state: 'paused', reason };
+    this.stored = refused;
+    if (!this.isCancelled && this.resumes === resumesBefore) this.order = refused;
+  }
+
+  private async sleep({ counts, detail }: PageOutcome, looksBefore: number): Promise<void> {
+    const until = counts.nextDueAt;
+    this.wait = until === null ? null : { until, reason: detail };
+    this.show();
+    await condition(() => !this.isRunning || this.looks > looksBefore, waitMs(until));
+    this.wait = null;
+  }
+
+  /** What has been answered stays; what is at the vendor in files is cancelled there first. */
+  private async cancel(): Promise<void> {
+    const { batchId } = this.input;
+    const { reason } = this.order;
+    if (this.stored?.state !== 'cancelled') await setBatchState({ batchId, state: 'cancelled', reason });
+    while (this.byFiles) {
+      const { looks } = this;
       const page = await Promise.race([
-        gate.run(() => runBatchPage({ batchId, concurrency, maxMs: PAGE_MS })).catch(nullWhenFull),
-        condition(() => resumed).then(() => null),
+        this.gate
+          .run(() => runBatchPage({ batchId, concurrency: this.concurrency, maxMs: PAGE_MS }))
+          .catch(nullWhenFull),
+        condition(() => this.isRevived).then(() => null),
       ]);
-      if (page === null || resumed) {
-        const { cancelling: _, ...anew } = input;
-        const { reason } = wanted as { reason: string };
-        return await continueAsNew<typeof batch>(resumed ? anew : { ...anew, cancelling: reason });
-      }
-      known = { ...known, counts: page.counts };
-      describe();
-      if ((page.openParts ?? 0) === 0) break;
-      const waitMs = Math.max(500, (page.counts.nextDueAt ?? Date.now() + 10_000) - Date.now());
-      await condition(() => resumed || looks > looked, waitMs);
+      if (this.isRevived) return this.continue(null);
+      if (page === null) return this.continue(reason);
+      this.batch = { ...this.known, counts: page.counts };
+      this.show();
+      if ((page.openParts ?? 0) === 0) return;
+      await condition(() => this.isRevived || this.looks > looks, waitMs(page.counts.nextDueAt));
     }
   }
-  describe();
-  const { items, counts } = known;
-  return { items, done: counts.done, failed: counts.failed, cancelled: wanted !== null };
+
+  /** Postgres follows what is wanted here, as soon as it is wanted. */
+  private async keepStored(): Promise<never> {
+    const { batchId } = this.input;
+    for (;;) {
+      const { order } = this;
+      if (this.stored?.state !== order.state || this.stored.reason !== order.reason) {
+        this.stored = null;
+        await setBatchState({ batchId, ...order });
+        this.stored = order;
+        this.show();
+      }
+      await condition(() => this.stored?.state !== this.order.state);
+    }
+  }
+
+  /** @param cancelling why the batch is being cancelled, if it is. */
+  private continue(cancelling: string | null): Promise<never> {
+    const { cancelling: _, ...input } = this.input;
+    return continueAsNew<typeof batch>({
+      ...input,
+      ...(this.concurrency !== null && { concurrency: this.concurrency }),
+      ...(cancelling !== null && { cancelling }),
+    });
+  }
+
+  private get known(): BatchSnapshot {
+    if (this.batch === null) throw new Error('the batch has not been read yet');
+    return this.batch;
+  }
+
+  private get isRunning(): boolean {
+    return this.order.state === 'running';
+  }
+
+  private get isCancelled(): boolean {
+    return this.order.state === 'cancelled';
+  }
+
+  private phase(): BatchStatus['phase'] {
+    const { order, batch } = this;
+    if (order.state !== 'running') return order.state;
+    if (batch === null) return 'starting';
+    if (isOver(batch)) return 'done';
+    if (this.gate.block !== null) return 'waiting for quota';
+    if (this.wait === null) return 'running';
+    return this.byFiles ? 'waiting for the vendor' : 'waiting for retries';
+  }
+
+  private status(): BatchStatus {
+    const { order, batch } = this;
+    const why = order.state === 'running' ? (this.gate.block ?? this.wait) : null;
+    return {
+      phase: this.phase(),
+      detail: why?.reason ?? order.reason,
+      until: why?.until ?? null,
+      items: batch?.items ?? 0,
+      done: batch?.counts.done ?? 0,
+      failed: batch?.counts.failed ?? 0,
+    };
+  }
+
+  private show(): void {
+    if (this.batch === null) return;
+    const { kind, account, inputName, model } = this.batch;
+    const s = this.status();
+    const head = `**Batch ${this.input.batchId}**: ${kind} for ${account}, ${inputName}, model ${model}`;
+    showDetails([head, `${s.done}/${s.items} done, ${s.failed} failed: **${s.phase}**`], s);
+  }
 }
 
 function isOver({ items, counts }: BatchSnapshot): boolean {
   return counts.done + counts.failed >= items;
 }
 
-function detailsOf(batchId: number, b: BatchSnapshot, s: BatchStatus): string {
-  const lines = [
-    `**Batch ${batchId}**: ${b.kind} for ${b.account}, ${b.inputName}, model ${b.model}`,
-    `${s.done}/${s.items} done, ${s.failed} failed: **${s.phase}**`,
-  ];
-  if (s.until !== null) lines.push(`Until: **${new Date(s.until).toISOString()}**`);
-  if (s.detail) lines.push(`Why: ${s.detail}`);
-  return lines.join('\n\n');
+/** @param dueAt epoch ms at which there is something to do; null where nobody knows. */
+function waitMs(dueAt: number | null): number {
+  return Math.max(LEAST_WAIT_MS, (dueAt ?? Date.now() + UNKNOWN_WAIT_MS) - Date.now());
+}
+
+/** Null where the gate has waited so long that a new history is to go on. */
+function nullWhenFull(error: unknown): null {
+  if (error instanceof HistoryIsFull) return null;
+  throw error;
 }

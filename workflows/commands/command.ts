@@ -3,25 +3,14 @@
  * repeatable; where the vendor only takes it over, its result is asked for until it comes or the time is over. A
  * command that cannot be sent in time is not sent later: whoever wanted it has gone on.
  */
-import {
-  ActivityFailure,
-  condition,
-  continueAsNew,
-  setCurrentDetails,
-  setHandler,
-  sleep,
-} from '@temporalio/workflow';
+import { ActivityFailure, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
 import type { CommandActivities } from '../../activities/commands/commands';
 import type { CommandStep } from '../../activities/commands/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import type { CommandOutcome } from '../../store/commands/commands';
-import {
-  type CommandStatus,
-  cancelSignal,
-  commandStatusQuery,
-  orderReason,
-  type PauseInput,
-} from '../messages';
+import { showDetails } from '../details';
+import type { HistoryLimit } from '../history';
+import { type CommandStatus, cancelSignal, commandStatusQuery, orderReason } from '../messages';
 import { applicationFailure, HistoryIsFull, PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 
@@ -41,7 +30,7 @@ const LONGEST_POLL_MS = 16_000;
 /** A question for the result that is under way when the time is over may still bring it, ms. */
 const LAST_POLL_MS = 5000;
 
-export interface CommandInput {
+export interface CommandInput extends HistoryLimit {
   readonly commandId: number;
   readonly account: string;
   readonly device: string;
@@ -65,16 +54,16 @@ class CommandRun {
   private readonly gate: PoolGate | null;
 
   constructor(private readonly input: CommandInput) {
-    this.gate = input.waitForPool ? new PoolGate('wait') : null;
-    if (this.gate) this.gate.onChange = () => this.describe();
-    setHandler(cancelSignal, (cancel?: PauseInput) => {
+    const onChange = () => this.show();
+    this.gate = input.waitForPool ? new PoolGate('wait', onChange, input.eventsBeforeContinue) : null;
+    setHandler(cancelSignal, (cancel) => {
       this.cancelReason = orderReason(cancel);
     });
     setHandler(commandStatusQuery, () => this.status());
   }
 
   async run(): Promise<CommandOutcome> {
-    this.describe();
+    this.show();
     const sent = this.send();
     // After a cancellation nobody waits for it any more.
     sent.catch(() => undefined);
@@ -170,31 +159,22 @@ class CommandRun {
 
   private tell(phase: CommandStatus['phase'], detail: string, until: number | null): void {
     Object.assign(this, { phase, detail, until });
-    this.describe();
+    this.show();
   }
 
   private status(): CommandStatus {
     const { phase, detail, until, outcome } = this;
-    const { closed = null, waiting = null } = this.gate ?? {};
-    if (outcome === null && closed) {
-      return { phase: 'waiting', detail: closed.reason, until: closed.until, outcome };
-    }
-    if (outcome === null && waiting) {
-      const why = `limit ${waiting.limit} has nothing left`;
-      return { phase: 'waiting', detail: why, until: waiting.until, outcome };
-    }
+    const block = outcome === null ? this.gate?.block : null;
+    if (block) return { phase: 'waiting', detail: block.reason, until: block.until, outcome };
     return { phase, detail, until, outcome };
   }
 
-  private describe(): void {
+  private show(): void {
     const { commandId, account, device, code } = this.input;
     const { phase, detail, until, outcome } = this.status();
     const state = outcome ? `${outcome.state}: ${outcome.name}` : phase;
-    const lines = [`**Command ${commandId}**: ${code} to ${device} of ${account}`, `**${state}**`];
-    if (until !== null) lines.push(`Until: **${new Date(until).toISOString()}**`);
-    const why = outcome?.message || detail;
-    if (why) lines.push(`Why: ${why}`);
-    setCurrentDetails(lines.join('\n\n'));
+    const head = [`**Command ${commandId}**: ${code} to ${device} of ${account}`, `**${state}**`];
+    showDetails(head, { until, detail: outcome?.message || detail });
   }
 }
 

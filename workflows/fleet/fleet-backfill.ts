@@ -9,21 +9,15 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  setCurrentDetails,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, HistoryPageOutcome, PageWait } from '../../activities/fleet/types';
 import type { Priority } from '../../quota/limits/limit';
-import {
-  orderReason,
-  type PauseInput,
-  pauseSignal,
-  resumeSignal,
-  type WorkStatus,
-  workStatusQuery,
-} from '../messages';
+import { showDetails } from '../details';
+import { type HistoryLimit, isHistoryLong } from '../history';
+import { type WorkStatus, workStatusQuery } from '../messages';
+import { OperatorPause } from '../operator-pause';
 import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
 import type { BackfillSummary } from '../reports/backfill';
 import { roomActivities } from '../rooms';
@@ -37,11 +31,11 @@ const { fetchFleetHistory } = roomActivities<FleetActivities>('fleets', {
 });
 
 const PAGE_MS = 10 * 60_000;
-/** A page leaves some ten events; continue as new long before the server's limit. */
+/** A page leaves some ten events. */
 const EVENTS_BEFORE_CONTINUE = 4000;
 const PROBLEMS_KEPT = 20;
 
-export interface FleetBackfillInput extends FleetRef {
+export interface FleetBackfillInput extends FleetRef, HistoryLimit {
   /** Epoch ms. */
   readonly from: number;
   readonly to: number;
@@ -66,16 +60,17 @@ export async function fleetBackfill(input: FleetBackfillInput): Promise<Backfill
 }
 
 class FleetBackfill {
-  private readonly gate = new PoolGate('wait');
+  private readonly gate: PoolGate;
+  private readonly pause: OperatorPause;
   private done: number;
   private rows: number;
   private problems: readonly string[];
-  private pausedBecause: string | null;
+  /** Windows that are left, and those that have failed; null and 0 before the first page. */
   private left: number | null = null;
   private failed = 0;
-  private waiting: PageWait | null = null;
-  private ended = false;
-  private running = false;
+  /** What the last page says that calls wait for. */
+  private wait: PageWait | null = null;
+  private activity: 'none' | 'page' | 'ended' = 'none';
   private stopPage: () => void = () => undefined;
 
   constructor(private readonly input: FleetBackfillInput) {
@@ -83,17 +78,12 @@ class FleetBackfill {
     this.done = carried?.done ?? 0;
     this.rows = carried?.rows ?? 0;
     this.problems = carried?.problems ?? [];
-    this.pausedBecause = carried?.pausedBecause ?? null;
-    this.gate.onChange = () => this.show();
-    setHandler(pauseSignal, (pause?: PauseInput) => {
-      this.pausedBecause = orderReason(pause);
-      this.stopPage();
+    this.gate = new PoolGate('wait', () => this.show(), input.eventsBeforeContinue);
+    this.pause = new OperatorPause(carried?.pausedBecause);
+    this.pause.onOrder = (order) => {
+      if (order === 'pause') this.stopPage();
       this.show();
-    });
-    setHandler(resumeSignal, () => {
-      this.pausedBecause = null;
-      this.show();
-    });
+    };
     setHandler(workStatusQuery, () => this.status());
   }
 
@@ -101,16 +91,9 @@ class FleetBackfill {
     let first = this.input.carried === undefined;
     for (;;) {
       this.show();
-      await condition(() => this.pausedBecause === null);
-      if (workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE || workflowInfo().continueAsNewSuggested) {
-        await this.continue();
-      }
-      const page = await this.gate
-        .run(() => this.fetch(first))
-        .catch((error: unknown) => {
-          if (error instanceof HistoryIsFull) return this.continue();
-          throw error;
-        });
+      await condition(() => !this.pause.isOn);
+      if (isHistoryLong(this.input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE)) await this.continue();
+      const page = await this.page(first);
       // Paused before the page began.
       if (page === null) continue;
       first = false;
@@ -118,19 +101,23 @@ class FleetBackfill {
       if (page.end === 'done') break;
       if (page.wait !== null) await this.sleep(page.wait);
     }
-    this.ended = true;
+    this.activity = 'ended';
     this.show();
-    return {
-      chunks: this.total(),
-      done: this.done,
-      failed: this.failed,
-      rows: this.rows,
-      problems: this.problems,
-    };
+    const { done, failed, rows, problems } = this;
+    return { chunks: this.total, done, failed, rows, problems };
+  }
+
+  private async page(retryFailed: boolean): Promise<HistoryPageOutcome | null> {
+    try {
+      return await this.gate.run(() => this.fetch(retryFailed));
+    } catch (error) {
+      if (error instanceof HistoryIsFull) return this.continue();
+      throw error;
+    }
   }
 
   private async fetch(retryFailed: boolean): Promise<HistoryPageOutcome | null> {
-    if (this.pausedBecause !== null) return null;
+    if (this.pause.isOn) return null;
     const { dataset, account, from, to, devices, chunkHours, priority } = this.input;
     const scope = new CancellationScope();
     let stopped = false;
@@ -138,7 +125,7 @@ class FleetBackfill {
       stopped = true;
       scope.cancel();
     };
-    this.running = true;
+    this.activity = 'page';
     this.show();
     try {
       return await scope.run(() =>
@@ -153,7 +140,7 @@ class FleetBackfill {
       if (stopped && isCancellation(error)) return null;
       throw error;
     } finally {
-      this.running = false;
+      this.activity = 'none';
       this.stopPage = () => undefined;
     }
   }
@@ -167,65 +154,67 @@ class FleetBackfill {
   }
 
   private async sleep(wait: PageWait): Promise<void> {
-    this.waiting = wait;
+    this.wait = wait;
     this.show();
     const ms = Math.max(100, wait.until - Date.now());
-    await condition(() => this.pausedBecause !== null, ms, { summary: wait.reason });
-    this.waiting = null;
+    await condition(() => this.pause.isOn, ms, { summary: wait.reason });
+    this.wait = null;
   }
 
-  private async continue(): Promise<never> {
-    const { done, rows, problems, pausedBecause } = this;
+  private continue(): Promise<never> {
+    const { done, rows, problems } = this;
     return continueAsNew<typeof fleetBackfill>({
       ...this.input,
-      carried: { done, rows, problems, pausedBecause },
+      carried: { done, rows, problems, pausedBecause: this.pause.reason },
     });
   }
 
-  private total(): number {
+  private get total(): number {
     return this.done + this.failed + (this.left ?? 0);
   }
 
+  private get block() {
+    return this.gate.closed ?? this.wait ?? this.gate.block;
+  }
+
+  private phase(): WorkStatus['phase'] {
+    if (this.activity === 'ended') return 'done';
+    if (this.pause.isOn) return 'paused';
+    if (this.block !== null) return 'waiting for quota';
+    return this.left === null && this.activity === 'none' ? 'starting' : 'running';
+  }
+
   private status(): WorkStatus {
-    const { closed, waiting } = this.gate;
-    const wait = this.waiting ?? waiting;
-    const held = closed ?? wait;
+    const { done, failed, rows, problems } = this;
+    const block = this.activity === 'ended' || this.pause.isOn ? null : this.block;
     return {
-      phase: this.ended
-        ? 'done'
-        : this.pausedBecause !== null
-          ? 'paused'
-          : held !== null
-            ? 'waiting for quota'
-            : this.left === null && !this.running
-              ? 'starting'
-              : 'running',
-      detail: this.pausedBecause ?? held?.reason ?? '',
-      until: this.ended || this.pausedBecause !== null ? null : (held?.until ?? null),
-      chunksTotal: this.total(),
-      chunksDone: this.done,
-      chunksFailed: this.failed,
-      rows: this.rows,
-      problems: this.problems,
+      phase: this.phase(),
+      detail: this.pause.reason ?? block?.reason ?? '',
+      until: block?.until ?? null,
+      chunksTotal: this.total,
+      chunksDone: done,
+      chunksFailed: failed,
+      rows,
+      problems,
     };
   }
 
   private show(): void {
-    const { dataset, account, from, to, devices } = this.input;
+    const { dataset, account, from, to } = this.input;
     const s = this.status();
-    const whose =
-      devices === null
-        ? 'all devices'
-        : devices.length > 5
-          ? `${devices.length} devices`
-          : devices.join(', ');
-    const lines = [
-      `**Backfill of ${dataset}** for ${account}, ${whose}, ${new Date(from).toISOString()} to ${new Date(to).toISOString()}`,
-      `${s.chunksDone}/${s.chunksTotal} windows, ${s.rows} rows, ${s.chunksFailed} failed: **${s.phase}**`,
-    ];
-    if (s.until !== null) lines.push(`Until: **${new Date(s.until).toISOString()}**`);
-    if (s.detail) lines.push(`Why: ${s.detail}`);
-    for (const problem of s.problems.slice(-5)) lines.push(`- ${problem}`);
-    setCurrentDetails(lines.join('\n\n'));
+    const span = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
+    const progress = `${s.chunksDone}/${s.chunksTotal} windows, ${s.rows} rows, ${s.chunksFailed} failed`;
+    showDetails(
+      [
+        `**Backfill of ${dataset}** for ${account}, ${devicesText(this.input.devices)}, ${span}`,
+        `${progress}: **${s.phase}**`,
+      ],
+      s,
+    );
   }
+}
+
+function devicesText(devices: readonly string[] | null): string {
+  if (devices === null) return 'all devices';
+  return devices.length > 5 ? `${devices.length} devices` : devices.join(', ');
 }

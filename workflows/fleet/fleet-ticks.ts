@@ -5,7 +5,7 @@
  */
 import { setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';
-import type { FleetRef } from '../../activities/fleet/types';
+import type { FleetRef, TripsPageOutcome } from '../../activities/fleet/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import { applicationFailure } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
@@ -44,58 +44,77 @@ export async function positionsTick(input: TickInput): Promise<TickResult> {
         account,
       });
       const shot = snapshot === 'none' ? '' : `, snapshot of ${snapshot}`;
-      return told(input, {
+      return shown(input, {
         outcome: 'done',
         detail: `${positions} positions of ${devices} devices in ${calls} ${calls === 1 ? 'call' : 'calls'}${shot}`,
         counts: { devices, newDevices, positions, calls },
       });
     } catch (error) {
       const why = await waitOut(error, deadline);
-      if (why !== null) return told(input, { outcome: 'skipped', detail: why, counts: {} });
+      if (why !== null) return shown(input, { outcome: 'skipped', detail: why, counts: {} });
     }
   }
 }
 
 export async function tripsTick(input: TickInput): Promise<TickResult> {
-  const { dataset, account, intervalMs } = input;
-  const { syncFleetTrips } = roomActivities<FleetActivities>('fleets', {
-    startToCloseTimeout: intervalMs + LEAST_MS,
-    heartbeatTimeout: HEARTBEAT,
-    retry: { ...RETRY, maximumAttempts: 20 },
-  });
-  // The next run shall find this one ended.
-  const deadline = Date.now() + intervalMs * 0.9;
-  const counts = { asked: 0, trips: 0, failed: 0, left: 0 };
-  const problems: string[] = [];
-  const end = (outcome: TickResult['outcome'], why: string) => {
-    const done = `${counts.trips} trips of ${counts.asked} devices`;
-    const rest = [
-      counts.failed > 0 ? `${counts.failed} failed (${problems.at(-1)})` : '',
-      counts.left > 0 ? `${counts.left} left for the next run` : '',
-      why,
-    ].filter(Boolean);
-    const begun = counts.asked + counts.failed > 0;
-    return told(input, {
-      outcome: outcome === 'done' || begun ? (outcome === 'skipped' ? 'stopped' : outcome) : 'skipped',
-      detail: [begun || outcome === 'done' ? done : '', ...rest].filter(Boolean).join('; '),
-      counts,
+  return new TripsTick(input).run();
+}
+
+class TripsTick {
+  private readonly counts = { asked: 0, trips: 0, failed: 0, left: 0 };
+  private lastProblem = '';
+  private readonly activities: Pick<FleetActivities, 'syncFleetTrips'>;
+
+  constructor(private readonly input: TickInput) {
+    this.activities = roomActivities<FleetActivities>('fleets', {
+      startToCloseTimeout: input.intervalMs + LEAST_MS,
+      heartbeatTimeout: HEARTBEAT,
+      retry: { ...RETRY, maximumAttempts: 20 },
     });
-  };
-  for (;;) {
-    try {
-      const page = await syncFleetTrips({ dataset, account, maxMs: Math.max(0, deadline - Date.now()) });
-      counts.asked += page.asked;
-      counts.trips += page.trips;
-      counts.failed += page.failed;
-      counts.left = page.left;
-      problems.push(...page.problems);
-      if (page.wait === null) return end('done', '');
-      if (page.wait.until >= deadline) return end('stopped', page.wait.reason);
-      await sleep(Math.max(50, page.wait.until - Date.now()), { summary: page.wait.reason });
-    } catch (error) {
-      const why = await waitOut(error, deadline);
-      if (why !== null) return end('skipped', why);
+  }
+
+  async run(): Promise<TickResult> {
+    // The next run shall find this one ended.
+    const deadline = Date.now() + this.input.intervalMs * 0.9;
+    for (;;) {
+      try {
+        const { wait } = await this.page(Math.max(0, deadline - Date.now()));
+        if (wait === null) return this.end('done', '');
+        if (wait.until >= deadline) return this.end('stopped', wait.reason);
+        await sleep(Math.max(50, wait.until - Date.now()), { summary: wait.reason });
+      } catch (error) {
+        const why = await waitOut(error, deadline);
+        if (why !== null) return this.end('skipped', why);
+      }
     }
+  }
+
+  private async page(maxMs: number): Promise<TripsPageOutcome> {
+    const { dataset, account } = this.input;
+    const page = await this.activities.syncFleetTrips({ dataset, account, maxMs });
+    this.counts.asked += page.asked;
+    this.counts.trips += page.trips;
+    this.counts.failed += page.failed;
+    this.counts.left = page.left;
+    this.lastProblem = page.problems.at(-1) ?? this.lastProblem;
+    return page;
+  }
+
+  private end(outcome: TickResult['outcome'], why: string): TickResult {
+    const { asked, trips, failed, left } = this.counts;
+    const begun = asked + failed > 0;
+    const parts = [
+      begun || outcome === 'done' ? `${trips} trips of ${asked} devices` : '',
+      failed > 0 ? `${failed} failed (${this.lastProblem})` : '',
+      left > 0 ? `${left} left for the next run` : '',
+      why,
+    ];
+    const unfinished = begun ? 'stopped' : 'skipped';
+    return shown(this.input, {
+      outcome: outcome === 'done' ? outcome : unfinished,
+      detail: parts.filter(Boolean).join('; '),
+      counts: this.counts,
+    });
   }
 }
 
@@ -118,7 +137,7 @@ async function waitOut(error: unknown, deadline: number): Promise<string | null>
   return null;
 }
 
-function told({ dataset, account }: TickInput, result: TickResult): TickResult {
+function shown({ dataset, account }: TickInput, result: TickResult): TickResult {
   setCurrentDetails(`**${dataset}** for ${account}: **${result.outcome}**\n\n${result.detail}`);
   return result;
 }

@@ -13,6 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pool';
 import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import { isHistoryLong } from '../history';
 import { limitUnblockedSignal, poolOpenedSignal } from '../messages';
 
 const { joinPool } = proxyActivities<PoolActivities>({
@@ -29,8 +30,8 @@ const SHORT_PAUSE_MS = 5_000;
 /** So many of them in a row are taken as they come; after that each try waits longer than the last, up to a minute. */
 const SHORT_PAUSES = 2;
 const LONGEST_BACKOFF_MS = 60_000;
-/** The server ends a workflow at 51,200 events; a gate that has waited asks for a fresh history long before. */
-const EVENTS_BEFORE_FRESH = 6_000;
+/** A gate that has waited asks for a fresh history after so many events. */
+const EVENTS_BEFORE_CONTINUE = 6_000;
 
 /** Thrown by `run` in stop mode when the pool is closed. */
 export class PoolIsClosed extends Error {
@@ -48,13 +49,20 @@ export class HistoryIsFull extends Error {
   override readonly name = 'HistoryIsFull';
 }
 
+/** What calls wait for, for whoever is shown it. */
+export interface GateBlock {
+  readonly reason: string;
+  /** Epoch ms; null when only an operator can end it. */
+  readonly until: number | null;
+  /** Epoch ms since when, where that is known. */
+  readonly since?: number;
+}
+
 export class PoolGate {
   /** The pause that holds now; null when calls may go. */
   closed: PoolClosedDetails | null = null;
   /** The limit that is being waited for; null when there is none. */
   waiting: WaitDetails | null = null;
-  /** Told when a pause begins or ends, for what is shown of it. */
-  onChange: () => void = () => undefined;
   /** The last wait for a limit, while nothing has been called since. */
   private lastWait: (WaitDetails & { readonly since: number }) | null = null;
   private opened = 0;
@@ -66,7 +74,15 @@ export class PoolGate {
   private shortPauses = 0;
   private leaving = false;
 
-  constructor(private readonly mode: 'wait' | 'stop') {
+  /**
+   * @param mode whether a closed pool is waited for, or ends the work.
+   * @param onChange called when a wait begins or ends, for what is shown of it.
+   */
+  constructor(
+    private readonly mode: 'wait' | 'stop',
+    private readonly onChange: () => void = () => undefined,
+    private readonly eventsBeforeContinue = EVENTS_BEFORE_CONTINUE,
+  ) {
     setHandler(limitUnblockedSignal, () => this.nudge());
     if (mode === 'wait') {
       setHandler(poolOpenedSignal, () => {
@@ -82,8 +98,9 @@ export class PoolGate {
    */
   async run<T>(call: () => Promise<T>): Promise<T> {
     for (let waited = false; ; waited = true) {
-      if (waited && (this.leaving || isHistoryLong()))
+      if (waited && (this.leaving || isHistoryLong(this.eventsBeforeContinue))) {
         throw new HistoryIsFull('the history is long: continue as new');
+      }
       const isProbe = await this.waitForTurn();
       try {
         const result = await call();
@@ -111,6 +128,15 @@ export class PoolGate {
     }
   }
 
+  /** What calls wait for now; null when they may go. */
+  get block(): GateBlock | null {
+    const { closed, waiting } = this;
+    if (closed !== null) return { reason: closed.reason, until: closed.until };
+    if (waiting === null) return null;
+    const { limit, reason = `limit ${limit} has nothing left`, until, since } = waiting;
+    return { reason, until, ...(since !== undefined && { since }) };
+  }
+
   /** Asks again at once for what a limit had nothing left of: its terms may have changed. */
   nudge(): void {
     this.nudges++;
@@ -124,11 +150,11 @@ export class PoolGate {
 
   private async waitOut(wait: WaitDetails, summary: string): Promise<void> {
     const before = this.nudges;
-    const told = this.begunBy(wait);
-    this.waiting = told;
+    const shown = this.begunBy(wait);
+    this.waiting = shown;
     this.onChange();
     await condition(() => this.nudges > before, Math.max(100, wait.until - Date.now()), { summary });
-    if (this.waiting === told) this.waiting = null;
+    if (this.waiting === shown) this.waiting = null;
     this.onChange();
   }
 
@@ -184,11 +210,6 @@ export class PoolGate {
     this.probeOut = false;
     this.onChange();
   }
-}
-
-function isHistoryLong(): boolean {
-  const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return historyLength > EVENTS_BEFORE_FRESH || continueAsNewSuggested;
 }
 
 /** The ApplicationFailure inside an activity's failure; null when there is none. */

@@ -5,20 +5,17 @@
  */
 import {
   allHandlersFinished,
-  CancellationScope,
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
-  isCancellation,
   log,
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  sleep,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pool';
 import { CLOSED_POOL, type PoolPolicy, type PoolState, pauseReason } from '../../quota/pools/pool';
+import { type HistoryLimit, isHistoryLong } from '../history';
 import {
   failureSignal,
   type PauseInput,
@@ -31,13 +28,14 @@ import {
   successSignal,
   waitingSignal,
 } from '../messages';
+import { startTimer, type Timer } from '../timer';
 
 const { readPoolState, readProbe, applyOperatorEvent } = proxyActivities<PoolActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-export interface QuotaPoolInput {
+export interface QuotaPoolInput extends HistoryLimit {
   readonly key: string;
   readonly policy: PoolPolicy;
   /** What the last run knew; written back should Postgres have lost it. */
@@ -47,18 +45,18 @@ export interface QuotaPoolInput {
 
 /** Whoever was woken at half-open has made the probe by then, or does not mean to, ms. */
 const PROBE_BEGINS_MS = 10_000;
-/** After the time of a probe that tells nothing, ms: the database's clock may be a little behind this one. */
+/** After the time of a probe that reports nothing, ms: the database's clock may be a little behind this one. */
 const PROBE_OVER_MS = 1_000;
 /** The server lets a workflow have 2,000 signals to others under way. */
 const WOKEN_TOGETHER = 500;
-/** A half-open pool that nobody waits for is looked at ever more rarely, ms. */
-const LONGEST_LOOK_MS = 3_600_000;
+/** A half-open pool that nobody waits for is checked ever more rarely, ms. */
+const LONGEST_CHECK_MS = 3_600_000;
 
 type Command =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
   | { readonly type: 'resume' }
   | { readonly type: 'reconcile' }
-  | { readonly type: 'look' };
+  | { readonly type: 'check probe' };
 
 /** One stay in half-open: who was woken, and what became of it. */
 interface Probing {
@@ -66,11 +64,11 @@ interface Probing {
   readonly since: number;
   /** Nobody is out or on the way: the next waiter may be woken. */
   free: boolean;
-  /** Until when a probe is out, epoch ms; null when there is none, or nobody has looked yet. */
+  /** Until when a probe is out, epoch ms; null when there is none, or nobody has checked yet. */
   until: number | null;
-  /** Counts wakings and looks, so that each gets a timer of its own. */
+  /** Counts wakings and checks, so that each gets a timer of its own. */
   round: number;
-  /** Looks in a row at which nobody waited and nothing was out. */
+  /** Checks in a row at which nobody waited and nothing was out. */
   idle: number;
 }
 
@@ -84,24 +82,24 @@ class PoolEntity {
   private readonly waiting: Set<string>;
   private readonly commands: Command[] = [];
   /** Set by every signal; ends the present wait. */
-  private stirred = false;
+  private hasNews = false;
   private timer: Timer | null = null;
   private probing: Probing | null = null;
 
   constructor(private readonly input: QuotaPoolInput) {
     this.state = input.remembered ?? CLOSED_POOL;
     this.waiting = new Set(input.waiting ?? []);
-    setHandler(quotaHitSignal, (state) => this.hear(state));
-    setHandler(failureSignal, (state) => this.hear(state));
-    setHandler(successSignal, (state) => this.hear(state));
-    setHandler(reconcileSignal, () => this.command({ type: 'reconcile' }));
-    setHandler(pauseSignal, (pause) => this.command({ type: 'pause', ...parsePause(pause) }));
-    setHandler(resumeSignal, () => this.command({ type: 'resume' }));
+    setHandler(quotaHitSignal, (state) => this.observe(state));
+    setHandler(failureSignal, (state) => this.observe(state));
+    setHandler(successSignal, (state) => this.observe(state));
+    setHandler(reconcileSignal, () => this.order({ type: 'reconcile' }));
+    setHandler(pauseSignal, (pause) => this.order({ type: 'pause', ...parsePause(pause) }));
+    setHandler(resumeSignal, () => this.order({ type: 'resume' }));
     setHandler(waitingSignal, ({ workflowId, state }) => {
       this.waiting.add(workflowId);
-      // What closed the pool may never have been told here; then whoever waits would be woken for nothing.
-      if (state) this.hear(state);
-      this.stirred = true;
+      // What closed the pool may never have been reported here; then whoever waits would be woken for nothing.
+      if (state) this.observe(state);
+      this.hasNews = true;
     });
     setHandler(poolStatusQuery, () => ({
       key: this.input.key,
@@ -119,32 +117,37 @@ class PoolEntity {
       await this.carryOutCommands();
       if (this.isOver())
         await this.update(applyOperatorEvent({ key: this.input.key, event: { type: 'timer' } }));
-      if (workflowInfo().continueAsNewSuggested && this.commands.length === 0) {
-        await condition(allHandlersFinished);
-        // Signals that arrived meanwhile were handled into state, waiting and commands; none is left behind.
-        if (this.commands.length === 0) {
-          await continueAsNew<typeof quotaPool>({
-            key: this.input.key,
-            policy: this.input.policy,
-            remembered: this.state,
-            waiting: [...this.waiting],
-          });
-        }
-      }
+      if (this.isFull() && this.commands.length === 0) await this.continue();
     }
   }
 
+  private isFull(): boolean {
+    return isHistoryLong(this.input.eventsBeforeContinue);
+  }
+
+  /** In a fresh history, with all that is known. Returns when an order came meanwhile. */
+  private async continue(): Promise<void> {
+    await condition(allHandlersFinished);
+    // Signals that arrived meanwhile were handled into state, waiting and commands; none is left behind.
+    if (this.commands.length > 0) return;
+    await continueAsNew<typeof quotaPool>({
+      ...this.input,
+      remembered: this.state,
+      waiting: [...this.waiting],
+    });
+  }
+
   /** A state from the call path. Only a newer one counts; a pause of the same epoch may have been lengthened. */
-  private hear(state: PoolState): void {
+  private observe(state: PoolState): void {
     const newer = state.epoch > this.state.epoch;
     const longer = state.epoch === this.state.epoch && (state.until ?? 0) > (this.state.until ?? 0);
     if (newer || longer) this.state = state;
-    this.stirred = true;
+    this.hasNews = true;
   }
 
-  private command(command: Command): void {
+  private order(command: Command): void {
     this.commands.push(command);
-    this.stirred = true;
+    this.hasNews = true;
   }
 
   private isOver(): boolean {
@@ -156,17 +159,14 @@ class PoolEntity {
   private async waitForNews(): Promise<void> {
     this.setTimer();
     await condition(
-      () =>
-        this.stirred ||
-        this.commands.length > 0 ||
-        (this.timer ? this.timer.over : workflowInfo().continueAsNewSuggested),
+      () => this.hasNews || this.commands.length > 0 || (this.timer ? this.timer.over : this.isFull()),
     );
     if (this.timer?.over) {
       this.timer = null;
       // The probe's report may be lost with its worker; Postgres knows.
-      if (this.state.state === 'half_open') this.commands.push({ type: 'look' });
+      if (this.state.state === 'half_open') this.commands.push({ type: 'check probe' });
     }
-    this.stirred = false;
+    this.hasNews = false;
   }
 
   /** One timer for one wait: news that leave the state as it is leave its timer alone. */
@@ -174,18 +174,15 @@ class PoolEntity {
     const { state, until, epoch } = this.state;
     const probing = this.probing;
     const waitsForTime = state !== 'closed' && until !== null;
-    const purpose =
-      probing !== null
-        ? `${state} ${probing.since} ${probing.round}`
-        : waitsForTime
-          ? `${state} ${epoch} ${until}`
-          : null;
+    let purpose: string | null = null;
+    if (probing !== null) purpose = `${state} ${probing.since} ${probing.round}`;
+    else if (waitsForTime) purpose = `${state} ${epoch} ${until}`;
     if (this.timer?.purpose === purpose) return;
     this.timer?.cancel();
     this.timer = null;
     if (purpose === null) return;
     if (probing !== null) {
-      this.timer = startTimer(purpose, this.lookInMs(probing), 'waiting for the probe');
+      this.timer = startTimer(purpose, this.checkInMs(probing), 'waiting for the probe');
     } else if (until !== null) {
       // Never 0: the database's clock may be a little behind this one.
       const leftMs = Math.max(500, until - Date.now());
@@ -193,17 +190,17 @@ class PoolEntity {
     }
   }
 
-  private lookInMs({ until, free, idle }: Probing): number {
+  private checkInMs({ until, free, idle }: Probing): number {
     if (until !== null) return Math.max(0, until - Date.now()) + PROBE_OVER_MS;
     const begins = Math.min(PROBE_BEGINS_MS, this.input.policy.probeTimeoutMs);
-    return free ? Math.min(LONGEST_LOOK_MS, begins * 2 ** idle) : begins;
+    return free ? Math.min(LONGEST_CHECK_MS, begins * 2 ** idle) : begins;
   }
 
   private async carryOutCommands(): Promise<void> {
     for (let command = this.commands.shift(); command; command = this.commands.shift()) {
       const { key, policy } = this.input;
-      if (command.type === 'look') {
-        await this.lookAtProbe();
+      if (command.type === 'check probe') {
+        await this.checkProbe();
         continue;
       }
       await this.update(
@@ -214,8 +211,8 @@ class PoolEntity {
     }
   }
 
-  /** A probe that tells nothing until its time is over is taken for lost, and the next waiter makes another. */
-  private async lookAtProbe(): Promise<void> {
+  /** A probe that reports nothing until its time is over is taken for lost, and the next waiter makes another. */
+  private async checkProbe(): Promise<void> {
     const { key, policy } = this.input;
     await this.update(readPoolState({ key, policy, remembered: this.state }));
     const until = await readProbe({ key });
@@ -227,7 +224,7 @@ class PoolEntity {
     probing.idle = until === null && this.waiting.size === 0 ? probing.idle + 1 : 0;
   }
 
-  /** Takes over what Postgres says, unless the call path has told of something later meanwhile. */
+  /** Takes over what Postgres says, unless the call path has reported something later meanwhile. */
   private async update(answer: Promise<PoolState>): Promise<void> {
     const before = this.state;
     const state = await answer;
@@ -289,29 +286,6 @@ class PoolEntity {
     if (this.waiting.size > 0) lines.push(`Waiting: ${[...this.waiting].join(', ')}`);
     setCurrentDetails(lines.join('\n\n'));
   }
-}
-
-interface Timer {
-  readonly purpose: string;
-  over: boolean;
-  cancel(): void;
-}
-
-/** @param summary what the Web UI shows beside the timer. */
-function startTimer(purpose: string, ms: number, summary: string): Timer {
-  const scope = new CancellationScope();
-  const timer: Timer = { purpose, over: false, cancel: () => scope.cancel() };
-  scope
-    .run(() => sleep(ms, { summary }))
-    .then(
-      () => {
-        timer.over = true;
-      },
-      (error) => {
-        if (!isCancellation(error)) throw error;
-      },
-    );
-  return timer;
 }
 
 function parsePause(input: PauseInput | undefined): { reason: string; until: number | null } {

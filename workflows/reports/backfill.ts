@@ -2,14 +2,17 @@
  * Fills a span of a dataset once: a backfill (what is missing) or an audit (everything again). Runs until every
  * chunk is done or has failed for good, through pauses of any length.
  */
-import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef, Purpose } from '../../activities/reports/types';
 import type { Priority } from '../../quota/limits/limit';
-import { orderReason, pauseSignal, resumeSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { showDetails } from '../details';
+import type { HistoryLimit } from '../history';
+import { type WorkStatus, workStatusQuery } from '../messages';
+import { OperatorPause } from '../operator-pause';
 import { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
-import { ReportPipeline, untilCleared } from './report-pipeline';
+import { ReportPipeline } from './report-pipeline';
 
 const { planReports } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
@@ -17,10 +20,11 @@ const { planReports } = roomActivities<ReportActivities>('reports', {
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 
-/** A chunk leaves about 40 events; continue as new well below the server's limit of 51,200. */
+/** A chunk leaves about 40 events, and hundreds are under way: the server's own wish for a fresh history comes too often. */
 const EVENTS_BEFORE_CONTINUE = 8_000;
+const PROBLEMS_KEPT = 20;
 
-export interface BackfillInput extends DatasetRef {
+export interface BackfillInput extends DatasetRef, HistoryLimit {
   readonly purpose: Purpose;
   /** Epoch ms, on the hour. */
   readonly from: number;
@@ -28,8 +32,8 @@ export interface BackfillInput extends DatasetRef {
   /** Hours a report; null for the dataset's policy. */
   readonly chunkHours: number | null;
   readonly priority: Priority | null;
-  /** Carried over continue-as-new. */
-  readonly carried?: BackfillSummary;
+  /** What earlier histories of this run have done. */
+  readonly carried?: CarriedBackfill;
 }
 
 export interface BackfillSummary {
@@ -37,122 +41,147 @@ export interface BackfillSummary {
   readonly done: number;
   readonly failed: number;
   readonly rows: number;
+  /** The newest last. */
   readonly problems: readonly string[];
 }
 
-const NOTHING: BackfillSummary = { chunks: 0, done: 0, failed: 0, rows: 0, problems: [] };
-
-export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
-  const carried = input.carried ?? NOTHING;
-  const gate = new PoolGate('wait');
-  let pausedBecause: string | null = null;
-  let pipeline: ReportPipeline | null = null;
-  setHandler(pauseSignal, (pause) => {
-    pausedBecause = orderReason(pause);
-  });
-  setHandler(resumeSignal, () => {
-    pausedBecause = null;
-  });
-
-  const summary = (): BackfillSummary => ({
-    chunks: carried.chunks + (pipeline?.total ?? 0),
-    done: carried.done + (pipeline?.result.done ?? 0),
-    failed: carried.failed + (pipeline?.result.failed ?? 0),
-    rows: carried.rows + (pipeline?.result.rows ?? 0),
-    problems: [...carried.problems, ...(pipeline?.result.problems ?? [])].slice(-20),
-  });
-  const status = (finished: boolean): WorkStatus => {
-    const s = summary();
-    const { closed, waiting } = gate;
-    const limited = waiting === null ? null : (waiting.reason ?? `limit ${waiting.limit} has nothing left`);
-    const still = closed || waiting !== null ? null : (pipeline?.standstill ?? null);
-    const since = closed ? undefined : (waiting?.since ?? still?.since);
-    return {
-      phase: finished
-        ? 'done'
-        : pausedBecause !== null
-          ? 'paused'
-          : closed || waiting
-            ? 'waiting for quota'
-            : pipeline
-              ? 'running'
-              : 'starting',
-      detail: pausedBecause ?? closed?.reason ?? limited ?? still?.why ?? '',
-      until: pausedBecause !== null ? null : closed ? closed.until : ((waiting ?? still)?.until ?? null),
-      ...(since !== undefined && { since }),
-      chunksTotal: s.chunks,
-      chunksDone: s.done,
-      chunksFailed: s.failed,
-      rows: s.rows,
-      problems: s.problems,
-    };
-  };
-  let finished = false;
-  setHandler(workStatusQuery, () => status(finished));
-
-  const plan = await planReports({
-    dataset: input.dataset,
-    account: input.account,
-    purpose: input.purpose,
-    from: input.from,
-    to: input.to,
-    chunkHours: input.chunkHours,
-  });
-  pipeline = new ReportPipeline({
-    dataset: input.dataset,
-    account: input.account,
-    gate,
-    poll: plan.poll,
-    priority: input.priority ?? plan.priority,
-    gridMs: plan.gridMs,
-    persistent: true,
-    whileRunning: untilCleared(() => pausedBecause !== null),
-  });
-  const running = pipeline;
-  const work = running.run(plan.chunks).then((result) => {
-    finished = !result.full;
-  });
-  const describe = () => setCurrentDetails(describeWork(input, status(finished)));
-  describe();
-  let shown = JSON.stringify(status(false));
-  // The details follow what happens, but not every row: one update for each change of phase or tenth chunk.
-  const worthShowing = () => {
-    const s = status(finished);
-    const now = JSON.stringify([s.phase, s.until, Math.floor(s.chunksDone / 10), s.chunksFailed]);
-    if (now === shown) return false;
-    shown = now;
-    return true;
-  };
-  const full = () =>
-    !finished && (running.result.full || workflowInfo().historyLength > EVENTS_BEFORE_CONTINUE);
-  while (!finished && !full()) {
-    await Promise.race([work, condition(() => finished || full() || worthShowing())]);
-    describe();
-  }
-  if (!finished) {
-    running.leave();
-    await work;
-    // What was left is planned again from the ledger; what is done stays done.
-    const { done, failed, rows, problems } = summary();
-    if (done + failed < summary().chunks) {
-      await continueAsNew<typeof backfill>({
-        ...input,
-        carried: { chunks: done + failed, done, failed, rows, problems },
-      });
-    }
-  }
-  describe();
-  return summary();
+interface CarriedBackfill extends BackfillSummary {
+  /** Why an operator has paused it. */
+  readonly pausedBecause?: string | null;
 }
 
-function describeWork(input: BackfillInput, s: WorkStatus): string {
-  const what = input.purpose === 'backfill' ? 'Backfill' : 'Audit';
-  const lines = [
-    `**${what} of ${input.dataset}** for ${input.account}, ${new Date(input.from).toISOString()} to ${new Date(input.to).toISOString()}`,
-    `${s.chunksDone}/${s.chunksTotal} chunks, ${s.rows} rows, ${s.chunksFailed} failed: **${s.phase}**`,
-  ];
-  if (s.until !== null) lines.push(`Until: **${new Date(s.until).toISOString()}**`);
-  if (s.detail) lines.push(`Why: ${s.detail}`);
-  for (const problem of s.problems.slice(-5)) lines.push(`- ${problem}`);
-  return lines.join('\n\n');
+const NOTHING: CarriedBackfill = { chunks: 0, done: 0, failed: 0, rows: 0, problems: [] };
+
+export async function backfill(input: BackfillInput): Promise<BackfillSummary> {
+  return new Backfill(input).run();
+}
+
+class Backfill {
+  private readonly carried: CarriedBackfill;
+  private readonly gate: PoolGate;
+  private readonly pause: OperatorPause;
+  /** Null until the plan is there. */
+  private pipeline: ReportPipeline | null = null;
+  private finished = false;
+  /** What was last shown, as far as a change of it is worth showing. */
+  private shown = '';
+
+  constructor(private readonly input: BackfillInput) {
+    this.carried = input.carried ?? NOTHING;
+    this.gate = new PoolGate('wait', undefined, input.eventsBeforeContinue);
+    this.pause = new OperatorPause(this.carried.pausedBecause);
+    setHandler(workStatusQuery, () => this.status());
+  }
+
+  async run(): Promise<BackfillSummary> {
+    const { dataset, account, purpose, from, to, chunkHours, priority } = this.input;
+    const plan = await planReports({ dataset, account, purpose, from, to, chunkHours });
+    const pipeline = new ReportPipeline({
+      ...{ dataset, account, poll: plan.poll, gridMs: plan.gridMs },
+      gate: this.gate,
+      priority: priority ?? plan.priority,
+      persistent: true,
+      whileRunning: this.pause.whileRunning,
+    });
+    this.pipeline = pipeline;
+    const work = pipeline.run(plan.chunks).then(({ full }) => {
+      this.finished = !full;
+    });
+    await this.follow(work);
+    if (!this.finished) {
+      pipeline.leave();
+      await work;
+      if (pipeline.result.done + pipeline.result.failed < pipeline.total) await this.continue();
+    }
+    this.show();
+    return this.summary();
+  }
+
+  /** Shows how the work gets on; returns when it is finished, or when the rest is for a fresh history. */
+  private async follow(work: Promise<void>): Promise<void> {
+    this.show();
+    while (!this.finished && !this.isFull()) {
+      const news = condition(() => this.finished || this.isFull() || this.changes() !== this.shown);
+      await Promise.race([work, news]);
+      this.show();
+    }
+  }
+
+  private isFull(): boolean {
+    if (this.finished) return false;
+    const { eventsBeforeContinue = EVENTS_BEFORE_CONTINUE } = this.input;
+    return this.pipeline?.result.full === true || workflowInfo().historyLength > eventsBeforeContinue;
+  }
+
+  /** What was left is planned again from the ledger; what is done stays done. */
+  private continue(): Promise<never> {
+    const { done, failed, rows, problems } = this.summary();
+    const pausedBecause = this.pause.reason;
+    return continueAsNew<typeof backfill>({
+      ...this.input,
+      carried: { chunks: done + failed, done, failed, rows, problems, pausedBecause },
+    });
+  }
+
+  private summary(): BackfillSummary {
+    const { carried, pipeline } = this;
+    const { done = 0, failed = 0, rows = 0, problems = [] } = pipeline?.result ?? {};
+    return {
+      chunks: carried.chunks + (pipeline?.total ?? 0),
+      done: carried.done + done,
+      failed: carried.failed + failed,
+      rows: carried.rows + rows,
+      problems: [...carried.problems, ...problems].slice(-PROBLEMS_KEPT),
+    };
+  }
+
+  private phase(): WorkStatus['phase'] {
+    if (this.finished) return 'done';
+    if (this.pause.isOn) return 'paused';
+    if (this.gate.block) return 'waiting for quota';
+    return this.pipeline ? 'running' : 'starting';
+  }
+
+  private status(): WorkStatus {
+    const { chunks, done, failed, rows, problems } = this.summary();
+    return {
+      phase: this.phase(),
+      ...this.wait(),
+      chunksTotal: chunks,
+      chunksDone: done,
+      chunksFailed: failed,
+      rows,
+      problems,
+    };
+  }
+
+  /** What nothing gets on for. */
+  private wait(): Pick<WorkStatus, 'detail' | 'until' | 'since'> {
+    if (this.pause.reason !== null) return { detail: this.pause.reason, until: null };
+    const { block } = this.gate;
+    if (block !== null) {
+      const { reason, ...when } = block;
+      return { detail: reason, ...when };
+    }
+    const still = this.pipeline?.standstill;
+    return still
+      ? { detail: still.why, until: still.until, since: still.since }
+      : { detail: '', until: null };
+  }
+
+  /** Not every row: the details follow each change of phase, each failure and each tenth chunk. */
+  private changes(): string {
+    const { phase, until, chunksDone, chunksFailed } = this.status();
+    return JSON.stringify([phase, until, Math.floor(chunksDone / 10), chunksFailed]);
+  }
+
+  private show(): void {
+    this.shown = this.changes();
+    const { dataset, account, purpose, from, to } = this.input;
+    const s = this.status();
+    const what = purpose === 'backfill' ? 'Backfill' : 'Audit';
+    const span = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
+    const progress = `${s.chunksDone}/${s.chunksTotal} chunks, ${s.rows} rows, ${s.chunksFailed} failed`;
+    showDetails([`**${what} of ${dataset}** for ${account}, ${span}`, `${progress}: **${s.phase}**`], s);
+  }
 }

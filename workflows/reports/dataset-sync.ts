@@ -5,29 +5,18 @@
  * lines: what is left is not tried, nothing is marked complete, and what the vendor has is adopted by the next cycle.
  * Other failures of a chunk are recorded, and the next chunk goes on.
  */
-import {
-  condition,
-  continueAsNew,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
-import {
-  orderReason,
-  pauseSignal,
-  poolOpenedSignal,
-  resumeSignal,
-  type WorkStatus,
-  workStatusQuery,
-} from '../messages';
+import { showDetails } from '../details';
+import { type HistoryLimit, isHistoryLong } from '../history';
+import { poolOpenedSignal, type WorkStatus, workStatusQuery } from '../messages';
+import { OperatorPause } from '../operator-pause';
 import { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
-import { ReportPipeline, untilCleared } from './report-pipeline';
-import { bySeries, type Line, outcomesText, standstillOf, underWayText, withoutUnderWay } from './sync-line';
+import { ReportPipeline } from './report-pipeline';
+import { bySeries, type Line, SyncLines } from './sync-lines';
 
 const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
@@ -46,9 +35,16 @@ const LEAVE_MS = 10 * 60_000;
 /** After a closed pool's time a cycle begins by itself, should the pool's signal have been lost, ms. */
 const GRACE_MS = 5_000;
 
-export interface DatasetSyncInput extends DatasetRef {
+export interface DatasetSyncInput extends DatasetRef, HistoryLimit {
   /** Why an operator has paused it; carried over continue-as-new. */
   readonly pausedBecause?: string | null;
+}
+
+type AuditPurpose = Exclude<Purpose, 'sync' | 'backfill'>;
+
+interface Cycle {
+  readonly intervalMs: number;
+  readonly poolKey: string;
 }
 
 export async function datasetSync(input: DatasetSyncInput): Promise<never> {
@@ -56,119 +52,79 @@ export async function datasetSync(input: DatasetSyncInput): Promise<never> {
 }
 
 class DatasetSync {
-  private pausedBecause: string | null;
-  private phase: WorkStatus['phase'] = 'starting';
-  private detail = '';
-  private until: number | null = null;
-  private since = Date.now();
-  /** Of the last cycle, and of earlier ones that are not over. */
-  private lines: Line[] = [];
-  private failed: unknown = null;
-  private readonly gate = new PoolGate('stop');
+  private readonly gate: PoolGate;
+  private readonly pause: OperatorPause;
+  private readonly lines = new SyncLines();
   /** Counts what ends a sleep early: an operator's resume, or the pool's opening. */
-  private stirred = 0;
+  private wakings = 0;
+  /** What the workflow itself does; lines may be under way beside it. */
+  private state: Pick<WorkStatus, 'phase' | 'detail' | 'until'> & { since: number } = {
+    phase: 'starting',
+    detail: '',
+    until: null,
+    since: Date.now(),
+  };
 
   constructor(private readonly input: DatasetSyncInput) {
-    this.pausedBecause = input.pausedBecause ?? null;
-    setHandler(pauseSignal, (pause) => {
-      this.pausedBecause = orderReason(pause);
-    });
-    setHandler(resumeSignal, () => {
-      this.pausedBecause = null;
-      this.stirred++;
-    });
+    this.gate = new PoolGate('stop');
+    this.pause = new OperatorPause(input.pausedBecause);
+    this.pause.onOrder = (order) => {
+      if (order === 'resume') this.wakings++;
+    };
     setHandler(poolOpenedSignal, () => {
-      this.stirred++;
+      this.wakings++;
     });
     setHandler(workStatusQuery, () => this.status());
   }
 
   async run(): Promise<never> {
     for (;;) {
-      if (this.pausedBecause !== null) {
-        this.show('paused', this.pausedBecause, null);
-        await condition(() => this.pausedBecause === null);
+      if (this.pause.reason !== null) {
+        this.enter('paused', this.pause.reason, null);
+        await this.pause.whileRunning();
       }
-      const before = this.stirred;
-      const { intervalMs, poolKey } = await this.cycle();
-      const cycleEnds = Date.now() + intervalMs;
-      const stirs = () => this.pausedBecause !== null || this.stirred > before || this.failed !== null;
-      if (this.gate.closed === null) {
-        await condition(
-          () => stirs() || this.gate.closed !== null || isHistoryLong() || this.isIdle(),
-          intervalMs,
-        );
-      }
-      if (this.gate.closed !== null) await this.waitForPool(poolKey, this.gate.closed, intervalMs, stirs);
-      else {
-        this.describe();
-        if (!isHistoryLong())
-          await condition(
-            () => stirs() || this.gate.closed !== null || isHistoryLong(),
-            Math.max(1, cycleEnds - Date.now()),
-          );
-      }
-      if (this.failed !== null) throw this.failed;
-      if (isHistoryLong()) await this.beginAnew();
+      const before = this.wakings;
+      const isWoken = () => this.pause.isOn || this.wakings > before || this.lines.hasFailed;
+      const cycle = await this.beginCycle();
+      await this.sleep(cycle, isWoken);
+      this.lines.throwFailure();
+      if (this.isFull()) await this.continue();
     }
   }
 
   /** Begins what is due; waits for nothing but the plan. */
-  private async cycle(): Promise<{ readonly intervalMs: number; readonly poolKey: string }> {
-    this.lines = this.lines.filter((line) => !line.over);
-    const cycle = await planCycle(this.ref());
-    const { intervalMs, poolKey, poolClosed } = cycle;
+  private async beginCycle(): Promise<Cycle> {
+    this.lines.forgetEnded();
+    const { intervalMs, poolKey, poolClosed, auditsDue } = await planCycle(this.ref);
     if (poolClosed) {
       this.gate.closed = { pool: poolKey, state: 'held', epoch: 0, ...poolClosed };
       return { intervalMs, poolKey };
     }
     this.gate.closed = null;
-    this.show('running', 'planning', null);
-    const synced = await this.begin('sync', await this.plan('sync'));
-    for (const { purpose, seriesId } of cycle.auditsDue) {
-      if (this.lines.some((line) => !line.over && line.seriesId === seriesId && line.purpose === purpose)) {
-        continue;
-      }
-      // After the series' new hours, unless these take longer than a cycle.
+    this.enter('running', 'planning', null);
+    const synced = await this.fill();
+    for (const { purpose, seriesId } of auditsDue) {
+      if (this.lines.isUnderWay(purpose, seriesId)) continue;
       const first = synced.find((line) => line.seriesId === seriesId);
-      this.watch(this.audit(purpose, seriesId, first, intervalMs));
+      this.lines.follow(this.audit(purpose, seriesId, first, intervalMs));
     }
-    this.show('sleeping', '', Date.now() + intervalMs);
+    this.enter('sleeping', '', Date.now() + intervalMs);
     return { intervalMs, poolKey };
   }
 
-  private plan(purpose: Purpose): Promise<WorkPlan> {
-    return planReports({ ...this.ref(), purpose, from: null, to: null, chunkHours: null });
+  /** A line for each series that misses something. */
+  private async fill(): Promise<Line[]> {
+    const plan = await this.plan('sync');
+    const chunks = bySeries(this.lines.withoutUnderWay(plan.chunks as Chunk[]));
+    return [...chunks].map(([seriesId, own]) => this.line('sync', seriesId, own, plan));
   }
 
-  private async begin(purpose: Purpose, plan: WorkPlan): Promise<Line[]> {
-    const chunks = bySeries(withoutUnderWay(plan.chunks as Chunk[], this.lines));
-    return [...chunks].map(([seriesId, own]) => this.line(purpose, seriesId, own, plan));
-  }
-
-  private line(purpose: Purpose, seriesId: number, chunks: Chunk[], plan: WorkPlan): Line {
-    const pipeline = new ReportPipeline({
-      ...this.ref(),
-      gate: this.gate,
-      poll: plan.poll,
-      priority: plan.priority,
-      gridMs: plan.gridMs,
-      persistent: false,
-      whileRunning: untilCleared(() => this.pausedBecause !== null),
-    });
-    const line: Line = { purpose, seriesId, chunks, pipeline, since: Date.now(), over: false };
-    this.lines.push(line);
-    this.watch(
-      pipeline.run(chunks).then(() => {
-        line.over = true;
-      }),
-    );
-    return line;
-  }
-
-  /** Once a series' audit has asked for all that it had to, it is not due again until its next day or week. */
+  /**
+   * Once a series' audit has asked for all that it had to, it is not due again until its next day or week.
+   * @param first the series' new hours, which go first unless they take longer than a cycle.
+   */
   private async audit(
-    purpose: Exclude<Purpose, 'sync' | 'backfill'>,
+    purpose: AuditPurpose,
     seriesId: number,
     first: Line | undefined,
     intervalMs: number,
@@ -177,34 +133,41 @@ class DatasetSync {
       await condition(() => first.over || this.gate.closed !== null, intervalMs);
       if (this.gate.closed !== null || first.pipeline.result.stopped) return;
     }
-    if (this.lines.some((one) => !one.over && one.seriesId === seriesId && one.purpose === purpose)) return;
+    if (this.lines.isUnderWay(purpose, seriesId)) return;
     const plan = await this.plan(purpose);
-    const chunks = withoutUnderWay(
-      plan.chunks.filter((chunk) => chunk.seriesId === seriesId) as Chunk[],
-      this.lines,
-    );
-    const line = this.line(purpose, seriesId, chunks, plan);
+    const due = plan.chunks.filter((chunk) => chunk.seriesId === seriesId) as Chunk[];
+    const line = this.line(purpose, seriesId, this.lines.withoutUnderWay(due), plan);
     await condition(() => line.over);
     if (line.pipeline.result.stopped || line.pipeline.isLeft) return;
-    await finishAudit({ ...this.ref(), purpose, seriesId });
+    await finishAudit({ ...this.ref, purpose, seriesId });
   }
 
-  private auditing = 0;
-
-  private watch(work: Promise<void>): void {
-    this.auditing++;
-    work.then(
-      () => {
-        this.auditing--;
-      },
-      (error) => {
-        this.failed = error;
-      },
-    );
+  private plan(purpose: Purpose): Promise<WorkPlan> {
+    return planReports({ ...this.ref, purpose, from: null, to: null, chunkHours: null });
   }
 
-  private isIdle(): boolean {
-    return this.auditing === 0;
+  private line(purpose: Purpose, seriesId: number, chunks: readonly Chunk[], plan: WorkPlan): Line {
+    const pipeline = new ReportPipeline({
+      ...this.ref,
+      gate: this.gate,
+      poll: plan.poll,
+      priority: plan.priority,
+      gridMs: plan.gridMs,
+      persistent: false,
+      whileRunning: this.pause.whileRunning,
+    });
+    return this.lines.begin(purpose, seriesId, chunks, pipeline);
+  }
+
+  /** Until the next cycle is due, or the pool is open again, or something wakes the sync earlier. */
+  private async sleep({ intervalMs, poolKey }: Cycle, isWoken: () => boolean): Promise<void> {
+    const cycleEnds = Date.now() + intervalMs;
+    const isOver = () => isWoken() || this.gate.closed !== null || this.isFull();
+    if (this.gate.closed === null) await condition(() => isOver() || this.lines.isIdle, intervalMs);
+    if (this.gate.closed !== null) return this.waitForPool(poolKey, this.gate.closed, intervalMs, isWoken);
+    // The lines are over: what became of them is shown.
+    this.show();
+    if (!this.isFull()) await condition(isOver, Math.max(1, cycleEnds - Date.now()));
   }
 
   /** Until the pool's workflow says that it is open, or to the pool's time and a little more. */
@@ -212,83 +175,67 @@ class DatasetSync {
     poolKey: string,
     closed: { readonly until: number | null; readonly reason: string },
     intervalMs: number,
-    stirs: () => boolean,
+    isWoken: () => boolean,
   ): Promise<void> {
-    await condition(() => this.isIdle() || this.failed !== null, LEAVE_MS);
+    await this.lines.settle(LEAVE_MS);
     const wait = closed.until === null ? intervalMs : Math.max(1000, closed.until - Date.now() + GRACE_MS);
-    this.show('waiting for quota', closed.reason, closed.until);
+    this.enter('waiting for quota', closed.reason, closed.until);
     await joinPool({ key: poolKey, workflowId: workflowInfo().workflowId });
-    await condition(stirs, wait);
+    await condition(isWoken, wait);
   }
 
-  /** Lines leave what they do at the vendor; the next run looks at once, and adopts it. */
-  private async beginAnew(): Promise<void> {
+  private isFull(): boolean {
+    return isHistoryLong(this.input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE);
+  }
+
+  /** Lines leave what they do at the vendor; the next history looks at once, and adopts it. */
+  private async continue(): Promise<never> {
     this.gate.leave();
-    for (const line of this.lines) line.pipeline.leave();
-    await condition(() => this.isIdle(), LEAVE_MS);
-    await continueAsNew<typeof datasetSync>({ ...this.input, pausedBecause: this.pausedBecause });
+    this.lines.leave();
+    await this.lines.settle(LEAVE_MS);
+    return continueAsNew<typeof datasetSync>({ ...this.input, pausedBecause: this.pause.reason });
   }
 
-  private show(phase: WorkStatus['phase'], detail: string, until: number | null): void {
-    if (phase !== this.phase || detail !== this.detail) this.since = Date.now();
-    this.phase = phase;
-    this.detail = detail;
-    this.until = until;
-    this.describe();
-  }
-
-  private describe(): void {
-    const { phase, detail, until, problems } = this.status();
-    const lines = [`**Sync of ${this.input.dataset}** for ${this.input.account}: **${phase}**`];
-    if (until !== null) lines.push(`Until: **${new Date(until).toISOString()}**`);
-    if (detail) lines.push(detail);
-    for (const problem of problems.slice(-5)) lines.push(`- ${problem}`);
-    setCurrentDetails(lines.join('\n\n'));
+  private enter(phase: WorkStatus['phase'], detail: string, until: number | null): void {
+    const isOther = phase !== this.state.phase || detail !== this.state.detail;
+    this.state = { phase, detail, until, since: isOther ? Date.now() : this.state.since };
+    this.show();
   }
 
   /** What it does now: lines may have ended, or wait, since the cycle began. */
   private doing(): Pick<WorkStatus, 'phase' | 'detail' | 'until' | 'since'> {
-    const { phase, until, since } = this;
-    if (this.pausedBecause !== null)
-      return { phase: 'paused', detail: this.pausedBecause, until: null, since };
-    if (phase !== 'sleeping') return { phase, detail: this.detail, until, since };
-    if (this.isIdle()) return { phase, detail: outcomesText(this.lines), until, since };
-    const { waiting } = this.gate;
-    const under = underWayText(this.lines);
-    const still = waiting === null ? standstillOf(this.lines) : null;
-    if (still !== null) {
+    const { phase, since } = this.state;
+    if (this.pause.reason !== null) return { phase: 'paused', detail: this.pause.reason, until: null, since };
+    if (phase !== 'sleeping') return this.state;
+    if (this.lines.isIdle) return { ...this.state, detail: this.lines.outcomesText() };
+    const underWay = this.lines.underWayText();
+    const { block } = this.gate;
+    if (block === null) {
+      const still = this.lines.standstill;
+      if (still === null) return { phase: 'running', detail: underWay, until: null, since };
       const { why, ...when } = still;
-      return { ...when, phase: 'running', detail: `${why}; ${under}` };
+      return { ...when, phase: 'running', detail: `${why}; ${underWay}` };
     }
-    if (waiting === null) return { phase: 'running', detail: under, until: null, since };
-    const why = waiting.reason ?? `limit ${waiting.limit} has nothing left`;
     return {
       phase: 'waiting for quota',
-      detail: [why, under].filter(Boolean).join('; '),
-      until: waiting.until,
-      since: waiting.since ?? since,
+      detail: [block.reason, underWay].filter(Boolean).join('; '),
+      until: block.until,
+      since: block.since ?? since,
     };
   }
 
   private status(): WorkStatus {
-    const results = this.lines.map(({ pipeline }) => pipeline.result);
-    const sum = (of: 'done' | 'failed' | 'rows') => results.reduce((total, result) => total + result[of], 0);
-    return {
-      ...this.doing(),
-      chunksTotal: this.lines.reduce((total, { pipeline }) => total + pipeline.total, 0),
-      chunksDone: sum('done'),
-      chunksFailed: sum('failed'),
-      rows: sum('rows'),
-      problems: results.flatMap(({ problems }) => problems).slice(-20),
-    };
+    return { ...this.doing(), ...this.lines.counts() };
   }
 
-  private ref(): DatasetRef {
+  private show(): void {
+    const { dataset, account } = this.ref;
+    const { phase, detail, until, problems } = this.status();
+    const head = [`**Sync of ${dataset}** for ${account}: **${phase}**`, detail].filter(Boolean);
+    showDetails(head, { until, detail: '', problems });
+  }
+
+  private get ref(): DatasetRef {
     return { dataset: this.input.dataset, account: this.input.account };
   }
-}
-
-function isHistoryLong(): boolean {
-  const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return historyLength > EVENTS_BEFORE_CONTINUE || continueAsNewSuggested;
 }

@@ -1,29 +1,22 @@
 /**
  * Gets many reports at once, so that only the quotas bound the speed: while one waits to be asked for, others are
- * being made by the vendor, and others are being fetched. Each stage is a short queue, for calls of one operation
- * share a quota and there is no use in asking for more than the next.
+ * being made by the vendor, and others are being fetched. What fails is tried again, in parts where that may help, or
+ * recorded for a later run.
  */
-import { condition, log, sleep } from '@temporalio/workflow';
+import { log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
-import type { Chunk, DatasetRef, JobCall, PollPolicy, RecordedChunk } from '../../activities/reports/types';
-import type { Priority } from '../../quota/limits/limit';
+import type { Chunk, DatasetRef, JobCall, RecordedChunk } from '../../activities/reports/types';
 import { isWorthSplitting, splitWindow } from '../../quota/windows/window-retry';
 import type { Span } from '../../vendors/chunks';
-import { applicationFailure, HistoryIsFull, type PoolGate, PoolIsClosed } from '../pools/pool-gate';
+import { applicationFailure, HistoryIsFull, PoolIsClosed } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
-import { Stage } from '../stage';
 import { Caution } from './caution';
 import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
+import { ReportStages, type StageOptions, spanText } from './report-stages';
 import { type Wait, Waits } from './waits';
 
-const calls = roomActivities<ReportActivities>('reports', {
+const { recordChunkFailure } = roomActivities<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
-  heartbeatTimeout: '10 seconds',
-  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
-});
-
-const downloads = roomActivities<ReportActivities>('reports', {
-  startToCloseTimeout: '2 hours',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
@@ -32,25 +25,14 @@ const downloads = roomActivities<ReportActivities>('reports', {
 const CHUNK_TRIES = 5;
 /** A next try that is further away is left to the sync, ms. */
 const LONGEST_WAIT_MS = 3_600_000;
-/** A report that takes longer than this to be made says nothing against the others, ms. */
-const SLOW_REPORT_MS = 5 * 60_000;
-/** A report that has not been made for so long is worth a word, ms. */
-const NOTABLE_AGE_MS = 30_000;
-/** Longest wait between two looks at a report, however old it is, ms. */
-const LONGEST_POLL_MS = 3_600_000;
 /** Wait before a chunk is taken up again after failures that pass, ms: doubled each time. */
 const CHUNK_RETRY_MS = 60_000;
 
-export interface PipelineOptions extends DatasetRef {
-  readonly gate: PoolGate;
-  readonly poll: PollPolicy;
-  readonly priority: Priority;
+export interface PipelineOptions extends StageOptions {
   /** The grid that windows are cut on, ms. */
   readonly gridMs: number;
   /** Whether to wait and try a failed chunk again; a sync leaves that to its next cycle. */
   readonly persistent: boolean;
-  /** Blocks while an operator has paused this work. */
-  readonly whileRunning: () => Promise<void>;
 }
 
 export interface PipelineResult {
@@ -67,31 +49,23 @@ export interface PipelineResult {
 export class ReportPipeline {
   readonly result: PipelineResult = { done: 0, failed: 0, rows: 0, problems: [], stopped: null, full: false };
   total = 0;
-  private draining = false;
-  private leaving = false;
-  private readonly creating = new Stage(2);
-  private readonly polling = new Stage(6);
-  private readonly fetching = new Stage(4);
-  private readonly downloading = new Map<number, Stage>();
+  /** Chunks may have been left for another run. */
+  isLeft = false;
+  private readonly stages: ReportStages;
+  /** By series. */
   private readonly cautions = new Map<number, Caution>();
   private readonly waits = new Waits();
 
-  constructor(private readonly options: PipelineOptions) {}
-
-  /** Takes no further chunk up; those under way are finished. Used before continue-as-new. */
-  drain(): void {
-    this.draining = true;
+  constructor(private readonly options: PipelineOptions) {
+    this.stages = new ReportStages(options, this.waits);
   }
 
-  /** As `drain`, and what the vendor is still making is left to whoever looks next. */
+  /**
+   * Takes no further chunk up, before continue-as-new; what the vendor is still making is left to whoever looks next.
+   */
   leave(): void {
-    this.draining = true;
-    this.leaving = true;
-  }
-
-  /** Some chunks were left. */
-  get isLeft(): boolean {
-    return this.draining;
+    this.isLeft = true;
+    this.stages.leave();
   }
 
   /** What all that is under way waits for; null while some of it gets on. */
@@ -99,7 +73,7 @@ export class ReportPipeline {
     return this.waits.standstill();
   }
 
-  /** Gets all chunks; returns when each is done, failed, or left because of `drain` or a closed pool. */
+  /** Gets all chunks; returns when each is done, failed, or left because of `leave` or a closed pool. */
   async run(chunks: readonly Chunk[]): Promise<PipelineResult> {
     this.total += chunks.length;
     await Promise.all(chunks.map((chunk) => this.get(chunk)));
@@ -117,10 +91,10 @@ export class ReportPipeline {
     for (let attempt = 1; ; attempt++) {
       const ending = await this.ask(chunk);
       if (ending.kind === 'left' || ending.kind === 'done') return;
-      const mayWait = this.options.persistent && attempt < CHUNK_TRIES && !this.draining;
+      const mayWait = this.options.persistent && attempt < CHUNK_TRIES && !this.isLeft;
       const again = await this.afterwards(chunk, ending, mayWait, attempt);
       if (again === null) return;
-      const why = `try ${span(chunk)} again: ${ending.reason}`;
+      const why = `try ${spanText(chunk)} again: ${ending.reason}`;
       await this.waits.during({ why, since: Date.now(), until: again }, () =>
         sleep(Math.max(1000, again - Date.now()), { summary: why }),
       );
@@ -166,7 +140,7 @@ export class ReportPipeline {
    */
   private async split(chunk: Chunk, parts: readonly [Span, Span], refused: Failed): Promise<void> {
     const caution = this.cautionOf(chunk);
-    log.info('a report was refused; trying its parts', { chunk: span(chunk), reason: refused.reason });
+    log.info('a report was refused; trying its parts', { chunk: spanText(chunk), reason: refused.reason });
     const wholes: Span[] = [];
     const open: { readonly part: Chunk; readonly failed: Failed }[] = [];
     for (const part of parts.map((one): Chunk => ({ ...chunk, ...one, failing: 'part' }))) {
@@ -205,7 +179,7 @@ export class ReportPipeline {
 
   /** Not asked for, because what others were told holds for it too. */
   private async skip(chunk: Chunk): Promise<void> {
-    if (this.draining || this.result.stopped) return;
+    if (this.isLeft || this.result.stopped) return;
     const caution = this.cautionOf(chunk);
     const { reason = '', retryAt = null } = caution.stopped ?? {};
     const why = `not asked for: ${caution.refusals} reports of the series in a row were refused; the last: ${reason}`;
@@ -223,7 +197,7 @@ export class ReportPipeline {
     const { cause, reason, evidence, retryAt, endsJob } = failed;
     const recorded =
       failed.recorded ??
-      (await calls.recordChunkFailure({
+      (await recordChunkFailure({
         ...this.ref(),
         chunk,
         cause,
@@ -240,11 +214,11 @@ export class ReportPipeline {
   private fail(chunk: Chunk, reason: string): void {
     this.result.failed++;
     this.note(chunk, `failed: ${reason}`);
-    log.warn('a chunk failed', { chunk: span(chunk), reason });
+    log.warn('a chunk failed', { chunk: spanText(chunk), reason });
   }
 
   private note(chunk: Chunk, text: string): void {
-    this.result.problems.push(`${span(chunk)}: ${text}`);
+    this.result.problems.push(`${spanText(chunk)}: ${text}`);
     if (this.result.problems.length > 20) this.result.problems.shift();
   }
 
@@ -271,11 +245,13 @@ export class ReportPipeline {
     } catch (error) {
       if (error instanceof PoolIsClosed) {
         this.result.stopped = error;
+        this.stages.close();
         return { kind: 'left' };
       }
       if (error instanceof HistoryIsFull) {
-        this.draining = true;
+        this.isLeft = true;
         this.result.full = true;
+        this.stages.close();
         return { kind: 'left' };
       }
       const failure = applicationFailure(error);
@@ -286,14 +262,11 @@ export class ReportPipeline {
 
   /** Request, wait, fetch. */
   private async pass(chunk: Chunk, onSlow: () => void, onAsked: () => void): Promise<Ending> {
-    const requested = await this.request(chunk);
+    const requested = await this.stages.request(chunk);
     if (requested === null) return { kind: 'left' };
     if (requested.kind === 'too-soon') {
-      return {
-        kind: 'later',
-        reason: 'the same window was asked for too recently',
-        notBefore: requested.notBefore,
-      };
+      const { notBefore } = requested;
+      return { kind: 'later', reason: 'the same window was asked for too recently', notBefore };
     }
     if (requested.kind === 'held') {
       const { reason, notBefore } = requested;
@@ -304,66 +277,25 @@ export class ReportPipeline {
       return { kind: 'failed', cause: 'lost', reason, endsJob: true, splittable: false };
     }
     onAsked();
-    const job: JobCall = { ...this.call(), jobId: requested.jobId };
-    const polled = await this.poll(job, onSlow);
+    const { jobId } = requested;
+    const polled = await this.stages.untilMade(jobId, onSlow);
     switch (polled.kind) {
       case 'left':
         return { kind: 'left' };
       case 'ready':
         this.cautionOf(chunk).made();
-        return this.fetch(chunk, job);
+        return this.fetch(chunk, jobId);
       case 'cancelled':
         return { kind: 'failed', cause: 'cancelled', reason: polled.reason, splittable: false };
       case 'gone':
         return { kind: 'failed', cause: 'lost', reason: polled.reason, splittable: false };
       case 'fatal':
-        return afterFatal(
-          await this.slotOf(chunk, () => downloads.explainFatal({ ...job, hasDocument: polled.hasDocument })),
-        );
+        return afterFatal(await this.stages.explain(chunk, jobId, polled.hasDocument));
     }
   }
 
-  /** Asks for the report; waits out, as long as it takes, what is not settled of an earlier request. */
-  private async request(chunk: Chunk) {
-    for (;;) {
-      const requested = await this.creating.run(async () => {
-        await this.options.whileRunning();
-        if (this.draining || this.result.stopped) return null;
-        return this.options.gate.run(() => calls.requestReport({ ...this.call(), chunk }));
-      });
-      if (requested?.kind !== 'settling') return requested;
-      const { until, since, reason } = requested;
-      const why = `whether the report of ${span(chunk)} was made is looked up in the vendor's list: ${reason}`;
-      await this.waits.during({ why, since, until }, () =>
-        sleep(Math.max(1000, until - Date.now()), { summary: "until the vendor's list can be believed" }),
-      );
-    }
-  }
-
-  private async poll(job: JobCall, onSlow: () => void) {
-    const { gate, poll } = this.options;
-    const since = Date.now();
-    let why = '';
-    for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
-      // What has not been made for hours is not made in the next minute.
-      const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
-      const untilMade = () => condition(() => this.leaving, rarely, { summary: 'until the report is made' });
-      if (ageMs < NOTABLE_AGE_MS) await untilMade();
-      else await this.waits.during({ why, since: Date.now() - ageMs, until: Date.now() + rarely }, untilMade);
-      if (this.leaving) return { kind: 'left' } as const;
-      const polled = await this.polling.run(async () => {
-        await this.options.whileRunning();
-        return gate.run(() => calls.pollReport(job));
-      });
-      if (polled.kind !== 'pending') return polled;
-      ageMs = polled.ageMs ?? 0;
-      why = `the vendor has not made report ${polled.reportId ?? ''} yet (status ${polled.said || 'none'})`;
-      if (Date.now() - since > SLOW_REPORT_MS) onSlow();
-    }
-  }
-
-  private async fetch(chunk: Chunk, job: JobCall): Promise<Ending> {
-    const fetched = await this.slotOf(chunk, () => downloads.fetchReport(job));
+  private async fetch(chunk: Chunk, jobId: JobCall['jobId']): Promise<Ending> {
+    const fetched = await this.stages.fetch(chunk, jobId);
     switch (fetched.kind) {
       case 'ingested':
         this.result.done++;
@@ -381,40 +313,13 @@ export class ReportPipeline {
     }
   }
 
-  /** One download a series at a time: a slow vendor, or a long document, takes one of the worker's slots. */
-  private slotOf<T>({ seriesId }: Chunk, work: () => Promise<T>): Promise<T> {
-    const own = this.downloading.get(seriesId) ?? new Stage(1);
-    this.downloading.set(seriesId, own);
-    return own.run(() =>
-      this.fetching.run(async () => {
-        await this.options.whileRunning();
-        return this.options.gate.run(work);
-      }),
-    );
-  }
-
   private cautionOf({ seriesId }: Chunk): Caution {
     const known = this.cautions.get(seriesId) ?? new Caution();
     this.cautions.set(seriesId, known);
     return known;
   }
 
-  private call() {
-    return { ...this.ref(), priority: this.options.priority };
-  }
-
   private ref(): DatasetRef {
     return { dataset: this.options.dataset, account: this.options.account };
   }
-}
-
-/** Waits for a flag to clear: the operator's pause of a piece of work. */
-export function untilCleared(flag: () => boolean): () => Promise<void> {
-  return async () => {
-    if (flag()) await condition(() => !flag());
-  };
-}
-
-function span(chunk: Chunk): string {
-  return `${new Date(chunk.from).toISOString().slice(0, 16)}..${new Date(chunk.to).toISOString().slice(0, 16)}`;
 }

@@ -1,6 +1,4 @@
 /** A batch that runs for very long goes on in a new history, with all that it knows. */
-import { defaultPayloadConverter } from '@temporalio/common';
-import type { temporal } from '@temporalio/proto';
 import { Runtime } from '@temporalio/worker';
 import type { PageOutcome } from '../../../../activities/batches/types';
 import { countItems, readBatch } from '../../../../store/batches/batches';
@@ -8,6 +6,7 @@ import type { BatchInput, batch } from '../../../../workflows/batches/batch';
 import { batchStatusQuery, batchWorkflowId, pauseSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
+import { runsOf } from '../../../support/runs';
 import { callsSeen } from '../../../support/vendor-view';
 
 const ITEMS = 600;
@@ -33,37 +32,6 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
-type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
-
-function decoded<T>(payloads: Payloads): T {
-  const payload = payloads?.payloads?.[0];
-  if (!payload) throw new Error('no payload');
-  return defaultPayloadConverter.fromPayload<T>(payload);
-}
-
-interface Run {
-  readonly input: BatchInput;
-  /** What its last page told. */
-  readonly page: PageOutcome | null;
-  /** The run that goes on where it ended. */
-  readonly next: string | null;
-}
-
-async function readRun(workflowId: string, runId: string): Promise<Run> {
-  const history = await stack.client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const events = history.events ?? [];
-  const pages = events.flatMap((e) => {
-    const result = e.activityTaskCompletedEventAttributes?.result;
-    const value = result?.payloads?.length ? decoded<PageOutcome | null>(result) : null;
-    return value && 'end' in value ? [value] : [];
-  });
-  return {
-    input: decoded<BatchInput>(events[0]?.workflowExecutionStartedEventAttributes?.input),
-    page: pages.at(-1) ?? null,
-    next: events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? null,
-  };
-}
-
 test('concurrency, an operator’s pause and the times of retries outlive the change of histories', async () => {
   const { id } = await stack.load(ITEMS);
   const handle = await stack.client.workflow.start<typeof batch>('batch', {
@@ -83,12 +51,11 @@ test('concurrency, an operator’s pause and the times of retries outlive the ch
   }
   expect(await handle.result()).toEqual({ items: ITEMS, done: ITEMS, failed: 0, cancelled: false });
 
-  const runs = [await readRun(handle.workflowId, handle.firstExecutionRunId)];
-  for (let next = runs[0]?.next; next; next = runs.at(-1)?.next) {
-    runs.push(await readRun(handle.workflowId, next));
-  }
+  const runs = await runsOf<BatchInput>(stack.client, handle.workflowId, handle.firstExecutionRunId);
   expect(runs.length).toBeGreaterThanOrEqual(2);
-  const concurrency = runs.map((run) => run.page?.concurrency);
+  const concurrency = runs.map(
+    ({ results }) => (results as (PageOutcome | null)[]).findLast((r) => r && 'end' in r)?.concurrency,
+  );
   expect(runs.slice(1).map((run) => run.input)).toEqual(
     concurrency.slice(0, -1).map((n) => ({ batchId: id, concurrency: n, eventsBeforeContinue: EVENTS })),
   );

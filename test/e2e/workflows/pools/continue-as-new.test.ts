@@ -1,0 +1,152 @@
+/** What waits at a closed pool for very long goes on waiting in fresh histories: commands, fleets' histories, the pool. */
+import { Runtime } from '@temporalio/worker';
+import { createCommand } from '../../../../store/commands/commands';
+import { readPool } from '../../../../store/pools/pools';
+import { HOUR_MS } from '../../../../vendors/dataset';
+import type { CommandInput, command } from '../../../../workflows/commands/command';
+import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
+import {
+  commandStatusQuery,
+  commandWorkflowId,
+  limitUnblockedSignal,
+  type PauseInput,
+  pauseSignal,
+  poolStatusQuery,
+  poolWorkflowId,
+  reconcileSignal,
+  resumeSignal,
+  workStatusQuery,
+} from '../../../../workflows/messages';
+import type { QuotaPoolInput, quotaPool } from '../../../../workflows/pools/quota-pool';
+import { uniqueName } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
+import { type Gps51Stack, startGps51Stack } from '../../../support/gps51-stack';
+import { runsOf } from '../../../support/runs';
+
+const EVENTS = 30;
+
+let stack: Gps51Stack;
+let pool: { workflowId: string; firstExecutionRunId: string };
+
+/** The pool's workflow, paused by an operator. */
+beforeEach(async () => {
+  stack = await startGps51Stack({ scenario: { fleet: { devices: 2, parkedShare: 0 } } });
+  await stack.startWorker();
+  const { signaledRunId, workflowId } = await stack.client.workflow.signalWithStart<
+    typeof quotaPool,
+    [PauseInput?]
+  >('quotaPool', {
+    workflowId: poolWorkflowId(stack.pool),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [{ key: stack.pool, policy: stack.fleet.pool, eventsBeforeContinue: EVENTS }],
+    signal: pauseSignal,
+    signalArgs: ['stocktaking'],
+  });
+  pool = { workflowId, firstExecutionRunId: signaledRunId };
+  await eventually(
+    'the pool is held',
+    async () => (await readPool(stack.db, stack.pool))?.state.state === 'held',
+  );
+});
+
+afterEach(() => stack?.close());
+afterAll(() => Runtime.instance().shutdown());
+
+const poolHandle = () => stack.client.workflow.getHandle<typeof quotaPool>(pool.workflowId);
+const waiting = async () => (await poolHandle().query(poolStatusQuery)).waiting;
+
+/** Signals that change nothing, until the history is longer than it may be. */
+async function lengthen(workflowId: string, signal: typeof limitUnblockedSignal): Promise<void> {
+  const handle = stack.client.workflow.getHandle(workflowId);
+  const { runId } = await handle.describe();
+  await eventually('a long history', async () => {
+    await handle.signal(signal);
+    const now = await handle.describe();
+    return now.runId !== runId || now.historyLength > EVENTS;
+  });
+}
+
+test('a command that has waited for very long is sent once, from a fresh history', async () => {
+  const [device] = (await (await fetch(`${stack.simulator.url}/_sim/devices`)).json()) as { id: string }[];
+  const asked = {
+    account: stack.account,
+    device: device?.id ?? '',
+    code: 'LOCATE',
+    repeatable: false,
+    timeoutMs: 60_000,
+    waitForPool: true,
+  };
+  const { command: made } = await createCommand(stack.db, {
+    ...asked,
+    requestId: null,
+    params: [],
+    askedBy: 'a test',
+  });
+  const handle = await stack.client.workflow.start<typeof command>('command', {
+    workflowId: commandWorkflowId(stack.account, made.id),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [{ commandId: made.id, ...asked, eventsBeforeContinue: EVENTS }],
+  });
+  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  await lengthen(handle.workflowId, limitUnblockedSignal);
+  expect(await handle.query(commandStatusQuery)).toMatchObject({
+    phase: 'waiting',
+    detail: expect.stringContaining('stocktaking'),
+  });
+  await poolHandle().signal(resumeSignal);
+  expect(await handle.result()).toMatchObject({ state: 'done' });
+
+  const runs = await runsOf<CommandInput>(stack.client, handle.workflowId, handle.firstExecutionRunId);
+  expect(runs.map(({ input }) => input.commandId)).toEqual([made.id, made.id]);
+  const sent = await fetch(`${stack.simulator.url}/_sim/commands?code=LOCATE`);
+  expect(((await sent.json()) as { commands: unknown[] }).commands).toHaveLength(1);
+});
+
+test('a fleet’s backfill that has waited for very long goes on in a fresh history', async () => {
+  const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
+  const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+    workflowId: uniqueName('fleet-backfill'),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [
+      {
+        dataset: 'gps51/tracks',
+        account: stack.account,
+        ...{ from: to - 24 * HOUR_MS, to, devices: null, chunkHours: null, priority: 'background' },
+        eventsBeforeContinue: EVENTS,
+      },
+    ],
+  });
+  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  await lengthen(handle.workflowId, limitUnblockedSignal);
+  await poolHandle().signal(resumeSignal);
+  expect(await handle.result()).toMatchObject({ failed: 0, problems: [] });
+  expect(await handle.query(workStatusQuery)).toMatchObject({ phase: 'done' });
+  const runs = await runsOf<FleetBackfillInput>(stack.client, handle.workflowId, handle.firstExecutionRunId);
+  expect(runs).toHaveLength(2);
+});
+
+test('a pool remembers its pause and who waits for it, and wakes them from a fresh history', async () => {
+  const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
+  const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+    workflowId: uniqueName('fleet-backfill'),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [
+      {
+        dataset: 'gps51/tracks',
+        account: stack.account,
+        ...{ from: to - 24 * HOUR_MS, to, devices: null, chunkHours: null, priority: 'background' },
+      },
+    ],
+  });
+  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  const poolRuns = () => runsOf<QuotaPoolInput>(stack.client, pool.workflowId, pool.firstExecutionRunId);
+  await lengthen(pool.workflowId, reconcileSignal);
+  await eventually('a fresh history', async () => (await poolRuns()).length === 2);
+  const [, fresh] = await poolRuns();
+  expect(fresh?.input).toMatchObject({
+    waiting: [handle.workflowId],
+    remembered: { state: 'held', reason: expect.stringContaining('stocktaking') },
+  });
+  await poolHandle().signal(resumeSignal);
+  expect(await handle.result()).toMatchObject({ failed: 0 });
+});

@@ -1,0 +1,137 @@
+/**
+ * The stages that each report goes through: it is asked for, made by the vendor, and fetched. Each stage is a short
+ * queue, for calls of one operation share a quota and there is no use in asking for more than the next.
+ */
+import { condition, sleep } from '@temporalio/workflow';
+import type { ReportActivities } from '../../activities/reports/reports';
+import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../../activities/reports/types';
+import type { Priority } from '../../quota/limits/limit';
+import type { Span } from '../../vendors/chunks';
+import type { PoolGate } from '../pools/pool-gate';
+import { roomActivities } from '../rooms';
+import { Stage } from '../stage';
+import type { Waits } from './waits';
+
+const { requestReport, pollReport } = roomActivities<ReportActivities>('reports', {
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '10 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+const { fetchReport, explainFatal } = roomActivities<ReportActivities>('reports', {
+  startToCloseTimeout: '2 hours',
+  heartbeatTimeout: '10 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+});
+
+/** A report that takes longer than this to be made says nothing against the others, ms. */
+const SLOW_REPORT_MS = 5 * 60_000;
+/** A report that has not been made for so long is worth a word, ms. */
+const NOTABLE_AGE_MS = 30_000;
+/** Longest wait between two polls of a report, however old it is, ms. */
+const LONGEST_POLL_MS = 3_600_000;
+
+export interface StageOptions extends DatasetRef {
+  readonly gate: PoolGate;
+  readonly poll: PollPolicy;
+  readonly priority: Priority;
+  /** Blocks while an operator has paused this work. */
+  readonly whileRunning: () => Promise<void>;
+}
+
+export class ReportStages {
+  private readonly creating = new Stage(2);
+  private readonly polling = new Stage(6);
+  private readonly fetching = new Stage(4);
+  private readonly downloading = new Map<number, Stage>();
+  private closed = false;
+  private leaving = false;
+
+  /** @param waits told what a report waits for. */
+  constructor(
+    private readonly options: StageOptions,
+    private readonly waits: Waits,
+  ) {}
+
+  /** No further report is asked for; those under way are finished. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** As `close`, and what the vendor is still making is left to whoever looks next. */
+  leave(): void {
+    this.closed = true;
+    this.leaving = true;
+  }
+
+  /** Asks for the report; waits out, as long as it takes, what is not settled of an earlier request. Null: closed. */
+  async request(chunk: Chunk) {
+    for (;;) {
+      const requested = await this.creating.run(async () => {
+        await this.options.whileRunning();
+        if (this.closed) return null;
+        return this.options.gate.run(() => requestReport({ ...this.call, chunk }));
+      });
+      if (requested?.kind !== 'settling') return requested;
+      const { until, since, reason } = requested;
+      const why = `whether the report of ${spanText(chunk)} was made is looked up in the vendor's list: ${reason}`;
+      await this.waits.during({ why, since, until }, () =>
+        sleep(Math.max(1000, until - Date.now()), { summary: "until the vendor's list can be believed" }),
+      );
+    }
+  }
+
+  /** Polls until the report is made, or cannot be. @param onSlow called when the vendor takes its time to make it. */
+  async untilMade(jobId: JobCall['jobId'], onSlow: () => void) {
+    const { gate, poll, whileRunning } = this.options;
+    const since = Date.now();
+    let why = '';
+    for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
+      // What has not been made for hours is not made in the next minute.
+      const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
+      const untilMade = () => condition(() => this.leaving, rarely, { summary: 'until the report is made' });
+      if (ageMs < NOTABLE_AGE_MS) await untilMade();
+      else await this.waits.during({ why, since: Date.now() - ageMs, until: Date.now() + rarely }, untilMade);
+      if (this.leaving) return { kind: 'left' } as const;
+      const polled = await this.polling.run(async () => {
+        await whileRunning();
+        return gate.run(() => pollReport({ ...this.call, jobId }));
+      });
+      if (polled.kind !== 'pending') return polled;
+      ageMs = polled.ageMs ?? 0;
+      why = `the vendor has not made report ${polled.reportId ?? ''} yet (status ${polled.said || 'none'})`;
+      if (Date.now() - since > SLOW_REPORT_MS) onSlow();
+    }
+  }
+
+  fetch(chunk: Chunk, jobId: JobCall['jobId']) {
+    return this.download(chunk, () => fetchReport({ ...this.call, jobId }));
+  }
+
+  /** @param hasDocument whether the vendor gives its reasons in a document. */
+  explain(chunk: Chunk, jobId: JobCall['jobId'], hasDocument: boolean): Promise<FatalOutcome> {
+    return this.download(chunk, () => explainFatal({ ...this.call, jobId, hasDocument }));
+  }
+
+  /** One download a series at a time: a slow vendor, or a long document, takes one of the worker's slots. */
+  private download<T>({ seriesId }: Chunk, work: () => Promise<T>): Promise<T> {
+    const own = this.downloading.get(seriesId) ?? new Stage(1);
+    this.downloading.set(seriesId, own);
+    return own.run(() =>
+      this.fetching.run(async () => {
+        await this.options.whileRunning();
+        return this.options.gate.run(work);
+      }),
+    );
+  }
+
+  private get call() {
+    const { dataset, account, priority } = this.options;
+    return { dataset, account, priority };
+  }
+}
+
+/** `2026-11-01T00:00..2026-11-01T06:00` */
+export function spanText({ from, to }: Span): string {
+  return `${new Date(from).toISOString().slice(0, 16)}..${new Date(to).toISOString().slice(0, 16)}`;
+}
