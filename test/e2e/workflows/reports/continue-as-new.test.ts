@@ -17,7 +17,7 @@ import { runsOf } from '../../../support/runs';
 import { DATASET, type Stack, startStack } from '../../../support/stack';
 import { callsSeen } from '../../../support/vendor-view';
 
-const WINDOWS = 24;
+const WINDOWS = 20;
 /** A window leaves about 40 events, so that a history ends while most windows are still to come. */
 const EVENTS = 150;
 
@@ -112,7 +112,7 @@ test('a sync leaves its lines at the vendor, adopts them in a fresh history, and
     return (await runs()).length >= 2 && (await status()).phase === 'sleeping';
   });
   const hours = await created();
-  expect(hours).toBeGreaterThanOrEqual(WINDOWS - 3);
+  expect(hours).toBeGreaterThanOrEqual(WINDOWS);
   const { rows } = await stack.db.query(`select state, count(*)::int n from jobs group by state`);
   expect(rows).toEqual([{ state: 'ingested', n: hours }]);
 
