@@ -1,6 +1,6 @@
 /**
  * Postgres goes away while answers of a fleet are on their way: what became of a command is known in the end, and no
- * device's few calls of the day are spent twice. Short here; SLUICE_LONG=1 keeps it away for ten minutes.
+ * device's few calls of the day are spent twice. Short here; SLUICE_LONG=1 keeps it away for three minutes, SLUICE_AWAY_MS for any other time.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
 import { longOr } from '../support/long';
 import { callsSeen } from '../support/vendor-view';
 
-const AWAY_MS = longOr(600_000, 5_000);
+const AWAY_MS = Number(process.env.SLUICE_AWAY_MS ?? longOr(180_000, 5_000));
 const DAY = 24 * 3_600_000;
 const ANSWER_MS = 1_500;
 

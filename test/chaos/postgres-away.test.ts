@@ -1,6 +1,7 @@
 /**
  * Postgres goes away while answers are on their way. Nothing that was paid for is lost or asked for again, and a refusal
- * that came meanwhile stops everybody once it is back. Short here; SLUICE_LONG=1 keeps it away for ten minutes.
+ * that came meanwhile stops everybody once it is back. Short here; SLUICE_LONG=1 keeps it away for three
+ * minutes, SLUICE_AWAY_MS for any other time.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import { longOr } from '../support/long';
 import { type MoodyVendor, startMoodyVendor } from '../support/moody-vendor';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
 
-const AWAY_MS = longOr(600_000, 7_000);
+const AWAY_MS = Number(process.env.SLUICE_AWAY_MS ?? longOr(180_000, 7_000));
 const ITEMS = 40;
 
 jest.setTimeout(AWAY_MS + 180_000);

@@ -6,7 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { tailOf } from '../../embedded/child';
 import { removePostgres } from '../../embedded/postgres';
 import { parseSettings, type Settings } from '../../settings';
@@ -15,10 +15,11 @@ import { type ConnectedClient, connectClient } from '../../temporal/connection';
 import type { AmazonScenarioInput } from '../../vendors/amazon/simulator';
 import type { OpenAiScenarioInput } from '../../vendors/openai/simulator';
 import { Server, Supervised } from './chaos-processes';
+import { TEST_ENV } from './core-stack';
 import { eventually, type Look } from './eventually';
 import { program } from './program';
 import { temporaryFolder } from './run-folder';
-import { QUICK_LIMITS, settingsFor, TEST_ENV } from './stack';
+import { QUICK_LIMITS, settingsFor } from './stack';
 import { describeStanding } from './standing';
 
 /** What is as quick as a test wants it, on a machine so busy that calls are late by up to a second. */
@@ -112,7 +113,10 @@ export class ChaosRig {
       scenario: { ...options.scenario, limits: { ...QUICK_LIMITS, ...options.scenario?.limits } },
       settings: (at, startMs) => {
         const account = { limits: LIMITS, ...options.account?.(startMs) };
-        return parse(settingsFor(at, 'chaos', 'acme', { account }));
+        return {
+          temporal: { taskQueue: 'chaos', encryptPayloads: false },
+          ...settingsFor(at, 'acme', { account }),
+        };
       },
       httpTimeoutMs: options.httpTimeoutMs,
     });

@@ -1,29 +1,17 @@
-/** Sluice beside an OpenAI simulator, as a user would set it up: a database, a task queue and workers of one's own. */
+/** Sluice beside an OpenAI simulator: see core-stack.ts. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import pino from 'pino';
-import { stringify } from 'yaml';
-import { parseSettings, type Settings } from '../../settings';
 import { type Batch, createBatch, endedItems, type NewItem } from '../../store/batches/batches';
-import { createPool } from '../../store/db';
-import { connectClient } from '../../temporal/connection';
 import {
   type OpenAiScenarioInput,
   type OpenAiSimulator,
   startOpenAiSimulator,
 } from '../../vendors/openai/simulator';
-import {
-  installTemporalRuntime,
-  type RunningWorker,
-  startWorker,
-  type WorkerOptions,
-} from '../../workers/worker';
 import type { batch } from '../../workflows/batches/batch';
 import { batchWorkflowId } from '../../workflows/messages';
 import { type ChangeAnswer, startChangingRoad } from './changing-road';
-import { testDatabase, testTemporal, uniqueName } from './embedded';
-import { workflowBundle } from './program';
-import { TEST_ENV } from './stack';
+import { type CoreStack, startCore } from './core-stack';
+import { uniqueName } from './embedded';
 
 export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;
@@ -35,108 +23,60 @@ export interface OpenAiStackOptions {
   readonly sibling?: Record<string, unknown>;
 }
 
-export interface OpenAiStack {
+export interface OpenAiStack extends CoreStack {
   readonly account: string;
   readonly pool: string;
   /** The other project's account; `openai/` before it is its pool. */
   readonly sibling: string;
-  readonly settings: Settings;
-  readonly settingsYaml: string;
-  readonly env: Record<string, string>;
   readonly simulator: OpenAiSimulator;
-  readonly client: Client;
-  readonly db: Pool;
-  readonly databaseUrl: string;
-  readonly temporalAddress: string;
-  startWorker(
-    options?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'watch'>>,
-  ): Promise<RunningWorker>;
   /** Loads items `id-0`… with the variable `artist_name`. */
   load(count: number, change?: Partial<Batch>, nameOf?: (n: number) => string): Promise<Batch>;
   run(batchId: number, workflowId?: string): Promise<Awaited<ReturnType<typeof startBatch>>>;
-  close(): Promise<void>;
 }
 
-let installed = false;
+/** The simulator, and the road to it where something changes what comes back. */
+async function startVendor({ scenario, road: change }: OpenAiStackOptions) {
+  const simulator = await startOpenAiSimulator({ latencyMs: { min: 20, max: 80 }, ...scenario });
+  const road = change && (await startChangingRoad(simulator.baseUrl, change));
+  const close = async () => {
+    await road?.close();
+    await simulator.close();
+  };
+  return { simulator, baseUrl: road?.baseUrl ?? simulator.baseUrl, close };
+}
 
 export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
   const account = uniqueName('bios');
   const sibling = uniqueName('other');
-  const env = { ...TEST_ENV, TEST_OPENAI_KEY: 'sk-bios', TEST_OPENAI_KEY_2: 'sk-other' };
-  Object.assign(process.env, env);
-  const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
-  if (!installed) {
-    installTemporalRuntime(log);
-    installed = true;
-  }
-  const [database, temporal, simulator] = await Promise.all([
-    testDatabase(),
-    testTemporal(),
-    startOpenAiSimulator({ latencyMs: { min: 20, max: 80 }, ...options.scenario }),
-  ]);
-  const road = options.road && (await startChangingRoad(simulator.baseUrl, options.road));
-  const baseUrl = road?.baseUrl ?? simulator.baseUrl;
-  const taskQueue = uniqueName('queue');
-  const settingsYaml = stringify({
-    temporal: { taskQueue, encryptPayloads: false },
-    log: { level: 'info' },
-    accounts: {
-      [account]: {
-        vendor: 'openai',
-        baseUrl,
-        apiKey: 'env:TEST_OPENAI_KEY',
-        concurrency: { min: 4, max: 50 },
-        ...options.account,
-      },
-      ...(options.sibling && {
-        [sibling]: {
+  const { vendor, ...core } = await startCore({
+    name: 'openai',
+    env: { TEST_OPENAI_KEY: 'sk-bios', TEST_OPENAI_KEY_2: 'sk-other' },
+    startVendor: () => startVendor(options),
+    settings: ({ baseUrl }) => ({
+      log: { level: 'info' },
+      accounts: {
+        [account]: {
           vendor: 'openai',
           baseUrl,
-          apiKey: 'env:TEST_OPENAI_KEY_2',
-          ...options.sibling,
+          apiKey: 'env:TEST_OPENAI_KEY',
+          concurrency: { min: 4, max: 50 },
+          ...options.account,
         },
-      }),
-    },
+        ...(options.sibling && {
+          [sibling]: { vendor: 'openai', baseUrl, apiKey: 'env:TEST_OPENAI_KEY_2', ...options.sibling },
+        }),
+      },
+    }),
   });
-  const settings = parseSettings(settingsYaml, { file: null, baseDir: process.cwd(), env });
-  const connected = await connectClient(settings, temporal.address);
-  const db = createPool(database.url, { max: 4, applicationName: 'test' });
-  const workers: RunningWorker[] = [];
   return {
+    ...core,
     account,
     pool: `openai/${account}`,
     sibling,
-    settings,
-    settingsYaml,
-    env,
-    simulator,
-    client: connected.client,
-    db,
-    databaseUrl: database.url,
-    temporalAddress: temporal.address,
-    startWorker: async (own = {}) => {
-      const worker = await startWorker({
-        settings,
-        databaseUrl: database.url,
-        temporalAddress: temporal.address,
-        log,
-        workflowBundle: workflowBundle(),
-        ...own,
-      });
-      workers.push(worker);
-      return worker;
-    },
-    load: (count, change, nameOf) => loadBatch(db, account, count, change, nameOf),
+    simulator: vendor.simulator,
+    load: (count, change, nameOf) => loadBatch(core.db, account, count, change, nameOf),
     run: (batchId, workflowId = batchWorkflowId('openai/bios', account, batchId)) =>
-      startBatch(connected.client, taskQueue, batchId, workflowId),
-    close: async () => {
-      for (const worker of workers) await worker.stop();
-      await connected.close();
-      await db.end();
-      await road?.close();
-      await simulator.close();
-      await database.drop();
-    },
+      startBatch(core.client, core.settings.temporal.taskQueue, batchId, workflowId),
   };
 }
 

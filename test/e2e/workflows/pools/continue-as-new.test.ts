@@ -31,7 +31,6 @@ let pool: { workflowId: string; firstExecutionRunId: string };
 /** The pool's workflow, paused by an operator. */
 beforeEach(async () => {
   stack = await startGps51Stack({ scenario: { fleet: { devices: 2, parkedShare: 0 } } });
-  await stack.startWorker();
   const { signaledRunId, workflowId } = await stack.client.workflow.signalWithStart<
     typeof quotaPool,
     [PauseInput?]
@@ -43,6 +42,8 @@ beforeEach(async () => {
     signalArgs: ['stocktaking'],
   });
   pool = { workflowId, firstExecutionRunId: signaledRunId };
+  // A worker starts the pools that it finds without a workflow.
+  await stack.startWorker();
   await eventually(
     'the pool is held',
     async () => (await readPool(stack.db, stack.pool))?.state.state === 'held',
