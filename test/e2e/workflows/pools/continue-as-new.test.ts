@@ -42,11 +42,10 @@ beforeEach(async () => {
     signalArgs: ['stocktaking'],
   });
   pool = { workflowId, firstExecutionRunId: signaledRunId };
-  // A worker starts the pools that it finds without a workflow.
+  // A worker starts the pools that it finds without a workflow: this one is there by then.
   await stack.startWorker();
-  await eventually(
-    'the pool is held',
-    async () => (await readPool(stack.db, stack.pool))?.state.state === 'held',
+  await eventually('the pool is held by the operator', async () =>
+    (await readPool(stack.db, stack.pool))?.state.reason.includes('stocktaking'),
   );
 });
 
