@@ -1,5 +1,5 @@
 /**
- * One process of the priority benchmark: calls of a fleet's functions through the real gate and door. Forked, it is
+ * One process of the priority benchmark: calls of a fleet's functions through the real gate and gateway. Forked, it is
  * the load: history, trips and positions that ask for the next permit as soon as they have used one.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { TokenSource } from '../activities/gateway/call-terms';
 import { sendForText } from '../activities/gateway/http';
 import { createTokenSource } from '../activities/gateway/login';
 import { PermitGate } from '../activities/gateway/permit-gate';
-import { VendorDoor } from '../activities/gateway/vendor-call';
+import { VendorGateway } from '../activities/gateway/vendor-call';
 import type { Priority } from '../quota/limits/limit';
 import { parseSettings } from '../settings';
 import { createPool } from '../store/db';
@@ -47,7 +47,7 @@ export class FleetCaller {
   private readonly db: Pool;
   private readonly dispatcher = new Agent({ connections: 8 });
   private readonly counter: CallCounter;
-  private readonly door: VendorDoor;
+  private readonly gateway: VendorGateway;
   private readonly auth: TokenSource;
 
   constructor(options: FleetOptions) {
@@ -57,7 +57,7 @@ export class FleetCaller {
     this.account = findFleetAccount(settings, options.account);
     this.db = createPool(options.databaseUrl, { max: 3, applicationName: 'sluice-bench' });
     this.counter = new CallCounter(this.db);
-    this.door = new VendorDoor({
+    this.gateway = new VendorGateway({
       db: this.db,
       gate: new PermitGate(this.db, { leadMs: settings.permits.leadMs }),
       counter: this.counter,
@@ -66,7 +66,7 @@ export class FleetCaller {
     });
     const keys = KeyRing.parse(env.SLUICE_VAULT_KEY ?? '');
     const deps = {
-      door: this.door,
+      gateway: this.gateway,
       tokens: new TokenStore(this.db, keys),
       keys,
       timeoutMs: TIMEOUT_MS,
@@ -79,7 +79,7 @@ export class FleetCaller {
     );
   }
 
-  /** Makes one call. @throws what the door throws. */
+  /** Makes one call. @throws what the gateway throws. */
   async call(
     operation: string,
     request: HttpRequest,
@@ -91,7 +91,7 @@ export class FleetCaller {
     const { fleet } = this.account;
     const askedAt = nowMs();
     let departedAt = Number.NaN;
-    await this.door.call({
+    await this.gateway.call({
       account: this.account,
       operation,
       attributes: { [fleet.deviceAttribute]: device },

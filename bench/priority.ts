@@ -1,7 +1,7 @@
 /**
  * How long a command waits for its permit while every background job saturates the limits: history, trips and
  * positions from two processes ask without pause, commands come at random instants, all through the real gate and the
- * one door against a simulated GPS51.
+ * gateway against a simulated GPS51.
  *
  *     npm run bench:priority [-- --json]
  *

@@ -1,4 +1,4 @@
-/** Everything a process needs to call vendors: database, gate, door, tokens. Made once a process from the settings. */
+/** Everything a process needs to call vendors: database, permit gate, gateway, tokens. Made once a process from the settings. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
@@ -16,7 +16,7 @@ import { logEvent } from '../activities/gateway/emit';
 import { createKeySource } from '../activities/gateway/key-source';
 import { createTokenSource } from '../activities/gateway/login';
 import { PermitGate } from '../activities/gateway/permit-gate';
-import { VendorDoor } from '../activities/gateway/vendor-call';
+import { VendorGateway } from '../activities/gateway/vendor-call';
 import { createPoolActivities, type PoolSignal } from '../activities/pool';
 import { createReportActivities } from '../activities/reports/reports';
 import { warnOnce } from '../activities/warn-once';
@@ -48,7 +48,7 @@ export interface RuntimeOptions {
 
 export interface Runtime {
   readonly db: Pool;
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   /** As which generation of the settings this process registers each account's pool, by the pool's key. */
   readonly generations: ReadonlyMap<string, number>;
   readonly activities: ReturnType<typeof createPoolActivities> &
@@ -125,7 +125,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     );
     return wakeWork(client, settings.temporal.taskQueue, accounts, REPORT_WORK);
   };
-  const door = new VendorDoor({
+  const gateway = new VendorGateway({
     db: permits,
     gate: new PermitGate(permits, { leadMs: settings.permits.leadMs, urgent: control }),
     spool,
@@ -155,7 +155,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const keySources = new Map<string, TokenSource>();
   const fleetTokens = (account: FleetAccount) =>
     createTokenSource(
-      { door, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
+      { gateway, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
       account,
       account.login,
       account.fleet.callers.login,
@@ -164,7 +164,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ...createBatchActivities({
       settings,
       db,
-      door,
+      gateway,
       log,
       dispatcher,
       inlineWaitMs: settings.permits.inlineWaitMs,
@@ -181,7 +181,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ...createCommandActivities({
       settings,
       db: control,
-      door,
+      gateway,
       dispatcher,
       secrets,
       spool,
@@ -194,7 +194,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       spool,
       settings,
       db,
-      door,
+      gateway,
       dispatcher,
       log,
       tokenSource: fleetTokens,
@@ -204,12 +204,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       settings,
       db,
       bulk,
-      door,
+      gateway,
       dispatcher,
       publicOnly,
       tokenSource: ({ account }) =>
         createTokenSource(
-          { door, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
+          { gateway, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
           account,
           account.login,
         ),
@@ -217,7 +217,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   return {
     db,
-    door,
+    gateway,
     generations,
     activities,
     ping: async () => {

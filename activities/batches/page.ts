@@ -1,4 +1,4 @@
-/** One page of a batch: items are claimed, called through the one door, and their results stored as they arrive. */
+/** One page of a batch: items are claimed, called through the gateway, and their results stored as they arrive. */
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
@@ -26,7 +26,7 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/ca
 import type { CallTerms, TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http';
 import type { Spool } from '../gateway/spool';
-import type { VendorDoor } from '../gateway/vendor-call';
+import type { VendorGateway } from '../gateway/vendor-call';
 import { warnOnce } from '../warn-once';
 import { type AlikeWatch, sayAlike } from './alike-watch';
 import {
@@ -44,7 +44,7 @@ import type { PageInput, PageOutcome } from './types';
 
 export interface PageDeps {
   readonly db: Pool;
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
   readonly inlineWaitMs: number;
@@ -257,7 +257,7 @@ export class BatchPage {
         { model: batch.model, prompt: batch.prompt, maxOutputTokens: batch.options.maxOutputTokens },
         renderPrompt(batch.prompt, item.variables),
       );
-      await this.deps.door.call({
+      await this.deps.gateway.call({
         ...this.terms(item),
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
         send: async (key, signal, pass) => {
@@ -326,7 +326,7 @@ export class BatchPage {
     const inRow = await this.alike.judge(item, mark);
     if (inRow) {
       if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
-        throw await this.deps.door.heed(this.terms(item), verdict);
+        throw await this.deps.gateway.apply(this.terms(item), verdict);
       }
       throw this.refuse(sayAlike(alike, inRow, evidence.reason));
     }

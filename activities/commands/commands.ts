@@ -61,7 +61,7 @@ export function createCommandActivities(deps: CommandDeps) {
       const account = findFleetAccount(settings, command.account);
       const { fleet } = account;
       const request = fleet.commandResult(command.vendorCommandId);
-      const result = await deps.door
+      const result = await deps.gateway
         .call<CallResult>({
           account,
           operation: fleet.operations.commandResult,

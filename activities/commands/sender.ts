@@ -22,11 +22,11 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/ca
 import type { TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http';
 import { SecretValues } from '../gateway/secret-values';
-import type { VendorDoor } from '../gateway/vendor-call';
+import type { VendorGateway } from '../gateway/vendor-call';
 import { type CommandFate, type KeepDeps, keepFate } from './kept';
 
 export interface CommandSenderDeps extends KeepDeps {
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly dispatcher: Dispatcher;
   readonly secrets: SecretSources;
   /** Wait for a permit in the activity where the command's own time is shorter, ms. */
@@ -118,13 +118,13 @@ export class CommandSender {
       readonly isUnsupported: (verdict: CallFailed['verdict']) => boolean;
     },
   ): Promise<Attempted> {
-    const { db, door, dispatcher } = this.deps;
+    const { db, gateway, dispatcher } = this.deps;
     const { fleet } = account;
     const owner = randomUUID();
     let marked = false;
     let answer: string | null = null;
     try {
-      const result = await door.call<CallResult>({
+      const result = await gateway.call<CallResult>({
         account,
         operation: form.operation,
         attributes: { [fleet.deviceAttribute]: command.device },
@@ -157,12 +157,12 @@ export class CommandSender {
       return { kind: 'settled', command: await form.settle(owner, body) };
     } catch (error) {
       if (isUnclear(error, form.operation) && marked) return this.unclear(command, owner, error);
-      if (!isOfTheDoor(error)) {
+      if (!isGatewayError(error)) {
         // The database has gone, for one: what the vendor said before that still counts.
         if (answer === null || !form.isClear(answer)) throw error;
         return { kind: 'settled', command: await form.settle(owner, answer) };
       }
-      // What the door throws otherwise is thrown before a request leaves, or when the vendor has refused it.
+      // What the gateway throws otherwise is thrown before a request leaves, or when the vendor has refused it.
       if (marked) await this.keep({ kind: 'unsent', id: command.id, owner, maybeSent: false });
       if (error instanceof CallFailed && form.isUnsupported(error.verdict)) return { kind: 'unsupported' };
       return { kind: 'settled', command: await this.refused(command.id, error) };
@@ -182,7 +182,7 @@ export class CommandSender {
   }
 
   /** Nothing was carried out. @throws what a later attempt may cure. */
-  private async refused(id: number, error: DoorError): Promise<Command> {
+  private async refused(id: number, error: GatewayError): Promise<Command> {
     if (error instanceof NotToSend) return this.notToSend(id);
     if (error instanceof Unsatisfiable) return this.fail(id, 'unsatisfiable', '', error.message);
     if (!(error instanceof CallFailed) || error.retryable) throw error;
@@ -224,9 +224,9 @@ export class CommandSender {
   }
 }
 
-type DoorError = CallFailed | PermitWait | PoolClosed | Unsatisfiable | NotToSend;
+type GatewayError = CallFailed | PermitWait | PoolClosed | Unsatisfiable | NotToSend;
 
-function isOfTheDoor(error: unknown): error is DoorError {
+function isGatewayError(error: unknown): error is GatewayError {
   return [CallFailed, PermitWait, PoolClosed, Unsatisfiable, NotToSend].some((kind) => error instanceof kind);
 }
 

@@ -15,10 +15,10 @@ import type { HttpRequest, Parsed } from '../../vendors/http';
 import type { FleetAccount } from '../fleet/account';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
 import { sendForText } from '../gateway/http';
-import type { VendorDoor } from '../gateway/vendor-call';
+import type { VendorGateway } from '../gateway/vendor-call';
 
 export interface UserAuthDeps {
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly dispatcher: Dispatcher;
 }
 
@@ -97,7 +97,7 @@ class UserCheck {
     const { fleet } = this.account;
     for (let attempt = 1; ; attempt++) {
       try {
-        const result = await this.deps.door.call<CallResult>({
+        const result = await this.deps.gateway.call<CallResult>({
           account: this.account,
           operation,
           attributes: { [fleet.userAuth.attribute]: userClass(this.username) },

@@ -1,4 +1,4 @@
-/** Calls of fleets by way of the one door, and the list of devices that all of them begin with. */
+/** Calls of fleets through the gateway, and the list of devices that all of them begin with. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
@@ -16,7 +16,7 @@ import type { TokenSource } from '../gateway/call-terms';
 import { logEvent } from '../gateway/emit';
 import { sendForText } from '../gateway/http';
 import type { Spool } from '../gateway/spool';
-import type { VendorDoor } from '../gateway/vendor-call';
+import type { VendorGateway } from '../gateway/vendor-call';
 import { logEventOnce } from '../warn-once';
 import type { FleetAccount } from './account';
 import type { FleetContext } from './context';
@@ -26,7 +26,7 @@ import { Newcomers } from './newcomers';
 export interface FleetDeps {
   readonly settings: Settings;
   readonly db: Pool;
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly dispatcher: Dispatcher;
   readonly log: Logger;
   readonly tokenSource: (account: FleetAccount) => TokenSource;
@@ -117,7 +117,7 @@ export class FleetCalls {
     signal: AbortSignal,
   ): Promise<string> {
     const { fleet } = account;
-    const result = await this.deps.door.call<CallResult>({
+    const result = await this.deps.gateway.call<CallResult>({
       account,
       operation,
       ...(deviceId === undefined ? {} : { attributes: { [fleet.deviceAttribute]: deviceId } }),
@@ -223,7 +223,7 @@ export class FleetCalls {
 
   /** The pool's pause as an error, asked for before work is planned. */
   async whenOpen(context: FleetContext): Promise<void> {
-    const closed = await this.deps.door.whyClosed(context.account);
+    const closed = await this.deps.gateway.whyClosed(context.account);
     if (closed !== null) throw closed;
   }
 }

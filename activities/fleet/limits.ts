@@ -7,7 +7,7 @@ import type { FleetAccount } from './account';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** The key under which the door charges a limit. @param deviceId for limits of one device. */
+/** The key under which the gateway charges a limit. @param deviceId for limits of one device. */
 export function limitKey(account: FleetAccount, template: LimitTemplate, deviceId?: string): string {
   const attributes = {
     ...account.attributes,

@@ -1,5 +1,5 @@
 /**
- * The proof that a call may leave. Only the door makes one, with a permit in hand, and nothing sends a request to a
+ * The proof that a call may leave. Only the gateway makes one, with a permit in hand, and nothing sends a request to a
  * vendor without one: the functions that send ask for it. It is good for one request, and knows the secrets that the
  * request carries, which it takes out of everything that comes back.
  */

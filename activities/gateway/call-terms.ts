@@ -8,7 +8,7 @@ import type { CallResult, VendorRules } from '../../vendors/contract';
 import type { CallPass } from './call-pass';
 import type { Preparation } from './permit-gate';
 
-/** An account as the door needs it: the vendor's rules with this account's overrides in place. */
+/** An account as the gateway needs it: the vendor's rules with this account's overrides in place. */
 export interface CallableAccount {
   readonly name: string;
   readonly vendor: VendorRules;

@@ -34,7 +34,7 @@ export interface HttpOptions {
   readonly signal?: AbortSignal | undefined;
   /** Longest time from the request to the last byte of its answer, ms. Default: as long as it keeps coming. */
   readonly withinMs?: number | undefined;
-  /** The door's leave to send this request. */
+  /** The gateway's leave to send this request. */
   readonly pass: CallPass;
   /** Sent instead of the request's body while it is written; its length is among the request's headers. */
   readonly content?: Readable;

@@ -1,4 +1,4 @@
-/** Access tokens by way of the one door: refreshed by one caller of all processes, and never while the pool is shut. */
+/** Access tokens through the gateway: refreshed by one caller of all processes, and never while the pool is shut. */
 import type { Dispatcher } from 'undici';
 import { clipMessage } from '../../quota/verdict';
 import type { SecretRef } from '../../settings';
@@ -11,10 +11,10 @@ import type { CallResult } from '../../vendors/contract';
 import { PoolClosed } from './call-errors';
 import type { CallableAccount, TokenSource } from './call-terms';
 import { sendForText } from './http';
-import type { VendorDoor } from './vendor-call';
+import type { VendorGateway } from './vendor-call';
 
 export interface LoginDeps {
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly tokens: TokenStore;
   readonly keys: KeyRing;
   readonly secrets: SecretSources;
@@ -51,10 +51,10 @@ export function createTokenSource(
         key,
         staleVersion,
         refresh: async () => {
-          const closed = await deps.door.whyClosed(account);
+          const closed = await deps.gateway.whyClosed(account);
           if (closed) throw closed;
           try {
-            const result = await deps.door.call({
+            const result = await deps.gateway.call({
               account,
               operation: login.operation,
               priority: 'interactive',
@@ -91,7 +91,7 @@ export function createTokenSource(
 
 /** An answer that counts as good and holds no token concerns the account, not what the token was wanted for. */
 function noToken(
-  { door }: LoginDeps,
+  { gateway }: LoginDeps,
   account: CallableAccount,
   operation: string,
   caller: string,
@@ -107,7 +107,7 @@ function noToken(
     message: clipMessage(`the login was answered without a token: ${problem}`),
   };
   const terms = { account, operation, priority: 'interactive', caller, auth: null, attempt: 1 } as const;
-  return door.heed(
+  return gateway.apply(
     { ...terms, outsidePool: true, inlineWaitMs: LOGIN_WAIT_MS },
     { kind: 'blocked', reason: 'configuration', evidence },
   );

@@ -1,5 +1,5 @@
 /**
- * The one door through which any vendor is called: permit, call, verdict, consequence. Nothing else in the project
+ * The gateway: every call to a vendor goes through it, as permit, call, verdict and consequence. Nothing else in the project
  * sends a request to a vendor.
  *
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
@@ -28,7 +28,7 @@ import { ReserveWatch } from './reserve-watch';
 import { TokenTrust } from './token-trust';
 import { WaitWatch } from './wait-watch';
 
-export interface DoorDeps extends ConsequenceDeps {
+export interface GatewayDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
   readonly counter: CallCounter;
   /**
@@ -38,7 +38,7 @@ export interface DoorDeps extends ConsequenceDeps {
   readonly generations?: ReadonlyMap<string, number> | null;
 }
 
-export class VendorDoor {
+export class VendorGateway {
   private readonly registered = new Map<string, Promise<void>>();
   private readonly feedback: LimitFeedback;
   private readonly consequences: Consequences;
@@ -46,7 +46,7 @@ export class VendorDoor {
   private readonly reserves: ReserveWatch;
   private readonly waits: WaitWatch;
 
-  constructor(private readonly deps: DoorDeps) {
+  constructor(private readonly deps: GatewayDeps) {
     this.feedback = new LimitFeedback(deps.db);
     this.consequences = new Consequences(deps);
     this.reserves = new ReserveWatch(deps);
@@ -161,10 +161,10 @@ export class VendorDoor {
   }
 
   /**
-   * A verdict that came otherwise than as one answer, in a file of results or by several answers alike: the pool is held,
-   * or closed, all the same.
+   * Applies a verdict that did not come as one answer, but in a file of results or from several equal answers: the
+   * pool is held or closed all the same.
    */
-  async heed(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
+  async apply(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
     const epochs = await this.consequences.epochsOf(call.account);
     return verdict.kind === 'quota'
       ? this.consequences.close(call, epochs.epoch, verdict)

@@ -1,4 +1,4 @@
-/** The calls of a report's life by way of the one door, and the context that each of them is made in. */
+/** The calls of a report's life through the gateway, and the context that each of them is made in. */
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Dispatcher } from 'undici';
@@ -13,7 +13,7 @@ import type { HttpRequest, Parsed } from '../../vendors/http';
 import type { TokenSource } from '../gateway/call-terms';
 import { isInOwnNetwork, whyNotFetched } from '../gateway/document-address';
 import { type HttpOptions, sendForStream, sendForText } from '../gateway/http';
-import type { VendorDoor } from '../gateway/vendor-call';
+import type { VendorGateway } from '../gateway/vendor-call';
 import { type DatasetContext, datasetContext } from './plan';
 import type { DatasetRef } from './types';
 
@@ -22,7 +22,7 @@ export interface ReportDeps {
   readonly db: Pool;
   /** Connections for taking documents in: whoever waits for one of them keeps no short work from its own. */
   readonly bulk: Pool;
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly dispatcher: Dispatcher;
   /** Connects to nothing in a private network, whatever a name resolves to. */
   readonly publicOnly: Dispatcher;
@@ -77,7 +77,7 @@ export class ReportCalls {
     const dispatcher = (await isInOwnNetwork(documents.baseUrl))
       ? this.deps.dispatcher
       : this.deps.publicOnly;
-    return this.deps.door.call({
+    return this.deps.gateway.call({
       ...this.terms(context, account.reports.operations.download, priority),
       auth: null,
       secrets: signatureOf(location.url),
@@ -97,7 +97,7 @@ export class ReportCalls {
     beforeSend?: () => Promise<void>,
   ): Promise<CallResult> {
     const { account } = context;
-    return this.deps.door.call<CallResult>({
+    return this.deps.gateway.call<CallResult>({
       ...this.terms(context, operation, priority),
       auth: this.deps.tokenSource(context),
       send: async (token, signal, pass) => {

@@ -83,7 +83,7 @@ class Reports {
   async planCycle(input: DatasetRef): Promise<CyclePlan> {
     const context = this.calls.context(input);
     const { account, settings } = context;
-    const closed = await this.deps.door.whyClosed(account);
+    const closed = await this.deps.gateway.whyClosed(account);
     const series = await seriesOf(this.deps.db, context);
     const now = Date.now();
     const due = (kind: 'daily' | 'weekly', everyMs: number): AuditDue[] =>

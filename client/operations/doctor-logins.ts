@@ -1,11 +1,11 @@
-/** Whether each account's login is accepted: through the same door, with the same permits and tokens as every worker. */
+/** Whether each account's login is accepted: through the same gateway, with the same permits and tokens as every worker. */
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';
 import { findAccount } from '../../activities/accounts';
 import { createTokenSource } from '../../activities/gateway/login';
 import { PermitGate } from '../../activities/gateway/permit-gate';
-import { VendorDoor } from '../../activities/gateway/vendor-call';
+import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import { CallCounter } from '../../store/permits/call-counts';
 import type { KeyRing } from '../../store/secrets/keyring';
@@ -23,7 +23,7 @@ export interface LoginCheck {
 export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Promise<LoginCheck[]> {
   const dispatcher = new Agent({ connect: { timeout: settings.http.connectTimeoutMs } });
   const counter = new CallCounter(db);
-  const door = new VendorDoor({
+  const gateway = new VendorGateway({
     db,
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter,
@@ -40,7 +40,7 @@ export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Pr
       if (!enabled || login === undefined) continue;
       const source = createTokenSource(
         {
-          door,
+          gateway,
           tokens: new TokenStore(db, keys),
           keys,
           secrets: { vault: new Vault(db, keys) },

@@ -1,5 +1,5 @@
 /**
- * Checks an end user's credentials from this process, through the same door and with the same permits as every
+ * Checks an end user's credentials from this process, through the same gateway and with the same permits as every
  * worker. No workflow takes part: what Temporal is given it keeps, and a password is not for keeping.
  */
 import type { Pool } from 'pg';
@@ -13,7 +13,7 @@ import {
 } from '../../activities/commands/user-auth';
 import type { FleetAccount } from '../../activities/fleet/account';
 import { PermitGate } from '../../activities/gateway/permit-gate';
-import { VendorDoor } from '../../activities/gateway/vendor-call';
+import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import { CallCounter } from '../../store/permits/call-counts';
 import { chooseFleetAccount } from './choose';
@@ -52,7 +52,7 @@ export async function checkUser(
 ): Promise<UserAuthResult> {
   const dispatcher = new Agent({ connect: { timeout: settings.http.connectTimeoutMs } });
   const counter = new CallCounter(db);
-  const door = new VendorDoor({
+  const gateway = new VendorGateway({
     db,
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter,
@@ -63,7 +63,7 @@ export async function checkUser(
     notifyPool: async () => undefined,
   });
   try {
-    return await authenticateUser({ door, dispatcher }, account, credentials, waitMs);
+    return await authenticateUser({ gateway, dispatcher }, account, credentials, waitMs);
   } finally {
     await counter.flush();
     await dispatcher.close();

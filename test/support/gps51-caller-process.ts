@@ -1,5 +1,5 @@
 /**
- * Run as a child process: GPS51's six functions as loops of calls through the one door, as a worker makes them. Says
+ * Run as a child process: GPS51's six functions as loops of calls through the gateway, as a worker makes them. Says
  * `ready` when its connections stand; a message of JSON, a FunctionLoad, sets who calls from now on; ends on `stop`,
  * sending a FunctionReport.
  */
@@ -13,7 +13,7 @@ import type { CallTerms } from '../../activities/gateway/call-terms';
 import { sendForText } from '../../activities/gateway/http';
 import { createTokenSource } from '../../activities/gateway/login';
 import { PermitGate } from '../../activities/gateway/permit-gate';
-import { VendorDoor } from '../../activities/gateway/vendor-call';
+import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Priority } from '../../quota/limits/limit';
 import { parseSettings } from '../../settings';
 import { createPool } from '../../store/db';
@@ -71,7 +71,7 @@ class Functions {
   constructor(
     private readonly options: CallerProcessOptions,
     private readonly account: FleetAccount,
-    readonly door: VendorDoor,
+    readonly gateway: VendorGateway,
     readonly dispatcher: Agent,
     private readonly tokens: ReturnType<typeof createTokenSource>,
   ) {
@@ -168,7 +168,7 @@ class Functions {
       inlineWaitMs: name === 'history' || name === 'trips' ? DEVICE_WAIT_MS : LONG_WAIT_MS,
       signal: this.abort.signal,
     };
-    const result = await this.door.call({
+    const result = await this.gateway.call({
       ...terms,
       send: (token, _, pass) => {
         const waited = this.waited[name] ?? [];
@@ -193,7 +193,7 @@ async function main(options: CallerProcessOptions): Promise<void> {
   const account = findFleetAccount(settings, options.account);
   const db = createPool(options.databaseUrl, { max: 4 });
   const dispatcher = new Agent({ connections: 8 });
-  const door = new VendorDoor({
+  const gateway = new VendorGateway({
     db,
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter: new CallCounter(db),
@@ -201,10 +201,10 @@ async function main(options: CallerProcessOptions): Promise<void> {
     notifyPool: async () => undefined,
   });
   const keys = KeyRing.parse(env.SLUICE_VAULT_KEY ?? '');
-  const deps = { door, tokens: new TokenStore(db, keys), keys, dispatcher, timeoutMs: 10_000 };
+  const deps = { gateway, tokens: new TokenStore(db, keys), keys, dispatcher, timeoutMs: 10_000 };
   const secrets = { warn: () => undefined };
   const tokens = createTokenSource({ ...deps, secrets }, account, account.login, account.fleet.callers.login);
-  const functions = new Functions(options, account, door, dispatcher, tokens);
+  const functions = new Functions(options, account, gateway, dispatcher, tokens);
   const origin = new URL(account.fleet.devices().url).origin;
   await Promise.all(
     Array.from({ length: 8 }, () =>

@@ -1,4 +1,4 @@
-/** The calls that a part of a batch needs, each through the one door. */
+/** The calls that a part of a batch needs, each through the gateway. */
 import { Readable } from 'node:stream';
 import type { BatchPart } from '../../../store/batches/parts';
 import type { FileUpload, VendorBatch } from '../../../vendors/capabilities/text-batches';
@@ -113,7 +113,7 @@ export class BatchApiCalls {
   /** A file of results as a stream, which the caller reads to its end or destroys. */
   async download(part: BatchPart, fileId: string): Promise<ResultFile> {
     const { api, signal } = this.context;
-    const result = await this.deps.door.call({
+    const result = await this.deps.gateway.call({
       ...this.terms(api.operations.download, part),
       send: (key, abort, pass): Promise<StreamResult> => {
         const request = api.authorize(api.download(fileId), key ?? '');
@@ -132,7 +132,7 @@ export class BatchApiCalls {
     hooks: { readonly leaving?: () => Promise<void>; readonly left?: (result: CallResult) => void } = {},
   ): Promise<CallResult> {
     const { api } = this.context;
-    return this.deps.door.call<CallResult>({
+    return this.deps.gateway.call<CallResult>({
       ...this.terms(operation, part),
       send: async (key, signal, pass) => {
         await hooks.leaving?.();

@@ -311,7 +311,7 @@ export class PartSteps {
     const left = complete ? this.failedAttempt(1) : RELEASED;
     await this.settle(part, left, complete ? `${part.vendorId} has no line for it` : part.status);
     const hold = output?.hold ?? errors?.hold;
-    if (hold) throw await this.deps.door.heed(this.calls.terms(this.context.texts.operation, part), hold);
+    if (hold) throw await this.deps.gateway.apply(this.calls.terms(this.context.texts.operation, part), hold);
     const refused = output?.refused ?? errors?.refused;
     if (refused) throw new NeedsOperator(refused);
     const alike = reader.ofAll(inAll);
@@ -329,7 +329,7 @@ export class PartSteps {
   private async allAlike(part: BatchPart, { key, seqs, verdict, reason }: AlikeItems): Promise<Error> {
     if (verdict !== null) await putBack(this.deps.db, part.batchId, seqs);
     if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
-      return this.deps.door.heed(this.calls.terms(this.context.texts.operation, part), verdict);
+      return this.deps.gateway.apply(this.calls.terms(this.context.texts.operation, part), verdict);
     }
     return new NeedsOperator(sayAlike(key, seqs.length, reason));
   }

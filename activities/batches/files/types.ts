@@ -7,11 +7,11 @@ import type { BatchRefusal, TextBatchApi } from '../../../vendors/capabilities/t
 import type { TextApi } from '../../../vendors/capabilities/texts';
 import type { Account } from '../../accounts';
 import type { TokenSource } from '../../gateway/call-terms';
-import type { VendorDoor } from '../../gateway/vendor-call';
+import type { VendorGateway } from '../../gateway/vendor-call';
 
 export interface BatchApiDeps {
   readonly db: Pool;
-  readonly door: VendorDoor;
+  readonly gateway: VendorGateway;
   readonly log: Logger;
   readonly dispatcher: Dispatcher;
   readonly inlineWaitMs: number;

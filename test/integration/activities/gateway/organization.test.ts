@@ -6,13 +6,19 @@ import { restampPermit, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, poolsOf, readPools, registerPool } from '../../../../store/pools/pools';
 import type { CallResult } from '../../../../vendors/contract';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
-import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../../../support/scripted-door';
+import {
+  answer,
+  type Said,
+  type ScriptedGateway,
+  scriptedGateway,
+  termsOf,
+} from '../../../support/scripted-gateway';
 
 jest.setTimeout(60_000);
 
 let database: TestDatabase;
 let db: Pool;
-let scripted: ScriptedDoor;
+let scripted: ScriptedGateway;
 let organization: NonNullable<CallableAccount['organization']>;
 
 beforeAll(async () => {
@@ -26,7 +32,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  scripted = scriptedDoor(db);
+  scripted = scriptedGateway(db);
   const { pool: policy } = scripted.account('any', []);
   organization = { key: `scripted/organization/${uniqueName('org')}`, policy };
 });
@@ -44,7 +50,7 @@ beforeEach(() => {
 });
 
 function call(account: CallableAccount, said: Said | Promise<Said>): Promise<CallResult> {
-  const made = scripted.door.call({
+  const made = scripted.gateway.call({
     ...termsOf(account),
     send: async () => {
       sent++;
@@ -90,7 +96,7 @@ test('found by one account it stops all of them, and those that begin later, wit
   const before = sent;
   await expect(call(other, OK)).rejects.toMatchObject({ ...stopped, details: { pool: organization.key } });
   await expect(call(later, OK)).rejects.toMatchObject({ ...stopped, details: { pool: organization.key } });
-  expect(await scripted.door.whyClosed(other)).toMatchObject({ details: { pool: organization.key } });
+  expect(await scripted.gateway.whyClosed(other)).toMatchObject({ details: { pool: organization.key } });
   expect(sent).toBe(before);
   await call(stranger, OK);
 

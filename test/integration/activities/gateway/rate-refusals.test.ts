@@ -8,7 +8,13 @@ import { listEvents } from '../../../../store/events/events';
 import { unblockLimits } from '../../../../store/permits/limit-blocks';
 import { listLimits, readClock } from '../../../../store/permits/permits';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
-import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../../../support/scripted-door';
+import {
+  answer,
+  type Said,
+  type ScriptedGateway,
+  scriptedGateway,
+  termsOf,
+} from '../../../support/scripted-gateway';
 
 jest.setTimeout(60_000);
 
@@ -18,14 +24,14 @@ const PROCESSES = 4;
 
 let database: TestDatabase;
 const databases: Pool[] = [];
-let doors: ScriptedDoor[];
+let gateways: ScriptedGateway[];
 let db: Pool;
 
 beforeAll(async () => {
   database = await testDatabase();
-  // What processes share is the database and nothing else: each has a gate, a door and connections of its own.
+  // What processes share is the database and nothing else: each has a permit gate, a gateway and connections of its own.
   for (let i = 0; i < PROCESSES; i++) databases.push(createPool(database.url, { max: 4 }));
-  doors = databases.map((own) => scriptedDoor(own));
+  gateways = databases.map((own) => scriptedGateway(own));
   db = createPool(database.url, { max: 2 });
 });
 
@@ -49,8 +55,8 @@ const RATE: Said = { kind: 'rate', statedWaitMs: null, limit: 'by-ip' };
 /** Two accounts behind one IP, as every process knows them. */
 function newAccounts(): CallableAccount[] {
   const egressIp = uniqueName('ip');
-  const first = doors[0];
-  if (!first) throw new Error('no door');
+  const first = gateways[0];
+  if (!first) throw new Error('no gateway');
   const retry = { rate: RATE_POLICY, server: { baseMs: 100, maxMs: 100, attempts: 2 } };
   return ['a', 'b'].map((name) =>
     first.account(uniqueName(name), [byIp(1000)], { attributes: { egressIp }, retry }),
@@ -64,14 +70,14 @@ interface Made {
 
 /** A vendor that refuses by the clock. All times are the database's. */
 async function callFrom(
-  scripted: ScriptedDoor,
+  scripted: ScriptedGateway,
   terms: CallTerms,
   refuses: (at: number) => Said | null,
   answerMs = 5,
 ): Promise<Made> {
   let at = Number.NaN;
   try {
-    await scripted.door.call({
+    await scripted.gateway.call({
       ...terms,
       send: async () => {
         at = await readClock(db);
@@ -105,7 +111,7 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
   };
   const made: Made[] = [];
   await Promise.all(
-    doors.flatMap((scripted, i) =>
+    gateways.flatMap((scripted, i) =>
       Array.from({ length: 3 }, async () => {
         const account = accounts[i % 2] ?? first;
         for (let attempt = 1; ; attempt++) {
@@ -143,7 +149,7 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
 
 test('a success clears no block, and only one that left after the block ends the row of refusals', async () => {
   const [account] = newAccounts();
-  const [a, b] = doors;
+  const [a, b] = gateways;
   if (!account || !a || !b) throw new Error('no account');
   // Both leave together; the refusal comes first, the success of the other while the block stands.
   const slow = callFrom(a, termsOf(account), () => null, 150);
@@ -161,11 +167,11 @@ test('a success clears no block, and only one that left after the block ends the
 
 test("the vendor's own wait is taken as it is, and a call fails for good after its tries", async () => {
   const [account] = newAccounts();
-  const [a] = doors;
+  const [a] = gateways;
   if (!account || !a) throw new Error('no account');
   const stated: Said = { ...RATE, statedWaitMs: 350 };
   const before = await readClock(db);
-  const failed = await a.door
+  const failed = await a.gateway
     .call({ ...termsOf(account, { attempt: 4 }), send: async () => answer(stated) })
     .catch((error: unknown) => error);
   expect(failed).toMatchObject({ name: 'CallFailed', waitMs: 350, retryable: false });
@@ -180,7 +186,7 @@ test('each refusal is an event with its caller, and the third in ten minutes one
   const accounts = newAccounts();
   for (let i = 0; i < 5; i++) {
     const account = accounts[i % 2];
-    const scripted = doors[i % PROCESSES];
+    const scripted = gateways[i % PROCESSES];
     if (!account || !scripted) throw new Error('no account');
     const stated: Said = { ...RATE, statedWaitMs: 60 };
     await callFrom(scripted, termsOf(account, { caller: `function-${i}` }), () => stated);
@@ -200,7 +206,7 @@ test('each refusal is an event with its caller, and the third in ten minutes one
   ]);
   expect(all[0]?.data).toMatchObject({ limits: [key], operation: 'ask', code: '8902', waitMs: 60 });
   expect(all[3]?.data).toMatchObject({ refusals: 3, windowMs: 600_000 });
-  const logged = doors.flatMap((d) => d.logged).filter((line) => line.limit === key);
+  const logged = gateways.flatMap((d) => d.logged).filter((line) => line.limit === key);
   expect(logged.filter((line) => line.event === 'limit.refused')).toHaveLength(5);
   expect(logged.filter((line) => line.event === 'limit.alert')).toMatchObject([{ level: 40, refusals: 3 }]);
 });
@@ -212,7 +218,7 @@ describe('a wait that an operator ends', () => {
 
   test('lets calls of every account of the limit go at once, and is told of with who and why', async () => {
     const [one, two] = newAccounts();
-    const [a, b] = doors;
+    const [a, b] = gateways;
     if (!one || !two || !a || !b) throw new Error('no account');
     await callFrom(b, termsOf(two), () => null);
     await callFrom(a, termsOf(one), () => DAYS);
@@ -233,11 +239,11 @@ describe('a wait that an operator ends', () => {
 
   test('stays ended when a call from before it comes back refused; a later refusal counts', async () => {
     const [account] = newAccounts();
-    const [a, b] = doors;
+    const [a, b] = gateways;
     if (!account || !a || !b) throw new Error('no account');
     const departed = (await refusals(account)).length;
     let left = 0;
-    const slow = a.door.call({
+    const slow = a.gateway.call({
       ...termsOf(account),
       send: async () => {
         left++;
@@ -264,7 +270,7 @@ describe('a wait that an operator ends', () => {
 
   test('is the one that was named, and nothing where nothing waits', async () => {
     const [account] = newAccounts();
-    const [a] = doors;
+    const [a] = gateways;
     if (!account || !a) throw new Error('no account');
     await callFrom(a, termsOf(account), () => DAYS);
     expect(await unblockLimits(db, { ...at(account), names: ['another'] })).toEqual([]);

@@ -1,4 +1,4 @@
-/** What the one door makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
+/** What the gateway makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -17,13 +17,19 @@ import { KeyRing } from '../../../../store/secrets/keyring';
 import { TokenStore } from '../../../../store/secrets/tokens';
 import type { CallResult } from '../../../../vendors/contract';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
-import { answer, type Said, type ScriptedDoor, scriptedDoor, termsOf } from '../../../support/scripted-door';
+import {
+  answer,
+  type Said,
+  type ScriptedGateway,
+  scriptedGateway,
+  termsOf,
+} from '../../../support/scripted-gateway';
 
 jest.setTimeout(60_000);
 
 let database: TestDatabase;
 let db: Pool;
-let scripted: ScriptedDoor;
+let scripted: ScriptedGateway;
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -36,7 +42,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  scripted = scriptedDoor(db);
+  scripted = scriptedGateway(db);
 });
 
 const BY_IP: LimitTemplate = {
@@ -55,7 +61,7 @@ const newAccount = () =>
 /** Makes one call that is answered with each of `said` in turn. */
 async function call(terms: CallTerms, ...said: readonly Said[]): Promise<CallResult> {
   const left = [...said];
-  return scripted.door.call({
+  return scripted.gateway.call({
     ...terms,
     send: async () => {
       const next = left.shift();
@@ -210,7 +216,7 @@ describe('a login made for a call', () => {
       const keys = KeyRing.parse(randomBytes(32).toString('base64'));
       const auth = createTokenSource(
         {
-          door: scripted.door,
+          gateway: scripted.gateway,
           tokens: new TokenStore(db, keys),
           keys,
           secrets: {},
@@ -300,7 +306,7 @@ describe('a reserve that background work runs into', () => {
     for (let i = 0; i < 3; i++) {
       expect(await failure(call(background, OK))).toMatchObject({ name: 'PermitWait' });
       // Another process, which has told nobody yet.
-      scripted = scriptedDoor(db);
+      scripted = scriptedGateway(db);
     }
     const limit = `scripted/${account.name}/per-day`;
     expect((await told(account.poolKey)).map((e) => e.data)).toEqual([
@@ -333,7 +339,7 @@ describe('whether a request may have been carried out', () => {
       kind: 'transport',
       error: { code: 'ECONNRESET', message: 'gone', mayHaveBeenSent },
     };
-    const error = await failure(scripted.door.call({ ...termsOf(account), send: async () => lost }));
+    const error = await failure(scripted.gateway.call({ ...termsOf(account), send: async () => lost }));
     expect(error).toBeInstanceOf(CallFailed);
     expect(error).toMatchObject({ ambiguous: mayHaveBeenSent });
   });
@@ -348,7 +354,7 @@ describe('whether a request may have been carried out', () => {
       sent++;
       return answer(OK);
     };
-    expect(await failure(scripted.door.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
+    expect(await failure(scripted.gateway.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
     expect(sent).toBe(0);
   });
 });
@@ -443,7 +449,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     });
     const together = left.map((deviceId) =>
       failure(
-        scripted.door.call({
+        scripted.gateway.call({
           ...termsOf(account, { operation: 'track', attributes: { deviceId } }),
           send: async () => {
             left.pop();
@@ -491,7 +497,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     const held = new Promise<void>((done) => {
       release = done;
     });
-    const early = scripted.door.call({
+    const early = scripted.gateway.call({
       ...termsOf(account),
       send: async () => {
         await held;

@@ -1,5 +1,5 @@
 /**
- * No call to a vendor without a permit: the functions that send ask for the pass of one, the door alone makes passes, and
+ * No call to a vendor without a permit: the functions that send ask for the pass of one, the gateway alone makes passes, and
  * nothing else can send. dependency-cruiser holds the imports (`one-way-out`); here is what needs no import.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ const sources = FOLDERS.flatMap((folder) =>
 const filesWith = (pattern: RegExp) =>
   sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file);
 
-test('only the door makes a pass', () => {
+test('only the gateway makes a pass', () => {
   expect(filesWith(/new CallPass\(/)).toEqual(['activities/gateway/vendor-call.ts']);
 });
 

@@ -1,12 +1,12 @@
 /**
- * The one door in front of a vendor that answers whatever the test says, with a real database behind it. A call's body
+ * The gateway in front of a vendor that answers whatever the test says, with a real database behind it. A call's body
  * is the verdict itself, as JSON: what is tested is what follows from it.
  */
 import type { Pool } from 'pg';
 import pino from 'pino';
 import type { CallableAccount, CallTerms } from '../../activities/gateway/call-terms';
 import { PermitGate } from '../../activities/gateway/permit-gate';
-import { VendorDoor } from '../../activities/gateway/vendor-call';
+import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
@@ -34,8 +34,8 @@ const RETRY: RetryPolicies = {
 /** A verdict without its evidence, which the vendor adds. */
 export type Said = { readonly kind: Verdict['kind'] } & Readonly<Record<string, unknown>>;
 
-export interface ScriptedDoor {
-  readonly door: VendorDoor;
+export interface ScriptedGateway {
+  readonly gateway: VendorGateway;
   readonly counter: CallCounter;
   /** What classify was told, in order. */
   readonly told: CallInfo[];
@@ -44,7 +44,7 @@ export interface ScriptedDoor {
   account(name: string, limits: readonly LimitTemplate[], more?: Partial<CallableAccount>): CallableAccount;
 }
 
-export function scriptedDoor(db: Pool): ScriptedDoor {
+export function scriptedGateway(db: Pool): ScriptedGateway {
   const told: CallInfo[] = [];
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
@@ -64,7 +64,7 @@ export function scriptedDoor(db: Pool): ScriptedDoor {
     },
     learn: () => [],
   };
-  const door = new VendorDoor({
+  const gateway = new VendorGateway({
     db,
     gate: new PermitGate(db, { leadMs: 5 }),
     counter,
@@ -72,7 +72,7 @@ export function scriptedDoor(db: Pool): ScriptedDoor {
     notifyPool: async () => undefined,
     random: () => 0.5,
   });
-  const account: ScriptedDoor['account'] = (name, limits, more = {}) => ({
+  const account: ScriptedGateway['account'] = (name, limits, more = {}) => ({
     name,
     vendor,
     poolKey: `scripted/${name}`,
@@ -81,7 +81,7 @@ export function scriptedDoor(db: Pool): ScriptedDoor {
     retry: RETRY,
     ...more,
   });
-  return { door, counter, told, logged, account };
+  return { gateway, counter, told, logged, account };
 }
 
 function verdictOf(info: CallInfo, result: CallResult): Verdict {
