@@ -85,16 +85,16 @@ module.exports = {
       name: 'one-way-out',
       severity: 'error',
       comment:
-        'A request to a vendor needs a permit: it leaves by activities/gateway/http.ts, which asks for the pass of one.',
+        'A request to a vendor needs a permit: it leaves by activities/gateway/http/http.ts, which asks for the pass of one.',
       from: {
         path: '^(activities|client|quota|settings|store|temporal|vendors|workers)/',
         pathNot: [
-          '^activities/gateway/http.ts$',
+          '^activities/gateway/http/http.ts$',
           // They make the pool of connections, and send nothing.
           '^workers/runtime.ts$',
           '^client/operations/(user-auth|doctor-logins).ts$',
           // It knows addresses, and connects to none.
-          '^activities/gateway/document-address.ts$',
+          '^activities/gateway/http/document-address.ts$',
           // Servers of ours, and the way to Temporal.
           '/codec-server.ts$',
           '/health.ts$',

@@ -10,7 +10,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Pool } from 'pg';
-import { PermitGate } from '../activities/gateway/permit-gate';
+import { PermitGate } from '../activities/gateway/permits/gate';
 import type { LimitInstance, LimitWindow } from '../quota/limits/limit';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';

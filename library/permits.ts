@@ -4,8 +4,9 @@
  * or nothing, by the database's clock, and is committed before the call may leave. A crash can waste one permit; it
  * cannot overspend. Temporal is not needed.
  */
-import { LimitFeedback } from '../activities/gateway/limit-feedback';
-import { PermitGate } from '../activities/gateway/permit-gate';
+
+import { PermitGate } from '../activities/gateway/permits/gate';
+import { LimitFeedback } from '../activities/gateway/verdicts/limit-feedback';
 import {
   defaultSlackMs,
   type LimitInstance,

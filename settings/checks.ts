@@ -4,9 +4,10 @@
  */
 import type { SecretRef } from '../vendors/account-fields';
 import { accountAttributes, isVendorId, VENDORS, type VendorId } from '../vendors/registry';
+import { limitProblems } from './accounts/effective';
 import { misplacedKeys } from './dataset-kinds';
-import { limitProblems } from './effective';
 import type { Environment } from './environment';
+import { sharedLimitProblems } from './limits/shared';
 import {
   describeValue,
   isMap,
@@ -17,7 +18,6 @@ import {
   suggestion,
   valueAt,
 } from './problems';
-import { sharedLimitProblems } from './shared-limits';
 
 /** All problems between parts of the settings. */
 export function crossProblems(root: Raw, env: Environment): RawProblem[] {

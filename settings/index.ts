@@ -1,6 +1,6 @@
 export type { SecretRef } from '../vendors/account-fields';
+export { effectiveLimits, effectivePool, effectiveRetry } from './accounts/effective';
 export { type FleetTerms, fleetKindOf, fleetTerms, restatementPolicy } from './dataset-kinds';
-export { effectiveLimits, effectivePool, effectiveRetry } from './effective';
 export { loadSettings, parseSettings } from './load';
 export { SettingsError } from './problems';
 export { type AccountSettings, settingsJsonSchema } from './schema';

@@ -1,7 +1,7 @@
 /** What is allowed in the settings and probably not meant: `settings check` and `doctor` say it. Pure. */
 import { resolveLimits } from '../quota/limits/limit';
 import { accountAttributes, accountParts, VENDORS } from '../vendors/registry';
-import { effectiveLimits } from './effective';
+import { effectiveLimits } from './accounts/effective';
 import { suggestion } from './problems';
 import type { AccountSettings } from './schema';
 import type { Settings } from './types';

@@ -1,6 +1,6 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
 import { parseArgs } from 'node:util';
-import { logEvent } from '../activities/gateway/emit';
+import { logEvent } from '../activities/log/emit';
 import { stateDir } from '../embedded/state-dir';
 import { loadSettings, SettingsError } from '../settings';
 import { serveHealth } from './health-socket';

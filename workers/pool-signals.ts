@@ -1,6 +1,6 @@
 /** Signals to pool workflows, which are started when they do not run. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { PoolSignal } from '../activities/pool';
+import type { PoolSignal } from '../activities/pools/pool';
 import type { PoolPolicy } from '../quota/pools/pool';
 import {
   failureSignal,

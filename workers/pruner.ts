@@ -1,7 +1,7 @@
 /** Clears away old rows at intervals, from every worker; an advisory lock lets one of them do it. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { logEvent } from '../activities/gateway/emit';
+import { logEvent } from '../activities/log/emit';
 import { PRUNED_KINDS, prune, type Retention } from '../store/prune';
 
 /** A worker that has just started has better things to do. */

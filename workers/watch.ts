@@ -7,8 +7,8 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
-import { emit } from '../activities/gateway/emit';
-import { warnOnce } from '../activities/warn-once';
+import { emit } from '../activities/log/emit';
+import { warnOnce } from '../activities/log/warn-once';
 import type { Settings } from '../settings';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { readPools } from '../store/pools/pools';

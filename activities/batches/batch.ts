@@ -16,7 +16,7 @@ import { openParts } from '../../store/batches/parts';
 import { type Account, findAccount } from '../accounts';
 import { toApplicationFailure } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
-import { logEvent } from '../gateway/emit';
+import { logEvent } from '../log/emit';
 import { AlikeWatch } from './alike-watch';
 import { BatchApiSweep } from './files/files';
 import type { BatchApiDeps } from './files/types';

@@ -6,8 +6,8 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { ConcurrencyDecision } from '../../quota/batches/concurrency';
 import { insertEvent } from '../../store/events/events';
-import { emit, logEvent } from '../gateway/emit';
-import { warnOnce } from '../warn-once';
+import { emit, logEvent } from '../log/emit';
+import { warnOnce } from '../log/warn-once';
 
 /** Turns of the concurrency that come closer than this are for the log alone, ms. */
 const TURNS_APART_MS = 60_000;

@@ -4,8 +4,8 @@
  * paid for.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isOurFault, PATIENCE_MS, SPOOL_AFTER_MS } from '../gateway/held';
-import type { Spool, Spooled } from '../gateway/spool';
+import { isOurFault, PATIENCE_MS, SPOOL_AFTER_MS } from '../gateway/spool/held';
+import type { Spool, Spooled } from '../gateway/spool/spool';
 
 interface Waiting<T> {
   readonly outcome: T;

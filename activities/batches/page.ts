@@ -24,10 +24,10 @@ import { renderPrompt } from '../../vendors/prompt';
 import { type Account, limitsOfCall } from '../accounts';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { CallTerms, TokenSource } from '../gateway/call-terms';
-import { sendForText } from '../gateway/http';
-import type { Spool } from '../gateway/spool';
+import { sendForText } from '../gateway/http/http';
+import type { Spool } from '../gateway/spool/spool';
 import type { VendorGateway } from '../gateway/vendor-call';
-import { warnOnce } from '../warn-once';
+import { warnOnce } from '../log/warn-once';
 import { type AlikeWatch, sayAlike } from './alike-watch';
 import {
   answeredOutcome,

@@ -20,8 +20,8 @@ import { recordAlert } from '../../store/events/alerts';
 import { listLimits } from '../../store/permits/permits';
 import { nextBoundary, startOfDay } from '../../vendors/calendar';
 import { PermitWait } from '../gateway/call-errors';
-import { logEvent } from '../gateway/emit';
-import { warnOnce } from '../warn-once';
+import { logEvent } from '../log/emit';
+import { warnOnce } from '../log/warn-once';
 
 export interface BatchQuotaDeps {
   readonly db: Pool;

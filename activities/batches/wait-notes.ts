@@ -5,8 +5,8 @@ import { limitWaitText } from '../../quota/limits/limit-wait';
 import { type BatchWait, clearWait, noteWait } from '../../store/batches/waits';
 import { readWaitedLimit } from '../../store/permits/limit-waits';
 import { PermitWait } from '../gateway/call-errors';
-import { logEvent } from '../gateway/emit';
-import { warnOnce } from '../warn-once';
+import { logEvent } from '../log/emit';
+import { warnOnce } from '../log/warn-once';
 import type { PageOutcome } from './types';
 
 interface Deps {

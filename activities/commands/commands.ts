@@ -16,7 +16,7 @@ import type { CallResult } from '../../vendors/contract';
 import { findFleetAccount } from '../fleet/account';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
-import { sendForText } from '../gateway/http';
+import { sendForText } from '../gateway/http/http';
 import { keepFate } from './kept';
 import { CommandSender, type CommandSenderDeps, outcomeOfResult, withoutSecret } from './sender';
 import type { CommandRef, CommandStep } from './types';

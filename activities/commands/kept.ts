@@ -12,8 +12,8 @@ import {
   markUnsent,
   unmarkSending,
 } from '../../store/commands/commands';
-import { held } from '../gateway/held';
-import type { Spool } from '../gateway/spool';
+import { held } from '../gateway/spool/held';
+import type { Spool } from '../gateway/spool/spool';
 
 /** Its kind among spooled entries. */
 export const COMMAND_FATE = 'command-fate';

@@ -20,8 +20,8 @@ import type { HttpRequest, Parsed } from '../../vendors/http';
 import type { FleetAccount } from '../fleet/account';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
-import { sendForText } from '../gateway/http';
-import { SecretValues } from '../gateway/secret-values';
+import { SecretValues } from '../gateway/credentials/secret-values';
+import { sendForText } from '../gateway/http/http';
 import type { VendorGateway } from '../gateway/vendor-call';
 import { type CommandFate, type KeepDeps, keepFate } from './kept';
 

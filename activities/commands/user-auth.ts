@@ -14,7 +14,7 @@ import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
 import type { FleetAccount } from '../fleet/account';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
-import { sendForText } from '../gateway/http';
+import { sendForText } from '../gateway/http/http';
 import type { VendorGateway } from '../gateway/vendor-call';
 
 export interface UserAuthDeps {

@@ -11,8 +11,8 @@ import {
   type TrackAnswer,
   type TripsAnswer,
 } from '../../store/fleet/history';
-import { held } from '../gateway/held';
-import type { Spool } from '../gateway/spool';
+import { held } from '../gateway/spool/held';
+import type { Spool } from '../gateway/spool/spool';
 
 /** Its kind among spooled entries. */
 export const FLEET_ANSWER = 'fleet-answer';

@@ -3,7 +3,7 @@
  * the day suffice for one a minute, and little more.
  */
 import type { Logger } from 'pino';
-import { logEvent } from '../gateway/emit';
+import { logEvent } from '../log/emit';
 import type { FleetContext } from './context';
 
 /** The same devices are asked for again after this, ms. */

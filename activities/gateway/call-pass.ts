@@ -4,7 +4,7 @@
  * request carries, which it takes out of everything that comes back.
  */
 import type { CallResult } from '../../vendors/contract';
-import { SecretValues } from './secret-values';
+import { SecretValues } from './credentials/secret-values';
 
 export class CallPass {
   private used = false;

@@ -6,7 +6,7 @@ import type { PoolOrganization } from '../../store/pools/pools';
 import type { FreshToken } from '../../store/secrets/fresh-token';
 import type { CallResult, VendorRules } from '../../vendors/contract';
 import type { CallPass } from './call-pass';
-import type { Preparation } from './permit-gate';
+import type { Preparation } from './permits/gate';
 
 /** An account as the gateway needs it: the vendor's rules with this account's overrides in place. */
 export interface CallableAccount {

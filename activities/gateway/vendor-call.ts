@@ -15,18 +15,23 @@ import { registerLimits } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import { CredentialsRefusedError, type FreshToken } from '../../store/secrets/fresh-token';
 import type { CallInfo, CallResult } from '../../vendors/contract';
-import { warnOnce } from '../warn-once';
+import { logEvent } from '../log/emit';
+import { warnOnce } from '../log/warn-once';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { CallPass } from './call-pass';
 import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
-import { type ConsequenceDeps, Consequences, type HoldVerdict, organizationOf } from './consequences';
-import { logEvent } from './emit';
-import { isOurFault } from './held';
-import { type DepartureMark, LimitFeedback, refillOf } from './limit-feedback';
-import type { HeldPermit, PermitGate } from './permit-gate';
-import { ReserveWatch } from './reserve-watch';
-import { TokenTrust } from './token-trust';
-import { WaitWatch } from './wait-watch';
+import { TokenTrust } from './credentials/token-trust';
+import type { HeldPermit, PermitGate } from './permits/gate';
+import { ReserveWatch } from './permits/reserve-watch';
+import { WaitWatch } from './permits/wait-watch';
+import { isOurFault } from './spool/held';
+import {
+  type ConsequenceDeps,
+  Consequences,
+  type HoldVerdict,
+  organizationOf,
+} from './verdicts/consequences';
+import { type DepartureMark, LimitFeedback, refillOf } from './verdicts/limit-feedback';
 
 export interface GatewayDeps extends ConsequenceDeps {
   readonly gate: PermitGate;

@@ -11,8 +11,8 @@ import type { DocumentLocation, ReportRequest } from '../../vendors/capabilities
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
 import type { TokenSource } from '../gateway/call-terms';
-import { isInOwnNetwork, whyNotFetched } from '../gateway/document-address';
-import { type HttpOptions, sendForStream, sendForText } from '../gateway/http';
+import { isInOwnNetwork, whyNotFetched } from '../gateway/http/document-address';
+import { type HttpOptions, sendForStream, sendForText } from '../gateway/http/http';
 import type { VendorGateway } from '../gateway/vendor-call';
 import { type DatasetContext, datasetContext } from './plan';
 import type { DatasetRef } from './types';

@@ -5,7 +5,7 @@
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import type { Pool } from 'pg';
-import { spooledByKey } from '../../activities/gateway/spool';
+import { spooledByKey } from '../../activities/gateway/spool/spool';
 import type { KeyRing } from '../../store/secrets/keyring';
 import type { EncryptionCodec } from '../../temporal/codec';
 import { type Execution, listExecutions } from '../../temporal/executions';

@@ -12,7 +12,7 @@ import {
   type UserCredentials,
 } from '../../activities/commands/user-auth';
 import type { FleetAccount } from '../../activities/fleet/account';
-import { PermitGate } from '../../activities/gateway/permit-gate';
+import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import { CallCounter } from '../../store/permits/call-counts';

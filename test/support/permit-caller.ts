@@ -3,7 +3,7 @@
  * `ready` when its connections stand, starts on `go` and ends by itself after `forMs`, sending a CallerReport.
  */
 import { Pool as HttpPool } from 'undici';
-import { PermitGate } from '../../activities/gateway/permit-gate';
+import { PermitGate } from '../../activities/gateway/permits/gate';
 import type { Charge, Priority } from '../../quota/limits/limit';
 import { createPool } from '../../store/db';
 

@@ -5,7 +5,7 @@
 import type { Pool } from 'pg';
 import pino from 'pino';
 import type { CallableAccount, CallTerms } from '../../activities/gateway/call-terms';
-import { PermitGate } from '../../activities/gateway/permit-gate';
+import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';

@@ -11,7 +11,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PoolActivities } from '../../activities/pool';
+import type { PoolActivities } from '../../activities/pools/pool';
 import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import { isHistoryLong } from '../history';
 import { limitUnblockedSignal, poolOpenedSignal } from '../messages';

@@ -13,7 +13,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
-import type { PoolActivities } from '../../activities/pool';
+import type { PoolActivities } from '../../activities/pools/pool';
 import { CLOSED_POOL, type PoolPolicy, type PoolState, pauseReason } from '../../quota/pools/pool';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {

@@ -6,7 +6,7 @@
  * Other failures of a chunk are recorded, and the next chunk goes on.
  */
 import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { PoolActivities } from '../../activities/pool';
+import type { PoolActivities } from '../../activities/pools/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
 import { showDetails } from '../details';

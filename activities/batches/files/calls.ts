@@ -4,7 +4,7 @@ import type { BatchPart } from '../../../store/batches/parts';
 import type { FileUpload, VendorBatch } from '../../../vendors/capabilities/text-batches';
 import type { CallResult } from '../../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../../vendors/http';
-import { type StreamResult, sendForStream, sendForText } from '../../gateway/http';
+import { type StreamResult, sendForStream, sendForText } from '../../gateway/http/http';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer } from './types';
 
 /** Clocks of the vendor and ours may differ by this much, ms. */

@@ -17,7 +17,7 @@ import {
   openParts,
 } from '../../../store/batches/parts';
 import { limitsOfCall } from '../../accounts';
-import { logEventOnce } from '../../warn-once';
+import { logEventOnce } from '../../log/warn-once';
 import { BatchQuota } from '../quota';
 import type { PageOutcome } from '../types';
 import { unsettledMs } from './answers';

@@ -20,7 +20,7 @@ import {
 import type { BatchRefusal, VendorBatch } from '../../../vendors/capabilities/text-batches';
 import type { CallResult } from '../../../vendors/contract';
 import { CallFailed } from '../../gateway/call-errors';
-import { emit, logEvent } from '../../gateway/emit';
+import { emit, logEvent } from '../../log/emit';
 import { sayAlike } from '../alike-watch';
 import {
   afterCreateRefusal,

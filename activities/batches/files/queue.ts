@@ -13,7 +13,7 @@ import {
   readQueue,
   type StoredQueue,
 } from '../../../store/batches/queues';
-import { logEvent } from '../../gateway/emit';
+import { logEvent } from '../../log/emit';
 import type { BatchApiContext, BatchApiDeps } from './types';
 
 export interface QueueRoom {

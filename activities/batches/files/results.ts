@@ -11,7 +11,7 @@ import { type ItemOutcome, storeOutcomes } from '../../../store/batches/batches'
 import { type BatchPart, triesOf } from '../../../store/batches/parts';
 import type { BatchResult } from '../../../vendors/capabilities/text-batches';
 import type { CallInfo } from '../../../vendors/contract';
-import { warnOnce } from '../../warn-once';
+import { warnOnce } from '../../log/warn-once';
 import { markOf } from '../alike-watch';
 import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from '../item-outcome';
 import type { ResultFile } from './calls';

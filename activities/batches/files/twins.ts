@@ -4,7 +4,7 @@
  */
 import { type BatchPart, changePart } from '../../../store/batches/parts';
 import { CallFailed } from '../../gateway/call-errors';
-import { emit } from '../../gateway/emit';
+import { emit } from '../../log/emit';
 import type { BatchApiCalls } from './calls';
 import type { BatchApiDeps } from './types';
 

@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { Pool } from 'pg';
 import pino from 'pino';
-import { Spool } from '../../../../activities/gateway/spool';
+import { Spool } from '../../../../activities/gateway/spool/spool';
 import { parseSettings } from '../../../../settings';
 import { createPool } from '../../../../store/db';
 import { generateKey, KeyRing } from '../../../../store/secrets/keyring';

@@ -7,7 +7,7 @@ import type { Pool } from 'pg';
 import { Agent } from 'undici';
 import { CallFailed, PermitWait, PoolClosed } from '../../../../activities/gateway/call-errors';
 import type { CallableAccount, CallTerms, TokenSource } from '../../../../activities/gateway/call-terms';
-import { createTokenSource } from '../../../../activities/gateway/login';
+import { createTokenSource } from '../../../../activities/gateway/credentials/login';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';

@@ -1,7 +1,7 @@
 /** The database's clock is set, forward and back: no limit is exceeded, nothing is called in a pause, nothing stops. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { PermitGate } from '../../../../activities/gateway/permit-gate';
+import { PermitGate } from '../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';

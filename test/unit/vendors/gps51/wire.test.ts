@@ -1,6 +1,6 @@
 /** Requests, verdicts and contract of GPS51 against its simulator, over the wire and without the rest of Sluice. */
 import { Agent } from 'undici';
-import { sendForText } from '../../../../activities/gateway/http';
+import { sendForText } from '../../../../activities/gateway/http/http';
 import type { Verdict } from '../../../../quota/verdict';
 import type { FleetApi } from '../../../../vendors/capabilities/fleet';
 import type { CallInfo } from '../../../../vendors/contract';

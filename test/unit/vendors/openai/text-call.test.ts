@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
-import { sendForText } from '../../../../activities/gateway/http';
+import { sendForText } from '../../../../activities/gateway/http/http';
 import type { CallResult } from '../../../../vendors/contract';
 import { openaiTexts } from '../../../../vendors/openai/calls';
 import { openaiAccountSchema } from '../../../../vendors/openai/settings';

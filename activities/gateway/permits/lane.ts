@@ -1,0 +1,154 @@
+/**
+ * Callers of this process that ask for the same: the same pool, priority and charges. While the limit has room all of
+ * them ask; once it is used up they stand in line and only the first asks when the next unit is due, then twice as
+ * many after each grant. Without that, every caller would wake for every unit, just when one of them has to depart.
+ */
+import type { PermitDecision, PermitRequest } from '../../../store/permits/permits';
+import type { DbClock } from './db-clock';
+
+export interface LaneCaller {
+  readonly request: PermitRequest;
+  /** Its place in line: lower is earlier. */
+  readonly order: number;
+  readonly inlineWaitMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Standing extends LaneCaller {
+  /** Database time after which a denial is handed back; NaN until the database's clock is known. */
+  giveUpAt: number;
+  readonly resolve: (decision: PermitDecision) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const MAX_WIDTH = 64;
+/**
+ * A grant ends the mark by which less important callers stand back. Where the next in line asks in the same round trip
+ * it sets its own, and no other finds the limit unmarked in between.
+ */
+const URGENT_WIDTH = 2;
+
+export class PermitLane {
+  private line: Standing[] = [];
+  /** Those who have asked and wait for the answer. */
+  private readonly out = new Set<Standing>();
+  private width = MAX_WIDTH;
+  /** Database time before which asking is known to be in vain. */
+  private notBefore = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly ask: (request: PermitRequest, order: number) => Promise<PermitDecision>,
+    private readonly clock: DbClock,
+    private readonly leadMs: number,
+  ) {}
+
+  /** True when nobody stands or asks here: the lane may be forgotten. */
+  get empty(): boolean {
+    return this.line.length === 0 && this.out.size === 0;
+  }
+
+  /** A grant, or the denial of one that is not due in time. Rejects when aborted, or with the database's error. */
+  enter(caller: LaneCaller): Promise<PermitDecision> {
+    return new Promise((resolve, reject) => {
+      const { signal } = caller;
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        this.line = this.line.filter((s) => s !== standing);
+        this.move();
+        reject(signal?.reason);
+      };
+      const leave = () => signal?.removeEventListener('abort', onAbort);
+      const standing: Standing = {
+        ...caller,
+        giveUpAt: this.clock.now() + caller.inlineWaitMs,
+        resolve: (decision) => {
+          leave();
+          resolve(decision);
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      // What is known here may be old: whoever would be sent away asks the database itself.
+      if (this.notBefore > standing.giveUpAt) void this.askFor(standing);
+      else this.stand(standing);
+    });
+  }
+
+  /** The database's clock shows `step` ms more than before: so do the times that are waited for. */
+  clockStepped(step: number): void {
+    this.notBefore += step;
+    for (const standing of [...this.line, ...this.out]) standing.giveUpAt += step;
+  }
+
+  private stand(standing: Standing): void {
+    const at = this.line.findIndex((s) => s.order > standing.order);
+    this.line.splice(at === -1 ? this.line.length : at, 0, standing);
+    this.move();
+  }
+
+  private move(): void {
+    if (this.line.length === 0) {
+      if (this.timer !== null) clearTimeout(this.timer);
+      this.timer = null;
+      return;
+    }
+    if (this.timer !== null) return;
+    const waitMs = this.notBefore - this.clock.now();
+    if (waitMs > 0.5) {
+      this.timer = setTimeout(
+        () => {
+          this.timer = null;
+          this.move();
+        },
+        Math.min(waitMs, 2 ** 31 - 1),
+      );
+      return;
+    }
+    while (this.out.size < this.width) {
+      const first = this.line.shift();
+      if (!first) return;
+      void this.askFor(first);
+    }
+  }
+
+  private async askFor(standing: Standing): Promise<void> {
+    this.out.add(standing);
+    try {
+      const decision = await this.ask(standing.request, standing.order);
+      if (decision.granted) {
+        this.width = Math.min(MAX_WIDTH, this.width * 2);
+        standing.resolve(decision);
+      } else {
+        this.denied(standing, decision);
+      }
+    } catch (error) {
+      standing.reject(error);
+    } finally {
+      this.out.delete(standing);
+      this.move();
+    }
+  }
+
+  private denied(standing: Standing, denial: Extract<PermitDecision, { granted: false }>): void {
+    const poolSaysNo = denial.deniedBy === 'pool' || denial.deniedBy === 'probe';
+    const retryAt = poolSaysNo || denial.retryAt === null ? Number.POSITIVE_INFINITY : denial.retryAt;
+    if (Number.isNaN(standing.giveUpAt)) standing.giveUpAt = denial.now + standing.inlineWaitMs;
+    this.width = standing.request.priority === 'interactive' ? URGENT_WIDTH : 1;
+    // A closed pool is nothing to remember: an operator may open it at any time.
+    this.notBefore = poolSaysNo ? Number.NEGATIVE_INFINITY : retryAt - this.leadMs * 0.75;
+    const [leaving, staying] = partition([standing, ...this.line], (s) => retryAt > s.giveUpAt);
+    this.line = staying.filter((s) => !s.signal?.aborted).sort((a, b) => a.order - b.order);
+    for (const s of leaving) s.resolve(denial);
+  }
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}

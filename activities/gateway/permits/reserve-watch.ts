@@ -1,0 +1,45 @@
+/** Tells operators, once a window, that less important work pauses so that a quota lasts for what is more important. */
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { type LimitInstance, scopeNames } from '../../../quota/limits/limit';
+import { recordReservePause } from '../../../store/events/alerts';
+import type { DeniedPermit } from '../../../store/permits/permits';
+import { logEvent } from '../../log/emit';
+import type { CallableAccount, CallTerms } from '../call-terms';
+
+export class ReserveWatch {
+  /** Until when each limit and priority needs no further word from this process, epoch ms. */
+  private readonly quietUntil = new Map<string, number>();
+
+  constructor(private readonly deps: { readonly db: Pool; readonly log: Logger }) {}
+
+  /** Looks at a permit that was denied. */
+  async note(call: CallTerms, limits: readonly LimitInstance[], denied: DeniedPermit): Promise<void> {
+    const { priority, account } = call;
+    const template = limits.find((l) => l.key === denied.deniedBy)?.template;
+    if (template === undefined || priority === 'interactive' || !template.reserve?.[priority]) return;
+    // One that is only watched keeps calls back at the vendor's word alone.
+    if (template.mode !== 'enforce') return;
+    // Only what comes back with its window is kept for others; a pace comes back all the time.
+    if (template.window.kind !== 'calendar' && template.window.kind !== 'vendor-reset') return;
+    if (!isAccountWide(template.scope, account)) return;
+    const id = `${priority} ${denied.deniedBy}`;
+    if ((this.quietUntil.get(id) ?? 0) > denied.now) return;
+    this.quietUntil.set(id, denied.retryAt ?? denied.now);
+    const limit = denied.deniedBy;
+    const paused = await recordReservePause(this.deps.db, account.poolKey, limit, priority);
+    if (paused === null) return;
+    logEvent(
+      this.deps.log,
+      'limit.reserve',
+      { ...paused, pool: account.poolKey },
+      `${limit}: ${priority} work pauses, the rest is kept for what is more important`,
+    );
+  }
+}
+
+/** A limit of one device concerns that device's work; thousands of them would drown what concerns all. */
+export function isAccountWide(scope: string, account: CallableAccount): boolean {
+  const known = ['vendor', 'account', ...Object.keys(account.attributes ?? {})];
+  return scopeNames(scope).every((name) => known.includes(name));
+}

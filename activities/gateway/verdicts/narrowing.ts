@@ -1,0 +1,121 @@
+/** Stops the kind of calls that was refused, and the pool only where the others are refused as well. */
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { CallKind } from '../../../quota/pools/narrow-refusal';
+import { type AuthVerdict, describeEvidence, type QuotaVerdict } from '../../../quota/verdict';
+import {
+  judgeRefusal,
+  type KindStop,
+  readKindStop,
+  recordKindAccepted,
+  standBack,
+} from '../../../store/permits/call-kinds';
+import { emit, logEvent } from '../../log/emit';
+import { PermitWait } from '../call-errors';
+import type { CallTerms } from '../call-terms';
+
+interface Deps {
+  readonly db: Pool;
+  readonly log: Logger;
+}
+
+/** Of accepted calls, one a second tells that the kind is served, ms. */
+const ACCEPTED_EVERY_MS = 1000;
+/** Far beyond any quota, and a date that can be shown, ms. */
+const LONGEST_STOP_MS = 366 * 24 * 3_600_000;
+
+export class Narrowing {
+  private readonly acceptedAt = new Map<string, number>();
+
+  constructor(private readonly deps: Deps) {}
+
+  /** @throws PermitWait while this kind of call is stopped for itself. */
+  async check(call: CallTerms): Promise<void> {
+    const kind = kindOf(call);
+    if (kind === null) return;
+    const stop = await readKindStop(this.deps.db, call.account.poolKey, kind);
+    if (stop !== null) throw waitFor(stop);
+  }
+
+  async accepted(call: CallTerms, departedAt: number): Promise<void> {
+    const kind = kindOf(call);
+    if (kind === null) return;
+    const { poolKey } = call.account;
+    const id = `${poolKey}|${kind.operation}|${kind.subject}`;
+    const now = performance.now();
+    if (now - (this.acceptedAt.get(id) ?? Number.NEGATIVE_INFINITY) < ACCEPTED_EVERY_MS) return;
+    this.acceptedAt.set(id, now);
+    if (!(await recordKindAccepted(this.deps.db, poolKey, kind, departedAt))) return;
+    const about = { ...kind, caller: call.caller };
+    await emit(this.deps, 'calls.resumed', poolKey, about, `${textOf(kind)} is accepted again`);
+  }
+
+  /** @returns what the caller waits for; null when the pool is meant. */
+  async refused(
+    call: CallTerms,
+    departedAt: number,
+    verdict: QuotaVerdict | AuthVerdict,
+    jitter: number,
+  ): Promise<PermitWait | null> {
+    const kind = kindOf(call);
+    if (kind === null) return null;
+    const { account } = call;
+    const stated = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
+    // A wait that is not to be believed stops no more than what it was told of, until an operator resumes.
+    const statedWaitMs = stated === null ? null : Math.min(stated, LONGEST_STOP_MS);
+    this.acceptedAt.clear();
+    // One refusal, told by calls in flight together, each with a request id of its own: that is kept as evidence only.
+    const { requestId: _, ...told } = verdict.evidence;
+    const stop = await judgeRefusal(this.deps.db, {
+      ...kind,
+      pool: account.poolKey,
+      of: verdict.kind === 'quota' ? 'quota' : 'access',
+      departedAt,
+      subjects: account.subjects ?? [],
+      policy: account.pool,
+      statedWaitMs,
+      jitter,
+      reason: describeEvidence(told),
+      evidence: verdict.evidence,
+      hint: account.pool.hint,
+    });
+    if (stop === null) return null;
+    const { until, strikes, hint, evidence } = stop;
+    const { code, message } = verdict.evidence;
+    const about = { ...kind, caller: call.caller, code, message, until, strikes, hint, evidence };
+    logEvent(
+      this.deps.log,
+      'calls.stopped',
+      { ...about, pool: account.poolKey },
+      `${account.poolKey}: ${textOf(kind)} is refused; the account's other calls go on`,
+    );
+    return waitFor(stop);
+  }
+
+  /** The pool is closed because of this call: whoever is of another kind makes the probe, if anybody is. */
+  async standBack(call: CallTerms, poolUntil: number | null): Promise<void> {
+    const kind = kindOf(call);
+    if (kind === null || poolUntil === null || (call.account.subjects ?? []).length < 2) return;
+    await standBack(this.deps.db, call.account.poolKey, kind, poolUntil);
+  }
+}
+
+/** Null where the vendor's calls are all of one kind, and for calls that are not about one thing. */
+function kindOf(call: CallTerms): CallKind | null {
+  const { vendor } = call.account;
+  if (vendor.subject === undefined || call.foreign || call.outsidePool) return null;
+  const subject = call.attributes?.[vendor.subject];
+  return subject === undefined ? null : { operation: call.operation, subject };
+}
+
+const textOf = ({ operation, subject }: CallKind) => `${operation} of ${subject}`;
+
+function waitFor(stop: KindStop): PermitWait {
+  const what = stop.refusedFor === 'access' ? 'the vendor refuses access to' : 'the vendor accepts no more';
+  return new PermitWait({
+    limit: textOf(stop),
+    until: stop.until,
+    since: stop.since,
+    reason: `${what} ${textOf(stop)}: ${stop.reason}`,
+  });
+}

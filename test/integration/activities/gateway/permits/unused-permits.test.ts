@@ -1,0 +1,69 @@
+/** What a day holds is scarce: a permit that was given too late to be used must not take a call of it away. */
+import type { Pool } from 'pg';
+import { PermitGate } from '../../../../../activities/gateway/permits/gate';
+import type { LimitTemplate, LimitWindow } from '../../../../../quota/limits/limit';
+import { createPool } from '../../../../../store/db';
+import { listLimits, registerLimits, returnUnused, takePermits } from '../../../../../store/permits/permits';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
+
+let database: TestDatabase;
+let db: Pool;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 10 });
+});
+
+afterAll(async () => {
+  await db?.end();
+  await database?.drop();
+});
+
+async function newLimits(...windows: readonly LimitWindow[]) {
+  const pool = uniqueName('unused');
+  const limits = windows.map((window) => {
+    const name = window.kind;
+    const base = { operations: '*', scope: '', unit: 'calls', mode: 'enforce', source: 'test' } as const;
+    return { key: `${pool}/${name}`, template: { ...base, name, window } satisfies LimitTemplate };
+  });
+  await registerLimits(db, pool, limits);
+  return { pool, charges: limits.map(({ key }) => ({ key, units: 1 })) };
+}
+const used = async (pool: string) => (await listLimits(db, pool)).map((limit) => [limit.name, limit.used]);
+
+const DAY: LimitWindow = { kind: 'calendar', count: 1000, per: 'day', zone: 'UTC' };
+
+test('a process that stalls and misses departures spends no more of the day than it has sent', async () => {
+  const { pool, charges } = await newLimits(DAY, { kind: 'spacing', ms: 4 });
+  const gate = new PermitGate(db, { leadMs: 40 });
+  // Four at a time, while the process is busy with something else again and again.
+  const stall = setInterval(() => {
+    const until = performance.now() + 25;
+    while (performance.now() < until);
+  }, 40);
+  let sent = 0;
+  const caller = async () => {
+    for (let i = 0; i < 15; i++) {
+      const permit = await gate.acquire(
+        { pool: null, priority: 'live', charges },
+        { inlineWaitMs: 60_000, slackMs: 1 },
+      );
+      if (permit.granted) sent++;
+    }
+  };
+  await Promise.all([caller(), caller(), caller(), caller()]);
+  clearInterval(stall);
+  expect(sent).toBe(60);
+  expect((await used(pool))[0]).toEqual(['calendar', 60]);
+});
+
+test('only what does not come back by itself is given back', async () => {
+  const { pool, charges } = await newLimits(DAY, { kind: 'rolling', count: 100, ms: 3_600_000 });
+  const [decision] = await takePermits(db, [{ pool: null, priority: 'live', charges }], 0);
+  if (!decision?.granted) throw new Error('no permit');
+  await returnUnused(db, charges, decision.departAt);
+  expect(await used(pool)).toEqual([
+    ['calendar', 0],
+    ['rolling', 1],
+  ]);
+});

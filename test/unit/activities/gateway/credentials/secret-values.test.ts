@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { SecretValues } from '../../../../../activities/gateway/credentials/secret-values';
+import type { CallResult } from '../../../../../vendors/contract';
+import { freePass } from '../../../../support/pass';
+
+const KEY = 'pä$$ "w/ö|rd+&<1>\\=';
+const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+const hidden = (secret: string, text: string) => SecretValues.of([secret]).hide(text);
+
+test.each([
+  ['a key wherever it stands', 'sk-secret-key', 'key=sk-secret-keys', 'key=[secret]s'],
+  [
+    'a short password as a word',
+    '123456',
+    '{"cause":"bad password 123456"}',
+    '{"cause":"bad password [secret]"}',
+  ],
+  ['a short password after an escape', 'abcde', 'p%3Dabcde&x', 'p%3D[secret]&x'],
+  ['a password of signs', 'p+w(d.', 'was p+w(d.', 'was [secret]'],
+  [
+    'a part of a token of several',
+    '{"token":"tok-0123456789","serverid":"3"}',
+    'tok-0123456789 3',
+    '[secret] 3',
+  ],
+])('%s is hidden', (_, key, body, expected) => {
+  expect(hidden(key, body)).toBe(expected);
+});
+
+test.each<readonly [string, (text: string) => string]>([
+  ['as it is', (text) => text],
+  ['in JSON', (text) => JSON.stringify(text).slice(1, -1)],
+  ['in JSON of JSON', (text) => JSON.stringify(JSON.stringify(text)).slice(3, -3)],
+  ['in JSON with escaped solidi', (text) => JSON.stringify(text).slice(1, -1).replaceAll('/', '\\/')],
+  [
+    'in JSON of ASCII',
+    (text) => [...text].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+  ],
+  ['in a URL', encodeURIComponent],
+  ['in a URL in lower case', (text) => encodeURIComponent(text).toLowerCase()],
+  ['in a URL within a URL', (text) => encodeURIComponent(encodeURIComponent(text))],
+  ['in a form', (text) => new URLSearchParams({ a: text }).toString().slice(2)],
+  ['in HTML', (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)],
+  [
+    'in HTML by name',
+    (text) =>
+      text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c),
+  ],
+  ['in base64', (text) => Buffer.from(text).toString('base64')],
+  ['in base64url', (text) => Buffer.from(text).toString('base64url')],
+  ['in hex', (text) => Buffer.from(text).toString('hex').toUpperCase()],
+  ['by its MD5', md5],
+  ['by its SHA-256', (text) => createHash('sha256').update(text).digest('base64')],
+])('a secret is found %s', (_, encode) => {
+  const text = `refused: ${encode(KEY)} (code 7)`;
+  expect(hidden(KEY, text)).toMatch(/^refused: \[secret\]=* \(code 7\)$/);
+});
+
+test.each([[''], ['u:'], ['me:']])(
+  'in the base64 of a longer text (%j before it) no half of it is left',
+  (before) => {
+    const left = hidden('correct-horse', Buffer.from(`${before}correct-horse:x`).toString('base64'));
+    expect(left).toContain('[secret]');
+    expect(left.replace('[secret]', '').length).toBeLessThan(12);
+  },
+);
+
+test.each([
+  ['a number that a short password is a part of', '123456', '{"commandid":"8612345601"}'],
+  ['a code', '8902', '{"status":8902}'],
+  ['anything, where there is no key', '', 'text'],
+])('%s is left as it is', (_, key, body) => {
+  expect(hidden(key, body)).toBe(body);
+});
+
+test('in words that nothing is read out of, a password of any length is hidden', () => {
+  expect(SecretValues.of(['8902']).hideInMessage('wrong password 8902 of 18902')).toBe(
+    'wrong password [secret] of 18902',
+  );
+});
+
+test('headers and the message of an error of the network are cleaned as well', () => {
+  const answer: CallResult = {
+    kind: 'response',
+    response: { status: 401, headers: { 'x-note': 'of sk-secret-key' }, body: 'sk-secret-key' },
+  };
+  expect(freePass(['sk-secret-key']).clean(answer)).toMatchObject({
+    response: { headers: { 'x-note': 'of [secret]' }, body: '[secret]' },
+  });
+  const error = { code: 'X', message: 'of sk-secret-key', mayHaveBeenSent: true };
+  expect(freePass(['sk-secret-key']).clean({ kind: 'transport', error })).toMatchObject({
+    error: { message: 'of [secret]' },
+  });
+});
