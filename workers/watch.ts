@@ -53,14 +53,14 @@ export class WorkflowWatch {
   /** One look; throws nothing. */
   look(): Promise<void> {
     this.working = this.working
-      .then(() => this.lookOnce())
+      .then(() => this.pollOnce())
       .catch((error: unknown) =>
         warnOnce(this.options.log, {}, error, 'what is to run could not be looked after'),
       );
     return this.working;
   }
 
-  private async lookOnce(): Promise<void> {
+  private async pollOnce(): Promise<void> {
     const { db, client, settings } = this.options;
     for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {
       const ended = await workflowEnd(client, idOf(unfinished));

@@ -21,13 +21,13 @@ export class PageSlots {
   constructor(
     private readonly slots: number,
     private readonly leastMs = LEAST_MS,
-    private readonly lookMs = LOOK_MS,
+    private readonly pollMs = LOOK_MS,
   ) {}
 
   begin(): PageSlot {
     const page = new AbortController();
     this.pages.set(page, performance.now());
-    this.timer ??= setInterval(() => this.look(), this.lookMs).unref();
+    this.timer ??= setInterval(() => this.look(), this.pollMs).unref();
     return {
       giveUp: page.signal,
       end: () => {

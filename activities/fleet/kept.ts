@@ -5,7 +5,7 @@
 import type { Pool } from 'pg';
 import { type LiveAnswer, storeLivePositions } from '../../store/fleet/fleet';
 import {
-  isToldSince,
+  isReportedSince,
   storeTrack,
   storeTrips,
   type TrackAnswer,
@@ -40,7 +40,7 @@ export function keepAnswer({ db, spool, stopping }: KeepDeps, told: FleetAnswer)
 
 /** What an ended process has left. Of a span that has been told of since, the later word stands. */
 export async function replayAnswer(db: Pool, told: FleetAnswer): Promise<void> {
-  if (told.kind !== 'positions' && (await isToldSince(db, told.answer))) return;
+  if (told.kind !== 'positions' && (await isReportedSince(db, told.answer))) return;
   await store(db, told);
 }
 

@@ -26,9 +26,9 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   let stored = 0;
   let snapshot: PositionsOutcome['snapshot'] = 'none';
   const store = (answer: LiveAnswer) => keepAnswer(calls.deps, { kind: 'positions', answer });
-  const look = async (deviceIds: readonly string[], cursor: string | null) => {
+  const poll = async (deviceIds: readonly string[], cursor: string | null) => {
     made++;
-    return lookAt(calls, context, deviceIds, cursor);
+    return pollDevices(calls, context, deviceIds, cursor);
   };
 
   const devices = await listDevices(db, account);
@@ -43,9 +43,9 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   // Asked about nobody, the vendor would tell of everybody.
   if (devices.length === 0) return outcome();
   const before = await readCursor(db, account);
-  const lookAtAll = async () => {
+  const pollAll = async () => {
     snapshot = 'all';
-    const { cursor, positions } = await look(everybody, null);
+    const { cursor, positions } = await poll(everybody, null);
     const now = Date.now();
     stored += await store({
       account,
@@ -57,13 +57,13 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   };
 
   if (before === null) {
-    await lookAtAll();
+    await pollAll();
     return outcome();
   }
   const unseen = devices.filter(({ snapshotAt }) => snapshotAt === null).map(({ deviceId }) => deviceId);
   if (calls.newcomers.mayAsk(context, unseen)) {
     // The cursor is of before they were there. Theirs is not kept: it would pass over what the others did since.
-    const told = await look(unseen, null).catch((error: unknown) => {
+    const told = await poll(unseen, null).catch((error: unknown) => {
       // Of newcomers that the vendor can tell nothing about, the others are not to hear.
       if (!isUseless(error)) throw error;
       calls.newcomers.failed(context, unseen, error);
@@ -78,11 +78,11 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   }
   let answer: Answer;
   try {
-    answer = await look(everybody, before);
+    answer = await poll(everybody, before);
   } catch (error) {
     // The request differs from a good one in its cursor alone.
     if (!(error instanceof CallFailed) || error.verdict.kind !== 'invalid') throw error;
-    await lookAtAll();
+    await pollAll();
     return outcome();
   }
   stored += await store({
@@ -95,7 +95,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   return outcome();
 }
 
-function lookAt(
+function pollDevices(
   calls: FleetCalls,
   context: FleetContext,
   deviceIds: readonly string[],

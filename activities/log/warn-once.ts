@@ -12,7 +12,7 @@ export const QUIET_MS = 3_600_000;
 export const MAX_CAUSES = 500;
 
 /** When each cause was last seen. Times are any monotonic ms. */
-export class ToldCauses {
+export class ReportedCauses {
   private readonly seenAt = new Map<string, number>();
 
   get size(): number {
@@ -33,7 +33,7 @@ export class ToldCauses {
 }
 
 /** By logger, so that pages and calls which come and go share what was told. */
-const told = new WeakMap<object, ToldCauses>();
+const told = new WeakMap<object, ReportedCauses>();
 
 /** An error's words without what differs each time: ids, ports, times. Statuses and counts below 1,000 stay. */
 export const causeOf = (error: unknown): string =>
@@ -42,7 +42,7 @@ export const causeOf = (error: unknown): string =>
 function isNews(log: Logger, cause: readonly unknown[]): boolean {
   let causes = told.get(log);
   if (causes === undefined) {
-    causes = new ToldCauses();
+    causes = new ReportedCauses();
     told.set(log, causes);
   }
   return causes.isNews(JSON.stringify(cause), performance.now());

@@ -70,7 +70,7 @@ export function afterAcceptance(share: number): number {
  * Time to the next look at something that last changed `elapsedMs` ago: half of that, within the bounds, so that a day
  * takes less than thirty looks and what ends soon is seen soon.
  */
-export function lookDelayMs(
+export function pollDelayMs(
   elapsedMs: number,
   bounds: { readonly firstMs: number; readonly maxMs: number },
 ): number {

@@ -209,7 +209,7 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       // does not. Should it be news after all, the next call brings it again.
       if (event.epoch < state.epoch && (state.state === 'half_open' || state.state === 'closed'))
         return state;
-      if (isToldAlready(state, event, now)) return state;
+      if (isAlreadyReported(state, event, now)) return state;
       return onHold(state, event, policy, now);
     case 'timer':
       return onTimer(state, now);
@@ -262,7 +262,7 @@ function onHold(
 }
 
 /** Calls in flight together report one refusal, perhaps each in words of its own. */
-function isToldAlready(
+function isAlreadyReported(
   state: PoolState,
   { epoch, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
   now: number,

@@ -60,24 +60,25 @@ export function doubtedHours(input: RestatementInput): readonly DoubtedHour[] {
     const firstAt = before?.firstAt ?? now;
     const isTrue = before?.accepted || (answers >= policy.answers && now - firstAt >= policy.overMs);
     if (isTrue) return [];
-    const lookAgainAt = now + lookDistanceMs(answers);
+    const lookAgainAt = now + recheckDelayMs(answers);
     return [{ hour, known, told: told.get(hour) ?? 0, answers, firstAt, lookAgainAt }];
   });
 }
 
 /** After so many answers, ms until it is asked again. */
-export function lookDistanceMs(answers: number): number {
+export function recheckDelayMs(answers: number): number {
   return Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * LOOK_FACTOR ** (answers - 1));
 }
 
 /** Hours that would lose rows in a way that no ordinary restatement takes them, with their known rows. */
 function suspectHours({ known, told, policy }: RestatementInput): readonly (readonly [number, number])[] {
   const hours = [...known].filter(([, rows]) => rows > 0).sort(([a], [b]) => a - b);
-  const toldOf = (hour: number) => told.get(hour) ?? 0;
+  const reportedIn = (hour: number) => told.get(hour) ?? 0;
   const isTooFew = (rows: number, known: number) => rows === 0 || rows < policy.doubtShare * known;
   const allKnown = hours.reduce((sum, [, rows]) => sum + rows, 0);
-  const allTold = hours.reduce((sum, [hour]) => sum + toldOf(hour), 0);
-  if (allKnown > 0 && isTooFew(allTold, allKnown)) return hours.filter(([hour, rows]) => toldOf(hour) < rows);
+  const allReported = hours.reduce((sum, [hour]) => sum + reportedIn(hour), 0);
+  if (allKnown > 0 && isTooFew(allReported, allKnown))
+    return hours.filter(([hour, rows]) => reportedIn(hour) < rows);
 
   // The document as a whole is plausible; a part of it may still be missing.
   const suspects: (readonly [number, number])[] = [];
@@ -88,7 +89,7 @@ function suspectHours({ known, told, policy }: RestatementInput): readonly (read
   };
   for (const entry of hours) {
     const [hour, rows] = entry;
-    if (isTooFew(toldOf(hour), rows)) run.push(entry);
+    if (isTooFew(reportedIn(hour), rows)) run.push(entry);
     else endRun();
   }
   endRun();

@@ -26,11 +26,11 @@ export interface BatchSpec {
   readonly inputName: string;
   readonly priority: Priority;
   /** Default: `responses`. */
-  readonly via?: BatchVia;
+  readonly via?: DeliveryMode;
 }
 
-/** How items reach the vendor: one call each, or by the file. */
-export type BatchVia = 'responses' | 'batch-api';
+/** Delivery mode: one call per item, or files of items. */
+export type DeliveryMode = 'responses' | 'batch-api';
 
 export interface BatchOptions extends RunOptions {
   /** Most tokens of an answer; null for the model's own limit. */
@@ -43,7 +43,7 @@ export type BatchState = 'running' | 'paused' | 'cancelled';
 
 export interface Batch extends BatchSpec {
   readonly id: number;
-  readonly via: BatchVia;
+  readonly via: DeliveryMode;
   /** What is wanted; whether it is finished is seen from the items. */
   readonly state: BatchState;
   readonly reason: string;
@@ -226,8 +226,8 @@ export async function changeBatch(
   return rows[0] ?? null;
 }
 
-/** What has not ended goes this way from now on; items that are out come home the way they went. */
-export async function setBatchVia(db: Pool, id: number, via: BatchVia): Promise<void> {
+/** Changes the delivery mode of all items not yet sent; answers to items in flight arrive by the mode they were sent with. */
+export async function setDeliveryMode(db: Pool, id: number, via: DeliveryMode): Promise<void> {
   await db.query('update batches set via = $2, updated_at = clock_timestamp() where id = $1', [id, via]);
 }
 

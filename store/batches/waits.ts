@@ -1,6 +1,6 @@
 /** What batches wait for, noted by their pages: the page alone knows which call could not go, and since when. */
 import type { Pool } from 'pg';
-import { isWaitNews, type WaitCause } from '../../quota/pools/told-waits';
+import { isWaitNews, type WaitCause } from '../../quota/pools/reported-waits';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 

@@ -4,7 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
-import type { FleetPosition, FleetTrip, TripsTold } from '../../vendors/capabilities/fleet';
+import type { FleetPosition, FleetTrip, ReportedTrips } from '../../vendors/capabilities/fleet';
 import { HOUR_MS } from '../datasets/document-spool';
 import { readDoubts, tellDoubts, writeDoubts } from '../datasets/doubted-hours';
 import { lockSeries } from '../datasets/ledger';
@@ -33,7 +33,7 @@ export interface TrackAnswer extends DeviceAnswer {
 
 export interface TripsAnswer extends DeviceAnswer {
   /** Null: the vendor told nothing, so that what is known stays. */
-  readonly told: TripsTold | null;
+  readonly told: ReportedTrips | null;
   /** Asked for by the schedule, which goes on from the end of what is covered. */
   readonly scheduled: boolean;
   /** When an answer without trips that are known is believed. */
@@ -58,7 +58,7 @@ export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number>
     await lockSeries(client, seriesId);
     const doubted = answer.told?.whole ? await doubtedTrips(client, answer, trips) : [];
     const covered = beforeDoubts(answer, doubted);
-    if (answer.told !== null) await deleteTold(client, answer, answer.told.whole, trips, doubted);
+    if (answer.told !== null) await deleteReported(client, answer, answer.told.whole, trips, doubted);
     await insertTrips(client, account, deviceId, trips, now);
     if (covered !== null) {
       const rows = await countTrips(client, account, deviceId, covered);
@@ -75,7 +75,7 @@ export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number>
  */
 const LONGEST_TRIP_MS = 3 * 24 * 3_600_000;
 
-async function deleteTold(
+async function deleteReported(
   client: PoolClient,
   { account, deviceId, span }: TripsAnswer,
   isWhole: boolean,
@@ -121,8 +121,8 @@ async function doubtedTrips(
   for (const { start_time: start, end_time: end } of rows) {
     const hour = Math.floor(start / HOUR_MS) * HOUR_MS;
     known.set(hour, (known.get(hour) ?? 0) + 1);
-    const isTold = trips.some((trip) => trip.start === start || (trip.start < end && trip.end > start));
-    if (isTold) told.set(hour, (told.get(hour) ?? 0) + 1);
+    const isReported = trips.some((trip) => trip.start === start || (trip.start < end && trip.end > start));
+    if (isReported) told.set(hour, (told.get(hour) ?? 0) + 1);
   }
   const hours = {
     from: Math.floor(span.from / HOUR_MS) * HOUR_MS,
@@ -236,7 +236,7 @@ export async function storeTrack(db: Pool, answer: TrackAnswer): Promise<number>
 }
 
 /** Whether the vendor has been asked of a part of this span later than for this answer. */
-export async function isToldSince(
+export async function isReportedSince(
   db: Pool,
   { seriesId, span, now }: Pick<DeviceAnswer, 'seriesId' | 'span' | 'now'>,
 ): Promise<boolean> {

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { EventData } from '../../quota/events';
 import { limitWaitText, type WaitedLimit } from '../../quota/limits/limit-wait';
-import { isWaitNews } from '../../quota/pools/told-waits';
+import { isWaitNews } from '../../quota/pools/reported-waits';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 

@@ -4,39 +4,39 @@
  */
 import { expectWholeAndOnce, finished, pastHours, startBackfill } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
-import { type SlowRoad, startSlowRoad } from '../support/slow-road';
+import { type DelayingProxy, startDelayingProxy } from '../support/delaying-proxy';
 
 const WINDOWS = 3;
 
 let rig: ChaosRig;
-let road: SlowRoad;
+let proxy: DelayingProxy;
 
 beforeAll(async () => {
-  road = await startSlowRoad();
+  proxy = await startDelayingProxy();
   rig = await ChaosRig.start({
     scenario: { reports: { queueMs: { min: 100, max: 300 }, processingMs: { min: 200, max: 800 } } },
-    account: () => ({ baseUrl: road.url }),
+    account: () => ({ baseUrl: proxy.url }),
     httpTimeoutMs: 20_000,
   });
-  road.leadTo(rig.simulatorUrl);
+  proxy.forwardTo(rig.simulatorUrl);
 }, 180_000);
 
 afterAll(async () => {
   await rig?.close();
-  await road?.close();
+  await proxy?.close();
 }, 60_000);
 
 test('a request that outlives its worker makes the only report of its window', async () => {
   const span = pastHours(WINDOWS * 6);
-  road.holdNext('POST');
+  proxy.holdNext('POST');
   await rig.startWorkers(1);
   await startBackfill(rig, span);
-  await rig.eventually('a create call is on the way', () => road.held() === 1);
+  await rig.eventually('a create call is on the way', () => proxy.held() === 1);
   await rig.workers[0]?.kill();
   await rig.startWorkers(1);
   // The activity is given to the new worker when the old one has been silent for ten seconds; it arrives after that.
-  road.releaseAfter(15_000);
+  proxy.releaseAfter(15_000);
   expect(await finished(rig, 120_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
-  expect(road.held()).toBe(0);
+  expect(proxy.held()).toBe(0);
   await expectWholeAndOnce(rig, span, WINDOWS);
 }, 300_000);

@@ -12,7 +12,7 @@ import type { command } from '../../workflows/commands/command';
 import type { FleetBackfillInput, fleetBackfill } from '../../workflows/fleet/fleet-backfill';
 import type { positionsTick, TickResult } from '../../workflows/fleet/fleet-ticks';
 import { commandWorkflowId } from '../../workflows/messages';
-import { type Cable, startCable } from '../support/cable';
+import { type BreakableProxy, startBreakableProxy } from '../support/breakable-proxy';
 import { uniqueName } from '../support/embedded';
 import { eventually } from '../support/eventually';
 import { type Gps51Stack, startGps51Stack } from '../support/gps51-stack';
@@ -26,7 +26,7 @@ const ANSWER_MS = 1_500;
 jest.setTimeout(AWAY_MS + 180_000);
 
 let stack: Gps51Stack;
-let cable: Cable;
+let proxy: BreakableProxy;
 let spoolDir: string;
 let devices: string[] = [];
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
     datasets: [{ dataset: 'gps51/tracks' }],
   });
   const { host } = new URL(stack.databaseUrl);
-  cable = await startCable(host);
+  proxy = await startBreakableProxy(host);
   // Login and list of devices are had before.
   const worker = await startWorker();
   await positions();
@@ -53,16 +53,16 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  cable?.mend();
+  proxy?.restore();
   await stack?.close();
-  await cable?.close();
+  await proxy?.close();
   await Runtime.instance().shutdown();
   rmSync(spoolDir, { recursive: true, force: true });
 });
 
 function startWorker() {
   const url = new URL(stack.databaseUrl);
-  url.host = cable.address;
+  url.host = proxy.address;
   return stack.startWorker({ databaseUrl: url.toString(), spoolDir });
 }
 
@@ -143,10 +143,10 @@ test('what became of a command, and what devices told, is stored when it is back
     const { rows } = await stack.db.query("select 1 from commands where id = $1 and state = 'sending'", [id]);
     return rows.length > 0 && (await trackCalls()) > asked;
   });
-  cable.pull();
+  proxy.cut();
   await eventually('answers are on disk', () => spooled().length > 1, 30_000);
   await delay(AWAY_MS);
-  cable.mend();
+  proxy.restore();
   expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
   expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });
   // Pages that Postgres has cut short count nothing: the ledger tells.
@@ -167,10 +167,10 @@ test('a worker that ends meanwhile leaves them to the next one', async () => {
     const { rows } = await stack.db.query("select 1 from commands where id = $1 and state = 'sending'", [id]);
     return rows.length > 0 && (await trackCalls()) > asked;
   });
-  cable.pull();
+  proxy.cut();
   await worker.stop();
   expect(spooled().length).toBeGreaterThan(1);
-  cable.mend();
+  proxy.restore();
   const next = await startWorker();
   expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
   expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });

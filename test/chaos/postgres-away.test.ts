@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { countItems } from '../../store/batches/batches';
 import { readPool } from '../../store/pools/pools';
-import { type Cable, startCable } from '../support/cable';
+import { type BreakableProxy, startBreakableProxy } from '../support/breakable-proxy';
 import { eventually } from '../support/eventually';
+import { type FaultyVendor, startFaultyVendor } from '../support/faulty-vendor';
 import { longOr } from '../support/long';
-import { type MoodyVendor, startMoodyVendor } from '../support/moody-vendor';
 import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
 
 const AWAY_MS = Number(process.env.SLUICE_AWAY_MS ?? longOr(180_000, 7_000));
@@ -20,32 +20,32 @@ const ITEMS = 40;
 
 jest.setTimeout(AWAY_MS + 180_000);
 
-let vendor: MoodyVendor;
+let vendor: FaultyVendor;
 let stack: OpenAiStack;
-let cable: Cable;
+let proxy: BreakableProxy;
 let spoolDir: string;
 
 beforeAll(async () => {
   spoolDir = mkdtempSync(join(tmpdir(), 'spool-'));
-  vendor = await startMoodyVendor({ kind: 'well', afterMs: 1500 });
+  vendor = await startFaultyVendor({ kind: 'well', afterMs: 1500 });
   stack = await startOpenAiStack({
     account: { baseUrl: vendor.baseUrl, concurrency: { min: 20, max: 20 }, pool: { breakerFailures: 1000 } },
   });
   const { host } = new URL(stack.databaseUrl);
-  cable = await startCable(host);
+  proxy = await startBreakableProxy(host);
 });
 
 afterAll(async () => {
   await stack?.close();
-  await cable?.close();
+  await proxy?.close();
   await vendor?.close();
   await Runtime.instance().shutdown();
   rmSync(spoolDir, { recursive: true, force: true });
 });
 
-const throughCable = () => {
+const throughProxy = () => {
   const url = new URL(stack.databaseUrl);
-  url.host = cable.address;
+  url.host = proxy.address;
   return { databaseUrl: url.toString(), spoolDir };
 };
 
@@ -59,15 +59,15 @@ async function calledTwenty(before: number): Promise<void> {
 }
 
 test('answers that come while it is away are stored when it is back, and no item is called twice', async () => {
-  const worker = await stack.startWorker(throughCable());
+  const worker = await stack.startWorker(throughProxy());
   const { id } = await stack.load(ITEMS);
   await stack.run(id);
   // The first call goes alone.
   await calledTwenty(1);
-  cable.pull();
+  proxy.cut();
   await eventually('the answers are on disk', () => spooled().length > 0, 30_000);
   await new Promise((later) => setTimeout(later, AWAY_MS));
-  cable.mend();
+  proxy.restore();
   await eventually('all is done', async () => (await countItems(stack.db, id)).done === ITEMS, 90_000);
   expect(vendor.calls()).toBe(ITEMS);
   expect(spooled()).toEqual([]);
@@ -76,15 +76,15 @@ test('answers that come while it is away are stored when it is back, and no item
 
 test('a worker that ends meanwhile leaves them to the next one', async () => {
   const before = vendor.calls();
-  const worker = await stack.startWorker(throughCable());
+  const worker = await stack.startWorker(throughProxy());
   const { id } = await stack.load(ITEMS);
   await stack.run(id);
   await calledTwenty(before + 1);
-  cable.pull();
+  proxy.cut();
   await worker.stop();
   const kept = spooled().length;
-  cable.mend();
-  const next = await stack.startWorker(throughCable());
+  proxy.restore();
+  const next = await stack.startWorker(throughProxy());
   await eventually('all is done', async () => (await countItems(stack.db, id)).done === ITEMS, 90_000);
   expect(kept).toBeGreaterThan(0);
   expect(vendor.calls() - before).toBe(ITEMS);
@@ -93,15 +93,15 @@ test('a worker that ends meanwhile leaves them to the next one', async () => {
 
 test('a refusal that comes while it is away closes the pool before the next call', async () => {
   const before = vendor.calls();
-  const worker = await stack.startWorker(throughCable());
-  vendor.mood = { kind: 'spent', afterMs: 1500 };
+  const worker = await stack.startWorker(throughProxy());
+  vendor.behavior = { kind: 'spent', afterMs: 1500 };
   const { id } = await stack.load(5);
   await stack.run(id);
   await eventually('the call is on its way', () => vendor.calls() > before);
-  cable.pull();
+  proxy.cut();
   await new Promise((later) => setTimeout(later, 4_000));
   const calls = vendor.calls();
-  cable.mend();
+  proxy.restore();
   await eventually(
     'the pool is held',
     async () => (await readPool(stack.db, stack.pool))?.state.state === 'held',

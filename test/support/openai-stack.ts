@@ -9,45 +9,45 @@ import {
 } from '../../vendors/openai/simulator';
 import type { batch } from '../../workflows/batches/batch';
 import { batchWorkflowId } from '../../workflows/messages';
-import { type ChangeAnswer, startChangingRoad } from './changing-road';
 import { type CoreStack, startCore } from './core-stack';
 import { uniqueName } from './embedded';
+import { type RewriteAnswer, startRewritingProxy } from './rewriting-proxy';
 
 export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;
   /** Keys of the account. */
   readonly account?: Record<string, unknown>;
-  /** Changes what the vendor answers to Sluice; the test's own looks at the simulator see it as it is. */
-  readonly road?: ChangeAnswer;
+  /** Changes what the vendor answers to Sluice; requests that the test itself makes to the simulator are not changed. */
+  readonly rewrite?: RewriteAnswer;
   /** Another project of the same organization, with an account of its own. */
-  readonly sibling?: Record<string, unknown>;
+  readonly otherAccount?: Record<string, unknown>;
 }
 
 export interface OpenAiStack extends CoreStack {
   readonly account: string;
   readonly pool: string;
   /** The other project's account; `openai/` before it is its pool. */
-  readonly sibling: string;
+  readonly otherAccount: string;
   readonly simulator: OpenAiSimulator;
   /** Loads items `id-0`… with the variable `artist_name`. */
   load(count: number, change?: Partial<Batch>, nameOf?: (n: number) => string): Promise<Batch>;
   run(batchId: number, workflowId?: string): Promise<Awaited<ReturnType<typeof startBatch>>>;
 }
 
-/** The simulator, and the road to it where something changes what comes back. */
-async function startVendor({ scenario, road: change }: OpenAiStackOptions) {
+/** The simulator, behind a proxy where the test rewrites answers. */
+async function startVendor({ scenario, rewrite }: OpenAiStackOptions) {
   const simulator = await startOpenAiSimulator({ latencyMs: { min: 20, max: 80 }, ...scenario });
-  const road = change && (await startChangingRoad(simulator.baseUrl, change));
+  const proxy = rewrite && (await startRewritingProxy(simulator.baseUrl, rewrite));
   const close = async () => {
-    await road?.close();
+    await proxy?.close();
     await simulator.close();
   };
-  return { simulator, baseUrl: road?.baseUrl ?? simulator.baseUrl, close };
+  return { simulator, baseUrl: proxy?.baseUrl ?? simulator.baseUrl, close };
 }
 
 export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
   const account = uniqueName('bios');
-  const sibling = uniqueName('other');
+  const otherAccount = uniqueName('other');
   const { vendor, ...core } = await startCore({
     name: 'openai',
     env: { TEST_OPENAI_KEY: 'sk-bios', TEST_OPENAI_KEY_2: 'sk-other' },
@@ -62,8 +62,13 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
           concurrency: { min: 4, max: 50 },
           ...options.account,
         },
-        ...(options.sibling && {
-          [sibling]: { vendor: 'openai', baseUrl, apiKey: 'env:TEST_OPENAI_KEY_2', ...options.sibling },
+        ...(options.otherAccount && {
+          [otherAccount]: {
+            vendor: 'openai',
+            baseUrl,
+            apiKey: 'env:TEST_OPENAI_KEY_2',
+            ...options.otherAccount,
+          },
         }),
       },
     }),
@@ -72,7 +77,7 @@ export async function startOpenAiStack(options: OpenAiStackOptions = {}): Promis
     ...core,
     account,
     pool: `openai/${account}`,
-    sibling,
+    otherAccount,
     simulator: vendor.simulator,
     load: (count, change, nameOf) => loadBatch(core.db, account, count, change, nameOf),
     run: (batchId, workflowId = batchWorkflowId('openai/bios', account, batchId)) =>

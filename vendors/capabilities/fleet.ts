@@ -65,7 +65,7 @@ export interface FleetTrip {
 }
 
 /** What one answer tells of a device's trips. */
-export interface TripsTold {
+export interface ReportedTrips {
   /** Those that have ended, or have come so far. */
   readonly trips: readonly FleetTrip[];
   /** Whether every record could be used: only then is a trip that it does not hold not there. */
@@ -141,7 +141,7 @@ export interface FleetApi {
   ): Parsed<{ readonly cursor: string; readonly positions: readonly FleetPosition[] }>;
   trips(deviceId: string, span: Span): HttpRequest;
   /** Null when the answer holds no list, neither an empty one: no trip has come, and none that is known has gone. */
-  parseTrips(body: string, deviceId: string): Parsed<TripsTold | null>;
+  parseTrips(body: string, deviceId: string): Parsed<ReportedTrips | null>;
   track(deviceId: string, span: Span): HttpRequest;
   parseTrack(body: string, deviceId: string): Parsed<readonly FleetPosition[]>;
   /** @param password the device's command password, where the account has one; never logged. */

@@ -13,7 +13,7 @@ import type {
   FleetDevice,
   FleetPosition,
   QueuedCommand,
-  TripsTold,
+  ReportedTrips,
 } from '../capabilities/fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
@@ -279,7 +279,7 @@ const isEmpty = (value: unknown) => value === null || value === '';
  * `querytrips`. Null when there is no list at all: then nothing was said of trips that are known. A trip without an end,
  * or with 0 as its end, is under way: in order, and of no use yet.
  */
-export function parseTrips(body: string, deviceId: string): Parsed<TripsTold | null> {
+export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips | null> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
   const found = listIn(answer.root, TRIP_LISTS);

@@ -5,7 +5,7 @@
  * Nothing is lost wherever it ends: see batch-api-part.ts for each step. A paused batch leaves its parts with the
  * vendor; a cancelled one, and one that goes another way from now on, has them cancelled and keeps what was answered.
  */
-import { lookDelayMs } from '../../../quota/batches/queue';
+import { pollDelayMs } from '../../../quota/batches/queue';
 import { dayZone, fileCap, runTerms } from '../../../quota/batches/run-terms';
 import { countItems, readBatch, setBatchState } from '../../../store/batches/batches';
 import {
@@ -171,16 +171,16 @@ export class BatchApiSweep {
     else if (part.state === 'creating') {
       const left = Math.min(
         unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs),
-        lookDelayMs(part.askedAgoMs, poll),
+        pollDelayMs(part.askedAgoMs, poll),
       );
       this.waitAtMost(left, 'a creation without an answer is looked for');
     } else if (part.state === 'created') {
       const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';
       // Its age and not its last change: every new word of the vendor's would begin the looks anew.
-      const nextMs = lookDelayMs(winding ? part.unchangedMs : part.askedAgoMs, poll);
+      const nextMs = pollDelayMs(winding ? part.unchangedMs : part.askedAgoMs, poll);
       const expiresMs = (part.expiresAt ?? 0) - Date.now() + poll.firstMs;
-      const lookMs = expiresMs > 0 ? Math.min(nextMs, expiresMs) : nextMs;
-      this.waitAtMost(lookMs, `${part.vendorId} is ${part.status}${counted}`);
+      const pollMs = expiresMs > 0 ? Math.min(nextMs, expiresMs) : nextMs;
+      this.waitAtMost(pollMs, `${part.vendorId} is ${part.status}${counted}`);
     } else this.waitAtMost(SOON_MS, '');
   }
 

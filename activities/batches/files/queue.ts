@@ -3,7 +3,7 @@ import {
   afterAcceptance,
   afterRefusal,
   type BatchQueue,
-  lookDelayMs,
+  pollDelayMs,
   roomIn,
 } from '../../../quota/batches/queue';
 import {
@@ -43,7 +43,7 @@ export class QueueDesk {
     return {
       tokens: roomIn(queue),
       most,
-      waitMs: lookDelayMs(stored.unchangedMs, this.context.api.poll),
+      waitMs: pollDelayMs(stored.unchangedMs, this.context.api.poll),
       reason,
     };
   }

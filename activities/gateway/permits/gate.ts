@@ -93,7 +93,7 @@ export class PermitGate {
   private readonly batcher: PermitBatcher;
   /** Interactive calls wait for no round trip of the others. */
   private readonly urgentBatcher: PermitBatcher;
-  private lookingAtClock: Promise<void> | null = null;
+  private clockSync: Promise<void> | null = null;
   /** Permits that are moved, by their limits. */
   private readonly moves = new LockLines();
   private order = 0;
@@ -327,15 +327,15 @@ export class PermitGate {
 
   /** Asks the database for its time until it is known well, but not for ever. */
   private async tellTime(): Promise<void> {
-    for (let i = 0; i < 6 && this.clock.vague; i++) await this.lookAtClock();
+    for (let i = 0; i < 6 && this.clock.vague; i++) await this.syncClock();
   }
 
   /** One look for all who want to know: as many as are late at the same time would hold all connections. */
-  private lookAtClock(): Promise<void> {
-    this.lookingAtClock ??= this.readClock().finally(() => {
-      this.lookingAtClock = null;
+  private syncClock(): Promise<void> {
+    this.clockSync ??= this.readClock().finally(() => {
+      this.clockSync = null;
     });
-    return this.lookingAtClock;
+    return this.clockSync;
   }
 
   /** Sleeps to a database time; the last millisecond is spent yielding, for timers are coarse. */

@@ -148,12 +148,12 @@ export class Spool {
 
   private look(): Promise<void> {
     this.working = this.working
-      .then(() => this.lookOnce())
+      .then(() => this.pollOnce())
       .catch((error: unknown) => warnOnce(this.options.log, {}, error, 'the spool was not read'));
     return this.working;
   }
 
-  private async lookOnce(): Promise<void> {
+  private async pollOnce(): Promise<void> {
     for (const file of [...this.left]) {
       if (await this.replay(file)) this.left.delete(file);
     }

@@ -337,7 +337,7 @@ export class Consequences {
     const ofQuota = account.vendor.ambiguousQuota === true && !call.foreign && !call.outsidePool;
     const keys = limits.map((l) => l.key);
     await Promise.all([
-      account.retry.rate.shared && this.isAcceptedTold(keys)
+      account.retry.rate.shared && this.isAcceptanceReported(keys)
         ? recordAccepted(db, keys, permit.departAt)
         : null,
       ofQuota ? settleDoubts(db, account.poolKey, permit.departAt) : null,
@@ -345,7 +345,7 @@ export class Consequences {
   }
 
   /** Another process may have met the refusals: without one of our own it is told now and then. */
-  private isAcceptedTold(keys: readonly string[]): boolean {
+  private isAcceptanceReported(keys: readonly string[]): boolean {
     const id = keys.join('|');
     const now = performance.now();
     if (now - (this.acceptedAt.get(id) ?? Number.NEGATIVE_INFINITY) < ACCEPTED_EVERY_MS) return false;

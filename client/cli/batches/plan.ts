@@ -2,12 +2,12 @@
 import type { Pool } from 'pg';
 import { fileCap, voidTerms } from '../../../quota/batches/run-terms';
 import { type BatchRequest, planFor, type TextAccount } from '../../operations/batches/batch';
+import { planFiles } from '../../operations/batches/delivery-mode';
 import type { InputCheck } from '../../operations/batches/input';
-import { planFiles } from '../../operations/batches/way';
 import { type Context, withDatabase } from '../../operations/context';
 import { countText, instantText, isoOrNull, lengthText, pluralText } from '../../operations/time-text';
 import { note, print, printJson, table } from '../output';
-import { filePlanJson, filePlanLines } from './way-view';
+import { filePlanJson, filePlanLines } from './delivery-mode-view';
 
 export interface PlanInput {
   readonly target: TextAccount;

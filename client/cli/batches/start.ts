@@ -30,11 +30,11 @@ import {
   type TextAccount,
   textAccount,
 } from '../../operations/batches/batch';
+import { changeDeliveryMode, parseVia } from '../../operations/batches/delivery-mode';
 import { checkInput, type InputCheck, readItems } from '../../operations/batches/input';
 import { addRunOptions, readConcurrency, readRunOptions, readTokens } from '../../operations/batches/options';
 import { checkVariables, readPrompt } from '../../operations/batches/prompt';
 import { readStanding, waitOf } from '../../operations/batches/wait';
-import { changeWay, parseVia } from '../../operations/batches/way';
 import { type Context, withDatabase, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { ClientError, UsageError } from '../../operations/errors';
@@ -43,9 +43,9 @@ import { countText, instantText } from '../../operations/time-text';
 import { contextOf } from '../command';
 import { type Interrupt, untilInterrupted } from '../interrupt';
 import { note, print, printJson } from '../output';
+import { atVendorText } from './delivery-mode-view';
 import { type PlanInput, showPlan } from './plan';
 import { countsText } from './view';
-import { atVendorText } from './way-view';
 
 interface WorkOptions {
   readonly account: string;
@@ -81,8 +81,8 @@ function addWork(parent: Command, name: string, description: string): Command {
     .option('--max-output-tokens <n>', 'most tokens of an answer (from 1; default: the model’s own limit)')
     .option('--priority <priority>', `${PRIORITIES.join(', ')} (default: background)`)
     .option(
-      '--via <way>',
-      'responses: a call an item; batch-api: by files, within a day and cheaper (default: responses; for a batch that goes on, its way)',
+      '--via <mode>',
+      'responses: a call an item; batch-api: by files, within a day and cheaper (default: responses; for a batch that goes on, its present mode)',
     )
     .option('--on-bad-row <what>', 'stop or skip', 'stop')
     .option('--no-comments', 'take lines that begin with # for rows, whatever number of fields they have')
@@ -181,7 +181,7 @@ async function start(kind: string, options: StartOptions, command: Command): Pro
   await withDatabase(context, async (db) => {
     const known = await findBatch(db, spec.digest);
     const again = known && (await takeOver(db, target, known, given));
-    const turned = known ? await changeWay(db, known, request.via) : [];
+    const turned = known ? await changeDeliveryMode(db, known, request.via) : [];
     const batch =
       again?.batch ?? (await createBatch(db, spec, readItems(options.input, input.kept, options))).batch;
     for (const line of voidTerms(target.account.limits, batch.options, batch.priority)) note(line);

@@ -6,7 +6,7 @@ import { countText, instantText, whenText } from '../../operations/time-text';
 import { call, contextOf } from '../command';
 import { print, printJson, table } from '../output';
 import { quotaLines } from '../pools/quota-view';
-import { partLines } from './way-view';
+import { partLines } from './delivery-mode-view';
 
 type Batch = BatchReport['batch'];
 type BatchCounts = BatchReport['counts'];

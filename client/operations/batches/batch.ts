@@ -24,8 +24,8 @@ import {
   type Batch,
   type BatchOptions,
   type BatchSpec,
-  type BatchVia,
   type ChangedBy,
+  type DeliveryMode,
   type EndedItem,
   endedItems,
   readBatch,
@@ -70,7 +70,7 @@ export interface BatchRequest {
   readonly options: BatchOptions;
   readonly priority: Priority;
   /** Default: calls of their own. */
-  readonly via?: BatchVia;
+  readonly via?: DeliveryMode;
 }
 
 /** What is stored of a batch. The digest is of all that decides its requests, and of nothing else. */

@@ -4,8 +4,8 @@ import { type Account, limitsOfCall } from '../../../activities/accounts';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { type PoolState, stopping } from '../../../quota/pools/pool';
+import { WORTH_SAYING_MS } from '../../../quota/pools/reported-waits';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
-import { WORTH_SAYING_MS } from '../../../quota/pools/told-waits';
 import type { Settings } from '../../../settings';
 import {
   type Batch,

@@ -7,8 +7,8 @@ import { startCommand, storeCommand } from '../../../client/operations/fleet/com
 import { readPool } from '../../../store/pools/pools';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import { eventually } from '../../support/eventually';
+import { type FaultyVendor, startFaultyVendor } from '../../support/faulty-vendor';
 import { type Gps51Stack, startGps51Stack } from '../../support/gps51-stack';
-import { type MoodyVendor, startMoodyVendor } from '../../support/moody-vendor';
 import { loadBatch, startBatch } from '../../support/openai-stack';
 import { undisturbed } from '../../support/undisturbed';
 
@@ -18,11 +18,11 @@ const COMMAND_MS = 5_000;
 const SIGNAL_MS = 1_000;
 const TEXTS = 'slow';
 
-let vendor: MoodyVendor;
+let vendor: FaultyVendor;
 let stack: Gps51Stack;
 
 beforeAll(async () => {
-  vendor = await startMoodyVendor({ kind: 'hangs' });
+  vendor = await startFaultyVendor({ kind: 'hangs' });
   const texts = { vendor: 'openai', baseUrl: vendor.baseUrl, apiKey: 'env:TEST_FLEET_PASSWORD' };
   stack = await startGps51Stack({ accounts: { [TEXTS]: texts } });
   await stack.startWorker({ slots: { texts: SLOTS } });

@@ -5,7 +5,7 @@ import { createPool, inTransaction } from '../../../store/db';
 import { registerLimits, takePermits } from '../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
 import { amazonPool } from '../../../vendors/amazon/limits';
-import { startCable } from '../../support/cable';
+import { startBreakableProxy } from '../../support/breakable-proxy';
 import { Child } from '../../support/child';
 import { testDatabase } from '../../support/embedded';
 import type { LockHolderOptions } from '../../support/lock-holder';
@@ -96,13 +96,13 @@ test('a process that is frozen inside a transaction, whatever it holds, stops no
 test('connections that go silent inside a transaction stop nobody for long, and are replaced', async () => {
   const { url: near, permits, end } = await others();
   const { host, pathname, username, password } = new URL(near);
-  const cable = await startCable(host);
-  const url = `postgres://${username}${password && `:${password}`}@${cable.address}${pathname}`;
+  const proxy = await startBreakableProxy(host);
+  const url = `postgres://${username}${password && `:${password}`}@${proxy.address}${pathname}`;
   const far = createPool(url, { max: 2, use: 'permits' });
   let began = 0;
   const holding = inTransaction(far, async (client) => {
     await client.query('select * from limits for update');
-    cable.silence();
+    proxy.silence();
     began = performance.now();
     await client.query('select 1');
   });
@@ -114,7 +114,7 @@ test('connections that go silent inside a transaction stop nobody for long, and 
   expect(performance.now() - began).toBeLessThan(LONGEST_MS + 1000);
   expect((await readPool(far, POOL))?.state.state).toBe('held');
   await far.end();
-  await cable.close();
+  await proxy.close();
   await end();
 });
 

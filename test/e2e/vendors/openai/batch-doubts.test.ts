@@ -4,10 +4,10 @@ import { countItems, readBatch } from '../../../../store/batches/batches';
 import { listParts } from '../../../../store/batches/parts';
 import { listEvents } from '../../../../store/events/events';
 import { cancelSignal, lookSignal, resumeSignal } from '../../../../workflows/messages';
-import type { ChangeAnswer } from '../../../support/changing-road';
 import { eventually } from '../../../support/eventually';
 import { cancelAtVendor, vendorBatches } from '../../../support/openai-batches';
 import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../../../support/openai-stack';
+import type { RewriteAnswer } from '../../../support/rewriting-proxy';
 import { callsSeen } from '../../../support/vendor-view';
 
 const QUICK = { min: 20, max: 50 };
@@ -28,10 +28,10 @@ afterEach(async () => {
 
 afterAll(() => Runtime.instance().shutdown());
 
-async function start(road: ChangeAnswer, options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
+async function start(rewrite: RewriteAnswer, options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
   const { scenario = {}, account = {} } = options;
   stack = await startOpenAiStack({
-    road,
+    rewrite,
     scenario: {
       ...scenario,
       batches: { validatingMs: QUICK, finalizingMs: QUICK, cancellingMs: QUICK, ...scenario.batches },

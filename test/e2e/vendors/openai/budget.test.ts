@@ -17,7 +17,7 @@ import { callsSeen } from '../../../support/vendor-view';
 const MOST_IN_FLIGHT = 20;
 
 let stack: OpenAiStack;
-let siblingPool: string;
+let otherPool: string;
 let organization: string;
 
 beforeEach(async () => {
@@ -27,9 +27,9 @@ beforeEach(async () => {
   stack = await startOpenAiStack({
     scenario: { latencyMs: { min: 50, max: 100 } },
     account,
-    sibling: account,
+    otherAccount: account,
   });
-  siblingPool = `openai/${stack.sibling}`;
+  otherPool = `openai/${stack.otherAccount}`;
   await stack.startWorker();
 });
 
@@ -93,7 +93,7 @@ async function json<T>(cli: Cli, args: readonly string[]): Promise<T> {
 
 test('a project’s spend limit holds that project until an operator resumes, and no other', async () => {
   const mine = await stack.load(300);
-  const theirs = await stack.load(150, { account: stack.sibling });
+  const theirs = await stack.load(150, { account: stack.otherAccount });
   const [run, other] = await Promise.all([stack.run(mine.id), stack.run(theirs.id)]);
   await Promise.all([someDone(mine.id, 20), someDone(theirs.id, 20)]);
   stack.simulator.control({
@@ -102,7 +102,7 @@ test('a project’s spend limit holds that project until an operator resumes, an
   const state = await held(stack.pool);
   expect(state).toMatchObject({ until: null, evidence: { code: 'project_spend_limit_exceeded' } });
   expect(await other.result()).toMatchObject({ done: 150, failed: 0 });
-  expect(await stateOf(siblingPool)).toMatchObject({ state: 'closed' });
+  expect(await stateOf(otherPool)).toMatchObject({ state: 'closed' });
   expect(await refusals('other')).toEqual([]);
 
   // One alert, though many were on the way; no item has paid for it with an attempt.
@@ -112,7 +112,7 @@ test('a project’s spend limit holds that project until an operator resumes, an
   await delay(1000);
   expect(await refusals('bios')).toHaveLength(refused);
   expect(await alerts(stack.pool)).toHaveLength(1);
-  expect(await alerts(siblingPool)).toEqual([]);
+  expect(await alerts(otherPool)).toEqual([]);
   expect(await attempts(mine.id)).toBe(0);
 
   stack.simulator.control({ clearErrors: ['spent'] });
@@ -129,12 +129,12 @@ test('an organization’s limit stops its other projects without a call of their
   stack.simulator.control({ addErrors: [{ id: 'spent', code: 'organization_spend_limit_exceeded' }] });
   await held(organization);
 
-  const theirs = await stack.load(50, { account: stack.sibling });
+  const theirs = await stack.load(50, { account: stack.otherAccount });
   const other = await stack.run(theirs.id);
-  const [row] = (await json<PoolJson[]>(cli, ['pools'])).filter(({ pool }) => pool === siblingPool);
+  const [row] = (await json<PoolJson[]>(cli, ['pools'])).filter(({ pool }) => pool === otherPool);
   expect(row).toMatchObject({
     ...{ state: 'held', until: null, reason: expect.stringContaining('organization_spend_limit_exceeded') },
-    organization: { pool: organization, foundBy: stack.account, pools: [stack.pool, siblingPool].sort() },
+    organization: { pool: organization, foundBy: stack.account, pools: [stack.pool, otherPool].sort() },
   });
   expect((await cli(['status'])).out).toContain(`found by account ${stack.account}`);
   // It sleeps: its workflow waits for the organization's.
@@ -146,12 +146,12 @@ test('an organization’s limit stops its other projects without a call of their
   });
   expect(await refusals('other')).toEqual([]);
   expect(await alerts(organization)).toHaveLength(1);
-  expect([...(await alerts(stack.pool)), ...(await alerts(siblingPool))]).toEqual([]);
+  expect([...(await alerts(stack.pool)), ...(await alerts(otherPool))]).toEqual([]);
 
   stack.simulator.control({ clearErrors: ['spent'] });
-  const resumed = await cli(['pool', 'resume', siblingPool]);
+  const resumed = await cli(['pool', 'resume', otherPool]);
   expect(resumed).toMatchObject({ code: 0 });
-  expect(resumed.out).toContain(`${siblingPool}: normal (it was not stopped)`);
+  expect(resumed.out).toContain(`${otherPool}: normal (it was not stopped)`);
   expect(resumed.out).toMatch(
     new RegExp(
       `${organization}: one call probes.*it stopped .*${stack.pool}.*found by account ${stack.account}`,

@@ -7,10 +7,10 @@ import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import type { OpenAiScenarioInput } from '../../../../vendors/openai/simulator';
 import { lookSignal, resumeSignal } from '../../../../workflows/messages';
-import type { ChangeAnswer } from '../../../support/changing-road';
 import { eventually } from '../../../support/eventually';
 import { vendorBatches } from '../../../support/openai-batches';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
+import type { RewriteAnswer } from '../../../support/rewriting-proxy';
 import { callsSeen } from '../../../support/vendor-view';
 
 const QUICK = { min: 20, max: 50 };
@@ -25,9 +25,9 @@ afterEach(async () => {
 
 afterAll(() => Runtime.instance().shutdown());
 
-async function start(scenario: OpenAiScenarioInput, road?: ChangeAnswer): Promise<OpenAiStack> {
+async function start(scenario: OpenAiScenarioInput, rewrite?: RewriteAnswer): Promise<OpenAiStack> {
   stack = await startOpenAiStack({
-    ...(road && { road }),
+    ...(rewrite && { rewrite }),
     scenario: {
       ...scenario,
       batches: { validatingMs: QUICK, finalizingMs: QUICK, cancellingMs: QUICK, ...scenario.batches },

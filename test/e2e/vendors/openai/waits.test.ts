@@ -35,7 +35,7 @@ interface BatchJson {
 }
 
 /** What `batch show`, `batch list` and `status` say of a batch, once it waits; they agree. */
-async function toldOf(s: OpenAiStack, id: number): Promise<Waits> {
+async function waitsOf(s: OpenAiStack, id: number): Promise<Waits> {
   const settingsFile = join(temporaryFolder('settings'), 'sluice.yaml');
   writeFileSync(settingsFile, s.settingsYaml);
   const cli = cliFor({ ...s, settingsFile });
@@ -61,23 +61,23 @@ async function toldOf(s: OpenAiStack, id: number): Promise<Waits> {
   return shown.waits as Waits;
 }
 
-interface Told {
+interface WaitEvent {
   readonly cause: string;
   readonly reason: string;
   readonly since: number;
   readonly until: number;
 }
 
-async function eventOf(s: OpenAiStack, id: number): Promise<Told & { readonly at: number }> {
+async function eventOf(s: OpenAiStack, id: number): Promise<WaitEvent & { readonly at: number }> {
   return eventually('it is told', async () => {
     const events = await listEvents(s.db, { pool: s.pool, limit: 200 });
     const found = events.find(({ kind, data }) => kind === 'batch.waiting' && data.batch === id);
-    return found ? { ...(found.data as unknown as Told), at: found.at } : null;
+    return found ? { ...(found.data as unknown as WaitEvent), at: found.at } : null;
   });
 }
 
 /** The event was there within a second of the wait's beginning, and lists say the same beginning. */
-function expectSame(waits: Waits, told: Told & { readonly at: number }, toleranceMs = 1): void {
+function expectSame(waits: Waits, told: WaitEvent & { readonly at: number }, toleranceMs = 1): void {
   expect(Math.abs(Date.parse(waits.since ?? '') - told.since)).toBeLessThanOrEqual(toleranceMs);
   expect(told.at - told.since).toBeLessThan(1000);
 }
@@ -90,7 +90,7 @@ test('the rest of a day that is not for background work, and then a day that is 
   await s.startWorker();
   const background = await s.load(20);
   await s.run(background.id);
-  const waits = await toldOf(s, background.id);
+  const waits = await waitsOf(s, background.id);
   expect(waits).toMatchObject({ why: expect.stringContaining('background work pauses at 80 %') });
   expect(Date.parse(waits.until ?? '')).toBe(nextMidnight());
   const told = await eventOf(s, background.id);
@@ -100,12 +100,12 @@ test('the rest of a day that is not for background work, and then a day that is 
 
   const urgent = await s.load(20, { priority: 'interactive' });
   await s.run(urgent.id);
-  const spent = await toldOf(s, urgent.id);
+  const spent = await waitsOf(s, urgent.id);
   expect(spent.why).toMatch(/^daily has 10 of 10 used, by /);
   expect(spent.frees).toBe('nothing, it goes on by itself');
-  const spentTold = await eventOf(s, urgent.id);
-  expect(Math.abs(spentTold.until - nextMidnight())).toBeLessThan(1000);
-  expectSame(spent, spentTold);
+  const spentEvent = await eventOf(s, urgent.id);
+  expect(Math.abs(spentEvent.until - nextMidnight())).toBeLessThan(1000);
+  expectSame(spent, spentEvent);
 });
 
 test('a wait that the vendor has asked for', async () => {
@@ -115,7 +115,7 @@ test('a wait that the vendor has asked for', async () => {
   s.simulator.control({ addErrors: [{ id: 'wait', code: 'rate_limit_exceeded', waitMs, count: 1 }] });
   const { id } = await s.load(20);
   await s.run(id);
-  const waits = await toldOf(s, id);
+  const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({
     why: expect.stringMatching(/^the vendor has asked calls of requests to wait: 429 rate_limit_exceeded/),
     frees: `nothing, it goes on by itself; to try now: npx sluice pool unblock ${s.account}`,
@@ -136,7 +136,7 @@ test('tokens that do not suffice for one more call, though some are left', async
   await s.startWorker();
   const { id } = await s.load(20, { options: texts });
   await s.run(id);
-  const waits = await toldOf(s, id);
+  const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: expect.stringMatching(/^tokens has [\d,]+ of 700 used, by /) });
   const told = await eventOf(s, id);
   expect(told).toMatchObject({ cause: 'limit' });
@@ -149,7 +149,7 @@ test('items that are to be tried again', async () => {
   s.simulator.control({ addFaults: [{ kind: 'status', status: 503, operation: 'createResponse' }] });
   const { id } = await s.load(3);
   await s.run(id);
-  const waits = await toldOf(s, id);
+  const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: '3 items to be tried again', frees: 'nothing, it goes on by itself' });
   const told = await eventOf(s, id);
   expect(told).toMatchObject({ cause: 'retry' });
@@ -171,7 +171,7 @@ test('the vendor’s queue of files', async () => {
   });
   const second = await s.load(50, byFiles);
   await s.run(second.id);
-  const waits = await toldOf(s, second.id);
+  const waits = await waitsOf(s, second.id);
   expect(waits).toMatchObject({ why: expect.stringMatching(/^the vendor's queue of files takes none: /) });
   const told = await eventOf(s, second.id);
   expect(told).toMatchObject({ cause: 'queue' });
@@ -182,7 +182,7 @@ test('a worker that does not run', async () => {
   const s = await start();
   const { id, createdAt } = await s.load(5);
   await s.run(id);
-  const waits = await toldOf(s, id);
+  const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: 'no worker runs', until: null, frees: 'npx sluice up --detach' });
   expect(Math.abs(Date.parse(waits.since ?? '') - createdAt)).toBeLessThan(1000);
 });

@@ -4,16 +4,16 @@ import { countItems } from '../../../../store/batches/batches';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { type MoodyVendor, startMoodyVendor } from '../../../support/moody-vendor';
+import { type FaultyVendor, startFaultyVendor } from '../../../support/faulty-vendor';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
 
 const BATCHES = 5;
 
-let vendor: MoodyVendor;
+let vendor: FaultyVendor;
 let stack: OpenAiStack;
 
 beforeAll(async () => {
-  vendor = await startMoodyVendor({ kind: 'refuses', status: 503 });
+  vendor = await startFaultyVendor({ kind: 'refuses', status: 503 });
   stack = await startOpenAiStack({
     account: {
       baseUrl: vendor.baseUrl,
@@ -45,7 +45,7 @@ test('probes that hang cost those who wait a few events each, and all go on when
     'the breaker opens',
     async () => (await readPool(stack.db, stack.pool))?.state.state === 'open',
   );
-  vendor.mood = { kind: 'hangs' };
+  vendor.behavior = { kind: 'hangs' };
   const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
   await eventually('a probe hangs', () => vendor.hanging() === 1);
   await eventually(
@@ -61,7 +61,7 @@ test('probes that hang cost those who wait a few events each, and all go on when
   // A probe and the waits around it are some 25 events, made by one workflow at a time.
   expect(grown.reduce((sum, n) => sum + n, 0)).toBeLessThan(30 * (probes + 1) + 10 * BATCHES);
 
-  vendor.mood = { kind: 'well' };
+  vendor.behavior = { kind: 'well' };
   for (const id of ids) {
     await eventually('it is done', async () => (await countItems(stack.db, id)).done === 2, 60_000);
   }

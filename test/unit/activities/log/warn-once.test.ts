@@ -4,7 +4,7 @@ import {
   logEventOnce,
   MAX_CAUSES,
   QUIET_MS,
-  ToldCauses,
+  ReportedCauses,
   warnOnce,
 } from '../../../../activities/log/warn-once';
 
@@ -41,14 +41,14 @@ describe('a warning that repeats', () => {
   });
 
   test('is given again once it was quiet for an hour, not while it goes on', () => {
-    const causes = new ToldCauses();
+    const causes = new ReportedCauses();
     expect(causes.isNews('a', 0)).toBe(true);
     for (let at = 1; at < 5; at++) expect(causes.isNews('a', at * (QUIET_MS - 1))).toBe(false);
     expect(causes.isNews('a', 4 * (QUIET_MS - 1) + QUIET_MS)).toBe(true);
   });
 
   test('needs a bounded memory, and keeps what still repeats', () => {
-    const causes = new ToldCauses();
+    const causes = new ReportedCauses();
     causes.isNews('repeats', 0);
     for (let n = 0; n < 10 * MAX_CAUSES; n++) {
       causes.isNews(`once ${n}`, n);

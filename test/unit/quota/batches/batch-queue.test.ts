@@ -3,7 +3,7 @@ import {
   afterAcceptance,
   afterRefusal,
   type BatchQueue,
-  lookDelayMs,
+  pollDelayMs,
   roomIn,
 } from '../../../../quota/batches/queue';
 
@@ -74,11 +74,11 @@ describe('a refusal', () => {
 
 test('looks become rarer with time: the first are quick, and those of a whole day come to few actions', () => {
   const bounds = { firstMs: 15_000, maxMs: 7_200_000 };
-  expect(lookDelayMs(0, bounds)).toBe(15_000);
-  expect(lookDelayMs(400_000, bounds)).toBe(200_000);
-  expect(lookDelayMs(86_400_000, bounds)).toBe(7_200_000);
+  expect(pollDelayMs(0, bounds)).toBe(15_000);
+  expect(pollDelayMs(400_000, bounds)).toBe(200_000);
+  expect(pollDelayMs(86_400_000, bounds)).toBe(7_200_000);
   let looks = 0;
-  for (let t = 0; t < 86_400_000; t += lookDelayMs(t, bounds)) looks++;
+  for (let t = 0; t < 86_400_000; t += pollDelayMs(t, bounds)) looks++;
   // A look is an activity and a timer: with the start and the end, a thousand items take at most 60 actions.
   expect(2 * looks + 4).toBeLessThanOrEqual(60);
 });

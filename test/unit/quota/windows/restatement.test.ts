@@ -3,8 +3,8 @@ import { refusedForBadRows } from '../../../../quota/windows/bad-rows';
 import {
   type Doubt,
   doubtedHours,
-  lookDistanceMs,
   type RestatementPolicy,
+  recheckDelayMs,
 } from '../../../../quota/windows/restatement';
 import { meansEmpty, retryDistanceMs } from '../../../../quota/windows/window-retry';
 
@@ -81,7 +81,7 @@ describe('hours that are doubted', () => {
 });
 
 test('distances grow, and end', () => {
-  expect([1, 2, 3, 4, 5].map((n) => lookDistanceMs(n) / HOUR)).toEqual([2, 6, 18, 24, 24]);
+  expect([1, 2, 3, 4, 5].map((n) => recheckDelayMs(n) / HOUR)).toEqual([2, 6, 18, 24, 24]);
   expect([1, 2, 3, 9].map((n) => retryDistanceMs('fatal', n) / HOUR)).toEqual([24, 48, 96, 168]);
   expect([1, 2, 3, 9].map((n) => retryDistanceMs('cancelled', n) / HOUR)).toEqual([0.5, 1.5, 4.5, 24]);
   expect([1, 2].map((n) => retryDistanceMs('lost', n, 60_000))).toEqual([60_000, 120_000]);

@@ -1,6 +1,6 @@
 import { Runtime } from '@temporalio/worker';
 import { findCommands } from '../../../../../store/commands/commands';
-import { startCable } from '../../../../support/cable';
+import { startBreakableProxy } from '../../../../support/breakable-proxy';
 import { type Cli, cliFor } from '../../../../support/cli';
 import { eventually } from '../../../../support/eventually';
 import { type Gps51Stack, startGps51Stack } from '../../../../support/gps51-stack';
@@ -83,7 +83,10 @@ test('a command that no worker takes in time is not sent, and is not sent later 
 
 test('who waits learns the result although Temporal has gone and the database was away', async () => {
   const database = new URL(stack.databaseUrl);
-  const [temporal, postgres] = [await startCable(stack.temporalAddress), await startCable(database.host)];
+  const [temporal, postgres] = [
+    await startBreakableProxy(stack.temporalAddress),
+    await startBreakableProxy(database.host),
+  ];
   database.host = postgres.address;
   stack.simulator.control({
     clearCommandOutcomes: true,
@@ -97,10 +100,10 @@ test('who waits learns the result although Temporal has gone and the database wa
     const [command] = await findCommands(stack.db, 'cut-off');
     return command?.state === 'sending';
   });
-  temporal.pull();
-  postgres.pull();
+  temporal.cut();
+  postgres.cut();
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  postgres.mend();
+  postgres.restore();
   expect(await ran).toMatchObject({ code: 0, out: expect.stringContaining('succeeded (confirmed)') });
   await Promise.all([temporal.close(), postgres.close()]);
 });

@@ -1,8 +1,8 @@
-/** A road to the vendor on which answers can be changed, as gateways and vendors in trouble do. */
+/** An HTTP proxy before the vendor that can change answers, as gateways and failing vendors do. */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface RoadAnswer {
+export interface RewrittenAnswer {
   readonly status: number;
   readonly body: Buffer | string;
 }
@@ -11,18 +11,21 @@ export interface RoadAnswer {
  * @param request e.g. `GET /batches/batch_1`: below the base URL, without a query. @param nth of such requests, from 1.
  * @returns what is answered instead; undefined leaves the vendor's answer as it is.
  */
-export type ChangeAnswer = (
+export type RewriteAnswer = (
   request: string,
   answer: { readonly status: number; readonly body: Buffer },
   nth: number,
-) => RoadAnswer | undefined;
+) => RewrittenAnswer | undefined;
 
-export interface ChangingRoad {
+export interface RewritingProxy {
   readonly baseUrl: string;
   close(): Promise<void>;
 }
 
-export async function startChangingRoad(vendorBaseUrl: string, change: ChangeAnswer): Promise<ChangingRoad> {
+export async function startRewritingProxy(
+  vendorBaseUrl: string,
+  change: RewriteAnswer,
+): Promise<RewritingProxy> {
   const counts = new Map<string, number>();
 
   async function carry(request: http.IncomingMessage, answer: http.ServerResponse): Promise<void> {

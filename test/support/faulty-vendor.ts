@@ -1,8 +1,8 @@
-/** A vendor that writes texts, and that a test may make ill: it refuses, hangs, or answers late. */
+/** A text vendor that a test can make faulty: it refuses, hangs, answers late, or says that the budget is spent. */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Mood =
+export type Behavior =
   | { readonly kind: 'well'; readonly afterMs?: number }
   | { readonly kind: 'refuses'; readonly status: number }
   /** The account's budget is used up. */
@@ -10,9 +10,9 @@ export type Mood =
   /** The connection stands and nothing comes. */
   | { readonly kind: 'hangs' };
 
-export interface MoodyVendor {
+export interface FaultyVendor {
   readonly baseUrl: string;
-  mood: Mood;
+  behavior: Behavior;
   /** Calls that have come, and those that hang now. */
   readonly calls: () => number;
   readonly hanging: () => number;
@@ -21,7 +21,7 @@ export interface MoodyVendor {
   close(): Promise<void>;
 }
 
-export async function startMoodyVendor(mood: Mood = { kind: 'well' }): Promise<MoodyVendor> {
+export async function startFaultyVendor(behavior: Behavior = { kind: 'well' }): Promise<FaultyVendor> {
   let calls = 0;
   const open = new Set<http.ServerResponse>();
   const answered: string[] = [];
@@ -30,7 +30,7 @@ export async function startMoodyVendor(mood: Mood = { kind: 'well' }): Promise<M
       const parts: Buffer[] = [];
       for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
       calls++;
-      const now = vendor.mood;
+      const now = vendor.behavior;
       if (now.kind === 'hangs') {
         open.add(answer);
         answer.on('close', () => open.delete(answer));
@@ -58,9 +58,9 @@ export async function startMoodyVendor(mood: Mood = { kind: 'well' }): Promise<M
     })().catch(() => answer.destroy());
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const vendor: MoodyVendor = {
+  const vendor: FaultyVendor = {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    mood,
+    behavior,
     calls: () => calls,
     hanging: () => open.size,
     answered: () => answered,

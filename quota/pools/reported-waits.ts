@@ -10,7 +10,7 @@ export interface WaitCause {
   readonly subject: string;
 }
 
-export interface ToldWait extends WaitCause {
+export interface ReportedWait extends WaitCause {
   readonly at: number;
   /** The end of the wait that was told; Infinity where nobody knew it. */
   readonly until: number;
@@ -27,7 +27,7 @@ const QUIET_MS = 3_600_000;
  * @param until of this wait; null where nobody knows it.
  */
 export function isWaitNews(
-  told: ToldWait | null,
+  told: ReportedWait | null,
   wait: WaitCause,
   until: number | null,
   now: number,

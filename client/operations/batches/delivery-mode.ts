@@ -1,7 +1,7 @@
-/** How a batch's items reach the vendor: by calls of their own or by files; what that takes, costs and changes. */
+/** The delivery mode of a batch: one call per item, or files of items. Parses it, changes it, and plans what files take and cost. */
 import type { Pool } from 'pg';
 import { type BatchPrice, batchPrice } from '../../../quota/batches/price';
-import { type Batch, type BatchVia, setBatchVia } from '../../../store/batches/batches';
+import { type Batch, type DeliveryMode, setDeliveryMode } from '../../../store/batches/batches';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import type { TextBatchApi } from '../../../vendors/capabilities/text-batches';
 import { invalid } from '../errors';
@@ -9,16 +9,16 @@ import { countText, pluralText } from '../time-text';
 import { type BatchRequest, requestFor, type TextAccount } from './batch';
 import type { InputCheck } from './input';
 
-const WAYS: readonly BatchVia[] = ['responses', 'batch-api'];
+const DELIVERY_MODES: readonly DeliveryMode[] = ['responses', 'batch-api'];
 
 /** Output tokens of a text, where nothing caps them; only for the plan. */
 const USUAL_OUTPUT = 400;
 
-/** @returns undefined when nothing was given. @throws OperationError when it is no way, or the account's vendor has it not. */
-export function parseVia(text: string | undefined, { account }: TextAccount): BatchVia | undefined {
+/** @returns undefined when nothing was given. @throws OperationError when it is no delivery mode, or the vendor does not support it. */
+export function parseVia(text: string | undefined, { account }: TextAccount): DeliveryMode | undefined {
   if (text === undefined) return undefined;
-  const via = WAYS.find((way) => way === text);
-  if (!via) throw invalid('via', `"${text}" must be ${WAYS.join(' or ')}`);
+  const via = DELIVERY_MODES.find((mode) => mode === text);
+  if (!via) throw invalid('via', `"${text}" must be ${DELIVERY_MODES.join(' or ')}`);
   if (via === 'batch-api' && !account.parts.textBatches) {
     throw invalid(
       'via',
@@ -29,16 +29,16 @@ export function parseVia(text: string | undefined, { account }: TextAccount): Ba
 }
 
 /**
- * Sends what has not ended another way from now on. What is done stays done.
- * @returns what there is to say about it; empty when nothing changes.
+ * Changes the delivery mode of all items that have not ended. Results that exist are kept.
+ * @returns notes for the operator; empty when nothing changes.
  */
-export async function changeWay(
+export async function changeDeliveryMode(
   db: Pool,
   known: Batch,
-  via: BatchVia | undefined,
+  via: DeliveryMode | undefined,
 ): Promise<readonly string[]> {
   if (via === undefined || via === known.via) return [];
-  await setBatchVia(db, known.id, via);
+  await setDeliveryMode(db, known.id, via);
   if (via === 'batch-api') {
     return ['goes by files from now on (was by calls of its own); calls in flight still come home'];
   }

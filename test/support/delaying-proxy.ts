@@ -1,19 +1,19 @@
-/** A road to the vendor on which one request can be held up, as gateways do, and arrive when its sender has died. */
+/** An HTTP proxy before the vendor that can delay one request until after its sender has died. */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface SlowRoad {
+export interface DelayingProxy {
   readonly url: string;
-  leadTo(vendorUrl: string): void;
-  /** The next request of this method waits on the road. */
+  forwardTo(vendorUrl: string): void;
+  /** Holds the next request of this method. */
   holdNext(method: string): void;
-  /** Requests that wait. */
+  /** Requests held now. */
   held(): number;
   releaseAfter(ms: number): void;
   close(): Promise<void>;
 }
 
-export async function startSlowRoad(): Promise<SlowRoad> {
+export async function startDelayingProxy(): Promise<DelayingProxy> {
   let vendor = '';
   let toHold: string | null = null;
   const waiting: (() => void)[] = [];
@@ -44,7 +44,7 @@ export async function startSlowRoad(): Promise<SlowRoad> {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    leadTo: (url) => {
+    forwardTo: (url) => {
       vendor = url;
     },
     holdNext: (method) => {

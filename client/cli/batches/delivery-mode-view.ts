@@ -1,6 +1,6 @@
-/** What is shown of a batch's way by files: what it would take and save, and the vendor's batches with their states. */
+/** Texts for a batch that is delivered in files: the plan with its cost, and the vendor's batches with their states. */
 import type { BatchPart } from '../../../store/batches/parts';
-import type { FilePlan } from '../../operations/batches/way';
+import type { FilePlan } from '../../operations/batches/delivery-mode';
 import { countText, instantText, pluralText } from '../../operations/time-text';
 import { table } from '../output';
 
@@ -11,9 +11,9 @@ export function filePlanLines(plan: FilePlan, model: string, chosen: boolean): r
     enqueuedTokens === null
       ? `the queue's limit for ${model} is not set (batchApi.enqueuedTokens) and is learned from the vendor`
       : `${countText(enqueuedTokens)} may wait at once${rounds === 1 ? '' : `: ${countText(rounds ?? 1)} rounds`}`;
-  const way = chosen ? 'By files' : 'With --via batch-api';
+  const mode = chosen ? 'By files' : 'With --via batch-api';
   return [
-    `${way}: ${pluralText(files, 'file')}, each answered within 24 hours; some ${countText(tokens)} input tokens, and ${queue}.`,
+    `${mode}: ${pluralText(files, 'file')}, each answered within 24 hours; some ${countText(tokens)} input tokens, and ${queue}.`,
     price === null
       ? `${shareText(plan.priceShare)} by files (--via batch-api); for sums, set prices.${model} of the account.`
       : `Costs about ${usd(price.calls)} by calls of their own, ${usd(price.files)} by files (--via batch-api): ${usd(price.saved)} less.`,

@@ -1,33 +1,33 @@
 /**
- * A cable to a server that a test may pull out: what is under way breaks, and nobody gets through until it is mended. Or
- * silence: connections stay open, and nothing passes any more in either direction.
+ * A TCP proxy before a server. A test can cut it: open connections break, and new ones are refused until it is restored.
+ * Or silence it: connections stay open, and nothing passes in either direction.
  */
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 
-export interface Cable {
-  /** `host:port` of this end. */
+export interface BreakableProxy {
+  /** `host:port` of the proxy. */
   readonly address: string;
-  pull(): void;
-  /** What is sent from now on over connections that there are gets lost; new ones are fine. */
+  cut(): void;
+  /** Drops what is sent from now on over connections that are open; new ones work. */
   silence(): void;
-  mend(): void;
+  restore(): void;
   close(): Promise<void>;
 }
 
-/** @param server `host:port` of the other end. */
-export async function startCable(server: string): Promise<Cable> {
+/** @param server `host:port` of the server behind it. */
+export async function startBreakableProxy(server: string): Promise<BreakableProxy> {
   const [host = '', port] = server.split(':');
   const sockets = new Set<Socket>();
-  let pulled = false;
+  let isCut = false;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   };
   const end = createServer((near) => {
     keep(near);
-    if (pulled) {
+    if (isCut) {
       near.destroy();
       return;
     }
@@ -38,13 +38,13 @@ export async function startCable(server: string): Promise<Cable> {
     near.pipe(far).pipe(near);
   });
   await new Promise<void>((listening) => end.listen(0, '127.0.0.1', listening));
-  const pull = () => {
-    pulled = true;
+  const cut = () => {
+    isCut = true;
     for (const socket of sockets) socket.destroy();
   };
   return {
     address: `127.0.0.1:${(end.address() as AddressInfo).port}`,
-    pull,
+    cut,
     silence: () => {
       for (const socket of sockets) {
         socket.unpipe();
@@ -56,11 +56,11 @@ export async function startCable(server: string): Promise<Cable> {
         socket.on('data', () => undefined).resume();
       }
     },
-    mend: () => {
-      pulled = false;
+    restore: () => {
+      isCut = false;
     },
     close: async () => {
-      pull();
+      cut();
       await new Promise((closed) => end.close(closed));
     },
   };

@@ -1,13 +1,13 @@
-import { isWaitNews, type ToldWait } from '../../../../quota/pools/told-waits';
+import { isWaitNews, type ReportedWait } from '../../../../quota/pools/reported-waits';
 
 const S = 1000;
 const MIN = 60 * S;
 const NOW = 100 * MIN;
 const day = { cause: 'limit', subject: 'a/day' };
 const tokens = { cause: 'limit', subject: 'a/tokens' };
-const told = (at: number, until: number): ToldWait => ({ ...day, at, until });
+const told = (at: number, until: number): ReportedWait => ({ ...day, at, until });
 
-test.each<[string, ToldWait | null, typeof day, number | null, boolean]>([
+test.each<[string, ReportedWait | null, typeof day, number | null, boolean]>([
   ['the first', null, day, NOW + 10 * S, true],
   ['the first, of unknown length', null, day, null, true],
   ['the pace of a limit', null, day, NOW + S, false],
