@@ -19,6 +19,7 @@ import { createGzip } from 'node:zlib';
 import type { Pool } from 'pg';
 import { request } from 'undici';
 import { removePostgres, startPostgres } from '../embedded/postgres';
+import { HOUR_MS } from '../quota/durations';
 import { ensureSeries, installDatasets } from '../store/datasets/datasets';
 import { ingestDocument } from '../store/datasets/ingest';
 import { createPool } from '../store/db';
@@ -26,7 +27,6 @@ import { migrate } from '../store/migrate';
 import { RT_SALES } from '../vendors/amazon/datasets';
 import { openReportDocument } from '../vendors/amazon/document';
 import type { Span } from '../vendors/chunks';
-import { HOUR_MS } from '../vendors/dataset';
 
 const JSON_WANTED = process.argv.includes('--json');
 const FLOOR_ROWS_PER_SECOND = 30_000;

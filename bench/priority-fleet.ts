@@ -13,6 +13,7 @@ import { createTokenSource } from '../activities/gateway/credentials/login';
 import { sendForText } from '../activities/gateway/http/http';
 import { PermitGate } from '../activities/gateway/permits/gate';
 import { VendorGateway } from '../activities/gateway/vendor-call';
+import { HOUR_MS } from '../quota/durations';
 import type { Priority } from '../quota/limits/limit';
 import { parseSettings } from '../settings';
 import { createPool } from '../store/db';
@@ -135,8 +136,8 @@ async function load(options: FleetOptions): Promise<void> {
   process.once('message', () => stop.abort(new Error('the measurement is over')));
   process.send?.('ready');
   const { fleet } = caller.account;
-  const to = Math.floor(Date.now() / 1000) * 1000 - 3_600_000;
-  const span = { from: to - 3_600_000, to };
+  const to = Math.floor(Date.now() / 1000) * 1000 - HOUR_MS;
+  const span = { from: to - HOUR_MS, to };
   const { devices, flat } = options;
   let turn = process.pid;
   const departures: number[] = [];

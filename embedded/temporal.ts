@@ -227,7 +227,7 @@ async function configure(
   options: TemporalOptions,
   log: Log,
 ): Promise<void> {
-  const retention = msToTs((options.retentionDays ?? 30) * 86_400_000);
+  const retention = msToTs(`${options.retentionDays ?? 30} days`);
   const done = await whenItAnswers(server, READY_TIMEOUT_MS, log, async (connection) => {
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     if (String(config?.workflowExecutionRetentionTtl?.seconds) !== String(retention.seconds)) {

@@ -7,6 +7,7 @@
 
 import { PermitGate } from '../activities/gateway/permits/gate';
 import { LimitFeedback } from '../activities/gateway/verdicts/limit-feedback';
+import { DAY_MS } from '../quota/durations';
 import {
   defaultSlackMs,
   type LimitInstance,
@@ -110,7 +111,6 @@ export interface Permits {
   close(): Promise<void>;
 }
 
-const DAY = 86_400_000;
 const DEFAULT_WAIT_MS = 60_000;
 const DEFAULT_REFUSAL_MS = 1_000;
 /** Permits may be given this long before they are due: the round trip is then no part of the distance of calls. */
@@ -162,7 +162,7 @@ class OpenPermits implements Permits {
       throw new PermitError('invalid', `priority: "${priority}" must be one of ${PRIORITIES.join(', ')}`);
     }
     checkAmount('tokens', tokens);
-    checkAmount('maxWaitMs', maxWaitMs, DAY);
+    checkAmount('maxWaitMs', maxWaitMs, DAY_MS);
     const { pool = null } = this.options;
     const charges = this.units.map(({ key, unit }) => ({ key, units: unit === 'calls' ? 1 : tokens }));
     const request = { pool, priority, charges };
@@ -204,7 +204,7 @@ class OpenPermits implements Permits {
         await this.feedback.admitted(keys, departAt);
       },
       refused: async (waitMs = DEFAULT_REFUSAL_MS, reason = 'the vendor refused a call as too fast') => {
-        checkAmount('waitMs', waitMs, 31 * DAY);
+        checkAmount('waitMs', waitMs, 31 * DAY_MS);
         await answered();
         return refuseLimits(this.db, keys, { departAt, waitMs, reason });
       },

@@ -1,4 +1,11 @@
-/** Durations as vendors write them: Go (`6m0s`), ISO 8601 (`PT5M`) and prose (`1 hour 5 minutes`). Pure. */
+/**
+ * The units of time in milliseconds, and durations as vendors write them: Go (`6m0s`), ISO 8601 (`PT5M`) and prose
+ * (`1 hour 5 minutes`). Pure.
+ */
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 const NS_PER_UNIT: Readonly<Record<string, bigint>> = {
   ns: 1n,
@@ -43,10 +50,6 @@ export function parseGoDuration(text: string): number | null {
   return at === 0 || ns > GO_MAX_NS ? null : Number(ns) / 1e6;
 }
 
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
 // Months and years have no fixed length; the longest of each never cuts a stated wait short.
 const MONTH_MS = 31 * DAY_MS;
 const YEAR_MS = 366 * DAY_MS;

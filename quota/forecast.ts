@@ -5,6 +5,7 @@
  *
  * Items go through their steps like through a pipeline: while one is made by the vendor, the next is asked for.
  */
+import { DAY_MS, HOUR_MS } from './durations';
 import type { LimitWindow } from './limits/limit';
 
 /** Shortest and longest, milliseconds. */
@@ -92,7 +93,7 @@ function rolling(ms: number, cap: number, used: number, freeAt: number): Meter {
   };
 }
 
-const PER_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000, month: 30 * 86_400_000 } as const;
+const PER_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS, month: 30 * DAY_MS } as const;
 
 function windowed(perMs: number, cap: number, used: number, resetsAt: number): Meter {
   let left = cap - used;

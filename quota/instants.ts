@@ -1,4 +1,5 @@
 /** Instants as vendors write them, to epoch milliseconds. Pure, strict: an impossible date is null, not the next. */
+import { MINUTE_MS } from './durations';
 
 const ISO =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)? ?(Z|z|UTC|GMT|[+-]\d{2}:?\d{2})$/;
@@ -24,7 +25,7 @@ export function parseIsoInstant(text: string): number | null {
   const offsetMinutes = offset ? Number(offset[2]) * 60 + Number(offset[3]) : 0;
   if (offsetMinutes >= 24 * 60) return null;
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'));
-  return utc + ms - (offset?.[1] === '-' ? -1 : 1) * offsetMinutes * 60_000;
+  return utc + ms - (offset?.[1] === '-' ? -1 : 1) * offsetMinutes * MINUTE_MS;
 }
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];

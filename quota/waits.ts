@@ -8,6 +8,7 @@ import {
   DAY_MS,
   isoDurationAt,
   parseGoDuration,
+  SECOND_MS,
   type Span,
   unitDurationAt,
   unitMs,
@@ -81,7 +82,6 @@ export function parseWaitValue(
   return ms === undefined ? null : stated(ms, 'text', absurdMs);
 }
 
-const SECOND_MS = 1000;
 /** Seconds since 1970 begin to look like that here: 2001. */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MS = 1e12;

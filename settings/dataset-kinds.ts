@@ -2,6 +2,7 @@
  * Datasets that come as reports and those of fleets are kept complete in different ways: which keys of `datasets`
  * apply to which, and what they default to.
  */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../quota/durations';
 import type { RestatementPolicy } from '../quota/windows/restatement';
 import { type FleetKind, fleetKind } from '../vendors/fleet-datasets';
 import { VENDORS } from '../vendors/registry';
@@ -103,7 +104,7 @@ export function restatementPolicy(
   settings: Pick<ParsedDataset, 'doubtShare' | 'doubtAnswers' | 'doubtDays'>,
 ): RestatementPolicy {
   const { doubtShare, doubtAnswers, doubtDays } = settings;
-  return { doubtShare, answers: doubtAnswers, overMs: doubtDays * 24 * 60 * MINUTE_MS };
+  return { doubtShare, answers: doubtAnswers, overMs: doubtDays * DAY_MS };
 }
 
 /** Of a dataset that the settings list, or else by default. @throws RangeError when it is none of a fleet's. */
@@ -120,12 +121,10 @@ export function fleetTerms(
     kind,
     enabled: found.enabled,
     intervalMs: found.syncIntervalMinutes * MINUTE_MS,
-    overlapMs: (found.overlapHours ?? OVERLAP_HOURS) * 60 * MINUTE_MS,
-    firstSpanMs: found.lookbackDays * 24 * 60 * MINUTE_MS,
-    chunkMs: found.chunkHours * 60 * MINUTE_MS,
+    overlapMs: (found.overlapHours ?? OVERLAP_HOURS) * HOUR_MS,
+    firstSpanMs: found.lookbackDays * DAY_MS,
+    chunkMs: found.chunkHours * HOUR_MS,
     restatement: restatementPolicy(found),
     deviceListMs: (found.deviceListMinutes ?? DEVICE_LIST_MINUTES) * MINUTE_MS,
   };
 }
-
-const MINUTE_MS = 60_000;

@@ -5,13 +5,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
+import { MINUTE_MS } from '../quota/durations';
 import { SILENCE_MS } from './session';
 
 /** Any constant will do, as long as nobody else on this database uses it. */
 const MIGRATION_LOCK = '7309453216654021';
 const POLL_MS = 100;
 /** Somebody migrates for so long that it is worth a word, ms. */
-const LONGEST_MIGRATION_MS = 10 * 60_000;
+const LONGEST_MIGRATION_MS = 10 * MINUTE_MS;
 /** Between two tries to change a table that is in use, ms. */
 const RETRY_MS = 500;
 const TRIES = 15;

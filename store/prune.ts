@@ -16,6 +16,7 @@
  * the next time: nobody waits for this.
  */
 import type { Pool, PoolClient } from 'pg';
+import { DAY_MS } from '../quota/durations';
 import { inTransaction } from './db';
 
 /** Ages in days after which rows go. */
@@ -48,7 +49,6 @@ export interface PruneOptions {
 /** One prunes at a time, chunk by chunk: no connection is held for longer, for a worker may have only one. */
 const TRY_LOCK = 'pg_try_advisory_xact_lock(730946, 0)';
 const CHUNK = 1000;
-const DAY_MS = 86_400_000;
 
 /** @returns null when somebody else is at it. Who comes in between goes on in our place; then it is what we have done. */
 export async function prune(

@@ -6,6 +6,7 @@
  * `tcp_user_timeout`. On our side a query that is not answered is given up after `queryMs`, and its connection with it.
  * All of these are short enough that nobody waits for another's silence for more than ten seconds.
  */
+import { MINUTE_MS } from '../quota/durations';
 
 /** The schema that holds everything Sluice stores. */
 export const SCHEMA = 'sluice';
@@ -33,7 +34,6 @@ interface Bounds {
   readonly keepMs: number;
 }
 
-const MINUTE_MS = 60_000;
 /** Longest silence of ours inside a transaction, ms. */
 export const SILENCE_MS = 5_000;
 

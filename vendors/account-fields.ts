@@ -3,6 +3,7 @@
  * these and registers it in `account-schemas.ts`; nothing else has to change for a new vendor.
  */
 import { z } from 'zod';
+import { DAY_MS, HOUR_MS } from '../quota/durations';
 
 /** Where a secret is kept; the secret itself is read in activities only, at the moment it is needed. */
 export type SecretRef = `${'env' | 'file' | 'vault'}:${string}`;
@@ -19,13 +20,13 @@ export const secretRef = z
   .transform((text) => text as SecretRef)
   .meta({ writeOnly: true, description: 'A reference to a secret: env:NAME, file:/path or vault:name.' });
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS } as const;
 const FIELD_UNIT_MS = {
   milliseconds: 1,
   seconds: 1000,
   minutes: 60_000,
-  hours: 3_600_000,
-  days: 86_400_000,
+  hours: HOUR_MS,
+  days: DAY_MS,
 } as const;
 export type DurationUnit = keyof typeof FIELD_UNIT_MS;
 

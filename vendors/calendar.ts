@@ -1,14 +1,14 @@
 /** Where calendar minutes, hours, days and months of a time zone end. */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../quota/durations';
 
 export type CalendarUnit = 'minute' | 'hour' | 'day' | 'month';
 
-const MINUTE_MS = 60_000;
 /** No unit lasts longer than this; a day with 25 hours and a month with a clock change included. */
 const LONGEST_MS: Record<CalendarUnit, number> = {
   minute: MINUTE_MS,
-  hour: 60 * MINUTE_MS,
-  day: 26 * 60 * MINUTE_MS,
-  month: (31 * 24 + 2) * 60 * MINUTE_MS,
+  hour: HOUR_MS,
+  day: 26 * HOUR_MS,
+  month: (31 * 24 + 2) * HOUR_MS,
 };
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -37,7 +37,7 @@ function nextUtcBoundary(at: number, per: CalendarUnit): number {
     const date = new Date(at);
     return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
   }
-  const unit = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 24 * 60 * MINUTE_MS }[per];
+  const unit = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS }[per];
   return (Math.floor(at / unit) + 1) * unit;
 }
 
@@ -59,5 +59,5 @@ export function nextBoundary(at: number, per: CalendarUnit, zone: string): numbe
 /** Start of the day that holds `at`. Throws RangeError for an unknown zone. */
 export function startOfDay(at: number, zone: string): number {
   // A day and a half before its end lies in the day before, however long the clocks make either.
-  return nextBoundary(nextBoundary(at, 'day', zone) - 36 * 60 * MINUTE_MS, 'day', zone);
+  return nextBoundary(nextBoundary(at, 'day', zone) - 36 * HOUR_MS, 'day', zone);
 }

@@ -4,9 +4,6 @@
  */
 import type { ChunkPolicy } from './chunks';
 
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
-
 /** How a value is checked in the document and stored. Decimals keep every digit and never become floats. */
 export type ColumnKind = 'integer' | 'decimal' | 'text';
 

@@ -2,11 +2,11 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { logEvent } from '../activities/log/emit';
+import { HOUR_MS } from '../quota/durations';
 import { PRUNED_KINDS, prune, type Retention } from '../store/prune';
 
 /** A worker that has just started has better things to do. */
 const FIRST_MS = 120_000;
-const HOUR_MS = 3_600_000;
 
 export interface PrunerOptions {
   readonly db: Pool;

@@ -20,6 +20,7 @@ import { logEvent } from '../activities/log/emit';
 import { warnOnce } from '../activities/log/warn-once';
 import { createPoolActivities, type PoolSignal } from '../activities/pools/pool';
 import { createReportActivities } from '../activities/reports/reports';
+import { MINUTE_MS } from '../quota/durations';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { installDatasets } from '../store/datasets/datasets';
@@ -135,7 +136,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     log,
     rateAlerts: {
       refusals: settings.alerts.rateRefusals,
-      windowMs: settings.alerts.rateWindowMinutes * 60_000,
+      windowMs: settings.alerts.rateWindowMinutes * MINUTE_MS,
     },
     notifyPool: async (account, cause, state) => {
       try {

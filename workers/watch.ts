@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { findAccount } from '../activities/accounts';
 import { emit } from '../activities/log/emit';
 import { warnOnce } from '../activities/log/warn-once';
+import { HOUR_MS } from '../quota/durations';
 import type { Settings } from '../settings';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { readPools } from '../store/pools/pools';
@@ -32,7 +33,7 @@ const EVERY_MS = 30_000;
 const MIN_AGE_MS = 60_000;
 /** A workflow that ends again and again is started ever more rarely, ms. */
 const FIRST_AGAIN_MS = 60_000;
-const LONGEST_AGAIN_MS = 3_600_000;
+const LONGEST_AGAIN_MS = HOUR_MS;
 
 export class WorkflowWatch {
   private timer: NodeJS.Timeout | null = null;

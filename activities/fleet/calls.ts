@@ -4,6 +4,7 @@ import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
+import { MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import { isOfItemAlone } from '../../quota/pools/item-doubt';
 import type { Settings } from '../../settings';
@@ -53,7 +54,7 @@ export class UnusableAnswer extends Error {
 }
 
 /** A list of devices that failed, or that was empty, is asked for again after this, ms. */
-const LIST_AGAIN_MS = 5 * 60_000;
+const LIST_AGAIN_MS = 5 * MINUTE_MS;
 
 export class FleetCalls {
   /** When an account's list of devices last failed, epoch ms; of this process. */

@@ -4,6 +4,7 @@
  */
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
+import { MINUTE_MS } from '../../quota/durations';
 import { askAround } from '../../quota/fleet/history-windows';
 import { recordFailure } from '../../store/datasets/ledger';
 import { widenToTrips } from '../../store/fleet/history';
@@ -18,7 +19,7 @@ import type { HistoryPageInput, HistoryPageOutcome, PageWait } from './types';
 import { chosenDevices, type HistoryWindow, missingWindows } from './windows';
 
 /** What failed in passing is tried again after this, ms, and so often in all. */
-const RETRY_MS = 10 * 60_000;
+const RETRY_MS = 10 * MINUTE_MS;
 const TRIES = 3;
 
 /** @throws PoolClosed; PermitWait when not even the list of devices could be had; RangeError for unknown devices. */

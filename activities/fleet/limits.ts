@@ -1,11 +1,10 @@
 /** Limits of a fleet as planning needs them: their keys, and what each device may still be asked today. */
 import type { Pool } from 'pg';
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type LimitTemplate, matches, type Priority, resolveLimits } from '../../quota/limits/limit';
 import { readLimitLevels } from '../../store/permits/limit-levels';
 import { type CalendarUnit, nextBoundary } from '../../vendors/calendar';
 import type { FleetAccount } from './account';
-
-const DAY_MS = 24 * 3_600_000;
 
 /** The key under which the gateway charges a limit. @param deviceId for limits of one device. */
 export function limitKey(account: FleetAccount, template: LimitTemplate, deviceId?: string): string {
@@ -99,7 +98,7 @@ function allowance(
 const ROUNDING = 1e-6;
 const UNIT_MS: Readonly<Record<CalendarUnit, number>> = {
   minute: 60_000,
-  hour: 3_600_000,
+  hour: HOUR_MS,
   day: DAY_MS,
   month: 30 * DAY_MS,
 };

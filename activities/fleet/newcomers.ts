@@ -3,11 +3,12 @@
  * the day suffice for one a minute, and little more.
  */
 import type { Logger } from 'pino';
+import { HOUR_MS } from '../../quota/durations';
 import { logEvent } from '../log/emit';
 import type { FleetContext } from './context';
 
 /** The same devices are asked for again after this, ms. */
-const AGAIN_MS = 3_600_000;
+const AGAIN_MS = HOUR_MS;
 
 /** The memory of one process, by account. */
 export class Newcomers {

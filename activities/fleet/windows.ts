@@ -1,5 +1,6 @@
 /** What a backfill of a fleet has to ask for, from the ledger alone. */
 import type { Pool } from 'pg';
+import { HOUR_MS } from '../../quota/durations';
 import { piecesOf } from '../../quota/fleet/history-windows';
 import { listDevices } from '../../store/fleet/fleet';
 import { coverageByDevice } from '../../store/fleet/ledger';
@@ -31,7 +32,7 @@ export async function missingWindows(
   const to = Math.min(input.to, now - terms.overlapMs);
   if (to <= input.from) return { windows: [], failed: 0, retryAt: null };
   const asked = { from: input.from, to };
-  const chunkMs = input.chunkHours === null ? terms.chunkMs : input.chunkHours * 3_600_000;
+  const chunkMs = input.chunkHours === null ? terms.chunkMs : input.chunkHours * HOUR_MS;
   const known = await coverageByDevice(db, dataset, account.name, devices, asked, now);
   const lengthMs = Math.min(chunkMs, account.fleet.maxSpanMs);
   const windows = known.flatMap(({ deviceId, gaps, missing }) =>

@@ -5,6 +5,7 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
+import { HOUR_MS } from '../../quota/durations';
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
 import { slowedBy, taughtBy } from '../../quota/limits/limit-meant';
 import type { PoolState } from '../../quota/pools/pool';
@@ -406,7 +407,7 @@ function describeCall({ account, operation, attributes, foreign }: CallTerms): C
 const BOOKS_MS = 2_000;
 
 /** A wait beyond this is not for a bucket's next units. */
-const LONGEST_REFILL_MS = 3_600_000;
+const LONGEST_REFILL_MS = HOUR_MS;
 
 /** take_permits: a pool or a limit without a row. */
 function isUnregistered(error: unknown): boolean {

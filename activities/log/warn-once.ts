@@ -3,11 +3,12 @@
  * for an hour: what goes wrong at each call would otherwise fill the log and hide the rest.
  */
 import type { Logger } from 'pino';
+import { HOUR_MS } from '../../quota/durations';
 import type { EventData, EventKind } from '../../quota/events';
 import { logEvent } from './emit';
 
 /** Without a repetition for this long a cause counts as new, ms. */
-export const QUIET_MS = 3_600_000;
+export const QUIET_MS = HOUR_MS;
 /** Causes that are remembered; beyond it the one that was quiet longest is forgotten. */
 export const MAX_CAUSES = 500;
 

@@ -1,12 +1,13 @@
 /** From settings and ledger to the chunks of work: which windows of which series are to be asked for. */
 import type { Pool } from 'pg';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { DatasetSettings, Settings } from '../../settings';
 import { ensureSeries, installDatasets, type Series } from '../../store/datasets/datasets';
 import { doubtsDue } from '../../store/datasets/doubted-hours';
 import { liveJobs } from '../../store/datasets/jobs';
 import { type AuditKind, auditCandidates, gaps } from '../../store/datasets/ledger';
 import { askableSpan, type ChunkPolicy, planChunks, type Span, subtractSpans } from '../../vendors/chunks';
-import { DAY_MS, type DatasetDescription, HOUR_MS } from '../../vendors/dataset';
+import type { DatasetDescription } from '../../vendors/dataset';
 import { findDataset, findReportAccount, type ReportAccount, requireDatasetSettings } from '../accounts';
 import type { Chunk, PlanInput, Purpose } from './types';
 
@@ -42,7 +43,7 @@ export function chunkPolicy({ dataset, settings }: DatasetContext, chunkHours: n
     chunkMs: Math.min(dataset.maxSpanMs, (chunkHours ?? settings.chunkHours) * HOUR_MS),
     joinOlderThanMs: settings.joinOlderThanHours * HOUR_MS,
     lookbackMs: Math.min(dataset.lookbackMs, settings.lookbackDays * DAY_MS),
-    safeLagMs: Math.max(dataset.endLagMs, settings.safeMinutesLag * 60_000),
+    safeLagMs: Math.max(dataset.endLagMs, settings.safeMinutesLag * MINUTE_MS),
   };
 }
 
@@ -139,7 +140,7 @@ async function auditSpans(
   const candidates = await auditCandidates(db, series.id, {
     kind,
     now,
-    minAgeMs: settings.minRerequestMinutes * 60_000,
+    minAgeMs: settings.minRerequestMinutes * MINUTE_MS,
     ...(kind === 'weekly' ? { settleMs: settings.weeklyAuditDays * DAY_MS } : {}),
   });
   return candidates.filter((span) => span.to > now - reachMs);

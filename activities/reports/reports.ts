@@ -5,6 +5,7 @@
 
 import type { Readable } from 'node:stream';
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { FAILURE } from '../../quota/failures';
 import type { Priority } from '../../quota/limits/limit';
 import { restatementPolicy } from '../../settings';
@@ -12,7 +13,6 @@ import { type IngestResult, ingestDocument } from '../../store/datasets/ingest';
 import { liveJobs, markCancelled, markFailed, markReady, setDocumentUrl } from '../../store/datasets/jobs';
 import { recordAudit, recordFailure } from '../../store/datasets/ledger';
 import type { DocumentLocation } from '../../vendors/capabilities/reports';
-import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { stillPending } from './age';
@@ -93,7 +93,7 @@ class Reports {
     return {
       poolKey: account.poolKey,
       poolClosed: closed ? { until: closed.details.until, reason: closed.details.reason } : null,
-      intervalMs: settings.syncIntervalMinutes * 60_000,
+      intervalMs: settings.syncIntervalMinutes * MINUTE_MS,
       auditsDue: [
         ...(settings.dailyAudit ? due('daily', DAY_MS) : []),
         ...(settings.weeklyAudit ? due('weekly', 7 * DAY_MS) : []),
@@ -129,7 +129,7 @@ class Reports {
       evidence,
       cause,
       ...(retryAt === undefined ? {} : { retryAt }),
-      reRequestMs: settings.minRerequestMinutes * 60_000,
+      reRequestMs: settings.minRerequestMinutes * MINUTE_MS,
       now,
       poolKey: account.poolKey,
     });

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
+import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
@@ -20,7 +21,6 @@ import {
   releaseAttempt,
 } from '../../store/datasets/jobs';
 import { insertEvent } from '../../store/events/events';
-import { DAY_MS } from '../../vendors/dataset';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
 import { bodyOf, type JobContext, type ReportCalls, type ReportDeps } from './calls';
 import type { DatasetContext } from './plan';
@@ -35,7 +35,7 @@ const MOST_UNANSWERED = 3;
 /** Pages of a list that are read at most: it holds what was made since the request, and some minutes before. */
 const MOST_PAGES = 20;
 /** The vendor's clock may differ from ours by some minutes. */
-const CLOCK_SKEW_MS = 10 * 60_000;
+const CLOCK_SKEW_MS = 10 * MINUTE_MS;
 
 export class ReportRequests {
   /** Create calls of this process that are over without a usable answer, by job: when each was marked, and ended. */
@@ -57,7 +57,7 @@ export class ReportRequests {
       span: { from: chunk.from, to: chunk.to },
       purpose: chunk.purpose,
       now: Date.now(),
-      minReRequestMs: base.settings.minRerequestMinutes * 60_000,
+      minReRequestMs: base.settings.minRerequestMinutes * MINUTE_MS,
       failing: chunk.failing !== undefined,
     });
     if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };

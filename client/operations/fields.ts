@@ -3,9 +3,9 @@
  * is (`is not a time; give …`): the field and the value stand in front of that (operation.ts).
  */
 import { z } from 'zod';
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { parseIsoInstant } from '../../quota/instants';
 import { PRIORITIES } from '../../quota/limits/limit';
-import { DAY_MS, HOUR_MS } from '../../vendors/dataset';
 import { invalid } from './errors';
 import { shortInstant } from './time-text';
 

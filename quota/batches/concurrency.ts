@@ -2,6 +2,7 @@
  * How many calls of a batch to keep in flight: up while all goes well and there is quota, down when errors or quota
  * use are high, in smooth steps. A pure function; the seed's numbers are the defaults.
  */
+import { MINUTE_MS } from '../durations';
 
 export interface ConcurrencyPolicy {
   readonly min: number;
@@ -85,7 +86,7 @@ export interface KnownPace {
 }
 
 /** What was good longer ago than this says nothing of now: a vendor's limits and its other callers change, ms. */
-const PACE_KEPT_MS = 5 * 60_000;
+const PACE_KEPT_MS = 5 * MINUTE_MS;
 
 /**
  * Calls in flight to begin a page with, and why. After a page that was cut short, half of what was good with it: whatever
@@ -105,7 +106,7 @@ export function startingConcurrency(
   }
   const { concurrency, endedWell, ageMs } = known;
   if (ageMs > PACE_KEPT_MS) {
-    const minutes = Math.round(ageMs / 60_000);
+    const minutes = Math.round(ageMs / MINUTE_MS);
     return { start: clamp(policy.min), reason: `the last page was ${minutes} min ago: as at first` };
   }
   if (endedWell) return { start: clamp(carried ?? concurrency), reason: 'as the page before' };

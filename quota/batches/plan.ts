@@ -2,6 +2,7 @@
  * How long a batch of equal calls takes at the least, and what decides it: a rate, tokens, calls in flight × latency,
  * or a daily limit. Pure.
  */
+import { DAY_MS, HOUR_MS } from '../durations';
 import type { LimitWindow } from '../limits/limit';
 
 export interface BatchLimit {
@@ -39,7 +40,7 @@ export interface BatchPlan {
   readonly concurrencyNeeded: number | null;
 }
 
-const PER_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000, month: 30 * 86_400_000 } as const;
+const PER_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS, month: 30 * DAY_MS } as const;
 
 export function planBatch(input: BatchPlanInput): BatchPlan {
   const { items, concurrency, latencyMs } = input;

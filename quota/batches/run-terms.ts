@@ -2,6 +2,7 @@
  * What one run of a batch minds of its account's quota. Limits belong to the account, whoever spends; a run may keep
  * terms of its own beside them, which bind this run alone and never let it take more than the account's do. Pure.
  */
+import { HOUR_MS } from '../durations';
 import type { LimitTemplate, Priority } from '../limits/limit';
 
 /** Terms that a run was given; what is left out is the account's. Names and units are those of the settings. */
@@ -23,8 +24,6 @@ export interface RunTerms {
   /** Items between two lines of progress in the log. */
   readonly logInterval: number;
 }
-
-const HOUR_MS = 3_600_000;
 
 export function runTerms(account: RunTerms, run: RunOptions): RunTerms {
   return {

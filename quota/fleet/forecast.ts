@@ -2,8 +2,7 @@
  * How many days a backfill of a fleet takes, before any call: so many calls of each device, so few a day of each, and
  * what the account and the egress IP let through besides. Pure; the days are played through one by one.
  */
-
-const DAY_MS = 24 * 3_600_000;
+import { DAY_MS } from '../durations';
 
 export interface DeviceAllowance {
   /** Name of the limit. */

@@ -7,8 +7,7 @@
  * share of the day, or of what is left of the day for what is left of its calls. When the limits are wide that share
  * is shorter than a cycle, and every cycle asks for every device that moves.
  */
-
-const DAY_MS = 24 * 3_600_000;
+import { DAY_MS } from '../durations';
 
 export interface TripsDevice {
   readonly deviceId: string;

@@ -1,7 +1,7 @@
 /** How many calls a limit allows in a day, whatever its window. Pure. */
+import { DAY_MS } from '../durations';
 import type { LimitWindow } from './limit';
 
-const DAY_MS = 24 * 3_600_000;
 const MONTH_DAYS = 30;
 
 /** Infinity for a window whose length only the vendor knows. */

@@ -10,6 +10,7 @@
  * So a quota that is really the account's costs one further refused call, and what is refused for itself stops nobody
  * else. Where an account makes one kind of call only, there is nothing to tell apart, and the pool stops at once.
  */
+import { DAY_MS, HOUR_MS } from '../durations';
 import { type LookAgainPolicy, lookAgainMs, type PoolPolicy, unknownCooldownMs } from './pool';
 
 /** Calls of an account that are refused and accepted together. */
@@ -42,7 +43,7 @@ export interface Refusal extends CallKind {
 }
 
 /** What was accepted longer ago than this says nothing of now, ms. */
-const TELLING_MS = 24 * 3_600_000;
+const TELLING_MS = DAY_MS;
 
 /** @param records of the whole pool. */
 export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: number): 'kind' | 'pool' {
@@ -70,7 +71,7 @@ export function isNews(known: KindRecord | undefined, departedAt: number): boole
   return known === undefined || known.refusedAt === 0 || departedAt > known.refusedAt;
 }
 
-const ACCESS: LookAgainPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * 3_600_000 };
+const ACCESS: LookAgainPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * HOUR_MS };
 
 /** How long a kind of calls waits, ms: as long as the pool would, by strikes of its own. */
 export function kindWaitMs(

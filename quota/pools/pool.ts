@@ -17,6 +17,7 @@
  * Success never clears a pause that another call has set: only a success that carries the current epoch counts,
  * and the epoch changes with every transition.
  */
+import { HOUR_MS } from '../durations';
 import type { Evidence } from '../verdict';
 
 export type PoolStateName = 'closed' | 'quota_paused' | 'open' | 'half_open' | 'held';
@@ -169,7 +170,7 @@ export function lookAgainMs(
   return grown(lookAgain.credentialsMs, lookAgain.maxMs);
 }
 
-const CONFIGURATION_LOOKS = { configurationMs: 60_000, maxMs: 3_600_000 };
+const CONFIGURATION_LOOKS = { configurationMs: 60_000, maxMs: HOUR_MS };
 
 /** True when no call may leave at `now`; a half-open pool lets its probe through, which the caller decides. */
 export function isBlocked(state: PoolState, now: number): boolean {

@@ -2,6 +2,7 @@
  * When a wait is worth an event. A long one is told each time; one that comes and goes, as a limit's pace makes it, once
  * an hour. Pure; times are epoch ms.
  */
+import { HOUR_MS } from '../durations';
 
 /** What is waited for. */
 export interface WaitCause {
@@ -20,7 +21,7 @@ export interface ReportedWait extends WaitCause {
 export const WORTH_SAYING_MS = 2_000;
 /** So long a wait is told of whenever it begins, ms. */
 const LONG_MS = 60_000;
-const QUIET_MS = 3_600_000;
+const QUIET_MS = HOUR_MS;
 
 /**
  * @param told the last wait of the same work that was told; null for none.

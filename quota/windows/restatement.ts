@@ -4,6 +4,7 @@
  * stays until the same has been told several times over days, or until a person says that it is true. Decided hour by
  * hour, so that the other hours of a document are taken over. Pure; times are epoch milliseconds.
  */
+import { DAY_MS, HOUR_MS } from '../durations';
 
 export interface RestatementPolicy {
   /** A document, or hours in a row, with less than this share of the known rows is doubted, 0 to 1; 0: only an empty one. */
@@ -15,12 +16,11 @@ export interface RestatementPolicy {
 
 /** Hours of a document that has more rows than that: fewer are lost by single cancellations. */
 const NOTABLE_ROWS = 20;
-const HOUR_MS = 3_600_000;
 
 /** Distance to the first look again, ms; each is three times the one before it, up to a day. */
 const FIRST_LOOK_MS = 2 * HOUR_MS;
 const LOOK_FACTOR = 3;
-const LONGEST_LOOK_MS = 24 * HOUR_MS;
+const LONGEST_LOOK_MS = DAY_MS;
 
 export interface Doubt {
   /** Answers that told it so far. */

@@ -2,6 +2,7 @@
  * When is a window that failed tried again? By what it failed with, at distances that grow with each answer: whatever
  * stands in the way, it heals by itself, and until then it costs little. Pure; times are epoch milliseconds.
  */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../durations';
 
 /**
  * - `not_yet`: the vendor says that its data is late
@@ -26,10 +27,6 @@ const WINDOW_CAUSES = [
   'skipped',
 ] as const;
 export type WindowCause = (typeof WINDOW_CAUSES)[number];
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 interface Distances {
   /** Null: as soon as the same request may be made again. */

@@ -2,6 +2,7 @@
  * The rules that hold for an account: the vendor's, with the account's overrides merged in. Pure. Overrides that
  * do not fit are SettingsErrors that name the key; `loadSettings` has reported them before anything runs.
  */
+import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { type LimitTemplate, type LimitWindow, scopeOf } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { BackoffPolicy, RetryPolicies } from '../../quota/retry-delay';
@@ -173,7 +174,7 @@ export function effectivePool(
     unknownQuotaMs: ms(pool.cooldownMinutes, 60_000, base.unknownQuotaMs),
     unknownQuotaFactor: pool.cooldownFactor ?? base.unknownQuotaFactor,
     unknownQuotaMaxMs: ms(pool.cooldownMaxMinutes, 60_000, base.unknownQuotaMaxMs),
-    absurdWaitMs: ms(pool.absurdWaitHours, 3_600_000, base.absurdWaitMs),
+    absurdWaitMs: ms(pool.absurdWaitHours, HOUR_MS, base.absurdWaitMs),
     breakerFailures: pool.breakerFailures ?? base.breakerFailures,
     breakerOpenMs: ms(pool.breakerOpenSeconds, 1000, base.breakerOpenMs),
     probeTimeoutMs: Math.max(
@@ -187,9 +188,9 @@ export function effectivePool(
 
 function lookAgain(base: PoolPolicy, minutes: number | undefined): Pick<PoolPolicy, 'lookAgain'> {
   if (minutes === undefined) return {};
-  const credentialsMs = Math.max(1, Math.round(minutes * 60_000));
+  const credentialsMs = Math.max(1, Math.round(minutes * MINUTE_MS));
   const configurationMs = Math.min(credentialsMs, base.lookAgain?.configurationMs ?? 60_000);
-  const maxMs = Math.max(credentialsMs, base.lookAgain?.maxMs ?? 8 * 3_600_000);
+  const maxMs = Math.max(credentialsMs, base.lookAgain?.maxMs ?? 8 * HOUR_MS);
   return { lookAgain: { credentialsMs, configurationMs, maxMs } };
 }
 

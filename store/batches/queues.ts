@@ -1,8 +1,9 @@
 /** What is known of a vendor's queues of waiting tokens, one for each model of a pool. */
 import type { Pool } from 'pg';
+import { DAY_MS } from '../../quota/durations';
 
 /** What a refusal said holds this long: limits are raised, and a refusal costs nothing, ms. */
-const LEARNED_FOR_MS = 7 * 86_400_000;
+const LEARNED_FOR_MS = 7 * DAY_MS;
 
 export interface StoredQueue {
   /** Null when no refusal has said, or long ago. */

@@ -1,11 +1,10 @@
 /** A document's rows as COPY's text, written to a spool file while the document is read: no connection is held for it. */
 
+import { HOUR_MS } from '../../quota/durations';
 import { toTimestamptz } from '../db';
 import { Spool, SpoolFull } from '../spool';
 import type { IncomingDocument, IncomingRow } from './ingest-types';
 import { type Span, spanText } from './span';
-
-export const HOUR_MS = 3_600_000;
 
 export interface SpooledRows {
   readonly spool: Spool;

@@ -1,5 +1,6 @@
 /** Hours whose known rows stay although a later document told fewer (quota/windows/restatement.ts decides which). */
 import type { Pool, PoolClient } from 'pg';
+import { HOUR_MS } from '../../quota/durations';
 import type { Doubt, DoubtedHour, RestatementPolicy } from '../../quota/windows/restatement';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
@@ -79,7 +80,7 @@ export async function tellDoubts(
     toldRows: summary.told,
     answers: Math.max(...doubted.map(({ answers }) => answers)),
     lookAgainAt: new Date(summary.lookAgainAt).toISOString(),
-    believedAfter: `${policy.answers} such answers over ${policy.overMs / 3_600_000} h, or sluice doubts --accept`,
+    believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or sluice doubts --accept`,
   });
 }
 

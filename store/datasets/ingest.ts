@@ -8,12 +8,13 @@
  */
 import { types } from 'node:util';
 import type { Pool, PoolClient } from 'pg';
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type BadRowPolicy, refusedForBadRows } from '../../quota/windows/bad-rows';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
 import { factTable } from './datasets';
-import { HOUR_MS, refusal, type SpooledRows, spoolRows } from './document-spool';
+import { refusal, type SpooledRows, spoolRows } from './document-spool';
 import { readDoubts, summaryOf, tellDoubts, writeDoubts } from './doubted-hours';
 import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './ingest-types';
 import { type JobState, LIVE_STATES, markFailed, markIngested } from './jobs';
@@ -34,7 +35,7 @@ export const DEFAULT_BAD_ROWS: BadRowPolicy = { onBadRow: 'setAside', maxShare: 
 export const DEFAULT_RESTATEMENT: RestatementPolicy = {
   doubtShare: 0.5,
   answers: 3,
-  overMs: 3 * 24 * HOUR_MS,
+  overMs: 3 * DAY_MS,
 };
 
 /**

@@ -9,6 +9,7 @@
  * an earlier answer changes nothing.
  */
 import type { Pool, PoolClient } from 'pg';
+import { MINUTE_MS } from '../../quota/durations';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
 import { type Span, toRange } from './span';
@@ -19,7 +20,7 @@ export type JobState = 'intended' | 'requested' | 'ready' | 'ingested' | 'failed
 export const LIVE_STATES = ['intended', 'requested', 'ready'] as const satisfies readonly JobState[];
 
 /** The same request within about 30 minutes tends to be cancelled by the vendor. */
-export const MIN_RE_REQUEST_MS = 30 * 60_000;
+export const MIN_RE_REQUEST_MS = 30 * MINUTE_MS;
 
 export interface Job {
   readonly id: number;

@@ -11,6 +11,7 @@
  * | missing (derived)   | everything else                                                                |
  */
 import type { Pool, PoolClient } from 'pg';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { meansEmpty, retryDistanceMs, type WindowCause } from '../../quota/windows/window-retry';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
@@ -177,8 +178,8 @@ export type AuditKind = 'daily' | 'weekly';
  * and vendors restate without notice for days.
  */
 export const SETTLE_MS: Readonly<Record<AuditKind, number>> = {
-  daily: 24 * 3_600_000,
-  weekly: 7 * 24 * 3_600_000,
+  daily: DAY_MS,
+  weekly: 7 * DAY_MS,
 };
 
 export interface AuditQuery {
@@ -211,7 +212,7 @@ export async function auditCandidates(
     [
       seriesId,
       query.settleMs ?? SETTLE_MS[query.kind],
-      toTimestamptz(query.now - (query.minAgeMs ?? 30 * 60_000)),
+      toTimestamptz(query.now - (query.minAgeMs ?? 30 * MINUTE_MS)),
     ],
   );
   return rows.map((row) => ({ from: row.from_time, to: row.to_time }));
@@ -243,7 +244,7 @@ export interface WindowFailure {
 }
 
 /** From a look at doubted hours that failed to the next, ms at least. */
-const FAILED_LOOK_MS = 6 * 3_600_000;
+const FAILED_LOOK_MS = 6 * HOUR_MS;
 
 export interface RecordedFailure {
   /** Answers so far, this one among them. */

@@ -3,9 +3,9 @@
  * of its rows, or not at all.
  */
 import type { Pool, PoolClient } from 'pg';
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
 import type { FleetPosition, FleetTrip, ReportedTrips } from '../../vendors/capabilities/fleet';
-import { HOUR_MS } from '../datasets/document-spool';
 import { readDoubts, tellDoubts, writeDoubts } from '../datasets/doubted-hours';
 import { lockSeries } from '../datasets/ledger';
 import type { Span } from '../datasets/span';
@@ -73,7 +73,7 @@ export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number>
  * A device whose clock was years behind when it set out makes a trip of years, which overlaps all others there are. What
  * is longer than this is stored, but takes the place of none outside the span, ms.
  */
-const LONGEST_TRIP_MS = 3 * 24 * 3_600_000;
+const LONGEST_TRIP_MS = 3 * DAY_MS;
 
 async function deleteReported(
   client: PoolClient,

@@ -3,6 +3,7 @@
  * they are kept: prune.ts.
  */
 import type { Pool } from 'pg';
+import { MINUTE_MS } from '../../quota/durations';
 
 interface Counted {
   readonly pool: string;
@@ -23,7 +24,7 @@ export class CallCounter {
   ) {}
 
   count(pool: string, operation: string, caller: string, verdict: string): void {
-    const minute = Math.floor(Date.now() / 60_000) * 60_000;
+    const minute = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
     const id = JSON.stringify([pool, minute, operation, caller, verdict]);
     const entry = this.counts.get(id) ?? { pool, minute, operation, caller, verdict, calls: 0 };
     entry.calls++;

@@ -8,6 +8,7 @@ import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
+import { HOUR_MS } from '../../quota/durations';
 import type { PoolState } from '../../quota/pools/pool';
 import { parseSettings, type Settings } from '../../settings';
 import { listSeries } from '../../store/datasets/datasets';
@@ -23,7 +24,6 @@ import {
   startAmazonSimulator,
 } from '../../vendors/amazon/simulator';
 import type { Span } from '../../vendors/chunks';
-import { HOUR_MS } from '../../vendors/dataset';
 import type { Arrival } from '../../vendors/kit/arrivals';
 import {
   installTemporalRuntime,

@@ -3,6 +3,7 @@
  * vendors/capabilities/reports.ts. Nothing is sent from here.
  */
 
+import { MINUTE_MS } from '../../quota/durations';
 import type { LoginApi } from '../capabilities/login';
 import type { ReportApi, ReportRequest, ReportStatus } from '../capabilities/reports';
 import type { HttpRequest, Parsed } from '../http';
@@ -22,7 +23,7 @@ import { type AmazonAccount, amazonEndpoints } from './settings';
 
 const REPORTS = '/reports/2021-06-30';
 /** Amazon: the document URL expires after 5 minutes; half a minute is kept back for the download to begin. */
-const URL_LIFETIME_MS = 4.5 * 60_000;
+const URL_LIFETIME_MS = 4.5 * MINUTE_MS;
 const PAGE_SIZE = 100;
 
 /** How a report can have ended. Under any other status it is still being made, for all that is known. */

@@ -2,14 +2,9 @@
  * Amazon's vendor real-time reports. Spans, lookbacks and fields are those of Amazon's report pages
  * ("Vendor retail analytics reports") and JSON schemas; all of them are data that the settings can override.
  */
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import type { ChunkPolicy } from '../chunks';
-import {
-  DAY_MS,
-  type DatasetColumn,
-  type DatasetDescription,
-  HOUR_MS,
-  type PartitionColumn,
-} from '../dataset';
+import type { DatasetColumn, DatasetDescription, PartitionColumn } from '../dataset';
 
 const MARKETPLACE: PartitionColumn = {
   name: 'marketplaceId',
@@ -29,7 +24,7 @@ const ASIN: DatasetColumn = {
 const LOOKBACK_MS = 30 * DAY_MS;
 
 /** Data is usually ready 10 to 60 minutes after the hour has ended; asked for sooner, reports end FATAL. */
-const SAFE_LAG_MS = 60 * 60_000;
+const SAFE_LAG_MS = HOUR_MS;
 
 function chunks(maxSpanMs: number): ChunkPolicy {
   return {
@@ -103,7 +98,7 @@ export const RT_TRAFFIC: DatasetDescription = {
   maxSpanMs: 14 * DAY_MS,
   gridMs: HOUR_MS,
   // Amazon refuses traffic reports that end less than 60 minutes before the request.
-  endLagMs: 60 * 60_000,
+  endLagMs: HOUR_MS,
   chunks: chunks(14 * DAY_MS),
 };
 

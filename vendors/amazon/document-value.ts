@@ -1,4 +1,5 @@
 /** Values of a report document: everything JSON has, except that numbers stay text. */
+import { MINUTE_MS } from '../../quota/durations';
 
 /** A JSON number as it was written. A class of its own, so that it cannot be taken for a string. */
 export class RawNumber {
@@ -54,6 +55,6 @@ export function parseInstant(text: string): number | null {
   ];
   if (fields.some((field, index) => field !== roundTrip[index])) return null;
   if (sign === undefined) return local;
-  const zone = (Number(zoneHours) * 60 + Number(zoneMinutes)) * 60_000;
+  const zone = (Number(zoneHours) * 60 + Number(zoneMinutes)) * MINUTE_MS;
   return sign === '+' ? local - zone : local + zone;
 }

@@ -5,6 +5,7 @@
  *
  * Source: developer-docs.amazon.com/sp-api, "Reports API v2021-06-30 reference", usage plans (default rates).
  */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate, Reserve } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
@@ -78,16 +79,13 @@ export function amazonScope({
   return application === undefined ? 'seller/{sellerId}' : '{application}/seller/{sellerId}';
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-
 /** Amazon names no end to a quota; QUOTA_COOLDOWN_MINUTES overrides the first pause. */
 export const amazonPool: PoolPolicy = {
   unknownQuotaMs: 30 * MINUTE_MS,
   unknownQuotaFactor: 2,
   // A quota may last for days; one probe each 8 hours costs 3 calls a day and finds its end within a third of one.
   unknownQuotaMaxMs: 8 * HOUR_MS,
-  absurdWaitMs: 7 * 24 * HOUR_MS,
+  absurdWaitMs: 7 * DAY_MS,
   breakerFailures: 5,
   breakerOpenMs: MINUTE_MS,
   probeTimeoutMs: 2 * MINUTE_MS,

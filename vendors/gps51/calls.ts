@@ -1,5 +1,6 @@
 /** Requests of GPS51's Open API, and what their answers mean in the words of vendors/capabilities/fleet.ts. Nothing is sent here. */
 import { createHash } from 'node:crypto';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../../quota/durations';
 import type { FleetApi, FleetCommand, FleetDevice } from '../capabilities/fleet';
 import type { LoginApi } from '../capabilities/login';
 import type { Span } from '../chunks';
@@ -17,9 +18,6 @@ import { callsADay } from './limits';
 import type { Gps51Account } from './settings';
 import { WIRE_TIMEZONE_HOURS, wireTime } from './time';
 
-const DAY_MS = 24 * 3_600_000;
-const SECOND_MS = 1000;
-
 /** "Not yet carried out", as a new command is sent. */
 const NEW_COMMAND = -1;
 
@@ -28,7 +26,7 @@ export function gps51Login(account: Gps51Account): LoginApi {
     operation: 'login',
     credentials: { password: account.password },
     request: ({ password = '' }) => loginRequest(account, account.loginType, account.username, password),
-    parse: (body) => parseLogin(body, account.tokenHours * 3_600_000),
+    parse: (body) => parseLogin(body, account.tokenHours * HOUR_MS),
   };
 }
 
@@ -85,7 +83,7 @@ export function gps51Fleet(account: Gps51Account): FleetApi {
       operations: { login: 'user-login', devices: 'user-querymonitorlist' },
       attribute: 'userClass',
       login: (username, password) => loginRequest(account, 'USER', username, password),
-      parse: (body) => parseLogin(body, account.tokenHours * 3_600_000),
+      parse: (body) => parseLogin(body, account.tokenHours * HOUR_MS),
       devices: (username) => post(account, 'querymonitorlist', { username }),
     },
   };

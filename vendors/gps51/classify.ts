@@ -6,6 +6,7 @@
  * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
  * after a fresh login, which count as "too fast".
  */
+import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import type { Evidence, RateVerdict, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
 import { nextBoundary, startOfDay } from '../calendar';
@@ -23,10 +24,10 @@ const OF_DEVICE: ReadonlySet<string> = new Set(['querytracks', 'querytrips']);
 /** After the turn of the vendor's day, ms. */
 const MARGIN_MS = 5000;
 /** So far its clock may be behind ours, ms. */
-const CLOCKS_APART_MS = 10 * 60_000;
+const CLOCKS_APART_MS = 10 * MINUTE_MS;
 
 /** Two days before the end of time as a Date knows it. */
-const LAST_DAY_MS = 8.64e15 - 2 * 86_400_000;
+const LAST_DAY_MS = 8.64e15 - 2 * DAY_MS;
 
 const LOGINS: ReadonlySet<string> = new Set(['login', 'user-login']);
 /** Calls that act: an answer that was lost may have been carried out. */

@@ -5,6 +5,7 @@
  *
  * Sources: GPS51 Open API, "API Call Instructions"; the rules of operation (5 calls a second, 200 ms apart).
  */
+import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
@@ -127,9 +128,6 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
 export function callsADay(validDevices: number): number {
   return ACCOUNT_CALLS_A_DAY + CALLS_A_DAY_PER_DEVICE * validDevices;
 }
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 /** A quota ends with the vendor's day, which classify states; what is unknown is probed hourly at the latest. */
 export const gps51Pool: PoolPolicy = {

@@ -2,10 +2,11 @@
  * Times on the wire: epoch milliseconds, or `yyyy-MM-dd HH:mm:ss` of the vendor's clock, which is GMT+8. White-labelled
  * platforms send whole seconds here and there: ten digits can only be those.
  */
+import { HOUR_MS } from '../../quota/durations';
 
 /** Sent with every span, so that nobody has to assume it. */
 export const WIRE_TIMEZONE_HOURS = 8;
-const OFFSET_MS = WIRE_TIMEZONE_HOURS * 3_600_000;
+const OFFSET_MS = WIRE_TIMEZONE_HOURS * HOUR_MS;
 
 /** Anything earlier is a device whose clock was never set; anything later is no time that a database holds. */
 const EARLIEST = Date.UTC(2000, 0, 1);

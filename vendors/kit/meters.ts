@@ -5,6 +5,7 @@
  * All meters answer the same question: how many units does the window hold at `now`? A call of n units fits when
  * that number plus n is at most `limit`. Times are epoch ms with a fraction and must not go back.
  */
+import { DAY_MS } from '../../quota/durations';
 import type { LimitWindow } from '../../quota/limits/limit';
 import { nextBoundary } from '../calendar';
 
@@ -28,8 +29,6 @@ export interface Meter {
 
 /** Epoch ms as doubles are 0.00024 ms apart, so an instant cannot be told more exactly than this. */
 const INSTANT_MS = 0.001;
-
-const DAY_MS = 86_400_000;
 
 /** A meter for `window`, holding what `previous` held at `now` when the limit was changed while running. */
 export function createMeter(window: VendorWindow, now: number, previous?: Meter): Meter {

@@ -1,5 +1,6 @@
 /** Requests of the Responses API as plain data. Nothing is sent from here. */
 import { DEFAULT_CONCURRENCY } from '../../quota/batches/concurrency';
+import { HOUR_MS } from '../../quota/durations';
 import type { TextApi } from '../capabilities/texts';
 import { authorizeWith, postTo } from './authorize';
 import { parseResponse, usageOf } from './contract';
@@ -16,7 +17,7 @@ export function openaiTexts(account: OpenAiAccount): TextApi {
     logInterval: account.logInterval,
     quotaThreshold: account.quotaThreshold,
     quotaMonitoring: account.quotaMonitoring,
-    pauseMs: account.pauseHours * 3_600_000,
+    pauseMs: account.pauseHours * HOUR_MS,
     request: (job, filled) => ({
       model: job.model,
       input: filled,

@@ -3,6 +3,7 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
+import { HOUR_MS } from '../../quota/durations';
 import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
 import {
@@ -27,7 +28,7 @@ const RATE_CODES: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'slow_do
 /** `Retry-After: 0`, or a date that is over: the headers of the limits may know better, ms. */
 const AT_ONCE_MS = 1;
 /** A wait from which "too fast" cannot be a minute's limit, ms. */
-const LONG_WAIT_MS = 3_600_000;
+const LONG_WAIT_MS = HOUR_MS;
 /** A day's limit may ask for such a wait, and then it is everybody's. */
 const LONGER_LIMIT = /\bper (?:day|hour|week|month)\b|\b(?:daily|hourly|weekly|monthly)\b|\b[RT]PD\b/i;
 

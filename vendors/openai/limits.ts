@@ -8,6 +8,7 @@
  *
  * Source: platform.openai.com/docs/guides/rate-limits.
  */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
@@ -99,7 +100,7 @@ export const openaiLimits: readonly LimitTemplate[] = [
     operations: [OPENAI_BATCH_OPERATIONS.create],
     scope: '{account}',
     unit: 'calls',
-    window: { kind: 'rolling', count: 2000, ms: 3_600_000 },
+    window: { kind: 'rolling', count: 2000, ms: HOUR_MS },
     mode: 'enforce',
     source: 'OpenAI Batch guide: 2,000 batches an hour',
   },
@@ -119,13 +120,10 @@ export const openaiLimits: readonly LimitTemplate[] = [
   },
 ];
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-
 /** By OpenAI's guide a minute; some models' and tiers' requests, and others' (Groq's), are a day's. */
 export const OPENAI_ANNOUNCED_WINDOWS: readonly number[] = [
   MINUTE_MS,
-  60 * MINUTE_MS,
+  HOUR_MS,
   DAY_MS,
   7 * DAY_MS,
   30 * DAY_MS,
@@ -135,8 +133,8 @@ export const openaiPool: PoolPolicy = {
   // Seed: quota 300 → 3600 s.
   unknownQuotaMs: 5 * MINUTE_MS,
   unknownQuotaFactor: 2,
-  unknownQuotaMaxMs: 60 * MINUTE_MS,
-  absurdWaitMs: 7 * 24 * 60 * MINUTE_MS,
+  unknownQuotaMaxMs: HOUR_MS,
+  absurdWaitMs: 7 * DAY_MS,
   breakerFailures: 5,
   breakerOpenMs: MINUTE_MS,
   probeTimeoutMs: 3 * MINUTE_MS,

@@ -5,6 +5,7 @@
 import { condition, continueAsNew, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { BatchActivities } from '../../activities/batches/batch';
 import type { BatchRef, BatchSnapshot, PageOutcome } from '../../activities/batches/types';
+import { MINUTE_MS } from '../../quota/durations';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {
@@ -30,7 +31,7 @@ const { setBatchState, readBatchSnapshot } = proxyActivities<BatchActivities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-const PAGE_MS = 10 * 60_000;
+const PAGE_MS = 10 * MINUTE_MS;
 /** A page leaves some ten events. */
 const EVENTS_BEFORE_CONTINUE = 4000;
 /** Waits between two pages, ms: the shortest, and the one where nobody knows when there is something to do. */

@@ -13,6 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, HistoryPageOutcome, PageWait } from '../../activities/fleet/types';
+import { MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
@@ -30,7 +31,7 @@ const { fetchFleetHistory } = roomActivities<FleetActivities>('fleets', {
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 });
 
-const PAGE_MS = 10 * 60_000;
+const PAGE_MS = 10 * MINUTE_MS;
 /** A page leaves some ten events. */
 const EVENTS_BEFORE_CONTINUE = 4000;
 const PROBLEMS_KEPT = 20;

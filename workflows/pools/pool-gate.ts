@@ -12,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';
+import { HOUR_MS } from '../../quota/durations';
 import { FAILURE, type FailureCode, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import { isHistoryLong } from '../history';
 import { limitUnblockedSignal, poolOpenedSignal } from '../messages';
@@ -24,7 +25,7 @@ const { joinPool } = proxyActivities<PoolActivities>({
 /** After the pool's own time the waiter tries by itself, should the pool's signal have been lost, ms. */
 const GRACE_MS = 30_000;
 /** A pool held for an operator is looked at again this often, ms. */
-const HELD_RECHECK_MS = 3_600_000;
+const HELD_RECHECK_MS = HOUR_MS;
 /** A pause that ended sooner than this was none: the pool was said to be open and was not, ms. */
 const SHORT_PAUSE_MS = 5_000;
 /** So many of them in a row are taken as they come; after that each try waits longer than the last, up to a minute. */

@@ -14,6 +14,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';
+import { HOUR_MS } from '../../quota/durations';
 import { CLOSED_POOL, type PoolPolicy, type PoolState, pauseReason } from '../../quota/pools/pool';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {
@@ -50,7 +51,7 @@ const PROBE_OVER_MS = 1_000;
 /** The server lets a workflow have 2,000 signals to others under way. */
 const WOKEN_TOGETHER = 500;
 /** A half-open pool that nobody waits for is checked ever more rarely, ms. */
-const LONGEST_CHECK_MS = 3_600_000;
+const LONGEST_CHECK_MS = HOUR_MS;
 
 type Command =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }

@@ -9,6 +9,7 @@ import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } f
 import type { PoolActivities } from '../../activities/pools/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
+import { MINUTE_MS } from '../../quota/durations';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import { poolOpenedSignal, type WorkStatus, workStatusQuery } from '../messages';
@@ -31,7 +32,7 @@ const { joinPool } = proxyActivities<PoolActivities>({
 
 const EVENTS_BEFORE_CONTINUE = 4_000;
 /** How long lines may take to leave what they do before a new history begins; what is left behind is adopted, ms. */
-const LEAVE_MS = 10 * 60_000;
+const LEAVE_MS = 10 * MINUTE_MS;
 /** After a closed pool's time a cycle begins by itself, should the pool's signal have been lost, ms. */
 const GRACE_MS = 5_000;
 

@@ -6,6 +6,7 @@
 import { log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, JobCall, RecordedChunk } from '../../activities/reports/types';
+import { HOUR_MS } from '../../quota/durations';
 import { isWorthSplitting, splitWindow } from '../../quota/windows/window-retry';
 import type { Span } from '../../vendors/chunks';
 import { applicationFailure, HistoryIsFull, PoolIsClosed } from '../pools/pool-gate';
@@ -24,7 +25,7 @@ const { recordChunkFailure } = roomActivities<ReportActivities>('reports', {
 /** How often a chunk is asked for in one run, when it waits for that at all. */
 const CHUNK_TRIES = 5;
 /** A next try that is further away is left to the sync, ms. */
-const LONGEST_WAIT_MS = 3_600_000;
+const LONGEST_WAIT_MS = HOUR_MS;
 /** Wait before a chunk is taken up again after failures that pass, ms: doubled each time. */
 const CHUNK_RETRY_MS = 60_000;
 

@@ -5,6 +5,7 @@
 import { condition, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../../activities/reports/types';
+import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import type { Span } from '../../vendors/chunks';
 import type { PoolGate } from '../pools/pool-gate';
@@ -25,11 +26,11 @@ const { fetchReport, explainFatal } = roomActivities<ReportActivities>('reports'
 });
 
 /** A report that takes longer than this to be made says nothing against the others, ms. */
-const SLOW_REPORT_MS = 5 * 60_000;
+const SLOW_REPORT_MS = 5 * MINUTE_MS;
 /** A report that has not been made for so long is worth a word, ms. */
 const NOTABLE_AGE_MS = 30_000;
 /** Longest wait between two polls of a report, however old it is, ms. */
-const LONGEST_POLL_MS = 3_600_000;
+const LONGEST_POLL_MS = HOUR_MS;
 
 export interface StageOptions extends DatasetRef {
   readonly gate: PoolGate;

@@ -1,4 +1,5 @@
 /** What the vendor's answers mean for a part. Pure. */
+import { HOUR_MS } from '../../../quota/durations';
 import type { BatchPart, PartChange } from '../../../store/batches/parts';
 import { toTimestamptz } from '../../../store/db';
 import type { BatchProblem, BatchRefusal, VendorBatch } from '../../../vendors/capabilities/text-batches';
@@ -67,7 +68,7 @@ export function awaitsFiles(batch: VendorBatch): boolean {
 }
 
 /** A vendor that is this late, ms, is no longer just slow to say that the time is over. */
-const OVERDUE_MS = 3_600_000;
+const OVERDUE_MS = HOUR_MS;
 
 /** Why a vendor's batch needs a person's look, though it may end yet; null when it does not. @param now epoch ms. */
 export function whyStalled(batch: VendorBatch, now: number): string | null {

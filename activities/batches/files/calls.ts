@@ -1,5 +1,6 @@
 /** The calls that a part of a batch needs, each through the gateway. */
 import { Readable } from 'node:stream';
+import { MINUTE_MS } from '../../../quota/durations';
 import type { BatchPart } from '../../../store/batches/parts';
 import type { FileUpload, VendorBatch } from '../../../vendors/capabilities/text-batches';
 import type { CallResult } from '../../../vendors/contract';
@@ -8,7 +9,7 @@ import { type StreamResult, sendForStream, sendForText } from '../../gateway/htt
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer } from './types';
 
 /** Clocks of the vendor and ours may differ by this much, ms. */
-const CLOCK_SKEW_MS = 10 * 60_000;
+const CLOCK_SKEW_MS = 10 * MINUTE_MS;
 /** On the vendor's batch, for whoever looks at its console; the key is what it is found by. */
 const LABEL = { key: 'sluice_key', batch: 'sluice_batch', part: 'sluice_part' } as const;
 

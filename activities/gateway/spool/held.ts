@@ -3,6 +3,7 @@
  * where there is one.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { MINUTE_MS } from '../../../quota/durations';
 import type { Spool, Spooled } from './spool';
 
 export interface HoldOptions {
@@ -15,7 +16,7 @@ export interface HoldOptions {
 }
 
 /** An outage of ten minutes, and the time after it in which everybody comes back at once. */
-export const PATIENCE_MS = 30 * 60_000;
+export const PATIENCE_MS = 30 * MINUTE_MS;
 /** Shorter troubles, a restart say, leave nothing on disk. */
 export const SPOOL_AFTER_MS = 3_000;
 const LONGEST_PAUSE_MS = 1_000;

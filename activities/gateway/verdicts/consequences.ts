@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { MINUTE_MS } from '../../../quota/durations';
 import type { LimitInstance } from '../../../quota/limits/limit';
 import { RATE_ALERT, type RateAlertPolicy } from '../../../quota/limits/rate-alert';
 import { isBlocked, type PoolEvent, type PoolState, stopping } from '../../../quota/pools/pool';
@@ -321,7 +322,7 @@ export class Consequences {
       this.deps.log,
       'limit.alert',
       { ...about, refusals: alert, windowMs },
-      `${subject}: refused ${alert} times in ${Math.round(windowMs / 60_000)} minutes; is somebody else calling, or is the limit set too high?`,
+      `${subject}: refused ${alert} times in ${Math.round(windowMs / MINUTE_MS)} minutes; is somebody else calling, or is the limit set too high?`,
     );
   }
 

@@ -1,6 +1,7 @@
 /** Stops the kind of calls that was refused, and the pool only where the others are refused as well. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { DAY_MS } from '../../../quota/durations';
 import type { CallKind } from '../../../quota/pools/narrow-refusal';
 import { type AuthVerdict, describeEvidence, type QuotaVerdict } from '../../../quota/verdict';
 import {
@@ -22,7 +23,7 @@ interface Deps {
 /** Of accepted calls, one a second tells that the kind is served, ms. */
 const ACCEPTED_EVERY_MS = 1000;
 /** Far beyond any quota, and a date that can be shown, ms. */
-const LONGEST_STOP_MS = 366 * 24 * 3_600_000;
+const LONGEST_STOP_MS = 366 * DAY_MS;
 
 export class Narrowing {
   private readonly acceptedAt = new Map<string, number>();

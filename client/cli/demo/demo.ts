@@ -6,6 +6,7 @@ import { relative } from 'node:path';
 import type { Pool } from 'pg';
 import { datasetContext } from '../../../activities/reports/plan';
 import { type StateDir, stateDir } from '../../../embedded/state-dir';
+import { DAY_MS } from '../../../quota/durations';
 import { loadSettings } from '../../../settings';
 import { createPool } from '../../../store/db';
 import {
@@ -238,7 +239,7 @@ async function keepSyncing(dir: StateDir, stack: DemoStack, view: ProgressView):
       `  ${prefix}npx sluice status`,
       `  ${prefix}npx sluice coverage ${DEMO_DATASET}`,
       `  ${prefix}npx sluice pools                     (and: pool pause --reason "stock count", pool resume)`,
-      `  ${prefix}npx sluice export ${DEMO_DATASET} --from ${new Date(Date.now() - 86_400_000).toISOString().slice(0, 10)} --to ${new Date().toISOString().slice(0, 10)} --format csv`,
+      `  ${prefix}npx sluice export ${DEMO_DATASET} --from ${new Date(Date.now() - DAY_MS).toISOString().slice(0, 10)} --to ${new Date().toISOString().slice(0, 10)} --format csv`,
       ...(stack.servers.postgres
         ? [`  ${psql} -c 'select * from sluice.amazon_rt_sales order by start_time desc limit 5'`]
         : []),

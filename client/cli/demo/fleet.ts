@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
+import { MINUTE_MS } from '../../../quota/durations';
 import { createPool } from '../../../store/db';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
@@ -137,7 +138,7 @@ async function untilWorker(polls: () => Promise<boolean>, signal: AbortSignal): 
 
 /** Calls since the demo began, by function; whoever spent most comes first. */
 async function spent(db: Pool, demo: FleetDemo, sinceMs: number): Promise<readonly FunctionUse[]> {
-  const minute = Math.floor(sinceMs / 60_000) * 60_000;
+  const minute = Math.floor(sinceMs / MINUTE_MS) * MINUTE_MS;
   const counts = await readCallCounts(db, demo.account.poolKey, minute);
   const all = shares(counts);
   return [...new Set(all.map((s) => s.caller))]

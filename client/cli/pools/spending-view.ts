@@ -1,4 +1,5 @@
 /** Who spent what, as tables: beside a pool, and in one line beside each of many. */
+import { MINUTE_MS } from '../../../quota/durations';
 import type { LimitStatus } from '../../../store/permits/permits';
 import type { PoolReport } from '../../operations/pools/report';
 import type { Frequency, Share } from '../../operations/pools/spending';
@@ -100,7 +101,7 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
       return `${text('limit')}: used up, as ${text('operation')} of ${text('caller')} was told${code} (until ${isoOrNull(number('until'))})`;
     case 'limit.alert':
       return (
-        `${text('subject')}: refused ${text('refusals')} times in ${amountText(number('windowMs') / 60_000)} min, ` +
+        `${text('subject')}: refused ${text('refusals')} times in ${amountText(number('windowMs') / MINUTE_MS)} min, ` +
         `last ${text('operation')} of ${text('caller')}${code}`
       );
     case 'limit.learned': {

@@ -1,8 +1,8 @@
 /** How complete a dataset of an account is, over all its series or devices. */
 import { z } from 'zod';
+import { DAY_MS } from '../../../quota/durations';
 import { fleetKindOf } from '../../../settings';
 import { type FleetSummary, summarizeFleet } from '../../../store/fleet/fleet';
-import { DAY_MS } from '../../../vendors/dataset';
 import { chooseDataset, chooseFleet } from '../choose';
 import { asFieldLater } from '../errors';
 import { hour, name, spanOrNone } from '../fields';

@@ -2,13 +2,13 @@
 import type { Pool } from 'pg';
 import { limitsOfCall } from '../../../activities/accounts';
 import { chunksFor, type DatasetContext } from '../../../activities/reports/plan';
+import { DAY_MS } from '../../../quota/durations';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
 import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
 import { measuredReports } from '../../../store/datasets/jobs';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
 import type { Span } from '../../../vendors/chunks';
-import { DAY_MS } from '../../../vendors/dataset';
 
 /** An answer's usual time. */
 const CALL_MS: Range = { min: 5, max: 500 };

@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
+import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolState } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
 import { listSeries } from '../../../store/datasets/datasets';
@@ -79,7 +80,7 @@ export async function readProgress(db: Pool, watched: Watched, now: number): Pro
     readAccountStanding(db, account.name, account.poolKey),
     listLimits(db, account.poolKey),
     // Counted by the minute.
-    readCallCounts(db, account.poolKey, Math.floor(watched.since / 60_000) * 60_000),
+    readCallCounts(db, account.poolKey, Math.floor(watched.since / MINUTE_MS) * MINUTE_MS),
   ]);
   const names = [...new Set([...limits.map((l) => l.name), ...counts.map((c) => c.operation)])];
   const operations = names.map((operation): OperationProgress => {

@@ -1,10 +1,10 @@
 /** Which windows of a span are in, over all series of a dataset. */
 import type { Pool } from 'pg';
 import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
+import { HOUR_MS } from '../../../quota/durations';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { type CoverageSummary, coverage } from '../../../store/datasets/ledger';
 import { askableSpan, type Span } from '../../../vendors/chunks';
-import { HOUR_MS } from '../../../vendors/dataset';
 
 export interface SeriesCoverage extends CoverageSummary {
   readonly series: Series;

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { type FleetContext, historyOperation } from '../../../activities/fleet/context';
 import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
+import { HOUR_MS } from '../../../quota/durations';
 import type { Priority } from '../../../quota/limits/limit';
 import { fleetKindOf, type Settings } from '../../../settings';
 import { askableSpan } from '../../../vendors/chunks';
-import { HOUR_MS } from '../../../vendors/dataset';
 import { chooseDataset, chooseFleet } from '../choose';
 import { asField, invalid } from '../errors';
 import { hour, inOrder, name, priority, quotedLength, type Span } from '../fields';

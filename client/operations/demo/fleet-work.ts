@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { outcomeOf, readCommand } from '../../../store/commands/commands';
 import { listDevices, summarizeFleet } from '../../../store/fleet/fleet';
 import { workStatusQuery } from '../../../workflows/messages';
@@ -12,8 +13,6 @@ import { startFleetBackfill } from '../fleet/work';
 import { checkUser } from '../user-auth';
 import type { FleetDemo } from './fleet';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const COMMAND = 'LOCATE';
 const COMMAND_EVERY_MS = 7_000;
 const USER_EVERY_MS = 13_000;

@@ -9,6 +9,7 @@ import {
   windowMs,
 } from '../../../activities/fleet/limits';
 import { chosenDevices, missingWindows } from '../../../activities/fleet/windows';
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { type FleetForecast, fleetForecast, type SharedAllowance } from '../../../quota/fleet/forecast';
 import { piecesOf } from '../../../quota/fleet/history-windows';
 import type { Priority } from '../../../quota/limits/limit';
@@ -18,8 +19,6 @@ import { readPool } from '../../../store/pools/pools';
 import type { FleetDevice } from '../../../vendors/capabilities/fleet';
 import type { Span } from '../../../vendors/chunks';
 import { failed } from '../errors';
-
-const DAY_MS = 24 * 3_600_000;
 
 export interface FleetPlanOptions extends Span {
   /** Null: all that the vendor has listed. */
@@ -121,7 +120,7 @@ async function imaginedWork(
   now: number,
 ): Promise<Work> {
   const { account, terms } = context;
-  const chunkMs = options.chunkHours === null ? terms.chunkMs : options.chunkHours * 3_600_000;
+  const chunkMs = options.chunkHours === null ? terms.chunkMs : options.chunkHours * HOUR_MS;
   const each = piecesOf([options], options.from, Math.min(chunkMs, account.fleet.maxSpanMs)).length;
   // Of a device that nobody has asked for, all calls of the day are left.
   const [one] = await deviceAllowances(db, account, operation, options.priority, ['none'], now);

@@ -4,6 +4,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { FleetContext } from '../../../activities/fleet/context';
 import { chosenDevices, missingWindows } from '../../../activities/fleet/windows';
+import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { piecesOf } from '../../../quota/fleet/history-windows';
 import type { Settings } from '../../../settings';
 import { coverageByDevice } from '../../../store/fleet/ledger';
@@ -61,7 +62,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
   const { account, dataset, terms } = context;
   const devices = await chosenDevices(db, account.name, watched.devices);
   const known = await coverageByDevice(db, dataset, account.name, devices, span, now);
-  const chunkMs = chunkHours === null ? terms.chunkMs : chunkHours * 3_600_000;
+  const chunkMs = chunkHours === null ? terms.chunkMs : chunkHours * HOUR_MS;
   const each = piecesOf([span], span.from, Math.min(chunkMs, account.fleet.maxSpanMs)).length;
   const { windows } = await missingWindows(db, context, { ...span, chunkHours }, devices, now, true);
   const sum = (pick: (one: (typeof known)[number]) => number) =>
@@ -70,7 +71,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
     readPool(db, account.poolKey),
     readAccountStanding(db, account.name, account.poolKey),
     listLimits(db, account.poolKey),
-    readCallCounts(db, account.poolKey, Math.floor(watched.since / 60_000) * 60_000),
+    readCallCounts(db, account.poolKey, Math.floor(watched.since / MINUTE_MS) * MINUTE_MS),
   ]);
   return {
     at: now,

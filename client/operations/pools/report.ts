@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { type Account, findAccount } from '../../../activities/accounts';
 import { dailyLimitOf } from '../../../quota/batches/run-terms';
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { fillScope, type LimitTemplate } from '../../../quota/limits/limit';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
@@ -12,9 +13,6 @@ import { type LimitStatus, limitDefinition, listLimits } from '../../../store/pe
 import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
 import { filesOfToday, quotaOf } from './quota';
 import { type Frequencies, frequencies, type Share, shares } from './spending';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 export interface PoolReport {
   readonly pool: string;

@@ -1,8 +1,8 @@
 /** Who spent an account's calls, and how often each function calls and each limit is called under. Pure. */
+import { MINUTE_MS } from '../../../quota/durations';
 import type { LimitTemplate } from '../../../quota/limits/limit';
 import type { CallCount, MinuteCount } from '../../../store/permits/call-counts';
 
-const MINUTE_MS = 60_000;
 /** "Now", for a frequency: short enough to follow, long enough to hold what comes every few minutes. */
 const RECENT_MINUTES = 10;
 

@@ -2,9 +2,10 @@
  * The world that the simulated reports describe. A pure function of seed, account, marketplace, dataset, hour and
  * the instant at which one looks: no order of requests and no restart changes it.
  */
+import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { hash32, mix32, unitOf } from '../../kit/random';
 import type { DataOptions } from './options';
-import { type Dataset, HOUR_MS } from './report-types';
+import type { Dataset } from './report-types';
 
 export interface SeriesKey {
   readonly account: string;
@@ -53,7 +54,7 @@ export class SimWorld {
     const minutes = after.min + unitOf(hash) * (after.max - after.min);
     const late =
       unitOf(mix32(hash ^ 0x5bd1e995)) < lateShare ? unitOf(mix32(hash ^ 0x2545f491)) * lateByMinutes : 0;
-    return hour + HOUR_MS + (minutes + late) * 60_000;
+    return hour + HOUR_MS + (minutes + late) * MINUTE_MS;
   }
 
   /** How often an hour has been restated by `asOf`. */
@@ -119,7 +120,7 @@ export class SimWorld {
     );
     const { restatedShare, restatedAfterMinutes } = this.options;
     if (restatedShare > 0 && unitOf(this.hourHash(key, hour, 'restated')) < restatedShare) {
-      const atMs = hour + HOUR_MS + restatedAfterMinutes * 60_000;
+      const atMs = hour + HOUR_MS + restatedAfterMinutes * MINUTE_MS;
       if (atMs <= asOf) found.push({ loseShare: 0.25, changeShare: 0.5, atMs });
     }
     return found.sort((a, b) => a.atMs - b.atMs);

@@ -2,12 +2,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { HOUR_MS } from '../../../quota/durations';
 import { hash32, unitOf } from '../../kit/random';
 import type { SimAnswer } from '../../kit/vendor';
 import type { SeriesKey, SimRow, SimWorld } from './data';
 import { storeDenied } from './errors';
 import type { AmazonScenario } from './options';
-import { HOUR_MS, printInstant } from './report-types';
+import { printInstant } from './report-types';
 import { datasetOf, fullHours, marketplaceKey, type SimReport } from './reports';
 
 /** Where the store of documents lives on the simulator. */

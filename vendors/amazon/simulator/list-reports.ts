@@ -1,6 +1,7 @@
 /** getReports: filters, pages, and the token that leads to the next page. */
 
-import { DAY_MS, parseInstant, reportTypeRules } from './report-types';
+import { DAY_MS } from '../../../quota/durations';
+import { parseInstant, reportTypeRules } from './report-types';
 import type { ReportDesk } from './reports';
 import { PROCESSING_STATUSES, type SimReport } from './reports';
 

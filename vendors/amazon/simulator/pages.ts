@@ -1,7 +1,8 @@
 /** What a test may know and a client of Amazon may not: the true rows, and how each report was settled. */
+import { HOUR_MS } from '../../../quota/durations';
 import type { Clock } from '../../kit/clock';
 import type { SimWorld } from './data';
-import { DATASETS, type Dataset, HOUR_MS, parseInstant, printInstant } from './report-types';
+import { DATASETS, type Dataset, parseInstant, printInstant } from './report-types';
 import { fullHours, type ReportDesk } from './reports';
 
 /** Rows that one answer of `/_sim/truth` may hold. */

@@ -1,4 +1,5 @@
 /** What the simulator knows of each report type; spans and lookbacks as in Amazon's report type pages. */
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 
 export const DATASETS = ['sales', 'traffic', 'inventory'] as const;
 export type Dataset = (typeof DATASETS)[number];
@@ -12,9 +13,6 @@ export interface ReportTypeRules {
   /** How long before the request the range must end for the report not to be FATAL, ms. */
   readonly endBeforeRequestMs: number;
 }
-
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
 
 export const REPORT_TYPES: Readonly<Record<string, ReportTypeRules>> = {
   GET_VENDOR_REAL_TIME_SALES_REPORT: {

@@ -3,12 +3,13 @@
  * when it is created; its state at any instant follows from that, so nothing has to run in between.
  */
 import { z } from 'zod';
+import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { hash32, pickBetween, unitOf } from '../../kit/random';
 import type { SimWorld } from './data';
 import { FATAL_TEXTS } from './errors';
 import type { AmazonScenario } from './options';
 import { type Outcome, OutcomeBook } from './outcomes';
-import { HOUR_MS, printInstant, type ReportTypeRules, reportTypeRules } from './report-types';
+import { printInstant, type ReportTypeRules, reportTypeRules } from './report-types';
 import type { ReportRequest } from './validate';
 
 export type ProcessingStatus = 'IN_QUEUE' | 'IN_PROGRESS' | 'DONE' | 'CANCELLED' | 'FATAL';
@@ -145,7 +146,7 @@ export class ReportDesk {
 
   /** The latest report of the same request within the duplicate window. */
   private twin(account: string, request: ReportRequest, now: number): SimReport | undefined {
-    const windowMs = this.settings.duplicateWindowMinutes * 60_000;
+    const windowMs = this.settings.duplicateWindowMinutes * MINUTE_MS;
     return this.newestFirst(account).find(
       (r) =>
         now - r.createdAt < windowMs &&

@@ -1,5 +1,6 @@
 /** What createReport accepts: the request model, and the date rules of each report type. */
 
+import { DAY_MS } from '../../../quota/durations';
 import type { SimAnswer } from '../../kit/vendor';
 import { invalidInput, unsupportedMediaType } from './errors';
 import { parseInstant, type ReportTypeRules, reportTypeRules } from './report-types';
@@ -58,10 +59,10 @@ function checkRange(start: number | null, end: number | null, rules: ReportTypeR
   const until = end ?? now;
   if (start > until) throw new RangeError('dataStartTime must not be after dataEndTime.');
   if (start < now - rules.lookbackMs) {
-    throw new RangeError(`dataStartTime is more than ${rules.lookbackMs / 86_400_000} days ago.`);
+    throw new RangeError(`dataStartTime is more than ${rules.lookbackMs / DAY_MS} days ago.`);
   }
   if (until - start > rules.maxSpanMs) {
-    throw new RangeError(`The date range is longer than ${rules.maxSpanMs / 86_400_000} days.`);
+    throw new RangeError(`The date range is longer than ${rules.maxSpanMs / DAY_MS} days.`);
   }
 }
 

@@ -1,10 +1,11 @@
 /** The actions that read: devices, positions, tracks, trips and mileage. */
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { hash32, unitOf } from '../../kit/random';
 import type { SimAnswer } from '../../kit/vendor';
 import type { Principal } from './accounts';
 import { CallError, CODES, ok } from './codes';
 import type { SimDevice } from './fleet';
-import { DAY_MS, offsetIn, parseLocalDay, parseLocalTime, printLocalDay } from './local-time';
+import { offsetIn, parseLocalDay, parseLocalTime, printLocalDay } from './local-time';
 import type { Motion, SimPoint, SimTrip } from './motion';
 import type { FleetOptions } from './options';
 
@@ -206,7 +207,7 @@ function spanIn(world: World, body: Fields): { readonly from: number; readonly t
 
 /** Metres an hour. */
 function speedOf(metres: number, ms: number): number {
-  return ms > 0 ? Math.round((metres * 3_600_000) / ms) : 0;
+  return ms > 0 ? Math.round((metres * HOUR_MS) / ms) : 0;
 }
 
 function degrees(value: number): number {

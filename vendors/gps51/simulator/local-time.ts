@@ -1,7 +1,6 @@
 /** GPS51's times as text: `yyyy-MM-dd HH:mm:ss` by a clock so many hours ahead of UTC, GMT+8 unless the call says. */
+import { HOUR_MS } from '../../../quota/durations';
 
-export const HOUR_MS = 3_600_000;
-export const DAY_MS = 24 * HOUR_MS;
 /** The vendor's own clock. */
 export const DEFAULT_OFFSET_HOURS = 8;
 

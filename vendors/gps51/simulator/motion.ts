@@ -4,6 +4,7 @@
  * lengths add up to its distance, so positions, odometer, tracks and trips agree with one another. Times are epoch
  * ms, distances metres.
  */
+import { MINUTE_MS } from '../../../quota/durations';
 import { hash32, mix32, unitOf } from '../../kit/random';
 import type { SimDevice } from './fleet';
 import type { FleetOptions } from './options';
@@ -53,7 +54,7 @@ export class Motion {
     private readonly seed: number,
     private readonly options: FleetOptions,
   ) {
-    this.cycleMs = options.cycleMinutes * 60_000;
+    this.cycleMs = options.cycleMinutes * MINUTE_MS;
     this.meanDistance = Math.max(50, (DRIVING_SHARE * this.cycleMs * USUAL_KMH) / 3600);
   }
 
@@ -85,7 +86,7 @@ export class Motion {
       from: this.placeAt(device, cycle),
       to: this.placeAt(device, cycle + 1),
       odometer: this.odometerAt(device, cycle),
-      visibleAt: (late ? end + this.options.lateMinutes * 60_000 : start) + device.transitMs,
+      visibleAt: (late ? end + this.options.lateMinutes * MINUTE_MS : start) + device.transitMs,
       late,
     };
   }

@@ -1,4 +1,5 @@
 /** GPS51 as the simulator kit sees it: which call is what, whose it is, and who answers it. */
+import { DAY_MS } from '../../../quota/durations';
 import type { Clock } from '../../kit/clock';
 import { json } from '../../kit/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
@@ -20,7 +21,6 @@ import { applyGps51Control, type Gps51State, gps51ControlShape } from './control
 import { ErrorBook } from './error-book';
 import { createFleet } from './fleet';
 import { gps51Limits, refusalOf } from './limits';
-import { DAY_MS } from './local-time';
 import { Motion } from './motion';
 import type { Gps51Scenario } from './options';
 import { gps51Pages } from './pages';

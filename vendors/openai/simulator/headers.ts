@@ -1,4 +1,5 @@
 /** The headers of limits and waits, in the forms that OpenAI and its imitators send. */
+import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import type { LimitBook } from '../../kit/limit-book';
 import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
 import { isBilling } from './errors';
@@ -9,8 +10,8 @@ export function goDuration(ms: number): string {
   const whole = Math.ceil(ms);
   if (whole <= 0) return '0s';
   if (whole < 1000) return `${whole}ms`;
-  const hours = Math.floor(whole / 3_600_000);
-  const minutes = Math.floor(whole / 60_000) % 60;
+  const hours = Math.floor(whole / HOUR_MS);
+  const minutes = Math.floor(whole / MINUTE_MS) % 60;
   const seconds = (whole % 60_000) / 1000;
   return `${hours > 0 ? `${hours}h` : ''}${hours + minutes > 0 ? `${minutes}m` : ''}${seconds}s`;
 }

@@ -3,6 +3,7 @@
  * `startOpenAiSimulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { limitPatchesSchema } from '../../kit/control';
 import { faultSchema } from '../../kit/faults';
 import type { VendorLimit } from '../../kit/limit-book';
@@ -74,7 +75,7 @@ const batchesSchema = z
     /** Requests of one batch answered a second once it is in progress. */
     requestsPerSecond: z.number().positive().default(500),
     /** What `24h` lasts. */
-    windowMs: z.number().positive().default(86_400_000),
+    windowMs: z.number().positive().default(DAY_MS),
     maxRequests: z.int().positive().default(50_000),
     /** Input tokens that the unfinished batches of one project and model may hold. */
     enqueuedTokens: z.number().positive().default(40_000_000),
@@ -267,7 +268,7 @@ export function openAiLimits(scenario: OpenAiScenario): VendorLimit[] {
       window:
         scenario.dayWindow === 'calendar'
           ? { kind: 'calendar', per: 'day', zone: 'UTC', count: scenario.requestsPerDay }
-          : { kind: 'rolling', ms: 86_400_000, count: scenario.requestsPerDay },
+          : { kind: 'rolling', ms: DAY_MS, count: scenario.requestsPerDay },
       countsRefused,
     });
   }
@@ -290,7 +291,7 @@ export function openAiLimits(scenario: OpenAiScenario): VendorLimit[] {
       name: 'createBatch',
       operations: ['createBatch'],
       scope: '{organization}/{project}',
-      window: { kind: 'rolling', count: 2000, ms: 3_600_000 },
+      window: { kind: 'rolling', count: 2000, ms: HOUR_MS },
     },
   );
   return limits;

@@ -1,5 +1,5 @@
 /** How reports end at Amazon, and what becomes of their windows. */
-import { HOUR_MS } from '../../../../vendors/dataset';
+import { HOUR_MS } from '../../../../quota/durations';
 import { resumeSignal } from '../../../../workflows/messages';
 import {
   Lab,

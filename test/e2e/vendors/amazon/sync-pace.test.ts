@@ -1,5 +1,5 @@
 /** A sync never waits for its slowest piece. */
-import { HOUR_MS } from '../../../../vendors/dataset';
+import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
 import { Lab, nextCycle, phaseOf, until } from '../../../support/amazon-lab';
 

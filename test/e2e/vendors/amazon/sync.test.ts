@@ -1,5 +1,5 @@
 /** The sync of a dataset: what a cycle does, in which order, and what it leaves alone. */
-import { DAY_MS, HOUR_MS } from '../../../../vendors/dataset';
+import { DAY_MS, HOUR_MS } from '../../../../quota/durations';
 import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
 import { Lab, type LedgerWindow, nextCycle, phaseOf, until } from '../../../support/amazon-lab';
 

@@ -1,5 +1,5 @@
 /** Windows that cannot be had, and documents that are not to be believed: what they cost, and what stays. */
-import { HOUR_MS } from '../../../../vendors/dataset';
+import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
 import { Lab, lastHours, leaksOf, until } from '../../../support/amazon-lab';
 

@@ -1,8 +1,8 @@
 /** What waits at a closed pool for very long goes on waiting in fresh histories: commands, fleets' histories, the pool. */
 import { Runtime } from '@temporalio/worker';
+import { HOUR_MS } from '../../../../quota/durations';
 import { createCommand } from '../../../../store/commands/commands';
 import { readPool } from '../../../../store/pools/pools';
-import { HOUR_MS } from '../../../../vendors/dataset';
 import type { CommandInput, command } from '../../../../workflows/commands/command';
 import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
 import {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
+import { HOUR_MS } from '../../../../quota/durations';
 import { coverage } from '../../../../store/datasets/ledger';
 import { readPool } from '../../../../store/pools/pools';
-import { HOUR_MS } from '../../../../vendors/dataset';
 import { workStatusQuery } from '../../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../../workflows/reports/backfill';
 import { uniqueName } from '../../../support/embedded';

@@ -1,7 +1,7 @@
 /** Backfills and syncs that run for very long go on in fresh histories, with all that they know. */
 import { Runtime } from '@temporalio/worker';
+import { HOUR_MS } from '../../../../quota/durations';
 import { coverage } from '../../../../store/datasets/ledger';
-import { HOUR_MS } from '../../../../vendors/dataset';
 import type { RunningWorker } from '../../../../workers/worker';
 import {
   limitUnblockedSignal,

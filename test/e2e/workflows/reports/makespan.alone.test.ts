@@ -1,5 +1,5 @@
 import { Runtime } from '@temporalio/worker';
-import { HOUR_MS } from '../../../../vendors/dataset';
+import { HOUR_MS } from '../../../../quota/durations';
 import type { backfill } from '../../../../workflows/reports/backfill';
 import { uniqueName } from '../../../support/embedded';
 import { longOr } from '../../../support/long';

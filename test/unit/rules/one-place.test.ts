@@ -1,0 +1,32 @@
+/** What many files need to know is written down once, and everybody else imports it. */
+import { sourceLines } from '../../support/source-lines';
+
+interface Rule {
+  readonly what: string;
+  readonly home: string;
+  readonly pattern: RegExp;
+  /** Lines that the pattern has to find, or the rule finds nothing for a wrong reason. */
+  readonly bad: readonly string[];
+}
+
+const RULES: readonly Rule[] = [
+  {
+    what: 'the units of time in milliseconds',
+    home: 'quota/durations.ts',
+    pattern:
+      /\bconst (?:SECOND|MINUTE|HOUR|DAY)(?:_MS)? =|(?<![\w.])(?:3_?600_?000|86_?400_?000)\b(?!_)|\b(?:60|24) \* (?:60 \* (?:60|1_?000|60_?000)|60_?000|\w+_MS)\b/,
+    bad: [
+      'const HOUR_MS = 3_600_000;',
+      'const DAY = 24 * HOUR_MS;',
+      'return days * 86400000;',
+      'ms: 24 * 60 * 60_000,',
+      'pauseMs: 60 * MINUTE_MS,',
+    ],
+  },
+];
+
+test.each(RULES)('only $home knows $what', ({ home, pattern, bad }) => {
+  for (const line of bad) expect(line).toMatch(pattern);
+  const elsewhere = sourceLines(({ path }) => path !== home).filter(({ code }) => pattern.test(code));
+  expect(elsewhere.map(({ where, code }) => `${where}: ${code}`)).toEqual([]);
+});
