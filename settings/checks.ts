@@ -5,7 +5,7 @@
 import type { SecretRef } from '../vendors/account-fields';
 import { accountAttributes, isVendorId, VENDORS, type VendorId } from '../vendors/registry';
 import { limitProblems } from './accounts/effective';
-import { misplacedKeys } from './dataset-kinds';
+import { misplacedKeys } from './datasets/kinds';
 import type { Environment } from './environment';
 import { sharedLimitProblems } from './limits/shared';
 import {

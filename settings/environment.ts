@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
 import { batchFields } from '../vendors/batch-fields';
 import { isVendorId, VENDORS } from '../vendors/registry';
-import { fleetKindOf } from './dataset-kinds';
+import { fleetKindOf } from './datasets/kinds';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
 

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { crossProblems, vaultKeyOf, vendorOf } from './checks';
-import { withKindDefaults } from './dataset-kinds';
+import { withKindDefaults } from './datasets/kinds';
 import { type Environment, overlayEnvironment } from './environment';
 import { expandReferences } from './expand';
 import {

@@ -1,7 +1,7 @@
 /** The checked settings, as the rest of the program sees them. */
 import type { SecretRef } from '../vendors/account-fields';
 import type { VendorId } from '../vendors/registry';
-import type { KindDefaults } from './dataset-kinds';
+import type { KindDefaults } from './datasets/kinds';
 import type { ParsedDataset, ParsedSettings } from './schema';
 import type { Secret } from './secret';
 

@@ -6,11 +6,11 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { findAccount } from '../activities/accounts';
 import { emit } from '../activities/log/emit';
 import { warnOnce } from '../activities/log/warn-once';
 import { HOUR_MS } from '../quota/durations';
 import type { Settings } from '../settings';
+import { findAccount } from '../settings/accounts/accounts';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { readPools } from '../store/pools/pools';
 import type { batch } from '../workflows/batches/batch';

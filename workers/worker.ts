@@ -9,12 +9,13 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { findAccount } from '../activities/accounts';
-import type { CallableAccount } from '../activities/gateway/call-terms';
-import { workerGraceMs } from '../activities/gateway/longest-call';
+import type { PoolOrganization } from '../quota/pools/pool';
 import { ROOM_SLOTS, ROOMS, type Room, roomQueue } from '../quota/task-queues';
 import type { Settings } from '../settings';
-import { holdLostPool, type PoolOrganization, registerPool } from '../store/pools/pools';
+import type { CallableAccount } from '../settings/accounts/accounts';
+import { findAccount } from '../settings/accounts/accounts';
+import { workerGraceMs } from '../settings/longest-call';
+import { holdLostPool, registerPool } from '../store/pools/pools';
 import { dataConverterFor } from '../temporal/codec';
 import { connectClient, connectWorker } from '../temporal/connection';
 import { workerIdentity } from './identity';

@@ -3,6 +3,7 @@ import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/a
 import { FAILURE } from '../../quota/failures';
 import { ROOM_SLOTS } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
+import { type Account, findAccount } from '../../settings/accounts/accounts';
 import {
   type Batch,
   type BatchState,
@@ -13,7 +14,6 @@ import {
 import { batchEventOf, recordFinished, recordStarted } from '../../store/batches/events';
 import { readPace } from '../../store/batches/pace';
 import { openParts } from '../../store/batches/parts';
-import { type Account, findAccount } from '../accounts';
 import { toApplicationFailure } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
 import { logEvent } from '../log/emit';

@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import { type KnownPace, startingConcurrency } from '../../quota/batches/concurrency';
 import { dayZone, fileCap, runCap, runTerms } from '../../quota/batches/run-terms';
 import type { Verdict } from '../../quota/verdict';
+import { type Account, limitsOfCall } from '../../settings/accounts/accounts';
 import {
   type Batch,
   type ClaimedItem,
@@ -21,7 +22,6 @@ import { keepPace } from '../../store/batches/pace';
 import type { TextApi } from '../../vendors/capabilities/texts';
 import type { CallResult } from '../../vendors/contract';
 import { renderPrompt } from '../../vendors/prompt';
-import { type Account, limitsOfCall } from '../accounts';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { CallTerms, TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http/http';

@@ -3,6 +3,7 @@ import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { describeEvidence } from '../../quota/verdict';
 import { SecretError, type Settings } from '../../settings';
+import { findFleetAccount } from '../../settings/accounts/fleet';
 import {
   abandonAttempt,
   type Command,
@@ -13,7 +14,6 @@ import {
   outcomeOf,
 } from '../../store/commands/commands';
 import type { CallResult } from '../../vendors/contract';
-import { findFleetAccount } from '../fleet/account';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { sendForText } from '../gateway/http/http';

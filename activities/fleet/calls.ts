@@ -8,6 +8,8 @@ import { MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import { isOfItemAlone } from '../../quota/pools/item-doubt';
 import type { Settings } from '../../settings';
+import type { FleetAccount } from '../../settings/accounts/fleet';
+import type { FleetContext } from '../../settings/datasets/fleet-context';
 import { lastDeviceList, storeDevices } from '../../store/fleet/fleet';
 import { learnLimit } from '../../store/permits/permits';
 import type { CallResult } from '../../vendors/contract';
@@ -19,8 +21,6 @@ import type { Spool } from '../gateway/spool/spool';
 import type { VendorGateway } from '../gateway/vendor-call';
 import { logEvent } from '../log/emit';
 import { logEventOnce } from '../log/warn-once';
-import type { FleetAccount } from './account';
-import type { FleetContext } from './context';
 import { limitKey } from './limits';
 import { Newcomers } from './newcomers';
 

@@ -2,9 +2,9 @@
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type LimitTemplate, matches, type Priority, resolveLimits } from '../../quota/limits/limit';
+import type { FleetAccount } from '../../settings/accounts/fleet';
 import { readLimitLevels } from '../../store/permits/limit-levels';
 import { type CalendarUnit, nextBoundary } from '../../vendors/calendar';
-import type { FleetAccount } from './account';
 
 /** The key under which the gateway charges a limit. @param deviceId for limits of one device. */
 export function limitKey(account: FleetAccount, template: LimitTemplate, deviceId?: string): string {

@@ -1,10 +1,10 @@
 /** Where the fleet is now: one call for all devices, from where the last one ended. */
 
+import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { type LiveAnswer, listDevices, readCursor } from '../../store/fleet/fleet';
 import type { FleetPosition } from '../../vendors/capabilities/fleet';
 import { CallFailed } from '../gateway/call-errors';
 import { type FleetCalls, isUseless } from './calls';
-import { type FleetContext, fleetContext } from './context';
 import { keepAnswer } from './kept';
 import type { FleetRef, PositionsOutcome } from './types';
 

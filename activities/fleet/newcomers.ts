@@ -4,8 +4,8 @@
  */
 import type { Logger } from 'pino';
 import { HOUR_MS } from '../../quota/durations';
+import type { FleetContext } from '../../settings/datasets/fleet-context';
 import { logEvent } from '../log/emit';
-import type { FleetContext } from './context';
 
 /** The same devices are asked for again after this, ms. */
 const AGAIN_MS = HOUR_MS;

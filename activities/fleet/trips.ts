@@ -1,13 +1,13 @@
 /** Trips on schedule: the devices that are due are asked, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
+import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { recordFailure } from '../../store/datasets/ledger';
 import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
 import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';
 import type { Span } from '../../vendors/chunks';
 import { askedBy, type FleetCalls } from './calls';
-import { type FleetContext, fleetContext } from './context';
 import { keepAnswer } from './kept';
 import { deviceAllowances, deviceLimits, limitKey } from './limits';
 import { FleetPage } from './page';

@@ -2,10 +2,10 @@
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import { piecesOf } from '../../quota/fleet/history-windows';
+import type { FleetContext } from '../../settings/datasets/fleet-context';
 import { listDevices } from '../../store/fleet/fleet';
 import { coverageByDevice } from '../../store/fleet/ledger';
 import type { Span } from '../../vendors/chunks';
-import type { FleetContext } from './context';
 import type { HistoryPageInput } from './types';
 
 export interface HistoryWindow extends Span {

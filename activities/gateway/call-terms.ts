@@ -1,29 +1,10 @@
 /** What a call to a vendor is described with: whose it is, what it is charged to, how it is sent and retried. */
-import type { LimitTemplate, Priority } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
-import type { RetryPolicies } from '../../quota/retry-delay';
-import type { PoolOrganization } from '../../store/pools/pools';
+import type { Priority } from '../../quota/limits/limit';
+import type { CallableAccount } from '../../settings/accounts/accounts';
 import type { FreshToken } from '../../store/secrets/fresh-token';
-import type { CallResult, VendorRules } from '../../vendors/contract';
+import type { CallResult } from '../../vendors/contract';
 import type { CallPass } from './call-pass';
 import type { Preparation } from './permits/gate';
-
-/** An account as the gateway needs it: the vendor's rules with this account's overrides in place. */
-export interface CallableAccount {
-  readonly name: string;
-  readonly vendor: VendorRules;
-  /** Pool key, e.g. `amazon/acme`. */
-  readonly poolKey: string;
-  readonly limits: readonly LimitTemplate[];
-  readonly pool: PoolPolicy;
-  /** What stops this account together with others: an organization's limit. */
-  readonly organization?: PoolOrganization;
-  readonly retry: RetryPolicies;
-  /** What its calls can be about, by the settings: the report types of its datasets. */
-  readonly subjects?: readonly string[];
-  /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
-  readonly attributes?: Readonly<Record<string, string>>;
-}
 
 /** Hands out an account's token; one caller of all processes renews it. */
 export interface TokenSource {

@@ -10,6 +10,7 @@ import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '
 import { slowedBy, taughtBy } from '../../quota/limits/limit-meant';
 import type { PoolState } from '../../quota/pools/pool';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
+import type { CallableAccount } from '../../settings/accounts/accounts';
 import type { CallCounter } from '../../store/permits/call-counts';
 import type { DeniedPermit } from '../../store/permits/permits';
 import { registerLimits } from '../../store/permits/permits';
@@ -20,7 +21,7 @@ import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { CallPass } from './call-pass';
-import type { CallableAccount, CallTerms, VendorCall } from './call-terms';
+import type { CallTerms, VendorCall } from './call-terms';
 import { TokenTrust } from './credentials/token-trust';
 import type { HeldPermit, PermitGate } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';

@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import { FAILURE } from '../../quota/failures';
 import type { Priority } from '../../quota/limits/limit';
 import type { Settings } from '../../settings';
+import { type DatasetContext, datasetContext } from '../../settings/datasets/report-context';
 import { getSeries, type Series } from '../../store/datasets/datasets';
 import { getJob, type Job, setDocumentUrl } from '../../store/datasets/jobs';
 import type { DocumentLocation, ReportRequest } from '../../vendors/capabilities/reports';
@@ -14,7 +15,6 @@ import type { TokenSource } from '../gateway/call-terms';
 import { isInOwnNetwork, whyNotFetched } from '../gateway/http/document-address';
 import { type HttpOptions, sendForStream, sendForText } from '../gateway/http/http';
 import type { VendorGateway } from '../gateway/vendor-call';
-import { type DatasetContext, datasetContext } from './plan';
 import type { DatasetRef } from './types';
 
 export interface ReportDeps {

@@ -1,51 +1,16 @@
 /** From settings and ledger to the chunks of work: which windows of which series are to be asked for. */
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import type { DatasetSettings, Settings } from '../../settings';
+import { chunkPolicy, type DatasetContext } from '../../settings/datasets/report-context';
 import { ensureSeries, installDatasets, type Series } from '../../store/datasets/datasets';
 import { doubtsDue } from '../../store/datasets/doubted-hours';
 import { liveJobs } from '../../store/datasets/jobs';
 import { type AuditKind, auditCandidates, gaps } from '../../store/datasets/ledger';
 import { askableSpan, type ChunkPolicy, planChunks, type Span, subtractSpans } from '../../vendors/chunks';
-import type { DatasetDescription } from '../../vendors/dataset';
-import { findDataset, findReportAccount, type ReportAccount, requireDatasetSettings } from '../accounts';
 import type { Chunk, PlanInput, Purpose } from './types';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;
-
-export interface DatasetContext {
-  readonly account: ReportAccount;
-  readonly dataset: DatasetDescription;
-  readonly settings: DatasetSettings;
-}
-
-/** @throws RangeError for an unknown dataset or account, or one of another vendor. */
-export function datasetContext(settings: Settings, dataset: string, account: string): DatasetContext {
-  const found = findReportAccount(settings, account);
-  const description = findDataset(dataset);
-  if (description.vendor !== found.settings.vendor) {
-    throw new RangeError(
-      `account "${account}" is of ${found.settings.vendor}; ${dataset} needs one of ${description.vendor}`,
-    );
-  }
-  return {
-    account: found,
-    dataset: description,
-    settings: requireDatasetSettings(settings, dataset, account),
-  };
-}
-
-/** The dataset's chunk policy with the settings in place. `chunkHours` overrides both. */
-export function chunkPolicy({ dataset, settings }: DatasetContext, chunkHours: number | null): ChunkPolicy {
-  return {
-    ...dataset.chunks,
-    chunkMs: Math.min(dataset.maxSpanMs, (chunkHours ?? settings.chunkHours) * HOUR_MS),
-    joinOlderThanMs: settings.joinOlderThanHours * HOUR_MS,
-    lookbackMs: Math.min(dataset.lookbackMs, settings.lookbackDays * DAY_MS),
-    safeLagMs: Math.max(dataset.endLagMs, settings.safeMinutesLag * MINUTE_MS),
-  };
-}
 
 /** The series of a dataset for an account, made when they are new. */
 export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): Promise<Series[]> {

@@ -9,6 +9,7 @@ import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
 import { failingCallsLeft } from '../../quota/windows/window-retry';
+import type { DatasetContext } from '../../settings/datasets/report-context';
 import {
   failingCalls,
   intend,
@@ -23,7 +24,6 @@ import {
 import { insertEvent } from '../../store/events/events';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
 import { bodyOf, type JobContext, type ReportCalls, type ReportDeps } from './calls';
-import type { DatasetContext } from './plan';
 import type { ChunkCall, RequestOutcome } from './types';
 
 /** From the mark of an attempt to its call, ms at most. */

@@ -1,10 +1,12 @@
 /** Accounts, datasets and pools by their names, as the settings know them. Pure; problems name the field. */
-import { findAccount, findDataset } from '../../activities/accounts';
-import { type FleetAccount, findFleetAccount } from '../../activities/fleet/account';
-import { type FleetContext, fleetContext } from '../../activities/fleet/context';
-import { type DatasetContext, datasetContext } from '../../activities/reports/plan';
+
+import type { PoolOrganization } from '../../quota/pools/pool';
 import { fleetKindOf, type Settings } from '../../settings';
-import type { PoolOrganization } from '../../store/pools/pools';
+import { findAccount } from '../../settings/accounts/accounts';
+import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
+import { findDataset } from '../../settings/datasets/datasets';
+import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
+import { type DatasetContext, datasetContext } from '../../settings/datasets/report-context';
 import { isVendorId, VENDORS } from '../../vendors/registry';
 import { asField, invalid } from './errors';
 

@@ -2,11 +2,11 @@
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';
-import { findAccount } from '../../activities/accounts';
 import { createTokenSource } from '../../activities/gateway/credentials/login';
 import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
+import { findAccount } from '../../settings/accounts/accounts';
 import { CallCounter } from '../../store/permits/call-counts';
 import type { KeyRing } from '../../store/secrets/keyring';
 import { TokenStore } from '../../store/secrets/tokens';

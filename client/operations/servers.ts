@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { workerStopMs } from '../../activities/gateway/longest-call';
 import { identify, isAlive, type ProcessIdentity, spawnToLog, tailOf, terminate } from '../../embedded/child';
 import { type Instance, readInstance, removeInstance, writeInstance } from '../../embedded/instance';
 import { withLock } from '../../embedded/lock';
@@ -14,6 +13,7 @@ import { type RunningPostgres, startPostgres, stopPostgres } from '../../embedde
 import { ensureStateDir, type StateDir } from '../../embedded/state-dir';
 import { type RunningTemporal, startTemporal, stopTemporal } from '../../embedded/temporal';
 import type { Settings } from '../../settings';
+import { workerStopMs } from '../../settings/longest-call';
 import { migrate } from '../../store/migrate';
 import { askWorker } from '../../workers/health-socket';
 import { type AskHealth, HangWatch, HUNG_MS } from './hang-watch';

@@ -1,5 +1,5 @@
 /** Whose settings stand: this process's, or another's that were published later. */
-import { authorOf, definitionsOf } from '../../activities/definitions';
+import { authorOf, definitionsOf } from '../../settings/accounts/definitions';
 import {
   currentGenerations,
   publishDefinitions,

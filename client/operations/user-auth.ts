@@ -11,10 +11,10 @@ import {
   type UserAuthResult,
   type UserCredentials,
 } from '../../activities/commands/user-auth';
-import type { FleetAccount } from '../../activities/fleet/account';
 import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
+import type { FleetAccount } from '../../settings/accounts/fleet';
 import { CallCounter } from '../../store/permits/call-counts';
 import { chooseFleetAccount } from './choose';
 import { length, name } from './fields';

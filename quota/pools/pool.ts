@@ -79,6 +79,13 @@ export interface PoolPolicy {
   readonly lookAgain?: LookAgainPolicy;
 }
 
+/** What stops several pools at once. */
+export interface PoolOrganization {
+  /** Key of its own row in `pools`. */
+  readonly key: string;
+  readonly policy: PoolPolicy;
+}
+
 /** Waits double from look to look, ms. */
 export interface LookAgainPolicy {
   /** First wait after refused credentials. */

@@ -12,6 +12,11 @@ export interface Definitions {
   readonly fileMs: number | null;
 }
 
+export interface PoolDefinitions extends Definitions {
+  /** Key of the account's pool. */
+  readonly pool: string;
+}
+
 export interface Generation extends Definitions {
   readonly generation: number;
 }

@@ -7,6 +7,7 @@ import {
   type HoldCause,
   isBlocked,
   type PoolEvent,
+  type PoolOrganization,
   type PoolPolicy,
   type PoolState,
   type PoolStateName,
@@ -42,13 +43,6 @@ export interface PoolRecord {
 
 const COLUMNS =
   'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, cause, short_waits, policy';
-
-/** What stops several pools at once. */
-export interface PoolOrganization {
-  /** Key of its own row in `pools`. */
-  readonly key: string;
-  readonly policy: PoolPolicy;
-}
 
 /**
  * Makes the pool's row if there is none, and brings its policy and organization up to date, unless a newer generation of

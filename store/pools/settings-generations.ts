@@ -1,13 +1,8 @@
 /** Generations of the settings in Postgres: who last said how an account's pool and limits are. */
 import type { Pool } from 'pg';
-import { type Definitions, type Generation, standingOf } from '../../quota/pools/settings-generation';
+import { type Generation, type PoolDefinitions, standingOf } from '../../quota/pools/settings-generation';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
-
-export interface PoolDefinitions extends Definitions {
-  /** Key of the account's pool. */
-  readonly pool: string;
-}
 
 export interface PublishedBy {
   /** Who and with which file, e.g. `ann@host: /etc/sluice/sluice.yaml`. */

@@ -1,10 +1,10 @@
 /** GPS51's six functions as a test drives them while processes die under them, and what must be true at the end. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FleetAccount, findFleetAccount } from '../../activities/fleet/account';
 import { scheduleId, startSchedule } from '../../client/operations/datasets/schedules';
 import { startCommand, storeCommand } from '../../client/operations/fleet/commands';
 import { startFleetBackfill } from '../../client/operations/fleet/work';
 import { checkUser } from '../../client/operations/user-auth';
+import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
 import { hash32 } from '../../vendors/kit/random';
 import type { ChaosRig, RigVendor } from './chaos-rig';
 

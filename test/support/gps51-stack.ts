@@ -1,5 +1,5 @@
 /** Sluice beside a GPS51 simulator: see core-stack.ts. */
-import { type FleetAccount, findFleetAccount } from '../../activities/fleet/account';
+import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
 import {
   type Gps51ScenarioInput,
   type Gps51Simulator,

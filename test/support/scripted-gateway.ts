@@ -4,13 +4,14 @@
  */
 import type { Pool } from 'pg';
 import pino from 'pino';
-import type { CallableAccount, CallTerms } from '../../activities/gateway/call-terms';
+import type { CallTerms } from '../../activities/gateway/call-terms';
 import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { Verdict } from '../../quota/verdict';
+import type { CallableAccount } from '../../settings/accounts/accounts';
 import { CallCounter } from '../../store/permits/call-counts';
 import type { CallInfo, CallResult, VendorRules } from '../../vendors/contract';
 

@@ -7,6 +7,7 @@
  */
 import { pollDelayMs } from '../../../quota/batches/queue';
 import { dayZone, fileCap, runTerms } from '../../../quota/batches/run-terms';
+import { limitsOfCall } from '../../../settings/accounts/accounts';
 import { countItems, readBatch, setBatchState } from '../../../store/batches/batches';
 import {
   type BatchPart,
@@ -16,7 +17,6 @@ import {
   hasDueItems,
   openParts,
 } from '../../../store/batches/parts';
-import { limitsOfCall } from '../../accounts';
 import { logEventOnce } from '../../log/warn-once';
 import { BatchQuota } from '../quota';
 import type { PageOutcome } from '../types';

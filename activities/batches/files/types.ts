@@ -2,10 +2,10 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
+import type { Account } from '../../../settings/accounts/accounts';
 import type { Batch } from '../../../store/batches/batches';
 import type { BatchRefusal, TextBatchApi } from '../../../vendors/capabilities/text-batches';
 import type { TextApi } from '../../../vendors/capabilities/texts';
-import type { Account } from '../../accounts';
 import type { TokenSource } from '../../gateway/call-terms';
 import type { VendorGateway } from '../../gateway/vendor-call';
 

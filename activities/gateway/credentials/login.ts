@@ -3,13 +3,14 @@ import type { Dispatcher } from 'undici';
 import { clipMessage } from '../../../quota/verdict';
 import type { SecretRef } from '../../../settings';
 import { resolveSecret, type SecretSources } from '../../../settings';
+import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { freshToken } from '../../../store/secrets/fresh-token';
 import type { KeyRing } from '../../../store/secrets/keyring';
 import type { TokenStore } from '../../../store/secrets/tokens';
 import type { LoginApi } from '../../../vendors/capabilities/login';
 import type { CallResult } from '../../../vendors/contract';
 import { PoolClosed } from '../call-errors';
-import type { CallableAccount, TokenSource } from '../call-terms';
+import type { TokenSource } from '../call-terms';
 import { sendForText } from '../http/http';
 import type { VendorGateway } from '../vendor-call';
 

@@ -2,10 +2,11 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type LimitInstance, scopeNames } from '../../../quota/limits/limit';
+import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { recordReservePause } from '../../../store/events/alerts';
 import type { DeniedPermit } from '../../../store/permits/permits';
 import { logEvent } from '../../log/emit';
-import type { CallableAccount, CallTerms } from '../call-terms';
+import type { CallTerms } from '../call-terms';
 
 export class ReserveWatch {
   /** Until when each limit and priority needs no further word from this process, epoch ms. */

@@ -17,6 +17,7 @@ import {
   type RateVerdict,
   type Verdict,
 } from '../../../quota/verdict';
+import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { settleDoubts } from '../../../store/permits/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../../../store/permits/rate-refusals';
 import {
@@ -29,7 +30,7 @@ import {
 import { logEvent } from '../../log/emit';
 import { warnOnce } from '../../log/warn-once';
 import { CallFailed, PoolClosed } from '../call-errors';
-import type { CallableAccount, CallTerms } from '../call-terms';
+import type { CallTerms } from '../call-terms';
 import type { HeldPermit } from '../permits/gate';
 import { held, isOurFault } from '../spool/held';
 import type { Spool } from '../spool/spool';

@@ -4,10 +4,10 @@
  */
 import { relative } from 'node:path';
 import type { Pool } from 'pg';
-import { datasetContext } from '../../../activities/reports/plan';
 import { type StateDir, stateDir } from '../../../embedded/state-dir';
 import { DAY_MS } from '../../../quota/durations';
 import { loadSettings } from '../../../settings';
+import { datasetContext } from '../../../settings/datasets/report-context';
 import { createPool } from '../../../store/db';
 import {
   type Context,

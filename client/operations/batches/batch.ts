@@ -15,11 +15,11 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { type Account, findAccount, limitsOfCall } from '../../../activities/accounts';
 import { type BatchLimit, type BatchPlan, planBatch } from '../../../quota/batches/plan';
 import { dailyLimitOf, runCap } from '../../../quota/batches/run-terms';
 import type { Priority } from '../../../quota/limits/limit';
 import type { Settings } from '../../../settings';
+import { type Account, findAccount, limitsOfCall } from '../../../settings/accounts/accounts';
 import {
   type Batch,
   type BatchOptions,

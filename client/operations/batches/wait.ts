@@ -1,12 +1,12 @@
 /** What a batch waits for: since when, for how long, why, and what a person can do about it. */
 import type { Pool } from 'pg';
-import { type Account, limitsOfCall } from '../../../activities/accounts';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { type PoolState, stopping } from '../../../quota/pools/pool';
 import { WORTH_SAYING_MS } from '../../../quota/pools/reported-waits';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { Settings } from '../../../settings';
+import { type Account, limitsOfCall } from '../../../settings/accounts/accounts';
 import {
   type Batch,
   type BatchCounts,

@@ -1,10 +1,11 @@
 /** What a backfill will cost and how long it will take, from the ledger, the limits as they stand, and past reports. */
 import type { Pool } from 'pg';
-import { limitsOfCall } from '../../../activities/accounts';
-import { chunksFor, type DatasetContext } from '../../../activities/reports/plan';
+import { chunksFor } from '../../../activities/reports/plan';
 import { DAY_MS } from '../../../quota/durations';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
 import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
+import { limitsOfCall } from '../../../settings/accounts/accounts';
+import type { DatasetContext } from '../../../settings/datasets/report-context';
 import { measuredReports } from '../../../store/datasets/jobs';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';

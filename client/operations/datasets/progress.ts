@@ -3,10 +3,10 @@
  * counts what was spent, the limits what is left, the pool whether calls may go.
  */
 import type { Pool } from 'pg';
-import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolState } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
+import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { listSeries } from '../../../store/datasets/datasets';
 import { coverage } from '../../../store/datasets/ledger';
 import { readCallCounts } from '../../../store/permits/call-counts';

@@ -1,7 +1,7 @@
 /** Which windows of a span are in, over all series of a dataset. */
 import type { Pool } from 'pg';
-import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
 import { HOUR_MS } from '../../../quota/durations';
+import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { type CoverageSummary, coverage } from '../../../store/datasets/ledger';
 import { askableSpan, type Span } from '../../../vendors/chunks';

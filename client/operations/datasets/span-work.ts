@@ -3,11 +3,11 @@
  * for now. Datasets come as reports, or device by device from a fleet; which of them decides the dataset's kind. Pure.
  */
 import { z } from 'zod';
-import { type FleetContext, historyOperation } from '../../../activities/fleet/context';
-import { chunkPolicy, type DatasetContext } from '../../../activities/reports/plan';
 import { HOUR_MS } from '../../../quota/durations';
 import type { Priority } from '../../../quota/limits/limit';
 import { fleetKindOf, type Settings } from '../../../settings';
+import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
+import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { askableSpan } from '../../../vendors/chunks';
 import { chooseDataset, chooseFleet } from '../choose';
 import { asField, invalid } from '../errors';

@@ -1,7 +1,7 @@
 /** What stands still in a dataset and why: windows that failed, hours that are doubted, rows that were set aside. */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { findAccount } from '../../../activities/accounts';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/doubted-hours';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/ledger';

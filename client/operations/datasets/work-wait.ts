@@ -1,9 +1,9 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
-import { findAccount } from '../../../activities/accounts';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import { isBlocked, type PoolState, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';

@@ -1,8 +1,9 @@
 /** What the demo consists of: servers, a simulated Amazon, a worker; and which span it fills. */
-import { chunkPolicy, type DatasetContext, datasetContext } from '../../../activities/reports/plan';
+
 import type { StateDir } from '../../../embedded/state-dir';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { loadSettings, type Settings } from '../../../settings';
+import { chunkPolicy, type DatasetContext, datasetContext } from '../../../settings/datasets/report-context';
 import { MigrationError } from '../../../store/migrate';
 import { askableSpan, type Span } from '../../../vendors/chunks';
 import { codecEndpoint, keepCodecServer } from '../codec-server';

@@ -1,6 +1,5 @@
 /** What a backfill of a fleet takes, from the ledger and the limits as they stand, before any call. */
 import type { Pool } from 'pg';
-import { type FleetContext, historyOperation } from '../../../activities/fleet/context';
 import {
   capacityOf,
   deviceAllowances,
@@ -14,6 +13,7 @@ import { type FleetForecast, fleetForecast, type SharedAllowance } from '../../.
 import { piecesOf } from '../../../quota/fleet/history-windows';
 import type { Priority } from '../../../quota/limits/limit';
 import { fleetTerms, type Settings } from '../../../settings';
+import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
 import { readLimitLevels } from '../../../store/permits/limit-levels';
 import { readPool } from '../../../store/pools/pools';
 import type { FleetDevice } from '../../../vendors/capabilities/fleet';

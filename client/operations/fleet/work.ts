@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
-import type { FleetContext } from '../../../activities/fleet/context';
 import { chosenDevices, missingWindows } from '../../../activities/fleet/windows';
 import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { piecesOf } from '../../../quota/fleet/history-windows';
 import type { Settings } from '../../../settings';
+import type { FleetContext } from '../../../settings/datasets/fleet-context';
 import { coverageByDevice } from '../../../store/fleet/ledger';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';

@@ -2,7 +2,7 @@
  * What follows when credentials change: an account that stands still because the old ones were refused tries the new
  * ones at once, with a single call. Whatever else it is held for stays.
  */
-import { findAccount } from '../../../activities/accounts';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';
 import { readPool } from '../../../store/pools/pools';
 import { type Context, withDatabase, withTemporal } from '../context';

@@ -1,22 +1,22 @@
 /** What operators order of pools: pause, resume, and the end of a wait that a vendor has asked for. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { findAccount } from '../../../activities/accounts';
 import {
   CLOSED_POOL,
   type PoolEvent,
+  type PoolOrganization,
   type PoolState,
   pauseReason,
   stopping,
 } from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../../store/permits/limit-blocks';
 import { type ResetOutcome, resetLimits } from '../../../store/permits/limit-resets';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import {
   applyPoolEvent,
   organizationOfPool,
-  type PoolOrganization,
   poolsOf,
   readStoppingPools,
   registerPool,

@@ -1,7 +1,7 @@
 /** Pools as operators see them, and what they order of them. */
 import { z } from 'zod';
-import { findAccount } from '../../../activities/accounts';
 import type { Settings } from '../../../settings';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { listEvents, type StoredEvent } from '../../../store/events/events';
 import { choosePool, choosePoolAccount } from '../choose';
 import { name, reason, until, whole } from '../fields';

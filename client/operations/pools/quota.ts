@@ -1,6 +1,5 @@
 /** An account's quota as it stands, from its limits' rows and the thresholds of its settings. */
 import type { Pool } from 'pg';
-import { type Account, limitsOfCall } from '../../../activities/accounts';
 import { dailyLimitOf, dayZone, fileCap, type RunCap, runCap } from '../../../quota/batches/run-terms';
 import {
   type KeyedLevel,
@@ -8,6 +7,7 @@ import {
   quotaStatus,
   withFileItems,
 } from '../../../quota/limits/quota-status';
+import { type Account, limitsOfCall } from '../../../settings/accounts/accounts';
 import type { Batch } from '../../../store/batches/batches';
 import { itemsInFiles } from '../../../store/batches/parts';
 import { listLimits } from '../../../store/permits/permits';

@@ -1,15 +1,16 @@
 /** Pools as operators see them: state, limits, who spent what. What they order of them is in pool-orders.ts. */
 import type { Pool } from 'pg';
-import { type Account, findAccount } from '../../../activities/accounts';
 import { dailyLimitOf } from '../../../quota/batches/run-terms';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
+import { limitDefinition } from '../../../quota/limits/definition';
 import { fillScope, type LimitTemplate } from '../../../quota/limits/limit';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
+import { type Account, findAccount } from '../../../settings/accounts/accounts';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
-import { type LimitStatus, limitDefinition, listLimits } from '../../../store/permits/permits';
+import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
 import { filesOfToday, quotaOf } from './quota';
 import { type Frequencies, frequencies, type Share, shares } from './spending';

@@ -1,10 +1,10 @@
 /** New credentials in the vault free what was held for the old ones, and nothing else. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findAccount } from '../../../activities/accounts';
 import { loadContext } from '../../../client/operations/context';
 import { credentialsChanged } from '../../../client/operations/pools/credentials';
 import type { HoldCause } from '../../../quota/pools/pool';
+import { findAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
 import { temporaryFolder, testDatabase } from '../../support/embedded';

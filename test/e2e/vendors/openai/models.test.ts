@@ -1,9 +1,9 @@
 /** Limits that OpenAI keeps for each model, shared by some, counted in days, or made smaller in mid-run. */
 import { Runtime } from '@temporalio/worker';
-import { findAccount } from '../../../../activities/accounts';
 import { planFor } from '../../../../client/operations/batches/batch';
 import { limitsSeen } from '../../../../client/operations/pools/limit-use';
 import { readPoolReport } from '../../../../client/operations/pools/report';
+import { findAccount } from '../../../../settings/accounts/accounts';
 import { listLimits } from '../../../../store/permits/permits';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
 import { callsSeen } from '../../../support/vendor-view';

@@ -2,13 +2,13 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { findAccount } from '../../../../activities/accounts';
-import { authorOf, definitionsOf } from '../../../../activities/definitions';
 import { choosePool } from '../../../../client/operations/choose';
 import { type Context, loadContext } from '../../../../client/operations/context';
 import { orderPool } from '../../../../client/operations/pools/orders';
 import { otherGenerations, publishByHand } from '../../../../client/operations/settings-publish';
 import type { Settings } from '../../../../settings';
+import { findAccount } from '../../../../settings/accounts/accounts';
+import { authorOf, definitionsOf } from '../../../../settings/accounts/definitions';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { listLimits, registerLimits } from '../../../../store/permits/permits';

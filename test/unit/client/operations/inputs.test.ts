@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { findAccount } from '../../../../activities/accounts';
 import { chooseDataset, choosePool, choosePoolAccount } from '../../../../client/operations/choose';
 import { windowsOf } from '../../../../client/operations/datasets/progress';
 import { checkSpanWork } from '../../../../client/operations/datasets/span-work';
@@ -21,6 +20,7 @@ import {
 import { checkInput } from '../../../../client/operations/operation';
 import { lengthText, relativeText, whenText } from '../../../../client/operations/time-text';
 import { parseSettings } from '../../../../settings';
+import { findAccount } from '../../../../settings/accounts/accounts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,6 +1,6 @@
 /** An organization's limit: one call finds it, every account of the organization is stopped, one resume frees them all. */
 import type { Pool } from 'pg';
-import type { CallableAccount } from '../../../../../activities/gateway/call-terms';
+import type { CallableAccount } from '../../../../../settings/accounts/accounts';
 import { createPool } from '../../../../../store/db';
 import { restampPermit, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, poolsOf, readPools, registerPool } from '../../../../../store/pools/pools';

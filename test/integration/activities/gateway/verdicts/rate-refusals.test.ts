@@ -1,8 +1,9 @@
 /** "Too fast": one wait for the callers of all processes, longer each time, and what operators are told of it. */
 import type { Pool } from 'pg';
 import { CallFailed } from '../../../../../activities/gateway/call-errors';
-import type { CallableAccount, CallTerms } from '../../../../../activities/gateway/call-terms';
+import type { CallTerms } from '../../../../../activities/gateway/call-terms';
 import type { LimitTemplate } from '../../../../../quota/limits/limit';
+import type { CallableAccount } from '../../../../../settings/accounts/accounts';
 import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { unblockLimits } from '../../../../../store/permits/limit-blocks';

@@ -1,9 +1,9 @@
 /** What a plan says with the vendor's published numbers, a fleet that is known and one that is imagined. */
 import type { Pool } from 'pg';
-import { fleetContext } from '../../../../../activities/fleet/context';
 import { limitKey } from '../../../../../activities/fleet/limits';
 import { planFleet } from '../../../../../client/operations/fleet/plan';
 import { parseSettings } from '../../../../../settings';
+import { fleetContext } from '../../../../../settings/datasets/fleet-context';
 import { createPool } from '../../../../../store/db';
 import { storeDevices } from '../../../../../store/fleet/fleet';
 import { storeTrack } from '../../../../../store/fleet/history';

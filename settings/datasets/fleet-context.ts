@@ -1,7 +1,8 @@
 /** A fleet's dataset of an account, with what the settings say of both. */
-import { type FleetTerms, fleetTerms, type Settings } from '../../settings';
-import { type FleetAccount, findFleetAccount } from './account';
-import type { FleetRef } from './types';
+
+import { type FleetAccount, findFleetAccount } from '../accounts/fleet';
+import type { Settings } from '../types';
+import { type FleetTerms, fleetTerms } from './kinds';
 
 export interface FleetContext {
   readonly dataset: string;
@@ -10,7 +11,10 @@ export interface FleetContext {
 }
 
 /** @throws RangeError for an unknown dataset or account, or one of another vendor. */
-export function fleetContext(settings: Settings, { dataset, account }: FleetRef): FleetContext {
+export function fleetContext(
+  settings: Settings,
+  { dataset, account }: { readonly dataset: string; readonly account: string },
+): FleetContext {
   const found = findFleetAccount(settings, account);
   const [vendor] = dataset.split('/');
   if (vendor !== found.vendor.id) {

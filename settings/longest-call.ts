@@ -1,6 +1,7 @@
 /** The longest that any call of these settings may take, and how long a worker's end takes for that. */
-import type { Settings } from '../../settings';
-import { findAccount } from '../accounts';
+
+import { findAccount } from './accounts/accounts';
+import type { Settings } from './types';
 
 /** ms: a connection, and the longest wait for an answer among the accounts. */
 function longestCallMs(settings: Settings): number {

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import type { Settings } from '../settings';
-import { limitDefinition } from '../store/permits/permits';
-import type { PoolDefinitions } from '../store/pools/settings-generations';
+import { limitDefinition } from '../../quota/limits/definition';
+import type { PoolDefinitions } from '../../quota/pools/settings-generation';
+import type { Settings } from '../types';
 import { findAccount } from './accounts';
 
 export function definitionsOf(settings: Settings): PoolDefinitions[] {

@@ -1,7 +1,8 @@
 /** Accounts of vendors that track fleets. */
-import type { Settings } from '../../settings';
+
 import type { AccountParts } from '../../vendors/registry';
-import { type Account, findAccount } from '../accounts';
+import type { Settings } from '../types';
+import { type Account, findAccount } from './accounts';
 
 export interface FleetAccount extends Account {
   readonly login: NonNullable<AccountParts['login']>;

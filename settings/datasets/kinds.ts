@@ -2,12 +2,12 @@
  * Datasets that come as reports and those of fleets are kept complete in different ways: which keys of `datasets`
  * apply to which, and what they default to.
  */
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../quota/durations';
-import type { RestatementPolicy } from '../quota/windows/restatement';
-import { type FleetKind, fleetKind } from '../vendors/fleet-datasets';
-import { VENDORS } from '../vendors/registry';
-import type { RawProblem } from './problems';
-import { datasetFields, datasetSchema, type ParsedDataset } from './schema';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
+import type { RestatementPolicy } from '../../quota/windows/restatement';
+import { type FleetKind, fleetKind } from '../../vendors/fleet-datasets';
+import { VENDORS } from '../../vendors/registry';
+import type { RawProblem } from '../problems';
+import { datasetFields, datasetSchema, type ParsedDataset } from '../schema';
 
 type Key = keyof typeof datasetFields;
 

@@ -1,18 +1,29 @@
-/** Accounts as activities use them: the vendor's rules with the settings' overrides, its API and its login. */
+/** Accounts as they result from the settings: the vendor's rules with the settings' overrides, its API and its login. */
+import { fillScope, type LimitInstance, type LimitTemplate, resolveLimits } from '../../quota/limits/limit';
+import type { PoolOrganization, PoolPolicy } from '../../quota/pools/pool';
+import type { RetryPolicies } from '../../quota/retry-delay';
+import type { VendorRules } from '../../vendors/contract';
+import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../../vendors/registry';
+import type { AccountSettings } from '../schema';
+import type { Settings } from '../types';
+import { effectiveLimits, effectivePool, effectiveRetry } from './effective';
 
-import { fillScope, type LimitInstance, resolveLimits } from '../quota/limits/limit';
-import {
-  type AccountSettings,
-  type DatasetSettings,
-  effectiveLimits,
-  effectivePool,
-  effectiveRetry,
-  fleetKindOf,
-  type Settings,
-} from '../settings';
-import type { DatasetDescription } from '../vendors/dataset';
-import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../vendors/registry';
-import type { CallableAccount } from './gateway/call-terms';
+/** An account as the gateway needs it: the vendor's rules with this account's overrides in place. */
+export interface CallableAccount {
+  readonly name: string;
+  readonly vendor: VendorRules;
+  /** Pool key, e.g. `amazon/acme`. */
+  readonly poolKey: string;
+  readonly limits: readonly LimitTemplate[];
+  readonly pool: PoolPolicy;
+  /** What stops this account together with others: an organization's limit. */
+  readonly organization?: PoolOrganization;
+  readonly retry: RetryPolicies;
+  /** What its calls can be about, by the settings: the report types of its datasets. */
+  readonly subjects?: readonly string[];
+  /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
 
 /** The vendor's rules, and what can be done with the account: each part only where the vendor offers it. */
 export interface Account extends CallableAccount {
@@ -96,36 +107,4 @@ export function findReportAccount(settings: Settings, name: string): ReportAccou
   const { login, reports, partitions } = account.parts;
   if (login && reports && partitions) return { ...account, login, reports, partitions };
   throw new RangeError(`account "${name}" is of ${account.settings.vendor}, which makes no reports`);
-}
-
-/** A dataset that comes as reports. @throws RangeError that lists the datasets there are. */
-export function findDataset(id: string): DatasetDescription {
-  const found = Object.values(VENDORS)
-    .flatMap((vendor) => vendor.descriptions)
-    .find((d) => d.id === id);
-  if (found) return found;
-  if (fleetKindOf(id) !== null) throw new RangeError(`dataset "${id}" is a fleet's, and not made of reports`);
-  const all = Object.entries(VENDORS).flatMap(([vendor, { datasets }]) =>
-    datasets.map((name) => `${vendor}/${name}`),
-  );
-  throw new RangeError(`dataset "${id}" is unknown (datasets: ${all.join(', ')})`);
-}
-
-/** @throws RangeError when the settings do not list the dataset for the account. */
-export function requireDatasetSettings(
-  settings: Settings,
-  dataset: string,
-  account: string,
-): DatasetSettings {
-  const found = settings.datasets.find((d) => d.dataset === dataset && d.account === account);
-  if (found) return found;
-  throw new RangeError(
-    `the settings list no dataset ${dataset} for account "${account}": add it under datasets`,
-  );
-}
-
-/** Descriptions of all datasets that the settings' vendors offer. */
-export function datasetsOf(settings: Settings): readonly DatasetDescription[] {
-  const vendors = new Set(Object.values(settings.accounts).map((account) => account.vendor));
-  return [...vendors].flatMap((vendor) => VENDORS[vendor].descriptions);
 }
