@@ -1,9 +1,9 @@
 /**
- * How long a piece of work will take, before any call of it is made. Pure: the work is played through on a clock of
- * its own, item by item, each call leaving when every limit it falls under lets it. It is played twice, with the
- * shortest and with the longest times that things may take; the truth should lie between the two.
+ * How long a piece of work will take, before it makes any call. Pure: simulates the work on a clock of its own, item
+ * by item; each call departs when every limit that it falls under allows it. Two runs, with the shortest and the
+ * longest times that each step may take, bound the truth.
  *
- * Items go through their steps like through a pipeline: while one is made by the vendor, the next is asked for.
+ * Items are pipelined: while the vendor makes one, the next is asked for.
  */
 import { DAY_MS, HOUR_MS } from './durations';
 import type { LimitWindow } from './limits/limit';

@@ -1,7 +1,7 @@
 /**
- * Bulkheads: each kind of work has a task queue of its own, so that none waits for a slot that another holds. All
- * workflows, and the short steps of pools and operators, are on the task queue of the settings; its name with the room's
- * behind it is the queue of that room's activities.
+ * Bulkheads: each kind of work has an activity task queue of its own, so that none waits for a slot that another
+ * holds. Workflows, and the short activities of pools and operators, use the task queue of the settings. The other
+ * queues are named after it, with the kind of work as a suffix.
  */
 export const ROOMS = ['commands', 'reports', 'texts', 'fleets'] as const;
 export type Room = (typeof ROOMS)[number];

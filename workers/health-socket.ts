@@ -1,8 +1,8 @@
 /**
- * Where a worker says how it is: a Unix socket in a folder that is its owner's alone. Whoever connects gets one line of
- * JSON and the end; a worker that is frozen, or whose event loop hangs, says nothing, and that is an answer too. A blank
- * comes at once, before the worker looks at its servers: slow servers make no silent worker. The socket file's time is
- * the worker's last sign of life.
+ * A worker reports its health on a Unix socket, in a folder that only its owner can read. A client gets one line of
+ * JSON and the end of the connection. A worker that is frozen, or whose event loop hangs, sends nothing, which is an
+ * answer too. A blank is sent at once, before the worker checks its servers, so that slow servers do not make it look
+ * frozen. The mtime of the socket file is the worker's last sign of life.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';

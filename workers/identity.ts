@@ -1,6 +1,6 @@
 /**
- * The name under which a worker asks Temporal for work. Temporal goes on listing a worker for minutes after it has
- * died; with its name, the machine that it ran on can tell at once.
+ * The identity under which a worker polls Temporal. Temporal lists a dead worker for minutes; from its identity, the
+ * machine that it ran on can tell at once that it is dead.
  */
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';

@@ -1,4 +1,4 @@
-/** Logs: structured JSON for machines, or lines for a person; Temporal's own messages in the same stream. */
+/** Logs: structured JSON for machines, or lines for people. Temporal's own messages go to the same stream. */
 import { DefaultLogger, type LogLevel, type Logger as TemporalLogger } from '@temporalio/worker';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Settings } from '../settings';

@@ -1,4 +1,7 @@
-/** Entry of the one-shot that brings the database to this version: `node dist/workers/migrate.js [--settings F]`. */
+/**
+ * Entry of the one-shot process that migrates the database to this version: `node dist/workers/migrate.js [--settings
+ * F]`.
+ */
 import { parseArgs } from 'node:util';
 import { loadSettings } from '../settings';
 import { migrate } from '../store/migrate';

@@ -1,4 +1,4 @@
-/** Signals to pool workflows, which are started when they do not run. */
+/** Signals pool workflows, and starts those that do not run. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { PoolSignal } from '../activities/pools/pool';
 import type { PoolPolicy } from '../quota/pools/pool';

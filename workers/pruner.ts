@@ -1,4 +1,4 @@
-/** Clears away old rows at intervals, from every worker; an advisory lock lets one of them do it. */
+/** Deletes old rows at intervals. Runs in every worker; an advisory lock lets one at a time do it. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { logEvent } from '../activities/log/emit';

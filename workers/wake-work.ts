@@ -1,4 +1,4 @@
-/** Workflows that sleep for a limit, or for a kind of calls that is stopped for itself, are told to ask again at once. */
+/** Wakes workflows that sleep for a limit, or for a kind of call that is stopped, so that they ask again at once. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { listExecutions } from '../temporal/executions';
 import { limitUnblockedSignal, lookSignal } from '../workflows/messages';

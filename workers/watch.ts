@@ -1,7 +1,7 @@
 /**
- * Looks after what Postgres says is to run: a batch whose workflow has been terminated, has failed or was never started
- * gets another one, and a pool that holds calls up gets its workflow back. Every worker looks; starting is idempotent,
- * for the workflows' ids are made of what they do.
+ * Restores workflows that Postgres says should run: a batch whose workflow was terminated, has failed or was never
+ * started gets a new one, and so does a pool that holds calls. Every worker does this; starting is idempotent, because
+ * a workflow's id is made of what it does.
  */
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -1,4 +1,4 @@
-/** How a workflow that is to run has ended. */
+/** How a workflow that should be running has ended. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 
 const ENDS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-/** When a workflow goes on in a fresh history. The server ends one at 51,200 events. */
+/** When a workflow continues as new. The server ends a history at 51,200 events. */
 import { workflowInfo } from '@temporalio/workflow';
 
 /** The part of an input that says so. */

@@ -1,4 +1,4 @@
-/** Everything the worker's bundle holds. */
+/** All workflows in the worker's bundle. */
 
 export { batch } from './batches/batch';
 export { command } from './commands/command';

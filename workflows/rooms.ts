@@ -1,4 +1,4 @@
-/** Activities by the room that they run in: see quota/task-queues.ts. */
+/** Activities on the task queue of their kind of work: see quota/task-queues.ts. */
 import {
   type ActivityInterfaceFor,
   type ActivityOptions,

@@ -1,4 +1,4 @@
-/** At most `width` at a time, in the order of asking. Deterministic: built on the workflow's own conditions. */
+/** Runs at most `width` at a time, first come, first served. Deterministic: uses workflow conditions only. */
 import { condition } from '@temporalio/workflow';
 
 export class Stage {

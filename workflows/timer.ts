@@ -1,4 +1,4 @@
-/** A timer that a workflow may forget: for waits that end with whatever comes first. */
+/** A timer that a workflow can abandon: for waits that end with whichever comes first. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 
 export interface Timer {

@@ -1,6 +1,7 @@
 /**
- * Whether a batch's items fail for a reason of their own or all for the same one (quota/batches/alike.ts). Those of a row that
- * speaks of all are put back: no item is spent on what none of them can help.
+ * Detects that a batch's items fail for one common cause instead of each for its own (decided in
+ * quota/batches/alike.ts). Items that failed by the common cause go back to the queue, so that none is used up by a
+ * fault that it did not cause.
  */
 import type { Pool } from 'pg';
 import { type AlikeCause, type AlikeKey, AlikeRow, causeOf } from '../../quota/batches/alike';

@@ -1,4 +1,4 @@
-/** What batch workflows do in the world. Each activity may be run again at any point. */
+/** Activities of batch workflows. Each may be run again at any point. */
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../../quota/failures';
 import { ROOM_SLOTS } from '../../quota/task-queues';

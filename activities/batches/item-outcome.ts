@@ -1,4 +1,4 @@
-/** What an answer or a verdict means for an item, whichever way it came: by a call of its own or in a file. Pure. */
+/** What an answer or a verdict means for an item, in either delivery mode. Pure. */
 import { type AlikeKey, alikeOf } from '../../quota/batches/alike';
 import { describeEvidence, type Verdict } from '../../quota/verdict';
 import type { ItemOutcome } from '../../store/batches/batches';

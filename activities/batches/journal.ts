@@ -1,6 +1,6 @@
 /**
- * What a page of a batch tells: a line of the log for everything that happens, under a stable `event`, and a row of
- * `events` where an operator should look: a turn of the concurrency, and what went to the retry queue.
+ * Reports what happens in a page of a batch: a log line for everything, under a stable `event`, and a row of `events`
+ * for what an operator should see, such as a change of the concurrency or items that went to the retry queue.
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';

@@ -1,7 +1,7 @@
 /**
- * Stores what became of a page's items: results that come together travel together, and nothing is stored twice at
- * once. While Postgres is away, results are kept, after some seconds on disk as well, and tried again: each of them was
- * paid for.
+ * Stores the results of a page's items. Results that arrive together are written together, and nothing is stored twice
+ * at once. While Postgres is down, results are kept in memory, after some seconds on disk as well, and the write is
+ * retried: each result has been paid for.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isOurFault, PATIENCE_MS, SPOOL_AFTER_MS } from '../gateway/spool/held';

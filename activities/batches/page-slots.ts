@@ -1,6 +1,6 @@
 /**
- * Pages share the slots of their room: when all are taken, the oldest gives up its own, for others may stand in line
- * for it. Its workflow asks for another page, and stands in line behind them.
+ * Pages share the slots of their task queue. When all are taken, the oldest page gives up its slot, because other
+ * pages may be waiting for one. Its workflow then asks for another page, which queues behind them.
  */
 export interface PageSlot {
   /** Aborted when the page is to begin nothing more, and end. */

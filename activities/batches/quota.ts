@@ -1,6 +1,6 @@
 /**
- * How one run of a batch minds its account's quota: alerts, the share in the number of calls in flight, and a daily
- * limit or threshold of its own. The account's limits hold at the permit, whatever is decided here.
+ * How one run of a batch respects its account's quota: alerts, fewer calls in flight as quota runs low, and a daily
+ * limit or threshold of its own. The permit enforces the account's limits, whatever is decided here.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';

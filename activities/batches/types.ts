@@ -1,4 +1,4 @@
-/** What batch workflows and activities tell each other. */
+/** Inputs and results of the batch activities. */
 import type { BatchCounts, BatchState } from '../../store/batches/batches';
 
 export interface BatchRef {

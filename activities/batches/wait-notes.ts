@@ -1,4 +1,4 @@
-/** Notes what a batch waits for when a page has come to its end, for whoever asks, and tells it as an event. */
+/** Records what a batch waits for when a page ends: in the database for whoever asks, and as an event. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { limitWaitText } from '../../quota/limits/limit-wait';

@@ -1,4 +1,4 @@
-/** What command workflows do in the world. Each activity may be run again at any point, and sends nothing twice. */
+/** Activities of command workflows. Each may be run again at any point, and sends nothing twice. */
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { describeEvidence } from '../../quota/verdict';

@@ -1,6 +1,6 @@
 /**
- * What became of a command, as it is kept while Postgres is away: held in memory, then on disk as well, and stored once.
- * Each change is made by the attempt that sent the command, and counts whatever others have concluded meanwhile.
+ * Keeps the outcome of a command while Postgres is down: in memory, then on disk as well, and stored once. Each change
+ * is made by the attempt that sent the command, and wins over what others have concluded meanwhile.
  */
 import type { Pool } from 'pg';
 import {

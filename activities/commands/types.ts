@@ -1,4 +1,4 @@
-/** What command workflows and activities tell each other. Ids and results only: passwords stay in the activity. */
+/** Inputs and results of the command activities: ids and results only, because passwords stay in the activity. */
 import type { CommandOutcome } from '../../store/commands/commands';
 
 export interface CommandRef {

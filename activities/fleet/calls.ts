@@ -1,4 +1,4 @@
-/** Calls of fleets through the gateway, and the list of devices that all of them begin with. */
+/** Calls of fleets through the gateway, and the device list that each kind of fleet work starts with. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';

@@ -1,4 +1,4 @@
-/** Activities of fleets: live positions, trips on schedule, and the past. */
+/** Activities of fleets: live positions, trips on schedule, and history. */
 
 import { guarded, isConfiguration } from '../gateway/guarded';
 import { FleetCalls, type FleetDeps, UnusableAnswer } from './calls';

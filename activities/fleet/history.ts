@@ -1,6 +1,6 @@
 /**
- * The past of a fleet, device by device and window by window: what the ledger misses is asked for, as far as each
- * device's calls of the day go, the youngest first.
+ * The history of a fleet, device by device and window by window: asks for what the ledger lacks, the youngest window
+ * first, within each device's calls of the day.
  */
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';

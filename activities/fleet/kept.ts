@@ -1,6 +1,6 @@
 /**
- * Answers of fleets, as they are kept while Postgres is away: some devices may be asked only a few times a day, so what
- * they have told is held in memory, then on disk as well, and stored once.
+ * Keeps answers of fleets while Postgres is down: in memory, then on disk as well, and stored once. Some devices may
+ * be asked only a few times a day, so an answer must not be lost.
  */
 import type { Pool } from 'pg';
 import { type LiveAnswer, storeLivePositions } from '../../store/fleet/fleet';

@@ -1,4 +1,4 @@
-/** Limits of a fleet as planning needs them: their keys, and what each device may still be asked today. */
+/** Limits of a fleet as planning needs them: their keys, and how many calls each device has left today. */
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type LimitTemplate, matches, type Priority, resolveLimits } from '../../quota/limits/limit';

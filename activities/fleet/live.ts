@@ -1,4 +1,4 @@
-/** Where the fleet is now: one call for all devices, from where the last one ended. */
+/** Live positions: one call for all devices, from the cursor of the last one. */
 
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { type LiveAnswer, listDevices, readCursor } from '../../store/fleet/fleet';

@@ -1,6 +1,6 @@
 /**
- * New devices whose first look has failed. They are asked for again, but not with every look at the fleet: the calls of
- * the day suffice for one a minute, and little more.
+ * New devices whose first poll has failed. They are retried, but not with every poll of the fleet: the day's calls
+ * allow little more than one poll a minute.
  */
 import type { Logger } from 'pino';
 import { HOUR_MS } from '../../quota/durations';

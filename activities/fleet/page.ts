@@ -1,6 +1,6 @@
 /**
- * A page of calls, device by device: some in flight at a time, until all are made, the time is over, or a limit that
- * they share has nothing left. What is in flight comes home before the page ends.
+ * A page of calls, device by device: some in flight at a time, until all are made, the time is over, or a shared limit
+ * is used up. The page ends when the calls in flight have been answered.
  */
 import { describeEvidence, type Evidence } from '../../quota/verdict';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';

@@ -1,4 +1,4 @@
-/** Trips on schedule: the devices that are due are asked, the most overdue first, for as long as the page may last. */
+/** Trips on schedule: asks the devices that are due, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';

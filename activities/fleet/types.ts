@@ -1,4 +1,4 @@
-/** What the workflows of fleets and their activities tell each other. */
+/** Inputs and results of the fleet activities. */
 import type { Priority } from '../../quota/limits/limit';
 
 /** A dataset of a fleet, of one account. */

@@ -1,4 +1,4 @@
-/** What a backfill of a fleet has to ask for, from the ledger alone. */
+/** The windows that a fleet's backfill has to ask for, from the ledger alone. */
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import { piecesOf } from '../../quota/fleet/history-windows';

@@ -1,6 +1,6 @@
 /**
- * What a vendor call can fail with, and how each failure looks to Temporal: a stable type, the evidence in the
- * details, the wait both as nextRetryDelay (for Temporal) and in the details (for people and workflows).
+ * The errors of a vendor call, and what Temporal sees of each: a stable type, the evidence in the details, and the
+ * wait both as nextRetryDelay (for Temporal) and in the details (for people and workflows).
  */
 import { ApplicationFailure } from '@temporalio/activity';
 import {

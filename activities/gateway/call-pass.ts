@@ -1,7 +1,7 @@
 /**
- * The proof that a call may leave. Only the gateway makes one, with a permit in hand, and nothing sends a request to a
- * vendor without one: the functions that send ask for it. It is good for one request, and knows the secrets that the
- * request carries, which it takes out of everything that comes back.
+ * The proof that a call has a permit. Only the gateway makes one, and every function that sends a request to a vendor
+ * demands one. A pass is good for one request. It knows the secrets that the request carries, and redacts them from
+ * everything that comes back.
  */
 import type { CallResult } from '../../vendors/contract';
 import { SecretValues } from './credentials/secret-values';

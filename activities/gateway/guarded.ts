@@ -1,4 +1,4 @@
-/** What every long activity has in common: a heartbeat, and failures in the words of Temporal. */
+/** What all long activities share: a heartbeat, and failures as Temporal expects them. */
 import { ApplicationFailure, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../../quota/failures';
 import { toApplicationFailure } from './call-errors';

@@ -1,7 +1,7 @@
 /**
- * Answers that are of no use, to several items in a row and all alike: then it is not the items. One refusal of one
- * request says nothing of the others, and so a run goes on; a few of the same kind, with no usable answer in between,
- * stop it before thousands of items are spent on the same cause. Pure.
+ * Detects several useless answers in a row that are all alike: then the items are not to blame. One refusal says
+ * nothing about other items, so a run goes on; a few of the same kind, with no usable answer in between, stop it
+ * before thousands of items are spent on the same cause. Pure.
  */
 import type { Verdict } from '../verdict';
 

@@ -1,6 +1,6 @@
 /**
- * How many calls of a batch to keep in flight: up while all goes well and there is quota, down when errors or quota
- * use are high, in smooth steps. A pure function; the seed's numbers are the defaults.
+ * How many calls of a batch to keep in flight: more while calls succeed and quota is left, fewer when the error rate
+ * or the use of quota is high, in smooth steps. Pure.
  */
 import { MINUTE_MS } from '../durations';
 

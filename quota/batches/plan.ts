@@ -1,5 +1,5 @@
 /**
- * How long a batch of equal calls takes at the least, and what decides it: a rate, tokens, calls in flight × latency,
+ * The shortest time that a batch of equal calls takes, and what bounds it: a rate, tokens, calls in flight × latency,
  * or a daily limit. Pure.
  */
 import { DAY_MS, HOUR_MS } from '../durations';

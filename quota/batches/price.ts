@@ -1,4 +1,4 @@
-/** What a batch costs by calls of its own and by files, from the usual price and the share of it that files cost. Pure. */
+/** What a batch costs in each delivery mode, from the usual price and the share of it that files cost. Pure. */
 
 export interface BatchPriceInput {
   readonly items: number;

@@ -1,6 +1,6 @@
 /**
- * The queue of tokens that wait at a vendor for a model, and how much more may be put into it. The vendor refuses a
- * whole file that does not fit; what it says then is learned. Pure.
+ * The vendor's queue of enqueued tokens for a model, and how many more fit. The vendor refuses a whole file that does
+ * not fit; the queue's size is learned from such refusals. Pure.
  */
 
 export interface BatchQueue {

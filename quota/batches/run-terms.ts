@@ -1,6 +1,6 @@
 /**
- * What one run of a batch minds of its account's quota. Limits belong to the account, whoever spends; a run may keep
- * terms of its own beside them, which bind this run alone and never let it take more than the account's do. Pure.
+ * The quota terms of one run of a batch. Limits belong to the account, whoever spends; a run may have terms of its
+ * own, which bind this run alone and never let it take more than the account's limits do. Pure.
  */
 import { HOUR_MS } from '../durations';
 import type { LimitTemplate, Priority } from '../limits/limit';

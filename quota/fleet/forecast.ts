@@ -1,6 +1,6 @@
 /**
- * How many days a backfill of a fleet takes, before any call: so many calls of each device, so few a day of each, and
- * what the account and the egress IP let through besides. Pure; the days are played through one by one.
+ * How many days a backfill of a fleet takes: calls of each device, calls allowed a day for each, and the limits of the
+ * account and the egress IP. Pure; simulates the days one by one.
  */
 import { DAY_MS } from '../durations';
 

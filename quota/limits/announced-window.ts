@@ -1,6 +1,6 @@
 /**
- * What the size that a vendor announces is counted in: a minute, an hour, a day. Vendors do not say; it follows from the
- * time until the limit is full again. Of 10,000 with one used and 8.64 s to go, all refill in 86,400 s: a day. Pure.
+ * The window of a limit that a vendor announces by size alone: a minute, an hour or a day. It follows from the time
+ * until the limit is full again. Of 10,000 with one used and 8.64 s to go, all refill in 86,400 s: a day. Pure.
  */
 
 /** What one answer says of a limit that refills continuously. */

@@ -1,4 +1,4 @@
-/** Which of the limits that a call falls under an answer is about, where the vendor does not say exactly. Pure. */
+/** Which of a call's limits an answer is about, where the vendor does not say exactly. Pure. */
 import { type LimitInstance, type LimitTemplate, scopeNames } from './limit';
 
 /**

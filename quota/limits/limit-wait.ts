@@ -1,4 +1,4 @@
-/** Why calls of a limit wait, in words. */
+/** The text that says why calls wait for a limit. */
 
 /** A limit as far as it says why. */
 export interface WaitedLimit {

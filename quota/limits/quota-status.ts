@@ -1,4 +1,4 @@
-/** What is left of an account's quotas, for people and for decisions, and when somebody should be told. Pure. */
+/** What is left of an account's quotas, for people and for decisions, and when to raise an alert. Pure. */
 import { capReason, type RunCap } from '../batches/run-terms';
 
 /** A limit as it stands. */

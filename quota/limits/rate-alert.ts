@@ -1,4 +1,4 @@
-/** When "too fast" is worth an alert: not once, but when it persists. Pure. */
+/** When rate refusals ("too fast") are worth an alert: not a single one, but refusals that persist. Pure. */
 
 export interface RateAlertPolicy {
   /** So many refusals of one limit … */

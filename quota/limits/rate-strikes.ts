@@ -1,6 +1,7 @@
 /**
- * The wait that a limit's callers share after "too fast", where the vendor names none, or one that is as good as none:
- * longer with each refusal in a row, whoever met it. Pure: the state is kept where every process sees it, under a lock.
+ * The backoff that all callers of a limit share after a rate refusal ("too fast"), where the vendor states no usable
+ * wait. It grows with each refusal in a row, whoever met it. Pure: the caller keeps the state where every process sees
+ * it, under a lock.
  */
 import { type BackoffPolicy, MIN_DELAY_MS, retryDelayMs } from '../retry-delay';
 

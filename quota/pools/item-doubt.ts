@@ -1,6 +1,7 @@
 /**
- * A code that means "too fast" may as well mean that one thing can never be asked for, a device say. What else the vendor
- * accepts tells: when another of its kind has been accepted since this one was first refused, it is this one alone.
+ * Decides whether "too fast" means the rate, or one item, a device for example, that can never be asked for. Evidence
+ * is what else the vendor accepts: when another item of the same kind has been accepted since this one was first
+ * refused, only this one is refused.
  */
 
 /** Times are in ms of one clock; null: never. @param firstRefusedAt without an answer since. */

@@ -1,6 +1,6 @@
 /**
- * When a wait is worth an event. A long one is told each time; one that comes and goes, as a limit's pace makes it, once
- * an hour. Pure; times are epoch ms.
+ * When a wait is worth an event: a long one each time it begins; one that comes and goes with a limit's pace once an
+ * hour. Pure; times are epoch ms.
  */
 import { HOUR_MS } from '../durations';
 

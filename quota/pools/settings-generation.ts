@@ -1,7 +1,6 @@
 /**
- * Several processes may run with several settings files, of which one is the newest. Which one is decided here, when a
- * process starts: what it makes of an account is published as a new generation, or it is an older one that must not
- * overwrite what stands.
+ * Decides which settings win when several processes run with different settings files. A process that starts with
+ * something new publishes it as a new generation; one that starts with older settings must not overwrite newer ones.
  */
 
 /** What a settings file makes of an account: its pool, organization and limits. */

@@ -1,6 +1,6 @@
 /**
- * What a person needs to know of whatever stands still: why, since when, until when, and what would free it. One shape
- * for batches, syncs and backfills, wherever it is shown.
+ * Why work stands still, since when, until when, and what would free it. One shape for batches, syncs and backfills,
+ * wherever it is shown.
  */
 export interface Standstill {
   /** What stands still, e.g. `batch 7`. */

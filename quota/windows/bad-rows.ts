@@ -1,4 +1,4 @@
-/** When is a document with rows that cannot be used still worth taking in? Pure. */
+/** Decides whether a document with unusable rows is still worth ingesting. Pure. */
 
 export interface BadRowPolicy {
   readonly onBadRow: 'setAside' | 'refuse';

@@ -1,8 +1,8 @@
 /**
- * Is a later document that holds less than is known to be believed? Vendors deliver empty documents, and halves of them,
- * for hours that they have told everything about before: data is late, or a system of theirs has failed. What is known
- * stays until the same has been told several times over days, or until a person says that it is true. Decided hour by
- * hour, so that the other hours of a document are taken over. Pure; times are epoch milliseconds.
+ * Decides whether to believe a later document that holds fewer rows than are known. Vendors sometimes deliver empty or
+ * partial documents for hours that were complete before, because data is late or a system of theirs has failed. Known
+ * rows stay until the same smaller answer has come several times over days, or until a person accepts it. Decided hour
+ * by hour, so that the other hours of a document are ingested. Pure; times are epoch milliseconds.
  */
 import { DAY_MS, HOUR_MS } from '../durations';
 

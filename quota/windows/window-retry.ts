@@ -1,6 +1,6 @@
 /**
- * When is a window that failed tried again? By what it failed with, at distances that grow with each answer: whatever
- * stands in the way, it heals by itself, and until then it costs little. Pure; times are epoch milliseconds.
+ * When to retry a window that failed: depends on the failure, with intervals that grow with each answer. Whatever the
+ * cause, the window heals by itself, at little cost. Pure; times are epoch milliseconds.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../durations';
 

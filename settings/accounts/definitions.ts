@@ -1,4 +1,7 @@
-/** What a process's settings make of each account's pool, organization and limits, for comparison with others'. */
+/**
+ * The pools, organizations and limits that this process's settings define, in a form that can be compared with other
+ * processes'.
+ */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';

@@ -1,4 +1,4 @@
-/** The simulator's evidence: every call that arrived, and the counts over all of them. */
+/** The simulator's log of arrivals: every call that arrived, and counts over all of them. */
 
 export interface Arrival {
   /** Epoch ms with a fraction at which the request was complete and was judged. */

@@ -1,6 +1,6 @@
 /**
- * What a log of arrivals says of how a limit was used: how much of it, and how often its end was found by running into
- * it. Tests and benchmarks put `/_sim/calls` through it.
+ * From a log of arrivals: how much of a limit was used, and how often callers found its end by being refused. Tests
+ * and benchmarks feed `/_sim/calls` into it.
  */
 
 /** A line of `/_sim/calls`, as far as it is read here. */

@@ -1,6 +1,6 @@
 /**
- * A second opinion on a log of arrivals: whether it kept a limit, from the definition of the limit and not from
- * the meters that decided while the calls arrived. Tests and benchmarks put `/_sim/calls` through it.
+ * Checks independently whether a log of arrivals kept a limit: from the definition of the limit, not from the meters
+ * that decided while calls arrived. Tests and benchmarks feed `/_sim/calls` into it.
  */
 import { nextBoundary } from '../calendar';
 import type { VendorWindow } from './meters';

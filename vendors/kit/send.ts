@@ -1,4 +1,4 @@
-/** Sends an answer, or what is left of it after the faults that concern its delivery. */
+/** Sends an answer, with the faults that concern its delivery applied. */
 import type { ServerResponse } from 'node:http';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

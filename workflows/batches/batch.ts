@@ -1,6 +1,6 @@
 /**
- * Runs a batch to its end: pages of items as activities, pauses of the pool and waits for retries as durable sleeps.
- * A page runs for minutes, so a thousand items cost a few dozen events.
+ * Runs a batch to its end: pages of items as activities; pauses of the pool and waits for retries as durable sleeps. A
+ * page runs for minutes, so a thousand items cost a few dozen events.
  */
 import { condition, continueAsNew, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { BatchActivities } from '../../activities/batches/batch';

@@ -1,7 +1,7 @@
 /**
- * One command to a device, from the wish to its result. It is sent by one activity, at most once unless it is
- * repeatable; where the vendor only takes it over, its result is asked for until it comes or the time is over. A
- * command that cannot be sent in time is not sent later: whoever wanted it has gone on.
+ * One command to a device, from request to result. One activity sends it, at most once unless it is repeatable. Where
+ * the vendor only accepts and queues it, the result is polled until it comes or the time is over. A command that
+ * cannot be sent in time is not sent later: its sender no longer waits for it.
  */
 import { ActivityFailure, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
 import type { CommandActivities } from '../../activities/commands/commands';

@@ -1,7 +1,7 @@
 /**
- * Fills the past of a fleet, device by device: pages of calls as activities, and between them, when a limit has
- * nothing left or the devices' calls of the day are used up, a durable sleep. Days pass that way; nothing is held
- * meanwhile but this workflow's history.
+ * Fills the history of a fleet, device by device: pages of calls as activities, and a durable sleep whenever a limit
+ * or the devices' calls of the day are used up. That can take days; meanwhile nothing is held but this workflow's
+ * history.
  */
 import {
   ActivityCancellationType,

@@ -1,7 +1,7 @@
 /**
- * What the schedules of fleets start: one look at the live positions, one round of trips. A run is short. It waits out
- * a limit when that ends before the next run, ends politely when the pool is closed, and says in its result what it
- * did; what it left undone is the next run's.
+ * The runs that the schedules of fleets start: one poll of live positions, or one round of trips. A run is short. It
+ * waits for a limit that resets before the next run, ends when the pool is closed, and returns what it did. What it
+ * leaves undone is the next run's.
  */
 import { setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';

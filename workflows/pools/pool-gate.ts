@@ -1,6 +1,6 @@
 /**
- * How a workflow lives with its pool: it sleeps while the pool is closed, lets one call go first when it half-opens,
- * and waits out a limit that is used up. Nothing is held meanwhile but this workflow's history.
+ * How a workflow waits for its pool: it sleeps while the pool is closed, lets one call go first at half-open, and
+ * waits for a limit that is used up. Meanwhile nothing is held but this workflow's history.
  */
 import {
   ActivityFailure,

@@ -1,6 +1,6 @@
 /**
- * The durable circuit breaker of one pool. Postgres stops each call; this workflow decides what happens next: it
- * sleeps through the cooldown as one timer, lets the probe through, wakes those who wait, and takes the operator's
+ * The durable circuit breaker of one pool. Postgres stops each call; this workflow decides what happens next. It
+ * sleeps through the cooldown as one timer, lets the probe through, wakes waiting workflows, and takes the operator's
  * pause and resume. Either side may be lost: the state is read back from Postgres, or written back to it.
  */
 import {

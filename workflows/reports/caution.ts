@@ -1,7 +1,7 @@
 /**
- * How many windows of one series are asked for before it is known that the vendor makes its reports at all: a few first,
- * then all; and none any more when several in a row are refused alike, whatever the words. What a permanent refusal costs
- * is thereby a handful of calls, and not one for each window. Deterministic: built on the workflow's own conditions.
+ * How many windows of one series are asked for before the vendor has made its first report: a few at first, then all,
+ * and none once several in a row are permanently refused. A permanent refusal thereby costs a handful of calls instead
+ * of one for each window. Deterministic: uses workflow conditions only.
  */
 import { condition } from '@temporalio/workflow';
 import { speaksAgainstAll, type WindowCause } from '../../quota/windows/window-retry';

@@ -1,9 +1,9 @@
 /**
- * Keeps a dataset of an account complete, for ever: every interval it looks whether the pool is closed, begins to fill
- * what is missing, and to audit what is due. Each series and each purpose is a line of its own: a cycle begins on time
- * whatever the lines of earlier ones still wait for, and asks for nothing that is under way. A closed pool ends all
- * lines: what is left is not tried, nothing is marked complete, and what the vendor has is adopted by the next cycle.
- * Other failures of a chunk are recorded, and the next chunk goes on.
+ * Keeps a dataset of an account complete, for ever. Every interval it checks the pool, starts to fill what is missing,
+ * and to audit what is due. Each series and purpose is a line of its own: a cycle begins on time, whatever the lines
+ * of earlier cycles still wait for, and asks for nothing that is in progress. A closed pool ends all lines: nothing
+ * more is tried or marked complete, and the next cycle adopts what the vendor has. Other failures of a chunk are
+ * recorded, and the next chunk goes on.
  */
 import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';

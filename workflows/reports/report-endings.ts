@@ -1,4 +1,4 @@
-/** How one pass over a chunk can end, in our words: what a report's end, or a call's failure, means for the window. */
+/** How one pass over a chunk can end: what a report's final state, or a call's failure, means for the window. */
 import type { FatalOutcome, RecordedChunk } from '../../activities/reports/types';
 import { type CallFailureDetails, FAILURE } from '../../quota/failures';
 import type { WindowCause } from '../../quota/windows/window-retry';

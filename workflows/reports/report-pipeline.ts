@@ -1,7 +1,7 @@
 /**
- * Gets many reports at once, so that only the quotas bound the speed: while one waits to be asked for, others are
- * being made by the vendor, and others are being fetched. What fails is tried again, in parts where that may help, or
- * recorded for a later run.
+ * Gets many reports at once, so that only the quotas bound the speed: while some wait to be requested, the vendor
+ * makes others, and others are being fetched. What fails is retried, in smaller parts where that may help, or recorded
+ * for a later run.
  */
 import { log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
@@ -296,7 +296,7 @@ export class ReportPipeline {
   }
 
   private async fetch(chunk: Chunk, jobId: JobCall['jobId']): Promise<Ending> {
-    const fetched = await this.stages.fetch(chunk, jobId);
+    const fetched = await this.stages.fetchDocument(chunk, jobId);
     switch (fetched.kind) {
       case 'ingested':
         this.result.done++;

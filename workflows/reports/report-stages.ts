@@ -1,6 +1,6 @@
 /**
- * The stages that each report goes through: it is asked for, made by the vendor, and fetched. Each stage is a short
- * queue, for calls of one operation share a quota and there is no use in asking for more than the next.
+ * The stages of a report: it is requested, made by the vendor, and fetched. Each stage has a short queue, because
+ * calls of one operation share a quota and only the next one needs to be ready.
  */
 import { condition, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
@@ -105,7 +105,7 @@ export class ReportStages {
     }
   }
 
-  fetch(chunk: Chunk, jobId: JobCall['jobId']) {
+  fetchDocument(chunk: Chunk, jobId: JobCall['jobId']) {
     return this.download(chunk, () => fetchReport({ ...this.call, jobId }));
   }
 

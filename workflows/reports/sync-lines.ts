@@ -1,6 +1,6 @@
 /**
- * What a sync has under way: lines of work, each for one series and one purpose. A line goes at its own pace: no other
- * series, no audit and no later hour waits for it, and nothing that is under way is asked for again.
+ * The work that a sync has in progress: lines, each for one series and one purpose. A line has its own pace: no other
+ * series, audit or later hour waits for it, and nothing that is in progress is asked for again.
  */
 import { condition } from '@temporalio/workflow';
 import type { Chunk, Purpose } from '../../activities/reports/types';

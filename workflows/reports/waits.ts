@@ -1,4 +1,4 @@
-/** What the pieces of some work wait for by themselves, apart from quotas: a next try, a report that is not made. */
+/** What parts of some work wait for other than quotas: a retry, or a report that is not made yet. */
 
 export interface Wait {
   readonly why: string;

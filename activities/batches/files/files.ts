@@ -1,9 +1,9 @@
 /**
- * A batch by files. One sweep takes every open part a step further: results are stored, the vendor is looked at,
- * files are sent, and what is left is cut into new ones while the vendor's queue has room. Then the workflow sleeps.
+ * Runs a batch by files. One sweep takes every open part one step further: it stores results, polls the vendor, sends
+ * files, and cuts the remaining items into new files while the vendor's queue has room. Then the workflow sleeps.
  *
- * Nothing is lost wherever it ends: see batch-api-part.ts for each step. A paused batch leaves its parts with the
- * vendor; a cancelled one, and one that goes another way from now on, has them cancelled and keeps what was answered.
+ * Nothing is lost if a sweep crashes: part.ts says what survives each step. A paused batch leaves its parts with the
+ * vendor. A cancelled batch, and one whose delivery mode changes, has them cancelled and keeps the answers.
  */
 import { pollDelayMs } from '../../../quota/batches/queue';
 import { dayZone, fileCap, runTerms } from '../../../quota/batches/run-terms';

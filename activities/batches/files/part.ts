@@ -1,9 +1,9 @@
 /**
- * The life of a part: cut, uploaded, creating, created, ended, settled; each step may be taken again after a crash.
+ * The life of a part: cut, uploaded, creating, created, ended, settled. Each step may be repeated after a crash.
  *
- * `creating` is written right before the call that makes the vendor's batch leaves. Whoever finds a part in that state
- * looks for the batch in the vendor's list and adopts it; only when the list does not show it for a while is it made
- * again, so that nothing is paid twice.
+ * `creating` is written right before the call that creates the vendor's batch. Whoever finds a part in that state
+ * looks for the batch in the vendor's list and adopts it. The batch is created again only when the list has not shown
+ * it for a while, so that nothing is paid for twice.
  */
 import { retryDelayMs } from '../../../quota/retry-delay';
 import { describeEvidence } from '../../../quota/verdict';

@@ -1,4 +1,4 @@
-/** The vendor's queue of waiting tokens for a batch's model: how much room there is, and what refusals have taught. */
+/** The vendor's queue of enqueued tokens for a batch's model: how many more it takes, as far as refusals have shown. */
 import {
   afterAcceptance,
   afterRefusal,

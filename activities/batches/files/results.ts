@@ -1,6 +1,6 @@
 /**
- * Reads a file of results as a stream and stores what each line says of its item, exactly as if the item had been
- * asked for by itself. May be read again at any time: an item keeps its first result.
+ * Reads a file of results as a stream and stores the result of each line, as if the item had been a call of its own.
+ * May run again at any time: an item keeps its first result.
  */
 import type { Readable } from 'node:stream';
 import { type AlikeKey, rowNeeded } from '../../../quota/batches/alike';

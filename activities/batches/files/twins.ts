@@ -1,6 +1,7 @@
 /**
- * A creation that was made again, because its answer was lost and the vendor's list did not show it, may have been made
- * after all. The second batch of the same key would be paid for as well: it is looked for, told, and cancelled.
+ * Finds duplicate batches at the vendor. A batch is created again when the answer to its creation was lost and the
+ * vendor's list does not show it; the first creation may still have succeeded. The duplicate, which has the same key
+ * and would be paid for as well, is reported and cancelled.
  */
 import { type BatchPart, changePart } from '../../../store/batches/parts';
 import { CallFailed } from '../../gateway/call-errors';

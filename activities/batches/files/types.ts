@@ -1,4 +1,4 @@
-/** What the parts of a batch's way by files share. */
+/** Types shared by the steps of a batch that is delivered in files. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';

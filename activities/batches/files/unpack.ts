@@ -1,4 +1,4 @@
-/** A file of results, unpacked where a gateway has compressed it unasked: its first bytes tell, whatever was said. */
+/** Decompresses a file of results that a gateway has compressed unasked. The first bytes decide, not the headers. */
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 

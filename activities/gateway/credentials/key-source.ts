@@ -1,4 +1,6 @@
-/** The key of an account whose calls carry the same key each: read from its reference, and kept for a short while. */
+/**
+ * The API key of an account whose calls all carry the same one: read from its reference, and cached for a short while.
+ */
 import { resolveSecret, type SecretRef, type SecretSources } from '../../../settings';
 import type { TokenSource } from '../call-terms';
 

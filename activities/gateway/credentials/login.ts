@@ -1,4 +1,7 @@
-/** Access tokens through the gateway: refreshed by one caller of all processes, and never while the pool is shut. */
+/**
+ * Access tokens, fetched through the gateway: one caller of all processes refreshes a token, and none does while the
+ * pool is closed.
+ */
 import type { Dispatcher } from 'undici';
 import { clipMessage } from '../../../quota/verdict';
 import type { SecretRef } from '../../../settings';

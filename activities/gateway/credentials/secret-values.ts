@@ -1,6 +1,6 @@
 /**
- * Finds the secrets that a call used in whatever came back, so that none is kept or shown. A secret is looked for by its
- * value: as it stands, in any mixture of URL, JSON and HTML escapes, in base64 at any offset, in hex, and as a digest.
+ * Finds the secrets of a call in whatever comes back, so that none is stored or shown. A secret is found by its value:
+ * as it stands, in any mixture of URL, JSON and HTML escapes, in base64 at any offset, in hex, and as a digest.
  */
 import { createHash } from 'node:crypto';
 

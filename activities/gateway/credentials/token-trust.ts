@@ -1,6 +1,6 @@
 /**
- * Which tokens have been fetched because the one before was called expired and have not worked yet. When such a token is
- * called expired too, age was not the cause: another login would only be spent for nothing, once by every caller.
+ * Tracks tokens that replaced an expired one and have not worked yet. When such a token is called expired too, age is
+ * not the cause, and another login would be wasted, once by every caller.
  */
 
 /** A token that has not worked for so long may well have expired. */

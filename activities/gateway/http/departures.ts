@@ -1,4 +1,4 @@
-/** What every request to a vendor obeys on its way to the wire. */
+/** The rules that every request to a vendor obeys before it is sent. */
 import type { Dispatcher } from 'undici';
 
 /** As a code of the network's, for verdicts: nothing was sent. */

@@ -1,7 +1,8 @@
 /**
- * Where a document may be fetched from. Its URL comes in a vendor's answer, so whoever can write that answer chooses where
- * this process connects to: only https, and no address of this machine or its network, also after DNS. An account whose own
- * base URL leads there, a simulator's say, may have its documents there, too.
+ * Checks where a document may be fetched from. Its URL comes in a vendor's answer, so whoever can write that answer
+ * chooses where this process connects to. Only https is allowed, and no address of this machine or its network, also
+ * after DNS. An account whose own base URL is such an address, a simulator's for example, may have its documents
+ * there, too.
  */
 import { lookup as lookupWithCallback } from 'node:dns';
 import { lookup } from 'node:dns/promises';

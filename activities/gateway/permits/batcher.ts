@@ -1,4 +1,4 @@
-/** Requests of this process that come together travel to the database together: one round trip, one commit. */
+/** Batches the permit requests of this process: requests that come together share one round trip and one commit. */
 import type { Pool } from 'pg';
 import { type PermitDecision, type PermitRequest, takePermits } from '../../../store/permits/permits';
 import type { DbClock } from './db-clock';

@@ -1,7 +1,8 @@
 /**
- * An estimate of the database's clock from answers that carried its time. Each answer bounds the offset from both
- * sides; the intersection of recent bounds is narrower than any round trip. Bounds widen by the drift a crystal may
- * have. An answer that contradicts them by more than that says that the database's clock was stepped; they start anew.
+ * Estimates the database's clock from answers that carried its time. Each answer bounds the offset from both sides;
+ * the intersection of recent bounds is narrower than any round trip. Bounds widen by the drift that a crystal may
+ * have. An answer that contradicts them by more than that means that the database's clock was stepped, and the
+ * estimate starts anew.
  */
 import { uptime } from 'node:os';
 

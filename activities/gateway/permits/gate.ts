@@ -1,6 +1,6 @@
 /**
- * Asks the database for permits on behalf of every caller of this process. A permit is used at its departure time and
- * not before; what is due soon is waited for here, anything longer is handed back so that a workflow sleeps.
+ * Asks the database for permits for all callers of this process. A permit is used at its departure time and not
+ * before. A short wait happens here; a longer one is returned to the caller, so that a workflow sleeps.
  */
 import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';

@@ -1,7 +1,7 @@
 /**
- * Callers of this process that ask for the same: the same pool, priority and charges. While the limit has room all of
- * them ask; once it is used up they stand in line and only the first asks when the next unit is due, then twice as
- * many after each grant. Without that, every caller would wake for every unit, just when one of them has to depart.
+ * Callers of this process with the same pool, priority and charges. While the limit has room, all of them ask. Once it
+ * is used up they queue, only the first asks when the next unit is due, and after each grant twice as many ask.
+ * Otherwise every caller would wake for every unit, just when one of them has to depart.
  */
 import type { PermitDecision, PermitRequest } from '../../../store/permits/permits';
 import type { DbClock } from './db-clock';

@@ -1,7 +1,7 @@
 /**
- * Lines before locks: what needs the same rows goes one at a time, for all but the first would wait for the lock with a
- * connection in hand, and the permits of everybody else would wait for a connection. A thousand late calls of one
- * account then hold one connection, and not all of them.
+ * Queues in front of row locks. Work that needs the same rows goes one at a time; otherwise all but the first would
+ * wait for the lock while holding a connection, and everybody else's permits would wait for a connection. A thousand
+ * late calls of one account then hold one connection instead of all.
  */
 interface Waiting {
   readonly isUrgent: boolean;

@@ -1,4 +1,4 @@
-/** Tells operators, once a window, that less important work pauses so that a quota lasts for what is more important. */
+/** Reports to operators, once a window, that less important work is paused to leave quota for more important work. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { type LimitInstance, scopeNames } from '../../../quota/limits/limit';

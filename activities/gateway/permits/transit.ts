@@ -1,7 +1,6 @@
 /**
- * How long calls usually take from their departure to their answer, to tell a call that was held up on its way from
- * one whose vendor is merely far or slow. A call arrives at some time between the two; a vendor that spaces calls
- * counts from there.
+ * Tracks how long calls usually take from departure to answer, to tell a delayed call from a vendor that is merely far
+ * away or slow. A call arrives at some time between the two; a vendor that spaces calls counts from there.
  */
 
 /** Answers remembered; the least of them is taken for the time that is never saved. */

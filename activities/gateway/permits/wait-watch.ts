@@ -1,4 +1,4 @@
-/** Tells operators of work that sleeps for want of room in a limit: `limit.waiting`. */
+/** Reports work that sleeps because a limit is used up: the event `limit.waiting`. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { LimitInstance } from '../../../quota/limits/limit';

@@ -1,6 +1,6 @@
 /**
- * Work in Postgres that must be done although Postgres may be away: tried again until it is back, and on disk meanwhile,
- * where there is one.
+ * Work in Postgres that must be done even if Postgres is down: retried until it is back, and meanwhile kept on disk,
+ * where there is a spool.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { MINUTE_MS } from '../../../quota/durations';

@@ -1,6 +1,6 @@
 /**
- * What follows from a verdict: the block that every caller meets, the pool's state, the error that the caller gets.
- * All of it is in Postgres before the error is thrown, so that no other caller learns it the hard way.
+ * Applies a verdict: the block that stops every caller, the pool's state, and the error that the caller gets. All of
+ * it is in Postgres before the error is thrown, so that no other caller has to be refused first.
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';

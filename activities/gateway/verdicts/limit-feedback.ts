@@ -1,6 +1,6 @@
 /**
- * What answers tell about limits, booked for all calls of this process together: true costs, announced sizes, and what
- * the vendor says is left. A call a hundredth of a second must not mean as many row locks on the limit that everybody
+ * Books what answers say about limits, for all calls of this process together: true costs, announced sizes, and what
+ * the vendor says is left. A hundred calls a second must not mean a hundred row locks on the limit that everybody
  * needs.
  */
 import type { Pool } from 'pg';

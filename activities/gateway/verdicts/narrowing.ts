@@ -1,4 +1,4 @@
-/** Stops the kind of calls that was refused, and the pool only where the others are refused as well. */
+/** Stops the kind of call that was refused, and the whole pool only when other kinds are refused as well. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { DAY_MS } from '../../../quota/durations';

@@ -1,4 +1,6 @@
-/** A refusal that may mean a narrow limit or the pool: what other calls were told decides (quota/pools/quota-doubt.ts). */
+/**
+ * A refusal that may mean a narrow limit or the pool. The answers to other calls decide (quota/pools/quota-doubt.ts).
+ */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { LimitInstance } from '../../../quota/limits/limit';
