@@ -1,4 +1,4 @@
-/** The longest that any call of these settings may take, and how long a worker's end takes for that. */
+/** The longest that any call may take under these settings, and how long a worker's shutdown takes because of it. */
 
 import { findAccount } from './accounts/accounts';
 import type { Settings } from './types';

@@ -1,4 +1,4 @@
-/** What a call to a vendor is described with: whose it is, what it is charged to, how it is sent and retried. */
+/** Describes a call to a vendor: its account, what it is charged to, how it is sent and retried. */
 import type { Priority } from '../../quota/limits/limit';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import type { FreshToken } from '../../store/secrets/fresh-token';

@@ -1,4 +1,4 @@
-/** A fleet's dataset of an account, with what the settings say of both. */
+/** A fleet dataset of an account, with its settings. */
 
 import { type FleetAccount, findFleetAccount } from '../accounts/fleet';
 import type { Settings } from '../types';
