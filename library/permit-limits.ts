@@ -1,4 +1,4 @@
-/** What a program says of its limits, checked where it enters. */
+/** The limits that a program defines, checked on entry. */
 import { z } from 'zod';
 import type { LimitInstance, LimitWindow, Reserve } from '../quota/limits/limit';
 import { PermitError } from './permit-error';

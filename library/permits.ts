@@ -1,8 +1,8 @@
 /**
- * `sluice/permits`: the limits of Sluice in front of any call of any other program. All programs on the same Postgres
- * share them, this process with others, and with Sluice's own workers: a permit is charged to each limit of the call, all
- * or nothing, by the database's clock, and is committed before the call may leave. A crash can waste one permit; it
- * cannot overspend. Temporal is not needed.
+ * `sluice/permits`: Sluice's limits for the calls of any other program. All programs on the same Postgres share them,
+ * with each other and with Sluice's own workers. A permit is charged to each limit of the call, all or nothing, by the
+ * database's clock, and is committed before the call may leave. A crash can waste one permit; it cannot overspend.
+ * Temporal is not needed.
  */
 
 import { PermitGate } from '../activities/gateway/permits/gate';

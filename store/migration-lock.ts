@@ -1,7 +1,7 @@
 /**
- * Waiting, while tables and functions change: for the process that does it, and for those who use the tables. Neither
- * wait holds anybody else up: a change that waits for a table gives up after some seconds, lets those pass that queue
- * behind it, and tries again.
+ * Waits while tables and functions change, for the process that migrates and for those that use the tables. Neither
+ * wait blocks others: a change that waits for a table gives up after some seconds, lets the queries behind it pass,
+ * and tries again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase } from 'pg';

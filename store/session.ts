@@ -1,10 +1,10 @@
 /**
- * What every session of ours tells Postgres, and how long anybody may keep others waiting.
+ * Session settings of all our Postgres connections, and how long one session may keep others waiting.
  *
- * A process may be frozen or cut off at any moment, inside a transaction too. Postgres then ends its session after
- * `idle_in_transaction_session_timeout`, which frees its locks; a result that nobody takes is given up after
- * `tcp_user_timeout`. On our side a query that is not answered is given up after `queryMs`, and its connection with it.
- * All of these are short enough that nobody waits for another's silence for more than ten seconds.
+ * A process may be frozen or cut off at any moment, also inside a transaction. Postgres then ends its session after
+ * `idle_in_transaction_session_timeout`, which frees its locks, and gives up a result that is not read after
+ * `tcp_user_timeout`. On our side a query without an answer is given up after `queryMs`, together with its connection.
+ * All of these are short enough that nobody waits longer than ten seconds for a silent process.
  */
 import { MINUTE_MS } from '../quota/durations';
 

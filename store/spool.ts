@@ -1,7 +1,7 @@
 /**
- * Files that hold what is on its way from one side that may be slow to another: a download until it is whole, an export
- * until its reader has taken it. No transaction is open meanwhile. A file has no name as soon as it is open: nobody else
- * can read it, and the system takes it away with the process, however that ends.
+ * Temporary files between a slow side and a fast one: a download until it is complete, an export until its reader has
+ * taken it. No transaction is open meanwhile. A file is unlinked as soon as it is open: nobody else can read it, and
+ * the system frees it with the process, however that ends.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /**
- * Text as Postgres can keep it. Vendors, and whoever stands between, may put anything into their answers; U+0000 fits no
- * column, and neither it nor half a surrogate pair fits jsonb. The database would refuse such a text in the same statement
- * at each try, for ever, so it is made storable where it leaves.
+ * Makes text storable in Postgres. Answers may hold anything; U+0000 fits no column, and neither it nor half a
+ * surrogate pair fits jsonb. The database would refuse such a text at every retry, so it is replaced before it is
+ * written.
  */
 
 const REPLACEMENT = '\ufffd';

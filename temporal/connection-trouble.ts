@@ -1,6 +1,6 @@
 /**
- * Why a connection to Temporal does not come about, in words that name the setting. gRPC says no more than that the time
- * is over; a TLS handshake of our own with the same settings says what the server, or we, object to.
+ * Explains why a connection to Temporal fails, in words that name the setting. gRPC reports only a timeout; a TLS
+ * handshake of our own with the same settings shows what the server, or we, object to.
  */
 import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, isIP } from 'node:net';

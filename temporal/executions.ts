@@ -1,6 +1,6 @@
 /**
- * Workflows as the server lists them. Nothing is decrypted: the SDK's own list would decode each memo, and fail as a whole
- * for want of one key.
+ * Workflows as the server lists them, without decryption: the SDK's own list would decode each memo, and fail as a
+ * whole when one key is missing.
  */
 import type { Client } from '@temporalio/client';
 

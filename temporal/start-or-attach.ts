@@ -1,4 +1,7 @@
-/** Starts a workflow whose id says what it does, or finds the one that runs: the same work never runs twice at once. */
+/**
+ * Starts a workflow whose id says what it does, or attaches to the one that runs: the same work never runs twice at
+ * once.
+ */
 
 import type { Workflow, WorkflowStartOptions } from '@temporalio/client';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';

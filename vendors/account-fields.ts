@@ -1,6 +1,6 @@
 /**
- * What the settings of any vendor's account are made of. A vendor's `settings.ts` builds its account schema from
- * these and registers it in `account-schemas.ts`; nothing else has to change for a new vendor.
+ * The fields that account settings of all vendors share. A vendor's `settings.ts` builds its account schema from
+ * these, and its entry in `registry.ts` registers it.
  */
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../quota/durations';

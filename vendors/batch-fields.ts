@@ -1,6 +1,6 @@
 /**
- * The settings of an account that concern its batches: any vendor that writes texts spreads them into its schema. The
- * environment names and the options of `batch start` are checked by the same fields.
+ * Account settings for batches: any vendor of texts spreads them into its schema. The environment variables and the
+ * options of `batch start` are checked by the same fields.
  */
 import { z } from 'zod';
 import { duration, wholePositive } from './account-fields';

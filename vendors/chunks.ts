@@ -1,10 +1,9 @@
 /**
- * Cuts gaps of a dataset into the spans of single reports. Pure: the same gaps, time and policy always
- * give the same plan.
+ * Cuts gaps of a dataset into the spans of single reports. Pure and deterministic.
  *
- * Reports are scarce, so the size of a chunk is policy. Recent hours go in small chunks: data trickles in
- * and a failure should cost little. Old gaps go in chunks as long as the vendor allows: 30 days in
- * chunks of 6 h are 120 reports and well over an hour of quota, in chunks of 14 days they are 3.
+ * Reports are scarce, so the size of a chunk is policy. Recent hours go in small chunks, because their data is still
+ * arriving and a failure should cost little. Old gaps go in chunks as long as the vendor allows: 30 days in chunks of
+ * 6 h are 120 reports and well over an hour of quota, in chunks of 14 days they are 3.
  */
 
 /** Half-open `[from, to)`, epoch milliseconds. */

@@ -1,4 +1,7 @@
-/** `sluice codec-server`: lets Temporal's Web UI and command line read what is encrypted. In the foreground. */
+/**
+ * `sluice codec-server`: a codec server in the foreground, with which Temporal's Web UI and command line can decrypt
+ * payloads.
+ */
 import type { Command } from 'commander';
 import { resolveSecret, type Secret } from '../../settings';
 import { SECRET_REF_PATTERN, type SecretRef } from '../../vendors/account-fields';

@@ -1,4 +1,4 @@
-/** What every command shares: its context from the global options, and how it calls a use case. */
+/** Shared by all commands: the context from the global options, and how a command calls a use case. */
 import type { Command } from 'commander';
 import { type Context, loadContext } from '../operations/context';
 import { note } from './output';

@@ -1,4 +1,4 @@
-/** `sluice doctor`: what is wrong with this machine and these settings, and what to do. */
+/** `sluice doctor`: checks this machine and these settings, and says how to mend what is wrong. */
 import type { Command } from 'commander';
 import { SettingsError } from '../../settings';
 import { type Check, checkNode, examine } from '../operations/doctor';

@@ -1,6 +1,6 @@
 /**
- * The one place that turns a field of a use case into what the command line calls it: an option such as `--from`, or an
- * argument such as `dataset`. The names are those of the command that runs.
+ * Maps a field of a use case to its name on the command line: an option such as `--from`, or an argument such as
+ * `dataset`. The names are those of the running command.
  */
 import type { Command } from 'commander';
 import type { OperationError } from '../operations/errors';

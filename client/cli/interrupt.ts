@@ -1,4 +1,4 @@
-/** Ctrl-C and SIGTERM: the first one asks to end in order, the second one ends at once. */
+/** Ctrl-C and SIGTERM: the first one shuts down in order, the second one exits at once. */
 
 export interface Interrupt {
   readonly signal: AbortSignal;

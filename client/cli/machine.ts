@@ -1,6 +1,6 @@
 /**
- * Commands that run things on this machine: demo, up, down, doctor, simulate. What they need is loaded when one of
- * them is run, for it is most of the time that any other command would take.
+ * Commands that run processes on this machine: demo, up, down, doctor, simulate. Their modules are loaded only when
+ * one of them runs, because loading takes most of the time of any other command.
  */
 import { type Command, Option } from 'commander';
 import type { DemoOptions } from './demo/demo';

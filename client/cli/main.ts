@@ -1,4 +1,4 @@
-/** The `sluice` command. Exit codes: 0 done, 1 failed, 2 the command was given something wrong. */
+/** The `sluice` command. Exit codes: 0 success, 1 failure, 2 invalid input. */
 import { type Command, CommanderError } from 'commander';
 import { EmbeddedError } from '../../embedded/errors';
 import { SecretError, SettingsError } from '../../settings';

@@ -1,4 +1,4 @@
-/** `sluice prune`: deletes what the settings' retention calls old, or says what that would be. */
+/** `sluice prune`: deletes what is older than the settings' retention, or lists it. */
 import type { Command } from 'commander';
 import { PRUNED_KINDS, type PruneCounts, type PrunedKind, prune, type Retention } from '../../store/prune';
 import { withDatabase } from '../operations/context';

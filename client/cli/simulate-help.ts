@@ -1,4 +1,4 @@
-/** What `--help` tells of simulated vendors and of the demo against one: no more than text, so that it loads at once. */
+/** The `--help` texts of simulated vendors and of the demo: text only, so that it loads at once. */
 
 /** Shown below the options of `sluice simulate gps51 --help`. */
 export const GPS51_SCENARIO_HELP = `

@@ -1,4 +1,4 @@
-/** `sluice simulate amazon|openai|gps51`: a simulated vendor in the foreground, for trying things out. */
+/** `sluice simulate amazon|openai|gps51`: a simulated vendor in the foreground. */
 import type { z } from 'zod';
 import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
 import { gps51ScenarioSchema, startGps51Simulator } from '../../vendors/gps51/simulator';

@@ -1,4 +1,4 @@
-/** `sluice status`: what runs, where it is found, and what it does. Shows what it can when parts are down. */
+/** `sluice status`: what runs, its addresses, and what it does. Shows what it can when parts are down. */
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';

@@ -1,4 +1,7 @@
-/** `sluice vault` and `sluice settings`: secrets by name, and what the settings say. Values are never printed. */
+/**
+ * `sluice vault` and `sluice settings`: secrets by name, and the effective settings. Values of secrets are never
+ * printed.
+ */
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';

@@ -1,4 +1,4 @@
-/** Values of commands that are no use cases: each error names the option, the value and what would be right. */
+/** Parses values of commands that are no use cases: each error names the option, the value and what would be right. */
 import { PRIORITIES, type Priority } from '../../quota/limits/limit';
 import { UsageError } from './errors';
 import { lengthMs, NOT_A_LENGTH } from './fields';

@@ -1,4 +1,4 @@
-/** What a use case works with, whoever calls it: the settings, and a way to the two servers. */
+/** What every use case works with, whoever calls it: the settings, and access to Postgres and Temporal. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Settings } from '../../settings';

@@ -1,4 +1,4 @@
-/** The codec server from outside: what is asked for, checked; and how `sluice up` runs one beside its Web UI. */
+/** The codec server's use case: its input, checked; and how `sluice up` runs one beside its Web UI. */
 import { join } from 'node:path';
 import { choosePort } from '../../embedded/ports';
 import type { StateDir } from '../../embedded/state-dir';

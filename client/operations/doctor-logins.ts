@@ -1,4 +1,7 @@
-/** Whether each account's login is accepted: through the same gateway, with the same permits and tokens as every worker. */
+/**
+ * Checks that each account's login is accepted: through the same gateway, with the same permits and tokens as every
+ * worker.
+ */
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';

@@ -1,4 +1,7 @@
-/** Whether this machine can run Sluice, check by check; each says what to do. Nothing is started, made or printed that is secret. */
+/**
+ * Checks whether this machine can run Sluice; each failed check says what to do. Starts and creates nothing, and
+ * prints no secret.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPortFree } from '../../embedded/ports';

@@ -1,7 +1,7 @@
 /**
- * What goes wrong in a use case: `{ code, field, message }`, one for each thing that is wrong. The message says the value
- * and what would be right, and knows no command line: it names another field of the input in backticks, and each face
- * puts in what its users call that field (the command line an option, an API a JSON pointer). No message holds a secret.
+ * Errors of use cases: `{ code, field, message }`, one for each thing that is wrong. The message gives the value and
+ * what would be right, and knows no command line: it names another field of the input in backticks, and each face
+ * replaces that by its own name (an option on the command line, a JSON pointer in an API). No message holds a secret.
  */
 
 /** What kind of trouble a code is: decides the exit code of a command, and the status of an HTTP response. */

@@ -1,6 +1,6 @@
 /**
- * What inputs are made of. Each kind takes what a JSON API would be given, and says of a value that is not right what it
- * is (`is not a time; give …`): the field and the value stand in front of that (operation.ts).
+ * Field types for the inputs of use cases. Each accepts what a JSON API would be given, and describes an invalid value
+ * (`is not a time; give …`); operation.ts puts the field and the value before that.
  */
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';

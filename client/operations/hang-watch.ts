@@ -1,6 +1,6 @@
 /**
- * Whether a process that runs is still there for anybody: it is asked now and then, in the background. One that is
- * stopped by a signal, or whose event loop never comes back, says nothing.
+ * Detects a process that runs but does not respond, by polling it in the background: one that is stopped by a signal,
+ * or whose event loop hangs.
  */
 import { isStopped, type ProcessIdentity } from '../../embedded/child';
 

@@ -1,6 +1,6 @@
 /**
- * Which keys still encrypt something: rows in Postgres, payloads in the histories of open workflows, and what workers of
- * this machine hold on disk while Postgres is away.
+ * Which keys still encrypt something: rows in Postgres, payloads in histories of open workflows, and the workers'
+ * spool on this machine.
  */
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';

@@ -1,4 +1,4 @@
-/** A password from a person or a program: by reference, from standard input, or typed without being shown. */
+/** Reads a password: by reference, from standard input, or typed without echo. */
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { resolveSecret, type SecretRef, type SecretSources } from '../../settings';

@@ -1,4 +1,4 @@
-/** Looks after the embedded servers of a folder: one that has ended is started again. */
+/** Restarts the embedded servers of a folder when one has ended. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, terminate } from '../../embedded/child';
 import type { StateDir } from '../../embedded/state-dir';

@@ -1,6 +1,6 @@
 /**
- * Embedded servers and our own processes of one state folder. All of it outlives the command that started it;
- * `instance.json` says what runs, so that the next command adopts it and `sluice down` stops it.
+ * Embedded servers and our own processes of one state folder. All of them outlive the command that started them;
+ * `instance.json` records what runs, so that the next command adopts it and `sluice down` stops it.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Whose settings stand: this process's, or another's that were published later. */
+/** Whose settings are in force: this process's, or newer ones of another process. */
 import { authorOf, definitionsOf } from '../../settings/accounts/definitions';
 import {
   currentGenerations,

@@ -1,6 +1,6 @@
 /**
- * The supervisor: what `up --detach` leaves behind. It starts a worker, a codec server or a server of this folder
- * again when one ends. `sluice down` ends it first (SIGTERM: it stops all); SIGHUP lets it go and leaves the rest running,
+ * The supervisor that `up --detach` leaves running. It restarts a worker, a codec server or a server of this folder
+ * when one ends. `sluice down` ends it first. SIGTERM makes it stop all; SIGHUP ends it and leaves the rest running,
  * for another `up` that takes over.
  */
 

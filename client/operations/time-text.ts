@@ -1,4 +1,4 @@
-/** Times and lengths for people. Pure; epoch milliseconds. */
+/** Times and durations as text. Pure; epoch milliseconds. */
 
 /** `2026-11-23 23:14:05 UTC`. */
 export function instantText(ms: number): string {

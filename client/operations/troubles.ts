@@ -1,6 +1,6 @@
 /**
- * What ought to run and does not: batches without an open workflow, workflows whose tasks fail, and tasks that no worker
- * takes. Each says what it is, why, since when, and what would free it.
+ * What should run and does not: batches without an open workflow, workflows whose tasks fail, and tasks that no worker
+ * takes. Each has a cause, a beginning, and what would free it.
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -1,6 +1,6 @@
 /**
  * Checks an end user's credentials from this process, through the same gateway and with the same permits as every
- * worker. No workflow takes part: what Temporal is given it keeps, and a password is not for keeping.
+ * worker. No workflow takes part, because Temporal keeps what it is given and a password must not be kept.
  */
 import type { Pool } from 'pg';
 import pino from 'pino';

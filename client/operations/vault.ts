@@ -1,4 +1,4 @@
-/** Secrets by name, encrypted in Postgres. Values go in and never come out. */
+/** Use cases of the vault: secrets by name, encrypted in Postgres. Values can be set but never read. */
 import { z } from 'zod';
 import { Vault, type VaultEntry } from '../../store/secrets/vault';
 import { loadVaultKeys } from './context';

@@ -1,6 +1,6 @@
 /**
- * What a process keeps from its start. Secrets in files and in the vault are read at each call; environment variables
- * and the vault's keys only once, so a process that is adopted may go on with older ones than those of now.
+ * What a process keeps from its start. Secrets in files and in the vault are read at each call, but environment
+ * variables and the vault's keys only once, so an adopted process may have older ones than the present environment.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Settings } from '../../settings';

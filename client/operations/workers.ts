@@ -1,4 +1,4 @@
-/** Whether a worker takes the work of these settings. */
+/** Whether a worker polls the task queues of these settings. */
 import { z } from 'zod';
 import { workerPolls } from './datasets/work';
 import { operation } from './operation';

@@ -1,6 +1,6 @@
 /**
- * What a batch's items were told, for `quota/batches/alike.ts`. An item's evidence says what others may have in common with it
- * (`alike`), when (`at`, epoch ms), and how often it was put back because it was not to blame (`putBack`, `putBackAt`).
+ * Evidence of a batch's items, for `quota/batches/alike.ts`: what others may have in common with an item (`alike`),
+ * when (`at`, epoch ms), and how often it went back to the queue because it was not to blame (`putBack`, `putBackAt`).
  */
 import type { Pool } from 'pg';
 import { type AlikeKey, type AlikeTally, ITEMS_OWN } from '../../quota/batches/alike';

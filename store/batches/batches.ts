@@ -1,6 +1,6 @@
 /**
- * Batches and their items. A page (one activity) claims items by lease and writes each result as it arrives; leases of
- * a page that died run out, and its items are handed out again. An item has one result: the first that was stored.
+ * Batches and their items. A page (one activity) claims items by lease and writes each result as it arrives. Leases of
+ * a page that died expire, and its items are claimed again. An item has one result: the first that was stored.
  */
 import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient } from 'pg';

@@ -1,4 +1,6 @@
-/** What happens to batches, as rows that `sluice events` shows: few, each worth a look. Logs hold the rest. */
+/**
+ * Events of batches, as rows that `sluice events` shows: few, each worth an operator's attention. Logs hold the rest.
+ */
 import type { Pool } from 'pg';
 import type { EventData, StoredEventKind } from '../../quota/events';
 import { inTransaction } from '../db';

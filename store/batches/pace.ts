@@ -1,4 +1,4 @@
-/** How many calls in flight were good for a batch: kept while a page runs, for the page that follows it. */
+/** The last good concurrency of a batch: kept by one page for the next. */
 import type { Pool } from 'pg';
 import type { KnownPace } from '../../quota/batches/concurrency';
 

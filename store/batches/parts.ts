@@ -1,7 +1,7 @@
 /**
- * Parts of batches that go by files. A part's row is written before each call that makes something at the vendor and
- * after it, so that a crash between the two is seen: `creating` means that a vendor's batch may exist already. Every
- * step names the state that it starts from; a late duplicate of an activity changes nothing.
+ * Parts of batches that are delivered in files. A part's row is written before and after each call that creates
+ * something at the vendor, so that a crash in between is visible: `creating` means that a vendor's batch may exist.
+ * Every step names the state that it starts from; a late duplicate of an activity changes nothing.
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';

@@ -1,4 +1,4 @@
-/** What is known of a vendor's queues of waiting tokens, one for each model of a pool. */
+/** What is known of the vendor's queues of enqueued tokens, one for each model of a pool. */
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../quota/durations';
 

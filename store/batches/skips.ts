@@ -1,4 +1,4 @@
-/** Taking items of a batch out, and in again, by the ids that the input gave them. */
+/** Skips items of a batch, by the ids of the input, and takes them back in. */
 import type { Pool } from 'pg';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';

@@ -1,4 +1,4 @@
-/** What batches wait for, noted by their pages: the page alone knows which call could not go, and since when. */
+/** What batches wait for, recorded by their pages: only the page knows which call could not go, and since when. */
 import type { Pool } from 'pg';
 import { isWaitNews, type WaitCause } from '../../quota/pools/reported-waits';
 import { inTransaction } from '../db';

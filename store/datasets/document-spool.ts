@@ -1,4 +1,7 @@
-/** A document's rows as COPY's text, written to a spool file while the document is read: no connection is held for it. */
+/**
+ * Writes a document's rows as COPY text to a spool file while the document is read, so that no connection is held
+ * meanwhile.
+ */
 
 import { HOUR_MS } from '../../quota/durations';
 import { toTimestamptz } from '../db';

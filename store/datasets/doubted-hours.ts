@@ -1,4 +1,6 @@
-/** Hours whose known rows stay although a later document told fewer (quota/windows/restatement.ts decides which). */
+/**
+ * Hours whose known rows stay although a later document reported fewer (quota/windows/restatement.ts decides which).
+ */
 import type { Pool, PoolClient } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import type { Doubt, DoubtedHour, RestatementPolicy } from '../../quota/windows/restatement';

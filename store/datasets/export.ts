@@ -1,9 +1,9 @@
 /**
- * Writes rows of a dataset out as CSV or JSON Lines, for files and HTTP answers of any size.
+ * Writes rows of a dataset as CSV or JSON Lines, for files and HTTP answers of any size.
  *
- * Postgres formats the rows itself (COPY), so that amounts keep every digit and nothing is built up in
- * memory. All series are read as of one moment, into a spool file: a snapshot that lasts as long as somebody reads would
- * keep Postgres from clearing away what has been replaced meanwhile, in every table.
+ * Postgres formats the rows itself (COPY), so that amounts keep every digit and memory stays bounded. All series are
+ * read from one snapshot into a spool file: a snapshot that lived as long as a slow reader would keep Postgres from
+ * vacuuming any table.
  */
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -1,4 +1,4 @@
-/** What goes into an ingest and what comes out of it. */
+/** Input and result of an ingest. */
 import type { BadRowPolicy } from '../../quota/windows/bad-rows';
 import type { RestatementPolicy } from '../../quota/windows/restatement';
 import type { DatasetTable } from './datasets';

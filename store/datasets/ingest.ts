@@ -1,10 +1,11 @@
 /**
- * Takes a vendor's document in. It is read to its end into a spool file first, so that nobody waits for a slow vendor;
- * then it replaces the rows of its span and updates the ledger and the job, all in one short transaction, so that readers
- * see the old hours or the new ones and a crash leaves no half.
+ * Ingests a vendor's document. It is read to its end into a spool file first, so that nobody waits for a slow vendor.
+ * Then it replaces the rows of its span and updates the ledger and the job in one short transaction: readers see the
+ * old hours or the new ones, and a crash leaves no half.
  *
- * Replaced, not merged: a restated hour can lose rows, and an upsert would leave them behind as ghosts. But what is known
- * is not given up for a document that holds far less (quota/windows/restatement.ts), nor for a row that cannot be used.
+ * Rows are replaced, not merged: a restated hour can lose rows, and an upsert would leave the old ones behind. But
+ * known rows are not replaced by a document that holds far fewer (quota/windows/restatement.ts), nor by a row that
+ * cannot be used.
  */
 import { types } from 'node:util';
 import type { Pool, PoolClient } from 'pg';

@@ -1,12 +1,12 @@
 /**
- * Jobs: reports asked of a vendor, from the intention to the ingested document.
+ * Jobs: reports requested from a vendor, from the intention to the ingested document.
  *
  *     intended → requested → ready → ingested
  *         └──────────┴─────────┴───→ failed | cancelled
  *
- * A job is written before the call that creates the report, and its report id the moment it is known, so
- * that after a crash the job is adopted and not created again. States only go forward: a late duplicate of
- * an earlier answer changes nothing.
+ * A job is written before the call that creates the report, and its report id as soon as it is known, so that after a
+ * crash the job is adopted and not created again. States only go forward: a late duplicate of an earlier answer
+ * changes nothing.
  */
 import type { Pool, PoolClient } from 'pg';
 import { MINUTE_MS } from '../../quota/durations';

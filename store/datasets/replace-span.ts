@@ -1,6 +1,6 @@
 /**
- * Puts a document's rows in the place of those that its span had. Mostly that is a delete and a COPY. When hours or rows
- * that are known are to stay, or rows have the same key, the document goes through a table of its own first.
+ * Replaces the rows of a document's span, usually by a delete and a COPY. Where known hours or rows are to stay, or
+ * rows share a key, the document goes through a staging table first.
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -1,4 +1,4 @@
-/** Events about the data of a series: named as people know it, never by its number. */
+/** Events about the data of a series, which is named by account and dataset, never by its number. */
 import type { PoolClient } from 'pg';
 import type { EventData, StoredEventKind } from '../../quota/events';
 import { insertEvent } from '../events/events';

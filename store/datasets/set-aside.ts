@@ -1,4 +1,4 @@
-/** Rows of documents that could not be taken in, with the reason: what an operator looks at, or takes to the vendor. */
+/** Rejected rows of documents, with the reason, for an operator to inspect or to report to the vendor. */
 import type { Pool, PoolClient } from 'pg';
 import { toTimestamptz } from '../db';
 import { jsonText } from '../storable';

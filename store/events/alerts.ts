@@ -1,4 +1,4 @@
-/** Alerts about the use of quotas: one event for each level or pause of each window, whoever notices. */
+/** Alerts about the use of quotas: one event for each level or pause of each window, whichever process notices it. */
 import type { Pool } from 'pg';
 import type { EventData } from '../../quota/events';
 import type { Priority } from '../../quota/limits/limit';

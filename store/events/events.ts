@@ -1,4 +1,4 @@
-/** Events as rows (quota/events.ts is the catalogue of all of them). Written where they happen; never secrets. */
+/** Events as rows (quota/events.ts is the catalogue). Each is written where it happens and never holds a secret. */
 import type { Pool } from 'pg';
 import type { EventData, StoredEventKind } from '../../quota/events';
 import { jsonText } from '../storable';

@@ -1,4 +1,4 @@
-/** Writes positions and trips of a fleet out, as the views show them. */
+/** Exports positions and trips of a fleet, as the views show them. */
 import type { Writable } from 'node:stream';
 import type { Pool } from 'pg';
 import type { FleetKind } from '../../vendors/fleet-datasets';

@@ -1,4 +1,4 @@
-/** Devices of a fleet and where they are: the device list, positions, and how far the live feed has been read. */
+/** Devices of a fleet: the device list, positions, and the cursor of the live feed. */
 import type { Pool, PoolClient } from 'pg';
 import type { FleetDevice, FleetPosition } from '../../vendors/capabilities/fleet';
 import { inTransaction, toTimestamptz } from '../db';

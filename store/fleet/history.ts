@@ -1,6 +1,6 @@
 /**
- * Trips and tracks of one device, stored together with what the ledger then knows: an answer either counts with all
- * of its rows, or not at all.
+ * Trips and tracks of one device, stored in one transaction with the ledger: an answer counts with all of its rows, or
+ * not at all.
  */
 import type { Pool, PoolClient } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';

@@ -1,6 +1,6 @@
 /**
- * The ledger of a fleet: which spans of which devices are in. One series a device, in the same tables as every other
- * dataset's (store/datasets/ledger.ts); here are the questions about all devices of an account at once.
+ * The ledger of a fleet: which spans of which devices are complete. One series per device, in the same tables as every
+ * other dataset's (store/datasets/ledger.ts); here are the queries over all devices of an account.
  */
 import type { Pool, PoolClient } from 'pg';
 import { carve, lockSeries } from '../datasets/ledger';

@@ -1,4 +1,4 @@
-/** Kinds of calls that were refused for themselves, as every process sees them (quota/pools/narrow-refusal.ts). */
+/** Kinds of calls that are stopped on their own, shared by every process (quota/pools/narrow-refusal.ts). */
 import type { Pool, PoolClient } from 'pg';
 import {
   type CallKind,

@@ -1,6 +1,6 @@
 /**
- * Ends waits that a vendor has asked for ("retry after two days"), at an operator's word. One transaction: the limits,
- * the items that were refused with the same wait, and an event for each limit.
+ * Ends waits that a vendor has asked for ("retry after two days"), at an operator's command. One transaction: the
+ * limits, the items that were refused with the same wait, and an event for each limit.
  */
 import type { Pool } from 'pg';
 import { inTransaction } from '../db';

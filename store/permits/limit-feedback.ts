@@ -1,6 +1,6 @@
 /**
- * Bookings of what came back from calls: true costs, many in one statement and one commit, and refusals of a vendor that
- * allows less than it says.
+ * Books what calls report about limits: true costs, many in one statement and one commit, and refusals by a vendor
+ * that allows less than it announces.
  */
 import type { Pool } from 'pg';
 

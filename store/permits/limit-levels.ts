@@ -1,4 +1,4 @@
-/** How full some limits are, by their keys: of a fleet there are thousands, and most questions are about some. */
+/** Levels of some limits, by their keys: a fleet has thousands of limits, and most queries are about a few. */
 import type { Pool } from 'pg';
 
 export interface LimitLevelRow {

@@ -1,6 +1,6 @@
 /**
- * Puts back whatever lies in the future of the database's clock, at an operator's word: takers do it by themselves where
- * they can be certain (limit_ahead.sql); this one does it with everything that has no business there.
+ * Resets whatever lies in the future of the database's clock, at an operator's command. Permits do so by themselves
+ * where they can be certain (limit_ahead.sql); this resets everything that should not be in the future.
  */
 import type { Pool } from 'pg';
 import { inTransaction } from '../db';

@@ -1,4 +1,4 @@
-/** Waits for a limit's room, told as events. */
+/** Waits for a limit, reported as events. */
 import type { Pool } from 'pg';
 import type { EventData } from '../../quota/events';
 import { limitWaitText, type WaitedLimit } from '../../quota/limits/limit-wait';

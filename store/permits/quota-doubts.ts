@@ -1,4 +1,4 @@
-/** Refusals that may mean one narrow limit or the pool, as every process counts them (quota/pools/quota-doubt.ts). */
+/** Refusals that may mean one narrow limit or the pool, counted over every process (quota/pools/quota-doubt.ts). */
 import type { Pool } from 'pg';
 import {
   type NotedRefusal,

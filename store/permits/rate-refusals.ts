@@ -1,6 +1,6 @@
 /**
- * "Too fast", as every process is told of it: the block on the limit, the event for operators, and the alert when it
- * does not end. One transaction under the limits' row locks; the database's clock decides.
+ * Applies a rate refusal ("too fast") for every process: the block on the limit, the event, and the alert when
+ * refusals persist. One transaction under the limits' row locks; the database's clock decides.
  */
 import type { Pool, PoolClient } from 'pg';
 import { afterRefusalAlert, type RateAlertPolicy } from '../../quota/limits/rate-alert';

@@ -1,4 +1,4 @@
-/** Generations of the settings in Postgres: who last said how an account's pool and limits are. */
+/** Generations of the settings in Postgres: which process last defined an account's pool and limits. */
 import type { Pool } from 'pg';
 import { type Generation, type PoolDefinitions, standingOf } from '../../quota/pools/settings-generation';
 import { inTransaction } from '../db';

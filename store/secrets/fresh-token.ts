@@ -1,4 +1,4 @@
-/** The way to an access token that works: from the cache, or refreshed by one caller for all. */
+/** Gets a working access token: from the cache, or refreshed by one caller for all. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CachedToken, TokenKey, TokenStore } from './tokens';

@@ -1,7 +1,7 @@
 /**
- * Sluice as its users run it, whoever the vendor: a database, a task queue and workers of one's own beside the run's
- * shared servers, and settings as a user would write them. `stack.ts` (Amazon), `openai-stack.ts` and `gps51-stack.ts`
- * say what is their vendor's.
+ * Sluice as its users run it, for any vendor: a database, a task queue and workers of its own beside the run's shared
+ * servers, and settings as a user would write them. `stack.ts` (Amazon), `openai-stack.ts` and `gps51-stack.ts` add
+ * their vendor.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

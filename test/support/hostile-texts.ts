@@ -1,4 +1,4 @@
-/** A server that answers `POST /responses` as the worst of them do. Everything but what a test says is a plain answer. */
+/** A hostile server for `POST /responses`. Everything that a test does not script is a plain answer. */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 

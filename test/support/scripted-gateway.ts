@@ -1,6 +1,6 @@
 /**
- * The gateway in front of a vendor that answers whatever the test says, with a real database behind it. A call's body
- * is the verdict itself, as JSON: what is tested is what follows from it.
+ * The gateway before a vendor whose answers the test scripts, with a real database behind it. A call's body is the
+ * verdict itself, as JSON; tests check what follows from it.
  */
 import type { Pool } from 'pg';
 import pino from 'pino';

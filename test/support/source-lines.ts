@@ -1,4 +1,4 @@
-/** The project's own source, line by line, for tests that hold a rule of the whole house. */
+/** The project's own source, line by line, for tests of rules that hold for all of it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 

@@ -1,4 +1,4 @@
-/** How an account logs in: what is sent, and what the answer means. The credentials are put in at the last moment. */
+/** How an account logs in: the request, and what the answer means. The credentials are filled in at the last moment. */
 import type { HttpRequest, Parsed } from '../http';
 
 export interface LoginApi {

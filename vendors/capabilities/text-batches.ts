@@ -1,6 +1,6 @@
 /**
  * Vendors that take many requests as one file and answer them within a day, at a lower price. What differs between
- * such vendors is described here; cutting, permits, looking, adopting and storing are shared.
+ * such vendors is described here; cutting, permits, polling, adopting and storing are shared.
  */
 import type { HttpRequest, Parsed } from '../http';
 import type { TextRequest } from './texts';

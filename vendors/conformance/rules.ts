@@ -1,4 +1,4 @@
-/** What any vendor's rules must do, whatever the vendor: for the tests of vendors in and outside of this repository. */
+/** Rules that hold for every vendor: for tests of vendors in and outside of this repository. */
 import { fillScope } from '../../quota/limits/limit';
 import type { CallInfo, CallResult, VendorRules } from '../contract';
 import { COMMON_ATTRIBUTES } from '../contract';

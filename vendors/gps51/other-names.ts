@@ -1,6 +1,6 @@
 /**
- * White-labelled platforms name what they answer differently. Names that are known to be used are recognised; a list under
- * any other name is told of, for an answer that is not understood must not pass for an empty one.
+ * White-labelled platforms rename fields of their answers. Names known to be used are recognised; a list under any
+ * other name is reported, because an answer that is not understood must not pass for an empty one.
  */
 type Fields = Readonly<Record<string, unknown>>;
 

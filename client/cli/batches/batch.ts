@@ -1,4 +1,4 @@
-/** `sluice batch`: texts for every row of a file, one call each, and what became of them. */
+/** `sluice batch`: one call for each row of a file, and the resulting texts. */
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { checkOutput, intoWholeFile } from '../../operations/batches/batch';

@@ -1,4 +1,4 @@
-/** `sluice batch skip` and `sluice batch retry-failed`: items of a batch out, and in again. */
+/** `sluice batch skip` and `sluice batch retry-failed`: takes items out of a batch, and puts them back. */
 import type { Command } from 'commander';
 import { namedIds, retryFailedItems, skipItems } from '../../operations/batches/batches';
 import { countText, pluralText } from '../../operations/time-text';

@@ -1,4 +1,4 @@
-/** What a batch would take: `sluice batch plan`, and `batch start --dry-run`, which shows three requests besides. */
+/** `sluice batch plan`, and `batch start --dry-run`, which also shows three requests: what a batch would take. */
 import type { Pool } from 'pg';
 import { fileCap, voidTerms } from '../../../quota/batches/run-terms';
 import { type BatchRequest, planFor, type TextAccount } from '../../operations/batches/batch';

@@ -1,4 +1,4 @@
-/** `sluice batch start` and `sluice batch plan`: what they are given, checked before anything is called or stored. */
+/** `sluice batch start` and `sluice batch plan`: their input, checked before anything is called or stored. */
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';

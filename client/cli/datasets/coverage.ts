@@ -1,4 +1,4 @@
-/** `sluice coverage` and `sluice export`: what is there, and out with it. */
+/** `sluice coverage` and `sluice export`: what a dataset holds, and its rows as files. */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** `sluice coverage --failed`, `sluice doubts` and `sluice set-aside`: what stands still in a dataset, and why. */
+/**
+ * `sluice coverage --failed`, `sluice doubts` and `sluice set-aside`: what is missing, doubted or rejected in a
+ * dataset, and why.
+ */
 import type { Command } from 'commander';
 import {
   acceptDoubtedHours,

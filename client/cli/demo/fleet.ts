@@ -1,6 +1,6 @@
 /**
- * `sluice demo gps51`: all six functions of a GPS51 account together, against a simulated GPS51 or the account of the
- * settings, for a while; then what each limit saw, and who spent what share.
+ * `sluice demo gps51`: runs all six functions of a GPS51 account for a while, against a simulated GPS51 or the account
+ * of the settings; then shows how much of each limit was used, and by whom.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';

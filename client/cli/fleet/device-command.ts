@@ -1,4 +1,4 @@
-/** `sluice command`: commands to devices, and what became of them. */
+/** `sluice command`: sends commands to devices, and shows their results. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';

@@ -1,4 +1,4 @@
-/** `sluice user-auth`: whether an end user's own credentials are good, and which devices that user sees. */
+/** `sluice user-auth`: checks an end user's own credentials, and lists the devices that the user sees. */
 import type { Command } from 'commander';
 import { Vault } from '../../../store/secrets/vault';
 import { parseLength } from '../../operations/arguments';

@@ -1,4 +1,4 @@
-/** `sluice pool pause`, `resume`, `unblock` and `reset-limits`: what operators order. */
+/** `sluice pool pause`, `resume`, `unblock` and `reset-limits`: operators' commands to pools. */
 import type { Command } from 'commander';
 import type { OrderOutcome, OrderReport, UnblockReport } from '../../operations/pools/orders';
 import { pausePool, resetLimits, resumePool, unblockLimits } from '../../operations/pools/pools';

@@ -1,4 +1,4 @@
-/** What is left of an account's quota, beside a batch and beside a pool. */
+/** Texts for what is left of an account's quota, shown with a batch and with a pool. */
 import type { QuotaMetrics, QuotaStatus } from '../../../quota/limits/quota-status';
 import { countText, relativeText, whenText } from '../../operations/time-text';
 

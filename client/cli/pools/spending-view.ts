@@ -1,4 +1,4 @@
-/** Who spent what, as tables: beside a pool, and in one line beside each of many. */
+/** Texts for who spent how many calls: a table for one pool, one line in a list of pools. */
 import { MINUTE_MS } from '../../../quota/durations';
 import type { LimitStatus } from '../../../store/permits/permits';
 import type { PoolReport } from '../../operations/pools/report';

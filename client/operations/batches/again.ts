@@ -1,4 +1,4 @@
-/** Starting a batch again: it goes on, and takes over what was given anew. */
+/** Starts a batch again: it continues, and takes over the options and items that are new. */
 import type { Pool } from 'pg';
 import { type Batch, type BatchOptions, changeBatch, setBatchState } from '../../../store/batches/batches';
 import type { TextAccount } from './batch';

@@ -1,4 +1,4 @@
-/** Batches from outside: what is asked for, checked; the plan; starting, steering and exporting. */
+/** Starts batches: checks the input, plans, creates, and signals the workflow. */
 import { createHash } from 'node:crypto';
 import {
   accessSync,

@@ -1,4 +1,4 @@
-/** Batches from outside: how far they are, steering them and their items, and what has ended, out with it. */
+/** Use cases of batches: progress, control of batches and their items, and export of results. */
 import type { Writable } from 'node:stream';
 import type { Pool } from 'pg';
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** What has become of a cancelled batch's files: as far as the vendor has confirmed it, and no further. */
+/** The state of a cancelled batch's files, as far as the vendor has confirmed it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { type BatchPart, openParts, readPart } from '../../../store/batches/parts';

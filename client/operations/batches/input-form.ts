@@ -1,6 +1,6 @@
 /**
- * What an input file is, told from its beginning before any row is read: rows, and what stands between their fields; or
- * something else, which is named for what it is.
+ * Detects the format of an input file from its beginning, before any row is read: rows, with their delimiter; or
+ * something else, which the error names.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';

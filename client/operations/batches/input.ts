@@ -1,9 +1,9 @@
 /**
- * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id, or
- * the one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
+ * The input of a batch: a CSV file, read as a stream, checked row by row. The first column is the item's id, or the
+ * one that a header calls `id` or `…_id`. A first row with such a name is a header, and names the columns.
  *
- * A line that begins with `#` and has another number of fields than the file is a comment; with that number it is a row,
- * whose id begins with `#`. What is taken for a comment is counted, so that nobody loses a row without a word.
+ * A line that begins with `#` and has another number of fields than the file is a comment; with that number it is a
+ * row, whose id begins with `#`. Comments are counted and reported, so that no row is lost silently.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The options of a batch's run: as typed, else as the environment has them, checked by the fields of the settings that
- * they stand in for. What is given is stored with the batch; what is not is the account's.
+ * The options of a batch's run: from the command line, else from the environment, checked by the same schema as the
+ * settings that they override. Given options are stored with the batch; for the others the account's settings hold.
  */
 import type { Command } from 'commander';
 import type { z } from 'zod';

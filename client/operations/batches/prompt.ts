@@ -1,4 +1,4 @@
-/** The prompt of a batch: a file's text with `{{variables}}` that are columns of the input. */
+/** The prompt of a batch: the text of a file, with `{{variables}}` that are columns of the input. */
 import { readFileSync } from 'node:fs';
 import { promptVariables } from '../../../vendors/prompt';
 import { invalid } from '../errors';

@@ -1,4 +1,4 @@
-/** What a batch waits for: since when, for how long, why, and what a person can do about it. */
+/** What a batch waits for: since when, until when, why, and what an operator can do about it. */
 import type { Pool } from 'pg';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';

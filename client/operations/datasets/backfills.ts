@@ -1,6 +1,7 @@
 /**
- * Backfills (what is missing of a span) and audits (all of it again): starting one, and steering those that run. Each is a
- * workflow that is named by what it does, so the same one started twice runs once, and outlives whoever started it.
+ * Backfills (what is missing of a span) and audits (all of it again): starts one, and controls those that run. Each is
+ * a workflow whose id says what it does, so the same one started twice runs once. It outlives the process that started
+ * it.
  */
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';

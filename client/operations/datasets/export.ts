@@ -1,4 +1,4 @@
-/** Rows of a dataset, out with them: as CSV or JSON Lines, of any number. */
+/** Exports any number of rows of a dataset as CSV or JSON Lines. */
 import type { Writable } from 'node:stream';
 import { z } from 'zod';
 import { fleetKindOf } from '../../../settings';

@@ -1,4 +1,4 @@
-/** Follows a backfill or audit until its workflow has ended, reading how far it is from Postgres. */
+/** Follows a backfill or audit until its workflow has ended, with progress from Postgres. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -1,6 +1,6 @@
 /**
- * How far a piece of work over a span is, read from Postgres alone: the ledger says which windows are in, the call
- * counts what was spent, the limits what is left, the pool whether calls may go.
+ * Progress of work over a span, from Postgres alone: windows done from the ledger, calls spent from the call counts,
+ * quota left from the limits, and whether calls may go from the pool.
  */
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../../quota/durations';

@@ -1,6 +1,6 @@
 /**
- * Schedules in Temporal for the datasets of fleets: short runs at an interval, one at a time. They are made, paused and
- * looked at here, and can be as well in Temporal's Web UI.
+ * Temporal schedules for the datasets of fleets: short runs at an interval, one at a time. Created, paused and shown
+ * here; Temporal's Web UI can do the same.
  */
 import {
   type Client,

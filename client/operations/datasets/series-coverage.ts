@@ -1,4 +1,4 @@
-/** Which windows of a span are in, over all series of a dataset. */
+/** Which windows of a span are complete, over all series of a dataset. */
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../../quota/durations';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';

@@ -1,6 +1,6 @@
 /**
- * Work over a span of a dataset: what is asked for, checked against the settings and against what the vendor can be asked
- * for now. Datasets come as reports, or device by device from a fleet; which of them decides the dataset's kind. Pure.
+ * Work over a span of a dataset: checks a request against the settings and against what the vendor can deliver now.
+ * Datasets come as reports, or device by device from a fleet; the dataset's kind decides. Pure.
  */
 import { z } from 'zod';
 import { HOUR_MS } from '../../../quota/durations';

@@ -1,6 +1,6 @@
 /**
- * Syncs, which keep datasets complete: by a workflow that runs for ever, or, for the datasets of fleets, by a schedule of
- * short runs (schedules.ts). Which of the two follows from the dataset's kind.
+ * Syncs, which keep datasets complete: a workflow that runs for ever, or, for the datasets of fleets, a schedule of
+ * short runs (schedules.ts). The dataset's kind decides.
  */
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';

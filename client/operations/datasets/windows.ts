@@ -1,4 +1,4 @@
-/** What stands still in a dataset and why: windows that failed, hours that are doubted, rows that were set aside. */
+/** What is not complete in a dataset, and why: failed windows, doubted hours, rejected rows. */
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { findAccount } from '../../../settings/accounts/accounts';

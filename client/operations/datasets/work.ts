@@ -1,4 +1,7 @@
-/** Starts and steers the workflows that fetch data. Each has an id made of what it does, so it runs only once. */
+/**
+ * Starts and controls the workflows that fetch data. Each has an id made of what it does, so the same work runs only
+ * once.
+ */
 import type { Client, WorkflowClient, WorkflowHandle } from '@temporalio/client';
 import type { Settings } from '../../../settings';
 import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';

@@ -1,4 +1,4 @@
-/** What the demo consists of: servers, a simulated Amazon, a worker; and which span it fills. */
+/** The parts of the demo: servers, a simulated Amazon and a worker; and the span that it fills. */
 
 import type { StateDir } from '../../../embedded/state-dir';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';

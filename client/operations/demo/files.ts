@@ -1,4 +1,4 @@
-/** The demo's files in the state folder: settings, credentials and the simulator's scenario, made when missing. */
+/** The demo's files in the state folder: settings, credentials and the simulator's scenario, created when missing. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The six functions of a fleet's account at work together: what starts them, what drives them, and how far they are. */
+/** Drives the six functions of a fleet's account together, and shows their progress. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';

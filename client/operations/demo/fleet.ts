@@ -1,6 +1,6 @@
 /**
- * What the demo of a fleet consists of: servers, a simulated GPS51 and a worker in a state folder of its own, which
- * goes away with it; or what the settings name, when they have an account of GPS51.
+ * The parts of a fleet's demo: servers, a simulated GPS51 and a worker, in a temporary state folder; or those of the
+ * settings, when they have a GPS51 account.
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The demos' vendors: a simulator as a process of its own, which outlives the command that started it. */
+/** Runs a demo's simulated vendor as a process of its own, which outlives the command that started it. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { tailOf } from '../../../embedded/child';

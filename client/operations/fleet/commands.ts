@@ -1,4 +1,4 @@
-/** Commands to devices from outside: what is asked for, checked; starting, cancelling and following. */
+/** Use cases of device commands: input, checked; start, cancel and follow. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Settings } from '../../../settings';

@@ -1,4 +1,4 @@
-/** Commands to devices: sending one, and what became of those that were sent. */
+/** Device commands: sends one, and reports those that were sent. */
 import { z } from 'zod';
 import { type Command, listCommands, outcomeOf } from '../../../store/commands/commands';
 import { chooseFleetAccount } from '../choose';

@@ -1,4 +1,4 @@
-/** What a backfill of a fleet takes, from the ledger and the limits as they stand, before any call. */
+/** What a backfill of a fleet takes, from the ledger and the present state of the limits, before any call. */
 import type { Pool } from 'pg';
 import {
   capacityOf,

@@ -1,4 +1,4 @@
-/** Starts and follows backfills of fleets, and reads how complete they are. */
+/** Starts and follows backfills of fleets, and reads their coverage. */
 import { createHash } from 'node:crypto';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -1,6 +1,6 @@
 /**
- * What follows when credentials change: an account that stands still because the old ones were refused tries the new
- * ones at once, with a single call. Whatever else it is held for stays.
+ * What follows a change of credentials: an account that is held because the old ones were refused tries the new ones
+ * at once, with a single call. Holds for other reasons stay.
  */
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';

@@ -1,4 +1,4 @@
-/** How pools, and what was ordered of them, look as JSON: instants in ISO 8601. */
+/** Pools and operators' commands as JSON: instants in ISO 8601. */
 import type { QuotaMetrics, QuotaStatus } from '../../../quota/limits/quota-status';
 import { isoOrNull } from '../time-text';
 import type { OrderReport, ResetReport, UnblockReport } from './orders';

@@ -1,4 +1,4 @@
-/** What each limit saw, as the vendor counted it and as we did. Pure but for the question to a simulator. */
+/** How much of each limit was used, as the vendor counted and as we did. Pure, but for the request to a simulator. */
 import { z } from 'zod';
 import type { LimitStatus } from '../../../store/permits/permits';
 

@@ -1,4 +1,4 @@
-/** What operators order of pools: pause, resume, and the end of a wait that a vendor has asked for. */
+/** Operators' commands to pools: pause, resume, and ending a wait that a vendor has asked for. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import {

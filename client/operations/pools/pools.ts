@@ -1,4 +1,4 @@
-/** Pools as operators see them, and what they order of them. */
+/** Use cases of pools: their state, and operators' commands to them. */
 import { z } from 'zod';
 import type { Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';

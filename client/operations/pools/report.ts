@@ -1,4 +1,4 @@
-/** Pools as operators see them: state, limits, who spent what. What they order of them is in pool-orders.ts. */
+/** Pools as operators see them: state, limits, who spent what. Operators' commands are in orders.ts. */
 import type { Pool } from 'pg';
 import { dailyLimitOf } from '../../../quota/batches/run-terms';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';

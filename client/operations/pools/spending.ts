@@ -1,4 +1,4 @@
-/** Who spent an account's calls, and how often each function calls and each limit is called under. Pure. */
+/** Who spent an account's calls: how often each function calls, and under which limits. Pure. */
 import { MINUTE_MS } from '../../../quota/durations';
 import type { LimitTemplate } from '../../../quota/limits/limit';
 import type { CallCount, MinuteCount } from '../../../store/permits/call-counts';

@@ -1,4 +1,4 @@
-/** The vendor's own errors on order: which calls get which code, how often and until when. */
+/** GPS51's errors as data: which calls get which code, how often and until when. */
 import { type ErrorSpec, errorSchema } from './options';
 
 interface PlannedError extends ErrorSpec {

@@ -1,8 +1,8 @@
 /**
- * Where a device is and which trips it makes, as pure functions of seed, device and time. Time is cut into cycles;
- * in each a driving device makes one trip from where the last one ended. A trip's road is two straight legs whose
- * lengths add up to its distance, so positions, odometer, tracks and trips agree with one another. Times are epoch
- * ms, distances metres.
+ * Positions and trips of a device, as pure functions of seed, device and time. Time is cut into cycles; in each a
+ * driving device makes one trip from where the last one ended. A trip's route is two straight legs whose lengths add
+ * up to its distance, so positions, odometer, tracks and trips agree with one another. Times are epoch ms, distances
+ * metres.
  */
 import { MINUTE_MS } from '../../../quota/durations';
 import { hash32, mix32, unitOf } from '../../kit/random';
