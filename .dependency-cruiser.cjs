@@ -139,6 +139,22 @@ module.exports = {
       'embedded',
     ]),
     {
+      name: 'client-runs-no-activity',
+      severity: 'error',
+      comment:
+        'A use case reads and asks. What it needs of activities/ is the gateway alone: for a call that leaves from its own process, and for what waits on disk.',
+      from: { path: '^client/' },
+      to: { path: '^activities/(?!gateway/|commands/user-auth)' },
+    },
+    {
+      name: 'few-clients-call-vendors',
+      severity: 'error',
+      comment:
+        'These call a vendor from their own process, or look at what waits on disk; all others start work.',
+      from: { path: '^client/', pathNot: '^client/operations/(user-auth|doctor-logins|keys-in-use).ts$' },
+      to: { path: '^activities/' },
+    },
+    {
       name: 'operations-have-no-face',
       severity: 'error',
       comment: 'A use case knows nothing of the command line: every face (CLI, API) builds on it.',

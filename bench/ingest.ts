@@ -20,13 +20,13 @@ import type { Pool } from 'pg';
 import { request } from 'undici';
 import { removePostgres, startPostgres } from '../embedded/postgres';
 import { HOUR_MS } from '../quota/durations';
+import type { Span } from '../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../store/datasets/datasets';
 import { ingestDocument } from '../store/datasets/ingest';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { RT_SALES } from '../vendors/amazon/datasets';
 import { openReportDocument } from '../vendors/amazon/document';
-import type { Span } from '../vendors/chunks';
 
 const JSON_WANTED = process.argv.includes('--json');
 const FLOOR_ROWS_PER_SECOND = 30_000;

@@ -2,7 +2,7 @@
  * What a dataset is: a vendor's data with a time axis, described as data. Adding a dataset is adding a
  * description; tables, views, parsing, planning and ingest all read it.
  */
-import type { ChunkPolicy } from './chunks';
+import type { ChunkPolicy } from '../quota/windows/chunks';
 
 /** How a value is checked in the document and stored. Decimals keep every digit and never become floats. */
 export type ColumnKind = 'integer' | 'decimal' | 'text';

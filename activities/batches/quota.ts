@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { capReason, type RunCap, type RunTerms } from '../../quota/batches/run-terms';
+import { nextBoundary, startOfDay } from '../../quota/calendar';
 import {
   alertsAt,
   isHard,
@@ -18,7 +19,6 @@ import { itemsInFiles } from '../../store/batches/parts';
 import { clearWait } from '../../store/batches/waits';
 import { recordAlert } from '../../store/events/alerts';
 import { listLimits } from '../../store/permits/permits';
-import { nextBoundary, startOfDay } from '../../vendors/calendar';
 import { PermitWait } from '../gateway/call-errors';
 import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';

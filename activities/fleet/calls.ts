@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import { MINUTE_MS } from '../../quota/durations';
+import { limitKey } from '../../quota/fleet/device-limits';
 import type { Priority } from '../../quota/limits/limit';
 import { isOfItemAlone } from '../../quota/pools/item-doubt';
 import type { Settings } from '../../settings';
@@ -21,7 +22,6 @@ import type { Spool } from '../gateway/spool/spool';
 import type { VendorGateway } from '../gateway/vendor-call';
 import { logEvent } from '../log/emit';
 import { logEventOnce } from '../log/warn-once';
-import { limitKey } from './limits';
 import { Newcomers } from './newcomers';
 
 export interface FleetDeps {

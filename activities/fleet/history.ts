@@ -5,18 +5,19 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../quota/durations';
+import { deviceLimits, limitKey } from '../../quota/fleet/device-limits';
 import { askAround } from '../../quota/fleet/history-windows';
+import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext, historyOperation } from '../../settings/datasets/fleet-context';
 import { recordFailure } from '../../store/datasets/ledger';
 import { widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries, failedTries } from '../../store/fleet/ledger';
-import type { Span } from '../../vendors/chunks';
+import { chosenDevices, type HistoryWindow, missingWindows } from '../../store/fleet/missing-windows';
+import { deviceAllowances } from '../../store/permits/device-allowances';
 import { askedBy, type FleetCalls, isPassing } from './calls';
 import { keepAnswer } from './kept';
-import { deviceAllowances, deviceLimits, limitKey } from './limits';
 import { FleetPage, type Refusal } from './page';
 import type { HistoryPageInput, HistoryPageOutcome, PageWait } from './types';
-import { chosenDevices, type HistoryWindow, missingWindows } from './windows';
 
 /** What failed in passing is tried again after this, ms, and so often in all. */
 const RETRY_MS = 10 * MINUTE_MS;

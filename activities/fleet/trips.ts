@@ -1,15 +1,16 @@
 /** Trips on schedule: asks the devices that are due, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
+import { deviceLimits, limitKey } from '../../quota/fleet/device-limits';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
+import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { recordFailure } from '../../store/datasets/ledger';
 import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
 import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';
-import type { Span } from '../../vendors/chunks';
+import { deviceAllowances } from '../../store/permits/device-allowances';
 import { askedBy, type FleetCalls } from './calls';
 import { keepAnswer } from './kept';
-import { deviceAllowances, deviceLimits, limitKey } from './limits';
 import { FleetPage } from './page';
 import type { TripsPageInput, TripsPageOutcome } from './types';
 

@@ -9,15 +9,16 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { FAILURE } from '../../quota/failures';
 import type { Priority } from '../../quota/limits/limit';
 import { restatementPolicy } from '../../settings';
+import { chunkPolicy } from '../../settings/datasets/report-context';
 import { type IngestResult, ingestDocument } from '../../store/datasets/ingest';
 import { liveJobs, markCancelled, markFailed, markReady, setDocumentUrl } from '../../store/datasets/jobs';
 import { recordAudit, recordFailure } from '../../store/datasets/ledger';
+import { chunksFor, seriesOf } from '../../store/datasets/plan';
 import type { DocumentLocation } from '../../vendors/capabilities/reports';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { stillPending } from './age';
 import { bodyOf, DocumentRefused, type JobContext, ReportCalls, type ReportDeps } from './calls';
-import { chunksFor, seriesOf } from './plan';
 import { ReportRequests } from './requests';
 import type {
   AuditDue,
@@ -68,7 +69,13 @@ class Reports {
     const context = this.calls.context(input);
     const { settings } = context;
     return {
-      chunks: await chunksFor(this.deps.db, context, input, Date.now()),
+      chunks: await chunksFor(
+        this.deps.db,
+        context,
+        chunkPolicy(context, input.chunkHours),
+        input,
+        Date.now(),
+      ),
       poolKey: context.account.poolKey,
       poll: {
         initialMs: settings.poll.initialSeconds * 1000,

@@ -2,8 +2,9 @@
 
 import type { Priority } from '../../quota/limits/limit';
 import type { WindowCause } from '../../quota/windows/window-retry';
+import type { JobPurpose } from '../../store/datasets/jobs';
+import type { Chunk } from '../../store/datasets/plan';
 import type { FatalClass } from '../../vendors/capabilities/reports';
-import type { Span } from '../../vendors/chunks';
 
 /** Which dataset of which account. */
 export interface DatasetRef {
@@ -11,20 +12,8 @@ export interface DatasetRef {
   readonly account: string;
 }
 
-export type Purpose = 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
-
-/** One report to get: a span of one series. */
-export interface Chunk extends Span {
-  readonly seriesId: number;
-  readonly purpose: Purpose;
-  /** Answers that its window has failed with before. Default 0. */
-  readonly tries?: number;
-  /** A window that failed before, or a part of one that just did: its call is one of the account's few for these. */
-  readonly failing?: 'again' | 'part';
-}
-
 export interface PlanInput extends DatasetRef {
-  readonly purpose: Purpose;
+  readonly purpose: JobPurpose;
   /** Epoch ms; null for as far as the dataset's lookback and lag allow. */
   readonly from: number | null;
   readonly to: number | null;

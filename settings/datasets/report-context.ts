@@ -1,7 +1,7 @@
 /** A dataset of reports of an account, with what the settings say of both. */
 
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import type { ChunkPolicy } from '../../vendors/chunks';
+import type { ChunkPolicy } from '../../quota/windows/chunks';
 import type { DatasetDescription } from '../../vendors/dataset';
 import { findReportAccount, type ReportAccount } from '../accounts/accounts';
 import type { DatasetSettings, Settings } from '../types';

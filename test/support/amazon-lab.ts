@@ -10,6 +10,7 @@ import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
 import { HOUR_MS } from '../../quota/durations';
 import type { PoolState } from '../../quota/pools/pool';
+import type { Span } from '../../quota/windows/chunks';
 import { parseSettings, type Settings } from '../../settings';
 import { listSeries } from '../../store/datasets/datasets';
 import { type CoverageSummary, coverage } from '../../store/datasets/ledger';
@@ -23,7 +24,6 @@ import {
   type AmazonSimulator,
   startAmazonSimulator,
 } from '../../vendors/amazon/simulator';
-import type { Span } from '../../vendors/chunks';
 import type { Arrival } from '../../vendors/kit/arrivals';
 import {
   installTemporalRuntime,

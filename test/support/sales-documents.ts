@@ -1,8 +1,8 @@
 /** Sales report documents as the vendor sends them, for tests of the store. */
 import { Readable } from 'node:stream';
+import type { Span } from '../../quota/windows/chunks';
 import { RT_SALES } from '../../vendors/amazon/datasets';
 import { openReportDocument, type ReportDocument } from '../../vendors/amazon/document';
-import type { Span } from '../../vendors/chunks';
 
 export const HOUR = 3_600_000;
 /** Midnight of a day in the past; all spans of these tests count hours from it. */

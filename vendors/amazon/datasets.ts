@@ -3,7 +3,7 @@
  * ("Vendor retail analytics reports") and JSON schemas; all of them are data that the settings can override.
  */
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
-import type { ChunkPolicy } from '../chunks';
+import type { ChunkPolicy } from '../../quota/windows/chunks';
 import type { DatasetColumn, DatasetDescription, PartitionColumn } from '../dataset';
 
 const MARKETPLACE: PartitionColumn = {

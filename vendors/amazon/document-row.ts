@@ -1,5 +1,5 @@
 /** Turns one element of `reportData` into a row, or says what is wrong with it: a bad row is not a bad document. */
-import type { Span } from '../chunks';
+import type { Span } from '../../quota/windows/chunks';
 import type { BadRow, DatasetColumn, DatasetDescription, DatasetRow } from '../dataset';
 import { isRecord, parseInstant, RawNumber, shown } from './document-value';
 

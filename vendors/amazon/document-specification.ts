@@ -1,5 +1,5 @@
 /** Is this document the one that was asked for? Its `reportSpecification` repeats the request. */
-import type { Span } from '../chunks';
+import type { Span } from '../../quota/windows/chunks';
 import { type DatasetDescription, DocumentError } from '../dataset';
 import { isRecord, parseInstant, shown } from './document-value';
 

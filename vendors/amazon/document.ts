@@ -11,7 +11,7 @@ import { types } from 'node:util';
 import Tokenizer from '@streamparser/json/tokenizer.js';
 import TokenParser from '@streamparser/json/tokenparser.js';
 import TokenType from '@streamparser/json/utils/types/tokenType.js';
-import type { Span } from '../chunks';
+import type { Span } from '../../quota/windows/chunks';
 import { type BadRow, type DatasetDescription, type DatasetRow, DocumentError } from '../dataset';
 import { plainText } from './document-bytes';
 import { RowReader } from './document-row';

@@ -3,7 +3,7 @@
  * What differs between such vendors is described here; permits, verdicts, cursors, tables and schedules are shared.
  * All times are epoch milliseconds.
  */
-import type { Span } from '../chunks';
+import type { Span } from '../../quota/windows/chunks';
 import type { LearnedLimit } from '../contract';
 import type { HttpRequest, Parsed } from '../http';
 import type { LoginApi } from './login';

@@ -3,8 +3,8 @@
  * between such vendors is described here; permits, verdicts, ledger and ingest are shared.
  */
 import type { Readable } from 'node:stream';
+import type { Span } from '../../quota/windows/chunks';
 import type { ReportDocument } from '../amazon/document';
-import type { Span } from '../chunks';
 import type { VendorResponse } from '../contract';
 import type { DatasetDescription } from '../dataset';
 import type { HttpRequest, Parsed } from '../http';

@@ -1,9 +1,9 @@
 /** Requests of GPS51's Open API, and what their answers mean in the words of vendors/capabilities/fleet.ts. Nothing is sent here. */
 import { createHash } from 'node:crypto';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../quota/durations';
+import type { Span } from '../../quota/windows/chunks';
 import type { FleetApi, FleetCommand, FleetDevice } from '../capabilities/fleet';
 import type { LoginApi } from '../capabilities/login';
-import type { Span } from '../chunks';
 import type { HttpRequest } from '../http';
 import {
   parseCommandResult,

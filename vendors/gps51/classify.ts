@@ -6,10 +6,11 @@
  * Sources: GPS51 Open API, "API Call Instructions" (codes); rules of operation for 9904 and for a 9903 that returns
  * after a fresh login, which count as "too fast".
  */
+
+import { nextBoundary, startOfDay } from '../../quota/calendar';
 import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import type { Evidence, RateVerdict, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
-import { nextBoundary, startOfDay } from '../calendar';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
 import { readBody, scrub } from './body';
 import { isCommandStatus } from './command-status';

@@ -2,7 +2,7 @@
  * Checks independently whether a log of arrivals kept a limit: from the definition of the limit, not from the meters
  * that decided while calls arrived. Tests and benchmarks feed `/_sim/calls` into it.
  */
-import { nextBoundary } from '../calendar';
+import { nextBoundary } from '../../quota/calendar';
 import type { VendorWindow } from './meters';
 
 export interface Judged {

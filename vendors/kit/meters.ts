@@ -5,9 +5,10 @@
  * All meters answer the same question: how many units does the window hold at `now`? A call of n units fits when
  * that number plus n is at most `limit`. Times are epoch ms with a fraction and must not go back.
  */
+
+import { nextBoundary } from '../../quota/calendar';
 import { DAY_MS } from '../../quota/durations';
 import type { LimitWindow } from '../../quota/limits/limit';
-import { nextBoundary } from '../calendar';
 
 /** As in `quota/limits/limit`; a vendor-stated reset also says how often it comes back (default: a day). */
 export type VendorWindow = LimitWindow & { readonly everyMs?: number };

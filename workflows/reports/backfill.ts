@@ -4,8 +4,9 @@
  */
 import { condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
-import type { DatasetRef, Purpose } from '../../activities/reports/types';
+import type { DatasetRef } from '../../activities/reports/types';
 import type { Priority } from '../../quota/limits/limit';
+import type { JobPurpose } from '../../store/datasets/jobs';
 import { showDetails } from '../details';
 import type { HistoryLimit } from '../history';
 import { type WorkStatus, workStatusQuery } from '../messages';
@@ -25,7 +26,7 @@ const EVENTS_BEFORE_CONTINUE = 8_000;
 const PROBLEMS_KEPT = 20;
 
 export interface BackfillInput extends DatasetRef, HistoryLimit {
-  readonly purpose: Purpose;
+  readonly purpose: JobPurpose;
   /** Epoch ms, on the hour. */
   readonly from: number;
   readonly to: number;

@@ -8,8 +8,10 @@
 import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
-import type { Chunk, DatasetRef, Purpose, WorkPlan } from '../../activities/reports/types';
+import type { DatasetRef, WorkPlan } from '../../activities/reports/types';
 import { MINUTE_MS } from '../../quota/durations';
+import type { JobPurpose } from '../../store/datasets/jobs';
+import type { Chunk } from '../../store/datasets/plan';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import { poolOpenedSignal, type WorkStatus, workStatusQuery } from '../messages';
@@ -41,7 +43,7 @@ export interface DatasetSyncInput extends DatasetRef, HistoryLimit {
   readonly pausedBecause?: string | null;
 }
 
-type AuditPurpose = Exclude<Purpose, 'sync' | 'backfill'>;
+type AuditPurpose = Exclude<JobPurpose, 'sync' | 'backfill'>;
 
 interface Cycle {
   readonly intervalMs: number;
@@ -143,11 +145,11 @@ class DatasetSync {
     await finishAudit({ ...this.ref, purpose, seriesId });
   }
 
-  private plan(purpose: Purpose): Promise<WorkPlan> {
+  private plan(purpose: JobPurpose): Promise<WorkPlan> {
     return planReports({ ...this.ref, purpose, from: null, to: null, chunkHours: null });
   }
 
-  private line(purpose: Purpose, seriesId: number, chunks: readonly Chunk[], plan: WorkPlan): Line {
+  private line(purpose: JobPurpose, seriesId: number, chunks: readonly Chunk[], plan: WorkPlan): Line {
     const pipeline = new ReportPipeline({
       ...this.ref,
       gate: this.gate,

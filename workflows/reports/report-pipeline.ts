@@ -5,10 +5,11 @@
  */
 import { log, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
-import type { Chunk, DatasetRef, JobCall, RecordedChunk } from '../../activities/reports/types';
+import type { DatasetRef, JobCall, RecordedChunk } from '../../activities/reports/types';
 import { HOUR_MS } from '../../quota/durations';
+import type { Span } from '../../quota/windows/chunks';
 import { isWorthSplitting, splitWindow } from '../../quota/windows/window-retry';
-import type { Span } from '../../vendors/chunks';
+import type { Chunk } from '../../store/datasets/plan';
 import { applicationFailure, HistoryIsFull, PoolIsClosed } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 import { Caution } from './caution';

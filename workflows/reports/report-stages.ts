@@ -4,10 +4,11 @@
  */
 import { condition, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
-import type { Chunk, DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../../activities/reports/types';
+import type { DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../../activities/reports/types';
 import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
-import type { Span } from '../../vendors/chunks';
+import type { Span } from '../../quota/windows/chunks';
+import type { Chunk } from '../../store/datasets/plan';
 import type { PoolGate } from '../pools/pool-gate';
 import { roomActivities } from '../rooms';
 import { Stage } from '../stage';

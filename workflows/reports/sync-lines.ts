@@ -3,13 +3,14 @@
  * series, audit or later hour waits for it, and nothing that is in progress is asked for again.
  */
 import { condition } from '@temporalio/workflow';
-import type { Chunk, Purpose } from '../../activities/reports/types';
 import { subtract } from '../../quota/spans';
+import type { JobPurpose } from '../../store/datasets/jobs';
+import type { Chunk } from '../../store/datasets/plan';
 import type { ReportPipeline } from './report-pipeline';
 import type { Wait } from './waits';
 
 export interface Line {
-  readonly purpose: Purpose;
+  readonly purpose: JobPurpose;
   readonly seriesId: number;
   readonly chunks: readonly Chunk[];
   readonly pipeline: ReportPipeline;
@@ -18,7 +19,7 @@ export interface Line {
   over: boolean;
 }
 
-const NAMES: Readonly<Record<Purpose, string>> = {
+const NAMES: Readonly<Record<JobPurpose, string>> = {
   sync: 'sync',
   backfill: 'backfill',
   daily_audit: 'daily audit',
@@ -38,7 +39,7 @@ export class SyncLines {
   }
 
   /** Begins a line. */
-  begin(purpose: Purpose, seriesId: number, chunks: readonly Chunk[], pipeline: ReportPipeline): Line {
+  begin(purpose: JobPurpose, seriesId: number, chunks: readonly Chunk[], pipeline: ReportPipeline): Line {
     const line: Line = { purpose, seriesId, chunks, pipeline, since: Date.now(), over: false };
     this.lines.push(line);
     this.follow(
@@ -76,7 +77,7 @@ export class SyncLines {
     if (this.failure !== null) throw this.failure.error;
   }
 
-  isUnderWay(purpose: Purpose, seriesId: number): boolean {
+  isUnderWay(purpose: JobPurpose, seriesId: number): boolean {
     return this.lines.some((line) => !line.over && line.seriesId === seriesId && line.purpose === purpose);
   }
 

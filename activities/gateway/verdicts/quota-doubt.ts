@@ -3,11 +3,11 @@
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { nextBoundary } from '../../../quota/calendar';
 import type { LimitInstance } from '../../../quota/limits/limit';
 import { UNSURE_PAUSE_MS } from '../../../quota/pools/quota-doubt';
 import { describeEvidence, type QuotaVerdict } from '../../../quota/verdict';
 import { judgeDoubt } from '../../../store/permits/quota-doubts';
-import { nextBoundary } from '../../../vendors/calendar';
 import { logEvent } from '../../log/emit';
 import { PermitWait } from '../call-errors';
 import type { CallTerms } from '../call-terms';

@@ -5,9 +5,9 @@
  */
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
-import { chosenDevices } from '../../../activities/fleet/windows';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { Settings } from '../../../settings';
+import { chosenDevices } from '../../../store/fleet/missing-windows';
 import { listExecutions } from '../../../temporal/executions';
 import type { Backend } from '../backend';
 import { asFieldLater, invalid, problem } from '../errors';

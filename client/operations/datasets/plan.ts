@@ -1,15 +1,15 @@
 /** What a backfill will cost and how long it will take, from the ledger, the limits as they stand, and past reports. */
 import type { Pool } from 'pg';
-import { chunksFor } from '../../../activities/reports/plan';
 import { DAY_MS } from '../../../quota/durations';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
 import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
+import type { Span } from '../../../quota/windows/chunks';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
-import type { DatasetContext } from '../../../settings/datasets/report-context';
+import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { measuredReports } from '../../../store/datasets/jobs';
+import { chunksFor } from '../../../store/datasets/plan';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
-import type { Span } from '../../../vendors/chunks';
 
 /** An answer's usual time. */
 const CALL_MS: Range = { min: 5, max: 500 };
@@ -46,7 +46,8 @@ export async function planReports(
   now: number,
 ): Promise<BackfillPlan> {
   const { account } = context;
-  const chunks = await chunksFor(db, context, { purpose: 'backfill', ...options }, now);
+  const policy = chunkPolicy(context, options.chunkHours);
+  const chunks = await chunksFor(db, context, policy, { purpose: 'backfill', ...options }, now);
   const measured = options.reportMs === null ? await measuredReportMs(db, account.name, now) : null;
   const reportMs = options.reportMs ?? measured ?? REPORT_MS;
   const priority = options.priority ?? context.settings.backfillPriority;

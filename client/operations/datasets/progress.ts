@@ -6,13 +6,13 @@ import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolState } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
+import type { Span } from '../../../quota/windows/chunks';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { listSeries } from '../../../store/datasets/datasets';
 import { coverage } from '../../../store/datasets/ledger';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
-import type { Span } from '../../../vendors/chunks';
 import { accountWait, readAccountStanding } from './work-wait';
 
 export interface OperationProgress {

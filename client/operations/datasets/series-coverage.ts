@@ -1,10 +1,10 @@
 /** Which windows of a span are complete, over all series of a dataset. */
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../../quota/durations';
+import { askableSpan, type Span } from '../../../quota/windows/chunks';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { type CoverageSummary, coverage } from '../../../store/datasets/ledger';
-import { askableSpan, type Span } from '../../../vendors/chunks';
 
 export interface SeriesCoverage extends CoverageSummary {
   readonly series: Series;

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { HOUR_MS } from '../../../quota/durations';
 import type { Priority } from '../../../quota/limits/limit';
+import { askableSpan } from '../../../quota/windows/chunks';
 import { fleetKindOf, type Settings } from '../../../settings';
 import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
-import { askableSpan } from '../../../vendors/chunks';
 import { chooseDataset, chooseFleet } from '../choose';
 import { asField, invalid } from '../errors';
 import { hour, inOrder, name, priority, quotedLength, type Span } from '../fields';
@@ -30,12 +30,12 @@ export const devices = z.array(name).optional();
 const spanInput = z.strictObject({ ...spanFields, devices });
 type SpanInput = z.output<typeof spanInput>;
 
-export type Purpose = 'backfill' | 'daily_audit';
+export type JobPurpose = 'backfill' | 'daily_audit';
 
 interface ReportWork extends Span {
   readonly kind: 'reports';
   readonly context: DatasetContext;
-  readonly purpose: Purpose;
+  readonly purpose: JobPurpose;
   /** Null for the settings' own length. */
   readonly chunkHours: number | null;
   /** Null for the settings' own. */
@@ -54,13 +54,18 @@ interface FleetWork extends Span {
 export type SpanWork = ReportWork | FleetWork;
 
 /** @param now epoch ms. @throws OperationError that names the field. */
-export function checkSpanWork(settings: Settings, input: SpanInput, purpose: Purpose, now: number): SpanWork {
+export function checkSpanWork(
+  settings: Settings,
+  input: SpanInput,
+  purpose: JobPurpose,
+  now: number,
+): SpanWork {
   return fleetKindOf(input.dataset) !== null && purpose === 'backfill'
     ? fleetWork(settings, input, now)
     : reportWork(settings, input, purpose, now);
 }
 
-function reportWork(settings: Settings, input: SpanInput, purpose: Purpose, now: number): ReportWork {
+function reportWork(settings: Settings, input: SpanInput, purpose: JobPurpose, now: number): ReportWork {
   const context = chooseDataset(settings, input.dataset, input.account);
   refuse(input.dataset, { devices: input.devices });
   const { maxSpanMs } = context.dataset;

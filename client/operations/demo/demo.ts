@@ -2,10 +2,10 @@
 
 import type { StateDir } from '../../../embedded/state-dir';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
+import { askableSpan, type Span } from '../../../quota/windows/chunks';
 import { loadSettings, type Settings } from '../../../settings';
 import { chunkPolicy, type DatasetContext, datasetContext } from '../../../settings/datasets/report-context';
 import { MigrationError } from '../../../store/migrate';
-import { askableSpan, type Span } from '../../../vendors/chunks';
 import { codecEndpoint, keepCodecServer } from '../codec-server';
 import { ClientError, UsageError } from '../errors';
 import {

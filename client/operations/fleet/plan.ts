@@ -1,23 +1,18 @@
 /** What a backfill of a fleet takes, from the ledger and the present state of the limits, before any call. */
 import type { Pool } from 'pg';
-import {
-  capacityOf,
-  deviceAllowances,
-  deviceLimits,
-  limitKey,
-  windowMs,
-} from '../../../activities/fleet/limits';
-import { chosenDevices, missingWindows } from '../../../activities/fleet/windows';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
+import { capacityOf, deviceLimits, limitKey, windowMs } from '../../../quota/fleet/device-limits';
 import { type FleetForecast, fleetForecast, type SharedAllowance } from '../../../quota/fleet/forecast';
 import { piecesOf } from '../../../quota/fleet/history-windows';
 import type { Priority } from '../../../quota/limits/limit';
+import type { Span } from '../../../quota/windows/chunks';
 import { fleetTerms, type Settings } from '../../../settings';
 import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
+import { chosenDevices, missingWindows } from '../../../store/fleet/missing-windows';
+import { deviceAllowances } from '../../../store/permits/device-allowances';
 import { readLimitLevels } from '../../../store/permits/limit-levels';
 import { readPool } from '../../../store/pools/pools';
 import type { FleetDevice } from '../../../vendors/capabilities/fleet';
-import type { Span } from '../../../vendors/chunks';
 import { failed } from '../errors';
 
 export interface FleetPlanOptions extends Span {

@@ -1,6 +1,7 @@
 /** An account's quota as it stands, from its limits' rows and the thresholds of its settings. */
 import type { Pool } from 'pg';
 import { dailyLimitOf, dayZone, fileCap, type RunCap, runCap } from '../../../quota/batches/run-terms';
+import { nextBoundary, startOfDay } from '../../../quota/calendar';
 import {
   type KeyedLevel,
   type QuotaStatus,
@@ -11,7 +12,6 @@ import { type Account, limitsOfCall } from '../../../settings/accounts/accounts'
 import type { Batch } from '../../../store/batches/batches';
 import { itemsInFiles } from '../../../store/batches/parts';
 import { listLimits } from '../../../store/permits/permits';
-import { nextBoundary, startOfDay } from '../../../vendors/calendar';
 import type { TextApi } from '../../../vendors/capabilities/texts';
 
 /** @param cap the pause of a run's own. */

@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import type { Span } from '../../../../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../../../../store/datasets/datasets';
 import { type ExportFormat, exportRows } from '../../../../store/datasets/export';
 import { ingestDocument } from '../../../../store/datasets/ingest';
 import { createPool } from '../../../../store/db';
 import { RT_SALES } from '../../../../vendors/amazon/datasets';
-import type { Span } from '../../../../vendors/chunks';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 import { hours, PARTITION, type SalesRow, salesDocument } from '../../../support/sales-documents';
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Pool } from 'pg';
+import type { Span } from '../../../../quota/windows/chunks';
 import { ensureSeries, installDatasets, type Series } from '../../../../store/datasets/datasets';
 import { acceptDoubts, doubtedSpans, doubtsDue } from '../../../../store/datasets/doubted-hours';
 import { type Ingest, ingestDocument } from '../../../../store/datasets/ingest';
@@ -7,7 +8,6 @@ import { getJob, intend, markReady, markRequested } from '../../../../store/data
 import { gaps } from '../../../../store/datasets/ledger';
 import { createPool } from '../../../../store/db';
 import { RT_SALES } from '../../../../vendors/amazon/datasets';
-import type { Span } from '../../../../vendors/chunks';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 import {
   DAY_START,

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Span } from '../../../../quota/windows/chunks';
 import {
   ensureSeries,
   getSeries,
@@ -31,7 +32,6 @@ import {
 import { createPool } from '../../../../store/db';
 import { migrate } from '../../../../store/migrate';
 import { AMAZON_DATASETS, RT_SALES, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
-import type { Span } from '../../../../vendors/chunks';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 import { DAY_START, HOUR, hours, PARTITION, salesDocument } from '../../../support/sales-documents';
 

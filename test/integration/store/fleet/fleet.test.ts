@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Span } from '../../../../quota/windows/chunks';
 import { recordFailure } from '../../../../store/datasets/ledger';
 import { createPool } from '../../../../store/db';
 import {
@@ -12,7 +13,6 @@ import {
 import { storeTrack, storeTrips, widenToTrips } from '../../../../store/fleet/history';
 import { coverageByDevice, ensureDeviceSeries } from '../../../../store/fleet/ledger';
 import type { FleetDevice, FleetPosition, FleetTrip } from '../../../../vendors/capabilities/fleet';
-import type { Span } from '../../../../vendors/chunks';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 
 const HOUR = 3_600_000;

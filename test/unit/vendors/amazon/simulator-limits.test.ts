@@ -1,6 +1,6 @@
 /** The simulators judge whether limits were kept, so their own accounting is checked against definitions. */
 import fc from 'fast-check';
-import { nextBoundary } from '../../../../vendors/calendar';
+import { nextBoundary } from '../../../../quota/calendar';
 import { judgeArrivals } from '../../../../vendors/kit/judge';
 import { LimitBook, type VendorLimit } from '../../../../vendors/kit/limit-book';
 import { createMeter, type Meter, type VendorWindow } from '../../../../vendors/kit/meters';

@@ -1,7 +1,7 @@
 /** What a plan says with the vendor's published numbers, a fleet that is known and one that is imagined. */
 import type { Pool } from 'pg';
-import { limitKey } from '../../../../../activities/fleet/limits';
 import { planFleet } from '../../../../../client/operations/fleet/plan';
+import { limitKey } from '../../../../../quota/fleet/device-limits';
 import { parseSettings } from '../../../../../settings';
 import { fleetContext } from '../../../../../settings/datasets/fleet-context';
 import { createPool } from '../../../../../store/db';

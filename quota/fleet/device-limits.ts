@@ -1,13 +1,19 @@
 /** Limits of a fleet as planning needs them: their keys, and how many calls each device has left today. */
-import type { Pool } from 'pg';
-import { DAY_MS, HOUR_MS } from '../../quota/durations';
-import { type LimitTemplate, matches, type Priority, resolveLimits } from '../../quota/limits/limit';
-import type { FleetAccount } from '../../settings/accounts/fleet';
-import { readLimitLevels } from '../../store/permits/limit-levels';
-import { type CalendarUnit, nextBoundary } from '../../vendors/calendar';
+import type { CalendarUnit } from '../calendar';
+import { DAY_MS, HOUR_MS } from '../durations';
+import { type LimitTemplate, type Priority, resolveLimits } from '../limits/limit';
+
+/** What of an account its limits depend on. */
+export interface DeviceAccount {
+  readonly name: string;
+  readonly vendor: { readonly id: string };
+  readonly limits: readonly LimitTemplate[];
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly fleet: { readonly deviceAttribute: string };
+}
 
 /** The key under which the gateway charges a limit. @param deviceId for limits of one device. */
-export function limitKey(account: FleetAccount, template: LimitTemplate, deviceId?: string): string {
+export function limitKey(account: DeviceAccount, template: LimitTemplate, deviceId?: string): string {
   const attributes = {
     ...account.attributes,
     ...(deviceId === undefined ? {} : { [account.fleet.deviceAttribute]: deviceId }),
@@ -29,7 +35,7 @@ export interface DeviceAllowanceNow {
 }
 
 /** Templates of limits that count each device for itself. */
-export function deviceLimits(account: FleetAccount, operation: string): readonly LimitTemplate[] {
+export function deviceLimits(account: DeviceAccount, operation: string): readonly LimitTemplate[] {
   const scope = `{${account.fleet.deviceAttribute}}`;
   return account.limits.filter(
     (limit) =>
@@ -39,50 +45,13 @@ export function deviceLimits(account: FleetAccount, operation: string): readonly
   );
 }
 
-/** What each device may still be asked with `operation` at this priority, in the order of `deviceIds`. */
-export async function deviceAllowances(
-  db: Pool,
-  account: FleetAccount,
-  operation: string,
-  priority: Priority,
-  deviceIds: readonly string[],
-  now: number,
-): Promise<readonly DeviceAllowanceNow[]> {
-  const templates = deviceLimits(account, operation);
-  const ofDevice = (limit: LimitTemplate, deviceId: string) =>
-    matches(limit, { ...account.attributes, [account.fleet.deviceAttribute]: deviceId });
-  const keys = deviceIds.map((deviceId) =>
-    templates.map((limit) => (ofDevice(limit, deviceId) ? limitKey(account, limit, deviceId) : null)),
-  );
-  const levels = await readLimitLevels(
-    db,
-    keys.flat().filter((key) => key !== null),
-  );
-  const boundaries = templates.map(({ window }) =>
-    window.kind === 'calendar' ? nextBoundary(now, window.per, window.zone) : now + DAY_MS,
-  );
-  return keys.map((own) =>
-    own
-      .flatMap((key, i) =>
-        key === null
-          ? []
-          : [allowance(templates[i], levels.get(key), boundaries[i] ?? now + DAY_MS, priority)],
-      )
-      .reduce((least, one) => (one.callsLeft < least.callsLeft ? one : least), {
-        callsADay: Number.POSITIVE_INFINITY,
-        callsLeft: Number.POSITIVE_INFINITY,
-        resetsAt: now + DAY_MS,
-      }),
-  );
-}
-
-function allowance(
-  template: LimitTemplate | undefined,
+/** @param boundary epoch ms at which its window ends, where nothing is known of it. */
+export function deviceAllowance(
+  template: LimitTemplate,
   level: { readonly limit: number; readonly used: number; readonly resetsAt: number | null } | undefined,
   boundary: number,
   priority: Priority,
 ): DeviceAllowanceNow {
-  if (template === undefined) throw new Error('a key without its limit');
   const capacity = level?.limit ?? capacityOf(template);
   const share = 1 - (priority === 'interactive' ? 0 : (template.reserve?.[priority] ?? 0));
   // As in the database: a reserve does not make impossible what the limit as such could hold.

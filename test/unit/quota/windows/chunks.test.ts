@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { AMAZON_DATASETS, RT_TRAFFIC } from '../../../vendors/amazon/datasets';
 import {
   askableSpan,
   type ChunkPolicy,
@@ -7,7 +6,8 @@ import {
   planChunks,
   type Span,
   subtractSpans,
-} from '../../../vendors/chunks';
+} from '../../../../quota/windows/chunks';
+import { AMAZON_DATASETS, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

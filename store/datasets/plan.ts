@@ -1,19 +1,52 @@
-/** From settings and ledger to the chunks of work: which windows of which series are to be asked for. */
+/** From the ledger to the chunks of work: which windows of which series are to be asked for. */
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import { chunkPolicy, type DatasetContext } from '../../settings/datasets/report-context';
-import { ensureSeries, installDatasets, type Series } from '../../store/datasets/datasets';
-import { doubtsDue } from '../../store/datasets/doubted-hours';
-import { liveJobs } from '../../store/datasets/jobs';
-import { type AuditKind, auditCandidates, gaps } from '../../store/datasets/ledger';
-import { askableSpan, type ChunkPolicy, planChunks, type Span, subtractSpans } from '../../vendors/chunks';
-import type { Chunk, PlanInput, Purpose } from './types';
+import {
+  askableSpan,
+  type ChunkPolicy,
+  planChunks,
+  type Span,
+  subtractSpans,
+} from '../../quota/windows/chunks';
+import type { Partition } from '../../vendors/capabilities/reports';
+import type { DatasetDescription } from '../../vendors/dataset';
+import { ensureSeries, installDatasets, type Series } from './datasets';
+import { doubtsDue } from './doubted-hours';
+import { type JobPurpose, liveJobs } from './jobs';
+import { type AuditKind, auditCandidates, gaps } from './ledger';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;
 
+/** One report to get: a span of one series. */
+export interface Chunk extends Span {
+  readonly seriesId: number;
+  readonly purpose: JobPurpose;
+  /** Answers that its window has failed with before. Default 0. */
+  readonly tries?: number;
+  /** A window that failed before, or a part of one that just did: its call is one of the account's few for these. */
+  readonly failing?: 'again' | 'part';
+}
+
+/** What planning needs to know of an account's dataset: a part of what the settings make of it. */
+export interface PlannedDataset {
+  readonly account: {
+    readonly name: string;
+    readonly partitions: (dataset: DatasetDescription) => readonly Partition[];
+  };
+  readonly dataset: DatasetDescription;
+  readonly settings: { readonly weeklyAuditDays: number; readonly minRerequestMinutes: number };
+}
+
+/** What is to be done: why, and for which span; null for as far as the dataset's lookback and lag allow. Epoch ms. */
+export interface PlannedWork {
+  readonly purpose: JobPurpose;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
 /** The series of a dataset for an account, made when they are new. */
-export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): Promise<Series[]> {
+export async function seriesOf(db: Pool, { account, dataset }: PlannedDataset): Promise<Series[]> {
   await installDatasets(db, [dataset]);
   const partitions = account.partitions(dataset);
   const series: Series[] = [];
@@ -26,11 +59,11 @@ export async function seriesOf(db: Pool, { account, dataset }: DatasetContext): 
 /** All chunks of a piece of work, over all series, newest first. */
 export async function chunksFor(
   db: Pool,
-  context: DatasetContext,
-  input: Pick<PlanInput, 'purpose' | 'from' | 'to' | 'chunkHours'>,
+  context: PlannedDataset,
+  policy: ChunkPolicy,
+  input: PlannedWork,
   now: number,
 ): Promise<Chunk[]> {
-  const policy = chunkPolicy(context, input.chunkHours);
   const askable = askableSpan(policy, now);
   if (askable === null) return [];
   const asked = {
@@ -52,9 +85,9 @@ type PlannedSpan = Span & Pick<Chunk, 'tries' | 'failing'>;
 
 async function spansFor(
   db: Pool,
-  context: DatasetContext,
+  context: PlannedDataset,
   series: Series,
-  input: Pick<PlanInput, 'purpose' | 'from' | 'to'>,
+  input: PlannedWork,
   asked: Span,
   policy: ChunkPolicy,
   now: number,
@@ -95,9 +128,9 @@ async function spansFor(
  */
 async function auditSpans(
   db: Pool,
-  { settings }: DatasetContext,
+  { settings }: PlannedDataset,
   series: Series,
-  purpose: Extract<Purpose, 'daily_audit' | 'weekly_audit'>,
+  purpose: Extract<JobPurpose, 'daily_audit' | 'weekly_audit'>,
   now: number,
 ): Promise<Span[]> {
   const kind: AuditKind = purpose === 'daily_audit' ? 'daily' : 'weekly';

@@ -1,4 +1,4 @@
-import { nextBoundary, startOfDay } from '../../../vendors/calendar';
+import { nextBoundary, startOfDay } from '../../../quota/calendar';
 
 test.each([
   ['UTC', '2026-11-24T02:00:00Z', '2026-11-24T00:00:00Z'],

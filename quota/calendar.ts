@@ -1,5 +1,5 @@
 /** Where calendar minutes, hours, days and months of a time zone end. */
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../quota/durations';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './durations';
 
 export type CalendarUnit = 'minute' | 'hour' | 'day' | 'month';
 

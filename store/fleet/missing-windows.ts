@@ -2,11 +2,21 @@
 import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import { piecesOf } from '../../quota/fleet/history-windows';
-import type { FleetContext } from '../../settings/datasets/fleet-context';
-import { listDevices } from '../../store/fleet/fleet';
-import { coverageByDevice } from '../../store/fleet/ledger';
-import type { Span } from '../../vendors/chunks';
-import type { HistoryPageInput } from './types';
+import type { Span } from '../../quota/windows/chunks';
+import { listDevices } from './fleet';
+import { coverageByDevice } from './ledger';
+
+/** What this needs to know of a fleet's dataset: a part of what the settings make of it. Lengths in ms. */
+export interface FleetHistory {
+  readonly dataset: string;
+  readonly account: { readonly name: string; readonly fleet: { readonly maxSpanMs: number } };
+  readonly terms: { readonly overlapMs: number; readonly chunkMs: number };
+}
+
+/** The span, epoch ms, and the hours of one call; null for the settings'. */
+export interface FleetSpan extends Span {
+  readonly chunkHours: number | null;
+}
 
 export interface HistoryWindow extends Span {
   readonly deviceId: string;
@@ -23,8 +33,8 @@ export interface MissingWindows {
 /** What is not in, cut into single calls: the youngest windows first, and of those the devices in turn. */
 export async function missingWindows(
   db: Pool,
-  { account, dataset, terms }: FleetContext,
-  input: Pick<HistoryPageInput, 'from' | 'to' | 'chunkHours'>,
+  { account, dataset, terms }: FleetHistory,
+  input: FleetSpan,
   devices: readonly string[],
   now: number,
   retryFailed: boolean,
