@@ -20,7 +20,7 @@ interface CodecServerOptions {
 }
 
 const HELP = `
-In the Web UI: the glasses at the top, "Remote Codec Endpoint". On the command line:
+In the Web UI: "Configure Codec Server" at the top, the endpoint of this browser. On the command line:
   temporal workflow show -w ID --codec-endpoint http://127.0.0.1:${CODEC_PORT}
 Whoever reaches it can read every payload: it listens on this machine only, and anywhere else only with a token
 (temporal: --codec-auth "Bearer …").`;
