@@ -3,11 +3,11 @@
  * holds. Workflows, and the short activities of pools and operators, use the task queue of the settings. The other
  * queues are named after it, with the kind of work as a suffix.
  */
-export const ROOMS = ['commands', 'reports', 'texts', 'fleets'] as const;
-export type Room = (typeof ROOMS)[number];
+export const WORK_KINDS = ['commands', 'reports', 'texts', 'fleets'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
 
 /** Activities that one worker process runs at a time; vendor calls are bounded by permits, not by these. */
-export const ROOM_SLOTS: Readonly<Record<Room | 'control', number>> = {
+export const ACTIVITY_SLOTS: Readonly<Record<WorkKind | 'control', number>> = {
   control: 100,
   commands: 100,
   reports: 100,
@@ -16,11 +16,11 @@ export const ROOM_SLOTS: Readonly<Record<Room | 'control', number>> = {
 };
 
 /** @param base the task queue of the settings. */
-export function roomQueue(base: string, room: Room): string {
-  return `${base}-${room}`;
+export function activityQueue(base: string, kind: WorkKind): string {
+  return `${base}-${kind}`;
 }
 
 /** Every task queue that a worker takes work of, the settings' own first. */
 export function allQueues(base: string): string[] {
-  return [base, ...ROOMS.map((room) => roomQueue(base, room))];
+  return [base, ...WORK_KINDS.map((kind) => activityQueue(base, kind))];
 }

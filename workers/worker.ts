@@ -10,7 +10,7 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { PoolOrganization } from '../quota/pools/pool';
-import { ROOM_SLOTS, ROOMS, type Room, roomQueue } from '../quota/task-queues';
+import { ACTIVITY_SLOTS, activityQueue, WORK_KINDS, type WorkKind } from '../quota/task-queues';
 import type { Settings } from '../settings';
 import type { CallableAccount } from '../settings/accounts/accounts';
 import { findAccount } from '../settings/accounts/accounts';
@@ -32,8 +32,8 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** How often it looks after workflows that are to run; for tests. */
   readonly watch?: Pick<WatchOptions, 'everyMs' | 'minAgeMs'>;
-  /** Activities at a time, where they are to be others than ROOM_SLOTS; for tests. */
-  readonly slots?: Partial<Record<Room, number>>;
+  /** Activities at a time, where they are to be others than ACTIVITY_SLOTS; for tests. */
+  readonly slots?: Partial<Record<WorkKind, number>>;
   /** Folder for what comes while Postgres is away; left out: it is held in memory only. */
   readonly spoolDir?: string | null;
   /** Made beforehand in production; otherwise bundled from the sources at start. */
@@ -134,7 +134,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   }
 }
 
-/** One that takes all workflows and the steps of pools and operators, and one for each room. */
+/** One that takes all workflows and the steps of pools and operators, and one for each kind of work. */
 async function createWorkers(
   options: WorkerOptions,
   connection: NativeConnection,
@@ -143,20 +143,20 @@ async function createWorkers(
 ): Promise<Worker[]> {
   const { namespace, taskQueue } = options.settings.temporal;
   const graceMs = workerGraceMs(options.settings);
-  const create = (room: Room | 'control') =>
+  const create = (kind: WorkKind | 'control') =>
     Worker.create({
       connection,
       identity: workerIdentity(),
       namespace,
-      taskQueue: room === 'control' ? taskQueue : roomQueue(taskQueue, room),
+      taskQueue: kind === 'control' ? taskQueue : activityQueue(taskQueue, kind),
       activities,
-      maxConcurrentActivityTaskExecutions: { ...ROOM_SLOTS, ...options.slots }[room],
+      maxConcurrentActivityTaskExecutions: { ...ACTIVITY_SLOTS, ...options.slots }[kind],
       shutdownGraceTime: graceMs,
       shutdownForceTime: graceMs + FORCE_AFTER_MS,
       dataConverter,
-      ...(room === 'control' ? workflowSource(options) : {}),
+      ...(kind === 'control' ? workflowSource(options) : {}),
     });
-  return Promise.all([create('control'), ...ROOMS.map(create)]);
+  return Promise.all([create('control'), ...WORK_KINDS.map(create)]);
 }
 
 /** Ends when all have ended; one that fails takes the others with it. */

@@ -1,7 +1,7 @@
 /** Activities of batch workflows. Each may be run again at any point. */
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { FAILURE } from '../../quota/failures';
-import { ROOM_SLOTS } from '../../quota/task-queues';
+import { ACTIVITY_SLOTS } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
 import { type Account, findAccount } from '../../settings/accounts/accounts';
 import {
@@ -33,7 +33,7 @@ export interface BatchDeps extends PageDeps, BatchApiDeps {
 export type BatchActivities = ReturnType<typeof createBatchActivities>;
 
 export function createBatchActivities(deps: BatchDeps) {
-  const slots = new PageSlots(ROOM_SLOTS.texts);
+  const slots = new PageSlots(ACTIVITY_SLOTS.texts);
   return {
     /** Works on a batch's items until nothing is due, the time is over or the pool closes. */
     async runBatchPage(input: PageInput): Promise<PageOutcome> {

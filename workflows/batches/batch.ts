@@ -6,6 +6,7 @@ import { condition, continueAsNew, proxyActivities, setHandler } from '@temporal
 import type { BatchActivities } from '../../activities/batches/batch';
 import type { BatchRef, BatchSnapshot, PageOutcome } from '../../activities/batches/types';
 import { MINUTE_MS } from '../../quota/durations';
+import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {
@@ -18,10 +19,9 @@ import {
   resumeSignal,
 } from '../messages';
 import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 
 /** A page that is silent for this long is taken for dead, and its items are handed out again. */
-const { runBatchPage } = roomActivities<BatchActivities>('texts', {
+const { runBatchPage } = activitiesFor<BatchActivities>('texts', {
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

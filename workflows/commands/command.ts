@@ -8,19 +8,19 @@ import type { CommandActivities } from '../../activities/commands/commands';
 import type { CommandStep } from '../../activities/commands/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import type { CommandOutcome } from '../../store/commands/commands';
+import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import type { HistoryLimit } from '../history';
 import { type CommandStatus, cancelSignal, commandStatusQuery, orderReason } from '../messages';
 import { applicationFailure, HistoryIsFull, PoolGate } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 
 /** A worker that dies while it sends is noticed within some ten seconds. */
-const { sendCommand } = roomActivities<CommandActivities>('commands', {
+const { sendCommand } = activitiesFor<CommandActivities>('commands', {
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '8 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '5 seconds' },
 });
-const { endCommand, cancelCommand } = roomActivities<CommandActivities>('commands', {
+const { endCommand, cancelCommand } = activitiesFor<CommandActivities>('commands', {
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
 });
@@ -144,7 +144,7 @@ class CommandRun {
   }
 
   private poll(leftMs: number): CommandActivities['pollCommand'] {
-    return roomActivities<CommandActivities>('commands', {
+    return activitiesFor<CommandActivities>('commands', {
       scheduleToCloseTimeout: leftMs,
       heartbeatTimeout: '8 seconds',
       retry: { initialInterval: '1 second', maximumInterval: '4 seconds' },

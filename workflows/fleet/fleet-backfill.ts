@@ -15,15 +15,15 @@ import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, HistoryPageOutcome, PageWait } from '../../activities/fleet/types';
 import { MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
+import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import { type WorkStatus, workStatusQuery } from '../messages';
 import { OperatorPause } from '../operator-pause';
 import { HistoryIsFull, PoolGate } from '../pools/pool-gate';
 import type { BackfillSummary } from '../reports/backfill';
-import { roomActivities } from '../rooms';
 
-const { fetchFleetHistory } = roomActivities<FleetActivities>('fleets', {
+const { fetchFleetHistory } = activitiesFor<FleetActivities>('fleets', {
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '10 seconds',
   // A page that is stopped brings home what is in flight, and says what it has done.

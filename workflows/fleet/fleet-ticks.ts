@@ -7,8 +7,8 @@ import { setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, TripsPageOutcome } from '../../activities/fleet/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import { activitiesFor } from '../activity-queues';
 import { applicationFailure } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 
 export interface TickInput extends FleetRef {
   /** Between two runs, ms. */
@@ -31,7 +31,7 @@ const LEAST_MS = 60_000;
 
 export async function positionsTick(input: TickInput): Promise<TickResult> {
   const { dataset, account, intervalMs } = input;
-  const { syncFleetPositions } = roomActivities<FleetActivities>('fleets', {
+  const { syncFleetPositions } = activitiesFor<FleetActivities>('fleets', {
     scheduleToCloseTimeout: Math.max(LEAST_MS, intervalMs),
     heartbeatTimeout: HEARTBEAT,
     retry: RETRY,
@@ -66,7 +66,7 @@ class TripsTick {
   private readonly activities: Pick<FleetActivities, 'syncFleetTrips'>;
 
   constructor(private readonly input: TickInput) {
-    this.activities = roomActivities<FleetActivities>('fleets', {
+    this.activities = activitiesFor<FleetActivities>('fleets', {
       startToCloseTimeout: input.intervalMs + LEAST_MS,
       heartbeatTimeout: HEARTBEAT,
       retry: { ...RETRY, maximumAttempts: 20 },

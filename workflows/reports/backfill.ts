@@ -7,15 +7,15 @@ import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef } from '../../activities/reports/types';
 import type { Priority } from '../../quota/limits/limit';
 import type { JobPurpose } from '../../store/datasets/jobs';
+import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import type { HistoryLimit } from '../history';
 import { type WorkStatus, workStatusQuery } from '../messages';
 import { OperatorPause } from '../operator-pause';
 import { PoolGate } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 import { ReportPipeline } from './report-pipeline';
 
-const { planReports } = roomActivities<ReportActivities>('reports', {
+const { planReports } = activitiesFor<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },

@@ -12,16 +12,16 @@ import type { DatasetRef, WorkPlan } from '../../activities/reports/types';
 import { MINUTE_MS } from '../../quota/durations';
 import type { JobPurpose } from '../../store/datasets/jobs';
 import type { Chunk } from '../../store/datasets/plan';
+import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import { poolOpenedSignal, type WorkStatus, workStatusQuery } from '../messages';
 import { OperatorPause } from '../operator-pause';
 import { PoolGate } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 import { ReportPipeline } from './report-pipeline';
 import { bySeries, type Line, SyncLines } from './sync-lines';
 
-const { planReports, planCycle, finishAudit } = roomActivities<ReportActivities>('reports', {
+const { planReports, planCycle, finishAudit } = activitiesFor<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute' },

@@ -10,14 +10,14 @@ import { HOUR_MS } from '../../quota/durations';
 import type { Span } from '../../quota/windows/chunks';
 import { isWorthSplitting, splitWindow } from '../../quota/windows/window-retry';
 import type { Chunk } from '../../store/datasets/plan';
+import { activitiesFor } from '../activity-queues';
 import { applicationFailure, HistoryIsFull, PoolIsClosed } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 import { Caution } from './caution';
 import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
 import { ReportStages, type StageOptions, spanText } from './report-stages';
 import { type Wait, Waits } from './waits';
 
-const { recordChunkFailure } = roomActivities<ReportActivities>('reports', {
+const { recordChunkFailure } = activitiesFor<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

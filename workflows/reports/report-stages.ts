@@ -9,18 +9,18 @@ import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import type { Span } from '../../quota/windows/chunks';
 import type { Chunk } from '../../store/datasets/plan';
+import { activitiesFor } from '../activity-queues';
 import type { PoolGate } from '../pools/pool-gate';
-import { roomActivities } from '../rooms';
 import { Stage } from '../stage';
 import type { Waits } from './waits';
 
-const { requestReport, pollReport } = roomActivities<ReportActivities>('reports', {
+const { requestReport, pollReport } = activitiesFor<ReportActivities>('reports', {
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-const { fetchReport, explainFatal } = roomActivities<ReportActivities>('reports', {
+const { fetchReport, explainFatal } = activitiesFor<ReportActivities>('reports', {
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },

@@ -5,13 +5,13 @@ import {
   proxyActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Room, roomQueue } from '../quota/task-queues';
+import { activityQueue, type WorkKind } from '../quota/task-queues';
 
-/** As `proxyActivities`, on the task queue of that room. The queue's name is known only once a workflow runs. */
-export function roomActivities<A>(room: Room, options: ActivityOptions): ActivityInterfaceFor<A> {
+/** As `proxyActivities`, on the task queue of that kind of work. The queue's name is known only once a workflow runs. */
+export function activitiesFor<A>(kind: WorkKind, options: ActivityOptions): ActivityInterfaceFor<A> {
   return new Proxy({} as ActivityInterfaceFor<A>, {
     get: (_, name) => (input: unknown) => {
-      const taskQueue = roomQueue(workflowInfo().taskQueue, room);
+      const taskQueue = activityQueue(workflowInfo().taskQueue, kind);
       const activities = proxyActivities<Record<string, (input: unknown) => Promise<unknown>>>({
         ...options,
         taskQueue,
