@@ -5,11 +5,13 @@
 import type { Command } from 'commander';
 import type { OperationError } from '../operations/errors';
 
-/** Fields whose option is not called the same: options that are given several times have a singular name. */
+/** Fields whose option is not called the same: those that are given several times are singular, others shorter. */
 const NAMES: Readonly<Record<string, string>> = {
   devices: 'device',
   limits: 'limit',
+  maxConcurrency: 'concurrency',
   params: 'param',
+  pauseHours: 'pauseDuration',
 };
 
 /** `--from`, or `dataset` for an argument; null when the command has neither. @param field such as `from` or `devices.0`. */

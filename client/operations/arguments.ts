@@ -1,5 +1,4 @@
 /** Parses values of commands that are no use cases: each error names the option, the value and what would be right. */
-import { PRIORITIES, type Priority } from '../../quota/limits/limit';
 import { UsageError } from './errors';
 import { lengthMs, NOT_A_LENGTH } from './fields';
 
@@ -8,10 +7,4 @@ export function parseLength(option: string, text: string): number {
   const ms = lengthMs(text);
   if (ms !== null) return ms;
   throw new UsageError(`${option}: "${text}" ${NOT_A_LENGTH}`);
-}
-
-export function parsePriority(text: string): Priority {
-  const found = PRIORITIES.find((priority) => priority === text);
-  if (found) return found;
-  throw new UsageError(`--priority: "${text}" is none of ${PRIORITIES.join(', ')}`);
 }

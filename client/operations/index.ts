@@ -6,7 +6,7 @@
  * (errors.ts), yields a typed result, and says by `json(result)` how that looks as JSON. A backend (backend.ts) gives it
  * the settings and the two servers. None prints, reads the process's arguments or ends it.
  *
- * Beside them: `followWork` (datasets/follow.ts) tells how far a backfill is until it ends.
+ * Beside them: `followWork` (datasets/follow.ts) and `followBatch` (batches/follow.ts) tell how far work is until it ends.
  */
 import {
   cancelBatch,
@@ -18,6 +18,7 @@ import {
   showBatch,
   skipItems,
 } from './batches/batches';
+import { planBatch, startBatch } from './batches/start';
 import {
   cancelBackfill,
   listBackfills,
@@ -67,6 +68,8 @@ export const operations = {
     setAside: listSetAsideRows,
   },
   batches: {
+    plan: planBatch,
+    start: startBatch,
     list: listBatches,
     show: showBatch,
     pause: pauseBatch,

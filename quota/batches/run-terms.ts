@@ -105,33 +105,40 @@ export function capReason(cap: RunCap, used: number): string {
   return `it pauses at ${at}, and the account has used ${used} today`;
 }
 
-/** Terms that were asked for and that the account's own make void, in words; nothing of them is silently dropped. */
+/** A term of a run that was asked for and that the account's own make void. */
+export interface VoidTerm {
+  readonly term: 'quotaThreshold' | 'dailyLimit';
+  readonly value: number;
+  readonly why: string;
+}
+
+/** Nothing of what was asked for is silently dropped. */
 export function voidTerms(
   limits: readonly LimitTemplate[],
   run: Pick<RunOptions, 'quotaThreshold' | 'dailyLimit'>,
   priority: Priority,
-): string[] {
+): readonly VoidTerm[] {
+  const { dailyLimit, quotaThreshold } = run;
   const daily = dailyLimitOf(limits);
   const count = daily && enforcedCount(daily);
   if (!daily || count === null) {
-    if (run.quotaThreshold === undefined || run.dailyLimit !== undefined) return [];
-    return [`--quota-threshold ${run.quotaThreshold}: there is no daily limit that it could be a share of`];
+    if (quotaThreshold === undefined || dailyLimit !== undefined) return [];
+    const why = 'there is no daily limit that it could be a share of';
+    return [{ term: 'quotaThreshold', value: quotaThreshold, why }];
   }
-  const said: string[] = [];
-  if (run.dailyLimit !== undefined && run.dailyLimit > count) {
-    said.push(
-      `--daily-limit ${run.dailyLimit}: the account's own ${count} calls a day hold; a run can only lower them`,
-    );
+  const found: VoidTerm[] = [];
+  if (dailyLimit !== undefined && dailyLimit > count) {
+    const why = `the account's own ${count} calls a day hold; a run can only lower them`;
+    found.push({ term: 'dailyLimit', value: dailyLimit, why });
   }
   const share = 1 - (daily.reserve?.background ?? 0);
   // With a lower daily limit of its own, a higher share may still come to less than the account's.
-  const calls = (run.quotaThreshold ?? 0) * Math.min(run.dailyLimit ?? count, count);
-  if (run.quotaThreshold !== undefined && priority === 'background' && calls > share * count + 1e-9) {
-    said.push(
-      `--quota-threshold ${run.quotaThreshold}: background work of this account pauses at ${share} of its ${count} calls a day all the same`,
-    );
+  const calls = (quotaThreshold ?? 0) * Math.min(dailyLimit ?? count, count);
+  if (quotaThreshold !== undefined && priority === 'background' && calls > share * count + 1e-9) {
+    const why = `background work of this account pauses at ${share} of its ${count} calls a day all the same`;
+    found.push({ term: 'quotaThreshold', value: quotaThreshold, why });
   }
-  return said;
+  return found;
 }
 
 /** Units a window, when they are enforced and not only watched. */

@@ -1,6 +1,6 @@
 /** Texts for a batch that is delivered in files: the plan with its cost, and the vendor's batches with their states. */
 import type { BatchPart } from '../../../store/batches/parts';
-import type { FilePlan } from '../../operations/batches/delivery-mode';
+import type { DeliveryChange, FilePlan } from '../../operations/batches/delivery-mode';
 import { countText, instantText, pluralText } from '../../operations/time-text';
 import { table } from '../output';
 
@@ -28,12 +28,15 @@ function usd(amount: number): string {
   return `${amount.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: amount < 1 ? 4 : 2 })} USD`;
 }
 
-export function filePlanJson(plan: FilePlan) {
-  const { price, ...rest } = plan;
-  return {
-    ...rest,
-    price: price && { currency: 'USD', responses: price.calls, batchApi: price.files, saved: price.saved },
-  };
+export function deliveryChangeText({ to, cancelled: { files, items } }: DeliveryChange): string {
+  if (to === 'batch-api') {
+    return 'goes by files from now on (was by calls of its own); calls in flight still come home';
+  }
+  const recall =
+    files === 0
+      ? ''
+      : `; ${pluralText(files, 'file')} with ${countText(items)} items ${files === 1 ? 'is' : 'are'} cancelled at the vendor first, and what was answered is kept`;
+  return `goes by calls of its own from now on (was by files)${recall}`;
 }
 
 /** One line of the vendor's batches that have not ended, for whoever follows; empty when there are none. */

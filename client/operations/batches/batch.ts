@@ -168,7 +168,7 @@ function ownLimit(
 }
 
 /** Starts the batch's workflow, or finds the one that runs. */
-export async function startBatch(client: Client, settings: Settings, started: Batch): Promise<string> {
+export async function startWorkflow(client: Client, settings: Settings, started: Batch): Promise<string> {
   const { id, kind, account, inputName } = started;
   const workflowId = batchWorkflowId(kind, account, id);
   await startOrAttach<typeof batch>(client, 'batch', {
@@ -182,7 +182,7 @@ export async function startBatch(client: Client, settings: Settings, started: Ba
 
 /** Starts the batch's workflow or lets the one that sleeps go on: after a pause, or to look at what has changed. */
 export async function goOn(client: Client, settings: Settings, known: Batch): Promise<string> {
-  const workflowId = await startBatch(client, settings, known);
+  const workflowId = await startWorkflow(client, settings, known);
   const handle = client.workflow.getHandle(workflowId);
   await handle.signal(resumeSignal);
   await handle.signal(lookSignal);
@@ -237,11 +237,6 @@ export async function writeBatch(db: Pool, api: TextApi, from: Batch, out: Writa
   }
   await pipeline(texts(), out);
   return lines;
-}
-
-/** Writes what has ended to `file` as JSONL, at once or not at all. @returns how many lines. */
-export function exportBatch(db: Pool, api: TextApi, from: Batch, file: string): Promise<number> {
-  return intoWholeFile(file, (out) => writeBatch(db, api, from, out));
 }
 
 /** A file that is there as a whole or not at all. @throws OperationError when it cannot be written. */

@@ -1,55 +1,51 @@
-/** The delivery mode of a batch: one call per item, or files of items. Parses it, changes it, and plans what files take and cost. */
+/** The delivery mode of a batch: one call per item, or files of items. Checks it, changes it, and plans what files take and cost. */
 import type { Pool } from 'pg';
 import { type BatchPrice, batchPrice } from '../../../quota/batches/price';
 import { type Batch, type DeliveryMode, setDeliveryMode } from '../../../store/batches/batches';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import type { TextBatchApi } from '../../../vendors/capabilities/text-batches';
 import { invalid } from '../errors';
-import { countText, pluralText } from '../time-text';
 import { type BatchRequest, requestFor, type TextAccount } from './batch';
 import type { InputCheck } from './input';
 
-const DELIVERY_MODES: readonly DeliveryMode[] = ['responses', 'batch-api'];
+export const DELIVERY_MODES = ['responses', 'batch-api'] as const satisfies readonly DeliveryMode[];
 
 /** Output tokens of a text, where nothing caps them; only for the plan. */
 const USUAL_OUTPUT = 400;
 
-/** @returns undefined when nothing was given. @throws OperationError when it is no delivery mode, or the vendor does not support it. */
-export function parseVia(text: string | undefined, { account }: TextAccount): DeliveryMode | undefined {
-  if (text === undefined) return undefined;
-  const via = DELIVERY_MODES.find((mode) => mode === text);
-  if (!via) throw invalid('via', `"${text}" must be ${DELIVERY_MODES.join(' or ')}`);
-  if (via === 'batch-api' && !account.parts.textBatches) {
-    throw invalid(
-      'via',
-      `the vendor of "${account.name}" (${account.vendor.id}) takes no files; leave it out`,
-    );
-  }
-  return via;
+/** @throws OperationError when the account's vendor does not support it. */
+export function checkVia(via: DeliveryMode | undefined, { account }: TextAccount): void {
+  if (via !== 'batch-api' || account.parts.textBatches) return;
+  throw invalid(
+    'via',
+    `the vendor of "${account.name}" (${account.vendor.id}) takes no files; leave it out`,
+    'NOT_APPLICABLE',
+  );
+}
+
+/** What has become of the delivery mode of items that have not ended. */
+export interface DeliveryChange {
+  readonly to: DeliveryMode;
+  /** Of the vendor's, cancelled there first; what was answered is kept. */
+  readonly cancelled: { readonly files: number; readonly items: number };
 }
 
 /**
  * Changes the delivery mode of all items that have not ended. Results that exist are kept.
- * @returns notes for the operator; empty when nothing changes.
+ * @returns null when nothing changes.
  */
 export async function changeDeliveryMode(
   db: Pool,
   known: Batch,
   via: DeliveryMode | undefined,
-): Promise<readonly string[]> {
-  if (via === undefined || via === known.via) return [];
+): Promise<DeliveryChange | null> {
+  if (via === undefined || via === known.via) return null;
   await setDeliveryMode(db, known.id, via);
-  if (via === 'batch-api') {
-    return ['goes by files from now on (was by calls of its own); calls in flight still come home'];
-  }
+  if (via === 'batch-api') return { to: via, cancelled: { files: 0, items: 0 } };
   const out = (await openParts(db, known.id)).filter(
     ({ state }) => state === 'creating' || state === 'created',
   );
-  const recall =
-    out.length === 0
-      ? ''
-      : `; ${pluralText(out.length, 'file')} with ${countText(itemsOf(out))} items ${out.length === 1 ? 'is' : 'are'} cancelled at the vendor first, and what was answered is kept`;
-  return [`goes by calls of its own from now on (was by files)${recall}`];
+  return { to: via, cancelled: { files: out.length, items: itemsOf(out) } };
 }
 
 function itemsOf(parts: readonly BatchPart[]): number {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { addRunOptions } from '../../../client/operations/batches/options';
+import { addRunOptions } from '../../../client/cli/batches/run-options';
 import { ENVIRONMENT } from '../../../settings/environment';
 import { settingsReference } from '../../../settings/reference';
 

@@ -26,6 +26,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'datasets.doubts': 'doubts',
   'datasets.acceptDoubts': 'doubts',
   'datasets.setAside': 'set-aside',
+  'batches.plan': 'batch plan',
+  'batches.start': 'batch start',
   'batches.list': 'batch list',
   'batches.show': 'batch show',
   'batches.pause': 'batch pause',
@@ -55,6 +57,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
 /** Fields that the command line fills in itself. */
 const OWN: readonly string[] = [
   'datasets.setAside limit',
+  // On the command line it comes in a file.
+  'batches.plan prompt',
+  'batches.start prompt',
   // They come on standard input.
   'users.authenticate password',
   'vault.put value',

@@ -1,13 +1,34 @@
 import { Command } from 'commander';
+import { z } from 'zod';
+import { addRunOptions, givenRunTerms } from '../../../../client/cli/batches/run-options';
+import { errorText } from '../../../../client/cli/fields';
 import { changesOf, describeChange } from '../../../../client/operations/batches/again';
-import {
-  addRunOptions,
-  readConcurrency,
-  readRunOptions,
-  readTokens,
-} from '../../../../client/operations/batches/options';
+import { givenTerms, requestFields, runTermFields } from '../../../../client/operations/batches/request';
+import { OperationError } from '../../../../client/operations/errors';
+import { checkInput } from '../../../../client/operations/operation';
 import type { Batch } from '../../../../store/batches/batches';
 import { batchFields } from '../../../../vendors/batch-fields';
+
+/** What a use case takes of it; errors name options, as the command line does. */
+function inWords<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    throw new Error(errorText(error, addRunOptions(new Command('start')).option('--max-output-tokens <n>')));
+  }
+}
+
+function readRunOptions(given: Readonly<Record<string, unknown>>, env: Readonly<Record<string, string>>) {
+  return inWords(() => givenTerms(checkInput(z.strictObject(runTermFields), givenRunTerms(given, env))));
+}
+
+const { maxConcurrency, maxOutputTokens } = requestFields;
+const inFlight = z.strictObject({ maxConcurrency, maxOutputTokens });
+const readConcurrency = (given?: string) =>
+  inWords(() => checkInput(inFlight, { maxConcurrency: given }).maxConcurrency);
+const readTokens = (given: string) =>
+  inWords(() => checkInput(inFlight, { maxOutputTokens: given }).maxOutputTokens);
 
 /** As commander reads a command line. */
 function typed(...args: string[]) {
@@ -86,7 +107,11 @@ test('a value of the environment is refused under its name', () => {
 });
 
 test('calls in flight and tokens have their ranges too', () => {
-  expect([readConcurrency(undefined), readConcurrency('2000'), readTokens('1')]).toEqual([null, 2000, 1]);
+  expect([readConcurrency(undefined), readConcurrency('2000'), readTokens('1')]).toEqual([
+    undefined,
+    2000,
+    1,
+  ]);
   expect(() => readConcurrency('2001')).toThrow('--concurrency: "2001" must be at most 2000');
   expect(() => readConcurrency('x')).toThrow('--concurrency: "x" must be a whole number, at least 1');
   expect(() => readTokens('0')).toThrow('--max-output-tokens: "0" must be a whole number, at least 1');

@@ -88,15 +88,17 @@ test('the reason says the limit, the share and what is used', () => {
 });
 
 test.each([
-  [1000, { dailyLimit: 5000 }, 'background', ["--daily-limit 5000: the account's own 1000 calls a day hold"]],
-  [1000, { quotaThreshold: 0.9 }, 'background', ['--quota-threshold 0.9: background work']],
+  [1000, { dailyLimit: 5000 }, 'background', ["dailyLimit 5000: the account's own 1000 calls a day hold"]],
+  [1000, { quotaThreshold: 0.9 }, 'background', ['quotaThreshold 0.9: background work']],
   [1000, { quotaThreshold: 0.9 }, 'interactive', []],
   [1000, { quotaThreshold: 0.9, dailyLimit: 500 }, 'background', []],
-  [null, { quotaThreshold: 0.9 }, 'background', ['--quota-threshold 0.9: there is no daily limit']],
+  [null, { quotaThreshold: 0.9 }, 'background', ['quotaThreshold 0.9: there is no daily limit']],
   [null, { quotaThreshold: 0.9, dailyLimit: 500 }, 'background', []],
   [1000, {}, 'background', []],
 ] as const)('account %p, run %j, %s: what cannot hold is said: %j', (count, run, priority, said) => {
-  const found = voidTerms([daily(count)], run, priority);
+  const found = voidTerms([daily(count)], run, priority).map(
+    ({ term, value, why }) => `${term} ${value}: ${why}`,
+  );
   expect(found).toHaveLength(said.length);
   for (const [i, text] of said.entries()) expect(found[i]).toContain(text);
 });

@@ -1,13 +1,8 @@
-/**
- * The options of a batch's run: from the command line, else from the environment, checked by the same schema as the
- * settings that they override. Given options are stored with the batch; for the others the account's settings hold.
- */
+/** The options of a batch's run: from the command line, else from the environment. The use case checks them. */
 import type { Command } from 'commander';
-import type { z } from 'zod';
 import type { RunOptions } from '../../../quota/batches/run-terms';
-import { wholePositive } from '../../../vendors/account-fields';
-import { batchConcurrency, batchFields } from '../../../vendors/batch-fields';
-import { UsageError } from '../errors';
+import { runTermFields } from '../../operations/batches/request';
+import { UsageError } from '../../operations/errors';
 
 interface RunOption {
   readonly key: keyof RunOptions;
@@ -84,35 +79,28 @@ export function addRunOptions(command: Command): Command {
 /** Options as commander hands them over: `--log-interval` is `logInterval`, and so on. */
 export type TypedOptions = Readonly<Record<string, unknown>>;
 
-/** The run's own terms, those only that were given. @throws UsageError that names option, value and range. */
-export function readRunOptions(
+/**
+ * The terms that were given, by field: as typed, else as the environment has them; empty is not set.
+ * @throws UsageError for a value of the environment, under the name that it has there.
+ */
+export function givenRunTerms(
   typed: TypedOptions,
   env: Readonly<Record<string, string | undefined>>,
-): RunOptions {
+): Readonly<Record<string, unknown>> {
   const given: [string, unknown][] = [];
-  for (const option of RUN_OPTIONS) {
-    const name = option.flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-    const value = typed[name] ?? (env[option.env] || undefined);
-    if (value === undefined) continue;
-    const source = typed[name] === undefined ? option.env : option.flag;
-    const read = option.value === null ? asFlag(value) : asNumber(value);
-    given.push([option.key, checked(source, value, batchFields[option.key].safeParse(read))]);
+  for (const { key, flag, value, env: name } of RUN_OPTIONS) {
+    const option = typed[flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    const inherited = env[name];
+    if (option !== undefined) given.push([key, option]);
+    else if (inherited) given.push([key, checked(key, name, value === null ? asFlag(inherited) : inherited)]);
   }
   return Object.fromEntries(given);
 }
 
-/** Most calls in flight; null for the account's. */
-export function readConcurrency(text: string | undefined): number | null {
-  return text === undefined
-    ? null
-    : Number(checked('--concurrency', text, batchConcurrency.safeParse(asNumber(text))));
-}
-
-/** Most tokens of an answer; null for the model's own limit. */
-export function readTokens(text: string | undefined): number | null {
-  return text === undefined
-    ? null
-    : Number(checked('--max-output-tokens', text, wholePositive.safeParse(asNumber(text))));
+function checked(key: keyof RunOptions, name: string, value: unknown): unknown {
+  const parsed = runTermFields[key].safeParse(value);
+  if (parsed.success) return value;
+  throw new UsageError(`${name}: "${value}" ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
 }
 
 const FLAGS: Readonly<Record<string, boolean>> = {
@@ -120,17 +108,6 @@ const FLAGS: Readonly<Record<string, boolean>> = {
   ...{ false: false, no: false, off: false, '0': false },
 };
 
-function checked(source: string, value: unknown, parsed: z.ZodSafeParseResult<unknown>): unknown {
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`${source}: "${value}" ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
-}
-
-/** Text that is a number as that; anything else is for the schema to judge. */
-function asNumber(value: unknown): unknown {
-  const text = String(value).trim();
-  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
-function asFlag(value: unknown): unknown {
-  return typeof value === 'string' ? (FLAGS[value.trim().toLowerCase()] ?? value) : value;
+function asFlag(text: string): unknown {
+  return FLAGS[text.trim().toLowerCase()] ?? text;
 }
