@@ -5,8 +5,7 @@
  *
  * Items are pipelined: while the vendor makes one, the next is asked for.
  */
-import { DAY_MS, HOUR_MS } from './durations';
-import type { LimitWindow } from './limits/limit';
+import { CALENDAR_MS, capacityOf, charges, type LimitWindow, usableCapacity } from './limits/limit';
 
 /** Shortest and longest, milliseconds. */
 export interface Range {
@@ -93,8 +92,6 @@ function rolling(ms: number, cap: number, used: number, freeAt: number): Meter {
   };
 }
 
-const PER_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS, month: 30 * DAY_MS } as const;
-
 function windowed(perMs: number, cap: number, used: number, resetsAt: number): Meter {
   let left = cap - used;
   let end = resetsAt;
@@ -118,9 +115,7 @@ function windowed(perMs: number, cap: number, used: number, resetsAt: number): M
 
 function meterOf(limit: ForecastLimit, now: number): Meter {
   const { window: w, used } = limit;
-  const full = w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count;
-  // As in the database: a reserve does not make impossible what the limit as such could hold.
-  const cap = Math.max(full * limit.share, Math.min(1, full));
+  const cap = usableCapacity(capacityOf(w), limit.share);
   switch (w.kind) {
     case 'token-bucket':
       return bucket(1000 / w.ratePerSecond, cap, used, now);
@@ -129,7 +124,7 @@ function meterOf(limit: ForecastLimit, now: number): Meter {
     case 'rolling':
       return rolling(w.ms, Math.floor(cap), used, limit.resetsAt ?? now + w.ms);
     case 'calendar':
-      return windowed(PER_MS[w.per], Math.floor(cap), used, limit.resetsAt ?? now + PER_MS[w.per]);
+      return windowed(CALENDAR_MS[w.per], Math.floor(cap), used, limit.resetsAt ?? now + CALENDAR_MS[w.per]);
     case 'vendor-reset':
       // When the window after the next begins is the vendor's secret.
       return windowed(
@@ -146,9 +141,6 @@ interface Played {
   readonly calls: Readonly<Record<string, number>>;
 }
 
-const applies = (limit: ForecastLimit, operation: string) =>
-  limit.operations === '*' || limit.operations.includes(operation);
-
 /** When the answers come in, step by step; each step serves its items in the order in which they are ready. */
 function play(input: ForecastInput, pick: (range: Range) => number): Played {
   const start = Math.max(input.now, input.notBefore ?? input.now);
@@ -156,7 +148,7 @@ function play(input: ForecastInput, pick: (range: Range) => number): Played {
   const calls: Record<string, number> = {};
   let at: number[] = new Array(input.items).fill(start);
   for (const step of input.steps) {
-    const own = meters.filter(({ limit }) => applies(limit, step.operation)).map(({ meter }) => meter);
+    const own = meters.filter(({ limit }) => charges(limit, step.operation)).map(({ meter }) => meter);
     calls[step.operation] ??= 0;
     // Departures of one operation happen in time order, across items and their repeated calls.
     const queue = new TimeQueue(
@@ -271,7 +263,7 @@ export function forecast(input: ForecastInput): Forecast {
 function bindingLimit(input: ForecastInput, calls: Forecast['callsByOperation']): Forecast['binding'] {
   let binding: Forecast['binding'] = null;
   for (const limit of input.limits) {
-    const mine = Object.entries(calls).filter(([operation]) => applies(limit, operation));
+    const mine = Object.entries(calls).filter(([operation]) => charges(limit, operation));
     const count = mine.reduce((sum, [, range]) => sum + range.max, 0);
     const meter = meterOf(limit, input.now);
     let at = input.now;

@@ -3,7 +3,7 @@
  * `sluice settings reference` prints them, docs/configuration.md holds them, and a test compares the two.
  */
 import { z } from 'zod';
-import type { LimitTemplate, LimitWindow } from '../quota/limits/limit';
+import { type LimitTemplate, type LimitWindow, usableShare } from '../quota/limits/limit';
 import { commonAccountFields } from '../vendors/account-fields';
 import { VENDORS, type VendorId } from '../vendors/registry';
 import { ENVIRONMENT } from './environment';
@@ -111,7 +111,9 @@ function limitTable(limits: readonly LimitTemplate[]): string {
       `\`${limit.name}\``,
       `${windowText(limit.window, limit.unit)}${limit.mode === 'shadow' ? ' (only watched)' : ''}`,
       `\`${limit.scope}\``,
-      limit.reserve?.background === undefined ? '' : `${Math.round(100 * (1 - limit.reserve.background))} %`,
+      limit.reserve?.background === undefined
+        ? ''
+        : `${Math.round(100 * usableShare(limit, 'background'))} %`,
       limit.source,
     ]),
   );

@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import { MINUTE_MS } from '../../quota/durations';
-import { limitKey } from '../../quota/fleet/device-limits';
+import { fleetLimitKey } from '../../quota/fleet/device-limits';
 import type { Priority } from '../../quota/limits/limit';
 import { isOfItemAlone } from '../../quota/pools/item-doubt';
 import type { Settings } from '../../settings';
@@ -210,7 +210,7 @@ export class FleetCalls {
     for (const { limit, ...learned } of devices.length === 0 ? [] : fleet.limitsOf(devices, now)) {
       const template = account.limits.find(({ name }) => name === limit);
       if (template === undefined) continue;
-      const key = limitKey(account, template);
+      const key = fleetLimitKey(account, template);
       if (!(await learnLimit(db, { key, ...learned }))) continue;
       logEvent(
         this.deps.log,

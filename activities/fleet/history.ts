@@ -5,7 +5,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../quota/durations';
-import { deviceLimits, limitKey } from '../../quota/fleet/device-limits';
+import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { askAround } from '../../quota/fleet/history-windows';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext, historyOperation } from '../../settings/datasets/fleet-context';
@@ -51,7 +51,7 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
     endAt,
     signal: AbortSignal.any([cancellationSignal(), calls.deps.stopping]),
     call: (window) => askForWindow(calls, context, input, window, seriesOf(window.deviceId)),
-    isOwnLimit: ({ deviceId }, key) => own.some((limit) => limitKey(account, limit, deviceId) === key),
+    isOwnLimit: ({ deviceId }, key) => own.some((limit) => fleetLimitKey(account, limit, deviceId) === key),
     onRefused: (window, refusal) => noteRefusal(db, seriesOf(window.deviceId), window, refusal),
   });
   const outcome = async (

@@ -1,6 +1,6 @@
 /** Trips on schedule: asks the devices that are due, the most overdue first, for as long as the page may last. */
 import { cancellationSignal } from '@temporalio/activity';
-import { deviceLimits, limitKey } from '../../quota/fleet/device-limits';
+import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
@@ -45,7 +45,7 @@ export async function syncTrips(calls: FleetCalls, input: TripsPageInput): Promi
     endAt,
     signal: AbortSignal.any([cancellationSignal(), calls.deps.stopping]),
     call: (device) => askForTrips(calls, context, policy, device, series.get(device.deviceId)),
-    isOwnLimit: (device, key) => own.some((limit) => limitKey(account, limit, device.deviceId) === key),
+    isOwnLimit: (device, key) => own.some((limit) => fleetLimitKey(account, limit, device.deviceId) === key),
     onRefused: async ({ deviceId, tripsUntil }, { reason, evidence }) => {
       const now = Date.now();
       await noteTripsRefused(db, account.name, deviceId, now);

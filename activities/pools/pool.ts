@@ -1,7 +1,14 @@
 /** What the pool workflow and those who wait for it do in the world. */
 import type { Pool } from 'pg';
 import type { PoolEvent, PoolPolicy, PoolState } from '../../quota/pools/pool';
-import { applyPoolEvent, readPool, readProbe, registerPool, restorePool } from '../../store/pools/pools';
+import {
+  applyPoolEvent,
+  readPool,
+  readProbe,
+  registerPool,
+  restorePool,
+  unregisteredPool,
+} from '../../store/pools/pools';
 import type { TokenStore } from '../../store/secrets/tokens';
 
 export interface PoolActivityDeps {
@@ -52,7 +59,7 @@ export function createPoolActivities(deps: PoolActivityDeps) {
     /** Asks the pool's workflow to wake `workflowId` when the pool opens. */
     async joinPool(input: { key: string; workflowId: string }): Promise<void> {
       const record = await readPool(deps.db, input.key);
-      if (!record) throw new Error(`pool "${input.key}" is not registered`);
+      if (!record) throw unregisteredPool(input.key);
       await deps.signalPool(input.key, record.policy, {
         name: 'waiting',
         workflowId: input.workflowId,

@@ -2,8 +2,7 @@
  * The shortest time that a batch of equal calls takes, and what bounds it: a rate, tokens, calls in flight × latency,
  * or a daily limit. Pure.
  */
-import { DAY_MS, HOUR_MS } from '../durations';
-import type { LimitWindow } from '../limits/limit';
+import { CALENDAR_MS, capacityOf, type LimitWindow, usableCapacity } from '../limits/limit';
 
 export interface BatchLimit {
   readonly name: string;
@@ -39,8 +38,6 @@ export interface BatchPlan {
   /** Calls in flight that reach what the limits allow; null when no rate holds the batch. */
   readonly concurrencyNeeded: number | null;
 }
-
-const PER_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS, month: 30 * DAY_MS } as const;
 
 export function planBatch(input: BatchPlanInput): BatchPlan {
   const { items, concurrency, latencyMs } = input;
@@ -89,25 +86,24 @@ const steady = (ms: number): LimitTime => ({ ms, turns: 0, lastUnits: 0 });
 
 /** How long a limit alone makes `units` take. */
 function limitTime({ window, used, share, resetsAt }: BatchLimit, units: number, now: number): LimitTime {
+  const cap = usableCapacity(capacityOf(window), share);
   switch (window.kind) {
     case 'token-bucket':
-      return steady(
-        (Math.max(0, units - Math.max(0, window.burst * share - used)) / window.ratePerSecond) * 1000,
-      );
+      return steady((Math.max(0, units - Math.max(0, cap - used)) / window.ratePerSecond) * 1000);
     case 'spacing':
       return steady(Math.max(0, units - 1) * window.ms);
     case 'rolling': {
       const first = (resetsAt ?? now + window.ms) - now;
-      return steady(windowsTime(units, window.count * share, used, window.ms, first).ms);
+      return steady(windowsTime(units, cap, used, window.ms, first).ms);
     }
     case 'calendar': {
-      const per = PER_MS[window.per];
+      const per = CALENDAR_MS[window.per];
       // Calendar windows in UTC; another zone shifts the first one by some hours at the most.
       const first = (resetsAt ?? Math.ceil(now / per) * per) - now;
-      return windowsTime(units, window.count * share, used, per, first);
+      return windowsTime(units, cap, used, per, first);
     }
     case 'vendor-reset':
-      return steady(units <= window.count * share - used ? 0 : Number.POSITIVE_INFINITY);
+      return steady(units <= cap - used ? 0 : Number.POSITIVE_INFINITY);
   }
 }
 

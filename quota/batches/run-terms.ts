@@ -3,7 +3,7 @@
  * own, which bind this run alone and never let it take more than the account's limits do. Pure.
  */
 import { HOUR_MS } from '../durations';
-import type { LimitTemplate, Priority } from '../limits/limit';
+import { type LimitTemplate, type Priority, usableShare } from '../limits/limit';
 
 /** Terms that a run was given; what is left out is the account's. Names and units are those of the settings. */
 export interface RunOptions {
@@ -131,7 +131,7 @@ export function voidTerms(
     const why = `the account's own ${count} calls a day hold; a run can only lower them`;
     found.push({ term: 'dailyLimit', value: dailyLimit, why });
   }
-  const share = 1 - (daily.reserve?.background ?? 0);
+  const share = usableShare(daily, 'background');
   // With a lower daily limit of its own, a higher share may still come to less than the account's.
   const calls = (quotaThreshold ?? 0) * Math.min(dailyLimit ?? count, count);
   if (quotaThreshold !== undefined && priority === 'background' && calls > share * count + 1e-9) {

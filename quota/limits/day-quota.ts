@@ -1,8 +1,6 @@
 /** How many calls a limit allows in a day, whatever its window. Pure. */
 import { DAY_MS } from '../durations';
-import type { LimitWindow } from './limit';
-
-const MONTH_DAYS = 30;
+import { CALENDAR_MS, type LimitWindow } from './limit';
 
 /** Infinity for a window whose length only the vendor knows. */
 export function callsADay(window: LimitWindow): number {
@@ -14,10 +12,8 @@ export function callsADay(window: LimitWindow): number {
     case 'rolling':
       return (window.count * DAY_MS) / window.ms;
     case 'calendar':
-      return window.count * WINDOWS_A_DAY[window.per];
+      return (window.count * DAY_MS) / CALENDAR_MS[window.per];
     case 'vendor-reset':
       return Number.POSITIVE_INFINITY;
   }
 }
-
-const WINDOWS_A_DAY = { minute: 24 * 60, hour: 24, day: 1, month: 1 / MONTH_DAYS } as const;

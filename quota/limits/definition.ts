@@ -1,5 +1,5 @@
 /** A limit's definition as the database holds it: one shape for every kind of window. */
-import { defaultSlackMs, type LimitTemplate } from './limit';
+import { capacityOf, defaultSlackMs, type LimitTemplate, usableShare } from './limit';
 
 /** Both edges of a calendar window are kept clear by the slack; a minute must have a middle left. */
 const MAX_CALENDAR_SLACK_MS = 15_000;
@@ -17,15 +17,15 @@ export function limitDefinition(template: LimitTemplate): Record<string, string 
         : w.kind === 'vendor-reset'
           ? 'vendor'
           : w.kind,
-    capacity: w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count,
+    capacity: capacityOf(w),
     period_ms: w.kind === 'token-bucket' ? 1000 / w.ratePerSecond : 'ms' in w ? w.ms : null,
     calendar_unit: w.kind === 'calendar' ? w.per : null,
     zone: w.kind === 'calendar' ? w.zone : null,
     slack_ms: w.kind === 'calendar' ? Math.min(slackMs, MAX_CALENDAR_SLACK_MS) : slackMs,
-    share_background: 1 - (template.reserve?.background ?? 0),
-    share_scheduled: 1 - (template.reserve?.scheduled ?? 0),
+    share_background: usableShare(template, 'background'),
+    share_scheduled: usableShare(template, 'scheduled'),
     // Only where it says something: a worker of a version without it then defines the same limit in the same way.
-    ...(template.reserve?.live ? { share_live: 1 - template.reserve.live } : {}),
+    ...(template.reserve?.live ? { share_live: usableShare(template, 'live') } : {}),
     mode: template.mode,
     source: template.source,
   };

@@ -2,6 +2,7 @@
  * Limits are data: name, scope, unit, window, reserve, mode. A vendor's folder lists them, settings may override
  * each of them, and the database decides by them.
  */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../durations';
 
 /** Who asks. When a limit is short, background waits first, then scheduled, then live; interactive last. */
 export const PRIORITIES = ['background', 'scheduled', 'live', 'interactive'] as const;
@@ -91,6 +92,51 @@ export interface LimitInstance {
   readonly template: LimitTemplate;
 }
 
+/** A calendar window's length as planning takes it, ms; a month has 30 days. */
+export const CALENDAR_MS: Readonly<Record<CalendarWindow['per'], number>> = {
+  minute: MINUTE_MS,
+  hour: HOUR_MS,
+  day: DAY_MS,
+  month: 30 * DAY_MS,
+};
+
+/** Units that a window holds at once. */
+export function capacityOf(window: LimitWindow): number {
+  switch (window.kind) {
+    case 'token-bucket':
+      return window.burst;
+    case 'spacing':
+      return 1;
+    default:
+      return window.count;
+  }
+}
+
+/** The time in which a window's capacity comes back, ms; a day where only the vendor knows. */
+export function windowMs(window: LimitWindow): number {
+  switch (window.kind) {
+    case 'token-bucket':
+      return (window.burst * SECOND_MS) / window.ratePerSecond;
+    case 'spacing':
+    case 'rolling':
+      return window.ms;
+    case 'calendar':
+      return CALENDAR_MS[window.per];
+    case 'vendor-reset':
+      return DAY_MS;
+  }
+}
+
+/** The share of a limit that a priority may use, above 0 up to 1: one less its reserve. */
+export function usableShare({ reserve }: Pick<LimitTemplate, 'reserve'>, priority: Priority): number {
+  return 1 - (priority === 'interactive' ? 0 : (reserve?.[priority] ?? 0));
+}
+
+/** Units of a capacity within a share. As in the database: a reserve does not make impossible what the limit could hold. */
+export function usableCapacity(capacity: number, share: number): number {
+  return Math.max(capacity * share, Math.min(1, capacity));
+}
+
 /** One charge of a call against one limit. */
 export interface Charge {
   readonly key: string;
@@ -153,6 +199,23 @@ export function scopeOf(names: readonly string[]): string {
   return names.map((name) => `{${name}}`).join('/');
 }
 
+/**
+ * The key of a limit's row: one for each value of its scope.
+ * @throws RangeError when its scope names an attribute that is not there.
+ */
+export function limitKey(
+  vendor: string,
+  { scope, name }: Pick<LimitTemplate, 'scope' | 'name'>,
+  attributes: Readonly<Record<string, string>>,
+): string {
+  return keyWithin(vendor, fillScope(scope, attributes), name);
+}
+
+/** As `limitKey`, for a scope that is filled already, or cannot be. */
+export function keyWithin(vendor: string, scope: string, name: string): string {
+  return `${vendor}/${scope}/${name}`;
+}
+
 /** Whether a call's attributes are those that a limit is for. */
 export function matches(
   { match = {} }: Pick<LimitTemplate, 'match'>,
@@ -177,9 +240,6 @@ export function resolveLimits(
 ): LimitInstance[] {
   return templates
     .filter((template) => charges(template, operation) && matches(template, attributes))
-    .map((template) => ({
-      key: `${vendor}/${fillScope(template.scope, attributes)}/${template.name}`,
-      template,
-    }))
+    .map((template) => ({ key: limitKey(vendor, template, attributes), template }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 }

@@ -2,7 +2,7 @@
  * Limits that several accounts share, e.g. those of an egress IP, are one row in the database: the accounts must say
  * the same of them. Which accounts share a limit follows from its scope, whatever the vendor.
  */
-import { fillScope, type LimitTemplate, scopeNames } from '../../quota/limits/limit';
+import { type LimitTemplate, limitKey, scopeNames } from '../../quota/limits/limit';
 import { COMMON_ATTRIBUTES } from '../../vendors/contract';
 import { accountAttributes, accountParts, isVendorId, VENDORS, type VendorId } from '../../vendors/registry';
 import { effectiveLimits } from '../accounts/effective';
@@ -75,7 +75,7 @@ function keyOf({ account, vendor, own }: AccountKeys, limit: LimitTemplate): str
   const ofCalls = names.filter((name) => !Object.hasOwn(own, name) && name !== 'vendor');
   // Nothing in it is the account's: then it is of all accounts that there are.
   const open = Object.fromEntries(ofCalls.map((name) => [name, `{${name}}`]));
-  return `${vendor}/${fillScope(limit.scope, { ...open, ...own, vendor, account })}/${limit.name}`;
+  return limitKey(vendor, limit, { ...open, ...own, vendor, account });
 }
 
 /** The limits of an account that other accounts may share. */

@@ -7,7 +7,7 @@ import {
   type DeviceAllowanceNow,
   deviceAllowance,
   deviceLimits,
-  limitKey,
+  fleetLimitKey,
 } from '../../quota/fleet/device-limits';
 import { matches, type Priority } from '../../quota/limits/limit';
 import { readLimitLevels } from './limit-levels';
@@ -25,7 +25,7 @@ export async function deviceAllowances(
   const keys = deviceIds.map((deviceId) =>
     templates
       .filter((limit) => matches(limit, { ...account.attributes, [account.fleet.deviceAttribute]: deviceId }))
-      .map((limit) => ({ limit, key: limitKey(account, limit, deviceId) })),
+      .map((limit) => ({ limit, key: fleetLimitKey(account, limit, deviceId) })),
   );
   const levels = await readLimitLevels(
     db,

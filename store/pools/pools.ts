@@ -198,6 +198,11 @@ export async function restorePool(
   });
 }
 
+/** The error of a pool that has no row, with the code that take_permits raises for it. */
+export function unregisteredPool(key: string): Error {
+  return Object.assign(new Error(`pool "${key}" is not registered`), { code: 'SL001' });
+}
+
 /**
  * The pool's row, locked, with the database's time. The advisory lock comes first: takers hold it shared, so a block
  * waits for those who decided before it and stops those after.
@@ -209,7 +214,7 @@ async function lockPool(client: PoolClient, key: string): Promise<PoolRow & { re
     [key],
   );
   const row = rows[0];
-  if (!row) throw Object.assign(new Error(`pool "${key}" is not registered`), { code: 'SL001' });
+  if (!row) throw unregisteredPool(key);
   return row;
 }
 

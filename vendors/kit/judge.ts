@@ -2,7 +2,9 @@
  * Checks independently whether a log of arrivals kept a limit: from the definition of the limit, not from the meters
  * that decided while calls arrived. Tests and benchmarks feed `/_sim/calls` into it.
  */
+
 import { nextBoundary } from '../../quota/calendar';
+import { capacityOf } from '../../quota/limits/limit';
 import type { VendorWindow } from './meters';
 
 export interface Judged {
@@ -20,7 +22,7 @@ export interface Judged {
  */
 export function judgeArrivals(window: VendorWindow, arrivals: readonly number[]): Judged {
   const times = [...arrivals].sort((a, b) => a - b);
-  const allowed = allowedUnits(window);
+  const allowed = capacityOf(window);
   let worst = 0;
   let worstAt: number | null = null;
   const see = (units: number, at: number) => {
@@ -72,15 +74,4 @@ export function judgeArrivals(window: VendorWindow, arrivals: readonly number[])
 /** What a bucket refills in 0.002 ms: an instant as epoch ms cannot be told more exactly. Counts are exact. */
 function toleratedUnits(window: VendorWindow): number {
   return window.kind === 'token-bucket' ? (window.ratePerSecond * 0.002) / 1000 : 0;
-}
-
-function allowedUnits(window: VendorWindow): number {
-  switch (window.kind) {
-    case 'token-bucket':
-      return window.burst;
-    case 'spacing':
-      return 1;
-    default:
-      return window.count;
-  }
 }

@@ -17,7 +17,7 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { type BatchLimit, type BatchPlan, planBatch } from '../../../quota/batches/plan';
 import { dailyLimitOf, runCap } from '../../../quota/batches/run-terms';
-import type { Priority } from '../../../quota/limits/limit';
+import { type Priority, usableShare } from '../../../quota/limits/limit';
 import type { Settings } from '../../../settings';
 import { type Account, findAccount, limitsOfCall } from '../../../settings/accounts/accounts';
 import {
@@ -126,13 +126,12 @@ export async function planFor(
         known && window.kind === 'token-bucket'
           ? { ...window, burst: known.limit, ratePerSecond: known.ratePerSecond ?? window.ratePerSecond }
           : window;
-      const reserve = priority === 'interactive' ? 0 : (template.reserve?.[priority] ?? 0);
       return {
         name: template.name,
         unit: template.unit,
         window: sized,
         used: (known?.used ?? 0) + (isDaily ? inFiles : 0),
-        share: 1 - reserve,
+        share: usableShare(template, priority),
         resetsAt: known?.resetsAt ?? (isDaily && inFiles > 0 ? (files?.dayEndsAt ?? null) : null),
       };
     });

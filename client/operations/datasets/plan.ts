@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../../quota/durations';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
-import type { LimitTemplate, LimitWindow, Priority } from '../../../quota/limits/limit';
+import { capacityOf, type LimitWindow, type Priority, usableShare } from '../../../quota/limits/limit';
 import type { Span } from '../../../quota/windows/chunks';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
@@ -111,23 +111,17 @@ export async function limitsNow(
     .map(({ key, template }) => {
       const status = stored.find((limit) => limit.key === key);
       const window = status ? sizedWindow(template.window, status) : template.window;
-      const full =
-        window.kind === 'token-bucket' ? window.burst : window.kind === 'spacing' ? 1 : window.count;
       const used = status?.used ?? 0;
       return {
         name: template.name,
         operations: template.operations,
         window,
         used,
-        left: Math.max(0, full - used),
-        share: 1 - reserveOf(template, priority),
+        left: Math.max(0, capacityOf(window) - used),
+        share: usableShare(template, priority),
         resetsAt: status?.resetsAt ?? null,
       };
     });
-}
-
-function reserveOf(template: LimitTemplate, priority: Priority): number {
-  return priority === 'interactive' ? 0 : (template.reserve?.[priority] ?? 0);
 }
 
 /** A vendor's header may have taught another size than the table's. */

@@ -1,10 +1,10 @@
 /** What a backfill of a fleet takes, from the ledger and the present state of the limits, before any call. */
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
-import { capacityOf, deviceLimits, limitKey, windowMs } from '../../../quota/fleet/device-limits';
+import { deviceLimits, fleetLimitKey } from '../../../quota/fleet/device-limits';
 import { type FleetForecast, fleetForecast, type SharedAllowance } from '../../../quota/fleet/forecast';
 import { piecesOf } from '../../../quota/fleet/history-windows';
-import type { Priority } from '../../../quota/limits/limit';
+import { capacityOf, charges, type Priority, usableShare, windowMs } from '../../../quota/limits/limit';
 import type { Span } from '../../../quota/windows/chunks';
 import { fleetTerms, type Settings } from '../../../settings';
 import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
@@ -152,24 +152,26 @@ async function sharedAllowances(
       // One for some devices alone says nothing of all.
       limit.match === undefined &&
       !own.includes(limit) &&
-      (limit.operations === '*' || limit.operations.includes(operation)),
+      charges(limit, operation),
   );
-  const keys = limits.map((limit) => limitKey(account, limit));
+  const keys = limits.map((limit) => fleetLimitKey(account, limit));
   const levels = await readLimitLevels(db, keys);
   const taught = deviceCount === null ? [] : account.fleet.limitsOf(imaginedDevices(devices), Date.now());
   const sized = limits.map((limit, i) => {
     const level = deviceCount === null ? levels.get(keys[i] ?? '') : undefined;
     const capacity =
-      taught.find((t) => t.limit === limit.name)?.capacity ?? level?.limit ?? capacityOf(limit);
-    return { limit, capacity, used: level?.used ?? 0, aDay: (capacity * DAY_MS) / windowMs(limit) };
+      taught.find((t) => t.limit === limit.name)?.capacity ?? level?.limit ?? capacityOf(limit.window);
+    return { limit, capacity, used: level?.used ?? 0, aDay: (capacity * DAY_MS) / windowMs(limit.window) };
   });
   // While history goes as fast as it may, the live feed takes this part of all calls.
-  const fastest = Math.min(...sized.filter(({ limit }) => windowMs(limit) < DAY_MS).map(({ aDay }) => aDay));
+  const fastest = Math.min(
+    ...sized.filter(({ limit }) => windowMs(limit.window) < DAY_MS).map(({ aDay }) => aDay),
+  );
   const besides = Number.isFinite(fastest) ? Math.min(1, live / fastest) : 0;
   return sized.map(({ limit, capacity, used, aDay }) => {
     const { name } = limit;
-    const share = 1 - (priority === 'interactive' ? 0 : (limit.reserve?.[priority] ?? 0));
-    if (windowMs(limit) < DAY_MS) {
+    const share = usableShare(limit, priority);
+    if (windowMs(limit.window) < DAY_MS) {
       return { name, perDay: Math.max(0, Math.min(aDay * share, aDay - live)), leftToday: null };
     }
     const mine = (units: number) => Math.max(0, units * (1 - besides));

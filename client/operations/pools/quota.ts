@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { dailyLimitOf, dayZone, fileCap, type RunCap, runCap } from '../../../quota/batches/run-terms';
 import { nextBoundary, startOfDay } from '../../../quota/calendar';
+import { usableShare } from '../../../quota/limits/limit';
 import {
   type KeyedLevel,
   type QuotaStatus,
@@ -22,7 +23,7 @@ export function quotaOf(
 ): QuotaStatus {
   const levels = stored.map((limit) => {
     const template = account.limits.find(({ name }) => name === limit.name);
-    return { ...limit, threshold: 1 - (template?.reserve?.background ?? 0) };
+    return { ...limit, threshold: template ? usableShare(template, 'background') : 1 };
   });
   return quotaStatus(levels, cap);
 }

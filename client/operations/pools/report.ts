@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { dailyLimitOf } from '../../../quota/batches/run-terms';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { limitDefinition } from '../../../quota/limits/definition';
-import { fillScope, type LimitTemplate } from '../../../quota/limits/limit';
+import { fillScope, keyWithin, type LimitTemplate } from '../../../quota/limits/limit';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
@@ -112,7 +112,7 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
   const { capacity, period_ms: period, kind } = limitDefinition(template);
   const periodMs = period === null || period === undefined ? null : Number(period);
   return {
-    key: `${account.vendor.id}/${scopeOf(account, template) ?? template.scope}/${template.name}`,
+    key: keyWithin(account.vendor.id, scopeOf(account, template) ?? template.scope, template.name),
     pools: [account.poolKey],
     name: template.name,
     unit: template.unit,
@@ -135,12 +135,11 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
 }
 
 function isAccountWide(account: Account, limit: LimitStatus): boolean {
-  return account.limits.some(
-    (t) =>
-      t.match === undefined &&
-      t.name === limit.name &&
-      limit.key === `${account.vendor.id}/${scopeOf(account, t)}/${t.name}`,
-  );
+  return account.limits.some((t) => {
+    if (t.match !== undefined || t.name !== limit.name) return false;
+    const scope = scopeOf(account, t);
+    return scope !== null && limit.key === keyWithin(account.vendor.id, scope, t.name);
+  });
 }
 
 /** Null for a scope that needs more than the account: a call fills it. */

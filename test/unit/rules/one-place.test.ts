@@ -23,6 +23,38 @@ const RULES: readonly Rule[] = [
       'pauseMs: 60 * MINUTE_MS,',
     ],
   },
+  {
+    what: 'what of a limit a priority may use',
+    home: 'quota/limits/limit.ts',
+    pattern: /\b1 - .*\breserve\b/,
+    bad: [
+      'share: 1 - (template.reserve?.background ?? 0),',
+      "const share = 1 - (priority === 'interactive' ? 0 : (limit.reserve?.[priority] ?? 0));",
+    ],
+  },
+  {
+    what: 'how much a window holds, and for how long',
+    home: 'quota/limits/limit.ts',
+    pattern: /\? [\w.]+\.burst : |=== 'spacing' \? 1\b|\bmonth: (?:30|31) \* DAY_MS/,
+    bad: [
+      "const full = w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count;",
+      'const PER_MS = { hour: HOUR_MS, day: DAY_MS, month: 30 * DAY_MS };',
+    ],
+  },
+  {
+    what: 'the key of a limit',
+    home: 'quota/limits/limit.ts',
+    pattern: /\$\{[\w.]*vendor(?:\.id)?\}\/\$\{.+\}\/\$\{[\w.]*name\}/,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: what the rule looks for.
+    bad: ['key: `${account.vendor.id}/${fillScope(limit.scope, all)}/${limit.name}`,'],
+  },
+  {
+    what: 'the error of a pool without a row',
+    home: 'store/pools/pools.ts',
+    pattern: /pool .*\bis not registered/,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: what the rule looks for.
+    bad: ['throw new Error(`pool "${key}" is not registered`);'],
+  },
 ];
 
 test.each(RULES)('only $home knows $what', ({ home, pattern, bad }) => {

@@ -100,10 +100,10 @@ test.each<[string, BatchLimit['window'], Partial<BatchLimit>, number]>([
     60_000,
   ],
   [
-    'a share that leaves nothing never ends',
+    'a reserve does not make impossible what the limit holds, as in the database',
     { kind: 'rolling', count: 1, ms: 1000 },
     { share: 0.5 },
-    Number.POSITIVE_INFINITY,
+    9000,
   ],
   ['a vendor’s reset that holds all costs nothing', { kind: 'vendor-reset', count: 10 }, {}, 0],
   [

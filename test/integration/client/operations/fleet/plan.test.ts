@@ -1,7 +1,7 @@
 /** What a plan says with the vendor's published numbers, a fleet that is known and one that is imagined. */
 import type { Pool } from 'pg';
 import { planFleet } from '../../../../../client/operations/fleet/plan';
-import { limitKey } from '../../../../../quota/fleet/device-limits';
+import { fleetLimitKey } from '../../../../../quota/fleet/device-limits';
 import { parseSettings } from '../../../../../settings';
 import { fleetContext } from '../../../../../settings/datasets/fleet-context';
 import { createPool } from '../../../../../store/db';
@@ -99,7 +99,7 @@ test('a known fleet: what is in is not asked for again, and what is used today i
 
   const template = context.account.limits.find(({ name }) => name === 'device-trajectory-per-day');
   if (!template) throw new Error('no such limit');
-  const key = limitKey(context.account, template, 'b');
+  const key = fleetLimitKey(context.account, template, 'b');
   expect(key).toBe('gps51/fleet/b/device-trajectory-per-day');
   await registerLimits(db, context.account.poolKey, [{ key, template }]);
   const request = { pool: null, priority: 'scheduled', charges: [{ key, units: 1 }] } as const;
