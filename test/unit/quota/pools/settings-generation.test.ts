@@ -1,4 +1,4 @@
-import { type Generation, standingOf } from '../../../quota/pools/settings-generation';
+import { type Generation, standingOf } from '../../../../quota/pools/settings-generation';
 
 const HOUR = 3_600_000;
 const generation = (number: number, digest: string, fileMs: number | null): Generation => ({

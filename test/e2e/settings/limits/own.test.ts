@@ -1,9 +1,9 @@
 /** A limit that an operator adds for one report type, over two accounts of one application, as the vendor sees it. */
 
-import { planReports } from '../../../client/operations/datasets/plan';
-import { datasetContext } from '../../../settings/datasets/report-context';
-import { Lab, lastHours } from '../../support/amazon-lab';
-import { violations } from '../../support/arrival-judge';
+import { planReports } from '../../../../client/operations/datasets/plan';
+import { datasetContext } from '../../../../settings/datasets/report-context';
+import { Lab, lastHours } from '../../../support/amazon-lab';
+import { violations } from '../../../support/arrival-judge';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const SALES = 'amazon/rt-sales';

@@ -1,4 +1,4 @@
-import { fleetKindOf, fleetTerms, parseSettings, SettingsError } from '../../../settings';
+import { fleetKindOf, fleetTerms, parseSettings, SettingsError } from '../../../../settings';
 
 const HOUR = 3_600_000;
 const ACCOUNT = `
