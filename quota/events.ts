@@ -306,7 +306,7 @@ export const EVENTS = {
     'warn',
     ROW,
     ['dataset', 'account', 'partition', 'from', 'to', 'reportId', 'status', 'age', 'askedAnewAt'],
-    'the vendor has not made a report for a long time: it is looked at ever more rarely, and asked for anew at `askedAnewAt`',
+    'the vendor has not made a report for a long time: it is polled ever more rarely, and asked for anew at `askedAnewAt`',
   ),
   'report.unanswered': event(
     'warn',

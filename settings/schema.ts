@@ -141,7 +141,7 @@ const retention = z.strictObject({
   // A month and some: an alert of a month's window is told once because its event is there.
   eventsDays: duration('days', { min: 40 })
     .prefault(90)
-    .describe('Events, except those that say that something has been told already.'),
+    .describe('Events, except those that record that an alert has been raised already.'),
   callCountsDays: duration('days', { min: 32 })
     .prefault(40)
     .describe('Calls by the minute, and events of single refusals.'),
@@ -237,11 +237,11 @@ export const datasetFields = {
       maxSeconds: duration('seconds', { min: 0.001 })
         .prefault(300)
         .describe(
-          'Longest wait between two looks; a report older than ten times this is looked at more rarely.',
+          'Longest wait between two polls; a report older than ten times this is polled more rarely.',
         ),
       tellAfterMinutes: duration('minutes', { min: 0.001 })
         .prefault(60)
-        .describe('A report that is not made by then is told of (event `report.slow`).'),
+        .describe('A report that is not made by then is reported (event `report.slow`).'),
       askAnewAfterHours: duration('hours', { min: 0.0001 })
         .prefault(24)
         .describe('A report that is not made by then is given up and asked for anew.'),

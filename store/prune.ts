@@ -102,7 +102,7 @@ const JOBS: Rule = {
     and exists (select 1 from jobs later where later.series_id = t.series_id and later.span = t.span and later.id > t.id)`,
 };
 
-/** Kinds of which the last one about a batch says what has been told already; see batch-events.ts. */
+/** Kinds of which the last one about a batch says what has been told already; see store/batches/events.ts. */
 const LAST_WORDS = [
   ['batch.started'],
   ['batch.started', 'batch.retried', 'batch.finished'],

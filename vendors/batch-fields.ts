@@ -19,7 +19,7 @@ export const batchFields = {
     .describe('Calls a day, UTC; without it there is none (env DAILY_LIMIT).'),
   pauseHours: duration('hours', { min: 0.001, max: 24 * 31 })
     .prefault(24)
-    .describe('Longest sleep at the threshold before looking again (env PAUSE_DURATION_HOURS).'),
+    .describe('Longest sleep at the threshold before checking again (env PAUSE_DURATION_HOURS).'),
   quotaMonitoring: z
     .boolean({ error: 'must be true or false' })
     .default(true)

@@ -144,7 +144,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         await signal(account.poolKey, account.pool, poolSignalFor(cause, state));
       } catch (error) {
         // Postgres holds the block; the workflow reads it when a worker next starts, or when somebody waits.
-        log.error({ pool: account.poolKey, error: String(error) }, 'the pool workflow could not be told');
+        log.error(
+          { pool: account.poolKey, error: String(error) },
+          'the pool workflow could not be signalled',
+        );
       }
     },
   });

@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly client: Client;
   readonly settings: Settings;
   readonly log: Logger;
-  /** Between two looks, ms. */
+  /** Interval between two checks, ms. */
   readonly everyMs?: number;
   /** Whoever has just made a batch starts it himself, ms. */
   readonly minAgeMs?: number;
@@ -56,7 +56,7 @@ export class WorkflowWatch {
     this.working = this.working
       .then(() => this.pollOnce())
       .catch((error: unknown) =>
-        warnOnce(this.options.log, {}, error, 'what is to run could not be looked after'),
+        warnOnce(this.options.log, {}, error, 'the workflows that should run could not be checked'),
       );
     return this.working;
   }

@@ -56,7 +56,7 @@ export function createBatchActivities(deps: BatchDeps) {
           if (!api) throw new RangeError(`account "${account.name}" is of a vendor that takes no files`);
           const sweep = new BatchApiSweep(deps, { ...context, signal, ending, texts, api });
           const outcome = await sweep.run(input.maxMs, heartbeat);
-          // Calls of their own begin when all that went by files has come home.
+          // Single calls begin when all files have been settled.
           if (batch.via === 'batch-api' || outcome.openParts !== 0) {
             return await tellEnd(deps, batch, account, outcome);
           }

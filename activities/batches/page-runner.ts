@@ -85,7 +85,7 @@ export class PageRunner<Item> {
     this.wake?.();
   }
 
-  /** @throws the first error that a call, a claim or a release threw, after all calls have come home. */
+  /** @throws the first error that a call, a claim or a release threw, after all calls in flight have been answered. */
   async run(): Promise<PageEnd> {
     let end: PageEnd = 'stopped';
     try {

@@ -11,7 +11,7 @@ export interface PageSlot {
 
 /** A page is left this long, ms: each has a beginning and an end in which little is called. */
 const LEAST_MS = 30_000;
-const LOOK_MS = 5_000;
+const POLL_MS = 5_000;
 
 export class PageSlots {
   /** In the order in which they began. */
@@ -21,13 +21,13 @@ export class PageSlots {
   constructor(
     private readonly slots: number,
     private readonly leastMs = LEAST_MS,
-    private readonly pollMs = LOOK_MS,
+    private readonly pollMs = POLL_MS,
   ) {}
 
   begin(): PageSlot {
     const page = new AbortController();
     this.pages.set(page, performance.now());
-    this.timer ??= setInterval(() => this.look(), this.pollMs).unref();
+    this.timer ??= setInterval(() => this.poll(), this.pollMs).unref();
     return {
       giveUp: page.signal,
       end: () => {
@@ -40,7 +40,7 @@ export class PageSlots {
   }
 
   /** Whether somebody waits is not known here; a tenth of the pages at a time costs little when nobody does. */
-  private look(): void {
+  private poll(): void {
     if (this.pages.size < this.slots) return;
     const ending = [...this.pages.keys()].filter((page) => page.signal.aborted).length;
     const now = performance.now();

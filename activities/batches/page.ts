@@ -211,7 +211,7 @@ export class BatchPage {
       } else if (!sameTerms(now, batch)) this.runner.stop();
       if (renew || this.quota.capped) await this.quota.watch();
     } catch (error) {
-      warnOnce(this.deps.log, { batch: batch.id }, error, 'the batch could not be looked at');
+      warnOnce(this.deps.log, { batch: batch.id }, error, 'the state of the batch could not be read');
     }
   }
 

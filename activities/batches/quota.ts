@@ -75,7 +75,7 @@ export class BatchQuota {
   }
 
   /**
-   * Leave for one call by the run's own cap. Exact for the run's own calls; what others spend is seen at each look.
+   * Leave for one call by the run's own cap. Exact for the run's own calls; what others spend is seen at each check.
    * @throws PermitWait when the cap is reached and every call that had leave has gone.
    */
   async enter(): Promise<void> {

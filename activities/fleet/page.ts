@@ -66,7 +66,7 @@ export class FleetPage<Item extends PageItem> {
   /**
    * Makes the calls in their order. May be called again with more.
    * @returns how many of the items were not called.
-   * @throws PoolClosed, and what is nobody's fault here, after all calls have come home.
+   * @throws PoolClosed, and what is nobody's fault here, after all calls in flight have been answered.
    */
   async run(items: readonly Item[]): Promise<number> {
     const queue = items[Symbol.iterator]();

@@ -347,7 +347,7 @@ function noteOf(ingested: Extract<IngestResult, { outcome: 'ingested' }>): { rea
     ...(doubted === null
       ? []
       : [
-          `${doubted.told} rows in place of ${doubted.known} are doubted: the known ones of ${doubted.hours} hours stay, next look ${new Date(doubted.lookAgainAt).toISOString()}`,
+          `${doubted.told} rows in place of ${doubted.known} are doubted: the known ones of ${doubted.hours} hours stay, next check ${new Date(doubted.lookAgainAt).toISOString()}`,
         ]),
   ];
   return notes.length === 0 ? {} : { note: notes.join('; ') };

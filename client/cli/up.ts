@@ -82,7 +82,7 @@ export async function up(detach: boolean, command: Command): Promise<void> {
       if (detach && runsAsWanted(context, environment)) {
         await untilWorkerPolls(context, interrupt.signal);
         await startSyncs(context);
-        print(`It runs already, looked after by process ${other.pid}; npx sluice down stops it.`);
+        print(`It runs already, supervised by process ${other.pid}; npx sluice down stops it.`);
         return;
       }
       await dismissSupervisor(other);

@@ -30,7 +30,7 @@ export function addVault(program: Command): void {
       print(`${name}: stored (version ${version})`);
       const { resumed, unreached } = await credentialsChanged(context, name);
       for (const pool of resumed) print(`${pool}: was held for refused credentials, and tries the new ones`);
-      if (unreached !== null) note(`The pools' workflows hear of it when they look next: ${unreached}`);
+      if (unreached !== null) note(`The pools' workflows learn of it at their next check: ${unreached}`);
     });
   vault
     .command('list')

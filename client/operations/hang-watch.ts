@@ -26,11 +26,11 @@ export class HangWatch {
   /** For how long it has said nothing as far as we know, ms; 0 when it answers. Asks again when it is time. */
   silentMs(): number {
     const now = this.now();
-    if (!this.asking && now - this.askedAt >= ASK_EVERY_MS) void this.look(now);
+    if (!this.asking && now - this.askedAt >= ASK_EVERY_MS) void this.poll(now);
     return this.silentFrom === null ? 0 : now - this.silentFrom;
   }
 
-  private async look(askedAt: number): Promise<void> {
+  private async poll(askedAt: number): Promise<void> {
     this.asking = true;
     this.askedAt = askedAt;
     const isSilent = await this.ask(this.identity.pid)

@@ -37,7 +37,7 @@ export async function startSupervisor(dir: StateDir, settings: Settings): Promis
   while (findProcess(dir, SUPERVISOR)?.pid !== child.pid) {
     if (!isAlive(started) || Date.now() > deadline) {
       throw new ClientError(
-        `what runs is not looked after: the supervisor does not start; its log (${logFile}) ends with:\n${tailOf(logFile, 5)}`,
+        `what runs is not supervised: the supervisor does not start; its log (${logFile}) ends with:\n${tailOf(logFile, 5)}`,
       );
     }
     await delay(50);

@@ -75,7 +75,7 @@ export interface PoolPolicy {
   /** After this many cooldowns in a row the hint is shown. */
   readonly hintAfterStrikes: number;
   readonly hint: string;
-  /** When a hold is looked at by itself; absent: only an operator ends one for refused credentials. */
+  /** When a hold is checked by itself; absent: only an operator ends one for refused credentials. */
   readonly lookAgain?: LookAgainPolicy;
 }
 
@@ -86,7 +86,7 @@ export interface PoolOrganization {
   readonly policy: PoolPolicy;
 }
 
-/** Waits double from look to look, ms. */
+/** Waits double from check to check, ms. */
 export interface LookAgainPolicy {
   /** First wait after refused credentials. */
   readonly credentialsMs: number;
@@ -160,7 +160,7 @@ function disprovedWaitMs(policy: PoolPolicy, strikes: number): number {
   );
 }
 
-/** How long a hold lasts before it is looked at by itself, ms; null when only an operator ends it. */
+/** How long a hold lasts before it is checked by itself, ms; null when only an operator ends it. */
 export function lookAgainMs(
   policy: PoolPolicy,
   cause: HoldCause | null | undefined,

@@ -13,31 +13,31 @@ export interface WaitCause {
 
 export interface ReportedWait extends WaitCause {
   readonly at: number;
-  /** The end of the wait that was told; Infinity where nobody knew it. */
+  /** The end of the wait that was reported; Infinity when unknown. */
   readonly until: number;
 }
 
 /** Shorter waits are the pace of a limit, ms. */
 export const WORTH_SAYING_MS = 2_000;
-/** So long a wait is told of whenever it begins, ms. */
+/** A wait this long is reported whenever it begins, ms. */
 const LONG_MS = 60_000;
 const QUIET_MS = HOUR_MS;
 
 /**
- * @param told the last wait of the same work that was told; null for none.
+ * @param reported the last wait of the same work that was reported; null for none.
  * @param until of this wait; null where nobody knows it.
  */
 export function isWaitNews(
-  told: ReportedWait | null,
+  reported: ReportedWait | null,
   wait: WaitCause,
   until: number | null,
   now: number,
 ): boolean {
   const left = until === null ? Number.POSITIVE_INFINITY : until - now;
   if (left < WORTH_SAYING_MS) return false;
-  if (told === null || now - told.at >= QUIET_MS) return true;
-  const isSame = told.cause === wait.cause && told.subject === wait.subject;
-  // A wait that grows while it lasts is the one that was told.
-  if (isSame) return left >= LONG_MS && told.until <= now;
-  return left >= LONG_MS || now - told.at >= LONG_MS;
+  if (reported === null || now - reported.at >= QUIET_MS) return true;
+  const isSame = reported.cause === wait.cause && reported.subject === wait.subject;
+  // A wait that grows while it lasts is the one that was reported.
+  if (isSame) return left >= LONG_MS && reported.until <= now;
+  return left >= LONG_MS || now - reported.at >= LONG_MS;
 }

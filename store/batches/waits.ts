@@ -30,7 +30,7 @@ interface Row {
 
 /**
  * A page has found nothing that may go. The same wait as before keeps its beginning.
- * @returns the wait, when it was told as an event; null when that was done before.
+ * @returns the wait, when it was reported as an event; null when that was done before.
  */
 export async function noteWait(
   db: Pool,

@@ -243,7 +243,7 @@ export interface WindowFailure {
   readonly poolKey?: string;
 }
 
-/** From a look at doubted hours that failed to the next, ms at least. */
+/** Least wait after a failed check of doubted hours, ms. */
 const FAILED_LOOK_MS = 6 * HOUR_MS;
 
 export interface RecordedFailure {

@@ -27,7 +27,7 @@ export interface LimitWait {
   readonly until: number;
 }
 
-/** @returns what was told; null when it needs no telling, or somebody has. */
+/** @returns what was reported; null when there is nothing new to report. */
 export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventData<'limit.waiting'> | null> {
   const { pool, limit, caller, priority, until } = wait;
   return inTransaction(db, async (client) => {

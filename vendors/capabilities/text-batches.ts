@@ -40,7 +40,7 @@ export interface VendorBatch {
   readonly status: string;
   /** It has passed the vendor's first checks, and so the queue has taken it. */
   readonly begun: boolean;
-  /** A word that nobody knows: it is looked at on, as one that has not ended. */
+  /** An unknown state: polled on, as one that has not ended. */
   readonly strange: boolean;
   /** Null while it may still change. Results of whatever was answered exist for all but `failed`. */
   readonly end: 'completed' | 'expired' | 'cancelled' | 'failed' | null;
@@ -112,7 +112,7 @@ export interface TextBatchApi {
   readonly maxBytes: number;
   /** Longest wait for an answer, ms. */
   readonly timeoutMs: number;
-  /** Between two looks at a batch: grows from the first to the last, ms. */
+  /** Between two polls of a batch: grows from the first to the last, ms. */
   readonly poll: { readonly firstMs: number; readonly maxMs: number };
   /** How long an unanswered creation may take to show in the vendor's list, ms. */
   readonly settleMs: number;

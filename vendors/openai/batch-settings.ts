@@ -27,10 +27,10 @@ export const openaiBatchApiFields = {
         ),
       pollSeconds: duration('seconds', { min: 0.05 })
         .prefault(15)
-        .describe('First look at a file’s batch; the looks become rarer while nothing changes.'),
+        .describe('First poll of a file’s batch; polls become rarer while nothing changes.'),
       pollMaxSeconds: duration('seconds', { min: 0.05 })
         .prefault('2h')
-        .describe('Longest time between two looks.'),
+        .describe('Longest time between two polls.'),
       settleSeconds: duration('seconds', { min: 0 })
         .prefault(60)
         .describe(

@@ -75,7 +75,7 @@ class BatchRun {
   private readonly gate: PoolGate;
   /** What is wanted now; signals change it. */
   private order: Order = RUN;
-  /** What Postgres has been told, which is what pages obey; null while it is being told. */
+  /** What Postgres has been told, which is what pages follow; null while it is being told. */
   private stored: Order | null = RUN;
   /** Null until it has been read. */
   private batch: BatchSnapshot | null = null;
@@ -83,8 +83,8 @@ class BatchRun {
   /** Items are at the vendor in files, or may be. */
   private byFiles = false;
   private wait: Wait | null = null;
-  /** Orders so far to look again at what is due, and to resume. */
-  private looks = 0;
+  /** Signals so far to check again what is due, and to resume. */
+  private wakings = 0;
   private resumes = 0;
   /** A resume has come after a cancellation: the batch is to begin anew. */
   private isRevived = false;
@@ -105,7 +105,7 @@ class BatchRun {
       this.gate.nudge();
     });
     setHandler(lookSignal, () => {
-      this.looks++;
+      this.wakings++;
       this.gate.nudge();
     });
     setHandler(batchStatusQuery, () => this.status());
@@ -148,13 +148,13 @@ class BatchRun {
       if (isHistoryLong(this.input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE)) {
         await this.continue(null);
       }
-      const { looks, resumes } = this;
+      const { wakings, resumes } = this;
       const page = await this.page();
       if (page === null) continue;
       this.take(page);
       if (page.end === 'refused') this.stopAsRefused(page.detail, resumes);
       else if (isOver(this.known)) return;
-      else if (page.end === 'nothing due') await this.sleep(page, looks);
+      else if (page.end === 'nothing due') await this.sleep(page, wakings);
     }
   }
 
@@ -184,11 +184,11 @@ class BatchRun {
     if (!this.isCancelled && this.resumes === resumesBefore) this.order = refused;
   }
 
-  private async sleep({ counts, detail }: PageOutcome, looksBefore: number): Promise<void> {
+  private async sleep({ counts, detail }: PageOutcome, wakingsBefore: number): Promise<void> {
     const until = counts.nextDueAt;
     this.wait = until === null ? null : { until, reason: detail };
     this.show();
-    await condition(() => !this.isRunning || this.looks > looksBefore, waitMs(until));
+    await condition(() => !this.isRunning || this.wakings > wakingsBefore, waitMs(until));
     this.wait = null;
   }
 
@@ -198,7 +198,7 @@ class BatchRun {
     const { reason } = this.order;
     if (this.stored?.state !== 'cancelled') await setBatchState({ batchId, state: 'cancelled', reason });
     while (this.byFiles) {
-      const { looks } = this;
+      const { wakings } = this;
       const page = await Promise.race([
         this.gate
           .run(() => runBatchPage({ batchId, concurrency: this.concurrency, maxMs: PAGE_MS }))
@@ -210,7 +210,7 @@ class BatchRun {
       this.batch = { ...this.known, counts: page.counts };
       this.show();
       if ((page.openParts ?? 0) === 0) return;
-      await condition(() => this.isRevived || this.looks > looks, waitMs(page.counts.nextDueAt));
+      await condition(() => this.isRevived || this.wakings > wakings, waitMs(page.counts.nextDueAt));
     }
   }
 

@@ -24,7 +24,7 @@ const { joinPool } = proxyActivities<PoolActivities>({
 
 /** After the pool's own time the waiter tries by itself, should the pool's signal have been lost, ms. */
 const GRACE_MS = 30_000;
-/** A pool held for an operator is looked at again this often, ms. */
+/** A pool held for an operator is checked again this often, ms. */
 const HELD_RECHECK_MS = HOUR_MS;
 /** A pause that ended sooner than this was none: the pool was said to be open and was not, ms. */
 const SHORT_PAUSE_MS = 5_000;

@@ -74,9 +74,9 @@ const OVERDUE_MS = HOUR_MS;
 export function whyStalled(batch: VendorBatch, now: number): string | null {
   const { id, status, end, strange, expiresAt } = batch;
   if (end !== null) return null;
-  if (strange) return `${id} is "${status}", a state that is not known; it is looked at until it ends`;
+  if (strange) return `${id} is "${status}", a state that is not known; it is polled until it ends`;
   if (expiresAt === null || now - expiresAt < OVERDUE_MS) return null;
-  return `${id} was to end by ${new Date(expiresAt).toISOString()} and is ${status}; it is looked at until it ends`;
+  return `${id} was to end by ${new Date(expiresAt).toISOString()} and is ${status}; it is polled until it ends`;
 }
 
 /** True of a batch that neither we nor its time have ended: somebody did not want it. */

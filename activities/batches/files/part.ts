@@ -109,7 +109,7 @@ export class PartSteps {
       case 'creating':
         return this.find(part);
       case 'created':
-        return this.look(part, winding);
+        return this.poll(part, winding);
       case 'ended':
         return this.finish(part, winding);
       case 'settled':
@@ -211,7 +211,7 @@ export class PartSteps {
     return { part: next, more: how === 'adopted' };
   }
 
-  private async look(part: BatchPart, winding: boolean): Promise<Step> {
+  private async poll(part: BatchPart, winding: boolean): Promise<Step> {
     const id = part.vendorId ?? '';
     let answer: CallResult | null = null;
     let now: VendorBatch;

@@ -39,7 +39,7 @@ export class WaitWatch {
           `${caller} waits: ${String(told.reason)}`,
         );
     } catch (error) {
-      warnOnce(this.deps.log, { limit }, error, 'a wait could not be told');
+      warnOnce(this.deps.log, { limit }, error, 'a wait could not be reported');
     }
   }
 }

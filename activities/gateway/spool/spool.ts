@@ -63,7 +63,7 @@ function keyIdOf(text: string): string | null {
 const TOUCH_MS = 2_000;
 /** A process that has not touched its folder for so long has ended, or is as good as that, ms. */
 const SILENT_MS = 15_000;
-const LOOK_MS = 30_000;
+const POLL_MS = 30_000;
 /** Binds a file to its use. */
 const SEAL_NAME = 'spool';
 
@@ -74,7 +74,7 @@ export class Spool {
   private made: Promise<void> | null = null;
   private next = 0;
   private touching: NodeJS.Timeout | null = null;
-  private looking: NodeJS.Timeout | null = null;
+  private timer: NodeJS.Timeout | null = null;
   private working: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: SpoolOptions) {
@@ -88,12 +88,12 @@ export class Spool {
 
   /** Stores what ended processes have left, now and from time to time. Throws nothing: what fails stays for later. */
   async start(): Promise<void> {
-    await this.look();
-    this.looking = setInterval(() => void this.look(), LOOK_MS).unref();
+    await this.poll();
+    this.timer = setInterval(() => void this.poll(), POLL_MS).unref();
   }
 
   async stop(): Promise<void> {
-    if (this.looking) clearInterval(this.looking);
+    if (this.timer) clearInterval(this.timer);
     if (this.touching) clearInterval(this.touching);
     await this.working;
     // What is still here is the next one's at once.
@@ -146,7 +146,7 @@ export class Spool {
     }, TOUCH_MS).unref();
   }
 
-  private look(): Promise<void> {
+  private poll(): Promise<void> {
     this.working = this.working
       .then(() => this.pollOnce())
       .catch((error: unknown) => warnOnce(this.options.log, {}, error, 'the spool was not read'));

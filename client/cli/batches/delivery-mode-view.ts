@@ -30,7 +30,7 @@ function usd(amount: number): string {
 
 export function deliveryChangeText({ to, cancelled: { files, items } }: DeliveryChange): string {
   if (to === 'batch-api') {
-    return 'goes by files from now on (was by calls of its own); calls in flight still come home';
+    return 'goes by files from now on (was by calls of its own); answers to calls in flight are kept';
   }
   const recall =
     files === 0

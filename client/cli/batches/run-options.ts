@@ -40,7 +40,7 @@ const RUN_OPTIONS: readonly RunOption[] = [
     flag: '--pause-duration',
     value: '<time>',
     env: 'PAUSE_DURATION_HOURS',
-    help: 'longest pause at the threshold before looking again, hours or 90m, 24h',
+    help: 'longest pause at the threshold before checking again, hours or 90m, 24h',
     range: '0.001 h to 31 d',
     standard: '24',
   },

@@ -98,7 +98,7 @@ async function showDoubts(dataset: string, { json, ...options }: Options, comman
       whenText(one.firstAt, now),
       one.accepted ? 'accepted: with the next cycle' : whenText(one.lookAgainAt, now),
     ]);
-    print(table(['hours', 'series', 'rows', 'told', 'answers', 'since', 'next look'], rows));
+    print(table(['hours', 'series', 'rows', 'told', 'answers', 'since', 'next check'], rows));
   }
 }
 

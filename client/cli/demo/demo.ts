@@ -234,7 +234,7 @@ async function keepSyncing(dir: StateDir, stack: DemoStack, view: ProgressView):
   view.note(
     [
       '',
-      'A sync now keeps it complete: each minute it looks for new hours. Leave this running, and look around:',
+      'A sync now keeps it complete: each minute it checks for new hours. Leave this running, and look around:',
       ...(temporal ? [`  ${temporal.uiUrl}/namespaces/${stack.settings.temporal.namespace}/workflows`] : []),
       `  ${prefix}npx sluice status`,
       `  ${prefix}npx sluice coverage ${DEMO_DATASET}`,

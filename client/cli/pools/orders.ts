@@ -49,7 +49,7 @@ async function resume(pool: string | undefined, { json }: OrderOptions, command:
 }
 
 function tell(report: OrderReport, order: Order, json: boolean): void {
-  for (const what of report.unreached) note(`Could not be told: ${what}`);
+  for (const what of report.unreached) note(`Could not be notified: ${what}`);
   if (json) {
     printJson(pausePool.json(report));
     return;
@@ -73,7 +73,7 @@ function tell(report: OrderReport, order: Order, json: boolean): void {
 type Order = 'pause' | 'resume';
 
 function orderText({ pool, before, state, pools }: OrderOutcome, order: Order, now: number): string {
-  if (state === null) return `${pool}: its workflow was told and will see to it when a worker runs`;
+  if (state === null) return `${pool}: its workflow was signalled, and acts on it when a worker runs`;
   const untouched = order === 'resume' && before?.state === 'closed' ? ' (it was not stopped)' : '';
   const found = before?.evidence?.account;
   const stopped =
@@ -117,7 +117,7 @@ async function reset(
 
 function noteUnreached({ unreached }: { readonly unreached: string | null }): void {
   if (unreached === null) return;
-  note(`Work that sleeps could not be told, and looks again when the old wait is over: ${unreached}`);
+  note(`Sleeping work could not be woken, and checks again when the old wait is over: ${unreached}`);
 }
 
 function printUnblocked({ pool, ended, items, state }: UnblockReport): void {

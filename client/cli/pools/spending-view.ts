@@ -6,7 +6,7 @@ import type { Frequency, Share } from '../../operations/pools/spending';
 import { amountText, countText, isoOrNull, lengthText, pluralText } from '../../operations/time-text';
 import { print, table } from '../output';
 
-/** More limits of one name than this (one for each device) are told by the fullest of them. */
+/** More limits of one name than this (one for each device) are shown by the fullest of them. */
 const MANY = 4;
 
 /** One line for each limit; of many with one name, the fullest, with how many there are. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { type BatchPart, openParts, readPart } from '../../../store/batches/parts';
 
-/** A worker obeys within a second or two; then what stands is told. */
+/** A worker acts on it within a second or two; then the present state is reported. */
 const LOOK_MS = 250;
 const MOST_MS = 6000;
 
@@ -37,7 +37,7 @@ export function fileText(part: BatchPart): string {
   if (state === 'ended') return `${name}: has ended by itself (${status}); its answers are being read`;
   const because = note === '' ? '' : `: ${note}`;
   if (state === 'creating') {
-    return `${name}: not cancelled yet; whether the vendor has made a batch of it is still looked for${because}`;
+    return `${name}: not cancelled yet; whether the vendor has made a batch of it is still being checked${because}`;
   }
   return cancelAsked
     ? `${name}: the vendor was asked to cancel it, and has not confirmed${because}`

@@ -48,7 +48,8 @@ export const listFailedWindows = operation({
 });
 
 export const listDoubts = operation({
-  about: 'hours of which the vendor has told far fewer rows than are known; these stay until it is sure',
+  about:
+    'hours for which the vendor has reported far fewer rows than are known; the known rows stay until it is certain',
   input: z.strictObject({ ...dataset, ...optionalSpan }),
   json: ({ rows }: Found<DoubtedSpan>) =>
     rows.map((one) => ({
@@ -65,7 +66,7 @@ export const listDoubts = operation({
 });
 
 export const acceptDoubtedHours = operation({
-  about: 'believe what the vendor told of a span: its next answer, which is asked for soon, counts',
+  about: 'accept what the vendor reports of a span: its next answer, which is asked for soon, counts',
   // Rows will be deleted: of which hours has to be said.
   input: z.strictObject({ ...dataset, from: hour, to: hour }),
   run: async (backend, { account, dataset: id, ...ends }) => {

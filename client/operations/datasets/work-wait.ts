@@ -11,7 +11,7 @@ import { VENDORS } from '../../../vendors/registry';
 import type { Backend } from '../backend';
 import type { WorkReport } from './work';
 
-/** What Postgres says of an account: it is told there before anybody else hears of it. */
+/** What Postgres says of an account: it is recorded there first. */
 export interface AccountStanding {
   readonly account: string;
   /** The pool, or its organization's: whichever stands in the way. */

@@ -15,7 +15,7 @@ export interface CredentialsReport {
   readonly accounts: readonly string[];
   /** Pools that were held for refused credentials and now try the new ones. */
   readonly resumed: readonly string[];
-  /** Why the pools' workflows could not be told; they look again by themselves. Null when they were. */
+  /** Why the pools' workflows could not be signalled; they check again by themselves. Null when they were signalled. */
   readonly unreached: string | null;
 }
 

@@ -46,7 +46,7 @@ export interface OrderReport {
   readonly outcomes: readonly OrderOutcome[];
   /** Limits of the account that wait at the vendor's word all the same. */
   readonly blocked: readonly LimitStatus[];
-  /** What could not be told, and why; the order holds all the same. */
+  /** What could not be notified, and why; the order holds all the same. */
   readonly unreached: readonly string[];
   /** An organization that the settings at hand do not name, and which stops the account all the same; else null. */
   readonly stoppedBy: string | null;
@@ -176,7 +176,7 @@ export interface UnblockReport {
   readonly items: number;
   /** The pool itself, which may let nothing through all the same. */
   readonly state: PoolState;
-  /** Workflows that sleep could not be told: they look again when the old wait is over. */
+  /** Sleeping workflows could not be woken: they check again when the old wait is over. */
   readonly unreached: string | null;
 }
 
@@ -217,7 +217,7 @@ export interface ResetReport extends ResetOutcome {
   readonly pool: string;
   /** Limits of it that wait at the vendor's word all the same. */
   readonly blocked: readonly LimitStatus[];
-  /** Workflows that sleep could not be told: they look again when the old wait is over. */
+  /** Sleeping workflows could not be woken: they check again when the old wait is over. */
   readonly unreached: string | null;
 }
 

@@ -236,10 +236,10 @@ test('pools show their limits; pause stops every call, resume ends it', async ()
 test('a pool is paused though Temporal is down, and says what was not told', async () => {
   const ran = await sluice(['pool', 'pause'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('held until an operator resumes it') });
-  expect(ran.err).toContain("Could not be told: the pool's workflow");
+  expect(ran.err).toContain("Could not be notified: the pool's workflow");
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('held');
   const told = await sluice(['pool', 'resume'], { DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' });
-  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was told') });
+  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was signalled') });
   const deadline = Date.now() + 10_000;
   while ((await json<PoolJson>(['pool', 'show'])).state === 'held' && Date.now() < deadline);
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');

@@ -58,7 +58,7 @@ describe('an audit', () => {
     expect(told).toMatchObject({
       done: 2,
       problems: [
-        expect.stringMatching(/are doubted: the known ones of 3 hours stay, next look 20/),
+        expect.stringMatching(/are doubted: the known ones of 3 hours stay, next check 20/),
         expect.anything(),
       ],
     });
