@@ -16,7 +16,13 @@ export type { Evidence, Verdict } from '../quota/verdict';
 export { parseRetryAfter, parseWaitText } from '../quota/waits';
 export type { FleetApi } from '../vendors/capabilities/fleet';
 export type { LoginApi } from '../vendors/capabilities/login';
-export type { Partition, ReportApi, ReportRequest, ReportStatus } from '../vendors/capabilities/reports';
+export type {
+  Partition,
+  ReportApi,
+  ReportDocument,
+  ReportRequest,
+  ReportStatus,
+} from '../vendors/capabilities/reports';
 export type { TextBatchApi } from '../vendors/capabilities/text-batches';
 export type { TextApi, TextJob, TextRequest } from '../vendors/capabilities/texts';
 export { checkRules } from '../vendors/conformance/rules';

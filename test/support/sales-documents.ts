@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream';
 import type { Span } from '../../quota/windows/chunks';
 import { RT_SALES } from '../../vendors/amazon/datasets';
-import { openReportDocument, type ReportDocument } from '../../vendors/amazon/document';
+import { openReportDocument } from '../../vendors/amazon/document';
+import type { ReportDocument } from '../../vendors/capabilities/reports';
 
 export const HOUR = 3_600_000;
 /** Midnight of a day in the past; all spans of these tests count hours from it. */

@@ -145,7 +145,7 @@ function toStatus(report: AmazonReport): ReportStatus {
     status: ENDED.get(report.processingStatus.toUpperCase()) ?? 'pending',
     said: report.processingStatus,
     span: from === undefined || to === undefined ? null : { from, to },
-    marketplaceIds: report.marketplaceIds ?? [],
+    series: report.marketplaceIds ?? [],
     createdAt: report.createdTime,
     documentId: report.reportDocumentId ?? null,
   };
@@ -157,8 +157,8 @@ function matches(report: ReportStatus, request: ReportRequest): boolean {
     report.reportType === request.dataset.reportType &&
     report.span?.from === request.span.from &&
     report.span.to === request.span.to &&
-    report.marketplaceIds.length === 1 &&
-    report.marketplaceIds[0] === request.partition.marketplaceId
+    report.series.length === 1 &&
+    report.series[0] === request.partition.marketplaceId
   );
 }
 

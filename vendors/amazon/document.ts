@@ -12,6 +12,7 @@ import Tokenizer from '@streamparser/json/tokenizer.js';
 import TokenParser from '@streamparser/json/tokenparser.js';
 import TokenType from '@streamparser/json/utils/types/tokenType.js';
 import type { Span } from '../../quota/windows/chunks';
+import type { ReportDocument } from '../capabilities/reports';
 import { type BadRow, type DatasetDescription, type DatasetRow, DocumentError } from '../dataset';
 import { plainText } from './document-bytes';
 import { RowReader } from './document-row';
@@ -39,25 +40,6 @@ export interface DocumentOptions {
   readonly compressionAlgorithm?: string | undefined;
   /** As the download says. Brotli has no first bytes of its own, so that is believed of it. */
   readonly contentEncoding?: string | undefined;
-}
-
-/** A document on its way in. `head`, `bytes` and `digest` grow while `batches` is consumed. */
-export interface ReportDocument {
-  /**
-   * Rows in document order, to be consumed once. The next piece is read only when the last was taken.
-   * Throws DocumentError for a document that must not be ingested; an error of the source passes through.
-   */
-  readonly batches: AsyncIterable<readonly DatasetRow[]>;
-  /** Rows that cannot be used: how many, and the first 10,000 of them. Grows like the rest. */
-  badRows(): { readonly count: number; readonly rows: readonly BadRow[] };
-  /** The first 64 KiB of the uncompressed text that has been read. */
-  head(): Buffer;
-  /** Uncompressed bytes read. */
-  bytes(): number;
-  /** SHA-256 of the uncompressed text, hex. Only valid once `batches` has ended. */
-  digest(): string;
-  /** Stops reading, even of a source that has stalled: `batches` throws the error. */
-  abort(error: Error): void;
 }
 
 /** Opens a downloaded report document. The source is destroyed when reading ends, however it ends. */

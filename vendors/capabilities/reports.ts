@@ -4,12 +4,11 @@
  */
 import type { Readable } from 'node:stream';
 import type { Span } from '../../quota/windows/chunks';
-import type { ReportDocument } from '../amazon/document';
 import type { VendorResponse } from '../contract';
-import type { DatasetDescription } from '../dataset';
+import type { BadRow, DatasetDescription, DatasetRow } from '../dataset';
 import type { HttpRequest, Parsed } from '../http';
 
-/** One series of a dataset: its partition, e.g. marketplace and currency. */
+/** One series of a dataset: its partition, e.g. shop and currency. */
 export type Partition = Readonly<Record<string, string>>;
 
 export interface ReportRequest {
@@ -26,7 +25,8 @@ export interface ReportStatus {
   /** The vendor's own word for it; empty when there is none. */
   readonly said: string;
   readonly span: Span | null;
-  readonly marketplaceIds: readonly string[];
+  /** What the vendor names as the report's series (its shops, say); read by `matches` alone. */
+  readonly series: readonly string[];
   readonly createdAt: number;
   /** Present when there is a document: data when done, an explanation when fatal. */
   readonly documentId: string | null;
@@ -37,6 +37,25 @@ export interface DocumentLocation {
   readonly compressionAlgorithm: string | undefined;
   /** What the download itself says; only known while it is read. */
   readonly contentEncoding?: string | undefined;
+}
+
+/** A document on its way in. `head`, `bytes` and `digest` grow while `batches` is consumed. */
+export interface ReportDocument {
+  /**
+   * Rows in document order, to be consumed once. The next piece is read only when the last was taken.
+   * Throws DocumentError for a document that must not be ingested; an error of the source passes through.
+   */
+  readonly batches: AsyncIterable<readonly DatasetRow[]>;
+  /** Rows that cannot be used: how many, and the first 10,000 of them. Grows like the rest. */
+  badRows(): { readonly count: number; readonly rows: readonly BadRow[] };
+  /** The first 64 KiB of the uncompressed text that has been read. */
+  head(): Buffer;
+  /** Uncompressed bytes read. */
+  bytes(): number;
+  /** SHA-256 of the uncompressed text, hex. Only valid once `batches` has ended. */
+  digest(): string;
+  /** Stops reading, even of a source that has stalled: `batches` throws the error. */
+  abort(error: Error): void;
 }
 
 /** What a FATAL report's text means for what to do next. */

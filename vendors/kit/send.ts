@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './faults';
 import type { SimAnswer } from './vendor';
 
-const GARBAGE = '<html><head><title>502 Bad Gateway</title></head><body>{"reportData":[{"asin"';
+const GARBAGE = '<html><head><title>502 Bad Gateway</title></head><body>{"rows":[{"id"';
 
 /** @param delayMs before the first byte. Resolves when the answer, or the caller, is gone. */
 export async function sendAnswer(
