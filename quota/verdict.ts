@@ -89,8 +89,6 @@ export interface BlockedVerdict extends RefusalBase {
    * the pool tries again by itself, ever more rarely.
    */
   readonly reason?: 'configuration';
-  /** True when the vendor may have carried out the request all the same. */
-  readonly ambiguous?: true;
 }
 
 /** The thing addressed no longer exists. */

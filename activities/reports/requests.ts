@@ -235,8 +235,6 @@ function reasonOf(error: unknown): string {
 
 /** True when the vendor's refusal, or ours, makes it certain that no report was made. */
 function certainlyNotMade(error: unknown): boolean {
-  if (error instanceof PoolClosed)
-    return !(error.verdict?.kind === 'blocked' && error.verdict.ambiguous === true);
-  if (error instanceof PermitWait) return true;
+  if (error instanceof PoolClosed || error instanceof PermitWait) return true;
   return error instanceof CallFailed && !(error.verdict.kind === 'server' && error.verdict.ambiguous);
 }

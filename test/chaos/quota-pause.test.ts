@@ -30,8 +30,8 @@ beforeAll(async () => {
     scenario: {
       latencyMs: { min: ANSWER_MS, max: ANSWER_MS },
       reports: { queueMs: { min: 100, max: 300 }, processingMs: { min: 200, max: 800 } },
-      // Good for 15 s: the pause outlives a token, and nobody may fetch another before it ends.
-      tokens: { lifetimeSeconds: 75 },
+      // Used for 15 s: the pause outlives a token, and nobody may fetch another before it ends.
+      tokens: { lifetimeSeconds: 20 },
     },
     // Long enough on this machine for four rounds of kills and restarts.
     account: (startMs) => ({ pool: { cooldownMinutes: Math.max(12_000, 2 * startMs) / 60_000 } }),

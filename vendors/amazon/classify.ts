@@ -3,7 +3,7 @@
  * their code. Three servers answer, each in its own way: the SP-API (reports), Login with Amazon (`login`) and S3
  * (`downloadDocument`).
  */
-import { type BlockedVerdict, clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
+import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { type AmazonError, readError } from './error-body';
@@ -94,13 +94,13 @@ function isUsable(call: CallInfo, body: string): boolean {
 }
 
 /**
- * A success without an answer of the API's in it. With no body it was lost on its way; with a page, something stands
- * between that would answer any request so. Either way a report may have been made.
+ * A success without an answer of the API's in it: it was lost on its way, or something that stands between has answered.
+ * A failure of the service, which is asked again and, when it goes on, opens the breaker; no window is to blame. Where a
+ * report may have been made, the call counts as one without an answer.
  */
 function unusable(call: CallInfo, { body, evidence, wait }: Answer): Verdict {
-  if (body.trim() === '') return server(call, { ...evidence, message: 'the answer has no body' }, wait);
-  const told = { ...evidence, message: clean(`no answer of the API: ${plainText(body)}`) };
-  return creates(call) ? { ...misconfigured(told), ambiguous: true } : misconfigured(told);
+  const said = body.trim() === '' ? 'the answer has no body' : `no answer of the API: ${plainText(body)}`;
+  return server(call, { ...evidence, message: clean(said) }, wait);
 }
 
 function isDenial(status: number, error: AmazonError | null): boolean {
@@ -188,7 +188,7 @@ function isTheirs(status: number): boolean {
   return status === 408 || status === 425 || !(status >= 300 && status < 500);
 }
 
-function misconfigured(evidence: Evidence): BlockedVerdict {
+function misconfigured(evidence: Evidence): Verdict {
   return { kind: 'blocked', reason: 'configuration', evidence };
 }
 
