@@ -1,8 +1,8 @@
 /** `sluice doctor`: checks this machine and these settings, and says how to mend what is wrong. */
 import type { Command } from 'commander';
 import { SettingsError } from '../../settings';
-import { type Check, checkNode, examine } from '../operations/doctor';
-import { contextOf } from './command';
+import { type Check, checkNode, examineMachine } from '../operations/doctor';
+import { call, contextOf } from './command';
 import { print, printJson } from './output';
 
 export async function runDoctor(options: { readonly json?: boolean }, command: Command): Promise<void> {
@@ -22,7 +22,7 @@ async function allChecks(command: Command): Promise<Check[]> {
   try {
     const context = contextOf(command);
     const file = context.settings.file ?? 'no file, only the environment';
-    return [{ name: 'Settings', result: 'ok', detail: file }, ...(await examine(context))];
+    return [{ name: 'Settings', result: 'ok', detail: file }, ...(await call(examineMachine, context, {}))];
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     return [checkNode(process.versions.node), { name: 'Settings', result: 'fail', detail: error.message }];

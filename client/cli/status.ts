@@ -3,47 +3,18 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';
 import { readInstance, withoutPassword } from '../../embedded/instance';
-import { type BatchReport, readBatches } from '../operations/batches/wait';
-import {
-  type Context,
-  liveInstance,
-  temporalAddress,
-  withDatabase,
-  withTemporal,
-} from '../operations/context';
-import { listBackfills, type WaitingWork } from '../operations/datasets/backfills';
-import { listSyncs, type SyncReport } from '../operations/datasets/syncs';
-import { workerPolls } from '../operations/datasets/work';
-import { messageOf } from '../operations/errors';
-import { type PoolReport, readPoolReport } from '../operations/pools/report';
-import { isoOrNull } from '../operations/time-text';
-import {
-  ailingWorkers,
-  failingWorkflows,
-  strandedBatches,
-  type Trouble,
-  troubleText,
-  waitingTasks,
-} from '../operations/troubles';
-import { openBatchesJson, openBatchLines } from './batches/view';
-import { contextOf } from './command';
+import { type Context, liveInstance, temporalAddress } from '../operations/context';
+import { readStatus, type Status } from '../operations/status';
+import { troubleText } from '../operations/troubles';
+import { batchLines } from './batches/view';
+import { call, contextOf } from './command';
 import { backfillLines } from './datasets/backfill-runs';
 import { blockedLines, organizationText, poolText, sinceText, stopLines } from './datasets/progress-view';
 import { syncTable } from './datasets/sync';
 import { print, printJson } from './output';
 
-/** The value, or why it cannot be had. */
-type Read<T> = { readonly value: T } | { readonly problem: string };
-
-async function read<T>(work: () => Promise<T>): Promise<Read<T>> {
-  try {
-    return { value: await work() };
-  } catch (error) {
-    return { problem: messageOf(error) };
-  }
-}
-
-interface Status {
+/** What runs for this folder. */
+interface Here {
   readonly postgres: { readonly url: string | null; readonly embedded: boolean };
   readonly temporal: { readonly address: string | null; readonly uiUrl: string | null };
   readonly processes: readonly {
@@ -53,14 +24,6 @@ interface Status {
   }[];
   /** Workers of this folder that are gone without having been stopped. */
   readonly ended: readonly { readonly pid: number }[];
-  /** Whether one takes work. */
-  readonly worker: Read<boolean>;
-  readonly pools: Read<readonly PoolReport[]>;
-  readonly syncs: Read<readonly SyncReport[]>;
-  readonly batches: Read<readonly BatchReport[]>;
-  readonly backfills: Read<readonly WaitingWork[]>;
-  /** What ought to run and does not. */
-  readonly troubles: Read<readonly Trouble[]>;
 }
 
 export function addStatus(program: Command): void {
@@ -70,38 +33,18 @@ export function addStatus(program: Command): void {
     .option('--json', 'JSON')
     .action(async (options: { readonly json?: boolean }, command: Command) => {
       const context = contextOf(command);
-      const status = await readStatus(context);
-      const now = Date.now();
-      if (options.json) printJson(statusJson(status));
-      else printStatus(context, status, now);
+      const here = readHere(context);
+      const status = await call(readStatus, context, {});
+      if (options.json) printJson(statusJson(here, status));
+      else printStatus(context, here, status, Date.now());
     });
 }
 
-async function readStatus(context: Context): Promise<Status> {
+function readHere(context: Context): Here {
   const { settings, dir } = context;
   const instance = liveInstance(dir);
   const ownUrl = settings.database.url?.reveal();
   const url = ownUrl ?? instance?.postgres?.url ?? null;
-  const now = Date.now();
-  const polls = withTemporal(context, (client) => workerPolls(client, settings.temporal.taskQueue));
-  const [worker, pools, syncs, batches, backfills, troubles] = await Promise.all([
-    read(() => polls),
-    read(() =>
-      withDatabase(context, async (db) => {
-        const all: PoolReport[] = [];
-        for (const name of Object.keys(settings.accounts))
-          all.push(await readPoolReport(db, settings, name, now));
-        return all;
-      }),
-    ),
-    read(() => listSyncs(context, {})),
-    read(async () => {
-      const hasWorker = await polls.catch(() => true);
-      return withDatabase(context, (db) => readBatches(db, settings, now, hasWorker));
-    }),
-    read(() => listBackfills(context, {})),
-    read(() => readTroubles(context)),
-  ]);
   return {
     postgres: { url: url === null ? null : withoutPassword(url), embedded: ownUrl === undefined },
     temporal: {
@@ -112,36 +55,11 @@ async function readStatus(context: Context): Promise<Status> {
     ended: (readInstance(dir)?.processes ?? [])
       .filter((process) => process.name === 'worker' && !isAlive(process))
       .map(({ pid }) => ({ pid })),
-    worker,
-    pools,
-    syncs,
-    batches,
-    backfills,
-    troubles,
   };
 }
 
-/** What can be looked at: without the database, what Temporal knows. */
-async function readTroubles(context: Context): Promise<readonly Trouble[]> {
-  const { settings } = context;
-  const ailing = ailingWorkers(settings);
-  return withTemporal(context, async (client) => {
-    const found = await Promise.all([
-      ailing,
-      waitingTasks(client, settings),
-      failingWorkflows(client, settings),
-      withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []),
-    ]);
-    return found.flat();
-  }).catch(async (error: unknown) => {
-    const found = await ailing;
-    if (found.length === 0) throw error;
-    return found;
-  });
-}
-
 /** A worker of this folder that is gone is named, whether or not another one takes its work. */
-function workerText(polls: boolean, { ended, processes }: Status): string {
+function workerText(polls: boolean, { ended, processes }: Here): string {
   const [dead] = ended;
   if (dead === undefined || processes.some(({ name }) => name === 'worker')) {
     return polls ? 'runs' : 'none runs';
@@ -150,20 +68,21 @@ function workerText(polls: boolean, { ended, processes }: Status): string {
   return `${polls ? 'another one runs' : 'none runs'}; ${gone}`;
 }
 
-function printStatus({ settings, dir }: Context, status: Status, now: number): void {
-  const { postgres, temporal, worker, pools, syncs, batches, backfills } = status;
+function printStatus({ settings, dir }: Context, here: Here, status: Status, now: number): void {
+  const { postgres, temporal, processes } = here;
+  const { worker, pools, syncs, batches, backfills } = status;
   print(`Settings  ${settings.file ?? 'none; the environment and defaults hold'}`);
   print(`Postgres  ${postgres.url ?? 'does not run (npx sluice up)'}`);
   print(
     `Temporal  ${temporal.address ?? 'does not run (npx sluice up)'}${temporal.uiUrl ? `, Web UI ${temporal.uiUrl}` : ''}`,
   );
   if ('value' in worker) {
-    print(`Worker    ${workerText(worker.value, status)} (task queue ${settings.temporal.taskQueue})`);
+    print(`Worker    ${workerText(worker.value, here)} (task queue ${settings.temporal.taskQueue})`);
   } else if (temporal.address !== null) print(`Worker    unknown: ${worker.problem}`);
-  for (const { name, pid, url } of status.processes) {
+  for (const { name, pid, url } of processes) {
     print(`Process   ${name}, pid ${pid}${url === undefined ? '' : `, ${url}`}`);
   }
-  if (status.processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
+  if (processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
   if ('value' in pools) {
     for (const { pool, state, organization, limits, stops } of pools.value) {
       print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}${sinceText(state)}`);
@@ -172,7 +91,7 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
     }
   } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
   if ('value' in batches) {
-    for (const line of openBatchLines(batches.value, now)) print(`Batch     ${line}`);
+    for (const line of batchLines(batches.value, now)) print(`Batch     ${line}`);
   }
   if ('value' in backfills) {
     for (const line of backfillLines(backfills.value, now)) print(`Backfill  ${line}`);
@@ -185,46 +104,11 @@ function printStatus({ settings, dir }: Context, status: Status, now: number): v
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
 }
 
-function statusJson(status: Status) {
-  const { postgres, temporal, processes, ended, worker, pools, syncs, batches, backfills } = status;
-  const orProblem = <T, U>(found: Read<T>, show: (value: T) => U) =>
-    'value' in found ? show(found.value) : { problem: found.problem };
+function statusJson({ postgres, temporal, processes, ended }: Here, status: Status) {
+  const { worker, ...work } = readStatus.json(status);
   return {
-    postgres,
-    temporal,
-    processes,
-    worker: orProblem(worker, (runs) => ({ runs, ended })),
-    pools: orProblem(pools, (all) =>
-      all.map(({ pool, state, organization, limits, stops }) => ({
-        pool,
-        state: state.state,
-        until: isoOrNull(state.until),
-        reason: state.reason,
-        since: isoOrNull(state.since === 0 ? null : state.since),
-        strikes: state.strikes,
-        stops: stops.map(({ operation, subject, since, until, reason, strikes }) => ({
-          operation,
-          subject,
-          since: isoOrNull(since),
-          until: isoOrNull(until),
-          reason,
-          strikes,
-        })),
-        organization: organization && { pool: organization.pool, foundBy: organization.foundBy },
-        blockedLimits: limits
-          .filter(({ blockedUntil }) => blockedUntil !== null)
-          .map(({ name, blockedUntil, blockedReason }) => ({
-            name,
-            until: isoOrNull(blockedUntil),
-            reason: blockedReason,
-          })),
-      })),
-    ),
-    batches: orProblem(batches, openBatchesJson),
-    backfills: orProblem(backfills, listBackfills.json),
-    syncs: orProblem(syncs, listSyncs.json),
-    troubles: orProblem(status.troubles, (all) =>
-      all.map((trouble) => ({ ...trouble, since: isoOrNull(trouble.since) })),
-    ),
+    ...{ postgres, temporal, processes },
+    worker: 'problem' in worker ? worker : { ...worker, ended },
+    ...work,
   };
 }

@@ -12,7 +12,7 @@ import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context
 import { messageOf, UsageError } from '../operations/errors';
 import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
 import { credentialsChanged } from '../operations/pools/credentials';
-import { publishByHand } from '../operations/settings-publish';
+import { publishSettings } from '../operations/settings-publish';
 import { countText, pluralText, whenText } from '../operations/time-text';
 import { deleteSecret, listSecrets, putSecret } from '../operations/vault';
 import { call, contextOf } from './command';
@@ -113,11 +113,9 @@ export function addSettings(program: Command): void {
     });
   settings
     .command('publish')
-    .description(
-      'make what they say of pools, organizations and limits the word that stands, over settings that were published later',
-    )
+    .description(publishSettings.about)
     .action(async (_options: unknown, command: Command) => {
-      const pools = await publishByHand(contextOf(command));
+      const { pools } = await call(publishSettings, contextOf(command), {});
       print(`${pools.join(', ')}: published. Workers take it over when they start with these settings.`);
     });
   settings

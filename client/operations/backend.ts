@@ -1,11 +1,14 @@
 /** What every use case works with, whoever calls it: the settings, and access to Postgres and Temporal. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import type { StateDir } from '../../embedded/state-dir';
 import type { Settings } from '../../settings';
 import type { ConnectionUse } from '../../store/db';
 
 export interface Backend {
   readonly settings: Settings;
+  /** Where this machine keeps what it runs for these settings: embedded servers, the spool. */
+  readonly dir: StateDir;
   /** Who asks, for the events and rows that say so: `user@host` at a terminal, or whom an API has let in. */
   readonly caller: string;
   /**

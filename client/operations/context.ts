@@ -21,7 +21,6 @@ import { type ErrorCode, failed, messageOf } from './errors';
 
 /** A backend that opens a connection for each piece of work, as a command that soon ends does. */
 export interface Context extends Backend {
-  readonly dir: StateDir;
   /** Receives what a person should know meanwhile, such as a server that is slow to answer. */
   readonly note: (line: string) => void;
 }

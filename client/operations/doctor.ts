@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { isPortFree } from '../../embedded/ports';
 import { findData } from '../../embedded/postgres-cluster';
 import { cacheDir, type StateDir } from '../../embedded/state-dir';
@@ -15,19 +16,13 @@ import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from 
 import { Vault } from '../../store/secrets/vault';
 import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
 import { accountParts } from '../../vendors/registry';
-import {
-  type Context,
-  databaseUrl,
-  explainDatabaseError,
-  liveInstance,
-  loadVaultKeys,
-  withDatabase,
-  withTemporal,
-} from './context';
+import type { Backend } from './backend';
+import { databaseUrl, explainDatabaseError, liveInstance, loadVaultKeys } from './context';
 import { workerPolls } from './datasets/work';
 import { tryLogins } from './doctor-logins';
-import { ClientError, messageOf } from './errors';
+import { messageOf, OperationError } from './errors';
 import { keysInUse, missingText, sortKeys, unreadableText, useText } from './keys-in-use';
+import { operation } from './operation';
 import { otherGenerations } from './settings-publish';
 import { lengthText } from './time-text';
 import { ailingWorkers, failingWorkflows, strandedBatches, troubleText, waitingTasks } from './troubles';
@@ -53,23 +48,30 @@ export function checkNode(version: string): Check {
     : fail('Node', `${version}; install ${OLDEST_NODE.join('.')} or later from https://nodejs.org`);
 }
 
+/** Also tries each account's login, by the gateway and its permits, as a worker would. */
+export const examineMachine = operation({
+  about: 'check this machine, the settings and what they name',
+  input: z.strictObject({}),
+  run: (backend): Promise<readonly Check[]> => examine(backend),
+});
+
 /** All checks, in the order in which one builds on the other. */
-export async function examine(context: Context): Promise<Check[]> {
-  const checks = [checkNode(process.versions.node), ...checkMachine(context), ...(await checkPorts(context))];
-  checks.push(await checkVaultKey(context));
-  checks.push(...(await checkDatabase(context)));
-  checks.push(...(await checkGenerations(context)));
-  checks.push(...(await checkTemporal(context)));
-  checks.push(...(await checkWorkers(context)));
-  checks.push(...(await checkKeysInUse(context)));
-  checks.push(checkAccounts(context));
-  checks.push(...(await checkCredentials(context)));
-  checks.push(...settingsWarnings(context.settings).map((warning) => warn('Settings', warning)));
-  checks.push(...(await checkLogins(context)));
+async function examine(backend: Backend): Promise<Check[]> {
+  const checks = [checkNode(process.versions.node), ...checkMachine(backend), ...(await checkPorts(backend))];
+  checks.push(await checkVaultKey(backend));
+  checks.push(...(await checkDatabase(backend)));
+  checks.push(...(await checkGenerations(backend)));
+  checks.push(...(await checkTemporal(backend)));
+  checks.push(...(await checkWorkers(backend)));
+  checks.push(...(await checkKeysInUse(backend)));
+  checks.push(checkAccounts(backend));
+  checks.push(...(await checkCredentials(backend)));
+  checks.push(...settingsWarnings(backend.settings).map((warning) => warn('Settings', warning)));
+  checks.push(...(await checkLogins(backend)));
   return checks;
 }
 
-function checkMachine({ settings, dir }: Context): Check[] {
+function checkMachine({ settings, dir }: Backend): Check[] {
   const checks: Check[] = [];
   if (settings.temporal.address === null) checks.push(checkTemporalBinary());
   if (settings.database.url === null) checks.push(checkPostgresData(dir));
@@ -102,7 +104,7 @@ function checkPostgresData(dir: StateDir): Check {
   }
 }
 
-async function checkPorts({ settings, dir }: Context): Promise<Check[]> {
+async function checkPorts({ settings, dir }: Backend): Promise<Check[]> {
   if (settings.temporal.address !== null || liveInstance(dir)?.temporal) return [];
   const taken: number[] = [];
   for (const port of [7233, 8233]) if (!(await isPortFree(port))) taken.push(port);
@@ -113,15 +115,15 @@ async function checkPorts({ settings, dir }: Context): Promise<Check[]> {
   ];
 }
 
-async function checkVaultKey(context: Context): Promise<Check> {
-  const { settings } = context;
+async function checkVaultKey(backend: Backend): Promise<Check> {
+  const { settings } = backend;
   if (settings.vault.key === null) {
     return settings.database.url === null
       ? ok('Vault key', 'none yet; sluice up makes one in the state folder')
       : fail('Vault key', 'none; set SLUICE_VAULT_KEY (openssl rand -base64 32) or vault.keyFile');
   }
   try {
-    return ok('Vault key', `id ${(await loadVaultKeys(context)).currentId}`);
+    return ok('Vault key', `id ${(await loadVaultKeys(backend)).currentId}`);
   } catch (error) {
     return fail('Vault key', messageOf(error));
   }
@@ -131,10 +133,10 @@ async function checkVaultKey(context: Context): Promise<Check> {
 const CLOCK_WARN_MS = 1_000;
 const CLOCK_FAIL_MS = 60_000;
 
-async function checkDatabase(context: Context): Promise<Check[]> {
+async function checkDatabase(backend: Backend): Promise<Check[]> {
   let url: string;
   try {
-    url = databaseUrl(context);
+    url = databaseUrl(backend);
   } catch (error) {
     return [warn('Database', messageOf(error))];
   }
@@ -158,8 +160,8 @@ async function checkDatabase(context: Context): Promise<Check[]> {
 }
 
 /** Nothing to say of a database that cannot be reached or has no tables: the check before has said it. */
-async function checkGenerations(context: Context): Promise<Check[]> {
-  const others = await otherGenerations(context).catch(() => []);
+async function checkGenerations(backend: Backend): Promise<Check[]> {
+  const others = await otherGenerations(backend).catch(() => []);
   return others.map(({ pool, publishedBy, publishedAt }) =>
     warn(
       'Settings',
@@ -210,17 +212,17 @@ function checkSchema(applied: AppliedSchema | null, ours: SchemaTexts): Check {
     : warn('Tables', 'functions and views are not those of this version yet; the next worker applies them');
 }
 
-async function checkTemporal(context: Context): Promise<Check[]> {
-  const { settings } = context;
-  if (settings.temporal.address === null && !liveInstance(context.dir)?.temporal) {
+async function checkTemporal(backend: Backend): Promise<Check[]> {
+  const { settings } = backend;
+  if (settings.temporal.address === null && !liveInstance(backend.dir)?.temporal) {
     return [warn('Temporal', 'does not run; start it with: npx sluice up')];
   }
   try {
-    return await withTemporal(context, async (client) => {
+    return await backend.temporal(async (client) => {
       const { namespace, taskQueue } = settings.temporal;
       await client.workflowService.describeNamespace({ namespace });
       const polled = await workerPolls(client, taskQueue);
-      const stranded = withDatabase(context, (db) => strandedBatches(client, db)).catch(() => []);
+      const stranded = backend.database((db) => strandedBatches(client, db)).catch(() => []);
       const troubles = await Promise.all([
         waitingTasks(client, settings),
         failingWorkflows(client, settings),
@@ -242,17 +244,17 @@ async function checkTemporal(context: Context): Promise<Check[]> {
 }
 
 /** Those of this machine are asked themselves. */
-async function checkWorkers({ settings }: Context): Promise<Check[]> {
+async function checkWorkers({ settings }: Backend): Promise<Check[]> {
   return (await ailingWorkers(settings)).map((trouble) => warn('Worker', troubleText(trouble)));
 }
 
 /** Every key that rows or open histories need must be at hand: without it, they cannot be read again. */
-async function checkKeysInUse(context: Context): Promise<Check[]> {
+async function checkKeysInUse(backend: Backend): Promise<Check[]> {
   const name = 'Keys in use';
   try {
-    const keys = await loadVaultKeys(context);
-    const uses = await withDatabase(context, (db) =>
-      withTemporal(context, (client) => keysInUse(db, client, context.dir.spool, keys)),
+    const keys = await loadVaultKeys(backend);
+    const uses = await backend.database((db) =>
+      backend.temporal((client) => keysInUse(db, client, backend.dir.spool, keys)),
     );
     const { missing, older } = sortKeys(uses, keys);
     if (missing.length > 0) return [fail(name, missingText(missing))];
@@ -262,11 +264,11 @@ async function checkKeysInUse(context: Context): Promise<Check[]> {
     return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
   } catch (error) {
     // What is away has been said by the checks of it.
-    return error instanceof ClientError ? [] : [warn(name, `cannot be looked at: ${messageOf(error)}`)];
+    return error instanceof OperationError ? [] : [warn(name, `cannot be looked at: ${messageOf(error)}`)];
   }
 }
 
-function checkAccounts({ settings }: Context): Check {
+function checkAccounts({ settings }: Backend): Check {
   const names = Object.keys(settings.accounts);
   return names.length === 0
     ? warn('Accounts', 'none; copy sluice.example.yaml to sluice.yaml and fill it in')
@@ -284,14 +286,14 @@ export function credentialsOf(
   );
 }
 
-async function checkCredentials(context: Context): Promise<Check[]> {
+async function checkCredentials(backend: Backend): Promise<Check[]> {
   const checks: Check[] = [];
-  for (const [name, account] of Object.entries(context.settings.accounts)) {
+  for (const [name, account] of Object.entries(backend.settings.accounts)) {
     const problems: string[] = [];
     const warnings: string[] = [];
     for (const { name: field, ref } of credentialsOf(account)) {
       try {
-        await resolveInContext(context, ref, (message) => warnings.push(message));
+        await resolveWith(backend, ref, (message) => warnings.push(message));
       } catch (error) {
         problems.push(`${field}: ${messageOf(error)}`);
       }
@@ -304,8 +306,8 @@ async function checkCredentials(context: Context): Promise<Check[]> {
   return checks;
 }
 
-async function resolveInContext(
-  context: Context,
+async function resolveWith(
+  backend: Backend,
   ref: SecretRef,
   onWarning: (message: string) => void,
 ): Promise<void> {
@@ -313,27 +315,27 @@ async function resolveInContext(
     await resolveSecret(ref, { warn: onWarning });
     return;
   }
-  const db = createPool(databaseUrl(context), { max: 1, applicationName: 'sluice-doctor' });
+  const db = createPool(databaseUrl(backend), { max: 1, applicationName: 'sluice-doctor' });
   try {
-    await resolveSecret(ref, { vault: new Vault(db, await loadVaultKeys(context)), warn: onWarning });
+    await resolveSecret(ref, { vault: new Vault(db, await loadVaultKeys(backend)), warn: onWarning });
   } finally {
     await db.end();
   }
 }
 
 /** Only where there is a database: no call leaves without a permit. */
-async function checkLogins(context: Context): Promise<Check[]> {
-  const { settings } = context;
+async function checkLogins(backend: Backend): Promise<Check[]> {
+  const { settings } = backend;
   if (!Object.values(settings.accounts).some((account) => accountParts(account).login)) return [];
   const untried = (why: string) => [warn('Logins', `not tried: ${why}`)];
   let db: ReturnType<typeof createPool>;
   try {
-    db = createPool(databaseUrl(context), { max: 2, applicationName: 'sluice-doctor' });
+    db = createPool(databaseUrl(backend), { max: 2, applicationName: 'sluice-doctor' });
   } catch {
     return untried('there is no database, which grants the permit; start it with: npx sluice up');
   }
   try {
-    const checks = await tryLogins(db, settings, await loadVaultKeys(context));
+    const checks = await tryLogins(db, settings, await loadVaultKeys(backend));
     return checks.map(({ account, problem }) =>
       problem === null ? ok(`Login of ${account}`, 'accepted') : fail(`Login of ${account}`, problem),
     );

@@ -33,6 +33,7 @@ import { exportDataset } from './datasets/export';
 import { planBackfill } from './datasets/plans';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
+import { examineMachine } from './doctor';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import {
   listEventsOf,
@@ -43,6 +44,8 @@ import {
   showPool,
   unblockLimits,
 } from './pools/pools';
+import { publishSettings } from './settings-publish';
+import { readStatus } from './status';
 import { authenticateEndUser } from './user-auth';
 import { deleteSecret, listSecrets, putSecret } from './vault';
 import { workersRun } from './workers';
@@ -97,4 +100,6 @@ export const operations = {
   users: { authenticate: authenticateEndUser },
   vault: { put: putSecret, list: listSecrets, delete: deleteSecret },
   workers: { run: workersRun },
+  settings: { publish: publishSettings },
+  system: { status: readStatus, doctor: examineMachine },
 } as const;

@@ -1,6 +1,6 @@
 /** `sluice batch list` and `sluice batch show`: how far batches are, and what they wait for. */
 import type { Command } from 'commander';
-import { batchJson, listBatches, showBatch, stateOf } from '../../operations/batches/batches';
+import { listBatches, showBatch, stateOf } from '../../operations/batches/batches';
 import type { BatchReport } from '../../operations/batches/wait';
 import { countText, instantText, whenText } from '../../operations/time-text';
 import { call, contextOf } from '../command';
@@ -52,24 +52,14 @@ function waitText(wait: Standstill | null, now: number): string {
   return wait.until === null ? why : `until ${whenText(wait.until, now)}: ${why}`;
 }
 
-/** Batches that have not ended, a line each, for whoever looks at everything. */
-export function openBatchLines(reports: readonly BatchReport[], now: number): string[] {
-  return openBatches(reports).map(({ batch, counts, wait }) => {
+/** A line for each batch, for whoever looks at everything. */
+export function batchLines(reports: readonly BatchReport[], now: number): string[] {
+  return reports.map(({ batch, counts, wait }) => {
     const waits = wait === null ? '' : ` ${waitText(wait, now)}`;
     const { id, kind, account } = batch;
     const state = stateOf(batch, counts, wait);
     return `${id}, ${kind} for ${account}: ${countsText(batch, counts)}, ${state}${waits}`;
   });
-}
-
-export function openBatchesJson(reports: readonly BatchReport[]) {
-  return openBatches(reports).map(batchJson);
-}
-
-function openBatches(reports: readonly BatchReport[]): readonly BatchReport[] {
-  return reports.filter(
-    ({ batch, counts }) => batch.state !== 'cancelled' && counts.done + counts.failed < batch.items,
-  );
 }
 
 export async function showOne(

@@ -23,3 +23,13 @@ test('settings that are wrong are refused with what is wrong, and so are two of 
   expect(() => createSluice({ settings: 'acounts: {}', cwd, env: {} })).toThrow(/acounts/);
   expect(() => createSluice({ settings, settingsPath: 'x.yaml' })).toThrow(/give one of them/);
 });
+
+test('without servers the status says so part by part, and the doctor says what there is, and both are data', async () => {
+  const { worker, batches, troubles } = await create().system.status({});
+  for (const part of [worker, batches, troubles]) {
+    expect(part).toEqual({ problem: expect.stringMatching(/no (?:Temporal|database) runs for/) });
+  }
+  const checks = await create().system.doctor({});
+  expect(checks).toContainEqual({ name: 'Node', result: 'ok', detail: process.versions.node });
+  expect(checks).toContainEqual({ name: 'Accounts', result: 'ok', detail: 'texts' });
+});

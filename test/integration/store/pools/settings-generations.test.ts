@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 import { choosePool } from '../../../../client/operations/choose';
 import { type Context, loadContext } from '../../../../client/operations/context';
 import { orderPool } from '../../../../client/operations/pools/orders';
-import { otherGenerations, publishByHand } from '../../../../client/operations/settings-publish';
+import { otherGenerations, publishSettings } from '../../../../client/operations/settings-publish';
 import type { Settings } from '../../../../settings';
 import { findAccount } from '../../../../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../../../../settings/accounts/definitions';
@@ -98,7 +98,7 @@ test('a person brings back an older file, and what others have written gives way
   await work(file(OLD, 9));
   await work(file(NEW, 1));
   const old = file(OLD, 9);
-  expect(await publishByHand(old)).toEqual([POOL]);
+  expect(await publishSettings(old, {})).toEqual({ pools: [POOL] });
   expect(await size()).toBe(7);
   expect(await work(old)).toBe(true);
   expect([await size(), await organizationOf()]).toEqual([99, null]);

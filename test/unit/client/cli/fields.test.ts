@@ -52,6 +52,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'vault.list': 'vault list',
   'vault.delete': 'vault delete',
   'workers.run': 'status',
+  'settings.publish': 'settings publish',
+  'system.status': 'status',
+  'system.doctor': 'doctor',
 };
 
 /** Fields that the command line fills in itself. */
