@@ -13,7 +13,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { connect, SCHEMA } from './db';
 import { lockMigrations, withoutWaiting } from './migration-lock';
 import { applySchema, readSchema, type SchemaTexts } from './schema';
@@ -49,6 +49,20 @@ export async function readMigrations(directory = MIGRATIONS_DIRECTORY): Promise<
       return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
     }),
   );
+}
+
+/** Hash of each applied migration's file, by its name; null where Sluice has no tables yet. */
+export async function appliedMigrations(
+  db: Pick<ClientBase, 'query'>,
+): Promise<ReadonlyMap<string, string> | null> {
+  const found = await db.query<{ table: string | null }>(
+    `select to_regclass('${SCHEMA}.sluice_migrations') as "table"`,
+  );
+  if ((found.rows[0]?.table ?? null) === null) return null;
+  const { rows } = await db.query<{ name: string; sha256: string }>(
+    `select name, sha256 from ${SCHEMA}.sluice_migrations`,
+  );
+  return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
 }
 
 /** The second migration of every database made before the first release; none of that name will ever be added. */

@@ -11,9 +11,10 @@ import { cacheDir, type StateDir } from '../../embedded/state-dir';
 import { TEMPORAL_VERSION } from '../../embedded/temporal-binary';
 import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../settings';
 import { createPool } from '../../store/db';
-import { readMigrations } from '../../store/migrate';
+import { appliedMigrations, readMigrations } from '../../store/migrate';
 import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../store/schema';
 import { Vault } from '../../store/secrets/vault';
+import { readServer } from '../../store/server';
 import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
 import { accountParts } from '../../vendors/registry';
 import type { Backend } from './backend';
@@ -143,15 +144,13 @@ async function checkDatabase(backend: Backend): Promise<Check[]> {
   const db = createPool(url, { max: 1, applicationName: 'sluice-doctor' });
   try {
     const before = Date.now();
-    const { rows } = await db.query<{ now: number; version: string }>(
-      `select extract(epoch from clock_timestamp())::float8 * 1000 as now, current_setting('server_version') as version`,
-    );
+    const { now, version } = await readServer(db);
     const after = Date.now();
-    const checks = [ok('Database', `Postgres ${rows[0]?.version ?? '?'} answers`)];
-    const apart = (rows[0]?.now ?? after) - (before + after) / 2;
-    checks.push(clockCheck(apart));
-    checks.push(await checkMigrations(db));
-    return checks;
+    return [
+      ok('Database', `Postgres ${version} answers`),
+      clockCheck(now - (before + after) / 2),
+      await checkMigrations(db),
+    ];
   } catch (error) {
     return [fail('Database', messageOf(explainDatabaseError(error, url)))];
   } finally {
@@ -179,14 +178,8 @@ export function clockCheck(apartMs: number): Check {
 }
 
 async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check> {
-  const exists = await db.query(`select to_regclass('sluice.sluice_migrations') as found`);
-  if (exists.rows[0]?.found === null) {
-    return warn('Tables', 'none yet; the first worker makes them (npx sluice up)');
-  }
-  const { rows } = await db.query<{ name: string; sha256: string }>(
-    'select name, sha256 from sluice_migrations',
-  );
-  const applied = new Map(rows.map((row) => [row.name, row.sha256]));
+  const applied = await appliedMigrations(db);
+  if (applied === null) return warn('Tables', 'none yet; the first worker makes them (npx sluice up)');
   const wanted = await readMigrations();
   const changed = wanted.filter((m) => applied.has(m.name) && applied.get(m.name) !== m.sha256);
   if (changed.length > 0) {

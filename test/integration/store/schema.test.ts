@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Pool } from 'pg';
 import { createPool } from '../../../store/db';
 import { describeSchema } from '../../../store/describe-schema';
-import { migrate } from '../../../store/migrate';
+import { appliedMigrations, migrate, readMigrations } from '../../../store/migrate';
 import { readSchema, type SchemaObject, type SchemaTexts } from '../../../store/schema';
 import { type TestDatabase, testDatabase } from '../../support/embedded';
 
@@ -43,6 +43,13 @@ test('the schema in the repository is the one that a new database gets', async (
   await migrate(database.url);
   const file = path.join(__dirname, '..', '..', '..', 'store', 'schema.sql');
   expect(await describeSchema(pool)).toBe(await readFile(file, 'utf8'));
+});
+
+test('what was applied is told by name and hash, and where there are no tables, that', async () => {
+  expect(await appliedMigrations(pool)).toBeNull();
+  await migrate(database.url);
+  const wanted = (await readMigrations()).map(({ name, sha256 }) => [name, sha256]);
+  expect([...((await appliedMigrations(pool)) ?? [])].sort()).toEqual(wanted);
 });
 
 test('the version of the functions and views was raised with their last change', async () => {
