@@ -1,13 +1,13 @@
 /** `sluice user-auth`: checks an end user's own credentials, and lists the devices that the user sees. */
 import type { Command } from 'commander';
 import { Vault } from '../../../store/secrets/vault';
-import { parseLength } from '../../operations/arguments';
 import { chooseFleetAccount } from '../../operations/choose';
 import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
 import { readPassword } from '../../operations/password';
 import { pluralText, whenText } from '../../operations/time-text';
 import { authenticateEndUser } from '../../operations/user-auth';
+import { parseLength } from '../arguments';
 import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';
 

@@ -1,6 +1,6 @@
 /** Parses values of commands that are no use cases: each error names the option, the value and what would be right. */
-import { UsageError } from './errors';
-import { lengthMs, NOT_A_LENGTH } from './fields';
+import { UsageError } from '../operations/errors';
+import { lengthMs, NOT_A_LENGTH } from '../operations/fields';
 
 /** `90s`, `30m`, `6h`, `14d` to milliseconds. */
 export function parseLength(option: string, text: string): number {
