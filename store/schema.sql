@@ -1329,6 +1329,7 @@ CREATE OR REPLACE FUNCTION sluice.take_permits(reqs jsonb, lead double precision
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
+  asked    double precision := coalesce(p_now, now_ms());
   t        double precision;
   keys     text[];
   ls       limits[];      -- the limits of the batch in the order of their keys, as they stand
@@ -1347,7 +1348,7 @@ declare
   binding  integer;
 begin
   -- A request that was under way for long looks like a clock that has gone ahead; the caller tells them apart.
-  if p_expected is not null and abs(coalesce(p_now, now_ms()) - p_expected) > 1000 then
+  if p_expected is not null and abs(asked - p_expected) > 1000 then
     raise exception 'the clock is not what was expected' using errcode = 'SL003';
   end if;
   select array_agg(distinct c.value ->> 'key' order by c.value ->> 'key') into keys
@@ -1384,6 +1385,10 @@ begin
   end if;
 
   t := coalesce(p_now, now_ms());
+  -- It may have stepped while the locks were waited for, too.
+  if p_expected is not null and (t < asked or t > asked + 2000) then
+    raise exception 'the clock is not what was expected' using errcode = 'SL003';
+  end if;
   if exists (select 1 from unnest(ps) x where x.state <> 'closed' and x.since_ms > t + lead + 2000) then
     ps := pools_mended(ps, t);
   end if;

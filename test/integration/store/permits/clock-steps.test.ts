@@ -6,10 +6,11 @@ import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit'
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { resetLimits } from '../../../../store/permits/limit-resets';
-import { listLimits, registerLimits, takePermits } from '../../../../store/permits/permits';
+import { listLimits, readClock, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { amazonPool } from '../../../../vendors/amazon/limits';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { eventually } from '../../../support/eventually';
 import { settableClock } from '../../../support/set-clock';
 
 const HOUR_MS = 3_600_000;
@@ -87,6 +88,29 @@ test.each([
   const told = (await listEvents(db, { limit: 50 })).filter(({ kind }) => kind === 'clock.stepped');
   expect(told).toHaveLength(1);
   expect(Math.abs(Number(told[0]?.data.stepMs) - step)).toBeLessThan(200);
+});
+
+test('a step while a request waits for its locks is noticed: nothing is granted or put back by that clock', async () => {
+  await registerLimits(db, POOL, [limit(ROLLING)]);
+  const holder = await db.connect();
+  try {
+    await holder.query('begin');
+    await holder.query('select from limits where key = $1 for update', [KEY]);
+    const asked = takePermits(db, [REQUEST], 40, await readClock(db)).catch(
+      (error: { code?: string }) => error.code,
+    );
+    await eventually('the request waits', async () => {
+      const { rows } = await db.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%take_permits%'`,
+      );
+      return rows.length > 0;
+    });
+    await setClock(-HOUR_MS);
+    await holder.query('commit');
+    expect(await asked).toBe('SL003');
+  } finally {
+    holder.release();
+  }
 });
 
 test.each([HOUR_MS, -HOUR_MS])(
