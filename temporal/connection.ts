@@ -2,11 +2,18 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+} from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { Settings } from '../settings';
 import { resolveSecret } from '../settings';
+import { RepetitionsUntilClosed } from './closing';
 import { ConnectionTrouble, findTlsTrouble, type TlsFiles } from './connection-trouble';
 
 interface Target {
@@ -116,7 +123,7 @@ export async function connectClient(
   const files = await readTlsFiles(temporal);
   const to = await target(settings, address, files);
   // Two tries, and not one beside which we look: the SDK's wait cannot be called off, and would keep a command from ending.
-  const connection = await connect(temporal, to, Math.min(SILENCE_MS, timeoutMs)).catch(
+  const { connection, close } = await connect(temporal, to, Math.min(SILENCE_MS, timeoutMs)).catch(
     async (error: unknown) => {
       if (error instanceof ConnectionTrouble) throw error;
       const trouble = await findTlsTrouble(temporal, address, files);
@@ -130,16 +137,30 @@ export async function connectClient(
     namespace: temporal.namespace,
     ...(dataConverter ? { dataConverter } : {}),
   });
-  return { client, close: () => connection.close() };
+  return { client, close };
 }
 
-async function connect(temporal: Settings['temporal'], to: Target, timeoutMs: number): Promise<Connection> {
-  const connection = Connection.lazy({ ...to, connectTimeout: timeoutMs });
+interface Connected {
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+async function connect(temporal: Settings['temporal'], to: Target, timeoutMs: number): Promise<Connected> {
+  const repetitions = new RepetitionsUntilClosed();
+  const connection = Connection.lazy({
+    ...to,
+    connectTimeout: timeoutMs,
+    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), repetitions.interceptor],
+  });
+  const close = () => {
+    repetitions.close();
+    return connection.close();
+  };
   try {
     await connection.ensureConnected();
-    return connection;
+    return { connection, close };
   } catch (error) {
-    await connection.close();
+    await close();
     throw apiKeyTrouble(temporal, error) ?? error;
   }
 }

@@ -13,6 +13,7 @@ import {
   type Context,
   contextWith,
   demoSettingsFile,
+  explainDatabaseError,
   withDatabase,
   withTemporal,
 } from '../../operations/context';
@@ -191,6 +192,8 @@ async function runBackfill(
       for (const problem of result.problems) view.note(`  failed: ${problem}`);
       return isComplete(after);
     });
+  } catch (error) {
+    throw explainDatabaseError(error, stack.servers.databaseUrl);
   } finally {
     await db.end();
   }

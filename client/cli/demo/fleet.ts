@@ -9,7 +9,7 @@ import { MINUTE_MS } from '../../../quota/durations';
 import { createPool } from '../../../store/db';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
-import { withTemporal } from '../../operations/context';
+import { explainDatabaseError, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
 import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
@@ -100,6 +100,8 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
       await delay(1500);
       await report(await summary(db, demo, began, work), demo, json);
     });
+  } catch (error) {
+    throw explainDatabaseError(error, demo.servers.databaseUrl);
   } finally {
     say('Stopping.');
     await db.end();

@@ -109,9 +109,19 @@ async function send(
     else print(`Command ${command.id} started (${workflowId})`);
     return;
   }
-  const ended = await context.database((db) =>
-    context.temporal((client) => follow(db, client.workflow.getHandle(workflowId), command)),
-  );
+  const ended = await context.database(async (db) => {
+    let connected = false;
+    try {
+      return await context.temporal((client) => {
+        connected = true;
+        return follow(db, client.workflow.getHandle(workflowId), command);
+      });
+    } catch (error) {
+      if (connected) throw error;
+      // Temporal has gone since the command was started: its row tells what becomes of it.
+      return follow(db, null, command);
+    }
+  });
   if (ended) report(ended, options);
 }
 
@@ -121,7 +131,7 @@ async function send(
  */
 async function follow(
   db: Pool,
-  handle: Pick<WorkflowHandle, 'client' | 'describe'>,
+  handle: Pick<WorkflowHandle, 'client' | 'describe'> | null,
   stored: Command,
 ): Promise<Command | null> {
   const { id } = stored;
@@ -140,7 +150,7 @@ async function follow(
         return null;
       }
       const asks = performance.now() > askAt;
-      const stopped = asks && (await hasStopped(handle));
+      const stopped = asks && handle !== null && (await hasStopped(handle));
       if (asks) askAt = performance.now() + ASK_EVERY_MS;
       const now = await lookAt(db, id);
       if (now === null) {
