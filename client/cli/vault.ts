@@ -11,7 +11,6 @@ import { Vault } from '../../store/secrets/vault';
 import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context';
 import { messageOf, UsageError } from '../operations/errors';
 import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
-import { credentialsChanged } from '../operations/pools/credentials';
 import { publishSettings } from '../operations/settings-publish';
 import { countText, pluralText, whenText } from '../operations/time-text';
 import { deleteSecret, listSecrets, putSecret } from '../operations/vault';
@@ -26,9 +25,8 @@ export function addVault(program: Command): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const context = contextOf(command);
       const value = await readSecret(process.stdin, name);
-      const { version } = await call(putSecret, context, { name, value });
+      const { version, resumed, unreached } = await call(putSecret, context, { name, value });
       print(`${name}: stored (version ${version})`);
-      const { resumed, unreached } = await credentialsChanged(context, name);
       for (const pool of resumed) print(`${pool}: was held for refused credentials, and tries the new ones`);
       if (unreached !== null) note(`The pools' workflows learn of it at their next check: ${unreached}`);
     });

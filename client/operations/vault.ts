@@ -5,10 +5,11 @@ import { loadVaultKeys } from './context';
 import { problem } from './errors';
 import { name } from './fields';
 import { operation } from './operation';
+import { credentialsChanged } from './pools/credentials';
 import { isoOrNull } from './time-text';
 
 export const putSecret = operation({
-  about: 'store the value under the name',
+  about: 'store the value under the name; pools that were held for refused credentials try the new ones',
   input: z.strictObject({
     name,
     value: z.string().min(1, 'must not be empty').meta({ writeOnly: true }),
@@ -16,7 +17,8 @@ export const putSecret = operation({
   run: async (backend, given) => {
     const keys = await loadVaultKeys(backend);
     const version = await backend.database((db) => new Vault(db, keys).put(given.name, given.value));
-    return { name: given.name, version };
+    const { resumed, unreached } = await credentialsChanged(backend, given.name);
+    return { name: given.name, version, resumed, unreached };
   },
 });
 

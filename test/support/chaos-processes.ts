@@ -24,6 +24,8 @@ export class Supervised {
 
   start(): void {
     this.wanted = true;
+    // One that has started itself again meanwhile would be nobody's.
+    this.child?.kill('SIGKILL');
     const log = openSync(this.logFile, 'a');
     const child = spawn(process.execPath, [...this.args], {
       cwd: ROOT,

@@ -8,7 +8,7 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const ORDER = [
   /\/test\/chaos\//,
   // Few files without a server of Temporal's take as long as those with one.
-  /\/test\/integration\/(?:store\/permits\/(?:learned-rates|property)|embedded\/postgres)\./,
+  /\/test\/integration\/(?:store\/permits\/(?:learned-rates|lock-order|property)|embedded\/postgres)\./,
   /\/test\/e2e\//,
   /\/test\/integration\//,
 ];

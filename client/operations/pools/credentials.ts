@@ -5,7 +5,7 @@
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';
 import { readPool } from '../../../store/pools/pools';
-import { type Context, withDatabase, withTemporal } from '../context';
+import type { Backend } from '../backend';
 import { credentialsOf } from '../doctor';
 import { messageOf } from '../errors';
 import { applyOrder, signalOrder, type Target } from './orders';
@@ -20,14 +20,17 @@ export interface CredentialsReport {
 }
 
 /** @param entry name in the vault, whose value was just written. */
-export async function credentialsChanged(context: Context, entry: string): Promise<CredentialsReport> {
-  const { settings } = context;
+export async function credentialsChanged(
+  backend: Pick<Backend, 'settings' | 'database' | 'temporal'>,
+  entry: string,
+): Promise<CredentialsReport> {
+  const { settings } = backend;
   const accounts = Object.entries(settings.accounts)
     .filter(([, account]) => credentialsOf(account).some(({ ref }) => ref === `vault:${entry}`))
     .map(([name]) => name);
   const resumed: Target[] = [];
   if (accounts.length === 0) return { accounts, resumed: [], unreached: null };
-  await withDatabase(context, async (db) => {
+  await backend.database(async (db) => {
     for (const name of accounts) {
       const { poolKey, pool, organization = null } = findAccount(settings, name);
       const state = (await readPool(db, poolKey))?.state;
@@ -43,7 +46,7 @@ export async function credentialsChanged(context: Context, entry: string): Promi
   let unreached: string | null = null;
   try {
     if (resumed.length > 0) {
-      await withTemporal(context, async (client) => {
+      await backend.temporal(async (client) => {
         for (const target of resumed) await signalOrder(client, settings, target, { type: 'resume' });
       });
     }
