@@ -12,8 +12,7 @@ import {
   markUnsent,
   unmarkSending,
 } from '../../store/commands/commands';
-import { held } from '../gateway/spool/held';
-import type { Spool } from '../gateway/spool/spool';
+import { held, type KeepDeps } from '../gateway/spool/held';
 
 /** Its kind among spooled entries. */
 export const COMMAND_FATE = 'command-fate';
@@ -25,14 +24,6 @@ export type CommandFate = { readonly id: number } & (
   /** Marked as being sent, and it did not leave. */
   | { readonly kind: 'unmarked'; readonly owner: string }
 );
-
-export interface KeepDeps {
-  readonly db: Pool;
-  /** Null: in memory only. */
-  readonly spool: Spool | null;
-  /** Aborted when the worker is to end. */
-  readonly stopping: AbortSignal;
-}
 
 /** @returns the command as it stands then. @throws what Postgres says, once the fate is on disk or given up. */
 export function keepFate({ db, spool, stopping }: KeepDeps, fate: CommandFate): Promise<Command> {

@@ -22,8 +22,9 @@ import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/ca
 import type { TokenSource } from '../gateway/call-terms';
 import { SecretValues } from '../gateway/credentials/secret-values';
 import { sendForText } from '../gateway/http/http';
+import type { KeepDeps } from '../gateway/spool/held';
 import type { VendorGateway } from '../gateway/vendor-call';
-import { type CommandFate, type KeepDeps, keepFate } from './kept';
+import { type CommandFate, keepFate } from './kept';
 
 export interface CommandSenderDeps extends KeepDeps {
   readonly gateway: VendorGateway;

@@ -11,8 +11,7 @@ import {
   type TrackAnswer,
   type TripsAnswer,
 } from '../../store/fleet/history';
-import { held } from '../gateway/spool/held';
-import type { Spool } from '../gateway/spool/spool';
+import { held, type KeepDeps } from '../gateway/spool/held';
 
 /** Its kind among spooled entries. */
 export const FLEET_ANSWER = 'fleet-answer';
@@ -21,14 +20,6 @@ export type FleetAnswer =
   | { readonly kind: 'positions'; readonly answer: LiveAnswer }
   | { readonly kind: 'track'; readonly answer: TrackAnswer }
   | { readonly kind: 'trips'; readonly answer: TripsAnswer };
-
-export interface KeepDeps {
-  readonly db: Pool;
-  /** Null: in memory only. */
-  readonly spool: Spool | null;
-  /** Aborted when the worker is to end. */
-  readonly stopping: AbortSignal;
-}
 
 /** @returns how many positions or trips it holds. @throws what Postgres says, once it is on disk or given up. */
 export function keepAnswer({ db, spool, stopping }: KeepDeps, told: FleetAnswer): Promise<number> {

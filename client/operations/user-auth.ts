@@ -3,22 +3,18 @@
  * worker. No workflow takes part, because Temporal keeps what it is given and a password must not be kept.
  */
 import type { Pool } from 'pg';
-import pino from 'pino';
-import { Agent } from 'undici';
 import { z } from 'zod';
 import {
   authenticateUser,
   type UserAuthResult,
   type UserCredentials,
 } from '../../activities/commands/user-auth';
-import { PermitGate } from '../../activities/gateway/permits/gate';
-import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import type { FleetAccount } from '../../settings/accounts/fleet';
-import { CallCounter } from '../../store/permits/call-counts';
 import { chooseFleetAccount } from './choose';
 import { length, name } from './fields';
 import { operation } from './operation';
+import { withOwnGateway } from './own-gateway';
 import { isoOrNull } from './time-text';
 
 export const authenticateEndUser = operation({
@@ -50,22 +46,5 @@ export async function checkUser(
   credentials: UserCredentials,
   waitMs: number,
 ): Promise<UserAuthResult> {
-  const dispatcher = new Agent({ connect: { timeout: settings.http.connectTimeoutMs } });
-  const counter = new CallCounter(db);
-  const gateway = new VendorGateway({
-    db,
-    gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
-    counter,
-    generations: null,
-    // What there is to say is in the result.
-    log: pino({ level: 'silent' }),
-    // An end user's verdicts are none of the pool's; a pool row that is lost is noticed by the next worker.
-    notifyPool: async () => undefined,
-  });
-  try {
-    return await authenticateUser({ gateway, dispatcher }, account, credentials, waitMs);
-  } finally {
-    await counter.flush();
-    await dispatcher.close();
-  }
+  return withOwnGateway(db, settings, (own) => authenticateUser(own, account, credentials, waitMs));
 }

@@ -19,7 +19,7 @@ declare
   till  double precision;  -- the latest that it may leave
   fits  boolean;
 begin
-  -- As in decide_permits: a block that is being written comes first.
+  -- As in take_permits: a block that is being written comes first.
   perform pg_advisory_xact_lock_shared(hashtextextended(k, 41))
     from (select p_pool as k union all select organization from pools where key = p_pool) x where k is not null;
   if p_pool is not null and not exists (

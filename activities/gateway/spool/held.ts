@@ -3,8 +3,18 @@
  * where there is a spool.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { Spool, Spooled } from './spool';
+
+/** What is needed to keep something until Postgres has it. */
+export interface KeepDeps {
+  readonly db: Pool;
+  /** Null: in memory only. */
+  readonly spool: Spool | null;
+  /** Aborted when the worker is to end. */
+  readonly stopping: AbortSignal;
+}
 
 export interface HoldOptions {
   /** Where it is kept when it takes long; null: in memory only. */

@@ -8,12 +8,10 @@ import { type StateDir, stateDir } from '../../../embedded/state-dir';
 import { DAY_MS } from '../../../quota/durations';
 import { loadSettings } from '../../../settings';
 import { datasetContext } from '../../../settings/datasets/report-context';
-import { createPool } from '../../../store/db';
 import {
   type Context,
   contextWith,
   demoSettingsFile,
-  explainDatabaseError,
   withDatabase,
   withTemporal,
 } from '../../operations/context';
@@ -136,8 +134,8 @@ async function runBackfill(
   view: ProgressView,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const db = createPool(stack.servers.databaseUrl, { max: 3, applicationName: 'sluice-demo' });
-  try {
+  const context = contextOf(dir, stack);
+  return withDatabase(context, async (db) => {
     const now = Date.now();
     const found = await findEarlier(db, stack, days, now);
     const before = found?.progress;
@@ -158,7 +156,7 @@ async function runBackfill(
       chunkHours: DEMO_CHUNK_HOURS,
       since: record.startedAt,
     };
-    return await withTemporal(contextOf(dir, stack), async (client) => {
+    return await withTemporal(context, async (client) => {
       const { handle, alreadyRan } = await startReportWork(client, stack.settings, {
         dataset: DEMO_DATASET,
         account: DEMO_ACCOUNT,
@@ -192,11 +190,7 @@ async function runBackfill(
       for (const problem of result.problems) view.note(`  failed: ${problem}`);
       return isComplete(after);
     });
-  } catch (error) {
-    throw explainDatabaseError(error, stack.servers.databaseUrl);
-  } finally {
-    await db.end();
-  }
+  });
 }
 
 /** An earlier run's span, if it is of the same length and can still be completed, with what is in. */

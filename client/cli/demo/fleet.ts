@@ -6,10 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../../quota/durations';
-import { createPool } from '../../../store/db';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
-import { explainDatabaseError, withTemporal } from '../../operations/context';
+import { withDatabase, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
 import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
@@ -66,45 +65,44 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
       isSimulator: options.simulator === true,
     },
   );
-  const db = createPool(demo.servers.databaseUrl, { max: 4, applicationName: 'sluice-demo' });
+  const { settings } = demo.context;
   try {
-    const { settings } = demo.context;
-    await withTemporal(demo.context, async (client) => {
-      await untilWorker(() => workerPolls(client, settings.temporal.taskQueue), interrupt.signal);
-      const withCommands = demo.everyMs !== null || options.commands === true;
-      const work = new FleetDemoWork(demo, client, db, withCommands);
-      const over = new AbortController();
-      interrupt.signal.addEventListener('abort', () => over.abort());
-      const began = Date.now();
-      await work.start(over.signal);
-      const { temporal } = demo.servers;
-      const where = temporal ? `; Web UI ${temporal.uiUrl}` : '';
-      say(`${functionsText(withCommands, demo.endUser !== null)} for ${lengthText(forMs)}${where}`);
-      if (demo.everyMs !== null) {
-        say(
-          `A minute of the simulated vendor lasts ${lengthText(demo.everyMs.positions)}, a day of a device 1 min.`,
-        );
-      }
-      while (!interrupt.signal.aborted && Date.now() - began < forMs) {
-        const left = began + forMs - Date.now();
-        await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: interrupt.signal }).catch(
-          () => undefined,
-        );
-        const [functions, tally] = await Promise.all([spent(db, demo, began), work.tally()]);
-        if (json) printLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
-        else print(`${lengthText(Date.now() - began).padEnd(11)}${progressText(functions, tally)}`);
-      }
-      over.abort();
-      await work.stop();
-      // Counts are written every second.
-      await delay(1500);
-      await report(await summary(db, demo, began, work), demo, json);
-    });
-  } catch (error) {
-    throw explainDatabaseError(error, demo.servers.databaseUrl);
+    await withDatabase(demo.context, (db) =>
+      withTemporal(demo.context, async (client) => {
+        await untilWorker(() => workerPolls(client, settings.temporal.taskQueue), interrupt.signal);
+        const withCommands = demo.everyMs !== null || options.commands === true;
+        const work = new FleetDemoWork(demo, client, db, withCommands);
+        const over = new AbortController();
+        interrupt.signal.addEventListener('abort', () => over.abort());
+        const began = Date.now();
+        await work.start(over.signal);
+        const { temporal } = demo.servers;
+        const where = temporal ? `; Web UI ${temporal.uiUrl}` : '';
+        say(`${functionsText(withCommands, demo.endUser !== null)} for ${lengthText(forMs)}${where}`);
+        if (demo.everyMs !== null) {
+          say(
+            `A minute of the simulated vendor lasts ${lengthText(demo.everyMs.positions)}, a day of a device 1 min.`,
+          );
+        }
+        while (!interrupt.signal.aborted && Date.now() - began < forMs) {
+          const left = began + forMs - Date.now();
+          await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: interrupt.signal }).catch(
+            () => undefined,
+          );
+          const [functions, tally] = await Promise.all([spent(db, demo, began), work.tally()]);
+          if (json)
+            printLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
+          else print(`${lengthText(Date.now() - began).padEnd(11)}${progressText(functions, tally)}`);
+        }
+        over.abort();
+        await work.stop();
+        // Counts are written every second.
+        await delay(1500);
+        await report(await summary(db, demo, began, work), demo, json);
+      }),
+    );
   } finally {
     say('Stopping.');
-    await db.end();
     await demo.stop();
     interrupt.done();
   }

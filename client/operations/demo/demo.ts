@@ -6,18 +6,8 @@ import { askableSpan, type Span } from '../../../quota/windows/chunks';
 import { loadSettings, type Settings } from '../../../settings';
 import { chunkPolicy, type DatasetContext, datasetContext } from '../../../settings/datasets/report-context';
 import { MigrationError } from '../../../store/migrate';
-import { codecEndpoint, keepCodecServer } from '../codec-server';
 import { ClientError, UsageError } from '../errors';
-import {
-  adoptable,
-  forgetProcess,
-  Keeper,
-  type Say,
-  type Servers,
-  startServers,
-  stopServersIfUnused,
-  workerProgram,
-} from '../servers';
+import type { Say } from '../servers';
 import {
   DEMO_ACCOUNT,
   DEMO_CHUNK_HOURS,
@@ -26,17 +16,14 @@ import {
   readDemoRecord,
   writeDemoFiles,
 } from './files';
+import { type DemoParts, startParts } from './parts';
 import { chooseSimulatorPort, keepSimulator } from './simulator-process';
 
-export interface DemoStack {
+export interface DemoStack extends DemoParts {
   readonly settings: Settings;
-  readonly servers: Servers;
   readonly simulatorUrl: string;
   readonly simulatorPort: number;
-  readonly worker: Keeper;
   readonly context: DatasetContext;
-  /** Stops all of it, servers included unless something else of this folder needs them. */
-  stop(): Promise<void>;
 }
 
 /** Starts what does not run and adopts what does. On failure what was started is stopped again. */
@@ -44,32 +31,16 @@ export async function startDemo(dir: StateDir, say: Say): Promise<DemoStack> {
   const port = await chooseSimulatorPort(dir, readDemoRecord(dir)?.simulatorPort ?? null, say);
   const files = await writeDemoFiles(dir, port);
   const settings = loadSettings({ path: files.settings });
-  const keepers: Keeper[] = [];
-  const stop = async () => {
-    for (const keeper of [...keepers].reverse()) await keeper.stop();
-    await forgetProcess(dir, 'demo');
-    await stopServersIfUnused(dir);
-  };
+  const simulator = await keepSimulator(dir, port, files, say);
   try {
-    keepers.push(await keepSimulator(dir, port, files, say));
-    const endpoint = await codecEndpoint(dir, settings);
-    const servers = await startServers(dir, settings, say, endpoint);
-    const program = workerProgram(dir, settings, servers, 'demo-worker');
-    const worker = new Keeper(dir, program, say);
-    await worker.start(await adoptable(dir, program, say));
-    keepers.push(worker);
-    keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
     return {
+      ...(await startParts({ dir, settings }, say, [simulator])),
       settings,
-      servers,
       simulatorUrl: `http://127.0.0.1:${port}`,
       simulatorPort: port,
-      worker,
       context: datasetContext(settings, DEMO_DATASET, DEMO_ACCOUNT),
-      stop,
     };
   } catch (error) {
-    await stop();
     if (error instanceof MigrationError) {
       throw new ClientError(`${error.message}\nOr start over, with the old data kept: npm start -- --fresh`);
     }

@@ -12,21 +12,10 @@ import { ensureStateDir, type StateDir, stateDir } from '../../../embedded/state
 import { loadSettings } from '../../../settings';
 import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
 import { createKeyFile } from '../../../store/secrets/keyring';
-import { codecEndpoint, keepCodecServer } from '../codec-server';
 import { type Context, contextWith, ensureVaultKey, loadVaultKeys } from '../context';
 import { ClientError } from '../errors';
-import {
-  adoptable,
-  becomeKeeper,
-  forgetProcess,
-  Keeper,
-  otherKeeper,
-  type Say,
-  type Servers,
-  startServers,
-  stopServersIfUnused,
-  workerProgram,
-} from '../servers';
+import { becomeKeeper, otherKeeper, type Say, type Servers } from '../servers';
+import { startParts } from './parts';
 import { keepSimulator } from './simulator-process';
 
 const VENDOR = 'gps51';
@@ -135,33 +124,6 @@ async function startSimulated(outer: Context, say: Say): Promise<FleetDemo> {
     endUser: { username: END_USER, password: secrets.endUser },
     everyMs: { positions: DEMO_MINUTE_MS, trips: 3 * DEMO_MINUTE_MS },
   };
-}
-
-/** Servers and a worker beside what runs already. On failure what was started is stopped again. */
-async function startParts(
-  { dir, settings }: Context,
-  say: Say,
-  before: readonly Keeper[],
-): Promise<Pick<FleetDemo, 'servers' | 'stop'>> {
-  const keepers = [...before];
-  const stop = async () => {
-    for (const keeper of [...keepers].reverse()) await keeper.stop();
-    await forgetProcess(dir, 'demo');
-    await stopServersIfUnused(dir);
-  };
-  try {
-    const endpoint = await codecEndpoint(dir, settings);
-    const servers = await startServers(dir, settings, say, endpoint);
-    const program = workerProgram(dir, settings, servers, 'demo-worker');
-    const worker = new Keeper(dir, program, say);
-    await worker.start(await adoptable(dir, program, say));
-    keepers.push(worker);
-    keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
-    return { servers, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
 }
 
 async function removeFolder(dir: StateDir): Promise<void> {

@@ -1,0 +1,47 @@
+/** What every demo runs beside its simulator: the servers, a worker, and a codec server where payloads are encrypted. */
+import { codecEndpoint, keepCodecServer } from '../codec-server';
+import type { Context } from '../context';
+import {
+  adoptable,
+  forgetProcess,
+  Keeper,
+  type Say,
+  type Servers,
+  startServers,
+  stopServersIfUnused,
+  workerProgram,
+} from '../servers';
+
+export interface DemoParts {
+  readonly servers: Servers;
+  readonly worker: Keeper;
+  /** Stops all of it, servers included unless something else of this folder needs them. */
+  stop(): Promise<void>;
+}
+
+/** Starts what does not run and adopts what does. On failure what was started is stopped again, `before` included. */
+export async function startParts(
+  { dir, settings }: Pick<Context, 'dir' | 'settings'>,
+  say: Say,
+  before: readonly Keeper[],
+): Promise<DemoParts> {
+  const keepers = [...before];
+  const stop = async () => {
+    for (const keeper of [...keepers].reverse()) await keeper.stop();
+    await forgetProcess(dir, 'demo');
+    await stopServersIfUnused(dir);
+  };
+  try {
+    const endpoint = await codecEndpoint(dir, settings);
+    const servers = await startServers(dir, settings, say, endpoint);
+    const program = workerProgram(dir, settings, servers, 'demo-worker');
+    const worker = new Keeper(dir, program, say);
+    await worker.start(await adoptable(dir, program, say));
+    keepers.push(worker);
+    keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
+    return { servers, worker, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
