@@ -45,7 +45,7 @@ export function createSluice(options: SluiceOptions = {}): Sluice {
   const path = settingsPath === undefined ? undefined : resolve(cwd, settingsPath);
   const context =
     settings === undefined
-      ? loadContext({ settings: path, cwd, env })
+      ? loadContext({ settings: path, cwd, env, note: () => undefined })
       : contextWith(
           parseSettings(settings, { file: null, baseDir: cwd, env }),
           stateDir(cwd, env),

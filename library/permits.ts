@@ -18,6 +18,7 @@ import {
 } from '../quota/limits/limit';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
+import { isUnregistered } from '../store/permits/permit-errors';
 import { type DeniedPermit, listLimits, registerLimits } from '../store/permits/permits';
 import { refuseLimits } from '../store/permits/refuse-limits';
 import { releaseProbe } from '../store/pools/pools';
@@ -173,7 +174,9 @@ class OpenPermits implements Permits {
         signal: signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal,
       })
       .catch((error: unknown) => {
-        throw unregistered(error) ?? error;
+        throw isUnregistered(error)
+          ? new PermitError('unknown-limit', String((error as Error).message))
+          : error;
       });
     if (!held.granted) throw denial(held);
     if (held.probe && pool !== null) {
@@ -249,10 +252,4 @@ function denial({ deniedBy, stoppedBy, retryAt }: DeniedPermit): PermitError {
   }
   const until = retryAt === null ? 'later' : `at ${new Date(retryAt).toISOString()}`;
   return new PermitError('not-yet', `${deniedBy} has room for this call only ${until}`, deniedBy, retryAt);
-}
-
-/** take_permits: a pool or a limit without a row. */
-function unregistered(error: unknown): PermitError | null {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  return code === 'SL001' || code === 'SL002' ? new PermitError('unknown-limit', String(message)) : null;
 }

@@ -1,6 +1,6 @@
 /**
  * `sluice/vendor`: what a vendor's folder provides, for vendors that live outside of this repository: rules and verdicts,
- * the small contracts of what an account can do, and the kit that simulators are made of.
+ * the small contracts of what an account can do, and the check of both.
  */
 export type {
   Charge,

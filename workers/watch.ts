@@ -65,7 +65,7 @@ export class WorkflowWatch {
     const { db, client, settings } = this.options;
     for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {
       const ended = await workflowEnd(client, idOf(unfinished));
-      if (ended !== null && this.isDue(unfinished.id)) await this.restart(unfinished, ended);
+      if (ended !== null && this.isDue(unfinished.id)) await this.restart(unfinished, ended.how);
     }
     const keys = Object.keys(settings.accounts).flatMap((name) => {
       const { poolKey, organization } = findAccount(settings, name);

@@ -9,13 +9,21 @@ const ENDS: Readonly<Record<string, string>> = {
   COMPLETED: 'has ended before its work',
 };
 
-/** In words that follow "its workflow"; null while it is open. */
-export async function workflowEnd(client: Client, workflowId: string): Promise<string | null> {
+export interface WorkflowEnd {
+  /** In words that follow "its workflow". */
+  readonly how: string;
+  /** Epoch ms; null when Temporal does not know. */
+  readonly at: number | null;
+}
+
+/** Null while it is open. */
+export async function workflowEnd(client: Client, workflowId: string): Promise<WorkflowEnd | null> {
   try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return ENDS[status.name] ?? null;
+    const { status, closeTime } = await client.workflow.getHandle(workflowId).describe();
+    const how = ENDS[status.name];
+    return how === undefined ? null : { how, at: closeTime?.getTime() ?? null };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'does not exist';
+    if (error instanceof WorkflowNotFoundError) return { how: 'does not exist', at: null };
     throw error;
   }
 }

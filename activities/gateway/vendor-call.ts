@@ -12,6 +12,7 @@ import type { PoolState } from '../../quota/pools/pool';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import type { CallCounter } from '../../store/permits/call-counts';
+import { isUnregistered } from '../../store/permits/permit-errors';
 import type { DeniedPermit } from '../../store/permits/permits';
 import { registerLimits } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
@@ -409,9 +410,3 @@ const BOOKS_MS = 2_000;
 
 /** A wait beyond this is not for a bucket's next units. */
 const LONGEST_REFILL_MS = HOUR_MS;
-
-/** take_permits: a pool or a limit without a row. */
-function isUnregistered(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === 'SL001' || code === 'SL002';
-}

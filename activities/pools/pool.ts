@@ -1,14 +1,8 @@
 /** What the pool workflow and those who wait for it do in the world. */
 import type { Pool } from 'pg';
 import type { PoolEvent, PoolPolicy, PoolState } from '../../quota/pools/pool';
-import {
-  applyPoolEvent,
-  readPool,
-  readProbe,
-  registerPool,
-  restorePool,
-  unregisteredPool,
-} from '../../store/pools/pools';
+import { unregisteredPool } from '../../store/permits/permit-errors';
+import { applyPoolEvent, readPool, readProbe, registerPool, restorePool } from '../../store/pools/pools';
 import type { TokenStore } from '../../store/secrets/tokens';
 
 export interface PoolActivityDeps {

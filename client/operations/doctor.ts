@@ -250,9 +250,9 @@ async function checkKeysInUse(backend: Backend): Promise<Check[]> {
       backend.temporal((client) => keysInUse(db, client, backend.dir.spool, keys)),
     );
     const { missing, older } = sortKeys(uses, keys);
-    if (missing.length > 0) return [fail(name, missingText(missing))];
-    const unreadable = unreadableText(uses);
-    if (unreadable !== '') return [fail(name, unreadable)];
+    const problems = [missing.length > 0 ? missingText(missing) : '', unreadableText(uses)];
+    const failed = problems.filter((text) => text !== '').map((text) => fail(name, text));
+    if (failed.length > 0) return failed;
     const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
     return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
   } catch (error) {

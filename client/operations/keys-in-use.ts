@@ -6,6 +6,7 @@ import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import type { Pool } from 'pg';
 import { spooledByKey } from '../../activities/gateway/spool/spool';
+import { listKeyUses } from '../../store/secrets/key-uses';
 import type { KeyRing } from '../../store/secrets/keyring';
 import type { EncryptionCodec } from '../../temporal/codec';
 import { type Execution, listExecutions } from '../../temporal/executions';
@@ -57,12 +58,7 @@ export async function keysInUse(
       example: known.example ?? more.example ?? null,
     });
   };
-  const { rows } = await db.query<{ what: 'vaultEntries' | 'tokens'; key_id: string; n: number }>(
-    `select 'vaultEntries' as what, key_id, count(*)::int as n from vault group by key_id
-     union all
-     select 'tokens', key_id, count(*)::int from tokens where key_id is not null group by key_id`,
-  );
-  for (const { what, key_id, n } of rows) add(key_id, { [what]: n });
+  for (const { keyId, what, rows } of await listKeyUses(db)) add(keyId, { [what]: rows });
   for (const [keyId, spooled] of await spooledByKey(spoolFolder)) add(keyId, { spooled });
   if (client !== null) {
     const codec = ring === null ? null : await codecOf(ring);

@@ -39,8 +39,8 @@ export async function strandedBatches(client: Client, db: Pool): Promise<Trouble
     if (ended === null) continue;
     troubles.push({
       what: `batch ${id}`,
-      why: `it is to run, and its workflow ${ended}`,
-      since: null,
+      why: `it is to run, and its workflow ${ended.how}`,
+      since: ended.at,
       frees: `nothing, a worker starts it again within two minutes; at once: npx sluice batch resume ${id}`,
     });
   }

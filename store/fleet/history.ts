@@ -273,3 +273,12 @@ export async function widenToTrips(db: Pool, account: string, deviceId: string, 
 
 /** Trips that touch one another without a pause between them, as far as they are followed. */
 const MOST_IN_A_ROW = 5;
+
+/** Trips of an account that are stored. */
+export async function countAllTrips(db: Pool, account: string): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    'select count(*)::int4 as n from fleet_trips where account = $1',
+    [account],
+  );
+  return rows[0]?.n ?? 0;
+}

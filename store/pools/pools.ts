@@ -17,6 +17,7 @@ import type { Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 import { clearKindStops } from '../permits/call-kinds';
+import { unregisteredPool } from '../permits/permit-errors';
 import { jsonText } from '../storable';
 
 interface PoolRow {
@@ -196,11 +197,6 @@ export async function restorePool(
     await writeState(client, key, restored);
     return restored;
   });
-}
-
-/** The error of a pool that has no row, with the code that take_permits raises for it. */
-export function unregisteredPool(key: string): Error {
-  return Object.assign(new Error(`pool "${key}" is not registered`), { code: 'SL001' });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Batches the permit requests of this process: requests that come together share one round trip and one commit. */
 import type { Pool } from 'pg';
+import { isUnexpectedClock, isUnregistered } from '../../../store/permits/permit-errors';
 import { type PermitDecision, type PermitRequest, takePermits } from '../../../store/permits/permits';
 import type { DbClock } from './db-clock';
 
@@ -99,7 +100,7 @@ export class PermitBatcher {
         await this.decide(batch, tries + 1);
         return;
       }
-      if (batch.length > 1 && isNotRegistered(error)) {
+      if (batch.length > 1 && isUnregistered(error)) {
         // One request names what is not there; the others must not fail with it.
         for (const asking of batch) await this.decide([asking]);
         return;
@@ -107,14 +108,4 @@ export class PermitBatcher {
       for (const asking of batch) asking.reject(error);
     }
   }
-}
-
-/** SL003: the database's clock shows another time than it should. */
-function isUnexpectedClock(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SL003';
-}
-
-/** SL001 and SL002: a pool or a limit that has no row. */
-function isNotRegistered(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'SL001' || error.code === 'SL002');
 }

@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
 import { outcomeOf, readCommand } from '../../../store/commands/commands';
 import { listDevices, summarizeFleet } from '../../../store/fleet/fleet';
+import { countAllTrips } from '../../../store/fleet/history';
 import { workStatusQuery } from '../../../workflows/messages';
 import { pauseSchedule, readSchedule, scheduleId, startSchedule, stopSchedule } from '../datasets/schedules';
 import { messageOf } from '../errors';
@@ -96,14 +97,11 @@ export class FleetDemoWork {
 
   async tally(): Promise<Tally> {
     const { name } = this.demo.account;
-    const [fleet, trips] = await Promise.all([
-      summarizeFleet(this.db, name),
-      this.db.query<{ n: number }>('select count(*) as n from fleet_trips where account = $1', [name]),
-    ]);
+    const [fleet, trips] = await Promise.all([summarizeFleet(this.db, name), countAllTrips(this.db, name)]);
     const status = await this.history?.query(workStatusQuery).catch(() => null);
     return {
       positions: { devices: fleet.devices, located: fleet.located, newestAt: fleet.newest },
-      trips: trips.rows[0]?.n ?? 0,
+      trips,
       history: {
         done: status?.chunksDone ?? 0,
         total: status?.chunksTotal ?? 0,

@@ -50,7 +50,7 @@ const RULES: readonly Rule[] = [
   },
   {
     what: 'the error of a pool without a row',
-    home: 'store/pools/pools.ts',
+    home: 'store/permits/permit-errors.ts',
     pattern: /pool .*\bis not registered/,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: what the rule looks for.
     bad: ['throw new Error(`pool "${key}" is not registered`);'],

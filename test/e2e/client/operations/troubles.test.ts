@@ -44,6 +44,7 @@ test('a batch whose workflow was terminated is told, and a worker goes on with w
   expect(stranded).toMatchObject({
     what: `batch ${id}`,
     why: 'it is to run, and its workflow was terminated',
+    since: expect.any(Number),
   });
 
   const worker = await stack.startWorker({ watch: { everyMs: 200, minAgeMs: 30_000 } });
