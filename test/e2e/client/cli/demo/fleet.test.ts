@@ -150,10 +150,10 @@ test('uses the account of the settings in a fresh folder, sends no command unask
   );
   const endUser = ['--end-user', 'fleet', '--password-from', 'env:TEST_FLEET_PASSWORD'];
   expect(existsSync(join(folder, 'state'))).toBe(false);
-  const ran = await demoAlone(folder, '--for', '6s', '--simulator', ...endUser);
+  const ran = await demoAlone(folder, '--for', '12s', '--simulator', ...endUser);
   expect(ran.err).toBe('');
   expect(ran.code).toBe(0);
-  expect(ran.out).toContain('Five of the six functions, all but commands (--commands), run for 6 s');
+  expect(ran.out).toContain('Five of the six functions, all but commands (--commands), run for 12 s');
   expect(ran.out).toMatch(/^gps51-user-auth +[1-9]/m);
   expect(ran.out).toContain(`The settings' account ${account}, at ${vendor.url} (a simulator)`);
   expect(ran.out).toMatch(/^limit +of +allowed +most in a window +arrived +refused +our permits$/m);
