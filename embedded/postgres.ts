@@ -30,7 +30,7 @@ import {
 } from './child';
 import { EmbeddedError, errorCode, errorText, type Log, silent } from './errors';
 import { withLock } from './lock';
-import { choosePort } from './ports';
+import { choosePort, OWN_PORT_PATIENCE_MS } from './ports';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries';
 import {
   CHILD_ENV,
@@ -236,7 +236,7 @@ async function launch(
   let wanted = options.port ?? (Number(tailOf(portFile, 1)) || null);
   const orphanDeadline = Date.now() + ORPHAN_PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
-    const { port, moved } = await choosePort(wanted);
+    const { port, moved } = await choosePort(wanted, options.port === undefined ? OWN_PORT_PATIENCE_MS : 0);
     if (moved) log(`Postgres: port ${wanted} is in use; using ${port} instead.`);
     const offset = sizeOf(logFile);
     const settings = { ...SETTINGS, ...options.settings };

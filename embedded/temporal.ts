@@ -23,7 +23,7 @@ import {
 } from './child';
 import { EmbeddedError, errorText, type Log, silent } from './errors';
 import { withLock } from './lock';
-import { choosePort, freePort } from './ports';
+import { choosePort, freePort, OWN_PORT_PATIENCE_MS } from './ports';
 import { ensureWritable } from './state-dir';
 import { compareVersions, findTemporalBinary, sameSchema, type TemporalBinary } from './temporal-binary';
 
@@ -294,8 +294,14 @@ async function launch(
   const isNew = sizeOf(dbFile) === 0;
   for (let attempt = 1; ; attempt += 1) {
     const first = attempt === 1;
-    const grpc = await choosePort(first ? (options.port ?? last?.port ?? null) : null);
-    const ui = await choosePort(first ? (options.uiPort ?? last?.uiPort ?? null) : null);
+    const grpc = await choosePort(
+      first ? (options.port ?? last?.port ?? null) : null,
+      options.port === undefined ? OWN_PORT_PATIENCE_MS : 0,
+    );
+    const ui = await choosePort(
+      first ? (options.uiPort ?? last?.uiPort ?? null) : null,
+      options.uiPort === undefined ? OWN_PORT_PATIENCE_MS : 0,
+    );
     if (grpc.moved)
       log(`Temporal: port ${options.port ?? last?.port} is in use; using ${grpc.port} instead.`);
     if (ui.moved)

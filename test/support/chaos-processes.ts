@@ -1,9 +1,9 @@
 /** Processes that a chaos test kills and starts: supervised scripts of this build, and servers that keep their port. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { type ProcessIdentity, terminate } from '../../embedded/child';
+import { freePort } from '../../embedded/ports';
 import { startPostgres } from '../../embedded/postgres';
 import { startTemporal } from '../../embedded/temporal';
 import { endWithRun } from './run-folder';
@@ -78,7 +78,7 @@ export class Server {
   ) {}
 
   static async postgres(dataDir: string): Promise<Server> {
-    const port = await quietPort();
+    const port = await freePort();
     return new Server(
       async () => {
         const server = await startPostgres({ dataDir, port });
@@ -90,7 +90,7 @@ export class Server {
   }
 
   static async temporal(dbFile: string): Promise<Server> {
-    const [port, uiPort] = [await quietPort(), await quietPort()];
+    const [port, uiPort] = [await freePort(), await freePort()];
     return new Server(
       async () => {
         const { pid, startTime, ...server } = await startTemporal({
@@ -131,18 +131,5 @@ export class Server {
   private async started(): Promise<Server> {
     await this.start();
     return this;
-  }
-}
-
-/** A free port that no outgoing connection is given: those of a dead server must stay free until it is back. */
-async function quietPort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const free = await new Promise<boolean>((done) => {
-      const server = createServer();
-      server.once('error', () => done(false));
-      server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => done(true)));
-    });
-    if (free) return port;
   }
 }

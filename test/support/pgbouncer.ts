@@ -1,8 +1,9 @@
 /** A PgBouncer of the machine's own (Debian's package, say) in front of a test's database. */
+
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../embedded/ports';
 import { eventually } from './eventually';
 import { endWithRun, temporaryFolder } from './run-folder';
 
@@ -61,12 +62,4 @@ export async function startPgBouncer(
       await gone;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

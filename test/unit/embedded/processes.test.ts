@@ -143,6 +143,19 @@ describe('ports', () => {
     await new Promise((closed) => server.close(closed));
     expect(await choosePort(port)).toEqual({ port, moved: false });
   });
+
+  test('a port that is about to be free is waited for', async () => {
+    const server = createServer();
+    const port = await freePort();
+    await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));
+    const chosen = choosePort(port, 60_000);
+    await new Promise((closed) => setTimeout(() => server.close(closed), 100));
+    expect(await chosen).toEqual({ port, moved: false });
+  });
+
+  test('a free port is none that an outgoing connection may be given', async () => {
+    for (let i = 0; i < 20; i++) expect(await freePort()).toBeLessThan(32_000);
+  });
 });
 
 describe('state folder and instance file', () => {
