@@ -6,7 +6,7 @@ import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules, amazonRulesOf } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
 import type { FleetApi } from './capabilities/fleet';
-import type { LoginApi } from './capabilities/login';
+import type { GrantApi, LoginApi } from './capabilities/login';
 import type { Partition, ReportApi } from './capabilities/reports';
 import type { TextBatchApi } from './capabilities/text-batches';
 import type { TextApi } from './capabilities/texts';
@@ -26,6 +26,8 @@ import { type OpenAiAccount, openaiAccountSchema } from './openai/settings';
 export interface AccountParts {
   /** Tokens that are fetched and run out. */
   readonly login?: LoginApi;
+  /** Instead of a login: tokens bought with what a person's login has left. */
+  readonly grant?: GrantApi;
   /** Instead of a login: the key that every call carries. */
   readonly apiKey?: SecretRef;
   /** Data handed out as reports. */
