@@ -10,6 +10,7 @@ import type { GrantApi, LoginApi } from './capabilities/login';
 import type { Partition, ReportApi } from './capabilities/reports';
 import type { TextBatchApi } from './capabilities/text-batches';
 import type { TextApi } from './capabilities/texts';
+import type { VehiclesApi } from './capabilities/vehicles';
 import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import { FLEET_DATASETS } from './fleet-datasets';
@@ -48,6 +49,8 @@ export interface AccountParts {
   readonly sharedBy?: readonly string[];
   /** Devices, positions, trips and commands. */
   readonly fleet?: FleetApi;
+  /** Vehicles, and what can be read of each. */
+  readonly vehicles?: VehiclesApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
 }
