@@ -12,6 +12,8 @@ export type ErrorStatus =
   | 'not found'
   /** What is there is in no state for it: HTTP 409. */
   | 'conflict'
+  /** A quota or a limit has no room for it now; `until` says until when: HTTP 429. */
+  | 'limited'
   /** A server does not answer: HTTP 503. */
   | 'unavailable'
   /** It was tried and did not work: HTTP 500. */
@@ -41,6 +43,12 @@ export const ERROR_CODES = {
   TOO_LATE: 'conflict',
   /** Somebody else is doing the same now. */
   BUSY: 'conflict',
+  /** A limit has nothing left, or the vendor asked for a wait. */
+  LIMIT_REACHED: 'limited',
+  /** The vendor said that the account's quota is used up. */
+  QUOTA_PAUSED: 'limited',
+  /** The account's pool lets no call through: an operator or the vendor's refusal holds it, or the vendor is down. */
+  POOL_STOPPED: 'unavailable',
   /** Neither the settings nor this folder name a server. */
   NO_SERVER: 'unavailable',
   /** Postgres cannot be reached, or does not let us in. */
@@ -63,6 +71,20 @@ export interface Problem {
   readonly field: string | null;
   /** A sentence without the field's name in front of it. */
   readonly message: string;
+  /** What is known besides of a refusal for want of quota. */
+  readonly wait?: WaitFacts;
+}
+
+/** Until when there is no leave to call, and by whose word. */
+interface WaitFacts {
+  /** Key of the limit that binds; left out where the pool does. */
+  readonly limit?: string;
+  /** Key of the pool that lets nothing through; left out where a limit binds. */
+  readonly pool?: string;
+  /** Epoch ms; null when nobody knows, or an operator has to end it. */
+  readonly until: number | null;
+  /** Of the vendor's answer that began it. */
+  readonly requestId?: string;
 }
 
 /** The only error that use cases throw for a person to read; anything else is a fault of ours. */
@@ -71,16 +93,18 @@ export class OperationError extends Error {
   readonly code: ErrorCode;
   readonly field: string | null;
   readonly status: ErrorStatus;
+  readonly wait: WaitFacts | null;
 
   /** @param problems all that is wrong, at least one; the first one gives the error its code and field. */
   constructor(readonly problems: readonly [Problem, ...Problem[]]) {
     super(
       problems.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join('\n'),
     );
-    const [{ code, field }] = problems;
+    const [{ code, field, wait = null }] = problems;
     this.code = code;
     this.field = field;
     this.status = ERROR_CODES[code];
+    this.wait = wait;
   }
 
   /** As a program gets it. */
