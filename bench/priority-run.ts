@@ -158,7 +158,9 @@ async function sendCommands(
   devices: readonly string[],
   { seconds, everyMs, variant }: RunOptions,
 ): Promise<Departure[]> {
-  const { fleet } = caller.account;
+  const { commands } = caller.account.parts;
+  const [form] = commands?.forms ?? [];
+  if (!commands || !form) throw new Error('the account takes no commands');
   const { signal } = new AbortController();
   const until = performance.now() + seconds * 1000;
   const sent: Promise<Departure>[] = [];
@@ -167,16 +169,10 @@ async function sendCommands(
     if (performance.now() + pause >= until) break;
     await delay(pause);
     const deviceId = devices[n % devices.length] ?? '';
-    const request = fleet.command({ deviceId, code: 'LOCATE', params: [String(n)] }, null);
+    const command = { deviceId, code: 'LOCATE', params: [String(n)] };
+    const request = form.request(command, null);
     sent.push(
-      caller.call(
-        fleet.operations.command,
-        request,
-        deviceId,
-        variant.commands,
-        fleet.callers.command,
-        signal,
-      ),
+      caller.call(form.operation(command), request, deviceId, variant.commands, commands.caller, signal),
     );
   }
   return Promise.all(sent);

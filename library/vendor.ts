@@ -14,6 +14,8 @@ export type { PoolPolicy } from '../quota/pools/pool';
 export type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
 export type { Evidence, Verdict } from '../quota/verdict';
 export { parseRetryAfter, parseWaitText } from '../quota/waits';
+export type { CommandsApi } from '../vendors/capabilities/commands';
+export type { EndUsersApi } from '../vendors/capabilities/end-users';
 export type { FleetApi } from '../vendors/capabilities/fleet';
 export type { LoginApi } from '../vendors/capabilities/login';
 export type {

@@ -5,6 +5,8 @@ import { amazonLogin, amazonPartitions, amazonReports } from './amazon/calls';
 import { AMAZON_DATASETS as AMAZON_DESCRIPTIONS } from './amazon/datasets';
 import { amazonRules, amazonRulesOf } from './amazon/rules';
 import { AMAZON_DATASETS, type AmazonAccount, amazonAccountSchema } from './amazon/settings';
+import type { CommandsApi } from './capabilities/commands';
+import type { EndUsersApi } from './capabilities/end-users';
 import type { FleetApi } from './capabilities/fleet';
 import type { GrantApi, LoginApi } from './capabilities/login';
 import type { Partition, ReportApi } from './capabilities/reports';
@@ -14,7 +16,7 @@ import type { VehiclesApi } from './capabilities/vehicles';
 import type { VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import { FLEET_DATASETS } from './fleet-datasets';
-import { gps51Fleet, gps51Login } from './gps51/calls';
+import { gps51Commands, gps51EndUsers, gps51Fleet, gps51Login } from './gps51/calls';
 import { GPS51_ZONE } from './gps51/limits';
 import { gps51Rules } from './gps51/rules';
 import { type Gps51Account, gps51AccountSchema } from './gps51/settings';
@@ -47,8 +49,12 @@ export interface AccountParts {
   readonly attributes?: Readonly<Record<string, string>>;
   /** Settings by which accounts say that the vendor counts them together. */
   readonly sharedBy?: readonly string[];
-  /** Devices, positions, trips and commands. */
+  /** Devices, positions and trips. */
   readonly fleet?: FleetApi;
+  /** Commands to devices or vehicles. */
+  readonly commands?: CommandsApi;
+  /** Users with credentials of their own. */
+  readonly endUsers?: EndUsersApi;
   /** Vehicles, and what can be read of each. */
   readonly vehicles?: VehiclesApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
@@ -94,6 +100,8 @@ export const VENDORS = {
     parts: (account: Gps51Account): AccountParts => ({
       login: gps51Login(account),
       fleet: gps51Fleet(account),
+      commands: gps51Commands(account),
+      endUsers: gps51EndUsers(account),
       rules: gps51Rules(account.zone),
     }),
   },

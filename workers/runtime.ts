@@ -20,9 +20,8 @@ import { createReportActivities } from '../activities/reports/reports';
 import { MINUTE_MS } from '../quota/durations';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
-import { findAccount } from '../settings/accounts/accounts';
+import { type Account, findAccount } from '../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../settings/accounts/definitions';
-import type { FleetAccount } from '../settings/accounts/fleet';
 import { datasetsOf } from '../settings/datasets/datasets';
 import { installDatasets } from '../store/datasets/datasets';
 import { type ConnectionUse, createPool } from '../store/db';
@@ -158,13 +157,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     warn: (message) => warnOnce(log, {}, message, 'a secret is open to others'),
   };
   const keySources = new Map<string, TokenSource>();
-  const fleetTokens = (account: FleetAccount) =>
-    createTokenSource(
-      { gateway, tokens, keys, secrets, dispatcher, timeoutMs: account.fleet.timeoutMs },
-      account,
-      account.login,
-      account.fleet.callers.login,
-    );
+  const accountTokens = (account: Account): TokenSource => {
+    const { login, fleet } = account.parts;
+    if (login === undefined) throw new RangeError(`account "${account.name}" has no login`);
+    const timeoutMs = fleet?.timeoutMs ?? settings.http.timeoutMs;
+    const deps = { gateway, tokens, keys, secrets, dispatcher, timeoutMs };
+    return createTokenSource(deps, account, login, fleet?.callers.login);
+  };
   const activities = {
     ...createBatchActivities({
       settings,
@@ -192,7 +191,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       spool,
       stopping: stopping.signal,
       inlineWaitMs: settings.permits.inlineWaitMs,
-      tokenSource: fleetTokens,
+      tokenSource: accountTokens,
     }),
     ...createFleetActivities({
       stopping: stopping.signal,
@@ -202,7 +201,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       gateway,
       dispatcher,
       log,
-      tokenSource: fleetTokens,
+      tokenSource: accountTokens,
     }),
     ...createPoolActivities({ db: control, signalPool: signal, wakeReports: wake, tokens }),
     ...createReportActivities({

@@ -3,7 +3,7 @@ import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { describeEvidence } from '../../quota/verdict';
 import { SecretError, type Settings } from '../../settings';
-import { findFleetAccount } from '../../settings/accounts/fleet';
+import { type CommandAccount, findCommandAccount } from '../../settings/accounts/commands';
 import {
   abandonAttempt,
   type Command,
@@ -45,37 +45,38 @@ export function createCommandActivities(deps: CommandDeps) {
         command = command.overdue
           ? await sender.notToSend(commandId)
           : await sender
-              .send(findFleetAccount(settings, command.account), command, cancellationSignal())
+              .send(findCommandAccount(settings, command.account), command, cancellationSignal())
               .catch((error: unknown) => {
                 if (error instanceof SecretError) return misconfigured(db, commandId, error.message);
                 throw error;
               });
       }
-      return stepOf(command);
+      const account = command.state === 'queued' ? findCommandAccount(settings, command.account) : null;
+      return stepOf(command, account);
     }),
 
     /** Asks for the result of a command that the vendor has. */
     pollCommand: guarded(async ({ commandId }: CommandRef): Promise<CommandStep> => {
       const command = await knownCommand(db, commandId);
       if (command.state !== 'queued' || command.vendorCommandId === null) return stepOf(command);
-      const account = findFleetAccount(settings, command.account);
-      const { fleet } = account;
-      const request = fleet.commandResult(command.vendorCommandId);
+      const account = findCommandAccount(settings, command.account);
+      const { commands } = account;
+      const request = commands.results.request(command.vendorCommandId, command.device);
       const result = await deps.gateway
         .call<CallResult>({
           account,
-          operation: fleet.operations.commandResult,
-          attributes: { [fleet.deviceAttribute]: command.device },
+          operation: commands.results.operation,
+          attributes: { [commands.deviceAttribute]: command.device },
           priority: 'interactive',
-          caller: fleet.callers.command,
+          caller: commands.caller,
           auth: deps.tokenSource(account),
           attempt: activityInfo().attempt,
           inlineWaitMs: deps.inlineWaitMs,
           signal: cancellationSignal(),
           send: (token, signal, pass) =>
-            sendForText(fleet.authorize(request, token ?? ''), {
+            sendForText(commands.authorize(request, token ?? ''), {
               dispatcher: deps.dispatcher,
-              timeoutMs: fleet.timeoutMs,
+              timeoutMs: commands.timeoutMs,
               signal,
               pass,
             }),
@@ -91,9 +92,9 @@ export function createCommandActivities(deps: CommandDeps) {
         return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner: null }));
       }
       const body = result.kind === 'response' ? result.response.body : '';
-      const parsed = withoutSecret(fleet.parseCommandResult(body), await sender.password(account));
+      const parsed = withoutSecret(commands.results.parse(body), await sender.password(account));
       if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
-      if (parsed.value.outcome === 'pending') return stepOf(command);
+      if (parsed.value.outcome === 'pending') return stepOf(command, account);
       // Of the attempt that sent it: it counts even if somebody has given the result up meanwhile.
       const { owner } = command;
       const outcome = outcomeOfResult(parsed.value);
@@ -122,11 +123,13 @@ function misconfigured(db: Pool, id: number, message: string): Promise<Command> 
   return endCommand(db, id, { state: 'failed', name: 'misconfigured', code: '', message }, null);
 }
 
-function stepOf(command: Command): CommandStep {
+function stepOf(command: Command, account: CommandAccount | null = null): CommandStep {
   const outcome = outcomeOf(command);
   if (outcome) return { kind: 'ended', outcome };
   if (command.state === 'queued' && command.vendorCommandId !== null) {
-    return { kind: 'queued', vendorCommandId: command.vendorCommandId };
+    const polling = account?.commands.results.polling;
+    const { vendorCommandId } = command;
+    return { kind: 'queued', vendorCommandId, ...(polling === undefined ? {} : { polling }) };
   }
   throw new Error(`command ${command.id} is ${command.state}`);
 }

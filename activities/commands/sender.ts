@@ -13,9 +13,9 @@ import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { describeEvidence } from '../../quota/verdict';
 import { resolveSecret, type SecretRef, type SecretSources } from '../../settings';
-import type { FleetAccount } from '../../settings/accounts/fleet';
+import type { CommandAccount } from '../../settings/accounts/commands';
 import { type Command, type CommandOutcome, knownCommand, markSending } from '../../store/commands/commands';
-import type { CommandResult, QueuedCommand } from '../../vendors/capabilities/fleet';
+import type { CommandResult, HandedOver } from '../../vendors/capabilities/commands';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
@@ -32,7 +32,7 @@ export interface CommandSenderDeps extends KeepDeps {
   readonly secrets: SecretSources;
   /** Wait for a permit in the activity where the command's own time is shorter, ms. */
   readonly inlineWaitMs: number;
-  readonly tokenSource: (account: FleetAccount) => TokenSource;
+  readonly tokenSource: (account: CommandAccount) => TokenSource;
 }
 
 /** What an attempt came to: the command as it stands, or that the vendor does not offer this form. */
@@ -47,8 +47,8 @@ class NotToSend extends Error {
 const LONG_WAIT_MS = 65_000;
 
 export class CommandSender {
-  /** Accounts whose vendor has refused the direct form: known for the life of this process. */
-  private readonly queueOnly = new Set<string>();
+  /** Which form is the first that an account's vendor offers, by pool: known for the life of this process. */
+  private readonly firstForm = new Map<string, number>();
 
   constructor(private readonly deps: CommandSenderDeps) {}
 
@@ -57,35 +57,25 @@ export class CommandSender {
    * @returns it as it stands then: ended or queued.
    * @throws PermitWait, PoolClosed: nothing was carried out. CallFailed, retryable: it may be sent again.
    */
-  async send(account: FleetAccount, command: Command, signal: AbortSignal): Promise<Command> {
-    const { fleet } = account;
+  async send(account: CommandAccount, command: Command, signal: AbortSignal): Promise<Command> {
+    const { forms } = account.commands;
     const wanted = { deviceId: command.device, code: command.code, params: command.params };
     const password = await this.password(account);
-    if (!this.queueOnly.has(account.poolKey)) {
-      const direct = await this.attempt(account, command, signal, {
-        operation: fleet.operations.command,
-        request: fleet.command(wanted, password),
+    for (let i = this.firstForm.get(account.poolKey) ?? 0; ; i++) {
+      const form = forms[i];
+      if (form === undefined) throw new Error(`${account.vendor.id} has no form of commands`);
+      const attempted = await this.attempt(account, command, signal, {
+        operation: form.operation(wanted),
+        request: form.request(wanted, password),
         password,
-        settle: (owner, body) =>
-          this.settleResult(command.id, owner, withoutSecret(fleet.parseCommand(body), password)),
-        isClear: (body) => isFinal(fleet.parseCommand(body)),
+        settle: (owner, body) => this.settle(command.id, owner, handedOver(form.parse(body), password)),
+        isClear: (body) => isTaken(form.parse(body)),
         isUnsupported: ({ kind, evidence }) =>
-          kind === 'invalid' && fleet.isCommandUnsupported(evidence.code),
+          i + 1 < forms.length && kind === 'invalid' && form.isUnsupported(evidence.code),
       });
-      if (direct.kind === 'settled') return direct.command;
-      this.queueOnly.add(account.poolKey);
+      if (attempted.kind === 'settled') return attempted.command;
+      this.firstForm.set(account.poolKey, i + 1);
     }
-    const queued = await this.attempt(account, command, signal, {
-      operation: fleet.operations.queueCommand,
-      request: fleet.queueCommand(wanted, password),
-      password,
-      settle: (owner, body) =>
-        this.settleQueued(command.id, owner, queuedWithoutSecret(fleet.parseQueued(body), password)),
-      isClear: (body) => isTaken(fleet.parseQueued(body)),
-      isUnsupported: () => false,
-    });
-    if (queued.kind === 'settled') return queued.command;
-    throw new Error('unreachable: the queued form is never called unsupported');
   }
 
   /**
@@ -98,14 +88,14 @@ export class CommandSender {
   }
 
   /** Sent with each command, where the account has one. */
-  async password(account: FleetAccount): Promise<string | null> {
-    const { commandPassword } = account.fleet;
-    if (commandPassword === null) return null;
-    return (await resolveSecret(commandPassword as SecretRef, this.deps.secrets)).reveal();
+  async password(account: CommandAccount): Promise<string | null> {
+    const { password } = account.commands;
+    if (password === null) return null;
+    return (await resolveSecret(password as SecretRef, this.deps.secrets)).reveal();
   }
 
   private async attempt(
-    account: FleetAccount,
+    account: CommandAccount,
     command: Command,
     signal: AbortSignal,
     form: {
@@ -120,7 +110,7 @@ export class CommandSender {
     },
   ): Promise<Attempted> {
     const { db, gateway, dispatcher } = this.deps;
-    const { fleet } = account;
+    const { commands } = account;
     const owner = randomUUID();
     let marked = false;
     let answer: string | null = null;
@@ -128,9 +118,9 @@ export class CommandSender {
       const result = await gateway.call<CallResult>({
         account,
         operation: form.operation,
-        attributes: { [fleet.deviceAttribute]: command.device },
+        attributes: { [commands.deviceAttribute]: command.device },
         priority: 'interactive',
-        caller: fleet.callers.command,
+        caller: commands.caller,
         auth: this.deps.tokenSource(account),
         attempt: command.attempts + 1,
         inlineWaitMs: this.inlineWaitMs(command),
@@ -147,8 +137,8 @@ export class CommandSender {
         },
         send: async (token, _, pass) => {
           // Once it is on its way a cancellation cannot call it back: the answer is waited for.
-          const options = { dispatcher, timeoutMs: fleet.timeoutMs, pass };
-          const request = fleet.authorize(form.request, token ?? '');
+          const options = { dispatcher, timeoutMs: commands.timeoutMs, pass };
+          const request = commands.authorize(form.request, token ?? '');
           const sent = await sendForText(request, options);
           answer = sent.kind === 'response' ? sent.response.body : null;
           return sent;
@@ -200,12 +190,7 @@ export class CommandSender {
     return this.fail(id, 'expired', '', message);
   }
 
-  private async settleResult(id: number, owner: string, parsed: Parsed<CommandResult>): Promise<Command> {
-    if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
-    return this.end(id, outcomeOfResult(parsed.value), owner);
-  }
-
-  private async settleQueued(id: number, owner: string, parsed: Parsed<QueuedCommand>): Promise<Command> {
+  private async settle(id: number, owner: string, parsed: Parsed<HandedOver>): Promise<Command> {
     if (!parsed.ok) return this.end(id, unreadable(parsed.problem), owner);
     const { value } = parsed;
     if ('result' in value) return this.end(id, outcomeOfResult(value.result), owner);
@@ -258,12 +243,20 @@ function unreadable(problem: string): CommandOutcome {
 
 const STATES = { success: 'succeeded', failure: 'failed', unknown: 'unknown', pending: 'unknown' } as const;
 
-function isFinal(parsed: Parsed<CommandResult>): boolean {
-  return parsed.ok && (parsed.value.outcome === 'success' || parsed.value.outcome === 'failure');
+/** Whether an answer says for certain what became of the command, or under which id that can be asked. */
+function isTaken(parsed: Parsed<HandedOver>): boolean {
+  if (!parsed.ok) return false;
+  const { value } = parsed;
+  return 'commandId' in value || value.result.outcome === 'success' || value.result.outcome === 'failure';
 }
 
-function isTaken(parsed: Parsed<QueuedCommand>): boolean {
-  return parsed.ok && ('commandId' in parsed.value || isFinal({ ok: true, value: parsed.value.result }));
+function handedOver(parsed: Parsed<HandedOver>, password: string | null): Parsed<HandedOver> {
+  const { value } = parsed.ok ? parsed : { value: null };
+  if (value !== null && 'commandId' in value) return parsed;
+  const told =
+    value === null ? (parsed as Parsed<CommandResult>) : ({ ok: true, value: value.result } as const);
+  const result = withoutSecret(told, password);
+  return result.ok ? { ok: true, value: { result: result.value } } : result;
 }
 
 /**
@@ -275,17 +268,6 @@ export function withoutSecret(parsed: Parsed<CommandResult>, password: string | 
   const secret = SecretValues.of([password]);
   if (!parsed.ok) return { ...parsed, problem: secret.hideInMessage(parsed.problem) };
   return { ...parsed, value: { ...parsed.value, message: secret.hideInMessage(parsed.value.message) } };
-}
-
-function queuedWithoutSecret(parsed: Parsed<QueuedCommand>, password: string | null): Parsed<QueuedCommand> {
-  if (parsed.ok && !('result' in parsed.value)) return parsed;
-  const result = withoutSecret(
-    parsed.ok && 'result' in parsed.value
-      ? { ok: true, value: parsed.value.result }
-      : (parsed as Parsed<CommandResult>),
-    password,
-  );
-  return result.ok ? { ok: true, value: { result: result.value } } : result;
 }
 
 /** What a result means for the command. One that is still pending, with nothing to ask by, stays unknown. */

@@ -1,5 +1,6 @@
 /** Inputs and results of the command activities: ids and results only, because passwords stay in the activity. */
 import type { CommandOutcome } from '../../store/commands/commands';
+import type { CommandPolling } from '../../vendors/capabilities/commands';
 
 export interface CommandRef {
   readonly commandId: number;
@@ -8,4 +9,9 @@ export interface CommandRef {
 /** `queued`: the vendor has it and the device has not answered yet. */
 export type CommandStep =
   | { readonly kind: 'ended'; readonly outcome: CommandOutcome }
-  | { readonly kind: 'queued'; readonly vendorCommandId: string };
+  | {
+      readonly kind: 'queued';
+      readonly vendorCommandId: string;
+      /** How its result is asked for; absent in histories of before vendors said so. */
+      readonly polling?: CommandPolling;
+    };

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { describeEvidence, type Evidence } from '../../quota/verdict';
-import type { FleetAccount } from '../../settings/accounts/fleet';
-import type { FleetDevice } from '../../vendors/capabilities/fleet';
+import type { EndUserAccount } from '../../settings/accounts/commands';
+import type { EndUserDevice } from '../../vendors/capabilities/end-users';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
@@ -28,7 +28,7 @@ export interface UserCredentials {
 }
 
 export type UserAuthResult =
-  | { readonly kind: 'ok'; readonly devices: readonly FleetDevice[] }
+  | { readonly kind: 'ok'; readonly devices: readonly EndUserDevice[] }
   /** The vendor refuses the user: wrong credentials, or an account that may not be used. */
   | { readonly kind: 'refused'; readonly message: string; readonly code: string }
   /** Too many calls, of ours or as the vendor says; `until` is epoch ms. */
@@ -53,20 +53,20 @@ export function userClass(username: string): string {
 /** @param waitMs longest wait for permits and between tries. Throws only what the database throws. */
 export async function authenticateUser(
   deps: UserAuthDeps,
-  account: FleetAccount,
+  account: EndUserAccount,
   { username, password }: UserCredentials,
   waitMs: number,
 ): Promise<UserAuthResult> {
-  const { fleet } = account;
-  const { operations, ...user } = fleet.userAuth;
+  const { endUsers } = account;
+  const { operations } = endUsers;
   const check = new UserCheck(deps, account, username, performance.now() + waitMs);
   try {
-    const asUser = user.login(username, password, Date.now());
-    const login = await check.call(operations.login, asUser, user.parse, [password]);
+    const asUser = endUsers.login(username, password, Date.now());
+    const login = await check.call(operations.login, asUser, endUsers.parseLogin, [password]);
     const devices = await check.call(
       operations.devices,
-      fleet.authorize(user.devices(username), login.accessToken),
-      (body) => fleet.parseDevices(body),
+      endUsers.authorize(endUsers.devices(username), login.accessToken),
+      (body) => endUsers.parseDevices(body),
       [password, login.accessToken],
     );
     return { kind: 'ok', devices };
@@ -82,7 +82,7 @@ class Unreadable extends Error {
 class UserCheck {
   constructor(
     private readonly deps: UserAuthDeps,
-    private readonly account: FleetAccount,
+    private readonly account: EndUserAccount,
     private readonly username: string,
     private readonly deadline: number,
   ) {}
@@ -94,22 +94,22 @@ class UserCheck {
     parse: (body: string) => Parsed<T>,
     secrets: readonly string[],
   ): Promise<T> {
-    const { fleet } = this.account;
+    const { endUsers } = this.account;
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await this.deps.gateway.call<CallResult>({
           account: this.account,
           operation,
-          attributes: { [fleet.userAuth.attribute]: userClass(this.username) },
+          attributes: { [endUsers.attribute]: userClass(this.username) },
           priority: 'interactive',
-          caller: fleet.callers.userAuth,
+          caller: endUsers.caller,
           auth: null,
           foreign: true,
           secrets,
           attempt,
           inlineWaitMs: Math.max(0, this.deadline - performance.now()),
           send: (_, __, pass) =>
-            sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: fleet.timeoutMs, pass }),
+            sendForText(request, { dispatcher: this.deps.dispatcher, timeoutMs: endUsers.timeoutMs, pass }),
         });
         const parsed = parse(result.kind === 'response' ? result.response.body : '');
         if (parsed.ok) return parsed.value;

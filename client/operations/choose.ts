@@ -3,7 +3,12 @@
 import type { PoolOrganization } from '../../quota/pools/pool';
 import { fleetKindOf, type Settings } from '../../settings';
 import { findAccount } from '../../settings/accounts/accounts';
-import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
+import {
+  type CommandAccount,
+  type EndUserAccount,
+  findCommandAccount,
+  findEndUserAccount,
+} from '../../settings/accounts/commands';
 import { findDataset } from '../../settings/datasets/datasets';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { type DatasetContext, datasetContext } from '../../settings/datasets/report-context';
@@ -59,12 +64,27 @@ export function chooseSynced(settings: Settings, dataset: string, account: strin
     : chooseFleet(settings, dataset, account).account.name;
 }
 
-/** The account given, or the vendor's only one, which must track a fleet. */
-export function chooseFleetAccount(
+/** The account given, or the vendor's only one, which must take commands. */
+export function chooseCommandAccount(
   settings: Settings,
   vendor: string,
   given: string | undefined,
-): FleetAccount {
+): CommandAccount {
+  const name = chooseOfVendor(settings, vendor, given);
+  return asField('vendor', () => findCommandAccount(settings, name));
+}
+
+/** The account given, or the vendor's only one, whose end users can be checked. */
+export function chooseEndUserAccount(
+  settings: Settings,
+  vendor: string,
+  given: string | undefined,
+): EndUserAccount {
+  const name = chooseOfVendor(settings, vendor, given);
+  return asField('vendor', () => findEndUserAccount(settings, name));
+}
+
+function chooseOfVendor(settings: Settings, vendor: string, given: string | undefined): string {
   if (!isVendorId(vendor)) {
     throw invalid(
       'vendor',
@@ -74,10 +94,8 @@ export function chooseFleetAccount(
   }
   const name = chooseAccount(settings, vendor, given);
   const account = settings.accounts[name];
-  if (account?.vendor !== vendor) {
-    throw invalid('account', `"${name}" is of ${account?.vendor}, not of ${vendor}`, 'NOT_APPLICABLE');
-  }
-  return asField('vendor', () => findFleetAccount(settings, name));
+  if (account?.vendor === vendor) return name;
+  throw invalid('account', `"${name}" is of ${account?.vendor}, not of ${vendor}`, 'NOT_APPLICABLE');
 }
 
 /** An account's pool, or an organization's. */

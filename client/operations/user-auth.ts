@@ -10,8 +10,8 @@ import {
   type UserCredentials,
 } from '../../activities/commands/user-auth';
 import type { Settings } from '../../settings';
-import type { FleetAccount } from '../../settings/accounts/fleet';
-import { chooseFleetAccount } from './choose';
+import type { EndUserAccount } from '../../settings/accounts/commands';
+import { chooseEndUserAccount } from './choose';
 import { length, name } from './fields';
 import { operation } from './operation';
 import { withOwnGateway } from './own-gateway';
@@ -31,7 +31,7 @@ export const authenticateEndUser = operation({
   json: (result: UserAuthResult) =>
     'until' in result ? { ...result, until: isoOrNull(result.until) } : result,
   run: (backend, { vendor, account: given, username, password, timeout }): Promise<UserAuthResult> => {
-    const account = chooseFleetAccount(backend.settings, vendor, given);
+    const account = chooseEndUserAccount(backend.settings, vendor, given);
     return backend.database((db) =>
       checkUser(db, backend.settings, account, { username, password }, timeout),
     );
@@ -42,7 +42,7 @@ export const authenticateEndUser = operation({
 export async function checkUser(
   db: Pool,
   settings: Settings,
-  account: FleetAccount,
+  account: EndUserAccount,
   credentials: UserCredentials,
   waitMs: number,
 ): Promise<UserAuthResult> {

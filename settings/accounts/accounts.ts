@@ -77,8 +77,10 @@ export function findAccount(settings: Settings, name: string): Account {
 }
 
 /** How long a call of the account may be under way, ms. */
-function longestAnswerMs({ http }: Settings, { texts, fleet }: AccountParts): number {
-  return http.connectTimeoutMs + (texts?.timeoutMs ?? fleet?.timeoutMs ?? http.timeoutMs);
+function longestAnswerMs({ http }: Settings, { texts, fleet, commands }: AccountParts): number {
+  return (
+    http.connectTimeoutMs + (texts?.timeoutMs ?? fleet?.timeoutMs ?? commands?.timeoutMs ?? http.timeoutMs)
+  );
 }
 
 /** Report types of the datasets that the settings list for an account. */

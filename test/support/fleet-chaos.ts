@@ -4,7 +4,7 @@ import { scheduleId, startSchedule } from '../../client/operations/datasets/sche
 import { startCommand, storeCommand } from '../../client/operations/fleet/commands';
 import { startFleetBackfill } from '../../client/operations/fleet/work';
 import { checkUser } from '../../client/operations/user-auth';
-import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
+import { type EndUserAccount, findEndUserAccount } from '../../settings/accounts/commands';
 import { hash32 } from '../../vendors/kit/random';
 import type { ChaosRig, RigVendor } from './chaos-rig';
 
@@ -87,13 +87,13 @@ export interface Driven {
 /** Keeps the functions at work until `stop`; what fails because something is dead is tried again. */
 export class FleetDrivers {
   readonly driven: Driven = { commands: 0, usersAccepted: 0, usersOtherwise: [] };
-  private readonly account: FleetAccount;
+  private readonly account: EndUserAccount;
   private stopping = false;
   private loops: Promise<unknown> = Promise.resolve();
   private devices: readonly string[] = [];
 
   constructor(private readonly rig: ChaosRig) {
-    this.account = findFleetAccount(rig.settings, ACCOUNT);
+    this.account = findEndUserAccount(rig.settings, ACCOUNT);
   }
 
   /** @returns id of the backfill's workflow. */

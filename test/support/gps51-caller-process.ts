@@ -15,6 +15,12 @@ import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Priority } from '../../quota/limits/limit';
 import { parseSettings } from '../../settings';
+import {
+  type CommandAccount,
+  type EndUserAccount,
+  findCommandAccount,
+  findEndUserAccount,
+} from '../../settings/accounts/commands';
 import { type FleetAccount, findFleetAccount } from '../../settings/accounts/fleet';
 import { createPool } from '../../store/db';
 import { CallCounter } from '../../store/permits/call-counts';
@@ -70,7 +76,7 @@ class Functions {
 
   constructor(
     private readonly options: CallerProcessOptions,
-    private readonly account: FleetAccount,
+    private readonly account: FleetAccount & CommandAccount & EndUserAccount,
     readonly gateway: VendorGateway,
     readonly dispatcher: Agent,
     private readonly tokens: ReturnType<typeof createTokenSource>,
@@ -116,7 +122,7 @@ class Functions {
   }
 
   private async once(name: FunctionName): Promise<void> {
-    const { fleet } = this.account;
+    const { fleet, commands } = this.account;
     const device = this.options.devices[this.device++ % this.options.devices.length] ?? '';
     const hour = 3_600_000;
     const to = Math.floor(Date.now() / 1000) * 1000 - hour;
@@ -135,8 +141,10 @@ class Functions {
         return;
       }
       case 'command': {
-        const request = fleet.command({ deviceId: device, code: 'LOCATE', params: [] }, null);
-        await this.call(name, fleet.operations.command, request, device);
+        const command = { deviceId: device, code: 'LOCATE', params: [] };
+        const [form] = commands.forms;
+        if (!form) throw new Error('no form of commands');
+        await this.call(name, form.operation(command), form.request(command, null), device);
         return;
       }
       case 'userAuth': {
@@ -154,7 +162,7 @@ class Functions {
     request: HttpRequest,
     device?: string,
   ): Promise<string> {
-    const { fleet } = this.account;
+    const { fleet, commands } = this.account;
     const asked = performance.now();
     const attributes = device === undefined ? {} : { [fleet.deviceAttribute]: device };
     const terms: CallTerms = {
@@ -162,7 +170,7 @@ class Functions {
       operation,
       attributes,
       priority: PRIORITIES[name],
-      caller: fleet.callers[name],
+      caller: name === 'command' ? commands.caller : fleet.callers[name],
       auth: this.tokens,
       attempt: 1,
       inlineWaitMs: name === 'history' || name === 'trips' ? DEVICE_WAIT_MS : LONG_WAIT_MS,
@@ -190,7 +198,11 @@ async function main(options: CallerProcessOptions): Promise<void> {
   const { env } = options;
   Object.assign(process.env, env);
   const settings = parseSettings(options.settingsYaml, { file: null, baseDir: process.cwd(), env });
-  const account = findFleetAccount(settings, options.account);
+  const account = {
+    ...findFleetAccount(settings, options.account),
+    ...findCommandAccount(settings, options.account),
+    ...findEndUserAccount(settings, options.account),
+  };
   const db = createPool(options.databaseUrl, { max: 4 });
   const dispatcher = new Agent({ connections: 8 });
   const gateway = new VendorGateway({

@@ -1,12 +1,11 @@
 /**
- * Vendors that track fleets: which devices there are, where they are, which trips they made, and commands to them.
+ * Vendors that track fleets: which devices there are, where they are and which trips they made.
  * What differs between such vendors is described here; permits, verdicts, cursors, tables and schedules are shared.
  * All times are epoch milliseconds.
  */
 import type { Span } from '../../quota/windows/chunks';
 import type { LearnedLimit } from '../contract';
 import type { HttpRequest, Parsed } from '../http';
-import type { LoginApi } from './login';
 
 export interface FleetDevice {
   readonly deviceId: string;
@@ -74,27 +73,6 @@ export interface ReportedTrips {
   readonly openSince: number | null;
 }
 
-export interface FleetCommand {
-  readonly deviceId: string;
-  readonly code: string;
-  readonly params: readonly string[];
-}
-
-/**
- * What became of a command. `pending`: the vendor has it, the device has not confirmed; ask again.
- * `name` is a stable word for people and programs: `sent`, `cached`, `confirmed`, `bad-password`, `offline`, …
- */
-export interface CommandResult {
-  readonly outcome: 'success' | 'failure' | 'unknown' | 'pending';
-  readonly name: string;
-  /** The vendor's own code, as text. */
-  readonly code: string;
-  readonly message: string;
-}
-
-/** What handing a command over brought: an id that its result is asked for with, or the result at once. */
-export type QueuedCommand = { readonly commandId: string } | { readonly result: CommandResult };
-
 /**
  * The calls of one account at such a vendor. Requests are without the token; `authorize` puts it in. An answer of
  * many records is parsed record by record: what is unusable is left out and told in `leftOut` of the result.
@@ -106,11 +84,6 @@ export interface FleetApi {
     readonly positions: string;
     readonly trips: string;
     readonly track: string;
-    /** Sends a command and waits for its result. */
-    readonly command: string;
-    /** Hands a command over; its result is asked for with `commandResult`. */
-    readonly queueCommand: string;
-    readonly commandResult: string;
   };
   /** Names under which the calls are counted, "who spent what": what each of the vendor's functions is called. */
   readonly callers: {
@@ -118,8 +91,6 @@ export interface FleetApi {
     readonly trips: string;
     readonly history: string;
     readonly login: string;
-    readonly userAuth: string;
-    readonly command: string;
   };
   /** Attributes that every call of this account carries for limit scopes, e.g. the egress IP. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -144,24 +115,4 @@ export interface FleetApi {
   parseTrips(body: string, deviceId: string): Parsed<ReportedTrips | null>;
   track(deviceId: string, span: Span): HttpRequest;
   parseTrack(body: string, deviceId: string): Parsed<readonly FleetPosition[]>;
-  /** @param password the device's command password, where the account has one; never logged. */
-  command(command: FleetCommand, password: string | null): HttpRequest;
-  parseCommand(body: string): Parsed<CommandResult>;
-  /** True when the refusal means that `command` is not offered here, and `queueCommand` may be. */
-  isCommandUnsupported(code: string | undefined): boolean;
-  queueCommand(command: FleetCommand, password: string | null): HttpRequest;
-  parseQueued(body: string): Parsed<QueuedCommand>;
-  commandResult(commandId: string): HttpRequest;
-  parseCommandResult(body: string): Parsed<CommandResult>;
-  /** Reference to the devices' command password; null when the account has none. */
-  readonly commandPassword: string | null;
-  /** How an end user's own credentials are checked: a login of that user, and the devices that the user sees. */
-  readonly userAuth: {
-    readonly operations: { readonly login: string; readonly devices: string };
-    /** Attribute that says for limits whose calls these are: a class of users, never a name. */
-    readonly attribute: string;
-    login(username: string, password: string, nowMs: number): HttpRequest;
-    parse: LoginApi['parse'];
-    devices(username: string): HttpRequest;
-  };
 }

@@ -1,8 +1,10 @@
-/** Requests of GPS51's Open API, and what their answers mean in the words of vendors/capabilities/fleet.ts. Nothing is sent here. */
+/** Requests of GPS51's Open API, and what their answers mean in the words of vendors/capabilities/. Nothing is sent here. */
 import { createHash } from 'node:crypto';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../quota/durations';
 import type { Span } from '../../quota/windows/chunks';
-import type { FleetApi, FleetCommand, FleetDevice } from '../capabilities/fleet';
+import type { CommandsApi, DeviceCommand } from '../capabilities/commands';
+import type { EndUsersApi } from '../capabilities/end-users';
+import type { FleetApi, FleetDevice } from '../capabilities/fleet';
 import type { LoginApi } from '../capabilities/login';
 import type { HttpRequest } from '../http';
 import {
@@ -11,6 +13,7 @@ import {
   parseLogin,
   parsePositions,
   parseQueued,
+  parseSent,
   parseTrack,
   parseTrips,
 } from './contract';
@@ -37,17 +40,12 @@ export function gps51Fleet(account: Gps51Account): FleetApi {
       positions: 'lastposition',
       trips: 'querytrips',
       track: 'querytracks',
-      command: 'sendcmd',
-      queueCommand: 'sendcommand',
-      commandResult: 'querycommand',
     },
     callers: {
       positions: 'gps-data',
       trips: 'sync-trips-incremental',
       history: 'gps-history-backfill',
       login: 'gps-auth',
-      userAuth: 'gps51-user-auth',
-      command: 'execute-vehicle-command',
     },
     attributes: { egressIp: account.egressIp },
     deviceAttribute: 'deviceId',
@@ -71,21 +69,53 @@ export function gps51Fleet(account: Gps51Account): FleetApi {
     parseTrips,
     track: (deviceId, span) => post(account, 'querytracks', spanBody(deviceId, span)),
     parseTrack,
-    command: (command, password) => post(account, 'sendcmd', commandBody(command, password)),
-    parseCommand: (body) => parseCommandResult(body, false),
-    isCommandUnsupported: (code) => code === '8901',
-    queueCommand: (command, password) => post(account, 'sendcommand', commandBody(command, password)),
-    parseQueued,
-    commandResult: (commandId) => post(account, 'querycommand', { commandid: commandId }),
-    parseCommandResult: (body) => parseCommandResult(body, true),
-    commandPassword: account.commandPassword ?? null,
-    userAuth: {
-      operations: { login: 'user-login', devices: 'user-querymonitorlist' },
-      attribute: 'userClass',
-      login: (username, password) => loginRequest(account, 'USER', username, password),
-      parse: (body) => parseLogin(body, account.tokenHours * HOUR_MS),
-      devices: (username) => post(account, 'querymonitorlist', { username }),
+  };
+}
+
+export function gps51Commands(account: Gps51Account): CommandsApi {
+  return {
+    caller: 'execute-vehicle-command',
+    deviceAttribute: 'deviceId',
+    timeoutMs: account.timeoutSeconds * SECOND_MS,
+    // What a device understands is its maker's affair.
+    known: null,
+    forms: [
+      {
+        operation: () => 'sendcmd',
+        request: (command, password) => post(account, 'sendcmd', commandBody(command, password)),
+        parse: parseSent,
+        isUnsupported: (code) => code === '8901',
+      },
+      {
+        operation: () => 'sendcommand',
+        request: (command, password) => post(account, 'sendcommand', commandBody(command, password)),
+        parse: parseQueued,
+        isUnsupported: () => false,
+      },
+    ],
+    results: {
+      operation: 'querycommand',
+      request: (commandId) => post(account, 'querycommand', { commandid: commandId }),
+      parse: (body) => parseCommandResult(body, true),
+      polling: { firstMs: SECOND_MS, factor: 2, maxMs: 16 * SECOND_MS, longestMs: null },
     },
+    password: account.commandPassword ?? null,
+    deviceIdProblem: () => null,
+    authorize,
+  };
+}
+
+export function gps51EndUsers(account: Gps51Account): EndUsersApi {
+  return {
+    operations: { login: 'user-login', devices: 'user-querymonitorlist' },
+    caller: 'gps51-user-auth',
+    attribute: 'userClass',
+    timeoutMs: account.timeoutSeconds * SECOND_MS,
+    login: (username, password) => loginRequest(account, 'USER', username, password),
+    parseLogin: (body) => parseLogin(body, account.tokenHours * HOUR_MS),
+    authorize,
+    devices: (username) => post(account, 'querymonitorlist', { username }),
+    parseDevices,
   };
 }
 
@@ -136,7 +166,7 @@ function spanBody(deviceId: string, { from, to }: Span): Record<string, unknown>
 }
 
 function commandBody(
-  { deviceId, code, params }: FleetCommand,
+  { deviceId, code, params }: DeviceCommand,
   password: string | null,
 ): Record<string, unknown> {
   return {

@@ -2,7 +2,7 @@
  * What became of a command: the `status` of `sendcmd` and `querycommand` (not an error code there).
  * Source: GPS51 Open API, commands.
  */
-import type { CommandResult } from '../capabilities/fleet';
+import type { CommandResult } from '../capabilities/commands';
 
 type Outcome = Pick<CommandResult, 'outcome' | 'name'>;
 

@@ -8,13 +8,8 @@
  * without any record is an empty one.
  */
 import { z } from 'zod';
-import type {
-  CommandResult,
-  FleetDevice,
-  FleetPosition,
-  QueuedCommand,
-  ReportedTrips,
-} from '../capabilities/fleet';
+import type { CommandResult, HandedOver } from '../capabilities/commands';
+import type { FleetDevice, FleetPosition, ReportedTrips } from '../capabilities/fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
@@ -360,8 +355,14 @@ function resultOf(answer: Body, status: number, polled: boolean): CommandResult 
   return { outcome, name, code: String(status), message: answer.cause };
 }
 
+/** `sendcmd` waits for the device, and answers with what became of the command. */
+export function parseSent(body: string): Parsed<HandedOver> {
+  const parsed = parseCommandResult(body, false);
+  return parsed.ok ? { ok: true, value: { result: parsed.value } } : parsed;
+}
+
 /** `sendcommand`: what to ask with; or, where nothing is left to be asked, what became of it. */
-export function parseQueued(body: string): Parsed<QueuedCommand> {
+export function parseQueued(body: string): Parsed<HandedOver> {
   const answer = readBody(body);
   if (!answer) return NOT_AN_OBJECT;
   const parsed = id.safeParse(answer.root.commandid);

@@ -8,6 +8,7 @@ import type { CommandActivities } from '../../activities/commands/commands';
 import type { CommandStep } from '../../activities/commands/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import type { CommandOutcome } from '../../store/commands/commands';
+import type { CommandPolling } from '../../vendors/capabilities/commands';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import type { HistoryLimit } from '../history';
@@ -25,8 +26,8 @@ const { endCommand, cancelCommand } = activitiesFor<CommandActivities>('commands
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
 });
 
-const FIRST_POLL_MS = 1000;
-const LONGEST_POLL_MS = 16_000;
+/** Of a command that was sent before vendors said how results are asked for. */
+const POLLING: CommandPolling = { firstMs: 1000, factor: 2, maxMs: 16_000, longestMs: null };
 /** A question for the result that is under way when the time is over may still bring it, ms. */
 const LAST_POLL_MS = 5000;
 
@@ -36,8 +37,10 @@ export interface CommandInput extends HistoryLimit {
   readonly device: string;
   readonly code: string;
   readonly repeatable: boolean;
-  /** Longest wait for leave to send, and again for the result, ms. */
+  /** Longest wait for leave to send, ms, and for the result where nothing else says. */
   readonly timeoutMs: number;
+  /** Longest wait for the result, ms; without it, as long as the vendor works on a command. */
+  readonly resultMs?: number;
   readonly waitForPool: boolean;
 }
 
@@ -68,7 +71,7 @@ class CommandRun {
     // After a cancellation nobody waits for it any more.
     sent.catch(() => undefined);
     const step = await Promise.race([sent, this.cancelled()]);
-    this.outcome = step.kind === 'ended' ? step.outcome : await this.result(step.vendorCommandId);
+    this.outcome = step.kind === 'ended' ? step.outcome : await this.result(step);
     this.tell('done', '', null);
     return this.outcome;
   }
@@ -117,12 +120,13 @@ class CommandRun {
     }
   }
 
-  private async result(vendorCommandId: string): Promise<CommandOutcome> {
-    const { commandId, timeoutMs } = this.input;
+  private async result({ vendorCommandId, polling = POLLING }: Queued): Promise<CommandOutcome> {
+    const { commandId } = this.input;
+    const timeoutMs = this.resultMs(polling);
     const deadline = Date.now() + timeoutMs;
     let trouble = '';
     this.tell('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
-    for (let waitMs = FIRST_POLL_MS; ; waitMs = Math.min(LONGEST_POLL_MS, waitMs * 2)) {
+    for (let waitMs = polling.firstMs; ; waitMs = Math.min(polling.maxMs, waitMs * polling.factor)) {
       const left = deadline - Date.now();
       if (left <= 0) break;
       await sleep(Math.min(waitMs, left), { summary: 'until the result is asked for' });
@@ -141,6 +145,12 @@ class CommandRun {
     const message = `the vendor has it (as ${vendorCommandId}), but no result came within ${timeoutMs / 1000} s${trouble}`;
     const outcome = { state: 'unknown', name: 'timeout', code: '', message } as const;
     return endCommand({ commandId, outcome });
+  }
+
+  /** Longer than the vendor works on a command nobody waits for it. */
+  private resultMs({ longestMs }: CommandPolling): number {
+    const { resultMs, timeoutMs } = this.input;
+    return Math.min(resultMs ?? longestMs ?? timeoutMs, longestMs ?? Number.POSITIVE_INFINITY);
   }
 
   private poll(leftMs: number): CommandActivities['pollCommand'] {
@@ -177,6 +187,8 @@ class CommandRun {
     showDetails(head, { until, detail: outcome?.message || detail });
   }
 }
+
+type Queued = Extract<CommandStep, { kind: 'queued' }>;
 
 interface Block {
   readonly name: string;

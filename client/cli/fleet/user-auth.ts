@@ -1,7 +1,7 @@
 /** `sluice user-auth`: checks an end user's own credentials, and lists the devices that the user sees. */
 import type { Command } from 'commander';
 import { Vault } from '../../../store/secrets/vault';
-import { chooseFleetAccount } from '../../operations/choose';
+import { chooseEndUserAccount } from '../../operations/choose';
 import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
 import { readPassword } from '../../operations/password';
@@ -48,7 +48,7 @@ export function addUserAuth(program: Command): void {
 async function userAuth(vendor: string, options: UserAuthOptions, command: Command): Promise<void> {
   const context = contextOf(command);
   // Before anybody is asked for a password.
-  chooseFleetAccount(context.settings, vendor, options.account);
+  chooseEndUserAccount(context.settings, vendor, options.account);
   parseLength('--timeout', options.timeout);
   if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
   const { username, account, timeout } = options;

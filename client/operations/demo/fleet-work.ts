@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
+import { findEndUserAccount } from '../../../settings/accounts/commands';
 import { outcomeOf, readCommand } from '../../../store/commands/commands';
 import { listDevices, summarizeFleet } from '../../../store/fleet/fleet';
 import { countAllTrips } from '../../../store/fleet/history';
@@ -180,7 +181,8 @@ export class FleetDemoWork {
 
   private async checkUser(user: { readonly username: string; readonly password: string }): Promise<void> {
     const { context, account } = this.demo;
-    const { kind } = await checkUser(this.db, context.settings, account, user, COMMAND_TIMEOUT_MS);
+    const endUsers = findEndUserAccount(context.settings, account.name);
+    const { kind } = await checkUser(this.db, context.settings, endUsers, user, COMMAND_TIMEOUT_MS);
     count(this.users, kind);
   }
 

@@ -75,12 +75,14 @@ export async function storeCommand(db: Pool, wanted: NewCommand): Promise<Comman
 /**
  * Starts the command's workflow, or finds the one that runs. A command that could not be started is not sent later; one
  * that Temporal took although its answer was lost goes on.
+ * @param resultMs longest wait for the result; without it, as long as the vendor works on a command.
  */
 export async function startCommand(
   client: Client,
   db: Pool,
   settings: Settings,
   started: Command,
+  resultMs?: number,
 ): Promise<WorkflowHandle<typeof command>> {
   const { id, account, device, code, repeatable, timeoutMs, waitForPool } = started;
   const workflowId = commandWorkflowId(account, id);
@@ -89,7 +91,12 @@ export async function startCommand(
       workflowId,
       taskQueue: settings.temporal.taskQueue,
       staticSummary: `Command ${id}: ${code} to ${device} of ${account}`,
-      args: [{ commandId: id, account, device, code, repeatable, timeoutMs, waitForPool }],
+      args: [
+        {
+          ...{ commandId: id, account, device, code, repeatable, timeoutMs, waitForPool },
+          ...(resultMs === undefined ? {} : { resultMs }),
+        },
+      ],
     });
   } catch (error) {
     const message = `Temporal did not take it: ${messageOf(error)}`;

@@ -1,12 +1,13 @@
 /** Device commands: sends one, and reports those that were sent. */
 import { z } from 'zod';
 import { type Command, listCommands, outcomeOf } from '../../../store/commands/commands';
-import { chooseFleetAccount } from '../choose';
+import { chooseCommandAccount } from '../choose';
 import { workerPolls } from '../datasets/work';
 import { problem } from '../errors';
 import { length, name, reason, whole } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
+import { checkedCommand } from './command-input';
 import { cancel, checkDevice, chooseStored, startCommand, storeCommand } from './commands';
 
 const SHORT = 'must be 1 to 200 characters';
@@ -30,7 +31,10 @@ export const sendCommand = operation({
     params: z.array(z.string()).default([]),
     /** Sent twice it does no harm: it is sent again when the answer is lost. */
     repeatable: z.boolean().default(false),
-    /** Longest wait for leave to send, and again for the result; without it, the settings' own. */
+    /**
+     * Longest wait for leave to send, and again for the result; without it, the settings' own, and for the result as long
+     * as the vendor works on a command, where it says so.
+     */
     timeout: length.optional(),
     /** Waits for a closed pool or a spent limit however long it takes. */
     waitForPool: z.boolean().default(false),
@@ -42,8 +46,10 @@ export const sendCommand = operation({
   json: (sent: SentCommand) => commandJson(sent.command),
   run: (backend, given): Promise<SentCommand> => {
     const { settings } = backend;
-    const { name: account } = chooseFleetAccount(settings, given.vendor, given.account);
-    const { device, code, params, repeatable, waitForPool } = given;
+    const { name: account, commands } = chooseCommandAccount(settings, given.vendor, given.account);
+    const { device, code, waitForPool } = given;
+    const wanted = { deviceId: device, code, params: given.params, repeatable: given.repeatable };
+    const { params, repeatable } = checkedCommand(given.vendor, commands, wanted);
     return backend.database((db) =>
       backend.temporal(async (client) => {
         if (!given.unlisted) await checkDevice(db, account, device);
@@ -54,7 +60,7 @@ export const sendCommand = operation({
           askedBy: backend.caller,
         });
         if (outcomeOf(command)) return { command, workflowId: null, workerRuns: true };
-        const { workflowId } = await startCommand(client, db, settings, command);
+        const { workflowId } = await startCommand(client, db, settings, command, given.timeout);
         // Whether one runs is not worth failing for: the command has been started.
         const workerRuns = await workerPolls(client, settings.temporal.taskQueue).catch(() => true);
         return { command, workflowId, workerRuns };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { gps51Fleet, gps51Login } from '../../../../vendors/gps51/calls';
+import type { CommandForm } from '../../../../vendors/capabilities/commands';
+import { gps51Commands, gps51EndUsers, gps51Fleet, gps51Login } from '../../../../vendors/gps51/calls';
 import { gps51AccountSchema } from '../../../../vendors/gps51/settings';
 import type { HttpRequest } from '../../../../vendors/http';
 import { accountParts } from '../../../../vendors/registry';
@@ -37,13 +38,13 @@ describe('login', () => {
   });
 
   test('of an end user is made with that user’s own name and password', () => {
-    const { userAuth } = api;
+    const userAuth = gps51EndUsers(account());
     expect(sent(userAuth.login('ada', 'pässword', 0)).body).toMatchObject({ username: 'ada', password: md5 });
     expect(sent(userAuth.devices('ada'))).toEqual({
       url: URL_OF('querymonitorlist'),
       body: { username: 'ada' },
     });
-    expect(userAuth.parse('{"status":0,"token":"t"}').ok).toBe(true);
+    expect(userAuth.parseLogin('{"status":0,"token":"t"}').ok).toBe(true);
   });
 });
 
@@ -106,28 +107,35 @@ test('a span is widened to whole seconds, never narrowed', () => {
 });
 
 describe('commands', () => {
+  const commands = gps51Commands(account());
+  const [direct, queued] = commands.forms as [CommandForm, CommandForm];
   const command = { deviceId: '868120', code: 'TYPE_SERVER_UNLOCK_CAR', params: ['1'] };
   const body = { deviceid: '868120', cmdcode: 'TYPE_SERVER_UNLOCK_CAR', params: ['1'], state: -1 };
 
   test('carry the command password where there is one', () => {
-    expect(sent(api.command(command, null))).toEqual({ url: URL_OF('sendcmd'), body });
-    expect(sent(api.queueCommand(command, 'secret'))).toEqual({
+    expect(direct.operation(command)).toBe('sendcmd');
+    expect(sent(direct.request(command, null))).toEqual({ url: URL_OF('sendcmd'), body });
+    expect(queued.operation(command)).toBe('sendcommand');
+    expect(sent(queued.request(command, 'secret'))).toEqual({
       url: URL_OF('sendcommand'),
       body: { ...body, cmdpwd: 'secret' },
     });
-    expect(api.commandPassword).toBeNull();
-    expect(gps51Fleet(account({ commandPassword: 'vault:c' })).commandPassword).toBe('vault:c');
+    expect(commands.password).toBeNull();
+    expect(gps51Commands(account({ commandPassword: 'vault:c' })).password).toBe('vault:c');
   });
 
   test('are asked about by their id', () => {
-    expect(sent(api.commandResult('77'))).toEqual({ url: URL_OF('querycommand'), body: { commandid: '77' } });
-    expect(api.parseQueued('{"status":0,"commandid":77}')).toEqual({ ok: true, value: { commandId: '77' } });
-    expect(api.parseCommandResult('{"status":0}')).toMatchObject({ value: { outcome: 'pending' } });
-    expect(api.parseCommand('{"status":0}')).toMatchObject({ value: { outcome: 'success' } });
+    expect(sent(commands.results.request('77', '868120'))).toEqual({
+      url: URL_OF('querycommand'),
+      body: { commandid: '77' },
+    });
+    expect(queued.parse('{"status":0,"commandid":77}')).toEqual({ ok: true, value: { commandId: '77' } });
+    expect(commands.results.parse('{"status":0}')).toMatchObject({ value: { outcome: 'pending' } });
+    expect(direct.parse('{"status":0}')).toMatchObject({ value: { result: { outcome: 'success' } } });
   });
 
   test('"no such action" is what sends them by the other way', () => {
-    expect(['8901', '8906', undefined].map((code) => api.isCommandUnsupported(code))).toEqual([
+    expect(['8901', '8906', undefined].map((code) => direct.isUnsupported(code))).toEqual([
       true,
       false,
       false,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { resolveLimits } from '../../../../quota/limits/limit';
 import { retryDelayMs } from '../../../../quota/retry-delay';
 import type { FleetDevice } from '../../../../vendors/capabilities/fleet';
-import { gps51Fleet } from '../../../../vendors/gps51/calls';
+import { gps51Commands, gps51EndUsers, gps51Fleet } from '../../../../vendors/gps51/calls';
 import { callsADay, gps51Limits, gps51Pool, gps51Retry } from '../../../../vendors/gps51/limits';
 import { gps51Rules } from '../../../../vendors/gps51/rules';
 import { gps51AccountSchema } from '../../../../vendors/gps51/settings';
@@ -33,7 +33,7 @@ describe('what a call is charged to', () => {
   });
 
   test('an end user’s calls: to the egress IP and a class of users, but not to our account', () => {
-    const { attribute, operations } = api.userAuth;
+    const { attribute, operations } = gps51EndUsers(account);
     for (const operation of [operations.login, operations.devices]) {
       const charged = resolveLimits('gps51', limits, operation, { ...attributes, [attribute]: 'u7f' });
       expect(charged.map((l) => l.key)).toEqual(['gps51/main/u7f/user-per-day', ...ip]);
@@ -42,7 +42,11 @@ describe('what a call is charged to', () => {
 
   test('every operation of the account is among those of its day', () => {
     const charged = new Set(named('account-per-day')?.operations);
-    for (const operation of Object.values(api.operations)) expect(charged).toContain(operation);
+    const { forms, results } = gps51Commands(account);
+    const ofCommands = forms.map((form) => form.operation({ deviceId: '868120', code: 'X', params: [] }));
+    for (const operation of [...Object.values(api.operations), ...ofCommands, results.operation]) {
+      expect(charged).toContain(operation);
+    }
   });
 
   test('accounts behind one IP share its limits, and nothing else', () => {

@@ -4,7 +4,7 @@ import { sendForText } from '../../../../activities/gateway/http/http';
 import type { Verdict } from '../../../../quota/verdict';
 import type { FleetApi } from '../../../../vendors/capabilities/fleet';
 import type { CallInfo } from '../../../../vendors/contract';
-import { gps51Fleet, gps51Login } from '../../../../vendors/gps51/calls';
+import { gps51Commands, gps51EndUsers, gps51Fleet, gps51Login } from '../../../../vendors/gps51/calls';
 import { gps51Rules } from '../../../../vendors/gps51/rules';
 import { type Gps51Account, gps51AccountSchema } from '../../../../vendors/gps51/settings';
 import {
@@ -153,6 +153,11 @@ describe('refusals', () => {
 
 describe('commands', () => {
   const command = { code: 'TYPE_SERVER_UNLOCK_CAR', params: ['1'] };
+  const form = (n: number) => {
+    const found = gps51Commands(account).forms[n];
+    if (!found) throw new Error(`no form ${n}`);
+    return found;
+  };
 
   test.each([
     [6, 'success', 'confirmed'],
@@ -164,34 +169,37 @@ describe('commands', () => {
     const [device] = await devices();
     const { verdict, body } = await signed(
       'sendcmd',
-      api.command({ deviceId: device?.deviceId ?? '', ...command }, null),
+      form(0).request({ deviceId: device?.deviceId ?? '', ...command }, null),
     );
     expect(verdict.kind).toBe('ok');
-    expect(read(api.parseCommand(body))).toMatchObject({ outcome, name, code: String(result) });
+    expect(read(form(0).parse(body))).toMatchObject({ result: { outcome, name, code: String(result) } });
   });
 
   test('where sendcmd is not offered, the command is handed over and its result asked for', async () => {
     await start({ missingActions: ['sendcmd'], commands: { outcomes: [{ result: 6, afterMs: 60_000 }] } });
     const [device] = await devices();
     const order = { deviceId: device?.deviceId ?? '', ...command };
-    const refused = await signed('sendcmd', api.command(order, null));
+    const refused = await signed('sendcmd', form(0).request(order, null));
     expect(refused.verdict.kind).toBe('invalid');
-    expect(api.isCommandUnsupported(refused.verdict.evidence.code)).toBe(true);
-    const queued = await signed('sendcommand', api.queueCommand(order, null));
+    expect(form(0).isUnsupported(refused.verdict.evidence.code)).toBe(true);
+    const queued = await signed('sendcommand', form(1).request(order, null));
     expect(queued.verdict.kind).toBe('ok');
-    const taken = read(api.parseQueued(queued.body));
+    const taken = read(form(1).parse(queued.body));
     if (!('commandId' in taken)) throw new Error('no id to ask with');
-    const asked = await signed('querycommand', api.commandResult(taken.commandId));
+    const asked = await signed(
+      'querycommand',
+      gps51Commands(account).results.request(taken.commandId, order.deviceId),
+    );
     expect(asked.verdict.kind).toBe('ok');
-    expect(read(api.parseCommandResult(asked.body))).toMatchObject({ outcome: 'pending' });
+    expect(read(gps51Commands(account).results.parse(asked.body))).toMatchObject({ outcome: 'pending' });
   });
 });
 
 test('an end user logs in and sees the devices of that user only', async () => {
   await start();
-  const { userAuth } = api;
+  const userAuth = gps51EndUsers(account);
   const login = await call(userAuth.operations.login, userAuth.login('driver', 'driver-secret', NOW));
-  const { accessToken } = read(userAuth.parse(login.body));
+  const { accessToken } = read(userAuth.parseLogin(login.body));
   const list = await call(
     userAuth.operations.devices,
     api.authorize(userAuth.devices('driver'), accessToken),
