@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { readBmwBody } from '../../../../vendors/bmw/error-body';
+import { readJson } from '../../../../vendors/bmw/json';
+import { parseBmwTokens } from '../../../../vendors/bmw/tokens';
+import { readEntry, readFields, readValue, timestampOf } from '../../../../vendors/bmw/values';
+import { byGateway, readAnswer } from '../../../../vendors/bmw/verdicts';
+import { vinProblem } from '../../../../vendors/bmw/vin';
+
+const AT = Date.UTC(2026, 8, 7, 20, 35, 44, 995);
+
+describe('states of a value', () => {
+  test('null, the mark for "not available" and a value are three things; what is not mentioned is in no entry', () => {
+    const timestamp = '2026-09-07T20:35:44.995Z';
+    expect(readEntry({ value: null, unit: '%', timestamp: null })).toEqual({
+      state: 'null',
+      value: null,
+      unit: '%',
+      at: null,
+    });
+    expect(readEntry({ value: '-NA-', unit: 'kPa', timestamp })).toEqual({
+      state: 'not-available',
+      value: null,
+      unit: 'kPa',
+      at: AT,
+    });
+    expect(readEntry({ value: '240', unit: 'kPa', timestamp })).toEqual({
+      state: 'value',
+      value: '240',
+      unit: 'kPa',
+      at: AT,
+    });
+    expect(readEntry({ unit: 'km', timestamp })).toBeNull();
+    expect(readEntry({ value: '', unit: '', timestamp: 'null' })).toEqual({
+      state: 'value',
+      value: '',
+      unit: null,
+      at: null,
+    });
+  });
+
+  test('JSON inside a text is parsed, and what only looks like it stays text', () => {
+    expect(readValue('[{"id":2,"status":"OK","date":"null"}]').value).toEqual([
+      { id: 2, status: 'OK', date: 'null' },
+    ]);
+    expect(readValue('{"a":null}').value).toEqual({ a: null });
+    for (const text of ['[not json', '{', '17.01.2027 00:00:00 UTC', '14.39', 'null', 'true']) {
+      expect(readValue(text)).toMatchObject({ state: 'value', value: text });
+    }
+  });
+
+  test('a bare value, a number, a flag and a record are kept as they are', () => {
+    expect(readEntry('48260')).toMatchObject({ state: 'value', value: '48260', unit: null, at: null });
+    expect(readEntry(false)).toMatchObject({ state: 'value', value: false });
+    expect(readEntry(null)).toMatchObject({ state: 'null' });
+    expect(readFields({ hasNavi: false, engine: 'B00A', colour: null })).toMatchObject({
+      hasNavi: { state: 'value', value: false },
+      colour: { state: 'null' },
+    });
+  });
+
+  test('timestamps as ISO text, seconds or milliseconds', () => {
+    expect(timestampOf('2026-09-07T20:35:44.995Z')).toBe(AT);
+    expect(timestampOf(AT)).toBe(AT);
+    expect(timestampOf(1_788_000_000)).toBe(1_788_000_000_000);
+    for (const none of [null, '', '-NA-', -1, Number.NaN, {}, '2026-13-01T00:00:00Z'])
+      expect(timestampOf(none)).toBeNull();
+  });
+});
+
+describe('bodies', () => {
+  test.each([
+    [
+      '{"exveErrorId":"CU-429","exveErrorRef":"r-1","exveErrorMsg":"Limit","exveNote":"Daily"}',
+      'CU-429',
+      'Limit; Daily',
+    ],
+    ['[{"exveErrorId":"CU-105","exveErrorMsg":"gone"}]', 'CU-105', 'gone'],
+    ['{"error":"authorization_pending","error_description":"wait"}', 'authorization_pending', 'wait'],
+    ['{"statusCode":429,"message":"Try again in 57 seconds."}', '429', 'Try again in 57 seconds.'],
+    ['{"errors":[{},{"code":"X","detail":"d"}]}', 'X', 'd'],
+    ['{"fault":{"faultstring":"Spike arrest"}}', '', 'Spike arrest'],
+    ['Blocked', '', 'Blocked'],
+    ['"text"', '', 'text'],
+    ['\ufeff{"exveErrorId":"CU-500"}', 'CU-500', ''],
+  ])('%s', (body, code, message) => {
+    expect(readBmwBody(body).error).toMatchObject({ code, message });
+  });
+
+  test('a page and nothing are no error of anybody’s', () => {
+    expect(readBmwBody(' <html>Access denied</html>')).toEqual({ error: null, kind: 'page' });
+    expect(readBmwBody(' ')).toEqual({ error: null, kind: 'empty' });
+    expect(readBmwBody('{"telematicData":{}}').error).toBeNull();
+  });
+
+  test('never throws, and keeps no token, NUL or half of a surrogate pair', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json({ maxDepth: 4 })), (body) => {
+        const { error } = readBmwBody(body);
+        expect(JSON.stringify(error ?? '')).not.toMatch(/\\u0000|\\ud[89a-f]/i);
+      }),
+    );
+    const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl';
+    for (const message of [`token ${token} is bad`, `refresh_token=${token}`, 'access_token: abcdef']) {
+      const shown = JSON.stringify(
+        readBmwBody(JSON.stringify({ exveErrorId: 'CU-100', exveErrorMsg: message })),
+      );
+      expect(shown).not.toMatch(/eyJhbG|abcdef/);
+    }
+  });
+
+  test('JSON that cannot be stored, or is nested without end', () => {
+    expect(readJson('{"a\\u0000":"b\\u0000c","d":"\\ud800"}')).toEqual({ a: 'bc', d: '\ufffd' });
+    expect(readJson(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).toBeUndefined();
+    expect(readJson('"[[[["')).toBe('[[[[');
+  });
+});
+
+describe('what gateways say', () => {
+  const NOW = Date.UTC(2026, 10, 29, 12);
+  const call = {
+    vendor: 'x',
+    account: 'a',
+    operation: 'read',
+    attributes: { vendor: 'x', account: 'a' },
+  };
+  const judge = (status: number, body: string, headers: Record<string, string> = {}) =>
+    byGateway(readAnswer(call, { status, headers, body }, NOW), {
+      limit: 'l',
+      acts: false,
+      freshLogin: false,
+    });
+
+  test.each([
+    [403, 'Out of call volume quota. Quota will be replenished in 00:13:18.', 'quota', 798_000],
+    [403, '{"statusCode":403,"message":"Quota will be replenished in 02:26:00"}', 'quota', 8_760_000],
+    [403, '{"message":"Come back. Try again in 3 minutes"}', 'quota', 180_000],
+    [403, '{"message":"Daily quota exceeded"}', 'quota', null],
+    [429, '{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}', 'rate', 57_000],
+    [429, 'Out of call volume quota. Quota will be replenished in 00:00:20.', 'quota', 20_000],
+    [403, 'Rate limit is exceeded.', 'quota', null],
+    [429, '', 'quota', null],
+    [429, '{"message":"Try again in 2 h 26 min"}', 'quota', 8_760_000],
+  ])('%i %s', (status, body, kind, statedWaitMs) => {
+    expect(judge(status, body)).toMatchObject({ kind, statedWaitMs });
+  });
+
+  test('a quota, refused credentials, what is not there, and a client that is shut out are four things', () => {
+    expect(judge(403, '{"message":"nope"}')).toMatchObject({ kind: 'auth', reason: 'refused' });
+    expect(judge(403, '<html>denied</html>')).toMatchObject({ kind: 'blocked', reason: 'configuration' });
+    expect(judge(489, 'Blocked')).toEqual({
+      kind: 'blocked',
+      evidence: expect.objectContaining({ httpStatus: 489, message: 'Blocked' }),
+    });
+    expect(judge(404, '{}')).toMatchObject({ kind: 'gone' });
+    expect(judge(401, '{"message":"Quota token"}')).toMatchObject({ kind: 'auth', reason: 'expired' });
+    expect(judge(503, '', { 'retry-after': '7' })).toMatchObject({ kind: 'server', statedWaitMs: 7000 });
+    expect(judge(200, '<html>')).toMatchObject({ kind: 'server' });
+    expect(judge(204, '')).toBeNull();
+  });
+});
+
+test('tokens of an answer, and its faults by field and never by value', () => {
+  const body = { access_token: 'A', refresh_token: 'R', id_token: 'I', gcid: 'g', expires_in: '3600' };
+  expect(parseBmwTokens(JSON.stringify(body))).toEqual({
+    ok: true,
+    value: { accessToken: 'A', refreshToken: 'R', idToken: 'I', subject: 'g', expiresInMs: 3_600_000 },
+  });
+  for (const [fault, field] of [
+    [{ access_token: '' }, 'access_token'],
+    [{ expires_in: -1 }, 'expires_in'],
+    [{ expires_in: 'soon' }, 'expires_in'],
+    [{ refresh_token: 7 }, 'refresh_token'],
+  ] as const) {
+    const parsed = parseBmwTokens(JSON.stringify({ ...body, id_token: 'secret-A', ...fault }));
+    expect(parsed).toMatchObject({ ok: false, problem: expect.stringContaining(field) });
+    expect(JSON.stringify(parsed)).not.toContain('secret-A');
+  }
+  expect(parseBmwTokens('<html>')).toMatchObject({ ok: false });
+});
+
+test('VINs', () => {
+  expect(vinProblem('WBATEST00SLUC0001')).toBeNull();
+  for (const wrong of [
+    '',
+    'WBATEST00SLUCE001x',
+    'WBATEST00SLUIE001',
+    '../../containers',
+    'wbatest00sluce001',
+  ])
+    expect(vinProblem(wrong)).toMatch(/17 capital letters/);
+});

@@ -1,0 +1,18 @@
+/** How accounts at BMW pause: as the platform's own clients have done, which operators know. */
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../quota/durations';
+import type { PoolPolicy } from '../../quota/pools/pool';
+
+export const bmwPool: PoolPolicy = {
+  // A pause whose length nobody states doubles up to five minutes. What the vendor states (13 minutes to 2 h 26 min have
+  // been seen) is never cut short.
+  unknownQuotaMs: 30 * SECOND_MS,
+  unknownQuotaFactor: 2,
+  unknownQuotaMaxMs: 300 * SECOND_MS,
+  absurdWaitMs: 2 * DAY_MS,
+  breakerFailures: 5,
+  breakerOpenMs: MINUTE_MS,
+  probeTimeoutMs: 2 * MINUTE_MS,
+  // Refused credentials are looked at by nobody but a person who logs in: each look would cost a call.
+  hintAfterStrikes: 3,
+  hint: 'the quota has been used up several times in a row: see who else spends it, and whether its window is as set',
+};

@@ -1,0 +1,74 @@
+/** Answers of BMW's login. Both vendors log in at the same place, in different ways. */
+import { z } from 'zod';
+import type { GrantTokens } from '../capabilities/login';
+import type { VendorResponse } from '../contract';
+import type { Parsed } from '../http';
+import { readJsonObject } from './json';
+
+const token = z.string({ error: 'must be text' }).min(1, 'must not be empty');
+const seconds = z
+  .union(
+    [
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,10}(?:\.\d+)?$/)
+        .transform(Number),
+    ],
+    {
+      error: 'must be a number of seconds above 0',
+    },
+  )
+  .refine(
+    (value) => value > 0 && value <= 366 * 86_400,
+    'must be a number of seconds above 0, at most a year',
+  );
+const optionalText = z.string().nullish().catch(null);
+
+const tokensSchema = z.object({
+  access_token: token,
+  token_type: optionalText,
+  expires_in: seconds,
+  refresh_token: token.nullish(),
+  refresh_token_expires_in: seconds.nullish().catch(null),
+  id_token: optionalText,
+  gcid: optionalText,
+  scope: optionalText,
+});
+
+/** Tokens of an answer. What it says wrongly is named by field, never by value. */
+export function parseBmwTokens(body: string): Parsed<GrantTokens> {
+  const root = readJsonObject(body);
+  if (root === null) return { ok: false, problem: 'the answer of the login is no JSON object' };
+  const parsed = tokensSchema.safeParse(root);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return {
+      ok: false,
+      problem: `the answer of the login: ${issue?.path.join('.') || 'it'} ${issue?.message ?? 'is not valid'}`,
+    };
+  }
+  const { data } = parsed;
+  return {
+    ok: true,
+    value: {
+      accessToken: data.access_token,
+      expiresInMs: data.expires_in * 1000,
+      ...(data.refresh_token ? { refreshToken: data.refresh_token } : {}),
+      ...(data.refresh_token_expires_in ? { refreshExpiresInMs: data.refresh_token_expires_in * 1000 } : {}),
+      ...(data.id_token ? { idToken: data.id_token } : {}),
+      ...(data.gcid ? { subject: data.gcid } : {}),
+    },
+  };
+}
+
+/** The fields of a form as a body, for requests to the login. */
+export function formBody(fields: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(fields).toString();
+}
+
+/** OAuth's error of an answer, e.g. `authorization_pending`; empty when it names none. */
+export function oauthErrorOf({ body }: Pick<VendorResponse, 'body'>): string {
+  const error = readJsonObject(body)?.error;
+  return typeof error === 'string' ? error.trim() : '';
+}

@@ -1,0 +1,119 @@
+/**
+ * What answers of BMW's mean where no code of its own says so: by what the gateways before its services do. A vendor's
+ * `classify` reads its own codes first. Pure.
+ */
+import { MINUTE_MS } from '../../quota/durations';
+import type { Evidence, Verdict } from '../../quota/verdict';
+import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
+import type { CallInfo, TransportError, VendorResponse } from '../contract';
+import { type BmwBody, readBmwBody, scrub } from './error-body';
+
+/** What a verdict is made from. */
+export interface BmwAnswer {
+  readonly response: VendorResponse;
+  readonly body: BmwBody;
+  readonly evidence: Evidence;
+  /** In a header, or in the text of the error. */
+  readonly wait: StatedWait | null;
+}
+
+/** @param hasContent true when the body is the answer's content and may be of any kind, as a picture is. */
+export function readAnswer(
+  call: CallInfo,
+  response: VendorResponse,
+  nowMs: number,
+  hasContent = false,
+): BmwAnswer {
+  const { status, headers } = response;
+  const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(response.body);
+  const { error } = body;
+  const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];
+  const evidence: Evidence = {
+    vendor: call.vendor,
+    account: call.account,
+    operation: call.operation,
+    httpStatus: status,
+    ...(error?.code ? { code: error.code } : {}),
+    ...(error?.message ? { message: error.message } : {}),
+    ...(requestId ? { requestId: requestId.slice(0, 128) } : {}),
+  };
+  const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
+  return { response, body, evidence, wait };
+}
+
+/** No answer came. */
+export function unanswered(call: CallInfo, { code, message, mayHaveBeenSent }: TransportError): Verdict {
+  const { vendor, account, operation } = call;
+  return {
+    kind: 'server',
+    statedWaitMs: null,
+    ambiguous: mayHaveBeenSent,
+    evidence: { vendor, account, operation, code: scrub(code), message: scrub(message) },
+  };
+}
+
+/** Says that the calls of some time are used up: what gateways of all makers call it. */
+const QUOTA_WORDS = /\bquota|call volume|\b(?:calls?|requests?|daily|day) limit\b/i;
+/** Says that calls come too fast. */
+const PACE_WORDS = /rate[- ]limit|too many (?:calls|requests)|throttl|spike arrest/i;
+/** "Too fast" is over soon; a longer wait is a quota's, ms. */
+const LONG_WAIT_MS = 5 * MINUTE_MS;
+
+/** HTTP status of a client that is shut out for good. */
+const BLOCKED = 489;
+
+/**
+ * The verdict by status, headers and text; null for a success with a usable body.
+ *
+ * A 403 that states a wait, or speaks of a quota, is a quota and no matter of credentials: those state no wait.
+ * @param acts true when the request changes something at the vendor: an answer that was lost may have been carried out.
+ */
+export function byGateway(
+  { response: { status }, body, evidence, wait }: BmwAnswer,
+  { limit, acts, freshLogin }: { limit: string; acts: boolean; freshLogin: boolean },
+): Verdict | null {
+  const statedWaitMs = wait?.ms ?? null;
+  const text = evidence.message ?? '';
+  const isRefusal = status < 200 || status >= 300;
+  if (status === BLOCKED) return { kind: 'blocked', evidence };
+  if (isRefusal && status !== 401) {
+    const isLimit = status === 403 || status === 429;
+    const saysQuota = QUOTA_WORDS.test(text);
+    if (saysQuota && (isLimit || wait !== null)) return { kind: 'quota', statedWaitMs, limit, evidence };
+    // "Too many" is a matter of the pace while it is over soon; without a wait, or with a long one, it is not.
+    if (status === 429 || (status === 403 && PACE_WORDS.test(text))) {
+      return isShort(wait)
+        ? { kind: 'rate', statedWaitMs, limit: null, evidence }
+        : { kind: 'quota', statedWaitMs, limit, evidence };
+    }
+    if (status === 403 && wait !== null) return { kind: 'quota', statedWaitMs, limit, evidence };
+  }
+  if (status === 401) return { kind: 'auth', reason: freshLogin ? 'refused' : 'expired', evidence };
+  // A firewall's page, a proxy that wants a login, a redirection to either: no service of the vendor's has answered.
+  if (status === 407 || status === 511 || (status >= 300 && status < 400)) return elsewhere(evidence);
+  if (status === 403) {
+    return body.kind === 'json' && body.error !== null
+      ? { kind: 'auth', reason: 'refused', evidence }
+      : elsewhere(evidence);
+  }
+  if (status >= 500 || status === 408 || status < 200) return failed(evidence, wait, acts);
+  if (status === 404 || status === 410) return { kind: 'gone', evidence };
+  if (isRefusal) return { kind: 'invalid', evidence };
+  if (body.kind === 'page' || body.kind === 'text') {
+    const message = body.kind === 'page' ? 'the answer is a web page' : 'the answer is not JSON';
+    return failed({ ...evidence, message }, wait, true);
+  }
+  return null;
+}
+
+export function failed(evidence: Evidence, wait: StatedWait | null, acts: boolean): Verdict {
+  return { kind: 'server', statedWaitMs: wait && !wait.absurd ? wait.ms : null, ambiguous: acts, evidence };
+}
+
+function elsewhere(evidence: Evidence): Verdict {
+  return { kind: 'blocked', reason: 'configuration', evidence };
+}
+
+function isShort(wait: StatedWait | null): boolean {
+  return wait !== null && wait.ms < LONG_WAIT_MS;
+}
