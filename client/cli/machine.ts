@@ -5,7 +5,7 @@
 import { type Command, Option } from 'commander';
 import type { DemoOptions } from './demo/demo';
 import type { SimulateOptions } from './simulate';
-import { FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
+import { CARDATA_SCENARIO_HELP, FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
 
 interface UpOptions {
   readonly detach?: boolean;
@@ -73,4 +73,7 @@ export function addMachine(program: Command): void {
   simulated('gps51', "GPS51's open API with its quotas, a fleet that moves, and commands, likewise")
     .addHelpText('after', GPS51_SCENARIO_HELP)
     .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateGps51(options));
+  simulated('bmw-cardata', 'BMW CarData with its 50 calls a day, device-code login and cars, likewise')
+    .addHelpText('after', CARDATA_SCENARIO_HELP)
+    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateCarData(options));
 }

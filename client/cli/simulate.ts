@@ -1,6 +1,7 @@
-/** `sluice simulate amazon|openai|gps51`: a simulated vendor in the foreground. */
+/** `sluice simulate amazon|openai|gps51|bmw-cardata`: a simulated vendor in the foreground. */
 import type { z } from 'zod';
 import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
+import { carDataScenarioSchema, startCarDataSimulator } from '../../vendors/bmw-cardata/simulator';
 import { gps51ScenarioSchema, startGps51Simulator } from '../../vendors/gps51/simulator';
 import { readScenario, ScenarioError } from '../../vendors/kit/scenario';
 import { openAiScenarioSchema, startOpenAiSimulator } from '../../vendors/openai/simulator';
@@ -35,6 +36,15 @@ export async function simulateGps51(options: SimulateOptions): Promise<void> {
   const names = gps51ScenarioSchema.parse(scenario).accounts.map((account) => account.username);
   print(`GPS51 is simulated at ${simulator.url}; it knows ${names.join(', ')}. In an account's settings:`);
   print(`  baseUrl: ${simulator.baseUrl}`);
+  await untilStopped(simulator);
+}
+
+export async function simulateCarData(options: SimulateOptions): Promise<void> {
+  const scenario = scenarioOf(carDataScenarioSchema, options);
+  const simulator = await started(startCarDataSimulator(scenario));
+  const names = carDataScenarioSchema.parse(scenario).users.map((user) => user.email);
+  print(`CarData is simulated at ${simulator.url}, its login too; it knows ${names.join(', ')}.`);
+  print('Whoever follows the link of a login approves it.');
   await untilStopped(simulator);
 }
 

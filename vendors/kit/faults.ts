@@ -29,6 +29,8 @@ export const faultSchema = z
     where: z.record(z.string(), z.string()).optional(),
     /** HTTP status of a `status` fault; `status-after-processing` does what was asked for and answers it all the same. */
     status: z.int().min(100).max(599).optional(),
+    /** Instead of a status: one of the vendor's own errors, by the code that its simulator knows it by. */
+    code: z.string().min(1).optional(),
     body: z.string().optional(),
     headers: z.record(z.string(), z.string()).optional(),
     /** How many calls it hits; without it, all of them. */
@@ -45,8 +47,8 @@ export const faultSchema = z
     /** A `quota` fault may name a wait, for vendors that state one. */
     waitMs: z.number().nonnegative().optional(),
   })
-  .refine((f) => !f.kind.startsWith('status') || f.status !== undefined, {
-    message: 'a fault of kind "status" needs a status, e.g. 503',
+  .refine((f) => !f.kind.startsWith('status') || f.status !== undefined || f.code !== undefined, {
+    message: 'a fault of kind "status" needs a status, e.g. 503, or a code of the vendor\'s',
     path: ['status'],
   });
 export type FaultInput = z.input<typeof faultSchema>;

@@ -30,6 +30,7 @@ export async function sendAnswer(
   const body = garbage ? (garbage.body ?? GARBAGE) : (answer.body ?? '');
   const headers = { ...answer.headers };
   if (typeof body === 'string') headers['content-length'] = String(Buffer.byteLength(body));
+  if (answer.statusText !== undefined) res.statusMessage = answer.statusText;
   res.writeHead(answer.status, headers);
   if (typeof body === 'string' && !truncated && !slow) {
     res.end(body);

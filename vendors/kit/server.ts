@@ -277,6 +277,8 @@ export async function startSimulatorServer(
 }
 
 function injectedAnswer(fault: Fault, vendor: SimulatedVendor): SimAnswer {
+  const known = fault.code === undefined ? undefined : vendor.errorAnswer?.(fault.code);
+  if (known) return { ...known, headers: { ...known.headers, ...fault.headers } };
   const status = fault.status ?? 500;
   return {
     status,

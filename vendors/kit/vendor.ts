@@ -25,6 +25,8 @@ export interface SimCall extends CountedCall {
 
 export interface SimAnswer {
   readonly status: number;
+  /** The reason phrase, where it says something. */
+  readonly statusText?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | (() => Readable);
   /** Time until the first byte, ms, beside what the scenario and faults add. The call has been judged and logged. */
@@ -48,6 +50,8 @@ export interface SimulatedVendor {
   handle(request: SimRequest, call: SimCall, limits: LimitBook): SimAnswer | Promise<SimAnswer>;
   /** The body of an injected error status that brings none of its own. */
   faultBody?(status: number): string;
+  /** One of the vendor's own errors, for faults that name a `code`; undefined when there is none of that code. */
+  errorAnswer?(code: string): SimAnswer | undefined;
   /** Headers that every answer carries, refused and faulty ones included. */
   decorate(request: SimRequest, call: SimCall, answer: SimAnswer, limits: LimitBook): Record<string, string>;
   /** Fields of `POST /_sim/control` beyond the kit's own. */

@@ -1,0 +1,5 @@
+/** The CarData simulator as a program: see vendors/kit/program.ts. */
+import { runSimulator } from '../../kit/program';
+import { carDataScenarioSchema, startCarDataSimulator } from './index';
+
+runSimulator(carDataScenarioSchema, startCarDataSimulator, []);
