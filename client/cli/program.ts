@@ -1,5 +1,6 @@
 /** The commands of `sluice`. */
 import { Command } from 'commander';
+import { addApi } from './api';
 import { addBatch } from './batches/batch';
 import { addCodecServer } from './codec-server';
 import { addBackfill } from './datasets/backfill';
@@ -24,6 +25,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
     .exitOverride()
     .hook('preAction', (_, action) => onCommand(action));
   addMachine(program);
+  addApi(program);
   addStatus(program);
   addBackfill(program);
   addPlan(program);

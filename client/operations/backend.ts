@@ -12,6 +12,11 @@ export interface Backend {
   /** Who asks, for the events and rows that say so: `user@host` at a terminal, or whom an API has let in. */
   readonly caller: string;
   /**
+   * Of a request that may come again because its answer was lost: what it starts is found by this id the next time, and
+   * not started twice.
+   */
+  readonly request?: string;
+  /**
    * Runs `work` with the database. @param use `bulk` for what may take minutes.
    * @throws OperationError when it cannot be reached.
    */

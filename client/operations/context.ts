@@ -16,6 +16,7 @@ import { loadSettings, type Settings } from '../../settings';
 import { type ConnectionUse, createPool } from '../../store/db';
 import { UnsupportedPooler } from '../../store/pooler';
 import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
+import type { ConnectedClient } from '../../temporal/connection';
 import type { Backend } from './backend';
 import { type ErrorCode, failed, messageOf } from './errors';
 
@@ -183,6 +184,16 @@ const SLOW_MS = 8_000;
 
 /** Runs `work` with a Temporal client. @throws OperationError when no server answers. */
 export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
+  const connected = await temporalConnection(context);
+  try {
+    return await work(connected.client);
+  } finally {
+    await connected.close();
+  }
+}
+
+/** A connection for the caller to close. @throws OperationError when no server answers. */
+export async function temporalConnection(context: Context): Promise<ConnectedClient> {
   const { settings } = context;
   const address = temporalAddress(context);
   if (address === null) {
@@ -193,21 +204,18 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
   const { dataConverterFor } = await import('../../temporal/codec.js');
   const { accepts, ConnectionTrouble } = await import('../../temporal/connection-trouble.js');
   const converter = await dataConverterFor(settings);
-  let connected: Awaited<ReturnType<typeof connectClient>>;
   try {
     // A port at which nothing listens says so at once, and a server that is being replaced is back in a moment.
     if (!(await accepts(address)) && !(await delay(REFUSED_MS, true).then(() => accepts(address)))) {
       throw new Error('nothing listens there');
     }
-    connected = await connectClient(settings, address, converter, CONNECT_MS).catch(
-      async (error: unknown) => {
-        if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
-        context.note(
-          `Temporal at ${address} takes connections and does not answer; waiting ${SLOW_MS / 1000} s more`,
-        );
-        return connectClient(settings, address, converter, SLOW_MS);
-      },
-    );
+    return await connectClient(settings, address, converter, CONNECT_MS).catch(async (error: unknown) => {
+      if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
+      context.note(
+        `Temporal at ${address} takes connections and does not answer; waiting ${SLOW_MS / 1000} s more`,
+      );
+      return connectClient(settings, address, converter, SLOW_MS);
+    });
   } catch (error) {
     if (error instanceof ConnectionTrouble) {
       throw failed(`Temporal at ${address}: ${error.message}`, 'TEMPORAL_UNAVAILABLE');
@@ -216,11 +224,6 @@ export async function withTemporal<T>(context: Context, work: (client: Client) =
       `Temporal cannot be reached at ${address} (${messageOf(error)}): is it running? Otherwise ${START}`,
       'TEMPORAL_UNAVAILABLE',
     );
-  }
-  try {
-    return await work(connected.client);
-  } finally {
-    await connected.close();
   }
 }
 

@@ -1,0 +1,83 @@
+/**
+ * Who may ask. A server on a loopback address lets everybody of this machine do everything, without a key; any other asks
+ * for one. A page of another site may not make a browser ask for it: its Origin and the name by which the browser found us
+ * (DNS rebinding) are checked.
+ */
+import type { FastifyRequest } from 'fastify';
+import { isLoopback } from '../operations/codec-server';
+import { ApiError } from './problem';
+import { SCOPES, type Scope } from './route';
+
+export interface Caller {
+  /** For events and rows: a key's name, or whoever sits at this machine. */
+  readonly name: string;
+  /** The key's id; null without one. */
+  readonly key: string | null;
+  readonly scope: Scope;
+  /** Requests a minute, of the key's own; null: the settings' number. */
+  readonly requestsPerMinute: number | null;
+}
+
+export interface AccessTerms {
+  /** Listens on a loopback address alone. */
+  readonly loopback: boolean;
+  /** Names by which it may be called besides; empty: any with a key. */
+  readonly allowedHosts: readonly string[];
+  /** Pages of these may ask. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** Without the port; an IPv6 address without its brackets. */
+export function hostName(host: string): string {
+  return /^\[(.*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, '');
+}
+
+/** @throws ApiError for a name that leads here and is not ours, and for a page of another site. */
+export function checkOrigin(request: FastifyRequest, terms: AccessTerms, keyed: boolean): void {
+  const { host = '', origin } = request.headers;
+  const name = hostName(host).toLowerCase();
+  const known = isLoopback(name) || terms.allowedHosts.includes(name);
+  if (!known && (!keyed || terms.allowedHosts.length > 0)) {
+    throw new ApiError('FORBIDDEN', `"${name}" is no name of this server; api.allowedHosts lists them`, {
+      field: 'Host',
+    });
+  }
+  if (origin === undefined || terms.corsOrigins.includes(origin)) return;
+  if (origin === `http://${host}` || origin === `https://${host}`) return;
+  throw new ApiError(
+    'FORBIDDEN',
+    `pages of ${origin.slice(0, 200)} may not ask; api.corsOrigins lists those that may`,
+    {
+      field: 'Origin',
+    },
+  );
+}
+
+/** The key that a request shows; null when it shows none. @throws ApiError for another scheme. */
+export function shownKey(request: FastifyRequest): string | null {
+  const { authorization } = request.headers;
+  const given = request.headers['x-api-key'];
+  if (authorization === undefined) return typeof given === 'string' ? given : null;
+  const key = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (key !== undefined) return key;
+  throw unauthenticated('must be "Bearer slc_…"', 'Authorization');
+}
+
+export function unauthenticated(message: string, field = 'Authorization'): ApiError {
+  return new ApiError('UNAUTHENTICATED', message, {
+    field,
+    headers: { 'www-authenticate': 'Bearer realm="sluice"' },
+  });
+}
+
+/** Whether somebody on this machine asks, and no proxy for others. */
+export function isLocal(request: FastifyRequest, terms: AccessTerms): boolean {
+  const { headers, socket } = request;
+  const forwarded = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
+  const from = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  return terms.loopback && forwarded === undefined && isLoopback(from);
+}
+
+export function includesScope(has: Scope, needs: Scope): boolean {
+  return SCOPES.indexOf(has) >= SCOPES.indexOf(needs);
+}

@@ -1,0 +1,222 @@
+/**
+ * The HTTP server: every route of the table, with what holds for all of them. The order is: is there room, may this page
+ * ask, who asks, may they, are they too fast; then the route.
+ */
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
+import type { Backend } from '../operations/backend';
+import { messageOf } from '../operations/errors';
+import type { OpenBackend } from '../operations/open-backend';
+import {
+  type AccessTerms,
+  type Caller,
+  checkOrigin,
+  includesScope,
+  isLocal,
+  shownKey,
+  unauthenticated,
+} from './access';
+import { addDocument } from './document';
+import { inputOf } from './input';
+import { ApiError, problemOf, sendProblem } from './problem';
+import { type Answer, type ApiRoute, fullPath, pathFields, takesBody } from './route';
+
+export interface AppOptions extends AccessTerms {
+  readonly backend: OpenBackend;
+  readonly routes: readonly ApiRoute[];
+  readonly version: string;
+  /** Longest JSON body, bytes. */
+  readonly bodyLimit: number;
+  /** Requests under way at once; more are told to come again. */
+  readonly mostInFlight: number;
+  /** `info`, `warn`, … or `silent`. */
+  readonly logLevel: string;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+/** A request has to be there within this, ms. */
+const REQUEST_MS = 30_000;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    route?: ApiRoute;
+  }
+}
+
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: options.logLevel === 'silent' ? false : { level: options.logLevel },
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: options.bodyLimit,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: 'idle',
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: 500 },
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(reply, problemOf(error, request.id));
+    },
+  });
+  app.decorateRequest('caller', null);
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
+  app.setNotFoundHandler((request, reply) => refuse(noRoute(request, options.routes), request, reply));
+  // Checked by the use cases themselves, with the words of the command line.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  readBodies(app, options.routes);
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    // Whoever puts TLS before it says so there.
+    strictTransportSecurity: false,
+    crossOriginResourcePolicy: { policy: 'same-origin' },
+  });
+  await app.register(rateLimit, { global: false });
+  guard(app, options);
+  await addDocument(app, options.routes, options.version);
+  for (const route of options.routes) addRoute(app, options, route);
+  return app;
+}
+
+/** JSON alone: a form or plain text is what pages of other sites can send without asking. */
+function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
+  app.removeContentTypeParser('text/plain');
+  const types = new Set(routes.flatMap(({ consumes }) => consumes ?? []));
+  for (const type of types) {
+    app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+  }
+}
+
+/** Before anything is read of a request. */
+function guard(app: FastifyInstance, options: AppOptions): void {
+  let inFlight = 0;
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('cache-control', 'no-store');
+    inFlight++;
+    // Also when the caller has gone before it was answered.
+    reply.raw.once('close', () => {
+      inFlight--;
+    });
+    if (inFlight > options.mostInFlight) {
+      throw new ApiError('OVERLOADED', `${options.mostInFlight} requests are under way already`, {
+        retryAfter: 1,
+      });
+    }
+    await allowOrigins(request, reply, options);
+    if (reply.sent) return;
+    const key = shownKey(request);
+    checkOrigin(request, options, key !== null);
+    const { route } = request.routeOptions.config;
+    if (route === undefined || route.scope === null) return;
+    request.caller = await callerOf(request, options, key);
+    if (!includesScope(request.caller.scope, route.scope)) {
+      throw new ApiError(
+        'FORBIDDEN',
+        `the key has scope ${request.caller.scope}; this needs ${route.scope}`,
+        {
+          field: 'Authorization',
+        },
+      );
+    }
+  });
+}
+
+async function callerOf(request: FastifyRequest, options: AppOptions, key: string | null): Promise<Caller> {
+  if (key === null && isLocal(request, options)) {
+    return { name: options.backend.caller, key: null, scope: 'admin', requestsPerMinute: null };
+  }
+  throw unauthenticated('no key; send "Authorization: Bearer slc_…" (make one with sluice keys create)');
+}
+
+/** CORS, off unless the settings name pages. */
+async function allowOrigins(request: FastifyRequest, reply: FastifyReply, terms: AccessTerms): Promise<void> {
+  const { origin } = request.headers;
+  if (origin === undefined || !terms.corsOrigins.includes(origin)) return;
+  reply
+    .header('access-control-allow-origin', origin)
+    .header('vary', 'Origin')
+    .header('access-control-expose-headers', 'Location, Retry-After, X-Request-Id')
+    .header('cross-origin-resource-policy', 'cross-origin');
+  if (request.method !== 'OPTIONS') return;
+  await reply
+    .code(204)
+    .header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
+    .header('access-control-allow-headers', 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID')
+    .header('access-control-max-age', '600')
+    .send();
+}
+
+function addRoute(app: FastifyInstance, options: AppOptions, route: ApiRoute): void {
+  app.route({
+    method: route.method,
+    url: fullPath(route).replace(/\{(\w+)\}/g, ':$1'),
+    config: { route },
+    handler: async (request, reply) => {
+      const caller = request.caller?.name ?? options.backend.caller;
+      const done = await perform(route, options.backend.as(caller), request, reply);
+      if (done === undefined) return reply;
+      return sendAnswer(reply, route, done);
+    },
+  });
+}
+
+async function perform(
+  route: ApiRoute,
+  backend: Backend,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Answer | undefined> {
+  const input = inputOf(route, request);
+  return (await route.handle({ backend, input, request, reply })) ?? undefined;
+}
+
+function sendAnswer(reply: FastifyReply, route: ApiRoute, { status, location, headers = {}, body }: Answer) {
+  reply.code(status ?? route.status).headers(headers);
+  if (location !== undefined) reply.header('location', location);
+  if (body === undefined) return reply.send();
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const route = request.routeOptions.config?.route;
+  const inPath = route === undefined ? [] : pathFields(route.path);
+  const inBody = (field: string) =>
+    route !== undefined && takesBody(route) && route.consumes === undefined && !inPath.includes(field);
+  const problem = problemOf(error, request.id, inBody);
+  if (problem.internal) {
+    request.log.error({ requestId: request.id, route: route?.id, error: stackOf(error) }, 'a request failed');
+  }
+  return sendProblem(reply, problem);
+}
+
+const stackOf = (error: unknown) => (error instanceof Error ? error.stack : messageOf(error));
+
+/** Another method of a path that there is, or no path of ours. */
+function noRoute(request: FastifyRequest, routes: readonly ApiRoute[]): ApiError {
+  const path = request.url.split('?')[0] ?? '';
+  const methods = routes
+    .filter((route) => new RegExp(`^${fullPath(route).replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
+    .map(({ method }) => method);
+  return methods.length === 0
+    ? new ApiError(
+        'NO_SUCH_ROUTE',
+        `there is nothing at ${path.slice(0, 200)}; /api/docs lists what there is`,
+      )
+    : new ApiError('METHOD_NOT_ALLOWED', `${request.method} does not go here`, {
+        headers: { allow: methods.join(', ') },
+      });
+}

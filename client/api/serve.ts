@@ -1,0 +1,75 @@
+/** One API server: listens, and ends in order. */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { isLoopback } from '../operations/codec-server';
+import type { Context } from '../operations/context';
+import { failed, messageOf } from '../operations/errors';
+import { openBackend } from '../operations/open-backend';
+import { createApp } from './app';
+import { ROUTES } from './routes/index';
+
+export interface ServeOptions {
+  readonly host: string;
+  /** 0: any. */
+  readonly port: number;
+  readonly logLevel?: string;
+}
+
+export interface ApiServer {
+  readonly url: string;
+  /** Answers what it has begun, and ends. */
+  close(): Promise<void>;
+}
+
+const CONNECTIONS = 16;
+const BODY_BYTES = 1024 * 1024;
+const MOST_IN_FLIGHT = 1000;
+
+/** @throws OperationError when it may not or cannot listen there. */
+export async function serveApi(
+  context: Context,
+  { host, port, logLevel = 'warn' }: ServeOptions,
+): Promise<ApiServer> {
+  const backend = openBackend(context, { applicationName: 'sluice-api', connections: CONNECTIONS });
+  const app = await createApp({
+    backend,
+    routes: ROUTES,
+    version: version(),
+    loopback: isLoopback(host),
+    allowedHosts: [],
+    corsOrigins: [],
+    bodyLimit: BODY_BYTES,
+    mostInFlight: MOST_IN_FLIGHT,
+    logLevel,
+  });
+  const close = async () => {
+    await app.close();
+    await backend.close();
+  };
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await close();
+    const { code } = error as NodeJS.ErrnoException;
+    throw failed(
+      code === 'EADDRINUSE'
+        ? `port ${port} of ${host} is in use; choose another one, or 0 for any`
+        : `cannot listen on ${host}:${port}: ${messageOf(error)}`,
+    );
+  }
+  const { address, family, port: bound } = app.server.address() as AddressInfo;
+  return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`, close };
+}
+
+function version(): string {
+  for (const up of ['..', '../..', '../../..']) {
+    try {
+      const { name, version: found } = JSON.parse(readFileSync(join(__dirname, up, 'package.json'), 'utf8'));
+      if (name === 'sluice') return found;
+    } catch {
+      // Not there: in dist it lies one folder higher.
+    }
+  }
+  return '0.0.0';
+}

@@ -1,0 +1,43 @@
+/** How `sluice up` and the demo run an API server beside the worker. */
+import { join } from 'node:path';
+import { choosePort } from '../../embedded/ports';
+import type { StateDir } from '../../embedded/state-dir';
+import type { Settings } from '../../settings';
+import { UsageError } from './errors';
+import { type ChildProgram, findProcess, type Say } from './servers';
+
+export const API_PORT = 8480;
+export const API_PROCESS = 'api';
+
+/** It answers what it has begun, ms. */
+const STOP_MS = 35_000;
+
+/** Where this folder's API server is found: the usual port, or another one, which is said. */
+export async function apiAddress(dir: StateDir, say: Say): Promise<string> {
+  const running = findProcess(dir, API_PROCESS)?.url;
+  if (running !== undefined) return running;
+  const { port, moved } = await choosePort(API_PORT);
+  if (moved) say(`port ${API_PORT} is in use: the API takes ${port}`);
+  return `http://127.0.0.1:${port}`;
+}
+
+export function apiProgram(dir: StateDir, settings: Settings, url: string): ChildProgram {
+  return {
+    name: API_PROCESS,
+    script: join(__dirname, '..', 'api', 'main.js'),
+    args: [
+      ...(settings.file === null ? [] : ['--settings', settings.file]),
+      ...['--port', new URL(url).port],
+    ],
+    logFile: join(dir.logs, `${API_PROCESS}.log`),
+    url,
+    stopMs: STOP_MS,
+    dependsOn: settings.file === null ? [] : [settings.file],
+  };
+}
+
+/** @throws UsageError */
+export function parseHost(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw new UsageError(`--host: "${text}" must be an address of this machine such as 127.0.0.1 or 0.0.0.0`);
+}

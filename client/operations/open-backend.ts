@@ -1,0 +1,169 @@
+/**
+ * A backend for a process that goes on running: connections to Postgres and Temporal are made at their first use and kept.
+ * Where the settings name no server, the embedded one of the folder is asked for anew, for it may move to another port.
+ */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { type ConnectionUse, createPool } from '../../store/db';
+import type { Backend } from './backend';
+import {
+  type Context,
+  databaseUrl,
+  explainDatabaseError,
+  temporalAddress,
+  temporalConnection,
+} from './context';
+import { failed, messageOf, OperationError } from './errors';
+
+export interface OpenBackend extends Backend {
+  /** The same connections for somebody else. @param request see Backend. */
+  as(caller: string, request?: string): Backend;
+  close(): Promise<void>;
+}
+
+export interface OpenBackendOptions {
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Most connections to Postgres for ordinary work; what may take minutes has a few of its own. */
+  readonly connections: number;
+}
+
+const BULK_CONNECTIONS = 4;
+/** A server's address is looked up in the folder no more often than this, ms. */
+const LOOKUP_MS = 500;
+/** Longest wait for Temporal's answers to one piece of work, ms. */
+const TEMPORAL_MS = 15_000;
+
+export function openBackend(context: Context, options: OpenBackendOptions): OpenBackend {
+  const databases = new Databases(context, options);
+  const temporal = new Temporal(context);
+  const backend: Backend = {
+    settings: context.settings,
+    dir: context.dir,
+    caller: context.caller,
+    database: (work, use) => databases.use(work, use),
+    temporal: (work) => temporal.use(work),
+  };
+  return {
+    ...backend,
+    as: (caller, request) => ({ ...backend, caller, ...(request === undefined ? {} : { request }) }),
+    close: async () => {
+      await Promise.all([databases.close(), temporal.close()]);
+    },
+  };
+}
+
+/** The value, looked up again after a while. */
+function remembered<T>(look: () => T): () => T {
+  let found: { readonly value: T; readonly at: number } | null = null;
+  return () => {
+    if (found === null || performance.now() - found.at > LOOKUP_MS) {
+      found = { value: look(), at: performance.now() };
+    }
+    return found.value;
+  };
+}
+
+class Databases {
+  private readonly pools = new Map<ConnectionUse, { readonly url: string; readonly pool: Pool }>();
+  private readonly url: () => string;
+
+  constructor(
+    context: Context,
+    private readonly options: OpenBackendOptions,
+  ) {
+    this.url = remembered(() => databaseUrl(context));
+  }
+
+  async use<T>(work: (db: Pool) => Promise<T>, use: ConnectionUse = 'work'): Promise<T> {
+    const url = this.url();
+    try {
+      return await work(this.pool(url, use));
+    } catch (error) {
+      throw explainDatabaseError(error, url);
+    }
+  }
+
+  private pool(url: string, use: ConnectionUse): Pool {
+    const kept = this.pools.get(use);
+    if (kept?.url === url) return kept.pool;
+    // Whoever works with the old one goes on until it is done.
+    kept?.pool.end().catch(() => undefined);
+    const { applicationName, connections } = this.options;
+    const pool = createPool(url, {
+      max: use === 'bulk' ? BULK_CONNECTIONS : connections,
+      applicationName,
+      use,
+    });
+    this.pools.set(use, { url, pool });
+    return pool;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.pools.values()].map(({ pool }) => pool.end()));
+    this.pools.clear();
+  }
+}
+
+interface Connected {
+  readonly client: Client;
+  close(): Promise<void>;
+}
+
+class Temporal {
+  private connected: { readonly address: string; readonly connection: Promise<Connected> } | null = null;
+  private readonly address: () => string | null;
+
+  constructor(private readonly context: Context) {
+    this.address = remembered(() => temporalAddress(context));
+  }
+
+  async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const { client } = await this.connect();
+    try {
+      return await client.withDeadline(Date.now() + TEMPORAL_MS, () => work(client));
+    } catch (error) {
+      throw await explainTemporalError(error, this.address());
+    }
+  }
+
+  private async connect(): Promise<Connected> {
+    const address = this.address();
+    if (this.connected !== null && this.connected.address === address) {
+      // A connection that is kept waits for a server that has gone; a port at which nothing listens says so at once.
+      const { accepts } = await import('../../temporal/connection-trouble.js');
+      if (await accepts(address)) return this.connected.connection;
+      throw unreachable(address, 'nothing listens there');
+    }
+    this.connected?.connection.then((old) => old.close()).catch(() => undefined);
+    const connection = temporalConnection(this.context);
+    const kept = { address: address ?? '', connection };
+    this.connected = kept;
+    return connection.catch((error: unknown) => {
+      if (this.connected === kept) this.connected = null;
+      throw error;
+    });
+  }
+
+  async close(): Promise<void> {
+    const kept = this.connected;
+    this.connected = null;
+    await kept?.connection.then((connected) => connected.close()).catch(() => undefined);
+  }
+}
+
+/** gRPC's DEADLINE_EXCEEDED and UNAVAILABLE. */
+const AWAY = new Set([4, 14]);
+
+async function explainTemporalError(error: unknown, address: string | null): Promise<unknown> {
+  if (error instanceof OperationError) return error;
+  const { cause, code = (cause as { readonly code?: unknown } | undefined)?.code } = error as {
+    readonly code?: unknown;
+    readonly cause?: unknown;
+  };
+  return typeof code === 'number' && AWAY.has(code) ? unreachable(address, messageOf(error)) : error;
+}
+
+function unreachable(address: string | null, why: string): OperationError {
+  return failed(`Temporal cannot be reached at ${address} (${why}): is it running?`, 'TEMPORAL_UNAVAILABLE');
+}
