@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { isAlive } from '../../embedded/child';
 import { readInstance, withoutPassword } from '../../embedded/instance';
+import { API_PROCESS } from '../operations/api-process';
 import { type Context, liveInstance, temporalAddress } from '../operations/context';
 import { readStatus, type Status } from '../operations/status';
 import { troubleText } from '../operations/troubles';
@@ -106,8 +107,10 @@ function printStatus({ settings, dir }: Context, here: Here, status: Status, now
 
 function statusJson({ postgres, temporal, processes, ended }: Here, status: Status) {
   const { worker, ...work } = readStatus.json(status);
+  const api = processes.find(({ name }) => name === API_PROCESS);
   return {
     ...{ postgres, temporal, processes },
+    api: { url: api?.url ?? null },
     worker: 'problem' in worker ? worker : { ...worker, ended },
     ...work,
   };

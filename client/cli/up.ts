@@ -7,6 +7,7 @@ import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
 import { insertEvent } from '../../store/events/events';
 import type { KeyRing } from '../../store/secrets/keyring';
+import { apiAddress, apiProgram, untilApiAnswers } from '../operations/api-process';
 import { codecEndpoint, codecServerProgram } from '../operations/codec-server';
 import {
   type Context,
@@ -93,11 +94,13 @@ export async function up(detach: boolean, command: Command): Promise<void> {
     describe(servers);
     if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
     await warnOfMissingKeys(context, keys);
-    const programs = programsOf(context, servers, endpoint, environment);
-    if (!detach) kept = await keep(context, servers, endpoint, programs, environment, note);
+    const endpoints = { codec: endpoint, api: await apiAddress(dir, note) };
+    const programs = programsOf(context, servers, endpoints, environment);
+    if (!detach) kept = await keep(context, servers, endpoints, programs, environment, note);
     else await launchMissing(dir, programs);
     if (endpoint !== null) describeCodec(servers, endpoint);
     await untilWorkerPolls(context, interrupt.signal);
+    await describeApi(context, endpoints.api);
     await startSyncs(context);
     if (detach) {
       await startSupervisor(dir, settings);
@@ -136,8 +139,9 @@ export async function supervise(command: Command): Promise<void> {
   await becomeKeeper(dir, SUPERVISOR);
   const endpoint = await codecEndpoint(dir, settings);
   const servers = await startServers(dir, settings, say, endpoint);
-  const programs = programsOf(context, servers, endpoint, environment);
-  const kept = await keep(context, servers, endpoint, programs, environment, say);
+  const endpoints = { codec: endpoint, api: await apiAddress(dir, say) };
+  const programs = programsOf(context, servers, endpoints, environment);
+  const kept = await keep(context, servers, endpoints, programs, environment, say);
   const end = await Promise.race([letGo, interrupt.promise]);
   interrupt.done();
   if (end === 'let go') {
@@ -167,15 +171,23 @@ function runsAsWanted(context: Context, environment: EnvironmentPrint): boolean 
   return true;
 }
 
+/** Where what runs beside the worker listens. */
+interface Endpoints {
+  /** Null when there is nothing to decode. */
+  readonly codec: string | null;
+  readonly api: string;
+}
+
 function programsOf(
   { dir, settings }: Context,
   servers: Servers,
-  endpoint: string | null,
+  { codec, api }: Endpoints,
   environment: EnvironmentPrint,
 ): readonly ChildProgram[] {
   return [
     { ...workerProgram(dir, settings, servers), environment },
-    ...(endpoint === null ? [] : [codecServerProgram(dir, settings, servers, endpoint)]),
+    { ...apiProgram(dir, settings, api), environment },
+    ...(codec === null ? [] : [codecServerProgram(dir, settings, servers, codec)]),
   ];
 }
 
@@ -196,7 +208,7 @@ interface Kept {
 async function keep(
   context: Context,
   servers: Servers,
-  codecEndpoint: string | null,
+  endpoints: Endpoints,
   programs: readonly ChildProgram[],
   environment: EnvironmentPrint,
   say: (line: string) => void,
@@ -217,10 +229,10 @@ async function keep(
     throw error;
   }
   const watch = watchServers(dir, settings, servers, {
-    codecEndpoint,
+    codecEndpoint: endpoints.codec,
     say,
     onMoved: async (moved) => {
-      const changed = programsOf(context, moved, codecEndpoint, environment);
+      const changed = programsOf(context, moved, endpoints, environment);
       await Promise.all(changed.map((program, i) => keepers[i]?.change(program)));
     },
   });
@@ -280,6 +292,12 @@ async function untilWorkerPolls(context: Context, signal: AbortSignal): Promise<
     }
   });
   if (!signal.aborted) print(`Worker    running; log: ${relative(process.cwd(), log)}`);
+}
+
+async function describeApi({ dir }: Context, url: string): Promise<void> {
+  const answers = await untilApiAnswers(url);
+  if (answers) print(`API       ${url}/api/v1, reference ${url}/api/docs`);
+  else note(`The API does not answer at ${url} yet; its log: ${dir.logs}/api.log`);
 }
 
 /** Datasets that the settings enable are kept complete from now on. */

@@ -1,10 +1,11 @@
 /** How `sluice up` and the demo run an API server beside the worker. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { choosePort } from '../../embedded/ports';
 import type { StateDir } from '../../embedded/state-dir';
 import type { Settings } from '../../settings';
 import { UsageError } from './errors';
-import { type ChildProgram, findProcess, type Say } from './servers';
+import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
 
 export const API_PORT = 8480;
 export const API_PROCESS = 'api';
@@ -34,6 +35,31 @@ export function apiProgram(dir: StateDir, settings: Settings, url: string): Chil
     stopMs: STOP_MS,
     dependsOn: settings.file === null ? [] : [settings.file],
   };
+}
+
+const START_MS = 20_000;
+
+/** Whether it answers soon. */
+export async function untilApiAnswers(url: string, withinMs = START_MS): Promise<boolean> {
+  const { accepts } = await import('../../temporal/connection-trouble.js');
+  const { host } = new URL(url);
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await delay(100)) {
+    if (await accepts(host)) return true;
+  }
+  return false;
+}
+
+/** Keeps one running. @returns where it is found. */
+export async function keepApi(
+  dir: StateDir,
+  settings: Settings,
+  say: Say,
+): Promise<{ readonly url: string; readonly keeper: Keeper }> {
+  const url = await apiAddress(dir, say);
+  const program = apiProgram(dir, settings, url);
+  const keeper = new Keeper(dir, program, say);
+  await keeper.start(await adoptable(dir, program, say));
+  return { url, keeper };
 }
 
 /** @throws UsageError */

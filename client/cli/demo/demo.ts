@@ -116,6 +116,7 @@ function describeStack(dir: StateDir, stack: DemoStack, tookMs: number, view: Pr
     view.note(`  Temporal   ${temporal.address}, Web UI ${temporal.uiUrl} (${how(temporal.adopted)})`);
   view.note(`  Amazon     ${stack.simulatorUrl} (simulated)`);
   view.note(`  Worker     process ${stack.worker.pid ?? '-'}; logs in ${shown(dir.logs)}`);
+  view.note(`  API        ${stack.api}/api/v1, reference ${stack.api}/api/docs`);
   view.note(`Ready after ${lengthText(tookMs)}.`);
 }
 

@@ -1,4 +1,5 @@
 /** What every demo runs beside its simulator: the servers, a worker, and a codec server where payloads are encrypted. */
+import { keepApi } from '../api-process';
 import { codecEndpoint, keepCodecServer } from '../codec-server';
 import type { Context } from '../context';
 import {
@@ -15,6 +16,8 @@ import {
 export interface DemoParts {
   readonly servers: Servers;
   readonly worker: Keeper;
+  /** Where the HTTP API is found. */
+  readonly api: string;
   /** Stops all of it, servers included unless something else of this folder needs them. */
   stop(): Promise<void>;
 }
@@ -39,7 +42,9 @@ export async function startParts(
     await worker.start(await adoptable(dir, program, say));
     keepers.push(worker);
     keepers.push(...(await keepCodecServer(dir, settings, servers, endpoint, say)));
-    return { servers, worker, stop };
+    const api = await keepApi(dir, settings, say);
+    keepers.push(api.keeper);
+    return { servers, worker, api: api.url, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -54,7 +54,7 @@ function processOf(name: string): ProcessIdentity {
   return found;
 }
 
-const NAMES = ['postgres', 'temporal', 'worker', 'supervisor'];
+const NAMES = ['postgres', 'temporal', 'worker', 'api', 'supervisor'];
 const allOf = () => Object.fromEntries(NAMES.map((name) => [name, processOf(name)]));
 
 beforeAll(() => {
@@ -85,7 +85,13 @@ test('what dies comes back, what is older is said, and down ends all of it', asy
   );
   expect((await sluice(['up', '--detach'])).said).not.toContain('of its start');
 
-  for (const name of ['worker', 'temporal', 'postgres']) {
+  const status = await sluice(['status', '--json']);
+  const { api } = JSON.parse(status.said) as { readonly api: { readonly url: string } };
+  const answers = async () => (await fetch(`${api.url}/readyz`).catch(() => null))?.status;
+  expect(first.said).toContain(`${api.url}/api/v1`);
+  expect(await answers()).toBe(200);
+
+  for (const name of ['worker', 'temporal', 'postgres', 'api']) {
     const before = processOf(name);
     process.kill(before.pid, 'SIGKILL');
     await eventually(`${name} comes back`, () => {
@@ -93,6 +99,8 @@ test('what dies comes back, what is older is said, and down ends all of it', asy
       return now.pid !== before.pid && isAlive(now);
     });
   }
+  // Postgres may have another port now.
+  await eventually('the API answers again', async () => (await answers()) === 200);
   await eventually('the worker asks for work', async () =>
     /Worker +asks for work/.test((await sluice(['doctor'])).said),
   );
