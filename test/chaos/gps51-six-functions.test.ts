@@ -1,6 +1,6 @@
 /**
  * Positions, trips, history, logins, end users and commands all at work, and any process may die of kill -9 at any
- * moment, in an order that the seed gives. Forty seconds here, longer where too little has happened by then;
+ * moment, in an order that the seed gives. Twenty-five seconds here, longer where too little has happened by then;
  * SLUICE_LONG=1 makes it two and a half minutes, SLUICE_CHAOS_MS any other time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import {
 import { longOr } from '../support/long';
 
 const SEED = Number(process.env.SLUICE_CHAOS_SEED ?? 20260314);
-const CHAOS_MS = Number(process.env.SLUICE_CHAOS_MS ?? longOr(150_000, 40_000));
+const CHAOS_MS = Number(process.env.SLUICE_CHAOS_MS ?? longOr(150_000, 25_000));
 /** A look every 2.5 s, a few of them in vain, and the time a call takes: no position may be older than this. */
 const POSITIONS_LAG_MS = 15_000;
 const HISTORY_HOURS = 5;

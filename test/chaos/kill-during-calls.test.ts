@@ -14,8 +14,9 @@ import {
   startBackfill,
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
+import { longOr } from '../support/long';
 
-const WINDOWS = 40;
+const WINDOWS = longOr(40, 24);
 const SEED = Number(process.env.CHAOS_SEED ?? 20_26);
 
 /** The create call whose worker dies while the vendor, who has made the report, takes its time to say so. */
@@ -25,16 +26,19 @@ type Part = 'worker 1' | 'worker 2' | 'temporal' | 'postgres';
 const EVERYTHING: readonly Part[] = ['worker 1', 'worker 2', 'temporal', 'postgres'];
 
 /** Who dies together; the seed decides when. */
-const DEATHS: readonly (readonly Part[])[] = [
-  ['worker 1'],
-  ['postgres'],
-  ['temporal'],
-  ['worker 1', 'worker 2'],
-  EVERYTHING,
-  ['temporal', 'postgres'],
-  ['worker 2', 'postgres'],
-  EVERYTHING,
-];
+const DEATHS: readonly (readonly Part[])[] = longOr<readonly (readonly Part[])[]>(
+  [
+    ['worker 1'],
+    ['postgres'],
+    ['temporal'],
+    ['worker 1', 'worker 2'],
+    EVERYTHING,
+    ['temporal', 'postgres'],
+    ['worker 2', 'postgres'],
+    EVERYTHING,
+  ],
+  [['postgres'], ['worker 1', 'temporal'], EVERYTHING],
+);
 
 let rig: ChaosRig;
 

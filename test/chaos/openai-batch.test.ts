@@ -1,5 +1,5 @@
 /**
- * A batch of texts, and ten deaths of whatever runs it. Every call costs money: at the end every item has the one
+ * A batch of texts, and ten deaths of whatever runs it (four in the short form). Every call costs money: at the end every item has the one
  * result that was stored first, and what was called twice was on the way when something died.
  */
 
@@ -8,10 +8,11 @@ import { countItems } from '../../store/batches/batches';
 import { pickBetween } from '../../vendors/kit/random';
 import { batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
+import { longOr } from '../support/long';
 import { loadBatch, resultsOf, startBatch } from '../support/openai-stack';
 import { callsSeen, type VendorCallSeen } from '../support/vendor-view';
 
-const ITEMS = 800;
+const ITEMS = longOr(800, 450);
 const RATE = 30;
 const MOST_IN_FLIGHT = 20;
 const SEED = Number(process.env.CHAOS_SEED ?? 20_26);
@@ -22,9 +23,9 @@ const NO_CALLS_MS = 6000;
 
 type Part = 'worker' | 'temporal' | 'postgres';
 const DEATHS: readonly Part[] = shuffled([
-  ...Array<Part>(3).fill('worker'),
-  ...Array<Part>(3).fill('temporal'),
-  ...Array<Part>(4).fill('postgres'),
+  ...Array<Part>(longOr(3, 1)).fill('worker'),
+  ...Array<Part>(longOr(3, 1)).fill('temporal'),
+  ...Array<Part>(longOr(4, 2)).fill('postgres'),
 ]);
 
 let rig: ChaosRig;

@@ -15,8 +15,9 @@ import {
   startBackfill,
 } from '../support/chaos-judge';
 import { ChaosRig } from '../support/chaos-rig';
+import { longOr } from '../support/long';
 
-const WINDOWS = 24;
+const WINDOWS = longOr(24, 16);
 const TIMEOUT_MS = 2_000;
 
 let rig: ChaosRig;
