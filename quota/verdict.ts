@@ -56,6 +56,8 @@ export interface QuotaVerdict extends RefusalBase {
   /** The vendor's stated wait in milliseconds; null when unknown, then the cooldown escalates. */
   readonly statedWaitMs: number | null;
   readonly limit: string | null;
+  /** Whose quota it is; default: the account's. An organization's stops all accounts that name the same one. */
+  readonly scope?: 'account' | 'organization';
   /** Name of a narrower limit that the same answer may mean instead: then what else is told decides (quota-doubt.ts). */
   readonly orLimit?: string;
 }
@@ -89,6 +91,8 @@ export interface BlockedVerdict extends RefusalBase {
    * the pool tries again by itself, ever more rarely.
    */
   readonly reason?: 'configuration';
+  /** Who is refused; default: the account. An organization's refusal stops all accounts that name the same one. */
+  readonly scope?: 'account' | 'organization';
 }
 
 /** The thing addressed no longer exists. */

@@ -206,6 +206,14 @@ create table coverage (
   constraint coverage_tries_check CHECK ((tries >= 0))
 );
 
+create table deployment (
+  only_one boolean not null default true,
+  id uuid not null,
+  made_at timestamp with time zone not null default clock_timestamp(),
+  constraint deployment_only_one_check CHECK (only_one),
+  constraint deployment_pkey PRIMARY KEY (only_one)
+);
+
 create table doubted_hours (
   series_id integer not null,
   hour timestamp with time zone not null,

@@ -6,6 +6,7 @@ import type { LimitTemplate } from '../quota/limits/limit';
 import type { PoolPolicy } from '../quota/pools/pool';
 import type { RetryPolicies } from '../quota/retry-delay';
 import type { Verdict } from '../quota/verdict';
+import type { HttpRequest } from './http';
 
 /** What a limit can tell calls apart by: its scope and its `match` name attributes. */
 export interface CallAttribute {
@@ -30,11 +31,27 @@ export interface CallInfo {
   readonly foreign?: boolean;
 }
 
+/** The installation that calls: one for each database, the same in all its processes, for ever. */
+export interface Deployment {
+  /** 16 hex digits. */
+  readonly id: string;
+}
+
+/** How a vendor's requests say which deployment they come from, where the vendor counts calls by that. */
+export interface ClientIdentity {
+  /** What the vendor sees, e.g. `acme/0123456789abcdef`; shown to operators. */
+  name(deployment: Deployment): string;
+  /** The request as it is sent. Applied to every request of the account as it leaves, a login's too. */
+  identify(request: HttpRequest, deployment: Deployment): HttpRequest;
+}
+
 /** An answer as classify sees it. `body` is the whole text (a longer one than 64 MiB is no answer); header names are lower-case. */
 export interface VendorResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The reason phrase beside the status; some gateways say in it alone what is wrong. */
+  readonly statusText?: string;
 }
 
 /** No usable answer: connection refused, reset, DNS, TLS or timeout. */

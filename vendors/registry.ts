@@ -13,7 +13,7 @@ import type { Partition, ReportApi } from './capabilities/reports';
 import type { TextBatchApi } from './capabilities/text-batches';
 import type { TextApi } from './capabilities/texts';
 import type { VehiclesApi } from './capabilities/vehicles';
-import type { VendorRules } from './contract';
+import type { ClientIdentity, VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import { FLEET_DATASETS } from './fleet-datasets';
 import { gps51Commands, gps51EndUsers, gps51Fleet, gps51Login } from './gps51/calls';
@@ -43,6 +43,8 @@ export interface AccountParts {
   readonly textBatches?: TextBatchApi;
   /** The vendor's rules as they are for this account; default: the vendor's. */
   readonly rules?: VendorRules;
+  /** How requests say which deployment they come from, where the vendor counts calls by that. */
+  readonly identity?: ClientIdentity;
   /** Accounts of one organization stop together when the vendor says that a limit of the organization's is reached. */
   readonly organization?: string;
   /** What limits tell the account's calls apart by, besides what every account has. */

@@ -4,6 +4,7 @@
  * everything that comes back.
  */
 import type { CallResult } from '../../vendors/contract';
+import type { HttpRequest } from '../../vendors/http';
 import { SecretValues } from './credentials/secret-values';
 
 export class CallPass {
@@ -13,18 +14,25 @@ export class CallPass {
   /**
    * @param onSent called when the request is being written.
    * @param secrets values that the request carries.
+   * @param identify makes the request say whose it is, where the vendor wants to know.
    */
   constructor(
     private readonly onSent: () => void,
     secrets: readonly string[],
+    private readonly identify: (request: HttpRequest) => HttpRequest = (request) => request,
   ) {
     this.secrets = SecretValues.of(secrets);
   }
 
-  /** To be called before anything is sent. @throws when it has been used: one permit is one request. */
-  use(): void {
+  /**
+   * To be called before anything is sent.
+   * @returns the request as it is to leave.
+   * @throws when it has been used: one permit is one request.
+   */
+  use(request: HttpRequest): HttpRequest {
     if (this.used) throw new Error('a permit was to be used for a second request');
     this.used = true;
+    return this.identify(request);
   }
 
   /** The request is being written: a connection is open, and nothing stands before it there. */
@@ -37,11 +45,16 @@ export class CallPass {
     if (result.kind === 'transport') {
       return { ...result, error: { ...result.error, message: this.hideInMessage(result.error.message) } };
     }
-    const { headers, body } = result.response;
+    const { headers, body, statusText } = result.response;
     const clean = Object.entries(headers).map(([name, value]) => [name, this.hide(value)]);
     return {
       ...result,
-      response: { ...result.response, headers: Object.fromEntries(clean), body: this.hide(body) },
+      response: {
+        ...result.response,
+        headers: Object.fromEntries(clean),
+        body: this.hide(body),
+        ...(statusText === undefined ? {} : { statusText: this.hide(statusText) }),
+      },
     };
   }
 

@@ -11,13 +11,15 @@ import { slowedBy, taughtBy } from '../../quota/limits/limit-meant';
 import type { PoolState } from '../../quota/pools/pool';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';
+import { readDeployment } from '../../store/deployment';
 import type { CallCounter } from '../../store/permits/call-counts';
 import { isUnregistered } from '../../store/permits/permit-errors';
 import type { DeniedPermit } from '../../store/permits/permits';
 import { registerLimits } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import { CredentialsRefusedError, type FreshToken } from '../../store/secrets/fresh-token';
-import type { CallInfo, CallResult } from '../../vendors/contract';
+import type { CallInfo, CallResult, Deployment } from '../../vendors/contract';
+import type { HttpRequest } from '../../vendors/http';
 import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
@@ -53,6 +55,7 @@ export class VendorGateway {
   private readonly trust = new TokenTrust();
   private readonly reserves: ReserveWatch;
   private readonly waits: WaitWatch;
+  private deployment: Promise<Deployment> | null = null;
 
   constructor(private readonly deps: GatewayDeps) {
     this.feedback = new LimitFeedback(deps.db);
@@ -75,6 +78,7 @@ export class VendorGateway {
       if (closed) throw closed;
     }
     await this.consequences.checkKind(call);
+    const identify = await this.identify(call.account);
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
       const fresh = this.isFresh(call, token) || renewed;
@@ -84,7 +88,7 @@ export class VendorGateway {
       const departed = performance.now();
       const accessToken = token?.accessToken ?? null;
       const secrets = [...(call.secrets ?? []), ...(accessToken === null ? [] : [accessToken])];
-      const pass = new CallPass(permit.sent, secrets);
+      const pass = new CallPass(permit.sent, secrets, identify);
       const result = await this.sendUnderPermit(call, permit, accessToken, pass);
       const ageMs = performance.now() - departed;
       const judged = call.account.vendor.classify(info, result, Date.now());
@@ -112,6 +116,19 @@ export class VendorGateway {
       await following;
       if (kept.status === 'rejected') throw kept.reason;
       return result;
+    }
+  }
+
+  /** @throws DeploymentLost. */
+  private async identify({ identity }: CallableAccount): Promise<(request: HttpRequest) => HttpRequest> {
+    if (identity === undefined) return (request) => request;
+    this.deployment ??= readDeployment(this.deps.db);
+    try {
+      const deployment = await this.deployment;
+      return (request) => identity.identify(request, deployment);
+    } catch (error) {
+      this.deployment = null;
+      throw error;
     }
   }
 
@@ -175,7 +192,7 @@ export class VendorGateway {
   async apply(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
     const epochs = await this.consequences.epochsOf(call.account);
     return verdict.kind === 'quota'
-      ? this.consequences.close(call, epochs.epoch, verdict)
+      ? this.consequences.close(call, epochs, verdict)
       : this.consequences.hold(call, epochs, verdict);
   }
 

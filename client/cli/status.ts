@@ -85,8 +85,9 @@ function printStatus({ settings, dir }: Context, here: Here, status: Status, now
   }
   if (processes.length > 0) print(`Logs      ${relative(process.cwd(), dir.logs)}`);
   if ('value' in pools) {
-    for (const { pool, state, organization, limits, stops } of pools.value) {
+    for (const { pool, client, state, organization, limits, stops } of pools.value) {
       print(`Pool      ${pool}: ${poolText(state, now)}${organizationText(organization)}${sinceText(state)}`);
+      if (client !== null) print(`Client    ${pool}: the vendor knows this deployment as ${client}`);
       for (const line of stopLines(stops, now)) print(`Calls     ${pool}: ${line}`);
       for (const line of blockedLines(limits)) print(`Limit     ${pool}: ${line}`);
     }

@@ -106,9 +106,10 @@ function orProblem<T, U>(found: Read<T>, show: (value: T) => U): U | { readonly 
   return 'value' in found ? show(found.value) : { problem: found.problem };
 }
 
-function poolJson({ pool, state, organization, limits, stops }: PoolReport) {
+function poolJson({ pool, client, state, organization, limits, stops }: PoolReport) {
   return {
     pool,
+    client,
     state: state.state,
     until: isoOrNull(state.until),
     reason: state.reason,

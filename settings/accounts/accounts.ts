@@ -2,7 +2,7 @@
 import { fillScope, type LimitInstance, type LimitTemplate, resolveLimits } from '../../quota/limits/limit';
 import type { PoolOrganization, PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
-import type { VendorRules } from '../../vendors/contract';
+import type { ClientIdentity, VendorRules } from '../../vendors/contract';
 import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../../vendors/registry';
 import type { AccountSettings } from '../schema';
 import type { Settings } from '../types';
@@ -19,6 +19,8 @@ export interface CallableAccount {
   /** What stops this account together with others: an organization's limit. */
   readonly organization?: PoolOrganization;
   readonly retry: RetryPolicies;
+  /** How its requests say which deployment they come from. */
+  readonly identity?: ClientIdentity;
   /** What its calls can be about, by the settings: the report types of its datasets. */
   readonly subjects?: readonly string[];
   /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
@@ -69,6 +71,7 @@ export function findAccount(settings: Settings, name: string): Account {
       : // By the vendor's own policy: what one account overrides is no word about the others.
         { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
+    ...(parts.identity === undefined ? {} : { identity: parts.identity }),
     attributes: accountAttributes(account),
     subjects: subjectsOf(settings, name),
     settings: account,

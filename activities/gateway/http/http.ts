@@ -45,13 +45,13 @@ export interface HttpOptions {
  * Nothing asks for compression, but some gateways compress all the same: that is undone.
  * @throws only when the caller's signal aborts.
  */
-export async function sendForText(request: HttpRequest, options: HttpOptions): Promise<CallResult> {
-  options.pass.use();
+export async function sendForText(wanted: HttpRequest, options: HttpOptions): Promise<CallResult> {
+  const request = options.pass.use(wanted);
   const deadline = startDeadline(options);
   try {
     const answer = await open(request, { ...options, signal: deadline.signal });
     const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
-    const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
+    const response: VendorResponse = { ...answer.head, body };
     return options.pass.clean({ kind: 'response', response });
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -82,13 +82,13 @@ export type StreamResult = CallResult & {
 };
 
 /** Sends; a 2xx answer comes back as a stream with an empty `body`, any other is read as text. */
-export async function sendForStream(request: HttpRequest, options: HttpOptions): Promise<StreamResult> {
-  options.pass.use();
+export async function sendForStream(wanted: HttpRequest, options: HttpOptions): Promise<StreamResult> {
+  const request = options.pass.use(wanted);
   try {
     const answer = await open(request, options);
     const success = answer.statusCode >= 200 && answer.statusCode < 300;
     const body = success ? '' : await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
-    const response: VendorResponse = { status: answer.statusCode, headers: answer.headers, body };
+    const response: VendorResponse = { ...answer.head, body };
     const clean = options.pass.clean({ kind: 'response', response } as const);
     return success ? { ...clean, stream: answer.body, hide: (text) => options.pass.hide(text) } : clean;
   } catch (error) {
@@ -114,7 +114,9 @@ async function open(request: HttpRequest, options: HttpOptions) {
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
-  return { statusCode: answer.statusCode, headers, body: answer.body };
+  const { statusCode, statusText } = answer;
+  const head = { status: statusCode, headers, ...(statusText ? { statusText } : {}) };
+  return { head, statusCode, headers, body: answer.body };
 }
 
 function tellingWhenSent(onSent: () => void): Dispatcher.DispatcherComposeInterceptor {

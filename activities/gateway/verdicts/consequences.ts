@@ -158,7 +158,7 @@ export class Consequences {
             narrowRefusal(this.deps, call, limits, permit.departAt, verdict),
           )) ??
           (await this.narrow(call, permit, verdict)) ??
-          (await this.close(call, (await this.epochsFor(call, permit)).epoch, verdict))
+          (await this.close(call, await this.epochsFor(call, permit), verdict))
         );
       case 'auth': {
         if (call.foreign) throw new CallFailed(verdict, 0, false);
@@ -229,11 +229,10 @@ export class Consequences {
   async hold(call: CallTerms, epochs: PoolEpochs, verdict: HoldVerdict): Promise<Error> {
     // Calls in flight together report one refusal, each with a request id of its own: that is kept as evidence only.
     const { requestId: _, ...told } = verdict.evidence;
-    const ofAll = verdict.kind === 'billing' && verdict.scope === 'organization';
-    const organization = ofAll ? organizationOf(call.account) : null;
+    const organization = organizationMeant(call.account, verdict);
     const account = organization ?? call.account;
     const cause = causeOf(verdict);
-    const why = organization === null ? HOLD_REASON[cause] : ORGANIZATION_REASON;
+    const why = organization !== null && cause === 'billing' ? ORGANIZATION_REASON : HOLD_REASON[cause];
     const state = await this.poolEvent(account, {
       type: 'hold',
       epoch: organization === null ? epochs.epoch : epochs.organizationEpoch,
@@ -251,18 +250,20 @@ export class Consequences {
     return { epoch: epochOf(poolKey), organizationEpoch: epochOf(organization?.key) };
   }
 
-  /** Closes the pool for want of quota. @returns the error for the caller. */
-  async close(call: CallTerms, epoch: number, verdict: QuotaVerdict): Promise<Error> {
-    const state = await this.poolEvent(call.account, {
+  /** Closes the pool for want of quota, or the organization's whose quota it is. @returns the error for the caller. */
+  async close(call: CallTerms, epochs: PoolEpochs, verdict: QuotaVerdict): Promise<Error> {
+    const organization = organizationMeant(call.account, verdict);
+    const account = organization ?? call.account;
+    const state = await this.poolEvent(account, {
       type: 'quota',
-      epoch,
+      epoch: organization === null ? epochs.epoch : epochs.organizationEpoch,
       statedWaitMs: verdict.statedWaitMs,
       reason: describeEvidence(verdict.evidence),
       evidence: verdict.evidence,
       jitter: this.jitter(),
     });
     await this.atBest(call, () => this.narrowing.standBack(call, state.until));
-    return poolClosed(call.account.poolKey, state, verdict);
+    return poolClosed(account.poolKey, state, verdict);
   }
 
   private async slowDown(
@@ -478,6 +479,14 @@ export function organizationOf(account: CallableAccount): CallableAccount | null
   return organization === undefined
     ? null
     : { ...account, poolKey: organization.key, pool: organization.policy };
+}
+
+/** The organization that a verdict is about; null where it is about the account. */
+function organizationMeant(
+  account: CallableAccount,
+  verdict: HoldVerdict | QuotaVerdict,
+): CallableAccount | null {
+  return 'scope' in verdict && verdict.scope === 'organization' ? organizationOf(account) : null;
 }
 
 function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {

@@ -72,6 +72,7 @@ async function printPool(name: string | undefined, options: JsonOption, command:
     return;
   }
   print(`${report.pool}: ${poolText(report.state, now)}${organizationText(report.organization)}`);
+  if (report.client !== null) print(`The vendor knows this deployment as ${report.client}`);
   const { since, strikes, hint } = report.state;
   if (since > 0) print(`Since ${whenText(since, now)}${strikes > 0 ? `, strikes: ${strikes}` : ''}`);
   if (hint) print(`Hint: ${hint}`);

@@ -10,6 +10,7 @@ export function poolJson(report: PoolReport) {
   return {
     pool: report.pool,
     account: report.account,
+    client: report.client,
     state: state.state,
     since: isoOrNull(state.since === 0 ? null : state.since),
     until: isoOrNull(state.until),

@@ -8,6 +8,7 @@ import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
 import { type Account, findAccount } from '../../../settings/accounts/accounts';
+import { readDeployment } from '../../../store/deployment';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
@@ -22,6 +23,8 @@ export interface PoolReport {
   readonly state: PoolState;
   /** Null for an account that names none. */
   readonly organization: OrganizationReport | null;
+  /** As whom the vendor counts the calls of this deployment; null where it does not. */
+  readonly client: string | null;
   readonly limits: readonly LimitStatus[];
   /** Kinds of calls that are stopped for themselves while the others go on. */
   readonly stops: readonly KindStop[];
@@ -79,6 +82,7 @@ export async function readPoolReport(
     pool: account.poolKey,
     account: name,
     state: stopping(records, now)?.state ?? CLOSED_POOL,
+    client: account.identity === undefined ? null : account.identity.name(await readDeployment(db)),
     organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
     limits,
     stops: await listKindStops(db, account.poolKey),

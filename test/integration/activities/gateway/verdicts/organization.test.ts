@@ -203,3 +203,43 @@ test('an account that leaves its organization in the settings is no longer stopp
   await call(alone, OK);
   expect(await poolsOf(db, organization.key)).toEqual([]);
 });
+
+describe('a quota that accounts share', () => {
+  const USED_UP: Said = { kind: 'quota', statedWaitMs: 1500, limit: null, scope: 'organization' };
+
+  test('stops all of them until the stated time, and one probe frees them', async () => {
+    const [one, two] = [member(), member()];
+    const stranger = outsider();
+    await call(two, OK);
+    await expect(call(one, USED_UP)).rejects.toMatchObject({
+      name: 'PoolClosed',
+      details: { pool: organization.key, state: 'quota_paused', until: expect.any(Number) },
+    });
+    const before = sent;
+    await expect(call(two, OK)).rejects.toMatchObject({ details: { pool: organization.key } });
+    expect(sent).toBe(before);
+    await call(stranger, OK);
+    expect(await stateOf(one.poolKey)).toMatchObject({ state: 'closed' });
+    const { until = 0 } = (await stateOf(organization.key)) ?? {};
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, (until ?? 0) - Date.now()) + 50));
+    await applyPoolEvent(db, organization.key, { type: 'timer' });
+    await call(two, OK);
+    expect(await stateOf(organization.key)).toMatchObject({ state: 'closed' });
+  });
+
+  test('of one account stops no other', async () => {
+    const [one, two] = [member(), member()];
+    await expect(call(one, { ...USED_UP, scope: 'account' })).rejects.toMatchObject({
+      details: { pool: one.poolKey },
+    });
+    await call(two, OK);
+  });
+
+  test('a client that is refused is so for all of them', async () => {
+    const [one, two] = [member(), member()];
+    await expect(call(one, { kind: 'blocked', scope: 'organization' })).rejects.toMatchObject({
+      details: { pool: organization.key, reason: expect.stringContaining('refuses this client') },
+    });
+    await expect(call(two, OK)).rejects.toMatchObject({ ...stopped, details: { pool: organization.key } });
+  });
+});
