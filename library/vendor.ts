@@ -1,7 +1,11 @@
 /**
- * `sluice/vendor`: what a vendor's folder provides, for vendors that live outside of this repository: rules and verdicts,
- * the small contracts of what an account can do, and the check of both.
+ * `sluice/vendor`: what a vendor is made of, for vendors inside and outside of this repository. A module that the settings
+ * name under `plugins` exports what `defineVendor` makes: rules and verdicts, settings of accounts, and the small contracts
+ * of what an account can do. See docs/adding-a-vendor.md.
  */
+
+/** The zod that settings are checked with. */
+export { z } from 'zod';
 export type {
   Charge,
   LimitInstance,
@@ -14,10 +18,27 @@ export type { PoolPolicy } from '../quota/pools/pool';
 export type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
 export type { Evidence, Verdict } from '../quota/verdict';
 export { parseRetryAfter, parseWaitText } from '../quota/waits';
+export {
+  commonAccountFields,
+  duration,
+  httpUrl,
+  pathUrl,
+  positive,
+  type SecretRef,
+  secretRef,
+  timeZone,
+  wholePositive,
+} from '../vendors/account-fields';
 export type { CommandsApi } from '../vendors/capabilities/commands';
 export type { EndUsersApi } from '../vendors/capabilities/end-users';
 export type { FleetApi } from '../vendors/capabilities/fleet';
-export type { LoginApi } from '../vendors/capabilities/login';
+export type {
+  DeviceCodeLogin,
+  FormLogin,
+  GrantApi,
+  GrantTokens,
+  LoginApi,
+} from '../vendors/capabilities/login';
 export type {
   Partition,
   ReportApi,
@@ -27,6 +48,15 @@ export type {
 } from '../vendors/capabilities/reports';
 export type { TextBatchApi } from '../vendors/capabilities/text-batches';
 export type { TextApi, TextJob, TextRequest } from '../vendors/capabilities/texts';
+export type {
+  ReadAnswer,
+  ReadDescription,
+  ReadRequest,
+  ReadValue,
+  ResourceApi,
+  Vehicle,
+  VehiclesApi,
+} from '../vendors/capabilities/vehicles';
 export { checkRules } from '../vendors/conformance/rules';
 export type {
   CallAttribute,
@@ -38,4 +68,13 @@ export type {
   VendorRules,
 } from '../vendors/contract';
 export type { DatasetDescription } from '../vendors/dataset';
+export {
+  type AccountParts,
+  type CommonAccount,
+  defineVendor,
+  type Vendor,
+  type VendorDefinition,
+  type VendorSimulator,
+} from '../vendors/define';
+export { VendorError } from '../vendors/definition-problems';
 export type { HttpRequest, Parsed } from '../vendors/http';

@@ -3,7 +3,7 @@
  * that these problems are reported together with those of form; what is ill-formed here is left to the schema.
  */
 import type { SecretRef } from '../vendors/account-fields';
-import { accountAttributes, isVendorId, VENDORS, type VendorId } from '../vendors/registry';
+import { accountAttributes, findVendor, type Vendor, vendors } from '../vendors/registry';
 import { limitProblems } from './accounts/effective';
 import { misplacedKeys } from './datasets/kinds';
 import type { Environment } from './environment';
@@ -37,9 +37,9 @@ export function vaultKeyOf(keyFile: unknown, env: Environment): SecretRef | null
 }
 
 /** The vendor's part of `vendor/name`, when it is one that is registered. */
-export function vendorOf(dataset: string): VendorId | null {
+export function vendorOf(dataset: string): Vendor | null {
   const [vendor = ''] = dataset.split('/');
-  return isVendorId(vendor) ? vendor : null;
+  return findVendor(vendor) ?? null;
 }
 
 function temporalProblems(root: Raw, hasVaultKey: boolean): RawProblem[] {
@@ -65,11 +65,12 @@ function temporalProblems(root: Raw, hasVaultKey: boolean): RawProblem[] {
 
 function accountProblems(root: Raw): RawProblem[] {
   return entriesOf(root.accounts).flatMap(([name, account]) => {
-    if (!isMap(account) || typeof account.vendor !== 'string' || !isVendorId(account.vendor)) return [];
-    if (!isMap(account.limits)) return [];
-    const parsed = VENDORS[account.vendor].account.safeParse(account);
+    const vendor =
+      isMap(account) && typeof account.vendor === 'string' ? findVendor(account.vendor) : undefined;
+    if (!isMap(account) || !isMap(account.limits) || vendor === undefined) return [];
+    const parsed = vendor.account.safeParse(account);
     const own = parsed.success ? { account: String(name), ...accountAttributes(parsed.data) } : null;
-    return limitProblems(VENDORS[account.vendor].rules, account.limits, own).map(({ path, what }) => ({
+    return limitProblems(vendor.rules, account.limits, own).map(({ path, what }) => ({
       path: ['accounts', name, ...path],
       what,
     }));
@@ -109,16 +110,19 @@ function referenceProblems(root: Raw, { dataset, account }: Raw, path: Path): Ra
   const [prefix = '', name = ''] = dataset.split('/');
   const vendor = vendorOf(dataset);
   if (vendor === null) {
-    const what = `names the vendor ${describeValue(prefix)}, which does not exist${suggestion(prefix, Object.keys(VENDORS))}`;
+    const what = `names the vendor ${describeValue(prefix)}, which does not exist${suggestion(
+      prefix,
+      vendors().map(({ id }) => id),
+    )}`;
     return [...problems, { path: [...path, 'dataset'], what }];
   }
-  const names: readonly string[] = VENDORS[vendor].datasets;
+  const { datasets: names } = vendor;
   if (!names.includes(name)) {
-    const what = `must be a dataset of ${vendor}, not ${describeValue(name)}${suggestion(name, names)}`;
+    const what = `must be a dataset of ${vendor.id}, not ${describeValue(name)}${suggestion(name, names)}`;
     problems.push({ path: [...path, 'dataset'], what });
   }
-  if (isMap(owner) && typeof owner.vendor === 'string' && owner.vendor !== vendor) {
-    const what = `must be an account of ${vendor}, but ${describeValue(account)} is one of ${owner.vendor}`;
+  if (isMap(owner) && typeof owner.vendor === 'string' && owner.vendor !== vendor.id) {
+    const what = `must be an account of ${vendor.id}, but ${describeValue(account)} is one of ${owner.vendor}`;
     problems.push({ path: [...path, 'account'], what });
   }
   return problems;

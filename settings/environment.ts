@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
 import { batchFields } from '../vendors/batch-fields';
-import { isVendorId, VENDORS } from '../vendors/registry';
+import { findVendor } from '../vendors/registry';
 import { fleetKindOf } from './datasets/kinds';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
@@ -62,7 +62,7 @@ const inAccountsWith =
       : [];
 
 function takes(vendor: unknown, field: string): boolean {
-  return typeof vendor === 'string' && isVendorId(vendor) && field in VENDORS[vendor].account.shape;
+  return typeof vendor === 'string' && field in (findVendor(vendor)?.account.shape ?? {});
 }
 
 export const ENVIRONMENT: readonly Variable[] = [

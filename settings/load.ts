@@ -1,23 +1,27 @@
 /**
- * Reads `sluice.yaml` and the environment into checked settings. `parseSettings` is pure; `loadSettings` only adds
- * finding and reading the file.
+ * Reads `sluice.yaml` and the environment into checked settings. `parseSettings` reads nothing but the modules that the
+ * text names as plugins; `loadSettings` adds finding and reading the file.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import { builtInVendors, findVendor } from '../vendors/registry';
 import { crossProblems, vaultKeyOf, vendorOf } from './checks';
 import { withKindDefaults } from './datasets/kinds';
 import { type Environment, overlayEnvironment } from './environment';
 import { expandReferences } from './expand';
+import { loadPlugins } from './plugins';
 import {
   isMap,
   type Path,
   PLAIN_WORDS,
   pathText,
   problemsOf,
+  type Raw,
   type RawProblem,
   SettingsError,
   type SettingsProblem,
+  valueAt,
 } from './problems';
 import { type ParsedSettings, settingsJsonSchema, settingsSchema } from './schema';
 import { Secret } from './secret';
@@ -55,7 +59,7 @@ export interface ParseContext {
   readonly env: Environment;
 }
 
-/** Pure: the same text and environment give the same settings, or the same SettingsError. */
+/** The same text, environment and plugins give the same settings, or the same SettingsError. */
 export function parseSettings(text: string, context: ParseContext): Settings {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
@@ -79,6 +83,8 @@ export function parseSettings(text: string, context: ParseContext): Settings {
     return null;
   };
   const expansion = expandReferences(raw, context);
+  const plugins = loadPlugins(expansion.root.plugins, context.baseDir);
+  const vendors = [...builtInVendors(), ...plugins.vendors];
   const overlay = overlayEnvironment(expansion.root, context.env);
   const place = ({ path, what }: RawProblem): SettingsProblem => {
     const variable = overlay.origins.get(JSON.stringify(path));
@@ -87,9 +93,10 @@ export function parseSettings(text: string, context: ParseContext): Settings {
       : { where: variable, what, line: null };
   };
 
-  const parsed = settingsSchema.safeParse(overlay.root, PLAIN_WORDS);
+  const parsed = settingsSchema(vendors).safeParse(overlay.root, PLAIN_WORDS);
   const found = [
-    ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema())),
+    ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema(vendors))),
+    ...plugins.problems,
     ...crossProblems(overlay.root, context.env),
   ];
   // A reference to an unset variable is one problem, not also an ill-formed value.
@@ -97,10 +104,21 @@ export function parseSettings(text: string, context: ParseContext): Settings {
   const problems = [
     ...expansion.problems.map(place),
     ...overlay.problems,
-    ...found.filter(({ path }) => !unset.has(pathText(path))).map(place),
+    ...found
+      .filter(({ path }) => !unset.has(pathText(path)))
+      .filter(({ path }) => plugins.problems.length === 0 || !isOfUnknownVendor(overlay.root, path))
+      .map(place),
   ];
   if (!parsed.success || problems.length > 0) throw new SettingsError(unique(problems), context.file);
   return finish(parsed.data, context);
+}
+
+/** Where a plugin could not be loaded, an account or dataset of a vendor that is not there is no further problem. */
+function isOfUnknownVendor(root: Raw, path: Path): boolean {
+  const entry = valueAt(root, path.slice(0, 2));
+  if (!isMap(entry)) return false;
+  const [vendor] = path[0] === 'accounts' ? [entry.vendor] : String(entry.dataset).split('/');
+  return typeof vendor === 'string' && findVendor(vendor) === undefined;
 }
 
 /** A variable that sets the same key of many datasets is reported once. */
@@ -152,6 +170,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     reports: parsed.reports,
     retention: parsed.retention,
     accounts: parsed.accounts,
+    plugins: parsed.plugins,
     datasets: namedDatasets(parsed.datasets),
   };
 }
@@ -166,6 +185,6 @@ function namedDatasets(datasets: ParsedSettings['datasets']): DatasetSettings[] 
     // crossProblems has refused such a dataset already.
     if (vendor === null)
       throw new RangeError(`dataset "${dataset.dataset}" belongs to no vendor that is registered`);
-    return { ...withKindDefaults(dataset), name, vendor };
+    return { ...withKindDefaults(dataset), name, vendor: vendor.id };
   });
 }

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { type LimitTemplate, type LimitWindow, usableShare } from '../quota/limits/limit';
 import { commonAccountFields } from '../vendors/account-fields';
-import { VENDORS, type VendorId } from '../vendors/registry';
+import { builtInVendors } from '../vendors/registry';
 import { ENVIRONMENT } from './environment';
-import { datasetSchema, settingsSchema } from './schema';
+import { datasetSchema, generalShape } from './schema';
 
 interface Key {
   readonly path: string;
@@ -17,16 +17,19 @@ interface Key {
 
 /** The tables, each under a heading of the third level. */
 export function settingsReference(): string {
-  const { accounts: _, datasets: __, $schema: ___, ...general } = settingsSchema.shape;
+  const { datasets: _, $schema: __, ...general } = generalShape;
   const sections: [string, string][] = [
     ['General', keyTable(keysOf(z.strictObject(general), ''))],
     ['Every account: `accounts.<name>`', keyTable(keysOf(z.strictObject(commonAccountFields), ''))],
   ];
-  for (const [id, vendor] of Object.entries(VENDORS)) {
+  for (const vendor of builtInVendors()) {
     const own = Object.entries(vendor.account.shape).filter(([name]) => !(name in commonAccountFields));
     const shape = Object.fromEntries(own) as z.ZodRawShape;
-    sections.push([`Accounts of ${id}`, keyTable(keysOf(z.strictObject(shape), ''))]);
-    sections.push([`Limits of ${id}: \`accounts.<name>.limits.<limit>\``, limitTable(vendor.rules.limits)]);
+    sections.push([`Accounts of ${vendor.id}`, keyTable(keysOf(z.strictObject(shape), ''))]);
+    sections.push([
+      `Limits of ${vendor.id}: \`accounts.<name>.limits.<limit>\``,
+      limitTable(vendor.rules.limits),
+    ]);
   }
   sections.push(['Datasets: `datasets[]`', keyTable(keysOf(datasetSchema, ''))]);
   sections.push(['Environment', environmentTable()]);
@@ -137,10 +140,10 @@ function windowText(window: LimitWindow, unit: LimitTemplate['unit']): string {
 
 /** Settings with an account of each vendor and a dataset of each kind, to see which keys a variable sets. */
 const SAMPLE = {
-  accounts: Object.fromEntries((Object.keys(VENDORS) as VendorId[]).map((vendor) => [vendor, { vendor }])),
+  accounts: Object.fromEntries(builtInVendors().map(({ id: vendor }) => [vendor, { vendor }])),
   datasets: Object.fromEntries(
-    Object.values(VENDORS).flatMap(({ rules, datasets }) =>
-      datasets.map((name) => [`${rules.id}/${name}`, { dataset: `${rules.id}/${name}` }]),
+    builtInVendors().flatMap(({ id, datasets }) =>
+      datasets.map((name) => [`${id}/${name}`, { dataset: `${id}/${name}` }]),
     ),
   ),
 };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { PRIORITIES } from '../quota/limits/limit';
 import { duration, SECRET_REF_PATTERN, secretRef, wholePositive } from '../vendors/account-fields';
-import { VENDORS } from '../vendors/registry';
+import { builtInVendors, type CommonAccount, type Vendor } from '../vendors/registry';
 
 const flag = z.boolean({ error: 'must be true or false' });
 const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
@@ -253,14 +253,22 @@ export const datasetFields = {
 
 export const datasetSchema = z.strictObject(datasetFields);
 
-const accountSchemas = Object.values(VENDORS).map((vendor) => vendor.account);
-const [firstAccount, ...otherAccounts] = accountSchemas;
-if (firstAccount === undefined) throw new Error('vendors/registry.ts lists no vendor');
-
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
 
-export const settingsSchema = z.strictObject({
+/** Accounts of any of these vendors, told apart by `vendor`. */
+function accountsOf(vendors: readonly Vendor[]) {
+  const [first, ...others] = vendors.map((vendor) => vendor.account);
+  if (first === undefined) throw new Error('vendors/registry.ts lists no vendor');
+  const account: z.ZodType<CommonAccount> = z.discriminatedUnion('vendor', [first, ...others], {
+    error: `must have a vendor, one of: ${vendors.map(({ id }) => id).join(', ')}`,
+  });
+  return z.record(name, account, { error: 'must be a map of account names to accounts' });
+}
+
+const PLUGIN = 'must be a path such as ./my-vendor.mjs or the name of a package';
+
+const GENERAL = z.strictObject({
   $schema: z.string().optional().describe('Path of sluice.schema.json, for editors.'),
   database: database.prefault({}),
   temporal: temporal.prefault({}),
@@ -272,16 +280,12 @@ export const settingsSchema = z.strictObject({
   commands: commands.prefault({}),
   reports: reports.prefault({}),
   retention: retention.prefault({}),
-  accounts: z
-    .record(
-      name,
-      z.discriminatedUnion('vendor', [firstAccount, ...otherAccounts], {
-        error: `must have a vendor, one of: ${Object.keys(VENDORS).join(', ')}`,
-      }),
-      { error: 'must be a map of account names to accounts' },
-    )
-    .prefault({})
-    .describe('Accounts by name.'),
+  plugins: z
+    .array(z.string({ error: PLUGIN }).min(1, PLUGIN), { error: 'must be a list of modules' })
+    .default([])
+    .describe(
+      'Modules that define vendors of their own: paths relative to this file, or packages. Every process loads them.',
+    ),
   datasets: z
     .union([z.array(datasetSchema), z.record(name, datasetSchema)], {
       error: 'must be a list or a map of datasets',
@@ -290,7 +294,26 @@ export const settingsSchema = z.strictObject({
     .describe('What to keep complete: a list, or a map of names.'),
 });
 
-export type ParsedSettings = z.output<typeof settingsSchema>;
+const withAccounts = (vendors: readonly Vendor[]) =>
+  GENERAL.extend({ accounts: accountsOf(vendors).prefault({}).describe('Accounts by name.') });
+
+/** The settings' own keys, whatever the vendors. */
+export const generalShape = GENERAL.shape;
+
+const made: { ids: string; schema: ReturnType<typeof withAccounts> }[] = [];
+
+/** The schema of settings whose accounts are of these vendors. */
+export function settingsSchema(vendors: readonly Vendor[]): ReturnType<typeof withAccounts> {
+  const ids = vendors.map(({ id }) => id).join(',');
+  let found = made.find((one) => one.ids === ids);
+  if (found === undefined) {
+    found = { ids, schema: withAccounts(vendors) };
+    made.push(found);
+  }
+  return found.schema;
+}
+
+export type ParsedSettings = z.output<ReturnType<typeof withAccounts>>;
 export type AccountSettings = ParsedSettings['accounts'][string];
 export type ParsedDataset = z.output<typeof datasetSchema>;
 
@@ -298,9 +321,11 @@ export type ParsedDataset = z.output<typeof datasetSchema>;
  * The schema for editors, as plain data. Text there may also refer to the environment (`${NAME}`), which the loader
  * fills in before it checks; references to secrets and names may not.
  */
-export function settingsJsonSchema(): Record<string, unknown> {
-  const schema = z.toJSONSchema(settingsSchema, {
+export function settingsJsonSchema(vendors: readonly Vendor[] = builtInVendors()): Record<string, unknown> {
+  const schema = z.toJSONSchema(settingsSchema(vendors), {
     io: 'input',
+    // A vendor from outside may check what JSON Schema cannot say.
+    unrepresentable: 'any',
     target: 'draft-7',
     override: ({ jsonSchema }) => {
       if (jsonSchema.pattern === SECRET_REF_PATTERN.source || jsonSchema.pattern === NAME.source) return;

@@ -1,6 +1,5 @@
 /** The checked settings, as the rest of the program sees them. */
 import type { SecretRef } from '../vendors/account-fields';
-import type { VendorId } from '../vendors/registry';
 import type { KindDefaults } from './datasets/kinds';
 import type { ParsedDataset, ParsedSettings } from './schema';
 import type { Secret } from './secret';
@@ -9,7 +8,7 @@ export type DatasetSettings = ParsedDataset &
   KindDefaults & {
     /** The key in the map of datasets, or `account/dataset` for a list. */
     readonly name: string;
-    readonly vendor: VendorId;
+    readonly vendor: string;
   };
 
 /** Checked settings with every default in place. Holds references to secrets, and no secret in the clear. */
@@ -42,6 +41,8 @@ export interface Settings {
   readonly commands: ParsedSettings['commands'];
   readonly reports: ParsedSettings['reports'];
   readonly retention: ParsedSettings['retention'];
+  /** Modules that define vendors; loaded when these settings were read. */
+  readonly plugins: ParsedSettings['plugins'];
   readonly accounts: ParsedSettings['accounts'];
   readonly datasets: readonly DatasetSettings[];
 }

@@ -1,6 +1,6 @@
 /** What is allowed in the settings and probably not meant: `settings check` and `doctor` say it. Pure. */
 import { resolveLimits } from '../quota/limits/limit';
-import { accountAttributes, accountParts, VENDORS } from '../vendors/registry';
+import { accountAttributes, accountParts, vendorOf } from '../vendors/registry';
 import { effectiveLimits } from './accounts/effective';
 import { suggestion } from './problems';
 import type { AccountSettings } from './schema';
@@ -20,7 +20,7 @@ export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): stri
 
 /** A limit that no call falls under limits nothing, and says nothing of it either. */
 function matchWarnings(name: string, account: AccountSettings): string[] {
-  const { rules = VENDORS[account.vendor].rules, limits = account.limits } = accountParts(account);
+  const { rules = vendorOf(account.vendor).rules, limits = account.limits } = accountParts(account);
   return Object.entries(limits ?? {}).flatMap(([limit, { match = {} }]) =>
     Object.entries(match).flatMap(([attribute, values]) => {
       const known = rules.attributes[attribute]?.values;
@@ -57,7 +57,7 @@ function howToShare(account: AccountSettings): string {
 
 /** Keys of the vendor's limits that an account is charged to by each of its operations, as far as it decides them. */
 function ownLimits(name: string, account: AccountSettings): string[] {
-  const { rules = VENDORS[account.vendor].rules, limits = account.limits } = accountParts(account);
+  const { rules = vendorOf(account.vendor).rules, limits = account.limits } = accountParts(account);
   const narrower = Object.entries(rules.attributes).filter(([, { of }]) => of !== 'account');
   const attributes = {
     ...Object.fromEntries(narrower.map(([attribute]) => [attribute, '*'])),

@@ -4,8 +4,8 @@
  */
 import { type Command, Option } from 'commander';
 import type { DemoOptions } from './demo/demo';
-import type { SimulateOptions } from './simulate';
-import { CARDATA_SCENARIO_HELP, FLEET_DEMO_HELP, GPS51_SCENARIO_HELP } from './simulate-help';
+import { FLEET_DEMO_HELP } from './demo/fleet-help';
+import { scenarioHelp, simulate } from './simulate';
 
 interface UpOptions {
   readonly detach?: boolean;
@@ -56,24 +56,13 @@ export function addMachine(program: Command): void {
       const { runDoctor } = await import('./doctor.js');
       await runDoctor(options, command);
     });
-  const simulate = program.command('simulate').description('run a simulated vendor in the foreground');
-  const simulated = (name: string, description: string) =>
-    simulate
-      .command(name)
-      .description(description)
-      .option('--port <port>', 'port on 127.0.0.1 (default: any)')
-      .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
-      .option('--state <file>', 'journal, from which a later run goes on');
-  simulated('amazon', "Amazon's Reports API with its quotas, as a real HTTP server on this machine").action(
-    async (options: SimulateOptions) => (await import('./simulate.js')).simulateAmazon(options),
-  );
-  simulated('openai', "OpenAI's Responses and Batch APIs with their quotas, likewise").action(
-    async (options: SimulateOptions) => (await import('./simulate.js')).simulateOpenAi(options),
-  );
-  simulated('gps51', "GPS51's open API with its quotas, a fleet that moves, and commands, likewise")
-    .addHelpText('after', GPS51_SCENARIO_HELP)
-    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateGps51(options));
-  simulated('bmw-cardata', 'BMW CarData with its 50 calls a day, device-code login and cars, likewise')
-    .addHelpText('after', CARDATA_SCENARIO_HELP)
-    .action(async (options: SimulateOptions) => (await import('./simulate.js')).simulateCarData(options));
+  program
+    .command('simulate')
+    .description('run a simulated vendor in the foreground, as a real HTTP server on this machine')
+    .argument('<vendor>', 'whom, e.g. openai; `simulate <vendor> --help` says what a scenario can hold')
+    .option('--port <port>', 'port on 127.0.0.1 (default: any)')
+    .option('--scenario <file>', 'JSON or YAML: limits, faults, data, delays')
+    .option('--state <file>', 'journal, from which a later run goes on')
+    .addHelpText('after', ({ command }) => scenarioHelp(command.args[0], command))
+    .action(simulate);
 }

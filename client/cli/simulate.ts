@@ -1,11 +1,10 @@
-/** `sluice simulate amazon|openai|gps51|bmw-cardata`: a simulated vendor in the foreground. */
-import type { z } from 'zod';
-import { amazonScenarioSchema, startAmazonSimulator } from '../../vendors/amazon/simulator';
-import { carDataScenarioSchema, startCarDataSimulator } from '../../vendors/bmw-cardata/simulator';
-import { gps51ScenarioSchema, startGps51Simulator } from '../../vendors/gps51/simulator';
+/** `sluice simulate <vendor>`: a simulated vendor in the foreground. */
+import type { Command } from 'commander';
+import type { VendorSimulator } from '../../vendors/define';
 import { readScenario, ScenarioError } from '../../vendors/kit/scenario';
-import { openAiScenarioSchema, startOpenAiSimulator } from '../../vendors/openai/simulator';
+import { findVendor, type Vendor, vendors } from '../../vendors/registry';
 import { ClientError, messageOf, UsageError } from '../operations/errors';
+import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { print } from './output';
 
@@ -15,61 +14,58 @@ export interface SimulateOptions {
   readonly state?: string;
 }
 
-export async function simulateAmazon(options: SimulateOptions): Promise<void> {
-  const simulator = await started(startAmazonSimulator(scenarioOf(amazonScenarioSchema, options)));
-  print(`Amazon is simulated at ${simulator.url}; in an account's settings:`);
-  print(`  baseUrl: ${simulator.url}`);
-  print(`  tokenUrl: ${simulator.tokenUrl}`);
-  await untilStopped(simulator);
-}
-
-export async function simulateOpenAi(options: SimulateOptions): Promise<void> {
-  const simulator = await started(startOpenAiSimulator(scenarioOf(openAiScenarioSchema, options)));
-  print(`OpenAI is simulated at ${simulator.url}; any key sk-… is a project. In an account's settings:`);
-  print(`  baseUrl: ${simulator.baseUrl}`);
-  await untilStopped(simulator);
-}
-
-export async function simulateGps51(options: SimulateOptions): Promise<void> {
-  const scenario = scenarioOf(gps51ScenarioSchema, options);
-  const simulator = await started(startGps51Simulator(scenario));
-  const names = gps51ScenarioSchema.parse(scenario).accounts.map((account) => account.username);
-  print(`GPS51 is simulated at ${simulator.url}; it knows ${names.join(', ')}. In an account's settings:`);
-  print(`  baseUrl: ${simulator.baseUrl}`);
-  await untilStopped(simulator);
-}
-
-export async function simulateCarData(options: SimulateOptions): Promise<void> {
-  const scenario = scenarioOf(carDataScenarioSchema, options);
-  const simulator = await started(startCarDataSimulator(scenario));
-  const names = carDataScenarioSchema.parse(scenario).users.map((user) => user.email);
-  print(`CarData is simulated at ${simulator.url}, its login too; it knows ${names.join(', ')}.`);
-  print('Whoever follows the link of a login approves it.');
-  await untilStopped(simulator);
-}
-
-function started<T>(starting: Promise<T>): Promise<T> {
-  return starting.catch((error: unknown) => {
+export async function simulate(id: string, options: SimulateOptions, command: Command): Promise<void> {
+  const vendor = simulated(id, command);
+  const { simulator: load } = vendor;
+  if (load === null) throw new UsageError(`vendor: ${id} has no simulator`);
+  const simulator = await load();
+  const scenario = scenarioOf(simulator, options);
+  const running = await simulator.start(scenario).catch((error: unknown) => {
     if (error instanceof ScenarioError) throw new UsageError(error.message);
     throw new ClientError(`the simulator cannot start: ${messageOf(error)}`);
   });
-}
-
-async function untilStopped(simulator: { readonly url: string; close(): Promise<unknown> }): Promise<void> {
-  print(`Calls and limits: ${simulator.url}/_sim/stats. Ctrl-C ends it.`);
+  const knows = simulator.knows === undefined ? '' : `; it knows: ${simulator.knows(scenario)}`;
+  print(`${vendor.title} is simulated at ${running.url}${knows}. In an account's settings:`);
+  for (const [key, value] of Object.entries(simulator.settings(running))) print(`  ${key}: ${value}`);
+  print(`Calls and limits: ${running.url}/_sim/stats. Ctrl-C ends it.`);
   const interrupt = untilInterrupted();
   await interrupt.promise;
-  await simulator.close();
+  await running.close();
   interrupt.done();
 }
 
-function scenarioOf<S extends z.ZodType>(schema: S, { port, scenario, state }: SimulateOptions) {
+/** What a vendor's scenarios can say, for `--help`; without one, whom there is to simulate. */
+export function scenarioHelp(id: string | undefined, command: Command): string {
+  return id === undefined || id.startsWith('-')
+    ? `\nVendors: ${withSimulator().join(', ')}, and those that the settings load (plugins).`
+    : simulated(id, command).simulatorHelp;
+}
+
+/** One of the settings' plugins is known once they are read; no other needs settings. */
+function simulated(id: string, command: Command): Vendor {
+  const found = findVendor(id);
+  if (found) return found;
+  contextOf(command);
+  const loaded = findVendor(id);
+  if (loaded) return loaded;
+  throw new UsageError(`vendor: "${id}" is unknown; there are ${withSimulator().join(', ')}`);
+}
+
+const withSimulator = () =>
+  vendors()
+    .filter(({ simulator }) => simulator !== null)
+    .map(({ id }) => id);
+
+function scenarioOf(
+  simulator: VendorSimulator,
+  { port, scenario, state }: SimulateOptions,
+): Record<string, unknown> {
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     throw new UsageError(`--port: "${port}" must be a port number, 0 to 65535`);
   }
-  let read = {} as z.input<S> & object;
+  let read: object = {};
   try {
-    if (scenario !== undefined) read = readScenario(schema, scenario) as z.input<S> & object;
+    if (scenario !== undefined) read = readScenario(simulator.scenario, scenario) as object;
   } catch (error) {
     throw new UsageError(`--scenario: ${messageOf(error)}`);
   }

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { withoutPassword } from '../../embedded/instance';
 import { type Settings, settingsWarnings } from '../../settings';
 import { Vault } from '../../store/secrets/vault';
+import { vendors } from '../../vendors/registry';
 import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context';
 import { messageOf, UsageError } from '../operations/errors';
 import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
@@ -120,6 +121,16 @@ export function addSettings(program: Command): void {
     .command('show')
     .description('with every default and environment variable in place, secrets left out')
     .action((_options: unknown, command: Command) => printJson(shownSettings(contextOf(command).settings)));
+  settings
+    .command('schema')
+    .description(
+      'the JSON Schema for editors, with the accounts of the vendors that the settings load (plugins)',
+    )
+    .action(async (_options: unknown, command: Command) => {
+      contextOf(command);
+      const { settingsJsonSchema } = await import('../../settings/schema.js');
+      printJson(settingsJsonSchema(vendors()));
+    });
   settings
     .command('reference')
     .description('every key and environment variable with default, range and effect, as Markdown')

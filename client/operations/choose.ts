@@ -12,7 +12,7 @@ import {
 import { findDataset } from '../../settings/datasets/datasets';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
 import { type DatasetContext, datasetContext } from '../../settings/datasets/report-context';
-import { isVendorId, VENDORS } from '../../vendors/registry';
+import { findVendor, vendors } from '../../vendors/registry';
 import { asField, invalid } from './errors';
 
 /** The account given, or the vendor's only one. */
@@ -85,10 +85,12 @@ export function chooseEndUserAccount(
 }
 
 function chooseOfVendor(settings: Settings, vendor: string, given: string | undefined): string {
-  if (!isVendorId(vendor)) {
+  if (findVendor(vendor) === undefined) {
     throw invalid(
       'vendor',
-      `"${vendor}" is unknown; there are ${Object.keys(VENDORS).join(', ')}`,
+      `"${vendor}" is unknown; there are ${vendors()
+        .map(({ id }) => id)
+        .join(', ')}`,
       'UNKNOWN_NAME',
     );
   }

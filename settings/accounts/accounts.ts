@@ -3,7 +3,13 @@ import { fillScope, type LimitInstance, type LimitTemplate, resolveLimits } from
 import type { PoolOrganization, PoolPolicy } from '../../quota/pools/pool';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { ClientIdentity, VendorRules } from '../../vendors/contract';
-import { type AccountParts, accountAttributes, accountParts, VENDORS } from '../../vendors/registry';
+import {
+  type AccountParts,
+  accountAttributes,
+  accountParts,
+  vendorOf,
+  vendors,
+} from '../../vendors/registry';
 import type { AccountSettings } from '../schema';
 import type { Settings } from '../types';
 import { effectiveLimits, effectivePool, effectiveRetry } from './effective';
@@ -42,7 +48,7 @@ export interface ReportAccount extends Account {
 
 /** Pool key of an account, e.g. `amazon/acme`. */
 export function poolKeyOf(settings: AccountSettings, name: string): string {
-  const { rules } = VENDORS[settings.vendor];
+  const { rules } = vendorOf(settings.vendor);
   return `${rules.id}/${fillScope(rules.poolScope, { vendor: rules.id, account: name })}`;
 }
 
@@ -59,7 +65,7 @@ export function findAccount(settings: Settings, name: string): Account {
     throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);
   }
   const parts = accountParts(account);
-  const rules = parts.rules ?? VENDORS[account.vendor].rules;
+  const rules = parts.rules ?? vendorOf(account.vendor).rules;
   return {
     name,
     vendor: rules,
@@ -89,7 +95,7 @@ function longestAnswerMs({ http }: Settings, { texts, fleet, commands }: Account
 /** Report types of the datasets that the settings list for an account. */
 function subjectsOf(settings: Settings, name: string): string[] {
   const listed = new Set(settings.datasets.filter((one) => one.account === name).map((one) => one.dataset));
-  return Object.values(VENDORS)
+  return vendors()
     .flatMap((vendor) => vendor.descriptions)
     .filter(({ id }) => listed.has(id))
     .map(({ reportType }) => reportType);

@@ -1,19 +1,17 @@
 /** The datasets that accounts may have, and those that the settings list. */
 import type { DatasetDescription } from '../../vendors/dataset';
-import { VENDORS } from '../../vendors/registry';
+import { vendorOf, vendors } from '../../vendors/registry';
 import type { DatasetSettings, Settings } from '../types';
 import { fleetKindOf } from './kinds';
 
 /** A dataset that comes as reports. @throws RangeError that lists the datasets there are. */
 export function findDataset(id: string): DatasetDescription {
-  const found = Object.values(VENDORS)
+  const found = vendors()
     .flatMap((vendor) => vendor.descriptions)
     .find((d) => d.id === id);
   if (found) return found;
   if (fleetKindOf(id) !== null) throw new RangeError(`dataset "${id}" is a fleet's, and not made of reports`);
-  const all = Object.entries(VENDORS).flatMap(([vendor, { datasets }]) =>
-    datasets.map((name) => `${vendor}/${name}`),
-  );
+  const all = vendors().flatMap(({ id: vendor, datasets }) => datasets.map((name) => `${vendor}/${name}`));
   throw new RangeError(`dataset "${id}" is unknown (datasets: ${all.join(', ')})`);
 }
 
@@ -32,6 +30,6 @@ export function requireDatasetSettings(
 
 /** Descriptions of all datasets that the settings' vendors offer. */
 export function datasetsOf(settings: Settings): readonly DatasetDescription[] {
-  const vendors = new Set(Object.values(settings.accounts).map((account) => account.vendor));
-  return [...vendors].flatMap((vendor) => VENDORS[vendor].descriptions);
+  const used = new Set(Object.values(settings.accounts).map((account) => account.vendor));
+  return [...used].flatMap((vendor) => vendorOf(vendor).descriptions);
 }

@@ -5,7 +5,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { RestatementPolicy } from '../../quota/windows/restatement';
 import { type FleetKind, fleetKind } from '../../vendors/fleet-datasets';
-import { VENDORS } from '../../vendors/registry';
+import { findVendor } from '../../vendors/registry';
 import type { RawProblem } from '../problems';
 import { datasetFields, datasetSchema, type ParsedDataset } from '../schema';
 
@@ -31,8 +31,8 @@ const ONLY_FLEETS: readonly Key[] = ['overlapHours', 'deviceListMinutes'];
 
 /** The kind of a fleet's dataset such as `vendor/trips`; null for any other dataset. */
 export function fleetKindOf(dataset: string): FleetKind | null {
-  const [vendor, name = ''] = dataset.split('/');
-  const entry = Object.entries(VENDORS).find(([id]) => id === vendor)?.[1];
+  const [vendor = '', name = ''] = dataset.split('/');
+  const entry = findVendor(vendor);
   if (!entry?.datasets.includes(name) || entry.descriptions.some(({ id }) => id === dataset)) return null;
   return fleetKind(name);
 }

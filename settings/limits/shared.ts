@@ -4,7 +4,7 @@
  */
 import { type LimitTemplate, limitKey, scopeNames } from '../../quota/limits/limit';
 import { COMMON_ATTRIBUTES } from '../../vendors/contract';
-import { accountAttributes, accountParts, isVendorId, VENDORS, type VendorId } from '../../vendors/registry';
+import { accountAttributes, accountParts, findVendor, type Vendor } from '../../vendors/registry';
 import { effectiveLimits } from '../accounts/effective';
 import { isMap, type RawProblem } from '../problems';
 import { isOwnLimit } from './own';
@@ -13,7 +13,7 @@ type AccountKeys = Pick<Shared, 'account' | 'vendor' | 'own'>;
 
 interface Shared {
   readonly account: string;
-  readonly vendor: VendorId;
+  readonly vendor: Vendor;
   readonly own: Readonly<Record<string, string>>;
   /** By key, as far as the account decides it: what only the single call has stands as in the scope. */
   readonly limits: ReadonlyMap<string, LimitTemplate>;
@@ -70,21 +70,21 @@ function keyOf({ account, vendor, own }: AccountKeys, limit: LimitTemplate): str
   const names = scopeNames(limit.scope);
   // An account's own; or of an attribute that another account has, and this one has not.
   if (names.includes('account')) return null;
-  const known = { ...COMMON_ATTRIBUTES, ...VENDORS[vendor].rules.attributes };
+  const known = { ...COMMON_ATTRIBUTES, ...vendor.rules.attributes };
   if (names.some((name) => known[name]?.of === 'account' && !Object.hasOwn(own, name))) return null;
   const ofCalls = names.filter((name) => !Object.hasOwn(own, name) && name !== 'vendor');
   // Nothing in it is the account's: then it is of all accounts that there are.
   const open = Object.fromEntries(ofCalls.map((name) => [name, `{${name}}`]));
-  return limitKey(vendor, limit, { ...open, ...own, vendor, account });
+  return limitKey(vendor.id, limit, { ...open, ...own, vendor: vendor.id, account });
 }
 
 /** The limits of an account that other accounts may share. */
 function sharedLimits(account: string, raw: unknown): Shared | null {
-  if (!isMap(raw) || typeof raw.vendor !== 'string' || !isVendorId(raw.vendor)) return null;
-  const { vendor } = raw;
-  const parsed = VENDORS[vendor].account.safeParse(raw);
+  const vendor = isMap(raw) && typeof raw.vendor === 'string' ? findVendor(raw.vendor) : undefined;
+  if (vendor === undefined) return null;
+  const parsed = vendor.account.safeParse(raw);
   if (!parsed.success || !parsed.data.enabled) return null;
-  const { rules = VENDORS[vendor].rules, limits = parsed.data.limits } = accountParts(parsed.data);
+  const { rules = vendor.rules, limits = parsed.data.limits } = accountParts(parsed.data);
   const own = accountAttributes(parsed.data);
   const shared = { account, vendor, own };
   const effective = effectiveOrNone(rules, limits);

@@ -7,7 +7,7 @@ import { findAccount } from '../../../settings/accounts/accounts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
-import { VENDORS } from '../../../vendors/registry';
+import { vendors } from '../../../vendors/registry';
 import type { Backend } from '../backend';
 import type { WorkReport } from './work';
 
@@ -155,6 +155,6 @@ const accountOf = (workflowId: string) => workflowId.split(':')[2] ?? '';
 
 function subjectOf(workflowId: string): string | null {
   const dataset = workflowId.split(':')[1];
-  const described = Object.values(VENDORS).flatMap((vendor) => vendor.descriptions);
+  const described = vendors().flatMap((vendor) => vendor.descriptions);
   return described.find(({ id }) => id === dataset)?.reportType ?? null;
 }

@@ -3,7 +3,7 @@ import { openPermits, PermitError, type Permits, type PermitsOptions } from '../
 import { createPool } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 import { applyPoolEvent, registerPool } from '../../../store/pools/pools';
-import { VENDORS } from '../../../vendors/registry';
+import { vendorOf } from '../../../vendors/registry';
 import { type TestDatabase, testDatabase } from '../../support/embedded';
 
 let database: TestDatabase;
@@ -80,7 +80,7 @@ test('tokens are charged as an estimate and trued up; what can never fit is said
 test('no permit comes while the pool of an account is held', async () => {
   const pool = 'openai/held';
   const db = createPool(database.url, { max: 1 });
-  const { pool: policy } = VENDORS.openai.rules;
+  const { pool: policy } = vendorOf('openai').rules;
   await registerPool(db, pool, policy);
   const permits = await open('beside', { pool });
   await permits.take();

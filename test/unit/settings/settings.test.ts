@@ -52,6 +52,7 @@ describe('what holds without a word in the file', () => {
       log: { level: 'info', format: 'json' },
       vault: { key: null },
       permits: { inlineWaitMs: 5000, leadMs: 40 },
+      plugins: [],
       http: { timeoutMs: 30_000, connectTimeoutMs: 10_000 },
       alerts: { rateRefusals: 3, rateWindowMinutes: 10 },
       commands: { timeoutSeconds: 60 },

@@ -2,6 +2,7 @@
  * A simulator of Amazon's Reports API 2021-06-30 with Login with Amazon and the document store, as one real HTTP
  * server. `baseUrl` of an account is its url; `tokenUrl` is the url and `/auth/o2/token`.
  */
+import type { VendorSimulator } from '../../define';
 import type { Clock } from '../../kit/clock';
 import type { KitControl } from '../../kit/control';
 import { parseScenario } from '../../kit/scenario';
@@ -41,3 +42,9 @@ export async function startAmazonSimulator(
   });
   return { ...server, tokenUrl: `${server.url}/auth/o2/token` };
 }
+
+export const amazonSimulator: VendorSimulator = {
+  scenario: amazonScenarioSchema,
+  start: startAmazonSimulator,
+  settings: ({ url }) => ({ baseUrl: url, tokenUrl: `${url}/auth/o2/token` }),
+};

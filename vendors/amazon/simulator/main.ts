@@ -1,5 +1,5 @@
-/** The Amazon simulator as a program: see vendors/kit/program.ts. Its own URL is `tokenUrl`. */
+/** The Amazon simulator as a program: see vendors/kit/program.ts. */
 import { runSimulator } from '../../kit/program';
-import { amazonScenarioSchema, startAmazonSimulator } from './index';
+import { amazonSimulator } from './index';
 
-runSimulator(amazonScenarioSchema, startAmazonSimulator, ['tokenUrl']);
+runSimulator(amazonSimulator);

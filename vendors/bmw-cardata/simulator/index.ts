@@ -2,6 +2,7 @@
  * A simulator of BMW CarData as one real HTTP server: the API and the login are under the same address. It knows the user
  * demo@example.com unless told otherwise; a login is approved by following the link that it shows.
  */
+import type { VendorSimulator } from '../../define';
 import type { Clock } from '../../kit/clock';
 import type { KitControl } from '../../kit/control';
 import { parseScenario } from '../../kit/scenario';
@@ -10,7 +11,7 @@ import type { CarDataControl } from './control';
 import { type CarDataScenarioInput, carDataScenarioSchema } from './options';
 import { createCarDataVendor, DAY_LIMIT } from './vendor';
 
-export { type CarDataScenarioInput, carDataScenarioSchema } from './options';
+export type { CarDataScenarioInput } from './options';
 
 export interface CarDataSimulator extends RunningSimulator {
   /** Typed form of `POST /_sim/control`. Throws ZodError or RangeError for what would be a 400. */
@@ -43,3 +44,14 @@ export async function startCarDataSimulator(
   }
   return server;
 }
+
+export const carDataSimulator: VendorSimulator = {
+  scenario: carDataScenarioSchema,
+  start: startCarDataSimulator,
+  settings: ({ url }) => ({ baseUrl: url }),
+  knows: (scenario) =>
+    `${carDataScenarioSchema
+      .parse(scenario)
+      .users.map(({ email }) => email)
+      .join(', ')}; whoever follows the link of a login approves it`,
+};

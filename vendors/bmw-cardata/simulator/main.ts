@@ -1,5 +1,5 @@
 /** The CarData simulator as a program: see vendors/kit/program.ts. */
 import { runSimulator } from '../../kit/program';
-import { carDataScenarioSchema, startCarDataSimulator } from './index';
+import { carDataSimulator } from './index';
 
-runSimulator(carDataScenarioSchema, startCarDataSimulator, []);
+runSimulator(carDataSimulator);

@@ -2,6 +2,7 @@
  * A simulator of GPS51's open API as one real HTTP server. `baseUrl` is what callers POST to:
  * `{baseUrl}?action=…&token=…&serverid=…`.
  */
+import type { VendorSimulator } from '../../define';
 import type { Clock } from '../../kit/clock';
 import type { KitControl } from '../../kit/control';
 import { parseScenario } from '../../kit/scenario';
@@ -48,3 +49,14 @@ export async function startGps51Simulator(
   }
   return { ...server, baseUrl: `${server.url}/openapi` };
 }
+
+export const gps51Simulator: VendorSimulator = {
+  scenario: gps51ScenarioSchema,
+  start: startGps51Simulator,
+  settings: ({ url }) => ({ baseUrl: `${url}/openapi` }),
+  knows: (scenario) =>
+    gps51ScenarioSchema
+      .parse(scenario)
+      .accounts.map(({ username }) => username)
+      .join(', '),
+};

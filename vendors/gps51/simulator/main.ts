@@ -1,5 +1,5 @@
-/** The GPS51 simulator as a program: see vendors/kit/program.ts. Its own URL is `baseUrl`. */
+/** The GPS51 simulator as a program: see vendors/kit/program.ts. */
 import { runSimulator } from '../../kit/program';
-import { gps51ScenarioSchema, startGps51Simulator } from './index';
+import { gps51Simulator } from './index';
 
-runSimulator(gps51ScenarioSchema, startGps51Simulator, ['baseUrl']);
+runSimulator(gps51Simulator);

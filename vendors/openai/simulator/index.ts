@@ -2,6 +2,7 @@
  * A simulator of OpenAI's Responses, Files, Batch and Models APIs as one real HTTP server. `baseUrl` is what the
  * official client takes as `baseURL`.
  */
+import type { VendorSimulator } from '../../define';
 import type { Clock } from '../../kit/clock';
 import type { KitControl } from '../../kit/control';
 import { parseScenario } from '../../kit/scenario';
@@ -55,3 +56,10 @@ export async function startOpenAiSimulator(
     },
   };
 }
+
+export const openaiSimulator: VendorSimulator = {
+  scenario: openAiScenarioSchema,
+  start: startOpenAiSimulator,
+  settings: ({ url }) => ({ baseUrl: `${url}/v1` }),
+  knows: () => 'any key sk-… is a project',
+};

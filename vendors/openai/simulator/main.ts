@@ -1,5 +1,5 @@
-/** The OpenAI simulator as a program: see vendors/kit/program.ts. Its own URL is `baseUrl`. */
+/** The OpenAI simulator as a program: see vendors/kit/program.ts. */
 import { runSimulator } from '../../kit/program';
-import { openAiScenarioSchema, startOpenAiSimulator } from './index';
+import { openaiSimulator } from './index';
 
-runSimulator(openAiScenarioSchema, startOpenAiSimulator, ['baseUrl']);
+runSimulator(openaiSimulator);

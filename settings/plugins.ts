@@ -1,0 +1,114 @@
+/**
+ * `plugins` of the settings: modules that bring vendors of their own. They are loaded before anything else of the
+ * settings is checked, in every process that reads them, for they say what an account may hold.
+ *
+ * Loading is synchronous, as settings are read everywhere: Node loads modules of both kinds by `require`.
+ */
+import { createRequire } from 'node:module';
+import { basename, isAbsolute, join } from 'node:path';
+import { isVendor, type Vendor } from '../vendors/define';
+import { VendorError } from '../vendors/definition-problems';
+import { registerVendor } from '../vendors/registry';
+import { describeValue, type RawProblem } from './problems';
+
+export interface LoadedPlugins {
+  readonly vendors: readonly Vendor[];
+  readonly problems: readonly RawProblem[];
+}
+
+/** @param baseDir what relative paths are relative to, and where packages are looked for. */
+export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
+  // Of the wrong form: the schema says so.
+  const listed = Array.isArray(plugins) ? plugins : [];
+  const vendors: Vendor[] = [];
+  const problems: RawProblem[] = [];
+  listed.forEach((plugin: unknown, i) => {
+    if (typeof plugin !== 'string' || plugin === '') return;
+    try {
+      vendors.push(...loadVendors(plugin, baseDir));
+    } catch (error) {
+      problems.push({
+        path: ['plugins', i],
+        what: `${describeValue(plugin)} ${pluginProblem(error, plugin)}`,
+      });
+    }
+  });
+  return { vendors, problems };
+}
+
+/**
+ * The vendors that a module exports, registered.
+ * @param plugin a path (`./my-vendor.mjs`) or the name of a package.
+ * @throws an error for `pluginProblem`.
+ */
+export function loadVendors(plugin: string, baseDir: string): readonly Vendor[] {
+  const require = createRequire(join(baseDir, 'sluice.yaml'));
+  const file = resolved(require, plugin);
+  const exported = vendorsOf(require(file));
+  if (exported.length === 0) {
+    throw new VendorError(['it exports none; write: export default defineVendor({ … })']);
+  }
+  for (const vendor of exported) registerVendor(vendor, file);
+  return exported;
+}
+
+/** Thrown where nothing is found by a plugin's name. */
+class NoSuchPlugin extends Error {}
+
+function resolved(require: NodeJS.Require, plugin: string): string {
+  try {
+    return require.resolve(plugin);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') throw new NoSuchPlugin(plugin);
+    throw error;
+  }
+}
+
+/** Every value of a module that `defineVendor` has made, alone or in a list. */
+function vendorsOf(module: unknown): Vendor[] {
+  if (isVendor(module)) return [module];
+  if (typeof module !== 'object' || module === null) return [];
+  const values = Object.values(module).flatMap((value: unknown) =>
+    // A module that was compiled from one kind to the other holds its exports one deeper.
+    isVendor(value) ? [value] : Array.isArray(value) ? value.filter(isVendor) : nested(value),
+  );
+  return [...new Set(values)];
+}
+
+const nested = (value: unknown): Vendor[] =>
+  typeof value === 'object' && value !== null ? Object.values(value).filter(isVendor) : [];
+
+/** What is wrong with a plugin and what to do, as a predicate. */
+export function pluginProblem(error: unknown, plugin: string): string {
+  if (error instanceof VendorError) return `is ${error.message}`;
+  if (error instanceof NoSuchPlugin) {
+    return plugin.startsWith('.') || isAbsolute(plugin)
+      ? 'does not exist; a path is relative to the settings file'
+      : 'is not installed where the settings file is; a path begins with ./';
+  }
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'MODULE_NOT_FOUND':
+    case 'ERR_MODULE_NOT_FOUND':
+      return `imports what is not there: ${firstLine(error)}`;
+    case 'ERR_REQUIRE_ASYNC_MODULE':
+      return 'must not await at its top level, nor may a module that it imports';
+    case 'ERR_REQUIRE_ESM':
+      return `needs Node 20.19, 22.12 or newer: this is ${process.version}`;
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return 'is of a kind that this Node does not load; compile it to .mjs or .js';
+    default:
+      return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin)}`;
+  }
+}
+
+function firstLine(error: unknown): string {
+  const [line = ''] = String(error).split('\n');
+  return line.slice(0, 500);
+}
+
+/** The line of the plugin in which it failed, when the stack leads there. */
+function placeOf(error: unknown, plugin: string): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const line = new RegExp(`${basename(plugin).replace(/[^\w-]/g, '\\$&')}:(\\d+)`).exec(stack)?.[1];
+  return line === undefined ? '' : ` (line ${line})`;
+}

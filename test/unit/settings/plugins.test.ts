@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseSettings, SettingsError } from '../../../settings';
+import { accountParts, builtInVendors, findVendor } from '../../../vendors/registry';
+
+const ROOT = resolve(__dirname, '../../..');
+const folder = mkdtempSync(join(tmpdir(), 'sluice-plugins-'));
+mkdirSync(join(folder, 'node_modules', 'carline'), { recursive: true });
+symlinkSync(ROOT, join(folder, 'node_modules', 'sluice'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A vendor as a user would write it. */
+const vendor = (id: string, more = '') => `{
+  rules: {
+    id: '${id}', title: 'Carline', operations: ['list'], attributes: {}, poolScope: '{account}',
+    limits: [{ name: 'daily', operations: '*', scope: '{account}', unit: 'calls', mode: 'enforce', source: 'its manual',
+      window: { kind: 'calendar', count: 50, per: 'day', zone: 'UTC' } }],
+    pool: { unknownQuotaMs: 1, unknownQuotaFactor: 2, unknownQuotaMaxMs: 1, absurdWaitMs: 1, breakerFailures: 5,
+      breakerOpenMs: 1, probeTimeoutMs: 1, hintAfterStrikes: 1, hint: '' },
+    retry: { rate: { baseMs: 1, maxMs: 1, attempts: 1 }, server: { baseMs: 1, maxMs: 1, attempts: 1 } },
+    classify: ({ vendor, account, operation }) => ({ kind: 'server', evidence: { vendor, account, operation } }),
+    learn: () => [],
+  },
+  account: z.strictObject({ vendor: z.literal('${id}'), apiKey: secretRef, plan: z.enum(['small', 'large']).default('small'),
+    ...commonAccountFields }),
+  parts: (account) => ({ apiKey: account.apiKey, attributes: { plan: account.plan } }),
+  ${more}
+}`;
+const REQUIRED = "const { defineVendor, z, secretRef, commonAccountFields } = require('sluice/vendor');\n";
+const IMPORTED = "import { defineVendor, z, secretRef, commonAccountFields } from 'sluice/vendor';\n";
+
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+const parse = (text: string) => parseSettings(text, { file: null, baseDir: folder, env: {} });
+function problemsOf(text: string): readonly string[] {
+  try {
+    parse(text);
+    return [];
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems.map(({ where, what }) => `${where}: ${what}`);
+    throw error;
+  }
+}
+
+test('an account of a vendor from outside is checked by its own schema and has its parts', () => {
+  write('line-one.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('line-one')});`);
+  const text = (more: string) =>
+    `plugins: [./line-one.cjs]\naccounts: { cars: { vendor: line-one, apiKey: "env:KEY"${more} } }`;
+  const { accounts, plugins } = parse(text(''));
+  expect(plugins).toEqual(['./line-one.cjs']);
+  expect(accounts.cars).toMatchObject({ plan: 'small', enabled: true });
+  expect(accounts.cars && accountParts(accounts.cars)).toMatchObject({ attributes: { plan: 'small' } });
+  // Again the same: one process reads its settings several times.
+  expect(parse(text(', plan: large')).accounts.cars).toMatchObject({ plan: 'large' });
+  expect(problemsOf(text(', plan: huge, plam: 1'))).toEqual([
+    expect.stringContaining(
+      'accounts.cars.plan: Invalid option: expected one of "small"|"large", not "huge"',
+    ),
+    'accounts.cars.plam: is not a setting; did you mean "plan"?',
+  ]);
+  expect(problemsOf(text(', limits: { daily: { ms: 1 } }'))).toEqual([
+    expect.stringMatching(/^accounts\.cars\.limits\.daily\.ms: /),
+  ]);
+});
+
+test('settings that do not name a plugin do not have its vendors, whatever the process has loaded', () => {
+  write('line-two.cjs', `${REQUIRED}exports.lines = [defineVendor(${vendor('line-two')})];`);
+  expect(problemsOf('plugins: [./line-two.cjs]')).toEqual([]);
+  expect(findVendor('line-two')?.title).toBe('Carline');
+  expect(problemsOf('accounts: { cars: { vendor: line-two, apiKey: "env:KEY" } }')).toEqual([
+    expect.stringMatching(/^accounts\.cars\.vendor: must have a vendor, one of: \S/),
+  ]);
+});
+
+test('a package is found from where the settings are', () => {
+  write('node_modules/carline/package.json', '{ "name": "carline", "main": "index.js" }');
+  write('node_modules/carline/index.js', `${REQUIRED}exports.default = defineVendor(${vendor('carline')});`);
+  expect(problemsOf('plugins: [carline]\naccounts: { a: { vendor: carline, apiKey: "env:K" } }')).toEqual([]);
+});
+
+test('what cannot be loaded is named, each with its reason, and its accounts are no further problem', () => {
+  const [taken] = builtInVendors();
+  write('none.cjs', 'exports.x = { rules: {} };');
+  write('throws.cjs', '\nthrow new Error("boom");');
+  write('imports.cjs', 'require("not-installed");');
+  write('broken.cjs', `${REQUIRED}module.exports = defineVendor({ rules: { id: 'Mine' }, account: 3 });`);
+  write('taken.cjs', `${REQUIRED}module.exports = defineVendor(${vendor(taken?.id ?? '')});`);
+  write('first.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('same')});`);
+  write('second.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('same')});`);
+  const names = ['none', 'throws', 'imports', 'broken', 'taken', 'first', 'second'];
+  const found = problemsOf(
+    `plugins: [${names.map((name) => `./${name}.cjs`).join(', ')}, ./missing.cjs, not-there]\naccounts: { a: { vendor: mine } }`,
+  );
+  expect(found).toEqual([
+    expect.stringMatching(/^plugins\[0\]: "\.\/none\.cjs" .*export default defineVendor/),
+    expect.stringMatching(/^plugins\[1\]: "\.\/throws\.cjs" cannot be loaded: Error: boom \(line 2\)$/),
+    expect.stringMatching(/^plugins\[2\]: .* imports what is not there: .*not-installed/),
+    expect.stringMatching(
+      /^plugins\[3\]: .*rules\.id: must be lower-case .*rules\.limits: must be a list.*account: must/s,
+    ),
+    expect.stringMatching(/^plugins\[4\]: .*is taken by a vendor of Sluice/),
+    expect.stringMatching(/^plugins\[6\]: .*"same" is taken by the one of .*first\.cjs/),
+    expect.stringMatching(/^plugins\[7\]: .*does not exist; a path is relative to the settings file/),
+    expect.stringMatching(/^plugins\[8\]: "not-there" is not installed where the settings file is/),
+  ]);
+  expect(problemsOf('plugins: ./one.cjs')).toEqual([
+    expect.stringContaining('plugins: must be a list of modules'),
+  ]);
+});
+
+test('the command line loads modules of the other kind, too, and its schema knows their accounts', () => {
+  write('line-three.mjs', `${IMPORTED}export default defineVendor(${vendor('line-three')});`);
+  write('waits.mjs', 'await 1;');
+  write(
+    'sluice.yaml',
+    'plugins: [./line-three.mjs]\naccounts: { a: { vendor: line-three, apiKey: "env:K" } }',
+  );
+  write('bad.yaml', 'plugins: [./waits.mjs]');
+  const sluice = (...args: string[]) =>
+    execFileSync(process.execPath, [join(ROOT, 'bin', 'sluice.cjs'), ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
+  expect(sluice('settings', 'check')).toContain('valid; 1 account');
+  expect(sluice('settings', 'schema')).toContain('"line-three"');
+  expect(() => sluice('--settings', 'bad.yaml', 'settings', 'check')).toThrow(
+    'must not await at its top level',
+  );
+});

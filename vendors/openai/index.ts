@@ -1,0 +1,20 @@
+/** OpenAI's Responses and Batch APIs, as a vendor. */
+import { defineVendor } from '../define';
+import { openaiTextBatches } from './batch-calls';
+import { openaiTexts } from './calls';
+import { openaiLimitOverrides, openaiRules } from './rules';
+import { openaiAccountSchema } from './settings';
+
+export const openai = defineVendor({
+  rules: openaiRules,
+  account: openaiAccountSchema,
+  parts: (account) => ({
+    apiKey: account.apiKey,
+    texts: openaiTexts(account),
+    textBatches: openaiTextBatches(account),
+    limits: openaiLimitOverrides(account),
+    attributes: account.project === undefined ? {} : { project: account.project },
+    ...(account.organization === undefined ? {} : { organization: account.organization }),
+  }),
+  simulator: async () => (await import('./simulator/index.js')).openaiSimulator,
+});
