@@ -153,7 +153,7 @@ module.exports = {
         'These call a vendor from their own process, or look at what waits on disk; all others start work.',
       from: {
         path: '^client/',
-        pathNot: '^client/operations/(own-gateway|user-auth|doctor-logins|keys-in-use).ts$',
+        pathNot: '^client/operations/((own-gateway|user-auth|doctor-logins|keys-in-use).ts|permits/)',
       },
       to: { path: '^activities/' },
     },

@@ -118,6 +118,12 @@ export const EVENTS = {
     ['limit', 'pools', 'by', 'reason', 'was', 'because'],
     'an operator has ended a wait that the vendor had asked for',
   ),
+  'permit.unreported': event(
+    'warn',
+    ROW,
+    ['account', 'operation', 'caller', 'permits', 'departedAt'],
+    'another program has taken permits and has not said in their time what came of its calls: they count as spent',
+  ),
   'limit.waiting': event(
     'info',
     { row: 'when the wait begins; often and shortly: once an hour', log: true },

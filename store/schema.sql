@@ -410,6 +410,23 @@ create table limits (
   constraint limits_window CHECK (((kind <> 'calendar'::text) OR ((calendar_unit IS NOT NULL) AND (zone IS NOT NULL))))
 ) with (fillfactor=50);
 
+create table outside_permits (
+  id text not null,
+  pool text,
+  terms jsonb not null,
+  depart_at double precision not null,
+  expires_at double precision not null,
+  epoch bigint not null,
+  organization_epoch bigint not null,
+  probe boolean not null,
+  failures integer not null,
+  claimed_at double precision,
+  digest text,
+  answer jsonb,
+  told_at double precision,
+  constraint outside_permits_pkey PRIMARY KEY (id)
+) with (fillfactor=60);
+
 create table pool_limits (
   pool text not null,
   limit_key text not null,
@@ -587,6 +604,8 @@ CREATE INDEX jobs_span ON sluice.jobs USING btree (series_id, span, requested_at
 CREATE INDEX limit_events_at ON sluice.limit_events USING btree (limit_id, at);
 
 CREATE INDEX limits_pool ON sluice.limits USING btree (pool);
+
+CREATE INDEX outside_permits_expiry ON sluice.outside_permits USING btree (expires_at);
 
 CREATE INDEX pool_limits_key ON sluice.pool_limits USING btree (limit_key);
 

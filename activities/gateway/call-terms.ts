@@ -1,6 +1,7 @@
 /** Describes a call to a vendor: its account, what it is charged to, how it is sent and retried. */
 import type { Priority } from '../../quota/limits/limit';
 import type { CallableAccount } from '../../settings/accounts/accounts';
+import type { PermitRecord } from '../../store/permits/outside-permits';
 import type { FreshToken } from '../../store/secrets/fresh-token';
 import type { CallResult } from '../../vendors/contract';
 import type { CallPass } from './call-pass';
@@ -52,6 +53,8 @@ export interface CallTerms {
   readonly signal?: AbortSignal;
   /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
   readonly prepare?: Preparation;
+  /** Kept with its permit, where another program sends the call and any process may be told what came of it. */
+  readonly record?: PermitRecord;
   /** Values in the request, besides the token, that are to be in nothing that is kept or shown of its answer. */
   readonly secrets?: readonly string[];
 }

@@ -5,23 +5,18 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
-import { HOUR_MS } from '../../quota/durations';
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
-import { slowedBy, taughtBy } from '../../quota/limits/limit-meant';
 import type { PoolState } from '../../quota/pools/pool';
-import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
+import type { AuthVerdict, Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import { readDeployment } from '../../store/deployment';
 import type { CallCounter } from '../../store/permits/call-counts';
 import { isUnregistered } from '../../store/permits/permit-errors';
-import type { DeniedPermit } from '../../store/permits/permits';
-import { registerLimits } from '../../store/permits/permits';
+import { type DeniedPermit, registerLimits, returnUnused } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import { CredentialsRefusedError, type FreshToken } from '../../store/secrets/fresh-token';
 import type { CallInfo, CallResult, Deployment } from '../../vendors/contract';
 import type { HttpRequest } from '../../vendors/http';
-import { logEvent } from '../log/emit';
-import { warnOnce } from '../log/warn-once';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { CallPass } from './call-pass';
 import type { CallTerms, VendorCall } from './call-terms';
@@ -29,14 +24,13 @@ import { TokenTrust } from './credentials/token-trust';
 import type { HeldPermit, PermitGate } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';
 import { WaitWatch } from './permits/wait-watch';
-import { isOurFault } from './spool/held';
+import { AnswerBooks, type Departed } from './verdicts/answer-books';
 import {
   type ConsequenceDeps,
   Consequences,
   type HoldVerdict,
   organizationOf,
 } from './verdicts/consequences';
-import { type DepartureMark, LimitFeedback, refillOf } from './verdicts/limit-feedback';
 
 export interface GatewayDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
@@ -50,7 +44,7 @@ export interface GatewayDeps extends ConsequenceDeps {
 
 export class VendorGateway {
   private readonly registered = new Map<string, Promise<void>>();
-  private readonly feedback: LimitFeedback;
+  private readonly books: AnswerBooks;
   private readonly consequences: Consequences;
   private readonly trust = new TokenTrust();
   private readonly reserves: ReserveWatch;
@@ -58,7 +52,7 @@ export class VendorGateway {
   private deployment: Promise<Deployment> | null = null;
 
   constructor(private readonly deps: GatewayDeps) {
-    this.feedback = new LimitFeedback(deps.db);
+    this.books = new AnswerBooks(deps);
     this.consequences = new Consequences(deps);
     this.reserves = new ReserveWatch(deps);
     this.waits = new WaitWatch(deps);
@@ -69,22 +63,15 @@ export class VendorGateway {
    * @throws PoolClosed, PermitWait (nothing was sent), CallFailed (with verdict), Unsatisfiable.
    */
   async call<R extends CallResult>(call: VendorCall<R>): Promise<R> {
-    const described = describeCall(call);
-    const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
-    await this.register(call.account, limits);
-
-    if (call.foreign) {
-      const closed = await this.consequences.whyClosedToAll(call.account);
-      if (closed) throw closed;
-    }
-    await this.consequences.checkKind(call);
+    const { described, limits } = await this.describe(call);
+    await this.checkLeave(call);
     const identify = await this.identify(call.account);
     let token = await this.token(call, 0);
     for (let renewed = false; ; renewed = true) {
       const fresh = this.isFresh(call, token) || renewed;
       const info: CallInfo = fresh ? { ...described, freshLogin: true } : described;
       const { permit, charges } = await this.permit(call, limits);
-      const marks = this.feedback.depart(charges, permit.departAt);
+      const marks = this.books.depart(charges, permit.departAt);
       const departed = performance.now();
       const accessToken = token?.accessToken ?? null;
       const secrets = [...(call.secrets ?? []), ...(accessToken === null ? [] : [accessToken])];
@@ -94,14 +81,13 @@ export class VendorGateway {
       const judged = call.account.vendor.classify(info, result, Date.now());
       const verdict = withCaller(withoutSecrets(judged, pass), call);
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
+      const tokensUsed = call.tokensUsed?.(result);
       const books = () =>
-        this.keepBooks([
-          this.trueUp(call, limits, charges, permit, result),
-          // First what is announced: a size that has shrunk explains a refusal.
-          this.learn(call, info, limits, marks, ageMs, result).then(() =>
-            this.adapt(call.account, limits, charges, permit, verdict),
-          ),
-        ]);
+        this.books.keep(
+          call.account,
+          { limits, charges, departAt: permit.departAt, marks },
+          { info, result, verdict, ageMs, tokensUsed },
+        );
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
         await books();
         // The vendor answered, but told nothing of the quota: another call may be the probe.
@@ -132,52 +118,82 @@ export class VendorGateway {
     }
   }
 
-  /** What an answer tells of limits. With Postgres away it is left out after a moment: no answer waits for it. */
-  private async keepBooks(work: readonly Promise<unknown>[]): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('Postgres does not answer'), BOOKS_MS);
-    });
-    const kept = Promise.all(work).then(
-      () => null,
-      (error: unknown) => {
-        if (isOurFault(error)) throw error;
-        return String(error);
-      },
-    );
-    kept.catch(() => undefined);
-    const problem = await Promise.race([kept, late]).finally(() => clearTimeout(timer));
-    if (problem !== null)
-      warnOnce(this.deps.log, {}, problem, 'what an answer tells of limits was not written');
+  /**
+   * Leave for one call that another program sends. What came of it is to be told by `judge`, from whatever process.
+   * @throws as `call`, when there is no leave.
+   */
+  async leave(call: CallTerms): Promise<Leave> {
+    const { limits } = await this.describe(call);
+    await this.checkLeave(call);
+    const { permit, charges } = await this.permit(call, limits);
+    return { permit, departed: this.departed(limits, charges, permit.departAt) };
+  }
+
+  /** What a call was charged to that has left by another process, or before this one began. */
+  async recall(call: CallTerms, departAt: number): Promise<Departed> {
+    const { limits } = await this.describe(call);
+    return this.departed(limits, chargesOf(call, limits), departAt);
   }
 
   /**
-   * What an answer tells of the true rate. A refusal that names no limit slows the calls, which slows what they cost,
-   * too; and a wait of hours is for another window than one that refills while we look.
+   * What another program was answered, with everything that follows from it for the others.
+   * @returns the verdict, and what `call` would have thrown; null for a usable answer.
    */
-  private async adapt(
-    { retry }: CallableAccount,
-    limits: readonly LimitInstance[],
-    charges: readonly Charge[],
-    { departAt }: HeldPermit,
-    verdict: Verdict,
-  ): Promise<void> {
-    const changes =
-      verdict.kind === 'ok'
-        ? await this.feedback.admitted(
-            limits.map((l) => l.key),
-            departAt,
-          )
-        : verdict.kind === 'rate' && (verdict.statedWaitMs ?? 0) <= LONGEST_REFILL_MS
-          ? await this.feedback.refused(
-              charges.filter((charge) => slowedBy(limits, verdict.limit).includes(charge.key)),
-              { departAt, waitMs: verdict.statedWaitMs ?? (retry.rate.shared ? retry.rate.baseMs : null) },
-            )
-          : [];
-    for (const { kind, key, ratePerSecond } of changes) {
-      const about = { limit: key, ratePerSecond };
-      logEvent(this.deps.log, kind, about, 'a rate that was refused is used in part');
+  async judge(
+    call: CallTerms,
+    { permit, departed }: Leave,
+    outcome: JudgedOutcome,
+  ): Promise<{ readonly verdict: Verdict; readonly error: unknown }> {
+    const { result, ageMs, tokensUsed, freshLogin, usable } = outcome;
+    const described = describeCall(call);
+    const info: CallInfo = freshLogin ? { ...described, freshLogin } : described;
+    const { vendor, account, operation } = described;
+    const judged: Verdict = usable
+      ? { kind: 'ok', evidence: { vendor, account, operation } }
+      : call.account.vendor.classify(info, result, Date.now());
+    const verdict = withCaller(judged, call);
+    this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
+    const books = this.books.keep(call.account, departed, { info, result, verdict, ageMs, tokensUsed });
+    // A token that has run out is that program's to renew, and no word about the account.
+    const following =
+      verdict.kind === 'auth' && verdict.reason === 'expired'
+        ? this.withoutWord(call, permit, verdict)
+        : this.consequences.follow(call, departed.limits, permit, verdict);
+    const [followed, kept] = await Promise.allSettled([following, books]);
+    if (kept.status === 'rejected') throw kept.reason;
+    return { verdict, error: followed.status === 'rejected' ? followed.reason : null };
+  }
+
+  /** The call was not sent after all: what its permit has taken of windows that count is given back. */
+  async giveBack(call: CallTerms, { permit, departed }: Leave): Promise<void> {
+    await returnUnused(this.deps.db, departed.charges, permit.departAt);
+    if (permit.probe) await this.releaseProbe(call, permit);
+  }
+
+  private async withoutWord(call: CallTerms, permit: HeldPermit, verdict: AuthVerdict): Promise<never> {
+    if (permit.probe) await this.releaseProbe(call, permit);
+    throw new CallFailed(verdict, 0, false);
+  }
+
+  private departed(limits: readonly LimitInstance[], charges: readonly Charge[], departAt: number): Departed {
+    return { limits, charges, departAt, marks: this.books.depart(charges, departAt) };
+  }
+
+  private async describe(
+    call: CallTerms,
+  ): Promise<{ readonly described: CallInfo; readonly limits: LimitInstance[] }> {
+    const described = describeCall(call);
+    const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
+    await this.register(call.account, limits);
+    return { described, limits };
+  }
+
+  private async checkLeave(call: CallTerms): Promise<void> {
+    if (call.foreign) {
+      const closed = await this.consequences.whyClosedToAll(call.account);
+      if (closed) throw closed;
     }
+    await this.consequences.checkKind(call);
   }
 
   /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
@@ -261,10 +277,7 @@ export class VendorGateway {
     call: CallTerms,
     limits: readonly LimitInstance[],
   ): Promise<{ permit: HeldPermit; charges: Charge[] }> {
-    const charges = limits.map((l) => ({
-      key: l.key,
-      units: l.template.unit === 'calls' ? 1 : (call.tokens ?? 0),
-    }));
+    const charges = chargesOf(call, limits);
     const slackMs = limits.reduce(
       (least, l) => Math.min(least, l.template.slackMs ?? defaultSlackMs(l.template.window)),
       Number.POSITIVE_INFINITY,
@@ -278,7 +291,11 @@ export class VendorGateway {
     await this.consequences.written(call.account);
     try {
       return await this.deps.gate.acquire(
-        { pool: governed(call) ? call.account.poolKey : null, priority: call.priority, charges },
+        {
+          pool: governed(call) ? call.account.poolKey : null,
+          ...{ priority: call.priority, charges },
+          ...(call.record ? { record: call.record } : {}),
+        },
         {
           inlineWaitMs: call.inlineWaitMs,
           slackMs,
@@ -348,49 +365,28 @@ export class VendorGateway {
       throw error;
     }
   }
+}
 
-  private async trueUp<R extends CallResult>(
-    call: VendorCall<R>,
-    limits: readonly LimitInstance[],
-    charges: readonly Charge[],
-    permit: HeldPermit,
-    result: R,
-  ): Promise<void> {
-    const used = call.tokensUsed?.(result);
-    if (used === undefined) return;
-    for (const [i, limit] of limits.entries()) {
-      const delta = used - (charges[i]?.units ?? 0);
-      if (limit.template.unit === 'tokens' && delta !== 0) {
-        await this.feedback.settle(limit.key, delta, permit.departAt);
-      }
-    }
-  }
+/** A permit of another program's, and what it was charged to. */
+export interface Leave {
+  readonly permit: HeldPermit;
+  readonly departed: Departed;
+}
 
-  private async learn(
-    call: CallTerms,
-    info: CallInfo,
-    limits: readonly LimitInstance[],
-    marks: readonly DepartureMark[],
-    ageMs: number,
-    result: CallResult,
-  ): Promise<void> {
-    if (result.kind !== 'response') return;
-    const windows = call.account.vendor.announcedWindows ?? [];
-    const announced = call.account.vendor.learn(info, result.response, Date.now()).map(async (learned) => {
-      const limit = taughtBy(limits, learned.limit);
-      const mark = marks.find((m) => m.key === limit?.key);
-      if (!limit || !mark) return;
-      if (await this.feedback.learn(mark, learned, ageMs, refillOf(limit), windows)) {
-        logEvent(
-          this.deps.log,
-          'limit.learned',
-          { ...learned, limit: limit.key },
-          'the vendor announced a limit',
-        );
-      }
-    });
-    await Promise.all(announced);
-  }
+/** What a program says that came of its call. */
+export interface JudgedOutcome {
+  readonly result: CallResult;
+  /** The program's own word that the answer is good, where it has not shown it. */
+  readonly usable: boolean;
+  /** Since the departure, ms. */
+  readonly ageMs: number;
+  readonly tokensUsed: number | undefined;
+  /** True when the call carried a token fetched because the one before was called expired. */
+  readonly freshLogin: boolean;
+}
+
+function chargesOf({ tokens = 0 }: CallTerms, limits: readonly LimitInstance[]): Charge[] {
+  return limits.map(({ key, template }) => ({ key, units: template.unit === 'calls' ? 1 : tokens }));
 }
 
 /** The vendor's words are read by people only: even a short password is taken out of them. */
@@ -421,9 +417,3 @@ function describeCall({ account, operation, attributes, foreign }: CallTerms): C
     ...(foreign === true && { foreign }),
   };
 }
-
-/** Longest that an answer waits for its bookkeeping, ms. */
-const BOOKS_MS = 2_000;
-
-/** A wait beyond this is not for a bucket's next units. */
-const LONGEST_REFILL_MS = HOUR_MS;

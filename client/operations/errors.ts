@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   TOO_LATE: 'conflict',
   /** Somebody else is doing the same now. */
   BUSY: 'conflict',
+  /** Something else was reported of it before. */
+  ALREADY_REPORTED: 'conflict',
   /** A limit has nothing left, or the vendor asked for a wait. */
   LIMIT_REACHED: 'limited',
   /** The vendor said that the account's quota is used up. */
@@ -71,20 +73,14 @@ export interface Problem {
   readonly field: string | null;
   /** A sentence without the field's name in front of it. */
   readonly message: string;
-  /** What is known besides of a refusal for want of quota. */
-  readonly wait?: WaitFacts;
 }
 
-/** Until when there is no leave to call, and by whose word. */
-interface WaitFacts {
-  /** Key of the limit that binds; left out where the pool does. */
+/** What a refusal for want of quota knows. */
+export interface ProblemDetails {
+  /** Key of the limit that binds, or of the pool that lets nothing through. */
   readonly limit?: string;
-  /** Key of the pool that lets nothing through; left out where a limit binds. */
-  readonly pool?: string;
-  /** Epoch ms; null when nobody knows, or an operator has to end it. */
-  readonly until: number | null;
-  /** Of the vendor's answer that began it. */
-  readonly requestId?: string;
+  /** Epoch ms from which it may be tried again; left out when nobody knows, or an operator has to end it. */
+  readonly until?: number;
 }
 
 /** The only error that use cases throw for a person to read; anything else is a fault of ours. */
@@ -93,18 +89,19 @@ export class OperationError extends Error {
   readonly code: ErrorCode;
   readonly field: string | null;
   readonly status: ErrorStatus;
-  readonly wait: WaitFacts | null;
 
   /** @param problems all that is wrong, at least one; the first one gives the error its code and field. */
-  constructor(readonly problems: readonly [Problem, ...Problem[]]) {
+  constructor(
+    readonly problems: readonly [Problem, ...Problem[]],
+    readonly details: ProblemDetails = {},
+  ) {
     super(
       problems.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join('\n'),
     );
-    const [{ code, field, wait = null }] = problems;
+    const [{ code, field }] = problems;
     this.code = code;
     this.field = field;
     this.status = ERROR_CODES[code];
-    this.wait = wait;
   }
 
   /** As a program gets it. */
@@ -116,6 +113,11 @@ export class OperationError extends Error {
 /** @param field null when no single field is at fault. */
 export function problem(code: ErrorCode, field: string | null, message: string): OperationError {
   return new OperationError([{ code, field, message }]);
+}
+
+/** There is no leave to call now. */
+export function noLeave(code: ErrorCode, message: string, details: ProblemDetails): OperationError {
+  return new OperationError([{ code, field: null, message }], details);
 }
 
 /** A value that cannot be right: `invalid('from', '"x" is not a time; give …')`. */

@@ -9,12 +9,15 @@ import { type LimitInstance, type Priority, priorityRank } from '../../quota/lim
 import type { PoolStateName } from '../../quota/pools/pool';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import type { PermitRecord } from './outside-permits';
 
 export interface PermitRequest {
   /** Pool key, or null for calls that no pool governs (a login). */
   readonly pool: string | null;
   readonly priority: Priority;
   readonly charges: readonly { readonly key: string; readonly units: number }[];
+  /** Kept with the permit, in the same commit: see outside-permits.ts. */
+  readonly record?: PermitRecord;
 }
 
 interface PermitBase {
@@ -132,16 +135,36 @@ export async function takePermits(
   leadMs: number,
   expected = Number.NaN,
 ): Promise<PermitDecision[]> {
-  const payload = requests.map((r) => ({ pool: r.pool, rank: priorityRank(r.priority), charges: r.charges }));
+  const payload = requests.map(({ pool, priority, charges, record }) => ({
+    ...{ pool, rank: priorityRank(priority), charges, record },
+  }));
   const { rows } = await db.query<DecisionRow>({
-    name: 'take_permits',
-    text: 'select * from take_permits($1::jsonb, $2::float8, null, $3::float8)',
+    ...(requests.some(({ record }) => record !== undefined) ? TAKE_RECORDED : TAKE),
     values: [JSON.stringify(payload), leadMs, Number.isNaN(expected) ? null : expected],
   });
   const decisions: PermitDecision[] = new Array(requests.length);
   for (const row of rows) decisions[row.idx] = toDecision(row);
   return decisions;
 }
+
+const TAKE = {
+  name: 'take_permits',
+  text: 'select * from take_permits($1::jsonb, $2::float8, null, $3::float8)',
+};
+const TAKE_RECORDED = {
+  name: 'take_recorded_permits',
+  text: `with d as materialized (${TAKE.text}),
+       kept as (
+         insert into outside_permits as p (id, pool, terms, depart_at, expires_at, epoch, organization_epoch, probe, failures)
+         select r.value #>> '{record,id}', r.value ->> 'pool', r.value #> '{record,terms}', d.depart_at,
+                d.depart_at + (r.value #>> '{record,lifeMs}')::float8, d.epoch, d.organization_epoch, d.probe, d.failures
+         from d join jsonb_array_elements($1::jsonb) with ordinality r on r.ordinality = d.idx + 1
+         where d.granted and r.value -> 'record' is not null
+         on conflict (id) do update set depart_at = excluded.depart_at, expires_at = excluded.expires_at,
+           epoch = excluded.epoch, organization_epoch = excluded.organization_epoch, probe = excluded.probe,
+           failures = excluded.failures)
+       select * from d`,
+};
 
 /** The shape of a decision row; exported for the model-based tests, which call the function with a time. */
 export function toDecision(row: DecisionRow): PermitDecision {

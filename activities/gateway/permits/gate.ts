@@ -57,6 +57,8 @@ export interface HeldPermit {
   readonly failures: number;
   /** Database time at which the call leaves, or at the latest may: where it is booked. */
   readonly departAt: number;
+  /** It leaves at another time than it was first granted for: this process was late. */
+  readonly moved: boolean;
   /**
    * To be called when the request is being written: one that this process held up, by opening a connection say, is
    * booked where it left. May be left out, and then only the answer tells.
@@ -160,6 +162,7 @@ export class PermitGate {
         probe: decision.probe,
         failures: decision.failures,
         departAt,
+        moved: departAt !== decision.departAt,
         ...this.underWay(request, departAt, options),
       };
     }

@@ -1,0 +1,236 @@
+/**
+ * What came of a call that another program has sent. The vendor's own rules judge it, and what follows is what follows
+ * from an answer to our own calls: a refusal that one program reports stops all others, and workers as well.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
+import type { HeldPermit } from '../../../activities/gateway/permits/gate';
+import type { Leave } from '../../../activities/gateway/vendor-call';
+import { describeEvidence, type Verdict, type VerdictKind } from '../../../quota/verdict';
+import { findAccount } from '../../../settings/accounts/accounts';
+import {
+  type Claim,
+  claimOutcome,
+  dropClaim,
+  keepAnswer,
+  type OutsidePermit,
+} from '../../../store/permits/outside-permits';
+import type { CallResult } from '../../../vendors/contract';
+import type { Backend } from '../backend';
+import { failed, invalid, problem } from '../errors';
+import { whole } from '../fields';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import { atDesk, type PermitDesk } from './desk';
+import { outsideCall } from './take';
+
+const MAX_BODY = 64 * 1024;
+const MAX_HEADERS = 200;
+
+/** What the program is to do next. */
+export type NextStep =
+  /** The answer is good. */
+  | 'use'
+  /** Ask for another permit after the wait, and send it again. */
+  | 'retry'
+  /** Ask for no permit before `until`; null: not before an operator resumes the pool. */
+  | 'stop'
+  /** Fetch a new token, then retry. */
+  | 'renew-credentials'
+  /** The vendor may have carried it out: look before it is sent again. */
+  | 'look-first'
+  /** The request itself is refused: not to be sent again as it is. */
+  | 'give-up';
+
+export interface OutcomeAnswer {
+  /** `unused`: the call was not sent. */
+  readonly verdict: VerdictKind | 'unused';
+  readonly next: NextStep;
+  /** Before the next try, ms; 0 for none. */
+  readonly waitMs: number;
+  /** Epoch ms before which nothing is to be sent; null when there is no such time. */
+  readonly until: number | null;
+  /** Key of the pool that is closed now; null when none is. */
+  readonly pool: string | null;
+  /** For people: what the vendor said. */
+  readonly reason: string;
+  /** The vendor's, to quote in a support case. */
+  readonly requestId: string | null;
+}
+
+const header = z.union([z.string(), z.array(z.string())]);
+
+export const reportOutcome = operation({
+  about: 'what came of a call that was sent with a permit, and what to do next',
+  input: z.strictObject({
+    id: z.string().describe('The permit'),
+    status: whole(100, 599).optional().describe('HTTP status of the answer'),
+    headers: z
+      .record(z.string(), header)
+      .refine((all) => Object.keys(all).length <= MAX_HEADERS, `has more than ${MAX_HEADERS} headers`)
+      .default({})
+      .describe('Headers of the answer: limits are learned from them'),
+    body: z
+      .string()
+      .max(MAX_BODY, `is longer than ${MAX_BODY} characters; its beginning is enough`)
+      .optional()
+      .describe('The answer, or its beginning. Left out of a 2xx answer: it is taken for usable'),
+    error: z
+      .strictObject({
+        code: z.string().max(100).default('UNKNOWN').describe('E.g. ECONNREFUSED or ETIMEDOUT'),
+        message: z.string().max(1000).default(''),
+        sent: z.boolean().default(true).describe('False when it is certain that nothing was sent'),
+      })
+      .optional()
+      .describe('Instead of a status: there was no answer'),
+    unused: z.boolean().default(false).describe('Instead of a status: the call was not made'),
+    tokensUsed: whole(0, 1_000_000_000).optional().describe('What it has really cost'),
+    attempt: whole(1, 1000).default(1).describe('Which try of the same request it was: waits grow with it'),
+    freshLogin: z
+      .boolean()
+      .default(false)
+      .describe('It carried a token fetched because the last one had expired'),
+  }),
+  json: (answer: OutcomeAnswer) => ({ ...answer, until: isoOrNull(answer.until) }),
+  run: async (backend, { id, ...outcome }): Promise<OutcomeAnswer> => {
+    checkOne(outcome);
+    const digest = createHash('sha256').update(JSON.stringify(outcome)).digest('hex');
+    return atDesk(backend, async (desk) => {
+      const claim = await backend.database((db) => claimOutcome(db, id, digest), 'permits');
+      if (claim.kind !== 'yours') return answered(claim, digest);
+      try {
+        const answer = await apply(backend, desk, claim, outcome);
+        await backend.database((db) => keepAnswer(db, id, answer), 'permits');
+        return answer;
+      } catch (error) {
+        await backend.database((db) => dropClaim(db, id), 'permits').catch(() => undefined);
+        throw error;
+      }
+    });
+  },
+});
+
+type Outcome = Omit<z.output<typeof reportOutcome.input>, 'id'>;
+
+function checkOne({ status, error, unused }: Outcome): void {
+  const given = [status !== undefined, error !== undefined, unused].filter(Boolean).length;
+  if (given === 1) return;
+  throw given === 0
+    ? invalid('status', 'is missing; give `status`, `error` or `unused`', 'MISSING_INPUT')
+    : invalid(
+        status === undefined ? 'error' : 'status',
+        'give one of `status`, `error` and `unused`',
+        'NOT_APPLICABLE',
+      );
+}
+
+function answered(claim: Exclude<Claim, { kind: 'yours' }>, digest: string): OutcomeAnswer {
+  switch (claim.kind) {
+    case 'answered':
+      if (claim.digest === digest) return claim.answer as OutcomeAnswer;
+      throw failed('another outcome of this permit was reported before', 'ALREADY_REPORTED');
+    case 'busy':
+      throw failed('the outcome of this permit is being applied', 'BUSY');
+    case 'unknown':
+      throw problem('NOT_FOUND', 'id', 'is no permit, or one whose time is long over');
+  }
+}
+
+async function apply(
+  backend: Backend,
+  desk: PermitDesk,
+  { permit, again, now }: Extract<Claim, { kind: 'yours' }>,
+  outcome: Outcome,
+): Promise<OutcomeAnswer> {
+  const { terms } = permit;
+  let account: ReturnType<typeof findAccount>;
+  try {
+    account = findAccount(backend.settings, terms.account);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw problem(
+      'NOT_FOUND',
+      'id',
+      `is a permit of account "${terms.account}", which the settings do not have`,
+    );
+  }
+  const call = { ...outsideCall(account, terms), attempt: outcome.attempt };
+  const first = desk.take(permit.id);
+  const leave: Leave = first ?? {
+    permit: heldElsewhere(permit),
+    departed: await desk.gateway.recall(call, permit.departAt),
+  };
+  if (outcome.unused) {
+    // What was perhaps given back once is not given back again.
+    if (!again) await desk.gateway.giveBack(call, leave);
+    return { ...NOTHING_SAID, verdict: 'unused', next: 'retry', reason: 'the call was not sent' };
+  }
+  void leave.permit.answered();
+  const { tokensUsed: used } = outcome;
+  const { verdict, error } = await desk.gateway.judge(call, leave, {
+    result: resultOf(outcome),
+    usable: outcome.body === undefined && outcome.status !== undefined && outcome.status < 300,
+    ageMs: Math.max(0, now - permit.departAt),
+    // Booked once perhaps: what would give units back is not booked again.
+    tokensUsed: again && used !== undefined && used < terms.tokens ? undefined : used,
+    freshLogin: outcome.freshLogin,
+  });
+  return answerOf(verdict, error, Date.now());
+}
+
+/** A permit that another process has given: how long it was under way is not known here. */
+function heldElsewhere({ departAt, epoch, organizationEpoch, probe, failures }: OutsidePermit): HeldPermit {
+  return {
+    ...{ granted: true, moved: false, departAt, epoch, organizationEpoch, probe, failures },
+    sent: () => undefined,
+    answered: async () => undefined,
+  };
+}
+
+function resultOf({ status, headers, body, error }: Outcome): CallResult {
+  if (status === undefined) {
+    const { code = 'UNKNOWN', message = '', sent = true } = error ?? {};
+    return { kind: 'transport', error: { code, message, mayHaveBeenSent: sent } };
+  }
+  const lower = Object.entries(headers).map(([key, value]) => [key.toLowerCase(), [value].flat().join(', ')]);
+  return { kind: 'response', response: { status, headers: Object.fromEntries(lower), body: body ?? '' } };
+}
+
+const NOTHING_SAID = { waitMs: 0, until: null, pool: null, requestId: null } as const;
+
+/** Pure. @param error what a call of our own would have thrown; null for a usable answer. */
+export function answerOf(verdict: Verdict, error: unknown, now: number): OutcomeAnswer {
+  const { evidence, kind } = verdict;
+  const said = {
+    ...NOTHING_SAID,
+    verdict: kind,
+    reason: kind === 'ok' ? '' : describeEvidence(evidence),
+    requestId: evidence.requestId ?? null,
+  };
+  if (error === null) return { ...said, next: 'use' };
+  if (error instanceof PoolClosed) {
+    const { pool, until } = error.details;
+    const waitMs = until === null ? 0 : Math.max(0, Math.ceil(until - now));
+    return { ...said, next: 'stop', pool, until, waitMs };
+  }
+  if (error instanceof PermitWait) {
+    const { until } = error.details;
+    return { ...said, next: 'stop', until, waitMs: Math.max(0, Math.ceil(until - now)) };
+  }
+  if (!(error instanceof CallFailed)) throw error;
+  if (verdict.kind === 'auth' && verdict.reason === 'expired') return { ...said, next: 'renew-credentials' };
+  if (verdict.kind === 'pending') {
+    const waitMs = verdict.statedWaitMs ?? PENDING_MS;
+    return { ...said, next: 'retry', waitMs, until: now + waitMs };
+  }
+  if (error.ambiguous)
+    return { ...said, next: 'look-first', waitMs: error.waitMs, until: now + error.waitMs };
+  if (verdict.kind === 'rate' || error.retryable) {
+    return { ...said, next: 'retry', waitMs: error.waitMs, until: now + error.waitMs };
+  }
+  return { ...said, next: 'give-up' };
+}
+
+/** Where the vendor does not say when to ask again, ms. */
+const PENDING_MS = 5_000;
