@@ -73,14 +73,20 @@ export interface Problem {
   readonly field: string | null;
   /** A sentence without the field's name in front of it. */
   readonly message: string;
+  /** What is known besides of a refusal for want of quota. */
+  readonly wait?: WaitFacts;
 }
 
-/** What a refusal for want of quota knows. */
-export interface ProblemDetails {
-  /** Key of the limit that binds, or of the pool that lets nothing through. */
+/** Until when there is no leave to call, and by whose word. */
+export interface WaitFacts {
+  /** Key of the limit that binds; left out where the pool does. */
   readonly limit?: string;
-  /** Epoch ms from which it may be tried again; left out when nobody knows, or an operator has to end it. */
-  readonly until?: number;
+  /** Key of the pool that lets nothing through; left out where a limit binds. */
+  readonly pool?: string;
+  /** Epoch ms; null when nobody knows, or an operator has to end it. */
+  readonly until: number | null;
+  /** Of the vendor's answer that began it. */
+  readonly requestId?: string;
 }
 
 /** The only error that use cases throw for a person to read; anything else is a fault of ours. */
@@ -89,19 +95,18 @@ export class OperationError extends Error {
   readonly code: ErrorCode;
   readonly field: string | null;
   readonly status: ErrorStatus;
+  readonly wait: WaitFacts | null;
 
   /** @param problems all that is wrong, at least one; the first one gives the error its code and field. */
-  constructor(
-    readonly problems: readonly [Problem, ...Problem[]],
-    readonly details: ProblemDetails = {},
-  ) {
+  constructor(readonly problems: readonly [Problem, ...Problem[]]) {
     super(
       problems.map(({ field, message }) => (field === null ? message : `${field}: ${message}`)).join('\n'),
     );
-    const [{ code, field }] = problems;
+    const [{ code, field, wait = null }] = problems;
     this.code = code;
     this.field = field;
     this.status = ERROR_CODES[code];
+    this.wait = wait;
   }
 
   /** As a program gets it. */
@@ -116,8 +121,8 @@ export function problem(code: ErrorCode, field: string | null, message: string):
 }
 
 /** There is no leave to call now. */
-export function noLeave(code: ErrorCode, message: string, details: ProblemDetails): OperationError {
-  return new OperationError([{ code, field: null, message }], details);
+export function noLeave(code: ErrorCode, message: string, wait: WaitFacts): OperationError {
+  return new OperationError([{ code, field: null, message, wait }]);
 }
 
 /** A value that cannot be right: `invalid('from', '"x" is not a time; give …')`. */

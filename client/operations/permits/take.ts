@@ -210,9 +210,10 @@ export function explained(error: unknown): OperationError | unknown {
   }
   if (error instanceof PoolClosed) {
     const { pool, until, state } = error.details;
+    const requestId = error.verdict?.evidence.requestId;
     return noLeave(PAUSED.has(state) ? 'QUOTA_PAUSED' : 'POOL_STOPPED', error.message, {
-      limit: pool,
-      ...(until === null ? {} : { until }),
+      ...{ pool, until },
+      ...(requestId === undefined ? {} : { requestId }),
     });
   }
   if (error instanceof Unsatisfiable) return invalid('tokens', error.message);

@@ -74,7 +74,7 @@ test('a permit is given until the limit has none left; then it says which, and u
   await expect(denied).rejects.toMatchObject({
     code: 'LIMIT_REACHED',
     status: 'limited',
-    details: { limit: 'amazon/small/getReports', until: expect.any(Number) },
+    wait: { limit: 'amazon/small/getReports', until: expect.any(Number) },
   });
   const { rows } = await db.query(
     `select count(*)::int4 as n from outside_permits where terms ->> 'account' = 'small'`,
@@ -133,7 +133,7 @@ test('a used-up quota closes the pool for everybody', async () => {
   expect(answer.until).toBeGreaterThan(Date.now());
   await expect(takePermit(other, getReports('used', { waitMs: 200 }))).rejects.toMatchObject({
     code: 'QUOTA_PAUSED',
-    details: { limit: 'amazon/used', until: answer.until },
+    wait: { pool: 'amazon/used', until: answer.until },
   });
 });
 
