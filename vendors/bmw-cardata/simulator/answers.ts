@@ -1,5 +1,4 @@
 /** What CarData answers of a vehicle. */
-import { Readable } from 'node:stream';
 import type { SimCar } from '../../bmw/simulator/cars';
 import type { CarLife, ChargingSession } from '../../bmw/simulator/life';
 import { hash32 } from '../../kit/random';
@@ -157,18 +156,4 @@ export function locationChargingSettings(car: SimCar): SimAnswer {
       },
     ],
   });
-}
-
-/** The smallest PNG there is: one pixel. */
-const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
-  'base64',
-);
-
-export function image(): SimAnswer {
-  return {
-    status: 200,
-    headers: { 'content-type': 'image/png', 'content-length': String(PNG.length) },
-    body: () => Readable.from([PNG]),
-  };
 }

@@ -3,6 +3,7 @@ import { createCars, type SimCar, VIN_PATTERN } from '../../bmw/simulator/cars';
 import { bearerOf, formOf, headerOf, isForm, objectIn } from '../../bmw/simulator/forms';
 import { type Grant, GrantDesk, idToken } from '../../bmw/simulator/grants';
 import { CarLife } from '../../bmw/simulator/life';
+import { image } from '../../bmw/simulator/picture';
 import { CarTime } from '../../bmw/simulator/time';
 import { createUsers } from '../../bmw/simulator/users';
 import { quotaText } from '../../bmw/simulator/wait-text';
@@ -10,14 +11,7 @@ import type { Clock } from '../../kit/clock';
 import type { VendorLimit } from '../../kit/limit-book';
 import { json } from '../../kit/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
-import {
-  basicData,
-  chargingHistory,
-  image,
-  locationChargingSettings,
-  mappings,
-  tyreDiagnosis,
-} from './answers';
+import { basicData, chargingHistory, locationChargingSettings, mappings, tyreDiagnosis } from './answers';
 import { ContainerDesk } from './containers';
 import { applyCarDataControl, type CarDataState, carDataControlShape } from './control';
 import { DESCRIPTOR_NAMES, telematicData } from './descriptors';

@@ -158,6 +158,13 @@ export class CarLife {
     return found;
   }
 
+  /** When the car was last driven: now, while it is. */
+  lastTripEnd(car: SimCar, at: number): number {
+    const day = this.dayOf(at);
+    const begun = [...this.trips(car, day - 1), ...this.trips(car, day)].filter((trip) => trip.start <= at);
+    return Math.min(at, begun.at(-1)?.end ?? ORIGIN);
+  }
+
   state(car: SimCar, at: number): CarState {
     const day = this.dayOf(at);
     const trips = this.trips(car, day);

@@ -9,3 +9,6 @@ export function clockText(waitMs: number): string {
 
 export const quotaText = (waitMs: number) =>
   `Out of call volume quota. Quota will be replenished in ${clockText(waitMs)}.`;
+
+export const rateText = (waitMs: number) =>
+  `Rate limit is exceeded. Try again in ${Math.max(1, Math.ceil(waitMs / 1000))} seconds.`;
