@@ -65,6 +65,14 @@ export const EVENTS = {
     'nothing is called until an operator resumes the pool, or one call looks again at `until` where there is one',
   ),
 
+  'login.needed': event(
+    'warn',
+    BOTH,
+    ['reason', 'lostAt?'],
+    'an account has to be logged in to by a person; once, until somebody has. `lostAt`: when a refresh token was sent whose answer never came',
+  ),
+  'login.done': event('info', ROW, ['subject', 'by'], 'a person has logged in to an account'),
+
   'quota.alert': event(
     'warn',
     BOTH,

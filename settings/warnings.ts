@@ -74,8 +74,12 @@ function ownLimits(name: string, account: AccountSettings): string[] {
 
 /** References only: two names for one secret are not seen through. */
 function credentialsOf(account: AccountSettings): string {
-  const { login, apiKey } = accountParts(account);
-  const entries = Object.entries({ ...login?.credentials, ...(apiKey === undefined ? {} : { apiKey }) });
+  const { login, grant, apiKey } = accountParts(account);
+  const entries = Object.entries({
+    ...login?.credentials,
+    ...grant?.credentials,
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
   return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

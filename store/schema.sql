@@ -305,6 +305,26 @@ create table fleet_trips (
   constraint fleet_trips_pkey PRIMARY KEY (account, device_id, start_time)
 );
 
+create table grants (
+  account text not null,
+  generation integer not null default 0,
+  key_id text,
+  nonce bytea,
+  ciphertext bytea,
+  subject text,
+  logged_in_at timestamp with time zone,
+  refreshed_at timestamp with time zone,
+  refresh_expires_at timestamp with time zone,
+  sent_at timestamp with time zone,
+  lost_at timestamp with time zone,
+  needed_at timestamp with time zone,
+  needed_reason text,
+  constraint grants_ciphertext_check CHECK ((length(ciphertext) >= 16)),
+  constraint grants_nonce_check CHECK ((length(nonce) = 12)),
+  constraint grants_pkey PRIMARY KEY (account),
+  constraint grants_whole CHECK ((((ciphertext IS NULL) = (key_id IS NULL)) AND ((ciphertext IS NULL) = (nonce IS NULL)) AND ((ciphertext IS NULL) = (logged_in_at IS NULL))))
+);
+
 create table jobs (
   id bigint generated always as identity not null,
   series_id integer not null,

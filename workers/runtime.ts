@@ -7,8 +7,7 @@ import { createBatchActivities } from '../activities/batches/batch';
 import { createCommandActivities } from '../activities/commands/commands';
 import { createFleetActivities } from '../activities/fleet/fleet';
 import type { TokenSource } from '../activities/gateway/call-terms';
-import { createKeySource } from '../activities/gateway/credentials/key-source';
-import { createTokenSource } from '../activities/gateway/credentials/login';
+import { createAccountTokens } from '../activities/gateway/credentials/source';
 import { refusingLateDepartures } from '../activities/gateway/http/departures';
 import { publicLookup } from '../activities/gateway/http/document-address';
 import { PermitGate } from '../activities/gateway/permits/gate';
@@ -28,6 +27,7 @@ import { type ConnectionUse, createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { CallCounter } from '../store/permits/call-counts';
 import { publishDefinitions } from '../store/pools/settings-generations';
+import { GrantStore } from '../store/secrets/grants';
 import { KeyRing } from '../store/secrets/keyring';
 import { TokenStore } from '../store/secrets/tokens';
 import { Vault } from '../store/secrets/vault';
@@ -156,13 +156,24 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     vault: new Vault(db, keys),
     warn: (message) => warnOnce(log, {}, message, 'a secret is open to others'),
   };
-  const keySources = new Map<string, TokenSource>();
+  const grants = new GrantStore(permits, keys);
+  const sources = new Map<string, TokenSource>();
+  /** One source an account, for its callers share what it remembers. */
   const accountTokens = (account: Account): TokenSource => {
-    const { login, fleet } = account.parts;
-    if (login === undefined) throw new RangeError(`account "${account.name}" has no login`);
+    const known = sources.get(account.name);
+    if (known) return known;
+    const { fleet } = account.parts;
     const timeoutMs = fleet?.timeoutMs ?? settings.http.timeoutMs;
-    const deps = { gateway, tokens, keys, secrets, dispatcher, timeoutMs };
-    return createTokenSource(deps, account, login, fleet?.callers.login);
+    const made = createAccountTokens(
+      {
+        ...{ gateway, tokens, grants, keys, secrets, dispatcher, timeoutMs, spool },
+        stopping: stopping.signal,
+      },
+      account,
+      fleet?.callers.login,
+    );
+    sources.set(account.name, made);
+    return made;
   };
   const activities = {
     ...createBatchActivities({
@@ -175,12 +186,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       stopping: stopping.signal,
       spool,
       connectTimeoutMs,
-      keySource: ({ name, parts }) => {
-        if (parts.apiKey === undefined) throw new RangeError(`account "${name}" has no API key`);
-        const source = keySources.get(name) ?? createKeySource(parts.apiKey, secrets);
-        keySources.set(name, source);
-        return source;
-      },
+      keySource: accountTokens,
     }),
     ...createCommandActivities({
       settings,
@@ -211,12 +217,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       gateway,
       dispatcher,
       publicOnly,
-      tokenSource: ({ account }) =>
-        createTokenSource(
-          { gateway, tokens, keys, secrets, dispatcher, timeoutMs: settings.http.timeoutMs },
-          account,
-          account.login,
-        ),
+      tokenSource: ({ account }) => accountTokens(account),
     }),
   };
   return {

@@ -5,11 +5,13 @@ import type { Logger } from 'pino';
 import { BATCH_OUTCOMES, type SpooledOutcomes } from '../activities/batches/page';
 import { COMMAND_FATE, type CommandFate, storeFate } from '../activities/commands/kept';
 import { FLEET_ANSWER, type FleetAnswer, replayAnswer } from '../activities/fleet/kept';
+import { GRANT_ANSWER, type KeptGrant, storeKept } from '../activities/gateway/credentials/grant';
 import { Spool } from '../activities/gateway/spool/spool';
 import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/verdicts/consequences';
 import type { Settings } from '../settings';
 import { storeOutcomes } from '../store/batches/batches';
 import { applyPoolEvent, readPool } from '../store/pools/pools';
+import { GrantStore } from '../store/secrets/grants';
 import type { KeyRing } from '../store/secrets/keyring';
 import { hasEnded, workerIdentity } from './identity';
 import { signalPool } from './pool-signals';
@@ -35,8 +37,18 @@ export async function openSpool(root: string, deps: SpoolDeps): Promise<Spool> {
   });
   spool.on(FLEET_ANSWER, (data) => replayAnswer(db, data as FleetAnswer));
   spool.on(POOL_EVENT, (data, writtenAt) => replayPoolEvent(deps, data as SpooledPoolEvent, writtenAt));
+  spool.on(GRANT_ANSWER, (data, writtenAt) => replayGrant(deps, data as KeptGrant, writtenAt));
   await spool.start();
   return spool;
+}
+
+/** Tokens that came while Postgres was away. A pool that was held meanwhile for want of them is free again. */
+async function replayGrant({ db, keys, client, settings }: SpoolDeps, kept: KeptGrant, writtenAt: number) {
+  const stored = await storeKept(new GrantStore(db, keys), kept, Date.now() - writtenAt);
+  const pool = stored === null ? null : await readPool(db, kept.account);
+  if (pool?.state.state !== 'held' || pool.state.cause !== 'login') return;
+  await applyPoolEvent(db, kept.account, { type: 'resume' });
+  await signalPool(client, settings.temporal.taskQueue, kept.account, pool.policy, { name: 'reconcile' });
 }
 
 /** A wait that the vendor stated ends when it would have ended; one that is over by now says nothing any more. */

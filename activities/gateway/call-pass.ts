@@ -9,7 +9,7 @@ import { SecretValues } from './credentials/secret-values';
 
 export class CallPass {
   private used = false;
-  private readonly secrets: SecretValues;
+  private hidden: SecretValues;
 
   /**
    * @param onSent called when the request is being written.
@@ -18,10 +18,17 @@ export class CallPass {
    */
   constructor(
     private readonly onSent: () => void,
-    secrets: readonly string[],
+    private secrets: readonly string[],
     private readonly identify: (request: HttpRequest) => HttpRequest = (request) => request,
   ) {
-    this.secrets = SecretValues.of(secrets);
+    this.hidden = SecretValues.of(secrets);
+  }
+
+  /** What the answer itself brings, e.g. a new token, is as secret as what was sent. */
+  alsoHide(values: readonly string[]): void {
+    if (values.length === 0) return;
+    this.secrets = [...this.secrets, ...values];
+    this.hidden = SecretValues.of(this.secrets);
   }
 
   /**
@@ -59,10 +66,10 @@ export class CallPass {
   }
 
   hide(text: string): string {
-    return this.secrets.hide(text);
+    return this.hidden.hide(text);
   }
 
   hideInMessage(text: string): string {
-    return this.secrets.hideInMessage(text);
+    return this.hidden.hideInMessage(text);
   }
 }

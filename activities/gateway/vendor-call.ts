@@ -13,7 +13,7 @@ import { readDeployment } from '../../store/deployment';
 import type { CallCounter } from '../../store/permits/call-counts';
 import { isUnregistered } from '../../store/permits/permit-errors';
 import { type DeniedPermit, registerLimits, returnUnused } from '../../store/permits/permits';
-import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
+import { applyPoolEvent, holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import { CredentialsRefusedError, type FreshToken } from '../../store/secrets/fresh-token';
 import type { CallInfo, CallResult, Deployment } from '../../vendors/contract';
 import type { HttpRequest } from '../../vendors/http';
@@ -212,6 +212,16 @@ export class VendorGateway {
       : this.consequences.hold(call, epochs, verdict);
   }
 
+  /** Somebody has logged in, or a token has come after all: a pool that was held for want of it is free. */
+  async credentialsRenewed(account: CallableAccount): Promise<void> {
+    const { db } = this.deps;
+    await registerPool(db, account.poolKey, account.pool, undefined, null);
+    const cause = (await readPool(db, account.poolKey))?.state;
+    if (cause?.state !== 'held' || (cause.cause !== 'login' && cause.cause !== 'credentials')) return;
+    const { after } = await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+    await this.deps.notifyPool(account, 'pause', after);
+  }
+
   private releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {
     return releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
   }
@@ -230,6 +240,8 @@ export class VendorGateway {
         if (!(error instanceof CredentialsRefusedError)) throw error;
         const closed = await this.whyClosed(call.account);
         if (closed) throw closed;
+        // Where a person has to log in, nothing is to be tried anew before that.
+        if (call.account.loginByPerson) again = true;
         // Refused, but open: an operator has resumed meanwhile and the refusal is of before, or the pool's block was
         // lost. What the cache says now decides.
         if (!again) {

@@ -63,9 +63,9 @@ async function rotate(_options: unknown, command: Command): Promise<void> {
   const context = contextOf(command);
   const keys = await loadVaultKeys(context);
   await withDatabase(context, async (db) => {
-    const { entries, tokens } = await new Vault(db, keys).rotate();
+    const { entries, grants, tokens } = await new Vault(db, keys).rotate();
     print(
-      `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} encrypted anew with key ${keys.currentId}; ` +
+      `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} ${grants === 0 ? '' : `and ${pluralText(grants, 'login')} `}encrypted anew with key ${keys.currentId}; ` +
         `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
     );
     const uses = await withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)).catch(

@@ -272,8 +272,8 @@ function checkAccounts({ settings }: Backend): Check {
 export function credentialsOf(
   account: AccountSettings,
 ): { readonly name: string; readonly ref: SecretRef }[] {
-  const { login, apiKey } = accountParts(account);
-  const refs = { ...login?.credentials, ...(apiKey === undefined ? {} : { apiKey }) };
+  const { login, grant, apiKey } = accountParts(account);
+  const refs = { ...login?.credentials, ...grant?.credentials, ...(apiKey === undefined ? {} : { apiKey }) };
   return Object.entries(refs).flatMap(([name, ref]) =>
     SECRET_REF_PATTERN.test(String(ref)) ? [{ name, ref: ref as SecretRef }] : [],
   );

@@ -15,6 +15,8 @@ export interface KeysInUse {
   readonly keyId: string;
   readonly vaultEntries: number;
   readonly tokens: number;
+  /** Refresh tokens of persons' logins. */
+  readonly grants: number;
   /** Answers and refusals that wait on this machine's disk to be stored. */
   readonly spooled: number;
   readonly openWorkflows: number;
@@ -27,7 +29,7 @@ export interface KeysInUse {
 }
 
 const UNUSED = {
-  ...{ vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
+  ...{ vaultEntries: 0, tokens: 0, grants: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
   unreadable: null,
   example: null,
 };
@@ -51,6 +53,7 @@ export async function keysInUse(
       ...known,
       vaultEntries: known.vaultEntries + (more.vaultEntries ?? 0),
       tokens: known.tokens + (more.tokens ?? 0),
+      grants: known.grants + (more.grants ?? 0),
       spooled: known.spooled + (more.spooled ?? 0),
       openWorkflows: known.openWorkflows + (more.openWorkflows ?? 0),
       schedules: known.schedules + (more.schedules ?? 0),
@@ -182,12 +185,13 @@ function collect(value: unknown, found: Map<string, Payload>): void {
 
 /** What needs a key, for people: `2 vault entries, 5 open workflows (e.g. pool:amazon/acme)`. */
 export function useText(use: KeysInUse): string {
-  const { vaultEntries, tokens, spooled, openWorkflows, schedules: scheduled, example } = use;
+  const { vaultEntries, tokens, grants, spooled, openWorkflows, schedules: scheduled, example } = use;
   const named = (text: string) => `${text} (e.g. ${example})`;
   const counted = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
   return [
     ...counted(vaultEntries, 'vault entry', 'vault entries'),
     ...counted(tokens, 'access token', 'access tokens'),
+    ...counted(grants, 'login', 'logins'),
     ...counted(spooled, 'answer on disk', 'answers on disk'),
     ...counted(openWorkflows, 'open workflow', 'open workflows').map(named),
     ...counted(scheduled, 'schedule', 'schedules').map((text) => (openWorkflows === 0 ? named(text) : text)),

@@ -23,11 +23,12 @@ import type { Evidence } from '../verdict';
 export type PoolStateName = 'closed' | 'quota_paused' | 'open' | 'half_open' | 'held';
 
 /**
- * Why a pool is held. Decisions are made by it, sentences from it. `lost-row`: Postgres has lost the pool's row, and its
+ * Why a pool is held. Decisions are made by it, sentences from it. `login`: a person has to log in. `lost-row`: Postgres has lost the pool's row, and its
  * workflow is to say what it remembers.
  */
 export type HoldCause =
   | 'credentials'
+  | 'login'
   | 'configuration'
   | 'billing'
   | 'blocked'
@@ -277,6 +278,8 @@ function isAlreadyReported(
 ): boolean {
   if (state.state !== 'held' || !isBlocked(state, now)) return false;
   if (state.until !== null) return state.cause === cause;
+  // However it is refused: a login is asked for once.
+  if (cause === 'login' && state.cause === cause) return true;
   if (state.evidence === null) return false;
   const sameCode = evidence.code !== undefined && state.evidence.code === evidence.code;
   return (epoch < state.epoch && sameCode) || (state.cause === cause && isAlike(state.evidence, evidence));

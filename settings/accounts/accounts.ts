@@ -27,6 +27,8 @@ export interface CallableAccount {
   readonly retry: RetryPolicies;
   /** How its requests say which deployment they come from. */
   readonly identity?: ClientIdentity;
+  /** True where tokens come from a person's login: refused ones are held for another login, and nothing else helps. */
+  readonly loginByPerson?: boolean;
   /** What its calls can be about, by the settings: the report types of its datasets. */
   readonly subjects?: readonly string[];
   /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
@@ -78,6 +80,7 @@ export function findAccount(settings: Settings, name: string): Account {
         { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
     ...(parts.identity === undefined ? {} : { identity: parts.identity }),
+    ...(parts.grant === undefined ? {} : { loginByPerson: true }),
     attributes: accountAttributes(account),
     subjects: subjectsOf(settings, name),
     settings: account,

@@ -160,16 +160,22 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
 
 /**
  * Whoever resumes vouches for the account: what it was refused for may be tried, with a token of its own. A pool that was
- * open keeps its token, for this may be the same order for the second time.
+ * open keeps its token, for this may be the same order for the second time; so does one that somebody has logged in to
+ * since it was held.
  */
 async function vouchFor(client: PoolClient, key: string, before: PoolState): Promise<void> {
   await clearKindStops(client, key);
   if (before.state === 'closed') return;
   await client.query(
-    `update tokens set refused_reason = null, refused_at = null, key_id = null, nonce = null, ciphertext = null,
-       expires_at = null
-     where account = $1 and (lease_until is null or lease_until < clock_timestamp())`,
-    [key],
+    `update tokens set refused_reason = null, refused_at = null,
+       key_id = case when newer then key_id end, nonce = case when newer then nonce end,
+       ciphertext = case when newer then ciphertext end, expires_at = case when newer then expires_at end
+     from (select account as a, fingerprint as f,
+             fingerprint = 'grant' and refused_reason is null and updated_at >= to_timestamp($2::float8 / 1000) as newer
+           from tokens) as these
+     where account = $1 and account = a and fingerprint = f
+       and (lease_until is null or lease_until < clock_timestamp())`,
+    [key, before.since],
   );
 }
 

@@ -1,13 +1,15 @@
 /** Gets a working access token: from the cache, or refreshed by one caller for all. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CachedToken, TokenKey, TokenStore } from './tokens';
+import type { CachedToken, RefreshLease, TokenKey, TokenStore } from './tokens';
 
 /** What asking the vendor brought. Anything else (network, 5xx) is thrown, and the lease goes back. */
 export type RefreshOutcome =
   | ({ readonly kind: 'token' } & CachedToken)
   /** The credentials themselves are refused, e.g. `invalid_grant`. */
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Somebody else has a newer token, or is getting one: nothing was asked. */
+  | { readonly kind: 'superseded' };
 
 /** The vendor refused the credentials: only new ones help, or an operator's word. */
 export class CredentialsRefusedError extends Error {
@@ -30,7 +32,12 @@ export interface FreshTokenRequest {
   /** Renewed while `refresh` is under way; one whose holder is gone is free after this. Default 10 s. */
   readonly leaseMs?: number;
   /** Asks the vendor. Called by one caller at a time over all processes. */
-  readonly refresh: () => Promise<RefreshOutcome>;
+  readonly refresh: (lease: RefreshLease) => Promise<RefreshOutcome>;
+  /**
+   * Stores what it brought, with what has to be stored with it, and gives the lease back. @returns the token's version;
+   * null when there is a newer one, which is then used. Default: `TokenStore.storeToken`.
+   */
+  readonly keep?: (token: CachedToken) => Promise<number | null>;
   /** Between looks while somebody else refreshes. Default 100 ms. */
   readonly pollMs?: number;
 }
@@ -72,7 +79,7 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
         );
         let outcome: RefreshOutcome;
         try {
-          outcome = await request.refresh();
+          outcome = await request.refresh(claim);
         } catch (error) {
           // What the vendor said counts for more; a lease that cannot be given back runs out.
           await store.releaseRefresh(key, claim).catch(() => undefined);
@@ -80,9 +87,18 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
         } finally {
           clearInterval(renewal);
         }
+        if (outcome.kind === 'superseded') {
+          await store.releaseRefresh(key, claim);
+          break;
+        }
         if (outcome.kind === 'refused') {
           await store.markRefused(key, claim, outcome.reason);
           throw new CredentialsRefusedError(key.account, outcome.reason);
+        }
+        if (request.keep !== undefined) {
+          const kept = await request.keep(outcome);
+          if (kept === null) break;
+          return { accessToken: outcome.accessToken, version: kept };
         }
         const stored = await store.storeToken(key, claim, outcome);
         // A lease that ran out does not make the token bad: use it, and let the cache have the other one.

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 
 export interface KeyUse {
   readonly keyId: string;
-  readonly what: 'vaultEntries' | 'tokens';
+  readonly what: 'vaultEntries' | 'tokens' | 'grants';
   readonly rows: number;
 }
 
@@ -11,7 +11,9 @@ export async function listKeyUses(db: Pool): Promise<readonly KeyUse[]> {
   const { rows } = await db.query<KeyUse>(
     `select 'vaultEntries' as what, key_id as "keyId", count(*)::int as rows from vault group by key_id
      union all
-     select 'tokens', key_id, count(*)::int from tokens where key_id is not null group by key_id`,
+     select 'tokens', key_id, count(*)::int from tokens where key_id is not null group by key_id
+     union all
+     select 'grants', key_id, count(*)::int from grants where key_id is not null group by key_id`,
   );
   return rows;
 }

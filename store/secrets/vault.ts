@@ -4,6 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction } from '../db';
+import { rotateGrants } from './grants';
 import type { KeyRing, Sealed } from './keyring';
 
 export interface VaultEntry {
@@ -88,14 +89,15 @@ export class Vault {
   }
 
   /**
-   * Re-encrypts every entry that an older key encrypted, in one transaction: all of them or none. Versions stay,
-   * for the values do. Access tokens of older keys are dropped; the next call gets a new one.
-   * @returns how many entries were re-encrypted and how many tokens dropped.
-   * @throws KeyError when the key of any entry is not given.
+   * Re-encrypts every entry and every refresh token that an older key encrypted, in one transaction: all of them or
+   * none. Versions stay, for the values do. Access tokens of older keys are dropped; the next call gets a new one.
+   * @returns how many entries and refresh tokens were re-encrypted, and how many access tokens dropped.
+   * @throws KeyError when the key of any of them is not given.
    */
-  async rotate(): Promise<{ readonly entries: number; readonly tokens: number }> {
+  async rotate(): Promise<{ readonly entries: number; readonly grants: number; readonly tokens: number }> {
     return inTransaction(this.db, async (client) => ({
       entries: await this.rotateEntries(client),
+      grants: await rotateGrants(client, this.keys),
       tokens: await this.rotateTokens(client),
     }));
   }
@@ -120,8 +122,18 @@ export class Vault {
 
   /** Fingerprints are made with the key too, so tokens of an older key would never be found again. */
   private async rotateTokens(client: PoolClient): Promise<number> {
-    const { rowCount } = await client.query('delete from tokens where key_id <> $1', [this.keys.currentId]);
-    return rowCount ?? 0;
+    const [dropped, kept] = [
+      await client.query("delete from tokens where key_id <> $1 and fingerprint <> 'grant'", [
+        this.keys.currentId,
+      ]),
+      // Found under any key: whoever buys another one now goes on.
+      await client.query(
+        `update tokens set key_id = null, nonce = null, ciphertext = null, expires_at = null
+         where key_id <> $1 and fingerprint = 'grant'`,
+        [this.keys.currentId],
+      ),
+    ];
+    return (dropped.rowCount ?? 0) + (kept.rowCount ?? 0);
   }
 }
 

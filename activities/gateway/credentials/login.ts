@@ -57,6 +57,7 @@ export function createTokenSource(
         refresh: async () => {
           const closed = await deps.gateway.whyClosed(account);
           if (closed) throw closed;
+          let sentAt = performance.now();
           try {
             const result = await deps.gateway.call({
               account,
@@ -69,19 +70,23 @@ export function createTokenSource(
               attempt: 1,
               inlineWaitMs: LOGIN_WAIT_MS,
               ...(signal ? { signal } : {}),
-              send: (_, abort, pass) =>
-                sendForText(login.request(secrets, Date.now()), {
+              send: (_, abort, pass) => {
+                sentAt = performance.now();
+                return sendForText(login.request(secrets, Date.now()), {
                   dispatcher: deps.dispatcher,
                   timeoutMs: deps.timeoutMs,
                   signal: abort,
                   pass,
-                }),
+                });
+              },
             });
             const body = result.kind === 'response' ? result.response.body : '';
             const parsed = login.parse(body);
             if (!parsed.ok)
               throw await noToken(deps, account, login.operation, caller, result, parsed.problem);
-            return { kind: 'token', ...parsed.value };
+            const { accessToken, expiresInMs } = parsed.value;
+            // The vendor counts from its answer, or from before it.
+            return { kind: 'token', accessToken, expiresInMs: expiresInMs - (performance.now() - sentAt) };
           } catch (error) {
             const refused = refusalOf(error);
             if (refused !== null) return { kind: 'refused', reason: refused };
@@ -94,8 +99,8 @@ export function createTokenSource(
 }
 
 /** An answer that counts as good and holds no token concerns the account, not what the token was wanted for. */
-function noToken(
-  { gateway }: LoginDeps,
+export function noToken(
+  { gateway }: Pick<LoginDeps, 'gateway'>,
   account: CallableAccount,
   operation: string,
   caller: string,

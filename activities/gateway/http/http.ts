@@ -36,6 +36,11 @@ export interface HttpOptions {
   readonly withinMs?: number | undefined;
   /** The gateway's leave to send this request. */
   readonly pass: CallPass;
+  /**
+   * Shown the answer as it came, before secrets are taken out of it: a token may be among what was sent, or hold it.
+   * @returns what is secret in it.
+   */
+  readonly inspect?: ((response: VendorResponse) => readonly string[]) | undefined;
   /** Sent instead of the request's body while it is written; its length is among the request's headers. */
   readonly content?: Readable;
 }
@@ -52,6 +57,7 @@ export async function sendForText(wanted: HttpRequest, options: HttpOptions): Pr
     const answer = await open(request, { ...options, signal: deadline.signal });
     const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     const response: VendorResponse = { ...answer.head, body };
+    options.pass.alsoHide(options.inspect?.(response) ?? []);
     return options.pass.clean({ kind: 'response', response });
   } catch (error) {
     options.signal?.throwIfAborted();

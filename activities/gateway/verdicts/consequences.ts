@@ -27,6 +27,7 @@ import {
   readStoppingPools,
   releaseProbe,
 } from '../../../store/pools/pools';
+import { recordLoginNeeded } from '../../../store/secrets/grants';
 import { logEvent } from '../../log/emit';
 import { warnOnce } from '../../log/warn-once';
 import { CallFailed, PoolClosed } from '../call-errors';
@@ -231,8 +232,9 @@ export class Consequences {
     const { requestId: _, ...told } = verdict.evidence;
     const organization = organizationMeant(call.account, verdict);
     const account = organization ?? call.account;
-    const cause = causeOf(verdict);
-    const why = organization !== null && cause === 'billing' ? ORGANIZATION_REASON : HOLD_REASON[cause];
+    const cause = causeOf(verdict, account);
+    const ofOrganization = organization !== null && cause === 'billing';
+    const why = ofOrganization ? ORGANIZATION_REASON : await this.holdReason(cause, call, verdict);
     const state = await this.poolEvent(account, {
       type: 'hold',
       epoch: organization === null ? epochs.epoch : epochs.organizationEpoch,
@@ -242,6 +244,28 @@ export class Consequences {
     });
     await this.atBest(call, () => this.narrowing.standBack(call, state.until));
     return poolClosed(account.poolKey, state, verdict);
+  }
+
+  /** Where a login is needed, that is noted first: its event is told once, whatever becomes of the pool. */
+  private async holdReason(
+    cause: keyof typeof HOLD_REASON,
+    { account }: CallTerms,
+    verdict: HoldVerdict,
+  ): Promise<string> {
+    if (cause !== 'login') return HOLD_REASON[cause];
+    const refused = describeEvidence(verdict.evidence);
+    const { news, lostAt } = await this.refusal(account, () =>
+      recordLoginNeeded(this.deps.db, account.poolKey, refused),
+    );
+    if (news) {
+      const about = { pool: account.poolKey, reason: refused, lostAt };
+      logEvent(this.deps.log, 'login.needed', about, `${account.poolKey}: needs a login`);
+    }
+    const lost =
+      lostAt === null
+        ? ''
+        : `; the answer to a refresh at ${new Date(lostAt).toISOString()} was lost, and the refresh token with it`;
+    return `${HOLD_REASON.login}: npx sluice login ${account.name}${lost}`;
   }
 
   async epochsOf({ poolKey, organization }: CallableAccount): Promise<PoolEpochs> {
@@ -497,13 +521,14 @@ function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = nu
 
 const ORGANIZATION_REASON = "an organization's limit is reached: settle it with the vendor, then resume";
 
-function causeOf(verdict: HoldVerdict): 'credentials' | 'configuration' | 'billing' | 'blocked' {
-  if (verdict.kind === 'auth') return 'credentials';
+function causeOf(verdict: HoldVerdict, { loginByPerson }: CallableAccount): keyof typeof HOLD_REASON {
+  if (verdict.kind === 'auth') return loginByPerson ? 'login' : 'credentials';
   return verdict.kind === 'blocked' && verdict.reason === 'configuration' ? 'configuration' : verdict.kind;
 }
 
 const HOLD_REASON = {
   credentials: 'credentials refused: set new ones, then resume',
+  login: 'needs a login',
   configuration: 'an answer that any request would have got: check addresses, proxies and the account',
   billing: 'a paid limit is reached: settle it with the vendor, then resume',
   blocked: 'the vendor refuses this client: clear it with the vendor, then resume',

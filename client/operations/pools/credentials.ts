@@ -35,7 +35,7 @@ export async function credentialsChanged(
       const { poolKey, pool, organization = null } = findAccount(settings, name);
       const state = (await readPool(db, poolKey))?.state;
       const stops = await listKindStops(db, poolKey);
-      const held = state?.state === 'held' && state.cause === 'credentials';
+      const held = state?.state === 'held' && (state.cause === 'credentials' || state.cause === 'login');
       const partly = stops.length > 0 && stops.every(({ refusedFor }) => refusedFor === 'access');
       if (!held && !(state?.state === 'closed' && partly)) continue;
       const target = { key: poolKey, policy: pool, organization };

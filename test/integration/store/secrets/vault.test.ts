@@ -104,13 +104,14 @@ describe('key rotation', () => {
 
       expect(await new Vault(pool, KeyRing.parse(`${newer}\n${key}`)).rotate()).toEqual({
         entries: 3,
+        grants: 0,
         tokens: 0,
       });
 
       const after = new Vault(pool, KeyRing.parse(newer));
       expect(await after.get('b')).toBe('value of b');
       expect((await after.list()).map((entry) => entry.version)).toEqual([1, 1, 1]);
-      expect(await after.rotate()).toEqual({ entries: 0, tokens: 0 });
+      expect(await after.rotate()).toEqual({ entries: 0, grants: 0, tokens: 0 });
     } finally {
       await pool.end();
       await own.drop();

@@ -1,7 +1,7 @@
 import { sortKeys, useText } from '../../../../client/operations/keys-in-use';
 
 const none = {
-  ...{ vaultEntries: 0, tokens: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
+  ...{ vaultEntries: 0, tokens: 0, grants: 0, spooled: 0, openWorkflows: 0, schedules: 0 },
   unreadable: null,
   example: null,
 };

@@ -1,0 +1,314 @@
+/**
+ * Access tokens that are bought with what a person's login has left. A refresh is a call like any other: it needs a
+ * permit, and is not made while the pool is closed. One caller of all processes makes it.
+ *
+ * Where a refresh token is good for one refresh, it is marked as sent before it leaves, and what the answer brings is
+ * committed before anybody uses it (store/secrets/grants.ts). A caller that finds the mark waits a moment for whoever
+ * has the answer and could not store it yet; then it tries the same token once more. Whatever the vendor says but
+ * "refused" leaves the refresh token as it is.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SecretRef } from '../../../settings';
+import { resolveSecret } from '../../../settings';
+import type { CallableAccount } from '../../../settings/accounts/accounts';
+import { CredentialsRefusedError, freshToken, type RefreshOutcome } from '../../../store/secrets/fresh-token';
+import {
+  type BoughtTokens,
+  type Grant,
+  type GrantStore,
+  grantTokenKey,
+  type StoredGrant,
+} from '../../../store/secrets/grants';
+import type { CachedToken, RefreshLease } from '../../../store/secrets/tokens';
+import type { GrantApi, GrantTokens } from '../../../vendors/capabilities/login';
+import type { VendorResponse } from '../../../vendors/contract';
+import type { Parsed } from '../../../vendors/http';
+import { CallFailed, PoolClosed } from '../call-errors';
+import type { TokenSource } from '../call-terms';
+import { sendForText } from '../http/http';
+import { held, type KeepDeps } from '../spool/held';
+import { type LoginDeps, noToken } from './login';
+import { tokensIn } from './token-fields';
+
+export interface GrantDeps extends LoginDeps, Partial<Pick<KeepDeps, 'spool' | 'stopping'>> {
+  readonly grants: GrantStore;
+  /** How long an answer that may still be stored is waited for, ms; default: 3 s. */
+  readonly settleMs?: number;
+}
+
+/** Tokens of an account that a person has logged in to. */
+export interface GrantSource extends TokenSource {
+  /** With a good access token, what came beside it; for connections that take an id token as a password. */
+  session(signal?: AbortSignal): Promise<{ readonly accessToken: string; readonly grant: Grant }>;
+}
+
+/** How long a refresh waits here for the limits that it falls under, ms: others wait for its lease. */
+const REFRESH_WAIT_MS = 5_000;
+/** Who has an answer and no Postgres to store it in tries again within a second, ms. */
+const SETTLE_MS = 3_000;
+
+/** Its kind among spooled entries. */
+export const GRANT_ANSWER = 'grant-answer';
+
+/** What a refresh or a login brought, as it is kept on disk while Postgres is away. */
+export interface KeptGrant {
+  readonly account: string;
+  /** Of the refresh token that bought it; null for a login. */
+  readonly generation: number | null;
+  readonly bought: BoughtTokens;
+}
+
+/** The secrets that requests need, and their digest: a grant belongs to those that it was made with. */
+export async function grantSecrets(
+  { secrets }: Pick<LoginDeps, 'secrets'>,
+  { credentials }: Pick<GrantApi, 'credentials'>,
+): Promise<{ readonly values: Readonly<Record<string, string>>; readonly digest: string }> {
+  const values: Record<string, string> = {};
+  for (const [name, ref] of Object.entries(credentials)) {
+    values[name] = (await resolveSecret(ref as SecretRef, secrets)).reveal();
+  }
+  const digest = createHash('sha256').update(JSON.stringify(Object.entries(values).sort()));
+  return { values, digest: digest.digest('base64') };
+}
+
+/** @param caller under which the refreshes are counted. */
+export function createGrantSource(
+  deps: GrantDeps,
+  account: CallableAccount,
+  grant: GrantApi,
+  caller = 'login',
+): GrantSource {
+  const source: GrantSource = {
+    async token(staleVersion, signal) {
+      const refresher = new Refresher(deps, account, grant, caller, signal);
+      return freshToken(deps.tokens, {
+        key: grantTokenKey(account.poolKey),
+        staleVersion,
+        refresh: (lease) => refresher.refresh(lease),
+        keep: (token) => refresher.keep(token),
+      });
+    },
+
+    async session(signal) {
+      const { accessToken } = await source.token(0, signal);
+      const found = await deps.grants.read(account.poolKey);
+      if (found === null) throw new CredentialsRefusedError(account.poolKey, NOBODY);
+      return { accessToken, grant: found };
+    },
+  };
+  return source;
+}
+
+const NOBODY = 'nobody has logged in';
+
+class Refresher {
+  private bought: { readonly generation: number; readonly tokens: BoughtTokens; readonly at: number } | null =
+    null;
+
+  constructor(
+    private readonly deps: GrantDeps,
+    private readonly account: CallableAccount,
+    private readonly api: GrantApi,
+    private readonly caller: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async refresh(lease: RefreshLease): Promise<RefreshOutcome> {
+    const { deps, account, api } = this;
+    const closed = await deps.gateway.whyClosed(account);
+    if (closed) throw closed;
+    const { values, digest } = await grantSecrets(deps, api);
+    const grant = await deps.grants.read(account.poolKey);
+    // Thrown and not stored as a refusal: with the former credentials the grant is good again.
+    if (grant === null) throw new CredentialsRefusedError(account.poolKey, NOBODY);
+    if (grant.credentials !== digest) {
+      throw new CredentialsRefusedError(
+        account.poolKey,
+        'the credentials of the settings are others than those that somebody has logged in with',
+      );
+    }
+    if (grant.answerAwaited) {
+      await delay(deps.settleMs ?? SETTLE_MS, undefined, this.signal ? { signal: this.signal } : {});
+      const now = await deps.grants.read(account.poolKey);
+      if (now?.generation !== grant.generation) return { kind: 'superseded' };
+    }
+    return this.ask(lease, grant, values, digest);
+  }
+
+  private async ask(
+    lease: RefreshLease,
+    { refreshToken, generation }: Grant,
+    values: Readonly<Record<string, string>>,
+    digest: string,
+  ): Promise<RefreshOutcome> {
+    const { deps, account, api, caller, signal } = this;
+    let sentAt = performance.now();
+    let answer: VendorResponse | null = null;
+    try {
+      const result = await deps.gateway.call({
+        account,
+        operation: api.operation,
+        priority: 'interactive',
+        caller,
+        auth: null,
+        outsidePool: true,
+        secrets: [...Object.values(values), refreshToken],
+        attempt: 1,
+        inlineWaitMs: REFRESH_WAIT_MS,
+        ...(signal ? { signal } : {}),
+        ...(api.singleUse ? { prepare: () => this.mark(lease, generation) } : {}),
+        send: (_, __, pass) => {
+          sentAt = performance.now();
+          // Once it has left, its answer is waited for: whoever asked for it may have gone away.
+          return sendForText(api.refresh(refreshToken, values), {
+            dispatcher: deps.dispatcher,
+            timeoutMs: deps.timeoutMs,
+            pass,
+            inspect: (response) => {
+              answer = response;
+              return tokensIn(response.body, response.headers);
+            },
+          });
+        },
+      });
+      const parsed = parseTokens(api, answer);
+      if (!parsed.ok) throw await noToken(deps, account, api.operation, caller, result, parsed.problem);
+      this.bought = { generation, tokens: boughtOf(api, parsed.value, digest), at: sentAt };
+      return { kind: 'token', accessToken: parsed.value.accessToken, expiresInMs: parsed.value.expiresInMs };
+    } catch (error) {
+      if (error instanceof Superseded) return { kind: 'superseded' };
+      const token = this.saved(error, answer, { generation, digest, sentAt });
+      if (token !== null) return token;
+      const refused = refusalOf(error);
+      if (refused !== null) return { kind: 'refused', reason: refused };
+      // An answer that says "not now", and a call that has not left, use nothing up.
+      if (api.singleUse && !mayHaveBeenUsed(error, answer)) {
+        await deps.grants.unmarkSent(account.poolKey, generation).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  /** An answer that is good holds tokens, whatever went wrong with the books of its call: they are not to be had again. */
+  private saved(
+    error: unknown,
+    answer: VendorResponse | null,
+    { generation, digest, sentAt }: { generation: number; digest: string; sentAt: number },
+  ): RefreshOutcome | null {
+    const judged = error instanceof CallFailed || error instanceof PoolClosed;
+    if (judged || answer === null || answer.status < 200 || answer.status > 299) return null;
+    const parsed = parseTokens(this.api, answer);
+    if (!parsed.ok) return null;
+    const { accessToken, expiresInMs } = parsed.value;
+    this.bought = { generation, tokens: boughtOf(this.api, parsed.value, digest), at: sentAt };
+    return { kind: 'token', accessToken, expiresInMs };
+  }
+
+  private async mark(lease: RefreshLease, generation: number): Promise<() => Promise<void>> {
+    const { grants } = this.deps;
+    const { poolKey } = this.account;
+    if (!(await grants.markSent(poolKey, generation, lease.owner))) throw new Superseded();
+    return () => grants.unmarkSent(poolKey, generation);
+  }
+
+  /** Kept however long Postgres is away, and by the next process if need be. */
+  async keep(_token: CachedToken): Promise<number | null> {
+    const { bought } = this;
+    if (bought === null) throw new Error('nothing was bought');
+    const { generation, tokens, at } = bought;
+    const stored = await keepGrant(
+      this.deps,
+      this.account,
+      { account: this.account.poolKey, generation, bought: tokens },
+      at,
+    );
+    return stored?.version ?? null;
+  }
+}
+
+/** Another caller has taken over: nothing has left. */
+class Superseded extends Error {
+  override readonly name = 'Superseded';
+}
+
+/**
+ * Stores what a login or a refresh brought, and frees the pool where a login had been asked for.
+ * @param at when the request for it left, monotonic ms. @returns null when there is something newer.
+ */
+export async function keepGrant(
+  { grants, gateway, spool = null, stopping }: Pick<GrantDeps, 'grants' | 'gateway' | 'spool' | 'stopping'>,
+  account: CallableAccount,
+  kept: KeptGrant,
+  at: number,
+): Promise<StoredGrant | null> {
+  const stored = await held(() => storeKept(grants, kept, performance.now() - at), {
+    spool: spool && { to: spool, kind: GRANT_ANSWER, data: kept },
+    stopping,
+  });
+  if (stored !== null && (stored.wasNeeded || kept.generation === null)) {
+    await gateway.credentialsRenewed(account);
+  }
+  return stored;
+}
+
+/** @param ageMs of the answer: tokens live from then. */
+export function storeKept(
+  grants: GrantStore,
+  { account, generation, bought }: KeptGrant,
+  ageMs: number,
+): Promise<StoredGrant | null> {
+  const { refreshToken, refreshExpiresInMs } = bought;
+  const aged = { ...bought, expiresInMs: bought.expiresInMs - ageMs };
+  if (generation !== null) return grants.storeRefreshed(account, generation, aged);
+  if (refreshToken === undefined || refreshExpiresInMs === undefined) return Promise.resolve(null);
+  return grants.storeLogin(account, { ...aged, refreshToken, refreshExpiresInMs });
+}
+
+export function boughtOf(api: GrantApi, tokens: GrantTokens, digest: string): BoughtTokens {
+  const { accessToken, expiresInMs, refreshToken, idToken, subject } = tokens;
+  return {
+    accessToken,
+    expiresInMs,
+    ...(refreshToken === undefined
+      ? {}
+      : { refreshToken, refreshExpiresInMs: tokens.refreshExpiresInMs ?? api.refreshLifetimeMs }),
+    idToken,
+    subject,
+    credentials: digest,
+  };
+}
+
+function parseTokens(api: GrantApi, answer: VendorResponse | null): Parsed<GrantTokens> {
+  if (answer === null) return { ok: false, problem: 'there is no answer' };
+  return checkTokens(api.parse(answer.body));
+}
+
+/** A token without a text or a life is none, whatever its vendor's parts make of it. */
+export function checkTokens(parsed: Parsed<GrantTokens>): Parsed<GrantTokens> {
+  if (!parsed.ok) return parsed;
+  const { accessToken, expiresInMs, refreshToken } = parsed.value;
+  if (accessToken === '') return { ok: false, problem: 'access token: is empty' };
+  if (refreshToken === '') return { ok: false, problem: 'refresh token: is empty' };
+  if (!Number.isFinite(expiresInMs) || expiresInMs <= 0) {
+    return { ok: false, problem: `life of the access token: ${expiresInMs} ms is none` };
+  }
+  return parsed;
+}
+
+/** The vendor's words when it refused the refresh token; null for any other failure, a used-up quota say. */
+function refusalOf(error: unknown): string | null {
+  if (!(error instanceof PoolClosed) || error.verdict?.kind !== 'auth') return null;
+  const { code, message } = error.verdict.evidence;
+  return [code, message].filter(Boolean).join(': ');
+}
+
+/** Whether the vendor may have taken the refresh token for a refresh whose answer is lost. */
+function mayHaveBeenUsed(error: unknown, answer: VendorResponse | null): boolean {
+  if (error instanceof CallFailed) return error.ambiguous;
+  if (error instanceof PoolClosed && error.verdict !== null) {
+    // A success without a token in it, as a proxy gives one: what it was is not known.
+    return error.verdict.kind === 'blocked' && answer !== null && answer.status < 300;
+  }
+  return answer !== null;
+}

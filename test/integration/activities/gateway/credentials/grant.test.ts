@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { grantSecrets } from '../../../../../activities/gateway/credentials/grant';
+import { createPool } from '../../../../../store/db';
+import { listEvents } from '../../../../../store/events/events';
+import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
+import { GrantStore } from '../../../../../store/secrets/grants';
+import { listKeyUses } from '../../../../../store/secrets/key-uses';
+import { KeyRing } from '../../../../../store/secrets/keyring';
+import { Vault } from '../../../../../store/secrets/vault';
+import { Child } from '../../../../support/child';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
+import { eventually } from '../../../../support/eventually';
+import {
+  type GrantCaller,
+  grantCaller,
+  type KillStep,
+  scriptedGrant,
+} from '../../../../support/grant-caller';
+import { OAuthServer } from '../../../../support/oauth-server';
+import { answer, termsOf } from '../../../../support/scripted-gateway';
+
+let database: TestDatabase;
+let db: Pool;
+let server: OAuthServer;
+let caller: GrantCaller;
+const key = randomBytes(32).toString('base64');
+const keys = KeyRing.parse(key);
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 8 });
+});
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+beforeEach(async () => {
+  server = await OAuthServer.start();
+  caller = newCaller();
+  await registerPool(db, caller.account.poolKey, caller.account.pool);
+});
+afterEach(() => server.close());
+
+const newCaller = (name = uniqueName('account')) => grantCaller(db, keys, name, scriptedGrant(server.url));
+
+/** Somebody has logged in, and the access token has run out. */
+async function logIn(refreshToken = server.valid): Promise<void> {
+  const { digest } = await grantSecrets({ secrets: {} }, { credentials: {} });
+  await caller.grants.storeLogin(caller.account.poolKey, {
+    ...{ accessToken: 'access-token-of-the-login', expiresInMs: 0, credentials: digest },
+    ...{ refreshToken, refreshExpiresInMs: 86_400 * 1000, subject: 'a person' },
+  });
+}
+
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    (error: unknown) => error as Error & Record<string, unknown>,
+  );
+const callOnce = ({ scripted, account, auth } = caller) =>
+  scripted.gateway.call({ ...termsOf(account, { auth }), send: async () => answer({ kind: 'ok' }) });
+const events = async (kind: string) =>
+  (await listEvents(db, { pool: caller.account.poolKey, limit: 50 })).filter((e) => e.kind === kind);
+const state = async () => (await readPool(db, caller.account.poolKey))?.state;
+
+test('of many callers one buys a token, and its refresh token is kept', async () => {
+  await logIn();
+  const others = Array.from({ length: 10 }, () => newCaller(caller.account.name).auth.token(0, undefined));
+  expect(new Set((await Promise.all(others)).map(({ accessToken }) => accessToken))).toEqual(
+    new Set(['access-token-number-1']),
+  );
+  expect(server.asked).toEqual(['refresh-token-number-0']);
+  const { grant } = await caller.auth.session();
+  expect(grant).toMatchObject({ refreshToken: 'refresh-token-number-1', subject: 'a person' });
+  // As it came, although it holds what was sent.
+  expect(Buffer.from(grant.idToken?.split('.')[1] ?? '', 'base64url').toString()).toContain(
+    'refresh-token-number-0',
+  );
+});
+
+test.each([
+  ['a used-up quota', { kind: 'quota', statedWaitMs: 60_000, limit: null }, 'quota_paused'],
+  ['a rate', { kind: 'rate', statedWaitMs: null, limit: null }, 'closed'],
+])('%s leaves the refresh token as it is, unmarked', async (_, verdict, expected) => {
+  await logIn();
+  server.mode = verdict;
+  expect(await failure(callOnce())).not.toBeNull();
+  expect((await state())?.state).toBe(expected);
+  expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({
+    refreshToken: 'refresh-token-number-0',
+    answerAwaited: false,
+  });
+  if (expected === 'quota_paused') {
+    await failure(callOnce());
+    expect(server.asked).toHaveLength(1);
+    await applyPoolEvent(db, caller.account.poolKey, { type: 'resume' });
+  }
+  server.mode = 'tokens';
+  await callOnce();
+  expect(await events('login.needed')).toEqual([]);
+});
+
+describe('a process that is killed', () => {
+  async function killAt(killAt: KillStep, whenAsked?: () => void): Promise<void> {
+    await logIn();
+    const options = { databaseUrl: database.url, key, account: caller.account.name, url: server.url, killAt };
+    const child = new Child('grant-caller.ts', options);
+    try {
+      expect(await child.hear()).toBe('asking');
+      if (whenAsked) {
+        await eventually('the refresh has arrived', () => server.asked.length > 0);
+        await child.end();
+        whenAsked();
+      } else await expect(child.hear()).rejects.toThrow('SIGKILL');
+    } finally {
+      await child.end();
+    }
+    // Nobody waits for the lease of a process that is gone for longer than this; the test does not wait at all.
+    await db.query('update tokens set lease_until = now() where account = $1', [caller.account.poolKey]);
+  }
+
+  test.each<[KillStep, number, boolean]>([
+    ['before', 1, false],
+    ['marked', 1, true],
+    ['committed', 1, false],
+  ])('at "%s" has lost nothing', async (step, asked, marked) => {
+    await killAt(step);
+    expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({ answerAwaited: marked });
+    await callOnce();
+    expect(server.asked).toHaveLength(asked);
+    expect(await events('login.needed')).toEqual([]);
+  });
+
+  test.each<[string, () => Promise<void>]>([
+    ['between the call and its answer', () => withMode('silent', () => killAt('never', () => undefined))],
+    ['between the answer and the commit', () => killAt('answered')],
+  ])(
+    '%s: the token is tried once more, and where it is used up a login is asked for, once',
+    async (_, kill) => {
+      await kill();
+      expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({ answerAwaited: true });
+      const refused = await failure(callOnce());
+      expect(refused).toMatchObject({ name: 'PoolClosed', details: { state: 'held', until: null } });
+      expect(refused?.message).toMatch(/needs a login.*was lost/);
+      expect(refused?.message).not.toContain('refresh-token-number');
+      await failure(callOnce());
+      await failure(callOnce(newCaller(caller.account.name)));
+      expect(server.asked).toEqual(['refresh-token-number-0', 'refresh-token-number-0']);
+      expect(await events('login.needed')).toHaveLength(1);
+
+      // An operator's word is worth one more try, and no second event.
+      await applyPoolEvent(db, caller.account.poolKey, { type: 'resume' });
+      await failure(callOnce());
+      await failure(callOnce());
+      expect(server.asked).toHaveLength(3);
+      expect(await events('login.needed')).toHaveLength(1);
+      expect(await state()).toMatchObject({ state: 'held', cause: 'login' });
+
+      server.valid = 'refresh-token-of-a-new-login';
+      await logIn();
+      await caller.scripted.gateway.credentialsRenewed(caller.account);
+      await callOnce();
+      expect(await state()).toMatchObject({ state: 'closed' });
+    },
+  );
+
+  test('between the answer and the commit, at a vendor that takes the token again, has lost nothing', async () => {
+    server.lenient = true;
+    await killAt('answered');
+    await callOnce();
+    expect(await events('login.needed')).toEqual([]);
+  });
+
+  async function withMode(mode: OAuthServer['mode'], work: () => Promise<void>): Promise<void> {
+    server.mode = mode;
+    await work();
+    server.mode = 'tokens';
+  }
+});
+
+test('who was frozen and comes back with the answer frees the account again', async () => {
+  await logIn();
+  server.mode = 'late';
+  const late = caller.auth.token(0, undefined);
+  await eventually('the refresh has arrived', () => server.asked.length > 0);
+  server.mode = 'tokens';
+  // Its lease has run out, and another caller takes the token for lost.
+  await db.query("update tokens set lease_until = now(), lease_owner = 'gone' where account = $1", [
+    caller.account.poolKey,
+  ]);
+  expect(await failure(callOnce(newCaller(caller.account.name)))).toMatchObject({ name: 'PoolClosed' });
+  server.release();
+  expect((await late).accessToken).toBe('access-token-number-1');
+  expect(await state()).toMatchObject({ state: 'half_open' });
+  await callOnce();
+  expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({ answerAwaited: false });
+});
+
+test('an account that nobody has logged in to is held, with one event and without a call', async () => {
+  expect(await failure(callOnce())).toMatchObject({
+    name: 'PoolClosed',
+    message: expect.stringContaining('sluice login'),
+  });
+  await failure(callOnce());
+  expect(server.asked).toEqual([]);
+  expect(await events('login.needed')).toHaveLength(1);
+});
+
+test('a token called expired is renewed by one caller, and one that lives shorter than the margin serves', async () => {
+  await logIn();
+  server.expiresInMs = 1_000;
+  const first = await caller.auth.token(0, undefined);
+  expect((await caller.auth.token(0, undefined)).version).toBe(first.version);
+  const after = await Promise.all([1, 2, 3].map(() => caller.auth.token(first.version, undefined)));
+  expect(new Set(after.map(({ version }) => version)).size).toBe(1);
+  expect(server.asked).toHaveLength(2);
+  await delay(800);
+  expect((await caller.auth.token(0, undefined)).version).toBeGreaterThan(after[0]?.version ?? 0);
+});
+
+test('a new key reads and rotates a grant, and a wrong one says that it is the wrong one', async () => {
+  await logIn();
+  const next = randomBytes(32).toString('base64');
+  const both = KeyRing.parse(`${next},${key}`);
+  const stranger = new GrantStore(db, KeyRing.parse(randomBytes(32).toString('base64')));
+  await expect(stranger.read(caller.account.poolKey)).rejects.toMatchObject({ code: 'unknown-key' });
+  expect((await new Vault(db, both).rotate()).grants).toBeGreaterThanOrEqual(1);
+  expect((await listKeyUses(db)).filter(({ what }) => what === 'grants')).toEqual([
+    { what: 'grants', keyId: both.currentId, rows: expect.any(Number) },
+  ]);
+  expect(await new GrantStore(db, KeyRing.parse(next)).read(caller.account.poolKey)).toMatchObject({
+    refreshToken: 'refresh-token-number-0',
+  });
+});
