@@ -365,6 +365,28 @@ export const EVENTS = {
     'the answers mean that there is no data: the window is provisionally empty',
   ),
 
+  'limit.changed': event(
+    'warn',
+    ROW,
+    ['limit', 'key', 'change', 'by', 'reason'],
+    'an operator has changed a limit while everything runs: it holds over the settings until it is reset',
+  ),
+  'limit.restored': event(
+    'info',
+    ROW,
+    ['limit', 'key', 'by', 'reason'],
+    'such a change has ended: the settings hold again',
+  ),
+
+  'key.created': event('info', ROW, ['key', 'id', 'scope', 'by'], 'the API has another key'),
+  'key.revoked': event('info', ROW, ['key', 'id', 'by'], 'a key of the API is refused from now on'),
+  'api.called': event(
+    'info',
+    ROW,
+    ['by', 'operation', 'path', 'status', 'requestId'],
+    'somebody has changed something by the HTTP API',
+  ),
+
   'rows.pruned': event(
     'info',
     LOG,

@@ -165,6 +165,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     vault: { key: key === null || !key.startsWith('file:') ? key : `file:${resolve(baseDir, key.slice(5))}` },
     permits: parsed.permits,
     alerts: parsed.alerts,
+    api: parsed.api,
     http: parsed.http,
     commands: parsed.commands,
     reports: parsed.reports,

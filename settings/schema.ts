@@ -124,6 +124,49 @@ const commands = z.strictObject({
     .describe('Longest wait for leave to send a command to a device, and again for its result.'),
 });
 
+const origin = z
+  .string({ error: 'must be an origin such as https://ops.example.com' })
+  .regex(
+    /^https?:\/\/[a-z0-9.:[\]-]+$/i,
+    'must be an origin such as https://ops.example.com, without a path',
+  );
+const hostName = z
+  .string({ error: 'must be a name such as sluice.example.com' })
+  .regex(/^[a-z0-9.:-]+$/i, 'must be a name such as sluice.example.com, without a port')
+  .transform((host) => host.toLowerCase());
+
+/** The HTTP API. */
+const api = z.strictObject({
+  port: z
+    .int({ error: 'must be a port from 1 to 65535' })
+    .min(1, 'must be a port from 1 to 65535')
+    .max(65_535, 'must be a port from 1 to 65535')
+    .default(8480)
+    .describe('Where `sluice up` serves the API; another port is taken and said when it is in use.'),
+  allowedHosts: z
+    .array(hostName, { error: 'must be a list of names' })
+    .default([])
+    .describe(
+      'Names by which it is called besides this machine. Without any, all are, as long as a key is shown.',
+    ),
+  corsOrigins: z
+    .array(origin, { error: 'must be a list of origins' })
+    .default([])
+    .describe('Pages of these may ask from a browser. Default: none.'),
+  requestsPerMinute: wholePositive
+    .default(6000)
+    .describe(
+      'Requests of one key a minute, in one process; a key may have a number of its own. Permits do not count.',
+    ),
+  endUserRequestsPerMinute: wholePositive
+    .default(30)
+    .describe('Requests about one end user a minute, in one process, whoever asks.'),
+  maxInFlight: wholePositive
+    .default(1000)
+    .describe('Requests under way at once in one process; more are told to come again (503).'),
+  maxUploadMb: wholePositive.default(512).describe('Longest input of a batch that is uploaded, MB.'),
+});
+
 const alerts = z.strictObject({
   rateRefusals: wholePositive
     .default(3)
@@ -276,6 +319,7 @@ const GENERAL = z.strictObject({
   vault: vault.prefault({}),
   permits: permits.prefault({}),
   http: http.prefault({}),
+  api: api.prefault({}),
   alerts: alerts.prefault({}),
   commands: commands.prefault({}),
   reports: reports.prefault({}),

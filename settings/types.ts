@@ -37,6 +37,7 @@ export interface Settings {
   readonly vault: { readonly key: SecretRef | null };
   readonly permits: ParsedSettings['permits'];
   readonly http: ParsedSettings['http'];
+  readonly api: ParsedSettings['api'];
   readonly alerts: ParsedSettings['alerts'];
   readonly commands: ParsedSettings['commands'];
   readonly reports: ParsedSettings['reports'];

@@ -1,3 +1,35 @@
+create table api_keys (
+  id text not null,
+  name text not null,
+  hash bytea not null,
+  scope text not null,
+  requests_per_minute integer,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  created_by text not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  revoked_by text,
+  last_used_at timestamp with time zone,
+  constraint api_keys_hash_key UNIQUE (hash),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_requests_per_minute_check CHECK ((requests_per_minute > 0)),
+  constraint api_keys_scope_check CHECK ((scope = ANY (ARRAY['read'::text, 'operate'::text, 'admin'::text])))
+);
+
+create table api_requests (
+  id text not null,
+  caller text not null,
+  key text not null,
+  fingerprint bytea not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  lease_until timestamp with time zone,
+  status integer,
+  location text,
+  body jsonb,
+  constraint api_requests_caller_key_key UNIQUE (caller, key),
+  constraint api_requests_pkey PRIMARY KEY (id)
+);
+
 create table batch_items (
   batch_id bigint not null,
   seq integer not null,
@@ -358,6 +390,20 @@ create table limit_events (
   units double precision not null
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 
+create table limit_overrides (
+  id bigint generated always as identity not null,
+  pool text not null,
+  name text not null,
+  key text,
+  change jsonb not null,
+  author text not null,
+  reason text not null,
+  at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  ended_by text,
+  constraint limit_overrides_pkey PRIMARY KEY (id)
+);
+
 create table limit_waits (
   pool text not null,
   limit_key text not null,
@@ -414,6 +460,7 @@ create table limits (
   rate_raises integer not null default 0,
   generation bigint not null default 0,
   blocked_since double precision not null default 0,
+  override jsonb,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
   constraint limits_key_key UNIQUE (key),
@@ -597,6 +644,10 @@ create table vault (
   constraint vault_pkey PRIMARY KEY (name)
 );
 
+CREATE UNIQUE INDEX api_keys_name ON sluice.api_keys USING btree (name) WHERE (revoked_at IS NULL);
+
+CREATE INDEX api_requests_created_at ON sluice.api_requests USING btree (created_at);
+
 CREATE INDEX batch_items_pending ON sluice.batch_items USING btree (batch_id, seq) WHERE (state = 'pending'::text);
 
 CREATE INDEX batch_items_retry ON sluice.batch_items USING btree (batch_id, next_attempt_at, seq) WHERE (state = 'retry'::text);
@@ -622,6 +673,10 @@ CREATE UNIQUE INDEX jobs_live ON sluice.jobs USING btree (series_id, span) WHERE
 CREATE INDEX jobs_span ON sluice.jobs USING btree (series_id, span, requested_at);
 
 CREATE INDEX limit_events_at ON sluice.limit_events USING btree (limit_id, at);
+
+CREATE UNIQUE INDEX limit_overrides_current ON sluice.limit_overrides USING btree (pool, name, COALESCE(key, ''::text)) WHERE (ended_at IS NULL);
+
+CREATE INDEX limit_overrides_name ON sluice.limit_overrides USING btree (name) WHERE (ended_at IS NULL);
 
 CREATE INDEX limits_pool ON sluice.limits USING btree (pool);
 
@@ -796,12 +851,13 @@ begin
       select * into l from limits where key = p_key for update;
     end if;
     if l.key is null then return false; end if;
-    by_hand := l.definition ->> 'source' like 'settings%';
-    new_cap := case when cap is null or cap <= 0 or (by_hand and cap > (l.definition ->> 'capacity')::float8)
+    by_hand := l.definition ->> 'source' like 'settings%' or l.override is not null;
+    new_cap := case when cap is null or cap <= 0
+                      or (by_hand and cap > coalesce(l.override ->> 'capacity', l.definition ->> 'capacity')::float8)
                     then l.capacity else cap end;
     share := l.rate_share;
     if rate is null or rate <= 0 or l.kind <> 'bucket'
-       or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8) then
+       or (by_hand and 1000 / rate < coalesce(l.override ->> 'period_ms', l.definition ->> 'period_ms')::float8) then
       new_per := l.period_ms;
     else
       if 1000 / rate > l.period_ms * share * (1 + 1e-6) then share := least(1, 1000 / rate / l.period_ms); end if;
@@ -1182,6 +1238,34 @@ begin
   update limits set tat = l.tat, period_ms = l.period_ms, rate_share = l.rate_share, rate_share_at = l.rate_share_at
   where id = l.id;
   return l;
+end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.limits_overridden()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  o limit_overrides;
+  before_per double precision;
+begin
+  select x.* into o from limit_overrides x
+  where x.ended_at is null and x.name = new.name
+    and (x.key = new.key or x.key is null
+         and (x.pool = new.pool or exists (select 1 from pool_limits p where p.pool = x.pool and p.limit_key = new.key)))
+  order by x.key nulls last limit 1;
+  if o.id is null then
+    new.override := null;
+    return new;
+  end if;
+  new.override := o.change || jsonb_build_object('id', o.id, 'author', o.author, 'reason', o.reason, 'at', o.at);
+  new.capacity := coalesce((o.change ->> 'capacity')::float8, new.capacity);
+  new.mode := coalesce(o.change ->> 'mode', new.mode);
+  new.source := 'operator';
+  if new.kind = 'bucket' and o.change ? 'period_ms' then new.period_ms := (o.change ->> 'period_ms')::float8; end if;
+  if tg_op = 'UPDATE' and new.kind = 'bucket' and old.kind = 'bucket' and old.tat > now_ms() then
+    new.tat := now_ms() + least((old.tat - now_ms()) / old.period_ms, new.capacity) * new.period_ms;
+  end if;
+  return new;
 end $function$;
 
 CREATE OR REPLACE FUNCTION sluice.limits_redefined()
@@ -1709,7 +1793,8 @@ create view limit_status as
         CASE
             WHEN l.kind = 'bucket'::text AND l.rate_share < 1::double precision THEN 1000::double precision / l.period_ms
             ELSE NULL::double precision
-        END AS lowered_rate
+        END AS lowered_rate,
+    l.override
    FROM limits l
      CROSS JOIN LATERAL ( SELECT now_ms() AS t) n;
 
@@ -1744,5 +1829,7 @@ create view trips as
     end_latitude,
     end_longitude
    FROM fleet_trips;
+
+CREATE TRIGGER limits_overridden BEFORE INSERT OR UPDATE OF definition ON limits FOR EACH ROW EXECUTE FUNCTION limits_overridden();
 
 CREATE TRIGGER limits_redefined BEFORE UPDATE OF definition ON limits FOR EACH ROW WHEN (old.period_ms IS DISTINCT FROM new.period_ms) EXECUTE FUNCTION limits_redefined();

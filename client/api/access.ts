@@ -37,7 +37,9 @@ export function checkOrigin(request: FastifyRequest, terms: AccessTerms, keyed: 
   const { host = '', origin } = request.headers;
   const name = hostName(host).toLowerCase();
   const known = isLoopback(name) || terms.allowedHosts.includes(name);
-  if (!known && (!keyed || terms.allowedHosts.length > 0)) {
+  // A page that has found us under a name of its own knows no key.
+  const checked = terms.allowedHosts.length > 0 || (terms.loopback && !keyed);
+  if (!known && checked) {
     throw new ApiError('FORBIDDEN', `"${name}" is no name of this server; api.allowedHosts lists them`, {
       field: 'Host',
     });

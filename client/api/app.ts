@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -12,31 +11,21 @@ import {
   fastify,
   LogController,
 } from 'fastify';
-import type { Backend } from '../operations/backend';
 import { messageOf } from '../operations/errors';
-import type { OpenBackend } from '../operations/open-backend';
-import {
-  type AccessTerms,
-  type Caller,
-  checkOrigin,
-  includesScope,
-  isLocal,
-  shownKey,
-  unauthenticated,
-} from './access';
+import { type AccessTerms, type Caller, checkOrigin, includesScope, shownKey } from './access';
+import { type CallerTerms, callerOf, RateLimits } from './caller';
 import { addDocument } from './document';
-import { inputOf } from './input';
+import { type PerformTerms, perform } from './perform';
 import { ApiError, problemOf, sendProblem } from './problem';
 import { type Answer, type ApiRoute, fullPath, pathFields, takesBody } from './route';
 
-export interface AppOptions extends AccessTerms {
-  readonly backend: OpenBackend;
+export interface AppOptions extends CallerTerms, PerformTerms {
   readonly routes: readonly ApiRoute[];
   readonly version: string;
   /** Longest JSON body, bytes. */
   readonly bodyLimit: number;
   /** Requests under way at once; more are told to come again. */
-  readonly mostInFlight: number;
+  readonly maxInFlight: number;
   /** `info`, `warn`, … or `silent`. */
   readonly logLevel: string;
 }
@@ -63,6 +52,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit: options.bodyLimit,
     requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (error, request, reply) => {
@@ -85,7 +76,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     strictTransportSecurity: false,
     crossOriginResourcePolicy: { policy: 'same-origin' },
   });
-  await app.register(rateLimit, { global: false });
   guard(app, options);
   await addDocument(app, options.routes, options.version);
   for (const route of options.routes) addRoute(app, options, route);
@@ -103,43 +93,58 @@ function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
 
 /** Before anything is read of a request. */
 function guard(app: FastifyInstance, options: AppOptions): void {
+  const limits = new RateLimits();
   let inFlight = 0;
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
-    inFlight++;
-    // Also when the caller has gone before it was answered.
-    reply.raw.once('close', () => {
-      inFlight--;
-    });
-    if (inFlight > options.mostInFlight) {
-      throw new ApiError('OVERLOADED', `${options.mostInFlight} requests are under way already`, {
+    const { route } = request.routeOptions.config;
+    if (closing) {
+      throw new ApiError('OVERLOADED', 'this server is ending', {
         retryAfter: 1,
+        headers: { connection: 'close' },
       });
+    }
+    if (!route?.longLived) {
+      inFlight++;
+      // Also when the caller has gone before it was answered.
+      reply.raw.once('close', () => {
+        inFlight--;
+      });
+      if (inFlight > options.maxInFlight) {
+        throw new ApiError('OVERLOADED', `${options.maxInFlight} requests are under way already`, {
+          retryAfter: 1,
+        });
+      }
     }
     await allowOrigins(request, reply, options);
     if (reply.sent) return;
-    const key = shownKey(request);
-    checkOrigin(request, options, key !== null);
-    const { route } = request.routeOptions.config;
+    checkOrigin(request, options, shownKey(request) !== null);
     if (route === undefined || route.scope === null) return;
-    request.caller = await callerOf(request, options, key);
-    if (!includesScope(request.caller.scope, route.scope)) {
-      throw new ApiError(
-        'FORBIDDEN',
-        `the key has scope ${request.caller.scope}; this needs ${route.scope}`,
-        {
-          field: 'Authorization',
-        },
-      );
+    const caller = await callerOf(request, options, limits);
+    request.caller = caller;
+    if (!includesScope(caller.scope, route.scope)) {
+      throw new ApiError('FORBIDDEN', `the key has scope ${caller.scope}; this needs ${route.scope}`, {
+        field: 'Authorization',
+      });
+    }
+    if (caller.key !== null && route.rateLimited !== false) {
+      limits.check('requests of the key', caller.key, caller.requestsPerMinute ?? options.requestsPerMinute);
     }
   });
-}
-
-async function callerOf(request: FastifyRequest, options: AppOptions, key: string | null): Promise<Caller> {
-  if (key === null && isLocal(request, options)) {
-    return { name: options.backend.caller, key: null, scope: 'admin', requestsPerMinute: null };
-  }
-  throw unauthenticated('no key; send "Authorization: Bearer slc_…" (make one with sluice keys create)');
+  app.addHook('preHandler', async (request) => {
+    const { route } = request.routeOptions.config;
+    if (route?.endUser === undefined) return;
+    const { [route.endUser]: user } = {
+      ...(request.body as object | null),
+      ...(request.params as object),
+    } as Record<string, unknown>;
+    if (typeof user === 'string')
+      limits.check('requests of the end user', user, options.endUserRequestsPerMinute);
+  });
 }
 
 /** CORS, off unless the settings name pages. */
@@ -166,22 +171,11 @@ function addRoute(app: FastifyInstance, options: AppOptions, route: ApiRoute): v
     url: fullPath(route).replace(/\{(\w+)\}/g, ':$1'),
     config: { route },
     handler: async (request, reply) => {
-      const caller = request.caller?.name ?? options.backend.caller;
-      const done = await perform(route, options.backend.as(caller), request, reply);
+      const done = await perform(route, options, request, reply);
       if (done === undefined) return reply;
       return sendAnswer(reply, route, done);
     },
   });
-}
-
-async function perform(
-  route: ApiRoute,
-  backend: Backend,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Answer | undefined> {
-  const input = inputOf(route, request);
-  return (await route.handle({ backend, input, request, reply })) ?? undefined;
 }
 
 function sendAnswer(reply: FastifyReply, route: ApiRoute, { status, location, headers = {}, body }: Answer) {

@@ -1,4 +1,5 @@
 /** What a request gives, as the object that a use case checks: fields of the path, and of the query or the body. */
+import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { OperationError, type Problem } from '../operations/errors';
@@ -24,6 +25,11 @@ export function inputOf(route: ApiRoute, request: FastifyRequest): Readonly<Reco
 
 function fromBody(route: ApiRoute, body: unknown): Readonly<Record<string, unknown>> {
   if (body === undefined || body === null) return {};
+  if (body instanceof Readable) {
+    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the body must be application/json', {
+      field: 'Content-Type',
+    });
+  }
   if (typeof body !== 'object' || Array.isArray(body)) {
     throw new ApiError('BAD_REQUEST', 'the body must be a JSON object', { field: '' });
   }

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Backend } from '../operations/backend';
 import type { Operation } from '../operations/operation';
+import type { Upload } from './upload';
 
 /** Each includes those before it. */
 export const SCOPES = ['read', 'operate', 'admin'] as const;
@@ -30,6 +31,8 @@ export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** The body of a route that `consumes` other types than JSON, as a file; null for the others. */
+  readonly upload: Upload | null;
 }
 
 export interface ApiRoute {
@@ -51,7 +54,7 @@ export interface ApiRoute {
   readonly result: z.ZodType | null;
   /** Media types of an answer that is no JSON, e.g. `application/x-ndjson`. */
   readonly produces?: readonly string[];
-  /** Media types of a body that is no JSON: it is handed on unread, as `request.body`, a stream. */
+  /** Media types of a body that is no JSON: it comes as a file, `upload`. */
   readonly consumes?: readonly string[];
   /** Starts work: takes an Idempotency-Key, and answers with `Location`. */
   readonly starts?: boolean;
@@ -59,6 +62,8 @@ export interface ApiRoute {
   readonly audited?: boolean;
   /** Codes that it answers besides the usual ones, e.g. 429 of a permit. */
   readonly refusals?: Readonly<Record<number, string>>;
+  /** Goes on for as long as the caller likes: it takes no place among the requests under way. */
+  readonly longLived?: boolean;
   /** Requests count for the caller's rate limit. Default true. */
   readonly rateLimited?: boolean;
   /** Field that names an end user: requests for one are limited, whoever asks. */

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { someKey } from '../operations/access/keys';
+import { forgetOldRequests } from '../operations/access/requests';
 import { isLoopback } from '../operations/codec-server';
 import type { Context } from '../operations/context';
 import { failed, messageOf } from '../operations/errors';
@@ -24,7 +26,8 @@ export interface ApiServer {
 
 const CONNECTIONS = 16;
 const BODY_BYTES = 1024 * 1024;
-const MOST_IN_FLIGHT = 1000;
+/** How often answers that nobody asks for again are deleted. */
+const FORGET_MS = 10 * 60_000;
 
 /** @throws OperationError when it may not or cannot listen there. */
 export async function serveApi(
@@ -32,18 +35,35 @@ export async function serveApi(
   { host, port, logLevel = 'warn' }: ServeOptions,
 ): Promise<ApiServer> {
   const backend = openBackend(context, { applicationName: 'sluice-api', connections: CONNECTIONS });
+  const loopback = isLoopback(host);
+  const { api } = context.settings;
+  if (!loopback) {
+    const some = await someKey(backend).catch(async (error: unknown) => {
+      await backend.close();
+      throw error;
+    });
+    if (!some) {
+      await backend.close();
+      throw failed(
+        `${host} lets others in, and there is no key that they could show: make one first (sluice keys create NAME --scope operate), or listen on 127.0.0.1`,
+      );
+    }
+  }
   const app = await createApp({
+    ...api,
     backend,
     routes: ROUTES,
     version: version(),
-    loopback: isLoopback(host),
-    allowedHosts: [],
-    corsOrigins: [],
+    loopback,
     bodyLimit: BODY_BYTES,
-    mostInFlight: MOST_IN_FLIGHT,
+    maxUploadBytes: api.maxUploadMb * 1024 * 1024,
     logLevel,
   });
+  const forgetting = setInterval(() => {
+    forgetOldRequests(backend).catch(() => undefined);
+  }, FORGET_MS).unref();
   const close = async () => {
+    clearInterval(forgetting);
     await app.close();
     await backend.close();
   };

@@ -8,6 +8,7 @@
  *
  * Beside them: `followWork` (datasets/follow.ts) and `followBatch` (batches/follow.ts) tell how far work is until it ends.
  */
+import { createApiKey, listApiKeys, revokeApiKey } from './access/keys';
 import {
   cancelBatch,
   exportBatchItems,
@@ -35,6 +36,7 @@ import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './dataset
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
 import { examineMachine } from './doctor';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
+import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
 import {
   listEventsOf,
   listPools,
@@ -96,6 +98,8 @@ export const operations = {
     unblock: unblockLimits,
     resetLimits,
   },
+  limits: { list: listLimitsOf, show: showLimit, change: changeLimit, reset: resetLimit },
+  keys: { create: createApiKey, list: listApiKeys, revoke: revokeApiKey },
   events: { list: listEventsOf },
   users: { authenticate: authenticateEndUser },
   vault: { put: putSecret, list: listSecrets, delete: deleteSecret },

@@ -259,6 +259,8 @@ export interface LimitStatus {
   readonly grantedCalls: number;
   readonly grantedUnits: number;
   readonly shadowOver: number;
+  /** Left out unless an operator has changed it while everything runs (limit-overrides.ts); `at` is ISO 8601. */
+  readonly override?: { readonly author: string; readonly reason: string; readonly at: string };
 }
 
 /** Limits of one pool (or all), those that it shares with others included, as they stand at the database's time. */
@@ -266,7 +268,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
   const { rows } = await db.query(
     `select key, array(select p.pool from pool_limits p where p.limit_key = s.key order by 1) as pools, name, unit, kind,
             capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
-            shadow_over, blocked_reason, blocked_since, lowered_rate
+            shadow_over, blocked_reason, blocked_since, lowered_rate, override
      from limit_status s
      where $1::text is null or pool = $1 or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
@@ -292,6 +294,9 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
     grantedCalls: r.granted_calls,
     grantedUnits: r.granted_units,
     shadowOver: r.shadow_over,
+    ...(r.override === null
+      ? {}
+      : { override: { author: r.override.author, reason: r.override.reason, at: r.override.at } }),
   }));
 }
 

@@ -30,12 +30,13 @@ begin
       select * into l from limits where key = p_key for update;
     end if;
     if l.key is null then return false; end if;
-    by_hand := l.definition ->> 'source' like 'settings%';
-    new_cap := case when cap is null or cap <= 0 or (by_hand and cap > (l.definition ->> 'capacity')::float8)
+    by_hand := l.definition ->> 'source' like 'settings%' or l.override is not null;
+    new_cap := case when cap is null or cap <= 0
+                      or (by_hand and cap > coalesce(l.override ->> 'capacity', l.definition ->> 'capacity')::float8)
                     then l.capacity else cap end;
     share := l.rate_share;
     if rate is null or rate <= 0 or l.kind <> 'bucket'
-       or (by_hand and 1000 / rate < (l.definition ->> 'period_ms')::float8) then
+       or (by_hand and 1000 / rate < coalesce(l.override ->> 'period_ms', l.definition ->> 'period_ms')::float8) then
       new_per := l.period_ms;
     else
       if 1000 / rate > l.period_ms * share * (1 + 1e-6) then share := least(1, 1000 / rate / l.period_ms); end if;

@@ -16,5 +16,6 @@ select l.key, l.pool, l.name, l.unit, l.kind, l.capacity,
        l.source, l.mode, l.period_ms as ratio_period, l.granted_calls, l.granted_units, l.shadow_over,
        case when l.blocked_until > n.t then l.blocked_reason else '' end as blocked_reason,
        case when l.blocked_until > n.t and l.blocked_since > 0 then l.blocked_since end as blocked_since,
-       case when l.kind = 'bucket' and l.rate_share < 1 then 1000 / l.period_ms end as lowered_rate
+       case when l.kind = 'bucket' and l.rate_share < 1 then 1000 / l.period_ms end as lowered_rate,
+       l.override
 from limits l cross join lateral (select now_ms() as t) n;

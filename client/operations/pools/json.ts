@@ -1,5 +1,6 @@
 /** Pools and operators' commands as JSON: instants in ISO 8601. */
 import type { QuotaMetrics, QuotaStatus } from '../../../quota/limits/quota-status';
+import type { LimitStatus } from '../../../store/permits/permits';
 import { isoOrNull } from '../time-text';
 import type { OrderReport, ResetReport, UnblockReport } from './orders';
 import type { PoolReport } from './report';
@@ -30,24 +31,29 @@ export function poolJson(report: PoolReport) {
       since: isoOrNull(stop.since),
       until: isoOrNull(stop.until),
     })),
-    limits: report.limits.map((limit) => ({
-      name: limit.name,
-      key: limit.key,
-      pools: limit.pools,
-      unit: limit.unit,
-      used: limit.used,
-      limit: limit.limit,
-      left: limit.left,
-      ratePerSecond: limit.ratePerSecond,
-      resetsAt: isoOrNull(limit.resetsAt),
-      blockedUntil: isoOrNull(limit.blockedUntil),
-      blockedReason: limit.blockedReason,
-      source: limit.source,
-      mode: limit.mode,
-      shadowOver: limit.shadowOver,
-    })),
+    limits: report.limits.map(limitJson),
     quota: quotaJson(report.quota),
     ...spendingJson(report),
+  };
+}
+
+export function limitJson(limit: LimitStatus) {
+  return {
+    name: limit.name,
+    key: limit.key,
+    pools: limit.pools,
+    unit: limit.unit,
+    used: limit.used,
+    limit: limit.limit,
+    left: limit.left,
+    ratePerSecond: limit.ratePerSecond,
+    resetsAt: isoOrNull(limit.resetsAt),
+    blockedUntil: isoOrNull(limit.blockedUntil),
+    blockedReason: limit.blockedReason,
+    source: limit.source,
+    mode: limit.mode,
+    shadowOver: limit.shadowOver,
+    override: limit.override ? { ...limit.override, at: new Date(limit.override.at).toISOString() } : null,
   };
 }
 

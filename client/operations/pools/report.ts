@@ -11,6 +11,7 @@ import { type Account, findAccount } from '../../../settings/accounts/accounts';
 import { readDeployment } from '../../../store/deployment';
 import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
+import { type LimitOverride, listOverrides } from '../../../store/permits/limit-overrides';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
 import { filesOfToday, quotaOf } from './quota';
@@ -57,18 +58,19 @@ export async function readPoolReport(
   const stands = await organizationOfPool(db, account.poolKey);
   const organizationKey = stands === undefined ? (account.organization?.key ?? null) : stands;
   const daily = dailyLimitOf(account.limits)?.name;
-  const [records, members, files, stored, calls, day] = await Promise.all([
+  const [records, members, files, stored, calls, day, overrides] = await Promise.all([
     readStoppingPools(db, account.poolKey),
     organizationKey === null ? [] : poolsOf(db, organizationKey),
     filesOfToday(db, account, now),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, now - HOUR_MS),
     readCallCounts(db, account.poolKey, now - DAY_MS),
+    listOverrides(db, { pool: account.poolKey, name: null, standing: true }),
   ]);
   const names = new Set(stored.map((limit) => limit.name));
   const unused = account.limits
     .filter((template) => !names.has(template.name))
-    .map((template) => unusedLimit(account, template));
+    .map((template) => overridden(unusedLimit(account, template), overrides));
   const limits = [...stored, ...unused]
     .map((limit) => (limit.name === daily ? withItems(limit, files.items) : limit))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -135,6 +137,26 @@ function unusedLimit(account: Account, template: LimitTemplate): LimitStatus {
     grantedCalls: 0,
     grantedUnits: 0,
     shadowOver: 0,
+  };
+}
+
+/** As it will be when the first call needs it. */
+function overridden(limit: LimitStatus, overrides: readonly LimitOverride[]): LimitStatus {
+  const found =
+    overrides.find(({ key }) => key === limit.key) ??
+    overrides.find(({ key, name }) => key === null && name === limit.name);
+  if (found === undefined) return limit;
+  const { change, author, reason, at } = found;
+  const capacity = change.capacity ?? limit.limit;
+  return {
+    ...limit,
+    limit: capacity,
+    left: capacity,
+    mode: change.mode ?? limit.mode,
+    ratePerSecond: change.period_ms === undefined ? limit.ratePerSecond : 1000 / change.period_ms,
+    periodMs: change.period_ms ?? limit.periodMs,
+    source: 'operator',
+    override: { author, reason, at: new Date(at).toISOString() },
   };
 }
 

@@ -1,0 +1,76 @@
+/** Who asks, and whether they ask too often. Counts are of this process. */
+import type { FastifyRequest } from 'fastify';
+import { knownKey } from '../operations/access/keys';
+import type { OpenBackend } from '../operations/open-backend';
+import { type AccessTerms, type Caller, isLocal, shownKey, unauthenticated } from './access';
+import { ApiError } from './problem';
+
+export interface CallerTerms extends AccessTerms {
+  readonly backend: OpenBackend;
+  readonly requestsPerMinute: number;
+  readonly endUserRequestsPerMinute: number;
+}
+
+/** Wrong keys from one address a minute; nobody types that fast. */
+const MOST_WRONG_KEYS = 30;
+
+/** @throws ApiError 401 */
+export async function callerOf(
+  request: FastifyRequest,
+  terms: CallerTerms,
+  limits: RateLimits,
+): Promise<Caller> {
+  const key = shownKey(request);
+  if (key === null) {
+    if (isLocal(request, terms)) {
+      return { name: terms.backend.caller, key: null, scope: 'admin', requestsPerMinute: null };
+    }
+    throw unauthenticated('no key; send "Authorization: Bearer slc_…" (make one with sluice keys create)');
+  }
+  const address = request.socket.remoteAddress ?? '';
+  limits.check('wrong keys', address, MOST_WRONG_KEYS, 0);
+  const known = await knownKey(terms.backend, key);
+  if (known === null) {
+    limits.check('wrong keys', address, MOST_WRONG_KEYS);
+    throw unauthenticated('the key is not known, has expired or was revoked');
+  }
+  const { id, name, scope, requestsPerMinute } = known;
+  return { name, key: id, scope, requestsPerMinute };
+}
+
+const MINUTE_MS = 60_000;
+/** So many callers are remembered; then those whose minute is over are forgotten. */
+const MOST_REMEMBERED = 10_000;
+
+/** Requests in each caller's minute, which begins with the first. */
+export class RateLimits {
+  private readonly counts = new Map<string, { from: number; count: number }>();
+
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** Counts `units` requests. @throws ApiError 429 with when the minute is over. */
+  check(limit: string, of: string, perMinute: number, units = 1): void {
+    const now = this.now();
+    const key = `${limit} ${of}`;
+    let found = this.counts.get(key);
+    if (found === undefined || now - found.from >= MINUTE_MS) {
+      found = { from: now, count: 0 };
+      this.forgetOld(now);
+      this.counts.set(key, found);
+    }
+    if (found.count + Math.max(units, 1) > perMinute) {
+      const waitMs = Math.max(1, found.from + MINUTE_MS - now);
+      throw new ApiError('TOO_MANY_REQUESTS', `at most ${perMinute} a minute (${limit})`, {
+        limit,
+        until: Date.now() + waitMs,
+        retryAfter: Math.ceil(waitMs / 1000),
+      });
+    }
+    found.count += units;
+  }
+
+  private forgetOld(now: number): void {
+    if (this.counts.size < MOST_REMEMBERED) return;
+    for (const [key, { from }] of this.counts) if (now - from >= MINUTE_MS) this.counts.delete(key);
+  }
+}
