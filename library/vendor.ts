@@ -74,6 +74,7 @@ export {
   defineVendor,
   type Vendor,
   type VendorDefinition,
+  type VendorExample,
   type VendorSimulator,
 } from '../vendors/define';
 export { VendorError } from '../vendors/definition-problems';

@@ -71,6 +71,14 @@ export interface VendorSimulator {
   knows?(scenario: Readonly<Record<string, unknown>>): string;
 }
 
+/** An account that the simulator serves when it is started without a scenario: what the conformance suite calls with. */
+export interface VendorExample {
+  /** Settings besides `vendor` and those that lead to the simulator. Secrets as references to the environment. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Values of the variables that the settings refer to. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
 /** What a vendor is made of. Its id and its title are those of its rules. */
 export interface VendorDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly rules: VendorRules;
@@ -87,6 +95,7 @@ export interface VendorDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly descriptions?: readonly DatasetDescription[];
   /** Loaded only when the vendor is simulated: `() => import('./simulator.js').then((m) => m.simulator)`. */
   readonly simulator?: () => Promise<VendorSimulator>;
+  readonly example?: VendorExample;
   /** What a scenario of the simulator can say: below the options of `sluice simulate <vendor> --help`. */
   readonly simulatorHelp?: string;
 }
@@ -106,6 +115,7 @@ export interface Vendor {
   readonly descriptions: readonly DatasetDescription[];
   readonly simulator: (() => Promise<VendorSimulator>) | null;
   readonly simulatorHelp: string;
+  readonly example: VendorExample | null;
 }
 
 /** @throws VendorError that lists everything that is wrong. */
@@ -124,6 +134,7 @@ export function defineVendor<S extends z.ZodObject>(definition: VendorDefinition
     descriptions,
     simulator: definition.simulator ?? null,
     simulatorHelp: definition.simulatorHelp ?? '',
+    example: definition.example ?? null,
   };
   return Object.freeze(Object.defineProperty(vendor, VENDOR, { value: true }));
 }

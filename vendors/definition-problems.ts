@@ -59,7 +59,7 @@ export function definitionProblems(definition: unknown): string[] {
     ...(typeof parts === 'function' ? [] : ['parts: must be a function of an account']),
     ...datasetProblems(definition, rules.id),
     ...optional(definition, 'simulator', 'function', 'a function that loads the simulator'),
-    ...optional(definition, 'example', 'function', 'a function of the simulator'),
+    ...optional(definition, 'example', 'object', 'an object of settings and secrets'),
     ...optional(definition, 'simulatorHelp', 'string', 'text'),
   ];
 }
