@@ -13,7 +13,7 @@ Fields of a scenario, with what they are by default:
   login.clients [], .intervalSeconds 5, .slowDownSeconds 5, .expiresSeconds 300, .approveAfterPolls
   containers.max 10 (CU-124), .maxDescriptors 300 (CU-122)
   mappings array|object|wrapped, chargingPageSize 5, pageTokenField next_token|nextToken
-  limits {account-per-day: {count, per, ms}}
+  limits {calls-per-day: {count, per, ms}}
   faults [{kind, operation, account, count, probability, status, code, latencyMs, forMs}]; code is one of CarData's,
        e.g. CU-503; kinds: status, status-after-processing, quota, drop-before, drop-after-processing, latency,
        slow-body, garbage-body, truncated-body

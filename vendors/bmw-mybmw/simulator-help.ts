@@ -7,14 +7,14 @@ Fields of a scenario, with what they are by default:
   seed 1, shiftMs 0, speed 1                cars are functions of seed, car and time; their time may run faster
   users [{email, password, gcid?}]          demo@example.com / demo
   cars 5, or [{vin?, brand, driveTrain, owner?, role, parked}]         BMW, MINI and TOYOTA, of every drive train
-  quota.calls 500, .everyMs 10800000, .endsInMs, .countRefusedCalls false, .form message|reason|text, .statesWait true
+  quota.calls 1000, .everyMs 86400000, .endsInMs, .countRefusedCalls false, .form message|reason|text, .statesWait true
        of each user agent
-  rate.calls 120, .ms 60000                 of each user agent, refused with 429
+  rate.calls 300, .ms 60000                 of each user agent, refused with 429
   tokens.lifetimeSeconds 28799, .refreshLifetimeDays 14, .singleUse true
   login.clientId, .clientSecret, .captchaOnce false, .expiresSeconds 300
   requireHeaders true, blocked []           correlation ids and so on; user agents that are answered with 489
   commands.pendingMs, .deliveredMs, .executedMs, .slowShare, .slowMs, .outcomes [{vin, command, status, afterMs, count}]
-  limits {name: {count, everyMs, ms}} of user-agent-quota, user-agent-rate
+  limits {name: {count, everyMs, ms}} of user-agent-per-day, user-agent-rate
   faults [{kind, operation, account, count, probability, status, code, latencyMs, forMs}]; codes: quota, quota-long,
        quota-reason, quota-unknown, rate-limit, rate-limit-minutes, blocked, unauthorized, forbidden, internal, page,
        invalid_grant, invalid_client; kinds as of the other simulators

@@ -61,7 +61,7 @@ export const carDataScenarioSchema = z.strictObject({
   chargingPageSize: z.int().positive().default(5),
   /** Name of the field that leads to the next page. */
   pageTokenField: z.enum(['next_token', 'nextToken']).default('next_token'),
-  /** Changes to the limit's window, by name, e.g. `account-per-day: { count: 10 }`. */
+  /** Changes to the limit's window, by name, e.g. `calls-per-day: { count: 10 }`. */
   limits: limitPatchesSchema.default({}),
   faults: z.array(faultSchema).default([]),
   latencyMs: z

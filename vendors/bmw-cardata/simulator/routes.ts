@@ -1,54 +1,59 @@
 /** Which request is which operation of CarData. */
+import { formOf } from '../../bmw/simulator/forms';
 import type { SimRequest } from '../../kit/vendor';
 import { LINK_PATH } from './device-codes';
 
 /** Counted against the day. */
 export const API_OPERATIONS = [
   'mappings',
-  'basicData',
-  'telematicData',
-  'chargingHistory',
+  'basic-data',
+  'telematics',
+  'charging-history',
   'image',
-  'tyreDiagnosis',
-  'locationChargingSettings',
-  'listContainers',
-  'createContainer',
-  'getContainer',
-  'deleteContainer',
+  'tyres',
+  'charging-settings',
+  'container-list',
+  'container-create',
+  'container-get',
+  'container-remove',
 ] as const;
 export type ApiOperation = (typeof API_OPERATIONS)[number];
 
 export interface Route {
-  readonly operation: ApiOperation | 'deviceCode' | 'token' | 'link' | 'unknown';
+  readonly operation: ApiOperation | 'device-code' | 'device-token' | 'token-refresh' | 'link' | 'unknown';
   readonly vin: string;
   readonly containerId: string;
 }
 
 const READS: Readonly<Record<string, ApiOperation>> = {
-  basicData: 'basicData',
-  telematicData: 'telematicData',
-  chargingHistory: 'chargingHistory',
+  basicData: 'basic-data',
+  telematicData: 'telematics',
+  chargingHistory: 'charging-history',
   image: 'image',
-  smartMaintenanceTyreDiagnosis: 'tyreDiagnosis',
-  locationBasedChargingSettings: 'locationChargingSettings',
+  smartMaintenanceTyreDiagnosis: 'tyres',
+  locationBasedChargingSettings: 'charging-settings',
 };
 
 const CONTAINER_METHODS: Readonly<Record<string, ApiOperation>> = {
-  GET: 'getContainer',
-  DELETE: 'deleteContainer',
+  GET: 'container-get',
+  DELETE: 'container-remove',
 };
 
 const FIXED: Readonly<Record<string, Route['operation']>> = {
   'GET /customers/vehicles/mappings': 'mappings',
-  'GET /customers/containers': 'listContainers',
-  'POST /customers/containers': 'createContainer',
-  'POST /gcdm/oauth/device/code': 'deviceCode',
-  'POST /gcdm/oauth/token': 'token',
+  'GET /customers/containers': 'container-list',
+  'POST /customers/containers': 'container-create',
+  'POST /gcdm/oauth/device/code': 'device-code',
   [`GET ${LINK_PATH}`]: 'link',
 };
 
-export function routeOf({ method, url }: SimRequest): Route {
-  const path = url.pathname;
+export function routeOf(request: SimRequest): Route {
+  const { method } = request;
+  const path = request.url.pathname;
+  if (method === 'POST' && path === '/gcdm/oauth/token') {
+    const refreshes = formOf(request).get('grant_type') === 'refresh_token';
+    return { operation: refreshes ? 'token-refresh' : 'device-token', vin: '', containerId: '' };
+  }
   const fixed = FIXED[`${method} ${path}`];
   if (fixed) return { operation: fixed, vin: '', containerId: '' };
   const read = /^\/customers\/vehicles\/([^/]+)\/([^/]+)$/.exec(path);

@@ -21,7 +21,7 @@ import type { CarDataScenario } from './options';
 import { API_OPERATIONS, type ApiOperation, isApi, type Route, routeOf } from './routes';
 
 const API_SCOPE = 'cardata:api:read';
-export const DAY_LIMIT = 'account-per-day';
+export const DAY_LIMIT = 'calls-per-day';
 
 export function createCarDataVendor(
   scenario: CarDataScenario,
@@ -77,8 +77,8 @@ export function createCarDataVendor(
   function handle(request: SimRequest): SimAnswer {
     const route = routeOf(request);
     if (route.operation === 'link') return link(request);
-    if (route.operation === 'token') return token(request);
-    if (route.operation === 'deviceCode') {
+    if (route.operation === 'device-token' || route.operation === 'token-refresh') return token(request);
+    if (route.operation === 'device-code') {
       if (!isForm(request)) return oauthError('invalid_request', 'The request must be form-encoded');
       return codes.start(formOf(request), request.url.origin, request.at);
     }
@@ -98,13 +98,13 @@ export function createCarDataVendor(
           cars.filter((car) => car.owner === owner),
           state.mappings,
         );
-      case 'listContainers':
+      case 'container-list':
         return containers.list(gcid);
-      case 'createContainer':
+      case 'container-create':
         return containers.create(gcid, objectIn(request), request.at);
-      case 'getContainer':
+      case 'container-get':
         return containers.get(gcid, route.containerId);
-      case 'deleteContainer':
+      case 'container-remove':
         return containers.remove(gcid, route.containerId);
     }
     if (!VIN_PATTERN.test(route.vin)) return carDataError('CU-120', 'vin');
@@ -114,16 +114,16 @@ export function createCarDataVendor(
 
   function ofCar(
     request: SimRequest,
-    operation: Exclude<ApiOperation, 'mappings' | `${string}Container` | 'listContainers'>,
+    operation: Exclude<ApiOperation, 'mappings' | `container-${string}`>,
     car: SimCar,
     gcid: string,
   ): SimAnswer {
     const query = request.url.searchParams;
     const at = time.at(request.at);
     switch (operation) {
-      case 'basicData':
+      case 'basic-data':
         return basicData(car);
-      case 'telematicData': {
+      case 'telematics': {
         const id = query.get('containerId');
         if (id === null || id === '') return carDataError('CU-120', 'containerId');
         const container = containers.find(gcid, id);
@@ -131,15 +131,15 @@ export function createCarDataVendor(
         const data = telematicData(car, life.state(car, at), container.technicalDescriptors);
         return json(200, { telematicData: data });
       }
-      case 'chargingHistory': {
+      case 'charging-history': {
         const [from, to, nextToken] = [query.get('from'), query.get('to'), query.get('nextToken')];
         return chargingHistory(life, car, { from, to, nextToken }, at, scenario);
       }
       case 'image':
         return image();
-      case 'tyreDiagnosis':
+      case 'tyres':
         return tyreDiagnosis(car);
-      case 'locationChargingSettings':
+      case 'charging-settings':
         return locationChargingSettings(car);
     }
   }

@@ -1,6 +1,6 @@
 /** What a MyBMW simulator can be told: everything has a default. */
 import { z } from 'zod';
-import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
+import { DAY_MS, MINUTE_MS } from '../../../quota/durations';
 import { carsSchema } from '../../bmw/simulator/cars';
 import { tokensSchema } from '../../bmw/simulator/grants';
 import { carTimeShape } from '../../bmw/simulator/time';
@@ -53,11 +53,8 @@ export const myBmwScenarioSchema = z.strictObject({
   /** Calls of a user agent, whoever makes them, until the vendor's clock says that there are new ones. */
   quota: z
     .strictObject({
-      calls: z.int().nonnegative().default(500),
-      everyMs: z
-        .number()
-        .positive()
-        .default(3 * HOUR_MS),
+      calls: z.int().nonnegative().default(1000),
+      everyMs: z.number().positive().default(DAY_MS),
       /** The period under way ends so soon after the start. */
       endsInMs: z.number().positive().optional(),
       countRefusedCalls: z.boolean().default(false),
@@ -70,7 +67,7 @@ export const myBmwScenarioSchema = z.strictObject({
   /** Calls of a user agent in any such span, refused with 429. */
   rate: z
     .strictObject({
-      calls: z.int().positive().default(120),
+      calls: z.int().positive().default(300),
       ms: z.number().positive().default(MINUTE_MS),
     })
     .prefault({}),
@@ -99,7 +96,7 @@ export const myBmwScenarioSchema = z.strictObject({
       outcomes: z.array(commandOutcomeSchema).default([]),
     })
     .prefault({}),
-  /** Changes to the limits' windows, by name, e.g. `user-agent-quota: { count: 30 }`. */
+  /** Changes to the limits' windows, by name, e.g. `user-agent-per-day: { count: 30 }`. */
   limits: limitPatchesSchema.default({}),
   faults: z.array(faultSchema).default([]),
   latencyMs: range(0, 0),

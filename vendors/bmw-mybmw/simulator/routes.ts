@@ -4,7 +4,6 @@ import { COMMANDS, type CommandName } from './options';
 
 /** Behind the gateway that counts calls. */
 export const API_OPERATIONS = [
-  'oauthConfig',
   'vehicleList',
   'profile',
   'state',
@@ -17,7 +16,7 @@ export const API_OPERATIONS = [
 type ApiOperation = (typeof API_OPERATIONS)[number];
 
 export interface Route {
-  readonly operation: ApiOperation | 'authenticate' | 'token' | 'unknown';
+  readonly operation: ApiOperation | 'oauthConfig' | 'authenticate' | 'token' | 'unknown';
   readonly vin: string;
   readonly command: CommandName | null;
 }

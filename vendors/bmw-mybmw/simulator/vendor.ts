@@ -18,7 +18,7 @@ import { LoginDesk } from './logins';
 import type { MyBmwScenario } from './options';
 import { API_OPERATIONS, isApi, type Route, routeOf } from './routes';
 
-export const QUOTA_LIMIT = 'user-agent-quota';
+export const QUOTA_LIMIT = 'user-agent-per-day';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 export function createMyBmwVendor(
@@ -50,7 +50,7 @@ export function createMyBmwVendor(
     const { vin, command } = route;
     const eventId = request.url.searchParams.get('eventId');
     const call: SimCall = {
-      operation: route.operation,
+      operation: loggedAs(request, route),
       account,
       attributes: { account, userAgent, ...(vin === '' ? {} : { vin }) },
       detail: {
@@ -67,6 +67,15 @@ export function createMyBmwVendor(
     return state.blocked.some((pattern) => matches(pattern, userAgent))
       ? { call, answer: blocked() }
       : { call };
+  }
+
+  /** A login's requests are of one name, as they are of one purpose. */
+  function loggedAs(request: SimRequest, { operation }: Route): string {
+    if (operation === 'token' && formOf(request).get('grant_type') === 'refresh_token')
+      return 'token-refresh';
+    return operation === 'oauthConfig' || operation === 'authenticate' || operation === 'token'
+      ? 'login'
+      : operation;
   }
 
   function accountOf(request: SimRequest, route: Route): string {

@@ -64,7 +64,7 @@ describe('50 calls a day', () => {
     expect(answers.filter((a) => a.status === 200)).toHaveLength(50);
     expect(answers.slice(50).map(idOf)).toEqual(Array(3).fill([403, 'CU-429']));
     const [limit] = sim.limits.report(now);
-    expect(limit).toMatchObject({ limit: 'account-per-day', worst: 53, violations: 3 });
+    expect(limit).toMatchObject({ limit: 'calls-per-day', worst: 53, violations: 3 });
     now = Date.UTC(2026, 4, 20, 23, 59, 59, 999);
     expect(idOf(await get(MAPPINGS))).toEqual([403, 'CU-429']);
     now += 1;
@@ -129,7 +129,7 @@ describe('the login', () => {
   test('leaves a refresh token for one use, whose answer may be lost', async () => {
     await start();
     const first = await loginCarData(sim.url);
-    sim.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'token', count: 1 }] });
+    sim.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'token-refresh', count: 1 }] });
     await expect(refreshCarData(sim.url, first.refresh_token)).rejects.toThrow();
     expect(await refreshCarData(sim.url, first.refresh_token)).toMatchObject({
       status: 400,
