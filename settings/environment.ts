@@ -5,7 +5,8 @@
 import type { z } from 'zod';
 import { duration } from '../vendors/account-fields';
 import { batchFields } from '../vendors/batch-fields';
-import { findVendor } from '../vendors/registry';
+import type { VendorEnvironment } from '../vendors/define';
+import { builtInVendors, findVendor, vendors } from '../vendors/registry';
 import { fleetKindOf } from './datasets/kinds';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
 import { datasetFields } from './schema';
@@ -15,7 +16,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 interface Variable {
   readonly name: string;
   /** What the text is read as before its key's schema checks it. */
-  readonly as: 'text' | 'number' | 'flag' | 'reference';
+  readonly as: 'text' | 'number' | 'flag' | 'reference' | 'seconds';
   /** Keys that it sets, given the settings read so far. */
   readonly sets: (root: Raw) => readonly Path[];
   /** Checks values whose keys may not exist, for want of datasets or accounts. */
@@ -60,6 +61,31 @@ const inAccountsWith =
           .filter(([, account]) => isMap(account) && takes(account.vendor, field))
           .map(([name]) => ['accounts', name, field])
       : [];
+
+/** A key in the accounts of the vendors that name the variable. */
+const ofVendors =
+  ({ name, sets }: VendorEnvironment) =>
+  (root: Raw): readonly Path[] =>
+    isMap(root.accounts)
+      ? Object.entries(root.accounts)
+          .filter(([, account]) => isMap(account) && names(account.vendor, name))
+          .map(([account]) => ['accounts', account, ...sets])
+      : [];
+
+function names(vendor: unknown, variable: string): boolean {
+  const known = typeof vendor === 'string' ? findVendor(vendor) : undefined;
+  return known?.environment.some(({ name }) => name === variable) ?? false;
+}
+
+function vendorVariables(known: readonly { environment: readonly VendorEnvironment[] }[]): Variable[] {
+  const variables = new Map(known.flatMap(({ environment }) => environment.map((one) => [one.name, one])));
+  return [...variables.values()].map((one) => ({
+    name: one.name,
+    as: one.as,
+    sets: ofVendors(one),
+    ...(one.as === 'seconds' ? { schema: duration('seconds', { min: 0.001 }) } : {}),
+  }));
+}
 
 function takes(vendor: unknown, field: string): boolean {
   return typeof vendor === 'string' && field in (findVendor(vendor)?.account.shape ?? {});
@@ -119,7 +145,14 @@ export const ENVIRONMENT: readonly Variable[] = [
     sets: inAccountsWith(field),
     schema: batchFields[field],
   })),
+  ...vendorVariables(builtInVendors()),
 ];
+
+/** With those of vendors that the settings have loaded. */
+function variables(): readonly Variable[] {
+  const known = new Set(ENVIRONMENT.map(({ name }) => name));
+  return [...ENVIRONMENT, ...vendorVariables(vendors()).filter(({ name }) => !known.has(name))];
+}
 
 export interface Overlay {
   /** The settings with the environment's values in place. */
@@ -134,7 +167,7 @@ export function overlayEnvironment(file: Raw, env: Environment): Overlay {
   const root = structuredClone(file);
   const origins = new Map<string, string>();
   const problems: SettingsProblem[] = [];
-  for (const variable of ENVIRONMENT) {
+  for (const variable of variables()) {
     const text = env[variable.name];
     if (text === undefined || text === '') continue;
     const value = read(variable, text);
@@ -145,7 +178,8 @@ export function overlayEnvironment(file: Raw, env: Environment): Overlay {
       continue;
     }
     for (const path of variable.sets(root)) {
-      if (setAt(root, path, value)) origins.set(JSON.stringify(path), variable.name);
+      if (setAt(root, path, variable.as === 'seconds' ? `${value}s` : value))
+        origins.set(JSON.stringify(path), variable.name);
     }
   }
   return { root, origins, problems };
@@ -160,6 +194,7 @@ function read(variable: Variable, text: string): unknown {
       // The value stays where it is: settings only ever hold where a secret is kept.
       return `env:${variable.name}`;
     case 'number':
+    case 'seconds':
       return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
     case 'flag': {
       const word = trimmed.toLowerCase();

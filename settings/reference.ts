@@ -161,6 +161,7 @@ function environmentTable(): string {
 const WORDS = {
   text: 'as the key',
   number: 'a number',
+  seconds: 'a number of seconds',
   flag: 'true or false',
   reference: 'the secret itself, which stays in the environment',
 } as const;

@@ -79,6 +79,15 @@ export interface VendorExample {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
+/** An environment variable that sets a key in each account of a vendor. */
+export interface VendorEnvironment {
+  readonly name: string;
+  /** `seconds`: a number of seconds, for a key that takes a duration as text. */
+  readonly as: 'text' | 'number' | 'flag' | 'seconds';
+  /** The key within an account, e.g. `['pool', 'cooldownMaxMinutes']`. */
+  readonly sets: readonly string[];
+}
+
 /** What a vendor is made of. Its id and its title are those of its rules. */
 export interface VendorDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly rules: VendorRules;
@@ -93,6 +102,8 @@ export interface VendorDefinition<S extends z.ZodObject = z.ZodObject> {
   readonly datasets?: readonly string[];
   /** The datasets that come as reports. */
   readonly descriptions?: readonly DatasetDescription[];
+  /** Variables that operators know the vendor's settings by, besides those of the settings file. */
+  readonly environment?: readonly VendorEnvironment[];
   /** Loaded only when the vendor is simulated: `() => import('./simulator.js').then((m) => m.simulator)`. */
   readonly simulator?: () => Promise<VendorSimulator>;
   readonly example?: VendorExample;
@@ -113,6 +124,7 @@ export interface Vendor {
   parts(account: CommonAccount): AccountParts;
   readonly datasets: readonly string[];
   readonly descriptions: readonly DatasetDescription[];
+  readonly environment: readonly VendorEnvironment[];
   readonly simulator: (() => Promise<VendorSimulator>) | null;
   readonly simulatorHelp: string;
   readonly example: VendorExample | null;
@@ -132,6 +144,7 @@ export function defineVendor<S extends z.ZodObject>(definition: VendorDefinition
     parts: (account) => definition.parts(account as unknown as z.output<S>),
     datasets: definition.datasets ?? descriptions.map(({ id }) => id.slice(rules.id.length + 1)),
     descriptions,
+    environment: definition.environment ?? [],
     simulator: definition.simulator ?? null,
     simulatorHelp: definition.simulatorHelp ?? '',
     example: definition.example ?? null,

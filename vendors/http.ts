@@ -5,6 +5,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The answer's body is no text: when it is a success, it is handed on in base64. */
+  readonly binary?: true;
 }
 
 /** Records of a body that were not usable, while the others were. */

@@ -3,6 +3,7 @@
  * (`plugins`). All else asks here, and knows none by name.
  */
 import { amazon } from './amazon';
+import { bmwCardata } from './bmw-cardata';
 import { type AccountParts, type CommonAccount, isVendor, type Vendor } from './define';
 import { VendorError } from './definition-problems';
 import { gps51 } from './gps51';
@@ -11,7 +12,7 @@ import { openai } from './openai';
 export type { AccountParts, CommonAccount, Vendor } from './define';
 
 /** A new vendor of this repository is a new folder and a new entry here. */
-const BUILT_IN: readonly Vendor[] = [amazon, openai, gps51];
+const BUILT_IN: readonly Vendor[] = [amazon, openai, gps51, bmwCardata];
 
 interface Entry {
   readonly vendor: Vendor;

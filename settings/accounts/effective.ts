@@ -169,11 +169,17 @@ export function effectivePool(
   const base = rules.pool;
   const ms = (value: number | undefined, unitMs: number, fallback: number) =>
     value === undefined ? fallback : Math.max(1, Math.round(value * unitMs));
+  const unknownQuotaMaxMs = ms(pool.cooldownMaxMinutes, 60_000, base.unknownQuotaMaxMs);
+  // A cap that is set is one for the first pause, too, unless that is set as well.
+  const first =
+    pool.cooldownMaxMinutes === undefined
+      ? base.unknownQuotaMs
+      : Math.min(base.unknownQuotaMs, unknownQuotaMaxMs);
   return {
     ...base,
-    unknownQuotaMs: ms(pool.cooldownMinutes, 60_000, base.unknownQuotaMs),
+    unknownQuotaMs: ms(pool.cooldownMinutes, 60_000, first),
     unknownQuotaFactor: pool.cooldownFactor ?? base.unknownQuotaFactor,
-    unknownQuotaMaxMs: ms(pool.cooldownMaxMinutes, 60_000, base.unknownQuotaMaxMs),
+    unknownQuotaMaxMs,
     absurdWaitMs: ms(pool.absurdWaitHours, HOUR_MS, base.absurdWaitMs),
     breakerFailures: pool.breakerFailures ?? base.breakerFailures,
     breakerOpenMs: ms(pool.breakerOpenSeconds, 1000, base.breakerOpenMs),

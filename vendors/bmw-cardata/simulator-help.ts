@@ -7,7 +7,7 @@ Fields of a scenario, with what they are by default:
   seed 1, shiftMs 0, speed 1                cars are functions of seed, car and time; their time may run faster
   users [{email, password, gcid?}]          demo@example.com / demo
   cars 3, or [{vin?, brand, driveTrain, owner?, role, parked}]         BMW and MINI, of every drive train
-  quota.callsPerDay 50, .window midnight|rolling, .day day|hour|minute, .dayMs 86400000, .endsInMs,
+  quota.callsPerDay 50, .window midnight|rolling, .day day|hour|minute, .dayMs (a day), .endsInMs,
        .countRefusedCalls true, .status 403|429, .statesWait false
   tokens.lifetimeSeconds 3600, .refreshLifetimeDays 14, .singleUse true
   login.clients [], .intervalSeconds 5, .slowDownSeconds 5, .expiresSeconds 300, .approveAfterPolls

@@ -9,6 +9,8 @@ export interface BmwError {
   readonly message: string;
   /** To quote in a support case; empty when there is none. */
   readonly reference: string;
+  /** True for a form that is an error whatever the status; `message` and `code` may be fields of an answer, too. */
+  readonly explicit: boolean;
 }
 
 export interface BmwBody {
@@ -51,10 +53,10 @@ function errorIn(value: unknown, depth: number): BmwError | null {
   if (!isObject(value)) return null;
   if (isWord(value.exveErrorId) || isWord(value.exveErrorMsg)) {
     const words = [value.exveErrorMsg, value.exveNote].map(word).filter((one) => one !== '');
-    return asError(word(value.exveErrorId), words.join('; '), word(value.exveErrorRef));
+    return asError(word(value.exveErrorId), words.join('; '), word(value.exveErrorRef), true);
   }
   if (isWord(value.error)) {
-    return asError(word(value.error), word(value.error_description) || word(value.message), '');
+    return asError(word(value.error), word(value.error_description) || word(value.message), '', true);
   }
   const inner = [value.error, value.errors, value.fault].map((one) => errorIn(one, depth + 1));
   const found = inner.find((one) => one !== null);
@@ -68,11 +70,12 @@ function errorIn(value: unknown, depth: number): BmwError | null {
   return code === undefined && message === undefined ? null : asError(code ?? '', message ?? '', '');
 }
 
-function asError(code: string, message: string, reference: string): BmwError {
+function asError(code: string, message: string, reference: string, explicit = false): BmwError {
   return {
     code: scrub(code).slice(0, 100),
     message: scrub(message),
     reference: clipMessage(reference, 128),
+    explicit,
   };
 }
 

@@ -1,6 +1,7 @@
 /** How accounts at BMW pause: as the platform's own clients have done, which operators know. */
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../quota/durations';
 import type { PoolPolicy } from '../../quota/pools/pool';
+import type { VendorEnvironment } from '../define';
 
 export const bmwPool: PoolPolicy = {
   // A pause whose length nobody states doubles up to five minutes. What the vendor states (13 minutes to 2 h 26 min have
@@ -16,3 +17,9 @@ export const bmwPool: PoolPolicy = {
   hintAfterStrikes: 3,
   hint: 'the quota has been used up several times in a row: see who else spends it, and whether its window is as set',
 };
+
+/** Variables that operators of the platform have set so far. */
+export const bmwEnvironment: readonly VendorEnvironment[] = [
+  // Seconds: the longest pause whose length the vendor does not state.
+  { name: 'BMW_QUOTA_MAX_PAUSE', as: 'seconds', sets: ['pool', 'cooldownMaxMinutes'] },
+];

@@ -15,6 +15,8 @@ export interface BmwAnswer {
   readonly evidence: Evidence;
   /** In a header, or in the text of the error. */
   readonly wait: StatedWait | null;
+  /** True when the body is an error's, whatever the status. */
+  readonly explicit: boolean;
 }
 
 /** @param hasContent true when the body is the answer's content and may be of any kind, as a picture is. */
@@ -26,7 +28,8 @@ export function readAnswer(
 ): BmwAnswer {
   const { status, headers } = response;
   const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(response.body);
-  const { error } = body;
+  const isSuccess = status >= 200 && status < 300;
+  const error = isSuccess && body.error?.explicit !== true ? null : body.error;
   const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];
   const evidence: Evidence = {
     vendor: call.vendor,
@@ -38,7 +41,7 @@ export function readAnswer(
     ...(requestId ? { requestId: requestId.slice(0, 128) } : {}),
   };
   const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
-  return { response, body, evidence, wait };
+  return { response, body, evidence, wait, explicit: error?.explicit === true };
 }
 
 /** No answer came. */
@@ -70,7 +73,7 @@ const BLOCKED = 489;
  */
 export function byGateway(
   { response: { status }, body, evidence, wait }: BmwAnswer,
-  { limit, acts, freshLogin }: { limit: string; acts: boolean; freshLogin: boolean },
+  { limit, acts, freshLogin }: { limit: string | null; acts: boolean; freshLogin: boolean },
 ): Verdict | null {
   const statedWaitMs = wait?.ms ?? null;
   const text = evidence.message ?? '';

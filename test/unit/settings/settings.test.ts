@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { loadSettings, parseSettings, type Settings, SettingsError } from '../../../settings';
 import { amazonEndpoints } from '../../../vendors/amazon/settings';
+import { builtInVendors } from '../../../vendors/registry';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -241,7 +242,9 @@ datasets:
       'accounts.main.currency: must be a currency code such as EUR, not "euro"',
       'accounts.main.limits.createReport.burst: must be a whole number, at least 1, not 0',
       'accounts.main.regoin: is not a setting; did you mean "region"?',
-      'accounts.other.vendor: must have a vendor, one of: amazon, openai, gps51, not "amazn"',
+      `accounts.other.vendor: must have a vendor, one of: ${builtInVendors()
+        .map(({ id }) => id)
+        .join(', ')}, not "amazn"`,
       'acounts: is not a setting; did you mean "accounts"?',
       'datasets.sales.account: must be one of the accounts, not "man"; did you mean "main"?',
       'datasets.sales.dataset: must be a dataset of amazon, not "rt-sale"; did you mean "rt-sales"?',

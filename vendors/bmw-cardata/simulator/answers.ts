@@ -1,4 +1,5 @@
 /** What CarData answers of a vehicle. */
+import { DAY_MS } from '../../../quota/durations';
 import type { SimCar } from '../../bmw/simulator/cars';
 import type { CarLife, ChargingSession } from '../../bmw/simulator/life';
 import { hash32 } from '../../kit/random';
@@ -12,7 +13,7 @@ const DRIVE_TRAINS = { COMBUSTION: 'CONV', PLUGIN_HYBRID: 'PHEV', ELECTRIC: 'BEV
 export function mappings(cars: readonly SimCar[], form: CarDataScenario['mappings']): SimAnswer {
   const entries = cars.map((car) => ({
     vin: car.vin,
-    mappedSince: new Date(Date.UTC(2024, 2, 11) + car.index * 86_400_000).toISOString(),
+    mappedSince: new Date(Date.UTC(2024, 2, 11) + car.index * DAY_MS).toISOString(),
     mappingType: car.role,
   }));
   const [only] = entries;

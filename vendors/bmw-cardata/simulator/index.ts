@@ -48,7 +48,7 @@ export async function startCarDataSimulator(
 export const carDataSimulator: VendorSimulator = {
   scenario: carDataScenarioSchema,
   start: startCarDataSimulator,
-  settings: ({ url }) => ({ baseUrl: url }),
+  settings: ({ url }) => ({ baseUrl: url, loginUrl: url, clientId: 'sluice-simulated' }),
   knows: (scenario) =>
     `${carDataScenarioSchema
       .parse(scenario)

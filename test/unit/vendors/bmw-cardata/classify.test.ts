@@ -1,0 +1,242 @@
+import fc from 'fast-check';
+import type { Verdict } from '../../../../quota/verdict';
+import { classifyCarData } from '../../../../vendors/bmw-cardata/classify';
+import {
+  CARDATA_OPERATIONS,
+  DAY_LIMIT,
+  type QuotaWindow,
+  usedUpForMs,
+} from '../../../../vendors/bmw-cardata/limits';
+import { cardataRules } from '../../../../vendors/bmw-cardata/rules';
+import { checkRules } from '../../../../vendors/conformance/rules';
+import type { CallInfo, CallResult } from '../../../../vendors/contract';
+
+const NOW = Date.UTC(2026, 10, 29, 18);
+const HOUR_MS = 3_600_000;
+
+const call = (operation: string, more: Partial<CallInfo> = {}): CallInfo => ({
+  vendor: 'bmw-cardata',
+  account: 'car',
+  operation,
+  attributes: { vendor: 'bmw-cardata', account: 'car' },
+  ...more,
+});
+const answer = (status: number, body: unknown, headers: Record<string, string> = {}): CallResult => ({
+  kind: 'response',
+  response: { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) },
+});
+const exve = (id: unknown, message = 'words') => ({
+  exveErrorId: id,
+  exveErrorRef: 'ref-1',
+  exveErrorMsg: message,
+  exveNote: '',
+});
+const judge = (
+  operation: string,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+  {
+    quotaWindow = 'midnight' as QuotaWindow,
+    ...more
+  }: Partial<CallInfo> & { quotaWindow?: QuotaWindow } = {},
+): Verdict => classifyCarData(call(operation, more), answer(status, body, headers), NOW, quotaWindow);
+
+describe('the vendor’s codes, whatever the status', () => {
+  test.each([
+    ['CU-429', { kind: 'quota', limit: DAY_LIMIT }],
+    ['CU-100', { kind: 'auth', reason: 'expired' }],
+    ['CU-101', { kind: 'auth', reason: 'expired' }],
+    ['CU-102', { kind: 'auth', reason: 'expired' }],
+    ['TP-403', { kind: 'auth', reason: 'expired' }],
+    ['CU-103', { kind: 'auth', reason: 'refused' }],
+    ['CU-104', { kind: 'invalid' }],
+    ['CU-105', { kind: 'gone' }],
+    ['CU-120', { kind: 'invalid' }],
+    ['CU-121', { kind: 'invalid' }],
+    ['CU-122', { kind: 'invalid' }],
+    ['CU-124', { kind: 'invalid' }],
+    ['CU-125', { kind: 'invalid' }],
+    ['CU-400', { kind: 'invalid' }],
+    ['CU-401', { kind: 'invalid' }],
+    ['CU-402', { kind: 'invalid' }],
+    ['CU-500', { kind: 'server' }],
+    ['CU-503', { kind: 'server' }],
+  ])('%s', (id, expected) => {
+    for (const status of [200, 400, 401, 403, 404, 429, 500, 503]) {
+      for (const body of [
+        exve(id),
+        [exve(id)],
+        { error: exve(id) },
+        `\ufeff${JSON.stringify(exve(id.toLowerCase()))}`,
+      ]) {
+        expect(judge('telematics', status, body)).toMatchObject({
+          ...expected,
+          evidence: { httpStatus: status, requestId: 'ref-1', account: 'car', operation: 'telematics' },
+        });
+      }
+    }
+  });
+
+  test('a token that was fetched because of that very refusal is not fetched again', () => {
+    for (const id of ['CU-100', 'CU-102', 'TP-403']) {
+      expect(judge('image', 403, exve(id), {}, { freshLogin: true })).toMatchObject({
+        kind: 'auth',
+        reason: 'refused',
+      });
+    }
+  });
+
+  test('a code that is in no list fails its request and stops nothing', () => {
+    for (const status of [200, 400, 403, 404, 409]) {
+      expect(judge('container-create', status, exve('CU-403'))).toMatchObject({ kind: 'invalid' });
+    }
+    expect(judge('container-create', 500, exve('CU-999'))).toMatchObject({ kind: 'server', ambiguous: true });
+    expect(judge('tyres', 401, exve('CU-999'))).toMatchObject({ kind: 'auth' });
+  });
+});
+
+describe('a 403 is four things, and 489 another', () => {
+  test('quota, credentials, a container, a firewall; blocked', () => {
+    expect(judge('telematics', 403, exve('CU-429'))).toMatchObject({ kind: 'quota' });
+    expect(
+      judge('telematics', 403, 'Out of call volume quota. Quota will be replenished in 00:13:18.'),
+    ).toMatchObject({
+      kind: 'quota',
+      statedWaitMs: 798_000,
+    });
+    expect(judge('telematics', 403, exve('CU-103'))).toMatchObject({ kind: 'auth' });
+    expect(judge('telematics', 403, exve('CU-105'))).toMatchObject({ kind: 'gone' });
+    expect(judge('telematics', 403, '<html>Access Denied</html>')).toMatchObject({
+      kind: 'blocked',
+      reason: 'configuration',
+    });
+    const blocked = judge('telematics', 489, 'Blocked');
+    expect(blocked).toMatchObject({ kind: 'blocked' });
+    expect(blocked).not.toHaveProperty('reason');
+  });
+});
+
+describe('how long the day is used up', () => {
+  test('a stated wait counts, in a header or in words, and is not cut short', () => {
+    expect(judge('image', 403, exve('CU-429', 'Try again in 26 hours'))).toMatchObject({
+      statedWaitMs: 26 * HOUR_MS,
+    });
+    expect(judge('image', 429, exve('CU-429'), { 'retry-after': '57' })).toMatchObject({
+      statedWaitMs: 57_000,
+    });
+    expect(judge('image', 429, 'Try again in 57 seconds.')).toMatchObject({
+      kind: 'rate',
+      statedWaitMs: 57_000,
+    });
+  });
+
+  test('without one, until the day of UTC ends; in a rolling window so that looking cannot fill it', () => {
+    expect(judge('image', 403, exve('CU-429'))).toMatchObject({ statedWaitMs: 6 * HOUR_MS + 5000 });
+    expect(judge('image', 429, '')).toMatchObject({ kind: 'quota', statedWaitMs: 6 * HOUR_MS + 5000 });
+    expect(judge('image', 403, exve('CU-429'), {}, { quotaWindow: 'rolling' })).toMatchObject({
+      statedWaitMs: 2 * HOUR_MS,
+    });
+    expect(usedUpForMs('midnight', Date.UTC(2026, 10, 29, 0, 1))).toBe(9 * 60_000);
+  });
+
+  test('never more looks in a day than leave most of it to work', () => {
+    for (const quotaWindow of ['midnight', 'rolling'] as const) {
+      let looks = 0;
+      for (let at = NOW; at < NOW + 24 * HOUR_MS; looks++) at += usedUpForMs(quotaWindow, at);
+      expect(looks).toBeLessThanOrEqual(12);
+    }
+  });
+});
+
+describe('answers that are none of the service’s', () => {
+  test('nothing, a page, text, a list: the vendor has failed, where something was asked for', () => {
+    for (const body of ['', ' ', '<html>', 'OK', '\u0000']) {
+      expect(judge('telematics', 200, body)).toMatchObject({ kind: 'server' });
+    }
+    expect(judge('mappings', 200, '[]')).toMatchObject({ kind: 'ok' });
+    expect(judge('charging-history', 204, '')).toMatchObject({ kind: 'ok' });
+    expect(judge('container-remove', 200, '')).toMatchObject({ kind: 'ok' });
+    expect(judge('tyres', 200, { error: 'boom' })).toMatchObject({ kind: 'invalid' });
+    // Fields of an answer are no error's.
+    expect(judge('basic-data', 200, { status: 'ACTIVE', message: 'quota', code: 7 })).toEqual({
+      kind: 'ok',
+      evidence: { vendor: 'bmw-cardata', account: 'car', operation: 'basic-data', httpStatus: 200 },
+    });
+  });
+
+  test('a picture is not read as JSON, and an error in its place is', () => {
+    expect(judge('image', 200, 'iVBORw0KGgo=', { 'content-type': 'image/png' })).toMatchObject({
+      kind: 'ok',
+    });
+    expect(judge('image', 200, exve('CU-105'), { 'content-type': 'application/json' })).toMatchObject({
+      kind: 'gone',
+    });
+    expect(judge('image', 200, '', { 'content-type': 'image/png' })).toMatchObject({ kind: 'server' });
+  });
+});
+
+describe('the login', () => {
+  test.each([
+    [403, 'authorization_pending', { kind: 'pending' }],
+    [400, 'slow_down', { kind: 'pending' }],
+    [401, 'expired_token', { kind: 'gone' }],
+    [403, 'access_denied', { kind: 'invalid' }],
+    [400, 'invalid_client', { kind: 'auth', reason: 'refused' }],
+  ])('%i %s', (status, error, expected) => {
+    expect(judge('device-token', status, { error })).toMatchObject(expected);
+  });
+
+  test('a refresh token that is no longer good needs a person; a quota does not touch it', () => {
+    expect(judge('token-refresh', 400, { error: 'invalid_grant' })).toMatchObject({
+      kind: 'auth',
+      reason: 'refused',
+    });
+    const quota = 'Out of call volume quota. Quota will be replenished in 00:13:18.';
+    expect(judge('token-refresh', 403, { statusCode: 403, message: quota })).toMatchObject({
+      kind: 'quota',
+      statedWaitMs: 798_000,
+      limit: null,
+    });
+    expect(judge('token-refresh', 503, '')).toMatchObject({ kind: 'server', ambiguous: true });
+    expect(judge('token-refresh', 200, { access_token: 'x' })).toMatchObject({ kind: 'ok' });
+  });
+});
+
+test('the rules hold for every vendor’s', () => {
+  for (const quotaWindow of ['midnight', 'rolling'] as const)
+    expect(checkRules(cardataRules(quotaWindow))).toEqual([]);
+});
+
+test('any answer is one verdict, no wait is negative, and CU-429 is a quota however it is wrapped', () => {
+  const junk = fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.constant('<html>'));
+  const headers = fc.dictionary(
+    fc.constantFrom('retry-after', 'content-type', 'retry-after-ms'),
+    fc.oneof(fc.string(), fc.integer().map(String)),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...CARDATA_OPERATIONS),
+      fc.integer({ min: 100, max: 599 }),
+      junk,
+      headers,
+      fc.constantFrom<QuotaWindow>('midnight', 'rolling'),
+      fc.oneof(fc.integer(), fc.constant(Number.NaN), fc.double()),
+      (operation, status, body, heads, quotaWindow, now) => {
+        const verdict = classifyCarData(call(operation), answer(status, body, heads), now, quotaWindow);
+        expect(verdict.evidence).toMatchObject({ account: 'car', operation });
+        if ('statedWaitMs' in verdict && verdict.statedWaitMs !== null) {
+          expect(verdict.statedWaitMs).toBeGreaterThan(0);
+        }
+        if (status >= 300) expect(verdict.kind).not.toBe('ok');
+        const told = classifyCarData(
+          call('telematics'),
+          answer(status, { ...exve('CU-429'), junk: body }, heads),
+          now,
+          quotaWindow,
+        );
+        expect(told.kind).toBe('quota');
+      },
+    ),
+  );
+});

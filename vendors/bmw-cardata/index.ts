@@ -1,0 +1,21 @@
+/** BMW CarData as a vendor: what an owner may read of a car, 50 calls a day. */
+import { bmwEnvironment } from '../bmw/pool';
+import { defineVendor } from '../define';
+import { cardataVehicles } from './calls';
+import { cardataGrant } from './login';
+import { cardataRules } from './rules';
+import { cardataAccountSchema } from './settings';
+import { CARDATA_SCENARIO_HELP } from './simulator-help';
+
+export const bmwCardata = defineVendor({
+  rules: cardataRules(),
+  account: cardataAccountSchema,
+  parts: (account) => ({
+    grant: cardataGrant(account),
+    vehicles: cardataVehicles(account),
+    rules: cardataRules(account.quotaWindow, account.interactiveCalls),
+  }),
+  environment: bmwEnvironment,
+  simulator: async () => (await import('./simulator/index.js')).carDataSimulator,
+  simulatorHelp: CARDATA_SCENARIO_HELP,
+});

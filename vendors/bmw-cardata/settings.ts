@@ -1,0 +1,80 @@
+/** The settings of a CarData account: one user of BMW's, and the client that this user has made in the portal. */
+import { z } from 'zod';
+import {
+  commonAccountFields,
+  duration,
+  pathUrl,
+  SECRET_REF_PATTERN,
+  type SecretRef,
+} from '../account-fields';
+import { DEFAULT_DESCRIPTORS, DESCRIPTOR_PATTERN } from './descriptors';
+import { CALLS_A_DAY, INTERACTIVE_CALLS } from './limits';
+
+const CLIENT =
+  'must be the id of a client (letters, digits, - and _), or a reference to it (env:NAME, file:/path or vault:name)';
+const clientId = z
+  .string({ error: CLIENT })
+  .refine((text) => /^[\w-]{4,100}$/.test(text) || SECRET_REF_PATTERN.test(text), { error: CLIENT });
+
+const DESCRIPTOR = 'must be a list of names such as vehicle.vehicle.travelledDistance';
+const RESERVED = `must be a whole number of calls from 0 to ${CALLS_A_DAY - 1}`;
+const NAME = 'must be 1 to 40 letters, digits, - and _';
+
+const stale = (unit: 'minutes' | 'hours' | 'days', value: number, what: string) =>
+  duration(unit, { min: 0 }).prefault(value).describe(what);
+
+export const cardataAccountSchema = z.strictObject({
+  vendor: z.literal('bmw-cardata'),
+  baseUrl: pathUrl
+    .default('https://api-cardata.bmwgroup.com')
+    .describe('Where the interface answers; a simulator has its own.'),
+  loginUrl: pathUrl
+    .default('https://customer.bmwgroup.com')
+    .describe('Where logins are made and tokens renewed.'),
+  clientId: clientId.describe('Client id of the CarData portal, as it is or as a reference.'),
+  quotaWindow: z
+    .enum(['midnight', 'rolling'], { error: 'must be midnight or rolling' })
+    .default('midnight')
+    .describe(
+      'How the 50 calls a day are counted, which is disputed: midnight, by days of UTC; rolling, in any 24 hours.',
+    ),
+  interactiveCalls: z
+    .number({ error: RESERVED })
+    .int(RESERVED)
+    .min(0, RESERVED)
+    .max(CALLS_A_DAY - 1, RESERVED)
+    .default(INTERACTIVE_CALLS)
+    .describe('Calls of a day that polling leaves to people who ask for something now.'),
+  containerName: z
+    .string({ error: NAME })
+    .regex(/^[\w-]{1,40}$/, NAME)
+    .default('sluice')
+    .describe('Begins the names of the containers that are made here. Others are left alone.'),
+  descriptors: z
+    .array(z.string({ error: DESCRIPTOR }).regex(DESCRIPTOR_PATTERN, DESCRIPTOR), { error: DESCRIPTOR })
+    .min(1, DESCRIPTOR)
+    .max(250, 'must name at most 250 values')
+    .default([...DEFAULT_DESCRIPTORS])
+    .describe('Values that telematics reads.'),
+  staleness: z
+    .strictObject({
+      vehicles: stale('hours', 24, 'The list of vehicles.'),
+      telematics: stale('minutes', 5, 'Values of the vehicle.'),
+      basicData: stale('days', 30, 'What the vehicle is.'),
+      chargingHistory: stale('hours', 12, 'Charging sessions.'),
+      tyres: stale('days', 7, 'Diagnosis of the tyres.'),
+      chargingSettings: stale('days', 1, 'Charging settings by place.'),
+      image: stale('days', 90, 'A picture of the vehicle.'),
+    })
+    .prefault({})
+    .describe('How old an answer may be and still be given without a call.'),
+  timeoutSeconds: duration('seconds', { min: 0.001 }).prefault(30).describe('Longest wait for an answer.'),
+  ...commonAccountFields,
+});
+
+export type CarDataAccount = z.infer<typeof cardataAccountSchema>;
+
+/** The reference that a client id is; null when it stands there itself. */
+export function clientIdRef({ clientId }: Pick<CarDataAccount, 'clientId'>): SecretRef | null {
+  return SECRET_REF_PATTERN.test(clientId) ? (clientId as SecretRef) : null;
+}
