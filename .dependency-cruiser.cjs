@@ -144,7 +144,7 @@ module.exports = {
       comment:
         'A use case reads and asks. What it needs of activities/ is the gateway alone: for a call that leaves from its own process, and for what waits on disk.',
       from: { path: '^client/' },
-      to: { path: '^activities/(?!gateway/|commands/user-auth)' },
+      to: { path: '^activities/(?!gateway/|commands/user-auth|reads/)' },
     },
     {
       name: 'few-clients-call-vendors',
@@ -153,7 +153,8 @@ module.exports = {
         'These call a vendor from their own process, or look at what waits on disk; all others start work.',
       from: {
         path: '^client/',
-        pathNot: '^client/operations/((own-gateway|user-auth|doctor-logins|keys-in-use).ts|permits/)',
+        pathNot:
+          '^client/operations/((own-gateway|user-auth|doctor-logins|keys-in-use).ts|permits/|vehicles/)',
       },
       to: { path: '^activities/' },
     },

@@ -169,6 +169,7 @@ function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): S
     http: parsed.http,
     commands: parsed.commands,
     reports: parsed.reports,
+    reads: parsed.reads,
     retention: parsed.retention,
     accounts: parsed.accounts,
     plugins: parsed.plugins,

@@ -167,6 +167,31 @@ const api = z.strictObject({
   maxUploadMb: wholePositive.default(512).describe('Longest input of a batch that is uploaded, MB.'),
 });
 
+const whole = (max: number) => {
+  const error = `must be a whole number from 0 to ${max}`;
+  return z.number({ error }).int(error).min(0, error).max(max, error);
+};
+
+const reads = z.strictObject({
+  cacheMinutes: duration('minutes', { min: 0 })
+    .prefault(5)
+    .describe(
+      'How old an answer about a vehicle may be and be served without a call, where its vendor says nothing.',
+    ),
+  authenticationHours: duration('hours', { min: 0 })
+    .prefault(24)
+    .describe("An end user's credentials that the vendor has accepted are believed for this long; 0: never."),
+  waitSeconds: duration('seconds', { min: 0, max: 600 })
+    .prefault(5)
+    .describe('Longest wait of a read for leave to call; then it is answered from what is stored.'),
+  memoryMb: whole(4096)
+    .default(16)
+    .describe('Answers that one process keeps in memory, in front of the database.'),
+  userPerMinute: whole(100_000)
+    .default(60)
+    .describe('Most reads a minute of one end user, over all processes; 0: no limit.'),
+});
+
 const alerts = z.strictObject({
   rateRefusals: wholePositive
     .default(3)
@@ -191,6 +216,9 @@ const retention = z.strictObject({
   commandsDays: duration('days', { min: 1 })
     .prefault(365)
     .describe('Ended commands that were given no id; those with one stay, for the id to be known again.'),
+  readsDays: duration('days', { min: 1 })
+    .prefault(30)
+    .describe('Answers about vehicles to reads with parameters; the last one of each other read stays.'),
   batchesDays: duration('days', { min: 1 })
     .optional()
     .describe('Ended batches with their results. Default: never; the same input again would call anew.'),
@@ -323,6 +351,7 @@ const GENERAL = z.strictObject({
   alerts: alerts.prefault({}),
   commands: commands.prefault({}),
   reports: reports.prefault({}),
+  reads: reads.prefault({}),
   retention: retention.prefault({}),
   plugins: z
     .array(z.string({ error: PLUGIN }).min(1, PLUGIN), { error: 'must be a list of modules' })

@@ -41,6 +41,7 @@ export interface Settings {
   readonly alerts: ParsedSettings['alerts'];
   readonly commands: ParsedSettings['commands'];
   readonly reports: ParsedSettings['reports'];
+  readonly reads: ParsedSettings['reads'];
   readonly retention: ParsedSettings['retention'];
   /** Modules that define vendors; loaded when these settings were read. */
   readonly plugins: ParsedSettings['plugins'];

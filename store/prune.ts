@@ -9,6 +9,7 @@
  * | events      | all but single refusals                 | those that say that something has been told already: an alert's of a window that has not turned, and the last word on each batch |
  * | refusals    | `limit.refused`                         |                                                             |
  * | call counts | minutes                                 |                                                             |
+ * | reads       | answers to reads with parameters | the last answer to each other read |
  * | commands    | ended ones without an id of the asker's | open ones; those with such an id, which is a promise that the same one again is not sent again |
  * | batches     | only when asked for: ended ones with all their results | running, paused and unfinished ones; those with files at the vendor |
  *
@@ -25,11 +26,20 @@ export interface Retention {
   readonly eventsDays: number;
   readonly callCountsDays: number;
   readonly commandsDays: number;
+  readonly readsDays: number;
   /** Undefined: batches stay. */
   readonly batchesDays?: number | undefined;
 }
 
-export const PRUNED_KINDS = ['jobs', 'events', 'refusals', 'callCounts', 'commands', 'batches'] as const;
+export const PRUNED_KINDS = [
+  'jobs',
+  'events',
+  'refusals',
+  'callCounts',
+  'commands',
+  'reads',
+  'batches',
+] as const;
 export type PrunedKind = (typeof PRUNED_KINDS)[number];
 
 /** Rows by kind; of batches, the batches. */
@@ -61,7 +71,7 @@ export async function prune(
   if (now === undefined) throw new Error('a query without a row');
   const run: Run = { db, now, chunk: options.chunk ?? CHUNK, signal: options.signal };
   if (options.dryRun) return countAll(run, retention);
-  const counts = { jobs: 0, events: 0, refusals: 0, callCounts: 0, commands: 0, batches: 0 };
+  const counts = { jobs: 0, events: 0, refusals: 0, callCounts: 0, commands: 0, reads: 0, batches: 0 };
   try {
     await pruneAll(run, retention, counts);
   } catch (error) {
@@ -143,6 +153,12 @@ const COMMANDS: Rule = {
   old: `t.state in ('succeeded', 'failed', 'unknown', 'cancelled') and t.request_id is null and t.ended_at < $1`,
 };
 
+const READS: Rule = {
+  table: 'reads',
+  old: `t.params <> '{}' and greatest(t.answered_at, t.failed_at, t.asked_at, t.made_at) < $1
+    and (t.lease_until is null or t.lease_until < clock_timestamp())`,
+};
+
 /** Nothing of it is under way, here or at the vendor. */
 const BATCH_ENDED = `
   not exists (select 1 from batch_parts p where p.batch_id = b.id and (p.state <> 'settled' or p.changed_at >= $1))
@@ -173,6 +189,7 @@ async function pruneAll(run: Run, retention: Retention, counts: Counts): Promise
   await pruneRule(run, REFUSALS, retention.callCountsDays, counts, 'refusals');
   await pruneCallCounts(run, oldBefore(run, retention.callCountsDays), counts);
   await pruneRule(run, COMMANDS, retention.commandsDays, counts, 'commands');
+  await pruneRule(run, READS, retention.readsDays, counts, 'reads');
 }
 
 async function pruneRule(
@@ -278,5 +295,6 @@ async function countAll(run: Run, retention: Retention): Promise<PruneCounts> {
     refusals: await ofRule(REFUSALS, retention.callCountsDays),
     callCounts: await count('call_counts where minute < $1', [oldBefore(run, retention.callCountsDays)]),
     commands: await ofRule(COMMANDS, retention.commandsDays),
+    reads: await ofRule(READS, retention.readsDays),
   };
 }

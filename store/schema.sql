@@ -1,3 +1,13 @@
+create table accepted_users (
+  account text not null,
+  subject text not null,
+  salt bytea not null,
+  verifier bytea not null,
+  result jsonb not null,
+  accepted_at timestamp with time zone not null,
+  constraint accepted_users_pkey PRIMARY KEY (account, subject)
+);
+
 create table api_keys (
   id text not null,
   name text not null,
@@ -538,6 +548,54 @@ create table rate_episodes (
   constraint rate_episodes_pkey PRIMARY KEY (subject)
 );
 
+create table read_values (
+  read_id bigint not null,
+  name text not null,
+  state text not null,
+  value jsonb,
+  unit text,
+  at timestamp with time zone,
+  received_at timestamp with time zone not null,
+  changed_at timestamp with time zone not null,
+  source text not null,
+  constraint read_values_pkey PRIMARY KEY (read_id, name),
+  constraint read_values_read_id_fkey FOREIGN KEY (read_id) REFERENCES reads(id) ON DELETE CASCADE
+);
+
+create table reader_buckets (
+  reader text not null,
+  level double precision not null,
+  at timestamp with time zone not null,
+  constraint reader_buckets_pkey PRIMARY KEY (reader)
+);
+
+create table reads (
+  id bigint generated always as identity not null,
+  account text not null,
+  vehicle_id text not null,
+  read text not null,
+  params text not null,
+  made_at timestamp with time zone not null default clock_timestamp(),
+  answered_at timestamp with time zone,
+  source text,
+  request_id text,
+  records jsonb,
+  content_type text,
+  document text,
+  streamed_at timestamp with time zone,
+  progress jsonb,
+  progress_at timestamp with time zone,
+  asked_at timestamp with time zone,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  failures integer not null default 0,
+  failed_at timestamp with time zone,
+  failure jsonb,
+  retry_at timestamp with time zone,
+  constraint reads_account_vehicle_id_read_params_key UNIQUE (account, vehicle_id, read, params),
+  constraint reads_pkey PRIMARY KEY (id)
+);
+
 create table rejected_documents (
   id bigint generated always as identity not null,
   series_id integer not null,
@@ -644,6 +702,20 @@ create table vault (
   constraint vault_pkey PRIMARY KEY (name)
 );
 
+create table vehicles (
+  account text not null,
+  vehicle_id text not null,
+  name text not null,
+  brand text not null,
+  model text not null,
+  drive_train text,
+  readable boolean not null,
+  details jsonb not null,
+  listed_at timestamp with time zone not null,
+  removed_at timestamp with time zone,
+  constraint vehicles_pkey PRIMARY KEY (account, vehicle_id)
+);
+
 CREATE UNIQUE INDEX api_keys_name ON sluice.api_keys USING btree (name) WHERE (revoked_at IS NULL);
 
 CREATE INDEX api_requests_created_at ON sluice.api_requests USING btree (created_at);
@@ -685,6 +757,8 @@ CREATE INDEX outside_permits_expiry ON sluice.outside_permits USING btree (expir
 CREATE INDEX pool_limits_key ON sluice.pool_limits USING btree (limit_key);
 
 CREATE INDEX pools_organization ON sluice.pools USING btree (organization) WHERE (organization IS NOT NULL);
+
+CREATE INDEX reader_buckets_at_idx ON sluice.reader_buckets USING btree (at);
 
 CREATE INDEX rejected_documents_series ON sluice.rejected_documents USING btree (series_id, id);
 

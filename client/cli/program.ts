@@ -17,6 +17,7 @@ import { addPools } from './pools/pools';
 import { addPrune } from './prune';
 import { addStatus } from './status';
 import { addSettings, addVault } from './vault';
+import { addVehicles } from './vehicles/vehicles';
 
 /** @param onCommand told of the command that was called, before it acts. */
 export function createProgram(onCommand: (command: Command) => void = () => undefined): Command {
@@ -35,6 +36,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addSync(program);
   addDeviceCommand(program);
   addUserAuth(program);
+  addVehicles(program);
   addCoverage(program);
   addWindows(program);
   addPools(program);

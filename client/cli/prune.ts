@@ -29,6 +29,7 @@ const NAMES: Readonly<Record<PrunedKind, string>> = {
   refusals: 'events of single refusals',
   callCounts: 'calls by the minute',
   commands: 'commands without an id',
+  reads: 'answers to reads with parameters',
   batches: 'ended batches',
 };
 

@@ -51,6 +51,8 @@ export const ERROR_CODES = {
   QUOTA_PAUSED: 'limited',
   /** The account's pool lets no call through: an operator or the vendor's refusal holds it, or the vendor is down. */
   POOL_STOPPED: 'unavailable',
+  /** The vendor gave no usable answer lately, and it is too early for another try. */
+  NO_ANSWER: 'unavailable',
   /** Neither the settings nor this folder name a server. */
   NO_SERVER: 'unavailable',
   /** Postgres cannot be reached, or does not let us in. */

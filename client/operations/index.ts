@@ -50,6 +50,7 @@ import { publishSettings } from './settings-publish';
 import { readStatus } from './status';
 import { authenticateEndUser } from './user-auth';
 import { deleteSecret, listSecrets, putSecret } from './vault';
+import { listVehicles, readVehicle, refreshVehicles, showVehicle } from './vehicles/vehicles';
 import { workersRun } from './workers';
 
 export const operations = {
@@ -101,6 +102,7 @@ export const operations = {
   limits: { list: listLimitsOf, show: showLimit, change: changeLimit, reset: resetLimit },
   keys: { create: createApiKey, list: listApiKeys, revoke: revokeApiKey },
   events: { list: listEventsOf },
+  vehicles: { list: listVehicles, refresh: refreshVehicles, show: showVehicle, read: readVehicle },
   users: { authenticate: authenticateEndUser },
   vault: { put: putSecret, list: listSecrets, delete: deleteSecret },
   workers: { run: workersRun },

@@ -53,8 +53,10 @@ export interface ReadDescription {
   readonly about: string;
   /** Operation name, as the limits know it. */
   readonly operation: string;
-  /** How old an answer may be and still be served without a call, ms. */
-  readonly staleMs: number;
+  /** How old an answer may be and still be served without a call, ms; left out where the settings decide (`reads`). */
+  readonly staleMs?: number;
+  /** Most vehicles that one call may ask for, by `readTogether`; left out: one, by `read`. */
+  readonly together?: number;
   /** What may be given with it, by name. */
   readonly params: Readonly<Record<string, ReadParam>>;
   /** True when `read` has to be given the account's resource, e.g. a container. */
@@ -98,6 +100,10 @@ export interface VehiclesApi {
   read(name: string, request: ReadRequest): HttpRequest;
   /** @param body as text; of a picture, base64 (`binary` of the request says so). */
   parseRead(name: string, body: string): Parsed<ReadAnswer>;
+  /** Reads of several vehicles in one call, for those whose description says so. Such reads take no parameters. */
+  readonly readTogether?: (name: string, vehicleIds: readonly string[]) => HttpRequest;
+  /** By vehicle. One that is left out was asked for, and nothing is known of it. */
+  readonly parseTogether?: (name: string, body: string) => Parsed<ReadonlyMap<string, ReadAnswer>>;
   readonly resource?: ResourceApi;
 }
 

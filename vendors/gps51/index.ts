@@ -1,8 +1,9 @@
 /** GPS51's open API, as a vendor. */
+import { fleetVehicles } from '../capabilities/fleet-vehicles';
 import { defineVendor } from '../define';
 import { FLEET_DATASETS } from '../fleet-datasets';
 import { gps51Commands, gps51EndUsers, gps51Fleet, gps51Login } from './calls';
-import { GPS51_ZONE } from './limits';
+import { GPS51_DEVICES_A_CALL, GPS51_ZONE } from './limits';
 import { gps51Rules } from './rules';
 import { gps51AccountSchema } from './settings';
 import { GPS51_SCENARIO_HELP } from './simulator-help';
@@ -16,6 +17,7 @@ export const gps51 = defineVendor({
     fleet: gps51Fleet(account),
     commands: gps51Commands(account),
     endUsers: gps51EndUsers(account),
+    vehicles: fleetVehicles(gps51Fleet(account), GPS51_DEVICES_A_CALL),
     rules: gps51Rules(account.zone),
   }),
   simulator: async () => (await import('./simulator/index.js')).gps51Simulator,

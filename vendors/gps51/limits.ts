@@ -14,6 +14,9 @@ import type { VendorRules } from '../contract';
 const PAGE = 'GPS51 Open API, API Call Instructions';
 const RULES = 'rules of operation: 5 calls a second, 200 ms apart';
 
+/** Devices that one reading of positions asks for: the vendor names no most, and takes whole fleets. */
+export const GPS51_DEVICES_A_CALL = 500;
+
 /** The vendor's clock. */
 export const GPS51_ZONE = 'Asia/Shanghai';
 

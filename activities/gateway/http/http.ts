@@ -55,7 +55,9 @@ export async function sendForText(wanted: HttpRequest, options: HttpOptions): Pr
   const deadline = startDeadline(options);
   try {
     const answer = await open(request, { ...options, signal: deadline.signal });
-    const body = await readText(answer, options.timeoutMs * WHOLE_BODY_WAITS);
+    const { status } = answer.head;
+    const read = request.binary && status >= 200 && status < 300 ? readBinary : readText;
+    const body = await read(answer, options.timeoutMs * WHOLE_BODY_WAITS);
     const response: VendorResponse = { ...answer.head, body };
     options.pass.alsoHide(options.inspect?.(response) ?? []);
     return options.pass.clean({ kind: 'response', response });
@@ -140,11 +142,23 @@ function tellingWhenSent(onSent: () => void): Dispatcher.DispatcherComposeInterc
     });
 }
 
+interface Answer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable;
+}
+
 /** @param withinMs the whole of it. */
-async function readText(
-  answer: { readonly headers: Readonly<Record<string, string>>; readonly body: Readable },
-  withinMs: number,
-): Promise<string> {
+async function readText(answer: Answer, withinMs: number): Promise<string> {
+  // Without the byte order mark that some gateways put before JSON.
+  return new TextDecoder().decode(await readWhole(answer, withinMs));
+}
+
+/** In base64. */
+async function readBinary(answer: Answer, withinMs: number): Promise<string> {
+  return (await readWhole(answer, withinMs)).toString('base64');
+}
+
+async function readWhole(answer: Answer, withinMs: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   const timer = setTimeout(() => answer.body.destroy(tooSlow(withinMs)), withinMs);
@@ -158,8 +172,7 @@ async function readText(
     clearTimeout(timer);
   }
   const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? '';
-  // Without the byte order mark that some gateways put before JSON.
-  return new TextDecoder().decode(unpacked(Buffer.concat(parts), encoding));
+  return unpacked(Buffer.concat(parts), encoding);
 }
 
 /** GZIP goes by its first bytes, whatever the header says; of the other two the header tells, if it is true. */

@@ -15,8 +15,22 @@ import { type TestDatabase, temporaryFolder, testDatabase } from '../../support/
 import { eventually } from '../../support/eventually';
 
 const DAY = 86_400_000;
-const RETENTION: Retention = { jobsDays: 90, eventsDays: 60, callCountsDays: 40, commandsDays: 365 };
-const NONE: PruneCounts = { jobs: 0, events: 0, refusals: 0, callCounts: 0, commands: 0, batches: 0 };
+const RETENTION: Retention = {
+  jobsDays: 90,
+  eventsDays: 60,
+  callCountsDays: 40,
+  commandsDays: 365,
+  readsDays: 30,
+};
+const NONE: PruneCounts = {
+  jobs: 0,
+  events: 0,
+  refusals: 0,
+  callCounts: 0,
+  commands: 0,
+  reads: 0,
+  batches: 0,
+};
 
 let database: TestDatabase;
 let db: Pool;

@@ -1,0 +1,205 @@
+/**
+ * Brings a read up to date for all who want it: one of all processes asks the vendor, the others wait for what it stores.
+ * Within a process they wait for its promise, over processes they look at the row.
+ *
+ * After a crash: whoever held the lease is known to have died when that runs out, ten seconds later. The call that it may
+ * have made is lost and counts as a failure; the next one to ask goes on from the pages that had come.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { readRetryMs } from '../../quota/reads/backoff';
+import { decideRead, type ReadStanding, type ReadWish } from '../../quota/reads/decision';
+import {
+  claimRead,
+  failRead,
+  lookAtRead,
+  paramsText,
+  type ReadKey,
+  type ReadLease,
+  type ReadRow,
+  releaseRead,
+  renewLease,
+} from '../../store/reads/reads';
+import { held } from '../gateway/spool/held';
+import { failureOf, hindranceOf } from './calls';
+import type { Unavailable } from './types';
+
+const LEASE_MS = 10_000;
+const RENEW_MS = 3_000;
+const LOOK_MS = 100;
+/** What stood in the way of a call stands in the way of the next for so long without asking again. */
+const REMEMBER_MS = 1_000;
+/** Postgres may be away while an answer, or a failure, waits to be stored. */
+export const STORE_PATIENCE_MS = 30_000;
+
+export interface Lookup {
+  readonly key: ReadKey;
+  /** Where one call answers several reads: what stands for the call, its lease and its failures. Default: the read itself. */
+  readonly callKey?: ReadKey;
+  readonly maxAgeMs: number;
+  readonly force: boolean;
+  /** Longest wait for somebody else's answer, ms. */
+  readonly patienceMs: number;
+  /** What stands in the way of calls like this one, by which such hindrances are remembered. */
+  readonly hinderedBy: string;
+  /** Whether the pool lets calls through; null when it does. */
+  readonly whyClosed: () => Promise<Error | null>;
+  /** Takes over what something else has brought meanwhile, a sync say. Done once, before anybody is asked. */
+  readonly takeOver?: ((row: ReadRow) => Promise<void>) | undefined;
+  /** Asks the vendor and stores the answer, which gives the lease back. */
+  readonly ask: (lease: ReadLease, row: ReadRow) => Promise<void>;
+}
+
+export interface Found {
+  /** Of the read. */
+  readonly row: ReadRow;
+  /** Why it is no fresher; null when it is as fresh as was wanted. */
+  readonly stale: Unavailable | null;
+  /** Whether this very caller has asked the vendor. */
+  readonly called: boolean;
+}
+
+type Outcome = { readonly claimed: boolean; readonly hindrance: Unavailable | null };
+
+export class Lookups {
+  private readonly underWay = new Map<string, Promise<Outcome>>();
+  private readonly hindrances = new Map<string, { readonly why: Unavailable; readonly until: number }>();
+
+  constructor(private readonly db: Pool) {}
+
+  /** @throws what is no vendor's doing: a database that is away, a fault of ours. */
+  async find(lookup: Lookup): Promise<Found> {
+    const callKey = lookup.callKey ?? lookup.key;
+    const name = JSON.stringify([
+      callKey.account,
+      callKey.vehicleId,
+      callKey.read,
+      paramsText(callKey.params),
+    ]);
+    const deadline = performance.now() + lookup.patienceMs;
+    let { takeOver } = lookup;
+    let called = false;
+    let wish: ReadWish | null = null;
+    for (;;) {
+      const { row, call } = await this.look(lookup);
+      wish ??= { askedAt: row.now, maxAgeMs: lookup.maxAgeMs, force: lookup.force };
+      const here = this.underWay.get(name);
+      const standing: ReadStanding = { ...call, answeredAt: row.answeredAt, streamedAt: row.streamedAt };
+      const step = decideRead(standing, wish);
+      if (step.kind === 'answer') return { row, stale: null, called };
+      if (takeOver !== undefined) {
+        await takeOver(row);
+        takeOver = undefined;
+        continue;
+      }
+      if (step.kind === 'held-back') return { row, stale: heldBack(call, step.until), called };
+      if (step.kind === 'wait' || here !== undefined) {
+        const leftMs = deadline - performance.now();
+        if (leftMs <= 0) return { row, stale: stillAsking(), called };
+        const outcome = await soonerOf(here, Math.min(leftMs, here === undefined ? LOOK_MS : leftMs));
+        if (outcome?.hindrance) return { row, stale: outcome.hindrance, called };
+        continue;
+      }
+      const hindrance = this.remembered(lookup.hinderedBy) ?? (await this.closed(lookup));
+      if (hindrance !== null) return { row, stale: hindrance, called };
+      if (this.underWay.has(name)) continue;
+      const trying = this.tryOnce(lookup, call);
+      this.underWay.set(name, trying);
+      try {
+        const outcome = await trying;
+        if (outcome.hindrance !== null) {
+          return { row: (await this.look(lookup)).row, stale: outcome.hindrance, called };
+        }
+        called ||= outcome.claimed;
+      } finally {
+        this.underWay.delete(name);
+      }
+    }
+  }
+
+  /** The read, and what stands for the call. */
+  private async look({ key, callKey }: Lookup): Promise<{ row: ReadRow; call: ReadRow }> {
+    const row = await lookAtRead(this.db, key);
+    return { row, call: callKey === undefined ? row : await lookAtRead(this.db, callKey) };
+  }
+
+  private async tryOnce({ ask, hinderedBy }: Lookup, row: ReadRow): Promise<Outcome> {
+    const lease = await claimRead(this.db, row, randomUUID(), LEASE_MS);
+    if (lease === null) return { claimed: false, hindrance: null };
+    // Postgres away: the lease may run out, and another caller asks, too.
+    const renewal = setInterval(
+      () => void renewLease(this.db, lease, LEASE_MS).catch(() => undefined),
+      RENEW_MS,
+    );
+    try {
+      await ask(lease, row);
+      return { claimed: true, hindrance: null };
+    } catch (error) {
+      const hindrance = hindranceOf(error);
+      const failure = hindrance === null ? failureOf(error) : null;
+      if (failure !== null) {
+        const { waitMs, ...noted } = failure;
+        const note = () =>
+          failRead(this.db, lease, noted, (failures) => readRetryMs(noted.kind, failures, waitMs));
+        await held(note, { patienceMs: STORE_PATIENCE_MS });
+        return { claimed: true, hindrance: null };
+      }
+      // One that cannot be given back runs out.
+      await releaseRead(this.db, lease).catch(() => undefined);
+      if (hindrance === null) throw error;
+      this.remember(hinderedBy, hindrance);
+      return { claimed: true, hindrance };
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  private async closed({ whyClosed, hinderedBy }: Lookup): Promise<Unavailable | null> {
+    const error = await whyClosed();
+    const hindrance = error === null ? null : hindranceOf(error);
+    if (hindrance !== null) this.remember(hinderedBy, hindrance);
+    return hindrance;
+  }
+
+  /** What is in the way of every call; what failed before this one is known in its own row. */
+  private remember(by: string, why: Unavailable): void {
+    if (why.cause === 'failed' || why.cause === 'refused' || why.cause === 'asking') return;
+    this.hindrances.set(by, { why, until: performance.now() + REMEMBER_MS });
+  }
+
+  private remembered(by: string): Unavailable | null {
+    const known = this.hindrances.get(by);
+    if (known === undefined) return null;
+    if (performance.now() < known.until && (known.why.until ?? Number.POSITIVE_INFINITY) > Date.now())
+      return known.why;
+    this.hindrances.delete(by);
+    return null;
+  }
+}
+
+/** Null after the time, or when the other one failed for want of a database: then one looks for oneself. */
+async function soonerOf(outcome: Promise<Outcome> | undefined, ms: number): Promise<Outcome | null> {
+  const over = new AbortController();
+  const timer = delay(ms, null, { signal: over.signal }).catch(() => null);
+  const other = outcome?.catch(() => null);
+  try {
+    return await (other === undefined ? timer : Promise.race([other, timer]));
+  } finally {
+    over.abort();
+  }
+}
+
+function heldBack({ failure, failures }: ReadRow, until: number): Unavailable {
+  const times = failures > 1 ? `${failures} times in a row, last: ` : '';
+  if (failure === null) {
+    return { cause: 'failed', reason: 'whoever asked for it last ended before the answer was stored', until };
+  }
+  return failure.kind === 'refused'
+    ? { cause: 'refused', reason: `the vendor does not serve it: ${times}${failure.reason}`, until }
+    : { cause: 'failed', reason: `asking failed: ${times}${failure.reason}`, until };
+}
+
+function stillAsking(): Unavailable {
+  return { cause: 'asking', reason: 'the vendor has been asked and has not answered yet', until: null };
+}

@@ -1,0 +1,72 @@
+/** One answer from all its pages. What has come is kept after each, so that nobody pays for it twice. */
+import { HOUR_MS } from '../../quota/durations';
+import type { ReadRow } from '../../store/reads/reads';
+import type { ReadAnswer } from '../../vendors/capabilities/vehicles';
+import { CallFailed } from '../gateway/call-errors';
+import type { Told } from './calls';
+
+/** A list that does not end by then is cut: no vendor pages a vehicle's reads so finely. */
+const MAX_PAGES = 25;
+/** Where a vendor's pages begin is not remembered by it for ever. */
+const PROGRESS_MS = HOUR_MS;
+
+export interface Pages {
+  /** Asks for one page. @param next from the page before; null for the first. */
+  readonly ask: (next: string | null) => Promise<Told<ReadAnswer>>;
+  readonly keep: (progress: Progress) => Promise<void>;
+}
+
+export interface Progress {
+  readonly told: Told<ReadAnswer>;
+  readonly pages: number;
+  /** What the pages were asked of, e.g. the account's container. */
+  readonly of: string | null;
+}
+
+/** @param of what the pages are asked of now: those of something else are no beginning. */
+export async function allPages(pages: Pages, row: ReadRow, of: string | null): Promise<Told<ReadAnswer>> {
+  const begun = progressOf(row, of);
+  if (begun !== null) {
+    try {
+      return await goOn(pages, begun, of);
+    } catch (error) {
+      // The vendor does not know that page any more: from the first one, then.
+      const unknown =
+        error instanceof CallFailed && (error.verdict.kind === 'invalid' || error.verdict.kind === 'gone');
+      if (!unknown) throw error;
+    }
+  }
+  return goOn(pages, null, of);
+}
+
+async function goOn(pages: Pages, begun: Progress | null, of: string | null): Promise<Told<ReadAnswer>> {
+  let sofar = begun;
+  for (;;) {
+    const page = await pages.ask(sofar?.told.value.next ?? null);
+    const told = sofar === null ? page : joined(sofar.told, page);
+    const count = (sofar?.pages ?? 0) + 1;
+    const again = sofar !== null && page.value.next === sofar.told.value.next;
+    if (page.value.next === null || again || count >= MAX_PAGES) return told;
+    sofar = { told, pages: count, of };
+    await pages.keep(sofar);
+  }
+}
+
+function joined({ value: before }: Told<ReadAnswer>, { value: page, requestId }: Told<ReadAnswer>) {
+  const records = [...(before.records ?? []), ...(page.records ?? [])];
+  const document = page.document ?? before.document;
+  const value: ReadAnswer = {
+    values: { ...before.values, ...page.values },
+    ...(before.records || page.records ? { records } : {}),
+    ...(document ? { document } : {}),
+    next: page.next,
+  };
+  return { value, requestId };
+}
+
+/** What was kept by this very code. */
+function progressOf({ progress, progressAt, now }: ReadRow, of: string | null): Progress | null {
+  if (progress === null || progressAt === null || now - progressAt > PROGRESS_MS) return null;
+  const kept = progress as Progress;
+  return kept.of === of ? kept : null;
+}

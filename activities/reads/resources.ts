@@ -1,0 +1,97 @@
+/**
+ * The one resource that an account keeps at the vendor, a container say. It is looked for before it is made: one whose
+ * creation was not heard of is found that way, and none is left behind.
+ */
+
+import type { Pool } from 'pg';
+import { loadAnswer, storeAnswer } from '../../store/reads/answers';
+import { forgetAnswer, lookAtRead, type ReadKey, type ReadLease } from '../../store/reads/reads';
+import type { ResourceApi } from '../../vendors/capabilities/vehicles';
+import { held } from '../gateway/spool/held';
+import { askVendor, type CallTerms, failureOf, Hindered } from './calls';
+import type { Lookups } from './lookups';
+import { STORE_PATIENCE_MS } from './lookups';
+
+const READ = 'resource';
+/** Once made, it is good until the vendor says that it has gone. */
+const FOR_EVER = Number.POSITIVE_INFINITY;
+
+export class Resources {
+  constructor(
+    private readonly db: Pool,
+    private readonly lookups: Lookups,
+  ) {}
+
+  /** @returns its id. @throws Hindered when there is none and none can be made now. */
+  async get(terms: CallTerms, api: ResourceApi): Promise<string> {
+    const key = keyOf(terms);
+    const found = await this.lookups.find({
+      key,
+      maxAgeMs: FOR_EVER,
+      force: false,
+      patienceMs: terms.waitMs + terms.account.vehicles.timeoutMs,
+      hinderedBy: `${terms.account.poolKey}/${READ}`,
+      whyClosed: () => terms.way.gateway.whyClosed(terms.account),
+      ask: (lease) => this.make(terms, api, lease),
+    });
+    const id = found.stale === null ? await this.idOf(found.row.id) : null;
+    if (id !== null) return id;
+    throw new Hindered(
+      found.stale ?? { cause: 'failed', reason: 'what the vendor has made has no id', until: null },
+    );
+  }
+
+  /** The vendor says that `gone` is not there any more: one caller looks for another, or makes one. */
+  async replace(terms: CallTerms, api: ResourceApi, gone: string): Promise<string> {
+    const row = await lookAtRead(this.db, keyOf(terms));
+    if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.db, row);
+    return this.get(terms, api);
+  }
+
+  private async make(terms: CallTerms, api: ResourceApi, lease: ReadLease): Promise<void> {
+    // What was kept before has gone, whatever a list that lags says.
+    const gone = await this.idOf(lease.id);
+    const { operations } = api;
+    const listed = await askVendor(terms, {
+      operation: operations.list,
+      request: api.list(),
+      parse: (body) => api.parseList(body),
+    });
+    const ours = listed.value.filter(({ id, kind }) => kind === 'ours' && id !== gone);
+    const [kept, ...others] = ours;
+    const stale = listed.value.filter(({ id, kind }) => kind === 'stale' && id !== gone);
+    for (const { id } of [...others, ...stale]) await this.remove(terms, api, id);
+    const made =
+      kept === undefined
+        ? await askVendor(terms, {
+            operation: operations.create,
+            request: api.create(),
+            parse: (body) => api.parseCreate(body),
+          })
+        : { value: kept.id, requestId: listed.requestId };
+    const answer = { values: {}, records: [{ id: made.value }] };
+    await held(() => storeAnswer(this.db, lease, { answer, source: 'call', requestId: made.requestId }), {
+      patienceMs: STORE_PATIENCE_MS,
+    });
+  }
+
+  /** One that the vendor does not delete is no reason to go without: it is found with the next list. */
+  private async remove(terms: CallTerms, api: ResourceApi, id: string): Promise<void> {
+    try {
+      const parse = () => ({ ok: true, value: null }) as const;
+      await askVendor(terms, { operation: api.operations.remove, request: api.remove(id), parse });
+    } catch (error) {
+      if (failureOf(error) === null) throw error;
+    }
+  }
+
+  private async idOf(readId: number): Promise<string | null> {
+    const { records } = await loadAnswer(this.db, readId);
+    const id = records?.[0]?.id;
+    return typeof id === 'string' ? id : null;
+  }
+}
+
+function keyOf({ account }: CallTerms): ReadKey {
+  return { account: account.name, vehicleId: '', read: READ, params: {} };
+}

@@ -1,0 +1,320 @@
+/**
+ * Reads of vehicles for people and programs: from memory, else from the database, else by one call for all who ask. Where
+ * no call can be made, the last answer is given at once, with its age and until when nothing fresher can be had.
+ *
+ * It runs in whatever process asks: a read is one short call, and Temporal is not on the path of a call.
+ */
+import type { Pool } from 'pg';
+import { MINUTE_MS, SECOND_MS } from '../../quota/durations';
+import { heardAt } from '../../quota/reads/decision';
+import type { Settings } from '../../settings';
+import type { VehicleAccount } from '../../settings/accounts/vehicles';
+import { loadAnswer, storeAnswer, storeAnswers, type ValueSource } from '../../store/reads/answers';
+import {
+  keepProgress,
+  paramsText,
+  type ReadKey,
+  type ReadLease,
+  type ReadRow,
+} from '../../store/reads/reads';
+import { type StoredVehicle, staleVehicles, storedVehicles, storeVehicles } from '../../store/reads/vehicles';
+import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
+import { CallFailed } from '../gateway/call-errors';
+import { held } from '../gateway/spool/held';
+import { askVendor, type CallTerms, type Told, type Way } from './calls';
+import { FleetFeeds } from './fleet-feeds';
+import { type Found, type Lookup, Lookups, STORE_PATIENCE_MS } from './lookups';
+import { ReadMemory } from './memory';
+import { allPages } from './pages';
+import { checkedParams } from './params';
+import { Resources } from './resources';
+import { NothingToServe, type ReadAsk, ReadInputError, type ServedRead, type Unavailable } from './types';
+
+export interface VehicleReadsDeps {
+  readonly db: Pool;
+  readonly settings: Pick<Settings, 'reads'>;
+  /** @throws RangeError when the account is unknown or its vendor has no vehicles. */
+  readonly account: (name: string) => VehicleAccount;
+  /** Runs `work` with the way to an account's vendor; only called when a call may be made. */
+  readonly calling: <T>(account: VehicleAccount, work: (way: Way) => Promise<T>) => Promise<T>;
+}
+
+export interface ServedVehicles {
+  readonly vehicles: readonly StoredVehicle[];
+  /** When the vendor last listed them. */
+  readonly listedAt: number;
+  readonly ageMs: number;
+  readonly stale: Unavailable | null;
+}
+
+/** A vehicle that is not on a list younger than this is not looked for in another one, ms. */
+const LIST_TRUSTED_MS = 10 * MINUTE_MS;
+const LIST = 'vehicles';
+
+type Asking = Pick<ReadAsk, 'maxAgeMs' | 'force' | 'priority' | 'caller' | 'waitMs' | 'source'>;
+
+export class VehicleReads {
+  private readonly lookups: Lookups;
+  private readonly feeds: FleetFeeds;
+  private readonly resources: Resources;
+  private readonly memory: ReadMemory;
+
+  constructor(private readonly deps: VehicleReadsDeps) {
+    this.lookups = new Lookups(deps.db);
+    this.feeds = new FleetFeeds(deps.db);
+    this.resources = new Resources(deps.db, this.lookups);
+    this.memory = new ReadMemory(deps.settings.reads.memoryMb * 1024 * 1024);
+  }
+
+  /** @throws ReadInputError (nothing is sent), NothingToServe; RangeError for an account without vehicles. */
+  async read(ask: ReadAsk): Promise<ServedRead> {
+    const account = this.deps.account(ask.account);
+    const description = describedRead(account, ask.read);
+    const params = checkedParams(description, ask.params ?? {});
+    const maxAgeMs = ask.maxAgeMs ?? this.staleMs(description);
+    const name = JSON.stringify([ask.account, ask.vehicleId, ask.read, paramsText(params)]);
+    const known = ask.force ? null : this.memory.get(name, maxAgeMs);
+    if (known !== null) return known;
+    const vehicle = await this.vehicleOf(account, ask);
+    const key = { account: account.name, vehicleId: vehicle.vehicleId, read: ask.read, params };
+    const found = await this.lookups.find({
+      ...this.lookupOf(account, description.operation, ask),
+      key,
+      ...(description.together === undefined ? {} : { callKey: { ...key, vehicleId: '' } }),
+      maxAgeMs,
+      takeOver: this.feeds.ofRead(account, key),
+      ask: (lease, row) =>
+        this.calling(account, ask, (terms) =>
+          description.together === undefined
+            ? this.readOne(terms, description, key, lease, row, ask)
+            : this.readTogether(terms, description, key, lease, ask),
+        ),
+    });
+    const served = await this.served(key, found);
+    this.memory.put(name, served);
+    return served;
+  }
+
+  /** The account's vehicles, as the vendor last listed them. @throws NothingToServe when it never has. */
+  async vehicles(accountName: string, ask: Asking = {}): Promise<ServedVehicles> {
+    const account = this.deps.account(accountName);
+    const { vehicles: api } = account;
+    const { row, stale } = await this.lookups.find({
+      ...this.lookupOf(account, api.operation, ask),
+      key: { account: account.name, vehicleId: '', read: LIST, params: {} },
+      maxAgeMs: ask.maxAgeMs ?? api.listStaleMs,
+      takeOver: this.feeds.ofList(account),
+      ask: (lease) => this.calling(account, ask, (terms) => this.list(terms, lease)),
+    });
+    const listedAt = row.answeredAt;
+    if (listedAt === null)
+      throw new NothingToServe(`the list of vehicles of ${account.name}`, stale ?? unknownWhy());
+    const vehicles = await storedVehicles(this.deps.db, [account.name]);
+    return { vehicles, listedAt, ageMs: Math.max(0, row.now - listedAt), stale };
+  }
+
+  private staleMs({ staleMs }: ReadDescription): number {
+    return staleMs ?? this.deps.settings.reads.cacheMinutes * MINUTE_MS;
+  }
+
+  private waitMs({ waitMs }: Asking): number {
+    return waitMs ?? this.deps.settings.reads.waitSeconds * SECOND_MS;
+  }
+
+  private lookupOf(
+    account: VehicleAccount,
+    operation: string,
+    ask: Asking,
+  ): Omit<Lookup, 'key' | 'ask' | 'maxAgeMs'> {
+    const waitMs = this.waitMs(ask);
+    return {
+      force: ask.force ?? false,
+      patienceMs: waitMs + account.vehicles.timeoutMs,
+      hinderedBy: `${account.poolKey}/${operation}/${ask.priority ?? ''}`,
+      whyClosed: () => this.deps.calling(account, ({ gateway }) => gateway.whyClosed(account)),
+    };
+  }
+
+  private calling<T>(
+    account: VehicleAccount,
+    ask: Asking,
+    work: (terms: CallTerms) => Promise<T>,
+  ): Promise<T> {
+    return this.deps.calling(account, (way) =>
+      work({
+        account,
+        way,
+        priority: ask.priority ?? 'interactive',
+        caller: ask.caller ?? account.vehicles.caller,
+        waitMs: this.waitMs(ask),
+      }),
+    );
+  }
+
+  /** @throws ReadInputError for an id that cannot be, is not the account's, or may not be read. */
+  private async vehicleOf(account: VehicleAccount, ask: ReadAsk): Promise<StoredVehicle> {
+    const problem = account.vehicles.vehicleIdProblem(ask.vehicleId);
+    if (problem !== null)
+      throw new ReadInputError('vehicle', 'INVALID_INPUT', `"${ask.vehicleId}" ${problem}`);
+    // The list is asked for as a read is, but never because it is older than a person wants the read to be.
+    const { maxAgeMs: _, force: __, ...asking } = ask;
+    let listed = await this.vehicles(account.name, { ...asking, maxAgeMs: Number.POSITIVE_INFINITY });
+    let vehicle = named(listed.vehicles, ask.vehicleId);
+    if (vehicle === undefined && listed.ageMs > LIST_TRUSTED_MS) {
+      listed = await this.vehicles(account.name, { ...asking, maxAgeMs: LIST_TRUSTED_MS });
+      vehicle = named(listed.vehicles, ask.vehicleId);
+    }
+    if (vehicle === undefined) {
+      const ids = listed.vehicles.map(({ vehicleId }) => vehicleId);
+      const known =
+        ids.length === 0
+          ? 'it has none'
+          : `it has ${ids.slice(0, 10).join(', ')}${ids.length > 10 ? ', …' : ''}`;
+      throw new ReadInputError(
+        'vehicle',
+        'UNKNOWN_NAME',
+        `"${ask.vehicleId}" is not among the vehicles of account ${account.name}: ${known}`,
+      );
+    }
+    if (!vehicle.readable) {
+      throw new ReadInputError(
+        'vehicle',
+        'NOT_APPLICABLE',
+        `account ${account.name} sees ${vehicle.vehicleId} and may not read it: it is not its main user`,
+      );
+    }
+    return vehicle;
+  }
+
+  private async list(terms: CallTerms, lease: ReadLease): Promise<void> {
+    const { account } = terms;
+    const { vehicles: api } = account;
+    const { value, requestId } = await askVendor(terms, {
+      operation: api.operation,
+      request: api.vehicles(),
+      parse: (body) => api.parseVehicles(body),
+    });
+    await this.stored(() => storeVehicles(this.deps.db, lease, account.name, value, requestId));
+  }
+
+  private async readOne(
+    terms: CallTerms,
+    description: ReadDescription,
+    key: ReadKey,
+    lease: ReadLease,
+    row: ReadRow,
+    { source = 'call' }: ReadAsk,
+  ): Promise<void> {
+    const told = await this.pagesOf(terms, description, key, lease, row);
+    const { next: _, ...answer } = told.value;
+    await this.stored(() => storeAnswer(this.deps.db, lease, { answer, source, requestId: told.requestId }));
+  }
+
+  private async pagesOf(
+    terms: CallTerms,
+    { name, operation, needsResource }: ReadDescription,
+    { vehicleId, params }: ReadKey,
+    lease: ReadLease,
+    row: ReadRow,
+  ): Promise<Told<ReadAnswer>> {
+    const { vehicles: api } = terms.account;
+    const ask = (resource: string | null) =>
+      allPages(
+        {
+          ask: (next) =>
+            askVendor(terms, {
+              operation,
+              vehicleId,
+              request: api.read(name, { vehicleId, params, resource, next }),
+              parse: (body) => api.parseRead(name, body),
+            }),
+          keep: (progress) => keepProgress(this.deps.db, lease, progress),
+        },
+        row,
+        resource,
+      );
+    const { resource: resources } = api;
+    if (!needsResource || resources === undefined) return ask(null);
+    const resource = await this.resources.get(terms, resources);
+    try {
+      return await ask(resource);
+    } catch (error) {
+      if (!(error instanceof CallFailed) || !resources.isGone(error.verdict.evidence.code)) throw error;
+      // Once: what has gone again at once is a failure of the read.
+      return ask(await this.resources.replace(terms, resources, resource));
+    }
+  }
+
+  private async readTogether(
+    terms: CallTerms,
+    description: ReadDescription,
+    key: ReadKey,
+    lease: ReadLease,
+    { source = 'call' }: ReadAsk,
+  ): Promise<void> {
+    const { db } = this.deps;
+    const { name, operation, together = 1 } = description;
+    const { vehicles: api } = terms.account;
+    if (api.readTogether === undefined || api.parseTogether === undefined)
+      throw new RangeError(`${name} of ${terms.account.vendor.id} is said to be read together and is not`);
+    const others = await staleVehicles(db, key, this.staleMs(description), together - 1);
+    const ids = [key.vehicleId, ...others];
+    const parse = api.parseTogether;
+    const told = await askVendor(terms, {
+      operation,
+      request: api.readTogether(name, ids),
+      parse: (body) => parse(name, body),
+    });
+    const answers = ids.map((id) => {
+      const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
+      return [id, { answer, source, requestId: told.requestId }] as const;
+    });
+    await this.stored(() => storeAnswers(db, lease, key, new Map(answers)));
+  }
+
+  private stored(work: () => Promise<void>): Promise<void> {
+    return held(work, { patienceMs: STORE_PATIENCE_MS });
+  }
+
+  private async served(key: ReadKey, { row, stale, called }: Found): Promise<ServedRead> {
+    const freshAt = heardAt(row);
+    if (freshAt === null) throw new NothingToServe(`${key.read} of ${key.vehicleId}`, stale ?? unknownWhy());
+    const answer = await loadAnswer(this.deps.db, row.id);
+    const streamed =
+      row.streamedAt !== null && row.streamedAt === freshAt && row.streamedAt !== row.answeredAt;
+    return {
+      ...key,
+      answer,
+      freshAt,
+      ageMs: Math.max(0, row.now - freshAt),
+      source: streamed ? 'stream' : ((row.source ?? 'call') as ValueSource),
+      requestId: row.requestId,
+      servedFrom: called && stale === null ? 'call' : 'database',
+      stale,
+    };
+  }
+}
+
+/** @throws ReadInputError that names those there are. */
+function describedRead({ vehicles, vendor }: VehicleAccount, name: string): ReadDescription {
+  const described = vehicles.reads.find((read) => read.name === name);
+  if (described !== undefined) return described;
+  const names = vehicles.reads.map((read) => read.name).join(', ');
+  throw new ReadInputError(
+    'read',
+    'UNKNOWN_NAME',
+    `"${name}" is no read of ${vendor.id}; there are ${names}`,
+  );
+}
+
+/** Letters of a VIN have no case. */
+function named(vehicles: readonly StoredVehicle[], id: string): StoredVehicle | undefined {
+  return (
+    vehicles.find(({ vehicleId }) => vehicleId === id) ??
+    vehicles.find(({ vehicleId }) => vehicleId.toUpperCase() === id.toUpperCase())
+  );
+}
+
+function unknownWhy(): Unavailable {
+  return { cause: 'failed', reason: 'nothing was stored', until: null };
+}

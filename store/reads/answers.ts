@@ -1,0 +1,222 @@
+/** Answers to reads: the latest of each value, records and documents, whether by a call or by a stream. */
+import type { Pool, PoolClient } from 'pg';
+import type { ReadAnswer, ReadValue } from '../../vendors/capabilities/vehicles';
+import { inTransaction } from '../db';
+import { jsonText } from '../storable';
+import { paramsText, type ReadKey, type ReadLease } from './reads';
+
+export type ValueSource = 'call' | 'polling' | 'stream' | 'live';
+
+export interface StoredValue extends ReadValue {
+  /** When it came from the vendor, epoch ms. */
+  readonly receivedAt: number;
+  /** When it last became another one, epoch ms. */
+  readonly changedAt: number;
+  readonly source: ValueSource;
+}
+
+export interface StoredAnswer {
+  readonly values: Readonly<Record<string, StoredValue>>;
+  readonly records: readonly Readonly<Record<string, unknown>>[] | null;
+  readonly document: ReadAnswer['document'] | null;
+}
+
+export interface Answer {
+  /** All its pages. */
+  readonly answer: Omit<ReadAnswer, 'next'>;
+  readonly source: 'call' | 'polling';
+  /** The vendor's id of the request; null when it gives none. */
+  readonly requestId: string | null;
+}
+
+/** Stores a whole answer and gives the lease back, which may have been lost: it is an answer all the same. */
+export async function storeAnswer(db: Pool, lease: ReadLease, told: Answer): Promise<void> {
+  await inTransaction(db, async (client) => {
+    await storeWhole(client, lease.id, told);
+    await client.query(
+      'update reads set lease_owner = null, lease_until = null where id = $1 and lease_owner = $2',
+      [lease.id, lease.owner],
+    );
+  });
+}
+
+/** Answers that one call brought about several vehicles; `lease` is of the reading together. */
+export async function storeAnswers(
+  db: Pool,
+  lease: ReadLease,
+  key: Pick<ReadKey, 'account' | 'read'>,
+  told: ReadonlyMap<string, Answer>,
+): Promise<void> {
+  await inTransaction(db, async (client) => {
+    // In one order, for others may store some of the same.
+    for (const [vehicleId, answer] of [...told].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      await storeWhole(client, await readId(client, { ...key, vehicleId, params: {} }, lease.id), answer);
+    }
+    await client.query(
+      `update reads set answered_at = clock_timestamp(), failures = 0, failure = null, retry_at = null,
+         lease_owner = null, lease_until = null where id = $1 and lease_owner = $2`,
+      [lease.id, lease.owner],
+    );
+  });
+}
+
+/** Its row, made when it is not there, as asked for when that of `askedWith` was. */
+async function readId(client: PoolClient, key: ReadKey, askedWith: number | null): Promise<number> {
+  const { rows } = await client.query<{ id: number }>(
+    `insert into reads as r (account, vehicle_id, read, params, asked_at)
+     values ($1, $2, $3, $4, (select asked_at from reads where id = $5))
+     on conflict (account, vehicle_id, read, params) do update set asked_at = coalesce(excluded.asked_at, r.asked_at)
+     returning id`,
+    [key.account, key.vehicleId, key.read, paramsText(key.params), askedWith],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new Error('an upsert came back without a row');
+  return row.id;
+}
+
+async function storeWhole(
+  client: PoolClient,
+  id: number,
+  { answer, source, requestId }: Answer,
+): Promise<void> {
+  await client.query('select 1 from reads where id = $1 for update', [id]);
+  await upsertValues(client, id, answer.values, source);
+  // What the vendor tells of no more is not there any more; what streams tell of need not be in an answer.
+  await client.query(
+    `delete from read_values v using reads r where r.id = $1 and v.read_id = $1 and v.source <> 'stream'
+       and v.received_at <= r.asked_at and not (v.name = any ($2::text[]))`,
+    [id, Object.keys(answer.values)],
+  );
+  const { records, document } = answer;
+  await client.query(
+    `update reads set answered_at = clock_timestamp(), source = $2, request_id = $3, records = $4::jsonb,
+       content_type = $5, document = $6, progress = null, progress_at = null, failures = 0, failure = null,
+       failed_at = null, retry_at = null where id = $1`,
+    [
+      id,
+      source,
+      requestId,
+      records === undefined ? null : jsonText(records),
+      document?.contentType ?? null,
+      document?.base64 ?? null,
+    ],
+  );
+}
+
+/**
+ * The newer by the vehicle's own clock stays. Where one of the two has no time of the vehicle's, the one that the vendor
+ * told of later stays: what came by a call is what it knew when it was asked.
+ */
+async function upsertValues(
+  client: PoolClient,
+  id: number,
+  values: Readonly<Record<string, ReadValue>>,
+  source: ValueSource,
+): Promise<void> {
+  const given = Object.entries(values).map(([name, value]) => ({ ...value, name }));
+  await client.query(
+    `insert into read_values as v (read_id, name, state, value, unit, at, received_at, changed_at, source)
+     select $1, g ->> 'name', g ->> 'state', g -> 'value', g ->> 'unit', to_timestamp((g ->> 'at')::float8 / 1000),
+            clock_timestamp(), clock_timestamp(), $3
+     from jsonb_array_elements($2::jsonb) g
+     on conflict (read_id, name) do update set
+       state = excluded.state, value = excluded.value, unit = excluded.unit, at = excluded.at,
+       received_at = excluded.received_at, source = excluded.source,
+       changed_at = case when (v.state, v.value, v.unit) is distinct from (excluded.state, excluded.value, excluded.unit)
+                         then excluded.changed_at else v.changed_at end
+     where case when v.at is not null and excluded.at is not null then excluded.at >= v.at
+                when $3 = 'stream' then true
+                else v.received_at <= coalesce((select asked_at from reads where id = $1), excluded.received_at) end`,
+    [id, jsonText(given), source],
+  );
+}
+
+export interface StreamedValues {
+  readonly account: string;
+  readonly vehicleId: string;
+  /** The read that these values belong to. */
+  readonly read: string;
+  readonly values: Readonly<Record<string, ReadValue>>;
+}
+
+/** Values that a stream tells of. They are the latest of each; the rest of the read stays as it is, and so does its age. */
+export async function storeStreamed(db: Pool, { values, ...key }: StreamedValues): Promise<void> {
+  await inTransaction(db, async (client) => {
+    await upsertValues(client, await readId(client, { ...key, params: {} }, null), values, 'stream');
+  });
+}
+
+/**
+ * Notes that a stream has told of every change up to now, without a gap since each read's last whole answer: until it
+ * falls silent, they are as fresh as if they had been called for. Reads that were never answered, or not since `since`,
+ * are left alone.
+ * @param vehicleIds null: all of the account's.
+ * @param since when the stream's connection was made, epoch ms.
+ */
+export async function noteStreamed(
+  db: Pool,
+  of: { readonly account: string; readonly read: string; readonly vehicleIds: readonly string[] | null },
+  since: number,
+): Promise<void> {
+  await db.query(
+    `update reads set streamed_at = clock_timestamp() where account = $1 and read = $2 and params = '{}'
+       and ($3::text[] is null or vehicle_id = any ($3::text[]))
+       and (answered_at >= to_timestamp($4::float8 / 1000) or streamed_at >= to_timestamp($4::float8 / 1000))`,
+    [of.account, of.read, of.vehicleIds, since],
+  );
+}
+
+/**
+ * An answer that something else has brought, a sync say: it is as old as that. Left alone when a newer one is there.
+ * @param at when it was had, epoch ms.
+ */
+export async function takeOverAnswer(
+  db: Pool,
+  id: number,
+  answer: Pick<ReadAnswer, 'values'>,
+  at: number,
+): Promise<void> {
+  await inTransaction(db, async (client) => {
+    const { rowCount } = await client.query(
+      `update reads set answered_at = to_timestamp($2::float8 / 1000), source = 'live', request_id = null, failures = 0,
+         failure = null, failed_at = null, retry_at = null
+       where id = $1 and (answered_at is null or answered_at < to_timestamp($2::float8 / 1000))`,
+      [id, at],
+    );
+    if (rowCount === 1) await upsertValues(client, id, answer.values, 'live');
+  });
+}
+
+interface AnswerRow {
+  records: StoredAnswer['records'];
+  content_type: string | null;
+  document: string | null;
+  values: (Omit<StoredValue, 'at' | 'receivedAt' | 'changedAt'> & {
+    name: string;
+    at: number | null;
+    receivedAt: number;
+    changedAt: number;
+  })[];
+}
+
+export async function loadAnswer(db: Pool, id: number): Promise<StoredAnswer> {
+  const ms = (column: string) => `floor(extract(epoch from v.${column}) * 1000)::float8`;
+  const { rows } = await db.query<AnswerRow>(
+    `select records, content_type, document,
+       (select coalesce(json_agg(json_build_object('name', v.name, 'state', v.state, 'value', v.value, 'unit', v.unit,
+          'at', ${ms('at')}, 'receivedAt', ${ms('received_at')}, 'changedAt', ${ms('changed_at')}, 'source', v.source)
+          order by v.name collate "C"), '[]'::json) from read_values v where v.read_id = r.id) as values
+     from reads r where id = $1`,
+    [id],
+  );
+  const [row] = rows;
+  if (row === undefined) return { values: {}, records: null, document: null };
+  return {
+    values: Object.fromEntries(row.values.map(({ name, ...value }) => [name, value])),
+    records: row.records,
+    document:
+      row.document === null || row.content_type === null
+        ? null
+        : { contentType: row.content_type, base64: row.document },
+  };
+}

@@ -1,0 +1,280 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { NothingToServe, ReadInputError } from '../../../../activities/reads/types';
+import { createPool } from '../../../../store/db';
+import { noteStreamed, storeStreamed } from '../../../../store/reads/answers';
+import type { CarReaderOptions } from '../../../support/car-reader-process';
+import {
+  type CarVendor,
+  carReads,
+  DAY_CALLS,
+  type Reading,
+  startCarVendor,
+  until,
+  value,
+} from '../../../support/car-vendor';
+import { Child } from '../../../support/child';
+import { type TestDatabase, testDatabase } from '../../../support/embedded';
+
+let database: TestDatabase;
+let db: Pool;
+let vendor: CarVendor;
+let account = '';
+let count = 0;
+let reading: Reading;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 8 });
+});
+afterAll(async () => {
+  await db?.end();
+  await database?.drop();
+});
+beforeEach(async () => {
+  account = `garage-${++count}`;
+  vendor = await startCarVendor();
+  reading = carReads(db, vendor.url, account);
+});
+afterEach(() => vendor.close());
+
+const ask = (read: string, more: object = {}) =>
+  reading.reads.read({ account, vehicleId: 'A1', read, ...more });
+const callsTo = (path: string) => vendor.calls.filter((call) => call.includes(path)).length;
+/** As another process finds it: without this one's memory. */
+const elsewhere = () => carReads(db, vendor.url, account).reads;
+
+test('many who ask at once are one call, and those after them none until it is stale', async () => {
+  vendor.state.km = value(12, 1_000);
+  const many = await Promise.all(Array.from({ length: 40 }, () => ask('state')));
+  expect(callsTo('/state')).toBe(1);
+  expect(many.filter(({ servedFrom }) => servedFrom === 'call')).toHaveLength(1);
+  const again = await ask('state');
+  expect(again).toMatchObject({ servedFrom: 'memory', stale: null, source: 'call' });
+  expect(again.answer.values.km).toMatchObject({ state: 'value', value: 12, at: 1_000, source: 'call' });
+  expect(await elsewhere().read({ account, vehicleId: 'a1', read: 'state' })).toMatchObject({
+    servedFrom: 'database',
+    vehicleId: 'A1',
+    requestId: again.requestId,
+  });
+  expect(callsTo('/state')).toBe(1);
+  expect(await ask('state', { maxAgeMs: 0 })).toMatchObject({ servedFrom: 'call' });
+  expect(callsTo('/state')).toBe(2);
+});
+
+test('null, not mentioned and not available are three things; the newer by the car’s clock stays', async () => {
+  Object.assign(vendor.state, {
+    fuel: value(40, 2_000),
+    door: value('open', 2_000),
+    gone: value(1),
+    empty: value(null),
+  });
+  await ask('state');
+  await storeStreamed(db, {
+    account,
+    vehicleId: 'A1',
+    read: 'state',
+    values: { fuel: value(39, 3_000), door: value('shut', 1_000), heat: value(20, 1_000) },
+  });
+  vendor.state.gone = undefined as never;
+  const { answer } = await ask('state', { maxAgeMs: 0 });
+  expect(answer.values).toMatchObject({
+    fuel: { value: 39, source: 'stream' },
+    door: { value: 'open', source: 'call' },
+    empty: { state: 'null', value: null },
+    // Streams tell of what the call does not ask for.
+    heat: { value: 20 },
+  });
+  expect(answer.values).not.toHaveProperty('gone');
+});
+
+test('a stream without a gap keeps a read fresh', async () => {
+  const minutes = 60_000;
+  await ask('state');
+  await db.query(
+    `update reads set answered_at = answered_at - interval '10 minutes' where account = $1 and read = 'state'`,
+    [account],
+  );
+  const noted = { account, read: 'state', vehicleIds: null };
+  await noteStreamed(db, noted, Date.now() - 20 * minutes);
+  const streamed = await elsewhere().read({ account, vehicleId: 'A1', read: 'state' });
+  expect(streamed).toMatchObject({ source: 'stream', servedFrom: 'database' });
+  expect(streamed.ageMs).toBeLessThan(minutes);
+  await db.query(`update reads set streamed_at = null where account = $1`, [account]);
+  // One that began after the last answer knows nothing of what was before it.
+  await noteStreamed(db, noted, Date.now() - 5 * minutes);
+  expect(await elsewhere().read({ account, vehicleId: 'A1', read: 'state' })).toMatchObject({
+    servedFrom: 'call',
+  });
+});
+
+test('two processes that ask at once make one call; one that is killed over it keeps nobody for long', async () => {
+  await ask('state');
+  const options: CarReaderOptions = { databaseUrl: database.url, url: vendor.url, account };
+  const [one, other] = [
+    new Child('car-reader-process.ts', options),
+    new Child('car-reader-process.ts', options),
+  ];
+  try {
+    await Promise.all([one.hear(), other.hear()]);
+    let answerNow: () => void = () => undefined;
+    const held = new Promise<undefined>((done) => {
+      answerNow = () => done(undefined);
+    });
+    vendor.onCall = () => held;
+    one.say('picture');
+    await until(() => callsTo('/picture') === 1);
+    other.say('picture');
+    const mine = ask('picture', { maxAgeMs: 0 });
+    await delay(200);
+    answerNow();
+    const served = await Promise.all([
+      one.hear<{ servedFrom: string }>(),
+      other.hear<{ servedFrom: string }>(),
+      mine,
+    ]);
+    expect(served.map(({ servedFrom }) => servedFrom).sort()).toEqual(['call', 'database', 'database']);
+    expect(callsTo('/picture')).toBe(1);
+
+    vendor.onCall = () => new Promise(() => undefined);
+    one.say('state');
+    await until(() => callsTo('/state') === 2);
+    await one.end();
+    vendor.onCall = async () => undefined;
+    // Its lease is over, as it is ten seconds later.
+    await db.query(
+      `update reads set lease_until = clock_timestamp(), asked_at = asked_at - interval '10 s'
+       where account = $1 and read = 'state'`,
+      [account],
+    );
+    expect(await ask('state', { maxAgeMs: 0 })).toMatchObject({ stale: null });
+    expect(callsTo('/state')).toBe(3);
+  } finally {
+    await Promise.all([one.end(), other.end()]);
+  }
+});
+
+test('under a closed pool the last answer comes at once, with its age and until when', async () => {
+  await ask('state');
+  vendor.onCall = async () => ({ status: 403, body: '{"code":"QUOTA"}' });
+  const first = await ask('state', { maxAgeMs: 0 });
+  expect(first.stale).toMatchObject({ cause: 'quota', pool: `cars/${account}`, requestId: 'r5' });
+  expect(first.stale?.until).toBeGreaterThan(Date.now() + 590_000);
+  const made = vendor.calls.length;
+  const begin = performance.now();
+  for (const reads of [reading.reads, elsewhere()]) {
+    const served = await reads.read({ account, vehicleId: 'A1', read: 'state', maxAgeMs: 0 });
+    expect(served.stale).toMatchObject({ cause: 'quota' });
+    expect(served.ageMs).toBeGreaterThan(0);
+  }
+  expect(performance.now() - begin).toBeLessThan(1_000);
+  const error = await ask('picture').catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(NothingToServe);
+  expect((error as NothingToServe).why).toMatchObject({ cause: 'quota', until: first.stale?.until });
+  expect(vendor.calls).toHaveLength(made);
+});
+
+test('a spent day is told with its end, and nothing is sent', async () => {
+  await ask('state');
+  for (let i = 0; i < DAY_CALLS && (await ask('state', { maxAgeMs: 0 })).stale === null; i++);
+  const made = vendor.calls.length;
+  expect(made).toBeLessThanOrEqual(DAY_CALLS);
+  const served = await ask('state', { maxAgeMs: 0, force: true });
+  expect(served.stale).toMatchObject({ cause: 'limit', limit: expect.stringContaining('day') });
+  expect(served.stale?.until).toBeGreaterThan(Date.now() + 80_000_000);
+  expect(vendor.calls).toHaveLength(made);
+});
+
+test('a read that is refused is told, and not asked again unless somebody insists', async () => {
+  vendor.onCall = async (call) =>
+    call.includes('/picture') ? { status: 404, body: '{"code":"NONE"}' } : undefined;
+  const refused = await ask('picture').catch((thrown: unknown) => thrown);
+  expect((refused as NothingToServe).why).toMatchObject({
+    cause: 'refused',
+    reason: expect.stringContaining('NONE'),
+  });
+  await expect(ask('picture', { maxAgeMs: 0 })).rejects.toThrow(NothingToServe);
+  expect(callsTo('/picture')).toBe(1);
+  await expect(ask('picture', { force: true })).rejects.toThrow(NothingToServe);
+  expect(callsTo('/picture')).toBe(2);
+  const { rows } = await db.query<{ waits: number }>(
+    `select extract(epoch from retry_at - failed_at)::float8 as waits from reads where account = $1 and read = 'picture'`,
+    [account],
+  );
+  expect(rows[0]?.waits).toBeCloseTo(3600, 0);
+  vendor.onCall = async () => undefined;
+  expect((await ask('picture', { force: true })).answer.document).toEqual({
+    contentType: 'image/png',
+    base64: 'AP/+Cg==',
+  });
+});
+
+test('the resource is adopted, and made again once for all when it has gone; others of ours go', async () => {
+  vendor.boxes.set('old', 'ours').set('spare', 'ours').set('past', 'stale').set('theirs', 'foreign');
+  await ask('state');
+  expect([...vendor.boxes.keys()]).toEqual(['old', 'theirs']);
+  expect(callsTo('/state?box=old')).toBe(1);
+  vendor.boxes.delete('old');
+  const others = [elsewhere(), elsewhere(), elsewhere()];
+  const asked = others.map((reads) => reads.read({ account, vehicleId: 'A1', read: 'state', maxAgeMs: 0 }));
+  const second = reading.reads.read({ account, vehicleId: 'B2', read: 'state', maxAgeMs: 0 });
+  for (const served of await Promise.all([...asked, second])) expect(served.stale).toBeNull();
+  expect([...vendor.boxes.keys()]).toEqual(['theirs', 'b1']);
+  expect(vendor.calls.filter((call) => call === 'POST /boxes')).toHaveLength(1);
+
+  // Its creation was carried out, and nobody heard of it: it is found, not made a second time.
+  vendor.boxes.delete('b1');
+  vendor.onCall = async (call) => {
+    if (call !== 'POST /boxes') return undefined;
+    vendor.boxes.set('unheard', 'ours');
+    return { status: 502, body: '' };
+  };
+  expect((await ask('state', { maxAgeMs: 0 })).stale).toMatchObject({ cause: 'failed' });
+  vendor.onCall = async () => undefined;
+  await db.query(`update reads set retry_at = null where account = $1`, [account]);
+  const found = await elsewhere().read({ account, vehicleId: 'A1', read: 'state', maxAgeMs: 0 });
+  expect(found.stale).toBeNull();
+  expect([...vendor.boxes.keys()]).toEqual(['theirs', 'unheard']);
+});
+
+test('pages are kept as they come: whoever goes on asks for the rest', async () => {
+  const params = { from: '2026-11-01' };
+  vendor.onCall = async (call) => (call.includes('page=2') ? { status: 500, body: '' } : undefined);
+  await expect(ask('history', { params })).rejects.toThrow(NothingToServe);
+  expect(callsTo('/history')).toBe(3);
+  vendor.onCall = async () => undefined;
+  const served = await ask('history', { params, force: true });
+  expect(served.answer.records).toEqual([{ page: 0 }, { page: 1 }, { page: 2 }]);
+  expect(callsTo('/history')).toBe(4);
+});
+
+test('one call answers for all vehicles, where the vendor takes several', async () => {
+  await Promise.all([
+    ask('positions'),
+    reading.reads.read({ account, vehicleId: 'B2', read: 'positions' }),
+    elsewhere().read({ account, vehicleId: 'B2', read: 'positions' }),
+  ]);
+  expect(vendor.calls.filter((call) => call.includes('/positions'))).toHaveLength(1);
+  expect((await ask('positions')).answer.values.at).toMatchObject({ value: 'A1' });
+});
+
+test('what cannot be right is said, and nothing of it is sent', async () => {
+  await reading.reads.vehicles(account);
+  vendor.calls.length = 0;
+  const wrong = [
+    [ask('speed'), 'read', 'there are state, history, picture, positions'],
+    [ask('history'), 'params', 'history needs from: the beginning'],
+    [ask('history', { params: { from: 'soon' } }), 'params', 'from: "soon" is not a time'],
+    [ask('state', { params: { x: '1' } }), 'params', '"x" is no parameter of state; it takes none'],
+    [ask('state', { vehicleId: '??' }), 'vehicle', '"??" is no letter and digit'],
+    [ask('state', { vehicleId: 'Z9' }), 'vehicle', 'not among the vehicles of account'],
+    [ask('state', { vehicleId: 'C3' }), 'vehicle', 'may not read it'],
+  ] as const;
+  for (const [asked, field, text] of wrong) {
+    const error = await asked.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ReadInputError);
+    expect(error).toMatchObject({ field, message: expect.stringContaining(text) });
+  }
+  await expect(reading.reads.vehicles('nobody')).rejects.toThrow(RangeError);
+  expect(vendor.calls).toEqual([]);
+});
