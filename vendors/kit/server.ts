@@ -70,11 +70,18 @@ export async function startSimulatorServer(
   for (const [name, patch] of Object.entries(options.limitChanges ?? {})) limits.change(name, patch, clock());
   const log = new ArrivalLog(options.logCapacity);
   const faults = new FaultBook(seed, (id) => append({ k: 'fault', id }));
+  /** @throws RangeError for a code that the vendor does not have. */
+  const checkCodes = (given: readonly FaultInput[]) => {
+    const strange = given.find(({ code }) => code !== undefined && !vendor.errorAnswer?.(code));
+    if (strange) throw new RangeError(`code: "${strange.code}" is none of the errors of ${vendor.id}`);
+  };
+  checkCodes(options.faults ?? []);
   for (const fault of options.faults ?? []) faults.add(fault, clock());
 
   const controlSchema = z.strictObject({ ...kitControlShape, ...vendor.controlShape });
   const applyControl = (value: unknown, now: number) => {
     const command = controlSchema.parse(value);
+    checkCodes(command.addFaults ?? []);
     applyKitControl(command, { limits, faults, log }, now);
     vendor.control(command, now);
   };

@@ -163,6 +163,9 @@ test('a request without token, version, VIN of one’s own or good id is told so
   expect(idOf(await get(`${own}/telematicData?containerId=S1`))).toEqual([403, 'CU-105']);
   sim.control({ addFaults: [{ kind: 'status', code: 'CU-503', count: 1 }] });
   expect(idOf(await get(MAPPINGS))).toEqual([503, 'CU-503']);
+  expect(() => sim.control({ addFaults: [{ kind: 'status', code: 'CU-999' }] })).toThrow(
+    'code: "CU-999" is none of the errors of bmw-cardata',
+  );
 });
 
 test('containers are at most ten, name what is answered, and may be lost', async () => {
