@@ -154,7 +154,7 @@ module.exports = {
       from: {
         path: '^client/',
         pathNot:
-          '^client/operations/((own-gateway|user-auth|doctor-logins|keys-in-use).ts|permits/|vehicles/)',
+          '^client/operations/((own-gateway|user-auth|doctor-logins|keys-in-use).ts|permits/|vehicles/|logins/)',
       },
       to: { path: '^activities/' },
     },

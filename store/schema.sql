@@ -487,6 +487,28 @@ create table limits (
   constraint limits_window CHECK (((kind <> 'calendar'::text) OR ((calendar_unit IS NOT NULL) AND (zone IS NOT NULL))))
 ) with (fillfactor=50);
 
+create table logins (
+  id bigint generated always as identity not null,
+  account text not null,
+  kind text not null,
+  state text not null default 'starting'::text,
+  message text not null default ''::text,
+  url text,
+  user_code text,
+  interval_ms double precision,
+  expires_at timestamp with time zone,
+  key_id text,
+  nonce bytea,
+  ciphertext bytea,
+  asked_by text not null,
+  created_at timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  constraint logins_ciphertext_check CHECK ((length(ciphertext) >= 16)),
+  constraint logins_nonce_check CHECK ((length(nonce) = 12)),
+  constraint logins_pkey PRIMARY KEY (id),
+  constraint logins_whole CHECK ((((ciphertext IS NULL) = (key_id IS NULL)) AND ((ciphertext IS NULL) = (nonce IS NULL)) AND ((ciphertext IS NULL) OR (ended_at IS NULL))))
+);
+
 create table outside_permits (
   id text not null,
   pool text,
@@ -751,6 +773,8 @@ CREATE UNIQUE INDEX limit_overrides_current ON sluice.limit_overrides USING btre
 CREATE INDEX limit_overrides_name ON sluice.limit_overrides USING btree (name) WHERE (ended_at IS NULL);
 
 CREATE INDEX limits_pool ON sluice.limits USING btree (pool);
+
+CREATE INDEX logins_by_account ON sluice.logins USING btree (account, id);
 
 CREATE INDEX outside_permits_expiry ON sluice.outside_permits USING btree (expires_at);
 

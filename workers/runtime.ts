@@ -14,6 +14,7 @@ import { PermitGate } from '../activities/gateway/permits/gate';
 import { VendorGateway } from '../activities/gateway/vendor-call';
 import { logEvent } from '../activities/log/emit';
 import { warnOnce } from '../activities/log/warn-once';
+import { createLoginActivities } from '../activities/logins/logins';
 import { createPoolActivities, type PoolSignal } from '../activities/pools/pool';
 import { createReportActivities } from '../activities/reports/reports';
 import { MINUTE_MS } from '../quota/durations';
@@ -29,6 +30,7 @@ import { CallCounter } from '../store/permits/call-counts';
 import { publishDefinitions } from '../store/pools/settings-generations';
 import { GrantStore } from '../store/secrets/grants';
 import { KeyRing } from '../store/secrets/keyring';
+import { LoginStore } from '../store/secrets/logins';
 import { TokenStore } from '../store/secrets/tokens';
 import { Vault } from '../store/secrets/vault';
 import { signalPool } from './pool-signals';
@@ -56,7 +58,8 @@ export interface Runtime {
     ReturnType<typeof createReportActivities> &
     ReturnType<typeof createBatchActivities> &
     ReturnType<typeof createFleetActivities> &
-    ReturnType<typeof createCommandActivities>;
+    ReturnType<typeof createCommandActivities> &
+    ReturnType<typeof createLoginActivities>;
   /** Resolves when Postgres has answered on the connections that permits are taken on. */
   ping(): Promise<void>;
   /** Pages begin nothing more from now on, and bring home what is in flight. */
@@ -208,6 +211,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       dispatcher,
       log,
       tokenSource: accountTokens,
+    }),
+    ...createLoginActivities({
+      ...{ settings, gateway, grants, secrets, dispatcher, spool },
+      db: control,
+      logins: new LoginStore(control, keys),
+      stopping: stopping.signal,
+      timeoutMs: settings.http.timeoutMs,
     }),
     ...createPoolActivities({ db: control, signalPool: signal, wakeReports: wake, tokens }),
     ...createReportActivities({

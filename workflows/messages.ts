@@ -32,6 +32,11 @@ export function commandWorkflowId(account: string, commandId: number): string {
   return `command:${account}:${commandId}`;
 }
 
+/** One workflow for each login by a person that waits for it. */
+export function loginWorkflowId(account: string, loginId: number): string {
+  return `login:${account}:${loginId}`;
+}
+
 function hour(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16);
 }
@@ -143,3 +148,13 @@ export interface CommandStatus {
   readonly outcome: CommandOutcome | null;
 }
 export const commandStatusQuery = defineQuery<CommandStatus>('status');
+
+// ---- login ------------------------------------------------------------------------------------------------------
+
+export interface LoginStatus {
+  readonly phase: 'starting' | 'waiting for the person' | 'done';
+  readonly detail: string;
+  /** Epoch ms at which the code is no longer good; null when there is none. */
+  readonly until: number | null;
+}
+export const loginStatusQuery = defineQuery<LoginStatus>('status');

@@ -6,7 +6,7 @@
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
-import type { PoolState } from '../../quota/pools/pool';
+import type { HoldCause, PoolState } from '../../quota/pools/pool';
 import type { AuthVerdict, Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import { readDeployment } from '../../store/deployment';
@@ -210,6 +210,12 @@ export class VendorGateway {
     return verdict.kind === 'quota'
       ? this.consequences.close(call, epochs, verdict)
       : this.consequences.hold(call, epochs, verdict);
+  }
+
+  /** Why an account's pool is held; null when it is not, or for no known cause. */
+  async holdCause({ poolKey }: CallableAccount): Promise<HoldCause | null> {
+    const state = (await readPool(this.deps.db, poolKey))?.state;
+    return state?.state === 'held' ? (state.cause ?? null) : null;
   }
 
   /** Somebody has logged in, or a token has come after all: a pool that was held for want of it is free. */

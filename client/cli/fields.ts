@@ -8,6 +8,7 @@ import type { OperationError } from '../operations/errors';
 /** Fields whose option is not called the same: those that are given several times are singular, others shorter. */
 const NAMES: Readonly<Record<string, string>> = {
   devices: 'device',
+  fields: 'fieldFrom',
   limits: 'limit',
   maxConcurrency: 'concurrency',
   params: 'param',

@@ -11,6 +11,7 @@ import { addWindows } from './datasets/windows';
 import { addDeviceCommand } from './fleet/device-command';
 import { addUserAuth } from './fleet/user-auth';
 import { addKeys } from './keys';
+import { addLogin } from './login';
 import { addMachine } from './machine';
 import { addLimits } from './pools/limits';
 import { addPools } from './pools/pools';
@@ -37,6 +38,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addDeviceCommand(program);
   addUserAuth(program);
   addVehicles(program);
+  addLogin(program);
   addCoverage(program);
   addWindows(program);
   addPools(program);

@@ -2,7 +2,7 @@
 
 import type { PoolOrganization } from '../../quota/pools/pool';
 import { fleetKindOf, type Settings } from '../../settings';
-import { findAccount } from '../../settings/accounts/accounts';
+import { type Account, findAccount } from '../../settings/accounts/accounts';
 import {
   type CommandAccount,
   type EndUserAccount,
@@ -37,6 +37,16 @@ export function chooseAccount(settings: Settings, vendor: string, given: string 
         `there are several accounts of ${vendor}; give one of ${names.join(', ')}`,
         'AMBIGUOUS_NAME',
       );
+}
+
+/** An account by its name, or by its vendor's: then the account given, or the vendor's only one. */
+export function chooseLogin(settings: Settings, text: string, given: string | undefined): Account {
+  const isAccount = Object.hasOwn(settings.accounts, text) && given === undefined;
+  const isVendor = Object.values(settings.accounts).some(({ vendor }) => vendor === text);
+  const name = isAccount || (!isVendor && given === undefined) ? text : chooseAccount(settings, text, given);
+  const account = asField('account', () => findAccount(settings, name));
+  if (isAccount || given === undefined || account.vendor.id === text) return account;
+  throw invalid('account', `"${name}" is of ${account.vendor.id}, not of ${text}`, 'NOT_APPLICABLE');
 }
 
 /** Dataset and account together, as the settings list them. */

@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import { createTokenSource } from '../../activities/gateway/credentials/login';
 import type { Settings } from '../../settings';
 import { findAccount } from '../../settings/accounts/accounts';
+import { GrantStore } from '../../store/secrets/grants';
 import type { KeyRing } from '../../store/secrets/keyring';
 import { TokenStore } from '../../store/secrets/tokens';
 import { Vault } from '../../store/secrets/vault';
@@ -24,8 +25,16 @@ export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Pr
     const checks: LoginCheck[] = [];
     for (const [name, { enabled }] of Object.entries(settings.accounts)) {
       const account = findAccount(settings, name);
-      const { login } = account.parts;
-      if (!enabled || login === undefined) continue;
+      const { login, grant } = account.parts;
+      if (!enabled) continue;
+      if (grant !== undefined) {
+        // Not tried: a refresh is not made to look.
+        const found = (await new GrantStore(db, keys).list()).find((one) => one.account === account.poolKey);
+        const reason = found?.neededReason ?? (found?.loggedInAt ? null : 'nobody has logged in');
+        checks.push({ account: name, problem: reason && `${reason}; log in: npx sluice login ${name}` });
+        continue;
+      }
+      if (login === undefined) continue;
       const source = createTokenSource(
         {
           gateway,

@@ -319,7 +319,12 @@ async function resolveWith(
 /** Only where there is a database: no call leaves without a permit. */
 async function checkLogins(backend: Backend): Promise<Check[]> {
   const { settings } = backend;
-  if (!Object.values(settings.accounts).some((account) => accountParts(account).login)) return [];
+  if (
+    !Object.values(settings.accounts).some(
+      (account) => accountParts(account).login ?? accountParts(account).grant,
+    )
+  )
+    return [];
   const untried = (why: string) => [warn('Logins', `not tried: ${why}`)];
   let db: ReturnType<typeof createPool>;
   try {

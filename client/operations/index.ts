@@ -36,6 +36,7 @@ import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './dataset
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
 import { examineMachine } from './doctor';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
+import { cancelLogin, listLogins, showLogin, startLogin } from './logins/logins';
 import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
 import {
   listEventsOf,
@@ -85,6 +86,7 @@ export const operations = {
     retryFailed: retryFailedItems,
     export: exportBatchItems,
   },
+  logins: { start: startLogin, list: listLogins, show: showLogin, cancel: cancelLogin },
   commands: {
     send: sendCommand,
     list: listSentCommands,

@@ -13,7 +13,9 @@ export async function listKeyUses(db: Pool): Promise<readonly KeyUse[]> {
      union all
      select 'tokens', key_id, count(*)::int from tokens where key_id is not null group by key_id
      union all
-     select 'grants', key_id, count(*)::int from grants where key_id is not null group by key_id`,
+     select 'grants', key_id, count(*)::int from (
+       select key_id from grants where key_id is not null
+       union all select key_id from logins where key_id is not null) these group by key_id`,
   );
   return rows;
 }

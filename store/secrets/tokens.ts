@@ -215,6 +215,14 @@ export class TokenStore {
     );
   }
 
+  /** Accounts whose credentials the vendor has refused, with its words. */
+  async listRefusals(): Promise<ReadonlyMap<string, string>> {
+    const { rows } = await this.db.query<{ account: string; refused_reason: string }>(
+      'select account, refused_reason from tokens where refused_reason is not null order by refused_at',
+    );
+    return new Map(rows.map((row) => [row.account, row.refused_reason]));
+  }
+
   /**
    * An operator vouches for the credentials as they are, or it is time to try them: the next caller asks the vendor again.
    * @param before only a refusal of before this, epoch ms; default: any.

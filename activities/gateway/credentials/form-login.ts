@@ -1,0 +1,80 @@
+/**
+ * A login from what a person enters, request by request. It runs in the process that was given the entries, through its
+ * gateway: Temporal keeps what it is given, and a password is to be kept nowhere.
+ */
+import { randomBytes } from 'node:crypto';
+import type { SecretSources } from '../../../settings';
+import type { CallableAccount } from '../../../settings/accounts/accounts';
+import type { FormLogin, FormLoginStep, GrantApi } from '../../../vendors/capabilities/login';
+import type { VendorResponse } from '../../../vendors/contract';
+import { boughtOf, checkTokens, type GrantDeps, grantSecrets, keepGrant } from './grant';
+import { type LoginCallDeps, loginCall, newProofKey } from './login-call';
+import { SecretValues } from './secret-values';
+
+export type FormLoginEnd =
+  | { readonly kind: 'done'; readonly subject: string | null }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** More than any login has, and an end to one that goes round. */
+const MOST_REQUESTS = 20;
+const ENTRY_WAIT_MS = 30_000;
+
+/** @throws PoolClosed, PermitWait, CallFailed, UnreadableLogin. */
+export async function logInByForm(
+  deps: LoginCallDeps &
+    Pick<GrantDeps, 'grants' | 'spool' | 'stopping'> & { readonly secrets: SecretSources },
+  account: CallableAccount,
+  grant: GrantApi & { readonly login: FormLogin },
+  fields: Readonly<Record<string, string>>,
+): Promise<FormLoginEnd> {
+  const { values, digest } = await grantSecrets(deps, grant);
+  const entered = grant.login.fields.filter(({ secret }) => secret).map(({ name }) => fields[name] ?? '');
+  const proof = newProofKey();
+  const secrets = [...Object.values(values), ...entered, proof.verifier].filter((value) => value !== '');
+  const hide = (text: string) => SecretValues.of(secrets).hideInMessage(text);
+  const nonce = randomBytes(24).toString('base64url');
+  let step = grant.login.begin({ fields, secrets: values, proof, nonce });
+  let at = performance.now();
+  for (let sent = 0; step.kind === 'request'; sent++) {
+    if (sent === MOST_REQUESTS) return { kind: 'failed', message: `no end after ${MOST_REQUESTS} requests` };
+    const { request, next }: Extract<FormLoginStep, { kind: 'request' }> = step;
+    at = performance.now();
+    step = await loginCall<FormLoginStep>(deps, account, {
+      operation: grant.login.operation,
+      request,
+      secrets,
+      inlineWaitMs: ENTRY_WAIT_MS,
+      judge: (response) => {
+        const found = next(response);
+        // What the vendor says of its quota comes before what it says of a password.
+        return (found.kind === 'refused' || found.kind === 'unreadable') &&
+          isLimited(account, grant, response)
+          ? null
+          : found;
+      },
+    });
+  }
+  if (step.kind === 'refused') {
+    return { kind: 'refused', message: hide([step.code, step.message].filter(Boolean).join(': ')) };
+  }
+  if (step.kind === 'unreadable') return { kind: 'failed', message: hide(step.problem) };
+  const tokens = checkTokens({ ok: true, value: step.tokens });
+  if (!tokens.ok) return { kind: 'failed', message: hide(tokens.problem) };
+  if (tokens.value.refreshToken === undefined) {
+    return { kind: 'failed', message: 'the vendor gave no refresh token' };
+  }
+  const bought = boughtOf(grant, tokens.value, digest);
+  await keepGrant(deps, account, { account: account.poolKey, generation: null, bought }, at);
+  return { kind: 'done', subject: tokens.value.subject ?? null };
+}
+
+function isLimited(
+  { vendor, name }: CallableAccount,
+  { login }: { readonly login: FormLogin },
+  response: VendorResponse,
+): boolean {
+  const call = { vendor: vendor.id, account: name, operation: login.operation, attributes: {} };
+  const { kind } = vendor.classify(call, { kind: 'response', response }, Date.now());
+  return kind === 'quota' || kind === 'rate' || kind === 'server' || kind === 'blocked' || kind === 'billing';
+}

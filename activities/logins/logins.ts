@@ -1,0 +1,155 @@
+/**
+ * The requests of a login by device code. Codes and tokens go from the vendor into the database and from there to the
+ * vendor: what the workflow gets is when to ask again, and how it ended.
+ */
+import { Context } from '@temporalio/activity';
+import type { Pool } from 'pg';
+import { HOUR_MS } from '../../quota/durations';
+import type { Settings } from '../../settings';
+import { findAccount } from '../../settings/accounts/accounts';
+import { endLogin, type LoginState, type LoginStore, readLogin } from '../../store/secrets/logins';
+import type { DeviceCodeLogin, DeviceCodePoll, GrantApi } from '../../vendors/capabilities/login';
+import type { VendorResponse } from '../../vendors/contract';
+import type { Parsed } from '../../vendors/http';
+import { boughtOf, checkTokens, type GrantDeps, grantSecrets, keepGrant } from '../gateway/credentials/grant';
+import {
+  type LoginCallDeps,
+  loginCall,
+  newProofKey,
+  UnreadableLogin,
+} from '../gateway/credentials/login-call';
+import { guarded } from '../gateway/guarded';
+
+export interface LoginActivityDeps
+  extends LoginCallDeps,
+    Pick<GrantDeps, 'grants' | 'spool' | 'stopping' | 'secrets'> {
+  readonly settings: Settings;
+  readonly db: Pool;
+  readonly logins: LoginStore;
+}
+
+export interface LoginStep {
+  readonly account: string;
+  readonly loginId: number;
+}
+
+/** How a login stands for its workflow. Times are epoch ms. */
+export type LoginProgress =
+  | { readonly kind: 'waiting'; readonly intervalMs: number; readonly expiresAt: number }
+  | { readonly kind: 'slow-down' }
+  | { readonly kind: 'ended'; readonly state: LoginState; readonly message: string };
+
+export type LoginActivities = ReturnType<typeof createLoginActivities>;
+
+/** RFC 8628, section 3.2: where the vendor names none. */
+const LEAST_INTERVAL_MS = 1_000;
+const LONGEST_LIFE_MS = HOUR_MS;
+
+export function createLoginActivities(deps: LoginActivityDeps) {
+  const { db, logins, settings } = deps;
+
+  const end = async (
+    loginId: number,
+    state: Exclude<LoginState, 'starting' | 'waiting'>,
+    message: string,
+  ) => {
+    const record = await endLogin(db, loginId, state, message);
+    return { kind: 'ended', state: record?.state ?? state, message: record?.message ?? message } as const;
+  };
+
+  return {
+    /** Asks the vendor for a code. After a crash it asks for another one. */
+    startLogin: guarded(async ({ account: name, loginId }: LoginStep): Promise<LoginProgress> => {
+      const account = findAccount(settings, name);
+      const { grant, login } = deviceLoginOf(account.parts.grant, name);
+      const { values } = await grantSecrets(deps, grant);
+      const proof = newProofKey();
+      const code = await loginCall(deps, account, {
+        operation: login.operations.start,
+        request: login.start(proof, values),
+        secrets: [...Object.values(values), proof.verifier],
+        signal: Context.current().cancellationSignal,
+        judge: (response) => goodOrNull(response, login.parseStart(response.body)),
+      }).catch(unreadable);
+      if (code === null) return end(loginId, 'failed', 'the vendor gave no code that can be read');
+      const intervalMs = Math.max(LEAST_INTERVAL_MS, code.intervalMs);
+      const expiresInMs = Math.min(LONGEST_LIFE_MS, code.expiresInMs);
+      const { url, userCode, deviceCode } = code;
+      if (!(await logins.await(loginId, { url, userCode, intervalMs, expiresInMs }, { deviceCode, proof }))) {
+        return end(loginId, 'cancelled', 'cancelled');
+      }
+      const expiresAt = (await readLogin(db, loginId))?.expiresAt ?? Date.now() + expiresInMs;
+      return { kind: 'waiting', intervalMs, expiresAt };
+    }),
+
+    /** Asks whether the person has entered the code. */
+    pollLogin: guarded(async ({ account: name, loginId }: LoginStep): Promise<LoginProgress> => {
+      const account = findAccount(settings, name);
+      const { grant, login } = deviceLoginOf(account.parts.grant, name);
+      const record = await readLogin(db, loginId);
+      const secrets = await logins.secrets(loginId);
+      if (record === null || secrets === null) {
+        return { kind: 'ended', state: record?.state ?? 'failed', message: record?.message ?? 'it is gone' };
+      }
+      const { values, digest } = await grantSecrets(deps, grant);
+      const { deviceCode, proof } = secrets;
+      const at = performance.now();
+      const poll = await loginCall<Exclude<DeviceCodePoll, { kind: 'other' }>>(deps, account, {
+        operation: login.operations.poll,
+        request: login.poll(deviceCode, proof, values),
+        secrets: [...Object.values(values), deviceCode, proof.verifier],
+        signal: Context.current().cancellationSignal,
+        judge: (response) => {
+          const judged = login.judgePoll(response);
+          return judged.kind === 'other' ? null : judged;
+        },
+      });
+      switch (poll.kind) {
+        case 'pending':
+          return { kind: 'waiting', intervalMs: record.intervalMs ?? 0, expiresAt: record.expiresAt ?? 0 };
+        case 'slow-down':
+          return { kind: 'slow-down' };
+        case 'expired':
+          return end(loginId, 'expired', 'the code was not entered in time');
+        case 'denied':
+          return end(loginId, 'refused', `refused: ${poll.message}`);
+        case 'tokens': {
+          const tokens = checkTokens({ ok: true, value: poll.tokens });
+          if (!tokens.ok) return end(loginId, 'failed', `no usable tokens came: ${tokens.problem}`);
+          if (tokens.value.refreshToken === undefined) {
+            return end(loginId, 'failed', 'the vendor gave no refresh token');
+          }
+          const bought = boughtOf(grant, tokens.value, digest);
+          await keepGrant(deps, account, { account: account.poolKey, generation: null, bought }, at);
+          return end(loginId, 'done', '');
+        }
+      }
+    }),
+
+    /** Ends it, unless it has ended. */
+    async endLogin(
+      input: LoginStep & {
+        readonly state: Exclude<LoginState, 'starting' | 'waiting'>;
+        readonly message: string;
+      },
+    ): Promise<LoginProgress> {
+      return end(input.loginId, input.state, input.message);
+    },
+  };
+}
+
+function deviceLoginOf(grant: GrantApi | undefined, account: string) {
+  if (grant?.login.kind !== 'device-code') {
+    throw new RangeError(`account "${account}" has no login by device code`);
+  }
+  return { grant, login: grant.login as DeviceCodeLogin };
+}
+
+function goodOrNull<T>({ status }: VendorResponse, parsed: Parsed<T>): T | null {
+  return status >= 200 && status <= 299 && parsed.ok ? parsed.value : null;
+}
+
+function unreadable(error: unknown): null {
+  if (error instanceof UnreadableLogin) return null;
+  throw error;
+}
