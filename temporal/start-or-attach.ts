@@ -3,7 +3,7 @@
  * once.
  */
 
-import type { Workflow, WorkflowStartOptions } from '@temporalio/client';
+import type { Workflow, WorkflowExecutionDescription, WorkflowStartOptions } from '@temporalio/client';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 
 type Started<T extends Workflow> = Omit<
@@ -24,13 +24,45 @@ export function startOrAttach<T extends Workflow>(
   } as WorkflowStartOptions<T>);
 }
 
-/** True while a workflow of this id runs. */
-export async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+export interface Begun<T extends Workflow> {
+  readonly handle: WorkflowHandle<T>;
+  /** It ran before anybody asked for it here. */
+  readonly alreadyRan: boolean;
+}
+
+/**
+ * As startOrAttach, for a request that may come again because its answer was lost.
+ * @param request its id, noted with the run: one that this request has started, ended or not, is found and not started again.
+ */
+export async function startOnce<T extends Workflow>(
+  client: Client,
+  type: string,
+  options: Started<T>,
+  request?: string,
+): Promise<Begun<T>> {
+  const { workflowId } = options;
+  const last = await describe(client, workflowId);
+  if (request !== undefined && last?.memo?.[REQUEST] === request) {
+    return { handle: client.workflow.getHandle<T>(workflowId), alreadyRan: false };
+  }
+  const memo = request === undefined ? {} : { memo: { ...options.memo, [REQUEST]: request } };
+  const handle = await startOrAttach<T>(client, type, { ...options, ...memo } as Started<T>);
+  return { handle, alreadyRan: last?.status.name === 'RUNNING' };
+}
+
+const REQUEST = 'request';
+
+/** The last run; null when there was none. */
+async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | null> {
   try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING';
+    return await client.workflow.getHandle(workflowId).describe();
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
+}
+
+/** True while a workflow of this id runs. */
+export async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  return (await describe(client, workflowId))?.status.name === 'RUNNING';
 }

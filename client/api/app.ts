@@ -12,14 +12,16 @@ import {
   LogController,
 } from 'fastify';
 import { messageOf } from '../operations/errors';
+import { EventFeed } from '../operations/events/feed';
 import { type AccessTerms, type Caller, checkOrigin, includesScope, shownKey } from './access';
 import { type CallerTerms, callerOf, RateLimits } from './caller';
 import { addDocument } from './document';
+import type { Streams } from './event-stream';
 import { type PerformTerms, perform } from './perform';
 import { ApiError, problemOf, sendProblem } from './problem';
 import { type Answer, type ApiRoute, fullPath, pathFields, takesBody } from './route';
 
-export interface AppOptions extends CallerTerms, PerformTerms {
+export interface AppOptions extends CallerTerms, Omit<PerformTerms, 'streams'> {
   readonly routes: readonly ApiRoute[];
   readonly version: string;
   /** Longest JSON body, bytes. */
@@ -78,7 +80,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   guard(app, options);
   await addDocument(app, options.routes, options.version);
-  for (const route of options.routes) addRoute(app, options, route);
+  const streams: Streams = { feed: new EventFeed(options.backend), open: new Set() };
+  app.addHook('preClose', async () => {
+    for (const end of [...streams.open]) end();
+  });
+  for (const route of options.routes) addRoute(app, { ...options, streams }, route);
   return app;
 }
 
@@ -165,13 +171,14 @@ async function allowOrigins(request: FastifyRequest, reply: FastifyReply, terms:
     .send();
 }
 
-function addRoute(app: FastifyInstance, options: AppOptions, route: ApiRoute): void {
+function addRoute(app: FastifyInstance, terms: PerformTerms, route: ApiRoute): void {
   app.route({
     method: route.method,
     url: fullPath(route).replace(/\{(\w+)\}/g, ':$1'),
     config: { route },
+    ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
     handler: async (request, reply) => {
-      const done = await perform(route, options, request, reply);
+      const done = await perform(route, terms, request, reply);
       if (done === undefined) return reply;
       return sendAnswer(reply, route, done);
     },

@@ -6,6 +6,7 @@ import type { Backend } from '../operations/backend';
 import { messageOf } from '../operations/errors';
 import type { OpenBackend } from '../operations/open-backend';
 import type { Caller } from './access';
+import type { Streams } from './event-stream';
 import { inputOf } from './input';
 import { ApiError } from './problem';
 import type { Answer, ApiRoute, Call } from './route';
@@ -14,6 +15,7 @@ import { type Upload, withUpload } from './upload';
 export interface PerformTerms {
   readonly backend: OpenBackend;
   readonly maxUploadBytes: number;
+  readonly streams: Streams;
 }
 
 /** @returns undefined when the route has written the answer itself. */
@@ -24,7 +26,10 @@ export async function perform(
   reply: FastifyReply,
 ): Promise<Answer | undefined> {
   const input = inputOf(route, request);
-  const by = (backend: Backend, upload: Upload | null) => ({ backend, input, request, reply, upload });
+  const by = (backend: Backend, upload: Upload | null) => ({
+    ...{ backend, input, request, reply, upload },
+    streams: terms.streams,
+  });
   if (route.consumes === undefined) return performOnce(route, terms, by, null, request);
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (!route.consumes.includes(type)) {
@@ -32,8 +37,8 @@ export async function perform(
       field: 'Content-Type',
     });
   }
-  const terms2 = { suffix: SUFFIXES[type] ?? '', maxBytes: terms.maxUploadBytes };
-  return withUpload(request.body, terms2, (upload) => performOnce(route, terms, by, upload, request));
+  const limits = { suffix: SUFFIXES[type] ?? '', maxBytes: terms.maxUploadBytes };
+  return withUpload(request.body, limits, (upload) => performOnce(route, terms, by, upload, request));
 }
 
 const SUFFIXES: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Backend } from '../operations/backend';
 import type { Operation } from '../operations/operation';
+import type { Streams } from './event-stream';
 import type { Upload } from './upload';
 
 /** Each includes those before it. */
@@ -33,6 +34,7 @@ export interface Call {
   readonly reply: FastifyReply;
   /** The body of a route that `consumes` other types than JSON, as a file; null for the others. */
   readonly upload: Upload | null;
+  readonly streams: Streams;
 }
 
 export interface ApiRoute {
@@ -56,6 +58,8 @@ export interface ApiRoute {
   readonly produces?: readonly string[];
   /** Media types of a body that is no JSON: it comes as a file, `upload`. */
   readonly consumes?: readonly string[];
+  /** Longest JSON body, bytes; default: the server's. */
+  readonly bodyLimit?: number;
   /** Starts work: takes an Idempotency-Key, and answers with `Location`. */
   readonly starts?: boolean;
   /** Changes something: is an event with the caller's name. Default: all but GET. */

@@ -7,14 +7,12 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { withoutPassword } from '../../embedded/instance';
 import { type Settings, settingsWarnings } from '../../settings';
-import { Vault } from '../../store/secrets/vault';
 import { vendors } from '../../vendors/registry';
-import { loadVaultKeys, withDatabase, withTemporal } from '../operations/context';
-import { messageOf, UsageError } from '../operations/errors';
-import { keysInUse, sortKeys, useText } from '../operations/keys-in-use';
+import { UsageError } from '../operations/errors';
+import { useText } from '../operations/keys-in-use';
 import { publishSettings } from '../operations/settings-publish';
 import { countText, pluralText, whenText } from '../operations/time-text';
-import { deleteSecret, listSecrets, putSecret } from '../operations/vault';
+import { deleteSecret, listSecrets, putSecret, rotateVault } from '../operations/vault';
 import { call, contextOf } from './command';
 import { note, print, printJson, table } from './output';
 
@@ -45,10 +43,7 @@ export function addVault(program: Command): void {
         print(table(['name', 'version', 'written', 'key'], rows));
       }
     });
-  vault
-    .command('rotate')
-    .description('encrypt everything with the newest key, and say which older ones are still needed')
-    .action(rotate);
+  vault.command('rotate').description(rotateVault.about).action(rotate);
   vault
     .command('delete <name>')
     .description(deleteSecret.about)
@@ -60,29 +55,22 @@ export function addVault(program: Command): void {
 
 /** Re-encrypts what lies in Postgres, and says which of the older keys something still needs. */
 async function rotate(_options: unknown, command: Command): Promise<void> {
-  const context = contextOf(command);
-  const keys = await loadVaultKeys(context);
-  await withDatabase(context, async (db) => {
-    const { entries, grants, tokens } = await new Vault(db, keys).rotate();
-    print(
-      `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} ${grants === 0 ? '' : `and ${pluralText(grants, 'login')} `}encrypted anew with key ${keys.currentId}; ` +
-        `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
-    );
-    const uses = await withTemporal(context, (client) => keysInUse(db, client, context.dir.spool)).catch(
-      (error: unknown) => {
-        note(`Open workflows cannot be looked at: ${messageOf(error)}. Keep the older keys until they can.`);
-        process.exitCode = 1;
-        return null;
-      },
-    );
-    if (uses === null) return;
-    const { missing, older, idle } = sortKeys(uses, keys);
-    for (const use of missing)
-      note(`key ${use.keyId} is not among those given, and is needed by ${useText(use)}`);
-    for (const use of older) print(`key ${use.keyId} has to stay behind the new one: ${useText(use)}`);
-    for (const id of idle) print(`key ${id} is needed by nothing: it can be taken away`);
-    if (missing.length > 0) process.exitCode = 1;
-  });
+  const { keyId, entries, grants, tokens, keys, unreached } = await call(rotateVault, contextOf(command), {});
+  print(
+    `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} ${grants === 0 ? '' : `and ${pluralText(grants, 'login')} `}encrypted anew with key ${keyId}; ` +
+      `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
+  );
+  if (keys === null) {
+    note(`Open workflows cannot be looked at: ${unreached}. Keep the older keys until they can.`);
+    process.exitCode = 1;
+    return;
+  }
+  const { missing, older, idle } = keys;
+  for (const use of missing)
+    note(`key ${use.keyId} is not among those given, and is needed by ${useText(use)}`);
+  for (const use of older) print(`key ${use.keyId} has to stay behind the new one: ${useText(use)}`);
+  for (const id of idle) print(`key ${id} is needed by nothing: it can be taken away`);
+  if (missing.length > 0) process.exitCode = 1;
 }
 
 /** A trailing newline is the terminal's or the file's, not the secret's. */

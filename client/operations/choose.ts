@@ -49,6 +49,12 @@ export function chooseLogin(settings: Settings, text: string, given: string | un
   throw invalid('account', `"${name}" is of ${account.vendor.id}, not of ${text}`, 'NOT_APPLICABLE');
 }
 
+/** An account by its name. */
+export function chooseNamedAccount(settings: Settings, given: string): string {
+  asField('account', () => findAccount(settings, given));
+  return given;
+}
+
 /** Dataset and account together, as the settings list them. */
 export function chooseDataset(
   settings: Settings,

@@ -19,6 +19,8 @@ import {
   showBatch,
   skipItems,
 } from './batches/batches';
+import { pageItems } from './batches/items';
+import { planBatchFromRows, startBatchFromRows, startBatchFromUpload } from './batches/rows';
 import { planBatch, startBatch } from './batches/start';
 import {
   cancelBackfill,
@@ -31,10 +33,13 @@ import {
 } from './datasets/backfills';
 import { showCoverage } from './datasets/coverage';
 import { exportDataset } from './datasets/export';
+import { listAccounts, listDatasets, showAccount } from './datasets/list';
 import { planBackfill } from './datasets/plans';
+import { pageRows } from './datasets/rows';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
 import { examineMachine } from './doctor';
+import { pageEvents } from './events/events';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import { cancelLogin, listLogins, showLogin, startLogin } from './logins/logins';
 import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
@@ -47,10 +52,11 @@ import {
   showPool,
   unblockLimits,
 } from './pools/pools';
+import { pruneOld } from './prune';
 import { publishSettings } from './settings-publish';
 import { readStatus } from './status';
 import { authenticateEndUser } from './user-auth';
-import { deleteSecret, listSecrets, putSecret } from './vault';
+import { deleteSecret, listSecrets, putSecret, rotateVault } from './vault';
 import { listVehicles, readVehicle, refreshVehicles, showVehicle } from './vehicles/vehicles';
 import { workersRun } from './workers';
 
@@ -67,6 +73,8 @@ export const operations = {
   audits: { start: startAudit },
   syncs: { start: startSync, stop: stopSync, pause: pauseSync, resume: resumeSync, list: listSyncs },
   datasets: {
+    list: listDatasets,
+    rows: pageRows,
     coverage: showCoverage,
     export: exportDataset,
     failed: listFailedWindows,
@@ -77,6 +85,10 @@ export const operations = {
   batches: {
     plan: planBatch,
     start: startBatch,
+    planFromRows: planBatchFromRows,
+    startFromRows: startBatchFromRows,
+    startFromUpload: startBatchFromUpload,
+    items: pageItems,
     list: listBatches,
     show: showBatch,
     pause: pauseBatch,
@@ -103,10 +115,12 @@ export const operations = {
   },
   limits: { list: listLimitsOf, show: showLimit, change: changeLimit, reset: resetLimit },
   keys: { create: createApiKey, list: listApiKeys, revoke: revokeApiKey },
-  events: { list: listEventsOf },
   vehicles: { list: listVehicles, refresh: refreshVehicles, show: showVehicle, read: readVehicle },
+  events: { list: listEventsOf, page: pageEvents },
   users: { authenticate: authenticateEndUser },
-  vault: { put: putSecret, list: listSecrets, delete: deleteSecret },
+  vault: { put: putSecret, list: listSecrets, delete: deleteSecret, rotate: rotateVault },
+  retention: { prune: pruneOld },
+  accounts: { list: listAccounts, show: showAccount },
   workers: { run: workersRun },
   settings: { publish: publishSettings },
   system: { status: readStatus, doctor: examineMachine },

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { Vault, type VaultEntry } from '../../store/secrets/vault';
 import { loadVaultKeys } from './context';
-import { problem } from './errors';
+import { messageOf, problem } from './errors';
 import { name } from './fields';
+import { keysInUse, sortKeys } from './keys-in-use';
 import { operation } from './operation';
 import { credentialsChanged } from './pools/credentials';
 import { isoOrNull } from './time-text';
@@ -45,5 +46,38 @@ export const deleteSecret = operation({
       null,
       `the vault has no entry "${given.name}"; npx sluice vault list shows what there is`,
     );
+  },
+});
+
+export interface RotatedVault {
+  /** With which everything is encrypted now. */
+  readonly keyId: string;
+  readonly entries: number;
+  /** Refresh tokens of logins. */
+  readonly grants: number;
+  /** Access tokens that were dropped; the next calls replace them. */
+  readonly tokens: number;
+  /** What each key is needed by still; null when open workflows cannot be looked at. */
+  readonly keys: ReturnType<typeof sortKeys> | null;
+  /** Why they cannot; null when they were. */
+  readonly unreached: string | null;
+}
+
+export const rotateVault = operation({
+  about: 'encrypt everything with the newest key, and say which older ones are still needed',
+  input: z.strictObject({}),
+  run: async (backend): Promise<RotatedVault> => {
+    const ring = await loadVaultKeys(backend);
+    return backend.database(async (db) => {
+      const rotated = await new Vault(db, ring).rotate();
+      let unreached: string | null = null;
+      const uses = await backend
+        .temporal((client) => keysInUse(db, client, backend.dir.spool))
+        .catch((error: unknown) => {
+          unreached = messageOf(error);
+          return null;
+        });
+      return { ...rotated, keyId: ring.currentId, keys: uses && sortKeys(uses, ring), unreached };
+    });
   },
 });

@@ -16,14 +16,26 @@ export interface StoredEvent {
 export interface EventFilter {
   /** Of this pool, or of these, only. */
   readonly pool?: string | readonly string[] | undefined;
+  /** Older than this id. */
+  readonly before?: number | undefined;
+  /** Of these kinds only. */
+  readonly kinds?: readonly string[] | undefined;
   readonly limit: number;
 }
 
 /** The latest events, newest first. */
 export async function listEvents(db: Pool, filter: EventFilter): Promise<StoredEvent[]> {
   const { rows } = await db.query<StoredEvent>(
-    `select id, at, kind, pool, data from events where $1::text[] is null or pool = any ($1) order by id desc limit $2`,
-    [filter.pool === undefined ? null : [filter.pool].flat(), filter.limit],
+    `select id, at, kind, pool, data from events
+     where ($1::text[] is null or pool = any ($1)) and ($3::bigint is null or id < $3)
+       and ($4::text[] is null or kind = any ($4))
+     order by id desc limit $2`,
+    [
+      filter.pool === undefined ? null : [filter.pool].flat(),
+      filter.limit,
+      filter.before ?? null,
+      filter.kinds === undefined || filter.kinds.length === 0 ? null : filter.kinds,
+    ],
   );
   return rows;
 }

@@ -1,6 +1,12 @@
 /** Every route there is. A file of this folder holds those of one thing. */
 import type { ApiRoute } from '../route';
+import { ACCOUNT_ROUTES } from './accounts';
+import { ADMIN_ROUTES } from './admin';
+import { BATCH_ROUTES } from './batches';
+import { COMMAND_ROUTES } from './commands';
+import { DATASET_ROUTES } from './datasets';
 import { EVENT_ROUTES } from './events';
+import { LIMIT_ROUTES } from './limits';
 import { PERMIT_ROUTES } from './permits';
 import { POOL_ROUTES } from './pools';
 import { PROBE_ROUTES } from './probes';
@@ -9,7 +15,13 @@ import { SYSTEM_ROUTES } from './system';
 export const ROUTES: readonly ApiRoute[] = [
   ...PROBE_ROUTES,
   ...SYSTEM_ROUTES,
+  ...ACCOUNT_ROUTES,
   ...POOL_ROUTES,
+  ...LIMIT_ROUTES,
+  ...DATASET_ROUTES,
+  ...BATCH_ROUTES,
+  ...COMMAND_ROUTES,
   ...PERMIT_ROUTES,
   ...EVENT_ROUTES,
+  ...ADMIN_ROUTES,
 ];

@@ -30,7 +30,7 @@ import { cancelledFiles } from './cancel';
 import { type BatchReport, readBatches, readStanding, type Standing, waitOf } from './wait';
 
 /** A batch's number, also as `#12`. */
-const batch = z.union([z.number().transform(String), z.string()], { error: 'must be a number' });
+export const batch = z.union([z.number().transform(String), z.string()], { error: 'must be a number' });
 const chosen = { batch };
 
 export const listBatches = operation({

@@ -73,25 +73,35 @@ async function start(backend: Backend, work: SpanWork, since: number): Promise<S
     );
   }
   return backend.temporal(async (client) => {
-    const { handle, alreadyRan } = await startSpanWork(client, settings, work);
+    const { handle, alreadyRan } = await startSpanWork(client, settings, work, backend.request);
     const workerRuns = await workerPolls(client, settings.temporal.taskQueue);
     return { workflowId: handle.workflowId, alreadyRan, workerRuns, work, since };
   });
 }
 
 /** By the workflow that the dataset's kind needs. One that runs is found. */
-export function startSpanWork(client: Client, settings: Settings, work: SpanWork) {
+function startSpanWork(client: Client, settings: Settings, work: SpanWork, request?: string) {
   const { from, to, chunkHours, context } = work;
   const common = { account: context.account.name, from, to, chunkHours };
   return work.kind === 'fleet'
-    ? startFleetBackfill(client, settings, {
-        ...{ dataset: work.context.dataset, ...common },
-        ...{ devices: work.devices, priority: work.priority },
-      })
-    : startReportWork(client, settings, {
-        ...{ dataset: work.context.dataset.id, ...common },
-        ...{ purpose: work.purpose, priority: work.priority },
-      });
+    ? startFleetBackfill(
+        client,
+        settings,
+        {
+          ...{ dataset: work.context.dataset, ...common },
+          ...{ devices: work.devices, priority: work.priority },
+        },
+        request,
+      )
+    : startReportWork(
+        client,
+        settings,
+        {
+          ...{ dataset: work.context.dataset.id, ...common },
+          ...{ purpose: work.purpose, priority: work.priority },
+        },
+        request,
+      );
 }
 
 /** A run, with why it stands still; null when nothing stands in its way. */

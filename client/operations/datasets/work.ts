@@ -2,9 +2,9 @@
  * Starts and controls the workflows that fetch data. Each has an id made of what it does, so the same work runs only
  * once.
  */
-import type { Client, WorkflowClient, WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowClient } from '@temporalio/client';
 import type { Settings } from '../../../settings';
-import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
+import { type Begun, isRunning, startOnce, startOrAttach } from '../../../temporal/start-or-attach';
 import { hasEnded } from '../../../workers/identity';
 import {
   auditWorkflowId,
@@ -21,23 +21,23 @@ import type { Backend } from '../backend';
 import { messageOf } from '../errors';
 import { spanText } from '../time-text';
 
-/** Starts a backfill or an audit, or finds the one that runs; an ended one may run again. */
+/** Starts a backfill or an audit, or finds the one that runs; an ended one may run again. @param request see startOnce. */
 export async function startReportWork(
   client: Client,
   settings: Settings,
   input: SpanInput,
-): Promise<{ readonly handle: WorkflowHandle<typeof backfill>; readonly alreadyRan: boolean }> {
+  request?: string,
+): Promise<Begun<typeof backfill>> {
   const { dataset, account, purpose, from, to } = input;
   const [what, idOf] = purpose === 'backfill' ? ['Backfill', backfillWorkflowId] : ['Audit', auditWorkflowId];
   const workflowId = idOf(dataset, account, from, to);
-  const alreadyRan = await isRunning(client, workflowId);
-  const handle = await startOrAttach<typeof backfill>(client, 'backfill', {
+  const options = {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
     staticSummary: `${what} of ${dataset} for ${account}, ${spanText(input)}`,
-    args: [input],
-  });
-  return { handle, alreadyRan };
+    args: [input] as Parameters<typeof backfill>,
+  };
+  return startOnce<typeof backfill>(client, 'backfill', options, request);
 }
 
 /** A backfill's or an audit's. */

@@ -1,6 +1,6 @@
 /** Starts and follows backfills of fleets, and reads their coverage. */
 import { createHash } from 'node:crypto';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { piecesOf } from '../../../quota/fleet/history-windows';
@@ -12,7 +12,7 @@ import { chosenDevices, missingWindows } from '../../../store/fleet/missing-wind
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
-import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
+import { type Begun, startOnce } from '../../../temporal/start-or-attach';
 import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet/fleet-backfill';
 import { backfillWorkflowId } from '../../../workflows/messages';
 import type { Progress } from '../datasets/progress';
@@ -33,18 +33,18 @@ export async function startFleetBackfill(
   client: Client,
   settings: Settings,
   input: FleetBackfillInput,
-): Promise<{ readonly handle: WorkflowHandle<typeof fleetBackfill>; readonly alreadyRan: boolean }> {
+  request?: string,
+): Promise<Begun<typeof fleetBackfill>> {
   const workflowId = fleetBackfillId(input);
-  const alreadyRan = await isRunning(client, workflowId);
-  const handle = await startOrAttach<typeof fleetBackfill>(client, 'fleetBackfill', {
+  const options = {
     workflowId,
     taskQueue: settings.temporal.taskQueue,
     staticSummary: `Backfill of ${input.dataset} for ${input.account}, ${spanText(input)}`,
     staticDetails:
       'Goes device by device and sleeps when their calls of the day are used up. Signals: pause, resume.',
-    args: [input],
-  });
-  return { handle, alreadyRan };
+    args: [input] as Parameters<typeof fleetBackfill>,
+  };
+  return startOnce<typeof fleetBackfill>(client, 'fleetBackfill', options, request);
 }
 
 export interface FleetWatched {

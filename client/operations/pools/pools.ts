@@ -95,7 +95,7 @@ export const listEventsOf = operation({
 });
 
 /** An account's pool and its organization's: what happens to either happens to it. */
-function poolsNamed(settings: Settings, given: string): string[] {
+export function poolsNamed(settings: Settings, given: string): string[] {
   const choice = choosePool(settings, given);
   if (choice.kind === 'organization') return [choice.organization.key];
   const { poolKey, organization } = findAccount(settings, choice.account);

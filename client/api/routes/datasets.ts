@@ -1,0 +1,162 @@
+/** Datasets: what is there, and the work that completes them. `{vendor}/{name}` is a dataset's id. */
+import { PassThrough } from 'node:stream';
+import { z } from 'zod';
+import { operations } from '../../operations/index';
+import type { Operation } from '../../operations/operation';
+import { API, type ApiRoute, type Call, operationRoute } from '../route';
+import { instant, orNull, partition, run, started } from './shapes';
+
+const { audits, backfills, datasets, syncs } = operations;
+
+const AT = '/datasets/{vendor}/{name}';
+const part = z.string().regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes');
+
+/** The path's two parts in place of the field `dataset`. */
+type OfDataset = Omit<ApiRoute, 'input' | 'about' | 'handle' | 'status' | 'path'> & { readonly path: string };
+
+function datasetRoute<Schema extends z.ZodObject, Result, Json>(
+  operation: Operation<Schema, Result, Json>,
+  terms: OfDataset,
+  locate?: (json: Json) => string,
+): ApiRoute {
+  const { dataset: _, ...rest } = operation.input.shape as Record<string, z.ZodType>;
+  return {
+    ...terms,
+    path: `${AT}${terms.path}`,
+    about: operation.about,
+    status: terms.starts ? 202 : 200,
+    input: z.strictObject({ vendor: part, name: part, ...rest }),
+    handle: async (call) => {
+      const json = operation.json(await operation(call.backend, withDataset(call) as z.input<Schema>));
+      return { body: json, ...(locate === undefined ? {} : { location: `${API}${locate(json)}` }) };
+    },
+  };
+}
+
+/** @throws what the use case says of an unknown dataset. */
+function withDataset({ input }: Call): Record<string, unknown> {
+  const { vendor, name, ...rest } = input;
+  return { ...rest, dataset: `${vendor}/${name}` };
+}
+
+const atRun = ({ workflowId }: { readonly workflowId: string }) =>
+  `/backfills/${encodeURIComponent(workflowId)}`;
+const READ = { method: 'GET', tag: 'datasets', scope: 'read' } as const;
+const OPERATE = { method: 'POST', tag: 'datasets', scope: 'operate' } as const;
+const found = z.looseObject({ from: instant, to: instant, partition });
+
+export const DATASET_ROUTES: readonly ApiRoute[] = [
+  operationRoute(datasets.list, {
+    ...READ,
+    ...{ path: '/datasets', id: 'listDatasets' },
+    result: z.array(
+      z.object({
+        dataset: z.string(),
+        account: z.string(),
+        enabled: z.boolean(),
+        kind: z.enum(['reports', 'fleet']),
+      }),
+    ),
+  }),
+  datasetRoute(datasets.coverage, {
+    ...READ,
+    path: '/coverage',
+    id: 'showCoverage',
+    result: z.looseObject({}),
+  }),
+  datasetRoute(datasets.rows, {
+    ...READ,
+    ...{ path: '/rows', id: 'listRows' },
+    result: z.object({ rows: z.array(z.looseObject({})), next: orNull(z.string()) }),
+  }),
+  {
+    ...READ,
+    ...{ path: `${AT}/export`, id: 'exportRows', about: datasets.export.about, status: 200, result: null },
+    input: z.strictObject({ vendor: part, name: part, ...withoutDataset(datasets.export.input.shape) }),
+    produces: ['text/csv', 'application/x-ndjson'],
+    handle: async (call) => {
+      const given = withDataset(call);
+      const type = given.format === 'jsonl' ? 'application/x-ndjson' : 'text/csv; charset=utf-8';
+      await pour(call, type, (out) => datasets.export(call.backend, given as never, out));
+    },
+  },
+  datasetRoute(datasets.failed, {
+    ...READ,
+    path: '/failed',
+    id: 'listFailedWindows',
+    result: z.array(found),
+  }),
+  datasetRoute(datasets.doubts, { ...READ, path: '/doubts', id: 'listDoubts', result: z.array(found) }),
+  datasetRoute(datasets.acceptDoubts, {
+    ...OPERATE,
+    ...{ path: '/doubts/accept', id: 'acceptDoubts' },
+    result: z.looseObject({}),
+  }),
+  datasetRoute(datasets.setAside, {
+    ...READ,
+    ...{ path: '/set-aside', id: 'listSetAsideRows' },
+    result: z.array(z.looseObject({ code: z.string(), problem: z.string() })),
+  }),
+  datasetRoute(backfills.plan, {
+    ...OPERATE,
+    scope: 'read',
+    audited: false,
+    path: '/plan',
+    id: 'planBackfill',
+    result: z.looseObject({}),
+  }),
+  datasetRoute(
+    backfills.start,
+    { ...OPERATE, path: '/backfills', id: 'startBackfill', starts: true, result: started },
+    atRun,
+  ),
+  datasetRoute(
+    audits.start,
+    { ...OPERATE, path: '/audits', id: 'startAudit', starts: true, result: started },
+    atRun,
+  ),
+  datasetRoute(
+    syncs.start,
+    { ...OPERATE, path: '/sync', id: 'startSync', starts: true, result: started },
+    () => '/syncs',
+  ),
+  ...(['stop', 'pause', 'resume'] as const).map((order) =>
+    datasetRoute(syncs[order] as typeof syncs.stop, {
+      ...OPERATE,
+      ...{ path: `/sync/${order}`, id: `${order}Sync` },
+      result: z.object({ workflowId: z.string() }),
+    }),
+  ),
+  operationRoute(syncs.list, { ...READ, path: '/syncs', id: 'listSyncs', result: z.array(run) }),
+  operationRoute(backfills.list, { ...READ, path: '/backfills', id: 'listBackfills', result: z.array(run) }),
+  operationRoute(backfills.show, { ...READ, path: '/backfills/{backfill}', id: 'showBackfill', result: run }),
+  ...(['pause', 'resume', 'cancel'] as const).map((order) =>
+    operationRoute(backfills[order] as typeof backfills.pause, {
+      ...OPERATE,
+      ...{ path: `/backfills/{backfill}/${order}`, id: `${order}Backfill` },
+      result: z.looseObject({ workflowId: z.string() }),
+    }),
+  ),
+];
+
+function withoutDataset<Shape extends { readonly dataset: unknown }>({ dataset: _, ...rest }: Shape) {
+  return rest;
+}
+
+/** Sends what `write` writes. What is wrong before the first byte is an ordinary problem; later, the answer breaks off. */
+export async function pour(
+  { reply }: Pick<Call, 'reply'>,
+  type: string,
+  write: (out: PassThrough) => Promise<unknown>,
+): Promise<void> {
+  const out = new PassThrough();
+  const begun = new Promise<'begun'>((resolve) => {
+    out.once('readable', () => resolve('begun'));
+    out.once('end', () => resolve('begun'));
+  });
+  const written = write(out);
+  written.catch((error: unknown) => out.destroy(error as Error));
+  out.on('error', () => undefined);
+  await Promise.race([begun, written]);
+  await reply.type(type).send(out);
+}

@@ -1,0 +1,131 @@
+/**
+ * Events as they happen, for any number of listeners of a process: one of us asks Postgres, and only while somebody
+ * listens. Each listener gets every settled event after the one it names once, in the order of their ids.
+ */
+import type { StoredEvent } from '../../../store/events/events';
+import { advance, type Horizon, NO_HORIZON, readFeed } from '../../../store/events/feed';
+import type { Backend } from '../backend';
+
+/** Between two looks while somebody listens, ms. */
+const LOOK_MS = 50;
+/** After a look that has failed, ms. */
+const FAILED_MS = 1_000;
+const PAGE = 500;
+
+export interface Listener {
+  /** Told of events in order. */
+  onEvents(events: readonly StoredEvent[]): void;
+  /** Resolves when it can take more. */
+  ready(): Promise<void>;
+}
+
+export interface Subscription {
+  stop(): void;
+}
+
+interface Entry {
+  readonly listener: Listener;
+  /** The last id that it was given, or that it need not be given. */
+  position: number;
+  /** It has had everything up to `last`, and gets what is new. */
+  live: boolean;
+  stopped: boolean;
+}
+
+export class EventFeed {
+  private readonly entries = new Set<Entry>();
+  private horizon: Horizon = NO_HORIZON;
+  /** Everything up to it was given to those who are live. */
+  private last = 0;
+  private looking: Promise<void> | null = null;
+
+  constructor(private readonly backend: Backend) {}
+
+  get listeners(): number {
+    return this.entries.size;
+  }
+
+  /**
+   * @param after the id of the last event that the listener has; null: from now on.
+   * @throws OperationError when Postgres is away.
+   */
+  async subscribe(listener: Listener, after: number | null): Promise<Subscription> {
+    await this.begin();
+    const entry: Entry = { listener, position: after ?? this.last, live: false, stopped: false };
+    this.entries.add(entry);
+    this.looking ??= this.look();
+    void this.replay(entry);
+    return {
+      stop: () => {
+        entry.stopped = true;
+        this.entries.delete(entry);
+      },
+    };
+  }
+
+  /** Where the stream stands, before the first listener. */
+  private async begin(): Promise<void> {
+    if (this.looking !== null) return;
+    let horizon = NO_HORIZON;
+    while (horizon.settled === null) {
+      horizon = await this.backend.database((db) => advance(db, horizon));
+      if (horizon.settled === null) await pause(LOOK_MS);
+    }
+    // Somebody may have begun meanwhile, and be further.
+    if (this.looking !== null) return;
+    this.horizon = horizon;
+    this.last = horizon.settled;
+  }
+
+  /** What was before it came, page by page. */
+  private async replay(entry: Entry): Promise<void> {
+    while (!entry.stopped) {
+      if (entry.position >= this.last) {
+        entry.live = true;
+        return;
+      }
+      const upTo = this.last;
+      try {
+        const page = await this.backend.database((db) =>
+          readFeed(db, { after: entry.position, upTo, limit: PAGE }),
+        );
+        if (entry.stopped) return;
+        if (page.length > 0) entry.listener.onEvents(page);
+        entry.position = page.length < PAGE ? upTo : (page.at(-1)?.id ?? upTo);
+        await entry.listener.ready();
+      } catch {
+        await pause(FAILED_MS);
+      }
+    }
+  }
+
+  private async look(): Promise<void> {
+    while (this.entries.size > 0) {
+      try {
+        await this.step();
+        await pause(LOOK_MS);
+      } catch {
+        await pause(FAILED_MS);
+      }
+    }
+    this.looking = null;
+  }
+
+  private async step(): Promise<void> {
+    this.horizon = await this.backend.database((db) => advance(db, this.horizon));
+    const upTo = this.horizon.settled ?? this.last;
+    while (this.last < upTo) {
+      const after = this.last;
+      const page = await this.backend.database((db) => readFeed(db, { after, upTo, limit: PAGE }));
+      this.last = page.length < PAGE ? upTo : (page.at(-1)?.id ?? upTo);
+      for (const entry of this.entries) {
+        if (!entry.live) continue;
+        const due = page.filter(({ id }) => id > entry.position);
+        entry.position = Math.max(entry.position, this.last);
+        if (due.length > 0) entry.listener.onEvents(due);
+      }
+    }
+  }
+}
+
+const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
