@@ -28,7 +28,8 @@ export interface UserCredentials {
 }
 
 export type UserAuthResult =
-  | { readonly kind: 'ok'; readonly devices: readonly EndUserDevice[] }
+  /** `acceptedAt`, epoch ms: the vendor said so then, and was not asked now. */
+  | { readonly kind: 'ok'; readonly devices: readonly EndUserDevice[]; readonly acceptedAt?: number }
   /** The vendor refuses the user: wrong credentials, or an account that may not be used. */
   | { readonly kind: 'refused'; readonly message: string; readonly code: string }
   /** Too many calls, of ours or as the vendor says; `until` is epoch ms. */

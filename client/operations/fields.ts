@@ -52,6 +52,14 @@ export const length = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** How old something may be, to ms: `0`, or a length such as `5m`. */
+export const age = z.string().transform((text, context) => {
+  const ms = text === '0' ? 0 : lengthMs(text);
+  if (ms !== null) return ms;
+  context.addIssue({ code: 'custom', message: `${NOT_A_LENGTH}, or 0 for one of now` });
+  return z.NEVER;
+});
+
 /** A length with its own text, for those whose range depends on more than the field. */
 export const quotedLength = z
   .string()

@@ -9,13 +9,16 @@ import {
   type UserAuthResult,
   type UserCredentials,
 } from '../../activities/commands/user-auth';
+import { HOUR_MS } from '../../quota/durations';
 import type { Settings } from '../../settings';
 import type { EndUserAccount } from '../../settings/accounts/commands';
 import { chooseEndUserAccount } from './choose';
-import { length, name } from './fields';
+import { age, length, name } from './fields';
 import { operation } from './operation';
 import { withOwnGateway } from './own-gateway';
 import { isoOrNull } from './time-text';
+import { readService } from './vehicles/service';
+import { takeTurn } from './vehicles/turns';
 
 export const authenticateEndUser = operation({
   about: "check an end user's own credentials, and list the devices that the user sees",
@@ -27,18 +30,41 @@ export const authenticateEndUser = operation({
     account: name.optional(),
     /** Longest wait for leave to call. */
     timeout: length.default(30_000),
+    /** How long ago the vendor may have accepted the user; without it, as the settings say. */
+    maxAge: age.optional(),
   }),
-  json: (result: UserAuthResult) =>
-    'until' in result ? { ...result, until: isoOrNull(result.until) } : result,
-  run: (backend, { vendor, account: given, username, password, timeout }): Promise<UserAuthResult> => {
+  json: userAuthJson,
+  run: (
+    backend,
+    { vendor, account: given, username, password, timeout, maxAge },
+  ): Promise<UserAuthResult> => {
     const account = chooseEndUserAccount(backend.settings, vendor, given);
-    return backend.database((db) =>
-      checkUser(db, backend.settings, account, { username, password }, timeout),
-    );
+    return backend.database(async (db) => {
+      const { settings } = backend;
+      await takeTurn(db, settings, 'username', username);
+      const credentials = { username, password };
+      const ask = () => checkUser(db, settings, account, credentials, timeout);
+      const cache = await readService(db, settings).userAuth();
+      const keepMs = settings.reads.authenticationHours * HOUR_MS;
+      const ages = { maxAgeMs: Math.min(maxAge ?? keepMs, keepMs), keepMs };
+      return cache === null ? ask() : cache.check(account.name, credentials, ages, ask);
+    });
   },
 });
 
-/** @param waitMs longest wait for permits and between tries. */
+function userAuthJson(result: UserAuthResult) {
+  switch (result.kind) {
+    case 'ok':
+      return { ...result, acceptedAt: isoOrNull(result.acceptedAt ?? null) };
+    case 'limited':
+    case 'closed':
+      return { ...result, until: isoOrNull(result.until) };
+    default:
+      return result;
+  }
+}
+
+/** Asks the vendor. @param waitMs longest wait for permits and between tries. */
 export async function checkUser(
   db: Pool,
   settings: Settings,

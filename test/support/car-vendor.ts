@@ -254,7 +254,7 @@ export function carReads(db: Pool, url: string, name: string, memoryMb = 1): Rea
   });
   const dispatcher = new Agent();
   const settings = {
-    reads: { cacheMinutes: 5, authenticationHours: 24, waitSeconds: 1, memoryMb, userPerMinute: 60 },
+    reads: { cacheMinutes: 5, authenticationHours: 24, waitSeconds: 10, memoryMb, userPerMinute: 60 },
   };
   const reads = new VehicleReads({
     db,

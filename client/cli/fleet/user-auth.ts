@@ -5,7 +5,7 @@ import { chooseEndUserAccount } from '../../operations/choose';
 import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
 import { readPassword } from '../../operations/password';
-import { pluralText, whenText } from '../../operations/time-text';
+import { pluralText, relativeText, whenText } from '../../operations/time-text';
 import { authenticateEndUser } from '../../operations/user-auth';
 import { parseLength } from '../arguments';
 import { call, contextOf } from '../command';
@@ -15,7 +15,8 @@ const EXIT = { ok: 0, refused: 4, limited: 5, closed: 5, unavailable: 1 } as con
 
 const HELP = `
 The password comes on standard input or is typed, or --password-from names where it is; it is never an argument, and
-nothing of it is kept. The check goes through the same limits as every other call, ahead of all background work.
+it is not kept. A user whom the vendor has accepted is believed for a day (reads.authenticationHours in the settings), of
+which a keyed hash is kept; --max-age 0 has the vendor asked all the same. The check goes through the same limits as every other call, ahead of all background work.
 
 Exit codes:
   0  the vendor accepts the user
@@ -29,6 +30,7 @@ interface UserAuthOptions {
   readonly username: string;
   readonly passwordFrom?: string;
   readonly timeout: string;
+  readonly maxAge?: string;
   readonly json?: boolean;
 }
 
@@ -40,6 +42,10 @@ export function addUserAuth(program: Command): void {
     .option('--account <name>', 'account through whose limits it goes, when there are several')
     .option('--password-from <reference>', 'env:NAME, file:PATH or vault:NAME (default: standard input)')
     .option('--timeout <length>', 'longest wait for leave to call', '30s')
+    .option(
+      '--max-age <length>',
+      'how long ago the vendor may have accepted the user; 0: ask now (default: 24h)',
+    )
     .option('--json', 'JSON, with the devices')
     .addHelpText('after', HELP)
     .action(userAuth);
@@ -51,9 +57,16 @@ async function userAuth(vendor: string, options: UserAuthOptions, command: Comma
   chooseEndUserAccount(context.settings, vendor, options.account);
   parseLength('--timeout', options.timeout);
   if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
-  const { username, account, timeout } = options;
+  const { username, account, timeout, maxAge } = options;
   const password = await passwordOf(context, options);
-  const result = await call(authenticateEndUser, context, { vendor, username, account, timeout, password });
+  const result = await call(authenticateEndUser, context, {
+    vendor,
+    username,
+    account,
+    timeout,
+    maxAge,
+    password,
+  });
   const now = Date.now();
   process.exitCode = EXIT[result.kind];
   if (options.json) {
@@ -62,7 +75,8 @@ async function userAuth(vendor: string, options: UserAuthOptions, command: Comma
   }
   switch (result.kind) {
     case 'ok': {
-      print(`${options.username}: accepted; sees ${pluralText(result.devices.length, 'device')}`);
+      const when = result.acceptedAt === undefined ? '' : ` ${relativeText(result.acceptedAt, now)}`;
+      print(`${options.username}: accepted${when}; sees ${pluralText(result.devices.length, 'device')}`);
       const rows = result.devices.map((d) => [d.deviceId, d.name, d.group]);
       if (rows.length > 0) print(table(['device', 'name', 'group'], rows));
       return;

@@ -1,15 +1,18 @@
 /**
- * Reads of vehicles in this process. The service remembers answers and who asks, so there is one for each pool of
+ * Reads of vehicles, and checks of end users, in this process. The service remembers answers and who asks, so there is one for each pool of
  * connections: a server that keeps one open has it for as long, a command for itself.
  */
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
-import { createKeySource } from '../../../activities/gateway/credentials/key-source';
-import { createTokenSource } from '../../../activities/gateway/credentials/login';
+import { UserAuthCache } from '../../../activities/commands/user-auth-cache';
+import { createAccountTokens } from '../../../activities/gateway/credentials/source';
 import type { Way } from '../../../activities/reads/calls';
 import { VehicleReads } from '../../../activities/reads/vehicle-reads';
 import type { Settings } from '../../../settings';
 import { findVehicleAccount, type VehicleAccount } from '../../../settings/accounts/vehicles';
 import { ReaderBuckets } from '../../../store/reads/readers';
+import { AcceptedUsers } from '../../../store/secrets/accepted-users';
+import { GrantStore } from '../../../store/secrets/grants';
 import type { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
@@ -19,8 +22,10 @@ import { type OwnGateway, withOwnGateway } from '../own-gateway';
 export interface ReadService {
   readonly reads: VehicleReads;
   readonly buckets: ReaderBuckets;
-  /** What stands for an end user in tables: a keyed hash. */
+  /** What stands for an end user in tables: a keyed hash. Without a vault key, one of this process alone. */
   readonly readerOf: (user: string) => Promise<string>;
+  /** Checks that vendors have answered with yes; null without a vault key. */
+  readonly userAuth: () => Promise<UserAuthCache | null>;
 }
 
 const services = new WeakMap<Pool, { readonly settings: Settings; readonly service: ReadService }>();
@@ -29,6 +34,8 @@ export function readService(db: Pool, settings: Settings): ReadService {
   const known = services.get(db);
   if (known?.settings === settings) return known.service;
   let keys: Promise<KeyRing> | null = null;
+  let cache: UserAuthCache | null = null;
+  const ownSecret = randomBytes(32);
   const keyRing = () => {
     keys ??= loadVaultKeys({ settings });
     keys.catch(() => {
@@ -45,7 +52,15 @@ export function readService(db: Pool, settings: Settings): ReadService {
         withOwnGateway(db, settings, (own) => work(wayOf(db, account, own, keyRing))),
     }),
     buckets: new ReaderBuckets(db),
-    readerOf: async (user) => (await keyRing()).fingerprint(['reader', user]),
+    readerOf: async (user) =>
+      settings.vault.key === null
+        ? createHmac('sha256', ownSecret).update(user).digest('hex')
+        : (await keyRing()).fingerprint(['reader', user]),
+    userAuth: async () => {
+      if (settings.vault.key === null) return null;
+      cache ??= new UserAuthCache(new AcceptedUsers(db, await keyRing()));
+      return cache;
+    },
   };
   services.set(db, { settings, service });
   return service;
@@ -58,16 +73,15 @@ function wayOf(
   { gateway, dispatcher }: OwnGateway,
   keyRing: () => Promise<KeyRing>,
 ): Way {
-  const { apiKey, login } = account.parts;
-  if (apiKey === undefined && login === undefined) return { gateway, dispatcher, tokenSource: null };
+  const { apiKey, login, grant } = account.parts;
+  if (apiKey === undefined && login === undefined && grant === undefined)
+    return { gateway, dispatcher, tokenSource: null };
   const source = async () => {
     const keys = await keyRing();
+    const stores = { tokens: new TokenStore(db, keys), grants: new GrantStore(db, keys) };
     const secrets = { vault: new Vault(db, keys) };
-    if (apiKey !== undefined) return createKeySource(apiKey, secrets);
-    if (login === undefined) throw new Error('neither a key nor a login');
-    const timeoutMs = account.vehicles.timeoutMs;
-    const deps = { gateway, tokens: new TokenStore(db, keys), keys, secrets, dispatcher, timeoutMs };
-    return createTokenSource(deps, account, login);
+    const { timeoutMs } = account.vehicles;
+    return createAccountTokens({ gateway, dispatcher, keys, ...stores, secrets, timeoutMs }, account);
   };
   return {
     gateway,

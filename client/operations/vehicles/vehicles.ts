@@ -9,21 +9,14 @@ import type { StoredValue } from '../../../store/reads/answers';
 import { type KnownRead, knownReads } from '../../../store/reads/known';
 import { type StoredVehicle, storedVehicles } from '../../../store/reads/vehicles';
 import { invalid, OperationError } from '../errors';
-import { length, lengthMs, NOT_A_LENGTH, name } from '../fields';
+import { age, length, name } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { asReadProblem, chooseAccountOf, chooseVehicleAccounts } from './choose';
 import { readService } from './service';
+import { takeTurn } from './turns';
 
 export type { ServedRead, Unavailable };
-
-/** `0`, or a length such as `5m`. */
-const age = z.string().transform((text, context) => {
-  const ms = text === '0' ? 0 : lengthMs(text);
-  if (ms !== null) return ms;
-  context.addIssue({ code: 'custom', message: `${NOT_A_LENGTH}, or 0 for an answer of now` });
-  return z.NEVER;
-});
 
 const ID = 'must be 1 to 100 characters';
 const vehicle = z.string().refine((text) => text.trim() !== '' && text.length <= 100, ID);
@@ -155,7 +148,7 @@ export const readVehicle = operation({
   run: (backend, given): Promise<ServedRead> =>
     backend.database(async (db) => {
       const { settings } = backend;
-      await takeTurn(db, settings, given.user);
+      if (given.user !== undefined) await takeTurn(db, settings, 'user', given.user);
       const account = await chooseAccountOf(db, settings, given.vehicle, given.account);
       const { maxAge: maxAgeMs, timeout: waitMs } = given;
       const ask: ReadAsk = {
@@ -170,23 +163,6 @@ export const readVehicle = operation({
       return asReadProblem(() => readService(db, settings).reads.read(ask));
     }),
 });
-
-/** @throws OperationError when this end user has had as many reads as a minute allows. */
-async function takeTurn(db: Pool, settings: Settings, reader: string | undefined): Promise<void> {
-  const { userPerMinute } = settings.reads;
-  if (reader === undefined || userPerMinute === 0) return;
-  const { buckets, readerOf } = readService(db, settings);
-  const waitMs = await buckets.take(await readerOf(reader), userPerMinute);
-  if (waitMs === null) return;
-  throw new OperationError([
-    {
-      code: 'LIMIT_REACHED',
-      field: 'user',
-      message: `has read too often: ${userPerMinute} reads a minute are allowed (reads.userPerMinute); again in ${Math.ceil(waitMs / 1000)} s`,
-      wait: { limit: 'reads.userPerMinute', until: Date.now() + waitMs },
-    },
-  ]);
-}
 
 function staleJson(stale: Unavailable | null) {
   return stale && { ...stale, until: isoOrNull(stale.until) };

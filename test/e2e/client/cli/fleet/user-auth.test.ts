@@ -11,7 +11,8 @@ const WRONG = 'a-wrong-guess-7261';
 let stack: Gps51Stack;
 let sluice: Cli;
 
-const auth = (...more: string[]) => ['user-auth', 'gps51', '--username', 'driver', ...more];
+/** As the vendor says it now. */
+const auth = (...more: string[]) => ['user-auth', 'gps51', '--username', 'driver', '--max-age', '0', ...more];
 
 beforeAll(async () => {
   stack = await startGps51Stack({ account: { limits: { 'ip-per-minute': { count: 500 } } } });
@@ -38,6 +39,26 @@ test('good credentials: accepted, with the devices that this user sees', async (
   expect(new Set(devices.map((d) => d.group))).toEqual(new Set(['group-1']));
   const shown = await sluice(auth('--password-from', 'env:DRIVER'), '', { DRIVER: PASSWORD });
   expect(shown.out).toContain(`driver: accepted; sees ${devices.length} devices`);
+});
+
+test('whom the vendor has accepted is believed, with those credentials alone, until it refuses them', async () => {
+  const remembered = (password: string) =>
+    sluice(['user-auth', 'gps51', '--username', 'driver', '--json'], password);
+  const calls = async () =>
+    (await readCallCounts(stack.db, stack.pool, 0)).reduce((sum, { calls: n }) => sum + n, 0);
+  expect(await sluice(auth(), PASSWORD)).toMatchObject({ code: 0 });
+  const before = await calls();
+  const found = await remembered(PASSWORD);
+  expect(found.code).toBe(0);
+  expect(JSON.parse(found.out)).toMatchObject({ kind: 'ok', acceptedAt: expect.stringMatching(/^20\d\d-/) });
+  expect(await calls()).toBe(before);
+  // Another password is asked for, and says nothing against the one that was accepted.
+  expect(await remembered(WRONG)).toMatchObject({ code: 4 });
+  expect(await remembered(PASSWORD)).toMatchObject({ code: 0 });
+  stack.simulator.control({ addErrors: [{ code: 8903, action: 'querymonitorlist', count: 1 }] });
+  expect(await sluice(auth(), PASSWORD)).toMatchObject({ code: 4 });
+  stack.simulator.control({ addErrors: [{ code: 8903, action: 'querymonitorlist', count: 1 }] });
+  expect(await remembered(PASSWORD)).toMatchObject({ code: 4 });
 });
 
 test('wrong credentials: refused, and our own pool goes on', async () => {

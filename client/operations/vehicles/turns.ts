@@ -1,0 +1,23 @@
+/** How often one end user may read, or be checked, over all processes. */
+import type { Pool } from 'pg';
+import type { Settings } from '../../../settings';
+import { OperationError } from '../errors';
+import { readService } from './service';
+
+/** @throws OperationError when this end user has had as many turns as a minute allows. */
+export async function takeTurn(db: Pool, settings: Settings, field: string, user: string): Promise<void> {
+  const { userPerMinute } = settings.reads;
+  if (userPerMinute === 0) return;
+  const { buckets, readerOf } = readService(db, settings);
+  const waitMs = await buckets.take(await readerOf(user), userPerMinute);
+  if (waitMs === null) return;
+  const inSeconds = Math.ceil(waitMs / 1000);
+  throw new OperationError([
+    {
+      code: 'LIMIT_REACHED',
+      field,
+      message: `has asked too often: ${userPerMinute} reads a minute are allowed (reads.userPerMinute); again in ${inSeconds} s`,
+      wait: { limit: 'reads.userPerMinute', until: Date.now() + waitMs },
+    },
+  ]);
+}
