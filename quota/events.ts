@@ -71,7 +71,7 @@ export const EVENTS = {
     ['reason', 'lostAt?'],
     'an account has to be logged in to by a person; once, until somebody has. `lostAt`: when a refresh token was sent whose answer never came',
   ),
-  'login.done': event('info', ROW, ['subject', 'by'], 'a person has logged in to an account'),
+  'login.done': event('info', ROW, ['subject'], 'a person has logged in to an account'),
 
   'quota.alert': event(
     'warn',

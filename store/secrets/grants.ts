@@ -193,6 +193,7 @@ export class GrantStore {
          returning coalesce((select needed_at is not null from before), false) as was_needed`,
         [...sealed, bought.subject ?? null, bounded(bought.refreshExpiresInMs)],
       );
+      await insertEvent(client, 'login.done', account, { subject: bought.subject ?? null });
       return {
         version: await this.storeAccess(client, account, bought),
         wasNeeded: rows[0]?.was_needed ?? false,
