@@ -4,6 +4,7 @@
  */
 import { amazon } from './amazon';
 import { bmwCardata } from './bmw-cardata';
+import { mybmw } from './bmw-mybmw';
 import { type AccountParts, type CommonAccount, isVendor, type Vendor } from './define';
 import { VendorError } from './definition-problems';
 import { gps51 } from './gps51';
@@ -12,7 +13,7 @@ import { openai } from './openai';
 export type { AccountParts, CommonAccount, Vendor } from './define';
 
 /** A new vendor of this repository is a new folder and a new entry here. */
-const BUILT_IN: readonly Vendor[] = [amazon, openai, gps51, bmwCardata];
+const BUILT_IN: readonly Vendor[] = [amazon, openai, gps51, bmwCardata, mybmw];
 
 interface Entry {
   readonly vendor: Vendor;

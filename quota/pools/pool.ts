@@ -140,12 +140,13 @@ export function pauseReason(why = ''): string {
 /** A stated wait below this is as good as none, ms. */
 const NO_WAIT_MS = 1000;
 
-/** The length of a cooldown of unknown length, ms: base × factor^(strikes before), capped, ±10 %. */
+/** The length of a cooldown of unknown length, ms: base × factor^(strikes before), up to 10 % more, capped. */
 export function unknownCooldownMs(policy: PoolPolicy, strikes: number, jitter: number): number {
   const grown = policy.unknownQuotaMs * policy.unknownQuotaFactor ** Math.max(0, strikes);
-  const capped = Math.min(grown, Math.max(policy.unknownQuotaMaxMs, policy.unknownQuotaMs));
-  // Jitter only lengthens: an unknown pause ended early would spend a call on a quota that is still used up.
-  return Math.max(1, Math.round(capped * (1 + 0.1 * Math.abs(clampUnit(jitter)))));
+  const maxMs = Math.max(policy.unknownQuotaMaxMs, policy.unknownQuotaMs);
+  // Jitter only lengthens, up to the cap: an unknown pause ended early would spend a call on a quota that is still used up.
+  const wait = Math.min(grown, maxMs) * (1 + 0.1 * Math.abs(clampUnit(jitter)));
+  return Math.max(1, Math.round(Math.min(wait, maxMs)));
 }
 
 /**

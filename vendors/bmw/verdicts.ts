@@ -30,6 +30,9 @@ export function readAnswer(
   const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(response.body);
   const isSuccess = status >= 200 && status < 300;
   const error = isSuccess && body.error?.explicit !== true ? null : body.error;
+  // Where the body says nothing, the reason phrase may: in 2022 a quota was told of by it alone.
+  const reason = error?.message ? undefined : scrub(response.statusText ?? '') || undefined;
+  const message = error?.message || reason;
   const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];
   const evidence: Evidence = {
     vendor: call.vendor,
@@ -37,11 +40,17 @@ export function readAnswer(
     operation: call.operation,
     httpStatus: status,
     ...(error?.code ? { code: error.code } : {}),
-    ...(error?.message ? { message: error.message } : {}),
+    ...(message ? { message } : {}),
     ...(requestId ? { requestId: requestId.slice(0, 128) } : {}),
   };
-  const wait = parseRetryAfter(headers, nowMs) ?? parseWaitText(error?.message ?? '', nowMs);
+  const texts = [error?.message, reason].map((text) => parseWaitText(text ?? '', nowMs));
+  const wait = longest([parseRetryAfter(headers, nowMs), ...texts]);
   return { response, body, evidence, wait, explicit: error?.explicit === true };
+}
+
+/** A stated wait is never cut short: of two that an answer states, the longer one counts. */
+function longest(waits: readonly (StatedWait | null)[]): StatedWait | null {
+  return waits.reduce((most, wait) => (wait !== null && wait.ms > (most?.ms ?? 0) ? wait : most), null);
 }
 
 /** No answer came. */

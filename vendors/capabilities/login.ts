@@ -45,7 +45,8 @@ export interface GrantApi {
   /** How long a refresh token is taken to last where the vendor does not say, ms. */
   readonly refreshLifetimeMs: number;
   refresh(refreshToken: string, secrets: Readonly<Record<string, string>>): HttpRequest;
-  parse(body: string): Parsed<GrantTokens>;
+  /** @param refreshToken that bought the answer: what is kept beside a token may have to be kept with its successor. */
+  parse(body: string, refreshToken: string): Parsed<GrantTokens>;
   readonly login: DeviceCodeLogin | FormLogin;
 }
 

@@ -104,6 +104,11 @@ export interface VehiclesApi {
   readonly readTogether?: (name: string, vehicleIds: readonly string[]) => HttpRequest;
   /** By vehicle. One that is left out was asked for, and nothing is known of it. */
   readonly parseTogether?: (name: string, body: string) => Parsed<ReadonlyMap<string, ReadAnswer>>;
+  /** What an answer of a read tells of the vehicle itself, where the list does not; null when nothing. */
+  readonly describe?: (
+    name: string,
+    body: string,
+  ) => Partial<Pick<Vehicle, 'name' | 'brand' | 'model' | 'driveTrain'>> | null;
   readonly resource?: ResourceApi;
 }
 

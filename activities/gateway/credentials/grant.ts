@@ -153,7 +153,7 @@ class Refresher {
         caller,
         auth: null,
         outsidePool: true,
-        secrets: [...Object.values(values), refreshToken],
+        secrets: [...Object.values(values), refreshToken, ...tokensIn(refreshToken)],
         attempt: 1,
         inlineWaitMs: REFRESH_WAIT_MS,
         ...(signal ? { signal } : {}),
@@ -172,13 +172,13 @@ class Refresher {
           });
         },
       });
-      const parsed = parseTokens(api, answer);
+      const parsed = parseTokens(api, answer, refreshToken);
       if (!parsed.ok) throw await noToken(deps, account, api.operation, caller, result, parsed.problem);
       this.bought = { generation, tokens: boughtOf(api, parsed.value, digest), at: sentAt };
       return { kind: 'token', accessToken: parsed.value.accessToken, expiresInMs: parsed.value.expiresInMs };
     } catch (error) {
       if (error instanceof Superseded) return { kind: 'superseded' };
-      const token = this.saved(error, answer, { generation, digest, sentAt });
+      const token = this.saved(error, answer, { generation, digest, sentAt, refreshToken });
       if (token !== null) return token;
       const refused = refusalOf(error);
       if (refused !== null) return { kind: 'refused', reason: refused };
@@ -194,11 +194,16 @@ class Refresher {
   private saved(
     error: unknown,
     answer: VendorResponse | null,
-    { generation, digest, sentAt }: { generation: number; digest: string; sentAt: number },
+    {
+      generation,
+      digest,
+      sentAt,
+      refreshToken,
+    }: { generation: number; digest: string; sentAt: number; refreshToken: string },
   ): RefreshOutcome | null {
     const judged = error instanceof CallFailed || error instanceof PoolClosed;
     if (judged || answer === null || answer.status < 200 || answer.status > 299) return null;
-    const parsed = parseTokens(this.api, answer);
+    const parsed = parseTokens(this.api, answer, refreshToken);
     if (!parsed.ok) return null;
     const { accessToken, expiresInMs } = parsed.value;
     this.bought = { generation, tokens: boughtOf(this.api, parsed.value, digest), at: sentAt };
@@ -279,9 +284,13 @@ export function boughtOf(api: GrantApi, tokens: GrantTokens, digest: string): Bo
   };
 }
 
-function parseTokens(api: GrantApi, answer: VendorResponse | null): Parsed<GrantTokens> {
+function parseTokens(
+  api: GrantApi,
+  answer: VendorResponse | null,
+  refreshToken: string,
+): Parsed<GrantTokens> {
   if (answer === null) return { ok: false, problem: 'there is no answer' };
-  return checkTokens(api.parse(answer.body));
+  return checkTokens(api.parse(answer.body, refreshToken));
 }
 
 /** A token without a text or a life is none, whatever its vendor's parts make of it. */

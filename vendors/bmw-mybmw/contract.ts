@@ -1,0 +1,172 @@
+/**
+ * The shapes of MyBMW's answers, as far as they are used: the list of vehicles, and what a vehicle is. State and charging
+ * are kept as they are, field by field: brands, drive trains and versions of the services differ in what they say.
+ */
+import { z } from 'zod';
+import { isObject, readJson, readJsonObject } from '../bmw/json';
+import { readValue, timestampOf } from '../bmw/values';
+import { recordedVinProblem } from '../bmw/vin';
+import type { CommandResult, HandedOver } from '../capabilities/commands';
+import type { DriveTrain, ReadAnswer, ReadValue, Vehicle } from '../capabilities/vehicles';
+import type { Parsed } from '../http';
+import type { MyBmwAccount } from './settings';
+
+const optionalText = z.string().catch('');
+const mapping = z.object({
+  vin: z.string({ error: 'must be text' }).trim(),
+  mappingStatus: optionalText,
+  isPrimaryUser: z.boolean().nullish().catch(null),
+});
+
+/** A mapping that is none is left out; what a vehicle is, its profile tells. */
+export function parseVehicleList(body: string): Parsed<readonly Vehicle[]> {
+  const root = readJson(body);
+  const found = Array.isArray(root) ? root : isObject(root) ? root.mappingInfos : undefined;
+  // One alone may come as an object.
+  const infos = isObject(found) ? [found] : found;
+  if (!Array.isArray(infos)) return { ok: false, problem: 'mappingInfos: must be a list' };
+  const vehicles: Vehicle[] = [];
+  let problem = '';
+  for (const [i, info] of infos.entries()) {
+    const parsed = mapping.safeParse(info);
+    const wrong = parsed.success ? recordedVinProblem(parsed.data.vin) : 'must be an object with a vin';
+    if (!parsed.success || wrong !== null) problem ||= `mappingInfos[${i}].vin: ${wrong}`;
+    else vehicles.push(vehicleOf(parsed.data, info as Readonly<Record<string, unknown>>));
+  }
+  const count = infos.length - vehicles.length;
+  if (count > 0 && vehicles.length === 0) return { ok: false, problem };
+  return { ok: true, value: vehicles, ...(count > 0 && { leftOut: { count, malformed: count, problem } }) };
+}
+
+function vehicleOf(
+  { vin, mappingStatus }: z.infer<typeof mapping>,
+  details: Readonly<Record<string, unknown>>,
+): Vehicle {
+  // A mapping that waits for its owner's confirmation is seen, and cannot be read.
+  const readable = mappingStatus === '' || mappingStatus.toUpperCase() === 'CONFIRMED';
+  return { vehicleId: vin, name: '', brand: '', model: '', driveTrain: null, readable, details };
+}
+
+const DRIVE_TRAINS: ReadonlyMap<string, DriveTrain> = new Map([
+  ['COMBUSTION', 'combustion'],
+  ['HYBRID', 'combustion'],
+  ['MILD_HYBRID', 'combustion'],
+  ['PLUGIN_HYBRID', 'plug-in hybrid'],
+  ['ELECTRIC', 'electric'],
+  // Charged at a plug, with an engine that charges on the way.
+  ['ELECTRIC_WITH_RANGE_EXTENDER', 'plug-in hybrid'],
+]);
+
+const profile = z.object({
+  brand: z.string(),
+  model: optionalText,
+  driveTrain: optionalText,
+});
+
+/** What a profile says of the vehicle itself; null for what is no profile. */
+export function describeVehicle(
+  body: string,
+  brand: MyBmwAccount['brand'],
+): Pick<Vehicle, 'brand' | 'model' | 'driveTrain'> | null {
+  const parsed = profile.safeParse(readJsonObject(body) ?? undefined);
+  if (!parsed.success) return null;
+  const { data } = parsed;
+  return {
+    brand: brandOf(data.brand, brand),
+    model: data.model,
+    driveTrain: data.driveTrain === '' ? null : (DRIVE_TRAINS.get(data.driveTrain.toUpperCase()) ?? 'other'),
+  };
+}
+
+/** `BMW_I` is BMW; `DRITTKUNDE` is a third party's, which so far is Toyota. */
+function brandOf(said: string, given: MyBmwAccount['brand']): string {
+  const name = said.toUpperCase().split(/[_\s]/)[0] ?? '';
+  if (name === 'DRITTKUNDE') return NAMES[given ?? 'toyota'];
+  return NAMES[name.toLowerCase() as keyof typeof NAMES] ?? said;
+}
+
+const NAMES = { bmw: 'BMW', mini: 'MINI', toyota: 'Toyota' } as const;
+
+/** An answer that is one object, as values by their path: `state.doorsState.leftFront`. Lists stay whole. */
+export function parseTree(body: string): Parsed<ReadAnswer> {
+  const root = readJsonObject(body);
+  if (root === null) return { ok: false, problem: 'the body is not a JSON object' };
+  const state = isObject(root.state) ? root.state : root;
+  const at = timestampOf(state.lastUpdatedAt);
+  const values: Record<string, ReadValue> = Object.create(null);
+  addLeaves(values, root, '', isYearOne(state.lastUpdatedAt) ? null : at);
+  return { ok: true, value: { values: { ...values }, next: null } };
+}
+
+/** How a vehicle that never told its state is marked. */
+function isYearOne(value: unknown): boolean {
+  return typeof value === 'string' && value.startsWith('0001-');
+}
+
+function addLeaves(
+  into: Record<string, ReadValue>,
+  node: Readonly<Record<string, unknown>>,
+  path: string,
+  at: number | null,
+): void {
+  for (const [name, value] of Object.entries(node)) {
+    const key = path === '' ? name : `${path}.${name}`;
+    if (isObject(value) && Object.keys(value).length > 0) addLeaves(into, value, key, at);
+    else into[key] = readValue(value, UNITS[name] ?? null, at);
+  }
+}
+
+/** As asked for by `bmw-units-preferences`. */
+const UNITS: Readonly<Record<string, string>> = {
+  currentMileage: 'km',
+  range: 'km',
+  mileage: 'km',
+  remainingFuelLiters: 'l',
+  remainingFuelPercent: '%',
+  chargingLevelPercent: '%',
+  chargingTarget: '%',
+  remainingChargingMinutes: 'min',
+  remainingSeconds: 's',
+  currentPressure: 'kPa',
+  targetPressure: 'kPa',
+};
+
+const event = z.object({ eventId: z.string().trim().min(1, 'must not be empty').max(200, 'is too long') });
+
+/** What a command is asked about by. Without an id the vendor has it, and nobody will learn what became of it. */
+export function parseCreated(body: string): Parsed<HandedOver> {
+  const parsed = event.safeParse(readJsonObject(body) ?? undefined);
+  if (parsed.success) return { ok: true, value: { commandId: parsed.data.eventId } };
+  const [issue] = parsed.error.issues;
+  return { ok: false, problem: `eventId: ${issue?.message ?? 'is missing'}` };
+}
+
+const RESULTS: ReadonlyMap<string, Pick<CommandResult, 'outcome' | 'name'>> = new Map([
+  ['INITIATED', { outcome: 'pending', name: 'initiated' }],
+  ['PENDING', { outcome: 'pending', name: 'pending' }],
+  ['DELIVERED', { outcome: 'pending', name: 'delivered' }],
+  ['EXECUTED', { outcome: 'success', name: 'executed' }],
+  ['ERROR', { outcome: 'failure', name: 'error' }],
+  ['IGNORED', { outcome: 'failure', name: 'ignored' }],
+  // The vendor has lost sight of it: the vehicle may have obeyed.
+  ['UNKNOWN', { outcome: 'unknown', name: 'unknown' }],
+]);
+
+export function parseEventStatus(body: string): Parsed<CommandResult> {
+  const root = readJsonObject(body);
+  const status = typeof root?.eventStatus === 'string' ? root.eventStatus.trim().toUpperCase() : '';
+  if (root === null || status === '') return { ok: false, problem: 'eventStatus: must be text' };
+  const { outcome, name } = RESULTS.get(status) ?? { outcome: 'unknown', name: 'unrecognised' };
+  const { details, errorDetails } = root;
+  const message = [details, errorDetails].map(wordsOf).filter((text) => text !== '');
+  return { ok: true, value: { outcome, name, code: status.slice(0, 100), message: message.join('; ') } };
+}
+
+const MAX_WORDS = 500;
+
+function wordsOf(said: unknown): string {
+  if (typeof said === 'string') return said.slice(0, MAX_WORDS);
+  if (!isObject(said)) return '';
+  const texts = [said.title, said.description].filter((text): text is string => typeof text === 'string');
+  return texts.join(': ').slice(0, MAX_WORDS);
+}
