@@ -13,6 +13,8 @@ module.exports = {
       },
     ],
   },
+  // A dynamic import names the compiled file.
+  moduleNameMapper: { '^(\\.{1,2}/.+/index)\\.js$': '$1' },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testSequencer: '<rootDir>/test/support/sequencer.cjs',

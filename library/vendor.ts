@@ -79,3 +79,4 @@ export {
 } from '../vendors/define';
 export { VendorError } from '../vendors/definition-problems';
 export type { HttpRequest, Parsed } from '../vendors/http';
+export { redactNamed } from '../vendors/redact';

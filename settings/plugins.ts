@@ -29,7 +29,7 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
     } catch (error) {
       problems.push({
         path: ['plugins', i],
-        what: `${describeValue(plugin)} ${pluginProblem(error, plugin)}`,
+        what: `${describeValue(plugin)} ${pluginProblem(error, plugin, baseDir)}`,
       });
     }
   });
@@ -79,12 +79,12 @@ const nested = (value: unknown): Vendor[] =>
   typeof value === 'object' && value !== null ? Object.values(value).filter(isVendor) : [];
 
 /** What is wrong with a plugin and what to do, as a predicate. */
-export function pluginProblem(error: unknown, plugin: string): string {
+export function pluginProblem(error: unknown, plugin: string, baseDir: string): string {
   if (error instanceof VendorError) return `is ${error.message}`;
   if (error instanceof NoSuchPlugin) {
     return plugin.startsWith('.') || isAbsolute(plugin)
-      ? 'does not exist; a path is relative to the settings file'
-      : 'is not installed where the settings file is; a path begins with ./';
+      ? `does not exist, seen from ${baseDir}`
+      : `is not installed, seen from ${baseDir}; a path begins with ./`;
   }
   switch ((error as NodeJS.ErrnoException).code) {
     case 'MODULE_NOT_FOUND':

@@ -77,6 +77,10 @@ export interface VendorExample {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Values of the variables that the settings refer to. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What a person enters, where a login is a form; the link of a device's login is followed. */
+  readonly login?: Readonly<Record<string, string>>;
+  /** A model, where the account writes texts. */
+  readonly model?: string;
 }
 
 /** An environment variable that sets a key in each account of a vendor. */

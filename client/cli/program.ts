@@ -19,6 +19,7 @@ import { addPrune } from './prune';
 import { addStatus } from './status';
 import { addSettings, addVault } from './vault';
 import { addVehicles } from './vehicles/vehicles';
+import { addVendorTest } from './vendor-test';
 
 /** @param onCommand told of the command that was called, before it acts. */
 export function createProgram(onCommand: (command: Command) => void = () => undefined): Command {
@@ -48,5 +49,6 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addKeys(program);
   addCodecServer(program);
   addSettings(program);
+  addVendorTest(program);
   return program;
 }

@@ -1,5 +1,5 @@
 /** Acme Cars' rules: its limits as data, and what its answers mean. */
-import { parseRetryAfter } from 'sluice/vendor';
+import { parseRetryAfter, redactNamed } from 'sluice/vendor';
 
 const HOUR_MS = 3_600_000;
 const PAGE = 'developer.acme-cars.example/limits, read 2026-11';
@@ -79,7 +79,7 @@ function classify({ vendor, account, operation }, result, nowMs) {
   if (code === 'TOKEN_EXPIRED') return { kind: 'auth', evidence, reason: 'expired' };
   if (status === 401 || status === 403) return { kind: 'auth', evidence, reason: 'refused' };
   if (status === 404 || status === 410) return { kind: 'gone', evidence };
-  const statedWaitMs = parseRetryAfter(headers['retry-after'], nowMs)?.ms ?? null;
+  const statedWaitMs = parseRetryAfter(headers, nowMs)?.ms ?? null;
   if (status === 429) return { kind: 'rate', evidence, statedWaitMs, limit: null };
   if (status >= 500 || status === 408) return { kind: 'server', evidence, statedWaitMs, ambiguous: true };
   if (status >= 200 && status < 300 && isJson(body)) return { kind: 'ok', evidence };
@@ -109,7 +109,7 @@ function errorOf(body) {
     const { code, message } = JSON.parse(body).error;
     return {
       ...(typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? { code } : {}),
-      ...(typeof message === 'string' ? { message: message.slice(0, 500) } : {}),
+      ...(typeof message === 'string' ? { message: redactNamed(message).slice(0, 500) } : {}),
     };
   } catch {
     return {};

@@ -19,4 +19,21 @@ export const amazon = defineVendor({
     attributes: account.sellerId === undefined ? {} : { sellerId: account.sellerId },
   }),
   simulator: async () => (await import('./simulator/index.js')).amazonSimulator,
+  example: {
+    settings: {
+      region: 'na',
+      credentials: {
+        clientId: 'env:AMAZON_CLIENT_ID',
+        clientSecret: 'env:AMAZON_CLIENT_SECRET',
+        refreshToken: 'env:AMAZON_REFRESH_TOKEN',
+      },
+      marketplaces: ['ATVPDKIKX0DER'],
+      currency: 'USD',
+    },
+    secrets: {
+      AMAZON_CLIENT_ID: 'example',
+      AMAZON_CLIENT_SECRET: 'example-secret',
+      AMAZON_REFRESH_TOKEN: 'Atzr|example',
+    },
+  },
 });

@@ -1,5 +1,7 @@
 /** Takes secrets out of text that is to be shown or stored. Amazon's errors quote tokens and presigned URLs. */
 
+import { redactNamed } from '../redact';
+
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   // The query of a presigned URL is its key, whichever way it was signed. The path says which document.
   [/(https?:\/\/[^\s"'<>?]{1,2000})\?[^\s"'<>]+/gi, '$1?[redacted]'],
@@ -21,5 +23,8 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
 
 /** @returns the text with `[redacted]` in place of tokens, client secrets, key ids and the query of any URL. */
 export function scrub(text: string): string {
-  return SECRETS.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text);
+  return SECRETS.reduce(
+    (clean, [pattern, replacement]) => clean.replace(pattern, replacement),
+    redactNamed(text),
+  );
 }

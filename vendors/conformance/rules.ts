@@ -1,7 +1,8 @@
-/** Rules that hold for every vendor: for tests of vendors in and outside of this repository. */
+/** Rules that hold for every vendor, tried without a network: for tests of vendors in and outside of this repository. */
 import { fillScope } from '../../quota/limits/limit';
 import type { CallInfo, CallResult, VendorRules } from '../contract';
 import { COMMON_ATTRIBUTES } from '../contract';
+import { CANARY, fuzzedResult, secretResults } from './fuzz';
 
 const BODIES = [
   '',
@@ -28,8 +29,96 @@ const NO_ANSWERS = ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_HEADERS_TIMEOUT', 'UN
 const KINDS: ReadonlySet<string> = new Set([
   ...['ok', 'rate', 'quota', 'server', 'auth', 'billing', 'blocked', 'gone', 'pending', 'invalid'],
 ]);
+const EVIDENCE: ReadonlySet<string> = new Set([
+  ...['vendor', 'account', 'operation', 'subject', 'caller', 'httpStatus', 'code', 'message', 'requestId'],
+]);
+/** Most characters of a vendor's message that are kept as evidence. */
+const MESSAGE = 500;
 
-function results(): CallResult[] {
+export interface FuzzOptions {
+  readonly seed: number;
+  /** Answers that are made up, for each operation. */
+  readonly answers: number;
+}
+
+const FUZZ: FuzzOptions = { seed: 1, answers: 300 };
+
+/**
+ * Tries the rules with answers of every kind: each is one verdict with whose call it was, no wait is negative, an answer
+ * that never came is no success, no evidence holds a secret, and limits name operations and attributes that there are.
+ * @returns what is wrong, one sentence each; empty when nothing is.
+ */
+export function checkRules(rules: VendorRules, fuzz: FuzzOptions = FUZZ): string[] {
+  return [...limitProblems(rules), ...verdictProblems(rules, fuzz), ...evidenceProblems(rules)];
+}
+
+/** Every limit has a scope of attributes that there are, a unit, a source, and operations that there are. */
+export function limitProblems({ limits, operations, attributes }: VendorRules): string[] {
+  const names = ['vendor', ...Object.keys(COMMON_ATTRIBUTES), ...Object.keys(attributes)];
+  const known = Object.fromEntries(names.map((name) => [name, 'x']));
+  const twice = limits.filter(({ name }, i) => limits.findIndex((one) => one.name === name) !== i);
+  const problems = twice.map(({ name }) => `limit ${name} is there twice`);
+  for (const { name, operations: charged, scope, unit, source, match = {} } of limits) {
+    const at = `limit ${name}`;
+    const strange = charged === '*' ? [] : charged.filter((one) => !operations.includes(one));
+    for (const one of strange) problems.push(`${at} names the operation ${one}, which there is not`);
+    for (const one of Object.keys(match).filter((one) => !(one in known))) {
+      problems.push(`${at} matches the attribute ${one}, which there is not`);
+    }
+    if (unit !== 'calls' && unit !== 'tokens') problems.push(`${at} has the unit ${unit}`);
+    if (source.trim() === '') problems.push(`${at} does not say where its number comes from`);
+    try {
+      fillScope(scope, known);
+    } catch (error) {
+      problems.push(`${at}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return problems;
+}
+
+/** Each answer, made up or not, is one verdict for each operation. */
+export function verdictProblems(rules: VendorRules, fuzz: FuzzOptions = FUZZ): string[] {
+  const results = [...writtenResults(), ...madeUp(fuzz)];
+  return rules.operations.flatMap((operation) =>
+    results.flatMap((result) => {
+      const problem = verdictProblem(rules, callOf(rules, operation), result);
+      return problem === null ? [] : [`${operation}, ${shown(result)}: ${problem}`];
+    }),
+  );
+}
+
+/** What is kept of an answer holds none of the secrets that stood where vendors put them. */
+export function evidenceProblems(rules: VendorRules, fuzz: FuzzOptions = FUZZ): string[] {
+  const results = [...secretResults(), ...madeUp(fuzz)];
+  return rules.operations.flatMap((operation) =>
+    results.flatMap((result) => {
+      try {
+        const { evidence } = rules.classify(callOf(rules, operation), result, 0);
+        const strange = Object.keys(evidence).filter((key) => !EVIDENCE.has(key));
+        if (strange.length > 0) return [`${operation}: evidence has the field ${strange.join(', ')}`];
+        if ((evidence.message?.length ?? 0) > MESSAGE) {
+          return [`${operation}, ${shown(result)}: the message is longer than ${MESSAGE} characters`];
+        }
+        return JSON.stringify(evidence).includes(CANARY)
+          ? [`${operation}, ${shown(result)}: the evidence holds a secret`]
+          : [];
+      } catch {
+        // A verdict's problem, and told there.
+        return [];
+      }
+    }),
+  );
+}
+
+function callOf({ id }: VendorRules, operation: string): CallInfo {
+  const account = 'conformance';
+  return { vendor: id, account, operation, attributes: { vendor: id, account } };
+}
+
+const madeUp = ({ seed, answers }: FuzzOptions) =>
+  Array.from({ length: answers }, (_, i) => fuzzedResult(seed, i));
+
+function writtenResults(): CallResult[] {
   const answers = STATUSES.flatMap((status) =>
     BODIES.flatMap((body) =>
       HEADERS.map((headers): CallResult => ({ kind: 'response', response: { status, headers, body } })),
@@ -44,41 +133,8 @@ function results(): CallResult[] {
   return [...answers, ...failures];
 }
 
-/**
- * Tries the rules with answers of every kind: each is one verdict with whose call it was, no wait is negative, an answer
- * that never came is no success, and limits name operations and attributes that there are.
- * @returns what is wrong, one sentence each; empty when nothing is.
- */
-export function checkRules(rules: VendorRules): string[] {
-  return [...limitProblems(rules), ...rules.operations.flatMap((name) => verdictProblems(rules, name))];
-}
-
-function limitProblems({ limits, operations, attributes }: VendorRules): string[] {
-  const problems: string[] = [];
-  const names = ['vendor', ...Object.keys(COMMON_ATTRIBUTES), ...Object.keys(attributes)];
-  const known = Object.fromEntries(names.map((name) => [name, 'x']));
-  for (const { name, operations: charged, scope } of limits) {
-    const strange = charged === '*' ? [] : charged.filter((one) => !operations.includes(one));
-    for (const one of strange) problems.push(`limit ${name} names the operation ${one}, which there is not`);
-    try {
-      fillScope(scope, known);
-    } catch (error) {
-      problems.push(`limit ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  return problems;
-}
-
-function verdictProblems(rules: VendorRules, operation: string): string[] {
-  const account = 'conformance';
-  const attributes = { vendor: rules.id, account };
-  const call: CallInfo = { vendor: rules.id, account, operation, attributes };
-  return results().flatMap((result) => {
-    const problem = verdictProblem(rules, call, result);
-    const of = result.kind === 'response' ? JSON.stringify(result.response) : result.error.code;
-    return problem === null ? [] : [`${operation}, ${of}: ${problem}`];
-  });
-}
+const shown = (result: CallResult) =>
+  (result.kind === 'response' ? JSON.stringify(result.response) : result.error.code).slice(0, 160);
 
 function verdictProblem(rules: VendorRules, call: CallInfo, result: CallResult): string | null {
   try {

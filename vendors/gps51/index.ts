@@ -22,4 +22,8 @@ export const gps51 = defineVendor({
   }),
   simulator: async () => (await import('./simulator/index.js')).gps51Simulator,
   simulatorHelp: GPS51_SCENARIO_HELP,
+  example: {
+    settings: { username: 'fleet', password: 'env:GPS51_PASSWORD' },
+    secrets: { GPS51_PASSWORD: 'fleet-secret' },
+  },
 });

@@ -15,6 +15,7 @@ import {
   type StatedWait,
 } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
+import { redactNamed } from '../redact';
 import { type ApiError, readError, readObject } from './error-text';
 import { withRetryAliases } from './limit-headers';
 import { OPENAI_ANNOUNCED_WINDOWS, OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
@@ -276,7 +277,7 @@ function isTooLarge(words: string, message: string): boolean {
 
 /** OpenAI's own messages quote a part of the key that was wrong. */
 function scrub(message: string): string {
-  return clipMessage(message.replace(/\bsk-[\w*-]+/g, 'sk-…'));
+  return clipMessage(redactNamed(message).replace(/\bsk-[\w*-]+/g, 'sk-…'));
 }
 
 /**

@@ -17,4 +17,9 @@ export const openai = defineVendor({
     ...(account.organization === undefined ? {} : { organization: account.organization }),
   }),
   simulator: async () => (await import('./simulator/index.js')).openaiSimulator,
+  example: {
+    settings: { apiKey: 'env:OPENAI_API_KEY' },
+    secrets: { OPENAI_API_KEY: 'sk-example' },
+    model: 'gpt-4o-mini',
+  },
 });

@@ -101,8 +101,8 @@ test('what cannot be loaded is named, each with its reason, and its accounts are
     ),
     expect.stringMatching(/^plugins\[4\]: .*is taken by a vendor of Sluice/),
     expect.stringMatching(/^plugins\[6\]: .*"same" is taken by the one of .*first\.cjs/),
-    expect.stringMatching(/^plugins\[7\]: .*does not exist; a path is relative to the settings file/),
-    expect.stringMatching(/^plugins\[8\]: "not-there" is not installed where the settings file is/),
+    expect.stringMatching(/^plugins\[7\]: .*does not exist, seen from /),
+    expect.stringMatching(/^plugins\[8\]: "not-there" is not installed, seen from /),
   ]);
   expect(problemsOf('plugins: ./one.cjs')).toEqual([
     expect.stringContaining('plugins: must be a list of modules'),

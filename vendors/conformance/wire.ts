@@ -1,0 +1,183 @@
+/**
+ * Calls to a simulated vendor, built from an account's parts alone: a token by whichever way the vendor has, and one
+ * request for each operation that can be asked for without knowing the vendor.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { DAY_MS, HOUR_MS } from '../../quota/durations';
+import type { GrantApi, GrantTokens } from '../capabilities/login';
+import type { VendorResponse } from '../contract';
+import type { AccountParts, Vendor } from '../define';
+import type { HttpRequest, Parsed } from '../http';
+
+/** A call that can be made again and again. */
+export interface SampleCall {
+  readonly operation: string;
+  readonly request: HttpRequest;
+}
+
+/** Thrown when the vendor does not answer as its own parts understand it. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+}
+
+const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
+const DEPLOYMENT = { id: '0123456789abcdef' };
+
+export class Wire {
+  constructor(
+    private readonly vendor: Vendor,
+    private readonly parts: AccountParts,
+  ) {}
+
+  /** Sends a request to the simulator, and to nobody else. Redirects are not followed. */
+  async send(request: HttpRequest): Promise<VendorResponse> {
+    const { method, url, headers, body } = this.parts.identity?.identify(request, DEPLOYMENT) ?? request;
+    if (!LOOPBACK.test(new URL(url).hostname)) {
+      throw new WireError(`${url} is not the simulator's: do its settings() name all addresses?`);
+    }
+    const answer = await fetch(url, {
+      ...{ method, headers, redirect: 'manual' },
+      ...(body === undefined ? {} : { body }),
+    });
+    return {
+      status: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      body: await answer.text(),
+      statusText: answer.statusText,
+    };
+  }
+
+  /** @throws WireError that says what was refused. */
+  private async ask<T>(request: HttpRequest, parse: (body: string) => Parsed<T>): Promise<T> {
+    const { status, body } = await this.send(request);
+    const parsed = status < 300 ? parse(body) : { ok: false as const, problem: body.slice(0, 300) };
+    if (parsed.ok) return parsed.value;
+    throw new WireError(`${request.method} ${new URL(request.url).pathname}: ${status}, ${parsed.problem}`);
+  }
+
+  private secrets(references: Readonly<Record<string, string>>): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(references).map(([name, reference]) => [name, this.secret(reference)]),
+    );
+  }
+
+  private secret(reference: string): string {
+    const name = reference.replace(/^env:/, '');
+    const value = this.vendor.example?.secrets[name];
+    if (value === undefined) throw new WireError(`example.secrets: has no ${name}`);
+    return value;
+  }
+
+  /** What calls carry: a key, or a token that the simulator has given out. */
+  async token(): Promise<string> {
+    const { apiKey, login, grant } = this.parts;
+    if (apiKey !== undefined) return this.secret(apiKey);
+    if (login !== undefined) {
+      const request = login.request(this.secrets(login.credentials), Date.now());
+      return (await this.ask(request, login.parse)).accessToken;
+    }
+    if (grant !== undefined) return (await this.logIn(grant)).accessToken;
+    throw new WireError('the account has no login, grant or apiKey');
+  }
+
+  private async logIn(grant: GrantApi): Promise<GrantTokens> {
+    const secrets = this.secrets(grant.credentials);
+    const verifier = randomBytes(32).toString('base64url');
+    const proof = { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
+    if (grant.login.kind === 'device-code') {
+      const code = await this.ask(grant.login.start(proof, secrets), grant.login.parseStart);
+      // Whoever follows the link approves.
+      await this.send({ method: 'GET', url: code.url, headers: {} });
+      const judged = grant.login.judgePoll(
+        await this.send(grant.login.poll(code.deviceCode, proof, secrets)),
+      );
+      if (judged.kind === 'tokens') return judged.tokens;
+      throw new WireError(`the login whose link was followed is ${judged.kind}`);
+    }
+    const fields = this.vendor.example?.login ?? {};
+    let step = grant.login.begin({ fields, secrets, proof, nonce: randomBytes(16).toString('hex') });
+    while (step.kind === 'request') step = step.next(await this.send(step.request));
+    if (step.kind === 'tokens') return step.tokens;
+    throw new WireError(`the login of example.login is ${step.kind}`);
+  }
+
+  /** One call for each operation that the account's parts can ask for. */
+  async samples(token: string, nowMs: number): Promise<SampleCall[]> {
+    const { login, reports, texts, fleet, vehicles } = this.parts;
+    return [
+      ...(login === undefined
+        ? []
+        : [{ operation: login.operation, request: login.request(this.secrets(login.credentials), nowMs) }]),
+      ...(reports === undefined ? [] : await this.reportSamples(reports, token, nowMs)),
+      ...(texts === undefined ? [] : [this.textSample(texts, token)]),
+      ...(fleet === undefined ? [] : await this.fleetSamples(fleet, token, nowMs)),
+      ...(vehicles === undefined ? [] : await this.vehicleSamples(vehicles, token)),
+    ];
+  }
+
+  private async reportSamples(reports: NonNullable<AccountParts['reports']>, token: string, nowMs: number) {
+    const [dataset] = this.vendor.descriptions;
+    if (dataset === undefined) return [];
+    const partition = this.parts.partitions?.(dataset)[0] ?? {};
+    const to = Math.floor((nowMs - DAY_MS) / HOUR_MS) * HOUR_MS;
+    const span = { from: to - HOUR_MS, to };
+    const authorized = (request: HttpRequest) => reports.authorize(request, token, nowMs);
+    const create = authorized(reports.create({ dataset, partition, span }));
+    const { reportId } = await this.ask(create, reports.parseCreate);
+    const createdSince = nowMs - DAY_MS;
+    return [
+      { operation: reports.operations.create, request: create },
+      { operation: reports.operations.get, request: authorized(reports.get(reportId)) },
+      {
+        operation: reports.operations.list,
+        request: authorized(reports.list({ reportType: dataset.reportType, createdSince })),
+      },
+      { operation: reports.operations.document, request: authorized(reports.document('none')) },
+    ];
+  }
+
+  private textSample(texts: NonNullable<AccountParts['texts']>, token: string): SampleCall {
+    const model = this.vendor.example?.model;
+    if (model === undefined) throw new WireError('example.model: is missing; the account writes texts');
+    const body = texts.request({ model, prompt: 'Say hello.', maxOutputTokens: 16 }, 'Say hello.');
+    return { operation: texts.operation, request: texts.authorize(texts.post(body), token) };
+  }
+
+  private async fleetSamples(fleet: NonNullable<AccountParts['fleet']>, token: string, nowMs: number) {
+    const authorized = (request: HttpRequest) => fleet.authorize(request, token);
+    const devices = authorized(fleet.devices());
+    const [device] = await this.ask(devices, fleet.parseDevices);
+    if (device === undefined) throw new WireError('the account has no device');
+    const { deviceId } = device;
+    const span = { from: nowMs - HOUR_MS, to: nowMs };
+    const { operations } = fleet;
+    return [
+      { operation: operations.devices, request: devices },
+      { operation: operations.positions, request: authorized(fleet.positions([deviceId], null)) },
+      { operation: operations.trips, request: authorized(fleet.trips(deviceId, span)) },
+      { operation: operations.track, request: authorized(fleet.track(deviceId, span)) },
+    ];
+  }
+
+  private async vehicleSamples(vehicles: NonNullable<AccountParts['vehicles']>, token: string) {
+    const authorized = (request: HttpRequest) => vehicles.authorize(request, token);
+    const list = authorized(vehicles.vehicles());
+    const all = await this.ask(list, vehicles.parseVehicles);
+    const vehicle = all.find(({ readable }) => readable);
+    if (vehicle === undefined) throw new WireError('the account has no vehicle that may be read');
+    const { resource: api } = vehicles;
+    const resource = api === undefined ? null : await this.ask(authorized(api.create()), api.parseCreate);
+    const reads = vehicles.reads
+      .filter(({ params }) => Object.values(params).every(({ required }) => !required))
+      .map(({ name, operation }) => {
+        const request = vehicles.read(name, {
+          vehicleId: vehicle.vehicleId,
+          params: {},
+          resource,
+          next: null,
+        });
+        return { operation, request: authorized(request) };
+      });
+    return [{ operation: vehicles.operation, request: list }, ...reads];
+  }
+}
