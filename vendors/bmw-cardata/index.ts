@@ -18,4 +18,8 @@ export const bmwCardata = defineVendor({
   environment: bmwEnvironment,
   simulator: async () => (await import('./simulator/index.js')).carDataSimulator,
   simulatorHelp: CARDATA_SCENARIO_HELP,
+  example: {
+    settings: { clientId: 'env:CARDATA_CLIENT_ID' },
+    secrets: { CARDATA_CLIENT_ID: 'example-client' },
+  },
 });

@@ -7,7 +7,7 @@ Fields of a scenario, with what they are by default:
   seed 1, shiftMs 0, speed 1                cars are functions of seed, car and time; their time may run faster
   users [{email, password, gcid?}]          demo@example.com / demo
   cars 5, or [{vin?, brand, driveTrain, owner?, role, parked}]         BMW, MINI and TOYOTA, of every drive train
-  quota.calls 1000, .everyMs 86400000, .endsInMs, .countRefusedCalls false, .form message|reason|text, .statesWait true
+  quota.calls 1000, .everyMs (a day), .endsInMs, .countRefusedCalls false, .form message|reason|text, .statesWait true
        of each user agent
   rate.calls 300, .ms 60000                 of each user agent, refused with 429
   tokens.lifetimeSeconds 28799, .refreshLifetimeDays 14, .singleUse true

@@ -1,5 +1,6 @@
 /** The error in a body of any of BMW's families: CarData, MyBMW, the login, the gateways before them. */
 import { clipMessage } from '../../quota/verdict';
+import { redactNamed } from '../redact';
 import { isObject, readJson } from './json';
 
 export interface BmwError {
@@ -91,7 +92,7 @@ function word(value: unknown): string {
 /** Takes tokens out of what is to be shown: JSON web tokens, and what stands beside a token's name. */
 export function scrub(text: string): string {
   return clipMessage(
-    text
+    redactNamed(text)
       .replace(/\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g, '…')
       .replace(/\b(bearer\s+)[\w.~+/=-]{8,}/gi, '$1…')
       .replace(
