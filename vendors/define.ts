@@ -9,6 +9,7 @@ import type { EndUsersApi } from './capabilities/end-users';
 import type { FleetApi } from './capabilities/fleet';
 import type { GrantApi, LoginApi } from './capabilities/login';
 import type { Partition, ReportApi } from './capabilities/reports';
+import type { RequestsApi } from './capabilities/requests';
 import type { TextBatchApi } from './capabilities/text-batches';
 import type { TextApi } from './capabilities/texts';
 import type { VehiclesApi } from './capabilities/vehicles';
@@ -51,6 +52,8 @@ export interface AccountParts {
   readonly endUsers?: EndUsersApi;
   /** Vehicles, and what can be read of each. */
   readonly vehicles?: VehiclesApi;
+  /** Requests that other programs describe. */
+  readonly requests?: RequestsApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
 }

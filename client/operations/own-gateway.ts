@@ -12,13 +12,18 @@ export interface OwnGateway {
   readonly dispatcher: Dispatcher;
 }
 
+/** Connections to vendors, closed by whoever asks for them; those that nobody uses end by themselves. */
+export function createDispatcher({ http }: Settings): Agent {
+  return new Agent({ connect: { timeout: http.connectTimeoutMs } });
+}
+
 /** Counts are written and connections closed when `work` has ended. @throws what `work` throws. */
 export async function withOwnGateway<T>(
   db: Pool,
   settings: Settings,
   work: (own: OwnGateway) => Promise<T>,
 ): Promise<T> {
-  const dispatcher = new Agent({ connect: { timeout: settings.http.connectTimeoutMs } });
+  const dispatcher = createDispatcher(settings);
   const counter = new CallCounter(db);
   const gateway = new VendorGateway({
     db,

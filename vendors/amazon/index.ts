@@ -3,7 +3,7 @@ import { defineVendor } from '../define';
 import { amazonLogin, amazonPartitions, amazonReports } from './calls';
 import { AMAZON_DATASETS as DESCRIPTIONS } from './datasets';
 import { amazonRules, amazonRulesOf } from './rules';
-import { AMAZON_DATASETS, amazonAccountSchema } from './settings';
+import { AMAZON_DATASETS, amazonAccountSchema, amazonEndpoints } from './settings';
 
 export const amazon = defineVendor({
   rules: amazonRules,
@@ -13,6 +13,7 @@ export const amazon = defineVendor({
   parts: (account) => ({
     login: amazonLogin(account),
     reports: amazonReports(account),
+    requests: { baseUrl: amazonEndpoints(account).baseUrl, authorize: amazonReports(account).authorize },
     partitions: (dataset) => amazonPartitions(account, dataset),
     rules: amazonRulesOf(account),
     sharedBy: ['sellerId', 'application'],

@@ -15,6 +15,7 @@ export const gps51 = defineVendor({
   parts: (account) => ({
     login: gps51Login(account),
     fleet: gps51Fleet(account),
+    requests: { baseUrl: account.baseUrl, authorize: gps51Fleet(account).authorize },
     commands: gps51Commands(account),
     endUsers: gps51EndUsers(account),
     vehicles: fleetVehicles(gps51Fleet(account), GPS51_DEVICES_A_CALL),

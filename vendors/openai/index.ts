@@ -1,5 +1,6 @@
 /** OpenAI's Responses and Batch APIs, as a vendor. */
 import { defineVendor } from '../define';
+import { authorizeWith } from './authorize';
 import { openaiTextBatches } from './batch-calls';
 import { openaiTexts } from './calls';
 import { openaiLimitOverrides, openaiRules } from './rules';
@@ -11,6 +12,7 @@ export const openai = defineVendor({
   parts: (account) => ({
     apiKey: account.apiKey,
     texts: openaiTexts(account),
+    requests: { baseUrl: account.baseUrl, authorize: authorizeWith(account) },
     textBatches: openaiTextBatches(account),
     limits: openaiLimitOverrides(account),
     attributes: account.project === undefined ? {} : { project: account.project },

@@ -1,5 +1,7 @@
 /** Permits for programs in any language. */
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { callVendor } from '../../operations/permits/call';
 import { reportOutcome } from '../../operations/permits/outcome';
 import { takePermit } from '../../operations/permits/take';
 import { type ApiRoute, operationRoute } from '../route';
@@ -21,6 +23,28 @@ const VERDICTS = [
 ];
 const NEXT_STEPS = ['use', 'retry', 'stop', 'renew-credentials', 'look-first', 'give-up'];
 
+const outcome = {
+  verdict: z.enum(VERDICTS),
+  next: z.enum(NEXT_STEPS),
+  waitMs: z.number(),
+  until: instant.nullable(),
+  pool: z.string().nullable(),
+  reason: z.string(),
+  requestId: z.string().nullable(),
+};
+
+const NO_LEAVE = {
+  429: 'A limit has nothing left, or the quota is used up: `until` says when to ask again',
+  503: 'The pool lets no call through, or a server does not answer',
+};
+
+/** Whoever has gone waits for no permit. */
+function whileHere(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort(new Error('the caller has gone')));
+  return gone.signal;
+}
+
 export const PERMIT_ROUTES: readonly ApiRoute[] = [
   {
     ...{ method: 'POST', path: '/permits', id: 'takePermit', tag: 'permits', scope: 'operate', status: 200 },
@@ -29,16 +53,25 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     result: z.object({ permit: z.string(), departAt: instant, expiresAt: instant, probe: z.boolean() }),
     audited: false,
     rateLimited: false,
-    refusals: {
-      429: 'A limit has nothing left, or the quota is used up: `until` says when to ask again',
-      503: 'The pool lets no call through, or a server does not answer',
-    },
-    handle: async ({ backend, input, reply }) => {
-      // Whoever has gone waits for no permit.
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort(new Error('the caller has gone')));
-      return { body: takePermit.json(await takePermit(backend, input as never, gone.signal)) };
-    },
+    refusals: NO_LEAVE,
+    handle: async ({ backend, input, reply }) => ({
+      body: takePermit.json(await takePermit(backend, input as never, whileHere(reply))),
+    }),
+  },
+  {
+    ...{ method: 'POST', path: '/calls', id: 'callVendor', tag: 'permits', scope: 'operate', status: 200 },
+    about: callVendor.about,
+    input: callVendor.input,
+    result: z.object({
+      status: z.int().nullable(),
+      headers: z.record(z.string(), z.string()),
+      body: z.string(),
+      ...outcome,
+    }),
+    refusals: NO_LEAVE,
+    handle: async ({ backend, input, reply }) => ({
+      body: callVendor.json(await callVendor(backend, input as never, whileHere(reply))),
+    }),
   },
   operationRoute(reportOutcome, {
     ...{
@@ -50,14 +83,6 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     },
     audited: false,
     rateLimited: false,
-    result: z.object({
-      verdict: z.enum(VERDICTS),
-      next: z.enum(NEXT_STEPS),
-      waitMs: z.number(),
-      until: instant.nullable(),
-      pool: z.string().nullable(),
-      reason: z.string(),
-      requestId: z.string().nullable(),
-    }),
+    result: z.object(outcome),
   }),
 ];

@@ -5,17 +5,26 @@
  */
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
+import type { Dispatcher } from 'undici';
+import type { TokenSource } from '../../../activities/gateway/call-terms';
+import { createAccountTokens } from '../../../activities/gateway/credentials/source';
 import { PermitGate } from '../../../activities/gateway/permits/gate';
 import { type Leave, VendorGateway } from '../../../activities/gateway/vendor-call';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolEvent, PoolState } from '../../../quota/pools/pool';
-import type { Settings } from '../../../settings';
-import type { CallableAccount } from '../../../settings/accounts/accounts';
+import { resolveSecret, type SecretSources, type Settings } from '../../../settings';
+import type { Account, CallableAccount } from '../../../settings/accounts/accounts';
 import { CallCounter } from '../../../store/permits/call-counts';
 import { sweepOutsidePermits } from '../../../store/permits/outside-permits';
 import { releaseProbe } from '../../../store/pools/pools';
+import { GrantStore } from '../../../store/secrets/grants';
+import { KeyRing } from '../../../store/secrets/keyring';
+import { TokenStore } from '../../../store/secrets/tokens';
+import { Vault } from '../../../store/secrets/vault';
 import { signalPool } from '../../../workers/pool-signals';
 import type { Backend } from '../backend';
+import { asField, failed } from '../errors';
+import { createDispatcher } from '../own-gateway';
 
 /** Permits whose outcome this process may be told first-hand; a few more than are under way at once. */
 const REMEMBERED = 20_000;
@@ -25,6 +34,8 @@ export class PermitDesk {
   private readonly counter: CallCounter;
   /** Leaves given here, by the permit's id: how long their calls take tells of late arrivals. */
   private readonly given = new Map<string, Leave>();
+  private readonly sources = new Map<string, TokenSource>();
+  private sending: ReturnType<PermitDesk['prepareSending']> | null = null;
 
   constructor(
     private readonly db: Pool,
@@ -45,6 +56,45 @@ export class PermitDesk {
       },
       notifyPool: (account, cause, state) => this.notify(account, cause, state),
     });
+  }
+
+  /**
+   * Sends as the account's own calls are sent. Connections and tokens are made at the first call.
+   * @throws OperationError without the key that tokens are stored with, or credentials.
+   */
+  async sender(account: Account): Promise<{ readonly dispatcher: Dispatcher; readonly auth: TokenSource }> {
+    this.sending ??= this.prepareSending();
+    const { dispatcher, deps } = await this.sending.catch((error: unknown) => {
+      this.sending = null;
+      throw error;
+    });
+    const known = this.sources.get(account.name);
+    if (known) return { dispatcher, auth: known };
+    const { fleet } = account.parts;
+    const timeoutMs = fleet?.timeoutMs ?? this.backend.settings.http.timeoutMs;
+    const auth = asField('account', () =>
+      createAccountTokens({ ...deps, dispatcher, timeoutMs }, account, fleet?.callers.login),
+    );
+    this.sources.set(account.name, auth);
+    return { dispatcher, auth };
+  }
+
+  private async prepareSending() {
+    const { settings } = this.backend;
+    if (settings.vault.key === null) {
+      throw failed('no vault key: access tokens are stored encrypted; set SLUICE_VAULT_KEY or vault.keyFile');
+    }
+    const keys = KeyRing.parse((await resolveSecret(settings.vault.key)).reveal());
+    const { db, gateway } = this;
+    const secrets: SecretSources = { vault: new Vault(db, keys) };
+    const deps = {
+      gateway,
+      tokens: new TokenStore(db, keys),
+      grants: new GrantStore(db, keys),
+      keys,
+      secrets,
+    };
+    return { dispatcher: createDispatcher(settings), deps };
   }
 
   remember(id: string, leave: Leave): void {

@@ -1,0 +1,171 @@
+/**
+ * A request that another program describes, sent through the gateway with the account's own credentials: for programs
+ * that want no more than the answer. It goes below the account's base URL and nowhere else; redirects are not followed.
+ */
+import { z } from 'zod';
+import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
+import { sendForText } from '../../../activities/gateway/http/http';
+import type { Evidence, Verdict } from '../../../quota/verdict';
+import type { RequestsApi } from '../../../vendors/capabilities/requests';
+import type { CallResult } from '../../../vendors/contract';
+import type { HttpRequest } from '../../../vendors/http';
+import { failed, invalid } from '../errors';
+import { whole } from '../fields';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import { atDesk } from './desk';
+import { answerOf, type OutcomeAnswer } from './outcome';
+import { callFields, checkedTerms, explained, outsideCall } from './take';
+
+const MAX_REQUEST = 512 * 1024;
+/** A longer answer belongs into a stream of its own, which the vendor's capabilities have. */
+const MAX_ANSWER = 8 * 1024 * 1024;
+
+/** Of the connection, or the gateway's own to say. */
+const FORBIDDEN = new Set([
+  ...['authorization', 'connection', 'content-length', 'cookie', 'expect', 'host', 'keep-alive'],
+  ...['proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+]);
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
+
+const headerName = z.string().refine((text) => HEADER_NAME.test(text) && !FORBIDDEN.has(text.toLowerCase()), {
+  error: 'is no header that may be given',
+});
+const headerValue = z
+  .string()
+  .regex(/^[\t\x20-\x7e]{0,4000}$/, 'must be printable ASCII, at most 4,000 characters');
+
+/** What the vendor answered, and what it means. */
+export interface CallAnswer extends OutcomeAnswer {
+  /** Null when there was no answer. */
+  readonly status: number | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export const callVendor = operation({
+  about: "a request to an account's vendor, with the account's credentials and within its limits",
+  input: z.strictObject({
+    ...callFields,
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
+    path: z
+      .string()
+      .max(4000, 'is longer than 4,000 characters')
+      .describe("Below the account's base URL, with its query: /reports?pageSize=10"),
+    headers: z.record(headerName, headerValue).default({}),
+    body: z
+      .union(
+        [
+          z.string().max(MAX_REQUEST, `is longer than ${MAX_REQUEST} characters`),
+          z.record(z.string(), z.json()),
+        ],
+        {
+          error: 'must be text or a JSON object',
+        },
+      )
+      .optional()
+      .describe('Text, or an object that is sent as JSON'),
+    attempt: whole(1, 1000).default(1).describe('Which try of the same request it is: waits grow with it'),
+  }),
+  json: (answer: CallAnswer) => ({ ...answer, until: isoOrNull(answer.until) }),
+  run: (backend, { method, path, headers, body, waitMs, attempt, ...asked }, signal?: AbortSignal) => {
+    const { account, terms } = checkedTerms(backend, asked);
+    const { requests } = account.parts;
+    if (requests === undefined) {
+      throw invalid(
+        'account',
+        `"${account.name}" is of ${account.vendor.title}, which takes no such requests`,
+        'NOT_APPLICABLE',
+      );
+    }
+    const call = outsideCall(account, terms);
+    if (call.outsidePool) throw invalid('operation', 'logging in is done for you', 'NOT_APPLICABLE');
+    const request = requestOf(requests, { method, path, headers, body });
+    return atDesk(backend, async (desk): Promise<CallAnswer> => {
+      const { auth, dispatcher } = await desk.sender(account);
+      const { timeoutMs } = backend.settings.http;
+      const evidence = { vendor: account.vendor.id, account: account.name, operation: terms.operation };
+      let result: CallResult | null = null;
+      try {
+        result = await desk.gateway.call<CallResult>({
+          ...{ ...call, auth, attempt, inlineWaitMs: waitMs },
+          ...(signal ? { signal } : {}),
+          send: async (token, abort, pass) => {
+            const authorized = requests.authorize(request, token ?? '', Date.now());
+            result = await sendForText(authorized, { dispatcher, timeoutMs, signal: abort, pass });
+            return result;
+          },
+        });
+        return answerWith(result, answerOf({ kind: 'ok', evidence }, null, Date.now()));
+      } catch (error) {
+        const verdict = verdictOf(error, evidence);
+        // What stood in the way before anything was sent.
+        if (result === null || verdict === null) throw explained(error);
+        return answerWith(result, answerOf(verdict, error, Date.now()));
+      }
+    });
+  },
+});
+
+interface Described {
+  readonly method: HttpRequest['method'];
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Pure. @throws OperationError for a path that leads elsewhere. */
+export function requestOf(
+  { baseUrl }: Pick<RequestsApi, 'baseUrl'>,
+  { method, path, headers, body }: Described,
+): HttpRequest {
+  const base = new URL(baseUrl);
+  const root = base.pathname.replace(/\/+$/, '');
+  const elsewhere = () => invalid('path', `must begin with a slash and stay below the account's base URL`);
+  if (!/^(?:[/?]|$)/.test(path) || /[\\\s\p{Cc}#]/u.test(path)) throw elsewhere();
+  const url = URL.parse(`${base.origin}${root}${path}`);
+  if (url === null || url.origin !== base.origin || url.username !== '' || url.password !== '')
+    throw elsewhere();
+  const decoded = url.pathname.replace(/%2e/gi, '.').replace(/%2f|%5c/gi, '/');
+  const climbs = decoded.split('/').some((part) => part === '..' || part === '.');
+  if (climbs || !(url.pathname === root || url.pathname === '/' || url.pathname.startsWith(`${root}/`)))
+    throw elsewhere();
+  if (method === 'GET' && body !== undefined) throw invalid('body', 'does not go with GET', 'NOT_APPLICABLE');
+  const lower = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value]));
+  const type =
+    typeof body === 'object' && lower['content-type'] === undefined
+      ? { 'content-type': 'application/json' }
+      : {};
+  return {
+    method,
+    url: url.toString(),
+    headers: { ...type, ...lower },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  };
+}
+
+function verdictOf(error: unknown, evidence: Evidence): Verdict | null {
+  if (error instanceof CallFailed) return error.verdict;
+  if (error instanceof PoolClosed) return error.verdict;
+  if (!(error instanceof PermitWait)) return null;
+  // One kind of calls alone is refused.
+  const { limit } = error.details;
+  return { kind: 'quota', statedWaitMs: null, limit, evidence: { ...evidence, message: error.message } };
+}
+
+/** Of the connection to the vendor, or a session that is nobody's but the gateway's. */
+const NOT_HANDED_ON = new Set([
+  'connection',
+  'keep-alive',
+  'set-cookie',
+  'transfer-encoding',
+  'content-encoding',
+]);
+
+function answerWith(result: CallResult, answer: OutcomeAnswer): CallAnswer {
+  if (result.kind === 'transport') return { ...answer, status: null, headers: {}, body: '' };
+  const { status, headers, body } = result.response;
+  if (body.length > MAX_ANSWER) throw failed(`the answer is longer than ${MAX_ANSWER} characters`);
+  const kept = Object.entries(headers).filter(([key]) => !NOT_HANDED_ON.has(key));
+  return { ...answer, status, headers: Object.fromEntries(kept), body };
+}
