@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { PermitGate } from '../../../../activities/gateway/permits/gate';
+import { createPool } from '../../../../store/db';
+import { type ApiProcess, startApi } from '../../../support/api-process';
+import { type TestDatabase, testDatabase } from '../../../support/embedded';
+
+const run = promisify(execFile);
+const EXAMPLES = join(__dirname, '../../../../examples');
+const LIMIT = 60;
+
+/** A vendor that notes who called, and answers as its path says. */
+const seen: { url: string; authorization: string | undefined }[] = [];
+const vendor = createServer((request, response) => {
+  const { url = '', headers } = request;
+  seen.push({ url, authorization: headers.authorization });
+  if (url.startsWith('/v1/moved')) response.writeHead(302, { location: 'https://evil.example/' }).end();
+  else if (url.startsWith('/v1/echo')) {
+    response.setHeader('set-cookie', 'session=1').end(JSON.stringify({ said: headers.authorization }));
+  } else if (url.startsWith('/v1/quick')) {
+    const error = {
+      message: 'Rate limit reached. Please try again in 20s.',
+      code: 'rate_limit_exceeded',
+      type: 'requests',
+    };
+    response.writeHead(429, { 'retry-after': '20', 'x-request-id': 'req-7' }).end(JSON.stringify({ error }));
+  } else response.end('{}');
+});
+
+let database: TestDatabase;
+let api: ApiProcess;
+let origin: string;
+
+beforeAll(async () => {
+  database = await testDatabase({ migrated: true });
+  await new Promise<void>((listening) => vendor.listen(0, '127.0.0.1', listening));
+  origin = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`;
+  const texts = (limits: object) => ({
+    ...{ vendor: 'openai', baseUrl: `${origin}/v1`, apiKey: 'env:TEST_CLIENT_SECRET', limits },
+  });
+  const settings = stringify({
+    database: { url: database.url },
+    accounts: {
+      ...{ own: texts({}), refused: texts({}) },
+      shared: texts({ day: { operations: ['getBatch'], count: LIMIT, ms: 3_600_000 } }),
+    },
+  });
+  api = await startApi(settings);
+});
+afterAll(async () => {
+  await api.close();
+  vendor.close();
+  vendor.closeAllConnections();
+  await database.drop();
+});
+
+async function post(path: string, body: unknown) {
+  const answer = await fetch(`${api.url}/api/v1${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return {
+    status: answer.status,
+    retryAfter: answer.headers.get('retry-after'),
+    body: (await answer.json()) as Record<string, unknown>,
+  };
+}
+
+test('a Python and a shell program share a limit with a worker: all of it is used, and no more', async () => {
+  const taken = await post('/permits', { account: 'shared', operation: 'getBatch' });
+  expect(taken).toMatchObject({ status: 200, body: { probe: false } });
+  const key = 'openai/shared/day';
+  const db = createPool(database.url, { max: 3, use: 'permits' });
+  const gate = new PermitGate(db, { leadMs: 20 });
+  const work = async () => {
+    for (let calls = 0; ; calls++) {
+      const request = {
+        pool: 'openai/shared',
+        priority: 'background',
+        charges: [{ key, units: 1 }],
+      } as const;
+      const permit = await gate.acquire(request, { inlineWaitMs: 0, slackMs: 100 });
+      if (!permit.granted) return calls;
+      await (await fetch(`${origin}/shared?worker`)).text();
+    }
+  };
+  const program = (command: string, file: string, who: string) =>
+    run(command, [
+      join(EXAMPLES, file),
+      api.url,
+      'shared',
+      'getBatch',
+      `${origin}/shared?${who}`,
+      String(LIMIT),
+    ]);
+  const [python, shell] = [program('python3', 'permits.py', 'python'), program('sh', 'permits.sh', 'shell')];
+  await Promise.race([python, shell, new Promise((r) => setTimeout(r, 1_500))]);
+  const worker = await work();
+  const said = await Promise.all([python, shell]);
+  await db.end();
+  const calls = seen.filter(({ url }) => url.startsWith('/shared'));
+  expect(calls).toHaveLength(LIMIT - 1);
+  expect(said.map(({ stdout }) => Number(stdout)).reduce((sum, n) => sum + n, worker)).toBe(LIMIT - 1);
+  for (const { stderr } of said) expect(stderr).toContain(`limit ${key} has nothing left`);
+});
+
+test('a denied permit is a problem with the limit, until when, and Retry-After', async () => {
+  const denied = await post('/permits', { account: 'shared', operation: 'getBatch' });
+  expect(denied).toMatchObject({
+    status: 429,
+    body: { code: 'LIMIT_REACHED', limit: 'openai/shared/day', until: expect.stringMatching(/Z$/) },
+  });
+  expect(Number(denied.retryAfter)).toBeGreaterThan(3000);
+});
+
+test("a call carries the account's credentials, and its answer none of them", async () => {
+  const answer = await post('/calls', { account: 'own', operation: 'getBatch', path: '/echo?x=1' });
+  expect(answer).toMatchObject({ status: 200, body: { status: 200, verdict: 'ok', next: 'use' } });
+  expect(seen.at(-1)).toEqual({ url: '/v1/echo?x=1', authorization: 'Bearer test-client-secret' });
+  expect(JSON.stringify(answer.body)).not.toContain('test-client-secret');
+  expect(answer.body.headers).not.toHaveProperty('set-cookie');
+});
+
+test('redirects are not followed, and no other host is called', async () => {
+  const moved = await post('/calls', { account: 'own', operation: 'getBatch', path: '/moved' });
+  expect(moved.body).toMatchObject({ status: 302, headers: { location: 'https://evil.example/' } });
+  const before = seen.length;
+  expect(await post('/calls', { account: 'own', operation: 'getBatch', path: '/../v2' })).toMatchObject({
+    status: 400,
+    body: { code: 'INVALID_INPUT', field: '/path' },
+  });
+  expect(
+    await post('/calls', { account: 'own', operation: 'getBatch', path: '/x', headers: { Host: 'evil' } }),
+  ).toMatchObject({
+    status: 400,
+  });
+  expect(seen).toHaveLength(before);
+});
+
+test('what the vendor refuses is answered with what to do, and stops permits', async () => {
+  const refused = await post('/calls', { account: 'refused', operation: 'getBatch', path: '/quick' });
+  expect(refused).toMatchObject({
+    status: 200,
+    body: { status: 429, verdict: 'rate', next: 'retry', requestId: 'req-7' },
+  });
+  expect(Number(refused.body.waitMs)).toBeGreaterThanOrEqual(20_000);
+  expect((await post('/permits', { account: 'refused', operation: 'getBatch' })).status).toBe(429);
+});
