@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici';
 import type { Priority } from '../../quota/limits/limit';
 import type { ReadFailureKind } from '../../quota/reads/backoff';
-import { describeEvidence } from '../../quota/verdict';
+import { describeEvidence, type VerdictKind } from '../../quota/verdict';
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
 import type { ReadFailure } from '../../store/reads/reads';
 import type { CallResult } from '../../vendors/contract';
@@ -27,6 +27,8 @@ export interface CallTerms {
   readonly priority: Priority;
   readonly caller: string;
   readonly waitMs: number;
+  /** Who asks: a person or program, or a plan. */
+  readonly source: 'call' | 'polling';
 }
 
 export interface Question<T> {
@@ -112,6 +114,9 @@ export interface CallFailure extends ReadFailure {
   readonly waitMs: number;
 }
 
+/** Of these, a later try may be another matter, however few tries the vendor's rules allow in place. */
+const PASSING: ReadonlySet<VerdictKind> = new Set<VerdictKind>(['rate', 'server', 'pending']);
+
 /** What became of the call that was made; null for what is no vendor's doing. */
 export function failureOf(error: unknown): CallFailure | null {
   if (error instanceof UnreadableAnswer || error instanceof Unsatisfiable) {
@@ -120,7 +125,7 @@ export function failureOf(error: unknown): CallFailure | null {
   if (!(error instanceof CallFailed)) return null;
   const { verdict, waitMs } = error;
   const stated = 'statedWaitMs' in verdict ? (verdict.statedWaitMs ?? 0) : 0;
-  const kind: ReadFailureKind = error.retryable || verdict.kind === 'pending' ? 'passing' : 'refused';
+  const kind: ReadFailureKind = PASSING.has(verdict.kind) ? 'passing' : 'refused';
   return {
     kind,
     reason: `${verdict.kind}: ${describeEvidence(verdict.evidence)}`,

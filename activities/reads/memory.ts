@@ -3,6 +3,8 @@ import type { ServedRead, Unavailable } from './types';
 
 /** The database is looked at again after this, ms: others, and streams, write there. */
 const GOOD_FOR_MS = 1_000;
+/** What is fresh enough by itself is served for so long while the database is looked at, ms: nobody waits for that. */
+const SERVED_MEANWHILE_MS = 5_000;
 
 interface Entry {
   readonly served: ServedRead;
@@ -18,22 +20,26 @@ export class ReadMemory {
   /** @param maxBytes 0: nothing is kept. */
   constructor(private readonly maxBytes: number) {}
 
-  /** One that is as fresh as wanted, or was found to be as fresh as can be had a moment ago. */
-  get(name: string, maxAgeMs: number): ServedRead | null {
+  /**
+   * One that is as fresh as wanted, or was found to be as fresh as can be had a moment ago. `lookAgain`: it is time to look
+   * at the database.
+   */
+  get(name: string, maxAgeMs: number): { readonly served: ServedRead; readonly lookAgain: boolean } | null {
     const entry = this.entries.get(name);
     if (entry === undefined) return null;
     const elapsed = performance.now() - entry.at;
-    if (elapsed > GOOD_FOR_MS) {
+    const { served } = entry;
+    const ageMs = served.ageMs + elapsed;
+    const fresh = ageMs <= maxAgeMs;
+    if (elapsed > (fresh ? SERVED_MEANWHILE_MS : GOOD_FOR_MS)) {
       this.drop(name, entry);
       return null;
     }
-    const { served } = entry;
-    const ageMs = served.ageMs + elapsed;
-    const stale: Unavailable | null = ageMs <= maxAgeMs ? null : served.stale;
-    if (ageMs > maxAgeMs && stale === null) return null;
+    const stale: Unavailable | null = fresh ? null : served.stale;
+    if (!fresh && stale === null) return null;
     this.entries.delete(name);
     this.entries.set(name, entry);
-    return { ...served, ageMs, stale, servedFrom: 'memory' };
+    return { served: { ...served, ageMs, stale, servedFrom: 'memory' }, lookAgain: elapsed > GOOD_FOR_MS };
   }
 
   put(name: string, served: ServedRead): void {

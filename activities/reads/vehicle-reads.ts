@@ -9,23 +9,15 @@ import { MINUTE_MS, SECOND_MS } from '../../quota/durations';
 import { heardAt } from '../../quota/reads/decision';
 import type { Settings } from '../../settings';
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
-import { loadAnswer, storeAnswer, storeAnswers, type ValueSource } from '../../store/reads/answers';
-import {
-  keepProgress,
-  paramsText,
-  type ReadKey,
-  type ReadLease,
-  type ReadRow,
-} from '../../store/reads/reads';
-import { type StoredVehicle, staleVehicles, storedVehicles, storeVehicles } from '../../store/reads/vehicles';
-import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
-import { CallFailed } from '../gateway/call-errors';
-import { held } from '../gateway/spool/held';
-import { askVendor, type CallTerms, type Told, type Way } from './calls';
+import { loadAnswer, type ValueSource } from '../../store/reads/answers';
+import { paramsText, type ReadKey } from '../../store/reads/reads';
+import { type StoredVehicle, storedVehicles } from '../../store/reads/vehicles';
+import type { ReadDescription } from '../../vendors/capabilities/vehicles';
+import type { CallTerms, Way } from './calls';
+import { ReadFetcher } from './fetcher';
 import { FleetFeeds } from './fleet-feeds';
-import { type Found, type Lookup, Lookups, STORE_PATIENCE_MS } from './lookups';
+import { type Found, type Lookup, Lookups } from './lookups';
 import { ReadMemory } from './memory';
-import { allPages } from './pages';
 import { checkedParams } from './params';
 import { Resources } from './resources';
 import { NothingToServe, type ReadAsk, ReadInputError, type ServedRead, type Unavailable } from './types';
@@ -51,18 +43,30 @@ export interface ServedVehicles {
 const LIST_TRUSTED_MS = 10 * MINUTE_MS;
 const LIST = 'vehicles';
 
+/** A read that was checked. */
+interface Wanted {
+  readonly ask: ReadAsk;
+  readonly account: VehicleAccount;
+  readonly description: ReadDescription;
+  readonly params: ReadKey['params'];
+  readonly maxAgeMs: number;
+  /** In memory. */
+  readonly name: string;
+}
+
 type Asking = Pick<ReadAsk, 'maxAgeMs' | 'force' | 'priority' | 'caller' | 'waitMs' | 'source'>;
 
 export class VehicleReads {
   private readonly lookups: Lookups;
   private readonly feeds: FleetFeeds;
-  private readonly resources: Resources;
+  private readonly fetch: ReadFetcher;
   private readonly memory: ReadMemory;
+  private readonly looking = new Map<string, Promise<ServedRead>>();
 
   constructor(private readonly deps: VehicleReadsDeps) {
     this.lookups = new Lookups(deps.db);
     this.feeds = new FleetFeeds(deps.db);
-    this.resources = new Resources(deps.db, this.lookups);
+    this.fetch = new ReadFetcher(deps.db, new Resources(deps.db, this.lookups));
     this.memory = new ReadMemory(deps.settings.reads.memoryMb * 1024 * 1024);
   }
 
@@ -73,8 +77,27 @@ export class VehicleReads {
     const params = checkedParams(description, ask.params ?? {});
     const maxAgeMs = ask.maxAgeMs ?? this.staleMs(description);
     const name = JSON.stringify([ask.account, ask.vehicleId, ask.read, paramsText(params)]);
-    const known = ask.force ? null : this.memory.get(name, maxAgeMs);
-    if (known !== null) return known;
+    const wanted: Wanted = { ask, account, description, params, maxAgeMs, name };
+    if (ask.force || maxAgeMs <= 0) return this.find(wanted);
+    const known = this.memory.get(name, maxAgeMs);
+    if (known === null) return this.findOnce(wanted);
+    // What goes wrong is said to whoever has to wait for it.
+    if (known.lookAgain) this.findOnce(wanted).catch(() => undefined);
+    return known.served;
+  }
+
+  /** The same looked for by many at once is looked for once. */
+  private findOnce(wanted: Wanted): Promise<ServedRead> {
+    const { name, maxAgeMs, ask } = wanted;
+    const key = JSON.stringify([name, maxAgeMs, ask.priority, ask.source, ask.caller, ask.waitMs]);
+    const before = this.looking.get(key);
+    if (before !== undefined) return before.then((served) => ({ ...served, servedFrom: 'memory' }));
+    const finding = this.find(wanted).finally(() => this.looking.delete(key));
+    this.looking.set(key, finding);
+    return finding;
+  }
+
+  private async find({ ask, account, description, params, maxAgeMs, name }: Wanted): Promise<ServedRead> {
     const vehicle = await this.vehicleOf(account, ask);
     const key = { account: account.name, vehicleId: vehicle.vehicleId, read: ask.read, params };
     const found = await this.lookups.find({
@@ -86,8 +109,8 @@ export class VehicleReads {
       ask: (lease, row) =>
         this.calling(account, ask, (terms) =>
           description.together === undefined
-            ? this.readOne(terms, description, key, lease, row, ask)
-            : this.readTogether(terms, description, key, lease, ask),
+            ? this.fetch.one(terms, description, key, lease, row)
+            : this.fetch.together(terms, description, key, lease, this.staleMs(description)),
         ),
     });
     const served = await this.served(key, found);
@@ -104,7 +127,7 @@ export class VehicleReads {
       key: { account: account.name, vehicleId: '', read: LIST, params: {} },
       maxAgeMs: ask.maxAgeMs ?? api.listStaleMs,
       takeOver: this.feeds.ofList(account),
-      ask: (lease) => this.calling(account, ask, (terms) => this.list(terms, lease)),
+      ask: (lease) => this.calling(account, ask, (terms) => this.fetch.list(terms, lease)),
     });
     const listedAt = row.answeredAt;
     if (listedAt === null)
@@ -147,6 +170,7 @@ export class VehicleReads {
         priority: ask.priority ?? 'interactive',
         caller: ask.caller ?? account.vehicles.caller,
         waitMs: this.waitMs(ask),
+        source: ask.source ?? 'call',
       }),
     );
   }
@@ -184,96 +208,6 @@ export class VehicleReads {
       );
     }
     return vehicle;
-  }
-
-  private async list(terms: CallTerms, lease: ReadLease): Promise<void> {
-    const { account } = terms;
-    const { vehicles: api } = account;
-    const { value, requestId } = await askVendor(terms, {
-      operation: api.operation,
-      request: api.vehicles(),
-      parse: (body) => api.parseVehicles(body),
-    });
-    await this.stored(() => storeVehicles(this.deps.db, lease, account.name, value, requestId));
-  }
-
-  private async readOne(
-    terms: CallTerms,
-    description: ReadDescription,
-    key: ReadKey,
-    lease: ReadLease,
-    row: ReadRow,
-    { source = 'call' }: ReadAsk,
-  ): Promise<void> {
-    const told = await this.pagesOf(terms, description, key, lease, row);
-    const { next: _, ...answer } = told.value;
-    await this.stored(() => storeAnswer(this.deps.db, lease, { answer, source, requestId: told.requestId }));
-  }
-
-  private async pagesOf(
-    terms: CallTerms,
-    { name, operation, needsResource }: ReadDescription,
-    { vehicleId, params }: ReadKey,
-    lease: ReadLease,
-    row: ReadRow,
-  ): Promise<Told<ReadAnswer>> {
-    const { vehicles: api } = terms.account;
-    const ask = (resource: string | null) =>
-      allPages(
-        {
-          ask: (next) =>
-            askVendor(terms, {
-              operation,
-              vehicleId,
-              request: api.read(name, { vehicleId, params, resource, next }),
-              parse: (body) => api.parseRead(name, body),
-            }),
-          keep: (progress) => keepProgress(this.deps.db, lease, progress),
-        },
-        row,
-        resource,
-      );
-    const { resource: resources } = api;
-    if (!needsResource || resources === undefined) return ask(null);
-    const resource = await this.resources.get(terms, resources);
-    try {
-      return await ask(resource);
-    } catch (error) {
-      if (!(error instanceof CallFailed) || !resources.isGone(error.verdict.evidence.code)) throw error;
-      // Once: what has gone again at once is a failure of the read.
-      return ask(await this.resources.replace(terms, resources, resource));
-    }
-  }
-
-  private async readTogether(
-    terms: CallTerms,
-    description: ReadDescription,
-    key: ReadKey,
-    lease: ReadLease,
-    { source = 'call' }: ReadAsk,
-  ): Promise<void> {
-    const { db } = this.deps;
-    const { name, operation, together = 1 } = description;
-    const { vehicles: api } = terms.account;
-    if (api.readTogether === undefined || api.parseTogether === undefined)
-      throw new RangeError(`${name} of ${terms.account.vendor.id} is said to be read together and is not`);
-    const others = await staleVehicles(db, key, this.staleMs(description), together - 1);
-    const ids = [key.vehicleId, ...others];
-    const parse = api.parseTogether;
-    const told = await askVendor(terms, {
-      operation,
-      request: api.readTogether(name, ids),
-      parse: (body) => parse(name, body),
-    });
-    const answers = ids.map((id) => {
-      const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
-      return [id, { answer, source, requestId: told.requestId }] as const;
-    });
-    await this.stored(() => storeAnswers(db, lease, key, new Map(answers)));
-  }
-
-  private stored(work: () => Promise<void>): Promise<void> {
-    return held(work, { patienceMs: STORE_PATIENCE_MS });
   }
 
   private async served(key: ReadKey, { row, stale, called }: Found): Promise<ServedRead> {

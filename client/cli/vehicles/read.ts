@@ -90,6 +90,7 @@ function printRead(served: ServedRead, now: number): void {
   const what = [
     values.length > 0 ? pluralText(values.length, 'value') : '',
     answer.records === null ? '' : pluralText(answer.records.length, 'record'),
+    answer.document ? 'a picture' : '',
   ].filter(Boolean);
   const id = served.requestId === null ? '' : `, request ${served.requestId}`;
   note(

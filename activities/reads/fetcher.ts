@@ -1,0 +1,110 @@
+/** Asks vendors for what is read, and stores what they tell; each gives the lease back with it. */
+import type { Pool } from 'pg';
+import { storeAnswer, storeAnswers } from '../../store/reads/answers';
+import { keepProgress, type ReadKey, type ReadLease, type ReadRow } from '../../store/reads/reads';
+import { staleVehicles, storeVehicles } from '../../store/reads/vehicles';
+import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
+import { CallFailed } from '../gateway/call-errors';
+import { held } from '../gateway/spool/held';
+import { askVendor, type CallTerms, type Told } from './calls';
+import { STORE_PATIENCE_MS } from './lookups';
+import { allPages } from './pages';
+import type { Resources } from './resources';
+
+export class ReadFetcher {
+  constructor(
+    private readonly db: Pool,
+    private readonly resources: Resources,
+  ) {}
+
+  async list(terms: CallTerms, lease: ReadLease): Promise<void> {
+    const { account } = terms;
+    const { vehicles: api } = account;
+    const { value, requestId } = await askVendor(terms, {
+      operation: api.operation,
+      request: api.vehicles(),
+      parse: (body) => api.parseVehicles(body),
+    });
+    await this.stored(() => storeVehicles(this.db, lease, account.name, value, requestId));
+  }
+
+  async one(
+    terms: CallTerms,
+    description: ReadDescription,
+    key: ReadKey,
+    lease: ReadLease,
+    row: ReadRow,
+  ): Promise<void> {
+    const { source } = terms;
+    const told = await this.pagesOf(terms, description, key, lease, row);
+    const { next: _, ...answer } = told.value;
+    await this.stored(() => storeAnswer(this.db, lease, { answer, source, requestId: told.requestId }));
+  }
+
+  private async pagesOf(
+    terms: CallTerms,
+    { name, operation, needsResource }: ReadDescription,
+    { vehicleId, params }: ReadKey,
+    lease: ReadLease,
+    row: ReadRow,
+  ): Promise<Told<ReadAnswer>> {
+    const { vehicles: api } = terms.account;
+    const ask = (resource: string | null) =>
+      allPages(
+        {
+          ask: (next) =>
+            askVendor(terms, {
+              operation,
+              vehicleId,
+              request: api.read(name, { vehicleId, params, resource, next }),
+              parse: (body) => api.parseRead(name, body),
+            }),
+          keep: (progress) => keepProgress(this.db, lease, progress),
+        },
+        row,
+        resource,
+      );
+    const { resource: resources } = api;
+    if (!needsResource || resources === undefined) return ask(null);
+    const resource = await this.resources.get(terms, resources);
+    try {
+      return await ask(resource);
+    } catch (error) {
+      if (!(error instanceof CallFailed) || !resources.isGone(error.verdict.evidence.code)) throw error;
+      // Once: what has gone again at once is a failure of the read.
+      return ask(await this.resources.replace(terms, resources, resource));
+    }
+  }
+
+  async together(
+    terms: CallTerms,
+    description: ReadDescription,
+    key: ReadKey,
+    lease: ReadLease,
+    staleMs: number,
+  ): Promise<void> {
+    const { db } = this;
+    const { source } = terms;
+    const { name, operation, together = 1 } = description;
+    const { vehicles: api } = terms.account;
+    if (api.readTogether === undefined || api.parseTogether === undefined)
+      throw new RangeError(`${name} of ${terms.account.vendor.id} is said to be read together and is not`);
+    const others = await staleVehicles(db, key, staleMs, together - 1);
+    const ids = [key.vehicleId, ...others];
+    const parse = api.parseTogether;
+    const told = await askVendor(terms, {
+      operation,
+      request: api.readTogether(name, ids),
+      parse: (body) => parse(name, body),
+    });
+    const answers = ids.map((id) => {
+      const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
+      return [id, { answer, source, requestId: told.requestId }] as const;
+    });
+    await this.stored(() => storeAnswers(db, lease, key, new Map(answers)));
+  }
+
+  private stored(work: () => Promise<void>): Promise<void> {
+    return held(work, { patienceMs: STORE_PATIENCE_MS });
+  }
+}
