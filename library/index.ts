@@ -12,7 +12,13 @@ import type { Operation } from '../client/operations/operation';
 import { stateDir } from '../embedded/state-dir';
 import { parseSettings } from '../settings/load';
 
-export { ERROR_CODES, type ErrorCode, OperationError, type Problem } from '../client/operations/errors';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  OperationError,
+  type Problem,
+  QuotaLimitError,
+} from '../client/operations/errors';
 
 /** An operation with its backend put in: its input, checked, and its result. */
 type Bound<O> =

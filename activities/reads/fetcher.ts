@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { storeAnswer, storeAnswers } from '../../store/reads/answers';
 import { keepProgress, type ReadKey, type ReadLease, type ReadRow } from '../../store/reads/reads';
-import { staleVehicles, storeVehicles } from '../../store/reads/vehicles';
+import { describeVehicle, staleVehicles, storeVehicles } from '../../store/reads/vehicles';
 import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
 import { CallFailed } from '../gateway/call-errors';
 import { held } from '../gateway/spool/held';
@@ -39,6 +39,9 @@ export class ReadFetcher {
     const told = await this.pagesOf(terms, description, key, lease, row);
     const { next: _, ...answer } = told.value;
     await this.stored(() => storeAnswer(this.db, lease, { answer, source, requestId: told.requestId }));
+    const { name, vehicles: api } = terms.account;
+    const described = api.describe?.(description.name, told.value) ?? null;
+    if (described !== null) await this.stored(() => describeVehicle(this.db, name, key.vehicleId, described));
   }
 
   private async pagesOf(

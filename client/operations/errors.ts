@@ -122,9 +122,23 @@ export function problem(code: ErrorCode, field: string | null, message: string):
   return new OperationError([{ code, field, message }]);
 }
 
+/** A quota or a limit has no room for it now. Over HTTP: 429 with `Retry-After`. */
+export class QuotaLimitError extends OperationError {
+  override readonly name = 'QuotaLimitError';
+
+  /** Whole seconds from now, at least 1; null when nobody knows. */
+  get retryAfter(): number | null {
+    const until = this.wait?.until ?? null;
+    return until === null || !Number.isFinite(until)
+      ? null
+      : Math.max(1, Math.ceil((until - Date.now()) / 1000));
+  }
+}
+
 /** There is no leave to call now. */
 export function noLeave(code: ErrorCode, message: string, wait: WaitFacts): OperationError {
-  return new OperationError([{ code, field: null, message, wait }]);
+  const noRoom: Problem = { code, field: null, message, wait };
+  return ERROR_CODES[code] === 'limited' ? new QuotaLimitError([noRoom]) : new OperationError([noRoom]);
 }
 
 /** A value that cannot be right: `invalid('from', '"x" is not a time; give …')`. */

@@ -4,6 +4,7 @@
  */
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../quota/durations';
+import type { VerdictKind } from '../../quota/verdict';
 
 interface Counted {
   readonly pool: string;
@@ -68,6 +69,15 @@ export async function readCallCounts(db: Pool, pool: string, sinceMs: number): P
     [pool, sinceMs],
   );
   return rows;
+}
+
+/** Calls of a pool that ended with this verdict, as far back as counts are kept. */
+export async function countCalls(db: Pool, pool: string, verdict: VerdictKind): Promise<number> {
+  const { rows } = await db.query<{ calls: number }>(
+    `select coalesce(sum(calls), 0)::int8 as calls from call_counts where pool = $1 and verdict = $2`,
+    [pool, verdict],
+  );
+  return Number(rows[0]?.calls ?? 0);
 }
 
 export interface MinuteCount {

@@ -81,7 +81,9 @@ async function writeVehicles(
             (g ->> 'readable')::boolean, coalesce(g -> 'details', '{}'), clock_timestamp()
      from jsonb_array_elements($2::jsonb) g order by g ->> 'vehicleId'
      on conflict (account, vehicle_id) do update set
-       name = excluded.name, brand = excluded.brand, model = excluded.model, drive_train = excluded.drive_train,
+       -- What the list does not say, a read may have told.
+       name = coalesce(nullif(excluded.name, ''), v.name), brand = coalesce(nullif(excluded.brand, ''), v.brand),
+       model = coalesce(nullif(excluded.model, ''), v.model), drive_train = coalesce(excluded.drive_train, v.drive_train),
        readable = excluded.readable, details = excluded.details, listed_at = excluded.listed_at, removed_at = null`,
     [account, jsonText(known)],
   );
@@ -89,6 +91,21 @@ async function writeVehicles(
     `update vehicles set removed_at = clock_timestamp()
      where account = $1 and removed_at is null and not (vehicle_id = any ($2::text[]))`,
     [account, known.map(({ vehicleId }) => vehicleId)],
+  );
+}
+
+/** What a read has told of the vehicle itself. */
+export async function describeVehicle(
+  db: Pool,
+  account: string,
+  vehicleId: string,
+  { name = '', brand = '', model = '', driveTrain = null }: Partial<Vehicle>,
+): Promise<void> {
+  await db.query(
+    `update vehicles set name = coalesce(nullif($3, ''), name), brand = coalesce(nullif($4, ''), brand),
+       model = coalesce(nullif($5, ''), model), drive_train = coalesce($6, drive_train)
+     where account = $1 and vehicle_id = $2`,
+    [account, vehicleId, name, brand, model, driveTrain],
   );
 }
 

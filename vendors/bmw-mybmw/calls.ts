@@ -67,7 +67,7 @@ export function mybmwVehicles(account: MyBmwAccount): VehiclesApi {
     parseVehicles: parseVehicleList,
     read: (name, { vehicleId }: ReadRequest) => find(name).request(vehicleId),
     parseRead: (_, body) => parseTree(body),
-    describe: (name, body) => (name === 'profile' ? describeVehicle(body, account.brand) : null),
+    describe: (name, answer) => (name === 'profile' ? describeVehicle(answer, account.brand) : null),
   };
 }
 

@@ -57,24 +57,21 @@ const DRIVE_TRAINS: ReadonlyMap<string, DriveTrain> = new Map([
   ['ELECTRIC_WITH_RANGE_EXTENDER', 'plug-in hybrid'],
 ]);
 
-const profile = z.object({
-  brand: z.string(),
-  model: optionalText,
-  driveTrain: optionalText,
-});
-
 /** What a profile says of the vehicle itself; null for what is no profile. */
 export function describeVehicle(
-  body: string,
+  { values }: ReadAnswer,
   brand: MyBmwAccount['brand'],
 ): Pick<Vehicle, 'brand' | 'model' | 'driveTrain'> | null {
-  const parsed = profile.safeParse(readJsonObject(body) ?? undefined);
-  if (!parsed.success) return null;
-  const { data } = parsed;
+  const text = (name: string) => {
+    const value = values[name]?.value;
+    return typeof value === 'string' ? value.trim() : '';
+  };
+  const driveTrain = text('driveTrain').toUpperCase();
+  if (text('brand') === '') return null;
   return {
-    brand: brandOf(data.brand, brand),
-    model: data.model,
-    driveTrain: data.driveTrain === '' ? null : (DRIVE_TRAINS.get(data.driveTrain.toUpperCase()) ?? 'other'),
+    brand: brandOf(text('brand'), brand),
+    model: text('model'),
+    driveTrain: driveTrain === '' ? null : (DRIVE_TRAINS.get(driveTrain) ?? 'other'),
   };
 }
 

@@ -25,4 +25,9 @@ export const mybmw = defineVendor({
   environment: [...bmwEnvironment, { name: 'BMW_USER_AGENT_PREFIX', as: 'text', sets: ['userAgentPrefix'] }],
   simulator: async () => (await import('./simulator/index.js')).myBmwSimulator,
   simulatorHelp: MYBMW_SCENARIO_HELP,
+  example: {
+    settings: {},
+    secrets: {},
+    login: { username: 'demo@example.com', password: 'demo', captcha: 'solved' },
+  },
 });

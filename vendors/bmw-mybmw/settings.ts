@@ -57,7 +57,7 @@ export const mybmwAccountSchema = z.strictObject({
     .max(100, PREFIX)
     .default('sluice')
     .describe(
-      "Begins the user agent, which calls are counted by: <prefix>/<16 digits of the deployment's identity>. Accounts with the same one share its quota (env BMW_USER_AGENT_PREFIX).",
+      "Begins the user agent, which calls are counted by; a / and the 16 digits of the deployment's identity follow. Accounts with the same one share its quota (env BMW_USER_AGENT_PREFIX).",
     ),
   staleness: z
     .strictObject({

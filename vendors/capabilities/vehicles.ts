@@ -107,7 +107,7 @@ export interface VehiclesApi {
   /** What an answer of a read tells of the vehicle itself, where the list does not; null when nothing. */
   readonly describe?: (
     name: string,
-    body: string,
+    answer: ReadAnswer,
   ) => Partial<Pick<Vehicle, 'name' | 'brand' | 'model' | 'driveTrain'>> | null;
   readonly resource?: ResourceApi;
 }

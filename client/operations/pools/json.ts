@@ -19,6 +19,7 @@ export function poolJson(report: PoolReport) {
     strikes: state.strikes,
     failures: state.failures,
     hint: state.hint,
+    quotaRetries: report.quotaRetries,
     evidence: state.evidence,
     organization: report.organization && {
       pool: report.organization.pool,

@@ -9,7 +9,12 @@ import { CLOSED_POOL, type PoolState, stopping } from '../../../quota/pools/pool
 import type { Settings } from '../../../settings';
 import { type Account, findAccount } from '../../../settings/accounts/accounts';
 import { readDeployment } from '../../../store/deployment';
-import { type CallCount, readCallCounts, readMinuteCounts } from '../../../store/permits/call-counts';
+import {
+  type CallCount,
+  countCalls,
+  readCallCounts,
+  readMinuteCounts,
+} from '../../../store/permits/call-counts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitOverride, listOverrides } from '../../../store/permits/limit-overrides';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
@@ -26,6 +31,7 @@ export interface PoolReport {
   readonly organization: OrganizationReport | null;
   /** As whom the vendor counts the calls of this deployment; null where it does not. */
   readonly client: string | null;
+  readonly quotaRetries: QuotaRetries;
   readonly limits: readonly LimitStatus[];
   /** Kinds of calls that are stopped for themselves while the others go on. */
   readonly stops: readonly KindStop[];
@@ -35,6 +41,14 @@ export interface PoolReport {
   /** Who spent what share. */
   readonly spending: { readonly hour: readonly Share[]; readonly day: readonly Share[] };
   readonly frequencies: Frequencies;
+}
+
+/** How often the vendor has refused for want of quota. */
+interface QuotaRetries {
+  /** Without an accepted call between them, whichever account of the organization met them. */
+  readonly inARow: number;
+  /** Met by this account, as far back as counts are kept. */
+  readonly total: number;
 }
 
 export interface OrganizationReport {
@@ -58,7 +72,7 @@ export async function readPoolReport(
   const stands = await organizationOfPool(db, account.poolKey);
   const organizationKey = stands === undefined ? (account.organization?.key ?? null) : stands;
   const daily = dailyLimitOf(account.limits)?.name;
-  const [records, members, files, stored, calls, day, overrides] = await Promise.all([
+  const [records, members, files, stored, calls, day, overrides, refusals] = await Promise.all([
     readStoppingPools(db, account.poolKey),
     organizationKey === null ? [] : poolsOf(db, organizationKey),
     filesOfToday(db, account, now),
@@ -66,6 +80,7 @@ export async function readPoolReport(
     readCallCounts(db, account.poolKey, now - HOUR_MS),
     readCallCounts(db, account.poolKey, now - DAY_MS),
     listOverrides(db, { pool: account.poolKey, name: null, standing: true }),
+    countCalls(db, account.poolKey, 'quota'),
   ]);
   const names = new Set(stored.map((limit) => limit.name));
   const unused = account.limits
@@ -86,6 +101,7 @@ export async function readPoolReport(
     state: stopping(records, now)?.state ?? CLOSED_POOL,
     client: account.identity === undefined ? null : account.identity.name(await readDeployment(db)),
     organization: organizationKey === null ? null : organizationReport(organizationKey, records, members),
+    quotaRetries: { inARow: Math.max(0, ...records.map(({ state }) => state.strikes)), total: refusals },
     limits,
     stops: await listKindStops(db, account.poolKey),
     // What holds for the whole account, for one device's day says nothing of it; and the pace of each model.

@@ -4,7 +4,7 @@ import { NothingToServe, ReadInputError, type Unavailable } from '../../../activ
 import type { Settings } from '../../../settings';
 import { findVehicleAccount, vehicleAccounts } from '../../../settings/accounts/vehicles';
 import { storedVehicles } from '../../../store/reads/vehicles';
-import { asField, type ErrorCode, invalid, OperationError } from '../errors';
+import { asField, type ErrorCode, invalid, noLeave, type OperationError } from '../errors';
 import { whenText } from '../time-text';
 
 /** The account given, or all that have vehicles. @throws OperationError when there are none. */
@@ -69,17 +69,10 @@ export async function asReadProblem<T>(work: () => Promise<T>): Promise<T> {
 function nothingToServe({ message, why }: NothingToServe): OperationError {
   const { cause, until, pool, limit, requestId } = why;
   const again = until === null ? '' : ` (again ${whenText(until, Date.now())})`;
-  return new OperationError([
-    {
-      code: CODES[cause],
-      field: null,
-      message: `${message}${again}`,
-      wait: {
-        until,
-        ...(limit === undefined ? {} : { limit }),
-        ...(pool === undefined ? {} : { pool }),
-        ...(requestId === undefined ? {} : { requestId }),
-      },
-    },
-  ]);
+  return noLeave(CODES[cause], `${message}${again}`, {
+    until,
+    ...(limit === undefined ? {} : { limit }),
+    ...(pool === undefined ? {} : { pool }),
+    ...(requestId === undefined ? {} : { requestId }),
+  });
 }

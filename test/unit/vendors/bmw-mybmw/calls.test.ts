@@ -88,8 +88,10 @@ describe('vehicles', () => {
     ['ALPINA', 'HYDROGEN', 'ALPINA', 'other'],
   ])('%s with %s are %s, %s', (said, driveTrain, brand, known) => {
     const body = JSON.stringify({ brand: said, driveTrain, model: 'X', year: 2024 });
-    expect(api.describe?.('profile', body)).toEqual({ brand, model: 'X', driveTrain: known });
-    expect(api.describe?.('state', body)).toBeNull();
+    const read = api.parseRead('profile', body);
+    if (!read.ok) throw new Error(read.problem);
+    expect(api.describe?.('profile', read.value)).toEqual({ brand, model: 'X', driveTrain: known });
+    expect(api.describe?.('state', read.value)).toBeNull();
   });
 
   test('are asked about by a header', () => {

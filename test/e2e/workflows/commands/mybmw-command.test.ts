@@ -1,0 +1,174 @@
+/** Remote commands of MyBMW as a person sends them, from several processes that share one user agent and its quota. */
+import { Runtime } from '@temporalio/worker';
+import { listCommands } from '../../../../store/commands/commands';
+import { readDeployment } from '../../../../store/deployment';
+import { readCallCounts } from '../../../../store/permits/call-counts';
+import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
+import { type Cli, cliFor } from '../../../support/cli';
+import { type CoreStack, startCore } from '../../../support/core-stack';
+import { eventually } from '../../../support/eventually';
+import { callsSeen } from '../../../support/vendor-view';
+
+const USERS = { one: 'demo@example.com', two: 'second@example.com' } as const;
+const QUICK = {
+  pendingMs: 0,
+  deliveredMs: { min: 0, max: 0 },
+  executedMs: { min: 10, max: 10 },
+  slowShare: 0,
+};
+
+let stack: CoreStack;
+let simulator: MyBmwSimulator;
+let sluice: Cli;
+const vins: Partial<Record<keyof typeof USERS, string>> = {};
+
+jest.setTimeout(120_000);
+
+beforeAll(async () => {
+  const started = await startCore({
+    name: 'mybmw',
+    env: {},
+    startVendor: () =>
+      startMyBmwSimulator({
+        users: Object.values(USERS).map((email) => ({ email, password: 'demo' })),
+        cars: Object.values(USERS).map((owner) => ({
+          owner,
+          parked: true,
+          driveTrain: 'COMBUSTION' as const,
+        })),
+        commands: QUICK,
+      }),
+    settings: ({ url }) => ({
+      accounts: Object.fromEntries(
+        Object.keys(USERS).map((name) => [
+          name,
+          { vendor: 'bmw-mybmw', baseUrl: url, userAgentPrefix: 'acme' },
+        ]),
+      ),
+    }),
+  });
+  stack = started;
+  simulator = started.vendor;
+  await stack.startWorker();
+  sluice = cliFor(stack);
+  const cars = (await (await fetch(`${simulator.url}/_sim/cars`)).json()) as { vin: string; owner: string }[];
+  for (const name of ['one', 'two'] as const) {
+    vins[name] = cars.find(({ owner }) => owner === USERS[name])?.vin ?? '';
+    const fields = JSON.stringify({ username: USERS[name], password: 'demo', captcha: 'solved' });
+    expect(await sluice(['login', name], fields)).toMatchObject({ code: 0 });
+  }
+});
+
+beforeEach(() => {
+  simulator.control({ clearCommandOutcomes: true, clearFaults: true, blocked: [] });
+});
+
+afterAll(async () => {
+  await stack?.close();
+  await Runtime.instance().shutdown();
+});
+
+const send = (account: keyof typeof USERS, code: string, ...more: string[]) =>
+  sluice(['command', 'bmw-mybmw', vins[account] ?? '', code, '--account', account, ...more]);
+
+async function received(command: string): Promise<number> {
+  const { counts } = (await (await fetch(`${simulator.url}/_sim/commands`)).json()) as {
+    counts: { command: string; count: number }[];
+  };
+  return counts.filter((c) => c.command === command).reduce((sum, { count }) => sum + count, 0);
+}
+
+test('what cannot be is refused by field and value, and nothing is sent', async () => {
+  const before = (await callsSeen(simulator.url)).length;
+  const [vin, code, repeatable, params, action] = await Promise.all([
+    sluice(['command', 'bmw-mybmw', 'WBA123', 'lock', '--account', 'one']),
+    send('one', 'open'),
+    send('one', 'unlock', '--repeatable'),
+    send('one', 'flash', '--param', 'twice'),
+    send('one', 'climate', '--param', 'on'),
+  ]);
+  expect(vin).toMatchObject({ code: 2, err: expect.stringContaining('"WBA123" must be a VIN') });
+  expect(code.err).toContain('"open" is no command of bmw-mybmw; there are lock, unlock, flash');
+  expect(repeatable.err).toContain('unlock is never sent twice');
+  expect(params.err).toContain('flash takes no parameters; "twice" is one too many');
+  expect(action.err).toContain('action of climate must be one of start, stop, not "on"');
+  for (const { code: exit } of [vin, code, repeatable, params, action]) expect(exit).toBe(2);
+  expect(await listCommands(stack.db, { limit: 10 })).toEqual([]);
+  expect(await callsSeen(simulator.url)).toHaveLength(before);
+});
+
+test('commands are asked about until they end, each question is charged, and outcomes are told apart', async () => {
+  simulator.control({
+    commandOutcomes: [
+      { command: 'light-flash', status: 'ERROR', afterMs: 0 },
+      { command: 'horn-blow', status: 'IGNORED', afterMs: 0 },
+      { command: 'climate-now', status: 'UNKNOWN', afterMs: 0 },
+    ],
+  });
+  const [lock, flash, horn, climate] = await Promise.all([
+    send('one', 'lock', '--wait'),
+    send('one', 'flash', '--wait'),
+    send('two', 'horn', '--wait'),
+    send('two', 'climate', '--param', 'stop', '--wait'),
+  ]);
+  expect(lock).toMatchObject({ code: 0, out: expect.stringContaining('succeeded (executed)') });
+  expect(flash).toMatchObject({ code: 1, out: expect.stringContaining('failed (error)') });
+  expect(horn).toMatchObject({ code: 1, out: expect.stringContaining('failed (ignored)') });
+  expect(climate).toMatchObject({ code: 3, out: expect.stringContaining('unknown') });
+  const calls = await callsSeen(simulator.url);
+  const counts = async (pool: string, operation: string) =>
+    (await readCallCounts(stack.db, pool, 0))
+      .filter((c) => c.operation === operation)
+      .reduce((sum, { calls: n }) => sum + n, 0);
+  const asked = calls.filter(({ operation }) => operation === 'eventStatus').length;
+  expect(asked).toBeGreaterThanOrEqual(4);
+  await eventually('each question is in the books', async () => {
+    const all = [await counts('bmw-mybmw/one', 'eventStatus'), await counts('bmw-mybmw/two', 'eventStatus')];
+    return all.reduce((sum, n) => sum + n, 0) === asked;
+  });
+  // One identity, whichever process and account it was.
+  const { id } = await readDeployment(stack.db);
+  const agents = new Set(calls.map(({ requestDetail }) => requestDetail.userAgent).filter(Boolean));
+  expect(agents).toEqual(new Set([`acme/${id}`]));
+});
+
+test('a lock whose answer was lost is not sent again', async () => {
+  const before = await received('door-lock');
+  simulator.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'command', count: 1 }] });
+  const lost = await send('one', 'lock', '--wait');
+  expect(lost).toMatchObject({ code: 3, out: expect.stringContaining('unknown outcome (no-answer)') });
+  expect(await received('door-lock')).toBe(before + 1);
+});
+
+test('a quota that one account meets stops the other one, in another process, without a call', async () => {
+  simulator.control({ addFaults: [{ kind: 'status', code: 'quota', operation: 'command', count: 1 }] });
+  const met = await send('one', 'finder', '--wait', '--timeout', '5s');
+  expect(met).toMatchObject({ code: 1, out: expect.stringContaining('pool-closed') });
+  const before = (await callsSeen(simulator.url)).length;
+  const other = await send('two', 'finder', '--wait', '--timeout', '5s');
+  expect(other).toMatchObject({ code: 1, out: expect.stringContaining('replenished in 00:13:18') });
+  expect(await callsSeen(simulator.url)).toHaveLength(before);
+  const shown = await sluice(['pool', 'show', 'two', '--json']);
+  const { id } = await readDeployment(stack.db);
+  expect(JSON.parse(shown.out)).toMatchObject({
+    state: 'quota_paused',
+    client: `acme/${id}`,
+    organization: { foundBy: 'one', pools: ['bmw-mybmw/one', 'bmw-mybmw/two'] },
+  });
+  // Tokens stay.
+  expect((await sluice(['logins', '--json'])).out).not.toMatch(/"needsLogin": ?true|"refused"/);
+  expect(await sluice(['pool', 'resume', 'two'])).toMatchObject({ code: 0 });
+  expect(await send('two', 'finder', '--wait')).toMatchObject({ code: 0 });
+});
+
+test('a user agent that is shut out holds all accounts, in words that say why', async () => {
+  simulator.control({ blocked: ['acme/*'] });
+  const met = await send('two', 'flash', '--wait', '--timeout', '5s');
+  expect(met).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/489.*shuts this user agent out.*"Blocked"/),
+  });
+  const before = (await callsSeen(simulator.url)).length;
+  expect(await send('one', 'flash', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await callsSeen(simulator.url)).toHaveLength(before);
+});
