@@ -73,6 +73,33 @@ export const EVENTS = {
   ),
   'login.done': event('info', ROW, ['subject'], 'a person has logged in to an account'),
 
+  'stream.connected': event('info', LOG, ['account'], 'a vendor tells of changes by itself from now on'),
+  'stream.ended': event(
+    'info',
+    LOG,
+    ['account'],
+    'the connection is closed, e.g. to be made with a newer token',
+  ),
+  'stream.lost': event(
+    'warn',
+    BOTH,
+    ['account', 'reason'],
+    'the connection was lost, or cannot be made; once, until it stands again',
+  ),
+  'stream.refused': event(
+    'warn',
+    BOTH,
+    ['account', 'reason'],
+    'the stream does not accept the login; once as well',
+  ),
+  'stream.silent': event(
+    'warn',
+    ROW,
+    ['account', 'reason'],
+    'the connection stands and tells of nothing: each vehicle is read once by a call',
+  ),
+  'stream.back': event('info', ROW, ['account'], 'it tells of changes again'),
+
   'quota.alert': event(
     'warn',
     BOTH,

@@ -692,6 +692,21 @@ create table sluice_schema (
   constraint sluice_schema_singleton_check CHECK (singleton)
 );
 
+create table streams (
+  account text not null,
+  lease_owner text,
+  lease_until timestamp with time zone,
+  state text not null default 'waiting'::text,
+  reason text not null default ''::text,
+  connected_at timestamp with time zone,
+  continuous_since timestamp with time zone,
+  alive_at timestamp with time zone,
+  message_at timestamp with time zone,
+  messages bigint not null default 0,
+  told text,
+  constraint streams_pkey PRIMARY KEY (account)
+);
+
 create table tokens (
   account text not null,
   fingerprint text not null,

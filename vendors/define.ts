@@ -10,6 +10,7 @@ import type { FleetApi } from './capabilities/fleet';
 import type { GrantApi, LoginApi } from './capabilities/login';
 import type { Partition, ReportApi } from './capabilities/reports';
 import type { RequestsApi } from './capabilities/requests';
+import type { StreamApi } from './capabilities/stream';
 import type { TextBatchApi } from './capabilities/text-batches';
 import type { TextApi } from './capabilities/texts';
 import type { VehiclesApi } from './capabilities/vehicles';
@@ -54,6 +55,8 @@ export interface AccountParts {
   readonly vehicles?: VehiclesApi;
   /** Requests that other programs describe. */
   readonly requests?: RequestsApi;
+  /** Values that the vendor tells of by itself, when that is switched on. With `grant` and `vehicles` only. */
+  readonly stream?: StreamApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
 }

@@ -7,6 +7,7 @@ import { createBatchActivities } from '../activities/batches/batch';
 import { createCommandActivities } from '../activities/commands/commands';
 import { createFleetActivities } from '../activities/fleet/fleet';
 import type { TokenSource } from '../activities/gateway/call-terms';
+import { createGrantSource } from '../activities/gateway/credentials/grant';
 import { createAccountTokens } from '../activities/gateway/credentials/source';
 import { refusingLateDepartures } from '../activities/gateway/http/departures';
 import { publicLookup } from '../activities/gateway/http/document-address';
@@ -17,6 +18,7 @@ import { warnOnce } from '../activities/log/warn-once';
 import { createLoginActivities } from '../activities/logins/logins';
 import { createPoolActivities, type PoolSignal } from '../activities/pools/pool';
 import { createReportActivities } from '../activities/reports/reports';
+import type { StreamTimes } from '../activities/streams/account-stream';
 import { MINUTE_MS } from '../quota/durations';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
@@ -36,6 +38,7 @@ import { Vault } from '../store/secrets/vault';
 import { signalPool } from './pool-signals';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
+import { startStreams } from './streams';
 import { REPORT_WORK, wakeWork } from './wake-work';
 
 export interface RuntimeOptions {
@@ -47,6 +50,8 @@ export interface RuntimeOptions {
   readonly log: Logger;
   /** Folder for what comes while Postgres is away; null: it is held in memory only. */
   readonly spoolDir?: string | null;
+  /** Lengths of time of streams; for tests. */
+  readonly streamTimes?: Partial<StreamTimes> | undefined;
 }
 
 export interface Runtime {
@@ -161,23 +166,25 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   const grants = new GrantStore(permits, keys);
   const sources = new Map<string, TokenSource>();
+  const tokenDeps = ({ parts }: Account) => ({
+    ...{ gateway, tokens, grants, keys, secrets, dispatcher, spool },
+    stopping: stopping.signal,
+    timeoutMs: parts.fleet?.timeoutMs ?? parts.vehicles?.timeoutMs ?? settings.http.timeoutMs,
+  });
   /** One source an account, for its callers share what it remembers. */
   const accountTokens = (account: Account): TokenSource => {
     const known = sources.get(account.name);
     if (known) return known;
-    const { fleet } = account.parts;
-    const timeoutMs = fleet?.timeoutMs ?? settings.http.timeoutMs;
-    const made = createAccountTokens(
-      {
-        ...{ gateway, tokens, grants, keys, secrets, dispatcher, timeoutMs, spool },
-        stopping: stopping.signal,
-      },
-      account,
-      fleet?.callers.login,
-    );
+    const made = createAccountTokens(tokenDeps(account), account, account.parts.fleet?.callers.login);
     sources.set(account.name, made);
     return made;
   };
+  const streams = startStreams({
+    ...{ settings, db, log, gateway, dispatcher },
+    ...(options.streamTimes ? { times: options.streamTimes } : {}),
+    tokenSource: accountTokens,
+    tokens: (account, grant) => createGrantSource(tokenDeps(account), account, grant),
+  });
   const activities = {
     ...createBatchActivities({
       settings,
@@ -240,6 +247,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     stopping: () => stopping.abort(new Error('the worker is to end')),
     close: async () => {
+      await streams.stop();
       await pruner.stop();
       await spool?.stop();
       await counter.flush().catch(() => undefined);

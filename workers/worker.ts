@@ -21,7 +21,7 @@ import { connectClient, connectWorker } from '../temporal/connection';
 import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
-import { createRuntime, loadKeys, type Runtime } from './runtime';
+import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
 import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {
@@ -34,6 +34,8 @@ export interface WorkerOptions {
   readonly watch?: Pick<WatchOptions, 'everyMs' | 'minAgeMs'>;
   /** Activities at a time, where they are to be others than ACTIVITY_SLOTS; for tests. */
   readonly slots?: Partial<Record<WorkKind, number>>;
+  /** Lengths of time of streams; for tests. */
+  readonly streamTimes?: RuntimeOptions['streamTimes'];
   /** Folder for what comes while Postgres is away; left out: it is held in memory only. */
   readonly spoolDir?: string | null;
   /** Made beforehand in production; otherwise bundled from the sources at start. */
@@ -74,6 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const runtime = await createRuntime({
     ...{ settings, databaseUrl, client: client.client, keys, log },
     spoolDir: options.spoolDir ?? null,
+    streamTimes: options.streamTimes,
   });
   let connection: NativeConnection | null = null;
   try {

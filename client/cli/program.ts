@@ -17,6 +17,7 @@ import { addLimits } from './pools/limits';
 import { addPools } from './pools/pools';
 import { addPrune } from './prune';
 import { addStatus } from './status';
+import { addStreams } from './streams';
 import { addSettings, addVault } from './vault';
 import { addVehicles } from './vehicles/vehicles';
 import { addVendorTest } from './vendor-test';
@@ -40,6 +41,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addUserAuth(program);
   addVehicles(program);
   addLogin(program);
+  addStreams(program);
   addCoverage(program);
   addWindows(program);
   addPools(program);

@@ -55,6 +55,7 @@ import {
 import { pruneOld } from './prune';
 import { publishSettings } from './settings-publish';
 import { readStatus } from './status';
+import { listStreamsOf } from './streams/streams';
 import { authenticateEndUser } from './user-auth';
 import { deleteSecret, listSecrets, putSecret, rotateVault } from './vault';
 import { listVehicles, readVehicle, refreshVehicles, showVehicle } from './vehicles/vehicles';
@@ -98,6 +99,7 @@ export const operations = {
     retryFailed: retryFailedItems,
     export: exportBatchItems,
   },
+  streams: { list: listStreamsOf },
   logins: { start: startLogin, list: listLogins, show: showLogin, cancel: cancelLogin },
   commands: {
     send: sendCommand,

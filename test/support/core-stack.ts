@@ -50,7 +50,7 @@ export interface CoreStack {
   readonly temporalAddress: string;
   /** In this process. */
   startWorker(
-    own?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'slots' | 'watch'>>,
+    own?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'slots' | 'watch' | 'streamTimes'>>,
   ): Promise<RunningWorker>;
   startWorkerProcess(): Promise<WorkerProcess>;
   /** Ends the workers, then the vendor, and removes the database. */

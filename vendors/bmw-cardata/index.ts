@@ -6,6 +6,7 @@ import { cardataGrant } from './login';
 import { cardataRules } from './rules';
 import { cardataAccountSchema } from './settings';
 import { CARDATA_SCENARIO_HELP } from './simulator-help';
+import { cardataStream } from './stream';
 
 export const bmwCardata = defineVendor({
   rules: cardataRules(),
@@ -13,6 +14,7 @@ export const bmwCardata = defineVendor({
   parts: (account) => ({
     grant: cardataGrant(account),
     vehicles: cardataVehicles(account),
+    ...(account.stream.enabled ? { stream: cardataStream(account) } : {}),
     rules: cardataRules(account.quotaWindow, account.interactiveCalls),
   }),
   environment: bmwEnvironment,

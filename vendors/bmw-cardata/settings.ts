@@ -17,6 +17,7 @@ const clientId = z
   .refine((text) => /^[\w-]{4,100}$/.test(text) || SECRET_REF_PATTERN.test(text), { error: CLIENT });
 
 const DESCRIPTOR = 'must be a list of names such as vehicle.vehicle.travelledDistance';
+const STREAM_URL = 'must be an mqtts:// URL such as mqtts://host:9000';
 const RESERVED = `must be a whole number of calls from 0 to ${CALLS_A_DAY - 1}`;
 const NAME = 'must be 1 to 40 letters, digits, - and _';
 
@@ -68,6 +69,30 @@ export const cardataAccountSchema = z.strictObject({
     })
     .prefault({})
     .describe('How old an answer may be and still be given without a call.'),
+  stream: z
+    .strictObject({
+      enabled: z
+        .boolean({ error: 'must be true or false' })
+        .default(false)
+        .describe(
+          'Take what BMW tells of by itself (MQTT): one connection an account, which costs no calls.',
+        ),
+      url: z
+        .string({ error: STREAM_URL })
+        .refine((url) => URL.canParse(url) && /^mqtts?:$/.test(new URL(url).protocol), { error: STREAM_URL })
+        .default('mqtts://customer.streaming-cardata.bmwgroup.com:9000')
+        .describe('Where the stream is.'),
+      silentAfterMinutes: duration('minutes', { min: 0.001 })
+        .prefault(360)
+        .describe(
+          'Without a message for so long the stream counts as silent, and each vehicle is read once.',
+        ),
+      gapMinutes: duration('minutes', { min: 0 })
+        .prefault(10)
+        .describe('A shorter gap between two connections is not made up for by calls.'),
+    })
+    .prefault({})
+    .describe('Values that are told of as they change, instead of being asked for.'),
   timeoutSeconds: duration('seconds', { min: 0.001 }).prefault(30).describe('Longest wait for an answer.'),
   ...commonAccountFields,
 });

@@ -40,7 +40,13 @@ export interface GrantDeps extends LoginDeps, Partial<Pick<KeepDeps, 'spool' | '
 /** Tokens of an account that a person has logged in to. */
 export interface GrantSource extends TokenSource {
   /** With a good access token, what came beside it; for connections that take an id token as a password. */
-  session(signal?: AbortSignal): Promise<{ readonly accessToken: string; readonly grant: Grant }>;
+  session(signal?: AbortSignal): Promise<{
+    readonly accessToken: string;
+    readonly version: number;
+    /** Of the access token, ms from now. */
+    readonly expiresInMs: number;
+    readonly grant: Grant;
+  }>;
 }
 
 /** How long a refresh waits here for the limits that it falls under, ms: others wait for its lease. */
@@ -91,10 +97,11 @@ export function createGrantSource(
     },
 
     async session(signal) {
-      const { accessToken } = await source.token(0, signal);
+      const { accessToken, version } = await source.token(0, signal);
+      const { token } = await deps.tokens.readToken(grantTokenKey(account.poolKey));
       const found = await deps.grants.read(account.poolKey);
       if (found === null) throw new CredentialsRefusedError(account.poolKey, NOBODY);
-      return { accessToken, grant: found };
+      return { accessToken, version, expiresInMs: token?.expiresInMs ?? 0, grant: found };
     },
   };
   return source;

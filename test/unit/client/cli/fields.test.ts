@@ -36,6 +36,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'batches.skip': 'batch skip',
   'batches.retryFailed': 'batch retry-failed',
   'batches.export': 'batch export',
+  'streams.list': 'streams',
   'logins.start': 'login',
   'logins.list': 'logins',
   'logins.show': 'logins show',

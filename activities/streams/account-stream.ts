@@ -1,0 +1,339 @@
+/**
+ * The stream of one account: one connection over all processes, by a lease in Postgres. It is made anew before its token
+ * ends; what may have been missed is asked for once by a call for each vehicle; a stream that tells of nothing is noticed.
+ *
+ *   waiting ─▶ connected ─▶ silent ─▶ connected …   and back to waiting whenever the connection ends
+ *
+ * After a crash another process takes over when the lease has run out, and carries on where no change was missed.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectAsync, ErrorWithReasonCode, type MqttClient } from 'mqtt';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { renewAfterMs, resume, retryAfterMs } from '../../quota/streams/continuity';
+import type { VehicleAccount } from '../../settings/accounts/vehicles';
+import { noteStreamed, storeStreamed } from '../../store/reads/answers';
+import {
+  claimStream,
+  noteAlive,
+  noteConnected,
+  noteGap,
+  noteStreamTrouble,
+  releaseStream,
+  renewStream,
+} from '../../store/streams/streams';
+import type { StreamApi, StreamConnection, StreamMessage } from '../../vendors/capabilities/stream';
+import type { GrantSource } from '../gateway/credentials/grant';
+import { SecretValues } from '../gateway/credentials/secret-values';
+import { logEvent } from '../log/emit';
+import { warnOnce } from '../log/warn-once';
+import type { VehicleReads } from '../reads/vehicle-reads';
+
+export interface StreamDeps {
+  readonly db: Pool;
+  readonly log: Logger;
+  readonly tokens: GrantSource;
+  readonly reads: Pick<VehicleReads, 'read' | 'vehicles'>;
+  readonly times?: Partial<StreamTimes>;
+}
+
+/** Lengths, ms. */
+export interface StreamTimes {
+  /** Without a renewal the lease is free after this; the holder gives up before. */
+  readonly leaseMs: number;
+  /** Between renewals, and notes that the stream is alive. */
+  readonly tickMs: number;
+  /** First wait after a failure. */
+  readonly retryMs: number;
+  readonly connectMs: number;
+  /** Between pings; one that is not answered ends the connection. */
+  readonly keepAliveMs: number;
+  /** Between tries to ask for what was missed. */
+  readonly seedMs: number;
+}
+
+const TIMES: StreamTimes = {
+  leaseMs: 15_000,
+  tickMs: 4_000,
+  retryMs: 1_000,
+  connectMs: 15_000,
+  keepAliveMs: 30_000,
+  seedMs: 60_000,
+};
+/** Not authorized, and wrong user name or password, in both versions of the protocol. */
+const REFUSED = new Set([4, 5, 0x86, 0x87]);
+
+type Ending =
+  | { readonly kind: 'renew' | 'stopped' | 'lease' }
+  | { readonly kind: 'lost'; readonly reason: string };
+
+/** The broker does not let us in. */
+class StreamRefused extends Error {
+  override readonly name = 'StreamRefused';
+}
+
+export class AccountStream {
+  private readonly owner = randomUUID();
+  private readonly times: StreamTimes;
+  private failures = 0;
+  private unseeded = new Set<string>();
+  private seedAt = 0;
+  private since = 0;
+  private broken = false;
+
+  constructor(
+    private readonly deps: StreamDeps,
+    private readonly account: VehicleAccount,
+    private readonly api: StreamApi,
+    private readonly stopping: AbortSignal,
+  ) {
+    this.times = { ...TIMES, ...deps.times };
+  }
+
+  /** Ends when `stopping` is aborted. Throws nothing. */
+  async run(): Promise<void> {
+    const { account, deps, times } = this;
+    while (!this.stopping.aborted) {
+      try {
+        const held = await claimStream(deps.db, account.name, this.owner, times.leaseMs);
+        if (held === null) {
+          await this.pause(times.tickMs);
+          continue;
+        }
+        const ending = await this.connect(held);
+        this.failures = 0;
+        if (ending.kind === 'lost') await this.troubled('lost', ending.reason);
+      } catch (error) {
+        this.failures++;
+        const kind = error instanceof StreamRefused ? 'refused' : 'lost';
+        const reason = error instanceof Error ? error.message : String(error);
+        await this.troubled(kind, reason).catch(() =>
+          warnOnce(deps.log, { account: account.name }, error, 'a stream failed'),
+        );
+        await this.wait(retryAfterMs(this.failures, times.retryMs));
+      }
+    }
+    await releaseStream(deps.db, account.name, this.owner).catch(() => undefined);
+  }
+
+  private async connect(held: NonNullable<Awaited<ReturnType<typeof claimStream>>>): Promise<Ending> {
+    const { deps, api, account, times } = this;
+    const { grant, accessToken, version, expiresInMs } = await deps.tokens.session(this.stopping);
+    const session = { accessToken, idToken: grant.idToken ?? null, subject: grant.subject };
+    const described = api.connection(session);
+    if (!described.ok) throw new Error(described.problem);
+    const { topics, password } = described.value;
+    const secrets = SecretValues.of([password, accessToken, grant.idToken ?? '']);
+    let client: MqttClient;
+    try {
+      client = await open(described.value, times);
+    } catch (error) {
+      const reason = secrets.hideInMessage(error instanceof Error ? error.message : String(error));
+      if (!isRefusal(error)) throw new Error(`no connection: ${reason}`);
+      // The token may have been revoked: one caller buys another one, and then it is the login's fault.
+      if (this.failures === 0) await deps.tokens.token(version, this.stopping);
+      throw new StreamRefused(`the stream refuses the login: ${reason}`);
+    }
+    try {
+      return await this.listen(client, topics, held, renewAfterMs(expiresInMs));
+    } finally {
+      await client.endAsync(true).catch(() => undefined);
+      logEvent(
+        deps.log,
+        'stream.ended',
+        { account: account.name, pool: account.poolKey },
+        'a stream has ended',
+      );
+    }
+  }
+
+  private async listen(
+    client: MqttClient,
+    topics: readonly string[],
+    before: Parameters<typeof resume>[0],
+    renewMs: number,
+  ): Promise<Ending> {
+    const { deps, account, api, times } = this;
+    let end: (ending: Ending) => void = () => undefined;
+    const ended = new Promise<Ending>((resolve) => {
+      end = resolve;
+    });
+    client.once('close', () => end({ kind: 'lost', reason: 'the connection has ended' }));
+    client.on('error', (error) => end({ kind: 'lost', reason: error.message }));
+    const stop = () => end({ kind: 'stopped' });
+    this.stopping.addEventListener('abort', stop, { once: true });
+    const renewal = setTimeout(() => end({ kind: 'renew' }), Math.min(renewMs, 2 ** 31 - 1));
+
+    let messages = 0;
+    let heardAt = performance.now();
+    let storing: Promise<void> = Promise.resolve();
+    client.on('message', (topic, payload) => {
+      heardAt = performance.now();
+      messages++;
+      storing = storing.then(() => this.store(topic, payload.toString('utf8')));
+    });
+    try {
+      const granted = await client.subscribeAsync([...topics], { qos: 1 });
+      const denied = granted.find(({ qos }) => qos > 2);
+      if (denied !== undefined) throw new StreamRefused(`the stream refuses the topic ${denied.topic}`);
+      const carried = resume(before, Date.now(), api.gapMs);
+      this.since = await noteConnected(deps.db, account.name, carried.seed ? null : carried.since);
+      logEvent(
+        deps.log,
+        'stream.connected',
+        { account: account.name, pool: account.poolKey },
+        'a stream stands',
+      );
+      if (carried.seed) await this.missed();
+      await noteStreamTrouble(deps.db, account.name, account.poolKey, {
+        ...{ state: 'connected', kind: null, reason: '' },
+      });
+      let silent = false;
+      let renewedAt = performance.now();
+      for (;;) {
+        const ending = await Promise.race([ended, delay(times.tickMs, null, { ref: false })]);
+        if (ending !== null) {
+          await storing;
+          return ending;
+        }
+        const renewed = await renewStream(deps.db, account.name, this.owner, times.leaseMs).catch(() => null);
+        if (renewed === false) return { kind: 'lease' };
+        if (renewed) renewedAt = performance.now();
+        // Another process may hold it soon: there is one connection an account.
+        if (performance.now() - renewedAt > times.leaseMs - 2 * times.tickMs) {
+          return { kind: 'lost', reason: 'Postgres does not answer, so the connection is given up' };
+        }
+        if (!renewed) continue;
+        const quietMs = performance.now() - heardAt;
+        if (silent && quietMs < api.silentAfterMs) {
+          silent = false;
+          await this.tell('connected', null, '');
+        } else if (!silent && quietMs >= api.silentAfterMs) {
+          silent = true;
+          await this.tell('silent', 'silent', `no message for ${Math.round(quietMs / 1000)} s`);
+          // Once for each silence: what stands there may not be true any more.
+          await this.missed();
+        }
+        await noteAlive(deps.db, account.name, messages);
+        messages = 0;
+        if (this.broken) await this.missed();
+        await this.seed();
+        if (!silent && !this.broken) {
+          const of = { account: account.name, read: api.read, vehicleIds: null };
+          await noteStreamed(deps.db, of, this.since);
+        }
+      }
+    } finally {
+      clearTimeout(renewal);
+      this.stopping.removeEventListener('abort', stop);
+    }
+  }
+
+  private async store(topic: string, payload: string): Promise<void> {
+    const { deps, account, api } = this;
+    const parsed = readMessage(api, topic, payload);
+    if (!parsed.ok) {
+      warnOnce(deps.log, { account: account.name }, parsed.problem, 'a message of a stream cannot be read');
+      return;
+    }
+    const { vehicleId, values } = parsed.value;
+    try {
+      await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values });
+    } catch (error) {
+      // It is not told of again: what it said has to be asked for.
+      this.broken = true;
+      warnOnce(deps.log, { account: account.name }, error, 'a message of a stream was not stored');
+    }
+  }
+
+  /** Something may have been missed: every vehicle is to be read once, when calls may be made. */
+  private async missed(): Promise<void> {
+    const { deps, account } = this;
+    this.broken = false;
+    this.since = await noteGap(deps.db, account.name);
+    this.seedAt = 0;
+    const known = await deps.reads
+      .vehicles(account.name, { priority: 'live', source: 'polling', caller: 'stream', waitMs: 0 })
+      .catch(() => null);
+    // A list that cannot be had now is asked for with the next try.
+    this.unseeded = new Set(
+      known?.vehicles.filter(({ readable }) => readable).map((v) => v.vehicleId) ?? [''],
+    );
+  }
+
+  private async seed(): Promise<void> {
+    const { deps, account, api, times } = this;
+    if (this.unseeded.size === 0 || performance.now() < this.seedAt) return;
+    if (this.unseeded.has('')) await this.missed();
+    this.seedAt = performance.now() + times.seedMs;
+    for (const vehicleId of this.unseeded) {
+      if (vehicleId === '' || this.stopping.aborted) return;
+      const served = await deps.reads
+        .read({
+          ...{ account: account.name, vehicleId, read: api.read, priority: 'live', source: 'polling' },
+          ...{ caller: 'stream', waitMs: 0, maxAgeMs: Math.max(0, Date.now() - this.since) },
+        })
+        .catch(() => null);
+      if (served !== null && served.stale === null) this.unseeded.delete(vehicleId);
+    }
+  }
+
+  private tell(state: 'connected' | 'silent', kind: 'silent' | null, reason: string): Promise<boolean> {
+    const { deps, account } = this;
+    return noteStreamTrouble(deps.db, account.name, account.poolKey, { state, kind, reason });
+  }
+
+  private async troubled(kind: 'lost' | 'refused', reason: string): Promise<void> {
+    const { deps, account } = this;
+    const news = await noteStreamTrouble(deps.db, account.name, account.poolKey, {
+      ...{ state: 'waiting', kind, reason },
+    });
+    if (!news) return;
+    const about = { account: account.name, pool: account.poolKey, reason };
+    logEvent(deps.log, `stream.${kind}`, about, `the stream of ${account.name} tells of nothing: ${reason}`);
+  }
+
+  /** Keeps the lease: nobody else would have more luck. */
+  private async wait(ms: number): Promise<void> {
+    const { deps, account, times } = this;
+    const until = performance.now() + ms;
+    while (performance.now() < until && !this.stopping.aborted) {
+      await this.pause(Math.min(times.tickMs, until - performance.now()));
+      await renewStream(deps.db, account.name, this.owner, times.leaseMs).catch(() => undefined);
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await delay(Math.max(1, ms), undefined, { signal: this.stopping }).catch(() => undefined);
+  }
+}
+
+function open({ url, username, password }: StreamConnection, times: StreamTimes): Promise<MqttClient> {
+  return connectAsync(url, {
+    ...{ username, password, clean: true, reconnectPeriod: 0 },
+    clientId: `sluice-${randomUUID().slice(0, 16)}`,
+    connectTimeout: times.connectMs,
+    keepalive: Math.max(1, Math.round(times.keepAliveMs / 1000)),
+  });
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ErrorWithReasonCode && REFUSED.has(error.code);
+}
+
+/** A vendor's parser that throws is a message that cannot be read. */
+function readMessage(api: StreamApi, topic: string, payload: string): ReturnType<StreamApi['parse']> {
+  try {
+    const parsed = api.parse(topic, payload);
+    const problem = parsed.ok ? problemOf(parsed.value) : null;
+    return problem === null ? parsed : { ok: false, problem };
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function problemOf({ vehicleId, values }: StreamMessage): string | null {
+  if (vehicleId === '') return 'the message names no vehicle';
+  return Object.keys(values).length === 0 ? 'the message holds no values' : null;
+}

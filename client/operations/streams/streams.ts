@@ -1,0 +1,35 @@
+/** How the streams of accounts stand. */
+import { z } from 'zod';
+import { vehicleAccounts } from '../../../settings/accounts/vehicles';
+import { listStreams, type StreamStanding } from '../../../store/streams/streams';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+
+export const listStreamsOf = operation({
+  about:
+    'which accounts are told of changes by their vendor, since when without a gap, and what is in the way',
+  input: z.strictObject({}),
+  json: (streams: readonly StreamStanding[]) =>
+    streams.map(({ connectedAt, continuousSince, messageAt, ...rest }) => ({
+      ...rest,
+      connectedAt: isoOrNull(connectedAt),
+      continuousSince: isoOrNull(continuousSince),
+      messageAt: isoOrNull(messageAt),
+    })),
+  /** Of the accounts whose settings switch one on. */
+  run: async ({ settings, database }): Promise<readonly StreamStanding[]> => {
+    const wanted = vehicleAccounts(settings).filter(({ parts }) => parts.stream !== undefined);
+    const known = new Map((await database(listStreams)).map((one) => [one.account, one]));
+    return wanted.map(({ name }) => known.get(name) ?? { ...NOT_BEGUN, account: name });
+  },
+});
+
+const NOT_BEGUN = {
+  state: 'waiting',
+  reason: 'no worker has taken it yet',
+  held: false,
+  messages: 0,
+  connectedAt: null,
+  continuousSince: null,
+  messageAt: null,
+} as const satisfies Omit<StreamStanding, 'account'>;

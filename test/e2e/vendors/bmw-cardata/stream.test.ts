@@ -1,0 +1,157 @@
+import { listEvents } from '../../../../store/events/events';
+import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
+import { type Cli, cliFor } from '../../../support/cli';
+import { type CoreStack, startCore } from '../../../support/core-stack';
+import { eventually } from '../../../support/eventually';
+import { MqttBroker } from '../../../support/mqtt-broker';
+
+let stack: CoreStack & { readonly vendor: CarDataSimulator };
+let broker: MqttBroker;
+let sluice: Cli;
+let gcid: string;
+let vins: string[];
+
+const TIMES = {
+  tickMs: 100,
+  leaseMs: 2_000,
+  retryMs: 200,
+  keepAliveMs: 1_000,
+  connectMs: 2_000,
+  seedMs: 300,
+};
+
+beforeAll(async () => {
+  broker = await MqttBroker.start();
+  stack = await startCore({
+    name: 'cardata-stream',
+    env: {},
+    startVendor: () =>
+      startCarDataSimulator({ login: { intervalSeconds: 0.2, approveAfterPolls: 0 }, cars: 2 }),
+    settings: ({ url }) => ({
+      accounts: {
+        cars: {
+          ...{ vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
+          stream: { enabled: true, url: broker.url, silentAfterMinutes: 0.05, gapMinutes: 0.5 },
+        },
+      },
+    }),
+  });
+  sluice = cliFor(stack);
+  await stack.startWorker({ streamTimes: TIMES });
+  await stack.startWorker({ streamTimes: TIMES });
+});
+afterAll(async () => {
+  await stack?.close();
+  await broker?.kill();
+});
+
+const kinds = async () => (await listEvents(stack.db, { limit: 100 })).map(({ kind }) => kind).reverse();
+const streamEvents = async () => (await kinds()).filter((kind) => kind.startsWith('stream.'));
+const stream = async () => JSON.parse((await sluice(['streams', '--json'])).out)[0];
+const mileage = async (vin: string) => {
+  const { rows } = await stack.db.query<{ value: unknown; source: string }>(
+    `select v.value, v.source from read_values v join reads r on r.id = v.read_id
+     where r.vehicle_id = $1 and r.read = 'telematics' and v.name = 'vehicle.vehicle.travelledDistance'`,
+    [vin],
+  );
+  return rows[0];
+};
+const tellMileage = (vin: string, value: string) =>
+  broker.publish(`${gcid}/${vin}`, {
+    vin,
+    data: {
+      'vehicle.vehicle.travelledDistance': { value, unit: 'km', timestamp: new Date().toISOString() },
+    },
+  });
+const reads = async () => {
+  const { rows } = await stack.db.query<{ count: number }>(
+    `select count(*)::int as count from reads where read = 'telematics' and answered_at is not null`,
+  );
+  return rows[0]?.count ?? 0;
+};
+
+test('after a login one connection stands over all workers; what was before is read once, and changes come in', async () => {
+  await eventually('the missing login is told', async () => (await stream()).reason.includes('logged in'));
+  expect((await sluice(['login', 'cars'])).code).toBe(0);
+  await eventually('the stream stands', () => broker.connections === 1);
+  await eventually('the vehicles are read', async () => (await reads()) === 2);
+  const { rows } = await stack.db.query<{ vehicle_id: string }>('select vehicle_id from vehicles order by 1');
+  vins = rows.map(({ vehicle_id }) => vehicle_id);
+  gcid = broker.entered[0]?.username ?? '';
+  expect(gcid).not.toBe('');
+
+  broker.publish(`${gcid}/${vins[0]}`, 'no JSON');
+  tellMileage(vins[0] ?? '', '123456');
+  await eventually('the value is stored', async () => (await mileage(vins[0] ?? ''))?.value === '123456');
+  expect(await mileage(vins[0] ?? '')).toMatchObject({ source: 'stream' });
+  expect(await stream()).toMatchObject({ state: 'connected', held: true, reason: '' });
+  // As fresh as if it had been called for.
+  await eventually('the read counts as fresh', async () => {
+    const found = await stack.db.query(
+      "select 1 from reads where vehicle_id = $1 and streamed_at > now() - interval '2 s'",
+      [vins[0]],
+    );
+    return found.rowCount === 1;
+  });
+  expect(broker.most).toBe(1);
+});
+
+test('a broker that is killed and comes back is connected to again, told once, and a short gap costs no call', async () => {
+  const before = await stack.db.query('select max(answered_at) as at from reads');
+  await broker.kill();
+  await eventually('the loss is told', async () => (await streamEvents()).at(-1) === 'stream.lost');
+  await broker.listen();
+  await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
+  tellMileage(vins[1] ?? '', '777');
+  await eventually('a value comes', async () => (await mileage(vins[1] ?? ''))?.value === '777');
+  const after = await stack.db.query('select max(answered_at) as at from reads');
+  expect(after.rows).toEqual(before.rows);
+  expect((await streamEvents()).filter((kind) => kind === 'stream.lost')).toHaveLength(2);
+});
+
+test('a stream that tells of nothing is told of, once, and each vehicle is read once', async () => {
+  const before = Date.now();
+  await eventually('the silence is told', async () => (await streamEvents()).at(-1) === 'stream.silent');
+  expect(await stream()).toMatchObject({ state: 'silent' });
+  await eventually('each is read', async () => {
+    const { rows } = await stack.db.query<{ n: number }>(
+      "select count(*)::int as n from reads where read = 'telematics' and answered_at > to_timestamp($1)",
+      [before / 1000],
+    );
+    return rows[0]?.n === 2;
+  });
+  tellMileage(vins[0] ?? '', '123457');
+  await eventually('it tells again', async () => (await streamEvents()).at(-1) === 'stream.back');
+});
+
+test('a connection over which nothing comes any more is noticed by its pings', async () => {
+  const before = broker.entered.length;
+  broker.freeze();
+  await eventually('it is noticed', async () => (await streamEvents()).at(-1) === 'stream.lost');
+  broker.thaw();
+  await eventually('it is made anew', () => broker.entered.length > before);
+  await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
+});
+
+test('a token that the stream refuses is told, and its password is nowhere', async () => {
+  broker.accept(false);
+  await broker.kill();
+  await broker.listen();
+  await eventually('the refusal is told', async () => (await streamEvents()).at(-1) === 'stream.refused');
+  broker.accept(true);
+  await eventually('it is let in again', () => broker.connections === 1);
+  const told = JSON.stringify(await listEvents(stack.db, { limit: 200 })) + JSON.stringify(await stream());
+  for (const { password } of broker.entered) expect(told).not.toContain(password);
+});
+
+test('it is made anew before its token ends, with the next one, one connection at a time', async () => {
+  stack.vendor.control({ tokenLifetimeSeconds: 4 });
+  await stack.db.query("update tokens set expires_at = now() + interval '1 s'");
+  await broker.kill();
+  await broker.listen();
+  await eventually(
+    'two more tokens are used',
+    () => new Set(broker.entered.slice(-3).map((e) => e.password)).size === 3,
+  );
+  expect(broker.most).toBe(1);
+});
