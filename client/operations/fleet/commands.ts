@@ -12,6 +12,7 @@ import {
   readCommand,
 } from '../../../store/commands/commands';
 import { listDevices } from '../../../store/fleet/fleet';
+import { storedVehicles } from '../../../store/reads/vehicles';
 import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
@@ -22,7 +23,9 @@ const NOT_STARTED = 'not-started';
 
 /** @throws OperationError when the vendor's list of devices is known and this one is not on it. */
 export async function checkDevice(db: Pool, account: string, device: string): Promise<void> {
-  const known = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
+  const devices = (await listDevices(db, account)).map(({ deviceId }) => deviceId);
+  const vehicles = (await storedVehicles(db, [account])).map(({ vehicleId }) => vehicleId);
+  const known = [...new Set([...devices, ...vehicles])];
   if (known.length === 0 || known.includes(device)) return;
   const nearest = nearestOf(device, known);
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`;

@@ -132,6 +132,20 @@ test('commands are asked about until they end, each question is charged, and out
   expect(agents).toEqual(new Set([`acme/${id}`]));
 });
 
+test('vehicles are listed by their VINs, and are what their profile says once that was read', async () => {
+  const vin = vins.one ?? '';
+  const list = async () => JSON.parse((await sluice(['vehicles', 'list', '--json'])).out) as unknown;
+  expect(await sluice(['vehicles', 'refresh', '--account', 'one'])).toMatchObject({ code: 0 });
+  expect(JSON.stringify(await list())).toContain(vin);
+  const read = await sluice(['vehicle', 'read', vin, 'profile', '--account', 'one', '--json']);
+  expect(read).toMatchObject({ code: 0, err: '' });
+  const state = await sluice(['vehicle', 'read', vin, 'state', '--account', 'one', '--json']);
+  expect(JSON.stringify(JSON.parse(state.out))).toContain('state.currentMileage');
+  expect(JSON.stringify(await list())).toMatch(
+    new RegExp(`"${vin}".{0,200}"brand":"BMW".{0,200}"combustion"`),
+  );
+});
+
 test('a lock whose answer was lost is not sent again', async () => {
   const before = await received('door-lock');
   simulator.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'command', count: 1 }] });
