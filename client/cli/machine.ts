@@ -3,6 +3,7 @@
  * one of them runs, because loading takes most of the time of any other command.
  */
 import { type Command, Option } from 'commander';
+import { BMW_DEMO_HELP } from './demo/bmw-help';
 import type { DemoOptions } from './demo/demo';
 import { FLEET_DEMO_HELP } from './demo/fleet-help';
 import { scenarioHelp, simulate } from './simulate';
@@ -34,6 +35,15 @@ export function addMachine(program: Command): void {
     .addHelpText('after', FLEET_DEMO_HELP)
     .action(async (options: unknown, command: Command) =>
       (await import('./demo/fleet.js')).runFleetDemo(options, command),
+    );
+  demo
+    .command('bmw')
+    .description("run both of BMW's vendors against their simulators, then show what each limit saw")
+    .option('--for <length>', 'how long', '2m')
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', BMW_DEMO_HELP)
+    .action(async (options: unknown, command: Command) =>
+      (await import('./demo/bmw.js')).runBmwDemo(options, command),
     );
   program
     .command('up')

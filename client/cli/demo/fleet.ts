@@ -5,22 +5,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
-import { MINUTE_MS } from '../../../quota/durations';
-import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
 import { withDatabase, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
 import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
-import { ClientError } from '../../operations/errors';
 import { readPassword } from '../../operations/password';
 import { type LimitUse, limitsSeen, limitUse } from '../../operations/pools/limit-use';
-import { shares } from '../../operations/pools/spending';
 import { countText, isoOrNull, lengthText, pluralText, relativeText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
-import { note, print, table } from '../output';
+import { note, print } from '../output';
+import { type FunctionUse, limitsTable, printLine, spent, spentTable, untilWorker } from './spending';
 
 export interface FleetDemoOptions {
   readonly for: string;
@@ -32,21 +29,11 @@ export interface FleetDemoOptions {
 }
 
 const SHOW_EVERY_MS = 5_000;
-const WORKER_START_MS = 60_000;
 
 interface Summary {
   readonly limits: readonly LimitUse[];
   readonly functions: readonly FunctionUse[];
   readonly tally: Tally;
-}
-
-interface FunctionUse {
-  readonly name: string;
-  readonly calls: number;
-  /** Of all calls, in percent. */
-  readonly percent: number;
-  readonly refused: number;
-  readonly operations: readonly string[];
 }
 
 export async function runFleetDemo(_: unknown, command: Command): Promise<void> {
@@ -89,7 +76,10 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
           await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: interrupt.signal }).catch(
             () => undefined,
           );
-          const [functions, tally] = await Promise.all([spent(db, demo, began), work.tally()]);
+          const [functions, tally] = await Promise.all([
+            spent(db, demo.account.poolKey, began),
+            work.tally(),
+          ]);
           if (json)
             printLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
           else print(`${lengthText(Date.now() - began).padEnd(11)}${progressText(functions, tally)}`);
@@ -127,40 +117,11 @@ function functionsText(withCommands: boolean, withEndUser: boolean): string {
   return `${number} of the six functions, all but ${missing.join(' and ')}, run`;
 }
 
-async function untilWorker(polls: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + WORKER_START_MS;
-  while (!signal.aborted && !(await polls())) {
-    if (Date.now() > deadline)
-      throw new ClientError('the worker does not start; its log is in the state folder');
-    await delay(100);
-  }
-}
-
-/** Calls since the demo began, by function; whoever spent most comes first. */
-async function spent(db: Pool, demo: FleetDemo, sinceMs: number): Promise<readonly FunctionUse[]> {
-  const minute = Math.floor(sinceMs / MINUTE_MS) * MINUTE_MS;
-  const counts = await readCallCounts(db, demo.account.poolKey, minute);
-  const all = shares(counts);
-  return [...new Set(all.map((s) => s.caller))]
-    .map((name) => {
-      const own = all.filter((s) => s.caller === name);
-      const refused = counts.filter((c) => c.caller === name && ['rate', 'quota'].includes(c.verdict));
-      return {
-        name,
-        calls: own.reduce((sum, s) => sum + s.calls, 0),
-        percent: Math.round(1000 * own.reduce((sum, s) => sum + s.share, 0)) / 10,
-        refused: refused.reduce((sum, c) => sum + c.calls, 0),
-        operations: own.map((s) => s.operation),
-      };
-    })
-    .sort((a, b) => b.calls - a.calls);
-}
-
 async function summary(db: Pool, demo: FleetDemo, began: number, work: FleetDemoWork): Promise<Summary> {
   const seen = demo.simulatorUrl === null ? null : await limitsSeen(demo.simulatorUrl);
   return {
     limits: limitUse(await listLimits(db, demo.account.poolKey), seen),
-    functions: await spent(db, demo, began),
+    functions: await spent(db, demo.account.poolKey, began),
     tally: await work.tally(),
   };
 }
@@ -203,35 +164,10 @@ async function report({ limits, functions, tally }: Summary, demo: FleetDemo, js
   print(
     demo.simulatorUrl === null ? 'What each limit saw (the vendor cannot be asked):' : 'What each limit saw:',
   );
-  const shown = (value: number | null) => (value === null ? '-' : countText(value));
-  print(
-    table(
-      ['limit', 'of', 'allowed', 'most in a window', 'arrived', 'refused', 'our permits'],
-      limits.map((l) => [
-        l.limit,
-        l.scope,
-        countText(l.allowed),
-        shown(l.most),
-        shown(l.arrived),
-        shown(l.refused),
-        countText(l.granted),
-      ]),
-    ),
-  );
+  print(limitsTable(limits));
   print('');
   print('Who spent what:');
-  print(
-    table(
-      ['function', 'calls', 'percent', 'refused', 'operations'],
-      functions.map((f) => [
-        f.name,
-        countText(f.calls),
-        f.percent.toFixed(1),
-        String(f.refused),
-        f.operations.join(', '),
-      ]),
-    ),
-  );
+  print(spentTable(functions));
   print('');
   print(progressText(functions, tally));
   for (const problem of tally.problems) print(`  problem: ${problem}`);
@@ -247,9 +183,4 @@ async function report({ limits, functions, tally }: Summary, demo: FleetDemo, js
 function tallyJson(tally: Tally) {
   const { positions } = tally;
   return { ...tally, positions: { ...positions, newestAt: isoOrNull(positions.newestAt) } };
-}
-
-/** One object a line. */
-function printLine(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
 }

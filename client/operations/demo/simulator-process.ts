@@ -59,13 +59,20 @@ async function isHealthy(url: string): Promise<boolean> {
   }
 }
 
-/** From now on the vendor answers QuotaExceeded to every report call, for `forMs`. */
-export async function refuseForAWhile(url: string, forMs: number): Promise<void> {
-  const operations = ['createReport', 'getReport', 'getReportDocument'];
+/** Gives a simulator orders, as `POST /_sim/control`. */
+export async function orderSimulator(url: string, order: object): Promise<void> {
   const response = await fetch(`${url}/_sim/control`, {
     method: 'POST',
-    body: JSON.stringify({ addFaults: operations.map((operation) => ({ kind: 'quota', operation, forMs })) }),
+    body: JSON.stringify(order),
     signal: AbortSignal.timeout(30_000),
   });
   if (!response.ok) throw new ClientError(`the simulator refused the order: ${await response.text()}`);
+}
+
+/** From now on the vendor answers QuotaExceeded to every report call, for `forMs`. */
+export async function refuseForAWhile(url: string, forMs: number): Promise<void> {
+  const operations = ['createReport', 'getReport', 'getReportDocument'];
+  await orderSimulator(url, {
+    addFaults: operations.map((operation) => ({ kind: 'quota', operation, forMs })),
+  });
 }
