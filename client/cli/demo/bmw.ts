@@ -1,6 +1,6 @@
 /**
- * `sluice demo bmw`: CarData and MyBMW, both simulated, for a while: a login at each, a day of 50 calls that lasts as long
- * as the demo, reads by several users at once, a quota that is used up for 20 s, and three commands; then shows how much
+ * `sluice demo bmw`: CarData and MyBMW, both simulated, for a while: a login at each, a compressed day of 50
+ * calls, reads by several users at once, a quota that is used up for 20 s, and three commands; then shows how much
  * of each limit was used, and by whom.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -44,7 +44,9 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
       () => backend.temporal((client) => workerPolls(client, settings.temporal.taskQueue)),
       interrupt.signal,
     );
-    say(`CarData's day of 50 calls lasts ${lengthText(forMs)}; the API is at ${demo.api}`);
+    say(
+      `An hour is CarData's day of 50 calls, and ${lengthText(forMs)} are a day of the cars; the API is at ${demo.api}`,
+    );
     const work = new BmwDemoWork(backend, demo.urls[MYBMW.vendor] ?? '', say);
     const began = Date.now();
     await work.logIn(interrupt.signal);

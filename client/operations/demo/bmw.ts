@@ -1,5 +1,5 @@
 /** The parts of BMW's demo: both vendors simulated, with an account at each that shares the cars of one user. */
-import { DAY_MS, SECOND_MS } from '../../../quota/durations';
+import { DAY_MS } from '../../../quota/durations';
 import type { Context } from '../context';
 import type { Say } from '../servers';
 import { type SimulatedDemo, startSimulated } from './simulated';
@@ -11,16 +11,18 @@ export const BMW_USER = { username: 'demo@example.com', password: 'demo', captch
 
 const CALLS_A_DAY = 50;
 
-/** @param dayMs how long the vendor's day of 50 calls lasts, ms. */
-export function startBmwDemo(outer: Context, say: Say, dayMs: number): Promise<SimulatedDemo> {
-  // While a day passes at the vendor, one passes for the cars.
-  const cars = { cars: 3, speed: DAY_MS / dayMs, latencyMs: { min: 20, max: 120 } };
+/**
+ * The vendor's day of 50 calls lasts until the hour ends.
+ * @param forMs how long the demo lasts, ms: a day of the cars.
+ */
+export function startBmwDemo(outer: Context, say: Say, forMs: number): Promise<SimulatedDemo> {
+  const cars = { cars: 3, speed: DAY_MS / forMs, latencyMs: { min: 20, max: 120 } };
   return startSimulated(outer, say, {
     folder: 'demo-bmw',
     scenarios: {
       [CARDATA.vendor]: {
         ...cars,
-        quota: { callsPerDay: CALLS_A_DAY, window: 'rolling', dayMs },
+        quota: { callsPerDay: CALLS_A_DAY, day: 'hour' },
         login: { intervalSeconds: 1 },
         tokens: { lifetimeSeconds: 40 },
       },
@@ -36,8 +38,7 @@ export function startBmwDemo(outer: Context, say: Say, dayMs: number): Promise<S
           baseUrl: urls[CARDATA.vendor],
           loginUrl: urls[CARDATA.vendor],
           clientId: 'sluice-demo',
-          quotaWindow: 'rolling',
-          limits: { 'calls-per-day': { count: CALLS_A_DAY, ms: dayMs, slackMs: SECOND_MS } },
+          limits: { 'calls-per-day': { count: CALLS_A_DAY, per: 'hour' } },
         },
         [MYBMW.account]: { vendor: MYBMW.vendor, baseUrl: urls[MYBMW.vendor] },
       },

@@ -3,20 +3,11 @@
  * settings, when they have a GPS51 account.
  */
 import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { choosePort } from '../../../embedded/ports';
-import { removePostgres } from '../../../embedded/postgres';
-import { ensureStateDir, type StateDir, stateDir } from '../../../embedded/state-dir';
-import { loadSettings } from '../../../settings';
 import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
-import { createKeyFile } from '../../../store/secrets/keyring';
-import { type Context, contextWith, ensureVaultKey, loadVaultKeys } from '../context';
-import { ClientError } from '../errors';
-import { becomeKeeper, otherKeeper, type Say, type Servers } from '../servers';
+import { type Context, ensureVaultKey, loadVaultKeys } from '../context';
+import type { Say, Servers } from '../servers';
 import { startParts } from './parts';
-import { keepSimulator } from './simulator-process';
+import { startSimulated } from './simulated';
 
 const VENDOR = 'gps51';
 const ACCOUNT = 'demo-fleet';
@@ -65,7 +56,7 @@ export async function startFleetDemo(
 ): Promise<FleetDemo> {
   const outer = load();
   const named = accountIn(outer);
-  if (named === null) return startSimulated(outer, say);
+  if (named === null) return startOwn(outer, say);
   await ensureVaultKey(outer);
   const context = load();
   await loadVaultKeys(context);
@@ -90,45 +81,21 @@ async function startNamed(
   return { ...started, context, account, simulatorUrl, endUser, everyMs: null };
 }
 
-async function startSimulated(outer: Context, say: Say): Promise<FleetDemo> {
-  const root = join(outer.dir.root, 'demo-gps51');
-  const dir = stateDir(process.cwd(), { SLUICE_STATE_DIR: root });
-  const other = otherKeeper(dir);
-  if (other !== null) throw new ClientError(`this demo runs already (process ${other.pid})`);
-  await removeFolder(dir);
-  ensureStateDir(dir);
-  const { port } = await choosePort(null);
+async function startOwn(outer: Context, say: Say): Promise<FleetDemo> {
   const secrets = { account: randomBytes(12).toString('hex'), endUser: randomBytes(12).toString('hex') };
-  const scenario = writeScenario(dir, secrets);
-  const vaultKey = join(dir.root, 'vault.key');
-  await createKeyFile(vaultKey);
-  const passwordFile = join(dir.root, 'password');
-  writeFileSync(passwordFile, secrets.account, { mode: 0o600 });
-  const file = join(dir.root, 'demo.yaml');
-  writeFileSync(file, settingsText(`http://127.0.0.1:${port}/openapi`, passwordFile, vaultKey));
-  const settings = loadSettings({ path: file });
-  const context = contextWith(settings, dir, outer.note);
-  const files = { scenario, simulatorState: join(dir.root, 'simulator.jsonl') };
-  await becomeKeeper(dir, 'demo');
-  const simulator = await keepSimulator(dir, port, files, say, VENDOR);
-  const started = await startParts(context, say, [simulator]);
+  const started = await startSimulated(outer, say, {
+    folder: 'demo-gps51',
+    scenarios: { [VENDOR]: scenarioOf(secrets) },
+    secrets: { password: secrets.account },
+    settings: (urls, file) => settingsOf(`${urls[VENDOR]}/openapi`, file('password')),
+  });
   return {
     ...started,
-    stop: async () => {
-      await started.stop();
-      await removeFolder(dir);
-    },
-    context,
-    account: findFleetAccount(settings, ACCOUNT),
-    simulatorUrl: `http://127.0.0.1:${port}`,
+    account: findFleetAccount(started.context.settings, ACCOUNT),
+    simulatorUrl: started.urls[VENDOR] ?? null,
     endUser: { username: END_USER, password: secrets.endUser },
     everyMs: { positions: DEMO_MINUTE_MS, trips: 3 * DEMO_MINUTE_MS },
   };
-}
-
-async function removeFolder(dir: StateDir): Promise<void> {
-  await removePostgres(dir.pg);
-  rmSync(dir.root, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** The demo's limits: the vendor's, where a minute is shorter and a device's day is a minute. */
@@ -140,12 +107,8 @@ const LIMITS = {
 /** A machine that starts servers while it calls holds calls up for longer than 200 ms leave room for by default. */
 const OWN_LIMITS = { ...LIMITS, spacing: { slackMs: 60 }, 'per-second': { slackMs: 100 } } as const;
 
-function writeScenario(
-  dir: StateDir,
-  secrets: { readonly account: string; readonly endUser: string },
-): string {
-  const file = join(dir.root, 'scenario.json');
-  const scenario = {
+function scenarioOf(secrets: { readonly account: string; readonly endUser: string }): object {
+  return {
     accounts: [
       { username: 'fleet', password: secrets.account },
       { username: END_USER, password: secrets.endUser, groups: ['group-1'] },
@@ -157,26 +120,23 @@ function writeScenario(
     commands: { slowMs: { min: 2000, max: 4000 } },
     latencyMs: { min: 5, max: 40 },
   };
-  writeFileSync(file, JSON.stringify(scenario, null, 2), { mode: 0o600 });
-  return file;
 }
 
-function settingsText(baseUrl: string, passwordFile: string, vaultKey: string): string {
+function settingsOf(baseUrl: string, password: string): object {
   const dataset = (name: string, more: object = {}) => ({
     dataset: `${VENDOR}/${name}`,
     account: ACCOUNT,
     ...more,
   });
-  return stringify({
+  return {
     temporal: { taskQueue: 'sluice-demo-gps51', encryptPayloads: false },
-    vault: { keyFile: vaultKey },
     log: { level: 'info' },
     accounts: {
       [ACCOUNT]: {
         vendor: VENDOR,
         baseUrl,
         username: 'fleet',
-        password: `file:${passwordFile}`,
+        password,
         limits: OWN_LIMITS,
       },
     },
@@ -185,5 +145,5 @@ function settingsText(baseUrl: string, passwordFile: string, vaultKey: string): 
       dataset('trips', { syncIntervalMinutes: 1, overlapHours: 0.1 }),
       dataset('tracks', { overlapHours: 0.1 }),
     ],
-  });
+  };
 }

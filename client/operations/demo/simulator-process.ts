@@ -26,7 +26,7 @@ export async function keepSimulator(
   port: number,
   files: { readonly scenario: string; readonly simulatorState: string },
   say: Say,
-  vendor: 'amazon' | 'gps51' = 'amazon',
+  vendor = 'amazon',
 ): Promise<Keeper> {
   const url = `http://127.0.0.1:${port}`;
   const name = `${vendor}-simulator`;
