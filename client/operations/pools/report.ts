@@ -44,7 +44,7 @@ export interface PoolReport {
 }
 
 /** How often the vendor has refused for want of quota. */
-interface QuotaRetries {
+export interface QuotaRetries {
   /** Without an accepted call between them, whichever account of the organization met them. */
   readonly inARow: number;
   /** Met by this account, as far back as counts are kept. */
