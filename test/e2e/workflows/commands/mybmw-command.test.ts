@@ -175,6 +175,23 @@ test('a quota that one account meets stops the other one, in another process, wi
   expect(await send('two', 'finder', '--wait')).toMatchObject({ code: 0 });
 });
 
+test('a login with a wrong password is refused, stops nobody, and leaves nothing of what was entered', async () => {
+  const entered = { username: USERS.one, password: 'a-wrong-password', captcha: 'a-captcha-that-is-solved' };
+  const ran = await sluice(['login', 'one', '--json'], JSON.stringify(entered));
+  expect(ran.code).toBe(4);
+  expect(JSON.parse(ran.out)).toMatchObject({ kind: 'form', state: 'refused' });
+  const missing = await sluice(['login', 'one'], JSON.stringify({ username: USERS.one }));
+  expect(missing).toMatchObject({ code: 2, err: expect.stringContaining('password') });
+  const listed = JSON.parse((await sluice(['logins', '--json'])).out);
+  expect(listed[0]).toMatchObject({ account: 'one', by: 'form', state: 'ready' });
+  const { rows } = await stack.db.query(
+    'select to_jsonb(l) as row from logins l union all select to_jsonb(e) from events e',
+  );
+  const kept = JSON.stringify(rows) + ran.out + ran.err + missing.err;
+  expect(kept).not.toContain(entered.password);
+  expect(kept).not.toContain(entered.captcha);
+});
+
 test('a user agent that is shut out holds all accounts, in words that say why', async () => {
   simulator.control({ blocked: ['acme/*'] });
   const met = await send('two', 'flash', '--wait', '--timeout', '5s');
