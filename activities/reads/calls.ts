@@ -27,6 +27,8 @@ export interface CallTerms {
   readonly priority: Priority;
   readonly caller: string;
   readonly waitMs: number;
+  /** Failures of before do not hold it back. */
+  readonly force: boolean;
   /** Who asks: a person or program, or a plan. */
   readonly source: 'call' | 'polling';
 }

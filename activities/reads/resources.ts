@@ -28,7 +28,7 @@ export class Resources {
     const found = await this.lookups.find({
       key,
       maxAgeMs: FOR_EVER,
-      force: false,
+      force: terms.force,
       patienceMs: terms.waitMs + terms.account.vehicles.timeoutMs,
       hinderedBy: `${terms.account.poolKey}/${READ}`,
       whyClosed: () => terms.way.gateway.whyClosed(terms.account),

@@ -171,6 +171,7 @@ export class VehicleReads {
         caller: ask.caller ?? account.vehicles.caller,
         waitMs: this.waitMs(ask),
         source: ask.source ?? 'call',
+        force: ask.force ?? false,
       }),
     );
   }

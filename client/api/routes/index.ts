@@ -11,6 +11,7 @@ import { PERMIT_ROUTES } from './permits';
 import { POOL_ROUTES } from './pools';
 import { PROBE_ROUTES } from './probes';
 import { SYSTEM_ROUTES } from './system';
+import { VEHICLE_ROUTES } from './vehicles';
 
 export const ROUTES: readonly ApiRoute[] = [
   ...PROBE_ROUTES,
@@ -21,6 +22,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...DATASET_ROUTES,
   ...BATCH_ROUTES,
   ...COMMAND_ROUTES,
+  ...VEHICLE_ROUTES,
   ...PERMIT_ROUTES,
   ...EVENT_ROUTES,
   ...ADMIN_ROUTES,

@@ -262,16 +262,16 @@ test('what cannot be right is said, and nothing of it is sent', async () => {
   await reading.reads.vehicles(account);
   vendor.calls.length = 0;
   const wrong = [
-    [ask('speed'), 'read', 'there are state, history, picture, positions'],
-    [ask('history'), 'params', 'history needs from: the beginning'],
-    [ask('history', { params: { from: 'soon' } }), 'params', 'from: "soon" is not a time'],
-    [ask('state', { params: { x: '1' } }), 'params', '"x" is no parameter of state; it takes none'],
-    [ask('state', { vehicleId: '??' }), 'vehicle', '"??" is no letter and digit'],
-    [ask('state', { vehicleId: 'Z9' }), 'vehicle', 'not among the vehicles of account'],
-    [ask('state', { vehicleId: 'C3' }), 'vehicle', 'may not read it'],
+    [() => ask('speed'), 'read', 'there are state, history, picture, positions'],
+    [() => ask('history'), 'params', 'history needs from: the beginning'],
+    [() => ask('history', { params: { from: 'soon' } }), 'params', 'from: "soon" is not a time'],
+    [() => ask('state', { params: { x: '1' } }), 'params', '"x" is no parameter of state; it takes none'],
+    [() => ask('state', { vehicleId: '??' }), 'vehicle', '"??" is no letter and digit'],
+    [() => ask('state', { vehicleId: 'Z9' }), 'vehicle', 'not among the vehicles of account'],
+    [() => ask('state', { vehicleId: 'C3' }), 'vehicle', 'may not read it'],
   ] as const;
   for (const [asked, field, text] of wrong) {
-    const error = await asked.catch((thrown: unknown) => thrown);
+    const error = await asked().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ReadInputError);
     expect(error).toMatchObject({ field, message: expect.stringContaining(text) });
   }

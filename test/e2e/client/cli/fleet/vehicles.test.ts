@@ -2,6 +2,7 @@ import { Runtime } from '@temporalio/worker';
 import { storeDevices, storeLivePositions } from '../../../../../store/fleet/fleet';
 import { readCallCounts } from '../../../../../store/permits/call-counts';
 import { applyPoolEvent, readPool } from '../../../../../store/pools/pools';
+import { startApi } from '../../../../support/api-process';
 import { type Cli, cliFor } from '../../../../support/cli';
 import { type Gps51Stack, startGps51Stack } from '../../../../support/gps51-stack';
 
@@ -110,6 +111,25 @@ test('what is wrong is named, and nothing is sent', async () => {
     expect({ args, ...ran }).toMatchObject({ code: 2, out: '', err: expect.stringContaining(text) });
   }
   expect(await calls('querymonitorlist')).toBe(before);
+});
+
+test('the same over HTTP', async () => {
+  const api = await startApi(stack.settingsYaml, { ...stack.env, DATABASE_URL: stack.databaseUrl });
+  try {
+    const get = async (path: string) => {
+      const response = await fetch(`${api.url}/api/v1${path}`);
+      return { status: response.status, body: await response.json() };
+    };
+    const read = await get(`/vehicles/${device}/reads/position?maxAge=1h`);
+    expect(read).toMatchObject({ status: 200, body: { vehicleId: device, stale: null } });
+    expect(await get(`/vehicles/${device}/reads/position?params=x=1`)).toMatchObject({
+      status: 400,
+      body: { field: 'params', detail: expect.stringContaining('"x" is no parameter of position') },
+    });
+    expect(await get('/vehicles')).toMatchObject({ status: 200, body: [{ account: stack.account }] });
+  } finally {
+    await api.close();
+  }
 });
 
 test('an end user reads as often as the settings allow', async () => {
