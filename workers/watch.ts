@@ -12,6 +12,7 @@ import { HOUR_MS } from '../quota/durations';
 import type { Settings } from '../settings';
 import { findAccount } from '../settings/accounts/accounts';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
+import { noteWorker } from '../store/explain/worker-presence';
 import { readPools } from '../store/pools/pools';
 import type { batch } from '../workflows/batches/batch';
 import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
@@ -63,6 +64,7 @@ export class WorkflowWatch {
 
   private async pollOnce(): Promise<void> {
     const { db, client, settings } = this.options;
+    await noteWorker(db);
     for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {
       const ended = await workflowEnd(client, idOf(unfinished));
       if (ended !== null && this.isDue(unfinished.id)) await this.restart(unfinished, ended.how);

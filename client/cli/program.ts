@@ -8,6 +8,7 @@ import { addCoverage } from './datasets/coverage';
 import { addPlan } from './datasets/plan';
 import { addSync } from './datasets/sync';
 import { addWindows } from './datasets/windows';
+import { addExplain } from './explain';
 import { addDeviceCommand } from './fleet/device-command';
 import { addUserAuth } from './fleet/user-auth';
 import { addKeys } from './keys';
@@ -46,6 +47,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addWindows(program);
   addPools(program);
   addLimits(program);
+  addExplain(program);
   addPrune(program);
   addVault(program);
   addKeys(program);

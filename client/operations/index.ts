@@ -40,6 +40,7 @@ import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './dataset
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
 import { examineMachine } from './doctor';
 import { pageEvents } from './events/events';
+import { explainWork } from './explain/explain';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import { cancelLogin, listLogins, showLogin, startLogin } from './logins/logins';
 import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
@@ -125,5 +126,5 @@ export const operations = {
   accounts: { list: listAccounts, show: showAccount },
   workers: { run: workersRun },
   settings: { publish: publishSettings },
-  system: { status: readStatus, doctor: examineMachine },
+  system: { explain: explainWork, status: readStatus, doctor: examineMachine },
 } as const;

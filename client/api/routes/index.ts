@@ -6,6 +6,7 @@ import { BATCH_ROUTES } from './batches';
 import { COMMAND_ROUTES } from './commands';
 import { DATASET_ROUTES } from './datasets';
 import { EVENT_ROUTES } from './events';
+import { EXPLAIN_ROUTES } from './explain';
 import { LIMIT_ROUTES } from './limits';
 import { PERMIT_ROUTES } from './permits';
 import { POOL_ROUTES } from './pools';
@@ -25,5 +26,6 @@ export const ROUTES: readonly ApiRoute[] = [
   ...VEHICLE_ROUTES,
   ...PERMIT_ROUTES,
   ...EVENT_ROUTES,
+  ...EXPLAIN_ROUTES,
   ...ADMIN_ROUTES,
 ];

@@ -58,6 +58,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'vault.delete': 'vault delete',
   'workers.run': 'status',
   'settings.publish': 'settings publish',
+  'system.explain': 'explain',
   'system.status': 'status',
   'system.doctor': 'doctor',
 };

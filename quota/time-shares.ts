@@ -1,0 +1,73 @@
+/** Where the time of a piece of work has gone. Pure; times are epoch ms. */
+
+/**
+ * Why it did not get on, the strongest first: at each instant the first one that holds counts. `person`: an operator has
+ * paused it, or has to act. `vendor`: it takes its time, or is down.
+ */
+export const TIME_CAUSES = [
+  'person',
+  'noWorker',
+  'quotaPause',
+  'rateLimit',
+  'vendor',
+  'idle',
+  'calling',
+] as const;
+export type TimeCause = (typeof TIME_CAUSES)[number];
+
+export interface CausedSpan {
+  readonly cause: TimeCause;
+  readonly from: number;
+  /** Infinity: it lasts. */
+  readonly to: number;
+}
+
+export interface TimeShare {
+  readonly cause: TimeCause;
+  readonly ms: number;
+  /** 0 to 1. */
+  readonly share: number;
+}
+
+/**
+ * The whole of a life, divided: what no span explains is `rest`. The shares sum to the life.
+ * @param life both ends.
+ */
+export function timeShares(
+  life: { readonly from: number; readonly to: number },
+  spans: readonly CausedSpan[],
+  rest: 'calling' | 'idle' = 'calling',
+): readonly TimeShare[] {
+  const total = Math.max(0, life.to - life.from);
+  const ms = new Map<TimeCause, number>();
+  const inside = spans
+    .map(({ cause, from, to }) => ({ cause, from: Math.max(from, life.from), to: Math.min(to, life.to) }))
+    .filter(({ from, to }) => from < to);
+  const edges = [...new Set([life.from, life.to, ...inside.flatMap(({ from, to }) => [from, to])])].sort(
+    (a, b) => a - b,
+  );
+  const open = { person: 0, noWorker: 0, quotaPause: 0, rateLimit: 0, vendor: 0, idle: 0, calling: 0 };
+  const begins = byEdge(inside, ({ from }) => from);
+  const ends = byEdge(inside, ({ to }) => to);
+  for (const [i, edge] of edges.entries()) {
+    for (const cause of begins.get(edge) ?? []) open[cause]++;
+    for (const cause of ends.get(edge) ?? []) open[cause]--;
+    const next = edges[i + 1];
+    if (next === undefined || edge >= life.to) break;
+    const cause = TIME_CAUSES.find((one) => open[one] > 0) ?? rest;
+    ms.set(cause, (ms.get(cause) ?? 0) + next - edge);
+  }
+  return TIME_CAUSES.flatMap((cause) => {
+    const spent = ms.get(cause) ?? 0;
+    return spent === 0 ? [] : [{ cause, ms: spent, share: spent / total }];
+  });
+}
+
+function byEdge(
+  spans: readonly CausedSpan[],
+  edgeOf: (span: CausedSpan) => number,
+): Map<number, TimeCause[]> {
+  const found = new Map<number, TimeCause[]>();
+  for (const span of spans) found.set(edgeOf(span), [...(found.get(edgeOf(span)) ?? []), span.cause]);
+  return found;
+}
