@@ -146,6 +146,26 @@ test('vehicles are listed by their VINs, and are what their profile says once th
   );
 });
 
+test('an expired token is renewed without a captcha; one that is withdrawn asks for a login, once', async () => {
+  const refreshes = async () =>
+    (await callsSeen(simulator.url)).filter(({ operation }) => operation === 'token-refresh').length;
+  const before = await refreshes();
+  simulator.control({ expireTokens: [USERS.one] });
+  expect(await send('one', 'finder', '--wait')).toMatchObject({ code: 0 });
+  expect(await refreshes()).toBe(before + 1);
+  simulator.control({ revokeTokens: [USERS.one] });
+  const needed = await send('one', 'finder', '--wait', '--timeout', '5s');
+  expect(needed).toMatchObject({ code: 1, out: expect.stringContaining('sluice login one') });
+  // The other account is another person's.
+  expect(await send('two', 'finder', '--wait')).toMatchObject({ code: 0 });
+  const asked = await refreshes();
+  expect(await send('one', 'finder', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await refreshes()).toBe(asked);
+  const fields = JSON.stringify({ username: USERS.one, password: 'demo', captcha: 'solved' });
+  expect(await sluice(['login', 'one'], fields)).toMatchObject({ code: 0 });
+  expect(await send('one', 'finder', '--wait')).toMatchObject({ code: 0 });
+});
+
 test('a lock whose answer was lost is not sent again', async () => {
   const before = await received('door-lock');
   simulator.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'command', count: 1 }] });

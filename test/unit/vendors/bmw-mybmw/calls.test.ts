@@ -1,3 +1,5 @@
+import { parseSettings } from '../../../../settings';
+import { findAccount } from '../../../../settings/accounts/accounts';
 import { mybmwCommands, mybmwVehicles } from '../../../../vendors/bmw-mybmw/calls';
 import { parseEventStatus } from '../../../../vendors/bmw-mybmw/contract';
 import { mybmwIdentity } from '../../../../vendors/bmw-mybmw/requests';
@@ -18,6 +20,21 @@ describe('settings', () => {
     );
     const paths = { vehicleList: '/eadrax-vcs/v6/vehicle-list' };
     expect(mybmwVehicles(account({ paths })).vehicles().url).toMatch(/v6\/vehicle-list$/);
+  });
+
+  test('come from the platform’s variables, which win over the file', () => {
+    const yaml = 'accounts: { a: { vendor: bmw-mybmw, userAgentPrefix: file } }';
+    const read = (env: Record<string, string>) =>
+      findAccount(parseSettings(yaml, { file: null, baseDir: '/', env }), 'a');
+    expect(read({}).identity?.name({ id: 'f0' })).toBe('file/f0');
+    const given = read({ BMW_USER_AGENT_PREFIX: 'env', BMW_QUOTA_MAX_PAUSE: '20' });
+    expect(given.identity?.name({ id: 'f0' })).toBe('env/f0');
+    expect(given.organization).toMatchObject({
+      key: 'bmw-mybmw/organization/env%2Frow',
+      policy: { unknownQuotaMs: 20_000, unknownQuotaMaxMs: 20_000 },
+    });
+    expect(() => read({ BMW_USER_AGENT_PREFIX: 'a\nb: c' })).toThrow(/BMW_USER_AGENT_PREFIX.*visible ASCII/);
+    expect(() => read({ BMW_QUOTA_MAX_PAUSE: 'soon' })).toThrow(/BMW_QUOTA_MAX_PAUSE/);
   });
 
   test.each(['', ' a', 'a ', 'a\nb: c', 'ä', 'a  b', 'x'.repeat(101)])(
