@@ -10,6 +10,7 @@ import type { HttpRequest, Parsed } from '../../vendors/http';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http/http';
+import { held, isOurFault } from '../gateway/spool/held';
 import type { VendorGateway } from '../gateway/vendor-call';
 import type { Unavailable } from './types';
 
@@ -82,7 +83,7 @@ export async function askVendor<T>(terms: CallTerms, question: Question<T>): Pro
         pass,
       }),
   });
-  const parsed = parse(result.kind === 'response' ? result.response.body : '');
+  const parsed = tried(parse, result.kind === 'response' ? result.response.body : '');
   if (!parsed.ok) throw new UnreadableAnswer(`the answer to ${operation} cannot be used: ${parsed.problem}`);
   const call = {
     vendor: account.vendor.id,
@@ -92,6 +93,28 @@ export async function askVendor<T>(terms: CallTerms, question: Question<T>): Pro
   };
   const { evidence } = account.vendor.classify(call, result, Date.now());
   return { value: parsed.value, requestId: evidence.requestId ?? null };
+}
+
+/** A vendor's parser that throws has been paid for all the same: the read must back off. */
+function tried<T>(parse: (body: string) => Parsed<T>, body: string): Parsed<T> {
+  try {
+    return parse(body);
+  } catch (error) {
+    return { ok: false, problem: String(error) };
+  }
+}
+
+/** Postgres may be away while an answer, or a failure, waits to be stored, ms. */
+export const STORE_PATIENCE_MS = 30_000;
+
+/** Stores an answer. @throws UnreadableAnswer for one that no column takes: it would be so at the next call, too. */
+export async function stored(work: () => Promise<void>): Promise<void> {
+  try {
+    await held(work, { patienceMs: STORE_PATIENCE_MS });
+  } catch (error) {
+    if (!isOurFault(error)) throw error;
+    throw new UnreadableAnswer(`what the vendor told cannot be stored: ${String(error)}`);
+  }
 }
 
 /** What stands in the way of all calls, or of this kind; null for a failure of the one that was made. */

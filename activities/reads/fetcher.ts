@@ -5,9 +5,7 @@ import { keepProgress, type ReadKey, type ReadLease, type ReadRow } from '../../
 import { describeVehicle, staleVehicles, storeVehicles } from '../../store/reads/vehicles';
 import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
 import { CallFailed } from '../gateway/call-errors';
-import { held } from '../gateway/spool/held';
-import { askVendor, type CallTerms, type Told } from './calls';
-import { STORE_PATIENCE_MS } from './lookups';
+import { askVendor, type CallTerms, stored, type Told } from './calls';
 import { allPages } from './pages';
 import type { Resources } from './resources';
 
@@ -25,7 +23,7 @@ export class ReadFetcher {
       request: api.vehicles(),
       parse: (body) => api.parseVehicles(body),
     });
-    await this.stored(() => storeVehicles(this.db, lease, account.name, value, requestId));
+    await stored(() => storeVehicles(this.db, lease, account.name, value, requestId));
   }
 
   async one(
@@ -38,10 +36,10 @@ export class ReadFetcher {
     const { source } = terms;
     const told = await this.pagesOf(terms, description, key, lease, row);
     const { next: _, ...answer } = told.value;
-    await this.stored(() => storeAnswer(this.db, lease, { answer, source, requestId: told.requestId }));
+    await stored(() => storeAnswer(this.db, lease, { answer, source, requestId: told.requestId }));
     const { name, vehicles: api } = terms.account;
     const described = api.describe?.(description.name, told.value) ?? null;
-    if (described !== null) await this.stored(() => describeVehicle(this.db, name, key.vehicleId, described));
+    if (described !== null) await stored(() => describeVehicle(this.db, name, key.vehicleId, described));
   }
 
   private async pagesOf(
@@ -104,10 +102,6 @@ export class ReadFetcher {
       const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
       return [id, { answer, source, requestId: told.requestId }] as const;
     });
-    await this.stored(() => storeAnswers(db, lease, key, new Map(answers)));
-  }
-
-  private stored(work: () => Promise<void>): Promise<void> {
-    return held(work, { patienceMs: STORE_PATIENCE_MS });
+    await stored(() => storeAnswers(db, lease, key, new Map(answers)));
   }
 }

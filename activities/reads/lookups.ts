@@ -22,7 +22,7 @@ import {
   renewLease,
 } from '../../store/reads/reads';
 import { held } from '../gateway/spool/held';
-import { failureOf, hindranceOf } from './calls';
+import { failureOf, hindranceOf, STORE_PATIENCE_MS } from './calls';
 import type { Unavailable } from './types';
 
 const LEASE_MS = 10_000;
@@ -30,8 +30,6 @@ const RENEW_MS = 3_000;
 const LOOK_MS = 100;
 /** What stood in the way of a call stands in the way of the next for so long without asking again. */
 const REMEMBER_MS = 1_000;
-/** Postgres may be away while an answer, or a failure, waits to be stored. */
-export const STORE_PATIENCE_MS = 30_000;
 
 export interface Lookup {
   readonly key: ReadKey;

@@ -7,10 +7,8 @@ import type { Pool } from 'pg';
 import { loadAnswer, storeAnswer } from '../../store/reads/answers';
 import { forgetAnswer, lookAtRead, type ReadKey, type ReadLease } from '../../store/reads/reads';
 import type { ResourceApi } from '../../vendors/capabilities/vehicles';
-import { held } from '../gateway/spool/held';
-import { askVendor, type CallTerms, failureOf, Hindered } from './calls';
+import { askVendor, type CallTerms, failureOf, Hindered, stored } from './calls';
 import type { Lookups } from './lookups';
-import { STORE_PATIENCE_MS } from './lookups';
 
 const READ = 'resource';
 /** Once made, it is good until the vendor says that it has gone. */
@@ -70,9 +68,7 @@ export class Resources {
           })
         : { value: kept.id, requestId: listed.requestId };
     const answer = { values: {}, records: [{ id: made.value }] };
-    await held(() => storeAnswer(this.db, lease, { answer, source: 'call', requestId: made.requestId }), {
-      patienceMs: STORE_PATIENCE_MS,
-    });
+    await stored(() => storeAnswer(this.db, lease, { answer, source: 'call', requestId: made.requestId }));
   }
 
   /** One that the vendor does not delete is no reason to go without: it is found with the next list. */

@@ -209,6 +209,18 @@ test('a read that is refused is told, and not asked again unless somebody insist
   });
 });
 
+test('an answer that cannot be read or stored costs one call, and then backs off', async () => {
+  vendor.state.km = value(1, 1e18);
+  const unstorable = await ask('state').catch((thrown: unknown) => thrown);
+  expect((unstorable as NothingToServe).why.reason).toContain('cannot be stored');
+  vendor.onCall = async (call) => (call.includes('/history') ? { status: 200, body: '{"next":' } : undefined);
+  const history = () => ask('history', { params: { from: '2026-11-01' } });
+  await expect(history()).rejects.toThrow('cannot be used: is no JSON');
+  await expect(ask('state', { maxAgeMs: 0 })).rejects.toThrow(NothingToServe);
+  await expect(history()).rejects.toThrow(NothingToServe);
+  expect([callsTo('/state'), callsTo('/history')]).toEqual([1, 1]);
+});
+
 test('the resource is adopted, and made again once for all when it has gone; others of ours go', async () => {
   vendor.boxes.set('old', 'ours').set('spare', 'ours').set('past', 'stale').set('theirs', 'foreign');
   await ask('state');
