@@ -8,6 +8,7 @@ import type { CommandsApi } from './capabilities/commands';
 import type { EndUsersApi } from './capabilities/end-users';
 import type { FleetApi } from './capabilities/fleet';
 import type { GrantApi, LoginApi } from './capabilities/login';
+import type { PollingApi } from './capabilities/polling';
 import type { Partition, ReportApi } from './capabilities/reports';
 import type { RequestsApi } from './capabilities/requests';
 import type { StreamApi } from './capabilities/stream';
@@ -57,6 +58,8 @@ export interface AccountParts {
   readonly requests?: RequestsApi;
   /** Values that the vendor tells of by itself, when that is switched on. With `grant` and `vehicles` only. */
   readonly stream?: StreamApi;
+  /** Of these, what is kept fresh by itself under a limit of calls. */
+  readonly polling?: PollingApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
 }

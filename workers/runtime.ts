@@ -17,6 +17,8 @@ import { logEvent } from '../activities/log/emit';
 import { warnOnce } from '../activities/log/warn-once';
 import { createLoginActivities } from '../activities/logins/logins';
 import { createPoolActivities, type PoolSignal } from '../activities/pools/pool';
+import { createPollingActivities } from '../activities/reads/polling/polling';
+import { VehicleReads } from '../activities/reads/vehicle-reads';
 import { createReportActivities } from '../activities/reports/reports';
 import type { StreamTimes } from '../activities/streams/account-stream';
 import { MINUTE_MS } from '../quota/durations';
@@ -24,6 +26,7 @@ import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { type Account, findAccount } from '../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../settings/accounts/definitions';
+import { findVehicleAccount } from '../settings/accounts/vehicles';
 import { datasetsOf } from '../settings/datasets/datasets';
 import { installDatasets } from '../store/datasets/datasets';
 import { type ConnectionUse, createPool } from '../store/db';
@@ -64,7 +67,8 @@ export interface Runtime {
     ReturnType<typeof createBatchActivities> &
     ReturnType<typeof createFleetActivities> &
     ReturnType<typeof createCommandActivities> &
-    ReturnType<typeof createLoginActivities>;
+    ReturnType<typeof createLoginActivities> &
+    ReturnType<typeof createPollingActivities>;
   /** Resolves when Postgres has answered on the connections that permits are taken on. */
   ping(): Promise<void>;
   /** Pages begin nothing more from now on, and bring home what is in flight. */
@@ -185,6 +189,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     tokenSource: accountTokens,
     tokens: (account, grant) => createGrantSource(tokenDeps(account), account, grant),
   });
+  const tokensOf = (account: Account): TokenSource | null => {
+    const { apiKey, login, grant } = account.parts;
+    return apiKey === undefined && login === undefined && grant === undefined ? null : accountTokens(account);
+  };
   const activities = {
     ...createBatchActivities({
       settings,
@@ -225,6 +233,16 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       logins: new LoginStore(control, keys),
       stopping: stopping.signal,
       timeoutMs: settings.http.timeoutMs,
+    }),
+    ...createPollingActivities({
+      db,
+      settings,
+      reads: new VehicleReads({
+        db,
+        settings,
+        account: (name) => findVehicleAccount(settings, name),
+        calling: (account, work) => work({ gateway, dispatcher, tokenSource: tokensOf(account) }),
+      }),
     }),
     ...createPoolActivities({ db: control, signalPool: signal, wakeReports: wake, tokens }),
     ...createReportActivities({

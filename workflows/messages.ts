@@ -22,6 +22,11 @@ export function auditWorkflowId(dataset: string, account: string, from: number, 
   return `audit:${dataset}:${account}:${hour(from)}..${hour(to)}`;
 }
 
+/** One workflow for each account that is polled. */
+export function pollingWorkflowId(account: string): string {
+  return `polling:${account}`;
+}
+
 /** One workflow for each batch. */
 export function batchWorkflowId(kind: string, account: string, batchId: number): string {
   return `batch:${kind}:${account}:${batchId}`;

@@ -14,6 +14,7 @@ import { addUserAuth } from './fleet/user-auth';
 import { addKeys } from './keys';
 import { addLogin } from './login';
 import { addMachine } from './machine';
+import { addPolling } from './polling/polling';
 import { addLimits } from './pools/limits';
 import { addPools } from './pools/pools';
 import { addPrune } from './prune';
@@ -41,6 +42,7 @@ export function createProgram(onCommand: (command: Command) => void = () => unde
   addDeviceCommand(program);
   addUserAuth(program);
   addVehicles(program);
+  addPolling(program);
   addLogin(program);
   addStreams(program);
   addCoverage(program);

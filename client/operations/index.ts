@@ -43,6 +43,8 @@ import { pageEvents } from './events/events';
 import { explainWork } from './explain/explain';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import { cancelLogin, listLogins, showLogin, startLogin } from './logins/logins';
+import { planPollingDay } from './polling/plan';
+import { listPolling, pausePolling, resumePolling, startPolling, stopPolling } from './polling/runs';
 import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
 import {
   listEventsOf,
@@ -73,6 +75,14 @@ export const operations = {
     cancel: cancelBackfill,
   },
   audits: { start: startAudit },
+  polling: {
+    plan: planPollingDay,
+    start: startPolling,
+    stop: stopPolling,
+    pause: pausePolling,
+    resume: resumePolling,
+    list: listPolling,
+  },
   syncs: { start: startSync, stop: stopSync, pause: pauseSync, resume: resumeSync, list: listSyncs },
   datasets: {
     list: listDatasets,

@@ -3,6 +3,7 @@ import { bmwEnvironment } from '../bmw/pool';
 import { defineVendor } from '../define';
 import { cardataVehicles } from './calls';
 import { cardataGrant } from './login';
+import { cardataPolling } from './polling';
 import { cardataRules } from './rules';
 import { cardataAccountSchema } from './settings';
 import { CARDATA_SCENARIO_HELP } from './simulator-help';
@@ -15,6 +16,7 @@ export const bmwCardata = defineVendor({
     grant: cardataGrant(account),
     vehicles: cardataVehicles(account),
     ...(account.stream.enabled ? { stream: cardataStream(account) } : {}),
+    polling: cardataPolling(account),
     rules: cardataRules(account.quotaWindow, account.interactiveCalls),
   }),
   environment: bmwEnvironment,

@@ -6,7 +6,9 @@ import {
   pathUrl,
   SECRET_REF_PATTERN,
   type SecretRef,
+  timeZone,
 } from '../account-fields';
+import { vinProblem } from '../bmw/vin';
 import { DEFAULT_DESCRIPTORS, DESCRIPTOR_PATTERN } from './descriptors';
 import { CALLS_A_DAY, INTERACTIVE_CALLS } from './limits';
 
@@ -23,6 +25,62 @@ const NAME = 'must be 1 to 40 letters, digits, - and _';
 
 const stale = (unit: 'minutes' | 'hours' | 'days', value: number, what: string) =>
   duration(unit, { min: 0 }).prefault(value).describe(what);
+
+const TIME = 'must be a time of day such as 22:30';
+const timeOfDay = z.string({ error: TIME }).regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, TIME);
+const VINS = 'must be a list of VINs: 17 capital letters and digits without I, O and Q';
+const FACTOR = 'must be a number from 1 to 100';
+
+const fresh = (unit: 'minutes' | 'days', value: number, what: string) =>
+  duration(unit, { min: 0 }).prefault(value).describe(what);
+
+const pollingSchema = z
+  .strictObject({
+    vehicles: z
+      .array(
+        z.string({ error: VINS }).refine((vin) => vinProblem(vin) === null, VINS),
+        { error: VINS },
+      )
+      .min(1, VINS)
+      .optional()
+      .describe('Vehicles that are polled. Default: all that the account may read.'),
+    telematics: z
+      .strictObject({
+        active: duration('minutes', { min: 1 })
+          .prefault(10)
+          .describe('While it moves, and for a while after.'),
+        plugged: duration('minutes', { min: 1 }).prefault(15).describe('While it is plugged in.'),
+        idle: duration('minutes', { min: 1 }).prefault(30).describe('While it stands.'),
+      })
+      .prefault({})
+      .describe('How old values of a vehicle may become, by what the vehicle does.'),
+    basicData: fresh('days', 30, 'How old it may become; 0: it is not polled.'),
+    chargingHistory: fresh('days', 1, 'How old it may become; 0: it is not polled.'),
+    tyres: fresh('days', 7, 'How old it may become; 0: it is not polled.'),
+    chargingSettings: fresh('days', 0, 'How old they may become; 0: they are not polled.'),
+    image: fresh('days', 0, 'How old it may become; 0: it is not polled.'),
+    activeMinutes: duration('minutes', { min: 0 })
+      .prefault(60)
+      .describe('A vehicle counts as active for so long after it moved.'),
+    night: z
+      .strictObject({
+        from: timeOfDay.default('23:00').describe('When it begins.'),
+        to: timeOfDay.default('06:00').describe('When it ends.'),
+        zone: timeZone.default('UTC').describe('IANA zone of these times.'),
+        factor: z
+          .number({ error: FACTOR })
+          .min(1, FACTOR)
+          .max(100, FACTOR)
+          .default(4)
+          .describe('By night answers may be so many times as old; 1: as by day.'),
+      })
+      .prefault({})
+      .describe('Hours in which less is asked.'),
+  })
+  .prefault({})
+  .describe(
+    'What polling keeps how fresh (`sluice plan polling`). Where the day has too few calls for it, all becomes older alike.',
+  );
 
 export const cardataAccountSchema = z.strictObject({
   vendor: z.literal('bmw-cardata'),
@@ -93,6 +151,7 @@ export const cardataAccountSchema = z.strictObject({
     })
     .prefault({})
     .describe('Values that are told of as they change, instead of being asked for.'),
+  polling: pollingSchema,
   timeoutSeconds: duration('seconds', { min: 0.001 }).prefault(30).describe('Longest wait for an answer.'),
   ...commonAccountFields,
 });

@@ -12,6 +12,7 @@ import {
 } from '../../operations/time-text';
 import { call, contextOf } from '../command';
 import { print, printJson, table } from '../output';
+import { addPlanPolling } from '../polling/polling';
 import { type SpanOptions, spanCommand, withDevices } from './backfill';
 
 interface PlanOptions extends SpanOptions {
@@ -22,6 +23,7 @@ interface PlanOptions extends SpanOptions {
 
 export function addPlan(program: Command): void {
   const plan = program.command('plan').description('what a piece of work would cost, before any call');
+  addPlanPolling(plan);
   withDevices(spanCommand(plan, 'backfill', planBackfill.about, { isDefault: true }))
     .option(
       '--report-time <range>',

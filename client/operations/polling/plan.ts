@@ -1,0 +1,75 @@
+/** A day of polling, call by call, before any call. */
+import { z } from 'zod';
+import { pollingOutlook } from '../../../activities/reads/polling/input';
+import { planPolling } from '../../../quota/polling/plan';
+import type { ItemOutlook, PlannedCall, PollingPlan } from '../../../quota/polling/types';
+import { invalid } from '../errors';
+import { name } from '../fields';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+import { choosePolled } from './accounts';
+
+const COUNT = 'must be a whole number from 1 to 50';
+
+export interface PlannedDay extends PollingPlan {
+  readonly account: string;
+  readonly limit: string;
+  /** Of the limit's units: all, those that are spent in the window that runs, and those that polling leaves to people. */
+  readonly capacity: number;
+  readonly used: number;
+  readonly reserve: number;
+  /** Calls that are left in the window that runs once the plan is carried out, the reserve included. */
+  readonly leftAfter: number;
+  /** Vehicles that nobody has listed yet, and that are planned for as if they were there. */
+  readonly assumed: readonly string[];
+}
+
+export const planPollingDay = operation({
+  about: 'what polling would call within a day, when, and how fresh answers become by it; asks nobody',
+  input: z.strictObject({
+    vendor: name.optional(),
+    account: name.optional(),
+    /** Where the account's vehicles are not known yet: as if it had so many. */
+    vehicles: z.coerce.number({ error: COUNT }).int(COUNT).min(1, COUNT).max(50, COUNT).default(1),
+  }),
+  json: ({ from, to, calls, windows, items, ...rest }: PlannedDay) => ({
+    ...rest,
+    from: isoOrNull(from),
+    to: isoOrNull(to),
+    calls: calls.map((call: PlannedCall) => ({ ...call, at: isoOrNull(call.at) })),
+    windows: windows.map((one) => ({ ...one, from: isoOrNull(one.from), to: isoOrNull(one.to) })),
+    items: items.map(({ vehicleId, read, calls: count, wishedMs, oldestMs, meanMs }: ItemOutlook) => ({
+      vehicleId,
+      read,
+      calls: count,
+      wishedSeconds: Math.round(wishedMs / 1000),
+      oldestSeconds: oldestMs === null ? null : Math.round(oldestMs / 1000),
+      meanSeconds: meanMs === null ? null : Math.round(meanMs / 1000),
+    })),
+  }),
+  run: (backend, given): Promise<PlannedDay> => {
+    const account = choosePolled(backend.settings, given.account, given.vendor);
+    if (given.vendor !== undefined && account.vendor.id !== given.vendor) {
+      throw invalid(
+        'account',
+        `"${account.name}" is of ${account.vendor.id}, not of ${given.vendor}`,
+        'NOT_APPLICABLE',
+      );
+    }
+    return backend.database(async (db) => {
+      const { input, quota, assumed } = await pollingOutlook(db, account, {
+        assumedVehicles: given.vehicles,
+      });
+      const plan = planPolling(input);
+      const planned = plan.windows[0]?.planned ?? 0;
+      return {
+        ...plan,
+        account: account.name,
+        limit: account.polling.limit,
+        ...quota,
+        leftAfter: Math.max(0, quota.capacity - quota.used - planned),
+        assumed,
+      };
+    });
+  },
+});

@@ -1,0 +1,227 @@
+/**
+ * A day of polling under a budget. Each item is asked for when its answer is as old as is wished; where the budget does not
+ * reach so far, all answers become older by the same factor, the least with which it lasts. So no vehicle and no read
+ * starves, and nothing that could be spent is left. Pure: the same input makes the same plan, so that whoever makes it
+ * again after a restart goes on with it.
+ *
+ * A calendar day's budget is planned for that day and ends with it; in a rolling window the calls of the next 24 hours are
+ * planned, each not before an earlier one has left the window.
+ */
+import { DAY_MS, SECOND_MS } from '../durations';
+import type {
+  ItemOutlook,
+  PlannedCall,
+  PlannedWindow,
+  PollingBudget,
+  PollingInput,
+  PollingItem,
+  PollingPlan,
+  VehicleState,
+} from './types';
+import { retryAt, Urgency } from './urgency';
+
+/** Between two calls, ms: nothing is gained by haste. */
+const SPACING_MS = 5 * SECOND_MS;
+/** Kept clear of the edges of windows, for the vendor's clock is not ours, ms. */
+const EDGE_MS = 10 * SECOND_MS;
+/** A stretch beyond this is no plan any more. */
+const MAX_STRETCH = 1e6;
+
+interface Track {
+  readonly item: PollingItem;
+  readonly vehicle: VehicleState | undefined;
+  /** When it was last asked for; null: never. */
+  asked: number | null;
+  notBefore: number;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly calls: number;
+  /** When `n` more calls may be made at the earliest, given those of the plan so far. */
+  readonly earliest: (planned: readonly number[], at: number) => number;
+}
+
+/** @returns the calls of the 24 hours from now, in order. */
+export function planPolling(input: PollingInput): PollingPlan {
+  const from = input.now;
+  const to = from + DAY_MS;
+  const spans = spansOf(input.budget, from, to);
+  const end = Math.max(to, ...spans.map((span) => span.to));
+  const urgency = new Urgency(input, from - DAY_MS, end + DAY_MS);
+  const vehicles = new Map(input.vehicles.map((vehicle) => [vehicle.vehicleId, vehicle]));
+  let tracks: readonly Track[] = input.items.map((item): Track => {
+    const asked = item.failures > 0 ? maxOf(item.answeredAt, item.failedAt) : item.answeredAt;
+    return { item, vehicle: vehicles.get(item.vehicleId), asked, notBefore: retryAt(item) };
+  });
+  const calls: PlannedCall[] = [];
+  const windows: PlannedWindow[] = [];
+  let setup = input.setup;
+  for (const span of spans) {
+    const first = setup.slice(0, span.calls).map((read, i): PlannedCall => {
+      return { at: span.earliest([], span.from + i * SPACING_MS), vehicleId: '', read };
+    });
+    setup = setup.slice(first.length);
+    const best = bestSchedule(tracks, urgency, span, first);
+    tracks = best.tracks;
+    calls.push(...best.calls);
+    windows.push({
+      from: span.from,
+      to: span.to,
+      budget: span.calls,
+      planned: best.calls.length,
+      stretch: best.stretch,
+    });
+  }
+  const shown = calls.filter(({ at }) => at < to);
+  const items = input.items.map((item) =>
+    outlookOf(
+      item,
+      shown,
+      urgency.wishedMs({ ...item, failures: 0 }, vehicles.get(item.vehicleId), from),
+      input,
+      to,
+    ),
+  );
+  return { from, to, calls: shown, windows, items };
+}
+
+interface Schedule {
+  readonly calls: readonly PlannedCall[];
+  readonly tracks: readonly Track[];
+  readonly stretch: number;
+  readonly fits: boolean;
+}
+
+/** The least stretch that fits; what is then left over goes to single items, first come, first served. */
+function bestSchedule(
+  tracks: readonly Track[],
+  urgency: Urgency,
+  span: Span,
+  first: readonly PlannedCall[],
+): Schedule {
+  const at = (stretches: readonly number[]) => scheduleOf(tracks, urgency, span, first, stretches);
+  const even = (stretch: number) => at(tracks.map(() => stretch));
+  const asWished = even(1);
+  if (asWished.fits) return asWished;
+  let low = 1;
+  let high = 2;
+  while (high < MAX_STRETCH && !even(high).fits) {
+    low = high;
+    high *= 2;
+  }
+  for (let i = 0; i < 40 && high - low > 1e-6 * high; i++) {
+    const middle = (low + high) / 2;
+    if (even(middle).fits) high = middle;
+    else low = middle;
+  }
+  let stretches = tracks.map(() => high);
+  let best = even(high);
+  for (let i = 0; i < tracks.length && best.calls.length < span.calls; i++) {
+    const tried = stretches.map((stretch, k) => (k === i ? low : stretch));
+    const schedule = at(tried);
+    if (!schedule.fits) continue;
+    stretches = tried;
+    best = schedule;
+  }
+  return { ...best, stretch: high };
+}
+
+function scheduleOf(
+  tracks: readonly Track[],
+  urgency: Urgency,
+  span: Span,
+  first: readonly PlannedCall[],
+  stretches: readonly number[],
+): Schedule {
+  const state = tracks.map((track) => ({ ...track }));
+  const calls = [...first];
+  const times = first.map(({ at }) => at);
+  const dueOf = (track: Track, stretch: number) => {
+    const due =
+      track.asked === null
+        ? span.from
+        : urgency.dueAt(track.item, track.vehicle, track.asked, stretch, span.to);
+    return Math.max(span.from, due, track.notBefore);
+  };
+  const dues = state.map((track, i) => dueOf(track, stretches[i] ?? 1));
+  for (;;) {
+    let next = -1;
+    for (let i = 0; i < dues.length; i++) {
+      if ((dues[i] ?? Number.POSITIVE_INFINITY) < (dues[next] ?? Number.POSITIVE_INFINITY)) next = i;
+    }
+    const track = state[next];
+    const due = dues[next];
+    if (track === undefined || due === undefined) break;
+    const after = times.at(-1);
+    const at = Math.ceil(span.earliest(times, Math.max(due, after === undefined ? due : after + SPACING_MS)));
+    if (at >= span.to) break;
+    if (calls.length >= span.calls) return { calls, tracks: state, stretch: 0, fits: false };
+    calls.push({ at, vehicleId: track.item.vehicleId, read: track.item.read });
+    times.push(at);
+    track.asked = at;
+    track.notBefore = Number.NEGATIVE_INFINITY;
+    dues[next] = dueOf(track, stretches[next] ?? 1);
+  }
+  return { calls, tracks: state, stretch: stretches[0] ?? 1, fits: true };
+}
+
+function spansOf(budget: PollingBudget, from: number, to: number): Span[] {
+  if (budget.kind === 'rolling') {
+    return [{ from, to, calls: budget.count, earliest: inRollingWindow(budget) }];
+  }
+  const spans: Span[] = [];
+  const anyTime = (_: readonly number[], at: number) => at;
+  const first = Math.max(from, Math.min(budget.until, from + DAY_MS));
+  spans.push({ from, to: first - EDGE_MS, calls: Math.max(0, Math.floor(budget.left)), earliest: anyTime });
+  for (let day = first; day < to; day += DAY_MS) {
+    spans.push({
+      from: day + EDGE_MS,
+      to: day + DAY_MS - EDGE_MS,
+      calls: Math.floor(budget.count),
+      earliest: anyTime,
+    });
+  }
+  return spans.filter((span) => span.to > span.from);
+}
+
+/** Not before so many of the calls made and planned have left that there is room for one more. */
+function inRollingWindow({ count, ms, spent }: Extract<PollingBudget, { kind: 'rolling' }>) {
+  return (planned: readonly number[], at: number): number => {
+    const whole = Math.floor(count);
+    if (whole < 1) return Number.POSITIVE_INFINITY;
+    const all = [...spent, ...planned];
+    const blocking = all[all.length - whole];
+    return blocking === undefined ? at : Math.max(at, blocking + ms + EDGE_MS);
+  };
+}
+
+function outlookOf(
+  item: PollingItem,
+  calls: readonly PlannedCall[],
+  wishedMs: number,
+  { now }: PollingInput,
+  to: number,
+): ItemOutlook {
+  const own = calls.filter(({ vehicleId, read }) => vehicleId === item.vehicleId && read === item.read);
+  const answers = [...(item.answeredAt === null ? [] : [item.answeredAt]), ...own.map(({ at }) => at)];
+  const ends = [...answers.slice(1), to];
+  const begin = item.answeredAt === null ? (answers[0] ?? to) : now;
+  let oldestMs: number | null = null;
+  let area = 0;
+  for (const [i, answered] of answers.entries()) {
+    const end = ends[i] ?? to;
+    const start = Math.max(begin, answered);
+    if (end <= start) continue;
+    oldestMs = Math.max(oldestMs ?? 0, end - answered);
+    area += ((end - answered) ** 2 - (start - answered) ** 2) / 2;
+  }
+  const meanMs = oldestMs === null || to <= begin ? null : area / (to - begin);
+  return { vehicleId: item.vehicleId, read: item.read, calls: own.length, wishedMs, oldestMs, meanMs };
+}
+
+function maxOf(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
+}
