@@ -361,6 +361,7 @@ create table grants (
   lost_at timestamp with time zone,
   needed_at timestamp with time zone,
   needed_reason text,
+  login_digest text,
   constraint grants_ciphertext_check CHECK ((length(ciphertext) >= 16)),
   constraint grants_nonce_check CHECK ((length(nonce) = 12)),
   constraint grants_pkey PRIMARY KEY (account),

@@ -171,32 +171,40 @@ export class GrantStore {
     });
   }
 
-  /** Stores what a person's login brought, in place of what there was. */
+  /**
+   * Stores what a person's login brought, in place of what there was.
+   * @returns null when this very login has been stored before.
+   */
   async storeLogin(
     account: string,
     bought: BoughtTokens & { readonly refreshToken: string; readonly refreshExpiresInMs: number },
-  ): Promise<StoredGrant> {
+  ): Promise<StoredGrant | null> {
     return inTransaction(this.db, async (client) => {
       const { refreshToken, idToken, credentials } = bought;
       const sealed = seal(this.keys, account, { refreshToken, ...(idToken && { idToken }), credentials });
       const { rows } = await client.query<{ was_needed: boolean }>(
         `with before as (select needed_at from grants where account = $1)
          insert into grants as g (account, generation, key_id, nonce, ciphertext, subject, logged_in_at, refreshed_at,
-           refresh_expires_at)
+           refresh_expires_at, login_digest)
          values ($1, 1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp(),
-           clock_timestamp() + $6::float8 * interval '1 ms')
+           clock_timestamp() + $6::float8 * interval '1 ms', $7)
          on conflict (account) do update set generation = g.generation + 1, key_id = excluded.key_id,
            nonce = excluded.nonce, ciphertext = excluded.ciphertext, subject = excluded.subject,
            logged_in_at = excluded.logged_in_at, refreshed_at = excluded.refreshed_at,
-           refresh_expires_at = excluded.refresh_expires_at,
+           refresh_expires_at = excluded.refresh_expires_at, login_digest = excluded.login_digest,
            sent_at = null, lost_at = null, needed_at = null, needed_reason = null
+         where g.login_digest is distinct from excluded.login_digest
          returning coalesce((select needed_at is not null from before), false) as was_needed`,
-        [...sealed, bought.subject ?? null, bounded(bought.refreshExpiresInMs)],
+        [
+          ...[...sealed, bought.subject ?? null, bounded(bought.refreshExpiresInMs)],
+          this.keys.fingerprint(['login', refreshToken]),
+        ],
       );
+      if (rows[0] === undefined) return null;
       await insertEvent(client, 'login.done', account, { subject: bought.subject ?? null });
       return {
         version: await this.storeAccess(client, account, bought),
-        wasNeeded: rows[0]?.was_needed ?? false,
+        wasNeeded: rows[0].was_needed,
       };
     });
   }

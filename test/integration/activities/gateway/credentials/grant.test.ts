@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { grantSecrets } from '../../../../../activities/gateway/credentials/grant';
+import { grantSecrets, type KeptGrant, storeKept } from '../../../../../activities/gateway/credentials/grant';
 import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
@@ -219,6 +219,31 @@ test('a token called expired is renewed by one caller, and one that lives shorte
   expect(server.asked).toHaveLength(2);
   await delay(800);
   expect((await caller.auth.token(0, undefined)).version).toBeGreaterThan(after[0]?.version ?? 0);
+});
+
+test('what was kept on disk and is stored again after a crash replaces nothing newer', async () => {
+  const { digest } = await grantSecrets({ secrets: {} }, { credentials: {} });
+  const account = caller.account.poolKey;
+  const tokens = (n: number) => ({
+    ...{
+      accessToken: `access-${n}`,
+      expiresInMs: 60_000,
+      refreshToken: `refresh-of-${n}`,
+      credentials: digest,
+    },
+    refreshExpiresInMs: 60_000,
+  });
+  const login: KeptGrant = { account, generation: null, bought: tokens(1) };
+  const refresh: KeptGrant = { account, generation: 1, bought: tokens(2) };
+  expect(await storeKept(caller.grants, login, 0)).toMatchObject({ version: 1 });
+  expect(await storeKept(caller.grants, refresh, 0)).toMatchObject({ version: 2 });
+  expect(await storeKept(caller.grants, login, 0)).toBeNull();
+  expect(await storeKept(caller.grants, refresh, 0)).toBeNull();
+  expect(await caller.grants.read(account)).toMatchObject({ refreshToken: 'refresh-of-2', generation: 2 });
+  // A token whose answer is older than its life is stored, and not used.
+  await storeKept(caller.grants, { account, generation: 2, bought: tokens(3) }, 61_000);
+  server.valid = 'refresh-of-3';
+  expect((await caller.auth.token(0, undefined)).accessToken).toBe('access-token-number-1');
 });
 
 test('a new key reads and rotates a grant, and a wrong one says that it is the wrong one', async () => {
