@@ -131,7 +131,7 @@ class CommandRun {
       if (left <= 0) break;
       await sleep(Math.min(waitMs, left), { summary: 'until the result is asked for' });
       try {
-        const step = await this.poll(Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
+        const step = await this.poll(polling, Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
         if (step.kind === 'ended') return step.outcome;
       } catch (error) {
         if (!(error instanceof ActivityFailure)) throw error;
@@ -153,11 +153,12 @@ class CommandRun {
     return Math.min(resultMs ?? longestMs ?? timeoutMs, longestMs ?? Number.POSITIVE_INFINITY);
   }
 
-  private poll(leftMs: number): CommandActivities['pollCommand'] {
+  /** A question that fails is asked again no sooner than the vendor's pace allows. */
+  private poll({ firstMs }: CommandPolling, leftMs: number): CommandActivities['pollCommand'] {
     return activitiesFor<CommandActivities>('commands', {
       scheduleToCloseTimeout: leftMs,
       heartbeatTimeout: '8 seconds',
-      retry: { initialInterval: '1 second', maximumInterval: '4 seconds' },
+      retry: { initialInterval: Math.max(1000, firstMs), maximumInterval: Math.max(4000, firstMs) },
     }).pollCommand;
   }
 
