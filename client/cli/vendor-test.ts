@@ -2,13 +2,14 @@
 import type { Command } from 'commander';
 import type { Check } from '../../vendors/conformance/check';
 import { UsageError } from '../operations/errors';
-import { testVendors } from '../operations/vendor-test';
+import { testVendors } from '../operations/vendors/test';
 import { print, printJson } from './output';
 
 interface TestOptions {
   readonly json?: boolean;
   readonly seed: string;
   readonly answers: string;
+  readonly jobs: boolean;
 }
 
 export function addVendorTest(program: Command): void {
@@ -20,6 +21,7 @@ export function addVendorTest(program: Command): void {
     .description('run the conformance suite over a vendor and its simulator; exit code 1 when it fails')
     .option('--seed <n>', 'seed of the answers that are made up', '1')
     .option('--answers <n>', 'how many are made up for each operation', '300')
+    .option('--no-jobs', 'leave out what takes an embedded Postgres')
     .option('--json', 'JSON')
     .action(run);
 }
@@ -28,6 +30,7 @@ async function run(named: string, options: TestOptions): Promise<void> {
   const reports = await testVendors(named, process.cwd(), {
     seed: number(options.seed, '--seed', 0),
     answers: number(options.answers, '--answers', 1),
+    jobs: options.jobs,
   });
   const failed = reports.some(({ checks }) => checks.some(({ result }) => result === 'fail'));
   if (options.json) printJson(reports);

@@ -80,12 +80,18 @@ export async function registerLimits(
 ): Promise<void> {
   if (limits.length === 0) return;
   const rows = JSON.stringify(limits.map((l) => ({ key: l.key, pool, ...limitDefinition(l.template) })));
+  const keys = limits.map((l) => l.key);
   await inTransaction(db, async (client) => {
+    // Rows that are not there yet cannot be locked in any order: whoever makes some does so alone. Otherwise one would hold
+    // a row that is there and wait for the one that another is making, who waits for the first.
+    await client.query(
+      `select pg_advisory_xact_lock(hashtextextended('new limits', 49))
+       where (select count(*) from limits where key = any ($1)) < $2`,
+      [keys, new Set(keys).size],
+    );
     // Locked by a statement of its own: what the next one reads is then as of after the last permit. All of them, for
     // the insertion locks those that stay as they are, too, and everybody locks in the order of keys.
-    await client.query('select 1 from limits where key = any ($1) order by key for update', [
-      limits.map((l) => l.key),
-    ]);
+    await client.query('select 1 from limits where key = any ($1) order by key for update', [keys]);
     await client.query(
       `insert into limits as l (key, pool, name, unit, kind, capacity, period_ms, calendar_unit, zone, slack_ms,
                                 share_background, share_scheduled, share_live, mode, source, definition, generation)

@@ -13,6 +13,10 @@ import type { HttpRequest, Parsed } from '../http';
 export interface SampleCall {
   readonly operation: string;
   readonly request: HttpRequest;
+  /** What limits tell it apart by. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** What limits of tokens charge. */
+  readonly tokens?: number;
 }
 
 /** Thrown when the vendor does not answer as its own parts understand it. */
@@ -107,7 +111,13 @@ export class Wire {
     return [
       ...(login === undefined
         ? []
-        : [{ operation: login.operation, request: login.request(this.secrets(login.credentials), nowMs) }]),
+        : [
+            {
+              operation: login.operation,
+              attributes: {},
+              request: login.request(this.secrets(login.credentials), nowMs),
+            },
+          ]),
       ...(reports === undefined ? [] : await this.reportSamples(reports, token, nowMs)),
       ...(texts === undefined ? [] : [this.textSample(texts, token)]),
       ...(fleet === undefined ? [] : await this.fleetSamples(fleet, token, nowMs)),
@@ -122,17 +132,19 @@ export class Wire {
     const to = Math.floor((nowMs - DAY_MS) / HOUR_MS) * HOUR_MS;
     const span = { from: to - HOUR_MS, to };
     const authorized = (request: HttpRequest) => reports.authorize(request, token, nowMs);
+    const attributes = reports.attributes(dataset);
     const create = authorized(reports.create({ dataset, partition, span }));
     const { reportId } = await this.ask(create, reports.parseCreate);
     const createdSince = nowMs - DAY_MS;
     return [
-      { operation: reports.operations.create, request: create },
-      { operation: reports.operations.get, request: authorized(reports.get(reportId)) },
+      { operation: reports.operations.create, attributes, request: create },
+      { operation: reports.operations.get, attributes, request: authorized(reports.get(reportId)) },
       {
         operation: reports.operations.list,
+        attributes,
         request: authorized(reports.list({ reportType: dataset.reportType, createdSince })),
       },
-      { operation: reports.operations.document, request: authorized(reports.document('none')) },
+      { operation: reports.operations.document, attributes, request: authorized(reports.document('none')) },
     ];
   }
 
@@ -140,7 +152,9 @@ export class Wire {
     const model = this.vendor.example?.model;
     if (model === undefined) throw new WireError('example.model: is missing; the account writes texts');
     const body = texts.request({ model, prompt: 'Say hello.', maxOutputTokens: 16 }, 'Say hello.');
-    return { operation: texts.operation, request: texts.authorize(texts.post(body), token) };
+    const request = texts.authorize(texts.post(body), token);
+    const { operation } = texts;
+    return { operation, request, attributes: texts.attributes(model), tokens: texts.estimate(body, 16) };
   }
 
   private async fleetSamples(fleet: NonNullable<AccountParts['fleet']>, token: string, nowMs: number) {
@@ -151,11 +165,16 @@ export class Wire {
     const { deviceId } = device;
     const span = { from: nowMs - HOUR_MS, to: nowMs };
     const { operations } = fleet;
+    const attributes = { [fleet.deviceAttribute]: deviceId };
     return [
-      { operation: operations.devices, request: devices },
-      { operation: operations.positions, request: authorized(fleet.positions([deviceId], null)) },
-      { operation: operations.trips, request: authorized(fleet.trips(deviceId, span)) },
-      { operation: operations.track, request: authorized(fleet.track(deviceId, span)) },
+      { operation: operations.devices, attributes: {}, request: devices },
+      {
+        operation: operations.positions,
+        attributes: {},
+        request: authorized(fleet.positions([deviceId], null)),
+      },
+      { operation: operations.trips, attributes, request: authorized(fleet.trips(deviceId, span)) },
+      { operation: operations.track, attributes, request: authorized(fleet.track(deviceId, span)) },
     ];
   }
 
@@ -176,8 +195,9 @@ export class Wire {
           resource,
           next: null,
         });
-        return { operation, request: authorized(request) };
+        const attributes = { [vehicles.vehicleAttribute]: vehicle.vehicleId };
+        return { operation, attributes, request: authorized(request) };
       });
-    return [{ operation: vehicles.operation, request: list }, ...reads];
+    return [{ operation: vehicles.operation, attributes: {}, request: list }, ...reads];
   }
 }
