@@ -136,6 +136,9 @@ const hostName = z
   .transform((host) => host.toLowerCase());
 
 /** The HTTP API. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
+
 const api = z.strictObject({
   port: z
     .int({ error: 'must be a port from 1 to 65535' })
@@ -165,6 +168,15 @@ const api = z.strictObject({
     .default(1000)
     .describe('Requests under way at once in one process; more are told to come again (503).'),
   maxUploadMb: wholePositive.default(512).describe('Longest input of a batch that is uploaded, MB.'),
+  mainAccount: name
+    .optional()
+    .describe('Whose quota and breaker `GET /health` shows first. Default: the first account.'),
+  salesDataset: z
+    .strictObject({ dataset: z.string(), account: name.optional() })
+    .optional()
+    .describe(
+      'What `/api/vendor-realtime-sales` refreshes and sums up. Default: the first dataset of reports that is listed.',
+    ),
 });
 
 const whole = (max: number) => {
@@ -323,9 +335,6 @@ export const datasetFields = {
 } as const;
 
 export const datasetSchema = z.strictObject(datasetFields);
-
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
 
 /** Accounts of any of these vendors, told apart by `vendor`. */
 function accountsOf(vendors: readonly Vendor[]) {

@@ -103,3 +103,17 @@ export async function readMinuteCounts(
   );
   return rows;
 }
+
+export interface CallTotals {
+  readonly pool: string;
+  readonly verdict: string;
+  readonly calls: number;
+}
+
+/** All calls that are kept, by pool and verdict. */
+export async function readCallTotals(db: Pool): Promise<CallTotals[]> {
+  const { rows } = await db.query<CallTotals>(
+    'select pool, verdict, sum(calls)::int8 as calls from call_counts group by 1, 2 order by 1, 2',
+  );
+  return rows;
+}

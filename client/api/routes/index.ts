@@ -5,6 +5,7 @@ import { ADMIN_ROUTES } from './admin';
 import { BATCH_ROUTES } from './batches';
 import { COMMAND_ROUTES } from './commands';
 import { DATASET_ROUTES } from './datasets';
+import { ENDPOINT_ROUTES } from './endpoints';
 import { EVENT_ROUTES } from './events';
 import { EXPLAIN_ROUTES } from './explain';
 import { LIMIT_ROUTES } from './limits';
@@ -25,6 +26,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...COMMAND_ROUTES,
   ...VEHICLE_ROUTES,
   ...PERMIT_ROUTES,
+  ...ENDPOINT_ROUTES,
   ...EVENT_ROUTES,
   ...EXPLAIN_ROUTES,
   ...ADMIN_ROUTES,

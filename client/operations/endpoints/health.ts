@@ -1,0 +1,136 @@
+/** Overall health and figures in the form that clients of the earlier services know: `GET /health`, `GET /metrics`. */
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { isBlocked, type PoolStateName } from '../../../quota/pools/pool';
+import { findAccount } from '../../../settings/accounts/accounts';
+import { readDeployment } from '../../../store/deployment';
+import { type CallTotals, readCallTotals } from '../../../store/permits/call-counts';
+import { readStoppingPools } from '../../../store/pools/pools';
+import type { Backend } from '../backend';
+import { asField } from '../errors';
+import { operation } from '../operation';
+import { isoOrNull } from '../time-text';
+
+interface AccountHealth {
+  readonly account: string;
+  readonly state: PoolStateName;
+  /** Epoch ms. */
+  readonly until: number | null;
+  readonly reason: string;
+}
+
+export interface Health {
+  readonly accounts: readonly AccountHealth[];
+  /** The account that the settings name for these endpoints, or the first one. */
+  readonly main: AccountHealth | null;
+  /** What its vendor sees; null where that does not count by it. */
+  readonly userAgent: string | null;
+}
+
+/** The breaker in the words of the earlier services. */
+const BREAKER: Readonly<Record<PoolStateName, string>> = {
+  closed: 'CLOSED',
+  open: 'OPEN',
+  half_open: 'HALF_OPEN',
+  quota_paused: 'QUOTA_PAUSED',
+  held: 'HELD',
+};
+
+export const readHealth = operation({
+  about: 'overall health, with the quota, the breaker and the name that the vendor counts calls by',
+  input: z.strictObject({}),
+  json: ({ accounts, main, userAgent }: Health) => ({
+    status: accounts.every(({ state }) => state === 'closed') ? 'healthy' : 'degraded',
+    quota_status: {
+      paused: main?.state === 'quota_paused',
+      until: isoOrNull(main?.until ?? null),
+      retry_after: main?.until == null ? null : Math.max(0, Math.ceil((main.until - Date.now()) / 1000)),
+      reason: main?.reason ?? '',
+    },
+    user_agent_info: { user_agent: userAgent },
+    circuit_breaker_state: BREAKER[main?.state ?? 'closed'],
+    accounts: accounts.map(({ account, state, until, reason }) => ({
+      ...{ account, circuit_breaker_state: BREAKER[state], until: isoOrNull(until), reason },
+    })),
+  }),
+  run: (backend): Promise<Health> => backend.database((db) => readAll(db, backend)),
+});
+
+async function readAll(db: Pool, { settings }: Backend): Promise<Health> {
+  const accounts: AccountHealth[] = [];
+  for (const name of Object.keys(settings.accounts)) {
+    const now = Date.now();
+    const pools = await readStoppingPools(db, findAccount(settings, name).poolKey);
+    const state =
+      pools.find((pool) => isBlocked(pool.state, now))?.state ??
+      pools.find((pool) => pool.state.state !== 'closed')?.state;
+    accounts.push({
+      account: name,
+      state: state?.state ?? 'closed',
+      until: state?.until ?? null,
+      reason: state?.reason ?? '',
+    });
+  }
+  const named = settings.api.mainAccount ?? accounts[0]?.account;
+  const main = accounts.find(({ account }) => account === named) ?? null;
+  const identity =
+    main === null ? undefined : asField('account', () => findAccount(settings, main.account)).identity;
+  return {
+    ...{ accounts, main },
+    userAgent: identity === undefined ? null : identity.name(await readDeployment(db)),
+  };
+}
+
+export interface Metrics {
+  readonly health: Health;
+  readonly calls: readonly CallTotals[];
+}
+
+const RETRIED: ReadonlySet<string> = new Set(['quota', 'rate']);
+
+export const readMetrics = operation({
+  about: 'figures of calls and pools, as JSON or as Prometheus reads them',
+  input: z.strictObject({ format: z.enum(['json', 'prometheus']).optional() }),
+  json: ({ health, calls }: Metrics) => {
+    const { main } = health;
+    return {
+      quota_retry_count: sumOf(calls.filter(({ verdict }) => RETRIED.has(verdict))),
+      calls_total: sumOf(calls),
+      calls: calls.map(({ pool, verdict, calls: count }) => ({ pool, verdict, calls: count })),
+      ...readHealth.json(health),
+      main_account: main?.account ?? null,
+    };
+  },
+  run: (backend): Promise<Metrics> =>
+    backend.database(async (db) => ({
+      health: await readAll(db, backend),
+      calls: await readCallTotals(db),
+    })),
+});
+
+function sumOf(calls: readonly CallTotals[]): number {
+  return calls.reduce((sum, { calls: count }) => sum + count, 0);
+}
+
+/** Prometheus's text format, version 0.0.4. */
+export function prometheusText({ health, calls }: Metrics): string {
+  const label = (text: string) => text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
+  const lines = [
+    '# HELP sluice_quota_retry_count Calls that were refused for want of quota or as too fast, as far as calls are kept.',
+    '# TYPE sluice_quota_retry_count gauge',
+    `sluice_quota_retry_count ${sumOf(calls.filter(({ verdict }) => RETRIED.has(verdict)))}`,
+    '# HELP sluice_calls Calls by pool and verdict, as far as they are kept.',
+    '# TYPE sluice_calls gauge',
+    ...calls.map(
+      ({ pool, verdict, calls: count }) =>
+        `sluice_calls{pool="${label(pool)}",verdict="${label(verdict)}"} ${count}`,
+    ),
+    '# HELP sluice_account_stopped 1 while an account lets no call through.',
+    '# TYPE sluice_account_stopped gauge',
+    ...health.accounts.map(
+      ({ account, state }) =>
+        `sluice_account_stopped{account="${label(account)}"} ${state === 'closed' || state === 'half_open' ? 0 : 1}`,
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}

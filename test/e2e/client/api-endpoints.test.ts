@@ -1,0 +1,113 @@
+import { parse, stringify } from 'yaml';
+import { applyPoolEvent } from '../../../store/pools/pools';
+import { type ApiProcess, startApi } from '../../support/api-process';
+import { type Stack, startStack } from '../../support/stack';
+
+let stack: Stack;
+let api: ApiProcess;
+
+beforeAll(async () => {
+  stack = await startStack();
+  await stack.startWorker();
+  const own = parse(stack.settingsYaml) as { temporal: object };
+  api = await startApi(
+    stringify({
+      ...own,
+      database: { url: stack.databaseUrl },
+      temporal: { ...own.temporal, address: stack.temporalAddress },
+    }),
+    stack.env,
+  );
+});
+afterAll(async () => {
+  await api?.close();
+  await stack.close();
+});
+
+const get = async (path: string, headers: Record<string, string> = {}) => {
+  const answer = await fetch(`${api.url}${path}`, { headers });
+  return { status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() };
+};
+const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
+const refresh = async (body: unknown) => {
+  const answer = await fetch(`${api.url}/api/vendor-realtime-sales/refresh`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+};
+
+test('the last hours are fetched and summed up; under quota nothing is called, and what is known is shown', async () => {
+  const fetched = await refresh({ window: 'last_3h' });
+  expect(fetched).toMatchObject({
+    status: 200,
+    body: {
+      status: 'success',
+      window: 'last_3h',
+      ingest_summary: { complete: true, rows: expect.any(Number) },
+    },
+  });
+  const known = json((await get('/api/vendor-realtime-sales/summary')).text);
+  expect(known).toMatchObject({ status: 'success', spans: [{ window: 'last_3h' }, { window: 'last_24h' }] });
+  const explained = await get(
+    `/api/v1/explain/${encodeURIComponent(`sync:amazon/rt-sales:${stack.account}`)}`,
+  );
+  expect(explained.status).toBe(404);
+
+  const evidence = {
+    vendor: 'amazon',
+    account: stack.account,
+    operation: 'createReport',
+    message: 'used up',
+  };
+  const quota = {
+    type: 'quota',
+    epoch: 1,
+    statedWaitMs: 600_000,
+    reason: 'used up',
+    jitter: 0,
+    evidence,
+  } as const;
+  const { rows } = await stack.db.query<{ epoch: number }>('select epoch from pools where key = $1', [
+    stack.pool,
+  ]);
+  await applyPoolEvent(stack.db, stack.pool, { ...quota, epoch: rows[0]?.epoch ?? 1 });
+  expect(await refresh({ window: 'last_24h' })).toEqual({
+    status: 200,
+    body: {
+      status: 'error',
+      error: 'QuotaExceeded',
+      message: 'Amazon Vendor real-time sales quota has been exceeded for now. Showing last known data.',
+      window: 'last_24h',
+    },
+  });
+  expect((await get('/api/vendor-realtime-sales/summary')).status).toBe(200);
+  expect(json((await get('/health')).text)).toMatchObject({
+    status: 'degraded',
+    quota_status: { paused: true, retry_after: expect.any(Number) },
+    circuit_breaker_state: 'QUOTA_PAUSED',
+    user_agent_info: { user_agent: null },
+  });
+});
+
+test('figures come as JSON, and as Prometheus text when that is asked for', async () => {
+  const asJson = await get('/metrics');
+  expect(asJson.type).toContain('application/json');
+  expect(json(asJson.text)).toMatchObject({ quota_retry_count: expect.any(Number) });
+  for (const asText of [
+    await get('/metrics?format=prometheus'),
+    await get('/metrics', { accept: 'text/plain' }),
+  ]) {
+    expect(asText.type).toContain('text/plain');
+    expect(asText.text).toMatch(/^sluice_quota_retry_count \d+$/m);
+  }
+  expect((await get('/metrics?format=xml')).status).toBe(400);
+});
+
+test.each([[{}], [{ window: 'last_1h' }], [{ window: 'last_3h', more: 1 }]])(
+  '%j is refused',
+  async (body) => {
+    expect(await refresh(body)).toMatchObject({ status: 400 });
+  },
+);
