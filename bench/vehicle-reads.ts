@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     'demo',
     'client/cli/main',
     ['demo', 'bmw', '--for', `${seconds + MARGIN_S}s`, '--json'],
-    { SLUICE_STATE_DIR: folder, HOME: folder },
+    { SLUICE_STATE_DIR: folder, HOME: process.env.HOME },
     (line) => line.includes('"type":"progress"'),
   );
   try {

@@ -3,7 +3,7 @@
  * that these problems are reported together with those of form; what is ill-formed here is left to the schema.
  */
 import type { SecretRef } from '../vendors/account-fields';
-import { accountAttributes, findVendor, type Vendor, vendors } from '../vendors/registry';
+import { accountAttributes, accountParts, findVendor, type Vendor, vendors } from '../vendors/registry';
 import { limitProblems } from './accounts/effective';
 import { misplacedKeys } from './datasets/kinds';
 import type { Environment } from './environment';
@@ -70,7 +70,9 @@ function accountProblems(root: Raw): RawProblem[] {
     if (!isMap(account) || !isMap(account.limits) || vendor === undefined) return [];
     const parsed = vendor.account.safeParse(account);
     const own = parsed.success ? { account: String(name), ...accountAttributes(parsed.data) } : null;
-    return limitProblems(vendor.rules, account.limits, own).map(({ path, what }) => ({
+    // What else an account says may change a limit's kind.
+    const rules = (parsed.success ? accountParts(parsed.data).rules : undefined) ?? vendor.rules;
+    return limitProblems(rules, account.limits, own).map(({ path, what }) => ({
       path: ['accounts', name, ...path],
       what,
     }));

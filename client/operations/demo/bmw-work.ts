@@ -10,7 +10,7 @@ import { BMW_USER, CARDATA, MYBMW } from './bmw';
 import { orderSimulator } from './simulator-process';
 
 /** As the vendor words it: `Quota will be replenished in 00:00:20`. */
-export const QUOTA_MS = 20_000;
+const QUOTA_MS = 20_000;
 const LOGIN_MS = 60_000;
 const READERS = ['anna', 'ben', 'carla'] as const;
 /** Rounds of readers a run: more than the day has calls, so that its end is seen, too. */
@@ -18,6 +18,28 @@ const ROUNDS = 60;
 const COMMANDS = ['lock', 'flash', 'climate'] as const;
 /** Into the run, as shares of it. */
 const QUOTA_AT = 0.3;
+
+/** By device code; the link is followed here. @returns how it ended. */
+export async function logInToCarData(
+  backend: Backend,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const { login } = await startLogin(backend, { account: CARDATA.account });
+  let followed = false;
+  const deadline = Date.now() + LOGIN_MS;
+  for (let seen = login; ; seen = await showLogin(backend, { login: login.id })) {
+    if (seen.endedAt !== null) return seen.state;
+    if (seen.url !== null && !followed) {
+      followed = true;
+      say(`  CarData shows the code ${seen.userCode ?? '?'}; somebody follows ${seen.url}`);
+      await delay(1500, undefined, { signal });
+      await fetch(seen.url, { signal: AbortSignal.timeout(10_000) });
+    }
+    if (Date.now() > deadline) throw new ClientError('the login to CarData does not end');
+    await delay(250, undefined, { signal });
+  }
+}
 
 export interface BmwTally {
   /** How each login ended, by account. */
@@ -59,23 +81,7 @@ export class BmwDemoWork {
 
   /** By device code at the one, whose link is followed here, and by a form at the other. */
   async logIn(signal: AbortSignal): Promise<void> {
-    const { login } = await startLogin(this.backend, { account: CARDATA.account });
-    let followed = false;
-    const deadline = Date.now() + LOGIN_MS;
-    for (let seen = login; ; seen = await showLogin(this.backend, { login: login.id })) {
-      if (seen.endedAt !== null) {
-        this.logins[CARDATA.account] = seen.state;
-        break;
-      }
-      if (seen.url !== null && !followed) {
-        followed = true;
-        this.say(`  CarData shows the code ${seen.userCode ?? '?'}; somebody follows ${seen.url}`);
-        await delay(1500, undefined, { signal });
-        await fetch(seen.url, { signal: AbortSignal.timeout(10_000) });
-      }
-      if (Date.now() > deadline) throw new ClientError('the login to CarData does not end');
-      await delay(250, undefined, { signal });
-    }
+    this.logins[CARDATA.account] = await logInToCarData(this.backend, this.say, signal);
     const entered = await startLogin(this.backend, { account: MYBMW.account, fields: { ...BMW_USER } });
     this.logins[MYBMW.account] = entered.login.state;
     this.say(

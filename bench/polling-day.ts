@@ -1,0 +1,160 @@
+/**
+ * A day of 50 calls: how much of it polling uses, whether anything is refused, whether what is kept for people is left
+ * alone, and what ten kills of the worker cost.
+ *
+ *     npm run bench:polling-day [-- seconds] [kills] [--json]        (default 260 10)
+ *
+ * The day is a rolling window of so many seconds, at the simulated CarData and here. Polling wishes more than the day has;
+ * people take the calls that are kept for them at its end. Runs its own servers, simulators and worker, like the demo.
+ *
+ * Fails when less than 98 % of the calls that polling and people may have are used, when the vendor refuses one, when
+ * polling takes one of the people's, or when permits and arrivals differ by more than the calls that a kill cut short.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { contextWith } from '../client/operations/context';
+import { workerPolls } from '../client/operations/datasets/work';
+import { CARDATA } from '../client/operations/demo/bmw';
+import { logInToCarData } from '../client/operations/demo/bmw-work';
+import { startSimulated } from '../client/operations/demo/simulated';
+import { openBackend } from '../client/operations/open-backend';
+import { startPolling } from '../client/operations/polling/runs';
+import { findProcess } from '../client/operations/servers';
+import { listVehicles, readVehicle } from '../client/operations/vehicles/vehicles';
+import { stateDir } from '../embedded/state-dir';
+import { loadSettings } from '../settings';
+import { findAccount } from '../settings/accounts/accounts';
+import { listLimits } from '../store/permits/permits';
+import type { CallSeen } from '../vendors/kit/discoveries';
+
+const [seconds = 260, kills = 10] = process.argv
+  .slice(2)
+  .filter((word) => word !== '--json')
+  .map(Number);
+const JSON_WANTED = process.argv.includes('--json');
+const progress = JSON_WANTED ? console.error : console.log;
+const CALLS = 50;
+const RESERVE = 10;
+const DAY_MS = seconds * 1000;
+/** The last part of the day belongs to people, ms. */
+const PEOPLE_MS = 25_000;
+const ALLOWED_SHARE = 0.98;
+const LOGIN_OPERATIONS = new Set(['device-code', 'device-token', 'token-refresh']);
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-day-'));
+  const outer = contextWith(loadSettings({ cwd: folder, env: {} }), stateDir(folder, {}), () => undefined);
+  const demo = await startSimulated(outer, progress, {
+    folder: 'day',
+    scenarios: {
+      [CARDATA.vendor]: {
+        cars: 15,
+        speed: 86_400_000 / DAY_MS,
+        quota: { callsPerDay: CALLS, window: 'rolling', dayMs: DAY_MS },
+        login: { intervalSeconds: 1 },
+        latencyMs: { min: 20, max: 120 },
+      },
+    },
+    secrets: {},
+    settings: (urls) => ({
+      temporal: { taskQueue: 'sluice-bench-day', encryptPayloads: false },
+      accounts: {
+        [CARDATA.account]: {
+          vendor: CARDATA.vendor,
+          baseUrl: urls[CARDATA.vendor],
+          loginUrl: urls[CARDATA.vendor],
+          clientId: 'sluice-bench',
+          quotaWindow: 'rolling',
+          interactiveCalls: RESERVE,
+          polling: { telematics: { active: 1, plugged: 1, idle: 1 }, night: { factor: 1 } },
+          limits: { 'calls-per-day': { ms: DAY_MS } },
+        },
+      },
+    }),
+  });
+  const backend = openBackend(demo.context, { applicationName: 'sluice-bench', connections: 4 });
+  const url = demo.urls[CARDATA.vendor] ?? '';
+  const { dir } = demo.context;
+  try {
+    const { taskQueue } = demo.context.settings.temporal;
+    const polls = () => backend.temporal((client) => workerPolls(client, taskQueue));
+    while (!(await polls())) await delay(200);
+    await logInToCarData(backend, progress, new AbortController().signal);
+    const began = Date.now();
+    await startPolling(backend, { account: CARDATA.account });
+    let killed = 0;
+    const everyMs = (DAY_MS - PEOPLE_MS - 10_000) / kills;
+    while (Date.now() - began < DAY_MS - PEOPLE_MS) {
+      await delay(
+        Math.max(0, Math.min(began + (killed + 1) * everyMs, began + DAY_MS - PEOPLE_MS) - Date.now()),
+      );
+      if (killed >= kills) continue;
+      const worker = findProcess(dir, 'demo-worker');
+      if (worker !== null) process.kill(worker.pid, 'SIGKILL');
+      killed++;
+      progress(
+        `${((Date.now() - began) / 1000).toFixed(0)} s: worker killed (${killed}), ${(await arrivals(url)).length} calls so far`,
+      );
+    }
+    const polled = await arrivals(url);
+    progress(`polling made ${polled.length} calls; now people ask`);
+    const [list] = await listVehicles(backend, { account: CARDATA.account, maxAge: '1h' });
+    const vehicles = list?.vehicles.map((one) => one.vehicleId) ?? [];
+    let stale = 0;
+    for (let n = 0; n < RESERVE + 2 && Date.now() - began < DAY_MS; n++) {
+      const vehicle = vehicles[n % vehicles.length];
+      if (vehicle === undefined) break;
+      const served = await readVehicle(backend, {
+        account: CARDATA.account,
+        vehicle,
+        read: 'telematics',
+        maxAge: '0',
+        timeout: '1s',
+      });
+      if (served.stale !== null) stale++;
+    }
+    const all = (await arrivals(url)).filter((call) => call.t < began + DAY_MS);
+    const refused = all.filter((call) => call.status === 403 || call.status === 429).length;
+    const { poolKey } = findAccount(backend.settings, CARDATA.account);
+    const [limit] = await backend.database((db) => listLimits(db, poolKey));
+    const result = {
+      daySeconds: seconds,
+      calls: CALLS,
+      arrived: all.length,
+      polled: polled.length,
+      mayPoll: CALLS - RESERVE,
+      people: all.length - polled.length,
+      staleAtTheEnd: stale,
+      usedPercent: Math.round((1000 * all.length) / CALLS) / 10,
+      refused,
+      kills: killed,
+      permits: limit?.grantedCalls ?? 0,
+      /** Permits whose call a kill kept from arriving. */
+      lost: (limit?.grantedCalls ?? 0) - (await arrivals(url)).length,
+    };
+    const wrong =
+      all.length < ALLOWED_SHARE * CALLS - killed ||
+      refused > 0 ||
+      polled.length > CALLS - RESERVE ||
+      result.lost < 0 ||
+      result.lost > killed;
+    if (wrong) process.exitCode = 1;
+    console.log(JSON_WANTED ? JSON.stringify(result) : result);
+  } finally {
+    await backend.close();
+    await demo.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function arrivals(url: string): Promise<readonly CallSeen[]> {
+  const calls = (await (await fetch(`${url}/_sim/calls`)).json()) as CallSeen[];
+  return calls.filter(({ operation }) => !LOGIN_OPERATIONS.has(operation));
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
