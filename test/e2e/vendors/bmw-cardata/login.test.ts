@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { findAccount } from '../../../../settings/accounts/accounts';
 import { listEvents } from '../../../../store/events/events';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
@@ -11,7 +14,38 @@ let sluice: Cli;
 
 const LOGIN = { intervalSeconds: 1, expiresSeconds: 4, slowDownSeconds: 5 };
 
+/** A login whose answers go wrong, then ask for more patience, then bring tokens. */
+const odd = { url: '', polls: [] as number[], close: () => undefined as unknown };
+
+async function startOdd(): Promise<void> {
+  const server = createServer((request, response) => {
+    if (request.url?.endsWith('/device/code')) {
+      const code = {
+        device_code: 'a-device-code-of-the-test',
+        user_code: 'ABCD',
+        interval: 1,
+        expires_in: 60,
+      };
+      response.end(JSON.stringify({ ...code, verification_uri: odd.url }));
+      return;
+    }
+    odd.polls.push(Date.now());
+    if (odd.polls.length === 1) request.socket.destroy();
+    else if (odd.polls.length === 2) {
+      response.statusCode = 400;
+      response.end(JSON.stringify({ error: 'slow_down' }));
+    } else {
+      const tokens = { access_token: 'an-access-token-of-the-test', expires_in: 3600, gcid: 'somebody' };
+      response.end(JSON.stringify({ ...tokens, refresh_token: 'a-refresh-token-of-the-test' }));
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  odd.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  odd.close = () => server.close();
+}
+
 beforeAll(async () => {
+  await startOdd();
   stack = await startCore({
     name: 'cardata-login',
     env: {},
@@ -19,6 +53,7 @@ beforeAll(async () => {
     settings: ({ url }) => ({
       accounts: {
         cars: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
+        odd: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-of-the-test' },
         texts: { vendor: 'openai', apiKey: 'env:SLUICE_VAULT_KEY' },
       },
     }),
@@ -26,7 +61,10 @@ beforeAll(async () => {
   sluice = cliFor(stack);
   await stack.startWorker();
 });
-afterAll(() => stack.close());
+afterAll(async () => {
+  await stack?.close();
+  odd.close();
+});
 
 interface Shown {
   readonly state: string;
@@ -41,7 +79,7 @@ const pool = async () => (await readPool(stack.db, 'bmw-cardata/cars'))?.state;
 
 /** Runs a login, and follows its link as the person does. */
 async function login(query = '') {
-  const running = sluice(['login', 'bmw-cardata', '--json']);
+  const running = sluice(['login', 'bmw-cardata', '--account', 'cars', '--json']);
   const url = await eventually('the code is shown', async () => {
     const { rows } = await stack.db.query<{ url: string }>("select url from logins where state = 'waiting'");
     return rows[0]?.url;
@@ -89,6 +127,15 @@ test('who refuses, or does not come, is told so', async () => {
     message: expect.stringContaining('not entered in time'),
   });
   expect((await pool())?.state).not.toBe('held');
+});
+
+test('a lost answer is one poll less, and "slow down" makes the polls five seconds slower', async () => {
+  const ran = await sluice(['login', 'bmw-cardata', '--account', 'odd']);
+  expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('odd: logged in') });
+  const [first = 0, second = 0, third = 0] = odd.polls;
+  expect(second - first).toBeGreaterThanOrEqual(950);
+  expect(third - second).toBeGreaterThanOrEqual(5_950);
+  expect(JSON.parse((await sluice(['logins', '--json'])).out)[1]).toMatchObject({ subject: 'somebody' });
 });
 
 test('an account with a key has nothing to log in to', async () => {
