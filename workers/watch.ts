@@ -13,6 +13,7 @@ import type { Settings } from '../settings';
 import { findAccount } from '../settings/accounts/accounts';
 import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { noteWorker } from '../store/explain/worker-presence';
+import { sweepOutsidePermits } from '../store/permits/outside-permits';
 import { readPools } from '../store/pools/pools';
 import type { batch } from '../workflows/batches/batch';
 import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
@@ -65,6 +66,8 @@ export class WorkflowWatch {
   private async pollOnce(): Promise<void> {
     const { db, client, settings } = this.options;
     await noteWorker(db);
+    // Of a server of the API that has ended.
+    await sweepOutsidePermits(db);
     for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {
       const ended = await workflowEnd(client, idOf(unfinished));
       if (ended !== null && this.isDue(unfinished.id)) await this.restart(unfinished, ended.how);

@@ -8,6 +8,7 @@ import { isLoopback } from '../operations/codec-server';
 import type { Context } from '../operations/context';
 import { failed, messageOf } from '../operations/errors';
 import { openBackend } from '../operations/open-backend';
+import { sweepPermits } from '../operations/permits/desk';
 import { createApp } from './app';
 import { ROUTES } from './routes/index';
 
@@ -28,6 +29,9 @@ const CONNECTIONS = 16;
 const BODY_BYTES = 1024 * 1024;
 /** How often answers that nobody asks for again are deleted. */
 const FORGET_MS = 10 * 60_000;
+
+/** Permits whose outcome has not come are looked for this often, ms. */
+const SWEEP_MS = 5_000;
 
 /** @throws OperationError when it may not or cannot listen there. */
 export async function serveApi(
@@ -62,7 +66,12 @@ export async function serveApi(
   const forgetting = setInterval(() => {
     forgetOldRequests(backend).catch(() => undefined);
   }, FORGET_MS).unref();
+  const sweeping = setInterval(() => {
+    // With the database away the next one finds them.
+    sweepPermits(backend).catch(() => undefined);
+  }, SWEEP_MS);
   const close = async () => {
+    clearInterval(sweeping);
     clearInterval(forgetting);
     await app.close();
     await backend.close();
