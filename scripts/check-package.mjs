@@ -4,7 +4,7 @@
  * about two minutes; cleans up.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BootstrapError, bootstrap, main, ROOT } from './bootstrap.mjs';
@@ -121,6 +121,12 @@ await main(async () => {
     run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', join(folder, filename)]);
     sluice('--help');
     sluice('settings', 'check');
+    // A vendor from outside, as its author would have it: beside node_modules, importing the package by its name.
+    cpSync(join(folder, 'node_modules', 'sluice', 'examples', 'acme-cars'), join(folder, 'acme-cars'), {
+      recursive: true,
+    });
+    sluice('--settings', 'acme-cars/sluice.yaml', 'settings', 'check');
+    sluice('vendor', 'test', './acme-cars/vendor.mjs');
     const demo = sluice('demo', '--once');
     if (!/complete: 120\/120 windows/.test(demo))
       throw new BootstrapError(`the demo did not complete:\n${demo}`);
