@@ -12,9 +12,15 @@ module.exports = {
         sourceMaps: 'inline',
       },
     ],
+    // Node can require an ES module; jest cannot.
+    '/node_modules/content-disposition/.+\\.js$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
+    ],
   },
   // A dynamic import names the compiled file.
   moduleNameMapper: { '^(\\.{1,2}/.+/index)\\.js$': '$1' },
+  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testSequencer: '<rootDir>/test/support/sequencer.cjs',

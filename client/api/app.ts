@@ -141,6 +141,10 @@ function guard(app: FastifyInstance, options: AppOptions): void {
       limits.check('requests of the key', caller.key, caller.requestsPerMinute ?? options.requestsPerMinute);
     }
   });
+  // Else the connection would be kept for a next request, and the server with it.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
   app.addHook('preHandler', async (request) => {
     const { route } = request.routeOptions.config;
     if (route?.endUser === undefined) return;

@@ -6,6 +6,9 @@ import { loadContext } from '../operations/context';
 import { messageOf } from '../operations/errors';
 import { serveApi } from './serve';
 
+/** What is not answered by then is cut off, ms. */
+const STOP_MS = 30_000;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -27,6 +30,7 @@ async function main(): Promise<void> {
     process.on(signal, () => {
       if (stopping) process.exit(1);
       stopping = true;
+      setTimeout(() => process.exit(1), STOP_MS).unref();
       server.close().then(
         () => process.exit(0),
         () => process.exit(1),

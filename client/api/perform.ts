@@ -5,6 +5,7 @@ import { once, recordCall } from '../operations/access/requests';
 import type { Backend } from '../operations/backend';
 import { messageOf } from '../operations/errors';
 import type { OpenBackend } from '../operations/open-backend';
+import { isSecret } from '../operations/operation';
 import type { Caller } from './access';
 import type { Streams } from './event-stream';
 import { inputOf } from './input';
@@ -65,7 +66,7 @@ async function performOnce(
   }
   const outcome = await once(
     terms.backend,
-    { caller: callerId(caller), key, fingerprint: fingerprintOf(request, upload) },
+    { caller: callerId(caller), key, fingerprint: fingerprintOf(route, request, upload) },
     async (id) => {
       const backend = terms.backend.as(name, id);
       const done = await route.handle(callOf(backend, upload));
@@ -108,9 +109,12 @@ function idempotencyKey(request: FastifyRequest): string | null {
   });
 }
 
-function fingerprintOf(request: FastifyRequest, upload: Upload | null): Buffer {
+/** Without what is secret: it is kept, and a digest of a password is as good as the password. */
+function fingerprintOf(route: ApiRoute, request: FastifyRequest, upload: Upload | null): Buffer {
   const hash = createHash('sha256').update(`${request.method} ${request.url}\n`);
-  return hash.update(upload?.sha256 ?? JSON.stringify(sorted(request.body ?? {}))).digest();
+  if (upload !== null) return hash.update(upload.sha256).digest();
+  const shown = Object.entries(request.body ?? {}).filter(([name]) => !isSecret(route.input, [name]));
+  return hash.update(JSON.stringify(sorted(Object.fromEntries(shown)))).digest();
 }
 
 /** The same object whatever the order of its keys. */

@@ -1,6 +1,7 @@
 /** One API server: listens, and ends in order. */
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { someKey } from '../operations/access/keys';
 import { forgetOldRequests } from '../operations/access/requests';
@@ -70,10 +71,13 @@ export async function serveApi(
     // With the database away the next one finds them.
     sweepPermits(backend).catch(() => undefined);
   }, SWEEP_MS);
+  const unused = unusedConnections(app.server);
   const close = async () => {
     clearInterval(sweeping);
     clearInterval(forgetting);
-    await app.close();
+    const closed = app.close();
+    unused.close();
+    await closed;
     await backend.close();
   };
   try {
@@ -89,6 +93,24 @@ export async function serveApi(
   }
   const { address, family, port: bound } = app.server.address() as AddressInfo;
   return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`, close };
+}
+
+/** Connections that have never asked anything: Node takes them for busy, and would wait for them. */
+function unusedConnections(server: Server): { close(): void } {
+  const unused = new Set<Socket>();
+  let closing = false;
+  server.on('connection', (socket: Socket) => {
+    if (closing) socket.destroy();
+    else unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return {
+    close: () => {
+      closing = true;
+      for (const socket of unused) socket.destroy();
+    },
+  };
 }
 
 function version(): string {

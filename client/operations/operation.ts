@@ -86,7 +86,7 @@ function problemsOf(schema: z.ZodObject, issue: z.core.$ZodIssue, given: unknown
 }
 
 /** A field that is written and never shown, such as a password. */
-function isSecret(schema: z.ZodObject, [name = '']: readonly string[]): boolean {
+export function isSecret(schema: z.ZodObject, [name = '']: readonly string[]): boolean {
   let field = schema.shape[name] as z.core.$ZodType | undefined;
   while (field instanceof z.ZodOptional || field instanceof z.ZodDefault) field = field.unwrap();
   return field instanceof z.ZodType && field.meta()?.writeOnly === true;

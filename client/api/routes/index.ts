@@ -9,6 +9,7 @@ import { ENDPOINT_ROUTES } from './endpoints';
 import { EVENT_ROUTES } from './events';
 import { EXPLAIN_ROUTES } from './explain';
 import { LIMIT_ROUTES } from './limits';
+import { LOGIN_ROUTES } from './logins';
 import { PERMIT_ROUTES } from './permits';
 import { POOL_ROUTES } from './pools';
 import { PROBE_ROUTES } from './probes';
@@ -25,6 +26,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...BATCH_ROUTES,
   ...COMMAND_ROUTES,
   ...VEHICLE_ROUTES,
+  ...LOGIN_ROUTES,
   ...PERMIT_ROUTES,
   ...ENDPOINT_ROUTES,
   ...EVENT_ROUTES,

@@ -10,6 +10,10 @@ export const SYSTEM_ROUTES: readonly ApiRoute[] = [
     ...{ method: 'GET', path: '/status', id: 'showStatus', tag: 'system', scope: 'read' },
     result: z.looseObject({}),
   }),
+  operationRoute(system.doctor, {
+    ...{ method: 'GET', path: '/doctor', id: 'runDoctor', tag: 'system', scope: 'admin' },
+    result: z.looseObject({}),
+  }),
   operationRoute(workers.run, {
     ...{ method: 'GET', path: '/workers', id: 'showWorkers', tag: 'system', scope: 'read' },
     result: z.object({ runs: z.boolean() }),
