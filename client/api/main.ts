@@ -1,7 +1,6 @@
 /** Entry of an API process: `node dist/client/api/main.js [--settings sluice.yaml] [--host H] [--port P]`. Any number may run. */
 import { parseArgs } from 'node:util';
-import { API_PORT, parseHost } from '../operations/api-process';
-import { parsePort } from '../operations/codec-server';
+import { apiPort, parseHost } from '../operations/api-process';
 import { loadContext } from '../operations/context';
 import { messageOf } from '../operations/errors';
 import { serveApi } from './serve';
@@ -14,13 +13,13 @@ async function main(): Promise<void> {
     options: {
       settings: { type: 'string' },
       host: { type: 'string', default: '127.0.0.1' },
-      port: { type: 'string', default: String(API_PORT) },
+      port: { type: 'string' },
     },
   });
   const context = loadContext({ settings: values.settings });
   const server = await serveApi(context, {
     host: parseHost(values.host),
-    port: parsePort(values.port),
+    port: await apiPort(context.settings, values.port, (line) => process.stderr.write(`${line}\n`)),
     logLevel: context.settings.log.level,
   });
   process.stdout.write(`API at ${server.url}/api/v1, reference at ${server.url}/api/docs\n`);

@@ -1,14 +1,13 @@
 /** `sluice api`: an API server in the foreground. */
 import type { Command } from 'commander';
-import { API_PORT, parseHost } from '../operations/api-process';
-import { parsePort } from '../operations/codec-server';
+import { apiPort, parseHost } from '../operations/api-process';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
-import { print } from './output';
+import { note, print } from './output';
 
 interface ApiOptions {
   readonly host: string;
-  readonly port: string;
+  readonly port?: string;
 }
 
 export function addApi(program: Command): void {
@@ -20,14 +19,17 @@ export function addApi(program: Command): void {
       'where to listen; any but a loopback address asks for keys (sluice keys)',
       '127.0.0.1',
     )
-    .option('--port <port>', '0 for any', String(API_PORT))
+    .option('--port <port>', '0 for any (default: api.port of the settings, or another when that is in use)')
     .action(runApi);
 }
 
 async function runApi(options: ApiOptions, command: Command): Promise<void> {
   const context = contextOf(command);
   const { serveApi } = await import('../api/serve.js');
-  const server = await serveApi(context, { host: parseHost(options.host), port: parsePort(options.port) });
+  const server = await serveApi(context, {
+    host: parseHost(options.host),
+    port: await apiPort(context.settings, options.port, note),
+  });
   print(`API        ${server.url}/api/v1`);
   print(`Reference  ${server.url}/api/docs`);
   print('Ctrl-C ends it.');

@@ -94,7 +94,7 @@ export async function up(detach: boolean, command: Command): Promise<void> {
     describe(servers);
     if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
     await warnOfMissingKeys(context, keys);
-    const endpoints = { codec: endpoint, api: await apiAddress(dir, note) };
+    const endpoints = { codec: endpoint, api: await apiAddress(dir, settings, note) };
     const programs = programsOf(context, servers, endpoints, environment);
     if (!detach) kept = await keep(context, servers, endpoints, programs, environment, note);
     else await launchMissing(dir, programs);
@@ -139,7 +139,7 @@ export async function supervise(command: Command): Promise<void> {
   await becomeKeeper(dir, SUPERVISOR);
   const endpoint = await codecEndpoint(dir, settings);
   const servers = await startServers(dir, settings, say, endpoint);
-  const endpoints = { codec: endpoint, api: await apiAddress(dir, say) };
+  const endpoints = { codec: endpoint, api: await apiAddress(dir, settings, say) };
   const programs = programsOf(context, servers, endpoints, environment);
   const kept = await keep(context, servers, endpoints, programs, environment, say);
   const end = await Promise.race([letGo, interrupt.promise]);

@@ -4,22 +4,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { choosePort } from '../../embedded/ports';
 import type { StateDir } from '../../embedded/state-dir';
 import type { Settings } from '../../settings';
+import { parsePort } from './codec-server';
 import { UsageError } from './errors';
 import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
 
-export const API_PORT = 8480;
 export const API_PROCESS = 'api';
 
 /** It answers what it has begun, ms. */
 const STOP_MS = 35_000;
 
 /** Where this folder's API server is found: the usual port, or another one, which is said. */
-export async function apiAddress(dir: StateDir, say: Say): Promise<string> {
+export async function apiAddress(dir: StateDir, settings: Settings, say: Say): Promise<string> {
   const running = findProcess(dir, API_PROCESS)?.url;
-  if (running !== undefined) return running;
-  const { port, moved } = await choosePort(API_PORT);
-  if (moved) say(`port ${API_PORT} is in use: the API takes ${port}`);
-  return `http://127.0.0.1:${port}`;
+  return running ?? `http://127.0.0.1:${await apiPort(settings, undefined, say)}`;
+}
+
+/** The port given, which has to be free; without one the usual one, or another when that is in use, which is said. */
+export async function apiPort(settings: Settings, given: string | undefined, say: Say): Promise<number> {
+  if (given !== undefined) return parsePort(given);
+  const { port, moved } = await choosePort(settings.api.port);
+  if (moved) say(`port ${settings.api.port} is in use: the API takes ${port}`);
+  return port;
 }
 
 export function apiProgram(dir: StateDir, settings: Settings, url: string): ChildProgram {
@@ -55,7 +60,7 @@ export async function keepApi(
   settings: Settings,
   say: Say,
 ): Promise<{ readonly url: string; readonly keeper: Keeper }> {
-  const url = await apiAddress(dir, say);
+  const url = await apiAddress(dir, settings, say);
   const program = apiProgram(dir, settings, url);
   const keeper = new Keeper(dir, program, say);
   await keeper.start(await adoptable(dir, program, say));

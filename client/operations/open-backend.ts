@@ -13,7 +13,7 @@ import {
   temporalAddress,
   temporalConnection,
 } from './context';
-import { failed, messageOf, OperationError } from './errors';
+import { failed, messageOf, OperationError, problem } from './errors';
 
 export interface OpenBackend extends Backend {
   /** The same connections for somebody else. @param request see Backend. */
@@ -157,6 +157,10 @@ const AWAY = new Set([4, 14]);
 
 async function explainTemporalError(error: unknown, address: string | null): Promise<unknown> {
   if (error instanceof OperationError) return error;
+  const { WorkflowNotFoundError } = await import('@temporalio/client');
+  if (error instanceof WorkflowNotFoundError) {
+    return problem('NOT_RUNNING', null, 'it does not run any more');
+  }
   const { cause, code = (cause as { readonly code?: unknown } | undefined)?.code } = error as {
     readonly code?: unknown;
     readonly cause?: unknown;

@@ -51,6 +51,7 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     ...{ listLogins: {}, startLogin: { account: texts }, showLogin: { login: '999999' } },
     cancelLogin: { login: '999999' },
     takePermit: { account, operation: 'createReport' },
+    callVendor: { account, operation: 'getReports', path: '/reports' },
     reportOutcome: { id: 'none', status: 200 },
     ...{ listEvents: {}, followEvents: {} },
     ...{ listKeys: {}, createKey: { name: 'sample' }, revokeKey: { key: 'none' } },

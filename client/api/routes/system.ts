@@ -12,7 +12,7 @@ export const SYSTEM_ROUTES: readonly ApiRoute[] = [
   }),
   operationRoute(system.doctor, {
     ...{ method: 'GET', path: '/doctor', id: 'runDoctor', tag: 'system', scope: 'admin' },
-    result: z.looseObject({}),
+    result: z.array(z.looseObject({})),
   }),
   operationRoute(workers.run, {
     ...{ method: 'GET', path: '/workers', id: 'showWorkers', tag: 'system', scope: 'read' },
