@@ -149,6 +149,7 @@ function guard(app: FastifyInstance, options: AppOptions): void {
     const { route } = request.routeOptions.config;
     if (route?.endUser === undefined) return;
     const { [route.endUser]: user } = {
+      ...(request.query as object),
       ...(request.body as object | null),
       ...(request.params as object),
     } as Record<string, unknown>;

@@ -52,6 +52,7 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     cancelLogin: { login: '999999' },
     takePermit: { account, operation: 'createReport' },
     callVendor: { account, operation: 'getReports', path: '/reports' },
+    explainWork: { id: 'backfill:amazon/rt-sales:none:0:1' },
     reportOutcome: { id: 'none', status: 200 },
     ...{ listEvents: {}, followEvents: {} },
     ...{ listKeys: {}, createKey: { name: 'sample' }, revokeKey: { key: 'none' } },

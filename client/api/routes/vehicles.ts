@@ -1,6 +1,7 @@
 /** Vehicles, and what they say. */
 import { z } from 'zod';
 import { operations } from '../../operations/index';
+import { checkInput } from '../../operations/operation';
 import { type ApiRoute, operationRoute } from '../route';
 import { instant, orNull } from './shapes';
 
@@ -79,7 +80,11 @@ export const VEHICLE_ROUTES: readonly ApiRoute[] = [
     }),
     input: readInput,
     handle: async ({ backend, input }) => {
-      const { params = [], ...rest } = input as { readonly params?: readonly string[] };
+      const { params: texts, ...rest } = input;
+      const { params } = checkInput(
+        readInput.pick({ params: true }),
+        texts === undefined ? {} : { params: texts },
+      );
       const named = params.map((text) => {
         const at = text.indexOf('=');
         return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
