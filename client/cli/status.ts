@@ -13,6 +13,7 @@ import { backfillLines } from './datasets/backfill-runs';
 import { blockedLines, organizationText, poolText, sinceText, stopLines } from './datasets/progress-view';
 import { syncTable } from './datasets/sync';
 import { print, printJson } from './output';
+import { pollingTable } from './polling/polling';
 
 /** What runs for this folder. */
 interface Here {
@@ -104,6 +105,10 @@ function printStatus({ settings, dir }: Context, here: Here, status: Status, now
   if ('value' in syncs) {
     if (syncs.value.length > 0) print(`\n${syncTable(syncs.value, now)}`);
   } else if (temporal.address !== null) print(`Syncs     unknown: ${syncs.problem}`);
+  const { polling } = status;
+  if ('value' in polling) {
+    if (polling.value.length > 0) print(`\n${pollingTable(polling.value, now)}`);
+  } else if (temporal.address !== null) print(`Polling   unknown: ${polling.problem}`);
 }
 
 function statusJson({ postgres, temporal, processes, ended }: Here, status: Status) {

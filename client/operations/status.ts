@@ -8,6 +8,7 @@ import { listSyncs, type SyncReport } from './datasets/syncs';
 import { workerPolls } from './datasets/work';
 import { messageOf } from './errors';
 import { operation } from './operation';
+import { listPolling, type PollingReport } from './polling/runs';
 import { type PoolReport, readPoolReport } from './pools/report';
 import { isoOrNull } from './time-text';
 import { ailingWorkers, failingWorkflows, strandedBatches, type Trouble, waitingTasks } from './troubles';
@@ -31,6 +32,8 @@ export interface Status {
   readonly batches: Read<readonly BatchReport[]>;
   readonly backfills: Read<readonly WaitingWork[]>;
   readonly syncs: Read<readonly SyncReport[]>;
+  /** Of every account that is polled, whether it runs or not. */
+  readonly polling: Read<readonly PollingReport[]>;
   /** What ought to run and does not. */
   readonly troubles: Read<readonly Trouble[]>;
 }
@@ -38,27 +41,29 @@ export interface Status {
 export const readStatus = operation({
   about: 'what runs, and what it does',
   input: z.strictObject({}),
-  json: ({ worker, pools, batches, backfills, syncs, troubles }: Status) => ({
+  json: ({ worker, pools, batches, backfills, syncs, polling, troubles }: Status) => ({
     worker: orProblem(worker, (runs) => ({ runs })),
     pools: orProblem(pools, (all) => all.map(poolJson)),
     batches: orProblem(batches, (all) => all.map(batchJson)),
     backfills: orProblem(backfills, listBackfills.json),
     syncs: orProblem(syncs, listSyncs.json),
+    polling: orProblem(polling, listPolling.json),
     troubles: orProblem(troubles, (all) =>
       all.map((trouble) => ({ ...trouble, since: isoOrNull(trouble.since) })),
     ),
   }),
   run: async (backend): Promise<Status> => {
     const polls = backend.temporal((client) => workerPolls(client, backend.settings.temporal.taskQueue));
-    const [worker, pools, batches, backfills, syncs, troubles] = await Promise.all([
+    const [worker, pools, batches, backfills, syncs, polling, troubles] = await Promise.all([
       read(() => polls),
       read(() => readPools(backend)),
       read(async () => openBatches(backend, await polls.catch(() => true))),
       read(() => listBackfills(backend, {})),
       read(() => listSyncs(backend, {})),
+      read(() => listPolling(backend, {})),
       read(() => readTroubles(backend)),
     ]);
-    return { worker, pools, batches, backfills, syncs, troubles };
+    return { worker, pools, batches, backfills, syncs, polling, troubles };
   },
 });
 

@@ -7,7 +7,7 @@
  */
 import { ActivityFailure, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import type { PollInput, PollingActivities, PollStep } from '../../activities/reads/polling/polling';
-import { MINUTE_MS } from '../../quota/durations';
+import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import { type HistoryLimit, isHistoryLong } from '../history';
@@ -36,7 +36,7 @@ const LOOK_MS = 30 * MINUTE_MS;
 const LEAST_MS = 2_000;
 /** After a step that could not be made; doubles, ms. */
 const TROUBLE_MS = 5 * MINUTE_MS;
-const MAX_TROUBLE_MS = 60 * MINUTE_MS;
+const MAX_TROUBLE_MS = HOUR_MS;
 const PROBLEMS_KEPT = 20;
 
 export async function polling(input: PollingWorkInput): Promise<void> {

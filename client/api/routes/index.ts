@@ -11,6 +11,7 @@ import { EXPLAIN_ROUTES } from './explain';
 import { LIMIT_ROUTES } from './limits';
 import { LOGIN_ROUTES } from './logins';
 import { PERMIT_ROUTES } from './permits';
+import { POLLING_ROUTES } from './polling';
 import { POOL_ROUTES } from './pools';
 import { PROBE_ROUTES } from './probes';
 import { SYSTEM_ROUTES } from './system';
@@ -27,6 +28,7 @@ export const ROUTES: readonly ApiRoute[] = [
   ...COMMAND_ROUTES,
   ...VEHICLE_ROUTES,
   ...LOGIN_ROUTES,
+  ...POLLING_ROUTES,
   ...PERMIT_ROUTES,
   ...ENDPOINT_ROUTES,
   ...EVENT_ROUTES,

@@ -112,7 +112,8 @@ function printPlan(planned: PlannedDay): void {
     );
 }
 
-function pollingTable(reports: readonly PollingReport[], now: number): string {
+/** What is next of each account and when, or why it waits. */
+export function pollingTable(reports: readonly PollingReport[], now: number): string {
   return table(
     ['account', 'polling', 'until', 'what'],
     reports.map(({ account, running, status, problem }) => [
