@@ -48,6 +48,8 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     authenticateUser: { vendor: 'gps51', username: 'u', password: 'p' },
     ...{ listVehicles: {}, refreshVehicles: {}, showVehicle: { vehicle: 'none' } },
     readVehicle: { vehicle: 'none', read: 'basicData' },
+    ...{ showPollingPlan: {}, planPolling: { vehicles: 2 }, listPolling: {}, startPolling: {} },
+    ...{ stopPolling: { reason: 'a test' }, pausePolling: {}, resumePolling: {} },
     ...{ listLogins: {}, startLogin: { account: texts }, showLogin: { login: '999999' } },
     cancelLogin: { login: '999999' },
     takePermit: { account, operation: 'createReport' },

@@ -134,6 +134,7 @@ const NEEDS_NO_DATABASE = new Set([
   'pausePool',
   'resumePool',
   'runDoctor',
+  'listPolling',
 ]);
 
 test('without the database: 503 with when to come again, whatever is asked', async () => {
