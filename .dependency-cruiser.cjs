@@ -166,6 +166,8 @@ module.exports = {
       from: { path: '^client/api/' },
       to: {
         path: ['^client/(?!api/|operations/)', `^(${OURS.filter((name) => name !== 'client').join('|')})/`],
+        // Units of time.
+        pathNot: '^quota/durations[.]ts$',
       },
     },
     {

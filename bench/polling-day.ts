@@ -81,7 +81,7 @@ async function main(): Promise<void> {
     const { taskQueue } = demo.context.settings.temporal;
     const polls = () => backend.temporal((client) => workerPolls(client, taskQueue));
     while (!(await polls())) await delay(200);
-    await logInToCarData(backend, progress, new AbortController().signal);
+    await logInToCarData(backend, url, progress, new AbortController().signal);
     const began = Date.now();
     await startPolling(backend, { account: CARDATA.account });
     let killed = 0;

@@ -1,5 +1,6 @@
 /** Who asks, and whether they ask too often. Counts are of this process. */
 import type { FastifyRequest } from 'fastify';
+import { MINUTE_MS } from '../../quota/durations';
 import { knownKey } from '../operations/access/keys';
 import type { OpenBackend } from '../operations/open-backend';
 import { type AccessTerms, type Caller, isLocal, shownKey, unauthenticated } from './access';
@@ -38,8 +39,6 @@ export async function callerOf(
   return { name, key: id, scope, requestsPerMinute };
 }
 
-/** Requests are counted over so long. */
-const COUNTED_MS = 60_000;
 /** So many callers are remembered; then those whose minute is over are forgotten. */
 const MOST_REMEMBERED = 10_000;
 
@@ -54,13 +53,13 @@ export class RateLimits {
     const now = this.now();
     const key = `${limit} ${of}`;
     let found = this.counts.get(key);
-    if (found === undefined || now - found.from >= COUNTED_MS) {
+    if (found === undefined || now - found.from >= MINUTE_MS) {
       found = { from: now, count: 0 };
       this.forgetOld(now);
       this.counts.set(key, found);
     }
     if (found.count + Math.max(units, 1) > perMinute) {
-      const waitMs = Math.max(1, found.from + COUNTED_MS - now);
+      const waitMs = Math.max(1, found.from + MINUTE_MS - now);
       throw new ApiError('TOO_MANY_REQUESTS', `at most ${perMinute} a minute (${limit})`, {
         limit,
         until: Date.now() + waitMs,
@@ -72,6 +71,6 @@ export class RateLimits {
 
   private forgetOld(now: number): void {
     if (this.counts.size < MOST_REMEMBERED) return;
-    for (const [key, { from }] of this.counts) if (now - from >= COUNTED_MS) this.counts.delete(key);
+    for (const [key, { from }] of this.counts) if (now - from >= MINUTE_MS) this.counts.delete(key);
   }
 }

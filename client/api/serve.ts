@@ -1,8 +1,10 @@
 /** One API server: listens, and ends in order. */
+
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import { MINUTE_MS } from '../../quota/durations';
 import { someKey } from '../operations/access/keys';
 import { forgetOldRequests } from '../operations/access/requests';
 import { isLoopback } from '../operations/codec-server';
@@ -29,7 +31,7 @@ export interface ApiServer {
 const CONNECTIONS = 16;
 const BODY_BYTES = 1024 * 1024;
 /** How often answers that nobody asks for again are deleted. */
-const FORGET_MS = 10 * 60_000;
+const FORGET_MS = 10 * MINUTE_MS;
 
 /** Permits whose outcome has not come are looked for this often, ms. */
 const SWEEP_MS = 5_000;

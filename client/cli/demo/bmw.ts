@@ -47,7 +47,7 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
     say(
       `An hour is CarData's day of 50 calls, and ${lengthText(forMs)} are a day of the cars; the API is at ${demo.api}`,
     );
-    const work = new BmwDemoWork(backend, demo.urls[MYBMW.vendor] ?? '', say);
+    const work = new BmwDemoWork(backend, demo.urls, say);
     const began = Date.now();
     await work.logIn(interrupt.signal);
     await work.listCars();

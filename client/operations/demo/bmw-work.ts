@@ -19,9 +19,10 @@ const COMMANDS = ['lock', 'flash', 'climate'] as const;
 /** Into the run, as shares of it. */
 const QUOTA_AT = 0.3;
 
-/** By device code; the link is followed here. @returns how it ended. */
+/** By device code, which the simulator approves as a person who follows the link would. @returns how it ended. */
 export async function logInToCarData(
   backend: Backend,
+  simulatorUrl: string,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
@@ -34,7 +35,7 @@ export async function logInToCarData(
       followed = true;
       say(`  CarData shows the code ${seen.userCode ?? '?'}; somebody follows ${seen.url}`);
       await delay(1500, undefined, { signal });
-      await fetch(seen.url, { signal: AbortSignal.timeout(10_000) });
+      await orderSimulator(simulatorUrl, { approve: true });
     }
     if (Date.now() > deadline) throw new ClientError('the login to CarData does not end');
     await delay(250, undefined, { signal });
@@ -64,7 +65,8 @@ export class BmwDemoWork {
 
   constructor(
     private readonly backend: Backend,
-    private readonly mybmwUrl: string,
+    /** Of the simulators, by vendor. */
+    private readonly urls: Readonly<Record<string, string>>,
     private readonly say: (line: string) => void,
   ) {}
 
@@ -81,7 +83,12 @@ export class BmwDemoWork {
 
   /** By device code at the one, whose link is followed here, and by a form at the other. */
   async logIn(signal: AbortSignal): Promise<void> {
-    this.logins[CARDATA.account] = await logInToCarData(this.backend, this.say, signal);
+    this.logins[CARDATA.account] = await logInToCarData(
+      this.backend,
+      this.urls[CARDATA.vendor] ?? '',
+      this.say,
+      signal,
+    );
     const entered = await startLogin(this.backend, { account: MYBMW.account, fields: { ...BMW_USER } });
     this.logins[MYBMW.account] = entered.login.state;
     this.say(
@@ -126,7 +133,7 @@ export class BmwDemoWork {
 
   /** The vendor's quota is used up for a while; what is sent meanwhile waits for its end. */
   private async quotaAndCommands(): Promise<void> {
-    await orderSimulator(this.mybmwUrl, { quota: { waitMs: QUOTA_MS, forMs: QUOTA_MS } });
+    await orderSimulator(this.urls[MYBMW.vendor] ?? '', { quota: { waitMs: QUOTA_MS, forMs: QUOTA_MS } });
     this.say('  (MyBMW now answers 403: Quota will be replenished in 00:00:20.)');
     const device = this.vehicles[MYBMW.account]?.[0];
     if (device === undefined) return;

@@ -43,7 +43,11 @@ test('nothing else sends: what Node offers without an import is used for what is
     'client/operations/pools/limit-use.ts',
     // Temporal's program.
     'embedded/temporal-install.ts',
+    // The check of a vendor's folder calls its simulator, at a loopback address alone.
+    'vendors/conformance/wire.ts',
   ]);
+  const { text: wire = '' } = sources.find(({ file }) => file === 'vendors/conformance/wire.ts') ?? {};
+  expect(wire).toMatch(/if \(!LOOPBACK\.test\(new URL\(url\)\.hostname\)\) \{\s*throw/);
   for (const file of others.filter((name) => name.startsWith('client/'))) {
     const { text = '' } = sources.find((source) => source.file === file) ?? {};
     expect(text.match(/\bfetch\([^)]*/g)?.every((call) => call.includes('/_sim/'))).toBe(true);

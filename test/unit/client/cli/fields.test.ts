@@ -57,6 +57,10 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'pools.resume': 'pool resume',
   'pools.unblock': 'pool unblock',
   'pools.resetLimits': 'pool reset-limits',
+  'limits.list': 'limit list',
+  'limits.show': 'limit show',
+  'limits.change': 'limit set',
+  'limits.reset': 'limit reset',
   'events.list': 'events',
   'users.authenticate': 'user-auth',
   'vehicles.list': 'vehicles list',
@@ -66,12 +70,30 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'vault.put': 'vault put',
   'vault.list': 'vault list',
   'vault.delete': 'vault delete',
+  'vault.rotate': 'vault rotate',
+  'keys.create': 'keys create',
+  'keys.list': 'keys list',
+  'keys.revoke': 'keys revoke',
+  'retention.prune': 'prune',
   'workers.run': 'status',
   'settings.publish': 'settings publish',
   'system.explain': 'explain',
   'system.status': 'status',
   'system.doctor': 'doctor',
 };
+
+/** What programs need page by page or as rows, and the command line has as files, tables or exports. */
+const OF_PROGRAMS: readonly string[] = [
+  'accounts.list',
+  'accounts.show',
+  'batches.items',
+  'batches.planFromRows',
+  'batches.startFromRows',
+  'batches.startFromUpload',
+  'datasets.list',
+  'datasets.rows',
+  'events.page',
+];
 
 /** Fields that the command line fills in itself. */
 const OWN: readonly string[] = [
@@ -92,12 +114,13 @@ function commandNamed(path: string): Command {
   }, createProgram());
 }
 
-const all = Object.entries(operations).flatMap(([area, group]) =>
+const every = Object.entries(operations).flatMap(([area, group]) =>
   Object.entries(group).map(([name, operation]) => ({ name: `${area}.${name}`, operation })),
 );
+const all = every.filter(({ name }) => !OF_PROGRAMS.includes(name));
 
-test('every use case has a command', () => {
-  expect(all.map(({ name }) => name).sort()).toEqual(Object.keys(COMMANDS).sort());
+test('every use case has a command, or is one of programs', () => {
+  expect(every.map(({ name }) => name).sort()).toEqual([...Object.keys(COMMANDS), ...OF_PROGRAMS].sort());
 });
 
 test.each(all)('$name: each field has its option or argument', ({ name, operation }) => {
