@@ -615,6 +615,7 @@ create table reads (
   failed_at timestamp with time zone,
   failure jsonb,
   retry_at timestamp with time zone,
+  pages integer,
   constraint reads_account_vehicle_id_read_params_key UNIQUE (account, vehicle_id, read, params),
   constraint reads_pkey PRIMARY KEY (id)
 );
@@ -752,6 +753,12 @@ create table vehicles (
   listed_at timestamp with time zone not null,
   removed_at timestamp with time zone,
   constraint vehicles_pkey PRIMARY KEY (account, vehicle_id)
+);
+
+create table worker_presence (
+  from_ms double precision not null,
+  to_ms double precision not null,
+  constraint worker_presence_pkey PRIMARY KEY (from_ms)
 );
 
 CREATE UNIQUE INDEX api_keys_name ON sluice.api_keys USING btree (name) WHERE (revoked_at IS NULL);

@@ -46,6 +46,8 @@ export interface Told<T> {
   readonly value: T;
   /** The vendor's; null when it gives none. */
   readonly requestId: string | null;
+  /** In how many calls it came, where in more than one. */
+  readonly pages?: number;
 }
 
 /** An answer that the vendor calls good and that is not what its contract says. */

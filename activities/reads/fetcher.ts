@@ -36,7 +36,7 @@ export class ReadFetcher {
     const { source } = terms;
     const told = await this.pagesOf(terms, description, key, lease, row);
     const { next: _, ...answer } = told.value;
-    await stored(() => storeAnswer(this.db, lease, { answer, source, requestId: told.requestId }));
+    await stored(() => storeAnswer(this.db, lease, { ...told, answer, source }));
     const { name, vehicles: api } = terms.account;
     const described = api.describe?.(description.name, told.value) ?? null;
     if (described !== null) await stored(() => describeVehicle(this.db, name, key.vehicleId, described));

@@ -46,7 +46,7 @@ async function goOn(pages: Pages, begun: Progress | null, of: string | null): Pr
     const told = sofar === null ? page : joined(sofar.told, page);
     const count = (sofar?.pages ?? 0) + 1;
     const again = sofar !== null && page.value.next === sofar.told.value.next;
-    if (page.value.next === null || again || count >= MAX_PAGES) return told;
+    if (page.value.next === null || again || count >= MAX_PAGES) return { ...told, pages: count };
     sofar = { told, pages: count, of };
     await pages.keep(sofar);
   }

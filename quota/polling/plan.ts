@@ -18,7 +18,7 @@ import type {
   PollingPlan,
   VehicleState,
 } from './types';
-import { retryAt, Urgency } from './urgency';
+import { failingCallsLeft, retryAt, Urgency } from './urgency';
 
 /** Between two calls, ms: nothing is gained by haste. */
 const SPACING_MS = 5 * SECOND_MS;
@@ -39,6 +39,8 @@ interface Span {
   readonly from: number;
   readonly to: number;
   readonly calls: number;
+  /** Of these, what reads that fail may use. */
+  readonly failing: number;
   /** When `n` more calls may be made at the earliest, given those of the plan so far. */
   readonly earliest: (planned: readonly number[], at: number) => number;
 }
@@ -47,7 +49,7 @@ interface Span {
 export function planPolling(input: PollingInput): PollingPlan {
   const from = input.now;
   const to = from + DAY_MS;
-  const spans = spansOf(input.budget, from, to);
+  const spans = spansOf(input, from, to);
   const end = Math.max(to, ...spans.map((span) => span.to));
   const urgency = new Urgency(input, from - DAY_MS, end + DAY_MS);
   const vehicles = new Map(input.vehicles.map((vehicle) => [vehicle.vehicleId, vehicle]));
@@ -137,6 +139,7 @@ function scheduleOf(
 ): Schedule {
   const state = tracks.map((track) => ({ ...track }));
   const calls = [...first];
+  let failing = span.failing;
   const times = first.map(({ at }) => at);
   const dueOf = (track: Track, stretch: number) => {
     const due =
@@ -157,9 +160,17 @@ function scheduleOf(
     const after = times.at(-1);
     const at = Math.ceil(span.earliest(times, Math.max(due, after === undefined ? due : after + SPACING_MS)));
     if (at >= span.to) break;
-    if (calls.length >= span.calls) return { calls, tracks: state, stretch: 0, fits: false };
-    calls.push({ at, vehicleId: track.item.vehicleId, read: track.item.read });
-    times.push(at);
+    const { vehicleId, read, calls: cost, failures } = track.item;
+    if (failures > 0 && cost > failing) {
+      dues[next] = Number.POSITIVE_INFINITY;
+      continue;
+    }
+    if (calls.length + cost > span.calls) return { calls, tracks: state, stretch: 0, fits: false };
+    if (failures > 0) failing -= cost;
+    for (let page = 0; page < cost; page++) {
+      calls.push({ at, vehicleId, read });
+      times.push(at);
+    }
     track.asked = at;
     track.notBefore = Number.NEGATIVE_INFINITY;
     dues[next] = dueOf(track, stretches[next] ?? 1);
@@ -167,19 +178,23 @@ function scheduleOf(
   return { calls, tracks: state, stretch: stretches[0] ?? 1, fits: true };
 }
 
-function spansOf(budget: PollingBudget, from: number, to: number): Span[] {
+function spansOf({ budget, items, now }: PollingInput, from: number, to: number): Span[] {
+  const fresh = failingCallsLeft([], budget.count, now);
+  const failing = failingCallsLeft(items, budget.count, now - DAY_MS);
   if (budget.kind === 'rolling') {
-    return [{ from, to, calls: budget.count, earliest: inRollingWindow(budget) }];
+    return [{ from, to, calls: budget.count, failing, earliest: inRollingWindow(budget) }];
   }
   const spans: Span[] = [];
   const anyTime = (_: readonly number[], at: number) => at;
   const first = Math.max(from, Math.min(budget.until, from + DAY_MS));
-  spans.push({ from, to: first - EDGE_MS, calls: Math.max(0, Math.floor(budget.left)), earliest: anyTime });
+  const left = Math.max(0, Math.floor(budget.left));
+  spans.push({ from, to: first - EDGE_MS, calls: left, failing, earliest: anyTime });
   for (let day = first; day < to; day += DAY_MS) {
     spans.push({
       from: day + EDGE_MS,
       to: day + DAY_MS - EDGE_MS,
       calls: Math.floor(budget.count),
+      failing: fresh,
       earliest: anyTime,
     });
   }

@@ -10,6 +10,8 @@ export interface PollingItem {
   readonly vehicleId: string;
   readonly read: string;
   readonly freshMs: Freshness;
+  /** Calls that one answer costs: its pages. */
+  readonly calls: number;
   /** Of the last whole answer; null when there was none. */
   readonly answeredAt: number | null;
   /** Failures in a row, and when it was last tried in vain. */

@@ -87,10 +87,36 @@ export class Urgency {
   }
 }
 
+/** Of a day's calls, what may go into asking again for what fails, all of it together. */
+const FAILING_SHARE = 0.1;
+
+/**
+ * Calls that reads which fail may still use of the span that began at `since`. The first call of each was an ordinary one,
+ * so only those that repeated it count.
+ * @param count calls of a whole day.
+ */
+export function failingCallsLeft(items: readonly PollingItem[], count: number, since: number): number {
+  const repeated = items.reduce((sum, item) => sum + repeatsSince(item, since) * item.calls, 0);
+  return Math.max(0, Math.max(1, Math.floor(FAILING_SHARE * count)) - repeated);
+}
+
+function repeatsSince({ failures, failedAt }: PollingItem, since: number): number {
+  let at = failedAt ?? Number.NEGATIVE_INFINITY;
+  let repeats = 0;
+  for (let n = failures; n > 1 && at > since; n--) {
+    repeats++;
+    at -= retryMs(n - 1);
+  }
+  return repeats;
+}
+
+function retryMs(failures: number): number {
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(20, Math.max(0, failures - 1)));
+}
+
 /** When an item that keeps failing may be tried again: at growing distances, so that it cannot use up a day. */
 export function retryAt({ failures, failedAt, notBefore }: PollingItem): number {
-  const wait = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(20, Math.max(0, failures - 1)));
-  const own = failures > 0 && failedAt !== null ? failedAt + wait : Number.NEGATIVE_INFINITY;
+  const own = failures > 0 && failedAt !== null ? failedAt + retryMs(failures) : Number.NEGATIVE_INFINITY;
   return Math.max(own, notBefore ?? Number.NEGATIVE_INFINITY);
 }
 

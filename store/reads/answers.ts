@@ -24,6 +24,8 @@ export interface StoredAnswer {
 export interface Answer {
   /** All its pages. */
   readonly answer: Omit<ReadAnswer, 'next'>;
+  /** How many those were: each was a call. Left out: one. */
+  readonly pages?: number;
   readonly source: 'call' | 'polling';
   /** The vendor's id of the request; null when it gives none. */
   readonly requestId: string | null;
@@ -77,7 +79,7 @@ async function readId(client: PoolClient, key: ReadKey, askedWith: number | null
 async function storeWhole(
   client: PoolClient,
   id: number,
-  { answer, source, requestId }: Answer,
+  { answer, source, requestId, pages = 1 }: Answer,
 ): Promise<void> {
   await client.query('select 1 from reads where id = $1 for update', [id]);
   await upsertValues(client, id, answer.values, source);
@@ -91,7 +93,7 @@ async function storeWhole(
   await client.query(
     `update reads set answered_at = clock_timestamp(), source = $2, request_id = $3, records = $4::jsonb,
        content_type = $5, document = $6, progress = null, progress_at = null, failures = 0, failure = null,
-       failed_at = null, retry_at = null where id = $1`,
+       failed_at = null, retry_at = null, pages = $7 where id = $1`,
     [
       id,
       source,
@@ -99,6 +101,7 @@ async function storeWhole(
       records === undefined ? null : jsonText(records),
       document?.contentType ?? null,
       document?.base64 ?? null,
+      pages,
     ],
   );
 }

@@ -11,6 +11,8 @@ export interface ReadAge {
   readonly failures: number;
   readonly failedAt: number | null;
   readonly retryAt: number | null;
+  /** In how many calls its latest answers came, at most; null when nobody has counted. */
+  readonly pages: number | null;
 }
 
 /** All reads of an account, those of the account as a whole with an empty vehicle. */
@@ -18,6 +20,7 @@ export async function readAges(db: Pool, account: string): Promise<ReadAge[]> {
   const { rows } = await db.query<ReadAge>(
     `select distinct on (vehicle_id, read) vehicle_id as "vehicleId", read,
        max(greatest(answered_at, streamed_at)) over of_read as "answeredAt",
+       max(pages) filter (where answered_at > clock_timestamp() - interval '7 days') over of_read as pages,
        failures, failed_at as "failedAt", retry_at as "retryAt"
      from reads where account = $1
      window of_read as (partition by vehicle_id, read)

@@ -9,6 +9,8 @@ export interface PollingWish {
   /** Name of the read. */
   readonly read: string;
   readonly freshMs: Freshness;
+  /** In how many calls the answer of one vehicle comes, as long as none has been counted. Default 1. */
+  readonly calls?: number;
   /** What the read is given, epoch ms for instants. The same for all times of a day, or each would be a read of its own. */
   params?(nowMs: number): Readonly<Record<string, string | number>>;
 }

@@ -33,7 +33,8 @@ const { pollDue } = activitiesFor<PollingActivities>('fleets', {
 
 /** The plan is made again after this at the latest, for a vehicle may have moved, and people read as well. */
 const LOOK_MS = 30 * MINUTE_MS;
-const LEAST_MS = 2_000;
+/** Between two steps, whatever is due. */
+const LEAST_MS = 500;
 /** After a step that could not be made; doubles, ms. */
 const TROUBLE_MS = 5 * MINUTE_MS;
 const MAX_TROUBLE_MS = HOUR_MS;

@@ -75,23 +75,32 @@ export async function pollingOutlook(
       ? Array.from({ length: assumedVehicles }, (_, i) => `vehicle ${i + 1}`)
       : [];
   const polled = [...listed, ...assumed];
-  const item = (vehicleId: string, read: string, freshMs: PollingItem['freshMs']): PollingItem => {
+  // What another vehicle's answer has cost is a better guess than none.
+  const pagesOf = (read: string): number | null =>
+    ages.reduce<number | null>((most, age) => (age.read === read ? moreOf(most, age.pages) : most), null);
+  const item = (
+    vehicleId: string,
+    read: string,
+    freshMs: PollingItem['freshMs'],
+    estimate = 1,
+  ): PollingItem => {
     const key = itemKey({ vehicleId, read });
     const age: ReadAge | undefined = ageOf.get(key);
     return {
       vehicleId,
       read,
       freshMs,
+      calls: age?.pages ?? pagesOf(read) ?? estimate,
       answeredAt: age?.answeredAt ?? null,
       failures: age?.failures ?? 0,
       failedAt: age?.failedAt ?? null,
-      notBefore: laterOf(age?.retryAt ?? null, heldBack[key] ?? null),
+      notBefore: moreOf(age?.retryAt ?? null, heldBack[key] ?? null),
     };
   };
   const { listStaleMs } = api;
   const list = item('', VEHICLE_LIST, { active: listStaleMs, plugged: listStaleMs, idle: listStaleMs });
-  const reads = polling.wishes.flatMap(({ read, freshMs }) =>
-    polled.map((vehicleId) => item(vehicleId, read, freshMs)),
+  const reads = polling.wishes.flatMap(({ read, freshMs, calls }) =>
+    polled.map((vehicleId) => item(vehicleId, read, freshMs, calls)),
   );
   const needed = polling.wishes.some(
     ({ read }) => api.reads.find(({ name }) => name === read)?.needsResource,
@@ -148,6 +157,6 @@ function quotaOf(template: LimitTemplate, { limit }: LimitSpending): PollingOutl
   return { capacity, used: limit?.used ?? 0, reserve: capacity - sharedCount(template, limit) };
 }
 
-function laterOf(a: number | null, b: number | null): number | null {
+function moreOf(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }

@@ -13,6 +13,7 @@ const item = (more: Partial<PollingItem> = {}): PollingItem => ({
   vehicleId: 'A',
   read: 'telematics',
   freshMs: { active: 15 * MINUTE, plugged: 30 * MINUTE, idle: 2 * HOUR },
+  calls: 1,
   answeredAt: null,
   failures: 0,
   failedAt: null,
@@ -99,6 +100,33 @@ test('a call that keeps failing is tried at growing distances, and its failures 
   expect(attempts).toBeLessThanOrEqual(6);
 });
 
+test('an answer in pages is planned with what each of them costs', () => {
+  const plan = planPolling(input({ items: [item({ calls: 3 })] }));
+  expect(plan.calls.filter(({ at }) => at === NOW).length).toBe(3);
+  expect(plan.windows[0]?.planned).toBe(plan.calls.filter(({ at }) => at < MIDNIGHT).length);
+  const short = planPolling(input({ items: [item({ calls: 3 })], budget: calendar(2) }));
+  expect(short.calls.filter(({ at }) => at < MIDNIGHT)).toEqual([]);
+});
+
+test('whatever fails, and however many reads do, asking again costs a tenth of a day at most', () => {
+  const reads = Array.from({ length: 30 }, (_, i) => `read ${i}`);
+  let items = reads.map((read) => item({ read, failures: 1, failedAt: NOW }));
+  let asked = 0;
+  for (let now = NOW; now < NOW + DAY; ) {
+    const { calls } = planPolling(input({ now, items, budget: rolling() }));
+    const [next] = calls;
+    if (next === undefined) break;
+    now = Math.max(next.at, now + MINUTE);
+    if (now >= NOW + DAY) break;
+    asked++;
+    items = items.map((one) =>
+      one.read === next.read ? { ...one, failures: one.failures + 1, failedAt: now } : one,
+    );
+  }
+  expect(asked).toBeGreaterThanOrEqual(1);
+  expect(asked).toBeLessThanOrEqual(4);
+});
+
 test('what is needed first comes first and is counted; nothing left is nothing planned', () => {
   const plan = planPolling(input({ setup: ['container-list', 'container-create'] }));
   expect(plan.calls.slice(0, 3).map(({ read }) => read)).toEqual([
@@ -131,6 +159,7 @@ describe('for any wishes, history and budget', () => {
         fc.integer({ min: 1, max: 3000 }),
       )
       .map(([a, p, i]) => ({ active: a * MINUTE, plugged: p * MINUTE, idle: i * MINUTE })),
+    calls: fc.constantFrom(1, 1, 1, 3),
     answeredAt: fc.option(fc.integer({ min: 0, max: 3000 }).map((ago) => NOW - ago * MINUTE)),
     failures: fc.integer({ min: 0, max: 9 }),
     failedAt: fc.option(fc.integer({ min: 0, max: 600 }).map((ago) => NOW - ago * MINUTE)),
@@ -168,7 +197,8 @@ describe('for any wishes, history and budget', () => {
         expect(gaps(plan.calls.map(({ at }) => at)).every((gap) => gap >= 0)).toBe(true);
         for (const one of plan.windows) {
           expect(one.planned).toBeLessThanOrEqual(one.budget);
-          if (one.stretch > 1) expect(one.planned).toBeGreaterThanOrEqual(Math.floor(0.98 * one.budget));
+          // What has several pages may leave one or two calls that no whole answer fits into.
+          if (one.stretch > 1) expect(one.planned).toBeGreaterThanOrEqual(Math.floor(0.98 * one.budget) - 2);
         }
       }),
       { numRuns: 60 },
