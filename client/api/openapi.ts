@@ -11,9 +11,21 @@ export function fieldSchemas(schema: z.ZodObject): Readonly<Record<string, z.cor
 }
 
 function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema as z.ZodType, { io, unrepresentable: 'any' }) as Json;
-  return rest;
+  const made = z.toJSONSchema(schema as z.ZodType, {
+    ...{ io, unrepresentable: 'any' },
+    // Any JSON is defined by itself: its reference would be to the root of a document of its own.
+    override: ({ zodSchema, jsonSchema: found }) => {
+      if (isAnyJson(zodSchema)) for (const key of Object.keys(found)) delete found[key];
+    },
+  }) as Json;
+  const { $schema: _, $defs: __, ...rest } = made;
+  return JSON.parse(JSON.stringify(rest), (_key, value) => (isOwnReference(value) ? {} : value)) as Json;
 }
+
+/** A schema that names itself; `z.json()` is the only one that there is here. */
+const isAnyJson = (schema: z.core.$ZodType) => schema._zod.def.type === 'lazy';
+const isOwnReference = (value: unknown) =>
+  /^#\/\$defs\//.test((value as { $ref?: unknown } | null)?.$ref?.toString() ?? '');
 
 export function openApiDocument(routes: readonly ApiRoute[], version: string): Json {
   const paths: Record<string, Json> = {};
@@ -42,7 +54,9 @@ export function openApiDocument(routes: readonly ApiRoute[], version: string): J
         },
       },
       schemas: { Problem: PROBLEM },
-      responses: { Problem: problemResponse('The request was refused') },
+      responses: Object.fromEntries(
+        Object.entries(REFUSALS).map(([status, response]) => [`Problem${status}`, response]),
+      ),
     },
   };
 }
@@ -146,6 +160,20 @@ function requestBody(route: ApiRoute, inPath: readonly string[]): Json {
   };
 }
 
+/** Of every route. */
+const REFUSALS: Readonly<Record<number, Json>> = {
+  400: problemResponse('Something given cannot be right'),
+  401: problemResponse('No key, or none that is known'),
+  403: problemResponse('The key may not do this, or the page that asks may not'),
+  404: problemResponse('What is named is not there'),
+  409: problemResponse('Not in this state, or the same request is under way'),
+  413: problemResponse('The body is too long'),
+  415: problemResponse('The body is of another media type'),
+  422: problemResponse('The Idempotency-Key came with another body before'),
+  429: problemResponse('Too many requests', true),
+  503: problemResponse('A server does not answer, or there is too much to do', true),
+};
+
 function responsesOf(route: ApiRoute): Json {
   const good: Json = {
     description: route.status === 202 ? 'Accepted' : 'Done',
@@ -153,29 +181,23 @@ function responsesOf(route: ApiRoute): Json {
       ? { headers: { Location: { schema: { type: 'string' }, description: 'Where it is found' } } }
       : {}),
   };
-  if (route.produces !== undefined) {
-    good.content = Object.fromEntries(route.produces.map((type) => [type, { schema: { type: 'string' } }]));
-  } else if (route.result !== null) {
-    good.content = { 'application/json': { schema: jsonSchema(route.result, 'output') } };
-  }
+  const content = {
+    ...(route.result === null ? {} : { 'application/json': { schema: jsonSchema(route.result, 'output') } }),
+    ...Object.fromEntries((route.produces ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+  };
+  if (Object.keys(content).length > 0) good.content = content;
   return {
     [route.status]: good,
-    400: problemResponse('Something given cannot be right'),
-    ...(route.scope === null ? {} : { 401: problemResponse('No key, or none that is known') }),
-    403: problemResponse('The key may not do this, or the page that asks may not'),
-    404: problemResponse('What is named is not there'),
-    409: problemResponse('Not in this state, or the same request is under way'),
-    413: problemResponse('The body is too long'),
-    415: problemResponse('The body is of another media type'),
-    422: problemResponse('The Idempotency-Key came with another body before'),
-    429: problemResponse('Too many requests', true),
-    503: problemResponse('A server does not answer, or there is too much to do', true),
+    ...Object.fromEntries(
+      Object.keys(REFUSALS)
+        .filter((status) => status !== '401' || route.scope !== null)
+        .map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
+    ),
     ...Object.fromEntries(
       Object.entries(route.refusals ?? {}).map(([status, words]) => [
         status,
         problemResponse(words, status === '429' || status === '503'),
       ]),
     ),
-    default: { $ref: '#/components/responses/Problem' },
   };
 }

@@ -1,6 +1,7 @@
 /** Errors as `application/problem+json` (RFC 9457), with stable codes. */
 import type { FastifyReply } from 'fastify';
 import { ERROR_CODES, type ErrorStatus, messageOf, OperationError, type Problem } from '../operations/errors';
+import { isSetupError } from '../operations/setup-errors';
 
 /** Codes of the API itself; those of use cases are in client/operations/errors.ts. */
 export const API_CODES = {
@@ -16,6 +17,8 @@ export const API_CODES = {
   TOO_MANY_REQUESTS: 429,
   INTERNAL: 500,
   OVERLOADED: 503,
+  /** A key or secret that the settings name is missing, or the database is of another version: an operator's to mend. */
+  NOT_SET_UP: 503,
 } as const;
 export type ApiCode = keyof typeof API_CODES;
 
@@ -124,7 +127,7 @@ export function problemOf(
       until === undefined ? undefined : Math.max(1, Math.ceil((until - Date.now()) / 1000)),
     );
   }
-  const known = ofFramework(error) ?? ofPostgres(error);
+  const known = ofSetup(error) ?? ofFramework(error) ?? ofPostgres(error);
   if (known !== null) return problemOf(known, requestId);
   return {
     ...answer({
@@ -179,6 +182,10 @@ function shown({ code, field, message }: Problem, inBody: (field: string) => boo
 
 /** RFC 6901. */
 const escaped = (part: string) => part.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function ofSetup(error: unknown): ApiError | null {
+  return isSetupError(error) ? new ApiError('NOT_SET_UP', messageOf(error)) : null;
+}
 
 /** What Fastify says of a request that it could not read. */
 function ofFramework(error: unknown): ApiError | null {

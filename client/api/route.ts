@@ -52,7 +52,7 @@ export interface ApiRoute {
   /** All fields; those that the path does not name come in the query (GET, DELETE) or in a JSON body. */
   readonly input: z.ZodObject;
   readonly status: 200 | 201 | 202 | 204;
-  /** Of the body of a good answer, for the document; null: none, or one of another kind (`produces`). */
+  /** Of the body of a good answer as JSON, for the document; null: none, or only one of another kind (`produces`). */
   readonly result: z.ZodType | null;
   /** Media types of an answer that is no JSON, e.g. `application/x-ndjson`. */
   readonly produces?: readonly string[];

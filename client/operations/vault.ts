@@ -1,8 +1,8 @@
 /** Use cases of the vault: secrets by name, encrypted in Postgres. Values can be set but never read. */
 import { z } from 'zod';
-import { Vault, type VaultEntry } from '../../store/secrets/vault';
+import { Vault, type VaultEntry, VaultNameError } from '../../store/secrets/vault';
 import { loadVaultKeys } from './context';
-import { messageOf, problem } from './errors';
+import { invalid, messageOf, problem } from './errors';
 import { name } from './fields';
 import { keysInUse, sortKeys } from './keys-in-use';
 import { operation } from './operation';
@@ -17,7 +17,10 @@ export const putSecret = operation({
   }),
   run: async (backend, given) => {
     const keys = await loadVaultKeys(backend);
-    const version = await backend.database((db) => new Vault(db, keys).put(given.name, given.value));
+    const put = backend.database((db) => new Vault(db, keys).put(given.name, given.value));
+    const version = await put.catch((error: unknown) => {
+      throw error instanceof VaultNameError ? invalid('name', error.message) : error;
+    });
     const { resumed, unreached } = await credentialsChanged(backend, given.name);
     return { name: given.name, version, resumed, unreached };
   },

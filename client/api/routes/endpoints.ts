@@ -24,6 +24,7 @@ export const ENDPOINT_ROUTES: readonly ApiRoute[] = [
     about: readMetrics.about,
     input: readMetrics.input,
     result: z.looseObject({ quota_retry_count: z.number() }),
+    produces: ['text/plain'],
     handle: async ({ backend, input, request, reply }) => {
       const metrics = await readMetrics(backend, input as never);
       const { accept = '' } = request.headers;
