@@ -35,6 +35,7 @@ beforeAll(async () => {
         login: { intervalSeconds: 0.2, approveAfterPolls: 0 },
         cars: 3,
         quota: DAY,
+        chargingPageSize: 1,
         faults: [{ kind: 'status', operation: 'basic-data', status: 500 }],
       }),
     settings: ({ url }) => ({
@@ -88,7 +89,9 @@ test('a day goes by its plan, over a pause, a closed pool, a failing endpoint an
   await arrived(3);
   await pausePolling(backend, { reason: 'a test' });
   await eventually('it is paused', async () => (await phase()) === 'paused');
-  expect(await isQuiet()).toBe(true);
+  const [quiet, status] = await Promise.all([isQuiet(), sluice(['status', '--json'])]);
+  expect(quiet).toBe(true);
+  expect(JSON.parse(status.out).polling).toMatchObject([{ account: 'cars', status: { phase: 'paused' } }]);
   await resumePolling(backend, {});
 
   await arrived(5);
@@ -120,6 +123,15 @@ test('a day goes by its plan, over a pause, a closed pool, a failing endpoint an
   );
   // What was on its way when the worker was killed may be asked again, and nothing else.
   expect(made.length - new Set(made).size).toBeLessThanOrEqual(1);
+  // What an answer in pages has cost is known to the next plan.
+  const { rows: paged } = await stack.db.query<{ vin: string; pages: number }>(
+    "select vehicle_id as vin, pages from reads where read = 'charging-history' and answered_at is not null",
+  );
+  expect(paged.length).toBeGreaterThan(0);
+  for (const { vin, pages } of paged) {
+    expect(made.filter((call) => call.startsWith(`charging-history ${vin}`)).length).toBe(pages);
+  }
+
   // The calls that are kept for people are there.
   const { rows: cars } = await stack.db.query<{ vin: string }>('select vehicle_id as vin from vehicles');
   expect(cars.length).toBe(RESERVE);
