@@ -5,7 +5,8 @@
  *     npm run bench:polling-day [-- seconds] [kills] [--json]        (default 260 10)
  *
  * The day is a rolling window of so many seconds, at the simulated CarData and here. Polling wishes more than the day has;
- * people take the calls that are kept for them at its end. Runs its own servers, simulators and worker, like the demo.
+ * people take the calls that are kept for them at its end. Every other kill comes while a call is under way. Runs its own
+ * servers, simulators and worker, like the demo.
  *
  * Fails when less than 98 % of the calls that polling and people may have are used, when the vendor refuses one, when
  * polling takes one of the people's, or when more calls are lost or made twice than kills can have cut short.
@@ -41,6 +42,8 @@ const RESERVE = 10;
 const DAY_MS = seconds * 1000;
 /** The last part of the day belongs to people, ms. */
 const PEOPLE_MS = 25_000;
+/** Longer than polling takes from one call to the next, ms. */
+const ARRIVAL_MS = 3_000;
 const ALLOWED_SHARE = 0.98;
 /** What the day counts. The login, and the page that a person follows its link to, are none of it. */
 const COUNTED: ReadonlySet<string> = new Set(Object.values(API_OPERATIONS));
@@ -56,7 +59,7 @@ async function main(): Promise<void> {
         speed: 86_400_000 / DAY_MS,
         quota: { callsPerDay: CALLS, window: 'rolling', dayMs: DAY_MS },
         login: { intervalSeconds: 1 },
-        latencyMs: { min: 20, max: 120 },
+        latencyMs: { min: 100, max: 200 },
       },
     },
     secrets: {},
@@ -95,6 +98,8 @@ async function main(): Promise<void> {
         Math.max(0, Math.min(began + (killed + 1) * everyMs, began + DAY_MS - PEOPLE_MS) - Date.now()),
       );
       if (killed >= kills) continue;
+      // Left to chance, hardly one would come while a call is under way.
+      if (killed % 2 === 0) await nextArrival(url);
       const worker = findProcess(dir, 'demo-worker');
       if (worker === null) throw new Error('there is no worker to kill');
       process.kill(worker.pid, 'SIGKILL');
@@ -161,6 +166,13 @@ async function main(): Promise<void> {
 async function arrivals(url: string): Promise<readonly CallSeen[]> {
   const calls = (await (await fetch(`${url}/_sim/calls`)).json()) as CallSeen[];
   return calls.filter(({ operation }) => COUNTED.has(operation));
+}
+
+/** Resolves while the next call is under way, or when none has come for a while. */
+async function nextArrival(url: string): Promise<void> {
+  const before = (await arrivals(url)).length;
+  const until = Date.now() + ARRIVAL_MS;
+  while (Date.now() < until && (await arrivals(url)).length === before) await delay(5);
 }
 
 /** Polling asks nothing twice in so short a day: it plans for a real one. */
