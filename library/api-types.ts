@@ -1438,6 +1438,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * a vehicle and what it last said, for the user whose credentials these are
+         * @description Scope: operate
+         */
+        post: operations["showOwnVehicle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vendor-realtime-sales/summary": {
         parameters: {
             query?: never;
@@ -1681,7 +1701,7 @@ export interface components {
              * @description Stable: programs may depend on it
              * @enum {string}
              */
-            code: "INVALID_INPUT" | "MISSING_INPUT" | "UNKNOWN_FIELD" | "UNKNOWN_NAME" | "AMBIGUOUS_NAME" | "NOT_APPLICABLE" | "ID_TAKEN" | "NOT_FOUND" | "NOT_RUNNING" | "TOO_LATE" | "BUSY" | "ALREADY_REPORTED" | "LIMIT_REACHED" | "QUOTA_PAUSED" | "POOL_STOPPED" | "NO_ANSWER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "FILE" | "FAILED" | "BAD_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IN_FLIGHT" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "KEY_REUSED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "NOT_SET_UP";
+            code: "INVALID_INPUT" | "MISSING_INPUT" | "UNKNOWN_FIELD" | "UNKNOWN_NAME" | "AMBIGUOUS_NAME" | "NOT_APPLICABLE" | "ID_TAKEN" | "NOT_FOUND" | "NOT_RUNNING" | "TOO_LATE" | "BUSY" | "ALREADY_REPORTED" | "LOGIN_NEEDS_CAPTCHA" | "LOGIN_REFUSED" | "OTHER_USER" | "WRONG_CREDENTIALS" | "LIMIT_REACHED" | "QUOTA_PAUSED" | "POOL_STOPPED" | "NO_ANSWER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "FILE" | "FAILED" | "BAD_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IN_FLIGHT" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "KEY_REUSED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "NOT_SET_UP";
             /** @description JSON pointer into the body, or the name of a parameter */
             field: string | null;
             limit: string | null;
@@ -5543,6 +5563,73 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    showOwnVehicle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    email: string;
+                    password: string;
+                    /** @description The vehicle: its id, its last seven characters, or its name. */
+                    wkn: string;
+                    /** @description Token of a solved captcha, where the login of the vendor wants one. */
+                    captcha?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "success";
+                        vehicle: {
+                            vehicleId: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                        read: {
+                            read: string;
+                            values: {
+                                [key: string]: unknown;
+                            };
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            400: components["responses"]["Problem400"];
+            /** @description The vendor refuses the e-mail or the password, or there is no key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];

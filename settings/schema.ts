@@ -170,7 +170,9 @@ const api = z.strictObject({
   maxUploadMb: wholePositive.default(512).describe('Longest input of a batch that is uploaded, MB.'),
   mainAccount: name
     .optional()
-    .describe('Whose quota and breaker `GET /health` shows first. Default: the first account.'),
+    .describe(
+      'Whose quota and breaker `GET /health` shows first (default: the first account), and whose vehicles `POST /` answers with (default: the only account that has any).',
+    ),
   salesDataset: z
     .strictObject({ dataset: z.string(), account: name.optional() })
     .optional()

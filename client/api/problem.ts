@@ -48,6 +48,7 @@ const STATUS: Readonly<Record<ErrorStatus, number>> = {
   usage: 400,
   'not found': 404,
   conflict: 409,
+  refused: 401,
   limited: 429,
   unavailable: 503,
   failed: 500,

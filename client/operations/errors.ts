@@ -12,6 +12,8 @@ export type ErrorStatus =
   | 'not found'
   /** What is there is in no state for it: HTTP 409. */
   | 'conflict'
+  /** Credentials that somebody has refused: HTTP 401. */
+  | 'refused'
   /** A quota or a limit has no room for it now; `until` says until when: HTTP 429. */
   | 'limited'
   /** A server does not answer: HTTP 503. */
@@ -45,6 +47,14 @@ export const ERROR_CODES = {
   BUSY: 'conflict',
   /** Something else was reported of it before. */
   ALREADY_REPORTED: 'conflict',
+  /** The vendor's login wants a captcha solved, whose token comes with the request. */
+  LOGIN_NEEDS_CAPTCHA: 'conflict',
+  /** The vendor refuses a login for another reason than name and password, e.g. a captcha's token that was used. */
+  LOGIN_REFUSED: 'conflict',
+  /** The account is another user's. */
+  OTHER_USER: 'conflict',
+  /** The vendor refuses a user's name or password. */
+  WRONG_CREDENTIALS: 'refused',
   /** A limit has nothing left, or the vendor asked for a wait. */
   LIMIT_REACHED: 'limited',
   /** The vendor said that the account's quota is used up. */

@@ -111,6 +111,9 @@ function authorizationFields(client: Client, { proof, nonce }: FormLoginInput) {
   };
 }
 
+/** How the first step names a wrong user or password. */
+const WRONG: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant', 'access_denied', '401']);
+
 function authenticate(account: MyBmwAccount, input: FormLoginInput, client: Client): FormLoginStep {
   const { username = '', password = '', captcha = '' } = input.fields;
   const fields = authorizationFields(client, input);
@@ -125,7 +128,10 @@ function authenticate(account: MyBmwAccount, input: FormLoginInput, client: Clie
     request,
     next: (response) => {
       const authorization = authorizationIn(response);
-      if (authorization === null) return otherwise(response, 'redirect_to with an authorization is missing');
+      if (authorization === null) {
+        const step = otherwise(response, 'redirect_to with an authorization is missing');
+        return step.kind === 'refused' ? { ...step, wrongCredentials: WRONG.has(step.code) } : step;
+      }
       return askForCode(account, input, client, authorization);
     },
   };

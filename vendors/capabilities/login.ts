@@ -115,7 +115,12 @@ export type FormLoginStep =
       next(response: VendorResponse): FormLoginStep;
     }
   | { readonly kind: 'tokens'; readonly tokens: GrantTokens }
-  /** The vendor refuses what was entered. */
-  | { readonly kind: 'refused'; readonly message: string; readonly code: string }
+  /** The vendor refuses what was entered. `wrongCredentials`: name or password, and not something else such as a captcha. */
+  | {
+      readonly kind: 'refused';
+      readonly message: string;
+      readonly code: string;
+      readonly wrongCredentials?: boolean;
+    }
   /** The answer is not as it should be. */
   | { readonly kind: 'unreadable'; readonly problem: string };

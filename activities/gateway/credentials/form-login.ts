@@ -13,20 +13,29 @@ import { SecretValues } from './secret-values';
 
 export type FormLoginEnd =
   | { readonly kind: 'done'; readonly subject: string | null }
-  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string; readonly wrongCredentials: boolean }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** More than any login has, and an end to one that goes round. */
 const MOST_REQUESTS = 20;
 const ENTRY_WAIT_MS = 30_000;
 
-/** @throws PoolClosed, PermitWait, CallFailed, UnreadableLogin. */
+/** Somebody else's credentials were good. Nothing of that login is kept. */
+export class OtherUser extends Error {
+  override readonly name = 'OtherUser';
+}
+
+/**
+ * @param only the account's user, by the vendor's id: a login of anybody else, or of nobody knows whom, is not kept.
+ * @throws PoolClosed, PermitWait, CallFailed, UnreadableLogin, OtherUser.
+ */
 export async function logInByForm(
   deps: LoginCallDeps &
     Pick<GrantDeps, 'grants' | 'spool' | 'stopping'> & { readonly secrets: SecretSources },
   account: CallableAccount,
   grant: GrantApi & { readonly login: FormLogin },
   fields: Readonly<Record<string, string>>,
+  only?: { readonly subject: string | null },
 ): Promise<FormLoginEnd> {
   const { values, digest } = await grantSecrets(deps, grant);
   const entered = grant.login.fields.filter(({ secret }) => secret).map(({ name }) => fields[name] ?? '');
@@ -56,7 +65,8 @@ export async function logInByForm(
     });
   }
   if (step.kind === 'refused') {
-    return { kind: 'refused', message: hide([step.code, step.message].filter(Boolean).join(': ')) };
+    const message = hide([step.code, step.message].filter(Boolean).join(': '));
+    return { kind: 'refused', message, wrongCredentials: step.wrongCredentials ?? false };
   }
   if (step.kind === 'unreadable') return { kind: 'failed', message: hide(step.problem) };
   const tokens = checkTokens({ ok: true, value: step.tokens });
@@ -64,9 +74,13 @@ export async function logInByForm(
   if (tokens.value.refreshToken === undefined) {
     return { kind: 'failed', message: 'the vendor gave no refresh token' };
   }
+  const { subject = null } = tokens.value;
+  if (only !== undefined && (subject === null || subject !== only.subject)) {
+    throw new OtherUser(`another user than that of account ${account.name} has logged in`);
+  }
   const bought = boughtOf(grant, tokens.value, digest);
   await keepGrant(deps, account, { account: account.poolKey, generation: null, bought }, at);
-  return { kind: 'done', subject: tokens.value.subject ?? null };
+  return { kind: 'done', subject };
 }
 
 function isLimited(

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { prometheusText, readHealth, readMetrics } from '../../operations/endpoints/health';
 import { refreshDataset, summarizeDataset } from '../../operations/endpoints/sales';
+import { showOwnVehicle } from '../../operations/vehicles/own-vehicle';
 import { type ApiRoute, operationRoute } from '../route';
 
 const TAG = 'earlier clients';
@@ -45,6 +46,16 @@ export const ENDPOINT_ROUTES: readonly ApiRoute[] = [
       status: 200,
     },
     result: z.looseObject({ status: z.enum(['success', 'error']), window: z.string() }),
+  }),
+  operationRoute(showOwnVehicle, {
+    ...{ method: 'POST', path: '//', id: 'showOwnVehicle', tag: TAG, scope: 'operate', status: 200 },
+    endUser: 'email',
+    result: z.looseObject({
+      status: z.literal('success'),
+      vehicle: z.looseObject({ vehicleId: z.string() }),
+      read: z.looseObject({ read: z.string(), values: z.looseObject({}) }),
+    }),
+    refusals: { 401: 'The vendor refuses the e-mail or the password, or there is no key' },
   }),
   operationRoute(summarizeDataset, {
     ...{ method: 'GET', path: `${SALES}/summary`, id: 'summarizeSales', tag: TAG, scope: 'read' },

@@ -168,7 +168,7 @@ function staleJson(stale: Unavailable | null) {
   return stale && { ...stale, until: isoOrNull(stale.until) };
 }
 
-function vehicleJson({ listedAt, ...rest }: StoredVehicle) {
+export function vehicleJson({ listedAt, ...rest }: StoredVehicle) {
   return { ...rest, listedAt: isoOrNull(listedAt) };
 }
 
@@ -195,7 +195,7 @@ function valueJson({ at, receivedAt, changedAt, ...value }: StoredValue) {
   return { ...value, at: isoOrNull(at), receivedAt: isoOrNull(receivedAt), changedAt: isoOrNull(changedAt) };
 }
 
-function readJson({ answer, freshAt, ageMs, stale, ...rest }: ServedRead) {
+export function readJson({ answer, freshAt, ageMs, stale, ...rest }: ServedRead) {
   return {
     ...rest,
     freshAt: isoOrNull(freshAt),
