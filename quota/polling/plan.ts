@@ -42,7 +42,7 @@ interface Span {
   /** Of these, what reads that fail may use. */
   readonly failing: number;
   /** When `n` more calls may be made at the earliest, given those of the plan so far. */
-  readonly earliest: (planned: readonly number[], at: number) => number;
+  readonly earliest: (planned: readonly number[], at: number, n: number) => number;
 }
 
 /** @returns the calls of the 24 hours from now, in order. */
@@ -61,9 +61,12 @@ export function planPolling(input: PollingInput): PollingPlan {
   const windows: PlannedWindow[] = [];
   let setup = input.setup;
   for (const span of spans) {
-    const first = setup.slice(0, span.calls).map((read, i): PlannedCall => {
-      return { at: span.earliest([], span.from + i * SPACING_MS), vehicleId: '', read };
-    });
+    const first: PlannedCall[] = [];
+    for (const read of setup.slice(0, span.calls)) {
+      const earlier = first.map(({ at }) => at);
+      const at = span.earliest(earlier, span.from + first.length * SPACING_MS, 1);
+      first.push({ at, vehicleId: '', read });
+    }
     setup = setup.slice(first.length);
     const best = bestSchedule(tracks, urgency, span, first);
     tracks = best.tracks;
@@ -158,9 +161,10 @@ function scheduleOf(
     const due = dues[next];
     if (track === undefined || due === undefined) break;
     const after = times.at(-1);
-    const at = Math.ceil(span.earliest(times, Math.max(due, after === undefined ? due : after + SPACING_MS)));
-    if (at >= span.to) break;
     const { vehicleId, read, calls: cost, failures } = track.item;
+    const soonest = Math.max(due, after === undefined ? due : after + SPACING_MS);
+    const at = Math.ceil(span.earliest(times, soonest, cost));
+    if (at >= span.to) break;
     if (failures > 0 && cost > failing) {
       dues[next] = Number.POSITIVE_INFINITY;
       continue;
@@ -201,13 +205,13 @@ function spansOf({ budget, items, now }: PollingInput, from: number, to: number)
   return spans.filter((span) => span.to > span.from);
 }
 
-/** Not before so many of the calls made and planned have left that there is room for one more. */
+/** Not before so many of the calls made and planned have left that there is room for `n` more. */
 function inRollingWindow({ count, ms, spent }: Extract<PollingBudget, { kind: 'rolling' }>) {
-  return (planned: readonly number[], at: number): number => {
+  return (planned: readonly number[], at: number, n: number): number => {
     const whole = Math.floor(count);
-    if (whole < 1) return Number.POSITIVE_INFINITY;
+    if (whole < n) return Number.POSITIVE_INFINITY;
     const all = [...spent, ...planned];
-    const blocking = all[all.length - whole];
+    const blocking = all[all.length - whole + n - 1];
     return blocking === undefined ? at : Math.max(at, blocking + ms + EDGE_MS);
   };
 }

@@ -7,7 +7,11 @@ import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
 import { type CoreStack, startCore } from '../../../support/core-stack';
+import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
+
+/** Of this test alone: workflows of all tests are on one server. */
+const ACCOUNT = uniqueName('cars');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
 let sluice: Cli;
@@ -52,7 +56,7 @@ beforeAll(async () => {
     startVendor: () => startCarDataSimulator({ login: LOGIN }),
     settings: ({ url }) => ({
       accounts: {
-        cars: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
+        [ACCOUNT]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
         odd: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-of-the-test' },
         texts: { vendor: 'openai', apiKey: 'env:SLUICE_VAULT_KEY' },
       },
@@ -75,11 +79,11 @@ const shown = (out: string): Shown[] => {
   const texts = out.split(/(?<=^\})\n/m).filter((text) => text.trim() !== '');
   return texts.map((text) => JSON.parse(text) as Shown);
 };
-const pool = async () => (await readPool(stack.db, 'bmw-cardata/cars'))?.state;
+const pool = async () => (await readPool(stack.db, `bmw-cardata/${ACCOUNT}`))?.state;
 
 /** Runs a login, and follows its link as the person does. */
 async function login(query = '') {
-  const running = sluice(['login', 'bmw-cardata', '--account', 'cars', '--json']);
+  const running = sluice(['login', 'bmw-cardata', '--account', ACCOUNT, '--json']);
   const url = await eventually('the code is shown', async () => {
     const { rows } = await stack.db.query<{ url: string }>("select url from logins where state = 'waiting'");
     return rows[0]?.url;
@@ -90,26 +94,26 @@ async function login(query = '') {
 }
 
 test('a person who enters the code is logged in, and the pool that waited for that is free', async () => {
-  const account = findAccount(stack.settings, 'cars');
+  const account = findAccount(stack.settings, ACCOUNT);
   await registerPool(stack.db, account.poolKey, account.pool);
   await applyPoolEvent(stack.db, account.poolKey, {
     ...{ type: 'hold', epoch: 1, reason: 'needs a login', cause: 'login' },
-    evidence: { vendor: 'bmw-cardata', account: 'cars', operation: 'login' },
+    evidence: { vendor: 'bmw-cardata', account: ACCOUNT, operation: 'login' },
   });
   const { code, out, err, last } = await login();
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(shown(out).map(({ state }) => state)).toEqual(['waiting', 'done']);
-  expect(last).toMatchObject({ account: 'cars', state: 'done' });
+  expect(last).toMatchObject({ account: ACCOUNT, state: 'done' });
   await eventually('the pool is free', async () => (await pool())?.state === 'half_open');
 
   const listed = JSON.parse((await sluice(['logins', '--json'])).out);
-  expect(listed[0]).toMatchObject({ account: 'cars', by: 'device-code', state: 'ready', reason: null });
+  expect(listed[0]).toMatchObject({ account: ACCOUNT, by: 'device-code', state: 'ready', reason: null });
   expect(Date.parse(listed[0].refreshGoodUntil)).toBeGreaterThan(Date.now() + 13 * 86_400 * 1000);
   expect((await listEvents(stack.db, { limit: 50 })).map(({ kind }) => kind)).toContain('login.done');
 
   // What was paid for with a person's time is in no history.
   const { rows } = await stack.db.query<{ id: number }>('select id from logins order by id desc limit 1');
-  const handle = stack.client.workflow.getHandle(`login:cars:${rows[0]?.id}`);
+  const handle = stack.client.workflow.getHandle(`login:${ACCOUNT}:${rows[0]?.id}`);
   const history = JSON.stringify(await handle.fetchHistory(), (_, value) =>
     value?.type === 'Buffer' ? Buffer.from(value.data).toString() : value,
   );

@@ -15,8 +15,12 @@ import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendor
 import type { Arrival } from '../../../../vendors/kit/arrivals';
 import { type Cli, cliFor } from '../../../support/cli';
 import { type CoreStack, startCore, type WorkerProcess } from '../../../support/core-stack';
+import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run-folder';
+
+/** Of this test alone: workflows of all tests are on one server. */
+const ACCOUNT = uniqueName('cars');
 
 const [CALLS, RESERVE, QUIET_MS] = [15, 3, 1_000];
 const DAY = { dayMs: 600_000, callsPerDay: CALLS, window: 'rolling' } as const;
@@ -40,7 +44,7 @@ beforeAll(async () => {
       }),
     settings: ({ url }) => ({
       accounts: {
-        cars: {
+        [ACCOUNT]: {
           ...{ vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
           ...{ quotaWindow: 'rolling', interactiveCalls: 10, polling: { night: { factor: 1 } } },
           limits: { 'calls-per-day': { ms: DAY.dayMs, count: CALLS } },
@@ -58,11 +62,13 @@ beforeAll(async () => {
   };
   sluice = cliFor(stack);
   worker = await stack.startWorkerProcess();
-  const { login } = await startLogin(backend, { account: 'cars' });
-  await eventually('the login is done', async () => {
-    return (await showLogin(backend, { login: login.id })).state === 'done';
+  const { login } = await startLogin(backend, { account: ACCOUNT });
+  const ended = await eventually('the login ends', async () => {
+    const seen = await showLogin(backend, { login: login.id });
+    return seen.endedAt === null ? null : seen;
   });
-});
+  expect(ended).toMatchObject({ state: 'done' });
+}, 120_000);
 afterAll(() => stack?.close());
 
 const arrivals = () => {
@@ -91,14 +97,14 @@ test('a day goes by its plan, over a pause, a closed pool, a failing endpoint an
   await eventually('it is paused', async () => (await phase()) === 'paused');
   const [quiet, status] = await Promise.all([isQuiet(), sluice(['status', '--json'])]);
   expect(quiet).toBe(true);
-  expect(JSON.parse(status.out).polling).toMatchObject([{ account: 'cars', status: { phase: 'paused' } }]);
+  expect(JSON.parse(status.out).polling).toMatchObject([{ account: ACCOUNT, status: { phase: 'paused' } }]);
   await resumePolling(backend, {});
 
   await arrived(5);
-  await pausePool(backend, { pool: 'bmw-cardata/cars', reason: 'a test', until: '1h' });
+  await pausePool(backend, { pool: `bmw-cardata/${ACCOUNT}`, reason: 'a test', until: '1h' });
   await eventually('it waits', async () => (await phase()) === 'waiting for quota');
   expect(await isQuiet()).toBe(true);
-  await resumePool(backend, { pool: 'bmw-cardata/cars' });
+  await resumePool(backend, { pool: `bmw-cardata/${ACCOUNT}` });
 
   await arrived(7);
   const { rows: stored } = await stack.db.query<{ read: string; vin: string }>(
@@ -137,7 +143,7 @@ test('a day goes by its plan, over a pause, a closed pool, a failing endpoint an
   expect(cars.length).toBe(RESERVE);
   const answers = await Promise.all(
     cars.map(({ vin }) =>
-      sluice(['vehicle', 'read', vin, 'telematics', '--account', 'cars', '--max-age', '0', '--json']),
+      sluice(['vehicle', 'read', vin, 'telematics', '--account', ACCOUNT, '--max-age', '0', '--json']),
     ),
   );
   for (const { vin } of cars) expect(made).toContain(`telematics ${vin}`);

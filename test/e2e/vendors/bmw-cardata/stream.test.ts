@@ -2,8 +2,12 @@ import { listEvents } from '../../../../store/events/events';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
 import { type CoreStack, startCore } from '../../../support/core-stack';
+import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { MqttBroker } from '../../../support/mqtt-broker';
+
+/** Of this test alone: workflows of all tests are on one server. */
+const ACCOUNT = uniqueName('cars');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
 let broker: MqttBroker;
@@ -29,7 +33,7 @@ beforeAll(async () => {
       startCarDataSimulator({ login: { intervalSeconds: 0.2, approveAfterPolls: 0 }, cars: 2 }),
     settings: ({ url }) => ({
       accounts: {
-        cars: {
+        [ACCOUNT]: {
           ...{ vendor: 'bmw-cardata', baseUrl: url, loginUrl: url, clientId: 'client-of-the-test' },
           stream: { enabled: true, url: broker.url, silentAfterMinutes: 0.05, gapMinutes: 0.5 },
         },
@@ -72,7 +76,7 @@ const reads = async () => {
 
 test('after a login one connection stands over all workers; what was before is read once, and changes come in', async () => {
   await eventually('the missing login is told', async () => (await stream()).reason.includes('logged in'));
-  expect((await sluice(['login', 'cars'])).code).toBe(0);
+  expect((await sluice(['login', ACCOUNT])).code).toBe(0);
   await eventually('the stream stands', () => broker.connections === 1);
   await eventually('the vehicles are read', async () => (await reads()) === 2);
   const { rows } = await stack.db.query<{ vehicle_id: string }>('select vehicle_id from vehicles order by 1');
