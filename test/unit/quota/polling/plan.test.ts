@@ -106,6 +106,11 @@ test('an answer in pages is planned with what each of them costs', () => {
   expect(plan.windows[0]?.planned).toBe(plan.calls.filter(({ at }) => at < MIDNIGHT).length);
   const short = planPolling(input({ items: [item({ calls: 3 })], budget: calendar(2) }));
   expect(short.calls.filter(({ at }) => at < MIDNIGHT)).toEqual([]);
+  // In a rolling window, all pages wait until there is room for the last of them.
+  const spent = Array.from({ length: 39 }, (_, i) => NOW - 20 * HOUR + i * MINUTE);
+  const late = planPolling(input({ items: [item({ calls: 3 })], budget: rolling(spent) }));
+  expect(late.calls[0]?.at).toBeGreaterThan((spent[1] ?? 0) + DAY);
+  expect(late.calls[0]?.at).toBeLessThan((spent[2] ?? 0) + DAY);
 });
 
 test('whatever fails, and however many reads do, asking again costs a tenth of a day at most', () => {

@@ -95,7 +95,7 @@ test('kill -9 of the worker again and again: every item is paid once and has the
   );
   await killed.kill();
   killed = await worker();
-  await eventually('the vendor works', async () => (await vendorBatches(s)).length === 3);
+  await eventually('the vendor works', async () => (await vendorBatches(s)).length === 3, 120_000);
   await killed.kill();
   killed = await worker();
   await eventually('some results are stored', async () => (await countItems(s.db, id)).done > 0);
