@@ -83,7 +83,8 @@ test('kill -9 of the worker again and again: every item is paid once and has the
       // Creations take a while, so that a kill falls into one.
       faults: [{ kind: 'latency', operation: 'createBatch', latencyMs: 1500 }],
     },
-    account: { batchApi: quickFiles() },
+    // A kill may fall between the mark and the request, and a creation that may still be on its way is waited for.
+    account: { batchApi: quickFiles(), timeoutSeconds: 5 },
   });
   let killed = await worker();
   const started = await sluice([...start, '--via', 'batch-api']);
