@@ -3,7 +3,6 @@
  * servers, and settings as a user would write them. `stack.ts` (Amazon), `openai-stack.ts` and `gps51-stack.ts` add
  * their vendor.
  */
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -11,6 +10,7 @@ import type { Pool } from 'pg';
 import pino from 'pino';
 import { stringify } from 'yaml';
 import { parseSettings, type Settings } from '../../settings';
+import { findAccount } from '../../settings/accounts/accounts';
 import { createPool } from '../../store/db';
 import { generateKey } from '../../store/secrets/keyring';
 import { connectClient } from '../../temporal/connection';
@@ -20,10 +20,10 @@ import {
   startWorker,
   type WorkerOptions,
 } from '../../workers/worker';
-import { testDatabase, testTemporal, uniqueName } from './embedded';
-import { eventually } from './eventually';
+import { isUnique, testDatabase, testTemporal, uniqueName } from './embedded';
 import { program, workflowBundle } from './program';
-import { endWithRun, temporaryFolder } from './run-folder';
+import { temporaryFolder } from './run-folder';
+import { startProgram } from './started-program';
 
 export const TEST_ENV = {
   TEST_CLIENT_ID: 'amzn1.application-oa2-client.test',
@@ -68,7 +68,7 @@ export interface CoreOptions<V extends Ended> {
   /** What the settings refer to, and the workers need, beside what all tests have. */
   readonly env: Readonly<Record<string, string>>;
   readonly startVendor: () => Promise<V>;
-  /** The settings for that vendor; `temporal` is the core's own. */
+  /** The settings for that vendor, with accounts and organizations of unique names; `temporal` is the core's own. */
   readonly settings: (vendor: V) => Readonly<Record<string, unknown>>;
 }
 
@@ -95,6 +95,7 @@ export async function startCore<V extends Ended>(
   const settingsFile = join(folder, 'sluice.yaml');
   writeFileSync(settingsFile, settingsYaml);
   const settings = parseSettings(settingsYaml, { file: settingsFile, baseDir: folder, env });
+  checkNames(settings);
   const connected = await connectClient(settings, temporal.address);
   const db = createPool(database.url, { max: 4, applicationName: 'test' });
   const workers: RunningWorker[] = [];
@@ -135,33 +136,33 @@ export async function startCore<V extends Ended>(
   };
 }
 
+/**
+ * All tests share one Temporal server, and ids of workflows and schedules are made of accounts and pools.
+ * @throws for a name that another test may have, too.
+ */
+function checkNames(settings: Settings): void {
+  for (const name of Object.keys(settings.accounts)) {
+    const { poolKey, organization } = findAccount(settings, name);
+    const shared = [name, poolKey, organization?.key ?? poolKey].find((id) => !isUnique(id));
+    if (shared !== undefined)
+      throw new Error(`make ${shared} with uniqueName(): tests share a Temporal server`);
+  }
+}
+
 async function startWorkerProcess(
   folder: string,
   settingsFile: string,
   env: NodeJS.ProcessEnv,
 ): Promise<WorkerProcess> {
-  const child = spawn(process.execPath, [program('workers', 'main'), '--settings', settingsFile], {
+  const { log, end } = await startProgram([program('workers', 'main'), '--settings', settingsFile], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (child.pid !== undefined) endWithRun(child.pid);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      said += text;
-    });
-  }
-  const gone = new Promise<void>((done) => child.once('exit', () => done()));
-  await eventually('a worker starts', () => {
-    if (child.exitCode !== null) throw new Error(`it ended: ${said}`);
-    return said.includes('worker.started');
+    env,
+    up: /worker\.started/,
   });
   return {
     kill: async () => {
-      child.kill('SIGKILL');
-      await gone;
+      await end('SIGKILL');
     },
-    log: () => said,
+    log,
   };
 }

@@ -89,3 +89,8 @@ export async function testTemporal(
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
 }
+
+/** Whether `uniqueName` is in it, as it stands or in another name made of it. */
+export function isUnique(name: string): boolean {
+  return /-[0-9a-f]{12}(?![0-9a-z])/.test(name);
+}

@@ -20,7 +20,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await api?.close();
+  await api?.end();
   await stack.close();
 });
 

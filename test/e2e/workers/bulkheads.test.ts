@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startCommand, storeCommand } from '../../../client/operations/fleet/commands';
 import { readPool } from '../../../store/pools/pools';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
+import { uniqueName } from '../../support/embedded';
 import { eventually } from '../../support/eventually';
 import { type FaultyVendor, startFaultyVendor } from '../../support/faulty-vendor';
 import { type Gps51Stack, startGps51Stack } from '../../support/gps51-stack';
@@ -16,7 +17,7 @@ const SLOTS = 4;
 const IN_LINE = 2;
 const COMMAND_MS = 5_000;
 const SIGNAL_MS = 1_000;
-const TEXTS = 'slow';
+const TEXTS = uniqueName('slow');
 
 let vendor: FaultyVendor;
 let stack: Gps51Stack;

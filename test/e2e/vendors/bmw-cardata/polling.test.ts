@@ -19,7 +19,6 @@ import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run-folder';
 
-/** Of this test alone: workflows of all tests are on one server. */
 const ACCOUNT = uniqueName('cars');
 
 const [CALLS, RESERVE, QUIET_MS] = [15, 3, 1_000];

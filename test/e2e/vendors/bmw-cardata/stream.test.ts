@@ -6,7 +6,6 @@ import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { MqttBroker } from '../../../support/mqtt-broker';
 
-/** Of this test alone: workflows of all tests are on one server. */
 const ACCOUNT = uniqueName('cars');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
@@ -45,12 +44,15 @@ beforeAll(async () => {
   await stack.startWorker({ streamTimes: TIMES });
 });
 afterAll(async () => {
+  clearInterval(chatter);
   await stack?.close();
   await broker?.kill();
 });
 
 const kinds = async () => (await listEvents(stack.db, { limit: 100 })).map(({ kind }) => kind).reverse();
 const streamEvents = async () => (await kinds()).filter((kind) => kind.startsWith('stream.'));
+/** Keeps the stream from being silent, however long a command takes to start. */
+let chatter: NodeJS.Timeout | undefined;
 const stream = async () => JSON.parse((await sluice(['streams', '--json'])).out)[0];
 const mileage = async (vin: string) => {
   const { rows } = await stack.db.query<{ value: unknown; source: string }>(
@@ -83,6 +85,7 @@ test('after a login one connection stands over all workers; what was before is r
   vins = rows.map(({ vehicle_id }) => vehicle_id);
   gcid = broker.entered[0]?.username ?? '';
   expect(gcid).not.toBe('');
+  chatter = setInterval(() => tellMileage(vins[0] ?? '', '123456'), 500);
 
   broker.publish(`${gcid}/${vins[0]}`, 'no JSON');
   tellMileage(vins[0] ?? '', '123456');
@@ -114,6 +117,7 @@ test('a broker that is killed and comes back is connected to again, told once, a
 });
 
 test('a stream that tells of nothing is told of, once, and each vehicle is read once', async () => {
+  clearInterval(chatter);
   const before = Date.now();
   await eventually('the silence is told', async () => (await streamEvents()).at(-1) === 'stream.silent');
   expect(await stream()).toMatchObject({ state: 'silent' });

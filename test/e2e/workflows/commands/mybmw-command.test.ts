@@ -6,10 +6,13 @@ import { readCallCounts } from '../../../../store/permits/call-counts';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
 import { type CoreStack, startCore } from '../../../support/core-stack';
+import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { callsSeen } from '../../../support/vendor-view';
 
-const USERS = { one: 'demo@example.com', two: 'second@example.com' } as const;
+const [ONE, TWO, PREFIX] = [uniqueName('one'), uniqueName('two'), uniqueName('acme')];
+const [FIRST, SECOND] = ['demo@example.com', 'second@example.com'];
+const USERS = { [ONE]: FIRST, [TWO]: SECOND };
 const QUICK = {
   pendingMs: 0,
   deliveredMs: { min: 0, max: 0 },
@@ -20,7 +23,7 @@ const QUICK = {
 let stack: CoreStack;
 let simulator: MyBmwSimulator;
 let sluice: Cli;
-const vins: Partial<Record<keyof typeof USERS, string>> = {};
+const vins: Record<string, string> = {};
 
 jest.setTimeout(120_000);
 
@@ -42,7 +45,7 @@ beforeAll(async () => {
       accounts: Object.fromEntries(
         Object.keys(USERS).map((name) => [
           name,
-          { vendor: 'bmw-mybmw', baseUrl: url, userAgentPrefix: 'acme' },
+          { vendor: 'bmw-mybmw', baseUrl: url, userAgentPrefix: PREFIX },
         ]),
       ),
     }),
@@ -52,7 +55,7 @@ beforeAll(async () => {
   await stack.startWorker();
   sluice = cliFor(stack);
   const cars = (await (await fetch(`${simulator.url}/_sim/cars`)).json()) as { vin: string; owner: string }[];
-  for (const name of ['one', 'two'] as const) {
+  for (const name of [ONE, TWO]) {
     vins[name] = cars.find(({ owner }) => owner === USERS[name])?.vin ?? '';
     const fields = JSON.stringify({ username: USERS[name], password: 'demo', captcha: 'solved' });
     expect(await sluice(['login', name], fields)).toMatchObject({ code: 0 });
@@ -68,7 +71,7 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
-const send = (account: keyof typeof USERS, code: string, ...more: string[]) =>
+const send = (account: string, code: string, ...more: string[]) =>
   sluice(['command', 'bmw-mybmw', vins[account] ?? '', code, '--account', account, ...more]);
 
 async function received(command: string): Promise<number> {
@@ -81,11 +84,11 @@ async function received(command: string): Promise<number> {
 test('what cannot be is refused by field and value, and nothing is sent', async () => {
   const before = (await callsSeen(simulator.url)).length;
   const [vin, code, repeatable, params, action] = await Promise.all([
-    sluice(['command', 'bmw-mybmw', 'WBA123', 'lock', '--account', 'one']),
-    send('one', 'open'),
-    send('one', 'unlock', '--repeatable'),
-    send('one', 'flash', '--param', 'twice'),
-    send('one', 'climate', '--param', 'on'),
+    sluice(['command', 'bmw-mybmw', 'WBA123', 'lock', '--account', ONE]),
+    send(ONE, 'open'),
+    send(ONE, 'unlock', '--repeatable'),
+    send(ONE, 'flash', '--param', 'twice'),
+    send(ONE, 'climate', '--param', 'on'),
   ]);
   expect(vin).toMatchObject({ code: 2, err: expect.stringContaining('"WBA123" must be a VIN') });
   expect(code.err).toContain('"open" is no command of bmw-mybmw; there are lock, unlock, flash');
@@ -106,10 +109,10 @@ test('commands are asked about until they end, each question is charged, and out
     ],
   });
   const [lock, flash, horn, climate] = await Promise.all([
-    send('one', 'lock', '--wait'),
-    send('one', 'flash', '--wait'),
-    send('two', 'horn', '--wait'),
-    send('two', 'climate', '--param', 'stop', '--wait'),
+    send(ONE, 'lock', '--wait'),
+    send(ONE, 'flash', '--wait'),
+    send(TWO, 'horn', '--wait'),
+    send(TWO, 'climate', '--param', 'stop', '--wait'),
   ]);
   expect(lock).toMatchObject({ code: 0, out: expect.stringContaining('succeeded (executed)') });
   expect(flash).toMatchObject({ code: 1, out: expect.stringContaining('failed (error)') });
@@ -123,23 +126,26 @@ test('commands are asked about until they end, each question is charged, and out
   const asked = calls.filter(({ operation }) => operation === 'eventStatus').length;
   expect(asked).toBeGreaterThanOrEqual(4);
   await eventually('each question is in the books', async () => {
-    const all = [await counts('bmw-mybmw/one', 'eventStatus'), await counts('bmw-mybmw/two', 'eventStatus')];
+    const all = [
+      await counts(`bmw-mybmw/${ONE}`, 'eventStatus'),
+      await counts(`bmw-mybmw/${TWO}`, 'eventStatus'),
+    ];
     return all.reduce((sum, n) => sum + n, 0) === asked;
   });
   // One identity, whichever process and account it was.
   const { id } = await readDeployment(stack.db);
   const agents = new Set(calls.map(({ requestDetail }) => requestDetail.userAgent).filter(Boolean));
-  expect(agents).toEqual(new Set([`acme/${id}`]));
+  expect(agents).toEqual(new Set([`${PREFIX}/${id}`]));
 });
 
 test('vehicles are listed by their VINs, and are what their profile says once that was read', async () => {
-  const vin = vins.one ?? '';
+  const vin = vins[ONE] ?? '';
   const list = async () => JSON.parse((await sluice(['vehicles', 'list', '--json'])).out) as unknown;
-  expect(await sluice(['vehicles', 'refresh', '--account', 'one'])).toMatchObject({ code: 0 });
+  expect(await sluice(['vehicles', 'refresh', '--account', ONE])).toMatchObject({ code: 0 });
   expect(JSON.stringify(await list())).toContain(vin);
-  const read = await sluice(['vehicle', 'read', vin, 'profile', '--account', 'one', '--json']);
+  const read = await sluice(['vehicle', 'read', vin, 'profile', '--account', ONE, '--json']);
   expect(read).toMatchObject({ code: 0, err: '' });
-  const state = await sluice(['vehicle', 'read', vin, 'state', '--account', 'one', '--json']);
+  const state = await sluice(['vehicle', 'read', vin, 'state', '--account', ONE, '--json']);
   expect(JSON.stringify(JSON.parse(state.out))).toContain('state.currentMileage');
   expect(JSON.stringify(await list())).toMatch(
     new RegExp(`"${vin}".{0,200}"brand":"BMW".{0,200}"combustion"`),
@@ -150,60 +156,60 @@ test('an expired token is renewed without a captcha; one that is withdrawn asks 
   const refreshes = async () =>
     (await callsSeen(simulator.url)).filter(({ operation }) => operation === 'token-refresh').length;
   const before = await refreshes();
-  simulator.control({ expireTokens: [USERS.one] });
-  expect(await send('one', 'finder', '--wait')).toMatchObject({ code: 0 });
+  simulator.control({ expireTokens: [FIRST] });
+  expect(await send(ONE, 'finder', '--wait')).toMatchObject({ code: 0 });
   expect(await refreshes()).toBe(before + 1);
-  simulator.control({ revokeTokens: [USERS.one] });
-  const needed = await send('one', 'finder', '--wait', '--timeout', '5s');
-  expect(needed).toMatchObject({ code: 1, out: expect.stringContaining('sluice login one') });
+  simulator.control({ revokeTokens: [FIRST] });
+  const needed = await send(ONE, 'finder', '--wait', '--timeout', '5s');
+  expect(needed).toMatchObject({ code: 1, out: expect.stringContaining(`sluice login ${ONE}`) });
   // The other account is another person's.
-  expect(await send('two', 'finder', '--wait')).toMatchObject({ code: 0 });
+  expect(await send(TWO, 'finder', '--wait')).toMatchObject({ code: 0 });
   const asked = await refreshes();
-  expect(await send('one', 'finder', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await send(ONE, 'finder', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
   expect(await refreshes()).toBe(asked);
-  const fields = JSON.stringify({ username: USERS.one, password: 'demo', captcha: 'solved' });
-  expect(await sluice(['login', 'one'], fields)).toMatchObject({ code: 0 });
-  expect(await send('one', 'finder', '--wait')).toMatchObject({ code: 0 });
+  const fields = JSON.stringify({ username: FIRST, password: 'demo', captcha: 'solved' });
+  expect(await sluice(['login', ONE], fields)).toMatchObject({ code: 0 });
+  expect(await send(ONE, 'finder', '--wait')).toMatchObject({ code: 0 });
 });
 
 test('a lock whose answer was lost is not sent again', async () => {
   const before = await received('door-lock');
   simulator.control({ addFaults: [{ kind: 'drop-after-processing', operation: 'command', count: 1 }] });
-  const lost = await send('one', 'lock', '--wait');
+  const lost = await send(ONE, 'lock', '--wait');
   expect(lost).toMatchObject({ code: 3, out: expect.stringContaining('unknown outcome (no-answer)') });
   expect(await received('door-lock')).toBe(before + 1);
 });
 
 test('a quota that one account meets stops the other one, in another process, without a call', async () => {
   simulator.control({ addFaults: [{ kind: 'status', code: 'quota', operation: 'command', count: 1 }] });
-  const met = await send('one', 'finder', '--wait', '--timeout', '5s');
+  const met = await send(ONE, 'finder', '--wait', '--timeout', '5s');
   expect(met).toMatchObject({ code: 1, out: expect.stringContaining('pool-closed') });
   const before = (await callsSeen(simulator.url)).length;
-  const other = await send('two', 'finder', '--wait', '--timeout', '5s');
+  const other = await send(TWO, 'finder', '--wait', '--timeout', '5s');
   expect(other).toMatchObject({ code: 1, out: expect.stringContaining('replenished in 00:13:18') });
   expect(await callsSeen(simulator.url)).toHaveLength(before);
-  const shown = await sluice(['pool', 'show', 'two', '--json']);
+  const shown = await sluice(['pool', 'show', TWO, '--json']);
   const { id } = await readDeployment(stack.db);
   expect(JSON.parse(shown.out)).toMatchObject({
     state: 'quota_paused',
-    client: `acme/${id}`,
-    organization: { foundBy: 'one', pools: ['bmw-mybmw/one', 'bmw-mybmw/two'] },
+    client: `${PREFIX}/${id}`,
+    organization: { foundBy: ONE, pools: [`bmw-mybmw/${ONE}`, `bmw-mybmw/${TWO}`] },
   });
   // Tokens stay.
   expect((await sluice(['logins', '--json'])).out).not.toMatch(/"needsLogin": ?true|"refused"/);
-  expect(await sluice(['pool', 'resume', 'two'])).toMatchObject({ code: 0 });
-  expect(await send('two', 'finder', '--wait')).toMatchObject({ code: 0 });
+  expect(await sluice(['pool', 'resume', TWO])).toMatchObject({ code: 0 });
+  expect(await send(TWO, 'finder', '--wait')).toMatchObject({ code: 0 });
 });
 
 test('a login with a wrong password is refused, stops nobody, and leaves nothing of what was entered', async () => {
-  const entered = { username: USERS.one, password: 'a-wrong-password', captcha: 'a-captcha-that-is-solved' };
-  const ran = await sluice(['login', 'one', '--json'], JSON.stringify(entered));
+  const entered = { username: FIRST, password: 'a-wrong-password', captcha: 'a-captcha-that-is-solved' };
+  const ran = await sluice(['login', ONE, '--json'], JSON.stringify(entered));
   expect(ran.code).toBe(4);
   expect(JSON.parse(ran.out)).toMatchObject({ kind: 'form', state: 'refused' });
-  const missing = await sluice(['login', 'one'], JSON.stringify({ username: USERS.one }));
+  const missing = await sluice(['login', ONE], JSON.stringify({ username: FIRST }));
   expect(missing).toMatchObject({ code: 2, err: expect.stringContaining('password') });
   const listed = JSON.parse((await sluice(['logins', '--json'])).out);
-  expect(listed[0]).toMatchObject({ account: 'one', by: 'form', state: 'ready' });
+  expect(listed[0]).toMatchObject({ account: ONE, by: 'form', state: 'ready' });
   const { rows } = await stack.db.query(
     'select to_jsonb(l) as row from logins l union all select to_jsonb(e) from events e',
   );
@@ -213,13 +219,13 @@ test('a login with a wrong password is refused, stops nobody, and leaves nothing
 });
 
 test('a user agent that is shut out holds all accounts, in words that say why', async () => {
-  simulator.control({ blocked: ['acme/*'] });
-  const met = await send('two', 'flash', '--wait', '--timeout', '5s');
+  simulator.control({ blocked: [`${PREFIX}/*`] });
+  const met = await send(TWO, 'flash', '--wait', '--timeout', '5s');
   expect(met).toMatchObject({
     code: 1,
     out: expect.stringMatching(/489.*shuts this user agent out.*"Blocked"/),
   });
   const before = (await callsSeen(simulator.url)).length;
-  expect(await send('one', 'flash', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
+  expect(await send(ONE, 'flash', '--wait', '--timeout', '5s')).toMatchObject({ code: 1 });
   expect(await callsSeen(simulator.url)).toHaveLength(before);
 });

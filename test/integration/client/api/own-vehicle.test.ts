@@ -34,7 +34,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await api?.close();
+  await api?.end();
   await simulator?.close();
   await database.drop();
 });

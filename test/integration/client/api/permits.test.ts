@@ -52,7 +52,7 @@ beforeAll(async () => {
   api = await startApi(settings);
 });
 afterAll(async () => {
-  await api.close();
+  await api.end();
   vendor.close();
   vendor.closeAllConnections();
   await database.drop();
