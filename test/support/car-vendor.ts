@@ -1,7 +1,6 @@
 /** A vendor of cars that a test steers: a server on loopback, its rules, and what reads of its vehicles are. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';
@@ -15,6 +14,7 @@ import { CallCounter } from '../../store/permits/call-counts';
 import type { ReadValue, VehiclesApi } from '../../vendors/capabilities/vehicles';
 import type { CallInfo, CallResult, VendorRules } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
+import { POOL } from './scripted-gateway';
 
 export const DAY_CALLS = 50;
 const DAY: LimitTemplate = {
@@ -34,17 +34,7 @@ const RULES: VendorRules = {
   operations: ['list', 'state', 'history', 'picture', 'positions', 'list-boxes', 'make-box', 'remove-box'],
   attributes: { vin: { of: ['state', 'history', 'picture'], about: 'the car' } },
   poolScope: '{account}',
-  pool: {
-    unknownQuotaMs: 600_000,
-    unknownQuotaFactor: 2,
-    unknownQuotaMaxMs: 3_600_000,
-    absurdWaitMs: 1e12,
-    breakerFailures: 5,
-    breakerOpenMs: 60_000,
-    probeTimeoutMs: 2_000,
-    hintAfterStrikes: 3,
-    hint: '',
-  },
+  pool: POOL,
   retry: {
     rate: { baseMs: 100, maxMs: 1000, attempts: 4 },
     server: { baseMs: 100, maxMs: 1000, attempts: 2 },
@@ -266,9 +256,4 @@ export function carReads(db: Pool, url: string, name: string, memoryMb = 1): Rea
     calling: (_, work) => work({ gateway, dispatcher, tokenSource: null }),
   });
   return { reads, account, gateway };
-}
-
-/** Until `holds` says so. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await delay(5);
 }

@@ -15,7 +15,7 @@ import type { CallableAccount } from '../../settings/accounts/accounts';
 import { CallCounter } from '../../store/permits/call-counts';
 import type { CallInfo, CallResult, VendorRules } from '../../vendors/contract';
 
-const POOL: PoolPolicy = {
+export const POOL: PoolPolicy = {
   unknownQuotaMs: 600_000,
   unknownQuotaFactor: 2,
   unknownQuotaMaxMs: 3_600_000,

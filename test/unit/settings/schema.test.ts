@@ -46,7 +46,7 @@ describe('sluice.schema.json', () => {
 describe('sluice.example.yaml', () => {
   test('loads as it is, with nothing but the defaults of its own references', () => {
     const settings = parseSettings(example, { file: null, baseDir: ROOT, env: {} });
-    expect(Object.keys(settings.accounts)).toEqual(['main', 'texts', 'fleet']);
+    expect(Object.keys(settings.accounts)).toEqual(['main', 'texts', 'fleet', 'car', 'app']);
     expect(settings.datasets.map(({ dataset }) => dataset)).toEqual([
       'amazon/rt-sales',
       'gps51/positions',

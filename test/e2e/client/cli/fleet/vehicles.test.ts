@@ -128,7 +128,7 @@ test('the same over HTTP', async () => {
     });
     expect(await get('/vehicles')).toMatchObject({ status: 200, body: [{ account: stack.account }] });
   } finally {
-    await api.close();
+    await api.end();
   }
 });
 
@@ -139,10 +139,11 @@ test('an end user reads as often as the settings allow', async () => {
   const { rows } = await stack.db.query<{ reader: string }>('select reader from reader_buckets');
   expect(rows).toHaveLength(1);
   expect(rows[0]?.reader).not.toContain('anna');
-  await stack.db.query('update reader_buckets set level = 60, at = clock_timestamp()');
+  // As if a minute's reads more than are allowed had been made: a start of the command takes a second of it back.
+  await stack.db.query('update reader_buckets set level = 120, at = clock_timestamp()');
   const refused = await sluice(read);
   expect(refused).toMatchObject({ code: 1, out: '' });
-  expect(refused.err).toMatch(/--user: has asked too often: 60 reads a minute are allowed .* again in 1 s/);
+  expect(refused.err).toMatch(/--user: has asked too often: 60 reads a minute are allowed .* again in \d+ s/);
 });
 
 const listed = (deviceId: string) => ({
