@@ -8,27 +8,21 @@
  * Fails when a permit takes more than 5 ms (p50, at a third of what is reached), fewer than 1,500 a second are given, 95 %
  * of the reads take more than 50 ms or one fails, or an event reaches a listener after more than 250 ms.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setMaxListeners } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { Pool as Connections, request } from 'undici';
 import { stringify } from 'yaml';
-import { removePostgres, startPostgres } from '../embedded/postgres';
-import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { createPool } from '../store/db';
 import { insertEvent } from '../store/events/events';
 import { migrate } from '../store/migrate';
 import { generateKey } from '../store/secrets/keyring';
-import { Processes } from './processes';
+import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
+import { type BenchServers, withServers } from './servers';
 
-const [readSeconds = 60] = process.argv
-  .slice(2)
-  .filter((word) => word !== '--json')
-  .map(Number);
-const JSON_WANTED = process.argv.includes('--json');
-const progress = JSON_WANTED ? console.error : console.log;
+const [readSeconds = 60] = givenNumbers();
 
 const BARS = { permitP50Ms: 5, permitsPerSecond: 1500, readP95Ms: 50, eventMs: 250 };
 const READS_PER_SECOND = 200;
@@ -40,40 +34,13 @@ const CALLERS = 64;
 const ACCOUNT = 'bench';
 const DAY_MS = 86_400_000;
 
-const processes = new Processes();
-
-async function main(): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-api-'));
-  chmodSync(folder, 0o755);
-  const dbFile = path.join(folder, 'temporal.db');
-  try {
-    await measure(folder, dbFile);
-  } finally {
-    processes.killAll();
-    await stopTemporal(dbFile);
-    await removePostgres(path.join(folder, 'pg'));
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function measure(folder: string, dbFile: string): Promise<void> {
-  const scenario = path.join(folder, 'amazon.json');
+async function measure({ folder, processes, start, simulate }: BenchServers): Promise<void> {
   const quick = { ratePerSecond: 20, burst: 50 };
   const limits = { createReport: quick, getReport: quick, getReportDocument: quick, getReports: quick };
-  writeFileSync(scenario, JSON.stringify({ limits }));
-  const simulator = processes.launch(
-    'amazon',
-    'vendors/amazon/simulator/main',
-    ['--scenario', scenario],
-    {},
-    (line) => line.includes('"url"'),
-  );
-  const [postgres, temporal, simulated] = await Promise.all([
-    startPostgres({ dataDir: path.join(folder, 'pg') }),
-    startTemporal({ dbFile, logFile: `${dbFile}.log` }),
-    simulator.ready,
+  const [{ postgres, temporal }, { url, tokenUrl }] = await Promise.all([
+    start(),
+    simulate('amazon', { limits }),
   ]);
-  const { url, tokenUrl } = JSON.parse(simulated) as { url: string; tokenUrl: string };
   await migrate(postgres.url);
   const env = { SLUICE_VAULT_KEY: generateKey(), BENCH_SECRET: 'amzn1.bench' };
   const settingsFile = path.join(folder, 'sluice.yaml');
@@ -149,8 +116,13 @@ async function post(url: string, body: object): Promise<{ status: number; body: 
 /** Some hundred reports: it outlasts the measurement. */
 async function startBackfill(base: string): Promise<void> {
   const day = (ms: number) => new Date(Math.floor(ms / DAY_MS) * DAY_MS).toISOString();
-  const span = { from: day(Date.now() - 28 * DAY_MS), to: day(Date.now() - DAY_MS), chunk: '1h' };
-  const answer = await post(`${base}/api/v1/backfills`, { dataset: 'amazon/rt-sales', ...span });
+  const work = {
+    account: ACCOUNT,
+    from: day(Date.now() - 28 * DAY_MS),
+    to: day(Date.now() - DAY_MS),
+    chunk: '1h',
+  };
+  const answer = await post(`${base}/api/v1/datasets/amazon/rt-sales/backfills`, work);
   if (answer.status !== 202) throw new Error(`no backfill: ${JSON.stringify(answer)}`);
 }
 
@@ -186,7 +158,7 @@ async function measureReads(base: string) {
     '/api/v1/pools',
     `/api/v1/pools/${ACCOUNT}`,
     '/api/v1/events?limit=50',
-    '/api/v1/datasets/amazon%2Frt-sales/coverage',
+    `/api/v1/datasets/amazon/rt-sales/coverage?account=${ACCOUNT}`,
     '/api/v1/batches',
   ];
   let next = 0;
@@ -209,6 +181,7 @@ async function measureReads(base: string) {
 async function measureEvents(base: string, db: Pool) {
   const heard = new Map<number, number[]>();
   const ending = new AbortController();
+  setMaxListeners(LISTENERS, ending.signal);
   const connections = new Connections(base, { connections: LISTENERS, pipelining: 1, bodyTimeout: 0 });
   const listen = async () => {
     const answer = await connections.request({
@@ -220,10 +193,11 @@ async function measureEvents(base: string, db: Pool) {
       let rest = '';
       for await (const part of answer.body) {
         rest += String(part);
-        for (const [, number] of rest.matchAll(/"bench-(\d+)"/g)) {
+        const end = rest.lastIndexOf('\n\n') + 1;
+        for (const [, number] of rest.slice(0, end).matchAll(/"bench-(\d+)"/g)) {
           heard.get(Number(number))?.push(Date.now());
         }
-        rest = rest.slice(rest.lastIndexOf('\n\n') + 1);
+        rest = rest.slice(end);
       }
     })().catch(() => undefined);
   };
@@ -261,7 +235,4 @@ async function atRate(perSecond: number, ms: number, work: () => Promise<number>
   return { count: took.length, p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+run(() => withServers('api', measure));

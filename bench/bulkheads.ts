@@ -13,15 +13,12 @@
  *
  * Fails when 95 % of the commands took more than 5 s, or a signal more than 1 s.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { stringify } from 'yaml';
-import { removePostgres, startPostgres } from '../embedded/postgres';
-import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { parseSettings, type Settings } from '../settings';
 import { createBatch, type NewItem } from '../store/batches/batches';
 import { createCommand } from '../store/commands/commands';
@@ -37,15 +34,10 @@ import {
   poolWorkflowId,
   resumeSignal,
 } from '../workflows/messages';
-import { Processes } from './processes';
+import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
+import { type BenchServers, withServers } from './servers';
 
-const [batches = 100, commands = 20, perMinute = 5000] = process.argv
-  .slice(2)
-  .filter((word) => word !== '--json')
-  .map(Number);
-const JSON_WANTED = process.argv.includes('--json');
-/** With --json standard output is for the figures alone. */
-const progress = JSON_WANTED ? console.error : console.log;
+const [batches = 100, commands = 20, perMinute = 5000] = givenNumbers();
 
 const COMMAND_BAR_MS = 5_000;
 const SIGNAL_BAR_MS = 1_000;
@@ -56,35 +48,6 @@ const TEXTS = 'bios';
 const FLEET = 'fleet';
 const IDLE_COMMANDS = 5;
 const PATIENCE_MS = 60_000;
-
-const processes = new Processes();
-
-async function main(): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-bulkheads-'));
-  chmodSync(folder, 0o755);
-  const dbFile = path.join(folder, 'temporal.db');
-  try {
-    await measure(folder, dbFile);
-  } finally {
-    processes.killAll();
-    await stopTemporal(dbFile);
-    await removePostgres(path.join(folder, 'pg'));
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function simulate(folder: string, vendor: string, scenario: object) {
-  const file = path.join(folder, `${vendor}.json`);
-  writeFileSync(file, JSON.stringify(scenario));
-  const { ready } = processes.launch(
-    vendor,
-    `vendors/${vendor}/simulator/main`,
-    ['--scenario', file],
-    {},
-    (line) => line.includes('"url"'),
-  );
-  return JSON.parse(await ready) as { url: string; baseUrl: string };
-}
 
 /** Wide enough that commands hardly wait for the vendor's quota: what is measured is what holds them up in the house. */
 const WIDE = {
@@ -101,16 +64,15 @@ interface Rig {
   readonly device: string;
 }
 
-async function measure(folder: string, dbFile: string): Promise<void> {
-  const [postgres, temporal, openai, gps51] = await Promise.all([
-    startPostgres({ dataDir: path.join(folder, 'pg') }),
-    startTemporal({ dbFile, logFile: `${dbFile}.log` }),
-    simulate(folder, 'openai', {
+async function measure({ folder, processes, start, simulate }: BenchServers): Promise<void> {
+  const [{ postgres, temporal }, openai, gps51] = await Promise.all([
+    start(),
+    simulate('openai', {
       requestsPerMinute: perMinute,
       tokensPerMinute: 4_000_000,
       latencyMs: { min: 1_000, max: 3_000 },
     }),
-    simulate(folder, 'gps51', {
+    simulate('gps51', {
       limits: WIDE,
       fleet: { offlineShare: 0, expiredShare: 0 },
       commands: { password: 'command-secret', confirmMs: { min: 5, max: 30 }, slowShare: 0 },
@@ -290,7 +252,4 @@ function wordsOf(values: readonly number[]): string {
   return `${count}, p50 ${p50} ms, p95 ${p95} ms, at most ${max} ms`;
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+run(() => withServers('bulkheads', measure));

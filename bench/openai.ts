@@ -13,13 +13,10 @@
  * Fails above 1.05 × (items ÷ rate), above 500 MB in worker and command line together, and at the first refused call;
  * with a hidden limit, when one discovery of it was refused more calls than were in flight.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { removePostgres, startPostgres } from '../embedded/postgres';
-import { startTemporal, stopTemporal } from '../embedded/temporal';
 import { parseSettings } from '../settings';
 import { countItems } from '../store/batches/batches';
 import { createPool } from '../store/db';
@@ -28,15 +25,10 @@ import { generateKey } from '../store/secrets/keyring';
 import { connectClient } from '../temporal/connection';
 import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/kit/discoveries';
 import { batchWorkflowId } from '../workflows/messages';
-import { Processes } from './processes';
+import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
+import { type BenchServers, withServers } from './servers';
 
-const [items = 42_888, perMinute = 5000, concurrency = 300, burstSeconds = 1, trueShare = 1] = process.argv
-  .slice(2)
-  .filter((word) => word !== '--json')
-  .map(Number);
-const JSON_WANTED = process.argv.includes('--json');
-/** With --json standard output is for the figures alone. */
-const progress = JSON_WANTED ? console.error : console.log;
+const [items = 42_888, perMinute = 5000, concurrency = 300, burstSeconds = 1, trueShare = 1] = givenNumbers();
 const ALLOWED = 1.05;
 const CEILING_MB = 500;
 /** With a hidden limit its rate has to be found out first, and tested again and again. */
@@ -44,22 +36,6 @@ const ALLOWED_HIDDEN = 1.2;
 const SLUICE = ['worker', 'cli'] as const;
 const KIND = 'openai/bios';
 const ACCOUNT = 'bios';
-
-const processes = new Processes();
-
-async function main(): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-bench-openai-'));
-  chmodSync(folder, 0o755);
-  const dbFile = path.join(folder, 'temporal.db');
-  try {
-    await measure(folder, dbFile);
-  } finally {
-    processes.killAll();
-    await stopTemporal(dbFile);
-    await removePostgres(path.join(folder, 'pg'));
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 function writeInput(folder: string): string {
   const about = 'born in the north, plays the fiddle. '.repeat(8);
@@ -75,30 +51,6 @@ function writePrompt(folder: string): string {
   return file;
 }
 
-async function startServers(folder: string, dbFile: string) {
-  const scenario = path.join(folder, 'scenario.json');
-  const trueLimits = trueShare < 1 ? { requestsPerMinute: perMinute * trueShare } : {};
-  writeFileSync(
-    scenario,
-    JSON.stringify({ requestsPerMinute: perMinute, tokensPerMinute: 4_000_000, burstSeconds, trueLimits }),
-  );
-  const simulator = processes.launch(
-    'simulator',
-    'vendors/openai/simulator/main',
-    ['--scenario', scenario],
-    {},
-    (line) => line.includes('"url"'),
-  );
-  const [postgres, temporal, simulated] = await Promise.all([
-    startPostgres({ dataDir: path.join(folder, 'pg') }),
-    startTemporal({ dbFile, logFile: `${dbFile}.log` }),
-    simulator.ready,
-  ]);
-  await migrate(postgres.url);
-  const { url, baseUrl } = JSON.parse(simulated) as { url: string; baseUrl: string };
-  return { postgres, temporal, url, baseUrl };
-}
-
 /** Lines of the worker's log that tell how it found its speed. */
 function show(line: string, began: number): void {
   if (!line.includes('"batch.concurrency"') && !line.includes('"limit.')) return;
@@ -112,9 +64,17 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-async function measure(folder: string, dbFile: string): Promise<void> {
+async function measure({ folder, processes, start, simulate }: BenchServers): Promise<void> {
   const rate = perMinute / 60;
-  const { postgres, temporal, url, baseUrl } = await startServers(folder, dbFile);
+  const trueLimits = trueShare < 1 ? { requestsPerMinute: perMinute * trueShare } : {};
+  const [{ postgres, temporal }, { url, baseUrl }] = await Promise.all([
+    start(),
+    simulate('openai', {
+      ...{ requestsPerMinute: perMinute, tokensPerMinute: 4_000_000 },
+      ...{ burstSeconds, trueLimits },
+    }),
+  ]);
+  await migrate(postgres.url);
   const settingsFile = path.join(folder, 'sluice.yaml');
   const env = { SLUICE_VAULT_KEY: generateKey(), BENCH_KEY: 'sk-bios' };
   const yaml = stringify({
@@ -228,7 +188,4 @@ async function measure(folder: string, dbFile: string): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+run(() => withServers('openai', measure));

@@ -30,13 +30,9 @@ import { findAccount } from '../settings/accounts/accounts';
 import { listLimits } from '../store/permits/permits';
 import { API_OPERATIONS, DAY_LIMIT } from '../vendors/bmw-cardata/limits';
 import type { CallSeen } from '../vendors/kit/discoveries';
+import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
 
-const [seconds = 260, kills = 10] = process.argv
-  .slice(2)
-  .filter((word) => word !== '--json')
-  .map(Number);
-const JSON_WANTED = process.argv.includes('--json');
-const progress = JSON_WANTED ? console.error : console.log;
+const [seconds = 260, kills = 10] = givenNumbers();
 const CALLS = 50;
 const RESERVE = 10;
 const DAY_MS = seconds * 1000;
@@ -180,7 +176,4 @@ function questionOf({ operation, requestDetail }: CallSeen): string {
   return JSON.stringify([operation, requestDetail]);
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+run(main);

@@ -14,14 +14,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadContext } from '../client/operations/context';
 import { type OpenBackend, openBackend } from '../client/operations/open-backend';
 import { listVehicles, readVehicle } from '../client/operations/vehicles/vehicles';
+import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
 import { Processes } from './processes';
 
-const [perSecond = 200, seconds = 60] = process.argv
-  .slice(2)
-  .filter((word) => word !== '--json')
-  .map(Number);
-const JSON_WANTED = process.argv.includes('--json');
-const progress = JSON_WANTED ? console.error : console.log;
+const [perSecond = 200, seconds = 60] = givenNumbers();
 const ALLOWED_MS = 50;
 /** As a server has. */
 const CONNECTIONS = 10;
@@ -148,7 +144,4 @@ async function measure(backend: OpenBackend): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+run(main);
