@@ -2,7 +2,13 @@
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../../quota/durations';
 import { type Forecast, type ForecastLimit, forecast, type Range } from '../../../quota/forecast';
-import { capacityOf, type LimitWindow, type Priority, usableShare } from '../../../quota/limits/limit';
+import {
+  capacityOf,
+  charges,
+  type LimitWindow,
+  type Priority,
+  usableShare,
+} from '../../../quota/limits/limit';
 import type { Span } from '../../../quota/windows/chunks';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
@@ -69,12 +75,9 @@ export async function planReports(
     reportSource: options.reportMs !== null ? 'given' : measured !== null ? 'measured' : 'usual',
     pausedUntil,
     held: pool?.state === 'held' && pool.until === null,
-    limits: limits.filter((limit) => Object.keys(result.callsByOperation).some((o) => covers(limit, o))),
+    limits: limits.filter((limit) => Object.keys(result.callsByOperation).some((o) => charges(limit, o))),
   };
 }
-
-const covers = (limit: Pick<ForecastLimit, 'operations'>, operation: string) =>
-  limit.operations === '*' || limit.operations.includes(operation);
 
 /** Ask for the report, look until it is made, ask where its document is, fetch it. */
 export function reportSteps({ account, settings }: DatasetContext, reportMs: Range) {

@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { piecesOf } from '../../../quota/fleet/history-windows';
+import { charges } from '../../../quota/limits/limit';
 import type { Span } from '../../../quota/windows/chunks';
 import type { Settings } from '../../../settings';
 import type { FleetContext } from '../../../settings/datasets/fleet-context';
@@ -101,7 +102,7 @@ function isOfDay({ account }: FleetContext, limit: string, operation: string): b
   return (
     template?.window.kind === 'calendar' &&
     !template.scope.includes(`{${account.fleet.deviceAttribute}}`) &&
-    (template.operations === '*' || template.operations.includes(operation))
+    charges(template, operation)
   );
 }
 

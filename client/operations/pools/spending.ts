@@ -1,6 +1,6 @@
 /** Who spent an account's calls: how often each function calls, and under which limits. Pure. */
 import { MINUTE_MS } from '../../../quota/durations';
-import type { LimitTemplate } from '../../../quota/limits/limit';
+import { charges, type LimitTemplate } from '../../../quota/limits/limit';
 import type { CallCount, MinuteCount } from '../../../store/permits/call-counts';
 
 /** "Now", for a frequency: short enough to follow, long enough to hold what comes every few minutes. */
@@ -64,12 +64,12 @@ export function frequencies(
     callers: callers.map((name) =>
       frequencyOf(name, counts, now, (c) => c.pool === pool && c.caller === name),
     ),
-    limits: limits.map(({ name, operations, pools }) =>
+    limits: limits.map((limit) =>
       frequencyOf(
-        name,
+        limit.name,
         counts,
         now,
-        (c) => pools.includes(c.pool) && (operations === '*' || operations.includes(c.operation)),
+        (c) => limit.pools.includes(c.pool) && charges(limit, c.operation),
       ),
     ),
   };
