@@ -4434,7 +4434,7 @@ export interface operations {
                     "application/json": {
                         account: string;
                         listedAt: string | null;
-                        ageMs: number;
+                        ageMs: number | null;
                         stale: ({
                             cause: string;
                             reason: string;
@@ -4495,7 +4495,7 @@ export interface operations {
                     "application/json": {
                         account: string;
                         listedAt: string | null;
-                        ageMs: number;
+                        ageMs: number | null;
                         stale: ({
                             cause: string;
                             reason: string;
@@ -5775,7 +5775,7 @@ export interface operations {
                     "application/json": {
                         id: string;
                         /** @enum {string} */
-                        kind: "batch" | "item" | "sync" | "backfill" | "audit" | "window" | "command";
+                        kind: "batch" | "item" | "sync" | "backfill" | "audit" | "window" | "command" | "read";
                         state: string;
                         /** Format: date-time */
                         from: string;

@@ -188,7 +188,11 @@ async function soonerOf(outcome: Promise<Outcome> | undefined, ms: number): Prom
   }
 }
 
-function heldBack({ failure, failures }: ReadRow, until: number): Unavailable {
+/** Why a read is not asked for before `until`. */
+export function heldBack(
+  { failure, failures }: Pick<ReadRow, 'failure' | 'failures'>,
+  until: number,
+): Unavailable {
   const times = failures > 1 ? `${failures} times in a row, last: ` : '';
   if (failure === null) {
     return { cause: 'failed', reason: 'whoever asked for it last ended before the answer was stored', until };

@@ -11,7 +11,7 @@ export function addExplain(program: Command): void {
     .command('explain')
     .argument(
       '<id>',
-      'batch:7, batch:7/ITEM, command:3, window:DATASET:ACCOUNT:INSTANT, or a run as backfill list shows it',
+      'batch:7, batch:7/ITEM, command:3, window:DATASET:ACCOUNT:INSTANT, read:ACCOUNT:VEHICLE:READ, or a run as backfill list shows it',
     )
     .description(explainWork.about)
     .option('--json', 'JSON')

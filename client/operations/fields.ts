@@ -32,11 +32,16 @@ export const hour = instant.superRefine((ms, context) => {
 
 const LENGTH_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS };
 
-/** `90s`, `30m`, `6h`, `14d` to ms; null for anything else. */
-export function lengthMs(text: string): number | null {
+/** As `lengthMs`, and `0s`. */
+function lengthOrZeroMs(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
   const ms = Number(match?.[1]) * (LENGTH_MS[match?.[2] ?? ''] ?? Number.NaN);
-  return ms > 0 && Number.isFinite(ms) ? ms : null;
+  return Number.isFinite(ms) ? ms : null;
+}
+
+/** `90s`, `30m`, `6h`, `14d` to ms; null for anything else. */
+export function lengthMs(text: string): number | null {
+  return lengthOrZeroMs(text) || null;
 }
 
 export const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
@@ -52,9 +57,9 @@ export const length = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** How old something may be, to ms: `0`, or a length such as `5m`. */
+/** How old something may be, to ms: `0`, or a length such as `5m` or `0s`. */
 export const age = z.string().transform((text, context) => {
-  const ms = text === '0' ? 0 : lengthMs(text);
+  const ms = text === '0' ? 0 : lengthOrZeroMs(text);
   if (ms !== null) return ms;
   context.addIssue({ code: 'custom', message: `${NOT_A_LENGTH}, or 0 for one of now` });
   return z.NEVER;

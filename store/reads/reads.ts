@@ -56,18 +56,23 @@ const keyValues = ({ account, vehicleId, read, params }: ReadKey) => [
   paramsText(params),
 ];
 
+/** The read as it stands; null when nobody has asked for it. */
+export async function findRead(db: Pool, key: ReadKey): Promise<ReadRow | null> {
+  const { rows } = await db.query<ReadRow>(
+    `select ${COLUMNS} from reads where account = $1 and vehicle_id = $2 and read = $3 and params = $4`,
+    keyValues(key),
+  );
+  return rows[0] ?? null;
+}
+
 /** The read as it stands; made when it is not there. */
 export async function lookAtRead(db: Pool, key: ReadKey): Promise<ReadRow> {
-  const values = keyValues(key);
   for (;;) {
-    const { rows } = await db.query<ReadRow>(
-      `select ${COLUMNS} from reads where account = $1 and vehicle_id = $2 and read = $3 and params = $4`,
-      values,
-    );
-    if (rows[0] !== undefined) return rows[0];
+    const found = await findRead(db, key);
+    if (found !== null) return found;
     await db.query(
       'insert into reads (account, vehicle_id, read, params) values ($1, $2, $3, $4) on conflict do nothing',
-      values,
+      keyValues(key),
     );
   }
 }

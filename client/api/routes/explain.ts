@@ -10,7 +10,7 @@ export const EXPLAIN_ROUTES: readonly ApiRoute[] = [
     ...{ method: 'GET', path: '/explain/{id}', id: 'explainWork', tag: 'explain', scope: 'read' },
     result: z.object({
       id: z.string(),
-      kind: z.enum(['batch', 'item', 'sync', 'backfill', 'audit', 'window', 'command']),
+      kind: z.enum(['batch', 'item', 'sync', 'backfill', 'audit', 'window', 'command', 'read']),
       state: z.string(),
       from: instant,
       to: instant.nullable(),

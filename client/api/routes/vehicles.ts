@@ -26,7 +26,7 @@ const lists = z.array(
   z.object({
     account: z.string(),
     listedAt: orNull(instant),
-    ageMs: z.number(),
+    ageMs: orNull(z.number()),
     stale,
     vehicles: z.array(vehicle),
   }),

@@ -70,8 +70,10 @@ function printLists(lists: readonly AccountVehicles[]): void {
   );
   if (rows.length > 0) print(table(['account', 'vehicle', 'name', 'model', 'drive', ''], rows));
   for (const { account, vehicles, ageMs, stale } of lists) {
-    note(`${account}: ${pluralText(vehicles.length, 'vehicle')}, listed ${lengthText(ageMs)} ago`);
-    if (stale !== null) note(`${account}: no newer list: ${staleText(stale, Date.now())}`);
+    if (ageMs !== null)
+      note(`${account}: ${pluralText(vehicles.length, 'vehicle')}, listed ${lengthText(ageMs)} ago`);
+    const none = ageMs === null ? 'its vehicles are not known' : 'no newer list';
+    if (stale !== null) note(`${account}: ${none}: ${staleText(stale, Date.now())}`);
   }
 }
 

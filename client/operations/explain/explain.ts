@@ -40,7 +40,7 @@ export interface Explanation {
 }
 
 const FORMS =
-  'batch:7, batch:7/ITEM, command:3, window:vendor/dataset:account:2026-11-01T06:00Z, or a run such as sync:vendor/dataset:account';
+  'batch:7, batch:7/ITEM, command:3, window:vendor/dataset:account:2026-11-01T06:00Z, read:account:vehicle:READ, or a run such as sync:vendor/dataset:account';
 
 export const explainWork = operation({
   about: 'why a piece of work is where it is, and where its time has gone',

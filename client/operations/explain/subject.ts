@@ -17,7 +17,7 @@ export interface WaitEvidence {
 /** What is explained, as its own use case tells of it. */
 export interface Subject {
   readonly id: string;
-  readonly kind: 'batch' | 'item' | 'sync' | 'backfill' | 'audit' | 'window' | 'command';
+  readonly kind: 'batch' | 'item' | 'sync' | 'backfill' | 'audit' | 'window' | 'command' | 'read';
   readonly state: string;
   readonly from: number;
   readonly to: number | null;

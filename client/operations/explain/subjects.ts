@@ -13,6 +13,7 @@ import { readWork, type WorkReport } from '../datasets/work';
 import { accountWait, readAccountStanding, withWaits } from '../datasets/work-wait';
 import { problem } from '../errors';
 import { commandStateText, showCommand } from '../fleet/device-commands';
+import { readSubjectOf } from '../vehicles/explained-read';
 import type { Subject } from './subject';
 
 /** Null for what has the form of no work. @throws OperationError for work that there is not. */
@@ -27,6 +28,11 @@ export async function readSubject(backend: Backend, id: string): Promise<Subject
   if (command) return commandSubject(backend, command[1] ?? '');
   const window = /^window:([^:]+):([^:]+):(.+)$/.exec(id);
   if (window) return windowSubject(backend, id, window);
+  const read = /^read:([^:]+):([^:]+):(.+)$/.exec(id);
+  if (read) {
+    const [, account = '', vehicle = '', name = ''] = read;
+    return readSubjectOf(backend, id, { account, vehicle, read: name });
+  }
   const run = /^(sync|backfill|audit):([^:]+):([^:]+)/.exec(id);
   if (run)
     return runSubject(backend, id, run[1] as 'sync' | 'backfill' | 'audit', run[2] ?? '', run[3] ?? '');

@@ -66,7 +66,7 @@ export async function asReadProblem<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function nothingToServe({ message, why }: NothingToServe): OperationError {
+export function nothingToServe({ message, why }: NothingToServe): OperationError {
   const { cause, until, pool, limit, requestId } = why;
   const again = until === null ? '' : ` (again ${whenText(until, Date.now())})`;
   return noLeave(CODES[cause], `${message}${again}`, {

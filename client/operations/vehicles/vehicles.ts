@@ -1,18 +1,23 @@
 /** Vehicles of accounts, and what can be read of each. */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import type { ReadAsk, ServedRead, Unavailable } from '../../../activities/reads/types';
+import {
+  NothingToServe,
+  type ReadAsk,
+  type ServedRead,
+  type Unavailable,
+} from '../../../activities/reads/types';
 import type { ServedVehicles } from '../../../activities/reads/vehicle-reads';
 import type { Settings } from '../../../settings';
 import { findVehicleAccount } from '../../../settings/accounts/vehicles';
 import type { StoredValue } from '../../../store/reads/answers';
 import { type KnownRead, knownReads } from '../../../store/reads/known';
 import { type StoredVehicle, storedVehicles } from '../../../store/reads/vehicles';
-import { invalid, OperationError } from '../errors';
+import { invalid, OperationError, type Problem } from '../errors';
 import { age, length, name } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
-import { asReadProblem, chooseAccountOf, chooseVehicleAccounts } from './choose';
+import { asReadProblem, chooseAccountOf, chooseVehicleAccounts, nothingToServe } from './choose';
 import { readService } from './service';
 import { takeTurn } from './turns';
 
@@ -24,8 +29,11 @@ const vehicle = z.string().refine((text) => text.trim() !== '' && text.length <=
 /** On whose behalf: an end user, whose reads a minute are limited. Kept as a keyed hash alone. */
 const user = z.string().min(1, 'must not be empty').max(320, 'must be at most 320 characters').optional();
 
-export interface AccountVehicles extends ServedVehicles {
+export interface AccountVehicles extends Pick<ServedVehicles, 'vehicles' | 'stale'> {
   readonly account: string;
+  /** Epoch ms; null when the vendor has never listed them: `stale` says why, and what can be done. */
+  readonly listedAt: number | null;
+  readonly ageMs: number | null;
 }
 
 export const listVehicles = operation({
@@ -56,7 +64,7 @@ export const refreshVehicles = operation({
   },
 });
 
-/** One account after the other: what is wrong with one is said when there is nothing to show of any. */
+/** One account after the other. @throws OperationError when there is nothing to show of any. */
 async function listAll(
   db: Pool,
   settings: Settings,
@@ -66,18 +74,19 @@ async function listAll(
 ): Promise<AccountVehicles[]> {
   const { reads } = readService(db, settings);
   const lists: AccountVehicles[] = [];
-  const problems: OperationError[] = [];
+  const problems: Problem[] = [];
+  const ask = { force, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) };
   for (const account of accounts) {
-    const ask = { force, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) };
     try {
-      lists.push({ account, ...(await asReadProblem(() => reads.vehicles(account, ask))) });
+      lists.push({ account, ...(await reads.vehicles(account, ask)) });
     } catch (error) {
-      if (!(error instanceof OperationError)) throw error;
-      problems.push(error);
+      if (!(error instanceof NothingToServe)) throw error;
+      problems.push(...nothingToServe(error).problems);
+      lists.push({ account, vehicles: [], listedAt: null, ageMs: null, stale: error.why });
     }
   }
-  const [first, ...others] = problems.flatMap((error) => error.problems);
-  if (first !== undefined && lists.length === 0) throw new OperationError([first, ...others]);
+  const [first, ...others] = problems;
+  if (first !== undefined && problems.length === lists.length) throw new OperationError([first, ...others]);
   return lists;
 }
 
@@ -176,7 +185,7 @@ function listJson({ account, vehicles, listedAt, ageMs, stale }: AccountVehicles
   return {
     account,
     listedAt: isoOrNull(listedAt),
-    ageMs: Math.round(ageMs),
+    ageMs: ageMs === null ? null : Math.round(ageMs),
     stale: staleJson(stale),
     vehicles: vehicles.map(vehicleJson),
   };
