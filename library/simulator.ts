@@ -5,7 +5,6 @@
 export type { Arrival, CallCounts } from '../vendors/kit/arrivals';
 export type { Clock } from '../vendors/kit/clock';
 export {
-  type DefinedSimulator,
   defineSimulator,
   type OwnBehaviour,
   type SimulatorDefinition,

@@ -1,14 +1,11 @@
 /** The Amazon fields of `POST /_sim/control`. */
 import { z } from 'zod';
+import { rangeSchema } from '../../kit/start';
 import type { Restatement, SimWorld } from './data';
 import type { DocumentStore } from './documents';
 import { outcomeSchema, restatementSchema } from './options';
 import type { ReportDesk } from './reports';
 import type { TokenDesk } from './tokens';
-
-const rangeSchema = z
-  .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
-  .refine((r) => r.min <= r.max, { message: 'min must not be above max' });
 
 export const amazonControlShape = {
   /** How the next matching reports end. */

@@ -3,9 +3,8 @@
  * `startAmazonSimulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import { limitPatchesSchema } from '../../kit/control';
-import { faultSchema } from '../../kit/faults';
 import type { VendorLimit } from '../../kit/limit-book';
+import { serverFields } from '../../kit/start';
 import { DATASETS } from './report-types';
 
 const range = (min: number, max: number) =>
@@ -112,15 +111,8 @@ const dataSchema = z
 export type DataOptions = z.output<typeof dataSchema>;
 
 export const amazonScenarioSchema = z.strictObject({
-  /** Two simulators with the same seed hold the same data and make the same choices. */
-  seed: z.int().default(1),
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(0),
-  /** Journal of reports, tokens and calls, which a restarted simulator reads back. */
-  stateFile: z.string().min(1).optional(),
+  ...serverFields,
   accounts: z.array(accountSchema).default([]),
-  /** Changes to the published limits, by operation. `ratePerSecond` below `announcedRatePerSecond` = hidden limit. */
-  limits: limitPatchesSchema.default({}),
   /** One more bucket over all operations of an account; off by default. */
   accountWideLimit: z
     .strictObject({ ratePerSecond: z.number().positive(), burst: z.number().positive() })
@@ -129,7 +121,6 @@ export const amazonScenarioSchema = z.strictObject({
   applicationWideLimit: z
     .strictObject({ ratePerSecond: z.number().positive(), burst: z.number().positive() })
     .optional(),
-  faults: z.array(faultSchema).default([]),
   outcomes: z.array(outcomeSchema).default([]),
   latencyMs: range(0, 0),
   tokens: z.strictObject({ lifetimeSeconds: z.number().positive().default(3600) }).prefault({}),

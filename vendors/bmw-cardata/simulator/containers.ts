@@ -26,17 +26,14 @@ const requestSchema = z.object({
 });
 
 export class ContainerDesk {
-  options: CarDataScenario['containers'];
   private readonly containers = new Map<string, Container>();
   private made = 0;
 
   constructor(
     private readonly seed: number,
-    options: CarDataScenario['containers'],
+    private readonly options: CarDataScenario['containers'],
     private readonly record: (entry: z.infer<typeof entrySchema>) => void,
-  ) {
-    this.options = options;
-  }
+  ) {}
 
   of(gcid: string): Container[] {
     return [...this.containers.values()].filter((container) => container.gcid === gcid);

@@ -1,6 +1,6 @@
 /** The CarData fields of `POST /_sim/control`. */
 import { z } from 'zod';
-import type { GrantDesk } from '../../bmw/simulator/grants';
+import { type GrantDesk, grantControlShape } from '../../bmw/simulator/grants';
 import type { CarTime } from '../../bmw/simulator/time';
 import type { SimUser } from '../../bmw/simulator/users';
 import type { ContainerDesk } from './containers';
@@ -11,11 +11,7 @@ export const carDataControlShape = {
   /** What a person does who follows the link of a login: user codes, or all that wait. */
   approve: z.union([z.literal(true), z.array(z.string())]).optional(),
   deny: z.union([z.literal(true), z.array(z.string())]).optional(),
-  /** Access tokens given out so far become expired ones: of all users, or of these e-mails. */
-  expireTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
-  /** Access and refresh tokens are withdrawn: a person has to log in again. */
-  revokeTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
-  tokenLifetimeSeconds: z.number().positive().optional(),
+  ...grantControlShape,
   /** Containers that the vendor loses: all, or these ids. */
   dropContainers: z.union([z.literal(true), z.array(z.string())]).optional(),
   mappings: z.enum(['object', 'array', 'wrapped']).optional(),
@@ -56,11 +52,7 @@ export function applyCarDataControl(
   };
   if (command.approve) decide(command.approve, users[0]?.gcid ?? null);
   if (command.deny) decide(command.deny, null);
-  if (command.expireTokens) grants.expire(command.expireTokens, now);
-  if (command.revokeTokens) grants.revoke(command.revokeTokens, now);
-  if (command.tokenLifetimeSeconds !== undefined) {
-    grants.options = { ...grants.options, lifetimeSeconds: command.tokenLifetimeSeconds };
-  }
+  grants.control(command, now);
   if (command.dropContainers) containers.drop(command.dropContainers);
   if (command.mappings) state.mappings = command.mappings;
   if (command.quotaStatus) state.quotaStatus = command.quotaStatus;

@@ -42,16 +42,13 @@ interface Code extends z.infer<typeof codeSchema> {
 }
 
 export class DeviceCodeDesk {
-  options: CarDataScenario['login'];
   private readonly codes = new Map<string, Code>();
 
   constructor(
-    options: CarDataScenario['login'],
+    private readonly options: CarDataScenario['login'],
     private readonly users: readonly SimUser[],
     private readonly record: (entry: Entry) => void,
-  ) {
-    this.options = options;
-  }
+  ) {}
 
   knowsClient(clientId: string): boolean {
     const { clients } = this.options;

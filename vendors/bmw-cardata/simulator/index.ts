@@ -3,46 +3,30 @@
  * demo@example.com unless told otherwise; a login is approved by following the link that it shows.
  */
 import type { VendorSimulator } from '../../define';
-import type { Clock } from '../../kit/clock';
-import type { KitControl } from '../../kit/control';
-import { parseScenario } from '../../kit/scenario';
-import { type RunningSimulator, startSimulatorServer } from '../../kit/server';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
 import type { CarDataControl } from './control';
 import { type CarDataScenarioInput, carDataScenarioSchema } from './options';
 import { createCarDataVendor, DAY_LIMIT } from './vendor';
 
 export type { CarDataScenarioInput } from './options';
 
-export interface CarDataSimulator extends RunningSimulator {
-  /** Typed form of `POST /_sim/control`. Throws ZodError or RangeError for what would be a 400. */
-  control(command: KitControl & CarDataControl): void;
-}
+export type CarDataSimulator = Simulator<CarDataControl>;
 
-/**
- * Starts the simulator and resolves when it listens.
- * @param overrides.clock epoch ms that never go back; for tests that do not want to wait.
- * @throws ScenarioError that names each field at fault; the listening error when the port is taken.
- */
+/** As `startScenario`. */
 export async function startCarDataSimulator(
   options: CarDataScenarioInput = {},
-  overrides: { readonly clock?: Clock } = {},
+  overrides: StartOverrides = {},
 ): Promise<CarDataSimulator> {
-  const scenario = parseScenario(carDataScenarioSchema, options, 'the CarData simulator');
-  const server = await startSimulatorServer((record, clock) => createCarDataVendor(scenario, record, clock), {
-    host: scenario.host,
-    port: scenario.port,
-    seed: scenario.seed,
-    faults: scenario.faults,
-    limitChanges: scenario.limits,
-    latencyMs: scenario.latencyMs,
-    ...(scenario.stateFile === undefined ? {} : { stateFile: scenario.stateFile }),
-    ...overrides,
-  });
+  const { scenario, running } = await startScenario(
+    { title: 'the CarData simulator', scenario: carDataScenarioSchema, vendor: createCarDataVendor },
+    options,
+    overrides,
+  );
   const { endsInMs, window } = scenario.quota;
   if (endsInMs !== undefined && window === 'midnight') {
-    server.control({ nextReset: { limit: DAY_LIMIT, inMs: endsInMs } });
+    running.control({ nextReset: { limit: DAY_LIMIT, inMs: endsInMs } });
   }
-  return server;
+  return running;
 }
 
 export const carDataSimulator: VendorSimulator = {

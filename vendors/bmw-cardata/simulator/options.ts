@@ -5,16 +5,10 @@ import { carsSchema } from '../../bmw/simulator/cars';
 import { tokensSchema } from '../../bmw/simulator/grants';
 import { carTimeShape } from '../../bmw/simulator/time';
 import { usersSchema } from '../../bmw/simulator/users';
-import { limitPatchesSchema } from '../../kit/control';
-import { faultSchema } from '../../kit/faults';
+import { serverFields } from '../../kit/start';
 
 export const carDataScenarioSchema = z.strictObject({
-  /** Two simulators with the same seed have the same cars, which drive and charge alike. */
-  seed: z.int().default(1),
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(0),
-  /** Journal of tokens, containers and calls, which a restarted simulator reads back. */
-  stateFile: z.string().min(1).optional(),
+  ...serverFields,
   ...carTimeShape,
   users: usersSchema,
   /** How many cars, of all kinds in turn, or which; Toyota is not served here. */
@@ -61,12 +55,6 @@ export const carDataScenarioSchema = z.strictObject({
   chargingPageSize: z.int().positive().default(5),
   /** Name of the field that leads to the next page. */
   pageTokenField: z.enum(['next_token', 'nextToken']).default('next_token'),
-  /** Changes to the limit's window, by name, e.g. `calls-per-day: { count: 10 }`. */
-  limits: limitPatchesSchema.default({}),
-  faults: z.array(faultSchema).default([]),
-  latencyMs: z
-    .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
-    .default({ min: 0, max: 0 }),
 });
 export type CarDataScenario = z.output<typeof carDataScenarioSchema>;
 export type CarDataScenarioInput = z.input<typeof carDataScenarioSchema>;

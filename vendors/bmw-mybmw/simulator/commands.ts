@@ -34,16 +34,14 @@ export interface Changes {
 }
 
 export class CommandDesk {
-  settings: MyBmwScenario['commands'];
   private readonly commands: SimCommand[] = [];
   private outcomes: { readonly spec: CommandOutcome; used: number }[];
 
   constructor(
     private readonly seed: number,
-    settings: MyBmwScenario['commands'],
+    private readonly settings: MyBmwScenario['commands'],
     private readonly record: (entry: SimCommand) => void,
   ) {
-    this.settings = settings;
     this.outcomes = settings.outcomes.map((spec) => ({ spec, used: 0 }));
   }
 

@@ -1,16 +1,12 @@
 /** The MyBMW fields of `POST /_sim/control`. */
 import { z } from 'zod';
-import type { GrantDesk } from '../../bmw/simulator/grants';
+import { type GrantDesk, grantControlShape } from '../../bmw/simulator/grants';
 import type { CarTime } from '../../bmw/simulator/time';
 import type { CommandDesk } from './commands';
 import { commandOutcomeSchema, type MyBmwScenario, QUOTA_FORMS } from './options';
 
 export const myBmwControlShape = {
-  /** Access tokens given out so far become expired ones: of all users, or of these e-mails. */
-  expireTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
-  /** Access and refresh tokens are withdrawn: a person has to log in again. */
-  revokeTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
-  tokenLifetimeSeconds: z.number().positive().optional(),
+  ...grantControlShape,
   /** User agents that are answered with 489; replaces the list. */
   blocked: z.array(z.string().min(1)).optional(),
   commandOutcomes: z.array(commandOutcomeSchema).optional(),
@@ -42,11 +38,7 @@ export function applyMyBmwControl(
 ): void {
   const command = schema.parse(value);
   const { grants, commands, time, state } = parts;
-  if (command.expireTokens) grants.expire(command.expireTokens, now);
-  if (command.revokeTokens) grants.revoke(command.revokeTokens, now);
-  if (command.tokenLifetimeSeconds !== undefined) {
-    grants.options = { ...grants.options, lifetimeSeconds: command.tokenLifetimeSeconds };
-  }
+  grants.control(command, now);
   if (command.blocked) state.blocked = command.blocked;
   if (command.clearCommandOutcomes) commands.clearOutcomes();
   for (const outcome of command.commandOutcomes ?? []) commands.addOutcome(outcome);

@@ -5,14 +5,7 @@ import { carsSchema } from '../../bmw/simulator/cars';
 import { tokensSchema } from '../../bmw/simulator/grants';
 import { carTimeShape } from '../../bmw/simulator/time';
 import { usersSchema } from '../../bmw/simulator/users';
-import { limitPatchesSchema } from '../../kit/control';
-import { faultSchema } from '../../kit/faults';
-
-const range = (min: number, max: number) =>
-  z
-    .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
-    .refine((r) => r.min <= r.max, 'min must not be above max')
-    .default({ min, max });
+import { range, serverFields } from '../../kit/start';
 
 export const COMMANDS = [
   'door-lock',
@@ -40,12 +33,7 @@ export type CommandOutcome = z.output<typeof commandOutcomeSchema>;
 export const QUOTA_FORMS = ['message', 'reason', 'text'] as const;
 
 export const myBmwScenarioSchema = z.strictObject({
-  /** Two simulators with the same seed have the same cars, which drive and charge alike. */
-  seed: z.int().default(1),
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(0),
-  /** Journal of tokens, commands and calls, which a restarted simulator reads back. */
-  stateFile: z.string().min(1).optional(),
+  ...serverFields,
   ...carTimeShape,
   users: usersSchema,
   /** How many cars, of all brands and drive trains in turn, or which. */
@@ -96,10 +84,6 @@ export const myBmwScenarioSchema = z.strictObject({
       outcomes: z.array(commandOutcomeSchema).default([]),
     })
     .prefault({}),
-  /** Changes to the limits' windows, by name, e.g. `user-agent-per-day: { count: 30 }`. */
-  limits: limitPatchesSchema.default({}),
-  faults: z.array(faultSchema).default([]),
-  latencyMs: range(0, 0),
 });
 export type MyBmwScenario = z.output<typeof myBmwScenarioSchema>;
 export type MyBmwScenarioInput = z.input<typeof myBmwScenarioSchema>;

@@ -34,11 +34,20 @@ const grantSchema = z.object({
 });
 export type Grant = z.infer<typeof grantSchema>;
 
+/** Fields of `POST /_sim/control`. */
+export const grantControlShape = {
+  /** Access tokens given out so far become expired ones: of all users, or of these e-mails. */
+  expireTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
+  /** Access and refresh tokens are withdrawn: a person has to log in again. */
+  revokeTokens: z.union([z.literal(true), z.array(z.string())]).optional(),
+  tokenLifetimeSeconds: z.number().positive().optional(),
+};
+type GrantControl = z.output<z.ZodObject<typeof grantControlShape>>;
+
 /** Why a token is not good. */
 export type TokenFault = 'unknown' | 'expired' | 'revoked' | 'used';
 
 export class GrantDesk {
-  options: TokenOptions;
   readonly counts = { logins: 0, refreshes: 0, refused: 0, reused: 0 };
   private readonly byAccess = new Map<string, Grant>();
   private readonly byRefresh = new Map<string, Grant>();
@@ -49,11 +58,9 @@ export class GrantDesk {
 
   constructor(
     private readonly users: readonly SimUser[],
-    options: TokenOptions,
+    private options: TokenOptions,
     private readonly record: (entry: Grant) => void,
-  ) {
-    this.options = options;
-  }
+  ) {}
 
   user(gcid: string): SimUser | undefined {
     return this.users.find((user) => user.gcid === gcid);
@@ -100,14 +107,12 @@ export class GrantDesk {
     return { grant, fault: expired ? 'expired' : null };
   }
 
-  /** Makes every access token given out so far an expired one; refresh tokens stay good. */
-  expire(emails: readonly string[] | true, now: number): void {
-    for (const key of this.keysOf(emails)) this.expiredUpTo.set(key, now);
-  }
-
-  /** Withdraws access and refresh tokens: a person has to log in again. */
-  revoke(emails: readonly string[] | true, now: number): void {
-    for (const key of this.keysOf(emails)) this.revokedUpTo.set(key, now);
+  control({ expireTokens = [], revokeTokens = [], tokenLifetimeSeconds }: GrantControl, now: number): void {
+    for (const key of this.keysOf(expireTokens)) this.expiredUpTo.set(key, now);
+    for (const key of this.keysOf(revokeTokens)) this.revokedUpTo.set(key, now);
+    if (tokenLifetimeSeconds !== undefined) {
+      this.options = { ...this.options, lifetimeSeconds: tokenLifetimeSeconds };
+    }
   }
 
   /** True when the entry was one of ours. */

@@ -1,9 +1,10 @@
 /** The GPS51 fields of `POST /_sim/control`. */
 import { z } from 'zod';
+import { rangeSchema } from '../../kit/start';
 import type { AccountDesk } from './accounts';
 import type { CommandDesk } from './commands';
 import type { ErrorBook } from './error-book';
-import { commandOutcomeSchema, errorSchema, rangeSchema } from './options';
+import { commandOutcomeSchema, errorSchema } from './options';
 
 export const gps51ControlShape = {
   /** The vendor's own errors from now on, by code, e.g. `{ code: 9903, action: 'lastposition', count: 3 }`. */

@@ -3,13 +3,7 @@
  * `startGps51Simulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import { limitPatchesSchema } from '../../kit/control';
-import { faultSchema } from '../../kit/faults';
-
-export const rangeSchema = z
-  .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
-  .refine((r) => r.min <= r.max, { message: 'min must not be above max' });
-const range = (min: number, max: number) => rangeSchema.default({ min, max });
+import { range, serverFields } from '../../kit/start';
 
 const share = (value: number) => z.number().min(0).max(1).default(value);
 const code = z.int().min(-1).max(99_999);
@@ -102,12 +96,7 @@ const limitsShape = {
 };
 
 export const gps51ScenarioSchema = z.strictObject({
-  /** Two simulators with the same seed have the same devices, which make the same trips. */
-  seed: z.int().default(1),
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(0),
-  /** Journal of tokens, commands and calls, which a restarted simulator reads back. */
-  stateFile: z.string().min(1).optional(),
+  ...serverFields,
   /** Added to the wall clock where devices and their trips are concerned; never to limits and tokens. */
   shiftMs: z.number().default(0),
   accounts: z.array(accountSchema).default([
@@ -128,8 +117,6 @@ export const gps51ScenarioSchema = z.strictObject({
     })
     .prefault({}),
   rules: z.strictObject(limitsShape).prefault({}),
-  /** Changes to the limits' windows, by name, e.g. `ip-per-minute: { count: 30, ms: 3000 }`. */
-  limits: limitPatchesSchema.default({}),
   days: z
     .strictObject({
       zone: z.string().min(1).default('Asia/Shanghai'),
@@ -170,8 +157,6 @@ export const gps51ScenarioSchema = z.strictObject({
   /** Longest span of `querytracks` and `querytrips`. */
   maxSpanDays: z.number().positive().default(31),
   errors: z.array(errorSchema).default([]),
-  faults: z.array(faultSchema).default([]),
-  latencyMs: range(0, 0),
 });
 export type Gps51Scenario = z.output<typeof gps51ScenarioSchema>;
 export type Gps51ScenarioInput = z.input<typeof gps51ScenarioSchema>;

@@ -1,9 +1,10 @@
 /** The OpenAI fields of `POST /_sim/control`. */
 import { z } from 'zod';
+import { rangeSchema } from '../../kit/start';
 import type { BatchDesk } from './batches';
 import { type ErrorBook, errorSchema } from './error-book';
 import type { KeyRing } from './keys';
-import { batchOutcomeSchema, type HeaderForm, headerFormSchema, rangeSchema } from './options';
+import { batchOutcomeSchema, type HeaderForm, headerFormSchema } from './options';
 import type { ResponseDesk } from './responses';
 
 export const openAiControlShape = {

@@ -3,10 +3,7 @@
  * official client takes as `baseURL`.
  */
 import type { VendorSimulator } from '../../define';
-import type { Clock } from '../../kit/clock';
-import type { KitControl } from '../../kit/control';
-import { parseScenario } from '../../kit/scenario';
-import { type RunningSimulator, startSimulatorServer } from '../../kit/server';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
 import type { OpenAiControl } from './control';
 import { changedLimits, type OpenAiScenarioInput, openAiScenarioSchema } from './options';
 import { createOpenAiVendor } from './vendor';
@@ -16,43 +13,40 @@ export { type OpenAiScenarioInput, openAiScenarioSchema } from './options';
 /** Room in a request for what a multipart form adds to a file. */
 const FORM_BYTES = 1_000_000;
 
-export interface OpenAiSimulator extends RunningSimulator {
+export interface OpenAiSimulator extends Simulator<OpenAiControl> {
   /** `<url>/v1`. */
   readonly baseUrl: string;
-  /** Typed form of `POST /_sim/control`. Throws ZodError or RangeError for what would be a 400. */
-  control(command: KitControl & OpenAiControl): void;
 }
 
-/**
- * Starts the simulator and resolves when it listens.
- * @param overrides.clock epoch ms that never go back; for tests that do not want to wait.
- * @throws ScenarioError that names each field at fault; the listening error when the port is taken.
- */
+/** As `startScenario`. */
 export async function startOpenAiSimulator(
   options: OpenAiScenarioInput = {},
-  overrides: { readonly clock?: Clock } = {},
+  overrides: StartOverrides = {},
 ): Promise<OpenAiSimulator> {
-  const scenario = parseScenario(openAiScenarioSchema, options, 'the OpenAI simulator');
-  const server = await startSimulatorServer((record, clock) => createOpenAiVendor(scenario, record, clock), {
-    host: scenario.host,
-    port: scenario.port,
-    seed: scenario.seed,
-    faults: scenario.faults,
-    limitChanges: scenario.limits,
-    maxBodyBytes: scenario.maxFileBytes + FORM_BYTES,
-    ...(scenario.stateFile === undefined ? {} : { stateFile: scenario.stateFile }),
-    ...overrides,
-  });
+  const { scenario, running } = await startScenario(
+    {
+      title: 'the OpenAI simulator',
+      scenario: openAiScenarioSchema,
+      vendor: createOpenAiVendor,
+      server: ({ maxFileBytes }) => ({
+        maxBodyBytes: maxFileBytes + FORM_BYTES,
+        // Texts alone take the scenario's time.
+        latencyMs: { min: 0, max: 0 },
+      }),
+    },
+    options,
+    overrides,
+  );
   const timers = scenario.limitChanges.map((change) => {
-    const apply = () => server.control({ limits: changedLimits(change) });
+    const apply = () => running.control({ limits: changedLimits(change) });
     return setTimeout(apply, change.afterMs).unref();
   });
   return {
-    ...server,
-    baseUrl: `${server.url}/v1`,
+    ...running,
+    baseUrl: `${running.url}/v1`,
     close: () => {
       for (const timer of timers) clearTimeout(timer);
-      return server.close();
+      return running.close();
     },
   };
 }

@@ -4,16 +4,10 @@
  */
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
-import { limitPatchesSchema } from '../../kit/control';
-import { faultSchema } from '../../kit/faults';
 import type { VendorLimit } from '../../kit/limit-book';
+import { range, serverFields } from '../../kit/start';
 import { errorSchema } from './error-book';
 import { oddAnswerSchema } from './odd-answers';
-
-export const rangeSchema = z
-  .strictObject({ min: z.number().nonnegative(), max: z.number().nonnegative() })
-  .refine((r) => r.min <= r.max, { message: 'min must not be above max' });
-const range = (min: number, max: number) => rangeSchema.default({ min, max });
 
 const share = (value: number) => z.number().min(0).max(1).default(value);
 
@@ -119,12 +113,7 @@ const tokensSchema = z
 export type TokenOptions = z.output<typeof tokensSchema>;
 
 export const openAiScenarioSchema = z.strictObject({
-  /** Two simulators with the same seed give the same answers. */
-  seed: z.int().default(1),
-  host: z.string().min(1).default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(0),
-  /** Journal of calls, files and batches, which a restarted simulator reads back; contents lie beside it. */
-  stateFile: z.string().min(1).optional(),
+  ...serverFields,
   projects: z.array(projectSchema).default([]),
   models: z
     .array(modelSchema)
@@ -186,9 +175,6 @@ export const openAiScenarioSchema = z.strictObject({
     .default([]),
   /** Whether a refused call has been counted all the same, as OpenAI's guide to rate limits warns. */
   countRefusedCalls: z.boolean().default(false),
-  /** Changes to limits by name: requests, tokens, requestsPerDay, organizationRequests and so on. */
-  limits: limitPatchesSchema.default({}),
-  faults: z.array(faultSchema).default([]),
   /** OpenAI's own errors, by code, for projects or organizations. */
   errors: z.array(errorSchema).default([]),
   /** Answers in the forms of gateways, firewalls and servers that speak alike. */
