@@ -19,7 +19,14 @@ const clientId = z
   .refine((text) => /^[\w-]{4,100}$/.test(text) || SECRET_REF_PATTERN.test(text), { error: CLIENT });
 
 const DESCRIPTOR = 'must be a list of names such as vehicle.vehicle.travelledDistance';
-const STREAM_URL = 'must be an mqtts:// URL such as mqtts://host:9000';
+const STREAM_URL = 'must be an mqtts:// URL such as mqtts://host:9000; mqtt:// is for this machine alone';
+/** The id token is the connection's password: in the clear it goes nowhere. */
+const isStreamUrl = (text: string) => {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  const isHere = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname);
+  return protocol === 'mqtts:' || (protocol === 'mqtt:' && isHere);
+};
 const RESERVED = `must be a whole number of calls from 0 to ${CALLS_A_DAY - 1}`;
 const NAME = 'must be 1 to 40 letters, digits, - and _';
 
@@ -137,7 +144,7 @@ export const cardataAccountSchema = z.strictObject({
         ),
       url: z
         .string({ error: STREAM_URL })
-        .refine((url) => URL.canParse(url) && /^mqtts?:$/.test(new URL(url).protocol), { error: STREAM_URL })
+        .refine(isStreamUrl, { error: STREAM_URL })
         .default('mqtts://customer.streaming-cardata.bmwgroup.com:9000')
         .describe('Where the stream is.'),
       silentAfterMinutes: duration('minutes', { min: 0.001 })

@@ -23,6 +23,22 @@ describe('settings', () => {
       },
     );
 
+  test('a probe is waited for as long as a read may take', () => {
+    const settings = parse({ timeoutSeconds: 500 });
+    const longest = settings.http.connectTimeoutMs + 500_000;
+    expect(findAccount(settings, 'car').pool.probeTimeoutMs).toBeGreaterThan(longest);
+  });
+
+  test('an id token goes over the network in no clear text', () => {
+    const stream = (url: string) => () => parse({ stream: { url } });
+    expect(stream('mqtts://stream.example.com:9000')).not.toThrow();
+    expect(stream('mqtt://127.0.0.1:1883')).not.toThrow();
+    expect(stream('mqtt://localhost:1883')).not.toThrow();
+    for (const url of ['mqtt://stream.example.com:9000', 'mqtt://127.0.0.1.example.com', 'https://x', 'x']) {
+      expect(stream(url)).toThrow('must be an mqtts:// URL');
+    }
+  });
+
   test('a client id and nothing else; the day’s limit leaves a reserve to people', () => {
     const { limits, pool } = findAccount(parse({}), 'car');
     expect(limits).toMatchObject([
