@@ -89,10 +89,12 @@ export function findAccount(settings: Settings, name: string): Account {
 }
 
 /** How long a call of the account may be under way, ms. */
-function longestAnswerMs({ http }: Settings, { texts, fleet, commands }: AccountParts): number {
-  return (
-    http.connectTimeoutMs + (texts?.timeoutMs ?? fleet?.timeoutMs ?? commands?.timeoutMs ?? http.timeoutMs)
-  );
+function longestAnswerMs(
+  { http }: Settings,
+  { texts, fleet, vehicles, commands, endUsers }: AccountParts,
+): number {
+  const own = [texts, fleet, vehicles, commands, endUsers].flatMap((part) => part?.timeoutMs ?? []);
+  return http.connectTimeoutMs + (own.length === 0 ? http.timeoutMs : Math.max(...own));
 }
 
 /** Report types of the datasets that the settings list for an account. */
