@@ -78,11 +78,14 @@ export function describeVehicle(
 /** `BMW_I` is BMW; `DRITTKUNDE` is a third party's, which so far is Toyota. */
 function brandOf(said: string, given: MyBmwAccount['brand']): string {
   const name = said.toUpperCase().split(/[_\s]/)[0] ?? '';
-  if (name === 'DRITTKUNDE') return NAMES[given ?? 'toyota'];
-  return NAMES[name.toLowerCase() as keyof typeof NAMES] ?? said;
+  return BRANDS.get(name === 'DRITTKUNDE' ? (given ?? 'toyota') : name.toLowerCase()) ?? said;
 }
 
-const NAMES = { bmw: 'BMW', mini: 'MINI', toyota: 'Toyota' } as const;
+const BRANDS: ReadonlyMap<string, string> = new Map([
+  ['bmw', 'BMW'],
+  ['mini', 'MINI'],
+  ['toyota', 'Toyota'],
+]);
 
 /** An answer that is one object, as values by their path: `state.doorsState.leftFront`. Lists stay whole. */
 export function parseTree(body: string): Parsed<ReadAnswer> {
@@ -109,24 +112,26 @@ function addLeaves(
   for (const [name, value] of Object.entries(node)) {
     const key = path === '' ? name : `${path}.${name}`;
     if (isObject(value) && Object.keys(value).length > 0) addLeaves(into, value, key, at);
-    else into[key] = readValue(value, UNITS[name] ?? null, at);
+    else into[key] = readValue(value, UNITS.get(name) ?? null, at);
   }
 }
 
-/** As asked for by `bmw-units-preferences`. */
-const UNITS: Readonly<Record<string, string>> = {
-  currentMileage: 'km',
-  range: 'km',
-  mileage: 'km',
-  remainingFuelLiters: 'l',
-  remainingFuelPercent: '%',
-  chargingLevelPercent: '%',
-  chargingTarget: '%',
-  remainingChargingMinutes: 'min',
-  remainingSeconds: 's',
-  currentPressure: 'kPa',
-  targetPressure: 'kPa',
-};
+/** As asked for by `bmw-units-preferences`; pressures come in kPa, whatever is asked for. */
+const UNITS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    currentMileage: 'km',
+    range: 'km',
+    mileage: 'km',
+    remainingFuelLiters: 'l',
+    remainingFuelPercent: '%',
+    chargingLevelPercent: '%',
+    chargingTarget: '%',
+    remainingChargingMinutes: 'min',
+    remainingSeconds: 's',
+    currentPressure: 'kPa',
+    targetPressure: 'kPa',
+  }),
+);
 
 const event = z.object({ eventId: z.string().trim().min(1, 'must not be empty').max(200, 'is too long') });
 

@@ -103,6 +103,7 @@ describe('vehicles', () => {
     ['MINI', 'ELECTRIC', 'MINI', 'electric'],
     ['DRITTKUNDE', 'COMBUSTION', 'Toyota', 'combustion'],
     ['ALPINA', 'HYDROGEN', 'ALPINA', 'other'],
+    ['constructor', 'COMBUSTION', 'constructor', 'combustion'],
   ])('%s with %s are %s, %s', (said, driveTrain, brand, known) => {
     const body = JSON.stringify({ brand: said, driveTrain, model: 'X', year: 2024 });
     const read = api.parseRead('profile', body);
@@ -117,6 +118,15 @@ describe('vehicles', () => {
     expect(state.url).toMatch(/\/eadrax-vcs\/v4\/vehicles\/state\?apptimezone=0&appDateTime=\d{13}$/);
     expect(api.vehicleIdProblem(VIN.toLowerCase())).toMatch('VIN');
     expect(api.vehicleIdProblem(VIN)).toBeNull();
+  });
+
+  test('may say things by names that every object has', () => {
+    const read = api.parseRead('state', '{"constructor":1,"toString":"x"}');
+    const plain = { state: 'value', unit: null, at: null };
+    expect(read).toMatchObject({
+      ok: true,
+      value: { values: { constructor: { ...plain, value: 1 }, toString: { ...plain, value: 'x' } } },
+    });
   });
 
   test('say what they say by path, with units, times and the three states', () => {
