@@ -2,7 +2,6 @@
  * The rules that hold for an account: the vendor's, with the account's overrides merged in. Pure. Overrides that
  * do not fit are SettingsErrors that name the key; `loadSettings` has reported them before anything runs.
  */
-import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import { type LimitTemplate, type LimitWindow, scopeOf } from '../../quota/limits/limit';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { BackoffPolicy, RetryPolicies } from '../../quota/retry-delay';
@@ -13,6 +12,7 @@ import {
   type RetryOverride,
 } from '../../vendors/account-fields';
 import type { VendorRules } from '../../vendors/contract';
+import { withPoolOverride } from '../../vendors/pool-override';
 import {
   attributeProblem,
   type CallTable,
@@ -166,38 +166,12 @@ export function effectivePool(
   { pool = {} }: AccountOverrides,
   longestAnswerMs = 0,
 ): PoolPolicy {
-  const base = rules.pool;
-  const ms = (value: number | undefined, unitMs: number, fallback: number) =>
-    value === undefined ? fallback : Math.max(1, Math.round(value * unitMs));
-  const unknownQuotaMaxMs = ms(pool.cooldownMaxMinutes, 60_000, base.unknownQuotaMaxMs);
-  // A cap that is set is one for the first pause, too, unless that is set as well.
-  const first =
-    pool.cooldownMaxMinutes === undefined
-      ? base.unknownQuotaMs
-      : Math.min(base.unknownQuotaMs, unknownQuotaMaxMs);
+  const policy = withPoolOverride(rules.pool, pool);
+  if (longestAnswerMs === 0) return policy;
   return {
-    ...base,
-    unknownQuotaMs: ms(pool.cooldownMinutes, 60_000, first),
-    unknownQuotaFactor: pool.cooldownFactor ?? base.unknownQuotaFactor,
-    unknownQuotaMaxMs,
-    absurdWaitMs: ms(pool.absurdWaitHours, HOUR_MS, base.absurdWaitMs),
-    breakerFailures: pool.breakerFailures ?? base.breakerFailures,
-    breakerOpenMs: ms(pool.breakerOpenSeconds, 1000, base.breakerOpenMs),
-    probeTimeoutMs: Math.max(
-      ms(pool.probeTimeoutSeconds, 1000, base.probeTimeoutMs),
-      longestAnswerMs === 0 ? 0 : longestAnswerMs + PROBE_MARGIN_MS,
-    ),
-    hintAfterStrikes: pool.hintAfterStrikes ?? base.hintAfterStrikes,
-    ...lookAgain(base, pool.lookAgainMinutes),
+    ...policy,
+    probeTimeoutMs: Math.max(policy.probeTimeoutMs, longestAnswerMs + PROBE_MARGIN_MS),
   };
-}
-
-function lookAgain(base: PoolPolicy, minutes: number | undefined): Pick<PoolPolicy, 'lookAgain'> {
-  if (minutes === undefined) return {};
-  const credentialsMs = Math.max(1, Math.round(minutes * MINUTE_MS));
-  const configurationMs = Math.min(credentialsMs, base.lookAgain?.configurationMs ?? 60_000);
-  const maxMs = Math.max(credentialsMs, base.lookAgain?.maxMs ?? 8 * HOUR_MS);
-  return { lookAgain: { credentialsMs, configurationMs, maxMs } };
 }
 
 /** The vendor's retry delays with the account's overrides. A cap below the base is raised to it. */

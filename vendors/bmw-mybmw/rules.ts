@@ -1,9 +1,9 @@
 /** MyBMW's part in the vendor contract. */
-import { MINUTE_MS } from '../../quota/durations';
 import type { PoolPolicy } from '../../quota/pools/pool';
 import type { PoolOverride } from '../account-fields';
 import { bmwPool } from '../bmw/pool';
 import type { VendorRules } from '../contract';
+import { withPoolOverride } from '../pool-override';
 import { classifyMyBmw } from './classify';
 import { MYBMW_OPERATIONS, mybmwAttributes, mybmwLimits, mybmwRetry } from './limits';
 
@@ -24,15 +24,10 @@ export function mybmwRules(pauses: PoolOverride = {}): VendorRules {
   };
 }
 
-/** A pause of unknown length never exceeds the longest that is set, the first one neither. */
 function poolOf({ cooldownMinutes, cooldownFactor, cooldownMaxMinutes }: PoolOverride): PoolPolicy {
-  const maxMs = cooldownMaxMinutes === undefined ? bmwPool.unknownQuotaMaxMs : cooldownMaxMinutes * MINUTE_MS;
-  const firstMs = cooldownMinutes === undefined ? bmwPool.unknownQuotaMs : cooldownMinutes * MINUTE_MS;
+  const policy = withPoolOverride(bmwPool, { cooldownMinutes, cooldownFactor, cooldownMaxMinutes });
   return {
-    ...bmwPool,
-    unknownQuotaMs: cooldownMinutes === undefined ? Math.min(firstMs, maxMs) : firstMs,
-    unknownQuotaFactor: cooldownFactor ?? bmwPool.unknownQuotaFactor,
-    unknownQuotaMaxMs: maxMs,
+    ...policy,
     hint: 'the quota of the user agent has been used up several times in a row: see which accounts and other programs call with it',
   };
 }
