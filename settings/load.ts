@@ -117,8 +117,8 @@ export function parseSettings(text: string, context: ParseContext): Settings {
 function isOfUnknownVendor(root: Raw, path: Path): boolean {
   const entry = valueAt(root, path.slice(0, 2));
   if (!isMap(entry)) return false;
-  const [vendor] = path[0] === 'accounts' ? [entry.vendor] : String(entry.dataset).split('/');
-  return typeof vendor === 'string' && findVendor(vendor) === undefined;
+  if (path[0] === 'accounts') return typeof entry.vendor === 'string' && !findVendor(entry.vendor);
+  return path[0] === 'datasets' && typeof entry.dataset === 'string' && vendorOf(entry.dataset) === null;
 }
 
 /** A variable that sets the same key of many datasets is reported once. */

@@ -86,7 +86,8 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
       ? `does not exist, seen from ${baseDir}`
       : `is not installed, seen from ${baseDir}; a path begins with ./`;
   }
-  switch ((error as NodeJS.ErrnoException).code) {
+  // A module may throw anything.
+  switch ((error as NodeJS.ErrnoException | null | undefined)?.code) {
     case 'MODULE_NOT_FOUND':
     case 'ERR_MODULE_NOT_FOUND':
       return `imports what is not there: ${firstLine(error)}`;

@@ -124,21 +124,18 @@ const commands = z.strictObject({
     .describe('Longest wait for leave to send a command to a device, and again for its result.'),
 });
 
-const origin = z
-  .string({ error: 'must be an origin such as https://ops.example.com' })
-  .regex(
-    /^https?:\/\/[a-z0-9.:[\]-]+$/i,
-    'must be an origin such as https://ops.example.com, without a path',
-  );
+const ORIGIN = 'must be an origin such as https://ops.example.com, in lower case and without a path';
+/** As browsers send it. */
+const origin = z.string({ error: ORIGIN }).regex(/^https?:\/\/[a-z0-9.:[\]-]+$/, ORIGIN);
 const hostName = z
   .string({ error: 'must be a name such as sluice.example.com' })
   .regex(/^[a-z0-9.:-]+$/i, 'must be a name such as sluice.example.com, without a port')
   .transform((host) => host.toLowerCase());
 
-/** The HTTP API. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
 
+/** The HTTP API. */
 const api = z.strictObject({
   port: z
     .int({ error: 'must be a port from 1 to 65535' })
@@ -384,17 +381,15 @@ const withAccounts = (vendors: readonly Vendor[]) =>
 /** The settings' own keys, whatever the vendors. */
 export const generalShape = GENERAL.shape;
 
-const made: { ids: string; schema: ReturnType<typeof withAccounts> }[] = [];
+/** By the vendors' ids: the settings are read more often than vendors come. */
+const made = new Map<string, ReturnType<typeof withAccounts>>();
 
 /** The schema of settings whose accounts are of these vendors. */
 export function settingsSchema(vendors: readonly Vendor[]): ReturnType<typeof withAccounts> {
   const ids = vendors.map(({ id }) => id).join(',');
-  let found = made.find((one) => one.ids === ids);
-  if (found === undefined) {
-    found = { ids, schema: withAccounts(vendors) };
-    made.push(found);
-  }
-  return found.schema;
+  const found = made.get(ids) ?? withAccounts(vendors);
+  made.set(ids, found);
+  return found;
 }
 
 export type ParsedSettings = z.output<ReturnType<typeof withAccounts>>;

@@ -27,6 +27,7 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const ID = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 const UNITS = ['calls', 'tokens'];
+const READ_AS = ['text', 'number', 'flag', 'seconds'];
 const MODES = ['enforce', 'shadow'];
 const POOL_NUMBERS = [
   'unknownQuotaMs',
@@ -58,6 +59,7 @@ export function definitionProblems(definition: unknown): string[] {
     ...accountProblems(account, rules.id),
     ...(typeof parts === 'function' ? [] : ['parts: must be a function of an account']),
     ...datasetProblems(definition, rules.id),
+    ...environmentProblems(definition.environment),
     ...optional(definition, 'simulator', 'function', 'a function that loads the simulator'),
     ...optional(definition, 'example', 'object', 'an object of settings and secrets'),
     ...optional(definition, 'simulatorHelp', 'string', 'text'),
@@ -148,6 +150,19 @@ function datasetProblems({ datasets, descriptions }: Raw, id: unknown): string[]
       ? []
       : [`datasets: must name ${name}, which descriptions[${i}] describes`];
   });
+}
+
+function environmentProblems(environment: unknown): string[] {
+  if (environment === undefined) return [];
+  if (!Array.isArray(environment)) return ['environment: must be a list of variables'];
+  return environment.flatMap((variable: unknown, i) =>
+    isRecord(variable) &&
+    isText(variable.name) &&
+    READ_AS.includes(variable.as as string) &&
+    isTexts(variable.sets)
+      ? []
+      : [`environment[${i}]: must have a name, as (${READ_AS.join(', ')}) and the path that it sets`],
+  );
 }
 
 function numbers(value: unknown, at: string, names: readonly string[]): string[] {

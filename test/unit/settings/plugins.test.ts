@@ -83,16 +83,21 @@ test('what cannot be loaded is named, each with its reason, and its accounts are
   const [taken] = builtInVendors();
   write('none.cjs', 'exports.x = { rules: {} };');
   write('throws.cjs', '\nthrow new Error("boom");');
+  write(
+    'variables.cjs',
+    `${REQUIRED}module.exports = defineVendor(${vendor('variables', "environment: [{ name: 'X' }],")});`,
+  );
   write('imports.cjs', 'require("not-installed");');
   write('broken.cjs', `${REQUIRED}module.exports = defineVendor({ rules: { id: 'Mine' }, account: 3 });`);
   write('taken.cjs', `${REQUIRED}module.exports = defineVendor(${vendor(taken?.id ?? '')});`);
   write('first.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('same')});`);
   write('second.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('same')});`);
-  const names = ['none', 'throws', 'imports', 'broken', 'taken', 'first', 'second'];
+  const names = ['none', 'throws', 'imports', 'broken', 'taken', 'first', 'second', 'variables'];
   const found = problemsOf(
-    `plugins: [${names.map((name) => `./${name}.cjs`).join(', ')}, ./missing.cjs, not-there]\naccounts: { a: { vendor: mine } }`,
+    `plugins: [${names.map((name) => `./${name}.cjs`).join(', ')}, ./missing.cjs, not-there]\naccounts: { a: { vendor: mine } }\napi: { salesDataset: {} }`,
   );
   expect(found).toEqual([
+    expect.stringMatching(/^api\.salesDataset\.dataset: /),
     expect.stringMatching(/^plugins\[0\]: "\.\/none\.cjs" .*export default defineVendor/),
     expect.stringMatching(/^plugins\[1\]: "\.\/throws\.cjs" cannot be loaded: Error: boom \(line 2\)$/),
     expect.stringMatching(/^plugins\[2\]: .* imports what is not there: .*not-installed/),
@@ -101,8 +106,9 @@ test('what cannot be loaded is named, each with its reason, and its accounts are
     ),
     expect.stringMatching(/^plugins\[4\]: .*is taken by a vendor of Sluice/),
     expect.stringMatching(/^plugins\[6\]: .*"same" is taken by the one of .*first\.cjs/),
-    expect.stringMatching(/^plugins\[7\]: .*does not exist, seen from /),
-    expect.stringMatching(/^plugins\[8\]: "not-there" is not installed, seen from /),
+    expect.stringMatching(/^plugins\[7\]: .*environment\[0\]: must have a name, as \(text, number/),
+    expect.stringMatching(/^plugins\[8\]: .*does not exist, seen from /),
+    expect.stringMatching(/^plugins\[9\]: "not-there" is not installed, seen from /),
   ]);
   expect(problemsOf('plugins: ./one.cjs')).toEqual([
     expect.stringContaining('plugins: must be a list of modules'),
