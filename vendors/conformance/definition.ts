@@ -56,7 +56,8 @@ function operationProblems({ rules }: Vendor, parts: AccountParts): string[] {
 }
 
 /** Names of all operations of an account's parts that are the same whatever is asked. */
-function operationsOf({ login, grant, reports, texts, fleet, vehicles }: AccountParts): string[] {
+function operationsOf(parts: AccountParts): string[] {
+  const { login, grant, reports, texts, textBatches, fleet, vehicles, commands, endUsers } = parts;
   const inGrant =
     grant === undefined
       ? []
@@ -69,7 +70,10 @@ function operationsOf({ login, grant, reports, texts, fleet, vehicles }: Account
     ...inGrant,
     ...Object.values(reports?.operations ?? {}),
     ...(texts === undefined ? [] : [texts.operation]),
+    ...Object.values(textBatches?.operations ?? {}),
     ...Object.values(fleet?.operations ?? {}),
+    ...(commands === undefined ? [] : [commands.results.operation]),
+    ...Object.values(endUsers?.operations ?? {}),
     ...(vehicles === undefined ? [] : [vehicles.operation, ...vehicles.reads.map((read) => read.operation)]),
     ...Object.values(vehicles?.resource?.operations ?? {}),
   ];

@@ -25,6 +25,8 @@ export class WireError extends Error {
 }
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
+/** Longest wait for a simulator's answer, ms. */
+const LONGEST_MS = 60_000;
 const DEPLOYMENT = { id: '0123456789abcdef' };
 
 export class Wire {
@@ -42,6 +44,7 @@ export class Wire {
     const answer = await fetch(url, {
       ...{ method, headers, redirect: 'manual' },
       ...(body === undefined ? {} : { body }),
+      signal: AbortSignal.timeout(LONGEST_MS),
     });
     return {
       status: answer.status,
