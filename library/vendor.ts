@@ -29,7 +29,13 @@ export {
   timeZone,
   wholePositive,
 } from '../vendors/account-fields';
-export type { CommandsApi } from '../vendors/capabilities/commands';
+export type {
+  CommandDescription,
+  CommandForm,
+  CommandResult,
+  CommandsApi,
+  DeviceCommand,
+} from '../vendors/capabilities/commands';
 export type { EndUsersApi } from '../vendors/capabilities/end-users';
 export type { FleetApi } from '../vendors/capabilities/fleet';
 export type {
@@ -39,6 +45,7 @@ export type {
   GrantTokens,
   LoginApi,
 } from '../vendors/capabilities/login';
+export type { PollingApi, PollingWish } from '../vendors/capabilities/polling';
 export type {
   Partition,
   ReportApi,
@@ -46,11 +53,14 @@ export type {
   ReportRequest,
   ReportStatus,
 } from '../vendors/capabilities/reports';
+export type { RequestsApi } from '../vendors/capabilities/requests';
+export type { StreamApi, StreamMessage } from '../vendors/capabilities/stream';
 export type { TextBatchApi } from '../vendors/capabilities/text-batches';
 export type { TextApi, TextJob, TextRequest } from '../vendors/capabilities/texts';
 export type {
   ReadAnswer,
   ReadDescription,
+  ReadParam,
   ReadRequest,
   ReadValue,
   ResourceApi,
@@ -62,6 +72,8 @@ export type {
   CallAttribute,
   CallInfo,
   CallResult,
+  ClientIdentity,
+  Deployment,
   LearnedLimit,
   TransportError,
   VendorResponse,
@@ -74,6 +86,7 @@ export {
   defineVendor,
   type Vendor,
   type VendorDefinition,
+  type VendorEnvironment,
   type VendorExample,
   type VendorSimulator,
 } from '../vendors/define';
