@@ -23,8 +23,10 @@ const why = z
   .trim()
   .min(1, 'must say why, for whoever wonders later')
   .max(1000, 'must have at most 1000 characters');
-const positive = (what: string) =>
-  z.number({ error: what }).positive(what).max(1e12, 'must be at most 1000000000000');
+const MOST = 'must be at most 1000000000000';
+const RATE = 'must be a number above 0';
+/** As in the settings: below 1 no call could ever leave. */
+const CAPACITY = 'must be a whole number, at least 1';
 
 const chosen = {
   /** An account or the key of its pool. */
@@ -88,9 +90,9 @@ export const changeLimit = operation({
   input: z.strictObject({
     ...chosen,
     /** Burst of a bucket, or count a window. */
-    capacity: positive('must be a number above 0').optional(),
+    capacity: z.number({ error: CAPACITY }).int(CAPACITY).min(1, CAPACITY).max(1e12, MOST).optional(),
     /** Of a bucket: units a second. */
-    ratePerSecond: positive('must be a number above 0').optional(),
+    ratePerSecond: z.number({ error: RATE }).positive(RATE).max(1e12, MOST).optional(),
     /** A limit in shadow mode counts and never waits. */
     mode: z.enum(['enforce', 'shadow'], { error: 'must be enforce or shadow' }).optional(),
     reason: why,

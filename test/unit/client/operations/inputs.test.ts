@@ -18,6 +18,7 @@ import {
   whole,
 } from '../../../../client/operations/fields';
 import { checkInput } from '../../../../client/operations/operation';
+import { changeLimit } from '../../../../client/operations/pools/limits';
 import { lengthText, relativeText, whenText } from '../../../../client/operations/time-text';
 import { parseSettings } from '../../../../settings';
 import { findAccount } from '../../../../settings/accounts/accounts';
@@ -153,6 +154,11 @@ describe('an input', () => {
     expect(checkInput(schema, { from: '2026-11-01', count: '7' }).count).toBe(7);
     for (const count of ['0', '1.5', '-1', 'x', 2.5])
       expect(problems({ from: '2026-11-01', count })).toHaveLength(1);
+  });
+
+  test.each([0, 0.5, 2.5])('a limit that is changed has a whole capacity, which %j is not', (capacity) => {
+    const given = { pool: 'acme', limit: 'calls', capacity, reason: 'a test' };
+    expect(() => checkInput(changeLimit.input, given)).toThrow('must be a whole number, at least 1');
   });
 
   test.each([undefined, null, 'x', []])('%j is no input', (given) => {
