@@ -27,7 +27,8 @@ Exit codes:
   0  logged in
   1  not logged in: the message says why
   2  something given is wrong
-  4  the vendor, or the person, refuses`;
+  4  the vendor, or the person, refuses
+  130  given up by Ctrl-C`;
 
 const EXIT: Readonly<Partial<Record<LoginRecord['state'], number>>> = { done: 0, refused: 4 };
 const LOOK_EVERY_MS = 500;
@@ -74,13 +75,15 @@ async function login(given: string, options: LoginOptions, command: Command): Pr
   const context = contextOf(command);
   const account = chooseLogin(context.settings, given, options.account);
   const form = account.parts.grant?.login.kind === 'form' ? account.parts.grant.login : null;
+  if (form === null && options.fieldFrom !== undefined)
+    throw new UsageError(`--field-from: ${account.name} is logged in to without any field`);
   const fields = form === null ? undefined : await readFields(context, form, options);
   const started = await call(startLogin, context, { account: account.name, fields });
   if (!started.workerRuns) note('No worker runs now; one has to, for it makes the calls (npx sluice up).');
   const ended =
     started.login.endedAt === null ? await follow(context, started.login, options) : started.login;
   if (ended === null) return;
-  process.exitCode = EXIT[ended.state] ?? 1;
+  process.exitCode ??= EXIT[ended.state] ?? 1;
   if (options.json) printJson(showLogin.json(ended));
   else if (ended.state === 'done') print(`${ended.account}: logged in`);
   else note(`${ended.account}: not logged in: ${loginStateText(ended)}`);
@@ -111,8 +114,9 @@ async function follow(
       }
       await Promise.race([interrupt.promise, delay(LOOK_EVERY_MS)]);
       if (interrupt.signal.aborted) {
+        const cancelled = await call(cancelLogin, context, { login: id, reason: 'interrupted' });
         process.exitCode = 130;
-        return await call(cancelLogin, context, { login: id, reason: 'interrupted' });
+        return cancelled;
       }
     }
   } finally {
