@@ -27,12 +27,12 @@ export class DeploymentLost extends Error {
 
 /** @throws DeploymentLost. */
 export async function readDeployment(db: Pool): Promise<StoredDeployment> {
-  const { rows } = await db.query<{ seed: string; madeAt: Date | number }>(
+  const { rows } = await db.query<{ seed: string; madeAt: number }>(
     'select id::text as seed, made_at as "madeAt" from deployment',
   );
   const [row] = rows;
   if (!row) throw new DeploymentLost();
-  return { id: digestOf(row.seed), seed: row.seed, madeAt: Number(row.madeAt) };
+  return { id: digestOf(row.seed), seed: row.seed, madeAt: row.madeAt };
 }
 
 /** 16 hex digits of SHA-256: what is sent tells nothing of what is stored. */

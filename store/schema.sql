@@ -1367,7 +1367,6 @@ CREATE OR REPLACE FUNCTION sluice.limits_overridden()
 AS $function$
 declare
   o limit_overrides;
-  before_per double precision;
 begin
   select x.* into o from limit_overrides x
   where x.ended_at is null and x.name = new.name

@@ -183,16 +183,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     sources.set(account.name, made);
     return made;
   };
-  const streams = startStreams({
-    ...{ settings, db, log, gateway, dispatcher },
-    ...(options.streamTimes ? { times: options.streamTimes } : {}),
-    tokenSource: accountTokens,
-    tokens: (account, grant) => createGrantSource(tokenDeps(account), account, grant),
-  });
   const tokensOf = (account: Account): TokenSource | null => {
     const { apiKey, login, grant } = account.parts;
     return apiKey === undefined && login === undefined && grant === undefined ? null : accountTokens(account);
   };
+  const reads = new VehicleReads({
+    db,
+    settings,
+    account: (name) => findVehicleAccount(settings, name),
+    calling: (account, work) => work({ gateway, dispatcher, tokenSource: tokensOf(account) }),
+  });
+  const streams = startStreams({
+    ...{ settings, db, log, reads },
+    ...(options.streamTimes ? { times: options.streamTimes } : {}),
+    tokens: (account, grant) => createGrantSource(tokenDeps(account), account, grant),
+  });
   const activities = {
     ...createBatchActivities({
       settings,
@@ -234,16 +239,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       stopping: stopping.signal,
       timeoutMs: settings.http.timeoutMs,
     }),
-    ...createPollingActivities({
-      db,
-      settings,
-      reads: new VehicleReads({
-        db,
-        settings,
-        account: (name) => findVehicleAccount(settings, name),
-        calling: (account, work) => work({ gateway, dispatcher, tokenSource: tokensOf(account) }),
-      }),
-    }),
+    ...createPollingActivities({ db, settings, reads }),
     ...createPoolActivities({ db: control, signalPool: signal, wakeReports: wake, tokens }),
     ...createReportActivities({
       settings,

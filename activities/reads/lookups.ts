@@ -58,7 +58,9 @@ export interface Found {
   readonly called: boolean;
 }
 
-type Outcome = { readonly claimed: boolean; readonly hindrance: Unavailable | null };
+type Outcome =
+  | { readonly kind: 'answered' | 'failed' | 'not-ours' }
+  | { readonly kind: 'hindered'; readonly why: Unavailable };
 
 export class Lookups {
   private readonly underWay = new Map<string, Promise<Outcome>>();
@@ -77,7 +79,6 @@ export class Lookups {
     ]);
     const deadline = performance.now() + lookup.patienceMs;
     let { takeOver } = lookup;
-    let called = false;
     let wish: ReadWish | null = null;
     for (;;) {
       const { row, call } = await this.look(lookup);
@@ -85,31 +86,33 @@ export class Lookups {
       const here = this.underWay.get(name);
       const standing: ReadStanding = { ...call, answeredAt: row.answeredAt, streamedAt: row.streamedAt };
       const step = decideRead(standing, wish);
-      if (step.kind === 'answer') return { row, stale: null, called };
+      if (step.kind === 'answer') return { row, stale: null, called: false };
       if (takeOver !== undefined) {
         await takeOver(row);
         takeOver = undefined;
         continue;
       }
-      if (step.kind === 'held-back') return { row, stale: heldBack(call, step.until), called };
+      if (step.kind === 'held-back') return { row, stale: heldBack(call, step.until), called: false };
       if (step.kind === 'wait' || here !== undefined) {
         const leftMs = deadline - performance.now();
-        if (leftMs <= 0) return { row, stale: stillAsking(), called };
+        if (leftMs <= 0) return { row, stale: stillAsking(), called: false };
         const outcome = await soonerOf(here, Math.min(leftMs, here === undefined ? LOOK_MS : leftMs));
-        if (outcome?.hindrance) return { row, stale: outcome.hindrance, called };
+        if (outcome?.kind === 'hindered') return { row, stale: outcome.why, called: false };
         continue;
       }
       const hindrance = this.remembered(lookup.hinderedBy) ?? (await this.closed(lookup));
-      if (hindrance !== null) return { row, stale: hindrance, called };
+      if (hindrance !== null) return { row, stale: hindrance, called: false };
       if (this.underWay.has(name)) continue;
       const trying = this.tryOnce(lookup, call);
       this.underWay.set(name, trying);
       try {
         const outcome = await trying;
-        if (outcome.hindrance !== null) {
-          return { row: (await this.look(lookup)).row, stale: outcome.hindrance, called };
-        }
-        called ||= outcome.claimed;
+        // Whatever the database's clock says of it by now: nobody makes a second call for one question.
+        if (outcome.kind === 'answered')
+          return { row: await lookAtRead(this.db, lookup.key), stale: null, called: true };
+        if (outcome.kind === 'hindered')
+          return { row: await lookAtRead(this.db, lookup.key), stale: outcome.why, called: false };
+        if (outcome.kind === 'failed') wish = { ...wish, force: false };
       } finally {
         this.underWay.delete(name);
       }
@@ -124,7 +127,7 @@ export class Lookups {
 
   private async tryOnce({ ask, hinderedBy }: Lookup, row: ReadRow): Promise<Outcome> {
     const lease = await claimRead(this.db, row, randomUUID(), LEASE_MS);
-    if (lease === null) return { claimed: false, hindrance: null };
+    if (lease === null) return { kind: 'not-ours' };
     // Postgres away: the lease may run out, and another caller asks, too.
     const renewal = setInterval(
       () => void renewLease(this.db, lease, LEASE_MS).catch(() => undefined),
@@ -132,7 +135,7 @@ export class Lookups {
     );
     try {
       await ask(lease, row);
-      return { claimed: true, hindrance: null };
+      return { kind: 'answered' };
     } catch (error) {
       const hindrance = hindranceOf(error);
       const failure = hindrance === null ? failureOf(error) : null;
@@ -141,13 +144,13 @@ export class Lookups {
         const note = () =>
           failRead(this.db, lease, noted, (failures) => readRetryMs(noted.kind, failures, waitMs));
         await held(note, { patienceMs: STORE_PATIENCE_MS });
-        return { claimed: true, hindrance: null };
+        return { kind: 'failed' };
       }
       // One that cannot be given back runs out.
       await releaseRead(this.db, lease).catch(() => undefined);
       if (hindrance === null) throw error;
       this.remember(hinderedBy, hindrance);
-      return { claimed: true, hindrance };
+      return { kind: 'hindered', why: hindrance };
     } finally {
       clearInterval(renewal);
     }

@@ -26,6 +26,7 @@ import {
 import type { StreamApi, StreamConnection, StreamMessage } from '../../vendors/capabilities/stream';
 import type { GrantSource } from '../gateway/credentials/grant';
 import { SecretValues } from '../gateway/credentials/secret-values';
+import { isOurFault } from '../gateway/spool/held';
 import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';
 import type { VehicleReads } from '../reads/vehicle-reads';
@@ -61,6 +62,8 @@ const TIMES: StreamTimes = {
   keepAliveMs: 30_000,
   seedMs: 60_000,
 };
+/** A connection that stood for so long was no false start, ms. */
+const STEADY_MS = 60_000;
 /** Not authorized, and wrong user name or password, in both versions of the protocol. */
 const REFUSED = new Set([4, 5, 0x86, 0x87]);
 
@@ -77,6 +80,8 @@ export class AccountStream {
   private readonly owner = randomUUID();
   private readonly times: StreamTimes;
   private failures = 0;
+  /** Connections in a row that stood for a moment only. */
+  private cutOff = 0;
   private unseeded = new Set<string>();
   private seedAt = 0;
   private since = 0;
@@ -101,9 +106,14 @@ export class AccountStream {
           await this.pause(times.tickMs);
           continue;
         }
+        const began = performance.now();
         const ending = await this.connect(held);
         this.failures = 0;
-        if (ending.kind === 'lost') await this.troubled('lost', ending.reason);
+        if (ending.kind !== 'lost') continue;
+        await this.troubled('lost', ending.reason);
+        // A broker that ends each connection as soon as it stands is not to be asked without a pause.
+        this.cutOff = performance.now() - began < STEADY_MS ? this.cutOff + 1 : 0;
+        if (this.cutOff > 0) await this.wait(retryAfterMs(this.cutOff, times.retryMs));
       } catch (error) {
         this.failures++;
         const kind = error instanceof StreamRefused ? 'refused' : 'lost';
@@ -241,8 +251,8 @@ export class AccountStream {
     try {
       await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values });
     } catch (error) {
-      // It is not told of again: what it said has to be asked for.
-      this.broken = true;
+      // It is not told of again, so what it said has to be asked for; unless no column takes it: a call brings the same.
+      if (!isOurFault(error)) this.broken = true;
       warnOnce(deps.log, { account: account.name }, error, 'a message of a stream was not stored');
     }
   }

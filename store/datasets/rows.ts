@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { FleetKind } from '../../vendors/fleet-datasets';
 import { toTimestamptz } from '../db';
+import { fleetColumns } from '../fleet/export';
 import { type DatasetTable, factTable, viewColumns } from './datasets';
 import type { Span } from './span';
 
@@ -46,35 +47,6 @@ export function readRows(
   });
 }
 
-const POSITIONS = [
-  'device_id',
-  'at',
-  'arrived_at',
-  'latitude',
-  'longitude',
-  'speed',
-  'course',
-  'odometer',
-  'status',
-  'status_text',
-  'alarm',
-  'moving',
-  'source',
-];
-const TRIPS = [
-  'device_id',
-  'start_time',
-  'end_time',
-  'distance',
-  'max_speed',
-  'average_speed',
-  'duration_ms',
-  'start_latitude',
-  'start_longitude',
-  'end_latitude',
-  'end_longitude',
-];
-
 export function fleetRowKeys(kind: FleetKind): readonly string[] {
   return ['v.device_id', kind === 'trips' ? 'v.start_time' : 'v.at'];
 }
@@ -88,7 +60,9 @@ export function readFleetRows(
   const isTrips = kind === 'trips';
   const time = isTrips ? 'start_time' : 'at';
   return readPage(db, request, {
-    columns: (isTrips ? TRIPS : POSITIONS).map((name) => ({ name, sql: `v.${name}` })),
+    columns: fleetColumns(kind)
+      .filter((name) => name !== 'account')
+      .map((name) => ({ name, sql: `v.${name}` })),
     keys: fleetRowKeys(kind),
     from: `${isTrips ? 'trips' : 'positions'} v
       where v.account = $1 and v.${time} >= $2 and v.${time} < $3${kind === 'tracks' ? " and v.source = 'track'" : ''}`,

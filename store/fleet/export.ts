@@ -48,6 +48,11 @@ const TRIP_COLUMNS = [
 ];
 const TIMES: ReadonlySet<string> = new Set(['at', 'arrived_at', 'start_time', 'end_time']);
 
+/** Columns of the view that holds such rows. */
+export function fleetColumns(kind: FleetKind): readonly string[] {
+  return kind === 'trips' ? TRIP_COLUMNS : POSITION_COLUMNS;
+}
+
 /** Names of accounts as the settings allow them: safe in SQL text. */
 const ACCOUNT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
@@ -58,7 +63,7 @@ export function exportFleet(pool: Pool, request: FleetExport, writable: Writable
   toRange(span);
   const isTrips = kind === 'trips';
   const time = isTrips ? 'start_time' : 'at';
-  const columns = (isTrips ? TRIP_COLUMNS : POSITION_COLUMNS).map((name) => ({
+  const columns = fleetColumns(kind).map((name) => ({
     name,
     sql: `v.${name}`,
     ...(TIMES.has(name) ? { time: true as const } : {}),

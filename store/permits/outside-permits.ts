@@ -8,6 +8,7 @@ import { HOUR_MS } from '../../quota/durations';
 import type { Priority } from '../../quota/limits/limit';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import { releaseProbe } from '../pools/pools';
 import { jsonText } from '../storable';
 
 /** What the call is, as its outcome is judged by. */
@@ -54,16 +55,7 @@ const LEASE_MS = 10_000;
 /** How long after its time an outcome may still come, or be asked for again, ms. */
 export const KEPT_MS = HOUR_MS;
 
-interface ClaimRow {
-  readonly id: string;
-  readonly pool: string | null;
-  readonly terms: OutsideTerms;
-  readonly departAt: number;
-  readonly expiresAt: number;
-  readonly epoch: number;
-  readonly organizationEpoch: number;
-  readonly probe: boolean;
-  readonly failures: number;
+interface ClaimRow extends OutsidePermit {
   readonly claimedAt: number | null;
   readonly digest: string | null;
   readonly answer: unknown;
@@ -119,33 +111,25 @@ export async function forgetOutsidePermit(db: Pool, id: string): Promise<void> {
   await db.query('delete from outside_permits where id = $1 and answer is null', [id]);
 }
 
-/** Permits of one account and operation whose time is over, and of which nobody has said what became of them. */
-export interface Unreported {
-  readonly pool: string | null;
-  readonly probes: readonly Pick<OutsidePermit, 'epoch' | 'organizationEpoch'>[];
-  readonly data: {
-    readonly account: string;
-    readonly operation: string;
-    readonly caller: string;
-    readonly permits: number;
-    readonly departedAt: number;
-  };
-}
-
 const SWEEP = 1000;
 
-/** Reports permits whose outcome has not come, each once, and deletes those that are long over. */
-export async function sweepOutsidePermits(db: Pool): Promise<readonly Unreported[]> {
-  return inTransaction(db, async (client) => {
-    const { rows } = await client.query<{
-      pool: string | null;
-      account: string;
-      operation: string;
-      caller: string;
-      permits: number;
-      departedAt: number;
-      probes: readonly { readonly epoch: number; readonly organizationEpoch: number }[];
-    }>(
+interface Unreported {
+  readonly pool: string | null;
+  readonly account: string;
+  readonly operation: string;
+  readonly caller: string;
+  readonly permits: number;
+  readonly departedAt: number;
+  readonly probes: readonly Pick<OutsidePermit, 'epoch' | 'organizationEpoch'>[];
+}
+
+/**
+ * Reports permits whose outcome has not come in their time, each once, lets other probes go in place of theirs, and deletes
+ * permits that are long over. @returns how many were reported.
+ */
+export async function sweepOutsidePermits(db: Pool): Promise<number> {
+  const unreported = await inTransaction(db, async (client) => {
+    const { rows } = await client.query<Unreported>(
       `with late as materialized (
          select id from outside_permits
          where expires_at < now_ms() and answer is null and told_at is null
@@ -165,8 +149,15 @@ export async function sweepOutsidePermits(db: Pool): Promise<readonly Unreported
          order by expires_at limit $1 for update skip locked))`,
       [10 * SWEEP, KEPT_MS],
     );
-    const found = rows.map(({ pool, probes, ...data }) => ({ pool, probes, data }));
-    for (const { pool, data } of found) await insertEvent(client, 'permit.unreported', pool, data);
-    return found;
+    for (const { pool, probes: _, ...data } of rows)
+      await insertEvent(client, 'permit.unreported', pool, data);
+    return rows;
   });
+  for (const { pool, probes } of unreported) {
+    if (pool === null) continue;
+    for (const { epoch, organizationEpoch } of probes) {
+      await releaseProbe(db, pool, epoch, organizationEpoch);
+    }
+  }
+  return unreported.reduce((sum, { permits }) => sum + permits, 0);
 }

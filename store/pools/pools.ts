@@ -18,6 +18,7 @@ import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 import { clearKindStops } from '../permits/call-kinds';
 import { unregisteredPool } from '../permits/permit-errors';
+import { GRANT_FINGERPRINT } from '../secrets/grants';
 import { jsonText } from '../storable';
 
 interface PoolRow {
@@ -167,15 +168,11 @@ async function vouchFor(client: PoolClient, key: string, before: PoolState): Pro
   await clearKindStops(client, key);
   if (before.state === 'closed') return;
   await client.query(
-    `update tokens set refused_reason = null, refused_at = null,
-       key_id = case when newer then key_id end, nonce = case when newer then nonce end,
-       ciphertext = case when newer then ciphertext end, expires_at = case when newer then expires_at end
-     from (select account as a, fingerprint as f,
-             fingerprint = 'grant' and refused_reason is null and updated_at >= to_timestamp($2::float8 / 1000) as newer
-           from tokens) as these
-     where account = $1 and account = a and fingerprint = f
-       and (lease_until is null or lease_until < clock_timestamp())`,
-    [key, before.since],
+    `update tokens set refused_reason = null, refused_at = null, key_id = null, nonce = null, ciphertext = null,
+       expires_at = null
+     where account = $1 and (lease_until is null or lease_until < clock_timestamp())
+       and not (fingerprint = $3 and refused_reason is null and updated_at >= to_timestamp($2::float8 / 1000))`,
+    [key, before.since, GRANT_FINGERPRINT],
   );
 }
 

@@ -4,7 +4,6 @@
 create or replace function limits_overridden() returns trigger language plpgsql as $$
 declare
   o limit_overrides;
-  before_per double precision;
 begin
   select x.* into o from limit_overrides x
   where x.ended_at is null and x.name = new.name

@@ -72,11 +72,11 @@ export interface StoredGrant {
 }
 
 /** The fingerprint under which a grant's access token lies: no key of the ring changes it. */
-const FINGERPRINT = 'grant';
+export const GRANT_FINGERPRINT = 'grant';
 const TOKEN_MAX_MS = 3650 * DAY_MS;
 
 export function grantTokenKey(account: string): TokenKey {
-  return { account, fingerprint: FINGERPRINT };
+  return { account, fingerprint: GRANT_FINGERPRINT };
 }
 
 interface GrantRow {
@@ -122,7 +122,7 @@ export class GrantStore {
       `update grants set lost_at = coalesce(lost_at, sent_at), sent_at = clock_timestamp()
        where account = $1 and generation = $2
          and exists (select from tokens where account = $1 and fingerprint = $4 and lease_owner = $3)`,
-      [account, generation, owner, FINGERPRINT],
+      [account, generation, owner, GRANT_FINGERPRINT],
     );
     return rowCount === 1;
   }
@@ -219,7 +219,14 @@ export class GrantStore {
          ciphertext = excluded.ciphertext, expires_at = excluded.expires_at, version = t.version + 1,
          lease_until = null, lease_owner = null, refused_reason = null, refused_at = null, updated_at = now()
        returning version`,
-      [account, FINGERPRINT, sealed.keyId, sealed.nonce, sealed.ciphertext, bounded(bought.expiresInMs)],
+      [
+        account,
+        GRANT_FINGERPRINT,
+        sealed.keyId,
+        sealed.nonce,
+        sealed.ciphertext,
+        bounded(bought.expiresInMs),
+      ],
     );
     return rows[0]?.version ?? 1;
   }
@@ -231,7 +238,7 @@ export class GrantStore {
          refresh_expires_at as "refreshExpiresAt", t.expires_at as "accessExpiresAt", needed_at as "neededAt",
          needed_reason as "neededReason"
        from grants g left join tokens t on t.account = g.account and t.fingerprint = $1 order by g.account`,
-      [FINGERPRINT],
+      [GRANT_FINGERPRINT],
     );
     return rows;
   }

@@ -4,7 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction } from '../db';
-import { rotateGrants } from './grants';
+import { GRANT_FINGERPRINT, rotateGrants } from './grants';
 import type { KeyRing, Sealed } from './keyring';
 
 export interface VaultEntry {
@@ -122,17 +122,14 @@ export class Vault {
 
   /** Fingerprints are made with the key too, so tokens of an older key would never be found again. */
   private async rotateTokens(client: PoolClient): Promise<number> {
-    const [dropped, kept] = [
-      await client.query("delete from tokens where key_id <> $1 and fingerprint <> 'grant'", [
-        this.keys.currentId,
-      ]),
-      // Found under any key: whoever buys another one now goes on.
-      await client.query(
-        `update tokens set key_id = null, nonce = null, ciphertext = null, expires_at = null
-         where key_id <> $1 and fingerprint = 'grant'`,
-        [this.keys.currentId],
-      ),
-    ];
+    const values = [this.keys.currentId, GRANT_FINGERPRINT];
+    const dropped = await client.query('delete from tokens where key_id <> $1 and fingerprint <> $2', values);
+    // Found under any key: whoever buys another one now goes on.
+    const kept = await client.query(
+      `update tokens set key_id = null, nonce = null, ciphertext = null, expires_at = null
+       where key_id <> $1 and fingerprint = $2`,
+      values,
+    );
     return (dropped.rowCount ?? 0) + (kept.rowCount ?? 0);
   }
 }

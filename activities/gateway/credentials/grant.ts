@@ -53,6 +53,8 @@ export interface GrantSource extends TokenSource {
 const REFRESH_WAIT_MS = 5_000;
 /** Who has an answer and no Postgres to store it in tries again within a second, ms. */
 const SETTLE_MS = 3_000;
+/** Postgres may go away between tokens and pool, ms. */
+const RENEW_PATIENCE_MS = 30_000;
 
 /** Its kind among spooled entries. */
 export const GRANT_ANSWER = 'grant-answer';
@@ -259,7 +261,8 @@ export async function keepGrant(
     stopping,
   });
   if (stored !== null && (stored.wasNeeded || kept.generation === null)) {
-    await gateway.credentialsRenewed(account);
+    // Stored is stored: it would not be offered again, and the pool would wait for another login.
+    await held(() => gateway.credentialsRenewed(account), { patienceMs: RENEW_PATIENCE_MS });
   }
   return stored;
 }

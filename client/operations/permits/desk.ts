@@ -16,7 +16,6 @@ import { resolveSecret, type SecretSources, type Settings } from '../../../setti
 import type { Account, CallableAccount } from '../../../settings/accounts/accounts';
 import { CallCounter } from '../../../store/permits/call-counts';
 import { sweepOutsidePermits } from '../../../store/permits/outside-permits';
-import { releaseProbe } from '../../../store/pools/pools';
 import { GrantStore } from '../../../store/secrets/grants';
 import { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
@@ -129,15 +128,8 @@ export class PermitDesk {
     return this.counter.flush();
   }
 
-  async sweep(): Promise<number> {
-    const unreported = await sweepOutsidePermits(this.db);
-    for (const { pool, probes } of unreported) {
-      if (pool === null) continue;
-      for (const { epoch, organizationEpoch } of probes) {
-        await releaseProbe(this.db, pool, epoch, organizationEpoch);
-      }
-    }
-    return unreported.reduce((sum, { data }) => sum + data.permits, 0);
+  sweep(): Promise<number> {
+    return sweepOutsidePermits(this.db);
   }
 }
 
