@@ -1,9 +1,10 @@
 /** Describes a call to a vendor: its account, what it is charged to, how it is sent and retried. */
-import type { Priority } from '../../quota/limits/limit';
+import type { Charge, LimitInstance, Priority } from '../../quota/limits/limit';
+import type { Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import type { PermitRecord } from '../../store/permits/outside-permits';
 import type { FreshToken } from '../../store/secrets/fresh-token';
-import type { CallResult } from '../../vendors/contract';
+import type { CallInfo, CallResult } from '../../vendors/contract';
 import type { CallPass } from './call-pass';
 import type { Preparation } from './permits/gate';
 
@@ -67,4 +68,26 @@ export interface VendorCall<R extends CallResult> extends CallTerms {
   send(token: string | null, signal: AbortSignal | undefined, pass: CallPass): Promise<R>;
   /** What the call really cost in tokens, when the answer says so. */
   tokensUsed?(result: R): number | undefined;
+}
+
+/** A call as its vendor's rules know it. */
+export function describeCall({ account, operation, attributes, foreign }: CallTerms): CallInfo {
+  const vendor = account.vendor.id;
+  return {
+    vendor,
+    account: account.name,
+    operation,
+    attributes: { ...account.attributes, ...attributes, vendor, account: account.name },
+    ...(foreign === true && { foreign }),
+  };
+}
+
+export function chargesOf({ tokens = 0 }: CallTerms, limits: readonly LimitInstance[]): Charge[] {
+  return limits.map(({ key, template }) => ({ key, units: template.unit === 'calls' ? 1 : tokens }));
+}
+
+/** Where one thing may be refused and others not, it must be known who asked for it. */
+export function withCaller(verdict: Verdict, { account, caller }: CallTerms): Verdict {
+  if (account.vendor.subject === undefined || verdict.kind === 'ok') return verdict;
+  return { ...verdict, evidence: { ...verdict.evidence, caller } };
 }

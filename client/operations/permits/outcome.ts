@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
+import type { Leave } from '../../../activities/gateway/outside-calls';
 import type { HeldPermit } from '../../../activities/gateway/permits/gate';
-import type { Leave } from '../../../activities/gateway/vendor-call';
 import { describeEvidence, type Verdict, type VerdictKind } from '../../../quota/verdict';
 import { findAccount } from '../../../settings/accounts/accounts';
 import {
@@ -159,16 +159,16 @@ async function apply(
   const first = desk.take(permit.id);
   const leave: Leave = first ?? {
     permit: heldElsewhere(permit),
-    departed: await desk.gateway.recall(call, permit.departAt),
+    departed: await desk.gateway.outside.recall(call, permit.departAt),
   };
   if (outcome.unused) {
     // What was perhaps given back once is not given back again.
-    if (!again) await desk.gateway.giveBack(call, leave);
+    if (!again) await desk.gateway.outside.giveBack(call, leave);
     return { ...NOTHING_SAID, verdict: 'unused', next: 'retry', reason: 'the call was not sent' };
   }
   void leave.permit.answered();
   const { tokensUsed: used } = outcome;
-  const { verdict, error } = await desk.gateway.judge(call, leave, {
+  const { verdict, error } = await desk.gateway.outside.judge(call, leave, {
     result: resultOf(outcome),
     usable: outcome.body === undefined && outcome.status !== undefined && outcome.status < 300,
     ageMs: Math.max(0, now - permit.departAt),

@@ -173,7 +173,7 @@ class Taking {
     const { id, account, terms, desk } = this;
     const lifeMs = account.pool.probeTimeoutMs;
     try {
-      const leave = await desk.gateway.leave({
+      const leave = await desk.gateway.outside.leave({
         ...outsideCall(account, terms),
         inlineWaitMs,
         record: { id, lifeMs, terms },

@@ -1,0 +1,162 @@
+/**
+ * Leave for a call: its pool and its limits are there, nothing stops it, and its permit is taken. Nothing is sent here.
+ */
+import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
+import type { PoolState } from '../../quota/pools/pool';
+import type { CallableAccount } from '../../settings/accounts/accounts';
+import { isUnregistered } from '../../store/permits/permit-errors';
+import { type DeniedPermit, registerLimits } from '../../store/permits/permits';
+import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
+import type { CallInfo } from '../../vendors/contract';
+import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { type CallTerms, chargesOf, describeCall } from './call-terms';
+import type { HeldPermit, PermitGate } from './permits/gate';
+import { ReserveWatch } from './permits/reserve-watch';
+import { WaitWatch } from './permits/wait-watch';
+import { type ConsequenceDeps, type Consequences, organizationOf } from './verdicts/consequences';
+
+export interface LeaveDeps extends ConsequenceDeps {
+  readonly gate: PermitGate;
+  /**
+   * As which generation of the settings an account's pool and limits are registered, by its pool's key. Null for a
+   * process that has no say in how they are; then only rows that are missing are made. Default: 0.
+   */
+  readonly generations?: ReadonlyMap<string, number> | null;
+}
+
+export class CallLeaves {
+  private readonly registered = new Map<string, Promise<void>>();
+  private readonly reserves: ReserveWatch;
+  private readonly waits: WaitWatch;
+
+  constructor(
+    private readonly deps: LeaveDeps,
+    private readonly consequences: Consequences,
+  ) {
+    this.reserves = new ReserveWatch(deps);
+    this.waits = new WaitWatch(deps);
+  }
+
+  /** The call, and the limits that it falls under, which have rows from now on. */
+  async describe(
+    call: CallTerms,
+  ): Promise<{ readonly described: CallInfo; readonly limits: LimitInstance[] }> {
+    const described = describeCall(call);
+    const limits = resolveLimits(described.vendor, call.account.limits, call.operation, described.attributes);
+    await this.register(call.account, limits);
+    return { described, limits };
+  }
+
+  /** @throws PoolClosed, PermitWait, when something else than pool and limits stops calls of its kind. */
+  async check(call: CallTerms): Promise<void> {
+    if (call.foreign) {
+      const closed = await this.consequences.whyClosedToAll(call.account);
+      if (closed) throw closed;
+    }
+    await this.consequences.checkKind(call);
+  }
+
+  /** @throws PoolClosed, PermitWait, Unsatisfiable. */
+  async permit(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+  ): Promise<{ permit: HeldPermit; charges: Charge[] }> {
+    const charges = chargesOf(call, limits);
+    const slackMs = limits.reduce(
+      (least, l) => Math.min(least, l.template.slackMs ?? defaultSlackMs(l.template.window)),
+      Number.POSITIVE_INFINITY,
+    );
+    const permit = await this.acquire(call, charges, slackMs);
+    if (!permit.granted) throw await this.denied(call, limits, permit, charges);
+    return { permit, charges };
+  }
+
+  /** It told nothing of the pool: another call may be the probe. */
+  releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {
+    return releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
+  }
+
+  private async register(account: CallableAccount, limits: readonly LimitInstance[]): Promise<void> {
+    // Keyed by definition too, so that a changed setting is registered without a restart.
+    const { poolKey, organization = null } = account;
+    const id = [poolKey, organization?.key ?? '', ...limits.map((l) => l.key)].join('|');
+    let done = this.registered.get(id);
+    if (!done) {
+      const { db, generations } = this.deps;
+      const generation = generations === null ? null : (generations?.get(poolKey) ?? 0);
+      done = registerPool(db, poolKey, account.pool, organization, generation).then(() =>
+        registerLimits(db, poolKey, limits, generation),
+      );
+      this.registered.set(id, done);
+      done.catch(() => this.registered.delete(id));
+    }
+    await done;
+  }
+
+  private async acquire(call: CallTerms, charges: readonly Charge[], slackMs: number) {
+    await this.consequences.written(call.account);
+    try {
+      return await this.deps.gate.acquire(
+        {
+          pool: governed(call) ? call.account.poolKey : null,
+          ...{ priority: call.priority, charges },
+          ...(call.record ? { record: call.record } : {}),
+        },
+        {
+          inlineWaitMs: call.inlineWaitMs,
+          slackMs,
+          operation: call.operation,
+          ...(call.signal ? { signal: call.signal } : {}),
+          ...(call.prepare ? { prepare: call.prepare } : {}),
+        },
+      );
+    } catch (error) {
+      if (!isUnregistered(error)) throw error;
+      // Rows that this process has registered are gone. Its memory of them is void, and the pool may have been
+      // closed: it is held for a moment, in which its workflow writes a pause back that it remembers.
+      this.registered.clear();
+      const organization = organizationOf(call.account);
+      if (organization !== null) await this.holdLost(organization);
+      const { state, until, reason, epoch } = await this.holdLost(call.account);
+      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, epoch });
+    }
+  }
+
+  private async holdLost(account: CallableAccount): Promise<PoolState> {
+    const state = await holdLostPool(this.deps.db, account.poolKey, account.pool);
+    await this.deps.notifyPool(account, 'pause', state);
+    return state;
+  }
+
+  private async denied(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    denied: DeniedPermit,
+    charges: readonly Charge[],
+  ): Promise<Error> {
+    const { account } = call;
+    if (denied.deniedBy === 'pool' || denied.deniedBy === 'probe') {
+      const pool = denied.stoppedBy ?? account.poolKey;
+      const record = await readPool(this.deps.db, pool);
+      return new PoolClosed({
+        pool,
+        state: denied.poolState,
+        until: denied.retryAt,
+        reason: record?.state.reason || `waiting for the probe`,
+        epoch: pool === account.poolKey ? denied.epoch : denied.organizationEpoch,
+      });
+    }
+    if (denied.retryAt === Number.POSITIVE_INFINITY) {
+      const charge = charges.find((c) => c.key === denied.deniedBy);
+      return new Unsatisfiable(denied.deniedBy, charge?.units ?? 1);
+    }
+    await this.reserves.note(call, limits, denied);
+    await this.waits.note(call, limits, denied);
+    return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
+  }
+}
+
+/** Whether the pool lets the call through, and hears of it. */
+function governed(call: CallTerms): boolean {
+  return !call.outsidePool && !call.foreign;
+}
