@@ -7,8 +7,8 @@ import type { Settings } from './types';
 function longestCallMs(settings: Settings): number {
   const { connectTimeoutMs, timeoutMs } = settings.http;
   const waits = Object.keys(settings.accounts).flatMap((name) => {
-    const { texts, textBatches, fleet } = findAccount(settings, name).parts;
-    return [texts, textBatches, fleet].map((api) => api?.timeoutMs ?? 0);
+    const { texts, textBatches, fleet, commands, endUsers, vehicles } = findAccount(settings, name).parts;
+    return [texts, textBatches, fleet, commands, endUsers, vehicles].map((api) => api?.timeoutMs ?? 0);
   });
   return connectTimeoutMs + Math.max(timeoutMs, ...waits);
 }

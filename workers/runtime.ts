@@ -24,7 +24,7 @@ import type { StreamTimes } from '../activities/streams/account-stream';
 import { MINUTE_MS } from '../quota/durations';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
-import { type Account, findAccount } from '../settings/accounts/accounts';
+import { type Account, answerTimeoutMs, findAccount } from '../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../settings/accounts/definitions';
 import { findVehicleAccount } from '../settings/accounts/vehicles';
 import { datasetsOf } from '../settings/datasets/datasets';
@@ -173,7 +173,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const tokenDeps = ({ parts }: Account) => ({
     ...{ gateway, tokens, grants, keys, secrets, dispatcher, spool },
     stopping: stopping.signal,
-    timeoutMs: parts.fleet?.timeoutMs ?? parts.vehicles?.timeoutMs ?? settings.http.timeoutMs,
+    timeoutMs: answerTimeoutMs(settings, parts),
   });
   /** One source an account, for its callers share what it remembers. */
   const accountTokens = (account: Account): TokenSource => {

@@ -31,7 +31,7 @@ export function checkedParams(
 function instantOf(key: string, value: string | number): number {
   const text = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00Z` : value;
   const ms = typeof text === 'number' ? text : parseIsoInstant(text);
-  if (ms !== null && Number.isFinite(ms)) return ms;
+  if (ms !== null && !Number.isNaN(new Date(ms).getTime())) return ms;
   throw new ReadInputError(
     'params',
     'INVALID_INPUT',

@@ -73,7 +73,7 @@ export function findAccount(settings: Settings, name: string): Account {
     vendor: rules,
     poolKey: poolKeyOf(account, name),
     limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
-    pool: effectivePool(rules, account, longestAnswerMs(settings, parts)),
+    pool: effectivePool(rules, account, settings.http.connectTimeoutMs + answerTimeoutMs(settings, parts)),
     ...(parts.organization === undefined
       ? {}
       : // By the vendor's own policy: what one account overrides is no word about the others.
@@ -88,13 +88,13 @@ export function findAccount(settings: Settings, name: string): Account {
   };
 }
 
-/** How long a call of the account may be under way, ms. */
-function longestAnswerMs(
-  { http }: Settings,
+/** Longest wait for an answer to a call of the account, ms. */
+export function answerTimeoutMs(
+  { http }: Pick<Settings, 'http'>,
   { texts, fleet, vehicles, commands, endUsers }: AccountParts,
 ): number {
   const own = [texts, fleet, vehicles, commands, endUsers].flatMap((part) => part?.timeoutMs ?? []);
-  return http.connectTimeoutMs + (own.length === 0 ? http.timeoutMs : Math.max(...own));
+  return own.length === 0 ? http.timeoutMs : Math.max(...own);
 }
 
 /** Report types of the datasets that the settings list for an account. */

@@ -14,7 +14,7 @@ import { VendorGateway } from '../../../activities/gateway/vendor-call';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolEvent, PoolState } from '../../../quota/pools/pool';
 import { resolveSecret, type SecretSources, type Settings } from '../../../settings';
-import type { Account, CallableAccount } from '../../../settings/accounts/accounts';
+import { type Account, answerTimeoutMs, type CallableAccount } from '../../../settings/accounts/accounts';
 import { CallCounter } from '../../../store/permits/call-counts';
 import { sweepOutsidePermits } from '../../../store/permits/outside-permits';
 import { GrantStore } from '../../../store/secrets/grants';
@@ -70,10 +70,10 @@ export class PermitDesk {
     });
     const known = this.sources.get(account.name);
     if (known) return { dispatcher, auth: known };
-    const { fleet } = account.parts;
-    const timeoutMs = fleet?.timeoutMs ?? this.backend.settings.http.timeoutMs;
+    const { parts } = account;
+    const timeoutMs = answerTimeoutMs(this.backend.settings, parts);
     const auth = asField('account', () =>
-      createAccountTokens({ ...deps, dispatcher, timeoutMs }, account, fleet?.callers.login),
+      createAccountTokens({ ...deps, dispatcher, timeoutMs }, account, parts.fleet?.callers.login),
     );
     this.sources.set(account.name, auth);
     return { dispatcher, auth };
