@@ -47,6 +47,8 @@ export interface StreamTimes {
   readonly tickMs: number;
   /** First wait after a failure. */
   readonly retryMs: number;
+  /** A connection that stood for so long is made anew at once when it is lost. */
+  readonly steadyMs: number;
   readonly connectMs: number;
   /** Between pings; one that is not answered ends the connection. */
   readonly keepAliveMs: number;
@@ -58,12 +60,11 @@ const TIMES: StreamTimes = {
   leaseMs: 15_000,
   tickMs: 4_000,
   retryMs: 1_000,
+  steadyMs: 60_000,
   connectMs: 15_000,
   keepAliveMs: 30_000,
   seedMs: 60_000,
 };
-/** A connection that stood for so long was no false start, ms. */
-const STEADY_MS = 60_000;
 /** Not authorized, and wrong user name or password, in both versions of the protocol. */
 const REFUSED = new Set([4, 5, 0x86, 0x87]);
 
@@ -112,7 +113,7 @@ export class AccountStream {
         if (ending.kind !== 'lost') continue;
         await this.troubled('lost', ending.reason);
         // A broker that ends each connection as soon as it stands is not to be asked without a pause.
-        this.cutOff = performance.now() - began < STEADY_MS ? this.cutOff + 1 : 0;
+        this.cutOff = performance.now() - began < times.steadyMs ? this.cutOff + 1 : 0;
         if (this.cutOff > 0) await this.wait(retryAfterMs(this.cutOff, times.retryMs));
       } catch (error) {
         this.failures++;

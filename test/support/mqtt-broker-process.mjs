@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { Aedes } from 'aedes';
 
 let accepts = process.argv[3] !== 'refuse';
+let cuts = false;
 const tell = (message) => process.send?.(message);
 const aedes = await Aedes.createBroker({
   authenticate: (_client, username, password, done) => {
@@ -14,7 +15,11 @@ const aedes = await Aedes.createBroker({
 });
 for (const event of ['client', 'clientDisconnect'])
   aedes.on(event, () => tell({ connections: aedes.connectedClients }));
+aedes.on('subscribe', (_subscriptions, client) => {
+  if (cuts) client?.close();
+});
 process.on('message', (message) => {
+  if ('cuts' in message) cuts = message.cuts;
   if ('accepts' in message) accepts = message.accepts;
   if ('publish' in message) {
     const { topic, payload } = message.publish;

@@ -67,6 +67,11 @@ export class MqttBroker {
     this.child?.send({ accepts });
   }
 
+  /** Ends each connection from now on as soon as it has subscribed. */
+  cutOff(cuts: boolean): void {
+    this.child?.send({ cuts });
+  }
+
   publish(topic: string, payload: unknown): void {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
     this.child?.send({ publish: { topic, payload: text } });

@@ -18,6 +18,7 @@ const TIMES = {
   tickMs: 100,
   leaseMs: 2_000,
   retryMs: 200,
+  steadyMs: 500,
   keepAliveMs: 1_000,
   connectMs: 2_000,
   seedMs: 300,
@@ -138,6 +139,20 @@ test('a connection over which nothing comes any more is noticed by its pings', a
   await eventually('it is noticed', async () => (await streamEvents()).at(-1) === 'stream.lost');
   broker.thaw();
   await eventually('it is made anew', () => broker.entered.length > before);
+  await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
+});
+
+test('a broker that lets in and ends each connection at once is asked at growing distances', async () => {
+  await broker.kill();
+  await broker.listen();
+  broker.cutOff(true);
+  const before = broker.entered.length;
+  await eventually('it is tried', () => broker.entered.length > before);
+  const since = performance.now();
+  await eventually('and again', () => broker.entered.length >= before + 3);
+  // After the first and the second: 200 and 400 ms.
+  expect(performance.now() - since).toBeGreaterThan(500);
+  broker.cutOff(false);
   await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
 });
 
