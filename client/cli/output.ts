@@ -1,5 +1,6 @@
 /** What commands print: results to stdout, notes to stderr, tables with aligned columns, or JSON. */
 import { Writable } from 'node:stream';
+import { withCommands } from './hints';
 
 /** What a terminal acts on instead of showing it, and what turns the direction of the text around it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -10,8 +11,13 @@ export function visible(text: string): string {
   return text.replace(ACTING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** As a person is shown it. */
+export function shown(text: string): string {
+  return visible(withCommands(text));
+}
+
 export function print(line = ''): void {
-  process.stdout.write(`${visible(line)}\n`);
+  process.stdout.write(`${shown(line)}\n`);
 }
 
 /** As JSON it is the same value: what is escaped stands in texts alone. */
@@ -19,8 +25,13 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
+/** In one line, where several values follow each other. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${withCommands(JSON.stringify(value))}\n`);
+}
+
 export function note(line: string): void {
-  process.stderr.write(`${visible(line)}\n`);
+  process.stderr.write(`${shown(line)}\n`);
 }
 
 /** Columns as wide as their longest cell; columns of numbers are aligned to the right. */

@@ -19,6 +19,7 @@ import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
 import type { ConnectedClient } from '../../temporal/connection';
 import type { Backend } from './backend';
 import { type ErrorCode, failed, messageOf } from './errors';
+import { hint } from './hints';
 
 /** A backend that opens a connection for each piece of work, as a command that soon ends does. */
 export interface Context extends Backend {
@@ -112,7 +113,7 @@ export function liveInstance(dir: StateDir): Instance | null {
   };
 }
 
-const START = 'start one here with: npx sluice up (or npm start for the demo)';
+const START = `start one here with: ${hint('start servers')}`;
 
 /** @throws OperationError when neither settings nor this folder name a database. */
 export function databaseUrl(context: Pick<Context, 'settings' | 'dir'>): string {
@@ -169,7 +170,7 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
   if (code === '3D000') return unavailable(`Postgres has no such database: ${shown}`);
   if (code === '42P01' || code === '42883' || code === '3F000') {
     return unavailable(
-      `the database ${shown} has no tables of Sluice yet: a worker makes them when it starts (npx sluice up)`,
+      `the database ${shown} has no tables of Sluice yet: a worker makes them when it starts (${hint('start worker')})`,
       'NO_SCHEMA',
     );
   }

@@ -11,6 +11,7 @@ import type { KeyRing } from '../../store/secrets/keyring';
 import { TokenStore } from '../../store/secrets/tokens';
 import { Vault } from '../../store/secrets/vault';
 import { messageOf } from './errors';
+import { hint } from './hints';
 import { withOwnGateway } from './own-gateway';
 
 export interface LoginCheck {
@@ -31,7 +32,7 @@ export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Pr
         // Not tried: a refresh is not made to look.
         const found = (await new GrantStore(db, keys).list()).find((one) => one.account === account.poolKey);
         const reason = found?.neededReason ?? (found?.loggedInAt ? null : 'nobody has logged in');
-        checks.push({ account: name, problem: reason && `${reason}; log in: npx sluice login ${name}` });
+        checks.push({ account: name, problem: reason && `${reason}; log in: ${hint('login', name)}` });
         continue;
       }
       if (login === undefined) continue;

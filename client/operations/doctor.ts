@@ -22,6 +22,7 @@ import { databaseUrl, explainDatabaseError, liveInstance, loadVaultKeys } from '
 import { workerPolls } from './datasets/work';
 import { tryLogins } from './doctor-logins';
 import { messageOf, OperationError } from './errors';
+import { hint } from './hints';
 import { keysInUse, missingText, sortKeys, unreadableText, useText } from './keys-in-use';
 import { operation } from './operation';
 import { otherGenerations } from './settings-publish';
@@ -120,7 +121,7 @@ async function checkVaultKey(backend: Backend): Promise<Check> {
   const { settings } = backend;
   if (settings.vault.key === null) {
     return settings.database.url === null
-      ? ok('Vault key', 'none yet; sluice up makes one in the state folder')
+      ? ok('Vault key', 'none yet; the first start of the servers makes one in the state folder')
       : fail('Vault key', 'none; set SLUICE_VAULT_KEY (openssl rand -base64 32) or vault.keyFile');
   }
   try {
@@ -164,7 +165,7 @@ async function checkGenerations(backend: Backend): Promise<Check[]> {
   return others.map(({ pool, publishedBy, publishedAt }) =>
     warn(
       'Settings',
-      `${pool}: others stand, published by ${publishedBy} at ${new Date(publishedAt).toISOString()}; these change nothing of pool, organization and limits. If these are the right ones: npx sluice settings publish`,
+      `${pool}: others stand, published by ${publishedBy} at ${new Date(publishedAt).toISOString()}; these change nothing of pool, organization and limits. If these are the right ones: ${hint('settings publish')}`,
     ),
   );
 }
@@ -179,7 +180,8 @@ export function clockCheck(apartMs: number): Check {
 
 async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check> {
   const applied = await appliedMigrations(db);
-  if (applied === null) return warn('Tables', 'none yet; the first worker makes them (npx sluice up)');
+  if (applied === null)
+    return warn('Tables', `none yet; the first worker makes them (${hint('start worker')})`);
   const wanted = await readMigrations();
   const changed = wanted.filter((m) => applied.has(m.name) && applied.get(m.name) !== m.sha256);
   if (changed.length > 0) {
@@ -208,7 +210,7 @@ function checkSchema(applied: AppliedSchema | null, ours: SchemaTexts): Check {
 async function checkTemporal(backend: Backend): Promise<Check[]> {
   const { settings } = backend;
   if (settings.temporal.address === null && !liveInstance(backend.dir)?.temporal) {
-    return [warn('Temporal', 'does not run; start it with: npx sluice up')];
+    return [warn('Temporal', `does not run; start it with: ${hint('start servers')}`)];
   }
   try {
     return await backend.temporal(async (client) => {
@@ -225,7 +227,10 @@ async function checkTemporal(backend: Backend): Promise<Check[]> {
         ok('Temporal', `namespace ${namespace} answers`),
         polled
           ? ok('Worker', `asks for work of task queue ${taskQueue}`)
-          : warn('Worker', `none asks for work of task queue ${taskQueue}; start one with: npx sluice up`),
+          : warn(
+              'Worker',
+              `none asks for work of task queue ${taskQueue}; start one with: ${hint('start worker')}`,
+            ),
         ...(troubles.flat().length === 0
           ? [ok('Work', 'nothing that is to run stands still without a reason')]
           : troubles.flat().map((trouble) => warn('Work', troubleText(trouble)))),
@@ -330,7 +335,7 @@ async function checkLogins(backend: Backend): Promise<Check[]> {
   try {
     db = createPool(databaseUrl(backend), { max: 2, applicationName: 'sluice-doctor' });
   } catch {
-    return untried('there is no database, which grants the permit; start it with: npx sluice up');
+    return untried(`there is no database, which grants the permit; start it with: ${hint('start servers')}`);
   }
   try {
     const checks = await tryLogins(db, settings, await loadVaultKeys(backend));

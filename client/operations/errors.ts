@@ -1,7 +1,8 @@
 /**
  * Errors of use cases: `{ code, field, message }`, one for each thing that is wrong. The message gives the value and
- * what would be right, and knows no command line: it names another field of the input in backticks, and each face
- * replaces that by its own name (an option on the command line, a JSON pointer in an API). No message holds a secret.
+ * what would be right, and knows no command line: it names another field of the input in backticks, or another use case
+ * (hints.ts), and each face replaces that by its own name (an option or a command on the command line). No message holds a
+ * secret.
  */
 
 /** What kind of trouble a code is: decides the exit code of a command, and the status of an HTTP response. */

@@ -12,6 +12,7 @@ import { listExecutions } from '../../temporal/executions';
 import { askWorkers } from '../../workers/health-socket';
 import { workflowEnd } from '../../workers/workflow-end';
 import { batchWorkflowId } from '../../workflows/messages';
+import { hint } from './hints';
 import { lengthText } from './time-text';
 
 export interface Trouble {
@@ -41,7 +42,7 @@ export async function strandedBatches(client: Client, db: Pool): Promise<Trouble
       what: `batch ${id}`,
       why: `it is to run, and its workflow ${ended.how}`,
       since: ended.at,
-      frees: `nothing, a worker starts it again within two minutes; at once: npx sluice batch resume ${id}`,
+      frees: `nothing, a worker starts it again within two minutes; at once: ${hint('batch resume', String(id))}`,
     });
   }
   return troubles;
@@ -105,7 +106,7 @@ export async function ailingWorkers({ temporal }: Settings): Promise<Trouble[]> 
       frees:
         silentSince === undefined
           ? byItself()
-          : `what up --detach has started is ended and started again within half a minute; any other: kill -9 ${pid}, and npx sluice up --detach`,
+          : `one that is looked after is ended and started again within half a minute; of any other, kill process ${pid} and ${hint('start worker')}`,
     }));
 }
 
@@ -132,8 +133,8 @@ export async function waitingTasks(client: Client, settings: Settings): Promise<
         why: `${tasks} ${kind === 1 ? 'workflow' : 'activity'} tasks wait, the oldest for ${lengthText(waitedMs)}: ${nobody ? 'no worker asks for them' : 'the workers that ask for them take none, or have all their slots taken'}`,
         since: Date.now() - waitedMs,
         frees: nobody
-          ? 'npx sluice up --detach'
-          : 'start another worker, or restart those that hang (npx sluice down, then up)',
+          ? hint('start worker')
+          : 'start another worker, or stop those that hang and start them again',
       };
     }),
   );

@@ -4,6 +4,7 @@ import { Vault, type VaultEntry, VaultNameError } from '../../store/secrets/vaul
 import { loadVaultKeys } from './context';
 import { invalid, messageOf, problem } from './errors';
 import { name } from './fields';
+import { hint } from './hints';
 import { keysInUse, sortKeys } from './keys-in-use';
 import { operation } from './operation';
 import { credentialsChanged } from './pools/credentials';
@@ -47,7 +48,7 @@ export const deleteSecret = operation({
     throw problem(
       'NOT_FOUND',
       null,
-      `the vault has no entry "${given.name}"; npx sluice vault list shows what there is`,
+      `the vault has no entry "${given.name}"; ${hint('vault list')} shows what there is`,
     );
   },
 });

@@ -8,7 +8,7 @@ import { failed } from '../../operations/errors';
 import { countText, pluralText, spanText } from '../../operations/time-text';
 import { call, contextOf, several } from '../command';
 import { untilInterrupted } from '../interrupt';
-import { note, print, printJson } from '../output';
+import { note, print, printJson, printJsonLine } from '../output';
 import { addBackfillRuns } from './backfill-runs';
 import { createView } from './progress-view';
 
@@ -107,7 +107,7 @@ async function follow(context: Context, what: string, started: StartedWork, json
   }
   if (json) {
     const result = { type: 'result', ...startBackfill.json(started), ...summary };
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+    printJsonLine(result);
   } else {
     const unit = work.kind === 'fleet' ? 'calls' : 'reports';
     print(

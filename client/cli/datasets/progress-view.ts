@@ -15,7 +15,7 @@ import {
   lengthText,
   relativeText,
 } from '../../operations/time-text';
-import { visible } from '../output';
+import { printJsonLine, shown } from '../output';
 
 export interface ProgressView {
   show(progress: Progress, etaMs: number | null): void;
@@ -120,7 +120,7 @@ function lineView(): ProgressView {
   let shownAt = 0;
   let pool = '';
   let why = '';
-  const print = (line: string) => process.stdout.write(`${visible(line)}\n`);
+  const print = (line: string) => process.stdout.write(`${shown(line)}\n`);
   return {
     show: (progress, etaMs) => {
       const state = progress.pool?.state ?? 'closed';
@@ -146,10 +146,9 @@ function lineView(): ProgressView {
 }
 
 function jsonView(): ProgressView {
-  const print = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
   return {
     show: (p, etaMs) =>
-      print({
+      printJsonLine({
         type: 'progress',
         at: isoOrNull(p.at),
         windows: p.windowsTotal,
@@ -173,7 +172,7 @@ function jsonView(): ProgressView {
           limit: o.limit?.limit ?? null,
         })),
       }),
-    note: (line) => print({ type: 'note', text: line }),
+    note: (line) => printJsonLine({ type: 'note', text: line }),
     end: () => undefined,
   };
 }
@@ -198,12 +197,12 @@ function blockView(title: string): ProgressView {
         ...(p.wait === null ? [] : [`  ${waitText(p.wait, p.at, true)}`]),
       ];
       clear();
-      process.stdout.write(`${lines.map((line) => shorten(visible(line), width - 1)).join('\n')}\n`);
+      process.stdout.write(`${lines.map((line) => shorten(shown(line), width - 1)).join('\n')}\n`);
       drawn = lines.length;
     },
     note: (line) => {
       clear();
-      process.stdout.write(`${visible(line)}\n`);
+      process.stdout.write(`${shown(line)}\n`);
     },
     end: () => {
       drawn = 0;

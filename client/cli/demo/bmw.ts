@@ -17,8 +17,8 @@ import { isoOrNull, lengthText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
-import { print } from '../output';
-import { type FunctionUse, limitsTable, printLine, spent, spentTable, untilWorker } from './spending';
+import { print, printJsonLine } from '../output';
+import { type FunctionUse, limitsTable, spent, spentTable, untilWorker } from './spending';
 
 const SHOW_EVERY_MS = 5_000;
 const CONNECTIONS = 8;
@@ -33,7 +33,7 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
   const options = command.optsWithGlobals<{ readonly for: string; readonly json?: boolean }>();
   const forMs = parseLength('--for', options.for);
   const json = options.json === true;
-  const say = (line: string) => (json ? printLine({ type: 'note', text: line }) : print(line));
+  const say = (line: string) => (json ? printJsonLine({ type: 'note', text: line }) : print(line));
   const interrupt = untilInterrupted();
   say('Starting Postgres, Temporal, CarData, MyBMW and a worker …');
   const demo = await startBmwDemo(contextOf(command), (line) => say(`  ${line}`), forMs);
@@ -58,7 +58,7 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
       const left = began + forMs - Date.now();
       await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: over.signal }).catch(() => undefined);
       const tally = work.tally();
-      if (json) printLine({ type: 'progress', at: isoOrNull(Date.now()), ...tally });
+      if (json) printJsonLine({ type: 'progress', at: isoOrNull(Date.now()), ...tally });
       else print(`${lengthText(Date.now() - began).padEnd(11)}${tallyText(tally)}`);
     }
     over.abort();
@@ -99,7 +99,7 @@ function report(vendors: readonly VendorSummary[], tally: BmwTally, json: boolea
     .filter((l) => (l.refused ?? 0) > 0 || (l.most ?? 0) > l.allowed);
   if (exceeded.length > 0 || tally.problems.length > 0) process.exitCode = 1;
   if (json) {
-    printLine({ type: 'summary', vendors, ...tally, exceeded: exceeded.length });
+    printJsonLine({ type: 'summary', vendors, ...tally, exceeded: exceeded.length });
     return;
   }
   for (const { account, limits, functions } of vendors) {

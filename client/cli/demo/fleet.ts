@@ -16,8 +16,8 @@ import { countText, isoOrNull, lengthText, pluralText, relativeText } from '../.
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
-import { note, print } from '../output';
-import { type FunctionUse, limitsTable, printLine, spent, spentTable, untilWorker } from './spending';
+import { note, print, printJsonLine } from '../output';
+import { type FunctionUse, limitsTable, spent, spentTable, untilWorker } from './spending';
 
 export interface FleetDemoOptions {
   readonly for: string;
@@ -40,7 +40,7 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
   const options = command.optsWithGlobals<FleetDemoOptions>();
   const forMs = parseLength('--for', options.for);
   const json = options.json === true;
-  const say = (line: string) => (json ? printLine({ type: 'note', text: line }) : print(line));
+  const say = (line: string) => (json ? printJsonLine({ type: 'note', text: line }) : print(line));
   const endUser = await endUserOf(options);
   const interrupt = untilInterrupted();
   say('Starting Postgres, Temporal, GPS51 and a worker …');
@@ -81,7 +81,7 @@ export async function runFleetDemo(_: unknown, command: Command): Promise<void> 
             work.tally(),
           ]);
           if (json)
-            printLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
+            printJsonLine({ type: 'progress', at: isoOrNull(Date.now()), functions, ...tallyJson(tally) });
           else print(`${lengthText(Date.now() - began).padEnd(11)}${progressText(functions, tally)}`);
         }
         over.abort();
@@ -157,7 +157,7 @@ async function report({ limits, functions, tally }: Summary, demo: FleetDemo, js
   // A vendor that cannot be asked has its say in its answers.
   if (exceeded.length > 0 || (demo.simulatorUrl === null && refused > 0)) process.exitCode = 1;
   if (json) {
-    printLine({ type: 'summary', limits, functions, ...tallyJson(tally), exceeded: exceeded.length });
+    printJsonLine({ type: 'summary', limits, functions, ...tallyJson(tally), exceeded: exceeded.length });
     return;
   }
   print('');

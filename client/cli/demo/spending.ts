@@ -77,8 +77,3 @@ export function spentTable(functions: readonly FunctionUse[]): string {
     ]),
   );
 }
-
-/** One object a line. */
-export function printLine(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
-}

@@ -37,6 +37,7 @@ import { renderPrompt } from '../../../vendors/prompt';
 import type { batch } from '../../../workflows/batches/batch';
 import { batchWorkflowId, lookSignal, resumeSignal } from '../../../workflows/messages';
 import { asField, invalid, problem } from '../errors';
+import { hint } from '../hints';
 import { filesOfToday } from '../pools/quota';
 import type { InputCheck } from './input';
 
@@ -198,11 +199,11 @@ export function operatorOf(settings: Settings, { account }: Pick<Batch, 'account
 export async function chooseBatch(db: Pool, text: string): Promise<Batch> {
   const id = Number(/^#?(\d{1,15})$/.exec(text)?.[1] ?? Number.NaN);
   if (!Number.isSafeInteger(id)) {
-    throw invalid('batch', `"${text}" must be a number, as in: batch list`);
+    throw invalid('batch', `"${text}" must be a number, as in ${hint('batch list')}`);
   }
   const found = await readBatch(db, id);
   if (!found) {
-    throw problem('NOT_FOUND', null, `there is no batch ${id} (npx sluice batch list shows all)`);
+    throw problem('NOT_FOUND', null, `there is no batch ${id} (${hint('batch list')} shows all)`);
   }
   return found;
 }

@@ -21,6 +21,7 @@ import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { TextApi } from '../../../vendors/capabilities/texts';
 import { OperationError } from '../errors';
+import { hint } from '../hints';
 import { quotaOfBatch } from '../pools/quota';
 import { pluralText } from '../time-text';
 import { textAccount } from './batch';
@@ -144,10 +145,10 @@ export function waitOf(
   if (counts.done + counts.failed >= batch.items) return null;
   if (batch.state === 'cancelled') return part === null ? null : stuckOf(part, now);
   if (batch.state === 'paused') {
-    const frees = `npx sluice batch resume ${batch.id}`;
+    const frees = hint('batch resume', String(batch.id));
     return { what, why: batch.reason, since: batch.changedAt, until: null, frees };
   }
-  const resume = `npx sluice pool resume ${batch.account}`;
+  const resume = hint('pool resume', batch.account);
   if (pool?.state === 'held' && pool.until === null) {
     return { what, why: `its pool is held: ${pool.reason}`, since: pool.since, until: null, frees: resume };
   }
@@ -156,7 +157,7 @@ export function waitOf(
     return { what, why, since: pool.since, until: pool.until, frees: byItself(resume) };
   }
   if (workless !== null) {
-    const frees = 'npx sluice up --detach';
+    const frees = hint('start worker');
     return { what, why: 'no worker runs', since: workless.since, until: null, frees };
   }
   if (part !== null) return stuckOf(part, now);
@@ -167,7 +168,7 @@ export function waitOf(
   }
   if (blocked !== null) {
     const { blockedSince: since, blockedUntil: until } = blocked;
-    const frees = byItself(`npx sluice pool unblock ${batch.account}`);
+    const frees = byItself(hint('pool unblock', batch.account));
     return { what, why: limitWaitText(blocked), since: since ?? noted?.since ?? null, until, frees };
   }
   const since = noted?.since ?? null;
@@ -197,7 +198,7 @@ const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
   open: 'stopped after failures',
 };
 
-const HIGHER_TERMS = 'the same batch start with a higher --daily-limit or --quota-threshold';
+const HIGHER_TERMS = 'the same batch begun with a higher daily limit or quota threshold';
 
 /** A file that does not get on: it is gone on with by itself, and an operator may end it. */
 function stuckOf({ id, state, vendorId, note, dueInMs, since }: StuckPart, now: number): Standstill {

@@ -13,6 +13,7 @@ import type { Backend } from '../backend';
 import { asFieldLater, invalid, problem } from '../errors';
 import { name, reason } from '../fields';
 import { startFleetBackfill } from '../fleet/work';
+import { hint } from '../hints';
 import { waitJson, workStatusJson } from '../json';
 import { operation } from '../operation';
 import { checkSpanWork, devices, type SpanWork, spanFields } from './span-work';
@@ -243,7 +244,7 @@ export function chooseBackfill(
   if (!isId && (vendor === '' || dataset === '' || more.length > 0)) {
     throw invalid(
       'backfill',
-      `"${which}" is neither the id of a run (npx sluice backfill list) nor a dataset such as vendor/name or vendor/name/account`,
+      `"${which}" is neither the id of a run (${hint('backfill list')}) nor a dataset such as vendor/name or vendor/name/account`,
     );
   }
   if (account !== undefined && ofAccount !== account) {

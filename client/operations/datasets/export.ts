@@ -8,6 +8,7 @@ import { exportFleet } from '../../../store/fleet/export';
 import { chooseDataset, chooseFleet } from '../choose';
 import { problem } from '../errors';
 import { hour, inOrder, name } from '../fields';
+import { hint } from '../hints';
 import { operation } from '../operation';
 
 const FORMATS = ['csv', 'jsonl'] as const;
@@ -36,7 +37,7 @@ export const exportDataset = operation({
         throw problem(
           'NOT_FOUND',
           null,
-          `nothing of ${dataset} was ever fetched for ${owner.name}: start with npx sluice backfill ${dataset} …`,
+          `nothing of ${dataset} was ever fetched for ${owner.name}: start with ${hint('backfill start', dataset, '…')}`,
         );
       }
       return exportRows(db, { dataset: described, series: series.map(({ id }) => id), span, format }, out);

@@ -17,6 +17,7 @@ import { type FleetTerms, fleetKindOf, fleetTerms, type Settings } from '../../.
 import type { positionsTick, TickInput, TickResult, tripsTick } from '../../../workflows/fleet/fleet-ticks';
 import { syncWorkflowId } from '../../../workflows/messages';
 import { invalid, messageOf, type OperationError, problem } from '../errors';
+import { hint } from '../hints';
 
 /** True when the dataset is kept by a schedule instead of a workflow that runs for ever. */
 export function isScheduled(dataset: string): boolean {
@@ -39,7 +40,7 @@ export function noSync(dataset: string): OperationError {
   const [vendor] = dataset.split('/');
   return invalid(
     'dataset',
-    `${dataset} is of the past alone and has no sync; fetch it with: npx sluice backfill ${dataset} …, or keep ${vendor}/positions and ${vendor}/trips`,
+    `${dataset} is of the past alone and has no sync; fetch it with: ${hint('backfill start', dataset, '…')}, or keep ${vendor}/positions and ${vendor}/trips`,
     'NOT_APPLICABLE',
   );
 }
@@ -113,7 +114,7 @@ async function steer(
     throw problem(
       'NOT_RUNNING',
       null,
-      `there is no schedule ${id}; make it with: npx sluice sync start ${dataset}`,
+      `there is no schedule ${id}; make it with: ${hint('sync start', dataset)}`,
     );
   }
 }
@@ -144,7 +145,7 @@ export function scheduleWait(schedule: ScheduleReport): Standstill | null {
   const { id: what, paused, note, changedAt, nextRunAt, lastRun } = schedule;
   const [, dataset = '', account = ''] = what.split(':');
   if (paused) {
-    const frees = `npx sluice sync resume ${dataset} --account ${account}`;
+    const frees = hint('sync resume', dataset, account);
     return { what, why: note, since: changedAt, until: null, frees };
   }
   if (lastRun?.result?.outcome !== 'skipped') return null;

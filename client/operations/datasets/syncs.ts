@@ -12,6 +12,7 @@ import type { Backend } from '../backend';
 import { chooseSynced } from '../choose';
 import { problem } from '../errors';
 import { name, reason } from '../fields';
+import { hint } from '../hints';
 import { waitJson, workStatusJson } from '../json';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
@@ -105,7 +106,7 @@ async function steer(
         throw problem(
           'NOT_RUNNING',
           null,
-          `${workflowId} does not run; start it with: npx sluice sync start ${dataset}`,
+          `${workflowId} does not run; start it with: ${hint('sync start', dataset)}`,
         );
       }
       await act.workflow(client, workflowId);

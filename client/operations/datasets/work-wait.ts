@@ -9,6 +9,7 @@ import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import { vendors } from '../../../vendors/registry';
 import type { Backend } from '../backend';
+import { hint } from '../hints';
 import type { WorkReport } from './work';
 
 /** What Postgres says of an account: it is recorded there first. */
@@ -45,7 +46,7 @@ export function accountWait(
   subject: string | null,
   now: number,
 ): Standstill | null {
-  const resume = `npx sluice pool resume ${account}`;
+  const resume = hint('pool resume', account);
   if (pool !== null && isBlocked(pool, now)) {
     const why = `its pool is ${POOL_WORDS[pool.state] ?? pool.state}: ${pool.reason}`;
     const frees = pool.until === null ? resume : byItself(resume);
@@ -58,7 +59,7 @@ export function accountWait(
   const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
   if (limit === undefined) return null;
   const { blockedSince: since, blockedUntil: until } = limit;
-  const frees = byItself(`npx sluice pool unblock ${account}`);
+  const frees = byItself(hint('pool unblock', account));
   return { what, why: limitWaitText(limit), since, until, frees };
 }
 
@@ -70,7 +71,7 @@ const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
 /** One kind of calls that is stopped for itself. */
 export function kindWait(what: string, account: string, stop: KindStop): Standstill {
   const { since, until } = stop;
-  const frees = byItself(`npx sluice pool resume ${account}`);
+  const frees = byItself(hint('pool resume', account));
   return { what, why: kindText(stop), since, until, frees };
 }
 
@@ -105,15 +106,16 @@ export function workWait(
   const [kind = '', dataset = '', account = ''] = workflowId.split(':');
   const what = workflowId;
   if (status === null) {
-    if (problem !== null) return { what, why: problem, since: null, until: null, frees: 'npx sluice up' };
+    if (problem !== null)
+      return { what, why: problem, since: null, until: null, frees: hint('start worker') };
     // Kept by a schedule: nothing runs between two looks that could be asked.
     return standing === null ? null : accountWait(what, standing, subject, now);
   }
   const since = status.since ?? null;
   if (status.phase === 'paused') {
-    const command =
-      kind === 'sync' ? `sync resume ${dataset} --account ${account}` : `backfill resume ${workflowId}`;
-    return { what, why: status.detail, since, until: null, frees: `npx sluice ${command}` };
+    const frees =
+      kind === 'sync' ? hint('sync resume', dataset, account) : hint('backfill resume', workflowId);
+    return { what, why: status.detail, since, until: null, frees };
   }
   if (status.phase === 'done' || status.phase === 'failed') return null;
   const known = standing === null ? null : accountWait(what, standing, subject, now);

@@ -17,6 +17,7 @@ import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import type { command } from '../../../workflows/commands/command';
 import { cancelSignal, commandWorkflowId } from '../../../workflows/messages';
 import { invalid, messageOf, problem } from '../errors';
+import { hint } from '../hints';
 
 /** Result of a command that Temporal did not take. */
 const NOT_STARTED = 'not-started';
@@ -121,7 +122,7 @@ export async function chooseStored(db: Pool, text: string): Promise<Command> {
     throw problem(
       'NOT_FOUND',
       null,
-      `there is no command "${text}" (npx sluice command list shows the latest)`,
+      `there is no command "${text}" (${hint('command list')} shows the latest)`,
     );
   }
   if (found.length === 1) return only;

@@ -14,6 +14,7 @@ import { readLimitLevels } from '../../../store/permits/limit-levels';
 import { readPool } from '../../../store/pools/pools';
 import type { FleetDevice } from '../../../vendors/capabilities/fleet';
 import { failed } from '../errors';
+import { hint } from '../hints';
 
 export interface FleetPlanOptions extends Span {
   /** Null: all that the vendor has listed. */
@@ -90,7 +91,7 @@ async function knownWork(
   const devices = await chosenDevices(db, account.name, options.devices);
   if (devices.length === 0) {
     throw failed(
-      `no device of ${account.name} is known yet: start npx sluice sync start ${account.vendor.id}/positions, or plan for a number of them with \`deviceCount\``,
+      `no device of ${account.name} is known yet: start ${hint('sync start', `${account.vendor.id}/positions`)}, or plan for a number of them with \`deviceCount\``,
     );
   }
   const { windows } = await missingWindows(db, context, options, devices, now, true);

@@ -33,7 +33,7 @@ test('an operator’s pause says how to end it', () => {
     why: 'lunch',
     since: 5,
     until: null,
-    frees: 'npx sluice batch resume 7',
+    frees: '`batch resume 7`',
   });
 });
 
@@ -43,14 +43,14 @@ test('a held pool waits for a person, a paused one for its time', () => {
     since: 3,
     why: 'its pool is held: pay',
     until: null,
-    frees: 'npx sluice pool resume texts',
+    frees: '`pool resume texts`',
   });
   expect(waitOf(batch, counts, standing({ state: 'quota_paused', until: 50, reason: '429' }), well)).toEqual({
     what: 'batch 7',
     since: 3,
     why: 'its pool is paused: 429',
     until: 50,
-    frees: 'nothing, it goes on by itself; to try now: npx sluice pool resume texts',
+    frees: 'nothing, it goes on by itself; to try now: `pool resume texts`',
   });
 });
 
@@ -84,7 +84,7 @@ test('a limit that the vendor has asked to wait says so, and how to end it', () 
     since: 6,
     why: 'the vendor has asked calls of requests to wait: 429 slow_down',
     until: 77,
-    frees: 'nothing, it goes on by itself; to try now: npx sluice pool unblock texts',
+    frees: 'nothing, it goes on by itself; to try now: `pool unblock texts`',
   });
 });
 
@@ -133,7 +133,7 @@ test('without a worker nothing goes on, not even what a dead one holds', () => {
   const workless = { since: 2 };
   expect(waitOf(batch, { ...counts, running: 3 }, { ...unknown, workless }, quota)).toEqual({
     ...{ what: 'batch 7', why: 'no worker runs', since: 2, until: null },
-    frees: 'npx sluice up --detach',
+    frees: '`start worker`',
   });
 });
 

@@ -60,12 +60,12 @@ describe('what Postgres knows of an account', () => {
       why: 'its pool is paused: 429',
       since: NOW - 2 * MIN,
       until: NOW + MIN,
-      frees: 'nothing, it goes on by itself; to try now: npx sluice pool resume acme',
+      frees: 'nothing, it goes on by itself; to try now: `pool resume acme`',
     });
     const held = pool({ state: 'held', until: null, reason: 'unpaid' });
     expect(accountWait('x', standing({ pool: held }), SALES, NOW)).toMatchObject({
       until: null,
-      frees: 'npx sluice pool resume acme',
+      frees: '`pool resume acme`',
     });
     expect(accountWait('x', standing({ pool: paused }), SALES, NOW + 2 * MIN)).toBeNull();
   });
@@ -87,11 +87,11 @@ describe('a piece of work', () => {
       why: 'inventory',
       since: NOW - MIN,
       until: null,
-      frees: 'npx sluice sync resume amazon/rt-sales --account acme',
+      frees: '`sync resume amazon/rt-sales acme`',
     });
     const id = 'backfill:amazon/rt-sales:acme:2026-11-01T00:00..2026-11-02T00:00';
     expect(workWait(work(paused, { workflowId: id }), null, SALES, NOW)?.frees).toBe(
-      `npx sluice backfill resume ${id}`,
+      `\`backfill resume ${id}\``,
     );
   });
 
@@ -105,7 +105,7 @@ describe('a piece of work', () => {
   test('that nobody answers for needs a worker', () => {
     expect(workWait(work(null, { problem: 'no worker answers' }), standing(), SALES, NOW)).toMatchObject({
       why: 'no worker answers',
-      frees: 'npx sluice up',
+      frees: '`start worker`',
     });
   });
 
