@@ -11,7 +11,7 @@ import {
   fastify,
   LogController,
 } from 'fastify';
-import { messageOf } from '../operations/errors';
+import { messageOf, OperationError } from '../operations/errors';
 import { EventFeed } from '../operations/events/feed';
 import { type AccessTerms, type Caller, checkOrigin, includesScope, shownKey } from './access';
 import { type CallerTerms, callerOf, RateLimits } from './caller';
@@ -33,8 +33,10 @@ export interface AppOptions extends CallerTerms, Omit<PerformTerms, 'streams'> {
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** A request has to be there within this, ms. */
-const REQUEST_MS = 30_000;
+/** The head of a request has to be there within this, ms. */
+const HEADERS_MS = 30_000;
+/** And all of it, which may be an upload, within this, ms. */
+const REQUEST_MS = 600_000;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,7 +58,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS },
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (error, request, reply) => {
       sendProblem(reply, problemOf(error, request.id));
@@ -204,12 +206,19 @@ function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): F
     route !== undefined && takesBody(route) && route.consumes === undefined && !inPath.includes(field);
   const problem = problemOf(error, request.id, inBody);
   if (problem.internal) {
-    request.log.error({ requestId: request.id, route: route?.id, error: stackOf(error) }, 'a request failed');
+    // Whoever has gone makes waits and uploads end like this.
+    const level = reply.raw.destroyed ? 'info' : 'error';
+    request.log[level](
+      { requestId: request.id, route: route?.id, error: stackOf(error) },
+      'a request failed',
+    );
   }
   return sendProblem(reply, problem);
 }
 
-const stackOf = (error: unknown) => (error instanceof Error ? error.stack : messageOf(error));
+/** What use cases say needs no stack. */
+const stackOf = (error: unknown) =>
+  error instanceof Error && !(error instanceof OperationError) ? error.stack : messageOf(error);
 
 /** Another method of a path that there is, or no path of ours. */
 function noRoute(request: FastifyRequest, routes: readonly ApiRoute[]): ApiError {

@@ -1,11 +1,9 @@
 /** A body that is no JSON: kept in a file of its own until the request is answered, with its digest. */
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import { ApiError } from './problem';
 
 export interface Upload {
@@ -25,21 +23,30 @@ export async function withUpload<T>(
   const folder = await mkdtemp(join(tmpdir(), 'sluice-upload-'));
   try {
     const path = join(folder, `input${suffix}`);
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        bytes += chunk.length;
-        hash.update(chunk);
-        done(
-          bytes > maxBytes ? new ApiError('TOO_LARGE', `the body has more than ${maxBytes} bytes`) : null,
-          chunk,
-        );
-      },
-    });
-    await pipeline(body, counted, createWriteStream(path, { mode: 0o600 }));
-    return await work({ path, sha256: hash.digest(), bytes });
+    return await work({ path, ...(await receive(body, path, maxBytes)) });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function receive(body: Readable, path: string, maxBytes: number): Promise<Omit<Upload, 'path'>> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const file = await open(path, 'wx', 0o600);
+  try {
+    // Destroyed, the body would take the connection with it, and whoever sends too much would never read why it ended.
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        throw new ApiError('TOO_LARGE', `the body has more than ${maxBytes} bytes`, {
+          headers: { connection: 'close' },
+        });
+      }
+      hash.update(chunk);
+      await file.appendFile(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  return { sha256: hash.digest(), bytes };
 }
