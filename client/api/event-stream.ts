@@ -41,7 +41,10 @@ export async function streamEvents(
   const after = lastEventId(request);
   const { raw } = reply;
   // Taken before anything is awaited, so that no more are let in than there are places.
-  let end: () => void = () => undefined;
+  let ended = false;
+  let end = () => {
+    ended = true;
+  };
   const leave = () => end();
   open.add(leave);
   try {
@@ -81,6 +84,8 @@ export async function streamEvents(
     };
     raw.once('close', stop);
     if (raw.destroyed) stop();
+    // The server has begun to close meanwhile.
+    else if (ended) end();
   } catch (error) {
     open.delete(leave);
     throw error;

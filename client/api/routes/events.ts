@@ -1,6 +1,7 @@
 /** What happened: page by page, and as it happens. */
 import { z } from 'zod';
 import { knownKey } from '../../operations/access/keys';
+import { checkKinds } from '../../operations/events/events';
 import { operations } from '../../operations/index';
 import { operation } from '../../operations/operation';
 import { poolsNamed } from '../../operations/pools/pools';
@@ -22,10 +23,13 @@ const event = z.object({
 const follow = operation({
   about: 'events as they happen (Server-Sent Events); Last-Event-ID brings those that were missed',
   input: z.strictObject({ pool: z.string().optional(), kind: z.array(z.string()).optional() }),
-  run: async ({ settings }, { pool, kind }) => ({
-    pools: pool === undefined ? null : new Set(poolsNamed(settings, pool)),
-    kinds: kind === undefined || kind.length === 0 ? null : new Set(kind),
-  }),
+  run: async ({ settings }, { pool, kind: kinds = [] }) => {
+    checkKinds(kinds);
+    return {
+      pools: pool === undefined ? null : new Set(poolsNamed(settings, pool)),
+      kinds: kinds.length === 0 ? null : new Set(kinds),
+    };
+  },
 });
 
 export const EVENT_ROUTES: readonly ApiRoute[] = [

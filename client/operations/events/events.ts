@@ -29,8 +29,7 @@ export const pageEvents = operation({
   json: ({ events, next }: EventPage) => ({ events: events.map(eventJson), next }),
   run: async (backend, { limit, cursor, kind: kinds = [], ...given }): Promise<EventPage> => {
     const pool = given.pool === undefined ? undefined : poolsNamed(backend.settings, given.pool);
-    const [unknown] = kinds.filter((one) => !isEventKind(one));
-    if (unknown !== undefined) throw invalid('kind', `"${unknown}" is no kind of event`, 'UNKNOWN_NAME');
+    checkKinds(kinds);
     const [before] = cursor === undefined ? [] : readCursor(CURSOR, cursor, 1);
     if (before !== undefined && !Number.isSafeInteger(before))
       throw invalid('cursor', 'is no cursor of this list');
@@ -42,6 +41,12 @@ export const pageEvents = operation({
     return { events: page, next: events.length > limit && last ? cursorOf(CURSOR, [last.id]) : null };
   },
 });
+
+/** @throws OperationError for one that there is not. */
+export function checkKinds(kinds: readonly string[]): void {
+  const unknown = kinds.find((one) => !isEventKind(one));
+  if (unknown !== undefined) throw invalid('kind', `"${unknown}" is no kind of event`, 'UNKNOWN_NAME');
+}
 
 export function eventJson({ at, ...event }: StoredEvent) {
   return { ...event, at: isoOrNull(at) };
