@@ -72,12 +72,18 @@ export function unauthenticated(message: string, field = 'Authorization'): ApiEr
   });
 }
 
+/** What proxies add to a request that they pass on; one that adds none of them must not stand before a loopback address. */
+const PASSED_ON = [
+  ...['forwarded', 'via', 'x-real-ip'],
+  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
+];
+
 /** Whether somebody on this machine asks, and no proxy for others. */
 export function isLocal(request: FastifyRequest, terms: AccessTerms): boolean {
   const { headers, socket } = request;
-  const forwarded = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'];
+  const passedOn = PASSED_ON.some((name) => headers[name] !== undefined);
   const from = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return terms.loopback && forwarded === undefined && isLoopback(from);
+  return terms.loopback && !passedOn && isLoopback(from);
 }
 
 export function includesScope(has: Scope, needs: Scope): boolean {

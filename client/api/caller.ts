@@ -26,13 +26,12 @@ export async function callerOf(
     if (isLocal(request, terms)) {
       return { name: terms.backend.caller, key: null, scope: 'admin', requestsPerMinute: null };
     }
-    throw unauthenticated('no key; send "Authorization: Bearer slc_…" (make one with sluice keys create)');
+    throw unauthenticated('no key; send "Authorization: Bearer slc_…"; an administrator makes one');
   }
-  const address = request.socket.remoteAddress ?? '';
-  limits.check('wrong keys', address, MOST_WRONG_KEYS, 0);
   const known = await knownKey(terms.backend, key);
   if (known === null) {
-    limits.check('wrong keys', address, MOST_WRONG_KEYS);
+    // Of wrong ones alone: behind a proxy all callers have one address, and nobody may shut out the others.
+    limits.check('wrong keys', request.socket.remoteAddress ?? '', MOST_WRONG_KEYS);
     throw unauthenticated('the key is not known, has expired or was revoked');
   }
   const { id, name, scope, requestsPerMinute } = known;
@@ -48,8 +47,8 @@ export class RateLimits {
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** Counts `units` requests. @throws ApiError 429 with when the minute is over. */
-  check(limit: string, of: string, perMinute: number, units = 1): void {
+  /** Counts a request. @throws ApiError 429 with when the minute is over. */
+  check(limit: string, of: string, perMinute: number): void {
     const now = this.now();
     const key = `${limit} ${of}`;
     let found = this.counts.get(key);
@@ -58,7 +57,7 @@ export class RateLimits {
       this.forgetOld(now);
       this.counts.set(key, found);
     }
-    if (found.count + Math.max(units, 1) > perMinute) {
+    if (found.count >= perMinute) {
       const waitMs = Math.max(1, found.from + MINUTE_MS - now);
       throw new ApiError('TOO_MANY_REQUESTS', `at most ${perMinute} a minute (${limit})`, {
         limit,
@@ -66,7 +65,7 @@ export class RateLimits {
         retryAfter: Math.ceil(waitMs / 1000),
       });
     }
-    found.count += units;
+    found.count++;
   }
 
   private forgetOld(now: number): void {

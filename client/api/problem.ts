@@ -69,6 +69,14 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+/** In place of the use cases' words, which name addresses and users: callers without a key get these errors, too. */
+const AWAY: Readonly<Partial<Record<string, string>>> = {
+  NO_SERVER: 'a server that this needs does not run; the log has more',
+  DATABASE_UNAVAILABLE: 'the database cannot be reached; the log has more',
+  NO_SCHEMA: 'the database has no tables yet; the first worker makes them',
+  TEMPORAL_UNAVAILABLE: 'Temporal cannot be reached; the log has more',
+};
+
 /** Before a server that is away is asked again, s. */
 const AWAY_SECONDS = 5;
 
@@ -92,7 +100,7 @@ export interface ProblemBody {
 export interface ProblemAnswer {
   readonly body: ProblemBody;
   readonly headers: Readonly<Record<string, string>>;
-  /** A fault of ours, whose cause belongs in the log. */
+  /** The cause is none of the caller's business, and belongs in the log. */
   readonly internal: boolean;
 }
 
@@ -117,18 +125,20 @@ export function problemOf(
     const until = error.wait?.until ?? undefined;
     const problems = error.problems.map((one) => shown(one, inBody));
     const [first] = problems;
-    return answer(
+    const away = AWAY[error.code];
+    const detail = problems.map((one) => (one.field === null ? one.detail : `${one.field}: ${one.detail}`));
+    const made = answer(
       {
         ...{ status, code: error.code, field: first?.field ?? undefined, limit, until, requestId },
-        detail: problems
-          .map(({ field, detail }) => (field === null ? detail : `${field}: ${detail}`))
-          .join('\n'),
+        detail: away ?? detail.join('\n'),
         ...(problems.length > 1 ? { errors: problems } : {}),
       },
-      until === undefined ? undefined : Math.max(1, Math.ceil((until - Date.now()) / 1000)),
+      error.wait === null ? undefined : secondsUntil(until),
     );
+    return away === undefined ? made : { ...made, internal: true };
   }
-  const known = ofSetup(error) ?? ofFramework(error) ?? ofPostgres(error);
+  if (isSetupError(error)) return { ...problemOf(NOT_SET_UP, requestId), internal: true };
+  const known = ofFramework(error) ?? ofPostgres(error);
   if (known !== null) return problemOf(known, requestId);
   return {
     ...answer({
@@ -181,12 +191,19 @@ function shown({ code, field, message }: Problem, inBody: (field: string) => boo
   return { code, field: field === null ? null : named(field), detail: message };
 }
 
+/** Whole seconds from now, at least 1; undefined when nobody knows. */
+function secondsUntil(until: number | undefined): number | undefined {
+  if (until === undefined || !Number.isFinite(until)) return undefined;
+  return Math.max(1, Math.ceil((until - Date.now()) / 1000));
+}
+
 /** RFC 6901. */
 const escaped = (part: string) => part.replaceAll('~', '~0').replaceAll('/', '~1');
 
-function ofSetup(error: unknown): ApiError | null {
-  return isSetupError(error) ? new ApiError('NOT_SET_UP', messageOf(error)) : null;
-}
+const NOT_SET_UP = new ApiError(
+  'NOT_SET_UP',
+  'a key or a secret that the settings name is missing, or the database is of another version; the log has more',
+);
 
 /** What Fastify says of a request that it could not read. */
 function ofFramework(error: unknown): ApiError | null {

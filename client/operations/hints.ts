@@ -12,6 +12,7 @@ export const RECOMMENDED = [
   'login',
   'pool resume',
   'pool unblock',
+  'read by force',
   'settings publish',
   'start servers',
   'start worker',

@@ -56,6 +56,8 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     callVendor: { account, operation: 'getReports', path: '/reports' },
     explainWork: { id: 'backfill:amazon/rt-sales:none:0:1' },
     reportOutcome: { id: 'none', status: 200 },
+    ...{ readHealth: {}, readMetrics: {}, summarizeSales: {}, refreshSales: { window: 'last_3h' } },
+    showOwnVehicle: { email: 'a@example.com', password: 'p', wkn: 'none' },
     ...{ listEvents: {}, followEvents: {} },
     ...{ listKeys: {}, createKey: { name: 'sample' }, revokeKey: { key: 'none' } },
     ...{ listSecrets: {}, putSecret: { name: 'sample', value: 'x' }, deleteSecret: { name: 'none' } },

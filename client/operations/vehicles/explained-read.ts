@@ -18,6 +18,7 @@ import type { Backend } from '../backend';
 import { accountWait, readAccountStanding } from '../datasets/work-wait';
 import { asField, invalid, problem } from '../errors';
 import type { Subject, WaitEvidence } from '../explain/subject';
+import { hint } from '../hints';
 
 interface Asked {
   readonly account: VehicleAccount;
@@ -116,7 +117,7 @@ async function standing(
   }
   if (step.kind === 'held-back' && call !== null) {
     const { reason } = heldBack(call, step.until);
-    const force = `npx sluice vehicle read ${vehicleId} ${described.name} --account ${account.name} --force`;
+    const force = hint('read by force', vehicleId, described.name, account.name);
     const wait = { what: id, why: reason, since: call.failedAt, until: step.until, frees: byItself(force) };
     return {
       state,

@@ -2,12 +2,9 @@
 import { z } from 'zod';
 import { fieldSchemas } from '../../../../client/api/openapi';
 import { type ApiRoute, fullPath, pathFields, takesBody } from '../../../../client/api/route';
-import { ROUTES as ALL } from '../../../../client/api/routes/index';
+import { ROUTES } from '../../../../client/api/routes/index';
 import { routeOf, type Sample, samples, send } from '../../../support/api-samples';
 import { type ApiStack, closedAddress, startApiStack } from '../../../support/api-stack';
-
-/** The services that this replaces have paths and answers of their own, and tests of their own. */
-const ROUTES = ALL.filter(({ path, tag }) => !path.startsWith('//') || tag === 'probes');
 
 const HOUR_MS = 3_600_000;
 const HOUR = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
@@ -80,6 +77,12 @@ test('no key, an unknown key, and a scope that is too small', async () => {
   ).toEqual([]);
   const unknown = await send(local, routeOf('listPools'), {}, { key: wrong });
   expect(isProblem(unknown, 401)).toBe(true);
+  // Guesses are slowed down, and shut out nobody who has a key.
+  const guesses = await Promise.all(
+    Array.from({ length: 40 }, () => send(local, routeOf('listPools'), {}, { key: wrong })),
+  );
+  expect(guesses.some((sent) => isProblem(sent, 429, 'TOO_MANY_REQUESTS'))).toBe(true);
+  expect((await send(local, routeOf('listPools'), {}, { key: below.operate })).status).toBe(200);
 });
 
 /** A value that no field of this kind takes. */
@@ -155,6 +158,9 @@ test('without the database: 503 with when to come again, whatever is asked', asy
   ).toEqual([]);
   const ready = await send(server.url, routeOf('isReady'), {});
   expect([ready.status, ready.body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
+  // Asked without a key: neither where the database is, nor as whom it is used.
+  expect(JSON.stringify(ready.body)).not.toMatch(/127\.0\.0\.1|nobody/);
+  expect(server.log()).toMatch(/Postgres cannot be reached at postgres:\/\/nobody@/);
   expect((await send(server.url, routeOf('isAlive'), {})).status).toBe(200);
 });
 
@@ -244,7 +250,13 @@ test('pages of other sites, names that are not ours, proxies, methods, long bodi
   expect(isProblem(await asked({ origin: 'https://evil.example' }), 403, 'FORBIDDEN')).toBe(true);
   expect(isProblem(await asked({ origin: 'null' }), 403, 'FORBIDDEN')).toBe(true);
   expect((await asked({ origin: local })).status).toBe(200);
-  expect(isProblem(await asked({ 'x-forwarded-for': '10.0.0.9' }), 401)).toBe(true);
+  for (const [name, value] of [
+    ['x-forwarded-for', '10.0.0.9'],
+    ['via', '1.1 proxy'],
+    ['x-forwarded-proto', 'https'],
+  ] as const) {
+    expect(isProblem(await asked({ [name]: value }), 401)).toBe(true);
+  }
   expect((await asked({})).headers.get('access-control-allow-origin')).toBeNull();
   const { body: away } = await send(local, { ...pools, path: '/nothing' }, {});
   expect(away.code).toBe('NO_SUCH_ROUTE');

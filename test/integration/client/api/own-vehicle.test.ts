@@ -1,8 +1,10 @@
 /** `POST /`: a vehicle for whoever knows its user's credentials, and for nobody else. */
 import { stringify } from 'yaml';
 import { createPool } from '../../../../store/db';
+import { applyPoolEvent } from '../../../../store/pools/pools';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
 import { type ApiProcess, startApi } from '../../../support/api-process';
+import { closedAddress } from '../../../support/api-stack';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 
 const OWNER = { email: 'demo@example.com', password: 'demo-password-1' };
@@ -26,12 +28,7 @@ beforeAll(async () => {
   });
   const cars = (await (await fetch(`${simulator.url}/_sim/cars`)).json()) as { vin: string; owner: string }[];
   for (const { vin, owner } of cars) vins[owner] = vin;
-  api = await startApi(
-    stringify({
-      database: { url: database.url },
-      accounts: { car: { vendor: 'bmw-mybmw', baseUrl: simulator.url } },
-    }),
-  );
+  api = await serve();
 });
 afterAll(async () => {
   await api?.end();
@@ -39,8 +36,16 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function ask(body: Record<string, unknown>) {
-  const answer = await fetch(`${api.url}/`, {
+const serve = (databaseUrl = database.url) =>
+  startApi(
+    stringify({
+      database: { url: databaseUrl },
+      accounts: { car: { vendor: 'bmw-mybmw', baseUrl: simulator.url } },
+    }),
+  );
+
+async function ask(body: Record<string, unknown>, { url } = api) {
+  const answer = await fetch(`${url}/`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -88,6 +93,34 @@ test('only credentials that the vendor has accepted, and the account’s own, ar
   const { rows } = await db.query('select * from accepted_users');
   await db.end();
   expect(rows).toHaveLength(1);
+});
+
+test('a used-up quota is 429 with when to come again, and a database that is away 503', async () => {
+  const mine = { ...OWNER, wkn: vins[OWNER.email] ?? '' };
+  const db = createPool(database.url, { max: 1 });
+  // Nothing is known that could be shown instead.
+  await db.query('truncate vehicles, reads cascade');
+  const { rows } = await db.query<{ key: string; epoch: number }>('select key, epoch from pools');
+  const [pool] = rows;
+  await applyPoolEvent(db, pool?.key ?? '', {
+    ...{ type: 'quota', epoch: pool?.epoch ?? 1, statedWaitMs: 600_000, reason: 'used up', jitter: 0 },
+    evidence: { vendor: 'bmw-mybmw', account: 'car', operation: 'vehicles', message: 'used up' },
+  });
+  await db.end();
+  // One that remembers nothing.
+  const fresh = await serve();
+  const paused = await ask(mine, fresh);
+  await fresh.end();
+  expect(paused).toMatchObject({
+    status: 429,
+    body: { code: 'QUOTA_PAUSED', until: expect.stringMatching(/Z$/) },
+  });
+  expect(Number(paused.retryAfter)).toBeGreaterThan(500);
+  const nowhere = await serve(`postgres://nobody@${await closedAddress()}/none`);
+  const away = await ask(mine, nowhere);
+  await nowhere.end();
+  expect(away).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+  expect(Number(away.retryAfter)).toBeGreaterThan(0);
 });
 
 test.each([

@@ -123,7 +123,7 @@ test('a read is explained by its failure, its pool or its limit, whichever it me
   await failRead(db, await leaseOf('listed', VIN, READ), failure, () => HOUR_MS);
   const failing = await explained();
   expect(failing).toMatchObject({
-    wait: { why: expect.stringContaining('500 "busy"'), frees: expect.stringContaining('--force') },
+    wait: { why: expect.stringContaining('500 "busy"'), frees: expect.stringContaining('`read by force ') },
     evidence: { words: failure.reason, code: 'CU-500', limit: null },
   });
   expect(failing.wait?.until).toBeGreaterThan(Date.now() + HOUR_MS / 2);
