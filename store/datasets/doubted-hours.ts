@@ -82,7 +82,7 @@ export async function tellDoubts(
     toldRows: summary.told,
     answers: Math.max(...doubted.map(({ answers }) => answers)),
     lookAgainAt: new Date(summary.lookAgainAt).toISOString(),
-    believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or sluice doubts --accept`,
+    believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or an operator accepts them`,
   });
 }
 

@@ -265,7 +265,8 @@ export class Consequences {
       lostAt === null
         ? ''
         : `; the answer to a refresh at ${new Date(lostAt).toISOString()} was lost, and the refresh token with it`;
-    return `${HOLD_REASON.login}: npx sluice login ${account.name}${lost}`;
+    // As client/operations/hints.ts has it: the command line shows a command in its place.
+    return `${HOLD_REASON.login}: \`login ${account.name}\`${lost}`;
   }
 
   async epochsOf({ poolKey, organization }: CallableAccount): Promise<PoolEpochs> {

@@ -201,7 +201,7 @@ test('who was frozen and comes back with the answer frees the account again', as
 test('an account that nobody has logged in to is held, with one event and without a call', async () => {
   expect(await failure(callOnce())).toMatchObject({
     name: 'PoolClosed',
-    message: expect.stringContaining('sluice login'),
+    message: expect.stringContaining('`login '),
   });
   await failure(callOnce());
   expect(server.asked).toEqual([]);
