@@ -27,6 +27,7 @@ export function crossProblems(root: Raw, env: Environment): RawProblem[] {
     ...accountProblems(root),
     ...sharedLimitProblems(root.accounts),
     ...datasetProblems(root),
+    ...apiProblems(root),
   ];
 }
 
@@ -100,14 +101,27 @@ function datasetProblems(root: Raw): RawProblem[] {
   });
 }
 
+/** The API names an account and a dataset, which have to be there. */
+function apiProblems(root: Raw): RawProblem[] {
+  if (!isMap(root.api)) return [];
+  const { mainAccount, salesDataset } = root.api;
+  return [
+    ...ownerProblems(root, mainAccount, ['api', 'mainAccount']),
+    ...(isMap(salesDataset) ? referenceProblems(root, salesDataset, ['api', 'salesDataset']) : []),
+  ];
+}
+
+function ownerProblems({ accounts: raw }: Raw, account: unknown, path: Path): RawProblem[] {
+  const accounts = isMap(raw) ? raw : {};
+  if (typeof account !== 'string' || Object.hasOwn(accounts, account)) return [];
+  const names = Object.keys(accounts);
+  const what = `must be one of the accounts, not ${describeValue(account)}${suggestion(account, names)}`;
+  return [{ path, what }];
+}
+
 function referenceProblems(root: Raw, { dataset, account }: Raw, path: Path): RawProblem[] {
-  const problems: RawProblem[] = [];
-  const accounts = isMap(root.accounts) ? root.accounts : {};
-  const owner = typeof account === 'string' ? accounts[account] : undefined;
-  if (typeof account === 'string' && owner === undefined) {
-    const what = `must be one of the accounts, not ${describeValue(account)}${suggestion(account, Object.keys(accounts))}`;
-    problems.push({ path: [...path, 'account'], what });
-  }
+  const problems = ownerProblems(root, account, [...path, 'account']);
+  const owner = typeof account === 'string' && isMap(root.accounts) ? root.accounts[account] : undefined;
   if (typeof dataset !== 'string' || !dataset.includes('/')) return problems;
   const [prefix = '', name = ''] = dataset.split('/');
   const vendor = vendorOf(dataset);

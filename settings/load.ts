@@ -118,7 +118,7 @@ function isOfUnknownVendor(root: Raw, path: Path): boolean {
   const entry = valueAt(root, path.slice(0, 2));
   if (!isMap(entry)) return false;
   if (path[0] === 'accounts') return typeof entry.vendor === 'string' && !findVendor(entry.vendor);
-  return path[0] === 'datasets' && typeof entry.dataset === 'string' && vendorOf(entry.dataset) === null;
+  return typeof entry.dataset === 'string' && vendorOf(entry.dataset) === null;
 }
 
 /** A variable that sets the same key of many datasets is reported once. */

@@ -318,6 +318,14 @@ datasets:
       'datasets[0].dataset: names the vendor "amzon", which does not exist; did you mean "amazon"?',
     ],
     [
+      `${ACCOUNT}api: { mainAccount: mian }`,
+      'api.mainAccount: must be one of the accounts, not "mian"; did you mean "main"?',
+    ],
+    [
+      `${ACCOUNT}api: { salesDataset: { dataset: amazon/rt-sale, account: main } }`,
+      'api.salesDataset.dataset: must be a dataset of amazon, not "rt-sale"; did you mean "rt-sales"?',
+    ],
+    [
       DATASET.replace('amazon/rt-sales', 'rt-sales'),
       'datasets[0].dataset: must be vendor/name such as amazon/rt-sales, not "rt-sales"',
     ],
