@@ -183,7 +183,7 @@ export const poolOverride = z.strictObject({
   lookAgainMinutes: duration('minutes', { min: 0.001 })
     .optional()
     .describe(
-      'A pool held for refused credentials lets one call look again after this, and then ever more rarely. Default at Amazon: 15; elsewhere only an operator ends it.',
+      'A pool held for refused credentials lets one call look again after this, and then ever more rarely. Default at Amazon: 15; elsewhere an operator ends it, or a new login where tokens come from one.',
     ),
   hintAfterStrikes: wholePositive.optional().describe('Cooldowns in a row before the hint is shown.'),
 });
