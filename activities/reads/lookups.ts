@@ -119,10 +119,14 @@ export class Lookups {
     }
   }
 
-  /** The read, and what stands for the call. */
+  /**
+   * The read, and what stands for the call. That first: an answer that comes between the two looks is seen in the read, and
+   * one that comes after them makes the claim fail.
+   */
   private async look({ key, callKey }: Lookup): Promise<{ row: ReadRow; call: ReadRow }> {
+    const call = callKey === undefined ? null : await lookAtRead(this.db, callKey);
     const row = await lookAtRead(this.db, key);
-    return { row, call: callKey === undefined ? row : await lookAtRead(this.db, callKey) };
+    return { row, call: call ?? row };
   }
 
   private async tryOnce({ ask, hinderedBy }: Lookup, row: ReadRow): Promise<Outcome> {
