@@ -1,4 +1,4 @@
-/** Run as a child process: reads a car once for each message that names the read, and sends what it was told. */
+/** Run as a child process: reads a car once for each message that names the read (`state`; `state now`), and sends what it was told. */
 import { createPool } from '../../store/db';
 import { carReads } from './car-vendor';
 
@@ -11,8 +11,9 @@ export interface CarReaderOptions {
 const options = JSON.parse(process.argv[2] ?? '{}') as CarReaderOptions;
 const db = createPool(options.databaseUrl, { max: 4 });
 const { reads } = carReads(db, options.url, options.account);
-process.on('message', (read) => {
-  reads.read({ account: options.account, vehicleId: 'A1', read: String(read), maxAgeMs: 0 }).then(
+process.on('message', (message) => {
+  const [read = '', now] = String(message).split(' ');
+  reads.read({ account: options.account, vehicleId: 'A1', read, ...(now && { maxAgeMs: 0 }) }).then(
     (served) => process.send?.({ servedFrom: served.servedFrom, stale: served.stale }),
     (error: unknown) => process.send?.({ error: String(error) }),
   );
