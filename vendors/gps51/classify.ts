@@ -160,7 +160,8 @@ function tellsOfToken(
  * Null for a clock that no calendar has; then the pause is modelled.
  */
 function untilDayEnds(nowMs: number, zone: string): number | null {
-  if (Math.abs(nowMs) >= LAST_DAY_MS) return null;
+  // The other way round than one would write it: NaN is not below anything.
+  if (!(Math.abs(nowMs) < LAST_DAY_MS)) return null;
   const began = startOfDay(nowMs, zone);
   if (nowMs - began < CLOCKS_APART_MS) return began + CLOCKS_APART_MS - nowMs;
   return nextBoundary(nowMs, 'day', zone) + MARGIN_MS - nowMs;

@@ -49,14 +49,19 @@ export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
     );
     const work = new BmwDemoWork(backend, demo.urls, say);
     const began = Date.now();
-    await work.logIn(interrupt.signal);
-    await work.listCars();
+    try {
+      await work.logIn(interrupt.signal);
+      await work.listCars();
+    } catch (error) {
+      if (interrupt.signal.aborted) return;
+      throw error;
+    }
     const over = new AbortController();
-    interrupt.signal.addEventListener('abort', () => over.abort());
-    const done = work.run(over.signal, forMs);
-    while (!over.signal.aborted && Date.now() - began < forMs) {
+    const signal = AbortSignal.any([interrupt.signal, over.signal]);
+    const done = work.run(signal, forMs);
+    while (!signal.aborted && Date.now() - began < forMs) {
       const left = began + forMs - Date.now();
-      await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal: over.signal }).catch(() => undefined);
+      await delay(Math.min(SHOW_EVERY_MS, left), undefined, { signal }).catch(() => undefined);
       const tally = work.tally();
       if (json) printJsonLine({ type: 'progress', at: isoOrNull(Date.now()), ...tally });
       else print(`${lengthText(Date.now() - began).padEnd(11)}${tallyText(tally)}`);

@@ -291,6 +291,16 @@ test('evidence holds neither a token nor the hash of a password', () => {
   }
 });
 
+test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 8.64e15, -8.64e15])(
+  'a used-up day at a time that no calendar has (%d) is a quota whose wait is modelled',
+  (now) => {
+    expect(classifyGps51(call('login'), answer('{"status":8905}', 200), now, ZONE)).toMatchObject({
+      kind: 'quota',
+      statedWaitMs: null,
+    });
+  },
+);
+
 test('any answer at all becomes a verdict, whichever call it answers', () => {
   const codes = fc.constantFrom(
     0,
