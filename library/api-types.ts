@@ -5775,7 +5775,7 @@ export interface operations {
                     "application/json": {
                         id: string;
                         /** @enum {string} */
-                        kind: "batch" | "item" | "sync" | "backfill" | "audit" | "window" | "command" | "read";
+                        kind: "batch" | "item" | "sync" | "backfill" | "audit" | "polling" | "window" | "command" | "read";
                         state: string;
                         /** Format: date-time */
                         from: string;
@@ -5794,6 +5794,7 @@ export interface operations {
                             words: string;
                             code: string | null;
                             requestId: string | null;
+                            by: string | null;
                         } | null;
                         shares: {
                             /** @enum {string} */

@@ -125,7 +125,7 @@ export const EVENTS = {
   'limit.refused': event(
     'info',
     BOTH,
-    ['subject', 'limit?', 'limits', ...REFUSAL_FIELDS, 'message', 'waitMs', 'strikes'],
+    ['subject', 'limit?', 'limits', ...REFUSAL_FIELDS, 'message', 'waitMs', 'strikes', 'requestId?'],
     'the vendor said "too fast"',
   ),
   'limit.alert': event(
@@ -404,6 +404,14 @@ export const EVENTS = {
     ['limit', 'key', 'by', 'reason'],
     'such a change has ended: the settings hold again',
   ),
+
+  'operator.paused': event(
+    'info',
+    ROW,
+    ['subject', 'by', 'reason', 'until?'],
+    'somebody has paused a pool, a run or a batch: `subject` is the key of the pool, or the id of the work',
+  ),
+  'operator.resumed': event('info', ROW, ['subject', 'by'], 'somebody has ended such a pause'),
 
   'key.created': event('info', ROW, ['key', 'id', 'scope', 'by'], 'the API has another key'),
   'key.revoked': event('info', ROW, ['key', 'id', 'by'], 'a key of the API is refused from now on'),

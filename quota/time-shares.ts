@@ -29,19 +29,35 @@ export interface TimeShare {
   readonly share: number;
 }
 
+export interface Life {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** In whole ms, as it is shown; one whose end lies before its beginning, by a clock that was set back, has no length. */
+export function wholeLife({ from, to }: Life): Life {
+  const begin = Math.floor(from);
+  return { from: begin, to: Math.max(begin, Math.floor(to)) };
+}
+
 /**
- * The whole of a life, divided: what no span explains is `rest`. The shares sum to the life.
- * @param life both ends.
+ * The whole of a life, divided: what no span explains is `rest`. The shares are whole ms, and sum to the life exactly.
+ * @param given both ends.
  */
 export function timeShares(
-  life: { readonly from: number; readonly to: number },
+  given: Life,
   spans: readonly CausedSpan[],
   rest: 'calling' | 'idle' = 'calling',
 ): readonly TimeShare[] {
-  const total = Math.max(0, life.to - life.from);
+  const life = wholeLife(given);
+  const total = life.to - life.from;
   const ms = new Map<TimeCause, number>();
   const inside = spans
-    .map(({ cause, from, to }) => ({ cause, from: Math.max(from, life.from), to: Math.min(to, life.to) }))
+    .map(({ cause, from, to }) => ({
+      cause,
+      from: Math.max(Math.floor(from), life.from),
+      to: Math.min(Math.floor(to), life.to),
+    }))
     .filter(({ from, to }) => from < to);
   const edges = [...new Set([life.from, life.to, ...inside.flatMap(({ from, to }) => [from, to])])].sort(
     (a, b) => a - b,
@@ -70,4 +86,10 @@ function byEdge(
   const found = new Map<number, TimeCause[]>();
   for (const span of spans) found.set(edgeOf(span), [...(found.get(edgeOf(span)) ?? []), span.cause]);
   return found;
+}
+
+/** What stands in the way at this time by its strongest span; null: nothing. */
+export function causeAt(spans: readonly CausedSpan[], at: number): TimeCause | null {
+  const open = new Set(spans.filter(({ from, to }) => from <= at && to > at).map(({ cause }) => cause));
+  return TIME_CAUSES.find((cause) => open.has(cause)) ?? null;
 }

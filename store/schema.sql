@@ -779,6 +779,8 @@ CREATE INDEX commands_newest ON sluice.commands USING btree (created_at DESC);
 
 CREATE INDEX coverage_series ON sluice.coverage USING btree (series_id, lower(span));
 
+CREATE INDEX events_orders ON sluice.events USING btree (((data ->> 'subject'::text)), id) WHERE (kind = ANY (ARRAY['operator.paused'::text, 'operator.resumed'::text]));
+
 CREATE INDEX events_pool_at ON sluice.events USING btree (pool, at DESC);
 
 CREATE INDEX events_refused ON sluice.events USING btree (((data ->> 'subject'::text)), at) WHERE (kind = 'limit.refused'::text);

@@ -39,7 +39,7 @@ function printExplanation(
   print(
     `${id}: ${state}, ${to === null ? 'for' : 'took'} ${lengthText(elapsedMs)} (since ${instantText(from)})`,
   );
-  if (wait === null) print('nothing stands in its way');
+  if (wait === null) print(to === null ? 'nothing stands in its way' : `ended ${instantText(to)}`);
   else {
     print(`waits because ${wait.why}`);
     if (wait.since !== null) print(`  since   ${instantText(wait.since)}`);
@@ -49,8 +49,10 @@ function printExplanation(
     print(`  frees   ${wait.frees}`);
   }
   if (evidence !== null) {
-    const { pool, limit, code, requestId, words } = evidence;
-    const said = [limit ?? pool, code, words, requestId && `request ${requestId}`].filter(Boolean);
+    const { pool, limit, code, requestId, words, by } = evidence;
+    const said = [limit ?? pool, code, words, requestId && `request ${requestId}`, by && `by ${by}`].filter(
+      Boolean,
+    );
     if (said.length > 0) print(`  says    ${said.join(' · ')}`);
   }
   print();

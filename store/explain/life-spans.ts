@@ -1,5 +1,6 @@
 /** What stood in the way of work, from events and rows that are kept anyway. */
 import type { Pool } from 'pg';
+import { DAY_MS } from '../../quota/durations';
 import type { CausedSpan, TimeCause } from '../../quota/time-shares';
 
 interface EventRow {
@@ -38,7 +39,33 @@ export async function poolSpans(db: Pool, keys: readonly string[], from: number)
   return all.flat();
 }
 
-/** Waits for limits that a caller reported, and those that the vendor has asked for. @param caller null: of nobody. */
+/** The database's clock, epoch ms. */
+export async function databaseNow(db: Pool): Promise<number> {
+  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
+  return rows[0]?.now ?? Date.now();
+}
+
+/** Pauses by hand of a pool or a piece of work. @param subject its key or id. */
+export async function operatorSpans(db: Pool, subject: string): Promise<CausedSpan[]> {
+  const { rows } = await db.query<EventRow>(
+    `select kind, extract(epoch from at)::float8 * 1000 as at, data from events
+     where kind in ('operator.paused', 'operator.resumed') and data ->> 'subject' = $1 order by id`,
+    [subject],
+  );
+  return rows.flatMap(({ kind, at }, i): CausedSpan[] =>
+    kind === 'operator.paused'
+      ? [{ cause: 'person', from: at, to: rows[i + 1]?.at ?? Number.POSITIVE_INFINITY }]
+      : [],
+  );
+}
+
+/** Waits that began this long before a life are looked for, ms. */
+const REACH_MS = DAY_MS;
+
+/**
+ * Waits for limits that a caller reported, and those that the vendor has asked for. An operator may have ended one.
+ * @param caller null: of nobody.
+ */
 export async function limitSpans(
   db: Pool,
   pool: string,
@@ -48,14 +75,49 @@ export async function limitSpans(
   const { rows } = await db.query<EventRow>(
     `select kind, extract(epoch from at)::float8 * 1000 as at, data from events
      where pool = $1 and at >= to_timestamp($3::float8 / 1000)
-       and (kind = 'limit.refused' or (kind = 'limit.waiting' and data ->> 'caller' = $2)) order by id`,
-    [pool, caller, from],
+       and (kind in ('limit.refused', 'limit.unblocked') or (kind = 'limit.waiting' and data ->> 'caller' = $2))
+     order by id`,
+    [pool, caller, from - REACH_MS],
   );
-  return rows.map(({ kind, at, data }) => ({
-    cause: 'rateLimit',
-    from: at,
-    to: kind === 'limit.refused' ? at + Number(data.waitMs ?? 0) : Number(data.until ?? at),
-  }));
+  const unblocked = rows.filter(({ kind }) => kind === 'limit.unblocked');
+  return rows.flatMap(({ kind, at, data }): CausedSpan[] => {
+    if (kind === 'limit.unblocked') return [];
+    const refused = kind === 'limit.refused';
+    const limits = refused ? (data.limits as readonly unknown[]) : [data.limit];
+    const freed = limits.map(
+      (key) => unblocked.find((one) => one.data.limit === key && one.at > at)?.at ?? Number.POSITIVE_INFINITY,
+    );
+    const to = refused ? at + Number(data.waitMs ?? 0) : Number(data.until ?? at);
+    return [{ cause: 'rateLimit', from: at, to: Math.min(to, Math.max(at, ...freed)) }];
+  });
+}
+
+/** Times in which a vendor refused calls of this kind alone. @param subject e.g. a report type; null: none is known. */
+export async function kindSpans(
+  db: Pool,
+  pool: string,
+  subject: string | null,
+  from: number,
+): Promise<CausedSpan[]> {
+  if (subject === null) return [];
+  const { rows } = await db.query<EventRow>(
+    `select kind, extract(epoch from at)::float8 * 1000 as at, data from events
+     where pool = $1 and at >= to_timestamp($3::float8 / 1000)
+       and ((kind in ('calls.stopped', 'calls.resumed') and data ->> 'subject' = $2)
+            or (kind = 'operator.resumed' and data ->> 'subject' = $1)) order by id`,
+    [pool, subject, from - REACH_MS],
+  );
+  return rows.flatMap(({ kind, at, data }, i): CausedSpan[] =>
+    kind === 'calls.stopped'
+      ? [
+          {
+            cause: 'quotaPause',
+            from: at,
+            to: Math.min(Number(data.until ?? at), rows[i + 1]?.at ?? Number.POSITIVE_INFINITY),
+          },
+        ]
+      : [],
+  );
 }
 
 const BATCH_CAUSE: Readonly<Record<string, TimeCause>> = {

@@ -43,12 +43,15 @@ export async function recordRefusal(
     const { waitMs, strikes, now } = await block(client, call);
     const { limits, named, caller, evidence } = call;
     const subject = named ?? call.pool;
-    const { operation, code, message } = evidence;
+    const { operation, code, message, requestId } = evidence;
     await insertEvent(
       client,
       'limit.refused',
       call.pool,
-      { subject, limits, caller, operation, code, message, waitMs: Math.round(waitMs), strikes },
+      {
+        ...{ subject, limits, caller, operation, code, message, waitMs: Math.round(waitMs), strikes },
+        ...(requestId === undefined ? {} : { requestId }),
+      },
       now,
     );
     const recent = await alertAfter(client, subject, alerts, now);

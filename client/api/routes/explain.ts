@@ -1,6 +1,7 @@
 /** Why work is where it is. An id with slashes is written with `%2F`. */
 import { z } from 'zod';
 import { explainWork, TIME_CAUSES } from '../../operations/explain/explain';
+import { SUBJECT_KINDS } from '../../operations/explain/subject';
 import { type ApiRoute, operationRoute } from '../route';
 
 const instant = z.iso.datetime();
@@ -10,7 +11,7 @@ export const EXPLAIN_ROUTES: readonly ApiRoute[] = [
     ...{ method: 'GET', path: '/explain/{id}', id: 'explainWork', tag: 'explain', scope: 'read' },
     result: z.object({
       id: z.string(),
-      kind: z.enum(['batch', 'item', 'sync', 'backfill', 'audit', 'window', 'command', 'read']),
+      kind: z.enum(SUBJECT_KINDS),
       state: z.string(),
       from: instant,
       to: instant.nullable(),
@@ -31,6 +32,7 @@ export const EXPLAIN_ROUTES: readonly ApiRoute[] = [
           words: z.string(),
           code: z.string().nullable(),
           requestId: z.string().nullable(),
+          by: z.string().nullable(),
         })
         .nullable(),
       shares: z.array(z.object({ cause: z.enum(TIME_CAUSES), ms: z.number(), share: z.number() })),

@@ -19,6 +19,7 @@ import { batchWorkflowId, cancelSignal, pauseSignal } from '../../../workflows/m
 import type { Backend } from '../backend';
 import { hasWorker } from '../datasets/work';
 import { problem } from '../errors';
+import { noteOrder } from '../explain/orders';
 import { name, reason } from '../fields';
 import { waitJson } from '../json';
 import { operation } from '../operation';
@@ -116,7 +117,12 @@ async function order(
 ): Promise<Batch> {
   const because = given || 'by operator';
   const found = await chooseBatch(db, named);
-  await setBatchState(db, found.id, state, because, operatorOf(backend.settings, found));
+  const changed = operatorOf(backend.settings, found);
+  await setBatchState(db, found.id, state, because, changed);
+  if (state === 'paused') {
+    const { pool } = changed;
+    await noteOrder(backend, { subject: `batch:${found.id}`, pool, paused: { reason: given } });
+  }
   await backend.temporal(async (client) => {
     const id = batchWorkflowId(found.kind, found.account, found.id);
     if (!(await isRunning(client, id))) return;
@@ -132,7 +138,9 @@ export const resumeBatch = operation({
   run: (backend, given) =>
     backend.database(async (db) => {
       const found = await chooseBatch(db, given.batch);
-      await setBatchState(db, found.id, 'running', '', operatorOf(backend.settings, found));
+      const changed = operatorOf(backend.settings, found);
+      await setBatchState(db, found.id, 'running', '', changed);
+      await noteOrder(backend, { subject: `batch:${found.id}`, pool: changed.pool, paused: null });
       await backend.temporal((client) => goOn(client, backend.settings, found));
       return { batch: found.id };
     }),

@@ -11,6 +11,7 @@ import { chosenDevices } from '../../../store/fleet/missing-windows';
 import { listExecutions } from '../../../temporal/executions';
 import type { Backend } from '../backend';
 import { asFieldLater, invalid, problem } from '../errors';
+import { noteOrder, type Order, poolOf } from '../explain/orders';
 import { name, reason } from '../fields';
 import { startFleetBackfill } from '../fleet/work';
 import { hint } from '../hints';
@@ -26,7 +27,7 @@ import {
   type WorkReport,
   workerPolls,
 } from './work';
-import { withWaits } from './work-wait';
+import { accountOf, withWaits } from './work-wait';
 
 export interface StartedWork {
   readonly workflowId: string;
@@ -160,14 +161,14 @@ export const pauseBackfill = operation({
   input: z.strictObject({ ...chosen, reason }),
   json: steeredJson,
   run: (backend, { backfill, account, reason: because }) =>
-    steer(backend, backfill, account, true, (client, id) => pauseWork(client, id, because)),
+    steer(backend, backfill, account, { reason: because }, (client, id) => pauseWork(client, id, because)),
 });
 
 export const resumeBackfill = operation({
   about: 'go on',
   input: z.strictObject(chosen),
   json: steeredJson,
-  run: (backend, { backfill, account }) => steer(backend, backfill, account, false, resumeWork),
+  run: (backend, { backfill, account }) => steer(backend, backfill, account, null, resumeWork),
 });
 
 export const cancelBackfill = operation({
@@ -192,7 +193,7 @@ async function steer(
   backend: Backend,
   which: string,
   account: string | undefined,
-  pausing: boolean,
+  paused: Order['paused'],
   order: (client: Client, workflowId: string) => Promise<void>,
 ): Promise<SteeredWork> {
   const { settings } = backend;
@@ -206,6 +207,8 @@ async function steer(
         : { workflowId: id, running: true, status: null, problem: 'no worker runs' };
     const before = await read();
     await order(client, id);
+    await noteOrder(backend, { subject: id, pool: poolOf(backend, accountOf(id)), paused });
+    const pausing = paused !== null;
     let after = await read();
     for (let i = 0; i < TRIES && isPaused(after) !== pausing && after.status !== null; i++) {
       await new Promise((done) => setTimeout(done, PAUSE_MS));

@@ -11,6 +11,7 @@ import { syncWorkflowId } from '../../../workflows/messages';
 import type { Backend } from '../backend';
 import { chooseSynced } from '../choose';
 import { problem } from '../errors';
+import { noteOrder, type Order, poolOf } from '../explain/orders';
 import { name, reason } from '../fields';
 import { hint } from '../hints';
 import { waitJson, workStatusJson } from '../json';
@@ -78,16 +79,21 @@ export const pauseSync = operation({
   about: 'take nothing new up until it is resumed',
   input: z.strictObject({ ...chosen, reason }),
   run: (backend, { reason: because, ...which }) =>
-    steer(backend, which, {
-      workflow: (client, id) => pauseWork(client, id, because),
-      schedule: (client, id) => pauseSchedule(client, id, because || 'by operator'),
-    }),
+    steer(
+      backend,
+      which,
+      {
+        workflow: (client, id) => pauseWork(client, id, because),
+        schedule: (client, id) => pauseSchedule(client, id, because || 'by operator'),
+      },
+      { reason: because },
+    ),
 });
 
 export const resumeSync = operation({
   about: 'go on',
   input: z.strictObject(chosen),
-  run: (backend, which) => steer(backend, which, { workflow: resumeWork, schedule: resumeSchedule }),
+  run: (backend, which) => steer(backend, which, { workflow: resumeWork, schedule: resumeSchedule }, null),
 });
 
 type Steering = (client: Client, id: string) => Promise<void>;
@@ -96,8 +102,10 @@ async function steer(
   backend: Backend,
   { dataset, account: given }: { readonly dataset: string; readonly account?: string | undefined },
   act: { readonly workflow: Steering; readonly schedule: Steering },
+  paused?: Order['paused'],
 ): Promise<{ readonly workflowId: string }> {
-  const workflowId = syncWorkflowId(dataset, chooseSynced(backend.settings, dataset, given));
+  const account = chooseSynced(backend.settings, dataset, given);
+  const workflowId = syncWorkflowId(dataset, account);
   await backend.temporal(async (client) => {
     if (isScheduled(dataset)) await act.schedule(client, workflowId);
     else if (fleetKindOf(dataset) !== null) throw noSync(dataset);
@@ -112,6 +120,9 @@ async function steer(
       await act.workflow(client, workflowId);
     }
   });
+  if (paused !== undefined) {
+    await noteOrder(backend, { subject: workflowId, pool: poolOf(backend, account), paused });
+  }
   return { workflowId };
 }
 

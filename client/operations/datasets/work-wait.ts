@@ -153,9 +153,10 @@ export async function withWaits<T extends WorkReport>(
 }
 
 /** Ids are `kind:dataset:account…` (workflows/messages.ts). */
-const accountOf = (workflowId: string) => workflowId.split(':')[2] ?? '';
+export const accountOf = (workflowId: string) => workflowId.split(':')[2] ?? '';
 
-function subjectOf(workflowId: string): string | null {
+/** The report type that stops of one kind of calls name; null for datasets that have none. */
+export function subjectOf(workflowId: string): string | null {
   const dataset = workflowId.split(':')[1];
   const described = vendors().flatMap((vendor) => vendor.descriptions);
   return described.find(({ id }) => id === dataset)?.reportType ?? null;

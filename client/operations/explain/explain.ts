@@ -4,19 +4,26 @@
  */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { isBlocked } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
-import { type CausedSpan, TIME_CAUSES, type TimeShare, timeShares } from '../../../quota/time-shares';
+import {
+  type CausedSpan,
+  causeAt,
+  TIME_CAUSES,
+  type TimeShare,
+  timeShares,
+  wholeLife,
+} from '../../../quota/time-shares';
 import { findAccount } from '../../../settings/accounts/accounts';
-import { limitSpans, poolSpans } from '../../../store/explain/life-spans';
+import { databaseNow, kindSpans, limitSpans, poolSpans } from '../../../store/explain/life-spans';
 import { workerGaps } from '../../../store/explain/worker-presence';
-import { readStoppingPools } from '../../../store/pools/pools';
 import type { Backend } from '../backend';
-import { type AccountStanding, readAccountStanding } from '../datasets/work-wait';
-import { invalid } from '../errors';
+import { readAccountStanding } from '../datasets/work-wait';
+import { type ErrorStatus, OperationError, problem } from '../errors';
+import { hint } from '../hints';
 import { waitJson } from '../json';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
+import { evidenceOf } from './evidence';
 import type { Subject, WaitEvidence } from './subject';
 import { readSubject } from './subjects';
 
@@ -40,7 +47,7 @@ export interface Explanation {
 }
 
 const FORMS =
-  'batch:7, batch:7/ITEM, command:3, window:vendor/dataset:account:2026-11-01T06:00Z, read:account:vehicle:READ, or a run such as sync:vendor/dataset:account';
+  'batch:7, batch:7/ITEM, command:3, window:vendor/dataset:account:2026-11-01T06:00Z, read:account:vehicle:READ, or a run such as sync:vendor/dataset:account or polling:account';
 
 export const explainWork = operation({
   about: 'why a piece of work is where it is, and where its time has gone',
@@ -52,73 +59,58 @@ export const explainWork = operation({
     wait: waitJson(wait),
   }),
   run: async (backend, { id }): Promise<Explanation> => {
-    const subject = await readSubject(backend, id);
-    if (subject === null) throw invalid('id', `"${id}" names no work; give ${FORMS}`);
+    const subject = await readSubject(backend, id).catch((error: unknown) => {
+      throw error instanceof OperationError && GIVEN.has(error.status) ? ofId(error) : error;
+    });
+    if (subject === null) throw problem('NOT_FOUND', 'id', `"${id}" names no work; give ${FORMS}`);
     return backend.database((db) => explained(db, backend, subject));
   },
 });
 
+const GIVEN: ReadonlySet<ErrorStatus> = new Set(['usage', 'not found']);
+
+/** The use cases that look for it name fields of their own. */
+function ofId({ problems: [first, ...more] }: OperationError): OperationError {
+  return new OperationError([{ ...first, field: 'id' }, ...more.map((one) => ({ ...one, field: 'id' }))]);
+}
+
 async function explained(db: Pool, backend: Backend, subject: Subject): Promise<Explanation> {
-  const { id, kind, state, from, to, wait, account, spans, caller, rest } = subject;
-  const known = poolsOf(backend, account);
-  const now = Date.now();
-  const life = { from, to: Math.max(from, to ?? now) };
-  const [ofPools, ofLimits, gaps, standing] =
-    known === null
-      ? [[], [], [], null]
-      : await Promise.all([
-          poolSpans(db, known, from),
-          limitSpans(db, known[0] ?? '', caller, from),
-          workerGaps(db),
-          readAccountStanding(db, account, known[0] ?? ''),
-        ]);
+  const { id, kind, state, from, to, wait, account, spans, caller, rest, calls = null } = subject;
+  const keys = poolsOf(backend, account);
+  const [own = ''] = keys;
+  const now = await databaseNow(db);
+  const life = wholeLife({ from, to: to ?? now });
+  const [ofPools, ofLimits, ofKind, gaps, standing] = await Promise.all([
+    poolSpans(db, keys, life.from),
+    limitSpans(db, own, caller, life.from),
+    kindSpans(db, own, calls, life.from),
+    workerGaps(db),
+    readAccountStanding(db, account, own),
+  ]);
   const workless = gaps.map((gap): CausedSpan => ({ cause: 'noWorker', ...gap }));
+  const all = [...ofPools, ...ofLimits, ...ofKind, ...workless, ...spans];
+  const missing = to === null && causeAt(all, now) === 'noWorker' ? gaps.at(-1) : undefined;
   return {
-    ...{ id, kind, state, from, to, wait },
+    ...{ id, kind, state, from: life.from, to: to === null ? null : life.to },
     elapsedMs: life.to - life.from,
+    wait: missing === undefined ? wait : nobodyWorks(wait?.what ?? id, missing.from),
     evidence:
-      wait === null
+      missing !== undefined
         ? null
-        : (subject.evidence ?? (standing && (await evidenceOf(db, standing, known ?? [], now)))),
-    shares: timeShares(life, [...ofPools, ...ofLimits, ...workless, ...spans], rest),
+        : wait === null
+          ? (subject.evidence ?? null)
+          : await evidenceOf(db, subject, standing, keys, now),
+    shares: timeShares(life, all, rest),
   };
 }
 
-/** Null for an account that the settings have lost. */
-function poolsOf({ settings }: Backend, account: string): readonly string[] | null {
-  if (!(account in settings.accounts)) return null;
-  const { poolKey, organization } = findAccount(settings, account);
-  return organization === undefined ? [poolKey] : [poolKey, organization.key];
+function nobodyWorks(what: string, since: number): Standstill {
+  return { what, why: 'no worker runs', since, until: null, frees: hint('start worker') };
 }
 
-async function evidenceOf(
-  db: Pool,
-  { pool, stops, blocked }: AccountStanding,
-  keys: readonly string[],
-  now: number,
-): Promise<WaitEvidence | null> {
-  if (pool !== null && isBlocked(pool, now)) {
-    const stopping = (await readStoppingPools(db, keys[0] ?? '')).find(
-      ({ state }) => state.epoch === pool.epoch,
-    );
-    return {
-      ...{ pool: stopping?.key ?? keys[0] ?? null, limit: null },
-      words: pool.evidence?.message ?? pool.reason,
-      code: pool.evidence?.code ?? null,
-      requestId: pool.evidence?.requestId ?? null,
-    };
-  }
-  const [stop] = stops.filter(({ until }) => until > now);
-  if (stop !== undefined) {
-    const { evidence, reason } = stop;
-    return {
-      ...{ pool: keys[0] ?? null, limit: null, words: evidence?.message ?? reason },
-      code: evidence?.code ?? null,
-      requestId: evidence?.requestId ?? null,
-    };
-  }
-  const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
-  return limit === undefined
-    ? null
-    : { pool: null, limit: limit.key, words: limit.blockedReason, code: null, requestId: null };
+/** Its own, and its organization's; none for an account that the settings have lost. */
+function poolsOf({ settings }: Backend, account: string): readonly string[] {
+  if (!Object.hasOwn(settings.accounts, account)) return [];
+  const { poolKey, organization } = findAccount(settings, account);
+  return organization === undefined ? [poolKey] : [poolKey, organization.key];
 }

@@ -1,20 +1,19 @@
 /** What can be explained, found by its id. */
-import type { Client } from '@temporalio/client';
 import { parseIsoInstant } from '../../../quota/instants';
 import { byItself } from '../../../quota/pools/standstill';
 import type { CausedSpan } from '../../../quota/time-shares';
-import { findAccount } from '../../../settings/accounts/accounts';
 import { lastSign } from '../../../store/batches/batches';
 import { outcomeOf } from '../../../store/commands/commands';
 import { batchSpans, readItemLife, readWindowLife, reportSpans } from '../../../store/explain/life-spans';
 import type { Backend } from '../backend';
 import { showBatch } from '../batches/batches';
-import { readWork, type WorkReport } from '../datasets/work';
-import { accountWait, readAccountStanding, withWaits } from '../datasets/work-wait';
+import { accountWait, readAccountStanding, subjectOf } from '../datasets/work-wait';
 import { problem } from '../errors';
 import { commandStateText, showCommand } from '../fleet/device-commands';
 import { readSubjectOf } from '../vehicles/explained-read';
-import type { Subject } from './subject';
+import { poolOf } from './orders';
+import { type RunKind, runSubject } from './runs';
+import type { Subject, WaitEvidence } from './subject';
 
 /** Null for what has the form of no work. @throws OperationError for work that there is not. */
 export async function readSubject(backend: Backend, id: string): Promise<Subject | null> {
@@ -33,11 +32,15 @@ export async function readSubject(backend: Backend, id: string): Promise<Subject
     const [, account = '', vehicle = '', name = ''] = read;
     return readSubjectOf(backend, id, { account, vehicle, read: name });
   }
-  const run = /^(sync|backfill|audit):([^:]+):([^:]+)/.exec(id);
-  if (run)
-    return runSubject(backend, id, run[1] as 'sync' | 'backfill' | 'audit', run[2] ?? '', run[3] ?? '');
+  if (/^(sync|backfill|audit):[^:]+:[^:]+/.test(id) || /^polling:[^:]+$/.test(id))
+    return runSubject(backend, id, id.slice(0, id.indexOf(':')) as RunKind);
   return null;
 }
+
+const said = (words: string, requestId: string | null = null): WaitEvidence => ({
+  ...{ pool: null, limit: null, code: null, by: null },
+  ...{ words, requestId },
+});
 
 async function batchSubject(backend: Backend, number: string): Promise<Subject> {
   const { batch, counts, wait } = await showBatch(backend, { batch: number });
@@ -49,6 +52,7 @@ async function batchSubject(backend: Backend, number: string): Promise<Subject> 
     from: createdAt,
     to: ended ? await lastSign(db, id) : null,
     spans: await batchSpans(db, id, poolOf(backend, account)),
+    pausedAs: state === 'paused' ? `batch:${id}` : null,
   }));
 }
 
@@ -72,8 +76,8 @@ async function itemSubject(backend: Backend, number: string, item: string): Prom
     ...{ id: `batch:${number}/${item}`, kind: 'item', state },
     to: ended ? (answeredAt ?? whole.to ?? Date.now()) : null,
     wait: ended || state === 'running' ? null : (whole.wait ?? retry),
-    ...(whole.wait === null && retry !== null
-      ? { evidence: { pool: null, limit: null, words, code: null, requestId: evidence?.requestId ?? null } }
+    ...(state === 'failed' || (whole.wait === null && retry !== null)
+      ? { evidence: said(words, evidence?.requestId) }
       : {}),
   };
 }
@@ -121,96 +125,39 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
   return backend.database(async (db) => {
     const life = await readWindowLife(db, dataset, account, at);
     if (life === null) {
+      const isKept = backend.settings.datasets.some(
+        (one) => one.dataset === dataset && one.account === account,
+      );
       throw problem(
         'NOT_FOUND',
         'id',
-        `nothing is known of ${dataset} of ${account} at ${instant}: it is a gap`,
+        isKept
+          ? `nothing is known of ${dataset} of ${account} at ${instant}: it is a gap`
+          : `the settings have no dataset ${dataset} of account ${account}`,
       );
     }
     const { state, reason, requestId, retryAt, from, to } = life;
-    const over = to !== null && state !== 'failed';
-    const own = {
-      what: id,
-      why: reason ?? `its report is ${state}`,
-      since: to ?? from,
-      until: retryAt,
-      frees: byItself(),
-    };
+    // What has failed and is tried again is not over.
+    const failedAt = state === 'failed' && retryAt !== null ? to : null;
+    const over = to !== null && failedAt === null;
+    const why = reason ?? `its report is ${state}`;
+    const own = { what: id, why, since: to ?? from, until: retryAt, frees: byItself() };
     const standing = await readAccountStanding(db, account, poolOf(backend, account));
-    const stopped = accountWait(id, standing, null, Date.now());
+    const calls = subjectOf(`window:${dataset}`);
+    const stopped = accountWait(id, standing, calls, Date.now());
     return {
-      ...{ id, kind: 'window', state, from, to, account, caller: dataset },
-      wait: over ? null : to !== null ? own : (stopped ?? own),
-      spans: await reportSpans(db, dataset, account, { from: at, to: at + 1 }),
-      ...(to === null && stopped !== null
+      ...{ id, kind: 'window', state, from, to: over ? to : null, account, caller: dataset },
+      calls,
+      wait: over ? null : failedAt !== null ? own : (stopped ?? own),
+      spans: [
+        ...(failedAt === null
+          ? []
+          : [{ cause: 'vendor' as const, from: failedAt, to: Number.POSITIVE_INFINITY }]),
+        ...(await reportSpans(db, dataset, account, { from: at, to: at + 1 })),
+      ],
+      ...((!over && failedAt === null && stopped !== null) || (over && state !== 'failed')
         ? {}
-        : { evidence: { pool: null, limit: null, words: reason ?? '', code: null, requestId } }),
+        : { evidence: said(why, requestId) }),
     };
   });
-}
-
-async function runSubject(
-  backend: Backend,
-  id: string,
-  kind: 'sync' | 'backfill' | 'audit',
-  dataset: string,
-  account: string,
-): Promise<Subject> {
-  const { report, life } = await backend.temporal(async (client) => ({
-    report: await readWork(client, id),
-    life: await lifeOf(client, id),
-  }));
-  if (life === null) throw problem('NOT_FOUND', 'id', `there is no run ${id}`);
-  const kept: WorkReport = life.scheduled ? { ...report, running: true } : report;
-  const [{ wait } = { wait: null }] = await withWaits(backend, [kept], Date.now());
-  const { status } = report;
-  const paused: CausedSpan[] =
-    status?.phase === 'paused' && status.since !== undefined
-      ? [{ cause: 'person', from: status.since, to: Number.POSITIVE_INFINITY }]
-      : [];
-  const spans = await backend.database((db) => reportSpans(db, dataset, account, null));
-  return {
-    ...{ id, kind, account, wait, caller: dataset, from: life.from, to: life.to },
-    state: status?.phase ?? (life.to === null ? 'running' : 'ended'),
-    spans: [...paused, ...spans],
-    rest: kind === 'sync' ? 'idle' : 'calling',
-  };
-}
-
-interface Life {
-  readonly from: number;
-  readonly to: number | null;
-  readonly scheduled: boolean;
-}
-
-/** Of a workflow, or of the schedule that begins its runs; null for neither. */
-async function lifeOf(client: Client, id: string): Promise<Life | null> {
-  try {
-    const { startTime, closeTime } = await client.workflow.getHandle(id).describe();
-    return { from: startTime.getTime(), to: closeTime?.getTime() ?? null, scheduled: false };
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  try {
-    const { info } = await client.schedule.getHandle(id).describe();
-    return { from: info.createdAt.getTime(), to: null, scheduled: true };
-  } catch (error) {
-    if (isNotFound(error)) return null;
-    throw error;
-  }
-}
-
-/** gRPC's NOT_FOUND, as itself or as what the SDK makes of it. */
-function isNotFound(error: unknown): boolean {
-  const { name, code, cause } = error as { name?: string; code?: unknown; cause?: unknown };
-  return (
-    name === 'WorkflowNotFoundError' ||
-    name === 'ScheduleNotFoundError' ||
-    code === 5 ||
-    (cause !== undefined && isNotFound(cause))
-  );
-}
-
-function poolOf({ settings }: Backend, account: string): string {
-  return account in settings.accounts ? findAccount(settings, account).poolKey : '';
 }

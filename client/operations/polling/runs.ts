@@ -6,6 +6,7 @@ import type { polling } from '../../../workflows/polling/polling';
 import type { Backend } from '../backend';
 import { pauseWork, readWork, resumeWork, stopWork, type WorkReport, workerPolls } from '../datasets/work';
 import { problem } from '../errors';
+import { noteOrder, type Order } from '../explain/orders';
 import { name, reason } from '../fields';
 import { workStatusJson } from '../json';
 import { operation } from '../operation';
@@ -47,26 +48,29 @@ export const pausePolling = operation({
   about: 'ask for nothing until it is resumed',
   input: z.strictObject({ ...chosen, reason }),
   run: (backend, { reason: because, account }) =>
-    steer(backend, account, (client, id) => pauseWork(client, id, because)),
+    steer(backend, account, (client, id) => pauseWork(client, id, because), { reason: because }),
 });
 
 export const resumePolling = operation({
   about: 'go on',
   input: z.strictObject(chosen),
-  run: (backend, { account }) => steer(backend, account, resumeWork),
+  run: (backend, { account }) => steer(backend, account, resumeWork, null),
 });
 
 async function steer(
   backend: Backend,
   given: string | undefined,
   act: typeof resumeWork,
+  paused?: Order['paused'],
 ): Promise<{ readonly workflowId: string }> {
-  const workflowId = pollingWorkflowId(choosePolled(backend.settings, given, undefined).name);
+  const { name: account, poolKey: pool } = choosePolled(backend.settings, given, undefined);
+  const workflowId = pollingWorkflowId(account);
   await backend.temporal(async (client) => {
     if (!(await isRunning(client, workflowId)))
       throw problem('NOT_RUNNING', null, `${workflowId} does not run`);
     await act(client, workflowId);
   });
+  if (paused !== undefined) await noteOrder(backend, { subject: workflowId, pool, paused });
   return { workflowId };
 }
 

@@ -27,6 +27,7 @@ import type { quotaPool } from '../../../workflows/pools/quota-pool';
 import type { Backend } from '../backend';
 import type { PoolChoice } from '../choose';
 import { failed, invalid, messageOf } from '../errors';
+import { noteOrder } from '../explain/orders';
 
 export type PoolOrder =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }
@@ -86,6 +87,10 @@ export async function orderPool(
       const applied: OrderOutcome[] = [];
       for (const target of targets) applied.push(await applyOrder(db, target, order));
       outcomes = applied;
+      for (const { pool } of applied) {
+        const paused = order.type === 'pause' ? { reason: order.reason, until: order.until } : null;
+        await noteOrder(backend, { subject: pool, pool, paused });
+      }
       if (choice.kind === 'account' && order.type === 'resume') {
         const key = findAccount(backend.settings, choice.account).poolKey;
         blocked = (await listLimits(db, key)).filter((limit) => limit.blockedUntil !== null);

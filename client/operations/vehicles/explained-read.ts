@@ -151,6 +151,6 @@ async function standing(
 }
 
 const wordsOf = (words: string): WaitEvidence => ({
-  ...{ pool: null, limit: null, code: null, requestId: null },
+  ...{ pool: null, limit: null, code: null, requestId: null, by: null },
   words,
 });

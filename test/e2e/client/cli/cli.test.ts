@@ -92,6 +92,11 @@ test('work that is started while no worker runs says so, and waits for one', asy
     out: expect.stringContaining(`backfill:${DATASET}:${stack.account}`),
   });
   expect(ran.err).toContain('No worker asks for work');
+  const id = /backfill:\S+/.exec(ran.out)?.[0] ?? '';
+  expect(await explained(id)).toMatchObject({
+    ...{ kind: 'backfill', state: 'running', to: null },
+    wait: { why: expect.stringContaining('no worker') },
+  });
   const paused = await sluice(['backfill', 'pause', DATASET, '--reason', 'stock-taking']);
   expect(paused).toMatchObject({
     code: 0,
@@ -101,13 +106,51 @@ test('work that is started while no worker runs says so, and waits for one', asy
   await stack.startWorker();
   const [held] = await json<{ status: { phase: string; detail: string } | null }[]>(['backfill', 'list']);
   expect(held).toMatchObject({ status: { phase: 'paused', detail: 'stock-taking' } });
+  expect(await explained(id)).toMatchObject({
+    ...{ state: 'paused', wait: { why: 'stock-taking', until: null } },
+    evidence: { words: 'stock-taking', by: expect.stringContaining('@') },
+  });
+  const told = await sluice(['explain', id]);
+  expect(told).toMatchObject({ code: 0, err: '' });
+  expect(told.out).toMatch(/^backfill:\S+: paused, for /);
+  expect(told.out).toMatch(/frees +npx sluice backfill resume backfill:/);
+  expect(told.out).toMatch(/says +stock-taking · by \S+@/);
+  expect(told.out).toContain('paused or held by a person');
   expect(await sluice(['backfill', 'resume', DATASET])).toMatchObject({
     code: 0,
     out: expect.stringContaining(': resumed'),
   });
   const again = await sluice(['backfill', DATASET, ...span(1, 48), '--wait']);
   expect(again).toMatchObject({ code: 0, out: expect.stringContaining('1/1 windows') });
+  // The time of the pause stays in the account of a run that has ended.
+  const ended = await explained(id);
+  expect(ended).toMatchObject({ state: 'finished', to: expect.any(String), wait: null });
+  expect(ended.shares.find(({ cause }) => cause === 'person')?.ms).toBeGreaterThan(0);
+  expect((await sluice(['explain', id])).out).toMatch(/: finished, took .*\nended /);
+  const [, from] = span(1, 48);
+  expect(await explained(`window:${DATASET}:${stack.account}:${from}`)).toMatchObject({
+    ...{ kind: 'window', wait: null, evidence: null },
+    to: expect.any(String),
+  });
+  const unknown = await sluice(['explain', 'job:12']);
+  expect(unknown.err).toContain('names no work; give batch:7');
+  expect([unknown.code, unknown.out]).toEqual([1, '']);
+  expect((await sluice(['explain', `sync:${DATASET}:${stack.account}`])).err).toContain(
+    'there is no run sync:',
+  );
 });
+
+interface Explained {
+  readonly wait: { readonly why: string } | null;
+  readonly elapsedMs: number;
+  readonly shares: readonly { readonly cause: string; readonly ms: number }[];
+}
+
+async function explained(id: string): Promise<Explained> {
+  const found = await json<Explained>(['explain', id]);
+  expect(found.shares.reduce((sum, { ms }) => sum + ms, 0)).toBe(found.elapsedMs);
+  return found;
+}
 
 test('a run takes about as long as its plan has said', async () => {
   // An attempt covers 120 hours that no other has covered.

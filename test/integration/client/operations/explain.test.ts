@@ -1,10 +1,15 @@
 import type { Pool } from 'pg';
 import type { Backend } from '../../../../client/operations/backend';
-import { explainWork } from '../../../../client/operations/explain/explain';
+import { pauseBatch } from '../../../../client/operations/batches/batches';
+import { type Explanation, explainWork } from '../../../../client/operations/explain/explain';
+import { pausePool, resumePool } from '../../../../client/operations/pools/pools';
+import { findAccount, limitsOfCall } from '../../../../settings/accounts/accounts';
 import { createBatch, setBatchState } from '../../../../store/batches/batches';
 import { createCommand } from '../../../../store/commands/commands';
 import { createPool } from '../../../../store/db';
 import { noteWorker } from '../../../../store/explain/worker-presence';
+import { registerLimits } from '../../../../store/permits/permits';
+import { recordRefusal } from '../../../../store/permits/rate-refusals';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { openai } from '../../../../vendors/openai';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
@@ -73,7 +78,7 @@ test('a used-up quota is explained with the vendor’s words and request id, and
     },
     evidence: { pool: 'openai/texts', words: 'Quota!', requestId: 'r-9' },
   });
-  expect(sumOf(found.shares)).toBeCloseTo(found.elapsedMs, 3);
+  expect(sumOf(found.shares)).toBe(found.elapsedMs);
   const paused = found.shares.find(({ cause }) => cause === 'quotaPause');
   expect(paused?.share).toBeGreaterThan(0.3);
   expect(paused?.share).toBeLessThan(0.5);
@@ -92,7 +97,145 @@ test("an operator's pause names its reason, and counts as time of a person", asy
   const found = await explainWork(backend, { id: `#${id}` });
   expect(found.wait).toMatchObject({ why: 'inventory, says Ann', until: null });
   expect(found.shares.find(({ cause }) => cause === 'person')?.share).toBeGreaterThan(0.3);
-  expect(sumOf(found.shares)).toBeCloseTo(found.elapsedMs, 3);
+  expect(sumOf(found.shares)).toBe(found.elapsedMs);
+});
+
+/** Something that happened so many seconds ago. */
+const happened = (kind: string, ago: number, data: object = {}) =>
+  db.query(
+    `insert into events (at, kind, pool, data) values (clock_timestamp() - make_interval(secs => $1), $2, $3, $4)`,
+    [ago, kind, 'openai/texts', data],
+  );
+const aged = (id: number, seconds: number) =>
+  db.query(`update batches set created_at = clock_timestamp() - make_interval(secs => $2) where id = $1`, [
+    id,
+    seconds,
+  ]);
+const secondsOf = ({ shares }: Explanation) =>
+  Object.fromEntries(shares.map(({ cause, ms }) => [cause, Math.round(ms / 1000)]));
+
+test('a long life: pauses, a restart, waits and a clock that was set back sum to it exactly', async () => {
+  await db.query('delete from events');
+  const id = await newBatch('long');
+  await aged(id, 1000);
+  await happened('pool.quota_paused', 900);
+  await happened('pool.half_open', 800);
+  await happened('pool.closed', 795);
+  await happened('batch.paused', 700, { batch: id });
+  await happened('batch.resumed', 600, { batch: id });
+  // The clock was set back between them: nobody knows how long it was.
+  await happened('pool.open', 500);
+  await happened('pool.closed', 510);
+  // Refused for a minute, and freed by an operator after 20 seconds.
+  await happened('limit.refused', 60, { subject: 'l', limits: ['l'], waitMs: 60_000 });
+  await happened('limit.unblocked', 40, { limit: 'l' });
+  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
+  const now = rows[0]?.now ?? 0;
+  await db.query('delete from worker_presence');
+  await db.query('insert into worker_presence values ($1, $2), ($3, $4)', [
+    ...[now - 2_000_000, now - 300_000],
+    ...[now - 100_000, now],
+  ]);
+  const found = await explainWork(backend, { id: `batch:${id}` });
+  expect(sumOf(found.shares)).toBe(found.elapsedMs);
+  expect(secondsOf(found)).toEqual({
+    ...{ person: 100, noWorker: 200, quotaPause: 100, rateLimit: 20 },
+    calling: expect.any(Number),
+  });
+  expect(Math.abs(found.elapsedMs - 1_000_000)).toBeLessThan(30_000);
+});
+
+test('without a worker it waits for one, unless a person has paused it', async () => {
+  const id = await newBatch('workless');
+  await aged(id, 1000);
+  await db.query('update worker_presence set to_ms = now_ms() - 600000 where to_ms > now_ms() - 600000');
+  const found = await explainWork(backend, { id: `batch:${id}` });
+  expect(found.wait).toMatchObject({ why: 'no worker runs', until: null, frees: '`start worker`' });
+  expect(secondsOf(found).noWorker).toBeGreaterThanOrEqual(599);
+  await pauseBatch(backend, { batch: String(id), reason: 'stock-taking' }).catch(() => undefined);
+  expect(await explainWork(backend, { id: `batch:${id}` })).toMatchObject({
+    ...{ state: 'paused', wait: { why: 'stock-taking', until: null } },
+    evidence: { words: 'stock-taking', by: 'test' },
+  });
+  await noteWorker(db);
+});
+
+test('a pool that was paused by hand names who, one that refuses credentials the vendor', async () => {
+  const id = await newBatch('held');
+  const explained = () => explainWork(backend, { id: `batch:${id}` });
+  await pausePool(backend, { pool: 'texts', reason: 'contract' });
+  expect(await explained()).toMatchObject({
+    wait: { why: expect.stringContaining('contract'), frees: '`pool resume texts`' },
+    evidence: { pool: 'openai/texts', by: 'test', words: expect.stringContaining('contract') },
+  });
+  await resumePool(backend, { pool: 'texts' });
+  const { rows } = await db.query<{ epoch: number }>(`select epoch from pools where key = 'openai/texts'`);
+  const evidence = {
+    ...{ vendor: 'openai', account: 'texts', operation: 'createResponse', httpStatus: 401 },
+    ...{ code: 'invalid_api_key', message: 'Incorrect API key provided', requestId: 'r-401' },
+  };
+  await applyPoolEvent(db, 'openai/texts', {
+    ...{ type: 'hold', cause: 'credentials', epoch: rows[0]?.epoch ?? 0, reason: 'refused', evidence },
+  });
+  expect(await explained()).toMatchObject({
+    wait: { frees: expect.stringContaining('pool resume') },
+    evidence: { code: 'invalid_api_key', requestId: 'r-401', by: null, words: 'Incorrect API key provided' },
+  });
+  await db.query(`update pools set state = 'closed' where key = 'openai/texts'`);
+});
+
+test('a limit that the vendor has closed, by its words and its request id', async () => {
+  const id = await newBatch('fast');
+  const limits = limitsOfCall(findAccount(backend.settings, 'texts'), 'createResponse', {
+    ...{ model: 'm', modelGroup: 'm' },
+  });
+  await registerLimits(db, 'openai/texts', limits);
+  const key = limits.find(({ template }) => template.name === 'requests')?.key ?? 'none';
+  const evidence = {
+    ...{ vendor: 'openai', account: 'texts', operation: 'createResponse', httpStatus: 429 },
+    ...{ code: 'rate_limit_exceeded', message: 'Rate limit reached', requestId: 'r-429' },
+  };
+  await recordRefusal(
+    db,
+    {
+      ...{ pool: 'openai/texts', limits: [key], named: key, caller: 'x', evidence, escalation: null },
+      ...{ waitMs: 60_000, departedAt: Date.now(), strikes: 1 },
+    } as never,
+    { refusals: 100, windowMs: 1000 },
+  );
+  expect(await explainWork(backend, { id: `batch:${id}` })).toMatchObject({
+    wait: { until: expect.any(Number), frees: expect.stringContaining('pool unblock') },
+    evidence: { limit: key, code: 'rate_limit_exceeded', requestId: 'r-429' },
+  });
+  await db.query(`delete from pool_limits where limit_key = $1`, [key]);
+});
+
+test('what has ended waits for nothing and gets no older', async () => {
+  const id = await newBatch('ended');
+  await db.query(
+    `update batch_items set state = 'failed', evidence = '{"message": "no", "requestId": "r-5"}',
+    answered_at = clock_timestamp() where batch_id = $1`,
+    [id],
+  );
+  const batch = await explainWork(backend, { id: `batch:${id}` });
+  expect(batch).toMatchObject({ state: 'finished', to: expect.any(Number), wait: null, evidence: null });
+  expect(await explainWork(backend, { id: `batch:${id}/a` })).toMatchObject({
+    ...{ state: 'failed', to: expect.any(Number), wait: null },
+    evidence: { words: 'no', requestId: 'r-5' },
+  });
+});
+
+test('an account that the settings have lost is named', async () => {
+  const id = await newBatch('lost');
+  const others = plainBackend(db, {
+    accounts: { other: { vendor: 'openai', apiKey: 'env:TEST_CLIENT_SECRET' } },
+  });
+  const found = await explainWork(others, { id: `batch:${id}` }).catch((error: unknown) => error);
+  expect(found).toMatchObject({
+    code: 'UNKNOWN_NAME',
+    field: 'id',
+    message: expect.stringContaining('"texts"'),
+  });
 });
 
 test('a command that nobody has sent yet', async () => {
@@ -106,8 +249,13 @@ test('a command that nobody has sent yet', async () => {
 });
 
 test.each([
-  ['nonsense', 'INVALID_INPUT'],
+  ['nonsense', 'NOT_FOUND'],
+  ['permit_AAAA', 'NOT_FOUND'],
+  ['pool:openai/texts', 'NOT_FOUND'],
+  ['login:3', 'NOT_FOUND'],
   ['batch:999999', 'NOT_FOUND'],
+  ['batch:1/none', 'NOT_FOUND'],
+  ['command:999999', 'NOT_FOUND'],
   ['window:amazon/rt-sales:texts:2026-11-01T06:00Z', 'NOT_FOUND'],
   ['window:amazon/rt-sales:texts:yesterday', 'INVALID_INPUT'],
   ['', 'INVALID_INPUT'],
