@@ -300,6 +300,11 @@ export const datasetFields = {
     .describe(
       'A document that holds less than this share of the rows that are known, or none, is doubted: they stay, and it is asked for again. Trips of fleets: of the trips that are known.',
     ),
+  usualLoss: share
+    .default(0.05)
+    .describe(
+      'The share of their rows that hours lose in ordinary restatements. Where a document is plausible as a whole, hours that lose more than this explains, and keep less than doubtShare, are doubted. Higher doubts fewer.',
+    ),
   doubtAnswers: wholePositive
     .default(3)
     .describe(

@@ -9,13 +9,17 @@ import { DAY_MS, HOUR_MS } from '../durations';
 export interface RestatementPolicy {
   /** A document, or hours in a row, with less than this share of the known rows is doubted, 0 to 1; 0: only an empty one. */
   readonly doubtShare: number;
+  /** The share of an hour's rows that ordinary restatements take away, 0 to 1: what it explains is believed. */
+  readonly usualLoss: number;
   /** So many answers make it true, and only when they lie over so many milliseconds. */
   readonly answers: number;
   readonly overMs: number;
 }
 
-/** Hours of a document that has more rows than that: fewer are lost by single cancellations. */
-const NOTABLE_ROWS = 20;
+/** A loss that ordinary restatements bring about more rarely than this is none of theirs. */
+const CHANCE = 1e-3;
+/** What the document's other hours lose counts from about so many rows on: a few say little. */
+const TELLING_ROWS = 20;
 
 /** Distance to the first look again, ms; each is three times the one before it, up to a day. */
 const FIRST_LOOK_MS = 2 * HOUR_MS;
@@ -74,24 +78,41 @@ export function recheckDelayMs(answers: number): number {
 function suspectHours({ known, told, policy }: RestatementInput): readonly (readonly [number, number])[] {
   const hours = [...known].filter(([, rows]) => rows > 0).sort(([a], [b]) => a - b);
   const reportedIn = (hour: number) => told.get(hour) ?? 0;
-  const isTooFew = (rows: number, known: number) => rows === 0 || rows < policy.doubtShare * known;
-  const allKnown = hours.reduce((sum, [, rows]) => sum + rows, 0);
+  const isTooFew = ([hour, rows]: readonly [number, number]) => isFarLess(reportedIn(hour), rows, policy);
+  const lossOf = (some: readonly (readonly [number, number])[]) => ({
+    known: some.reduce((sum, [, rows]) => sum + rows, 0),
+    lost: some.reduce((sum, [hour, rows]) => sum + Math.max(0, rows - reportedIn(hour)), 0),
+  });
+  const allKnown = lossOf(hours).known;
   const allReported = hours.reduce((sum, [hour]) => sum + reportedIn(hour), 0);
-  if (allKnown > 0 && isTooFew(allReported, allKnown))
+  if (allKnown > 0 && isFarLess(allReported, allKnown, policy))
     return hours.filter(([hour, rows]) => reportedIn(hour) < rows);
 
-  // The document as a whole is plausible; a part of it may still be missing.
-  const suspects: (readonly [number, number])[] = [];
-  let run: (readonly [number, number])[] = [];
-  const endRun = () => {
-    if (run.reduce((sum, [, rows]) => sum + rows, 0) >= NOTABLE_ROWS) suspects.push(...run);
-    run = [];
-  };
+  // The document as a whole is plausible; a part of it may still be missing. How much such a restatement takes away
+  // elsewhere shows in its plausible hours.
+  const plausible = lossOf(hours.filter((entry) => !isTooFew(entry)));
+  const elsewhere = (plausible.lost + policy.usualLoss * TELLING_ROWS) / (plausible.known + TELLING_ROWS);
+  const usual = Math.max(policy.usualLoss, elsewhere);
+  const runs: (readonly [number, number])[][] = [[]];
   for (const entry of hours) {
-    const [hour, rows] = entry;
-    if (isTooFew(reportedIn(hour), rows)) run.push(entry);
-    else endRun();
+    if (isTooFew(entry)) runs.at(-1)?.push(entry);
+    else runs.push([]);
   }
-  endRun();
-  return suspects;
+  return runs.filter((run) => run.length > 0 && chanceOf(lossOf(run), usual) < CHANCE).flat();
+}
+
+function isFarLess(reported: number, known: number, { doubtShare }: RestatementPolicy): boolean {
+  return reported === 0 || reported < doubtShare * known;
+}
+
+/**
+ * How likely so many of the known rows go, or more, when each goes by itself with that chance: Chernoff's bound, which is
+ * exact where all of them go. 3 of 3 at 5 % are 1 in 8,000.
+ */
+function chanceOf({ known, lost }: { readonly known: number; readonly lost: number }, usual: number): number {
+  const share = lost / known;
+  if (share <= usual) return 1;
+  if (usual <= 0) return 0;
+  const kept = share < 1 ? (1 - share) * Math.log((1 - share) / (1 - usual)) : 0;
+  return Math.exp(-known * (share * Math.log(share / usual) + kept));
 }

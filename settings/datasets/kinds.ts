@@ -22,6 +22,7 @@ const FLEET_KEYS: { readonly [K in FleetKind]: readonly Key[] } = {
     'chunkHours',
     'deviceListMinutes',
     'doubtShare',
+    'usualLoss',
     'doubtAnswers',
     'doubtDays',
   ],
@@ -101,10 +102,10 @@ export interface FleetTerms {
 
 /** When a document that holds less than is known is believed. */
 export function restatementPolicy(
-  settings: Pick<ParsedDataset, 'doubtShare' | 'doubtAnswers' | 'doubtDays'>,
+  settings: Pick<ParsedDataset, 'doubtShare' | 'usualLoss' | 'doubtAnswers' | 'doubtDays'>,
 ): RestatementPolicy {
-  const { doubtShare, doubtAnswers, doubtDays } = settings;
-  return { doubtShare, answers: doubtAnswers, overMs: doubtDays * DAY_MS };
+  const { doubtShare, usualLoss, doubtAnswers, doubtDays } = settings;
+  return { doubtShare, usualLoss, answers: doubtAnswers, overMs: doubtDays * DAY_MS };
 }
 
 /** Of a dataset that the settings list, or else by default. @throws RangeError when it is none of a fleet's. */

@@ -35,6 +35,7 @@ const DEFAULT_MAX_BYTES = 2 * 1024 ** 3;
 export const DEFAULT_BAD_ROWS: BadRowPolicy = { onBadRow: 'setAside', maxShare: 0.05 };
 export const DEFAULT_RESTATEMENT: RestatementPolicy = {
   doubtShare: 0.5,
+  usualLoss: 0.05,
   answers: 3,
   overMs: 3 * DAY_MS,
 };

@@ -101,6 +101,7 @@ describe('what holds without a word in the file', () => {
         onBadRow: 'setAside',
         badRowShare: 0.05,
         doubtShare: 0.5,
+        usualLoss: 0.05,
         doubtAnswers: 3,
         doubtDays: 3,
         poll: {

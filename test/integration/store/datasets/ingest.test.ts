@@ -479,7 +479,7 @@ describe('a document that holds far less than is known', () => {
   const ROWS = [0, 1, 2, 3, 4, 5].flatMap((hour) =>
     Array.from({ length: 10 }, (_, i) => ({ hour, asin: `A${i}` })),
   );
-  const POLICY = { doubtShare: 0.5, answers: 3, overMs: 48 * HOUR };
+  const POLICY = { doubtShare: 0.5, usualLoss: 0.05, answers: 3, overMs: 48 * HOUR };
   const audit = (rows: readonly SalesRow[], now: number, within = span) =>
     ingestRows(within, rows, { purpose: 'daily_audit', restatement: POLICY, now });
   const doubts = async () =>

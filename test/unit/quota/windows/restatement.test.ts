@@ -10,7 +10,7 @@ import { meansEmpty, retryDistanceMs } from '../../../../quota/windows/window-re
 
 const HOUR = 3_600_000;
 const NOW = 1_000 * HOUR;
-const POLICY: RestatementPolicy = { doubtShare: 0.5, answers: 3, overMs: 72 * HOUR };
+const POLICY: RestatementPolicy = { doubtShare: 0.5, usualLoss: 0.05, answers: 3, overMs: 72 * HOUR };
 
 const rows = (...counts: number[]) => new Map(counts.map((count, hour) => [hour * HOUR, count] as const));
 const judge = (
@@ -29,7 +29,16 @@ describe('hours that are doubted', () => {
     ['one row in place of three', [3], [1], [0]],
     ['half of the rows, and no less', [10, 10], [5, 5], []],
     ['a tenth of the rows', [10, 10], [1, 1], [0, 1]],
-    ['an hour that loses a handful while others are whole', [5, 100], [0, 100], []],
+    ['an hour that loses two while others are whole', [2, 100], [0, 100], []],
+    ['an hour that loses three of four', [4, 100], [1, 100], []],
+    ['an hour that loses all of three', [3, 100], [0, 100], [0]],
+    ['an hour of twelve that comes back with five', [12, 100], [5, 100], [0]],
+    ['with one', [12, 100], [1, 100], [0]],
+    ['with none', [12, 100], [0, 100], [0]],
+    ['with six', [12, 100], [6, 100], []],
+    ['every other hour is missing', [8, 8, 8, 8, 8], [8, 0, 8, 0, 8], [1, 3]],
+    ['a restatement that takes a third everywhere', [12, 300], [5, 200], []],
+    ['and all of one hour', [12, 300], [0, 200], [0]],
     ['an hour that loses many while others are whole', [50, 100], [2, 100], [0]],
     ['hours in a row that lose few each and many together', [8, 0, 9, 7, 100], [0, 0, 0, 0, 100], [0, 2, 3]],
     ['known hours that are empty beside new ones that are full', [5, 0], [0, 500], [0]],
@@ -41,6 +50,28 @@ describe('hours that are doubted', () => {
     const policy = { ...POLICY, doubtShare: 0 };
     expect(judge([100, 100], [1, 1], new Map(), policy)).toEqual([]);
     expect(judge([100, 100], [], new Map(), policy)).toEqual([0, 1]);
+  });
+
+  test('a loss that is usual is believed', () => {
+    expect(judge([12, 100], [5, 100], new Map(), { ...POLICY, usualLoss: 0.4 })).toEqual([]);
+    expect(judge([12, 100], [0, 100], new Map(), { ...POLICY, usualLoss: 0.4 })).toEqual([0]);
+    expect(judge([12, 100], [0, 100], new Map(), { ...POLICY, usualLoss: 1 })).toEqual([]);
+    expect(judge([1, 100], [0, 100], new Map(), { ...POLICY, usualLoss: 0 })).toEqual([0]);
+  });
+
+  test('of hours that lose rows one by one hardly any is doubted', () => {
+    let seed = 7;
+    const next = () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    let doubted = 0;
+    for (let document = 0; document < 100; document++) {
+      const known = Array.from({ length: 336 }, () => Math.floor(next() * 12));
+      const told = known.map((rows) => Array.from({ length: rows }, next).filter((n) => n > 0.03).length);
+      doubted += judge(known, told).length;
+    }
+    expect(doubted).toBeLessThan(34);
   });
 
   test.each([
