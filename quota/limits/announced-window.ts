@@ -37,7 +37,14 @@ export function announcedWindow(
   if (tells === null) return before ?? { ms: documented, doubts: 0 };
   const fits = (ms: number) => explains(ms, level.capacity, tells);
   if (before !== null && fits(before.ms)) return { ms: before.ms, doubts: 0 };
-  const found = windows.find(fits) ?? documented;
+  // No window ends later than its own length: what refills all at once tells at least that.
+  const isInside = (ms: number) => tells.resetMs <= ms + SHORT_RESET_MS;
+  const continuous = windows.find(fits);
+  if (continuous === undefined && before !== null && isInside(before.ms)) return { ms: before.ms, doubts: 0 };
+  const found = continuous ?? windows.find(isInside) ?? documented;
+  // OpenAI's guide itself has a minute's tokens that are full in six.
+  if (before === null && continuous === undefined && found !== documented)
+    return { ms: documented, doubts: 1 };
   if (before === null || before.doubts + 1 >= DOUBTS) return { ms: found, doubts: 0 };
   return { ms: before.ms, doubts: before.doubts + 1 };
 }

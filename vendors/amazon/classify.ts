@@ -3,10 +3,11 @@
  * their code. Three servers answer, each in its own way: the SP-API (reports), Login with Amazon (`login`) and S3
  * (`downloadDocument`).
  */
+import { DAY_MS } from '../../quota/durations';
 import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
-import { type AmazonError, readError } from './error-body';
+import { type AmazonError, isQuotaCode, readError } from './error-body';
 import { scrub } from './scrub';
 
 /** Total: any result becomes exactly one verdict. `nowMs` serves dates in Retry-After and texts only. */
@@ -72,7 +73,7 @@ const TOKEN_TEXT = /\btoken\b/i;
 function classifyReports(call: CallInfo, answer: Answer): Verdict {
   const { status, error, evidence, wait } = answer;
   const code = error?.code ?? '';
-  if (code === 'QuotaExceeded') return quota(evidence, wait);
+  if (isQuotaCode(code)) return quota(evidence, wait);
   if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
@@ -136,7 +137,7 @@ function byCode(call: CallInfo, code: string, evidence: Evidence, wait: StatedWa
  */
 function classifyLogin(answer: Answer): Verdict {
   const { status, error, evidence, wait } = answer;
-  switch (error?.code) {
+  switch (error?.code.toLowerCase()) {
     // The account has to authorise the application again, or the application's own keys are wrong. Only a person
     // can cure either; a retry with the same grant is counted against the application.
     case 'invalid_grant':
@@ -163,7 +164,7 @@ function classifyDocument(answer: Answer): Verdict {
   const code = error?.code ?? '';
   if (isSuccess(status)) return { kind: 'ok', evidence };
   // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
-  if (code === 'QuotaExceeded' || status === 429) return quota(evidence, wait);
+  if (isQuotaCode(code) || status === 429) return quota(evidence, wait);
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
   if (code === 'RequestTimeout' || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
@@ -275,18 +276,27 @@ function headerOf(headers: Readonly<Record<string, string>>, ...names: readonly 
 
 /** Amazon sends the header on these only, and not as a promise. */
 const TEACHES = (status: number) => isSuccess(status) || status === 400 || status === 404;
-/** Plans lie between one call in a minute and tens a second. Beyond these bounds it is a mistake, not a plan. */
-const MIN_RATE = 1 / 3600;
+/** Plans lie between one call a day and tens a second. Beyond these bounds it is a mistake, not a plan. */
+const MIN_RATE = 1000 / DAY_MS;
 const MAX_RATE = 1000;
+/** The longest double has some 1,100 digits. */
+const MAX_RATE_CHARACTERS = 1_200;
+
+/** The text of a double, however it was printed: `0.0056`, `0.008333333333333333`, `5.6E-3`; NaN for anything else. */
+function rateIn(text: string): number {
+  const value = text.trim().replace(/^"(.*)"$/, '$1');
+  return value.length <= MAX_RATE_CHARACTERS && /^\+?(?:\d+\.?\d*|\.\d+)(?:E[+-]?\d+)?$/i.test(value)
+    ? Number(value)
+    : Number.NaN;
+}
 
 /** `x-amzn-RateLimit-Limit`: the rate in force for this account and operation, tokens a second. */
 export function learnAmazon(call: CallInfo, response: VendorResponse): readonly LearnedLimit[] {
   if (!TEACHES(response.status) || call.operation === 'login' || call.operation === 'downloadDocument')
     return [];
-  const value = headerOf(response.headers, 'x-amzn-ratelimit-limit').trim();
-  // The text of a double, as Java prints it: `0.0056`, `0.008333333333333333`, `5.6E-3`.
-  if (!/^\d{1,6}(?:\.\d{1,40})?(?:E-?\d{1,2})?$/i.test(value)) return [];
-  const ratePerSecond = Number(value);
-  if (ratePerSecond < MIN_RATE || ratePerSecond > MAX_RATE) return [];
+  // Of a header that came twice, the lower.
+  const rates = headerOf(response.headers, 'x-amzn-ratelimit-limit').split(',').map(rateIn);
+  const ratePerSecond = Math.min(...rates);
+  if (!(ratePerSecond >= MIN_RATE && ratePerSecond <= MAX_RATE)) return [];
   return [{ limit: call.operation, ratePerSecond }];
 }

@@ -16,8 +16,8 @@ export interface AmazonError {
  * @returns null when the body is none of these.
  */
 export function readError(body: string): AmazonError | null {
-  const text = body.trim();
-  if (text.startsWith('{')) return fromJson(text);
+  const text = body.replace(/^\ufeff/, '').trim();
+  if (/^[{[]/.test(text)) return fromJson(text);
   if (text.startsWith('<')) return fromXml(text);
   return null;
 }
@@ -25,16 +25,37 @@ export function readError(body: string): AmazonError | null {
 function fromJson(text: string): AmazonError | null {
   const root = parseObject(text);
   if (!root) return null;
-  if (Array.isArray(root.errors)) {
-    const errors = root.errors.filter(isRecord);
-    const error = errors.find((e) => e.code === 'QuotaExceeded') ?? errors[0];
-    return error ? amazonError(error.code, error.message, error.details) : null;
+  const several = field(root, 'errors');
+  if (several !== undefined && several !== null) {
+    const errors = (Array.isArray(several) ? several : [several]).filter(isRecord);
+    const error = errors.find((e) => isQuotaCode(toText(field(e, 'code')))) ?? errors[0];
+    return error ? fromRecord(error) : null;
   }
-  if (root.error !== undefined) {
-    return amazonError(root.error, root.error_description, undefined, root.request_id);
+  const error = field(root, 'error');
+  if (isRecord(error)) return fromRecord(error);
+  if (error !== undefined) {
+    return amazonError(error, field(root, 'error_description'), undefined, field(root, 'request_id'));
   }
-  const message = root.message ?? root.Message;
-  return message === undefined ? null : amazonError(root.code, message);
+  const message = field(root, 'message');
+  return message === undefined ? null : fromRecord(root);
+}
+
+function fromRecord(error: Readonly<Record<string, unknown>>): AmazonError {
+  return amazonError(field(error, 'code'), field(error, 'message'), field(error, 'details'));
+}
+
+/** By its name in any case: gateways write `Message` where the API writes `message`. */
+function field(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  if (Object.hasOwn(object, name)) return object[name];
+  const other = Object.keys(object).find((key) => key.toLowerCase() === name);
+  return other === undefined ? undefined : object[other];
+}
+
+/** `QuotaExceeded`, however it is written, and what the gateways before the API call the same. */
+export function isQuotaCode(code: string): boolean {
+  return /^(?:quotaexceeded(?:exception)?|(?:request)?throttl(?:ed|ing)(?:exception)?|toomanyrequests(?:exception)?)$/i.test(
+    code.replace(/[\s_-]/g, ''),
+  );
 }
 
 function fromXml(text: string): AmazonError | null {
@@ -69,7 +90,8 @@ function toText(value: unknown): string {
 
 function parseObject(text: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const parsed: unknown = JSON.parse(text);
+    const value: unknown = Array.isArray(parsed) ? parsed[0] : parsed;
     return isRecord(value) ? value : null;
   } catch {
     // A body that was cut, or is no JSON at all: the status decides.

@@ -31,26 +31,59 @@ function parse(text: string): Body | null {
   }
   if (typeof root !== 'object' || root === null || Array.isArray(root)) return null;
   const fields = root as Record<string, unknown>;
-  const cause = CAUSES.map((name) => fields[name]).find((said) => typeof said === 'string' && said !== '');
-  return {
-    root: fields,
-    status: wholeNumber(
-      STATUSES.map((name) => fields[name]).find((said) => said !== undefined && said !== null),
-    ),
-    cause: typeof cause === 'string' ? scrub(cause) : '',
-  };
+  const outer = isWrapped(fields) ? (WRAPPERS.map((name) => fields[name]).find(isObject) ?? fields) : fields;
+  return { root: fields, status: statusIn(outer), cause: scrub(causeIn(outer)) };
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** Where a platform has its status and its words, the usual place first. */
-const STATUSES = ['status', 'code', 'errcode', 'errorcode'];
+const STATUSES = ['status', 'code', 'errcode', 'errorcode', 'resultcode', 'retcode'];
 const CAUSES = ['cause', 'message', 'msg', 'errmsg', 'error', 'desc'];
+/** What a platform wraps its answers in. */
+const WRAPPERS = ['data', 'result', 'response', 'body'];
 const DONE = /^(?:ok|success|succeeded|true)$/i;
+/** Codes of a call have four digits. */
+const ERROR_CODE_FROM = 1000;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const said = (fields: Fields, names: readonly string[]) =>
+  names.map((name) => fields[name]).filter((value) => value !== undefined && value !== null);
+
+/** Nothing of a status or of words stands in front. */
+function isWrapped(fields: Fields): boolean {
+  return said(fields, [...STATUSES, ...CAUSES]).length === 0;
+}
+
+/** A code of the vendor's wherever it stands; else the first, and where that is a word of failure no 0 beside it. */
+function statusIn(fields: Fields): number | null {
+  const found = said(fields, STATUSES).map(wholeNumber);
+  const code = found.find((status) => status !== null && status >= ERROR_CODE_FROM);
+  if (code !== undefined) return code;
+  const [first = null] = found;
+  return first ?? found.find((status) => status !== null && status !== 0) ?? null;
+}
+
+/** The first words that say more than that all is well. */
+function causeIn(fields: Fields): string {
+  const texts = said(fields, CAUSES)
+    .map(wordsOf)
+    .filter((text) => text !== '');
+  return texts.find((text) => !DONE.test(text.trim())) ?? texts[0] ?? '';
+}
+
+function wordsOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.map(wordsOf).find((text) => text !== '') ?? '';
+  return isObject(value) ? causeIn(value) : '';
+}
 
 /** Null when it is none; platforms say 0 in a word, too. */
 function wholeNumber(value: unknown): number | null {
   if (value === true || (typeof value === 'string' && DONE.test(value.trim()))) return 0;
   if (typeof value === 'number') return Number.isInteger(value) ? value : null;
-  return typeof value === 'string' && /^-?\d{1,9}$/.test(value.trim()) ? Number(value) : null;
+  return typeof value === 'string' && /^-?\d{1,9}(?:\.0+)?$/.test(value.trim()) ? Number(value) : null;
 }
 
 /** URLs carry the token, and causes may repeat one or the MD5 of a password. */

@@ -63,6 +63,8 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const status = root?.status ?? null;
   const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
   if (known) return known;
+  if (status !== 0 && !isResult(call, status) && TOO_FAST.test(evidence.message ?? ''))
+    return tooFast(evidence);
   if (tellsOfToken(call, status, httpStatus, evidence.message ?? '')) return tokenRefused(call, evidence);
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
@@ -121,37 +123,45 @@ function tokenRefused(call: CallInfo, evidence: Evidence): Verdict {
     : { kind: 'auth', reason: 'expired', evidence };
 }
 
-const TOKEN = '(?:token|session|ticket|令牌|会话|登录|登陆)';
-const OVER = String.raw`(?:expir|invalid|illegal|time[\s_-]?out|timed[\s_-]?out|not[\s_-]?(?:found|exist|valid)|missing|wrong|error|lost|失效|过期|无效|超时|不存在)`;
+const TOKEN =
+  '(?:token|session|ticket|credential|sesi[oó]n|sess[aã]o|sessione|sitzung|jeton|сесси|токен|토큰|세션|トークン|セッション|令牌|会话|登录|登陆)';
+const OVER = String.raw`(?:expir|abgelaufen|ung[üu]ltig|scadut|caducad|истек|недействит|만료|期限切れ|invalid|illegal|time[\s_-]?out|timed[\s_-]?out|not[\s_-]?(?:found|exist|valid)|missing|wrong|error|lost|失效|过期|无效|超时|不存在)`;
 /** Says that a token is none, whichever comes first. */
 const TOKEN_OVER = new RegExp(`${TOKEN}.{0,40}${OVER}|${OVER}.{0,40}${TOKEN}`, 'iu');
 const LOG_IN =
   /(?:please|must|need|re|not|no|again|请|重新|未)[\s_-]*(?:to[\s_-]*)?(?:be[\s_-]*)?(?:log|sign|登录|登陆)(?:ged|ed)?[\s_-]?(?:in|on)?(?![a-z])/iu;
 /** Has to do with tokens or logins at all. */
 const OF_TOKENS = new RegExp(
-  `${TOKEN}|(?<![a-z])(?:log|sign)[\\s_-]?(?:in|on)(?![a-z])|unauthori[sz]ed|auth[\\s_-]?fail`,
+  `${TOKEN}|(?<![a-z])(?:log|sign)[\\s_-]?(?:in|on)(?![a-z])|unauthori[sz]ed|(?<![a-z])auth`,
   'iu',
 );
+/** A command that did not get through: it is the device that is not online. */
+const OF_DEVICE_WORDS = /device|terminal|vehicle|tracker|设备|终端|车辆/iu;
+/** "ip limit:<ip>" and the like, under a status of a platform's own. */
+const TOO_FAST =
+  /\bip[\s_-]?limit|too[\s_-]?(?:many|fast|frequent|often)|rate[\s_-]?limit|frequency|throttl|频繁|过快|限流/iu;
 
 /**
  * An expired token comes under other codes than its own, too: then the words tell. Where the code is one that is in no
  * list, any word of tokens will do, for a login costs one call. A command's result has codes of its own, and words that may
  * be the device's; there, and beside a 0, the words have to be plain.
  */
-function tellsOfToken(
-  { operation }: CallInfo,
-  status: number | null,
-  httpStatus: number,
-  cause: string,
-): boolean {
-  if (LOGINS.has(operation)) return false;
+function tellsOfToken(call: CallInfo, status: number | null, httpStatus: number, cause: string): boolean {
+  if (LOGINS.has(call.operation)) return false;
   // 401 is about the token by its very meaning, with or without words.
   if (httpStatus === 401) return true;
   // Without a status the words are whoever's between, unless they are plain.
   if (status === null) return TOKEN_OVER.test(cause) || LOG_IN.test(cause);
-  const isResult = status === 0 || (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation));
+  if (isResult(call, status) && status !== 0 && (call.freshLogin === true || OF_DEVICE_WORDS.test(cause))) {
+    return false;
+  }
   if (TOKEN_OVER.test(cause) || LOG_IN.test(cause)) return true;
-  return !isResult && OF_TOKENS.test(cause);
+  return status !== 0 && !isResult(call, status) && OF_TOKENS.test(cause);
+}
+
+/** What became of a command, and no code of the call. */
+function isResult({ operation }: CallInfo, status: number | null): boolean {
+  return status !== null && isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation);
 }
 
 /**
@@ -194,9 +204,9 @@ function byHttp(
 }
 
 /** A status that is none of the codes: 0, what became of a command, or something unheard of. */
-function byStatus({ operation }: CallInfo, status: number, evidence: Evidence): Verdict {
-  if (status === 0) return { kind: 'ok', evidence };
-  if (isCommandStatus(status) && ANSWERS_WITH_RESULT.has(operation)) return { kind: 'ok', evidence };
+function byStatus(call: CallInfo, status: number, evidence: Evidence): Verdict {
+  const { operation } = call;
+  if (status === 0 || isResult(call, status)) return { kind: 'ok', evidence };
   // The page lists no code for wrong credentials. −1 is "abnormal", not "refused".
   if (LOGINS.has(operation) && status !== -1) return { kind: 'auth', reason: 'refused', evidence };
   return { kind: 'invalid', evidence };

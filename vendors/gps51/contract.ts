@@ -13,7 +13,7 @@ import type { FleetDevice, FleetPosition, ReportedTrips } from '../capabilities/
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
 import { commandOutcome } from './command-status';
-import { listIn, namesOf, TRIP_LISTS, withUsualNames } from './other-names';
+import { isFields, listIn, namesOf, TRIP_LISTS, withUsualNames } from './other-names';
 import { timeOf } from './time';
 
 const text = z.union([z.string().transform(storable), z.number().transform(String)], {
@@ -312,6 +312,11 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   if (!parsed.ok) return parsed;
   const { leftOut } = parsed;
   if (leftOut?.malformed === records.length) return { ok: false, problem: leftOut.problem };
+  // One trip may be under way and tell no end; where several tell none, it has another name.
+  if (records.length > 1 && !records.some((record) => isFields(record) && 'endtime' in record)) {
+    const fields = namesOf(found.list[0]);
+    return { ok: false, problem: `${found.key}: no trip has an endtime (fields: ${fields})` };
+  }
   // A trip of unknown length may be one of a platform's oddities; when none has one, it has another name.
   if (ended > 0 && measured === 0) {
     const fields = namesOf(found.list[0]);

@@ -27,7 +27,7 @@ const USUAL = new Map(
 
 /** A record under the usual names. A field that is there by its usual name wins over one by another. */
 export function withUsualNames(record: unknown): unknown {
-  if (!isObject(record)) return record;
+  if (!isFields(record)) return record;
   const renamed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record)) {
     const usual = USUAL.get(name.toLowerCase().replace(/[\s_-]/g, '')) ?? name;
@@ -38,7 +38,7 @@ export function withUsualNames(record: unknown): unknown {
 
 /** The names of a record's fields, for who has to say why it is not understood. */
 export function namesOf(record: unknown): string {
-  return isObject(record) ? Object.keys(record).slice(0, 20).join(', ') || 'none' : 'none';
+  return isFields(record) ? Object.keys(record).slice(0, 20).join(', ') || 'none' : 'none';
 }
 
 export type FoundList =
@@ -50,7 +50,7 @@ export type FoundList =
 /** An object and those within it, the outermost first. */
 function levelsOf(root: Fields, depth: number): readonly Fields[] {
   if (depth === 0) return [root];
-  const inner = Object.values(root).filter(isObject);
+  const inner = Object.values(root).filter(isFields);
   return [root, ...inner.flatMap((one) => levelsOf(one, depth - 1))];
 }
 
@@ -76,10 +76,10 @@ export function listIn(root: Fields, names: readonly string[]): FoundList {
   return { kind: 'problem', problem: `${names.join(', ')}: there is ${name} instead (fields: ${fields})` };
 }
 
-function isObject(value: unknown): value is Fields {
+export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isRecords(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isObject);
+  return Array.isArray(value) && value.length > 0 && value.every(isFields);
 }

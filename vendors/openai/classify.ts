@@ -235,19 +235,25 @@ function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
   return operation === OPENAI_BATCH_OPERATIONS.create && /^(?:input_)?file_id$/.test(error?.param ?? '');
 }
 
+/** What is sent where others send null: a code of success, and nothing that names a failure beside it. */
+const NO_FAILURE = /^(?:0|2\d\d|ok|success|succeeded|none|no_?error)?$/i;
+
 /** Words that say no more than that there is an error. */
 const NO_NAME = /^(?:unknown_?)?(?:error|failure|fail|failed|exception)$/i;
 
 /** An error that came as a success is judged like the status that it names. */
 function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
-  if (error === null || (error.code === '' && error.type === '' && error.message === '')) {
-    return { kind: 'ok', evidence };
-  }
+  if (error === null || isNoError(error)) return { kind: 'ok', evidence };
   if (error.status !== null) return decide(error.status, error, evidence, wait);
   const told = decide(0, error, evidence, wait);
   // A word that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
-  const names = [error.code, error.type].some((word) => word !== '' && !NO_NAME.test(word));
+  const names = [error.code, error.type].some((word) => !NO_FAILURE.test(word) && !NO_NAME.test(word));
   return told.kind === 'server' && names ? { kind: 'invalid', evidence } : told;
+}
+
+function isNoError({ code, type, message, status }: ApiError): boolean {
+  if (status !== null || !NO_FAILURE.test(code) || !NO_FAILURE.test(type)) return false;
+  return message === '' || (code !== '' && NO_FAILURE.test(message));
 }
 
 /** "Rate limit reached for gpt-x … on tokens per min (TPM)": which limit was hit, where the text says so. */

@@ -65,7 +65,8 @@ const WRAPPERS = ['detail', 'response', 'data', 'result', 'body'] as const;
 function errorIn(root: Fields, depth: number): ApiError | null {
   if (depth >= DEPTH_MAX) return null;
   for (const name of ERROR_NAMES) {
-    const value = root[name];
+    const found = root[name];
+    const value: unknown = Array.isArray(found) ? found[0] : found;
     const fields = fieldsOf(value) ?? (typeof value === 'string' ? readObject(value) : null);
     if (fields !== null) return toApiError(fields, root, depth);
     if (typeof value === 'string' && value !== '') return named({ ...root, message: value }, true, depth);

@@ -52,7 +52,7 @@ const SPENT_TEXT = [
   /\bExceeded\w*Budget\b|\bBudget\w*Exceeded/i,
   /\barrears\b|\barrearage\b|\b(?:account|invoice|bill)\b[^.!?\n]{0,40}\b(?:overdue|unpaid|past due)\b|\bunpaid (?:invoice|bill|balance)/i,
   /\b(?:trial|free tier|subscription|plan)\b[^.!?\n]{0,30}\b(?:has ended|ended|expired|is over)\b/i,
-  /余额不足|额度不足|欠费|残高不足|크레딧.{0,10}부족/,
+  /余额不足|额度不足|欠费|残高.{0,6}不足|(?:크레딧|잔액).{0,10}부족|недостаточно (?:средств|кредит)|баланс\S* .{0,20}(?:исчерпан|недостат)|(?:niewystarczając|brak )\S* ?środk|yetersiz bakiye|bakiye\S* .{0,20}yetersiz|onvoldoende (?:saldo|tegoed|krediet)/iu,
   /\b(?:guthaben|budget|kontingent|solde|cr[ée]dits?|saldo|presupuesto|cr[ée]ditos?|fondi)\b[^.!?\n]{0,60}(?:aufgebraucht|ersch[öo]pft|[üu]berschritten|verbraucht|insuffisant|[ée]puis[ée]|d[ée]pass[ée]|agotad|insuficiente|esaurit|superato|excedid)/i,
   /(?:aufgebraucht|ersch[öo]pft|[üu]berschritten|verbraucht|insuffisant|[ée]puis[ée]|d[ée]pass[ée]|agotad|insuficiente|insufficiente|esaurit|superato|excedid)[^.!?\n]{0,40}\b(?:guthaben|budget|kontingent|solde|cr[ée]dits?|saldo|presupuesto|cr[ée]ditos?|fondi)\b/i,
 ];

@@ -14,7 +14,7 @@ export function resetWait(
   nowMs: number,
 ): StatedWait | null {
   const all = headerLimits(headers).filter(({ reset }) => reset !== undefined);
-  const usedUp = all.filter(({ remaining }) => remaining === '0');
+  const usedUp = all.filter(isUsedUp);
   const isNamed = ({ name }: HeaderLimit) => name === named;
   // `tokens-minute` and `tokens-day` are both what is called `tokens`: the one that has nothing left is meant.
   const isOfNamed = ({ name }: HeaderLimit) => named !== null && name.startsWith(named);
@@ -25,10 +25,15 @@ export function resetWait(
   }, null);
 }
 
-function waitOf({ name, limit, remaining, reset = '' }: HeaderLimit, nowMs: number): StatedWait | null {
-  const wait = parseReset(reset, nowMs);
-  const capacity = Number(limit ?? Number.NaN);
-  if (wait === null || name !== 'requests' || !(capacity > 0) || remaining !== '0') return wait;
+/** `0`, `0.0`, and less than nothing of what was overdrawn. */
+function isUsedUp({ remaining = '' }: HeaderLimit): boolean {
+  return remaining !== '' && Number(remaining) <= 0;
+}
+
+function waitOf(of: HeaderLimit, nowMs: number): StatedWait | null {
+  const wait = parseReset(of.reset ?? '', nowMs);
+  const capacity = Number(of.limit ?? Number.NaN);
+  if (wait === null || of.name !== 'requests' || !(capacity > 0) || !isUsedUp(of)) return wait;
   // A bucket that refills steadily has room for the next request long before it is full.
   const level = { capacity, remaining: 0, resetMs: wait.ms };
   const window = announcedWindow(null, level, OPENAI_ANNOUNCED_WINDOWS);

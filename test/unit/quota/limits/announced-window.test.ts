@@ -57,6 +57,17 @@ test('a window that is known is given up after two answers that contradict it, n
   expect(say(doubted, 5000, 0)).toEqual(doubted);
 });
 
+test('a reset that no window in use reaches, twice in a row, is that of a window that ends at once', () => {
+  const after = (before: WindowBelief | null, remaining: number, resetMs: number) =>
+    announcedWindow(before, { capacity: 50, remaining, resetMs }, WINDOWS);
+  const first = after(null, 31, 11.4 * HOUR);
+  const second = after(first, 30, 11.3 * HOUR);
+  expect([first.ms, second.ms]).toEqual([MINUTE, DAY]);
+  // Its end comes nearer, and is the end of a day still.
+  expect(after(after(second, 2, 50_000), 1, 40_000)).toEqual({ ms: DAY, doubts: 0 });
+  expect(after(first, 20, 400 * DAY).ms).toBe(MINUTE);
+});
+
 test('a reset says when it is full again where the numbers fit together, or where nothing is left', () => {
   const full = (remaining: number, resetMs: number) =>
     isFullRefill({ ms: DAY, doubts: 0 }, { capacity: 200, remaining, resetMs });

@@ -64,6 +64,12 @@ describe('Reports API', () => {
       ['429 QuotaExceeded', response(429, QUOTA), 'quota'],
       ['403 QuotaExceeded', response(403, QUOTA), 'quota'],
       ['200 QuotaExceeded', response(200, QUOTA), 'quota'],
+      ['400 QUOTA_EXCEEDED', response(400, errors('QUOTA_EXCEEDED', 'x')), 'quota'],
+      ['400 throttled', response(400, errors('RequestThrottled', 'Request is throttled')), 'quota'],
+      ['400 in other case', response(400, { Errors: [{ Code: 'QuotaExceeded', Message: 'x' }] }), 'quota'],
+      ['400 in a list', response(400, [{ errors: [{ code: 'QuotaExceeded' }] }]), 'quota'],
+      ['400 as an object', response(400, { errors: { code: 'QuotaExceeded' } }), 'quota'],
+      ['400 as an error', response(400, { error: { code: 'QuotaExceeded' } }), 'quota'],
       ['503 QuotaExceeded', response(503, QUOTA), 'quota'],
       [
         '400 QuotaExceeded second',
@@ -168,6 +174,7 @@ describe('login', () => {
   test.each<[string, CallResult, string]>([
     ['200', response(200, { access_token: 'Atza|x' }), 'ok'],
     ['400 invalid_grant', response(400, lwa('invalid_grant')), 'auth refused'],
+    ['400 INVALID_GRANT', response(400, lwa('INVALID_GRANT')), 'auth refused'],
     ['401 invalid_client', response(401, lwa('invalid_client')), 'auth refused'],
     ['400 unauthorized_client', response(400, lwa('unauthorized_client')), 'auth refused'],
     ['400 access_denied', response(400, lwa('access_denied')), 'auth refused'],
@@ -432,6 +439,11 @@ describe('learn', () => {
     ['0.008333333333333333', 1 / 120],
     ['5.6E-3', 0.0056],
     ['0.0166666666666666664353703', 1 / 60],
+    ['0.01670000000000000000000000000000000000000000000000000001', 0.0167],
+    ['1.67E-002', 0.0167],
+    ['.0167', 0.0167],
+    ['0.0167, 0.0222', 0.0167],
+    ['0.00002', 0.00002],
     ['2', 2],
   ])('reads %s, however many decimals it has', (value, ratePerSecond) => {
     expect(learn(200, value)).toEqual([{ limit: 'createReport', ratePerSecond }]);
@@ -439,7 +451,7 @@ describe('learn', () => {
   test.each([429, 401, 403, 500, 503, 0])('does not from a %i', (status) => {
     expect(learn(status, '0.0167')).toEqual([]);
   });
-  test.each(['', '0', '-1', 'NaN', '1e9', '99999', '0.00001', '0.0167,0.0167', 'abc', '1'.repeat(400)])(
+  test.each(['', '0', '-1', 'NaN', '1e9', '99999', '0.00001', '0,0167', '0.0167,', 'abc', '1'.repeat(400)])(
     'ignores the value %j',
     (value) => {
       expect(learn(200, value)).toEqual([]);

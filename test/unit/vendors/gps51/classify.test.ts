@@ -63,6 +63,12 @@ describe('an expired token under another status', () => {
     ['words under another name', { status: 1, msg: 'token expired' }, 200],
     ['the code under another name', { code: 9903 }, 200],
     ['a status that is no number', { status: 'error', message: 'Please log in again' }, 200],
+    ['the code beside a word', { status: 'error', code: 9903 }, 200],
+    ['the code as a decimal', { status: '9903.0' }, 200],
+    ['the code within', { data: { status: 9903, cause: 'x' } }, 200],
+    ['words within', { status: 1, cause: { message: 'token expired' } }, 200],
+    ['words in a list', { status: 1, cause: ['token expired'] }, 200],
+    ['words after others', { status: 1, cause: 'ok', message: 'token expired' }, 200],
     ['a page under 401', '<html>Unauthorized</html>', 401],
     ['401 without a body', '', 401],
   ])('%s gets one new login', (_, body, httpStatus) => {
@@ -84,6 +90,9 @@ describe('an expired token under another status', () => {
     [2, 'session timed out'],
     [7, '登录已过期，请重新登录'],
     [5, 'unauthorized'],
+    [5, 'authentication required'],
+    [1, 'Su sesión ha expirado'],
+    [1, 'Сессия истекла, войдите снова'],
   ])('%i "%s" gets one new login', (status, cause) => {
     expect(verdict('querytrips', { status, cause })).toMatchObject({ kind: 'auth', reason: 'expired' });
     const fresh = classifyGps51(
@@ -93,6 +102,25 @@ describe('an expired token under another status', () => {
       ZONE,
     );
     expect(fresh.kind).toBe('rate');
+  });
+
+  test('a word of failure is none of success, whatever stands beside it', () => {
+    expect(verdict('lastposition', { status: 'fail', code: 0 }).kind).toBe('invalid');
+    expect(verdict('lastposition', { status: 'ok', code: 0, message: 'success' }).kind).toBe('ok');
+  });
+
+  test("a command's result that speaks of a login stays one after a fresh login", () => {
+    const sent = call('sendcmd', { freshLogin: true });
+    expect(classifyGps51(sent, answer({ status: 2, cause: 'please login' }), NOW, ZONE).kind).toBe('ok');
+  });
+
+  test.each([
+    [1, 'ip limit:203.0.113.7'],
+    [-1, 'requests are too frequent'],
+    [500, '请求频繁'],
+  ])('%i "%s" is "too fast"', (status, cause) => {
+    expect(verdict('lastposition', { status, cause }).kind).toBe('rate');
+    expect(verdict('sendcmd', { status: 5, cause }).kind).toBe('ok');
   });
 
   test('beside a 0, in a command’s result, and under HTTP 401', () => {
@@ -107,6 +135,8 @@ describe('an expired token under another status', () => {
   test.each([
     ['sendcmd', 1, 'wrong password'],
     ['sendcmd', 5, 'login to the device failed'],
+    ['sendcmd', 2, 'device not login'],
+    ['querycommand', 2, '设备未登录'],
     ['lastposition', -1, 'abnormal'],
     ['lastposition', 0, 'OK'],
     ['querytrips', 77, 'catalogue incomplete'],

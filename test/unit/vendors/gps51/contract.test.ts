@@ -407,6 +407,10 @@ describe('querytrips', () => {
     [{ fahrten: [trip] }, 'there is fahrten instead (fields: starttime'],
     [{ result: { list: [trip] } }, 'there is list instead'],
     [{ trips: 'none' }, 'trips: must be a list'],
+    [
+      { trips: [1, 2].map((n) => ({ starttime: AT + n, finish: AT + n + 9, distance: 12 })) },
+      'no trip has an endtime (fields: starttime, finish',
+    ],
     [{ result: { answer: { page: { list: [trip] } } } }, 'there is list instead'],
   ])('%j is no day without trips', (fields, problem) => {
     expect(parseTrips(body(fields), 'd1')).toEqual({ ok: false, problem: expect.stringContaining(problem) });

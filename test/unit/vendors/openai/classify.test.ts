@@ -178,6 +178,25 @@ describe('what gateways say', () => {
     ['fields of another name', 200, '{"statusCode":429,"message":"slow"}', 'rate'],
     ['a list', 200, '[{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}]', 'rate'],
     ['a list of errors', 200, '{"errors":[{"code":502,"message":"lost"}]}', 'server'],
+    [
+      'a list of errors inside a success',
+      200,
+      '{"error":[{"type":"budget_exceeded","message":"x"}]}',
+      'billing',
+    ],
+    [
+      'a code of success beside an answer',
+      200,
+      '{"id":"r","output":[{}],"error":{"code":0,"message":""}}',
+      'ok',
+    ],
+    ['another', 200, '{"id":"r","output":[{}],"error":{"code":"200","message":"OK"}}', 'ok'],
+    [
+      'a code of success and words of failure',
+      200,
+      '{"error":{"code":0,"message":"Network lost"}}',
+      'server',
+    ],
     ['no error, but an answer', 200, '{"id":"r","output":[],"message":"x","status":429}', 'ok'],
     ['a stream', 200, 'event: response.created\ndata: {"type":"response.created"}\n\n', 'invalid'],
     ['an error within an error', 200, { error: { code: 429, message: 'slow' } }, 'rate'],
@@ -236,6 +255,9 @@ describe('what gateways say', () => {
     'Your team has either used all available credits or reached its monthly spending limit.',
     'Das Budget ist aufgebraucht',
     '账户余额不足',
+    'クレジット残高が不足しています',
+    'Недостаточно средств на балансе',
+    'Niewystarczające środki na koncie',
   ])('%j says that the money is gone, whatever the status', (message) => {
     for (const status of [400, 401, 402, 403, 429, 500]) {
       expect([status, verdict(answer(status, { message, code: String(status) })).kind]).toEqual([

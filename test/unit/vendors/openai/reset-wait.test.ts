@@ -32,6 +32,8 @@ test.each([
   ['an instant', { 'x-ratelimit-reset-tokens': '2026-11-29T12:00:20Z' }, 20_000],
   ['another name', { 'x-ratelimit-reset-project-tokens': '5s' }, 5000],
   ['the one that has nothing left', { ...requests('9', '4', '50s'), ...tokens('0', '7s') }, 7000],
+  ['nothing left, as a decimal', { ...requests('9', '0.0', '7s'), ...tokens('8', '6h') }, 7000],
+  ['less than nothing left', { ...requests('9', '-2', '7s'), ...tokens('8', '6h') }, 7000],
   ['the longest where none is used up', { ...requests('9', '4', '50s'), ...tokens('8', '7s') }, 50_000],
   ['the longest where both are', { ...requests('9', '0', '50s'), ...tokens('0', '7s') }, 50_000],
   // A day's 200: the next one is there after 432 s, and all of them after a day.
