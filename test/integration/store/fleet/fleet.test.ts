@@ -104,7 +104,7 @@ async function answer(
     now,
     told: trips && { trips, whole, openSince: null },
     scheduled: true,
-    restatement: { doubtShare: 0.5, answers: 3, overMs: 48 * HOUR },
+    restatement: { doubtShare: 0.5, usualLoss: 0.05, answers: 3, overMs: 48 * HOUR },
     awaitMs: 22 * HOUR,
     poolKey: `gps51/${account}`,
   });
