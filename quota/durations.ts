@@ -95,11 +95,13 @@ const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
   [/^(?:ns|nanos?|nanoseconds?)$/i, 1e-6],
   [/^(?:us|µs|μs|microseconds?)$/i, 1e-3],
   [/^(?:ms|msecs?|millis|milliseconds?)$/i, 1],
-  [/^(?:s|secs?|seconds?)$/i, SECOND_MS],
+  // With what German, French, Italian, Spanish, Portuguese and Dutch texts call them.
+  [/^(?:s|secs?|seconds?|sek(?:unden?)?|seconde[ns]?|second[oi]|segundos?)$/i, SECOND_MS],
   // A capital M alone is millions, or months: never minutes.
-  [/^(?:m|[Mm][Ii][Nn][Ss]?|[Mm][Ii][Nn][Uu][Tt][Ee][Ss]?)$/, MINUTE_MS],
-  [/^(?:h|hrs?|hours?)$/i, HOUR_MS],
-  [/^(?:d|days?)$/i, DAY_MS],
+  [/^m$/, MINUTE_MS],
+  [/^(?:mins?|minut(?:es?|en|[oi]s?|as?))$/i, MINUTE_MS],
+  [/^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[ae]|u[ur]{2})$/i, HOUR_MS],
+  [/^(?:d|days?|tage?n?|jours?|d[ií]as?|giorn[oi]|dagen)$/i, DAY_MS],
   [/^(?:w|wks?|weeks?)$/i, 7 * DAY_MS],
 ];
 
@@ -108,7 +110,7 @@ export function unitMs(name: string): number | null {
   return WORD_UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
-const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)([a-zµμ]{1,12})/iuy;
+const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)([a-zíµμ]{1,12})/iuy;
 const SEPARATOR = /\s{0,3}(?:(?:,|&|and)\s{0,3})?/iuy;
 
 /**

@@ -153,6 +153,37 @@ export function parseWaitText(
   return found === null ? null : stated(found, 'text', absurdMs);
 }
 
+/**
+ * The only duration of a text that is known to be about a wait, whatever its language: "erschöpft, wird in 00:13:18
+ * aufgefüllt", "réessayez dans 13 minutes". Null where there are several, and for what `parseWaitText` takes for something
+ * else than a wait.
+ */
+export function parseLoneWait(text: string, absurdMs: number = ABSURD_WAIT_MS): StatedWait | null {
+  const head = text.slice(0, MAX_TEXT);
+  const found: number[] = [];
+  START.lastIndex = 0;
+  for (let start = START.exec(head); start !== null; start = START.exec(head)) {
+    const at = start.index;
+    const candidate = candidateAt(head, at, undefined);
+    if (!candidate) continue;
+    START.lastIndex = Math.max(candidate.end, at + 1);
+    const isLength = candidate.form === 'clock' || candidate.form === 'units';
+    if (isLength && !isOtherTime(head, at, candidate)) found.push(candidate.ms);
+  }
+  const [ms] = found;
+  return ms !== undefined && ms > 0 && found.length === 1 ? stated(ms, 'text', absurdMs) : null;
+}
+
+/** A window's length, a past event, a time of day, a day's date beside a time. */
+function isOtherTime(text: string, at: number, { form, end }: Candidate): boolean {
+  const tail = clauseBefore(text, at);
+  const after = text.slice(end, end + 16);
+  if (PERIOD.test(tail) || PAST.test(after) || OTHER_TIME.test(tail) || COUNTED.test(tail)) return true;
+  if (form !== 'clock') return false;
+  const isOfDay = TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after);
+  return isOfDay || /\d[-./]\d{1,4},?[ T]*$/.test(text.slice(Math.max(0, at - 12), at));
+}
+
 function wholeText(text: string): number | null {
   if (text.length === 0 || text.length > 100) return null;
   const span = (/^\d/.test(text) ? unitDurationAt(text, 0) : null) ?? isoDurationAt(text, 0);

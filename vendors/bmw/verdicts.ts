@@ -4,17 +4,20 @@
  */
 import { MINUTE_MS } from '../../quota/durations';
 import type { Evidence, Verdict } from '../../quota/verdict';
-import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
+import type { StatedWait } from '../../quota/waits';
 import type { CallInfo, TransportError, VendorResponse } from '../contract';
 import { type BmwBody, readBmwBody, scrub } from './error-body';
+import { readRefusal, saysQuota } from './refusal';
 
 /** What a verdict is made from. */
 export interface BmwAnswer {
   readonly response: VendorResponse;
   readonly body: BmwBody;
   readonly evidence: Evidence;
-  /** In a header, or in the text of the error. */
+  /** In a header, or in a text of the refusal. */
   readonly wait: StatedWait | null;
+  /** The words of a refusal that speak of a quota; empty when none do. */
+  readonly quotaText: string;
   /** True when the body is an error's, whatever the status. */
   readonly explicit: boolean;
 }
@@ -30,9 +33,11 @@ export function readAnswer(
   const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(response.body);
   const isSuccess = status >= 200 && status < 300;
   const error = isSuccess && body.error?.explicit !== true ? null : body.error;
+  const refusal = isSuccess && error === null ? null : readRefusal(response, nowMs);
+  const quotaText = scrub(refusal?.quotaText ?? '');
   // Where the body says nothing, the reason phrase may: in 2022 a quota was told of by it alone.
-  const reason = error?.message ? undefined : scrub(response.statusText ?? '') || undefined;
-  const message = error?.message || reason;
+  const words = error?.message || scrub(response.statusText ?? '');
+  const message = quotaText === '' || saysQuota(words) ? words : quotaText;
   const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];
   const evidence: Evidence = {
     vendor: call.vendor,
@@ -43,14 +48,8 @@ export function readAnswer(
     ...(message ? { message } : {}),
     ...(requestId ? { requestId: requestId.slice(0, 128) } : {}),
   };
-  const texts = [error?.message, reason].map((text) => parseWaitText(text ?? '', nowMs));
-  const wait = longest([parseRetryAfter(headers, nowMs), ...texts]);
-  return { response, body, evidence, wait, explicit: error?.explicit === true };
-}
-
-/** A stated wait is never cut short: of two that an answer states, the longer one counts. */
-function longest(waits: readonly (StatedWait | null)[]): StatedWait | null {
-  return waits.reduce((most, wait) => (wait !== null && wait.ms > (most?.ms ?? 0) ? wait : most), null);
+  const wait = refusal?.wait ?? null;
+  return { response, body, evidence, wait, quotaText, explicit: error?.explicit === true };
 }
 
 /** No answer came. */
@@ -64,8 +63,6 @@ export function unanswered(call: CallInfo, { code, message, mayHaveBeenSent }: T
   };
 }
 
-/** Says that the calls of some time are used up: what gateways of all makers call it. */
-const QUOTA_WORDS = /\bquota|call volume|\b(?:calls?|requests?|daily|day) limit\b/i;
 /** Says that calls come too fast. */
 const PACE_WORDS = /rate[- ]limit|too many (?:calls|requests)|throttl|spike arrest/i;
 /** "Too fast" is over soon; a longer wait is a quota's, ms. */
@@ -81,17 +78,18 @@ const BLOCKED = 489;
  * @param acts true when the request changes something at the vendor: an answer that was lost may have been carried out.
  */
 export function byGateway(
-  { response: { status }, body, evidence, wait }: BmwAnswer,
+  { response: { status }, body, evidence, wait, quotaText }: BmwAnswer,
   { limit, acts, freshLogin }: { limit: string | null; acts: boolean; freshLogin: boolean },
 ): Verdict | null {
   const statedWaitMs = wait?.ms ?? null;
   const text = evidence.message ?? '';
   const isRefusal = status < 200 || status >= 300;
   if (status === BLOCKED) return { kind: 'blocked', evidence };
+  // Refused credentials state no wait, so not even a 401 that does is about them.
+  if (isRefusal && quotaText !== '' && (status === 403 || status === 429 || wait !== null)) {
+    return { kind: 'quota', statedWaitMs, limit, evidence };
+  }
   if (isRefusal && status !== 401) {
-    const isLimit = status === 403 || status === 429;
-    const saysQuota = QUOTA_WORDS.test(text);
-    if (saysQuota && (isLimit || wait !== null)) return { kind: 'quota', statedWaitMs, limit, evidence };
     // "Too many" is a matter of the pace while it is over soon; without a wait, or with a long one, it is not.
     if (status === 429 || (status === 403 && PACE_WORDS.test(text))) {
       return isShort(wait)

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { parseHttpDate, parseIsoInstant } from '../../../quota/instants';
-import { ABSURD_WAIT_MS, parseGoDuration, parseRetryAfter, parseWaitText } from '../../../quota/waits';
+import {
+  ABSURD_WAIT_MS,
+  parseGoDuration,
+  parseLoneWait,
+  parseRetryAfter,
+  parseWaitText,
+} from '../../../quota/waits';
 import { processorMs } from '../../support/processor-time';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -97,6 +103,24 @@ describe('parseWaitText finds the wait that a text states', () => {
   test.each(cases)('%s', (text, ms) => {
     expect(parseWaitText(text, NOW)).toEqual({ ms, source: 'text', absurd: ms > ABSURD_WAIT_MS });
   });
+});
+
+test.each<[string, number | null]>([
+  ['Das Kontingent wird in 00:13:18 aufgefüllt.', 798_000],
+  ['Réessayez dans 2 heures 26 minutes', 8_760_000],
+  ['tra 13 minuti', 780_000],
+  ['dentro de 30 segundos', 30_000],
+  ['over 2 uur', 7_200_000],
+  ['00:13:18, 00:00:20', null],
+  ['100 calls per 60 seconds', null],
+  ['refused at 12:13:14 UTC', null],
+  ['2026-11-24 12:13:14', null],
+  ['24.11.2026 12:13:14', null],
+  ['timed out after 30 seconds', null],
+  ['00:00:00', null],
+  ['', null],
+])('parseLoneWait of %j is %j ms', (text, ms) => {
+  expect(parseLoneWait(text)?.ms ?? null).toBe(ms);
 });
 
 describe('parseWaitText takes nothing else for a wait', () => {
@@ -389,9 +413,10 @@ describe('whatever arrives', () => {
 
   test('text gives null or a whole number of milliseconds, at least 1', () => {
     fc.assert(
-      fc.property(hostile, fc.option(fc.double(), { nil: undefined }), (text, now) =>
-        sound(parseWaitText(text, now)),
-      ),
+      fc.property(hostile, fc.option(fc.double(), { nil: undefined }), (text, now) => {
+        sound(parseWaitText(text, now));
+        sound(parseLoneWait(text));
+      }),
       { numRuns: 5000 },
     );
   });
@@ -473,6 +498,7 @@ describe('whatever arrives', () => {
     const text = seed.repeat(Math.ceil(2 ** 20 / seed.length));
     const ms = processorMs(() => {
       parseWaitText(text, NOW);
+      parseLoneWait(text);
       parseWaitText(`retry in ${text}`, NOW);
       parseGoDuration(text);
       parseRetryAfter({ 'retry-after': text, 'retry-after-ms': text }, NOW);

@@ -25,6 +25,8 @@ describe('a quota is the user agent’s, and no matter of credentials', () => {
     ['as plain text', { status: 403, body: QUOTA }, QUOTA_MS],
     ['in the reason phrase alone', { status: 403, statusText: QUOTA }, QUOTA_MS],
     ['in a reason phrase above a web page', { status: 403, statusText: QUOTA, body: '<html/>' }, QUOTA_MS],
+    ['in a reason phrase above another message', { ...said(403, 'Forbidden'), statusText: QUOTA }, QUOTA_MS],
+    ['as an OAuth error', { status: 403, body: JSON.stringify({ error: QUOTA }) }, QUOTA_MS],
     ['under a status of success', { ...said(403, QUOTA), status: 200 }, QUOTA_MS],
     ['for hours', said(403, 'Out of call volume quota. Quota will be replenished in 02:26:00.'), 8_760_000],
     ['without a time', said(403, 'Out of call volume quota.'), null],

@@ -140,13 +140,44 @@ describe('what gateways say', () => {
     [403, 'Rate limit is exceeded.', 'quota', null],
     [429, '', 'quota', null],
     [429, '{"message":"Try again in 2 h 26 min"}', 'quota', 8_760_000],
+    // Wherever it is said, and in whatever wrapping and language.
+    [
+      403,
+      '{"error":{"code":"x","innererror":{"message":"OUT OF CALL VOLUME QUOTA, 00:13:18"}}}',
+      'quota',
+      798_000,
+    ],
+    [403, '{"data":["{\\"text\\":\\"Quota will be replenished in 00:13:18.\\"}"]}', 'quota', 798_000],
+    [
+      403,
+      '<html><script>1</script><p>Call volume&nbsp;quota: try again in <b>00:13:18</b></p>',
+      'quota',
+      798_000,
+    ],
+    [403, '<error><message>Quota exceeded</message></error>', 'quota', null],
+    [403, '{"error":"quota_exceeded","retryAfter":"00:13:18"}', 'quota', 798_000],
+    [403, '{"message":"Forbidden","retry_after_ms":9000,"retryCount":3}', 'quota', 9000],
+    [403, '{"message":"Das Kontingent wird in 13 Minuten aufgefüllt"}', 'quota', 780_000],
+    [403, '{"message":"La cuota se repondrá en 00:13:18."}', 'quota', 798_000],
+    [
+      403,
+      '{"message":"Quota dépassé à 12:13:14 UTC, réessayez dans 2 heures 26 minutes"}',
+      'quota',
+      8_760_000,
+    ],
+    [401, '{"message":"Out of call volume quota. Quota will be replenished in 00:13:18."}', 'quota', 798_000],
+    [429, '<html>Rate limit is exceeded. Try again in 57 seconds.</html>', 'rate', 57_000],
   ])('%i %s', (status, body, kind, statedWaitMs) => {
     expect(judge(status, body)).toMatchObject({ kind, statedWaitMs });
   });
 
   test('a quota, refused credentials, what is not there, and a client that is shut out are four things', () => {
-    expect(judge(403, '{"message":"nope"}')).toMatchObject({ kind: 'auth', reason: 'refused' });
+    expect(judge(403, '{"message":"nope","retryCount":0}')).toMatchObject({
+      kind: 'auth',
+      reason: 'refused',
+    });
     expect(judge(403, '<html>denied</html>')).toMatchObject({ kind: 'blocked', reason: 'configuration' });
+    expect(judge(403, '<html>Access denied, 12:13:14</html>')?.kind).toBe('blocked');
     expect(judge(489, 'Blocked')).toEqual({
       kind: 'blocked',
       evidence: expect.objectContaining({ httpStatus: 489, message: 'Blocked' }),

@@ -1,0 +1,95 @@
+/**
+ * All that a refusal says, wherever it says it. Gateways wrap the words of a quota as they like: in a field of any name at
+ * any depth, in JSON inside a text, in a web page, in the reason phrase. The words count, not the wrapping.
+ */
+import { SECOND_MS } from '../../quota/durations';
+import {
+  parseLoneWait,
+  parseRetryAfter,
+  parseWaitText,
+  parseWaitValue,
+  type StatedWait,
+} from '../../quota/waits';
+import type { VendorResponse } from '../contract';
+import { isObject, readJson } from './json';
+
+export interface Refusal {
+  /** The text that speaks of a quota; empty when none does. */
+  readonly quotaText: string;
+  /**
+   * In a header, a field or a text. A stated wait is never cut short: of several, the longest counts. Where a quota is
+   * spoken of, the only duration there is the wait, in whatever language it is said.
+   */
+  readonly wait: StatedWait | null;
+}
+
+/** Says that the calls of some time are used up: gateways of all makers, in the languages of their markets. */
+const QUOTA_WORDS =
+  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
+
+export function saysQuota(text: string): boolean {
+  return QUOTA_WORDS.test(text.replaceAll('_', ' '));
+}
+
+/** Total. */
+export function readRefusal({ body, statusText = '', headers }: VendorResponse, nowMs: number): Refusal {
+  const said = new Said(nowMs);
+  said.add(body.trimStart().startsWith('<') ? visibleText(body) : (readJson(body) ?? body));
+  said.add(statusText);
+  const quotaText = said.texts.find(saysQuota) ?? '';
+  const inText = longest(said.texts.map((text) => parseWaitText(text, nowMs)));
+  const alone = inText === null && quotaText !== '' ? parseLoneWait(said.texts.join('\n')) : null;
+  return { quotaText, wait: longest([parseRetryAfter(headers, nowMs), inText, alone, ...said.waits]) };
+}
+
+/** Refusals are short; what comes after these is not looked at. */
+const MAX_TEXTS = 50;
+const MAX_TEXT = 2000;
+const MAX_DEPTH = 8;
+/** Fields that carry a wait as their value, in seconds where they do not say milliseconds. */
+const WAIT_FIELD = /^(?:retry[-_ ]?(?:after|in|delay)|wait|reset|replenish)/i;
+const MILLISECONDS = /m(?:illi)?s(?:ec(?:ond)?s?)?$/i;
+
+class Said {
+  readonly texts: string[] = [];
+  readonly waits: StatedWait[] = [];
+
+  constructor(private readonly nowMs: number) {}
+
+  add(value: unknown, depth = 0): void {
+    if (this.texts.length >= MAX_TEXTS || depth > MAX_DEPTH) return;
+    if (typeof value === 'string') {
+      const inside = /^\s*[[{]/.test(value) ? readJson(value) : undefined;
+      const text = value.trim().slice(0, MAX_TEXT);
+      if (inside !== undefined) this.add(inside, depth + 1);
+      else if (text !== '') this.texts.push(text);
+    } else if (Array.isArray(value)) {
+      for (const one of value.slice(0, MAX_TEXTS)) this.add(one, depth + 1);
+    } else if (isObject(value)) {
+      for (const [name, one] of Object.entries(value).slice(0, MAX_TEXTS)) {
+        this.addWait(name, one);
+        this.add(one, depth + 1);
+      }
+    }
+  }
+
+  private addWait(name: string, value: unknown): void {
+    if (!WAIT_FIELD.test(name) || !(typeof value === 'string' || Number(value) > 0)) return;
+    const wait = parseWaitValue(String(value), MILLISECONDS.test(name) ? 1 : SECOND_MS, this.nowMs);
+    if (wait !== null) this.waits.push(wait);
+  }
+}
+
+/** What a page or an XML document shows, as one text. */
+function visibleText(page: string): string {
+  return page
+    .slice(0, 16 * MAX_TEXT)
+    .replace(/<(script|style)\b[^>]*>[\s\S]*?<\/\1\s*>/gi, ' ')
+    .replace(/<[^<>]*>/g, ' ')
+    .replace(/&(?:nbsp|#160|#xa0|#32|#x20);/gi, ' ')
+    .replace(/\s+/g, ' ');
+}
+
+function longest(waits: readonly (StatedWait | null)[]): StatedWait | null {
+  return waits.reduce((most, wait) => (wait !== null && wait.ms > (most?.ms ?? 0) ? wait : most), null);
+}
