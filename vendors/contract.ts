@@ -94,6 +94,11 @@ export interface VendorRules {
   readonly limits: readonly LimitTemplate[];
   /** Operations that a limit may name. */
   readonly operations: readonly string[];
+  /**
+   * Of these, the ones that are no calls of the metered API: requests of a login that another host answers, say, and no
+   * quota counts. A pause for want of quota does not hold them; whatever else stops the account does. No limit charges them.
+   */
+  readonly unmetered?: readonly string[];
   /** Attributes of calls besides those that every vendor's have (`COMMON_ATTRIBUTES`), by name. */
   readonly attributes: Readonly<Record<string, CallAttribute>>;
   readonly pool: PoolPolicy;

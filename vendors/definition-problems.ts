@@ -67,7 +67,7 @@ export function definitionProblems(definition: unknown): string[] {
 }
 
 function rulesProblems(rules: Raw): string[] {
-  const { id, title, limits, operations, attributes, pool, retry, poolScope } = rules;
+  const { id, title, limits, operations, unmetered, attributes, pool, retry, poolScope } = rules;
   return [
     ...(typeof id === 'string' && ID.test(id)
       ? []
@@ -76,6 +76,9 @@ function rulesProblems(rules: Raw): string[] {
     ...(isTexts(operations) && operations.length > 0
       ? []
       : ['rules.operations: must be a list of names, at least one']),
+    ...(unmetered === undefined || isTexts(unmetered)
+      ? []
+      : ['rules.unmetered: must be a list of operations that no quota counts']),
     ...(isRecord(attributes) ? [] : ['rules.attributes: must be an object, {} when there are none']),
     ...(isText(poolScope) ? [] : ['rules.poolScope: must be a template such as {account}']),
     ...(Array.isArray(limits) ? limits.flatMap(limitProblems) : ['rules.limits: must be a list']),

@@ -1,7 +1,7 @@
 /** Describes a call to a vendor: its account, what it is charged to, how it is sent and retried. */
 import type { Charge, LimitInstance, Priority } from '../../quota/limits/limit';
 import type { Verdict } from '../../quota/verdict';
-import type { CallableAccount } from '../../settings/accounts/accounts';
+import { type CallableAccount, isUnmetered } from '../../settings/accounts/accounts';
 import type { PermitRecord } from '../../store/permits/outside-permits';
 import type { FreshToken } from '../../store/secrets/fresh-token';
 import type { CallInfo, CallResult } from '../../vendors/contract';
@@ -68,6 +68,11 @@ export interface VendorCall<R extends CallResult> extends CallTerms {
   send(token: string | null, signal: AbortSignal | undefined, pass: CallPass): Promise<R>;
   /** What the call really cost in tokens, when the answer says so. */
   tokensUsed?(result: R): number | undefined;
+}
+
+/** Whether the pool lets the call through, and hears of it. */
+export function isGoverned(call: CallTerms): boolean {
+  return !call.outsidePool && !call.foreign && !isUnmetered(call.account, call.operation);
 }
 
 /** A call as its vendor's rules know it. */

@@ -9,7 +9,7 @@ import { type DeniedPermit, registerLimits } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import type { CallInfo } from '../../vendors/contract';
 import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
-import { type CallTerms, chargesOf, describeCall } from './call-terms';
+import { type CallTerms, chargesOf, describeCall, isGoverned } from './call-terms';
 import type { HeldPermit, PermitGate } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';
 import { WaitWatch } from './permits/wait-watch';
@@ -49,8 +49,8 @@ export class CallLeaves {
 
   /** @throws PoolClosed, PermitWait, when something else than pool and limits stops calls of its kind. */
   async check(call: CallTerms): Promise<void> {
-    if (call.foreign) {
-      const closed = await this.consequences.whyClosedToAll(call.account);
+    if (!isGoverned(call) && !call.outsidePool) {
+      const closed = await this.consequences.whyClosed(call.account, { quota: true });
       if (closed) throw closed;
     }
     await this.consequences.checkKind(call);
@@ -98,7 +98,7 @@ export class CallLeaves {
     try {
       return await this.deps.gate.acquire(
         {
-          pool: governed(call) ? call.account.poolKey : null,
+          pool: isGoverned(call) ? call.account.poolKey : null,
           ...{ priority: call.priority, charges },
           ...(call.record ? { record: call.record } : {}),
         },
@@ -154,9 +154,4 @@ export class CallLeaves {
     await this.waits.note(call, limits, denied);
     return new PermitWait({ until: denied.retryAt ?? denied.now, limit: denied.deniedBy });
   }
-}
-
-/** Whether the pool lets the call through, and hears of it. */
-function governed(call: CallTerms): boolean {
-  return !call.outsidePool && !call.foreign;
 }

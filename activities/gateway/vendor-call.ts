@@ -7,7 +7,7 @@
  */
 import type { HoldCause } from '../../quota/pools/pool';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
-import type { CallableAccount } from '../../settings/accounts/accounts';
+import { type CallableAccount, isUnmetered } from '../../settings/accounts/accounts';
 import { readDeployment } from '../../store/deployment';
 import type { CallCounter } from '../../store/permits/call-counts';
 import { applyPoolEvent, readPool, registerPool } from '../../store/pools/pools';
@@ -104,9 +104,14 @@ export class VendorGateway {
     }
   }
 
-  /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
-  whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
-    return this.consequences.whyClosed(account);
+  /**
+   * The state of an account's pool as an error when it lets nothing through; null when calls may be tried.
+   * @param operation that is to be called: a used-up quota does not stop one outside the metered API.
+   * @param login whether it is part of a login, which a pool that waits for one lets go.
+   */
+  whyClosed(account: CallableAccount, operation?: string, login = false): Promise<PoolClosed | null> {
+    const quota = operation !== undefined && isUnmetered(account, operation);
+    return this.consequences.whyClosed(account, { quota, login });
   }
 
   /**

@@ -6,6 +6,7 @@
  *   others were accepted since anything else was refused   that kind alone
  *   nothing else refused, and there are others to ask      that kind alone: the others go on, and tell more
  *   another kind was refused, and nothing accepted since   the pool
+ *   it is no call of the metered API                       that kind alone
  *
  * So a quota that is really the account's costs one further refused call, and what is refused for itself stops nobody
  * else. Where an account makes one kind of call only, there is nothing to tell apart, and the pool stops at once.
@@ -40,6 +41,8 @@ export interface Refusal extends CallKind {
   readonly departedAt: number;
   /** What the account's calls can be about: with more than one there are others to ask. */
   readonly subjects: readonly string[];
+  /** True for an operation outside the metered API: what it is told says nothing of others, nor they of it. */
+  readonly alone?: boolean;
 }
 
 /** What was accepted longer ago than this says nothing of now, ms. */
@@ -47,6 +50,7 @@ const TELLING_MS = DAY_MS;
 
 /** @param records of the whole pool. */
 export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: number): 'kind' | 'pool' {
+  if (refusal.alone) return 'kind';
   const fresh = (at: number) => at > now - TELLING_MS;
   // Buckets are an operation's: that another operation is served says nothing of this one's quota. Of access it does.
   const told = records.filter(({ operation }) => refusal.of === 'access' || operation === refusal.operation);

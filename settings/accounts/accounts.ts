@@ -117,6 +117,15 @@ export function limitsOfCall(
   return resolveLimits(vendor, account.limits, operation, all);
 }
 
+/**
+ * Whether the operation is outside the metered API, so that a used-up quota says nothing of it. One that a limit of the
+ * settings charges is counted, and so inside.
+ */
+export function isUnmetered(account: CallableAccount, operation: string): boolean {
+  const isOutside = account.vendor.unmetered?.includes(operation) === true;
+  return isOutside && limitsOfCall(account, operation, {}).length === 0;
+}
+
 /** @throws RangeError when the account is unknown or its vendor makes no reports. */
 export function findReportAccount(settings: Settings, name: string): ReportAccount {
   const account = findAccount(settings, name);

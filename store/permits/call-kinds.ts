@@ -48,6 +48,15 @@ export async function listKindStops(db: Pool, pool: string): Promise<KindStop[]>
   return rows;
 }
 
+/** Whether a refusal of this kind stands, its time over or not. */
+export async function isKindRefused(db: Pool, pool: string, kind: CallKind): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'select 1 from call_kinds where pool = $1 and operation = $2 and subject = $3 and refused_at > 0',
+    [pool, kind.operation, kind.subject],
+  );
+  return rowCount !== 0;
+}
+
 /** A call of this kind was accepted. @returns the stop that this has ended, null when there was none. */
 export async function recordKindAccepted(
   db: Pool,

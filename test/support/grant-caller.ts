@@ -58,16 +58,17 @@ export interface GrantCaller {
   readonly auth: GrantSource;
 }
 
-/** @param grants a store that a test has got at. */
+/** @param grants a store that a test has got at. @param more of the account. */
 export function grantCaller(
   db: Pool,
   keys: KeyRing,
   name: string,
   api: GrantApi,
   grants = new GrantStore(db, keys),
+  more: Partial<CallableAccount> = {},
 ): GrantCaller {
   const scripted = scriptedGateway(db);
-  const account = scripted.account(name, [], { loginByPerson: true });
+  const account = scripted.account(name, [], { loginByPerson: true, ...more });
   const deps = {
     ...{ gateway: scripted.gateway, grants, keys, secrets: {}, timeoutMs: 5_000 },
     settleMs: 300,

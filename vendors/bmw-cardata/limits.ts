@@ -37,8 +37,11 @@ export const LOGIN_OPERATIONS = {
   refresh: 'token-refresh',
 } as const;
 
+/** The login answers on another host, and costs none of the day's calls: a spent day must end neither a login nor a stream. */
+export const UNMETERED: readonly string[] = Object.values(LOGIN_OPERATIONS);
+
 const API_NAMES: readonly string[] = Object.values(API_OPERATIONS);
-export const CARDATA_OPERATIONS: readonly string[] = [...API_NAMES, ...Object.values(LOGIN_OPERATIONS)];
+export const CARDATA_OPERATIONS: readonly string[] = [...API_NAMES, ...UNMETERED];
 
 export const cardataAttributes: VendorRules['attributes'] = {
   vin: {

@@ -9,6 +9,7 @@ import {
   cardataRetry,
   INTERACTIVE_CALLS,
   type QuotaWindow,
+  UNMETERED,
 } from './limits';
 
 /** @param interactiveCalls of the day's, kept for people. */
@@ -21,6 +22,7 @@ export function cardataRules(
     title: 'BMW CarData',
     limits: cardataLimits(quotaWindow, interactiveCalls),
     operations: CARDATA_OPERATIONS,
+    unmetered: UNMETERED,
     attributes: cardataAttributes,
     pool: bmwPool,
     retry: cardataRetry,

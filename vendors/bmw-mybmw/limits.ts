@@ -23,7 +23,12 @@ export const OPERATIONS = {
   eventStatus: 'eventStatus',
 } as const;
 
-/** Of the services; the login answers elsewhere. */
+/**
+ * Of the services; the login answers elsewhere. It is not declared as outside the metered API (`unmetered`) all the same, and
+ * so a quota's pause holds logins and refreshes as well: they carry the user agent whose quota is used up, one of a login's
+ * requests is the services', and users have met the quota's 403 at the login. Nothing is lost by it: a pause takes hours at
+ * most, a refresh token lasts far longer, and no stream needs a token meanwhile.
+ */
 const API_OPERATIONS = [
   OPERATIONS.vehicles,
   OPERATIONS.profile,

@@ -52,16 +52,26 @@ export function checkRules(rules: VendorRules, fuzz: FuzzOptions = FUZZ): string
   return [...limitProblems(rules), ...verdictProblems(rules, fuzz), ...evidenceProblems(rules)];
 }
 
-/** Every limit has a scope of attributes that there are, a unit, a source, and operations that there are. */
-export function limitProblems({ limits, operations, attributes }: VendorRules): string[] {
+/**
+ * Every limit has a scope of attributes that there are, a unit, a source, and operations that there are; and none charges what
+ * is said to be outside the metered API.
+ */
+export function limitProblems({ limits, operations, unmetered = [], attributes }: VendorRules): string[] {
   const names = ['vendor', ...Object.keys(COMMON_ATTRIBUTES), ...Object.keys(attributes)];
   const known = Object.fromEntries(names.map((name) => [name, 'x']));
   const twice = limits.filter(({ name }, i) => limits.findIndex((one) => one.name === name) !== i);
-  const problems = twice.map(({ name }) => `limit ${name} is there twice`);
+  const problems = [
+    ...twice.map(({ name }) => `limit ${name} is there twice`),
+    ...unmetered
+      .filter((one) => !operations.includes(one))
+      .map((one) => `unmetered names the operation ${one}, which there is not`),
+  ];
   for (const { name, operations: charged, scope, unit, source, match = {} } of limits) {
     const at = `limit ${name}`;
     const strange = charged === '*' ? [] : charged.filter((one) => !operations.includes(one));
     for (const one of strange) problems.push(`${at} names the operation ${one}, which there is not`);
+    const free = unmetered.filter((one) => charged === '*' || charged.includes(one));
+    for (const one of free) problems.push(`${at} charges ${one}, which is said to be unmetered`);
     for (const one of Object.keys(match).filter((one) => !(one in known))) {
       problems.push(`${at} matches the attribute ${one}, which there is not`);
     }

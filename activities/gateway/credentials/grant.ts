@@ -1,6 +1,7 @@
 /**
  * Access tokens that are bought with what a person's login has left. A refresh is a call like any other: it needs a
- * permit, and is not made while the pool is closed. One caller of all processes makes it.
+ * permit, and is not made while the pool is closed, but for a used-up quota that does not count it. One caller of all
+ * processes makes it.
  *
  * Where a refresh token is good for one refresh, it is marked as sent before it leaves, and what the answer brings is
  * committed before anybody uses it (store/secrets/grants.ts). A caller that finds the mark waits a moment for whoever
@@ -24,7 +25,7 @@ import type { CachedToken, RefreshLease } from '../../../store/secrets/tokens';
 import type { GrantApi, GrantTokens } from '../../../vendors/capabilities/login';
 import type { VendorResponse } from '../../../vendors/contract';
 import type { Parsed } from '../../../vendors/http';
-import { CallFailed, PoolClosed } from '../call-errors';
+import { CallFailed, PermitWait, PoolClosed } from '../call-errors';
 import type { TokenSource } from '../call-terms';
 import { sendForText } from '../http/http';
 import { held, type KeepDeps } from '../spool/held';
@@ -125,7 +126,7 @@ class Refresher {
 
   async refresh(lease: RefreshLease): Promise<RefreshOutcome> {
     const { deps, account, api } = this;
-    const closed = await deps.gateway.whyClosed(account);
+    const closed = await deps.gateway.whyClosed(account, api.operation);
     if (closed) throw closed;
     const { values, digest } = await grantSecrets(deps, api);
     const grant = await deps.grants.read(account.poolKey);
@@ -210,7 +211,7 @@ class Refresher {
       refreshToken,
     }: { generation: number; digest: string; sentAt: number; refreshToken: string },
   ): RefreshOutcome | null {
-    const judged = error instanceof CallFailed || error instanceof PoolClosed;
+    const judged = error instanceof CallFailed || error instanceof PoolClosed || error instanceof PermitWait;
     if (judged || answer === null || answer.status < 200 || answer.status > 299) return null;
     const parsed = parseTokens(this.api, answer, refreshToken);
     if (!parsed.ok) return null;
@@ -325,6 +326,8 @@ function refusalOf(error: unknown): string | null {
 /** Whether the vendor may have taken the refresh token for a refresh whose answer is lost. */
 function mayHaveBeenUsed(error: unknown, answer: VendorResponse | null): boolean {
   if (error instanceof CallFailed) return error.ambiguous;
+  // Too early: of a limit it has not left, and of the vendor's own word it was not taken.
+  if (error instanceof PermitWait) return false;
   if (error instanceof PoolClosed && error.verdict !== null) {
     // A success without a token in it, as a proxy gives one: what it was is not known.
     return error.verdict.kind === 'blocked' && answer !== null && answer.status < 300;

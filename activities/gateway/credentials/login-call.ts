@@ -7,7 +7,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import type { Evidence, Verdict } from '../../../quota/verdict';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
-import { limitsOfCall } from '../../../settings/accounts/accounts';
 import type { ProofKey } from '../../../vendors/capabilities/login';
 import type { VendorResponse } from '../../../vendors/contract';
 import type { HttpRequest } from '../../../vendors/http';
@@ -46,10 +45,8 @@ export async function loginCall<T>(
   call: LoginCall<T>,
 ): Promise<T> {
   const { operation, request, secrets, signal, inlineWaitMs = LOGIN_WAIT_MS } = call;
-  const closed = await deps.gateway.whyClosed(account);
-  if (closed && !mayGo(account, operation, closed.details.state, await deps.gateway.holdCause(account))) {
-    throw closed;
-  }
+  const closed = await deps.gateway.whyClosed(account, operation, true);
+  if (closed) throw closed;
   let answer: VendorResponse | null = null;
   let judged: T | null = null;
   const classify: CallableAccount['vendor']['classify'] = (info, result, nowMs) => {
@@ -84,12 +81,6 @@ export async function loginCall<T>(
   });
   if (judged === null) throw new UnreadableLogin(`the answer to ${operation} is not as it should be`);
   return judged;
-}
-
-/** A pool that waits for this very login lets it go; and a used-up quota stops what it does not count by no means. */
-function mayGo(account: CallableAccount, operation: string, state: string, cause: string | null): boolean {
-  if (state === 'held') return cause === 'login' || cause === 'credentials';
-  return state === 'quota_paused' && limitsOfCall(account, operation, {}).length === 0;
 }
 
 function accepted(account: CallableAccount, operation: string, answer: VendorResponse | null): Verdict {

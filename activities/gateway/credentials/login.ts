@@ -55,7 +55,7 @@ export function createTokenSource(
         key,
         staleVersion,
         refresh: async () => {
-          const closed = await deps.gateway.whyClosed(account);
+          const closed = await deps.gateway.whyClosed(account, login.operation);
           if (closed) throw closed;
           let sentAt = performance.now();
           try {

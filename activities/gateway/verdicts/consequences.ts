@@ -20,18 +20,12 @@ import {
 import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { settleDoubts } from '../../../store/permits/quota-doubts';
 import { type RefusalOutcome, recordAccepted, recordRefusal } from '../../../store/permits/rate-refusals';
-import {
-  applyPoolEvent,
-  type PoolRecord,
-  readPools,
-  readStoppingPools,
-  releaseProbe,
-} from '../../../store/pools/pools';
+import { applyPoolEvent, readPools, readStoppingPools, releaseProbe } from '../../../store/pools/pools';
 import { recordLoginNeeded } from '../../../store/secrets/grants';
 import { logEvent } from '../../log/emit';
 import { warnOnce } from '../../log/warn-once';
 import { CallFailed, PoolClosed } from '../call-errors';
-import type { CallTerms } from '../call-terms';
+import { type CallTerms, isGoverned } from '../call-terms';
 import type { HeldPermit } from '../permits/gate';
 import { held, isOurFault } from '../spool/held';
 import type { Spool } from '../spool/spool';
@@ -55,6 +49,14 @@ export interface ConsequenceDeps {
   readonly stopping?: AbortSignal;
   /** When refusals are worth an alert. */
   readonly rateAlerts?: RateAlertPolicy;
+}
+
+/** What closes a pool and does not concern every call. */
+export interface Excused {
+  /** The quota is used up, and does not count the call: credentials of others, or an operation outside the metered API. */
+  readonly quota?: boolean;
+  /** The pool waits for a login, and this is one. */
+  readonly login?: boolean;
 }
 
 export type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' }>;
@@ -203,24 +205,18 @@ export class Consequences {
     return this.hold(call, epochs, { kind: 'blocked', reason: 'configuration', evidence });
   }
 
-  /** The state of an account's pool as an error when it lets nothing through; null when calls may be tried. */
-  async whyClosed(account: CallableAccount): Promise<PoolClosed | null> {
-    const found = await this.stopping(account);
-    return found !== null && isBlocked(found.state, Date.now()) ? poolClosed(found.key, found.state) : null;
-  }
-
-  private async stopping(account: CallableAccount): Promise<PoolRecord | null> {
-    return stopping(await readStoppingPools(this.deps.db, account.poolKey), Date.now());
-  }
-
   /**
-   * As `whyClosed`, for calls with credentials that are not the account's: a quota that the account has used up does
-   * not stop them, but a hold does (an operator's above all), and a vendor that is down.
+   * What stops calls, as an error: the account's pool, or its organization's; null when they may be tried.
+   * @param excused what does not stop calls of this kind.
    */
-  async whyClosedToAll(account: CallableAccount): Promise<PoolClosed | null> {
-    const found = await this.stopping(account);
-    if (found === null || !isBlocked(found.state, Date.now())) return null;
-    return found.state.state === 'quota_paused' ? null : poolClosed(found.key, found.state);
+  async whyClosed(account: CallableAccount, excused: Excused = {}): Promise<PoolClosed | null> {
+    const now = Date.now();
+    const pools = await readStoppingPools(this.deps.db, account.poolKey);
+    const found = stopping(
+      pools.filter(({ state }) => !isExcused(state, excused)),
+      now,
+    );
+    return found !== null && isBlocked(found.state, now) ? poolClosed(found.key, found.state) : null;
   }
 
   /**
@@ -381,9 +377,11 @@ export class Consequences {
     return true;
   }
 
-  /** A login has no permit of the pool's, so it knows no epoch: what it is told concerns the pool as it is now. */
+  /** Without a permit of the pool's, as a login is, no epoch is known: what it is told concerns the pool as it is now. */
   private async epochsFor(call: CallTerms, permit: HeldPermit): Promise<PoolEpochs> {
-    return call.outsidePool ? held(() => this.epochsOf(call.account), { patienceMs: LOOK_MS }) : permit;
+    return isGoverned(call) || call.foreign
+      ? permit
+      : held(() => this.epochsOf(call.account), { patienceMs: LOOK_MS });
   }
 
   /**
@@ -512,6 +510,11 @@ function organizationMeant(
   verdict: HoldVerdict | QuotaVerdict,
 ): CallableAccount | null {
   return 'scope' in verdict && verdict.scope === 'organization' ? organizationOf(account) : null;
+}
+
+function isExcused({ state, cause }: PoolState, { quota = false, login = false }: Excused): boolean {
+  if (state === 'quota_paused') return quota;
+  return login && state === 'held' && (cause === 'login' || cause === 'credentials');
 }
 
 function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {

@@ -4,7 +4,9 @@ import type { Logger } from 'pino';
 import { DAY_MS } from '../../../quota/durations';
 import type { CallKind } from '../../../quota/pools/narrow-refusal';
 import { type AuthVerdict, describeEvidence, type QuotaVerdict } from '../../../quota/verdict';
+import { isUnmetered } from '../../../settings/accounts/accounts';
 import {
+  isKindRefused,
   judgeRefusal,
   type KindStop,
   readKindStop,
@@ -42,12 +44,15 @@ export class Narrowing {
     const kind = kindOf(call);
     if (kind === null) return;
     const { poolKey } = call.account;
+    // One that says nothing of others is noted where there is something to end.
+    if (kind.alone && !(await isKindRefused(this.deps.db, poolKey, kind))) return;
     const id = `${poolKey}|${kind.operation}|${kind.subject}`;
     const now = performance.now();
     if (now - (this.acceptedAt.get(id) ?? Number.NEGATIVE_INFINITY) < ACCEPTED_EVERY_MS) return;
     this.acceptedAt.set(id, now);
     if (!(await recordKindAccepted(this.deps.db, poolKey, kind, departedAt))) return;
-    const about = { ...kind, caller: call.caller };
+    const { operation, subject } = kind;
+    const about = { operation, subject, caller: call.caller };
     await emit(this.deps, 'calls.resumed', poolKey, about, `${textOf(kind)} is accepted again`);
   }
 
@@ -59,7 +64,7 @@ export class Narrowing {
     jitter: number,
   ): Promise<PermitWait | null> {
     const kind = kindOf(call);
-    if (kind === null) return null;
+    if (kind === null || (kind.alone && verdict.kind !== 'quota')) return null;
     const { account } = call;
     const stated = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
     // A wait that is not to be believed stops no more than what it was told of, until an operator resumes.
@@ -83,7 +88,8 @@ export class Narrowing {
     if (stop === null) return null;
     const { until, strikes, hint, evidence } = stop;
     const { code, message } = verdict.evidence;
-    const about = { ...kind, caller: call.caller, code, message, until, strikes, hint, evidence };
+    const { operation, subject } = kind;
+    const about = { operation, subject, caller: call.caller, code, message, until, strikes, hint, evidence };
     logEvent(
       this.deps.log,
       'calls.stopped',
@@ -96,20 +102,28 @@ export class Narrowing {
   /** The pool is closed because of this call: whoever is of another kind makes the probe, if anybody is. */
   async standBack(call: CallTerms, poolUntil: number | null): Promise<void> {
     const kind = kindOf(call);
-    if (kind === null || poolUntil === null || (call.account.subjects ?? []).length < 2) return;
+    if (kind === null || kind.alone || poolUntil === null || (call.account.subjects ?? []).length < 2) return;
     await standBack(this.deps.db, call.account.poolKey, kind, poolUntil);
   }
 }
 
-/** Null where the vendor's calls are all of one kind, and for calls that are not about one thing. */
-function kindOf(call: CallTerms): CallKind | null {
-  const { vendor } = call.account;
-  if (vendor.subject === undefined || call.foreign || call.outsidePool) return null;
-  const subject = call.attributes?.[vendor.subject];
-  return subject === undefined ? null : { operation: call.operation, subject };
+interface Kind extends CallKind {
+  /** Outside the metered API: a quota of its own. */
+  readonly alone: boolean;
 }
 
-const textOf = ({ operation, subject }: CallKind) => `${operation} of ${subject}`;
+/** Null where the vendor's calls are all of one kind, and for calls that are not about one thing. */
+function kindOf(call: CallTerms): Kind | null {
+  const { account, operation } = call;
+  if (isUnmetered(account, operation)) return { operation, subject: '', alone: true };
+  const { vendor } = account;
+  if (vendor.subject === undefined || call.foreign || call.outsidePool) return null;
+  const subject = call.attributes?.[vendor.subject];
+  return subject === undefined ? null : { operation, subject, alone: false };
+}
+
+const textOf = ({ operation, subject }: CallKind) =>
+  subject === '' ? operation : `${operation} of ${subject}`;
 
 function waitFor(stop: KindStop): PermitWait {
   const what = stop.refusedFor === 'access' ? 'the vendor refuses access to' : 'the vendor accepts no more';

@@ -1,4 +1,5 @@
 import { listEvents } from '../../../../store/events/events';
+import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
 import { type CoreStack, startCore } from '../../../support/core-stack';
@@ -167,8 +168,14 @@ test('a token that the stream refuses is told, and its password is nowhere', asy
   for (const { password } of broker.entered) expect(told).not.toContain(password);
 });
 
-test('it is made anew before its token ends, with the next one, one connection at a time', async () => {
+test('it is made anew before its token ends, on a spent day too, one connection at a time', async () => {
   stack.vendor.control({ tokenLifetimeSeconds: 4 });
+  const pool = `bmw-cardata/${ACCOUNT}`;
+  await applyPoolEvent(stack.db, pool, {
+    ...{ type: 'quota', statedWaitMs: 3_600_000, reason: 'the day is spent', jitter: 0 },
+    epoch: (await readPool(stack.db, pool))?.state.epoch ?? 1,
+    evidence: { vendor: 'bmw-cardata', account: ACCOUNT, operation: 'telematics' },
+  });
   await stack.db.query("update tokens set expires_at = now() + interval '1 s'");
   await broker.kill();
   await broker.listen();
@@ -177,4 +184,5 @@ test('it is made anew before its token ends, with the next one, one connection a
     () => new Set(broker.entered.slice(-3).map((e) => e.password)).size === 3,
   );
   expect(broker.most).toBe(1);
+  expect((await readPool(stack.db, pool))?.state.state).toBe('quota_paused');
 });

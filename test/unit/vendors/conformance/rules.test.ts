@@ -19,6 +19,7 @@ test('a vendor whose rules throw, keep secrets, or name what there is not, is fo
     checkRules({
       ...rules,
       operations: ['createReport'],
+      unmetered: ['createReport', 'getMoon'],
       limits: rules.limits.map((limit) => ({ ...limit, scope: '{nobody}' })),
       classify: (_, result) => {
         if (result.kind === 'transport') return { kind: 'ok', evidence };
@@ -32,6 +33,8 @@ test('a vendor whose rules throw, keep secrets, or name what there is not, is fo
       expect.stringMatching(
         /^limit createReport: limit scope "\{nobody\}" needs the call attribute "nobody"/,
       ),
+      'unmetered names the operation getMoon, which there is not',
+      'limit createReport charges createReport, which is said to be unmetered',
       expect.stringContaining('throws no such status'),
       expect.stringContaining('no answer came, and it is a success'),
       expect.stringContaining('the evidence holds a secret'),

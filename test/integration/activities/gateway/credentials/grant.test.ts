@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { grantSecrets, type KeptGrant, storeKept } from '../../../../../activities/gateway/credentials/grant';
+import type { CallableAccount } from '../../../../../settings/accounts/accounts';
 import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
@@ -43,7 +44,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-const newCaller = (name = uniqueName('account')) => grantCaller(db, keys, name, scriptedGrant(server.url));
+const newCaller = (name = uniqueName('account'), more?: Partial<CallableAccount>) =>
+  grantCaller(db, keys, name, scriptedGrant(server.url), undefined, more);
 
 /** Somebody has logged in, and the access token has run out. */
 async function logIn(refreshToken = server.valid): Promise<void> {
@@ -100,6 +102,57 @@ test.each([
   server.mode = 'tokens';
   await callOnce();
   expect(await events('login.needed')).toEqual([]);
+});
+
+describe('a refresh outside the metered API', () => {
+  const spendDay = (operation: string, statedWaitMs: number) =>
+    applyPoolEvent(db, caller.account.poolKey, {
+      ...{ type: 'quota', epoch: 1, statedWaitMs, reason: 'used up', jitter: 0 },
+      evidence: { vendor: 'scripted', account: caller.account.name, operation },
+    });
+  beforeEach(async () => {
+    const api = scriptedGrant(server.url);
+    const { account } = caller;
+    caller = grantCaller(db, keys, account.name, api, undefined, {
+      vendor: { ...account.vendor, unmetered: [api.operation] },
+    });
+    await logIn();
+    await spendDay('ask', 600_000);
+  });
+
+  test('is made while the quota is used up, and no other call is', async () => {
+    const { accessToken } = await caller.auth.token(0, undefined);
+    expect(accessToken).toBe('access-token-number-1');
+    expect(await failure(callOnce())).toMatchObject({ details: { state: 'quota_paused' } });
+    expect(caller.scripted.told.filter(({ operation }) => operation === 'ask')).toEqual([]);
+    expect(await state()).toMatchObject({ state: 'quota_paused' });
+  });
+
+  test.each(['operator', 'blocked', 'login'] as const)('waits while the pool is held: %s', async (cause) => {
+    await applyPoolEvent(db, caller.account.poolKey, {
+      ...{ type: 'hold', epoch: 2, reason: 'a test', cause },
+      evidence: { vendor: 'scripted', account: caller.account.name, operation: 'ask' },
+    });
+    expect(await failure(caller.auth.token(0, undefined))).toMatchObject({ details: { state: 'held' } });
+    expect(server.asked).toEqual([]);
+  });
+
+  test('that is refused for a quota stops until that time, and stops nothing else', async () => {
+    await applyPoolEvent(db, caller.account.poolKey, { type: 'resume' });
+    server.mode = { kind: 'quota', statedWaitMs: 60_000, limit: null };
+    expect(await failure(caller.auth.token(0, undefined))).toMatchObject({ name: 'PermitWait' });
+    await spendDay('ask', 600_000);
+    const again = await failure(newCaller(caller.account.name, caller.account).auth.token(0, undefined));
+    expect(again).toMatchObject({ name: 'PermitWait', details: { limit: 'refresh' } });
+    expect(server.asked).toHaveLength(1);
+    expect((await events('calls.stopped'))[0]?.data).toMatchObject({ operation: 'refresh' });
+    expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({ answerAwaited: false });
+
+    server.mode = 'tokens';
+    await db.query('update call_kinds set until_ms = now_ms() where pool = $1', [caller.account.poolKey]);
+    expect((await caller.auth.token(0, undefined)).accessToken).toBe('access-token-number-2');
+    expect(await events('calls.resumed')).toHaveLength(1);
+  });
 });
 
 describe('a process that is killed', () => {
