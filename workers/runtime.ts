@@ -190,6 +190,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const reads = new VehicleReads({
     db,
     settings,
+    spool,
+    stopping: stopping.signal,
     account: (name) => findVehicleAccount(settings, name),
     calling: (account, work) => work({ gateway, dispatcher, tokenSource: tokensOf(account) }),
   });

@@ -8,6 +8,7 @@ import { FLEET_ANSWER, type FleetAnswer, replayAnswer } from '../activities/flee
 import { GRANT_ANSWER, type KeptGrant, storeKept } from '../activities/gateway/credentials/grant';
 import { Spool } from '../activities/gateway/spool/spool';
 import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/verdicts/consequences';
+import { type KeptRead, READ_ANSWER, storeRead } from '../activities/reads/kept';
 import type { Settings } from '../settings';
 import { storeOutcomes } from '../store/batches/batches';
 import { applyPoolEvent, readPool } from '../store/pools/pools';
@@ -36,6 +37,7 @@ export async function openSpool(root: string, deps: SpoolDeps): Promise<Spool> {
     await storeFate(db, data as CommandFate);
   });
   spool.on(FLEET_ANSWER, (data) => replayAnswer(db, data as FleetAnswer));
+  spool.on(READ_ANSWER, (data) => storeRead(db, data as KeptRead));
   spool.on(POOL_EVENT, (data, writtenAt) => replayPoolEvent(deps, data as SpooledPoolEvent, writtenAt));
   spool.on(GRANT_ANSWER, (data, writtenAt) => replayGrant(deps, data as KeptGrant, writtenAt));
   await spool.start();

@@ -10,8 +10,9 @@ import type { HttpRequest, Parsed } from '../../vendors/http';
 import { CallFailed, PermitWait, PoolClosed, Unsatisfiable } from '../gateway/call-errors';
 import type { TokenSource } from '../gateway/call-terms';
 import { sendForText } from '../gateway/http/http';
-import { held, isOurFault } from '../gateway/spool/held';
+import { isOurFault, type KeepDeps } from '../gateway/spool/held';
 import type { VendorGateway } from '../gateway/vendor-call';
+import { type AskedAndAnswered, type KeptRead, keepRead } from './kept';
 import type { Unavailable } from './types';
 
 /** The way to vendors, for as long as it is needed. */
@@ -48,6 +49,7 @@ export interface Told<T> {
   readonly requestId: string | null;
   /** In how many calls it came, where in more than one. */
   readonly pages?: number;
+  readonly at: AskedAndAnswered;
 }
 
 /** An answer that the vendor calls good and that is not what its contract says. */
@@ -68,6 +70,7 @@ export async function askVendor<T>(terms: CallTerms, question: Question<T>): Pro
   const { account, way } = terms;
   const { operation, vehicleId, request, parse } = question;
   const { vehicles } = account;
+  let [asked, answered] = [Date.now(), Date.now()];
   const attributes = vehicleId === undefined ? {} : { [vehicles.vehicleAttribute]: vehicleId };
   const result = await way.gateway.call<CallResult>({
     account,
@@ -78,12 +81,14 @@ export async function askVendor<T>(terms: CallTerms, question: Question<T>): Pro
     auth: way.tokenSource,
     attempt: 1,
     inlineWaitMs: terms.waitMs,
-    send: (token, _, pass) =>
-      sendForText(token === null ? request : vehicles.authorize(request, token), {
-        dispatcher: way.dispatcher,
-        timeoutMs: vehicles.timeoutMs,
-        pass,
-      }),
+    send: async (token, _, pass) => {
+      asked = Date.now();
+      const authorized = token === null ? request : vehicles.authorize(request, token);
+      const { timeoutMs } = vehicles;
+      const sent = await sendForText(authorized, { dispatcher: way.dispatcher, timeoutMs, pass });
+      answered = Date.now();
+      return sent;
+    },
   });
   const parsed = tried(parse, result.kind === 'response' ? result.response.body : '');
   if (!parsed.ok) throw new UnreadableAnswer(`the answer to ${operation} cannot be used: ${parsed.problem}`);
@@ -94,7 +99,7 @@ export async function askVendor<T>(terms: CallTerms, question: Question<T>): Pro
     attributes: { ...account.attributes, ...attributes },
   };
   const { evidence } = account.vendor.classify(call, result, Date.now());
-  return { value: parsed.value, requestId: evidence.requestId ?? null };
+  return { value: parsed.value, requestId: evidence.requestId ?? null, at: { asked, answered } };
 }
 
 /** A vendor's parser that throws has been paid for all the same: the read must back off. */
@@ -106,13 +111,13 @@ function tried<T>(parse: (body: string) => Parsed<T>, body: string): Parsed<T> {
   }
 }
 
-/** Postgres may be away while an answer, or a failure, waits to be stored, ms. */
-export const STORE_PATIENCE_MS = 30_000;
-
-/** Stores an answer. @throws UnreadableAnswer for one that no column takes: it would be so at the next call, too. */
-export async function stored(work: () => Promise<void>): Promise<void> {
+/**
+ * Stores what a vendor told. @throws StoredLater while Postgres is away; UnreadableAnswer for an answer that no column takes: it
+ * would be so at the next call, too.
+ */
+export async function stored(keep: KeepDeps, kept: KeptRead): Promise<void> {
   try {
-    await held(work, { patienceMs: STORE_PATIENCE_MS });
+    await keepRead(keep, kept);
   } catch (error) {
     if (!isOurFault(error)) throw error;
     throw new UnreadableAnswer(`what the vendor told cannot be stored: ${String(error)}`);

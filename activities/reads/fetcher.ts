@@ -1,29 +1,30 @@
 /** Asks vendors for what is read, and stores what they tell; each gives the lease back with it. */
-import type { Pool } from 'pg';
-import { storeAnswer, storeAnswers } from '../../store/reads/answers';
-import { keepProgress, type ReadKey, type ReadLease, type ReadRow } from '../../store/reads/reads';
-import { describeVehicle, staleVehicles, storeVehicles } from '../../store/reads/vehicles';
+import type { ReadKey, ReadLease, ReadRow } from '../../store/reads/reads';
+import { staleVehicles } from '../../store/reads/vehicles';
 import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
 import { CallFailed } from '../gateway/call-errors';
+import type { KeepDeps } from '../gateway/spool/held';
 import { askVendor, type CallTerms, stored, type Told } from './calls';
+import { keepRead } from './kept';
 import { allPages } from './pages';
 import type { Resources } from './resources';
 
 export class ReadFetcher {
   constructor(
-    private readonly db: Pool,
+    private readonly keep: KeepDeps,
     private readonly resources: Resources,
   ) {}
 
   async list(terms: CallTerms, lease: ReadLease): Promise<void> {
     const { account } = terms;
     const { vehicles: api } = account;
-    const { value, requestId } = await askVendor(terms, {
+    const { value, requestId, at } = await askVendor(terms, {
       operation: api.operation,
       request: api.vehicles(),
       parse: (body) => api.parseVehicles(body),
     });
-    await stored(() => storeVehicles(this.db, lease, account.name, value, requestId));
+    const list = { kind: 'list', vehicles: value, requestId } as const;
+    await stored(this.keep, { ...list, account: account.name, lease, at });
   }
 
   async one(
@@ -34,12 +35,16 @@ export class ReadFetcher {
     row: ReadRow,
   ): Promise<void> {
     const { source } = terms;
-    const told = await this.pagesOf(terms, description, key, lease, row);
+    const { at, ...told } = await this.pagesOf(terms, description, key, lease, row);
     const { next: _, ...answer } = told.value;
-    await stored(() => storeAnswer(this.db, lease, { ...told, answer, source }));
-    const { name, vehicles: api } = terms.account;
+    const { pages, requestId } = told;
+    const { name: account, vehicles: api } = terms.account;
     const described = api.describe?.(description.name, told.value) ?? null;
-    if (described !== null) await stored(() => describeVehicle(this.db, name, key.vehicleId, described));
+    await stored(this.keep, {
+      ...{ kind: 'answer', account, lease, at },
+      answer: { answer, source, requestId, ...(pages === undefined ? {} : { pages }) },
+      described: described && { vehicleId: key.vehicleId, told: described },
+    });
   }
 
   private async pagesOf(
@@ -49,7 +54,7 @@ export class ReadFetcher {
     lease: ReadLease,
     row: ReadRow,
   ): Promise<Told<ReadAnswer>> {
-    const { vehicles: api } = terms.account;
+    const { name: account, vehicles: api } = terms.account;
     const ask = (resource: string | null) =>
       allPages(
         {
@@ -60,7 +65,8 @@ export class ReadFetcher {
               request: api.read(name, { vehicleId, params, resource, next }),
               parse: (body) => api.parseRead(name, body),
             }),
-          keep: (progress) => keepProgress(this.db, lease, progress),
+          keep: (progress) =>
+            keepRead(this.keep, { kind: 'pages', account, lease, at: progress.told.at, progress }),
         },
         row,
         resource,
@@ -84,7 +90,7 @@ export class ReadFetcher {
     lease: ReadLease,
     staleMs: number,
   ): Promise<void> {
-    const { db } = this;
+    const { db } = this.keep;
     const { source } = terms;
     const { name, operation, together = 1 } = description;
     const { vehicles: api } = terms.account;
@@ -98,10 +104,11 @@ export class ReadFetcher {
       request: api.readTogether(name, ids),
       parse: (body) => parse(name, body),
     });
+    const { at, requestId } = told;
     const answers = ids.map((id) => {
       const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
-      return [id, { answer, source, requestId: told.requestId }] as const;
+      return [id, { answer, source, requestId }] as const;
     });
-    await stored(() => storeAnswers(db, lease, key, new Map(answers)));
+    await stored(this.keep, { kind: 'answers', account: key.account, lease, at, key, answers });
   }
 }

@@ -3,16 +3,15 @@
  * Within a process they wait for its promise, over processes they look at the row.
  *
  * After a crash: whoever held the lease is known to have died when that runs out, ten seconds later. The call that it may
- * have made is lost and counts as a failure; the next one to ask goes on from the pages that had come.
+ * have made is lost and counts as a failure; the next one to ask goes on from the pages that had come. While Postgres is away
+ * leases run out as well, so a moment is waited for who has an answer and could not store it (kept.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { readRetryMs } from '../../quota/reads/backoff';
-import { decideRead, type ReadStanding, type ReadWish } from '../../quota/reads/decision';
+import { decideRead, type ReadStanding, type ReadWish, wasLost } from '../../quota/reads/decision';
 import {
   claimRead,
-  failRead,
   lookAtRead,
   paramsText,
   type ReadKey,
@@ -21,13 +20,16 @@ import {
   releaseRead,
   renewLease,
 } from '../../store/reads/reads';
-import { held } from '../gateway/spool/held';
-import { failureOf, hindranceOf, STORE_PATIENCE_MS } from './calls';
+import type { KeepDeps } from '../gateway/spool/held';
+import { failureOf, hindranceOf } from './calls';
+import { keepRead, StoredLater } from './kept';
 import type { Unavailable } from './types';
 
 const LEASE_MS = 10_000;
 const RENEW_MS = 3_000;
 const LOOK_MS = 100;
+/** Who has an answer and no Postgres to store it in tries again within a second, ms. */
+const SETTLE_MS = 3_000;
 /** What stood in the way of a call stands in the way of the next for so long without asking again. */
 const REMEMBER_MS = 1_000;
 
@@ -66,7 +68,11 @@ export class Lookups {
   private readonly underWay = new Map<string, Promise<Outcome>>();
   private readonly hindrances = new Map<string, { readonly why: Unavailable; readonly until: number }>();
 
-  constructor(private readonly db: Pool) {}
+  constructor(private readonly keep: KeepDeps) {}
+
+  private get db(): Pool {
+    return this.keep.db;
+  }
 
   /** @throws what is no vendor's doing: a database that is away, a fault of ours. */
   async find(lookup: Lookup): Promise<Found> {
@@ -79,6 +85,7 @@ export class Lookups {
     ]);
     const deadline = performance.now() + lookup.patienceMs;
     let { takeOver } = lookup;
+    let settled = false;
     let wish: ReadWish | null = null;
     for (;;) {
       const { row, call } = await this.look(lookup);
@@ -103,6 +110,12 @@ export class Lookups {
       const hindrance = this.remembered(lookup.hinderedBy) ?? (await this.closed(lookup));
       if (hindrance !== null) return { row, stale: hindrance, called: false };
       if (this.underWay.has(name)) continue;
+      if (wasLost(call) && !settled) {
+        // Postgres may have been away, and whoever was asking have the answer.
+        await delay(SETTLE_MS);
+        settled = true;
+        continue;
+      }
       const trying = this.tryOnce(lookup, call);
       this.underWay.set(name, trying);
       try {
@@ -129,7 +142,7 @@ export class Lookups {
     return { row, call: call ?? row };
   }
 
-  private async tryOnce({ ask, hinderedBy }: Lookup, row: ReadRow): Promise<Outcome> {
+  private async tryOnce({ ask, hinderedBy, key }: Lookup, row: ReadRow): Promise<Outcome> {
     const lease = await claimRead(this.db, row, randomUUID(), LEASE_MS);
     if (lease === null) return { kind: 'not-ours' };
     // Postgres away: the lease may run out, and another caller asks, too.
@@ -145,11 +158,14 @@ export class Lookups {
       const failure = hindrance === null ? failureOf(error) : null;
       if (failure !== null) {
         const { waitMs, ...noted } = failure;
-        const note = () =>
-          failRead(this.db, lease, noted, (failures) => readRetryMs(noted.kind, failures, waitMs));
-        await held(note, { patienceMs: STORE_PATIENCE_MS });
+        const now = Date.now();
+        const at = { asked: now, answered: now };
+        const { account } = key;
+        await keepRead(this.keep, { kind: 'failure', account, lease, at, failure: noted, waitMs });
         return { kind: 'failed' };
       }
+      // Its answer is kept, and gives the lease back when it is stored.
+      if (error instanceof StoredLater) throw error;
       // One that cannot be given back runs out.
       await releaseRead(this.db, lease).catch(() => undefined);
       if (hindrance === null) throw error;

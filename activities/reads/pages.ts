@@ -52,7 +52,10 @@ async function goOn(pages: Pages, begun: Progress | null, of: string | null): Pr
   }
 }
 
-function joined({ value: before }: Told<ReadAnswer>, { value: page, requestId }: Told<ReadAnswer>) {
+function joined(
+  { value: before, at: begun }: Told<ReadAnswer>,
+  { value: page, requestId, at }: Told<ReadAnswer>,
+): Told<ReadAnswer> {
   const records = [...(before.records ?? []), ...(page.records ?? [])];
   const document = page.document ?? before.document;
   const value: ReadAnswer = {
@@ -61,7 +64,7 @@ function joined({ value: before }: Told<ReadAnswer>, { value: page, requestId }:
     ...(document ? { document } : {}),
     next: page.next,
   };
-  return { value, requestId };
+  return { value, requestId, at: { asked: begun.asked, answered: at.answered } };
 }
 
 /** What was kept by this very code. */

@@ -3,10 +3,10 @@
  * creation was not heard of is found that way, and none is left behind.
  */
 
-import type { Pool } from 'pg';
-import { loadAnswer, storeAnswer } from '../../store/reads/answers';
+import { loadAnswer } from '../../store/reads/answers';
 import { forgetAnswer, lookAtRead, type ReadKey, type ReadLease } from '../../store/reads/reads';
 import type { ResourceApi } from '../../vendors/capabilities/vehicles';
+import type { KeepDeps } from '../gateway/spool/held';
 import { askVendor, type CallTerms, failureOf, Hindered, stored } from './calls';
 import type { Lookups } from './lookups';
 
@@ -16,7 +16,7 @@ const FOR_EVER = Number.POSITIVE_INFINITY;
 
 export class Resources {
   constructor(
-    private readonly db: Pool,
+    private readonly keep: KeepDeps,
     private readonly lookups: Lookups,
   ) {}
 
@@ -41,8 +41,8 @@ export class Resources {
 
   /** The vendor says that `gone` is not there any more: one caller looks for another, or makes one. */
   async replace(terms: CallTerms, api: ResourceApi, gone: string): Promise<string> {
-    const row = await lookAtRead(this.db, keyOf(terms));
-    if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.db, row);
+    const row = await lookAtRead(this.keep.db, keyOf(terms));
+    if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.keep.db, row);
     return this.get(terms, api);
   }
 
@@ -66,9 +66,13 @@ export class Resources {
             request: api.create(),
             parse: (body) => api.parseCreate(body),
           })
-        : { value: kept.id, requestId: listed.requestId };
+        : { ...listed, value: kept.id };
+    const { at, requestId } = made;
     const answer = { values: {}, records: [{ id: made.value }] };
-    await stored(() => storeAnswer(this.db, lease, { answer, source: 'call', requestId: made.requestId }));
+    await stored(this.keep, {
+      ...{ kind: 'answer', account: terms.account.name, lease, at, described: null },
+      answer: { answer, source: 'call', requestId },
+    });
   }
 
   /** One that the vendor does not delete is no reason to go without: it is found with the next list. */
@@ -82,7 +86,7 @@ export class Resources {
   }
 
   private async idOf(readId: number): Promise<string | null> {
-    const { records } = await loadAnswer(this.db, readId);
+    const { records } = await loadAnswer(this.keep.db, readId);
     const id = records?.[0]?.id;
     return typeof id === 'string' ? id : null;
   }

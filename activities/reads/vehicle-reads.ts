@@ -13,6 +13,7 @@ import { loadAnswer, type ValueSource } from '../../store/reads/answers';
 import { paramsText, type ReadKey } from '../../store/reads/reads';
 import { type StoredVehicle, storedVehicles } from '../../store/reads/vehicles';
 import type { ReadDescription } from '../../vendors/capabilities/vehicles';
+import type { KeepDeps } from '../gateway/spool/held';
 import type { CallTerms, Way } from './calls';
 import { ReadFetcher } from './fetcher';
 import { FleetFeeds } from './fleet-feeds';
@@ -29,6 +30,10 @@ export interface VehicleReadsDeps {
   readonly account: (name: string) => VehicleAccount;
   /** Runs `work` with the way to an account's vendor; only called when a call may be made. */
   readonly calling: <T>(account: VehicleAccount, work: (way: Way) => Promise<T>) => Promise<T>;
+  /** Where answers are kept while Postgres is away; left out: in memory only. */
+  readonly spool?: KeepDeps['spool'];
+  /** Aborted when this process is to end. */
+  readonly stopping?: AbortSignal;
 }
 
 export interface ServedVehicles {
@@ -64,9 +69,11 @@ export class VehicleReads {
   private readonly looking = new Map<string, Promise<ServedRead>>();
 
   constructor(private readonly deps: VehicleReadsDeps) {
-    this.lookups = new Lookups(deps.db);
-    this.feeds = new FleetFeeds(deps.db);
-    this.fetch = new ReadFetcher(deps.db, new Resources(deps.db, this.lookups));
+    const { db, spool = null, stopping = new AbortController().signal } = deps;
+    const keep = { db, spool, stopping };
+    this.lookups = new Lookups(keep);
+    this.feeds = new FleetFeeds(db);
+    this.fetch = new ReadFetcher(keep, new Resources(keep, this.lookups));
     this.memory = new ReadMemory(deps.settings.reads.memoryMb * 1024 * 1024);
   }
 

@@ -41,10 +41,10 @@ export const authenticateEndUser = operation({
     const account = chooseEndUserAccount(backend.settings, vendor, given);
     return backend.database(async (db) => {
       const { settings } = backend;
-      await takeTurn(db, settings, 'username', username);
+      await takeTurn(db, backend, 'username', username);
       const credentials = { username, password };
       const ask = () => checkUser(db, settings, account, credentials, timeout);
-      const cache = await readService(db, settings).userAuth();
+      const cache = await readService(db, backend).userAuth();
       const keepMs = settings.reads.authenticationHours * HOUR_MS;
       const ages = { maxAgeMs: Math.min(maxAge ?? keepMs, keepMs), keepMs };
       return cache === null ? ask() : cache.check(account.name, credentials, ages, ask);

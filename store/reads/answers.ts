@@ -31,10 +31,19 @@ export interface Answer {
   readonly requestId: string | null;
 }
 
-/** Stores a whole answer and gives the lease back, which may have been lost: it is an answer all the same. */
-export async function storeAnswer(db: Pool, lease: ReadLease, told: Answer): Promise<void> {
+/** How long ago the vendor was asked, and answered, ms. What Postgres was away for is stored late. */
+export interface AnswerAge {
+  readonly askedMs: number;
+  readonly answeredMs: number;
+}
+
+/**
+ * Stores a whole answer and gives the lease back, which may have been lost: it is an answer all the same. A newer one that
+ * is there stays.
+ */
+export async function storeAnswer(db: Pool, lease: ReadLease, told: Answer, age: AnswerAge): Promise<void> {
   await inTransaction(db, async (client) => {
-    await storeWhole(client, lease.id, told);
+    await storeWhole(client, lease.id, told, age);
     await client.query(
       'update reads set lease_owner = null, lease_until = null where id = $1 and lease_owner = $2',
       [lease.id, lease.owner],
@@ -48,28 +57,27 @@ export async function storeAnswers(
   lease: ReadLease,
   key: Pick<ReadKey, 'account' | 'read'>,
   told: ReadonlyMap<string, Answer>,
+  age: AnswerAge,
 ): Promise<void> {
   await inTransaction(db, async (client) => {
     // In one order, for others may store some of the same.
     for (const [vehicleId, answer] of [...told].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      await storeWhole(client, await readId(client, { ...key, vehicleId, params: {} }, lease.id), answer);
+      await storeWhole(client, await readId(client, { ...key, vehicleId, params: {} }), answer, age);
     }
     await client.query(
-      `update reads set answered_at = clock_timestamp(), failures = 0, failure = null, retry_at = null,
-         lease_owner = null, lease_until = null where id = $1 and lease_owner = $2`,
-      [lease.id, lease.owner],
+      `update reads set answered_at = greatest(answered_at, clock_timestamp() - $3::float8 * interval '1 ms'), failures = 0,
+         failure = null, retry_at = null, lease_owner = null, lease_until = null where id = $1 and lease_owner = $2`,
+      [lease.id, lease.owner, age.answeredMs],
     );
   });
 }
 
-/** Its row, made when it is not there, as asked for when that of `askedWith` was. */
-async function readId(client: PoolClient, key: ReadKey, askedWith: number | null): Promise<number> {
+/** Its row, made when it is not there. */
+async function readId(client: PoolClient, key: ReadKey): Promise<number> {
   const { rows } = await client.query<{ id: number }>(
-    `insert into reads as r (account, vehicle_id, read, params, asked_at)
-     values ($1, $2, $3, $4, (select asked_at from reads where id = $5))
-     on conflict (account, vehicle_id, read, params) do update set asked_at = coalesce(excluded.asked_at, r.asked_at)
-     returning id`,
-    [key.account, key.vehicleId, key.read, paramsText(key.params), askedWith],
+    `insert into reads as r (account, vehicle_id, read, params) values ($1, $2, $3, $4)
+     on conflict (account, vehicle_id, read, params) do update set read = excluded.read returning id`,
+    [key.account, key.vehicleId, key.read, paramsText(key.params)],
   );
   const [row] = rows;
   if (row === undefined) throw new Error('an upsert came back without a row');
@@ -80,18 +88,26 @@ async function storeWhole(
   client: PoolClient,
   id: number,
   { answer, source, requestId, pages = 1 }: Answer,
+  { askedMs, answeredMs }: AnswerAge,
 ): Promise<void> {
-  await client.query('select 1 from reads where id = $1 for update', [id]);
-  await upsertValues(client, id, answer.values, source);
+  const { rows } = await client.query<{ asked: number; answered: number; superseded: boolean }>(
+    `select now_ms() - $2::float8 as asked, now_ms() - $3::float8 as answered,
+       coalesce(answered_at > clock_timestamp() - $3::float8 * interval '1 ms', false) as superseded
+     from reads where id = $1 for update`,
+    [id, askedMs, answeredMs],
+  );
+  const [when] = rows;
+  if (when === undefined || when.superseded) return;
+  await upsertValues(client, id, answer.values, source, when);
   // What the vendor tells of no more is not there any more; what streams tell of need not be in an answer.
   await client.query(
-    `delete from read_values v using reads r where r.id = $1 and v.read_id = $1 and v.source <> 'stream'
-       and v.received_at <= r.asked_at and not (v.name = any ($2::text[]))`,
-    [id, Object.keys(answer.values)],
+    `delete from read_values v where v.read_id = $1 and v.source <> 'stream'
+       and v.received_at <= to_timestamp($3::float8 / 1000) and not (v.name = any ($2::text[]))`,
+    [id, Object.keys(answer.values), when.asked],
   );
   const { records, document } = answer;
   await client.query(
-    `update reads set answered_at = clock_timestamp(), source = $2, request_id = $3, records = $4::jsonb,
+    `update reads set answered_at = to_timestamp($8::float8 / 1000), source = $2, request_id = $3, records = $4::jsonb,
        content_type = $5, document = $6, progress = null, progress_at = null, failures = 0, failure = null,
        failed_at = null, retry_at = null, pages = $7 where id = $1`,
     [
@@ -102,6 +118,7 @@ async function storeWhole(
       document?.contentType ?? null,
       document?.base64 ?? null,
       pages,
+      when.answered,
     ],
   );
 }
@@ -115,12 +132,13 @@ async function upsertValues(
   id: number,
   values: Readonly<Record<string, ReadValue>>,
   source: ValueSource,
+  { asked, answered }: { readonly asked: number; readonly answered: number },
 ): Promise<void> {
   const given = Object.entries(values).map(([name, value]) => ({ ...value, name }));
   await client.query(
     `insert into read_values as v (read_id, name, state, value, unit, at, received_at, changed_at, source)
      select $1, g ->> 'name', g ->> 'state', g -> 'value', g ->> 'unit', to_timestamp((g ->> 'at')::float8 / 1000),
-            clock_timestamp(), clock_timestamp(), $3
+            to_timestamp($5::float8 / 1000), to_timestamp($5::float8 / 1000), $3
      from jsonb_array_elements($2::jsonb) g
      on conflict (read_id, name) do update set
        state = excluded.state, value = excluded.value, unit = excluded.unit, at = excluded.at,
@@ -129,8 +147,8 @@ async function upsertValues(
                          then excluded.changed_at else v.changed_at end
      where case when v.at is not null and excluded.at is not null then excluded.at >= v.at
                 when $3 = 'stream' then true
-                else v.received_at <= coalesce((select asked_at from reads where id = $1), excluded.received_at) end`,
-    [id, jsonText(given), source],
+                else v.received_at <= to_timestamp($4::float8 / 1000) end`,
+    [id, jsonText(given), source, asked, answered],
   );
 }
 
@@ -145,7 +163,10 @@ export interface StreamedValues {
 /** Values that a stream tells of. They are the latest of each; the rest of the read stays as it is, and so does its age. */
 export async function storeStreamed(db: Pool, { values, ...key }: StreamedValues): Promise<void> {
   await inTransaction(db, async (client) => {
-    await upsertValues(client, await readId(client, { ...key, params: {} }, null), values, 'stream');
+    const id = await readId(client, { ...key, params: {} });
+    const { rows } = await client.query<{ now: number }>('select now_ms() as now');
+    const now = rows[0]?.now ?? Date.now();
+    await upsertValues(client, id, values, 'stream', { asked: now, answered: now });
   });
 }
 
@@ -186,7 +207,7 @@ export async function takeOverAnswer(
        where id = $1 and (answered_at is null or answered_at < to_timestamp($2::float8 / 1000))`,
       [id, at],
     );
-    if (rowCount === 1) await upsertValues(client, id, answer.values, 'live');
+    if (rowCount === 1) await upsertValues(client, id, answer.values, 'live', { asked: at, answered: at });
   });
 }
 

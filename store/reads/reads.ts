@@ -115,19 +115,21 @@ export async function releaseRead(db: Pool, { id, owner }: ReadLease): Promise<v
 /**
  * Notes a failure and gives the lease back.
  * @param retryMs how long it is not asked for again, by the number of failures in a row.
+ * @param ageMs how long ago it failed.
  */
 export async function failRead(
   db: Pool,
   { id, owner }: ReadLease,
   failure: ReadFailure,
   retryMs: (failures: number) => number,
+  ageMs = 0,
 ): Promise<void> {
   await inTransaction(db, async (client) => {
     const { rows } = await client.query<{ failures: number }>(
-      `update reads set failures = failures + 1, failed_at = clock_timestamp(), failure = $3::jsonb, lease_owner = null,
-         lease_until = null, progress = case when $4 then null else progress end
+      `update reads set failures = failures + 1, failure = $3::jsonb, lease_owner = null, lease_until = null,
+         failed_at = clock_timestamp() - $5::float8 * interval '1 ms', progress = case when $4 then null else progress end
        where id = $1 and lease_owner = $2 returning failures`,
-      [id, owner, jsonText(failure), failure.kind === 'refused'],
+      [id, owner, jsonText(failure), failure.kind === 'refused', ageMs],
     );
     const [row] = rows;
     if (row === undefined) return;

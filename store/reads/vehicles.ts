@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { Vehicle } from '../../vendors/capabilities/vehicles';
 import { inTransaction } from '../db';
 import { jsonText } from '../storable';
+import type { AnswerAge } from './answers';
 import type { ReadKey, ReadLease } from './reads';
 
 export interface StoredVehicle extends Vehicle {
@@ -26,24 +27,29 @@ export async function storedVehicles(
   return rows;
 }
 
-/** Stores the vendor's list, and gives the lease back. What it no longer holds is marked as removed. */
+/**
+ * Stores the vendor's list, and gives the lease back. What it no longer holds is marked as removed. A newer list that is there
+ * stays.
+ */
 export async function storeVehicles(
   db: Pool,
   lease: ReadLease,
   account: string,
   vehicles: readonly Vehicle[],
   requestId: string | null,
+  { answeredMs }: Pick<AnswerAge, 'answeredMs'>,
 ): Promise<void> {
   await inTransaction(db, async (client) => {
-    await client.query('select 1 from reads where id = $1 for update', [lease.id]);
-    await writeVehicles(client, account, vehicles);
+    const { rowCount } = await client.query(
+      `update reads set answered_at = clock_timestamp() - $3::float8 * interval '1 ms', source = 'call', request_id = $2,
+         failures = 0, failure = null, failed_at = null, retry_at = null
+       where id = $1 and coalesce(answered_at <= clock_timestamp() - $3::float8 * interval '1 ms', true)`,
+      [lease.id, requestId, answeredMs],
+    );
+    if (rowCount === 1) await writeVehicles(client, account, vehicles);
     await client.query(
-      `update reads set answered_at = clock_timestamp(), source = 'call', request_id = $3, failures = 0, failure = null,
-         failed_at = null, retry_at = null,
-         lease_owner = case when lease_owner = $2 then null else lease_owner end,
-         lease_until = case when lease_owner = $2 then null else lease_until end
-       where id = $1`,
-      [lease.id, lease.owner, requestId],
+      'update reads set lease_owner = null, lease_until = null where id = $1 and lease_owner = $2',
+      [lease.id, lease.owner],
     );
   });
 }

@@ -6,7 +6,7 @@ import pino from 'pino';
 import { Agent } from 'undici';
 import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
-import { VehicleReads } from '../../activities/reads/vehicle-reads';
+import { VehicleReads, type VehicleReadsDeps } from '../../activities/reads/vehicle-reads';
 import type { LimitTemplate } from '../../quota/limits/limit';
 import type { Evidence, Verdict } from '../../quota/verdict';
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
@@ -223,7 +223,13 @@ export interface Reading {
 }
 
 /** Reads of an account of that vendor, as one process makes them. */
-export function carReads(db: Pool, url: string, name: string, memoryMb = 1): Reading {
+export function carReads(
+  db: Pool,
+  url: string,
+  name: string,
+  memoryMb = 1,
+  keep: Pick<VehicleReadsDeps, 'spool' | 'stopping'> = {},
+): Reading {
   const account = {
     name,
     vendor: RULES,
@@ -247,6 +253,7 @@ export function carReads(db: Pool, url: string, name: string, memoryMb = 1): Rea
     reads: { cacheMinutes: 5, authenticationHours: 24, waitSeconds: 10, memoryMb, userPerMinute: 60 },
   };
   const reads = new VehicleReads({
+    ...keep,
     db,
     settings,
     account: (wanted) => {

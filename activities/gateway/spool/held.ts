@@ -11,14 +11,14 @@ import type { Spool, Spooled } from './spool';
 export interface KeepDeps {
   readonly db: Pool;
   /** Null: in memory only. */
-  readonly spool: Spool | null;
+  readonly spool: Pick<Spool, 'put'> | null;
   /** Aborted when the worker is to end. */
   readonly stopping: AbortSignal;
 }
 
 export interface HoldOptions {
   /** Where it is kept when it takes long; null: in memory only. */
-  readonly spool?: { readonly to: Spool; readonly kind: string; readonly data: unknown } | null;
+  readonly spool?: { readonly to: Pick<Spool, 'put'>; readonly kind: string; readonly data: unknown } | null;
   /** How long it is tried, ms. */
   readonly patienceMs?: number;
   /** Aborted when this process is to end: what is on disk is then left to the next one. */

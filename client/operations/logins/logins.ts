@@ -19,6 +19,7 @@ import { asField, invalid, messageOf, problem } from '../errors';
 import { name, reason, whole } from '../fields';
 import { operation } from '../operation';
 import { withOwnGateway } from '../own-gateway';
+import { ownSpool } from '../own-spool';
 import { signalOrder } from '../pools/orders';
 import { isoOrNull } from '../time-text';
 
@@ -168,6 +169,7 @@ async function recorded(
         tokens: new TokenStore(db, keys),
         grants: new GrantStore(db, keys),
         secrets: { vault: new Vault(db, keys) },
+        spool: ownSpool(backend, async () => keys),
       };
       const end = await work(deps).catch(
         (error: unknown): End => ({ state: 'failed', message: messageOf(error) }),

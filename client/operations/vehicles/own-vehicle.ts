@@ -54,7 +54,6 @@ export const showOwnVehicle = operation({
   }),
   run: (backend, { email, password, wkn, captcha }): Promise<OwnVehicle> =>
     backend.database(async (db) => {
-      const { settings } = backend;
       const account = chosen(backend);
       const { grant } = account.parts;
       if (grant?.login.kind !== 'form') {
@@ -64,7 +63,7 @@ export const showOwnVehicle = operation({
           `the password of a user cannot be checked at ${account.vendor.id}: read the vehicles of account ${account.name} instead`,
         );
       }
-      await takeTurn(db, settings, 'email', email);
+      await takeTurn(db, backend, 'email', email);
       const credentials = { username: email, password };
       await prove(backend, db, account, { ...grant, login: grant.login }, credentials, captcha);
       return serve(backend, db, account.name, wkn);
@@ -148,7 +147,7 @@ function refusalOf(error: unknown): unknown {
 const SHORT = 7;
 
 async function serve(backend: Backend, db: Pool, account: string, wanted: string): Promise<OwnVehicle> {
-  const { reads } = readService(db, backend.settings);
+  const { reads } = readService(db, backend);
   const { vehicles } = await asReadProblem(() => reads.vehicles(account, {}));
   const text = wanted.trim().toUpperCase();
   const named = (one: StoredVehicle) =>

@@ -6,6 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { UserAuthCache } from '../../../activities/commands/user-auth-cache';
 import { createAccountTokens } from '../../../activities/gateway/credentials/source';
+import type { KeepDeps } from '../../../activities/gateway/spool/held';
 import type { Way } from '../../../activities/reads/calls';
 import { VehicleReads } from '../../../activities/reads/vehicle-reads';
 import type { Settings } from '../../../settings';
@@ -16,8 +17,10 @@ import { GrantStore } from '../../../store/secrets/grants';
 import type { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
+import type { Backend } from '../backend';
 import { loadVaultKeys } from '../context';
 import { type OwnGateway, withOwnGateway } from '../own-gateway';
+import { ownSpool } from '../own-spool';
 
 export interface ReadService {
   readonly reads: VehicleReads;
@@ -30,7 +33,8 @@ export interface ReadService {
 
 const services = new WeakMap<Pool, { readonly settings: Settings; readonly service: ReadService }>();
 
-export function readService(db: Pool, settings: Settings): ReadService {
+export function readService(db: Pool, backend: Pick<Backend, 'settings' | 'dir'>): ReadService {
+  const { settings } = backend;
   const known = services.get(db);
   if (known?.settings === settings) return known.service;
   let keys: Promise<KeyRing> | null = null;
@@ -43,13 +47,15 @@ export function readService(db: Pool, settings: Settings): ReadService {
     });
     return keys;
   };
+  const spool = ownSpool(backend, keyRing);
   const service: ReadService = {
     reads: new VehicleReads({
       db,
       settings,
+      spool,
       account: (name) => findVehicleAccount(settings, name),
       calling: (account, work) =>
-        withOwnGateway(db, settings, (own) => work(wayOf(db, account, own, keyRing))),
+        withOwnGateway(db, settings, (own) => work(wayOf(db, account, { ...own, spool }, keyRing))),
     }),
     buckets: new ReaderBuckets(db),
     readerOf: async (user) =>
@@ -70,7 +76,7 @@ export function readService(db: Pool, settings: Settings): ReadService {
 function wayOf(
   db: Pool,
   account: VehicleAccount,
-  { gateway, dispatcher }: OwnGateway,
+  { gateway, dispatcher, spool }: OwnGateway & Pick<KeepDeps, 'spool'>,
   keyRing: () => Promise<KeyRing>,
 ): Way {
   const { apiKey, login, grant } = account.parts;
@@ -81,7 +87,7 @@ function wayOf(
     const stores = { tokens: new TokenStore(db, keys), grants: new GrantStore(db, keys) };
     const secrets = { vault: new Vault(db, keys) };
     const { timeoutMs } = account.vehicles;
-    return createAccountTokens({ gateway, dispatcher, keys, ...stores, secrets, timeoutMs }, account);
+    return createAccountTokens({ gateway, dispatcher, keys, ...stores, secrets, timeoutMs, spool }, account);
   };
   return {
     gateway,

@@ -1,14 +1,19 @@
 /** How often one end user may read, or be checked, over all processes. */
 import type { Pool } from 'pg';
-import type { Settings } from '../../../settings';
+import type { Backend } from '../backend';
 import { OperationError } from '../errors';
 import { readService } from './service';
 
 /** @throws OperationError when this end user has had as many turns as a minute allows. */
-export async function takeTurn(db: Pool, settings: Settings, field: string, user: string): Promise<void> {
-  const { userPerMinute } = settings.reads;
+export async function takeTurn(
+  db: Pool,
+  backend: Pick<Backend, 'settings' | 'dir'>,
+  field: string,
+  user: string,
+): Promise<void> {
+  const { userPerMinute } = backend.settings.reads;
   if (userPerMinute === 0) return;
-  const { buckets, readerOf } = readService(db, settings);
+  const { buckets, readerOf } = readService(db, backend);
   const waitMs = await buckets.take(await readerOf(user), userPerMinute);
   if (waitMs === null) return;
   const inSeconds = Math.ceil(waitMs / 1000);

@@ -8,11 +8,11 @@ import {
   type Unavailable,
 } from '../../../activities/reads/types';
 import type { ServedVehicles } from '../../../activities/reads/vehicle-reads';
-import type { Settings } from '../../../settings';
 import { findVehicleAccount } from '../../../settings/accounts/vehicles';
 import type { StoredValue } from '../../../store/reads/answers';
 import { type KnownRead, knownReads } from '../../../store/reads/known';
 import { type StoredVehicle, storedVehicles } from '../../../store/reads/vehicles';
+import type { Backend } from '../backend';
 import { invalid, OperationError, type Problem } from '../errors';
 import { age, length, name } from '../fields';
 import { operation } from '../operation';
@@ -46,7 +46,7 @@ export const listVehicles = operation({
   json: (lists: readonly AccountVehicles[]) => lists.map(listJson),
   run: (backend, { account, maxAge }): Promise<readonly AccountVehicles[]> => {
     const accounts = chooseVehicleAccounts(backend.settings, account);
-    return backend.database((db) => listAll(db, backend.settings, accounts, maxAge));
+    return backend.database((db) => listAll(db, backend, accounts, maxAge));
   },
 });
 
@@ -60,19 +60,19 @@ export const refreshVehicles = operation({
   json: (lists: readonly AccountVehicles[]) => lists.map(listJson),
   run: (backend, { account, force }): Promise<readonly AccountVehicles[]> => {
     const accounts = chooseVehicleAccounts(backend.settings, account);
-    return backend.database((db) => listAll(db, backend.settings, accounts, 0, force));
+    return backend.database((db) => listAll(db, backend, accounts, 0, force));
   },
 });
 
 /** One account after the other. @throws OperationError when there is nothing to show of any. */
 async function listAll(
   db: Pool,
-  settings: Settings,
+  backend: Pick<Backend, 'settings' | 'dir'>,
   accounts: readonly string[],
   maxAgeMs: number | undefined,
   force = false,
 ): Promise<AccountVehicles[]> {
-  const { reads } = readService(db, settings);
+  const { reads } = readService(db, backend);
   const lists: AccountVehicles[] = [];
   const problems: Problem[] = [];
   const ask = { force, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) };
@@ -157,7 +157,7 @@ export const readVehicle = operation({
   run: (backend, given): Promise<ServedRead> =>
     backend.database(async (db) => {
       const { settings } = backend;
-      if (given.user !== undefined) await takeTurn(db, settings, 'user', given.user);
+      if (given.user !== undefined) await takeTurn(db, backend, 'user', given.user);
       const account = await chooseAccountOf(db, settings, given.vehicle, given.account);
       const { maxAge: maxAgeMs, timeout: waitMs } = given;
       const ask: ReadAsk = {
@@ -169,7 +169,7 @@ export const readVehicle = operation({
         ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
         ...(waitMs === undefined ? {} : { waitMs }),
       };
-      return asReadProblem(() => readService(db, settings).reads.read(ask));
+      return asReadProblem(() => readService(db, backend).reads.read(ask));
     }),
 });
 

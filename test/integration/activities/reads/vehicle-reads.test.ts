@@ -1,8 +1,17 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import pino from 'pino';
+import { Spool } from '../../../../activities/gateway/spool/spool';
+import { type KeptRead, StoredLater, storeRead } from '../../../../activities/reads/kept';
 import { NothingToServe, ReadInputError } from '../../../../activities/reads/types';
 import { createPool } from '../../../../store/db';
 import { noteStreamed, storeStreamed } from '../../../../store/reads/answers';
+import { lookAtRead } from '../../../../store/reads/reads';
+import { generateKey, KeyRing } from '../../../../store/secrets/keyring';
+import { startBreakableProxy } from '../../../support/breakable-proxy';
 import type { CarReaderOptions } from '../../../support/car-reader-process';
 import {
   type CarVendor,
@@ -260,6 +269,83 @@ test('pages are kept as they come: whoever goes on asks for the rest', async () 
   const served = await ask('history', { params, force: true });
   expect(served.answer.records).toEqual([{ page: 0 }, { page: 1 }, { page: 2 }]);
   expect(callsTo('/history')).toBe(4);
+});
+
+test('answers that come while Postgres is away are stored when it is back, as old as they are, by the next process, too', async () => {
+  await ask('state');
+  const root = mkdtempSync(join(tmpdir(), 'spool-'));
+  const proxy = await startBreakableProxy(new URL(database.url).host);
+  const url = new URL(database.url);
+  url.host = proxy.address;
+  const away = createPool(url.toString(), { max: 6 });
+  const spoolOf = (identity: string) =>
+    new Spool({
+      ...{ root, identity, keys: KeyRing.parse(generateKey()), log: pino({ level: 'silent' }) },
+      hasEnded: () => false,
+    });
+  const spools = [spoolOf('lives'), spoolOf('ends')] as const;
+  const over = new AbortController();
+  const one = carReads(away, vendor.url, account, 1, { spool: spools[0] }).reads;
+  const other = carReads(away, vendor.url, account, 1, { spool: spools[1], stopping: over.signal }).reads;
+  const kept: KeptRead[] = [];
+  const put = spools[1].put.bind(spools[1]);
+  spools[1].put = (kind, data) => {
+    kept.push(structuredClone(data) as KeptRead);
+    return put(kind, data);
+  };
+  try {
+    let answerNow: () => void = () => undefined;
+    const cut = new Promise<undefined>((done) => {
+      answerNow = () => done(undefined);
+    });
+    vendor.onCall = () => cut;
+    vendor.state.km = value(777);
+    const asked = { account, vehicleId: 'A1', maxAgeMs: 0 };
+    const lives = one.read({ ...asked, read: 'state' });
+    const ends = other.read({ ...asked, read: 'picture' }).catch((error: unknown) => error);
+    await eventually('both have asked', () => callsTo('/state') === 2 && callsTo('/picture') === 1);
+    proxy.cut();
+    answerNow();
+    const cutAt = Date.now();
+    const entries = () => readdirSync(root, { recursive: true }).filter((f) => String(f).endsWith('.entry'));
+    await eventually('both answers are on disk', () => entries().length === 2);
+    over.abort();
+    expect(await ends).toBeInstanceOf(StoredLater);
+    proxy.restore();
+    const served = await lives;
+    expect(served.answer.values.km).toMatchObject({ value: 777 });
+    expect(served.ageMs).toBeGreaterThan(2_000);
+    expect(entries()).toHaveLength(1);
+
+    // As a worker does it that finds what another has left; twice, for it may die over it.
+    const [left] = kept;
+    if (left === undefined) throw new Error('nothing was kept');
+    await storeRead(db, left);
+    await storeRead(db, left);
+    vendor.onCall = async () => undefined;
+    const picture = await elsewhere().read({ account, vehicleId: 'A1', read: 'picture' });
+    expect(picture).toMatchObject({ servedFrom: 'database', stale: null });
+    expect(Math.abs(Date.now() - picture.freshAt - (Date.now() - cutAt))).toBeLessThan(1_000);
+    expect([callsTo('/state'), callsTo('/picture')]).toEqual([2, 1]);
+
+    // What is newer stays.
+    vendor.state.km = value(778);
+    await ask('state', { maxAgeMs: 0 });
+    const at = { asked: cutAt, answered: cutAt };
+    const { id } = await lookAtRead(db, { account, vehicleId: 'A1', read: 'state', params: {} });
+    await storeRead(db, {
+      ...{ kind: 'answer', account, at, lease: { id, owner: 'gone' }, described: null },
+      answer: { answer: { values: { km: value(1) } }, source: 'call', requestId: null },
+    });
+    const last = await elsewhere().read({ account, vehicleId: 'A1', read: 'state' });
+    expect(last.answer.values.km).toMatchObject({ value: 778 });
+  } finally {
+    proxy.restore();
+    await Promise.all(spools.map((spool) => spool.stop()));
+    await away.end();
+    await proxy.close();
+    rmSync(root, { recursive: true, force: true });
+  }
 });
 
 test('one call answers for all vehicles, where the vendor takes several', async () => {

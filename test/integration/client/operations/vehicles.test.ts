@@ -61,6 +61,7 @@ beforeAll(async () => {
     'listed',
     [{ ...vehicle, details: {} }],
     'r-1',
+    { answeredMs: 0 },
   );
   await hold('never', 'needs a login');
 });
