@@ -174,11 +174,12 @@ export function parseLoneWait(text: string, absurdMs: number = ABSURD_WAIT_MS): 
   return ms !== undefined && ms > 0 && found.length === 1 ? stated(ms, 'text', absurdMs) : null;
 }
 
-/** A window's length, a past event, a time of day, a day's date beside a time. */
+/** A window's length ("24-hour quota", "quota (24 hours)"), a past event, a time of day, a date's time. */
 function isOtherTime(text: string, at: number, { form, end }: Candidate): boolean {
   const tail = clauseBefore(text, at);
   const after = text.slice(end, end + 16);
   if (PERIOD.test(tail) || PAST.test(after) || OTHER_TIME.test(tail) || COUNTED.test(tail)) return true;
+  if (/\d-\p{L}/u.test(text.slice(at, end)) || after.startsWith('-') || /\($/.test(tail)) return true;
   if (form !== 'clock') return false;
   const isOfDay = TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after);
   return isOfDay || /\d[-./]\d{1,4},?[ T]*$/.test(text.slice(Math.max(0, at - 12), at));

@@ -81,7 +81,7 @@ function isPicture({ operation }: CallInfo, { status, headers, body }: VendorRes
 
 function ofApi(call: CallInfo, answer: BmwAnswer, nowMs: number, quotaWindow: QuotaWindow): Verdict {
   const { evidence, wait, response } = answer;
-  const meaning = meaningOf(evidence.code ?? '');
+  const meaning = meaningOf(evidence.code ?? '', response.status);
   const acts = ACTING.has(call.operation);
   if (meaning === 'quota') return usedUp(answer, nowMs, quotaWindow);
   if (meaning === 'token') {
@@ -116,10 +116,15 @@ function usedUp({ evidence, wait }: BmwAnswer, nowMs: number, quotaWindow: Quota
   return { kind: 'quota', statedWaitMs, limit: DAY_LIMIT, evidence };
 }
 
-/** The code as the vendor's page has it, however an answer writes it; null for any other. */
-function meaningOf(code: string): Meaning | null {
+/**
+ * The code as the vendor's page has it, however an answer writes it; null for any other. CU-401 comes with 401 where a token
+ * is refused, and with other statuses for a request.
+ */
+function meaningOf(code: string, status: number): Meaning | null {
   const match = /^([a-z]{2})[-_ ]?(\d{3})$/i.exec(code.trim());
-  return match ? (MEANINGS.get(`${match[1]?.toUpperCase()}-${match[2]}`) ?? null) : null;
+  const known = match ? `${match[1]?.toUpperCase()}-${match[2]}` : '';
+  if (known === 'CU-401' && status === 401) return 'token';
+  return MEANINGS.get(known) ?? null;
 }
 
 function ofLogin(call: CallInfo, answer: BmwAnswer): Verdict {

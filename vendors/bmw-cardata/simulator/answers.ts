@@ -96,6 +96,7 @@ function sessionRecord(car: SimCar, session: ChargingSession) {
     chargingLocation: {
       municipality: 'At home',
       formattedAddress: 'At home',
+      streetAddress: 'At home',
       mapMatchedLatitude: car.latitude,
       mapMatchedLongitude: car.longitude,
     },
@@ -118,24 +119,48 @@ function offsetIn(token: string, about: string): number | null {
   }
 }
 
+/** Each thing that is told of a tyre has a label and, for people, a value; what it means has a name of its own. */
 export function tyreDiagnosis(car: SimCar): SimAnswer {
-  const tyre = (position: string) => ({
-    label: position,
-    dimension: { value: '225/55 R18 102Y XL', status: 'OK' },
-    tyreWear: { dueMileage: 12_000 + (hash32(car.vin, position) % 8000), unit: 'km', status: 'OK' },
-    tyreDefect: null,
-    season: { value: 'SUMMER' },
-    manufacturer: { value: 'Pirelli' },
-    mountingDate: { value: `${car.year}-06-01` },
-    runFlat: { value: false },
+  const told = (label: string, value: string, more: Readonly<Record<string, unknown>> = {}) => ({
+    label,
+    value,
+    ...more,
+  });
+  const good = { status: 'OK', statusColor: 'GREEN' };
+  const mountedOn = `${car.year}-06-01`;
+  const tyre = (position: string, label: string) => ({
+    label,
+    dimension: told('Dimension', '225/55 R18 102Y XL', {
+      sectionWidth: 225,
+      aspectRatio: 55,
+      constructionType: 'R',
+      rimDiameter: 18,
+      loadIndex: 102,
+      speedRating: 'Y',
+    }),
+    mountingDate: told('Mounting date', mountedOn, { mountingDate: mountedOn }),
+    qualityStatus: told('Data source', 'OK', { qualityStatus: 'OK' }),
+    runFlat: told('Run-flat tyres', 'no', { runFlat: false }),
+    season: told('Season', 'Summer', { season: 'SUMMER' }),
+    tread: told('Tyre tread', 'Pirelli P-ZERO', { manufacturer: 'Pirelli', treadDesign: 'P-ZERO' }),
+    tyreDefect: told('Tyre pressure status', 'No defect', good),
+    tyreProductionDate: told('Production date', `${car.year}-W20`, { statusColor: 'GREEN' }),
+    tyreWear: told('Service due in', 'normal', {
+      ...good,
+      dueMileage: 12_000 + (hash32(car.vin, position) % 8000),
+      unit: 'KILOMETER',
+    }),
   });
   return json(200, {
+    errors: [],
     passengerCar: {
       mountedTyres: {
-        frontLeft: tyre('frontLeft'),
-        frontRight: tyre('frontRight'),
-        rearLeft: tyre('rearLeft'),
-        rearRight: tyre('rearRight'),
+        label: 'Mounted',
+        aggregatedQualityStatus: told('Data source', 'OK', { qualityStatus: 'OK' }),
+        frontLeft: tyre('frontLeft', 'Front left tyre'),
+        frontRight: tyre('frontRight', 'Front right tyre'),
+        rearLeft: tyre('rearLeft', 'Rear left tyre'),
+        rearRight: tyre('rearRight', 'Rear right tyre'),
       },
       unmountedTyres: null,
     },
@@ -147,13 +172,21 @@ export function locationChargingSettings(car: SimCar): SimAnswer {
   return json(200, {
     data: [
       {
-        locationId: `home-${car.index}`,
-        name: 'At home',
+        id: `home-${car.index}`,
+        clusterLocationId: `cluster-${car.index}`,
         latitude: car.latitude,
         longitude: car.longitude,
-        chargingTarget: 80,
-        acCurrentLimit: 32,
+        lastUpdated: `${car.year}-06-01T08:00:00Z`,
+        lastVisit: `${car.year}-06-01T08:00:00Z`,
+        visits: 42,
+        chargingMode: 'IMMEDIATE_CHARGING',
         optimizedChargingPreference: 'NO_PRESELECTION',
+        chargingTimeWindows: [],
+        acCurrentLimitFlag: 'LIMITED',
+        acCurrentLimit: 32,
+        acousticLimit: 'UNLIMITED',
+        flapLock: 'LOCKED',
+        chargingPlug: 'LOCKED',
       },
     ],
   });

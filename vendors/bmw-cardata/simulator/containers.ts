@@ -51,7 +51,7 @@ export class ContainerDesk {
   get(gcid: string, id: string): SimAnswer {
     const container = this.find(gcid, id);
     if (!container) return carDataError('CU-105');
-    return json(200, { ...summaryOf(container), technicalDescriptors: container.technicalDescriptors });
+    return json(200, detailsOf(container));
   }
 
   create(gcid: string, body: unknown, now: number): SimAnswer {
@@ -72,7 +72,7 @@ export class ContainerDesk {
     };
     this.apply(container);
     this.record(container);
-    return { ...json(201, summaryOf(container)), detail: { containerId: container.containerId } };
+    return { ...json(201, detailsOf(container)), detail: { containerId: container.containerId } };
   }
 
   remove(gcid: string, id: string): SimAnswer {
@@ -117,4 +117,8 @@ export class ContainerDesk {
 
 function summaryOf({ containerId, name, purpose, created }: Container) {
   return { containerId, name, purpose, state: 'ACTIVE', created };
+}
+
+function detailsOf(container: Container) {
+  return { ...summaryOf(container), technicalDescriptors: container.technicalDescriptors };
 }

@@ -58,7 +58,6 @@ describe('the vendor’s codes, whatever the status', () => {
     ['CU-124', { kind: 'invalid' }],
     ['CU-125', { kind: 'invalid' }],
     ['CU-400', { kind: 'invalid' }],
-    ['CU-401', { kind: 'invalid' }],
     ['CU-402', { kind: 'invalid' }],
     ['CU-500', { kind: 'server' }],
     ['CU-503', { kind: 'server' }],
@@ -75,6 +74,28 @@ describe('the vendor’s codes, whatever the status', () => {
           evidence: { httpStatus: status, requestId: 'ref-1', account: 'car', operation: 'telematics' },
         });
       }
+    }
+  });
+
+  test('CU-401 is of the token where it comes with 401, else of the request', () => {
+    const body = {
+      ...exve('CU-401'),
+      exveErrorMsg: 'Unauthorized: the access token is invalid or has expired.',
+    };
+    expect(judge('telematics', 401, body)).toMatchObject({ kind: 'auth', reason: 'expired' });
+    for (const status of [200, 400, 403, 404]) expect(judge('telematics', status, body).kind).toBe('invalid');
+  });
+
+  test('the day that a used-up quota speaks of is no wait', () => {
+    for (const exveErrorMsg of [
+      'Quota exceeded: maximum number of requests per 24 hours reached.',
+      'The 24-hour quota is exceeded',
+      'Daily quota (24 hours) exceeded',
+      '24-Stunden-Kontingent überschritten',
+      'Quota of 50 requests/24 hours exceeded',
+    ]) {
+      const verdict = judge('telematics', 403, { ...exve('CU-429'), exveErrorMsg });
+      expect(verdict).toEqual({ ...judge('telematics', 403, exve('CU-429')), evidence: verdict.evidence });
     }
   });
 
