@@ -37,7 +37,7 @@ beforeAll(async () => {
     account: () => ({ pool: { cooldownMinutes: 1440 } }),
   });
   await rig.startWorkers(1);
-}, 180_000);
+});
 
 afterAll(() => rig?.close(), 60_000);
 

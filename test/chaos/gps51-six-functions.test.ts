@@ -35,7 +35,7 @@ let rig: ChaosRig;
 
 beforeAll(async () => {
   rig = await ChaosRig.assemble(fleetVendor(SEED));
-}, 120_000);
+});
 afterAll(() => rig.close());
 
 type Victim = 'one worker' | 'both workers' | 'postgres' | 'temporal' | 'everything';

@@ -54,7 +54,7 @@ beforeAll(async () => {
       ],
     },
   });
-}, 180_000);
+});
 
 afterAll(() => rig?.close(), 60_000);
 

@@ -19,12 +19,12 @@ beforeAll(async () => {
     httpTimeoutMs: 20_000,
   });
   proxy.forwardTo(rig.simulatorUrl);
-}, 180_000);
+});
 
 afterAll(async () => {
   await rig?.close();
   await proxy?.close();
-}, 60_000);
+});
 
 test('a request that outlives its worker makes the only report of its window', async () => {
   const span = pastHours(WINDOWS * 6);

@@ -45,7 +45,7 @@ beforeAll(async () => {
       },
     },
   });
-}, 180_000);
+});
 
 afterAll(() => rig?.close(), 60_000);
 

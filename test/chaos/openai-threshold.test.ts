@@ -21,7 +21,7 @@ beforeAll(async () => {
     scenario: { latencyMs: { min: 20, max: 100 } },
     accounts: { bios: { dailyLimit: DAILY_LIMIT, quotaThreshold: THRESHOLD } },
   });
-}, 180_000);
+});
 
 afterAll(() => rig?.close(), 60_000);
 

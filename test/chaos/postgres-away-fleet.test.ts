@@ -155,7 +155,7 @@ test('what became of a command, and what devices told, is stored when it is back
   const { id, handle } = await sendCommand();
   await bothArrived(sent, asked);
   proxy.cut();
-  await eventually('answers are on disk', () => spooled().length > 1, 30_000);
+  await eventually('answers are on disk', () => spooled().length > 1);
   await delay(AWAY_MS);
   proxy.restore();
   expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });

@@ -36,7 +36,7 @@ beforeAll(async () => {
     // Long enough on this machine for four rounds of kills and restarts.
     account: (startMs) => ({ pool: { cooldownMinutes: Math.max(12_000, 2 * startMs) / 60_000 } }),
   });
-}, 180_000);
+});
 
 afterAll(() => rig?.close(), 60_000);
 

@@ -35,7 +35,7 @@ beforeEach(async () => {
     }),
     httpTimeoutMs: TIMEOUT_MS,
   });
-}, 180_000);
+});
 
 afterEach(() => rig?.close(), 60_000);
 
@@ -94,7 +94,7 @@ test('connections used up: workers that lose theirs wait for others, and go on',
   expect(await finished(rig, 120_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
   await expectWholeAndOnce(rig, span, WINDOWS);
   await expectLimitsKept(rig);
-}, 240_000);
+});
 
 test('probes that hang: one at a time, none by those who wait, and all goes on when the vendor is well', async () => {
   const span = pastHours(WINDOWS * 6);
@@ -123,4 +123,4 @@ test('probes that hang: one at a time, none by those who wait, and all goes on w
   await expectWholeAndOnce(rig, span, WINDOWS);
   await expectLimitsKept(rig);
   expect((await readPool(rig.db, rig.pool))?.state).toMatchObject({ state: 'closed' });
-}, 240_000);
+});

@@ -12,7 +12,7 @@ export type Look<T> = () => Promise<T | null | undefined | false> | T | null | u
 export async function eventually<T>(
   what: string,
   look: Look<T>,
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
   everyMs = 25,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;

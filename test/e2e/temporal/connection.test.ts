@@ -79,7 +79,7 @@ beforeAll(async () => {
   authority = await Authority.make('Authority');
   stranger = await Authority.make('Stranger');
   caFile = file('ca.pem', authority.cert);
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const made of gates.splice(0)) await made.close();

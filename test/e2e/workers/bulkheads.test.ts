@@ -32,12 +32,12 @@ beforeAll(async () => {
     await startBatch(stack.client, stack.settings.temporal.taskQueue, id, `hanging-${stack.account}-${i}`);
   }
   await eventually('all slots are held', () => vendor.hanging() === SLOTS);
-}, 120_000);
+});
 afterAll(async () => {
   // What hangs is answered: the worker brings its calls home before it ends.
   await vendor.close();
   await stack.close();
-}, 60_000);
+});
 
 /** No slot has come free meanwhile, nor was there a further one. */
 function expectHeld(): void {

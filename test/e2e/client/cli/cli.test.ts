@@ -78,7 +78,7 @@ beforeAll(async () => {
     dataset: { poll: { initialSeconds: 0.5, factor: 1.5, maxSeconds: 1 } },
   });
   writeFileSync(join(folder, 'sluice.yaml'), stack.settingsYaml);
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack?.close();
@@ -164,7 +164,7 @@ test('a run takes about as long as its plan has said', async () => {
     (seen) => seen.tookMs < seen.latestMs * 1.5,
   );
   expect(tookMs).toBeLessThan(latestMs * 1.5);
-}, 180_000);
+});
 
 /** From the vendor's first call to its last, for the command's own start is not the vendor's time; and what was said. */
 async function planAndRun(hoursAgo: number): Promise<{ tookMs: number; latestMs: number }> {

@@ -64,7 +64,7 @@ beforeAll(() => {
 
 afterAll(async () => {
   await sluice(['down']);
-}, 120_000);
+});
 
 test('what dies comes back, what is older is said, and down ends all of it', async () => {
   const first = await sluice(['up', '--detach']);
@@ -136,4 +136,4 @@ test('what dies comes back, what is older is said, and down ends all of it', asy
   expect(down.said).toMatch(/^Stopped: supervisor/m);
   expect(Object.values(replaced).filter(isAlive)).toEqual([]);
   expect(readInstance(dir)).toBeNull();
-}, 240_000);
+});

@@ -70,4 +70,4 @@ test('calls go on over a rotation of secrets and tokens, with one login for it',
     'select key_id from vault union select key_id from tokens where key_id is not null',
   );
   expect(rows).toEqual([{ key_id: KeyRing.parse(newer).currentId }]);
-}, 120_000);
+});

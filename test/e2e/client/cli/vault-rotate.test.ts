@@ -148,7 +148,7 @@ test('everything goes over to the new key, and the old one is asked for until no
   });
   expect(await new Vault(db, KeyRing.parse(newer)).get('own/secret')).toBe('value');
   expect((await sluice(newer, ['doctor'])).out).not.toContain(OLD);
-}, 120_000);
+});
 
 describe('a key that is needed in a place of its own is not dropped unnoticed', () => {
   const needs = async () => (await sluice(newer, ['doctor'])).out;
@@ -167,7 +167,7 @@ describe('a key that is needed in a place of its own is not dropped unnoticed', 
     expect(await needs()).toContain(`key ${OLD} is needed by 1 open workflow (e.g. ${workflowId})`);
     await plain.terminate();
     expect(await needs()).not.toContain(OLD);
-  }, 60_000);
+  });
 
   test('a memo', async () => {
     const workflowId = uniqueName('memo');
@@ -179,7 +179,7 @@ describe('a key that is needed in a place of its own is not dropped unnoticed', 
     });
     expect(await needs()).toContain(`key ${OLD} is needed by 1 open workflow (e.g. ${workflowId})`);
     await plain.workflow.getHandle(noted.workflowId).terminate();
-  }, 60_000);
+  });
 
   test('what a schedule starts its runs with', async () => {
     const scheduleId = uniqueName('schedule');
@@ -194,7 +194,7 @@ describe('a key that is needed in a place of its own is not dropped unnoticed', 
       (await needs()).includes(`key ${OLD} is needed by 1 schedule (e.g. ${scheduleId})`),
     );
     await handle.delete();
-  }, 60_000);
+  });
 
   test('a payload that names a key at hand and is not opened by it', async () => {
     const workflowId = uniqueName('broken');
@@ -217,5 +217,5 @@ describe('a key that is needed in a place of its own is not dropped unnoticed', 
     expect(code).toBe(1);
     expect(out).toContain(`a payload of ${workflowId} names key ${NEW} and is not opened by it`);
     await handle.terminate();
-  }, 60_000);
+  });
 });

@@ -122,7 +122,7 @@ test('a document that breaks off leaves nothing behind and is fetched again', as
   expect(l.calls('cut', 'getReportDocument')).toHaveLength(1);
   expect((await l.windows('cut')).map((w) => w.state)).toEqual(['done']);
   expect(await l.rows('cut', span)).toEqual(await l.truth('cut', span));
-}, 150_000);
+});
 
 test('an answer that takes too long is given up, and its report is found again', async () => {
   const l = await lab;

@@ -67,7 +67,7 @@ beforeAll(async () => {
     return seen.endedAt === null ? null : seen;
   });
   expect(ended).toMatchObject({ state: 'done' });
-}, 120_000);
+});
 afterAll(() => stack?.close());
 
 const arrivals = () => {
@@ -148,4 +148,4 @@ test('a day goes by its plan, over a pause, a closed pool, a failing endpoint an
   for (const { vin } of cars) expect(made).toContain(`telematics ${vin}`);
   for (const { out } of answers) expect(JSON.parse(out)).toMatchObject({ stale: null, servedFrom: 'call' });
   expect(arrivals().length).toBe(all.length + RESERVE);
-}, 120_000);
+});

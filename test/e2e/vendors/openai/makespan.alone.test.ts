@@ -63,7 +63,7 @@ test('a batch uses the rate that there is, and not one call is refused', async (
     uses.push(useOfRate(calls, RATE, RAMP));
   }
   expect(Math.max(...uses)).toBeGreaterThanOrEqual(0.95);
-}, 180_000);
+});
 
 test('a limit lower than announced costs at most the calls in flight at each discovery, and few in all', async () => {
   const trueRate = 0.7 * RATE;
@@ -78,4 +78,4 @@ test('a limit lower than announced costs at most the calls in flight at each dis
   // Whoever believed the headers to the end would have had three calls in seven refused.
   expect(refused.length).toBeLessThan(ITEMS / 10);
   expect(useOfRate(calls, trueRate)).toBeGreaterThan(0.5);
-}, 180_000);
+});

@@ -392,11 +392,11 @@ describe('a worker that is killed while it sends', () => {
     const ended = await killInTheMiddle('KILLED', false);
     expect(ended).toMatchObject({ state: 'unknown', name: 'interrupted' });
     expect(await received('KILLED')).toBe(1);
-  }, 120_000);
+  });
 
   test('a repeatable one is sent again, and confirmed', async () => {
     const ended = await killInTheMiddle('KILLED-AGAIN', true);
     expect(ended).toMatchObject({ state: 'succeeded', name: 'confirmed' });
     expect(await received('KILLED-AGAIN')).toBe(2);
-  }, 120_000);
+  });
 });

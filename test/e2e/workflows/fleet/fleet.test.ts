@@ -189,7 +189,7 @@ describe('what the vendor refuses', () => {
       expect(await positions(s)).toMatchObject({ outcome: 'done' });
       expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
     }
-  }, 120_000);
+  });
 
   test('9904, and 9903 that returns after a fresh login, are too fast: everybody waits, and one login is made', async () => {
     const s = await start();
@@ -212,7 +212,7 @@ describe('what the vendor refuses', () => {
       ['9903', 'gps-data', 2],
     ]);
     expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
-  }, 120_000);
+  });
 
   test('8905 of devices that somebody else has used up stops these devices alone', async () => {
     // The vendor has one trajectory call a device left, of five as we know.
@@ -251,7 +251,7 @@ describe('what the vendor refuses', () => {
     expect(await count(s, 'querytracks')).toBe(3);
     expect(await events(s, 'limit.spent')).toHaveLength(3);
     expect((await readPool(s.db, s.pool))?.state.state).toBe('closed');
-  }, 120_000);
+  });
 });
 
 describe('trips', () => {
@@ -404,7 +404,7 @@ describe('a backfill', () => {
     const stored = await s.db.query(`select count(*) n from positions where source = 'track'`);
     expect(stored.rows[0].n).toBe(found.reduce((sum, { rows: n }) => sum + n, 0));
     expect(stored.rows[0].n).toBeGreaterThan(1000);
-  }, 240_000);
+  });
 
   test('does not end because the list of devices cannot be had: it waits, and goes on with the last one', async () => {
     const s = await start({
@@ -443,7 +443,7 @@ describe('a backfill', () => {
     const later = await begin();
     expect(await later.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
     expect(await positions(s)).toMatchObject({ outcome: 'done' });
-  }, 120_000);
+  });
 
   test('marks a window that the vendor refuses as failed, goes on, and tries it again when it is asked anew', async () => {
     const s = await start({ scenario: { fleet: { devices: 1 } } });

@@ -63,7 +63,7 @@ test('probes that hang cost those who wait a few events each, and all go on when
 
   vendor.behavior = { kind: 'well' };
   for (const id of ids) {
-    await eventually('it is done', async () => (await countItems(stack.db, id)).done === 2, 60_000);
+    await eventually('it is done', async () => (await countItems(stack.db, id)).done === 2);
   }
 });
 
@@ -88,6 +88,6 @@ test('a pool whose workflow was never told of its pause wakes nobody before the 
     'the pool has heard',
     async () => (await pool.query(poolStatusQuery)).state.until === after.until,
   );
-  await eventually('it is done', async () => (await countItems(stack.db, id)).done === 2, 30_000);
+  await eventually('it is done', async () => (await countItems(stack.db, id)).done === 2);
   expect(await eventsOf(workflowId)).toBeLessThan(70);
 });

@@ -96,7 +96,7 @@ test('kill -9 of the worker again and again: every item is paid once and has the
   );
   await killed.kill();
   killed = await worker();
-  await eventually('the vendor works', async () => (await vendorBatches(s)).length === 3, 120_000);
+  await eventually('the vendor works', async () => (await vendorBatches(s)).length === 3);
   await killed.kill();
   killed = await worker();
   await eventually('some results are stored', async () => (await countItems(s.db, id)).done > 0);
@@ -131,7 +131,7 @@ test('kill -9 of the worker again and again: every item is paid once and has the
   });
   const told = await sluice(['batch', 'show', String(id)]);
   expect(told.out).toContain(seen[0]?.id);
-}, 240_000);
+});
 
 test('the same input another way: files are cancelled, what they answered is kept, and the rest is called for', async () => {
   const { s, sluice, start, worker } = await person(80, {
@@ -154,7 +154,7 @@ test('the same input another way: files are cancelled, what they answered is kep
   const again = await sluice([...start, '--via', 'batch-api', '--wait']);
   expect([again.code, again.out.includes('goes by files from now on')]).toEqual([0, true]);
   expect(await vendorBatches(s)).toHaveLength(1);
-}, 180_000);
+});
 
 test('the plan names both prices and the difference; without prices it says half, and what is wrong is named', async () => {
   const { s, sluice, start } = await person(200, {
@@ -192,4 +192,4 @@ test('the plan names both prices and the difference; without prices it says half
     expect.stringContaining('--via: "fax" must be responses or batch-api'),
   ]);
   expect(await callsSeen(s.simulator.url)).toEqual([]);
-}, 120_000);
+});

@@ -187,7 +187,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   expect(await readBatch(s.db, id)).toMatchObject({ state: 'paused' });
   await sluice(s, path('sluice.yaml'), 'batch', 'resume', String(id));
   await eventually('it is done', async () => (await countItems(s.db, id)).done === ITEMS);
-}, 240_000);
+});
 
 test('what is wrong is said before the first call, and a dry run calls nothing', async () => {
   stack = await startOpenAiStack();
@@ -227,7 +227,7 @@ test('what is wrong is said before the first call, and a dry run calls nothing',
   ]);
   expect(await callsSeen(s.simulator.url)).toEqual([]);
   expect(await listBatches(s.db)).toEqual([]);
-}, 120_000);
+});
 
 test('a run has quota terms of its own; started again it takes over what is given, wakes, and shows what is left', async () => {
   stack = await startOpenAiStack({ account: { concurrency: { min: 4, max: 8 } } });
@@ -291,7 +291,7 @@ test('a run has quota terms of its own; started again it takes over what is give
   const events = await sluice(s, settings, 'events', '--pool', s.account);
   expect(events.stdout).toMatch(/quota\.threshold_reached .*batch \d+: it pauses at 80 %/);
   expect(events.stdout).toMatch(/quota\.threshold_left /);
-}, 180_000);
+});
 
 test('a plan says what binds, how many calls in flight reach the rate and when it ends, and calls nothing', async () => {
   stack = await startOpenAiStack();
@@ -322,7 +322,7 @@ test('a plan says what binds, how many calls in flight reach the rate and when i
   });
   expect(await callsSeen(s.simulator.url)).toEqual([]);
   expect(await listBatches(s.db)).toEqual([]);
-}, 120_000);
+});
 
 test('a follower whose database fails says so and ends', async () => {
   stack = await startOpenAiStack();
@@ -350,4 +350,4 @@ test('a follower whose database fails says so and ends', async () => {
   await s.db.query('alter table batch_items rename to batch_items_gone');
   expect(await ended).toBe(1);
   expect(said.length).toBeGreaterThan(before);
-}, 60_000);
+});

@@ -90,7 +90,7 @@ beforeAll(async () => {
   const built = await runNode([join(ROOT, 'bin', 'sluice.cjs'), '--help'], ROOT);
   if (built.code !== 0) throw new Error(built.err);
   temporalAddress = (await testTemporal()).address;
-}, 180_000);
+});
 
 beforeEach(async () => {
   database = await testDatabase();
@@ -126,7 +126,7 @@ test('runs all six functions against a simulator, says what each limit saw, and 
   expect(summary.positions.located).toBeGreaterThan(8);
   expect(Object.values(summary.commands).reduce((a, b) => a + b, 0)).toBeGreaterThan(0);
   expect(existsSync(join(folder, 'state', 'demo-gps51'))).toBe(false);
-}, 240_000);
+});
 
 test('uses the account of the settings in a fresh folder, sends no command unasked, and shows a table', async () => {
   vendor = await startGps51Process({ fleet: { devices: 4, offlineShare: 0 } });
@@ -165,7 +165,7 @@ test('uses the account of the settings in a fresh folder, sends no command unask
   // Made for this folder, and for its owner alone; what was started has ended.
   expect(statSync(join(folder, 'state', 'vault.key')).mode & 0o777).toBe(0o600);
   expect(existsSync(join(folder, 'state', 'instance.json'))).toBe(false);
-}, 240_000);
+});
 
 test('a length that is none is named', async () => {
   const ran = await demo(temporaryFolder('demo'), '--for', 'soon');

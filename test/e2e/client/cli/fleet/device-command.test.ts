@@ -15,7 +15,7 @@ beforeAll(async () => {
   const devices = (await (await fetch(`${stack.simulator.url}/_sim/devices`)).json()) as { id: string }[];
   device = devices[0]?.id ?? '';
   await stack.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack?.close();

@@ -16,7 +16,7 @@ beforeAll(async () => {
   });
   sluice = cliFor(stack);
   await stack.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const kind of ['positions', 'trips']) {
@@ -107,7 +107,7 @@ test('a schedule is made once, runs, is paused with a reason and resumed, and is
     code: 1,
     err: expect.stringMatching(/there is no schedule .*sluice sync start gps51\/positions/),
   });
-}, 240_000);
+});
 
 test('trips run every fifteen minutes; tracks have no sync, and say what to do instead', async () => {
   await sluice(['sync', 'start', 'gps51/trips']);
@@ -123,14 +123,14 @@ test('trips run every fifteen minutes; tracks have no sync, and say what to do i
     });
   }
   expect(await sluice(['sync', 'stop', 'gps51/trips'])).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 test('a backfill of a device that is not there is refused before it is started', async () => {
   expect(await sluice(['backfill', 'gps51/tracks', ...span, '--device', 'nobody'])).toMatchObject({
     code: 2,
     err: expect.stringMatching(/--device: account .* has no device "nobody"/),
   });
-}, 60_000);
+});
 
 test('a backfill is planned, followed to its end, started again without a call, covered and exported', async () => {
   const plan = JSON.parse(
@@ -170,7 +170,7 @@ test('a backfill is planned, followed to its end, started again without a call, 
     account: stack.account,
     source: 'track',
   });
-}, 240_000);
+});
 
 test('one backfill is paused with a reason, seen to be, and resumed, while the rest goes on', async () => {
   const early = ['--from', day(6), '--to', day(4)];
@@ -208,7 +208,7 @@ test('one backfill is paused with a reason, seen to be, and resumed, while the r
   });
   expect(await stack.client.workflow.getHandle(id).result()).toMatchObject({ done: 6, failed: 0 });
   expect(JSON.parse((await sluice(['backfill', 'list', '--json'])).out)).toEqual([]);
-}, 120_000);
+});
 
 test('a few devices are fetched by themselves', async () => {
   const [wanted] = (await stack.db.query('select max(device_id) as id from fleet_devices')).rows;
@@ -220,7 +220,7 @@ test('a few devices are fetched by themselves', async () => {
   );
   expect(rows).toEqual([{ device_id: wanted.id }]);
   expect((await sluice(['coverage', 'gps51/positions'])).out).toMatch(/3 devices, of 3 a position is known/);
-}, 120_000);
+});
 
 test.each([
   [['backfill', 'gps51/positions', ...span], /dataset: gps51\/positions is live and has no past/],

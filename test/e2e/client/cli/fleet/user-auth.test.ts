@@ -19,7 +19,7 @@ beforeAll(async () => {
   // The tables are made by the first worker.
   await (await stack.startWorker()).stop();
   sluice = cliFor(stack);
-}, 120_000);
+});
 
 afterEach(() => {
   stack.simulator.control({ clearErrors: true, restore: ['driver'] });

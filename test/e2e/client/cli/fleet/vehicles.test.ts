@@ -15,7 +15,7 @@ beforeAll(async () => {
   // The tables are made by the first worker.
   await (await stack.startWorker()).stop();
   sluice = cliFor(stack);
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack?.close();

@@ -101,7 +101,7 @@ describe('a writer whose database is away', () => {
     await Promise.all(writes);
     expect(stored.sort()).toEqual([1, 2, 3]);
     expect(entries()).toEqual([]);
-  }, 20_000);
+  });
 
   test('leaves them to the next process when its own is to end', async () => {
     const { spool } = spoolOf('me');
