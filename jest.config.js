@@ -26,8 +26,8 @@ module.exports = {
   testSequencer: '<rootDir>/test/support/sequencer.cjs',
   // A bound for what hangs, not for what is slow: a busy machine takes many times as long as a quiet one.
   testTimeout: 300_000,
-  // Most tests wait more than they compute: four keep two processors busy.
-  maxWorkers: 4,
+  // Most tests wait more than they compute: six keep two processors busy.
+  maxWorkers: 6,
   coverageThreshold: {
     './quota/': { statements: 95, branches: 93, functions: 95, lines: 95 },
     './vendors/': { statements: 90, branches: 80, functions: 90, lines: 90 },

@@ -2,7 +2,8 @@
  * `npm test`: prepares the checkout, finds a Temporal CLI while progress can be shown, and runs jest: first all tests
  * side by side, then those that judge the instants of calls (`*.alone.test.ts`), for which every millisecond that
  * another test takes from them looks like a fault of ours: one by one.
- * Arguments are jest's; with any other than `--coverage` it runs once, with just these.
+ * Tests that take minutes to prove by chance what others prove by construction (`*.long.test.ts`) run with SLUICE_LONG=1
+ * only, as in CI. Arguments are jest's; with any other than `--coverage` it runs once, with just these.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { become, bootstrap, main, ROOT, requireBuilt } from './bootstrap.mjs';
 
 const JEST = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
 const ALONE = '\\.alone\\.test\\.ts$';
+const ONLY_LONG = '\\.long\\.test\\.ts$';
 
 let interrupted = false;
 
@@ -44,7 +46,8 @@ await main(async () => {
     become(JEST, args);
     return;
   }
-  const sideBySide = await jest([...args, '--testPathIgnorePatterns', '/node_modules/', ALONE]);
+  const notNow = process.env.SLUICE_LONG === '1' ? [ALONE] : [ALONE, ONLY_LONG];
+  const sideBySide = await jest([...args, '--testPathIgnorePatterns', '/node_modules/', ...notNow]);
   if (interrupted) {
     process.exitCode = sideBySide || 1;
     return;

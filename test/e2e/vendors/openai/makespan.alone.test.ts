@@ -9,7 +9,7 @@ import { longOr } from '../../../support/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
 import { callsSeen } from '../../../support/vendor-view';
 
-const ITEMS = longOr(1500, 1000);
+const ITEMS = longOr(1500, 700);
 const RATE = 60;
 /** Calls at the beginning, while the number of calls in flight grows. */
 const RAMP = 200;

@@ -10,7 +10,7 @@ import { callsSeen } from '../../../support/vendor-view';
 afterAll(() => Runtime.instance().shutdown());
 
 const WINDOWS = longOr(75, 60);
-const RATE = 2.5;
+const RATE = longOr(2.5, 5);
 const BURST = 15;
 /** One of the burst is kept for the live hour. */
 const SPENDABLE = BURST - 1;

@@ -31,7 +31,7 @@ function measured(profile: Profile, variant: Variant, everyMs: number): Promise<
     databaseUrl: database.url,
     profile,
     variant,
-    seconds: longOr(8, 6),
+    seconds: longOr(8, 4),
     everyMs,
     // An ask that is on its way is not known yet, and this machine may be busy.
     graceMs: 150,

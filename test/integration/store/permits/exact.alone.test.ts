@@ -104,7 +104,7 @@ const cases: readonly Case[] = [
   {
     name: '20 a second with a burst of 10',
     windows: [{ kind: 'token-bucket', ratePerSecond: 20, burst: 10 }],
-    forMs: 6000,
+    forMs: longOr(6000, 4000),
     used: steadyShare(20, 20),
   },
   {
@@ -113,7 +113,7 @@ const cases: readonly Case[] = [
       { kind: 'rolling', count: 5, ms: 1000 },
       { kind: 'spacing', ms: 200 },
     ],
-    forMs: 8000,
+    forMs: longOr(8000, 6000),
     // Of calls that are spaced, every hiccup of a busy machine is lost for good: the best four seconds count.
     used: (times) =>
       Math.max(...times.slice(0, -20).map((_, i) => steadyShare(5, 0)(times.slice(i, i + 21)))),

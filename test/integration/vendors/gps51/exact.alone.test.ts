@@ -176,8 +176,8 @@ async function best(attempt: () => Promise<readonly number[]>): Promise<readonly
 
 test('5 a second, 200 ms apart: never one too many, at least 95 % used, and commands wait under a second', async () => {
   const shares = await best(async () => {
-    const load = { history: 0, trips: 6000, positions: 6000, userAuth: 8000, command: 4000 };
-    const done = await run({ count: 1000, ms: 60_000 }, [{ load, forMs: longOr(25_000, 14_000) }]);
+    const load = { history: 0, trips: 6000, positions: 6000, userAuth: 8000, command: longOr(4000, 2500) };
+    const done = await run({ count: 1000, ms: 60_000 }, [{ load, forMs: longOr(25_000, 10_000) }]);
     await expectKept(done);
     const [from = 0, to = 0] = done.stages;
     const operations = new Set(done.calls.map((c) => c.operation));
@@ -193,7 +193,7 @@ test('5 a second, 200 ms apart: never one too many, at least 95 % used, and comm
 }, 300_000);
 
 test('10 a window for the address: each function uses what it may, and all together use everything', async () => {
-  const window = { count: 10, ms: 3000 };
+  const window = { count: 10, ms: longOr(3000, 2000) };
   const forMs = longOr(4, 3) * window.ms;
   const shares = await best(async () => {
     const done = await run(window, [
