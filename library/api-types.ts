@@ -1715,6 +1715,861 @@ export interface components {
                 detail?: string;
             }[];
         };
+        Status: {
+            worker: {
+                runs: boolean;
+            } | {
+                problem: string;
+            };
+            pools: {
+                pool: string;
+                client: string | null;
+                /** @enum {string} */
+                state: "closed" | "quota_paused" | "open" | "half_open" | "held";
+                since: string | null;
+                until: string | null;
+                reason: string;
+                strikes: number;
+                stops: {
+                    operation: string;
+                    subject: string;
+                    since: string | null;
+                    until: string | null;
+                    reason: string;
+                    strikes: number;
+                }[];
+                organization: {
+                    pool: string;
+                    foundBy: string | null;
+                } | null;
+                blockedLimits: {
+                    name: string;
+                    until: string | null;
+                    reason: string;
+                }[];
+            }[] | {
+                problem: string;
+            };
+            batches: components["schemas"]["Batch"][] | {
+                problem: string;
+            };
+            backfills: components["schemas"]["Run"][] | {
+                problem: string;
+            };
+            syncs: components["schemas"]["Sync"][] | {
+                problem: string;
+            };
+            polling: components["schemas"]["PollingRun"][] | {
+                problem: string;
+            };
+            troubles: {
+                what: string;
+                why: string;
+                since: string | null;
+                frees: string;
+            }[] | {
+                problem: string;
+            };
+        };
+        Batch: {
+            pending: number;
+            running: number;
+            retry: number;
+            done: number;
+            failed: number;
+            id: number;
+            kind: string;
+            account: string;
+            model: string;
+            inputName: string;
+            /** @enum {string} */
+            priority: "interactive" | "live" | "scheduled" | "background";
+            /** @enum {string} */
+            via: "responses" | "batch-api";
+            items: number;
+            state: string;
+            reason: string;
+            waits: components["schemas"]["Wait"] | null;
+            createdAt: string | null;
+            nextDueAt: string | null;
+        };
+        Wait: {
+            what: string;
+            why: string;
+            since: string | null;
+            until: string | null;
+            frees: string;
+        };
+        Run: {
+            workflowId: string;
+            running: boolean;
+            status: components["schemas"]["WorkStatus"] | null;
+            problem: string | null;
+            wait: components["schemas"]["Wait"] | null;
+        };
+        WorkStatus: {
+            /** @enum {string} */
+            phase: "starting" | "running" | "waiting for quota" | "paused" | "sleeping" | "done" | "failed";
+            detail: string;
+            until: string | null;
+            since: string | null;
+            chunksTotal: number;
+            chunksDone: number;
+            chunksFailed: number;
+            rows: number;
+            problems: string[];
+        };
+        Sync: {
+            workflowId: string;
+            running: boolean;
+            status: components["schemas"]["WorkStatus"] | null;
+            problem: string | null;
+            dataset: string;
+            account: string;
+            enabled: boolean;
+            schedule: components["schemas"]["Schedule"] | null;
+            wait: components["schemas"]["Wait"] | null;
+        };
+        Schedule: {
+            id: string;
+            paused: boolean;
+            note: string;
+            changedAt: string | null;
+            intervalMs: number | null;
+            nextRunAt: string | null;
+            running: boolean;
+            lastRun: {
+                workflowId: string;
+                at: string | null;
+                /** @enum {string} */
+                status: "running" | "done" | "failed" | "unknown";
+                result: {
+                    /** @enum {string} */
+                    outcome: "done" | "skipped" | "stopped";
+                    detail: string;
+                    counts: {
+                        [key: string]: number;
+                    };
+                } | null;
+                problem: string | null;
+            } | null;
+        };
+        PollingRun: {
+            workflowId: string;
+            running: boolean;
+            status: components["schemas"]["WorkStatus"] | null;
+            problem: string | null;
+            account: string;
+        };
+        Account: {
+            account: string;
+            vendor: string;
+            enabled: boolean;
+            pool: string;
+            organization: string | null;
+            datasets: string[];
+            limits: string[];
+        };
+        Pool: {
+            pool: string;
+            account: string;
+            client: string | null;
+            /** @enum {string} */
+            state: "closed" | "quota_paused" | "open" | "half_open" | "held";
+            since: string | null;
+            until: string | null;
+            reason: string;
+            strikes: number;
+            failures: number;
+            hint: string | null;
+            quotaRetries: {
+                inARow: number;
+                total: number;
+            };
+            evidence: components["schemas"]["Evidence"] | null;
+            organization: {
+                pool: string;
+                /** @enum {string} */
+                state: "closed" | "quota_paused" | "open" | "half_open" | "held";
+                pools: string[];
+                foundBy: string | null;
+            } | null;
+            stops: {
+                operation: string;
+                subject: string;
+                since: string | null;
+                until: string | null;
+                reason: string;
+                strikes: number;
+                refusedFor: ("quota" | "access") | null;
+                hint: string | null;
+                evidence: components["schemas"]["Evidence"] | null;
+            }[];
+            limits: components["schemas"]["Limit"][];
+            quota: components["schemas"]["Quota"];
+            callsLastHour: {
+                operation: string;
+                caller: string;
+                verdict: string;
+                calls: number;
+            }[];
+            spentLastHour: {
+                caller: string;
+                operation: string;
+                calls: number;
+                percent: number;
+            }[];
+            spentLastDay: {
+                caller: string;
+                operation: string;
+                calls: number;
+                percent: number;
+            }[];
+            callsPerMinute: {
+                callers: {
+                    name: string;
+                    perMinute: number;
+                    busiest: number;
+                }[];
+                limits: {
+                    name: string;
+                    perMinute: number;
+                    busiest: number;
+                }[];
+            };
+        };
+        Evidence: {
+            vendor: string;
+            account: string;
+            operation: string;
+            subject?: string;
+            caller?: string;
+            httpStatus?: number;
+            code?: string;
+            message?: string;
+            requestId?: string;
+        };
+        Limit: {
+            name: string;
+            key: string;
+            pools: string[];
+            /** @enum {string} */
+            unit: "calls" | "tokens";
+            used: number;
+            limit: number;
+            left: number;
+            ratePerSecond: number | null;
+            resetsAt: string | null;
+            blockedUntil: string | null;
+            blockedReason: string;
+            source: string;
+            /** @enum {string} */
+            mode: "enforce" | "shadow";
+            shadowOver: number;
+            override: {
+                author: string;
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            } | null;
+        };
+        Quota: {
+            requests: {
+                remaining: number;
+                limit: number;
+                resetsAt: string | null;
+            } | null;
+            tokens: {
+                remaining: number;
+                limit: number;
+                resetsAt: string | null;
+            } | null;
+            usePercent: number | null;
+            use: number | null;
+            usedToday: number;
+            dailyLimit: number | null;
+            shouldPause: boolean;
+            reason: string;
+            pausesUntil: string | null;
+        };
+        PoolOrder: {
+            pool: string;
+            before: ("closed" | "quota_paused" | "open" | "half_open" | "held") | null;
+            state: ("closed" | "quota_paused" | "open" | "half_open" | "held") | null;
+            until: string | null;
+            reason: string | null;
+            pools: string[];
+            organization: {
+                pool: string;
+                before: ("closed" | "quota_paused" | "open" | "half_open" | "held") | null;
+                state: ("closed" | "quota_paused" | "open" | "half_open" | "held") | null;
+                until: string | null;
+                reason: string | null;
+                pools: string[];
+            } | null;
+            blockedLimits: {
+                name: string;
+                key: string;
+                until: string | null;
+                reason: string;
+            }[];
+            unreached: string[];
+            stoppedBy: string | null;
+        };
+        LimitOverride: {
+            id: number;
+            pool: string;
+            name: string;
+            key: string | null;
+            change: {
+                capacity: number | null;
+                ratePerSecond: number | null;
+                mode: ("enforce" | "shadow") | null;
+            };
+            author: string;
+            reason: string;
+            at: string | null;
+            endedAt: string | null;
+            endedBy: string | null;
+        };
+        Coverage: {
+            from: string | null;
+            to: string | null;
+            windows: number;
+            done: number;
+            rows: number;
+            gaps: {
+                from: string | null;
+                to: string | null;
+                partition: {
+                    [key: string]: string;
+                } | null;
+            }[];
+            states: {
+                done: number;
+                emptyProvisional: number;
+                requested: number;
+                failed: number;
+                missing: number;
+            };
+            lastAudit: {
+                daily: string | null;
+                weekly: string | null;
+            };
+            series: {
+                partition: {
+                    [key: string]: string;
+                };
+                windows: number;
+                done: number;
+                rows: number;
+                gaps: number;
+                lastAudit: {
+                    daily: string | null;
+                    weekly: string | null;
+                };
+            }[];
+        } | {
+            devices: number;
+            located: number;
+            oldest: string | null;
+            newest: string | null;
+            listedAt: string | null;
+            readAt: string | null;
+        };
+        BackfillPlan: {
+            chunks: number;
+            /** @enum {string} */
+            priority: "interactive" | "live" | "scheduled" | "background";
+            calls: {
+                [key: string]: {
+                    min: number;
+                    max: number;
+                };
+            };
+            binding: {
+                limit: string;
+                operation: string;
+                waitMs: number;
+            } | null;
+            earliestFinish: string | null;
+            latestFinish: string | null;
+            earliestMs: number | null;
+            latestMs: number | null;
+            reportMs: {
+                min: number;
+                max: number;
+            };
+            /** @enum {string} */
+            reportSource: "given" | "measured" | "usual";
+            pausedUntil: string | null;
+            held: boolean;
+            limits: {
+                name: string;
+                used: number;
+                left: number;
+                share: number;
+            }[];
+        } | {
+            from: string | null;
+            to: string | null;
+            devices: number;
+            operation: string;
+            /** @enum {string} */
+            priority: "interactive" | "live" | "scheduled" | "background";
+            calls: number;
+            callsADevice: number | null;
+            callsADay: number;
+            liveADay: number;
+            days: number | null;
+            finish: string | null;
+            finishMs: number | null;
+            binding: {
+                limit: string;
+                days: number | null;
+            } | null;
+            shared: {
+                name: string;
+                perDay: number;
+                leftToday: number | null;
+            }[];
+            pausedUntil: string | null;
+            held: boolean;
+        };
+        StartedBatch: {
+            batch: number;
+            items: number;
+            /** @enum {string} */
+            via: "responses" | "batch-api";
+            counts: {
+                pending: number;
+                running: number;
+                retry: number;
+                done: number;
+                failed: number;
+                nextDueAt: string | null;
+            };
+            input: components["schemas"]["BatchInput"];
+            workflowId: string;
+            goesOn: boolean;
+            workerRuns: boolean;
+            changes: {
+                name: string;
+                before: unknown;
+                after: unknown;
+            }[];
+            delivery: {
+                /** @enum {string} */
+                to: "responses" | "batch-api";
+                cancelled: {
+                    files: number;
+                    items: number;
+                };
+            } | null;
+            voidTerms: {
+                /** @enum {string} */
+                term: "quotaThreshold" | "dailyLimit";
+                value: number;
+                why: string;
+            }[];
+        };
+        BatchInput: {
+            columns: string[];
+            items: number;
+            badRows: {
+                count: number;
+                first: {
+                    line: number;
+                    reason: string;
+                }[];
+            };
+            comments: {
+                count: number;
+                firstLine: number;
+            };
+            asksTheSame: boolean;
+        };
+        BatchPlan: {
+            items: number;
+            input: components["schemas"]["BatchInput"];
+            tokensPerItem: number;
+            /** @enum {string} */
+            priority: "interactive" | "live" | "scheduled" | "background";
+            constraints: {
+                name: string;
+                ms: number | null;
+            }[];
+            binding: string;
+            ms: number | null;
+            endsAt: string | null;
+            pauses: number;
+            concurrency: {
+                most: number;
+                needed: number | null;
+            };
+            latencyMs: {
+                min: number;
+                max: number;
+            };
+            /** @enum {string} */
+            via: "responses" | "batch-api";
+            batchApi: {
+                price: {
+                    currency: string;
+                    responses: number;
+                    batchApi: number;
+                    saved: number;
+                } | null;
+                files: number;
+                tokens: number;
+                enqueuedTokens: number | null;
+                rounds: number | null;
+                priceShare: number;
+            } | null;
+            itemsADay: number | null;
+            voidTerms: {
+                /** @enum {string} */
+                term: "quotaThreshold" | "dailyLimit";
+                value: number;
+                why: string;
+            }[];
+            requests: {
+                [key: string]: unknown;
+            }[];
+        };
+        BatchDetails: {
+            pending: number;
+            running: number;
+            retry: number;
+            done: number;
+            failed: number;
+            id: number;
+            kind: string;
+            account: string;
+            model: string;
+            inputName: string;
+            /** @enum {string} */
+            priority: "interactive" | "live" | "scheduled" | "background";
+            /** @enum {string} */
+            via: "responses" | "batch-api";
+            items: number;
+            state: string;
+            reason: string;
+            waits: components["schemas"]["Wait"] | null;
+            createdAt: string | null;
+            nextDueAt: string | null;
+            options: {
+                maxOutputTokens: number | null;
+                maxConcurrency: number | null;
+                quotaThreshold?: number;
+                dailyLimit?: number;
+                pauseHours?: number;
+                quotaMonitoring?: boolean;
+                logInterval?: number;
+            };
+            quota: components["schemas"]["Quota"];
+            pool: {
+                /** @enum {string} */
+                state: "closed" | "quota_paused" | "open" | "half_open" | "held";
+                reason: string;
+            } | null;
+            problems: {
+                reason: string;
+                n: number;
+            }[];
+            vendorBatches: {
+                part: number;
+                vendorBatch: string | null;
+                /** @enum {string} */
+                state: "cutting" | "cut" | "uploaded" | "creating" | "created" | "ended" | "settled";
+                status: string;
+                note: string;
+                items: number;
+                bytes: number;
+                tokens: number;
+                counts: {
+                    total: number;
+                    completed: number;
+                    failed: number;
+                };
+                files: {
+                    input: string | null;
+                    output: string | null;
+                    errors: string | null;
+                };
+                createdAt: string | null;
+                expiresAt: string | null;
+            }[];
+        };
+        Command: {
+            id: number;
+            account: string;
+            requestId: string | null;
+            device: string;
+            code: string;
+            params: string[];
+            repeatable: boolean;
+            timeoutMs: number;
+            waitForPool: boolean;
+            askedBy: string;
+            /** @enum {string} */
+            state: "created" | "sending" | "queued" | "succeeded" | "failed" | "cancelled" | "unknown";
+            attempts: number;
+            vendorCommandId: string | null;
+            resultName: string | null;
+            resultCode: string | null;
+            resultMessage: string | null;
+            overdue: boolean;
+            createdAt: string | null;
+            sentAt: string | null;
+            endedAt: string | null;
+        };
+        UserAnswer: {
+            /** @constant */
+            kind: "ok";
+            devices: {
+                deviceId: string;
+                name: string;
+                group: string;
+            }[];
+            acceptedAt: string | null;
+        } | {
+            /** @constant */
+            kind: "refused";
+            message: string;
+            code: string;
+        } | {
+            /** @enum {string} */
+            kind: "limited" | "closed";
+            message: string;
+            until: string | null;
+        } | {
+            /** @constant */
+            kind: "unavailable";
+            message: string;
+        };
+        Stale: {
+            /** @enum {string} */
+            cause: "quota" | "limit" | "pool" | "failed" | "refused" | "asking";
+            reason: string;
+            until: string | null;
+            pool?: string;
+            limit?: string;
+            requestId?: string;
+        };
+        Vehicle: {
+            account: string;
+            vehicleId: string;
+            name: string;
+            brand: string;
+            model: string;
+            driveTrain: ("combustion" | "plug-in hybrid" | "electric" | "other") | null;
+            readable: boolean;
+            listedAt: string | null;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        ReadAnswer: {
+            account: string;
+            vehicleId: string;
+            read: string;
+            params: {
+                [key: string]: string | number;
+            };
+            freshAt: string | null;
+            ageMs: number;
+            /** @enum {string} */
+            source: "call" | "polling" | "stream" | "live";
+            requestId: string | null;
+            /** @enum {string} */
+            servedFrom: "call" | "database" | "memory";
+            stale: components["schemas"]["Stale"] | null;
+            values: {
+                [key: string]: {
+                    /** @enum {string} */
+                    state: "value" | "null" | "not-available";
+                    value: unknown;
+                    unit: string | null;
+                    at: string | null;
+                    receivedAt: string | null;
+                    changedAt: string | null;
+                    /** @enum {string} */
+                    source: "call" | "polling" | "stream" | "live";
+                };
+            };
+            records: {
+                [key: string]: unknown;
+            }[] | null;
+            document: {
+                contentType: string;
+                base64: string;
+            } | null;
+        };
+        AccountLogin: {
+            account: string;
+            vendor: string;
+            /** @enum {string} */
+            by: "device-code" | "form" | "password" | "api-key" | "nothing";
+            /** @enum {string} */
+            state: "ready" | "needs login" | "never logged in" | "refused";
+            reason: string | null;
+            subject: string | null;
+            since: string | null;
+            refreshedAt: string | null;
+            refreshGoodUntil: string | null;
+            accessGoodUntil: string | null;
+        };
+        Login: {
+            id: number;
+            account: string;
+            /** @enum {string} */
+            kind: "device-code" | "form" | "password";
+            /** @enum {string} */
+            state: "starting" | "waiting" | "done" | "refused" | "expired" | "cancelled" | "failed";
+            message: string;
+            url: string | null;
+            userCode: string | null;
+            intervalMs: number | null;
+            askedBy: string;
+            createdAt: string | null;
+            expiresAt: string | null;
+            endedAt: string | null;
+        };
+        PollingPlan: {
+            account: string;
+            limit: string;
+            capacity: number;
+            used: number;
+            reserve: number;
+            leftAfter: number;
+            from: string | null;
+            to: string | null;
+            calls: {
+                at: string | null;
+                vehicleId: string;
+                read: string;
+            }[];
+            windows: {
+                from: string | null;
+                to: string | null;
+                budget: number;
+                planned: number;
+                stretch: number;
+            }[];
+            items: {
+                vehicleId: string;
+                read: string;
+                calls: number;
+                wishedSeconds: number;
+                oldestSeconds: number | null;
+                meanSeconds: number | null;
+            }[];
+            assumed: string[];
+        };
+        Permit: {
+            permit: string;
+            /** Format: date-time */
+            departAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            probe: boolean;
+        };
+        CallAnswer: {
+            status: number | null;
+            headers: {
+                [key: string]: string;
+            };
+            body: string;
+            /** @enum {string} */
+            verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
+            /** @enum {string} */
+            next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
+            waitMs: number;
+            until: string | null;
+            pool: string | null;
+            reason: string;
+            requestId: string | null;
+        };
+        Outcome: {
+            /** @enum {string} */
+            verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
+            /** @enum {string} */
+            next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
+            waitMs: number;
+            until: string | null;
+            pool: string | null;
+            reason: string;
+            requestId: string | null;
+        };
+        Health: {
+            /** @enum {string} */
+            status: "healthy" | "degraded";
+            quota_status: {
+                paused: boolean;
+                until: string | null;
+                retry_after: number | null;
+                reason: string;
+            };
+            user_agent_info: {
+                user_agent: string | null;
+            };
+            circuit_breaker_state: string;
+            accounts: {
+                account: string;
+                circuit_breaker_state: string;
+                until: string | null;
+                reason: string;
+            }[];
+        };
+        Event: {
+            id: number;
+            /** Format: date-time */
+            at: string;
+            kind: string;
+            pool: string | null;
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        Explanation: {
+            id: string;
+            /** @enum {string} */
+            kind: "batch" | "item" | "sync" | "backfill" | "audit" | "polling" | "window" | "command" | "read";
+            state: string;
+            /** Format: date-time */
+            from: string;
+            to: string | null;
+            elapsedMs: number;
+            wait: components["schemas"]["Wait"] | null;
+            evidence: {
+                pool: string | null;
+                limit: string | null;
+                words: string;
+                code: string | null;
+                requestId: string | null;
+                by: string | null;
+            } | null;
+            shares: {
+                /** @enum {string} */
+                cause: "person" | "noWorker" | "quotaPause" | "rateLimit" | "vendor" | "idle" | "calling";
+                ms: number;
+                share: number;
+            }[];
+        };
+        ApiKey: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            scope: "read" | "operate" | "admin";
+            requestsPerMinute: number | null;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            expiresAt: string | null;
+            revokedAt: string | null;
+            lastUsedAt: string | null;
+        };
     };
     responses: {
         /** @description Something given cannot be right */
@@ -1723,16 +2578,26 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "INVALID_INPUT" | "MISSING_INPUT" | "UNKNOWN_FIELD" | "UNKNOWN_NAME" | "AMBIGUOUS_NAME" | "NOT_APPLICABLE" | "ID_TAKEN" | "BAD_REQUEST";
+                };
             };
         };
-        /** @description No key, or none that is known */
+        /** @description No key, or none that is known; or the credentials of an end user, which the vendor refuses */
         Problem401: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "WRONG_CREDENTIALS" | "UNAUTHENTICATED";
+                };
             };
         };
         /** @description The key may not do this, or the page that asks may not */
@@ -1741,7 +2606,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "FORBIDDEN";
+                };
             };
         };
         /** @description What is named is not there */
@@ -1750,7 +2620,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "NOT_FOUND" | "NO_SUCH_ROUTE";
+                };
             };
         };
         /** @description Not in this state, or the same request is under way */
@@ -1759,7 +2634,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "NOT_RUNNING" | "TOO_LATE" | "BUSY" | "ALREADY_REPORTED" | "LOGIN_NEEDS_CAPTCHA" | "LOGIN_REFUSED" | "OTHER_USER" | "IN_FLIGHT";
+                };
             };
         };
         /** @description The body is too long */
@@ -1768,7 +2648,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 413;
+                    /** @enum {unknown} */
+                    code?: "TOO_LARGE";
+                };
             };
         };
         /** @description The body is of another media type */
@@ -1777,7 +2662,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 415;
+                    /** @enum {unknown} */
+                    code?: "UNSUPPORTED_MEDIA_TYPE";
+                };
             };
         };
         /** @description The Idempotency-Key came with another body before */
@@ -1786,10 +2676,15 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "KEY_REUSED";
+                };
             };
         };
-        /** @description Too many requests */
+        /** @description Too many requests, or no room in a limit or a quota */
         Problem429: {
             headers: {
                 /** @description Seconds */
@@ -1797,10 +2692,29 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 429;
+                    /** @enum {unknown} */
+                    code?: "LIMIT_REACHED" | "QUOTA_PAUSED" | "TOO_MANY_REQUESTS";
+                };
             };
         };
-        /** @description A server does not answer, or there is too much to do */
+        /** @description It was tried and did not work */
+        Problem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 500;
+                    /** @enum {unknown} */
+                    code?: "FILE" | "FAILED" | "INTERNAL";
+                };
+            };
+        };
+        /** @description A server does not answer, a pool lets no call through, or there is too much to do */
         Problem503: {
             headers: {
                 /** @description Seconds */
@@ -1808,7 +2722,12 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"];
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "POOL_STOPPED" | "NO_ANSWER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "OVERLOADED" | "NOT_SET_UP";
+                };
             };
         };
     };
@@ -1846,8 +2765,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -1878,8 +2797,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -1898,9 +2817,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Status"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -1910,8 +2827,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -1931,7 +2848,10 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        [key: string]: unknown;
+                        name: string;
+                        /** @enum {string} */
+                        result: "ok" | "warn" | "fail";
+                        detail: string;
                     }[];
                 };
             };
@@ -1942,8 +2862,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -1974,8 +2894,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -1994,15 +2914,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                        vendor: string;
-                        enabled: boolean;
-                        pool: string;
-                        organization: string | null;
-                        datasets: string[];
-                        limits: string[];
-                    }[];
+                    "application/json": components["schemas"]["Account"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2012,8 +2924,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2034,15 +2946,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                        vendor: string;
-                        enabled: boolean;
-                        pool: string;
-                        organization: string | null;
-                        datasets: string[];
-                        limits: string[];
-                    };
+                    "application/json": components["schemas"]["Account"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2052,8 +2956,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2072,12 +2976,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        pool: string;
-                        state: string;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["Pool"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2087,8 +2986,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2109,12 +3008,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        pool: string;
-                        state: string;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Pool"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2124,8 +3018,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2154,9 +3048,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["PoolOrder"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2166,8 +3058,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2188,9 +3080,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["PoolOrder"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2200,8 +3090,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2232,7 +3122,18 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        [key: string]: unknown;
+                        pool: string;
+                        ended: {
+                            name: string;
+                            key: string;
+                            pools: string[];
+                            until: string | null;
+                            because: string;
+                        }[];
+                        items: number;
+                        /** @enum {string} */
+                        state: "closed" | "quota_paused" | "open" | "half_open" | "held";
+                        unreached: string | null;
                     };
                 };
             };
@@ -2243,8 +3144,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2265,30 +3166,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        name: string;
-                        key: string;
-                        pools: string[];
-                        /** @enum {string} */
-                        unit: "calls" | "tokens";
-                        used: number;
-                        limit: number;
-                        left: number;
-                        ratePerSecond: number | null;
-                        resetsAt: string | null;
-                        blockedUntil: string | null;
-                        blockedReason: string;
-                        source: string;
-                        /** @enum {string} */
-                        mode: "enforce" | "shadow";
-                        shadowOver: number;
-                        override: {
-                            author: string;
-                            reason: string;
-                            /** Format: date-time */
-                            at: string;
-                        } | null;
-                    }[];
+                    "application/json": components["schemas"]["Limit"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2298,8 +3176,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2322,47 +3200,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        limits: {
-                            name: string;
-                            key: string;
-                            pools: string[];
-                            /** @enum {string} */
-                            unit: "calls" | "tokens";
-                            used: number;
-                            limit: number;
-                            left: number;
-                            ratePerSecond: number | null;
-                            resetsAt: string | null;
-                            blockedUntil: string | null;
-                            blockedReason: string;
-                            source: string;
-                            /** @enum {string} */
-                            mode: "enforce" | "shadow";
-                            shadowOver: number;
-                            override: {
-                                author: string;
-                                reason: string;
-                                /** Format: date-time */
-                                at: string;
-                            } | null;
-                        }[];
-                        history: {
-                            id: number;
-                            pool: string;
-                            name: string;
-                            key: string | null;
-                            change: {
-                                capacity: number | null;
-                                ratePerSecond: number | null;
-                                mode: ("enforce" | "shadow") | null;
-                            };
-                            author: string;
-                            reason: string;
-                            /** Format: date-time */
-                            at: string;
-                            endedAt: string | null;
-                            endedBy: string | null;
-                        }[];
+                        limits: components["schemas"]["Limit"][];
+                        history: components["schemas"]["LimitOverride"][];
                     };
                 };
             };
@@ -2373,8 +3212,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2409,47 +3248,8 @@ export interface operations {
                     "application/json": {
                         pool: string;
                         name: string;
-                        limits: {
-                            name: string;
-                            key: string;
-                            pools: string[];
-                            /** @enum {string} */
-                            unit: "calls" | "tokens";
-                            used: number;
-                            limit: number;
-                            left: number;
-                            ratePerSecond: number | null;
-                            resetsAt: string | null;
-                            blockedUntil: string | null;
-                            blockedReason: string;
-                            source: string;
-                            /** @enum {string} */
-                            mode: "enforce" | "shadow";
-                            shadowOver: number;
-                            override: {
-                                author: string;
-                                reason: string;
-                                /** Format: date-time */
-                                at: string;
-                            } | null;
-                        }[];
-                        override: {
-                            id: number;
-                            pool: string;
-                            name: string;
-                            key: string | null;
-                            change: {
-                                capacity: number | null;
-                                ratePerSecond: number | null;
-                                mode: ("enforce" | "shadow") | null;
-                            };
-                            author: string;
-                            reason: string;
-                            /** Format: date-time */
-                            at: string;
-                            endedAt: string | null;
-                            endedBy: string | null;
-                        } | null;
+                        limits: components["schemas"]["Limit"][];
+                        override: components["schemas"]["LimitOverride"] | null;
                     };
                 };
             };
@@ -2460,8 +3260,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2492,47 +3292,8 @@ export interface operations {
                     "application/json": {
                         pool: string;
                         name: string;
-                        limits: {
-                            name: string;
-                            key: string;
-                            pools: string[];
-                            /** @enum {string} */
-                            unit: "calls" | "tokens";
-                            used: number;
-                            limit: number;
-                            left: number;
-                            ratePerSecond: number | null;
-                            resetsAt: string | null;
-                            blockedUntil: string | null;
-                            blockedReason: string;
-                            source: string;
-                            /** @enum {string} */
-                            mode: "enforce" | "shadow";
-                            shadowOver: number;
-                            override: {
-                                author: string;
-                                reason: string;
-                                /** Format: date-time */
-                                at: string;
-                            } | null;
-                        }[];
-                        override: {
-                            id: number;
-                            pool: string;
-                            name: string;
-                            key: string | null;
-                            change: {
-                                capacity: number | null;
-                                ratePerSecond: number | null;
-                                mode: ("enforce" | "shadow") | null;
-                            };
-                            author: string;
-                            reason: string;
-                            /** Format: date-time */
-                            at: string;
-                            endedAt: string | null;
-                            endedBy: string | null;
-                        } | null;
+                        limits: components["schemas"]["Limit"][];
+                        override: components["schemas"]["LimitOverride"] | null;
                     };
                 };
             };
@@ -2543,8 +3304,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2576,8 +3337,12 @@ export interface operations {
                 content: {
                     "application/json": {
                         pool: string;
-                    } & {
-                        [key: string]: unknown;
+                        limits: {
+                            key: string;
+                            name: string;
+                        }[];
+                        pools: string[];
+                        unreached: string | null;
                     };
                 };
             };
@@ -2588,8 +3353,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2624,8 +3389,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2652,9 +3417,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Coverage"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2664,8 +3427,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2708,8 +3471,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2747,8 +3510,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2774,17 +3537,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        /** Format: date-time */
-                        from: string;
-                        /** Format: date-time */
-                        to: string;
+                    "application/json": {
+                        from: string | null;
+                        to: string | null;
                         partition: {
                             [key: string]: string;
                         };
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                        cause: ("failed" | "fatal" | "not_yet" | "no_data" | "cancelled" | "refused" | "unreadable" | "lost" | "skipped") | null;
+                        reason: string;
+                        tries: number;
+                        since: string | null;
+                        lastTry: string | null;
+                        nextTry: string | null;
+                    }[];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2794,8 +3559,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2821,17 +3586,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        /** Format: date-time */
-                        from: string;
-                        /** Format: date-time */
-                        to: string;
+                    "application/json": {
+                        from: string | null;
+                        to: string | null;
                         partition: {
                             [key: string]: string;
                         };
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                        knownRows: number;
+                        toldRows: number;
+                        answers: number;
+                        since: string | null;
+                        lookAgainAt: string | null;
+                        accepted: boolean;
+                    }[];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2841,8 +3608,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2873,7 +3640,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        [key: string]: unknown;
+                        accepted: number;
                     };
                 };
             };
@@ -2884,8 +3651,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2912,12 +3679,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        code: string;
+                    "application/json": {
+                        document: {
+                            from: string | null;
+                            to: string | null;
+                        };
+                        partition: {
+                            [key: string]: string;
+                        };
+                        /** @enum {string} */
+                        code: "unusable" | "duplicate_key";
                         problem: string;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                        row: number | null;
+                        start: string | null;
+                        key: string[] | null;
+                        text: string;
+                        at: string | null;
+                    }[];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2927,8 +3705,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -2964,9 +3742,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["BackfillPlan"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -2976,8 +3752,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3032,6 +3808,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3085,6 +3862,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3133,6 +3911,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3174,8 +3953,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3217,8 +3996,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3258,8 +4037,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3278,18 +4057,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        workflowId: string;
-                        running: boolean;
-                        wait: ({
-                            since: string | null;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["Sync"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3299,8 +4067,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3319,18 +4087,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        workflowId: string;
-                        running: boolean;
-                        wait: ({
-                            since: string | null;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["Run"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3340,8 +4097,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3364,18 +4121,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        workflowId: string;
-                        running: boolean;
-                        wait: ({
-                            since: string | null;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Run"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3385,8 +4131,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3417,8 +4163,11 @@ export interface operations {
                 content: {
                     "application/json": {
                         workflowId: string;
-                    } & {
-                        [key: string]: unknown;
+                        running: boolean;
+                        status: components["schemas"]["WorkStatus"] | null;
+                        problem: string | null;
+                        wait: components["schemas"]["Wait"] | null;
+                        wasPaused: boolean | null;
                     };
                 };
             };
@@ -3429,8 +4178,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3459,8 +4208,11 @@ export interface operations {
                 content: {
                     "application/json": {
                         workflowId: string;
-                    } & {
-                        [key: string]: unknown;
+                        running: boolean;
+                        status: components["schemas"]["WorkStatus"] | null;
+                        problem: string | null;
+                        wait: components["schemas"]["Wait"] | null;
+                        wasPaused: boolean | null;
                     };
                 };
             };
@@ -3471,8 +4223,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3503,8 +4255,6 @@ export interface operations {
                 content: {
                     "application/json": {
                         workflowId: string;
-                    } & {
-                        [key: string]: unknown;
                     };
                 };
             };
@@ -3515,8 +4265,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3535,23 +4285,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        id: number;
-                        kind: string;
-                        account: string;
-                        model: string;
-                        items: number;
-                        state: string;
-                        waits: ({
-                            since: string | null;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                        createdAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["Batch"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3561,8 +4295,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3620,14 +4354,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        batch: number;
-                        items: number;
-                        workflowId: string;
-                        goesOn: boolean;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["StartedBatch"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3639,6 +4366,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3691,9 +4419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["BatchPlan"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3703,8 +4429,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3749,14 +4475,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        batch: number;
-                        items: number;
-                        workflowId: string;
-                        goesOn: boolean;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["StartedBatch"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3768,6 +4487,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3821,14 +4541,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        batch: number;
-                        items: number;
-                        workflowId: string;
-                        goesOn: boolean;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["StartedBatch"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3840,6 +4553,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3860,23 +4574,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number;
-                        kind: string;
-                        account: string;
-                        model: string;
-                        items: number;
-                        state: string;
-                        waits: ({
-                            since: string | null;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                        createdAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["BatchDetails"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3886,8 +4584,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3918,8 +4616,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3945,12 +4643,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        items: ({
+                        items: {
                             id: string;
-                            state: string;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
+                            /** @enum {string} */
+                            state: "pending" | "running" | "retry" | "done" | "failed";
+                            attempts: number;
+                            nextAttemptAt: string | null;
+                            answeredAt: string | null;
+                            responseId: string | null;
+                            evidence: unknown;
+                        }[];
                         next: string | null;
                     };
                 };
@@ -3962,8 +4664,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -3993,8 +4695,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         batch: number;
-                    } & {
-                        [key: string]: unknown;
+                        files: number;
                     };
                 };
             };
@@ -4005,8 +4706,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4029,8 +4730,6 @@ export interface operations {
                 content: {
                     "application/json": {
                         batch: number;
-                    } & {
-                        [key: string]: unknown;
                     };
                 };
             };
@@ -4041,8 +4740,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4072,8 +4771,7 @@ export interface operations {
                 content: {
                     "application/json": {
                         batch: number;
-                    } & {
-                        [key: string]: unknown;
+                        files: string[];
                     };
                 };
             };
@@ -4084,8 +4782,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4116,8 +4814,9 @@ export interface operations {
                 content: {
                     "application/json": {
                         batch: number;
-                    } & {
-                        [key: string]: unknown;
+                        items: number;
+                        onTheWay: number;
+                        ended: string[];
                     };
                 };
             };
@@ -4128,8 +4827,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4159,8 +4858,9 @@ export interface operations {
                 content: {
                     "application/json": {
                         batch: number;
-                    } & {
-                        [key: string]: unknown;
+                        items: number;
+                        /** @enum {string} */
+                        state: "running" | "paused" | "cancelled";
                     };
                 };
             };
@@ -4171,8 +4871,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4194,16 +4894,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        id: number;
-                        account: string;
-                        state: string;
-                        createdAt: string | null;
-                        sentAt: string | null;
-                        endedAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["Command"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4213,8 +4904,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4257,16 +4948,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number;
-                        account: string;
-                        state: string;
-                        createdAt: string | null;
-                        sentAt: string | null;
-                        endedAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Command"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4278,6 +4960,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4298,16 +4981,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number;
-                        account: string;
-                        state: string;
-                        createdAt: string | null;
-                        sentAt: string | null;
-                        endedAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Command"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4317,8 +4991,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4346,16 +5020,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number;
-                        account: string;
-                        state: string;
-                        createdAt: string | null;
-                        sentAt: string | null;
-                        endedAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Command"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4365,8 +5030,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4396,9 +5061,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["UserAnswer"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4408,8 +5071,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4435,25 +5098,8 @@ export interface operations {
                         account: string;
                         listedAt: string | null;
                         ageMs: number | null;
-                        stale: ({
-                            cause: string;
-                            reason: string;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                        vehicles: ({
-                            account: string;
-                            vehicleId: string;
-                            name: string;
-                            brand: string;
-                            model: string;
-                            driveTrain: string | null;
-                            readable: boolean;
-                            listedAt: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
+                        stale: components["schemas"]["Stale"] | null;
+                        vehicles: components["schemas"]["Vehicle"][];
                     }[];
                 };
             };
@@ -4464,8 +5110,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4496,25 +5142,8 @@ export interface operations {
                         account: string;
                         listedAt: string | null;
                         ageMs: number | null;
-                        stale: ({
-                            cause: string;
-                            reason: string;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                        vehicles: ({
-                            account: string;
-                            vehicleId: string;
-                            name: string;
-                            brand: string;
-                            model: string;
-                            driveTrain: string | null;
-                            readable: boolean;
-                            listedAt: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
+                        stale: components["schemas"]["Stale"] | null;
+                        vehicles: components["schemas"]["Vehicle"][];
                     }[];
                 };
             };
@@ -4525,8 +5154,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4555,17 +5184,34 @@ export interface operations {
                         name: string;
                         brand: string;
                         model: string;
-                        driveTrain: string | null;
+                        driveTrain: ("combustion" | "plug-in hybrid" | "electric" | "other") | null;
                         readable: boolean;
                         listedAt: string | null;
-                        reads: ({
+                        details: {
+                            [key: string]: unknown;
+                        };
+                        reads: {
                             name: string;
                             about: string;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                    } & {
-                        [key: string]: unknown;
+                            staleMs: number;
+                            stored: {
+                                read: string;
+                                params: {
+                                    [key: string]: string | number;
+                                };
+                                answeredAt: string | null;
+                                values: number;
+                                failures: number;
+                                failedAt: string | null;
+                                retryAt: string | null;
+                                failure: {
+                                    /** @enum {string} */
+                                    kind: "refused" | "passing";
+                                    reason: string;
+                                    code: string | null;
+                                } | null;
+                            }[];
+                        }[];
                     };
                 };
             };
@@ -4576,8 +5222,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4606,49 +5252,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                        vehicleId: string;
-                        read: string;
-                        params: {
-                            [key: string]: unknown;
-                        };
-                        freshAt: string | null;
-                        ageMs: number;
-                        source: string;
-                        requestId: string | null;
-                        /** @enum {string} */
-                        servedFrom: "call" | "database" | "memory";
-                        stale: ({
-                            cause: string;
-                            reason: string;
-                            until: string | null;
-                        } & {
-                            [key: string]: unknown;
-                        }) | null;
-                        values: {
-                            [key: string]: {
-                                /** @enum {string} */
-                                state: "value" | "null" | "not-available";
-                                value: unknown;
-                                unit: string | null;
-                                at: string | null;
-                                receivedAt: string | null;
-                                source: string;
-                            } & {
-                                [key: string]: unknown;
-                            };
-                        };
-                        records: {
-                            [key: string]: unknown;
-                        }[] | null;
-                        document: {
-                            contentType: string;
-                            base64: string;
-                        } | null;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["ReadAnswer"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4658,8 +5262,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4678,11 +5282,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        account: string;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["AccountLogin"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4692,8 +5292,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4727,11 +5327,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Login"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4743,6 +5339,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4763,11 +5360,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Login"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4777,8 +5370,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4806,11 +5399,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Login"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4820,8 +5409,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4844,43 +5433,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                        limit: string;
-                        capacity: number;
-                        used: number;
-                        reserve: number;
-                        leftAfter: number;
-                        from: string | null;
-                        to: string | null;
-                        calls: ({
-                            at: string | null;
-                            vehicleId: string;
-                            read: string;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                        windows: ({
-                            from: string | null;
-                            to: string | null;
-                            budget: number;
-                            planned: number;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                        items: ({
-                            vehicleId: string;
-                            read: string;
-                            calls: number;
-                            wishedSeconds: number;
-                            oldestSeconds: number | null;
-                            meanSeconds: number | null;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["PollingPlan"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4890,8 +5443,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4919,43 +5472,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        account: string;
-                        limit: string;
-                        capacity: number;
-                        used: number;
-                        reserve: number;
-                        leftAfter: number;
-                        from: string | null;
-                        to: string | null;
-                        calls: ({
-                            at: string | null;
-                            vehicleId: string;
-                            read: string;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                        windows: ({
-                            from: string | null;
-                            to: string | null;
-                            budget: number;
-                            planned: number;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                        items: ({
-                            vehicleId: string;
-                            read: string;
-                            calls: number;
-                            wishedSeconds: number;
-                            oldestSeconds: number | null;
-                            meanSeconds: number | null;
-                        } & {
-                            [key: string]: unknown;
-                        })[];
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["PollingPlan"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4965,8 +5482,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -4985,12 +5502,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
-                        workflowId: string;
-                        running: boolean;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    "application/json": components["schemas"]["PollingRun"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5000,8 +5512,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5047,6 +5559,7 @@ export interface operations {
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5085,8 +5598,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5125,8 +5638,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5163,8 +5676,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5211,14 +5724,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        permit: string;
-                        /** Format: date-time */
-                        departAt: string;
-                        /** Format: date-time */
-                        expiresAt: string;
-                        probe: boolean;
-                    };
+                    "application/json": components["schemas"]["Permit"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5228,7 +5734,6 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             /** @description A limit has nothing left, or the quota is used up: `until` says when to ask again */
             429: {
                 headers: {
@@ -5237,9 +5742,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 429;
+                        /** @enum {unknown} */
+                        code?: "LIMIT_REACHED" | "QUOTA_PAUSED" | "TOO_MANY_REQUESTS";
+                    };
                 };
             };
+            500: components["responses"]["Problem500"];
             /** @description The pool lets no call through, or a server does not answer */
             503: {
                 headers: {
@@ -5248,7 +5759,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 503;
+                        /** @enum {unknown} */
+                        code?: "POOL_STOPPED" | "NO_ANSWER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "OVERLOADED" | "NOT_SET_UP";
+                    };
                 };
             };
         };
@@ -5313,22 +5829,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        status: number | null;
-                        headers: {
-                            [key: string]: string;
-                        };
-                        body: string;
-                        /** @enum {string} */
-                        verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
-                        /** @enum {string} */
-                        next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
-                        waitMs: number;
-                        until: string | null;
-                        pool: string | null;
-                        reason: string;
-                        requestId: string | null;
-                    };
+                    "application/json": components["schemas"]["CallAnswer"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5338,7 +5839,6 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             /** @description A limit has nothing left, or the quota is used up: `until` says when to ask again */
             429: {
                 headers: {
@@ -5347,9 +5847,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 429;
+                        /** @enum {unknown} */
+                        code?: "LIMIT_REACHED" | "QUOTA_PAUSED" | "TOO_MANY_REQUESTS";
+                    };
                 };
             };
+            500: components["responses"]["Problem500"];
             /** @description The pool lets no call through, or a server does not answer */
             503: {
                 headers: {
@@ -5358,7 +5864,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 503;
+                        /** @enum {unknown} */
+                        code?: "POOL_STOPPED" | "NO_ANSWER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "OVERLOADED" | "NOT_SET_UP";
+                    };
                 };
             };
         };
@@ -5426,17 +5937,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
-                        /** @enum {string} */
-                        next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
-                        waitMs: number;
-                        until: string | null;
-                        pool: string | null;
-                        reason: string;
-                        requestId: string | null;
-                    };
+                    "application/json": components["schemas"]["Outcome"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5446,8 +5947,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5466,19 +5967,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {string} */
-                        status: "healthy" | "degraded";
-                        quota_status: {
-                            [key: string]: unknown;
-                        };
-                        user_agent_info: {
-                            user_agent: string | null;
-                        };
-                        circuit_breaker_state: string;
-                    } & {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5488,8 +5977,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5511,9 +6000,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        /** @enum {string} */
+                        status: "healthy" | "degraded";
+                        quota_status: {
+                            paused: boolean;
+                            until: string | null;
+                            retry_after: number | null;
+                            reason: string;
+                        };
+                        user_agent_info: {
+                            user_agent: string | null;
+                        };
+                        circuit_breaker_state: string;
+                        accounts: {
+                            account: string;
+                            circuit_breaker_state: string;
+                            until: string | null;
+                            reason: string;
+                        }[];
+                        main_account: string | null;
                         quota_retry_count: number;
-                    } & {
-                        [key: string]: unknown;
+                        calls_total: number;
+                        calls: {
+                            pool: string;
+                            verdict: string;
+                            calls: number;
+                        }[];
                     };
                     "text/plain": string;
                 };
@@ -5525,8 +6037,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5553,11 +6065,23 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        /** @constant */
+                        status: "success";
                         /** @enum {string} */
-                        status: "success" | "error";
-                        window: string;
-                    } & {
-                        [key: string]: unknown;
+                        window: "last_3h" | "last_24h";
+                        ingest_summary: {
+                            from: string | null;
+                            to: string | null;
+                            complete: boolean;
+                            rows: number;
+                        } | null;
+                    } | {
+                        /** @constant */
+                        status: "error";
+                        error: string;
+                        message: string;
+                        /** @enum {string} */
+                        window: "last_3h" | "last_24h";
                     };
                 };
             };
@@ -5568,8 +6092,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5602,21 +6126,8 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         status: "success";
-                        vehicle: {
-                            vehicleId: string;
-                        } & {
-                            [key: string]: unknown;
-                        };
-                        read: {
-                            read: string;
-                            values: {
-                                [key: string]: unknown;
-                            };
-                        } & {
-                            [key: string]: unknown;
-                        };
-                    } & {
-                        [key: string]: unknown;
+                        vehicle: components["schemas"]["Vehicle"];
+                        read: components["schemas"]["ReadAnswer"];
                     };
                 };
             };
@@ -5627,7 +6138,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 401;
+                        /** @enum {unknown} */
+                        code?: "WRONG_CREDENTIALS" | "UNAUTHENTICATED";
+                    };
                 };
             };
             403: components["responses"]["Problem403"];
@@ -5635,8 +6151,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5658,8 +6174,17 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         status: "success";
-                    } & {
-                        [key: string]: unknown;
+                        dataset: string;
+                        account: string;
+                        latest: string | null;
+                        spans: {
+                            /** @enum {string} */
+                            window: "last_3h" | "last_24h";
+                            rows: number;
+                            totals: {
+                                [key: string]: string;
+                            };
+                        }[];
                     };
                 };
             };
@@ -5670,8 +6195,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5696,16 +6221,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        events: {
-                            id: number;
-                            /** Format: date-time */
-                            at: string;
-                            kind: string;
-                            pool: string | null;
-                            data: {
-                                [key: string]: unknown;
-                            };
-                        }[];
+                        events: components["schemas"]["Event"][];
                         next: string | null;
                     };
                 };
@@ -5717,8 +6233,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5750,8 +6266,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5772,37 +6288,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        /** @enum {string} */
-                        kind: "batch" | "item" | "sync" | "backfill" | "audit" | "polling" | "window" | "command" | "read";
-                        state: string;
-                        /** Format: date-time */
-                        from: string;
-                        to: string | null;
-                        elapsedMs: number;
-                        wait: {
-                            what: string;
-                            why: string;
-                            since: string | null;
-                            until: string | null;
-                            frees: string;
-                        } | null;
-                        evidence: {
-                            pool: string | null;
-                            limit: string | null;
-                            words: string;
-                            code: string | null;
-                            requestId: string | null;
-                            by: string | null;
-                        } | null;
-                        shares: {
-                            /** @enum {string} */
-                            cause: "person" | "noWorker" | "quotaPause" | "rateLimit" | "vendor" | "idle" | "calling";
-                            ms: number;
-                            share: number;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5812,8 +6298,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5832,19 +6318,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        /** @enum {string} */
-                        scope: "read" | "operate" | "admin";
-                        requestsPerMinute: number | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        createdBy: string;
-                        expiresAt: string | null;
-                        revokedAt: string | null;
-                        lastUsedAt: string | null;
-                    }[];
+                    "application/json": components["schemas"]["ApiKey"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5854,8 +6328,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5910,8 +6384,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5932,19 +6406,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string;
-                        name: string;
-                        /** @enum {string} */
-                        scope: "read" | "operate" | "admin";
-                        requestsPerMinute: number | null;
-                        /** Format: date-time */
-                        createdAt: string;
-                        createdBy: string;
-                        expiresAt: string | null;
-                        revokedAt: string | null;
-                        lastUsedAt: string | null;
-                    };
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5954,8 +6416,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -5974,13 +6436,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": ({
+                    "application/json": {
                         name: string;
                         version: number;
+                        keyId: string;
                         updatedAt: string | null;
-                    } & {
-                        [key: string]: unknown;
-                    })[];
+                    }[];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -5990,8 +6451,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -6021,8 +6482,8 @@ export interface operations {
                     "application/json": {
                         name: string;
                         version: number;
-                    } & {
-                        [key: string]: unknown;
+                        resumed: string[];
+                        unreached: string | null;
                     };
                 };
             };
@@ -6033,8 +6494,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -6067,8 +6528,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -6090,8 +6551,34 @@ export interface operations {
                     "application/json": {
                         keyId: string;
                         entries: number;
-                    } & {
-                        [key: string]: unknown;
+                        grants: number;
+                        tokens: number;
+                        keys: {
+                            missing: {
+                                keyId: string;
+                                vaultEntries: number;
+                                tokens: number;
+                                grants: number;
+                                spooled: number;
+                                openWorkflows: number;
+                                schedules: number;
+                                unreadable: string | null;
+                                example: string | null;
+                            }[];
+                            older: {
+                                keyId: string;
+                                vaultEntries: number;
+                                tokens: number;
+                                grants: number;
+                                spooled: number;
+                                openWorkflows: number;
+                                schedules: number;
+                                unreadable: string | null;
+                                example: string | null;
+                            }[];
+                            idle: string[];
+                        } | null;
+                        unreached: string | null;
                     };
                 };
             };
@@ -6102,8 +6589,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -6134,8 +6621,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };
@@ -6164,8 +6651,24 @@ export interface operations {
                 content: {
                     "application/json": {
                         dryRun: boolean;
-                    } & {
-                        [key: string]: unknown;
+                        deleted: {
+                            jobs: number;
+                            events: number;
+                            refusals: number;
+                            callCounts: number;
+                            commands: number;
+                            batches: number;
+                            reads: number;
+                        };
+                        retention: {
+                            jobs: number | null;
+                            events: number | null;
+                            refusals: number | null;
+                            callCounts: number | null;
+                            commands: number | null;
+                            batches: number | null;
+                            reads: number | null;
+                        };
                     };
                 };
             };
@@ -6176,8 +6679,8 @@ export interface operations {
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };
     };

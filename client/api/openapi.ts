@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document, made from the table of routes. Pure. */
 import { z } from 'zod';
-import { ALL_CODES } from './problem';
+import { ALL_CODES, codesOf } from './problem';
 import { API, type ApiRoute, fullPath, pathFields, takesBody } from './route';
 
 type Json = Record<string, unknown>;
@@ -10,7 +10,8 @@ export function fieldSchemas(schema: z.ZodObject): Readonly<Record<string, z.cor
   return schema.shape as Readonly<Record<string, z.core.$ZodType>>;
 }
 
-function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): Json {
+/** @param named gets the schemas that have a name, by it. */
+function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output', named: Json = {}): Json {
   const made = z.toJSONSchema(schema as z.ZodType, {
     ...{ io, unrepresentable: 'any' },
     // Any JSON is defined by itself: its reference would be to the root of a document of its own.
@@ -18,20 +19,32 @@ function jsonSchema(schema: z.core.$ZodType, io: 'input' | 'output'): Json {
       if (isAnyJson(zodSchema)) for (const key of Object.keys(found)) delete found[key];
     },
   }) as Json;
-  const { $schema: _, $defs: __, ...rest } = made;
-  return JSON.parse(JSON.stringify(rest), (_key, value) => (isOwnReference(value) ? {} : value)) as Json;
+  const { $schema: _, $defs = {}, ...rest } = made;
+  for (const [name, shape] of Object.entries($defs as Json)) {
+    if (!UNNAMED.test(name)) named[name] = referring(shape) as Json;
+  }
+  return referring(rest) as Json;
 }
 
-/** A schema that names itself; `z.json()` is the only one that there is here. */
+/** What zod calls a schema that has no name and names itself; `z.json()` is the only one that there is here. */
+const UNNAMED = /^__schema/;
 const isAnyJson = (schema: z.core.$ZodType) => schema._zod.def.type === 'lazy';
-const isOwnReference = (value: unknown) =>
-  /^#\/\$defs\//.test((value as { $ref?: unknown } | null)?.$ref?.toString() ?? '');
+
+/** With references to where the document has its schemas. */
+function referring(schema: unknown): unknown {
+  return JSON.parse(JSON.stringify(schema), (_key, value) => {
+    const name = /^#\/\$defs\/(.+)$/.exec((value as { $ref?: unknown } | null)?.$ref?.toString() ?? '')?.[1];
+    if (name === undefined) return value;
+    return UNNAMED.test(name) ? {} : { $ref: `#/components/schemas/${name}` };
+  });
+}
 
 export function openApiDocument(routes: readonly ApiRoute[], version: string): Json {
   const paths: Record<string, Json> = {};
+  const named: Json = {};
   for (const route of routes) {
     const path = fullPath(route);
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, named) };
   }
   return {
     openapi: '3.1.0',
@@ -53,7 +66,7 @@ export function openApiDocument(routes: readonly ApiRoute[], version: string): J
           description: 'A key of `sluice keys create`. On a loopback address none is needed.',
         },
       },
-      schemas: { Problem: PROBLEM },
+      schemas: { Problem: PROBLEM, ...named },
       responses: Object.fromEntries(
         Object.entries(REFUSALS).map(([status, response]) => [`Problem${status}`, response]),
       ),
@@ -93,17 +106,27 @@ const PROBLEM: Json = {
   },
 };
 
-function problemResponse(description: string, retryAfter = false): Json {
+/** With the codes that come with this status, wherever it is answered. */
+function problemResponse(status: number, description: string): Json {
+  const retryAfter = status === 429 || status === 503;
   return {
     description,
     ...(retryAfter
       ? { headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds' } } }
       : {}),
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    content: { 'application/problem+json': { schema: problemWith(status) } },
   };
 }
 
-function operationOf(route: ApiRoute): Json {
+function problemWith(status: number): Json {
+  const narrower = {
+    type: 'object',
+    properties: { status: { const: status }, code: { enum: codesOf(status) } },
+  };
+  return { allOf: [{ $ref: '#/components/schemas/Problem' }, narrower] };
+}
+
+function operationOf(route: ApiRoute, named: Json): Json {
   const inPath = pathFields(route.path);
   const fields = Object.entries(fieldSchemas(route.input));
   const body = takesBody(route);
@@ -118,7 +141,7 @@ function operationOf(route: ApiRoute): Json {
     ...(route.scope === null ? { security: [] } : { description: `Scope: ${route.scope}` }),
     parameters,
     ...(body ? requestBody(route, inPath) : {}),
-    responses: responsesOf(route),
+    responses: responsesOf(route, named),
   };
 }
 
@@ -160,21 +183,31 @@ function requestBody(route: ApiRoute, inPath: readonly string[]): Json {
   };
 }
 
-/** Of every route. */
-const REFUSALS: Readonly<Record<number, Json>> = {
-  400: problemResponse('Something given cannot be right'),
-  401: problemResponse('No key, or none that is known'),
-  403: problemResponse('The key may not do this, or the page that asks may not'),
-  404: problemResponse('What is named is not there'),
-  409: problemResponse('Not in this state, or the same request is under way'),
-  413: problemResponse('The body is too long'),
-  415: problemResponse('The body is of another media type'),
-  422: problemResponse('The Idempotency-Key came with another body before'),
-  429: problemResponse('Too many requests', true),
-  503: problemResponse('A server does not answer, or there is too much to do', true),
-};
+/** Of all routes. */
+const REFUSALS: Readonly<Record<number, Json>> = Object.fromEntries(
+  Object.entries({
+    400: 'Something given cannot be right',
+    401: 'No key, or none that is known; or the credentials of an end user, which the vendor refuses',
+    403: 'The key may not do this, or the page that asks may not',
+    404: 'What is named is not there',
+    409: 'Not in this state, or the same request is under way',
+    413: 'The body is too long',
+    415: 'The body is of another media type',
+    422: 'The Idempotency-Key came with another body before',
+    429: 'Too many requests, or no room in a limit or a quota',
+    500: 'It was tried and did not work',
+    503: 'A server does not answer, a pool lets no call through, or there is too much to do',
+  }).map(([status, words]) => [status, problemResponse(Number(status), words)]),
+);
 
-function responsesOf(route: ApiRoute): Json {
+/** Whether a route can answer with this status. */
+function mayRefuse(route: ApiRoute, status: number): boolean {
+  if (status === 401) return route.scope !== null;
+  if (status === 422) return route.starts === true;
+  return true;
+}
+
+function responsesOf(route: ApiRoute, named: Json): Json {
   const good: Json = {
     description: route.status === 202 ? 'Accepted' : 'Done',
     ...(route.starts
@@ -182,7 +215,9 @@ function responsesOf(route: ApiRoute): Json {
       : {}),
   };
   const content = {
-    ...(route.result === null ? {} : { 'application/json': { schema: jsonSchema(route.result, 'output') } }),
+    ...(route.result === null
+      ? {}
+      : { 'application/json': { schema: jsonSchema(route.result, 'output', named) } }),
     ...Object.fromEntries((route.produces ?? []).map((type) => [type, { schema: { type: 'string' } }])),
   };
   if (Object.keys(content).length > 0) good.content = content;
@@ -190,13 +225,13 @@ function responsesOf(route: ApiRoute): Json {
     [route.status]: good,
     ...Object.fromEntries(
       Object.keys(REFUSALS)
-        .filter((status) => status !== '401' || route.scope !== null)
+        .filter((status) => mayRefuse(route, Number(status)))
         .map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
     ),
     ...Object.fromEntries(
       Object.entries(route.refusals ?? {}).map(([status, words]) => [
         status,
-        problemResponse(words, status === '429' || status === '503'),
+        problemResponse(Number(status), words),
       ]),
     ),
   };

@@ -239,3 +239,10 @@ export function sendProblem(reply: FastifyReply, { body, headers }: ProblemAnswe
 
 /** Every code there is, for the document. */
 export const ALL_CODES: readonly string[] = [...Object.keys(ERROR_CODES), ...Object.keys(API_CODES)];
+
+/** Those that come with this status. */
+export function codesOf(status: number): readonly string[] {
+  const used = Object.entries(ERROR_CODES).filter(([, kind]) => STATUS[kind] === status);
+  const own = Object.entries(API_CODES).filter(([, one]) => one === status);
+  return [...used, ...own].map(([code]) => code);
+}

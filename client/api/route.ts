@@ -77,15 +77,17 @@ export interface ApiRoute {
   handle(call: Call): Promise<Answer | void>;
 }
 
-type OfOperation = Omit<ApiRoute, 'input' | 'about' | 'handle' | 'status'> & {
+export type OfOperation<Json> = Omit<ApiRoute, 'input' | 'about' | 'handle' | 'status' | 'result'> & {
   readonly about?: string;
   readonly status?: ApiRoute['status'];
+  /** Has every field that the use case's JSON has. */
+  readonly result: z.ZodType<Json>;
 };
 
 /** A route that is a use case: its input, and its JSON as the answer. @param locate where what was started is found. */
 export function operationRoute<Schema extends z.ZodObject, Result, Json>(
   operation: Operation<Schema, Result, Json>,
-  { about = operation.about, status, ...terms }: OfOperation,
+  { about = operation.about, status, ...terms }: OfOperation<Json>,
   locate?: (json: Json, input: Readonly<Record<string, unknown>>) => string,
 ): ApiRoute {
   return {

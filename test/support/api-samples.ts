@@ -1,4 +1,6 @@
 /** A right request for every route, by its id. A route without one fails the tests. */
+import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
 import type { ApiRoute } from '../../client/api/route';
 import { fullPath, pathFields, takesBody } from '../../client/api/route';
 import { ROUTES } from '../../client/api/routes/index';
@@ -126,4 +128,14 @@ export function routeOf(id: string): ApiRoute {
   const found = ROUTES.find((route) => route.id === id);
   if (found === undefined) throw new Error(`there is no route ${id}`);
   return found;
+}
+
+/** What the document does not say of an answer: a field that is missing, of another kind, or unknown; null: nothing. */
+export function undocumented(shape: z.ZodType, body: unknown): string | null {
+  const read = shape.safeParse(body);
+  if (!read.success) return read.error.message;
+  // A shape leaves out what it does not know.
+  return isDeepStrictEqual(read.data, body)
+    ? null
+    : `${JSON.stringify(body)} has fields besides ${JSON.stringify(read.data)}`;
 }

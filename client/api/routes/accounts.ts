@@ -5,15 +5,17 @@ import { type ApiRoute, operationRoute } from '../route';
 
 const { accounts } = operations;
 
-const account = z.object({
-  account: z.string(),
-  vendor: z.string(),
-  enabled: z.boolean(),
-  pool: z.string(),
-  organization: z.string().nullable(),
-  datasets: z.array(z.string()),
-  limits: z.array(z.string()),
-});
+const account = z
+  .object({
+    account: z.string(),
+    vendor: z.string(),
+    enabled: z.boolean(),
+    pool: z.string(),
+    organization: z.string().nullable(),
+    datasets: z.array(z.string()),
+    limits: z.array(z.string()),
+  })
+  .meta({ id: 'Account' });
 
 export const ACCOUNT_ROUTES: readonly ApiRoute[] = [
   operationRoute(accounts.list, {

@@ -3,8 +3,19 @@ import { z } from 'zod';
 import { operations } from '../../operations/index';
 import { ApiError } from '../problem';
 import { API, type ApiRoute, operationRoute } from '../route';
+import {
+  batch,
+  batchDetails,
+  batchItems,
+  batchPlan,
+  cancelledBatch,
+  pausedBatch,
+  resumedBatch,
+  retriedItems,
+  skippedItems,
+  startedBatch,
+} from '../shapes/batches';
 import { pour } from './datasets';
-import { instant, orNull, wait } from './shapes';
 
 const { batches } = operations;
 
@@ -13,37 +24,26 @@ const OPERATE = { method: 'POST', tag: 'batches', scope: 'operate' } as const;
 /** Rows in a JSON body, bytes. */
 const ROWS_BYTES = 64 * 1024 * 1024;
 
-const batch = z.looseObject({
-  id: z.int(),
-  kind: z.string(),
-  account: z.string(),
-  model: z.string(),
-  items: z.int(),
-  state: z.string(),
-  waits: wait,
-  createdAt: orNull(instant),
-});
-const started = z.looseObject({
-  batch: z.int(),
-  items: z.int(),
-  workflowId: z.string(),
-  goesOn: z.boolean(),
-});
-const steered = z.looseObject({ batch: z.int() });
-
 const at = (json: { readonly batch: number }) => `/batches/${json.batch}`;
 
 export const BATCH_ROUTES: readonly ApiRoute[] = [
   operationRoute(batches.list, { ...READ, path: '/batches', id: 'listBatches', result: z.array(batch) }),
   operationRoute(
     batches.startFromRows,
-    { ...OPERATE, path: '/batches', id: 'startBatch', starts: true, bodyLimit: ROWS_BYTES, result: started },
+    {
+      ...OPERATE,
+      path: '/batches',
+      id: 'startBatch',
+      starts: true,
+      bodyLimit: ROWS_BYTES,
+      result: startedBatch,
+    },
     at,
   ),
   operationRoute(batches.planFromRows, {
     ...OPERATE,
     ...{ scope: 'read', audited: false, path: '/batches/plan', id: 'planBatch', bodyLimit: ROWS_BYTES },
-    result: z.looseObject({}),
+    result: batchPlan,
   }),
   {
     ...OPERATE,
@@ -52,7 +52,7 @@ export const BATCH_ROUTES: readonly ApiRoute[] = [
       id: 'uploadBatch',
       about: 'work on the rows of a CSV file, which is the body',
     },
-    ...{ status: 202, starts: true, consumes: ['text/csv'], result: started },
+    ...{ status: 202, starts: true, consumes: ['text/csv'], result: startedBatch },
     input: batches.startFromUpload.input,
     handle: async ({ backend, input, upload }) => {
       if (upload === null) throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the body must be the CSV file');
@@ -69,13 +69,13 @@ export const BATCH_ROUTES: readonly ApiRoute[] = [
         path: '/batches/reference',
         id: 'startBatchFromFile',
         starts: true,
-        result: started,
+        result: startedBatch,
       },
       about: 'work on a file that this server can read, by its path',
     },
     at,
   ),
-  operationRoute(batches.show, { ...READ, path: '/batches/{batch}', id: 'showBatch', result: batch }),
+  operationRoute(batches.show, { ...READ, path: '/batches/{batch}', id: 'showBatch', result: batchDetails }),
   {
     ...READ,
     ...{
@@ -93,21 +93,27 @@ export const BATCH_ROUTES: readonly ApiRoute[] = [
   operationRoute(batches.items, {
     ...READ,
     ...{ path: '/batches/{batch}/items', id: 'listBatchItems' },
-    result: z.object({
-      items: z.array(z.looseObject({ id: z.string(), state: z.string() })),
-      next: orNull(z.string()),
-    }),
+    result: batchItems,
   }),
-  ...(['pause', 'resume', 'cancel', 'skip'] as const).map((order) =>
-    operationRoute(batches[order] as typeof batches.pause, {
-      ...OPERATE,
-      ...{ path: `/batches/{batch}/${order}`, id: `${order}${order === 'skip' ? 'BatchItems' : 'Batch'}` },
-      result: steered,
-    }),
-  ),
+  operationRoute(batches.pause, {
+    ...OPERATE,
+    ...{ path: '/batches/{batch}/pause', id: 'pauseBatch', result: pausedBatch },
+  }),
+  operationRoute(batches.resume, {
+    ...OPERATE,
+    ...{ path: '/batches/{batch}/resume', id: 'resumeBatch', result: resumedBatch },
+  }),
+  operationRoute(batches.cancel, {
+    ...OPERATE,
+    ...{ path: '/batches/{batch}/cancel', id: 'cancelBatch', result: cancelledBatch },
+  }),
+  operationRoute(batches.skip, {
+    ...OPERATE,
+    ...{ path: '/batches/{batch}/skip', id: 'skipBatchItems', result: skippedItems },
+  }),
   operationRoute(batches.retryFailed, {
     ...OPERATE,
     ...{ path: '/batches/{batch}/retry', id: 'retryBatchItems' },
-    result: steered,
+    result: retriedItems,
   }),
 ];

@@ -2,21 +2,12 @@
 import { z } from 'zod';
 import { operations } from '../../operations/index';
 import { API, type ApiRoute, operationRoute } from '../route';
-import { instant, orNull } from './shapes';
+import { command, userAnswer } from '../shapes/vehicles';
 
 const { commands, users } = operations;
 
 const READ = { method: 'GET', tag: 'commands', scope: 'read' } as const;
 const OPERATE = { method: 'POST', tag: 'commands', scope: 'operate' } as const;
-
-const command = z.looseObject({
-  id: z.int(),
-  account: z.string(),
-  state: z.string(),
-  createdAt: orNull(instant),
-  sentAt: orNull(instant),
-  endedAt: orNull(instant),
-});
 
 export const COMMAND_ROUTES: readonly ApiRoute[] = [
   operationRoute(commands.list, { ...READ, path: '/commands', id: 'listCommands', result: z.array(command) }),
@@ -41,6 +32,6 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
   operationRoute(users.authenticate, {
     ...OPERATE,
     ...{ path: '/users/authenticate', id: 'authenticateUser', endUser: 'username' },
-    result: z.looseObject({}),
+    result: userAnswer,
   }),
 ];

@@ -3,8 +3,18 @@ import { PassThrough } from 'node:stream';
 import { z } from 'zod';
 import { operations } from '../../operations/index';
 import type { Operation } from '../../operations/operation';
-import { API, type ApiRoute, type Call, operationRoute } from '../route';
-import { instant, orNull, partition, run, started } from './shapes';
+import { API, type ApiRoute, type Call, type OfOperation, operationRoute } from '../route';
+import {
+  acceptedDoubts,
+  backfillPlan,
+  coverage,
+  doubt,
+  failedWindow,
+  namedDataset,
+  rows,
+  setAsideRow,
+} from '../shapes/datasets';
+import { run, started, steered, steeredRun, sync } from '../shapes/work';
 
 const { audits, backfills, datasets, syncs } = operations;
 
@@ -12,11 +22,11 @@ const AT = '/datasets/{vendor}/{name}';
 const part = z.string().regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and dashes');
 
 /** The path's two parts in place of the field `dataset`. */
-type OfDataset = Omit<ApiRoute, 'input' | 'about' | 'handle' | 'status' | 'path'> & { readonly path: string };
+type OfDataset<Json> = Omit<OfOperation<Json>, 'about' | 'status'>;
 
 function datasetRoute<Schema extends z.ZodObject, Result, Json>(
   operation: Operation<Schema, Result, Json>,
-  terms: OfDataset,
+  terms: OfDataset<Json>,
   locate?: (json: Json) => string,
 ): ApiRoute {
   const { dataset: _, ...rest } = operation.input.shape as Record<string, z.ZodType>;
@@ -43,31 +53,23 @@ const atRun = ({ workflowId }: { readonly workflowId: string }) =>
   `/backfills/${encodeURIComponent(workflowId)}`;
 const READ = { method: 'GET', tag: 'datasets', scope: 'read' } as const;
 const OPERATE = { method: 'POST', tag: 'datasets', scope: 'operate' } as const;
-const found = z.looseObject({ from: instant, to: instant, partition });
 
 export const DATASET_ROUTES: readonly ApiRoute[] = [
   operationRoute(datasets.list, {
     ...READ,
     ...{ path: '/datasets', id: 'listDatasets' },
-    result: z.array(
-      z.object({
-        dataset: z.string(),
-        account: z.string(),
-        enabled: z.boolean(),
-        kind: z.enum(['reports', 'fleet']),
-      }),
-    ),
+    result: z.array(namedDataset),
   }),
   datasetRoute(datasets.coverage, {
     ...READ,
     path: '/coverage',
     id: 'showCoverage',
-    result: z.looseObject({}),
+    result: coverage,
   }),
   datasetRoute(datasets.rows, {
     ...READ,
     ...{ path: '/rows', id: 'listRows' },
-    result: z.object({ rows: z.array(z.looseObject({})), next: orNull(z.string()) }),
+    result: rows,
   }),
   {
     ...READ,
@@ -84,18 +86,18 @@ export const DATASET_ROUTES: readonly ApiRoute[] = [
     ...READ,
     path: '/failed',
     id: 'listFailedWindows',
-    result: z.array(found),
+    result: z.array(failedWindow),
   }),
-  datasetRoute(datasets.doubts, { ...READ, path: '/doubts', id: 'listDoubts', result: z.array(found) }),
+  datasetRoute(datasets.doubts, { ...READ, path: '/doubts', id: 'listDoubts', result: z.array(doubt) }),
   datasetRoute(datasets.acceptDoubts, {
     ...OPERATE,
     ...{ path: '/doubts/accept', id: 'acceptDoubts' },
-    result: z.looseObject({}),
+    result: acceptedDoubts,
   }),
   datasetRoute(datasets.setAside, {
     ...READ,
     ...{ path: '/set-aside', id: 'listSetAsideRows' },
-    result: z.array(z.looseObject({ code: z.string(), problem: z.string() })),
+    result: z.array(setAsideRow),
   }),
   datasetRoute(backfills.plan, {
     ...OPERATE,
@@ -103,7 +105,7 @@ export const DATASET_ROUTES: readonly ApiRoute[] = [
     audited: false,
     path: '/plan',
     id: 'planBackfill',
-    result: z.looseObject({}),
+    result: backfillPlan,
   }),
   datasetRoute(
     backfills.start,
@@ -124,19 +126,22 @@ export const DATASET_ROUTES: readonly ApiRoute[] = [
     datasetRoute(syncs[order] as typeof syncs.stop, {
       ...OPERATE,
       ...{ path: `/sync/${order}`, id: `${order}Sync` },
-      result: z.object({ workflowId: z.string() }),
+      result: steered,
     }),
   ),
-  operationRoute(syncs.list, { ...READ, path: '/syncs', id: 'listSyncs', result: z.array(run) }),
+  operationRoute(syncs.list, { ...READ, path: '/syncs', id: 'listSyncs', result: z.array(sync) }),
   operationRoute(backfills.list, { ...READ, path: '/backfills', id: 'listBackfills', result: z.array(run) }),
   operationRoute(backfills.show, { ...READ, path: '/backfills/{backfill}', id: 'showBackfill', result: run }),
-  ...(['pause', 'resume', 'cancel'] as const).map((order) =>
+  ...(['pause', 'resume'] as const).map((order) =>
     operationRoute(backfills[order] as typeof backfills.pause, {
       ...OPERATE,
-      ...{ path: `/backfills/{backfill}/${order}`, id: `${order}Backfill` },
-      result: z.looseObject({ workflowId: z.string() }),
+      ...{ path: `/backfills/{backfill}/${order}`, id: `${order}Backfill`, result: steeredRun },
     }),
   ),
+  operationRoute(backfills.cancel, {
+    ...OPERATE,
+    ...{ path: '/backfills/{backfill}/cancel', id: 'cancelBackfill', result: steered },
+  }),
 ];
 
 function withoutDataset<Shape extends { readonly dataset: unknown }>({ dataset: _, ...rest }: Shape) {

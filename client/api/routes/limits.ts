@@ -2,43 +2,11 @@
 import { z } from 'zod';
 import { operations } from '../../operations/index';
 import { type ApiRoute, operationRoute } from '../route';
-import { instant, orNull } from './shapes';
+import { orNull } from '../shapes/common';
+import { limit, override, resetTimes } from '../shapes/pools';
 
 const { limits, pools } = operations;
 
-const limit = z.object({
-  name: z.string(),
-  key: z.string(),
-  pools: z.array(z.string()),
-  unit: z.enum(['calls', 'tokens']),
-  used: z.number(),
-  limit: z.number(),
-  left: z.number(),
-  ratePerSecond: orNull(z.number()),
-  resetsAt: orNull(instant),
-  blockedUntil: orNull(instant),
-  blockedReason: z.string(),
-  source: z.string(),
-  mode: z.enum(['enforce', 'shadow']),
-  shadowOver: z.number(),
-  override: orNull(z.object({ author: z.string(), reason: z.string(), at: instant })),
-});
-const override = z.object({
-  id: z.int(),
-  pool: z.string(),
-  name: z.string(),
-  key: orNull(z.string()),
-  change: z.object({
-    capacity: orNull(z.number()),
-    ratePerSecond: orNull(z.number()),
-    mode: orNull(z.enum(['enforce', 'shadow'])),
-  }),
-  author: z.string(),
-  reason: z.string(),
-  at: instant,
-  endedAt: orNull(instant),
-  endedBy: orNull(z.string()),
-});
 const changed = z.object({
   pool: z.string(),
   name: z.string(),
@@ -83,6 +51,6 @@ export const LIMIT_ROUTES: readonly ApiRoute[] = [
       tag: 'limits',
       scope: 'operate',
     },
-    result: z.looseObject({ pool: z.string() }),
+    result: resetTimes,
   }),
 ];

@@ -2,16 +2,15 @@
 import { z } from 'zod';
 import { operations } from '../../operations/index';
 import { type ApiRoute, operationRoute } from '../route';
+import { accountLogin, login } from '../shapes/logins';
 
 const { logins } = operations;
 
 const READ = { method: 'GET', tag: 'logins', scope: 'read' } as const;
 const ADMIN = { method: 'POST', tag: 'logins', scope: 'admin' } as const;
 
-const login = z.looseObject({ account: z.string() });
-
 export const LOGIN_ROUTES: readonly ApiRoute[] = [
-  operationRoute(logins.list, { ...READ, path: '/logins', id: 'listLogins', result: z.array(login) }),
+  operationRoute(logins.list, { ...READ, path: '/logins', id: 'listLogins', result: z.array(accountLogin) }),
   operationRoute(
     logins.start,
     { ...ADMIN, path: '/logins', id: 'startLogin', starts: true, result: login },

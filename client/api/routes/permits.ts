@@ -5,8 +5,7 @@ import { callVendor } from '../../operations/permits/call';
 import { reportOutcome } from '../../operations/permits/outcome';
 import { takePermit } from '../../operations/permits/take';
 import { type ApiRoute, operationRoute } from '../route';
-
-const instant = z.iso.datetime();
+import { instant } from '../shapes/common';
 
 const VERDICTS = [
   'ok',
@@ -20,8 +19,8 @@ const VERDICTS = [
   'pending',
   'invalid',
   'unused',
-];
-const NEXT_STEPS = ['use', 'retry', 'stop', 'renew-credentials', 'look-first', 'give-up'];
+] as const;
+const NEXT_STEPS = ['use', 'retry', 'stop', 'renew-credentials', 'look-first', 'give-up'] as const;
 
 const outcome = {
   verdict: z.enum(VERDICTS),
@@ -32,6 +31,19 @@ const outcome = {
   reason: z.string(),
   requestId: z.string().nullable(),
 };
+
+const permit = z
+  .object({ permit: z.string(), departAt: instant, expiresAt: instant, probe: z.boolean() })
+  .meta({ id: 'Permit' });
+const outcomeAnswer = z.object(outcome).meta({ id: 'Outcome' });
+const callAnswer = z
+  .object({
+    status: z.int().nullable(),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+    ...outcome,
+  })
+  .meta({ id: 'CallAnswer' });
 
 const NO_LEAVE = {
   429: 'A limit has nothing left, or the quota is used up: `until` says when to ask again',
@@ -50,7 +62,7 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     ...{ method: 'POST', path: '/permits', id: 'takePermit', tag: 'permits', scope: 'operate', status: 200 },
     about: takePermit.about,
     input: takePermit.input,
-    result: z.object({ permit: z.string(), departAt: instant, expiresAt: instant, probe: z.boolean() }),
+    result: permit satisfies z.ZodType<ReturnType<typeof takePermit.json>>,
     audited: false,
     rateLimited: false,
     refusals: NO_LEAVE,
@@ -62,12 +74,7 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     ...{ method: 'POST', path: '/calls', id: 'callVendor', tag: 'permits', scope: 'operate', status: 200 },
     about: callVendor.about,
     input: callVendor.input,
-    result: z.object({
-      status: z.int().nullable(),
-      headers: z.record(z.string(), z.string()),
-      body: z.string(),
-      ...outcome,
-    }),
+    result: callAnswer satisfies z.ZodType<ReturnType<typeof callVendor.json>>,
     refusals: NO_LEAVE,
     handle: async ({ backend, input, reply }) => ({
       body: callVendor.json(await callVendor(backend, input as never, whileHere(reply))),
@@ -83,6 +90,6 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     },
     audited: false,
     rateLimited: false,
-    result: z.object(outcome),
+    result: outcomeAnswer,
   }),
 ];

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { operations } from '../../operations/index';
 import { type ApiRoute, operationRoute } from '../route';
+import { order, pool, unblocked } from '../shapes/pools';
 
 const { pools } = operations;
-
-const pool = z.looseObject({ pool: z.string(), state: z.string() });
 
 export const POOL_ROUTES: readonly ApiRoute[] = [
   operationRoute(pools.list, {
@@ -18,14 +17,14 @@ export const POOL_ROUTES: readonly ApiRoute[] = [
   }),
   operationRoute(pools.pause, {
     ...{ method: 'POST', path: '/pools/{pool}/pause', id: 'pausePool', tag: 'pools', scope: 'operate' },
-    result: z.looseObject({}),
+    result: order,
   }),
   operationRoute(pools.resume, {
     ...{ method: 'POST', path: '/pools/{pool}/resume', id: 'resumePool', tag: 'pools', scope: 'operate' },
-    result: z.looseObject({}),
+    result: order,
   }),
   operationRoute(pools.unblock, {
     ...{ method: 'POST', path: '/pools/{pool}/unblock', id: 'unblockPool', tag: 'pools', scope: 'operate' },
-    result: z.looseObject({}),
+    result: unblocked,
   }),
 ];

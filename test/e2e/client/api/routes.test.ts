@@ -1,9 +1,10 @@
 /** Every route of the table, over sockets: who may, what is wrong, what is away. Made from the table itself. */
 import { z } from 'zod';
 import { fieldSchemas } from '../../../../client/api/openapi';
+import { codesOf } from '../../../../client/api/problem';
 import { type ApiRoute, fullPath, pathFields, takesBody } from '../../../../client/api/route';
 import { ROUTES } from '../../../../client/api/routes/index';
-import { routeOf, type Sample, samples, send } from '../../../support/api-samples';
+import { routeOf, type Sample, samples, send, undocumented } from '../../../support/api-samples';
 import { type ApiStack, closedAddress, startApiStack } from '../../../support/api-stack';
 
 const HOUR_MS = 3_600_000;
@@ -54,6 +55,7 @@ const isProblem = (sent: Awaited<ReturnType<typeof send>>, status: number, code?
   sent.status === status &&
   sent.type.startsWith('application/problem+json') &&
   sent.body.status === status &&
+  codesOf(status).includes(sent.body.code) &&
   sent.body.requestId === sent.headers.get('x-request-id') &&
   (code === undefined || sent.body.code === code);
 
@@ -190,40 +192,68 @@ test('without Temporal: 503 for what needs it, and an answer for the rest', asyn
 });
 
 test('a closed pool: starts are taken and wait, reads go on, and good answers are as the document says', async () => {
-  const pool = await send(local, routeOf('pausePool'), right.pausePool ?? {});
-  expect(pool.status).toBe(200);
-  const taken: Record<string, number> = {};
+  const answers: Record<string, Awaited<ReturnType<typeof send>>> = {};
+  const tried = async (route: ApiRoute, sample = sampleOf(route)) => {
+    const sent = await send(local, route, sample);
+    answers[route.id] = sent;
+    if (sent.status >= 400) {
+      return sent.status !== 500 && isProblem(sent, sent.status)
+        ? null
+        : `${sent.status} ${JSON.stringify(sent.body)}`;
+    }
+    if (sent.status >= 300 || route.result === null) return null;
+    const unlike = undocumented(route.result, sent.body);
+    if (unlike !== null) return `not as documented: ${unlike}`;
+    if (sent.status !== route.status) return `${sent.status} instead of ${route.status}`;
+    return route.starts && !sent.headers.get('location') ? 'no Location' : null;
+  };
+  const statusOf = (id: string) => answers[id]?.status;
+  expect(await failing(tried, [routeOf('pausePool')])).toEqual([]);
+  expect(statusOf('pausePool')).toBe(200);
+  const others = new Set(['resumePool', 'followEvents', 'stopSync']);
   expect(
     await failing(
-      async (route) => {
-        const sent = await send(local, route, sampleOf(route));
-        taken[route.id] = sent.status;
-        if (sent.status >= 500 && sent.status !== 503) return `${sent.status} ${JSON.stringify(sent.body)}`;
-        if (sent.status >= 300 || route.result === null) return null;
-        const shape = route.result.safeParse(sent.body);
-        if (!shape.success) return `not as documented: ${shape.error.message}`;
-        if (sent.status !== route.status) return `${sent.status} instead of ${route.status}`;
-        return route.starts && !sent.headers.get('location') ? 'no Location' : null;
-      },
-      ROUTES.filter(({ id }) => id !== 'resumePool' && id !== 'followEvents'),
+      tried,
+      ROUTES.filter(({ id }) => !others.has(id)),
     ),
   ).toEqual([]);
-  expect(taken).toMatchObject({
-    startBackfill: 202,
-    startAudit: 202,
-    startSync: 202,
-    startBatch: 202,
-    uploadBatch: 202,
-  });
-  expect(taken).toMatchObject({
-    showCoverage: 200,
-    listRows: 200,
-    listPools: 200,
-    showBatch: 404,
-    showBackfill: 404,
-  });
-  const resumed = await send(local, routeOf('resumePool'), right.resumePool ?? {});
-  expect(resumed.body.before).toBe('held');
+  for (const id of ['startBackfill', 'startAudit', 'startSync', 'startBatch', 'uploadBatch']) {
+    expect([id, statusOf(id)]).toEqual([id, 202]);
+  }
+  for (const id of ['showCoverage', 'listRows', 'listPools']) expect([id, statusOf(id)]).toEqual([id, 200]);
+  for (const id of ['showBatch', 'showBackfill']) expect([id, statusOf(id)]).toEqual([id, 404]);
+  expect(await failing(tried, [routeOf('resumePool')])).toEqual([]);
+  expect(answers.resumePool?.body.before).toBe('held');
+
+  // What was started is found, one after the other.
+  const { batch } = answers.startBatch?.body ?? {};
+  const backfill = answers.startBackfill?.body.workflowId;
+  const permit = { account: stack.account, operation: 'getReports' };
+  const found: [string, Sample][] = [
+    ...['showBatch', 'listBatchItems', 'pauseBatch'].map((id): [string, Sample] => [id, { batch }]),
+    ['explainWork', { id: `batch:${batch}` }],
+    ...['resumeBatch', 'cancelBatch'].map((id): [string, Sample] => [id, { batch }]),
+    ...(['skipBatchItems'] as const).map((id): [string, Sample] => [id, { batch, ids: ['a1'] }]),
+    ['retryBatchItems', { batch }],
+    ...['showBackfill', 'pauseBackfill', 'resumeBackfill', 'cancelBackfill'].map((id): [string, Sample] => [
+      id,
+      { backfill },
+    ]),
+    ['explainWork', { id: backfill }],
+    ...['pauseSync', 'listSyncs', 'stopSync', 'showStatus', 'listEvents'].map((id): [string, Sample] => [
+      id,
+      right[id] ?? {},
+    ]),
+    ['deleteSecret', { name: 'sample' }],
+    ['revokeKey', { key: 'sample' }],
+    ['takePermit', permit],
+  ];
+  for (const [id, sample] of found) {
+    expect(await failing((route) => tried(route, sample), [routeOf(id)])).toEqual([]);
+    expect([id, answers[id]?.status, answers[id]?.body]).toEqual([id, routeOf(id).status, expect.anything()]);
+  }
+  const outcome = { id: answers.takePermit?.body.permit, status: 200 };
+  expect(await failing((route) => tried(route, outcome), [routeOf('reportOutcome')])).toEqual([]);
 });
 
 test('the document: every route, valid references, no address of elsewhere on the page', async () => {
