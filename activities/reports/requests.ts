@@ -4,18 +4,17 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
-import { DAY_MS, MINUTE_MS } from '../../quota/durations';
+import { MINUTE_MS } from '../../quota/durations';
 import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
-import { failingCallsLeft } from '../../quota/windows/window-retry';
 import type { DatasetContext } from '../../settings/datasets/report-context';
 import {
-  failingCalls,
+  type FailingBudget,
+  type IntentionResult,
   intend,
   type Job,
   knownReports,
-  liveJobs,
   markAttempt,
   markRequested,
   noteUnanswered,
@@ -50,8 +49,7 @@ export class ReportRequests {
   async request(input: ChunkCall): Promise<RequestOutcome> {
     const base = this.calls.context(input);
     const { chunk } = input;
-    const held = await this.heldBack(base, input);
-    if (held !== null) return held;
+    const budget = this.failingBudget(base, input);
     const intention = await intend(this.deps.db, {
       seriesId: chunk.seriesId,
       span: { from: chunk.from, to: chunk.to },
@@ -59,8 +57,9 @@ export class ReportRequests {
       now: Date.now(),
       minReRequestMs: base.settings.minRerequestMinutes * MINUTE_MS,
       failing: chunk.failing !== undefined,
+      ...(budget === null ? {} : { budget }),
     });
-    if (!intention.allowed) return { kind: 'too-soon', notBefore: intention.notBefore };
+    if (!intention.allowed) return refused(intention, budget);
     const context = await this.calls.jobContext(input, intention.job.id);
     const { job } = context;
     if (job.state !== 'intended') return { kind: 'requested', jobId: job.id, adopted: true };
@@ -88,16 +87,11 @@ export class ReportRequests {
     return { kind: 'requested', jobId: job.id, adopted: false };
   }
 
-  /** Failing windows of an account together may use a share of a day's calls; null: this one may go. */
-  private async heldBack(base: DatasetContext, { chunk }: ChunkCall): Promise<RequestOutcome | null> {
+  /** What failing windows of an account may use together; null where this one is not held back. */
+  private failingBudget({ account, dataset }: DatasetContext, { chunk }: ChunkCall): FailingBudget | null {
     // A person's order goes first; it stops by itself when several windows are refused alike.
     if (chunk.failing === undefined) return null;
     if (chunk.failing === 'again' && chunk.purpose === 'backfill') return null;
-    const { account, dataset } = base;
-    const live = await liveJobs(this.deps.db, chunk.seriesId);
-    if (live.some(({ span }) => span.from === chunk.from && span.to === chunk.to)) return null;
-    const now = Date.now();
-    const { calls, firstAt } = await failingCalls(this.deps.db, account.name, now - DAY_MS);
     const attributes = account.reports.attributes(dataset);
     const dayQuota = Math.min(
       ...account.limits
@@ -105,13 +99,7 @@ export class ReportRequests {
         .filter(({ unit }) => unit === 'calls')
         .map(({ window }) => callsADay(window)),
     );
-    const { failingShare } = this.deps.settings.reports;
-    if (firstAt === null || failingCallsLeft(dayQuota, failingShare, calls) > 0) return null;
-    return {
-      kind: 'held',
-      notBefore: firstAt + DAY_MS,
-      reason: `failing windows of ${account.name} have made ${calls} calls within a day, ${failingShare * 100} % of its quota (reports.failingShare)`,
-    };
+    return { account: account.name, dayQuota, share: this.deps.settings.reports.failingShare };
   }
 
   private async create(context: JobContext, priority: Priority): Promise<void> {
@@ -226,6 +214,16 @@ export class ReportRequests {
       query = { nextToken: page.nextToken };
     }
   }
+}
+
+function refused(
+  { notBefore, failingCalls }: Extract<IntentionResult, { allowed: false }>,
+  budget: FailingBudget | null,
+): RequestOutcome {
+  if (failingCalls === undefined || budget === null) return { kind: 'too-soon', notBefore };
+  const { account, share } = budget;
+  const reason = `failing windows of ${account} have made ${failingCalls} calls within a day, ${share * 100} % of its quota (reports.failingShare)`;
+  return { kind: 'held', notBefore, reason };
 }
 
 function reasonOf(error: unknown): string {

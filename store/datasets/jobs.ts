@@ -9,7 +9,8 @@
  * changes nothing.
  */
 import type { Pool, PoolClient } from 'pg';
-import { MINUTE_MS } from '../../quota/durations';
+import { DAY_MS, MINUTE_MS } from '../../quota/durations';
+import { failingCallsLeft } from '../../quota/windows/window-retry';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
 import { type Span, toRange } from './span';
@@ -54,15 +55,28 @@ export interface Intention {
   readonly now: number;
   /** Least time between two requests for exactly this window, milliseconds. Default 30 minutes. */
   readonly minReRequestMs?: number;
-  /** The window, or one that it is a part of, has failed before: see `failingCalls`. */
+  /** The window, or one that it is a part of, has failed before. */
   readonly failing?: boolean;
+  /** What failing windows of the account may use; left out: this one is not held back. */
+  readonly budget?: FailingBudget;
+}
+
+export interface FailingBudget {
+  readonly account: string;
+  /** Calls that the vendor allows in a day. */
+  readonly dayQuota: number;
+  /** Of these, the share for failing windows, 0 to 1. */
+  readonly share: number;
 }
 
 export type IntentionResult =
   /** `adopted`: a live job for this window was there already. */
   | { readonly allowed: true; readonly job: Job; readonly adopted: boolean }
-  /** Exactly this window was asked for a short time ago; `notBefore` in epoch milliseconds. */
-  | { readonly allowed: false; readonly notBefore: number };
+  /**
+   * `notBefore` in epoch milliseconds. Exactly this window was asked for a short time ago; or, with `failingCalls` of the
+   * last day, the failing windows of the account have used up their budget.
+   */
+  | { readonly allowed: false; readonly notBefore: number; readonly failingCalls?: number };
 
 /** Finds the live job of exactly this window or makes one, unless the window was asked for too recently. */
 export async function intend(pool: Pool, intention: Intention): Promise<IntentionResult> {
@@ -80,6 +94,15 @@ export async function intend(pool: Pool, intention: Intention): Promise<Intentio
     );
     if (notBefore !== null && notBefore > now) return { allowed: false, notBefore };
 
+    if (intention.budget !== undefined) {
+      const { account, dayQuota, share } = intention.budget;
+      // One by one: each counts what the one before has taken.
+      await client.query('select pg_advisory_xact_lock(hashtextextended($1, 43))', [account]);
+      const { calls, firstAt } = await failingCalls(client, account, now - DAY_MS);
+      if (firstAt !== null && failingCallsLeft(dayQuota, share, calls) <= 0) {
+        return { allowed: false, notBefore: firstAt + DAY_MS, failingCalls: calls };
+      }
+    }
     const at = toTimestamptz(now);
     const { rows } = await client.query<JobRow>(
       `insert into jobs (series_id, span, purpose, state, created_at, updated_at, failing)
@@ -224,15 +247,18 @@ export async function getJob(db: Pool | PoolClient, jobId: number): Promise<Job 
   return rows[0] === undefined ? null : toJob(rows[0]);
 }
 
-/** Calls for failing windows of an account since an instant: how many, and when the first of them was. */
-export async function failingCalls(
-  pool: Pool,
+/**
+ * Calls for failing windows of an account since an instant: how many, those that are still to be made included, and when
+ * the first of them was.
+ */
+async function failingCalls(
+  client: PoolClient,
   account: string,
   since: number,
 ): Promise<{ readonly calls: number; readonly firstAt: number | null }> {
-  const { rows } = await pool.query<{ calls: number; first_at: number | null }>(
-    `select coalesce(sum(attempts), 0)::int8 as calls, min(updated_at) as first_at
-     from jobs where failing and attempts > 0 and updated_at > $2
+  const { rows } = await client.query<{ calls: number; first_at: number | null }>(
+    `select coalesce(sum(greatest(attempts, 1)), 0)::int8 as calls, min(updated_at) as first_at
+     from jobs where failing and (attempts > 0 or state = 'intended') and updated_at > $2
        and series_id in (select id from series where account = $1)`,
     [account, toTimestamptz(since)],
   );

@@ -12,7 +12,12 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import { meansEmpty, retryDistanceMs, type WindowCause } from '../../quota/windows/window-retry';
+import {
+  meansEmpty,
+  retryDistanceMs,
+  speaksAgainstAll,
+  type WindowCause,
+} from '../../quota/windows/window-retry';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
 import { insertWindowEvent } from './series-events';
@@ -323,6 +328,24 @@ export async function healSkipped(client: PoolClient, seriesId: number, now: num
     `update coverage set retry_at = $2 where series_id = $1 and state = 'failed' and cause = 'skipped' and retry_at > $2`,
     [seriesId, toTimestamptz(now)],
   );
+}
+
+/** Refusals in a row that speak against a series. */
+const ALIKE = 3;
+
+/**
+ * Whether the last answers of a series were refusals, each of them: then its next window is likely to be refused, too. Not
+ * of cancelled ones, which mostly say that there is nothing.
+ */
+export async function failsAlike(db: Pool, seriesId: number): Promise<boolean> {
+  const { rows } = await db.query<{ state: string; cause: WindowCause | null }>(
+    `select state, cause from coverage where series_id = $1 and cause is distinct from 'skipped'
+     order by fetched_at desc limit ${ALIKE}`,
+    [seriesId],
+  );
+  const isRefused = ({ state, cause }: (typeof rows)[number]) =>
+    state === 'failed' && cause !== null && cause !== 'cancelled' && speaksAgainstAll(cause);
+  return rows.length === ALIKE && rows.every(isRefused);
 }
 
 export interface FailedWindow extends FailedSpan {

@@ -13,7 +13,7 @@ import type { DatasetDescription } from '../../vendors/dataset';
 import { ensureSeries, installDatasets, type Series } from './datasets';
 import { doubtsDue } from './doubted-hours';
 import { type JobPurpose, liveJobs } from './jobs';
-import { type AuditKind, auditCandidates, gaps } from './ledger';
+import { type AuditKind, auditCandidates, failsAlike, gaps } from './ledger';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;
@@ -24,7 +24,10 @@ export interface Chunk extends Span {
   readonly purpose: JobPurpose;
   /** Answers that its window has failed with before. Default 0. */
   readonly tries?: number;
-  /** A window that failed before, or a part of one that just did: its call is one of the account's few for these. */
+  /**
+   * A window that failed before, or whose series fails, or a part of one that just did: its call is one of the account's few
+   * for these.
+   */
   readonly failing?: 'again' | 'part';
 }
 
@@ -118,8 +121,13 @@ async function spansFor(
       (input.purpose === 'backfill' || job.purpose !== 'backfill' || job.updatedAt < now - ORPHANED_MS),
   );
   const underWay = live.map((job) => job.span);
+  // Where nothing but refusals has come of late, what is new is refused as well, most likely.
+  const isFailing = input.purpose === 'sync' && (await failsAlike(db, series.id));
+  const fresh = cut(subtractSpans(found.missing, failed)).map(
+    (span): PlannedSpan => (isFailing ? { ...span, failing: 'again' } : span),
+  );
   const looks = input.purpose === 'sync' ? cut(subtractSpans(doubts.due, underWay)) : [];
-  return [...underWay, ...cut(subtractSpans(found.missing, failed)), ...again, ...looks];
+  return [...underWay, ...fresh, ...again, ...looks];
 }
 
 /**

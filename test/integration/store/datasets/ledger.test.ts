@@ -25,6 +25,7 @@ import {
   auditCandidates,
   coverage,
   failedWindows,
+  failsAlike,
   gaps,
   recordAudit,
   recordFailure,
@@ -71,8 +72,8 @@ const ingest = async (span: Span, asins: readonly string[], now = NOW) =>
   });
 const fail = (span: Span, retryAt: number | null = null) =>
   recordFailure(pool, { seriesId: series.id, span, reason: 'FATAL', evidence: {}, retryAt, now: NOW });
-const intention = (span: Span, now = NOW) =>
-  intend(pool, { seriesId: series.id, span, purpose: 'sync' as const, now });
+const due = (span: Span, now = NOW) => ({ seriesId: series.id, span, purpose: 'sync' as const, now });
+const intention = (span: Span, now = NOW) => intend(pool, due(span, now));
 async function newJob(span: Span, now = NOW) {
   const result = await intention(span, now);
   if (!result.allowed) throw new Error('not allowed');
@@ -370,6 +371,51 @@ describe('jobs', () => {
     });
     expect((await intention(hours(0, 3), NOW + 2 * MINUTE)).allowed).toBe(true);
     expect((await intention(hours(0, 6), NOW + 30 * MINUTE)).allowed).toBe(true);
+  });
+
+  test('failing windows of an account share a part of the day, however many are due at once', async () => {
+    const count = 100;
+    const budget = { account: series.account, dayQuota: 1443, share: 0.05 };
+    const calls: number[] = [];
+    for (const at of [0, 12, 24, 30, 47].map((hour) => NOW + hour * HOUR)) {
+      const asked = await Promise.all(
+        Array.from({ length: count }, (_, hour) =>
+          intend(pool, { ...due(hours(hour, hour + 1), at), failing: true, budget }),
+        ),
+      );
+      for (const [hour, result] of asked.entries()) {
+        if (!result.allowed) continue;
+        const span = hours(hour, hour + 1);
+        await markAttempt(pool, result.job.id, at);
+        calls.push(at);
+        await recordFailure(pool, {
+          seriesId: series.id,
+          span,
+          reason: '',
+          evidence: {},
+          cause: 'fatal',
+          now: at,
+        });
+        await markFailed(pool, result.job.id, { reason: 'FATAL', now: at });
+      }
+      const held = asked.find((one) => !one.allowed && one.failingCalls !== undefined);
+      expect(held).toMatchObject({ failingCalls: 72, notBefore: expect.any(Number) });
+    }
+    expect(calls.map((at) => (at - NOW) / HOUR)).toEqual([0, 24].flatMap((hour) => Array(72).fill(hour)));
+  });
+
+  test('a series that is only refused is known for it, one that is cancelled is not', async () => {
+    const end = (hour: number, cause: 'fatal' | 'cancelled') =>
+      recordFailure(pool, {
+        ...{ seriesId: series.id, span: hours(hour, hour + 1), reason: '', evidence: {} },
+        ...{ cause, now: NOW + hour * HOUR },
+      });
+    for (const hour of [0, 1]) await end(hour, 'fatal');
+    expect(await failsAlike(pool, series.id)).toBe(false);
+    await end(2, 'fatal');
+    expect(await failsAlike(pool, series.id)).toBe(true);
+    await end(3, 'cancelled');
+    expect(await failsAlike(pool, series.id)).toBe(false);
   });
 
   test('a lost answer counts as a request; a refused one does not', async () => {
