@@ -58,31 +58,39 @@ function causeOf(error: unknown): string {
   return errorText(cause);
 }
 
-/** The archive's address; `SLUICE_TEMPORAL_DOWNLOAD_URL` names a mirror in its place. */
+function archiveName(version: string): string {
+  const arch = process.arch === 'x64' ? 'amd64' : process.arch;
+  return `temporal_cli_${version}_${process.platform}_${arch}.tar.gz`;
+}
+
+/** The release's archive, which the checksums are of; `SLUICE_TEMPORAL_DOWNLOAD_URL` names a mirror in its place. */
 export function downloadUrl(version: string, env: NodeJS.ProcessEnv): string {
   if (env.SLUICE_TEMPORAL_DOWNLOAD_URL) return env.SLUICE_TEMPORAL_DOWNLOAD_URL;
-  const arch = process.arch === 'x64' ? 'amd64' : process.arch;
-  return `https://temporal.download/cli/archive/v${version}?platform=${process.platform}&arch=${arch}`;
+  return `https://github.com/temporalio/cli/releases/download/v${version}/${archiveName(version)}`;
 }
 
 /**
- * SHA-256 of the official archives by version, platform and processor. Only what is listed here, or given by
- * `SLUICE_TEMPORAL_DOWNLOAD_SHA256`, is downloaded: without a checksum from elsewhere nobody knows what it is. Anything
- * else is built from sources, which `temporal-cli/go.sum` pins. The only word on these archives is the release's own
- * `checksums.txt`: no package registry serves one (npm's and PyPI's packages of Temporal download the binary without a
- * checksum, or hold an older one), and the Go checksum database knows sources alone. So none is listed before somebody
- * has compared it with the release.
+ * SHA-256 of the release's archives, from its `checksums.txt` as several independent projects have pinned them. Only what
+ * is listed here, or given by `SLUICE_TEMPORAL_DOWNLOAD_SHA256`, is used: without a checksum from elsewhere nobody knows
+ * what was downloaded. Anything else is built from sources, which `temporal-cli/go.sum` pins.
  */
-const ARCHIVES: Readonly<Record<string, string>> = {};
+const ARCHIVES: Readonly<Record<string, string>> = {
+  'temporal_cli_1.8.2_linux_amd64.tar.gz': 'd8421bda989e6514b4bdb4d63a9012a8a05a806892e881a5aad8510496349a94',
+  'temporal_cli_1.8.2_linux_arm64.tar.gz': '83600a8fac6e3da54093e5da6918d399f501532b9f1172235603f9606f4ac6e4',
+  'temporal_cli_1.8.2_darwin_amd64.tar.gz':
+    '489d7f5420cae02b559774ac23df035141954c33a51dba96f5759a0ddccdf1b6',
+  'temporal_cli_1.8.2_darwin_arm64.tar.gz':
+    'dacdc3587682c04cf27e67c8878ca2d755230b6ad63c0c6ebddd7348ae90ed94',
+};
 
 /** @returns null where no checksum is known. @throws when the one that is given is none. */
-function checksumOf(version: string, env: NodeJS.ProcessEnv): string | null {
+export function checksumOf(version: string, env: NodeJS.ProcessEnv): string | null {
   const given = env.SLUICE_TEMPORAL_DOWNLOAD_SHA256;
   if (given !== undefined && given !== '') {
     if (/^[0-9a-f]{64}$/i.test(given)) return given.toLowerCase();
     throw new Error('SLUICE_TEMPORAL_DOWNLOAD_SHA256 must be 64 hexadecimal digits');
   }
-  return ARCHIVES[`${version} ${process.platform} ${process.arch}`] ?? null;
+  return ARCHIVES[archiveName(version)] ?? null;
 }
 
 /** Fetches, verifies and unpacks the official archive. Honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */

@@ -12,7 +12,7 @@ import {
   sameSchema,
   TEMPORAL_VERSION,
 } from '../../../embedded/temporal-binary';
-import { downloadUrl } from '../../../embedded/temporal-install';
+import { checksumOf, downloadUrl } from '../../../embedded/temporal-install';
 import { temporaryFolder } from '../../support/embedded';
 
 /** A program that answers `--version` as the Temporal CLI does. */
@@ -108,11 +108,12 @@ describe('what counts as a Temporal CLI', () => {
     expect(sameSchema('1.31.2', '1.32.0')).toBe(false);
   });
 
-  test('the official archive is asked for in its own words for the platform', () => {
-    expect(downloadUrl('1.8.2', {})).toMatch(
-      /^https:\/\/temporal\.download\/cli\/archive\/v1\.8\.2\?platform=/,
+  test('the archive of the release is asked for by the name that its checksum is listed under', () => {
+    expect(downloadUrl(TEMPORAL_VERSION, {})).toMatch(
+      /^https:\/\/github\.com\/temporalio\/cli\/releases\/download\/v([\d.]+)\/temporal_cli_\1_[a-z0-9]+_(amd|arm)64\.tar\.gz$/,
     );
-    expect(downloadUrl('1.8.2', {})).not.toContain('x64');
+    expect(checksumOf(TEMPORAL_VERSION, {})).toMatch(/^[0-9a-f]{64}$/);
+    expect(checksumOf('1.8.99', {})).toBeNull();
   });
 });
 
@@ -201,7 +202,7 @@ describe('where a Temporal CLI comes from', () => {
 
   test.each([
     ['another checksum', 'a'.repeat(64), /its SHA-256 is [0-9a-f]{64}, and not a{64}: it is not used/],
-    ['no checksum', '', /no checksum of .* is known/],
+    ['no checksum but the listed one', '', /its SHA-256 is [0-9a-f]{64}, and not [0-9a-f]{64}: it is not used/],
     ['nonsense for a checksum', 'abc', /must be 64 hexadecimal digits/],
   ])('a download with %s is not used', async (_, checksum, why) => {
     const machine = new Machine();
