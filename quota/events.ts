@@ -196,6 +196,12 @@ export const EVENTS = {
     ['aheadMs'],
     "a pool's times lay in the future of the database's clock, and were put back by as much",
   ),
+  'rows.clock_ahead': event(
+    'warn',
+    ROW,
+    ['table', 'rows', 'aheadMs'],
+    "rows of a table, answers or holds say, lay in the future of the database's clock, and were put back",
+  ),
   'settings.published': event(
     'info',
     ROW,

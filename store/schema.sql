@@ -861,6 +861,17 @@ AS $function$
               else 10000 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.clock_moves(tab text, cols text[], by text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select string_agg(case a.atttypid
+      when 'timestamptz'::regtype then format('%1$I = %1$I + (%2$s) * interval ''1 millisecond''', a.attname, by)
+      else format('%1$I = case when %1$I > 0 then %1$I + (%2$s) else %1$I end', a.attname, by) end, ', ')
+  from pg_attribute a where a.attrelid = to_regclass(tab) and a.attname = any (cols)
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.clock_stepped(step double precision, last_good double precision, p_now double precision DEFAULT NULL::double precision)
  RETURNS double precision
  LANGUAGE plpgsql
@@ -868,7 +879,7 @@ AS $function$
 declare
   t     double precision;
   noted double precision;
-  moved interval;
+  r     record;
 begin
   perform pg_advisory_xact_lock(hashtextextended('clock', 46));
   select coalesce(sum(s.step_ms), 0) into noted from clock_steps s
@@ -880,7 +891,6 @@ begin
   perform 1 from limits order by key for update;
   perform 1 from pools order by key for update;
   t := coalesce(p_now, now_ms());
-  moved := step * interval '1 millisecond';
   insert into clock_steps (noticed_at, step_ms) values (t, step);
   perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
 
@@ -907,21 +917,40 @@ begin
   update pools set since_ms = since_ms + step,
     until_ms = case when state = 'held' then until_ms else until_ms + step end,
     probe_until = case when probe_until > 0 then probe_until + step else 0 end;
-  update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
-  update rate_episodes set refused_at = refused_at + step;
-  perform 1 from batch_items where state in ('running', 'retry') order by batch_id, seq for update;
-  update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
-    where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
-  update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
-    asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
-  update batch_queues set blocked_until = blocked_until + moved, blocked_since = blocked_since + moved
-    where blocked_until is not null;
-  update batch_waits set since_ms = since_ms + step, until_ms = until_ms + step, told_at = told_at + step,
-    told_until = told_until + step;
-  update limit_waits set told_at = told_at + step, told_until = told_until + step;
-  update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
+  for r in select * from clock_times() c order by c.tab loop
+    execute format('select from %I where %s order by %s for update', r.tab, r.which, r.ordered);
+    execute format('update %I set %s where %s', r.tab,
+      clock_moves(r.tab, r.stamps || r.ends || r.lease, '$1'), r.which) using step;
+  end loop;
   return step;
 end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.clock_times()
+ RETURNS TABLE(tab text, stamps text[], ends text[], lease text[], ordered text, which text, swept boolean)
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select t, s::text[], e::text[], l::text[], o, w, b from (values
+    ('accepted_users', '{accepted_at}', '{}', '{}', 'account, subject', 'true', true),
+    ('api_requests', '{created_at}', '{}', '{lease_until}', 'id', 'status is null', false),
+    ('batch_items', '{}', '{next_attempt_at}', '{lease_until}', 'batch_id, seq', 'state in (''running'', ''retry'')', false),
+    ('batch_parts', '{doubted_at,asked_at,changed_at}', '{next_try_at}', '{}', 'id', 'state <> ''settled''', true),
+    ('batch_queues', '{blocked_since,learned_at}', '{blocked_until}', '{}', 'pool, model', 'true', true),
+    ('batch_waits', '{since_ms,told_at}', '{until_ms,told_until}', '{}', 'batch_id', 'true', true),
+    ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject', 'true', true),
+    ('commands', '{created_at,sent_at}', '{}', '{}', 'id', 'ended_at is null', false),
+    ('grants', '{refreshed_at,sent_at,lost_at,needed_at}', '{refresh_expires_at}', '{}', 'account', 'true', true),
+    ('limit_waits', '{told_at}', '{told_until}', '{}', 'pool, limit_key, caller', 'true', true),
+    ('outside_permits', '{depart_at,claimed_at}', '{expires_at}', '{}', 'id', 'answer is null', false),
+    ('quota_doubts', '{departed_at,noted_at}', '{until_ms}', '{}', 'pool, limit_key', 'true', true),
+    ('rate_episodes', '{refused_at}', '{}', '{}', 'subject', 'true', true),
+    ('reader_buckets', '{at}', '{}', '{}', 'reader', 'true', true),
+    ('reads', '{answered_at,streamed_at,asked_at,failed_at,progress_at}', '{retry_at}', '{lease_until}',
+     'account, vehicle_id, read, params', 'true', true),
+    ('streams', '{connected_at,continuous_since,alive_at,message_at}', '{}', '{lease_until}', 'account', 'true', true),
+    ('tokens', '{updated_at}', '{expires_at}', '{lease_until}', 'account, fingerprint', 'true', true)
+  ) as x (t, s, e, l, o, w, b)
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.late_arrival(p_keys text[], p_units double precision[], granted_at double precision, arrived_at double precision)
  RETURNS void
@@ -1540,6 +1569,45 @@ begin
   end loop;
   perform limits_store(ls);
   return later;
+end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.rows_mended()
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  t     double precision := now_ms();
+  r     record;
+  last  text;
+  n     integer;
+  ahead double precision;
+  total integer := 0;
+begin
+  for r in select * from clock_times() c where c.swept order by c.tab loop
+    select 'greatest(' || string_agg(case a.atttypid when 'timestamptz'::regtype
+        then format('extract(epoch from %I)::float8 * 1000', a.attname) else quote_ident(a.attname) end, ', ') || ')'
+      into last from pg_attribute a where a.attrelid = to_regclass(r.tab) and a.attname = any (r.stamps);
+    execute format('select count(*), max(ahead) from (select %s - $1 as ahead from %I where %s) x where ahead > 5000',
+      last, r.tab, r.which) into n, ahead using t;
+    if n > 0 then
+      execute format('select from %I where %s and %s > $1 + 5000 order by %s for update', r.tab, r.which, last, r.ordered)
+        using t;
+      execute format('update %I set %s where %s and %s > $1 + 5000', r.tab,
+        clock_moves(r.tab, r.stamps || r.ends || r.lease, '$1 - ' || last), r.which, last) using t;
+      perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', round(ahead)));
+      total := total + n;
+    end if;
+    if r.lease <> '{}' then
+      execute format('update %1$I set %2$I = to_timestamp($1 / 1000) where %3$s and %2$I > to_timestamp($1 / 1000 + 300)',
+        r.tab, r.lease[1], r.which) using t;
+      get diagnostics n = row_count;
+      if n > 0 then
+        perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', 300000));
+        total := total + n;
+      end if;
+    end if;
+  end loop;
+  return total;
 end $function$;
 
 CREATE OR REPLACE FUNCTION sluice.settle_units(p_key text, delta double precision, granted_at double precision, p_now double precision DEFAULT NULL::double precision)

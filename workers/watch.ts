@@ -15,6 +15,7 @@ import { type Batch, unfinishedBatches } from '../store/batches/batches';
 import { noteWorker } from '../store/explain/worker-presence';
 import { sweepOutsidePermits } from '../store/permits/outside-permits';
 import { readPools } from '../store/pools/pools';
+import { mendRows } from '../store/rows-mended';
 import type { batch } from '../workflows/batches/batch';
 import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
 import { signalPool } from './pool-signals';
@@ -66,6 +67,7 @@ export class WorkflowWatch {
   private async pollOnce(): Promise<void> {
     const { db, client, settings } = this.options;
     await noteWorker(db);
+    await mendRows(db);
     // Of a server of the API that has ended.
     await sweepOutsidePermits(db);
     for (const unfinished of await unfinishedBatches(db, this.options.minAgeMs ?? MIN_AGE_MS)) {

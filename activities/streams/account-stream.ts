@@ -72,6 +72,9 @@ type Ending =
   | { readonly kind: 'renew' | 'stopped' | 'lease' }
   | { readonly kind: 'lost'; readonly reason: string };
 
+/** What was claimed, and when, monotonic ms. */
+type Held = NonNullable<Awaited<ReturnType<typeof claimStream>>> & { readonly claimedAt: number };
+
 /** The broker does not let us in. */
 class StreamRefused extends Error {
   override readonly name = 'StreamRefused';
@@ -86,6 +89,8 @@ export class AccountStream {
   private unseeded = new Set<string>();
   private seedAt = 0;
   private since = 0;
+  /** The same by this process's monotonic clock, which nobody sets. */
+  private missedAt = 0;
   private broken = false;
 
   constructor(
@@ -108,7 +113,7 @@ export class AccountStream {
           continue;
         }
         const began = performance.now();
-        const ending = await this.connect(held);
+        const ending = await this.connect({ ...held, claimedAt: began });
         this.failures = 0;
         if (ending.kind !== 'lost') continue;
         await this.troubled('lost', ending.reason);
@@ -128,7 +133,7 @@ export class AccountStream {
     await releaseStream(deps.db, account.name, this.owner).catch(() => undefined);
   }
 
-  private async connect(held: NonNullable<Awaited<ReturnType<typeof claimStream>>>): Promise<Ending> {
+  private async connect(held: Held): Promise<Ending> {
     const { deps, api, account, times } = this;
     const { grant, accessToken, version, expiresInMs } = await deps.tokens.session(this.stopping);
     const session = { accessToken, idToken: grant.idToken ?? null, subject: grant.subject };
@@ -162,7 +167,7 @@ export class AccountStream {
   private async listen(
     client: MqttClient,
     topics: readonly string[],
-    before: Parameters<typeof resume>[0],
+    before: Held,
     renewMs: number,
   ): Promise<Ending> {
     const { deps, account, api, times } = this;
@@ -188,7 +193,8 @@ export class AccountStream {
       const granted = await client.subscribeAsync([...topics], { qos: 1 });
       const denied = granted.find(({ qos }) => qos > 2);
       if (denied !== undefined) throw new StreamRefused(`the stream refuses the topic ${denied.topic}`);
-      const carried = resume(before, Date.now(), api.gapMs);
+      const now = before.now + performance.now() - before.claimedAt;
+      const carried = resume(before, now, api.gapMs);
       this.since = await noteConnected(deps.db, account.name, carried.seed ? null : carried.since);
       logEvent(
         deps.log,
@@ -263,6 +269,7 @@ export class AccountStream {
     const { deps, account } = this;
     this.broken = false;
     this.since = await noteGap(deps.db, account.name);
+    this.missedAt = performance.now();
     this.seedAt = 0;
     const known = await deps.reads
       .vehicles(account.name, { priority: 'live', source: 'polling', caller: 'stream', waitMs: 0 })
@@ -283,7 +290,7 @@ export class AccountStream {
       const served = await deps.reads
         .read({
           ...{ account: account.name, vehicleId, read: api.read, priority: 'live', source: 'polling' },
-          ...{ caller: 'stream', waitMs: 0, maxAgeMs: Math.max(0, Date.now() - this.since) },
+          ...{ caller: 'stream', waitMs: 0, maxAgeMs: Math.floor(performance.now() - this.missedAt) },
         })
         .catch(() => null);
       if (served !== null && served.stale === null) this.unseeded.delete(vehicleId);

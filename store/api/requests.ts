@@ -23,6 +23,8 @@ export type Claim =
 
 /** Longer than a process that lives is silent. */
 const LEASE = `interval '10 seconds'`;
+/** Over, or so far ahead that the clock has gone back since. */
+const IS_FREE = `not lease_until between clock_timestamp() and clock_timestamp() + 2 * ${LEASE}`;
 export const RENEW_MS = 3_000;
 
 interface Row {
@@ -46,7 +48,7 @@ export async function claimRequest(
   );
   if (made[0] !== undefined) return { kind: 'ours', id: made[0].id, again: false };
   const { rows } = await db.query<Row>(
-    `select id, fingerprint, status, location, body, lease_until < clock_timestamp() as expired
+    `select id, fingerprint, status, location, body, ${IS_FREE} as expired
      from api_requests where caller = $1 and key = $2`,
     [caller, key],
   );
@@ -60,7 +62,7 @@ export async function claimRequest(
   if (!row.expired) return { kind: 'in flight' };
   const { rowCount } = await db.query(
     `update api_requests set lease_until = clock_timestamp() + ${LEASE}
-     where id = $1 and status is null and lease_until < clock_timestamp()`,
+     where id = $1 and status is null and ${IS_FREE}`,
     [row.id],
   );
   return rowCount === 1 ? { kind: 'ours', id: row.id, again: true } : { kind: 'in flight' };

@@ -258,7 +258,9 @@ export async function claimItems(
          select case when state = 'running' and via = 'responses' then $3::int else 0 end as n
          from batches where id = $1
        ), expired as materialized (
-         select seq from batch_items where batch_id = $1 and state = 'running' and lease_until < clock_timestamp()
+         -- A lease that ends later than any does was taken before the clock went back.
+         select seq from batch_items where batch_id = $1 and state = 'running'
+           and not lease_until between clock_timestamp() and clock_timestamp() + $4::float8 * interval '2 milliseconds'
          order by lease_until limit (select n from wanted) for update skip locked
        ), fresh as materialized (
          select seq from batch_items where batch_id = $1 and state = 'pending'
@@ -386,10 +388,13 @@ export interface BatchCounts {
   readonly nextDueAt: number | null;
 }
 
+/** Of a page's items; what lies further ahead was set before the clock went back. */
+const LONGEST_LEASE = `interval '1 minute'`;
+
 export async function countItems(db: Pool, batchId: number): Promise<BatchCounts> {
   const { rows } = await db.query<{ state: keyof BatchCounts; n: number; due: number | null }>(
-    `select state, count(*) as n, min(case state when 'retry' then next_attempt_at when 'running' then lease_until end)
-            as due
+    `select state, count(*) as n, min(case state when 'retry' then next_attempt_at
+              when 'running' then least(lease_until, clock_timestamp() + ${LONGEST_LEASE}) end) as due
      from batch_items where batch_id = $1 group by state`,
     [batchId],
   );

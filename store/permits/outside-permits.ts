@@ -69,7 +69,8 @@ export async function claimOutcome(db: Pool, id: string, digest: string): Promis
     text: `with p as materialized (select *, now_ms() as now from outside_permits where id = $1 for update),
          mine as (update outside_permits t set claimed_at = p.now, digest = $2 from p
                   where t.id = p.id and p.answer is null
-                    and (p.claimed_at is null or p.claimed_at < p.now - $3::float8) returning 1)
+                    and (p.claimed_at is null or not p.claimed_at between p.now - $3::float8 and p.now + $3::float8)
+                  returning 1)
        select id, pool, terms, depart_at as "departAt", expires_at as "expiresAt", epoch,
               organization_epoch as "organizationEpoch", probe, failures, claimed_at as "claimedAt", digest, answer,
               exists (select from mine) as mine, now

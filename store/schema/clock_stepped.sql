@@ -8,7 +8,7 @@ returns double precision language plpgsql as $$
 declare
   t     double precision;
   noted double precision;
-  moved interval;
+  r     record;
 begin
   perform pg_advisory_xact_lock(hashtextextended('clock', 46));
   select coalesce(sum(s.step_ms), 0) into noted from clock_steps s
@@ -20,7 +20,6 @@ begin
   perform 1 from limits order by key for update;
   perform 1 from pools order by key for update;
   t := coalesce(p_now, now_ms());
-  moved := step * interval '1 millisecond';
   insert into clock_steps (noticed_at, step_ms) values (t, step);
   perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
 
@@ -47,18 +46,10 @@ begin
   update pools set since_ms = since_ms + step,
     until_ms = case when state = 'held' then until_ms else until_ms + step end,
     probe_until = case when probe_until > 0 then probe_until + step else 0 end;
-  update quota_doubts set departed_at = departed_at + step, noted_at = noted_at + step, until_ms = until_ms + step;
-  update rate_episodes set refused_at = refused_at + step;
-  perform 1 from batch_items where state in ('running', 'retry') order by batch_id, seq for update;
-  update batch_items set next_attempt_at = next_attempt_at + moved, lease_until = lease_until + moved
-    where state in ('running', 'retry') and (next_attempt_at is not null or lease_until is not null);
-  update batch_parts set next_try_at = next_try_at + moved, doubted_at = doubted_at + moved,
-    asked_at = asked_at + moved, changed_at = changed_at + moved where state <> 'settled';
-  update batch_queues set blocked_until = blocked_until + moved, blocked_since = blocked_since + moved
-    where blocked_until is not null;
-  update batch_waits set since_ms = since_ms + step, until_ms = until_ms + step, told_at = told_at + step,
-    told_until = told_until + step;
-  update limit_waits set told_at = told_at + step, told_until = told_until + step;
-  update tokens set lease_until = lease_until + moved, expires_at = expires_at + moved;
+  for r in select * from clock_times() c order by c.tab loop
+    execute format('select from %I where %s order by %s for update', r.tab, r.which, r.ordered);
+    execute format('update %I set %s where %s', r.tab,
+      clock_moves(r.tab, r.stamps || r.ends || r.lease, '$1'), r.which) using step;
+  end loop;
   return step;
 end $$;

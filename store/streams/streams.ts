@@ -29,13 +29,13 @@ export async function claimStream(
   account: string,
   owner: string,
   leaseMs: number,
-): Promise<Continuity | null> {
-  const { rows } = await db.query<Continuity>(
+): Promise<(Continuity & { readonly now: number }) | null> {
+  const { rows } = await db.query<Continuity & { now: number }>(
     `insert into streams as s (account, lease_owner, lease_until)
      values ($1, $2, clock_timestamp() + $3::float8 * interval '1 ms')
      on conflict (account) do update set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
        where s.lease_until is null or s.lease_until <= clock_timestamp() or s.lease_owner = excluded.lease_owner
-     returning continuous_since as since, alive_at as "aliveAt"`,
+     returning continuous_since as since, alive_at as "aliveAt", now_ms() as now`,
     [account, owner, leaseMs],
   );
   return rows[0] ?? null;

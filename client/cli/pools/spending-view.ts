@@ -121,6 +121,8 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
       return `${text('limit')}: lay ${lengthText(number('aheadMs'))} in the future, and was put back`;
     case 'pool.clock_ahead':
       return `lay ${lengthText(number('aheadMs'))} in the future, and was put back`;
+    case 'rows.clock_ahead':
+      return `${countText(number('rows'))} rows of ${text('table')} lay ${lengthText(number('aheadMs'))} in the future, and were put back`;
     case 'clock.stepped': {
       const ms = number('stepMs');
       return `the database's clock was set ${ms < 0 ? 'back' : 'forward'} by ${lengthText(Math.abs(ms))}; all waits have moved with it`;

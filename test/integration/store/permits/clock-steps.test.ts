@@ -3,11 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { PermitGate } from '../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
+import { claimRequest } from '../../../../store/api/requests';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { resetLimits } from '../../../../store/permits/limit-resets';
+import { claimOutcome } from '../../../../store/permits/outside-permits';
 import { listLimits, readClock, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
+import { mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
 import { type TestDatabase, testDatabase } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
@@ -210,4 +213,108 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
     expect(denied).toMatchObject({ granted: false, deniedBy: 'pool' });
     if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(5_001);
   });
+
+  test('answers and holds are put back by whoever looks at all rows, and told of by table', async () => {
+    await db.query(
+      `insert into reads (account, vehicle_id, read, params, answered_at, retry_at, lease_until)
+       values ('a', 'v', 'r', '{}', clock_timestamp() + interval '1 day', clock_timestamp() + interval '25 hours', null),
+              ('a', 'w', 'r', '{}', clock_timestamp(), null, clock_timestamp() + interval '1 day')`,
+    );
+    await db.query(
+      `insert into call_kinds (pool, operation, subject, since_ms, until_ms) values ($1, 'o', '', now_ms() + $2, now_ms() + $2 + 60000)`,
+      [POOL, DAY_MS],
+    );
+    await db.query(`insert into reader_buckets values ('someone', 3, clock_timestamp() + interval '1 day')`);
+    expect(await mendRows(db)).toBe(4);
+    const { rows } = await db.query(
+      `select (select count(*) from reads where answered_at > clock_timestamp() or lease_until > clock_timestamp()) as reads,
+         (select round((extract(epoch from retry_at - answered_at))) from reads where vehicle_id = 'v') as retry,
+         (select round((until_ms - since_ms) / 1000) from call_kinds) as stop, (select round((until_ms - now_ms()) / 10000) from call_kinds) as left,
+         (select count(*) from reader_buckets where at > clock_timestamp()) as readers`,
+    );
+    expect(rows).toEqual([{ reads: 0, retry: '3600', stop: 60, left: 6, readers: 0 }]);
+    const told = (await listEvents(db, { limit: 10 })).filter(({ kind }) => kind === 'rows.clock_ahead');
+    expect(told.map(({ data }) => data.table).sort()).toEqual([
+      'call_kinds',
+      'reader_buckets',
+      'reads',
+      'reads',
+    ]);
+    expect(await mendRows(db)).toBe(0);
+  });
+
+  test('a hold that ends in a day is taken over, and an outcome that was claimed in a day', async () => {
+    const request = { caller: 'local', key: 'k', fingerprint: Buffer.alloc(32) };
+    expect(await claimRequest(db, request)).toMatchObject({ kind: 'ours' });
+    await db.query(`update api_requests set lease_until = lease_until + interval '1 day'`);
+    expect(await claimRequest(db, request)).toMatchObject({ kind: 'ours', again: true });
+    expect(await claimRequest(db, request)).toMatchObject({ kind: 'in flight' });
+    await db.query(
+      `insert into outside_permits values ('p', $1, '{}', now_ms(), now_ms() + 1000, 0, 0, false, 0, now_ms() + $2)`,
+      [POOL, DAY_MS],
+    );
+    expect(await claimOutcome(db, 'p', 'digest')).toMatchObject({ kind: 'yours', again: true });
+    expect(await claimOutcome(db, 'p', 'digest')).toMatchObject({ kind: 'busy' });
+  });
+});
+
+/** Instants that mean themselves, whatever the clock shows; and those that limits and pools move by themselves. */
+const STAY: Readonly<Record<string, string>> = {
+  '*': 'at created_at updated_at ended_at made_at stored_at applied_at published_at',
+  limits:
+    'last_at tat window_from resets_at blocked_until blocked_since unblocked_at rate_share_at claim_until full_at sized_at refused_at emptied_at refused_from',
+  limit_events: 'at',
+  pools: 'until_ms since_ms probe_until',
+  api_keys: 'expires_at revoked_at last_used_at',
+  batch_items: 'answered_at',
+  batch_parts: 'expires_at',
+  clock_steps: 'noticed_at step_ms',
+  coverage: 'retry_at fetched_at daily_audited_at weekly_audited_at failed_since',
+  doubted_hours: 'first_at last_at look_again_at accepted_at',
+  fleet_devices:
+    'last_active_at expires_at listed_at removed_at snapshot_at moved_at trips_asked_at trips_until',
+  fleet_positions: 'arrived_at',
+  fleet_trips: 'start_time end_time',
+  grants: 'logged_in_at',
+  jobs: 'requested_at url_expires_at slow_told_ms',
+  logins: 'expires_at',
+  outside_permits: 'told_at',
+  read_values: 'received_at changed_at',
+  rejected_documents: 'rejected_at',
+  series: 'daily_audit_at weekly_audit_at',
+  set_aside_rows: 'start_time set_aside_at',
+  settings_generations: 'file_ms',
+  tokens: 'refused_at',
+  vehicles: 'listed_at removed_at',
+  worker_presence: 'from_ms to_ms',
+};
+
+test('every time that stands for a distance moves with the clock; any other is known to stay', async () => {
+  await db.query(
+    `insert into reads (account, vehicle_id, read, params, answered_at, lease_until)
+     values ('a', 'v', 'r', '{}', clock_timestamp(), clock_timestamp() + interval '10 s')`,
+  );
+  await db.query(
+    `insert into rate_episodes (subject, refused_at) values ('never', '-infinity'), ('once', now_ms())`,
+  );
+  await db.query('select clock_stepped($1, now_ms())', [-HOUR_MS]);
+  const { rows } = await db.query(
+    `select round(extract(epoch from answered_at - clock_timestamp())) as answered,
+       round(extract(epoch from lease_until - answered_at)) as lease,
+       (select refused_at = '-infinity' from rate_episodes where subject = 'never') as never,
+       (select round((refused_at - now_ms()) / 10000) from rate_episodes where subject = 'once') as once from reads`,
+  );
+  expect(rows).toEqual([{ answered: '-3600', lease: '10', never: true, once: -360 }]);
+  const { rows: times } = await db.query<{ tab: string; col: string; moves: boolean }>(
+    `select c.table_name as tab, c.column_name as col,
+       exists (select from clock_times() t where t.tab = c.table_name and c.column_name = any (t.stamps || t.ends || t.lease)) as moves
+     from information_schema.columns c join information_schema.tables b using (table_schema, table_name)
+     where c.table_schema = 'sluice' and b.table_type = 'BASE TABLE' and c.table_name <> 'test_clock'
+       and (c.data_type like 'timestamp%' or (c.data_type = 'double precision' and c.column_name ~ '(_at|_ms|_until|_from|^at|^tat)$'))`,
+  );
+  const stays = ({ tab, col }: { tab: string; col: string }) =>
+    `${STAY['*']} ${STAY[tab] ?? ''} timeout_ms duration_ms interval_ms slack_ms period_ms minute hour`
+      .split(' ')
+      .includes(col);
+  expect(times.filter((row) => !row.moves && !stays(row)).map(({ tab, col }) => `${tab}.${col}`)).toEqual([]);
 });
