@@ -56,6 +56,8 @@ const SERVER_MS = 3_000;
 
 /** What is cancelled at the end of the grace ends within this, ms, or is left to its own. */
 const FORCE_AFTER_MS = 10_000;
+/** How long a workflow's next task waits for the worker that has it in memory, ms. */
+const STICKY_MS = 4_000;
 
 /** Installs the SDK's runtime with our log; once a process, before anything else of Temporal's. */
 export function installTemporalRuntime(log: Logger): void {
@@ -158,6 +160,8 @@ async function createWorkers(
       shutdownForceTime: graceMs + FORCE_AFTER_MS,
       dataConverter,
       ...(kind === 'control' ? workflowSource(options) : {}),
+      // Workflows that a frozen worker has cached go on elsewhere after this, well within ten seconds.
+      stickyQueueScheduleToStartTimeout: STICKY_MS,
     });
   return Promise.all([create('control'), ...WORK_KINDS.map(create)]);
 }

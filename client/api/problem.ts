@@ -221,11 +221,7 @@ function ofFramework(error: unknown): ApiError | null {
 /** What Postgres says of a value that no check of ours has stopped, and of work that took too long. */
 function ofPostgres(error: unknown): ApiError | OperationError | null {
   const { code } = error as { readonly code?: unknown };
-  if (typeof code !== 'string') {
-    return /timeout exceeded when trying to connect|Query read timeout/.test(messageOf(error))
-      ? new ApiError('OVERLOADED', 'the database does not answer in time', { retryAfter: 1 })
-      : null;
-  }
+  if (typeof code !== 'string') return null;
   if (/^22[0-9A-Z]{3}$/.test(code)) return new ApiError('BAD_REQUEST', 'a value is out of range');
   if (/^(?:08|53|57|55)[0-9A-Z]{3}$/.test(code) || code === '25P03') {
     return new ApiError('OVERLOADED', 'the database did not do this in time', { retryAfter: 1 });

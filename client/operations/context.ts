@@ -13,6 +13,7 @@ import { isAlive } from '../../embedded/child';
 import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
 import { loadSettings, type Settings } from '../../settings';
+import { connectionTrouble } from '../../store/connection-trouble';
 import { type ConnectionUse, createPool } from '../../store/db';
 import { UnsupportedPooler } from '../../store/pooler';
 import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
@@ -150,6 +151,10 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ECONNRESET',
+  'ECONNABORTED',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+  'EPIPE',
   '57P03',
 ]);
 
@@ -161,6 +166,13 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
       ? error.code
       : '';
   const shown = withoutPassword(url);
+  const trouble = connectionTrouble(error);
+  if (trouble === 'lost') {
+    return unavailable(`the connection to Postgres at ${shown} was cut: is it running? Otherwise ${START}`);
+  }
+  if (trouble === 'late') {
+    return unavailable(`Postgres at ${shown} does not answer in time: it is busy, frozen or cut off`);
+  }
   if (UNREACHABLE.has(code)) {
     return unavailable(`Postgres cannot be reached at ${shown} (${code}): is it running? Otherwise ${START}`);
   }

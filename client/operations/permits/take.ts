@@ -185,8 +185,8 @@ class Taking {
       leave.permit.sent();
       return { permit: id, departAt, expiresAt: departAt + lifeMs, probe };
     } catch (error) {
-      // A grant whose departure was missed, and the denial that came after it.
-      await this.backend.database((db) => forgetOutsidePermit(db, id), 'permits').catch(() => undefined);
+      // A grant whose departure was missed, and the denial that came after it. Nobody waits for it: Postgres may be silent.
+      void this.backend.database((db) => forgetOutsidePermit(db, id), 'permits').catch(() => undefined);
       throw error;
     }
   }
