@@ -202,7 +202,11 @@ describe('where a Temporal CLI comes from', () => {
 
   test.each([
     ['another checksum', 'a'.repeat(64), /its SHA-256 is [0-9a-f]{64}, and not a{64}: it is not used/],
-    ['no checksum but the listed one', '', /its SHA-256 is [0-9a-f]{64}, and not [0-9a-f]{64}: it is not used/],
+    [
+      'no checksum but the listed one',
+      '',
+      /its SHA-256 is [0-9a-f]{64}, and not [0-9a-f]{64}: it is not used/,
+    ],
     ['nonsense for a checksum', 'abc', /must be 64 hexadecimal digits/],
   ])('a download with %s is not used', async (_, checksum, why) => {
     const machine = new Machine();
