@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
-import { removePostgres, startPostgres } from '../embedded/postgres';
+import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
 
 /** @param measure false when a bar was missed: the process then ends with exit code 1. */
 export async function withBenchDatabase(measure: (databaseUrl: string) => Promise<boolean>): Promise<void> {

@@ -18,7 +18,7 @@ import path from 'node:path';
 import { createGzip } from 'node:zlib';
 import type { Pool } from 'pg';
 import { request } from 'undici';
-import { removePostgres, startPostgres } from '../embedded/postgres';
+import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
 import { HOUR_MS } from '../quota/durations';
 import type { Span } from '../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../store/datasets/datasets';

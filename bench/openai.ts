@@ -18,7 +18,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { parseSettings } from '../settings';
-import { countItems } from '../store/batches/batches';
+import { countItems } from '../store/batches/items';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { generateKey } from '../store/secrets/keyring';

@@ -2,8 +2,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { removePostgres, startPostgres } from '../embedded/postgres';
-import { startTemporal, stopTemporal } from '../embedded/temporal';
+import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
+import { startTemporal, stopTemporal } from '../embedded/temporal/temporal';
 import { Processes } from './processes';
 
 /** Its first line. */

@@ -16,10 +16,10 @@ import {
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A process that can be told from a later one with the same pid. */
+/** A process, distinguishable from a later one with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Opaque; equal only for the same process. Null when the system does not tell. */
+  /** Opaque; equal only for the same process. Null when the system does not say. */
   readonly startTime: string | null;
 }
 

@@ -24,7 +24,7 @@ const instanceSchema = z.object({
       ...identity,
       name: z.string(),
       url: z.string().optional(),
-      /** How long it may take to end when it is told to, ms. */
+      /** How long it may take to end after SIGTERM, ms. */
       stopMs: z.number().optional(),
       /** Keyed fingerprints of what it keeps from its environment, by name. */
       environment: z.record(z.string(), z.string()).optional(),

@@ -85,7 +85,7 @@ export async function withLock<T>(
   mkdirSync(dirname(file), { recursive: true });
   const timeoutMs = options.timeoutMs ?? 120_000;
   const deadline = Date.now() + timeoutMs;
-  let told = false;
+  let reported = false;
   while (!tryAcquire(file)) {
     const owner = readOwner(file);
     if (owner === null || owner === 'gone') {
@@ -93,8 +93,8 @@ export async function withLock<T>(
       await delay(1);
       continue;
     }
-    if (!told) {
-      told = true;
+    if (!reported) {
+      reported = true;
       options.onWait?.(owner.pid);
     }
     if (Date.now() >= deadline) {

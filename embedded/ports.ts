@@ -46,7 +46,7 @@ export const OWN_PORT_PATIENCE_MS = 1_000;
 const RETRY_MS = 50;
 
 /**
- * `preferred` when it is free, else any free port; `moved` tells which, so that the caller can say so.
+ * `preferred` when it is free, else any free port; `moved` says which, so that the caller can report it.
  * @param patienceMs how long the preferred one is waited for.
  */
 export async function choosePort(

@@ -31,7 +31,7 @@ export function stateDir(projectDir: string, env: NodeJS.ProcessEnv = process.en
   };
 }
 
-/** Creates the folders. The root is 0711: Postgres's user may pass through, and nobody may look around. */
+/** Creates the folders. The root is 0711: Postgres's user may pass through, and nobody may list it. */
 export function ensureStateDir(dir: StateDir): void {
   ensureWritable(dir.root);
   mkdirSync(dir.logs, { recursive: true, mode: 0o700 });

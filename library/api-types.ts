@@ -1448,7 +1448,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * a vehicle and what it last said, for the user whose credentials these are
+         * a vehicle and its latest values, for the user with these credentials
          * @description Scope: operate
          */
         post: operations["showOwnVehicle"];
@@ -1656,7 +1656,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * make what they say of pools, organizations and limits the word that stands, over settings that were published later
+         * make these settings define pools, organizations and limits, even over settings that were published later
          * @description Scope: admin
          */
         post: operations["publishSettings"];
@@ -3593,10 +3593,10 @@ export interface operations {
                             [key: string]: string;
                         };
                         knownRows: number;
-                        toldRows: number;
+                        reportedRows: number;
                         answers: number;
                         since: string | null;
-                        lookAgainAt: string | null;
+                        recheckAt: string | null;
                         accepted: boolean;
                     }[];
                 };
@@ -5696,7 +5696,7 @@ export interface operations {
                     /** @description What is called, as the vendor's limits name it */
                     operation: string;
                     /**
-                     * @description What limits tell calls apart by, e.g. a device or a model
+                     * @description Attributes by which limits distinguish calls, e.g. a device or a model
                      * @default {}
                      */
                     attributes?: {
@@ -5784,7 +5784,7 @@ export interface operations {
                     /** @description What is called, as the vendor's limits name it */
                     operation: string;
                     /**
-                     * @description What limits tell calls apart by, e.g. a device or a model
+                     * @description Attributes by which limits distinguish calls, e.g. a device or a model
                      * @default {}
                      */
                     attributes?: {

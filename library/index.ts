@@ -34,7 +34,7 @@ export interface SluiceOptions {
   readonly settingsPath?: string;
   /** The settings as the file's text, instead of a file. */
   readonly settings?: string;
-  /** Where a relative path and the state folder `.sluice` are looked for. Default: the working directory. */
+  /** Where a relative path and the state folder `.sluice` are resolved. Default: the working directory. */
   readonly cwd?: string;
   /** Variables such as `DATABASE_URL` and `TEMPORAL_ADDRESS`. Default: the process's. */
   readonly env?: NodeJS.ProcessEnv;

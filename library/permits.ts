@@ -83,7 +83,7 @@ export interface TakeOptions {
   readonly maxWaitMs?: number;
 }
 
-/** Leave for one call, now. What came of it is best told by one of the functions; a call may do without. */
+/** Leave for one call, now. Report its outcome by one of the functions where you can. */
 export interface Permit {
   /** Time of the database at which the call leaves, epoch ms. */
   readonly departAt: number;
@@ -108,7 +108,7 @@ export interface Permits {
   take(options?: TakeOptions): Promise<Permit>;
   /** The limits as they stand. */
   status(): Promise<readonly PermitLimitStatus[]>;
-  /** Ends the connections. Who still waits for a permit is told `closed`. */
+  /** Ends the connections. Callers that still wait for a permit get `closed`. */
   close(): Promise<void>;
 }
 
@@ -180,7 +180,7 @@ class OpenPermits implements Permits {
       });
     if (!held.granted) throw denial(held);
     if (held.probe && pool !== null) {
-      // What came of this call tells nothing of the account: one of its own shall be the probe.
+      // This call's outcome says nothing about the account: another of its calls is to be the probe.
       await releaseProbe(this.db, pool, held.epoch, held.organizationEpoch);
       throw new PermitError('stopped', `pool ${pool} waits for its probe`, pool, held.departAt + PROBE_MS);
     }

@@ -14,7 +14,7 @@ export type {
   Priority,
   Reserve,
 } from '../quota/limits/limit';
-export type { PoolPolicy } from '../quota/pools/pool';
+export type { PoolPolicy } from '../quota/pools/state';
 export type { BackoffPolicy, RetryPolicies } from '../quota/retry-delay';
 export type { Evidence, Verdict } from '../quota/verdict';
 export { parseRetryAfter, parseWaitText } from '../quota/waits';

@@ -23,7 +23,7 @@ function unitName(at: number, per: CalendarUnit, zone: string): string {
       year: 'numeric',
       month: '2-digit',
       ...(per === 'month' ? {} : { day: '2-digit' }),
-      // The offset tells the two hours apart that the end of summer time gives the same name.
+      // The offset distinguishes the two hours that have the same name at the end of summer time.
       ...(per === 'hour' || per === 'minute' ? { hour: '2-digit', timeZoneName: 'longOffset' } : {}),
       ...(per === 'minute' ? { minute: '2-digit' } : {}),
     });

@@ -2,7 +2,7 @@
  * The stable codes under which a vendor call fails, shared by activities (which throw them) and workflows (which
  * decide by them). They are the `type` of a Temporal ApplicationFailure; the details carry the evidence.
  */
-import type { PoolStateName } from './pools/pool';
+import type { PoolStateName } from './pools/state';
 import type { Evidence, VerdictKind } from './verdict';
 
 export const FAILURE = {
@@ -10,7 +10,7 @@ export const FAILURE = {
   permitWait: 'sluice.permit_wait',
   /** The pool is closed; nothing may leave before `until`. Details: PoolClosedDetails. */
   poolClosed: 'sluice.pool_closed',
-  /** The vendor said "too fast"; retried in place by nextRetryDelay. */
+  /** The vendor refused the call as too fast; retried in place by nextRetryDelay. */
   rate: 'sluice.rate',
   /** The vendor's failure or the network's; retried in place by nextRetryDelay. */
   server: 'sluice.server',

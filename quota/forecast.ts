@@ -3,7 +3,7 @@
  * by item; each call departs when every limit that it falls under allows it. Two runs, with the shortest and the
  * longest times that each step may take, bound the truth.
  *
- * Items are pipelined: while the vendor makes one, the next is asked for.
+ * Items are pipelined: while the vendor makes one, the next is requested.
  */
 import { CALENDAR_MS, capacityOf, charges, type LimitWindow, usableCapacity } from './limits/limit';
 

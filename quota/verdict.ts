@@ -10,7 +10,7 @@ export interface Evidence {
   readonly operation: string;
   /** What the call was about, where that may be what was refused: a report type. */
   readonly subject?: string;
-  /** Who asked: a dataset. */
+  /** Who called: a dataset. */
   readonly caller?: string;
   /** HTTP status; absent when no response arrived. */
   readonly httpStatus?: number;
@@ -46,7 +46,7 @@ export interface RateVerdict extends VerdictBase {
   readonly statedWaitMs: number | null;
   /** Name of the limit template that was hit; null when the vendor does not say which. */
   readonly limit: string | null;
-  /** True when the vendor's code may as well mean that this one thing can never be asked: what else is accepted tells. */
+  /** True when the vendor's code may as well mean that this one subject can never be called: other answers show which. */
   readonly mayBeOfItem?: true;
 }
 
@@ -58,7 +58,7 @@ export interface QuotaVerdict extends RefusalBase {
   readonly limit: string | null;
   /** Whose quota it is; default: the account's. An organization's stops all accounts that name the same one. */
   readonly scope?: 'account' | 'organization';
-  /** Name of a narrower limit that the same answer may mean instead: then what else is told decides (quota-doubt.ts). */
+  /** Name of a narrower limit that the same answer may mean instead: then other answers decide (quota-doubt.ts). */
   readonly orLimit?: string;
 }
 
@@ -88,7 +88,7 @@ export interface BlockedVerdict extends RefusalBase {
   readonly kind: 'blocked';
   /**
    * `configuration`: an address, a proxy or the account itself is set up wrongly. No single request is to blame, and
-   * the pool tries again by itself, ever more rarely.
+   * the pool tries again by itself, at growing intervals.
    */
   readonly reason?: 'configuration';
   /** Who is refused; default: the account. An organization's refusal stops all accounts that name the same one. */

@@ -31,7 +31,7 @@ export interface StatedWait {
  */
 export const ABSURD_WAIT_MS = 7 * DAY_MS;
 
-/** Error texts are short; a wait further back than this is not looked for, whatever is thrown at us. */
+/** Error texts are short; a wait further back than this is not searched for, however long the text is. */
 const MAX_TEXT = 16_384;
 
 /**
@@ -56,7 +56,7 @@ export function parseRetryAfter(
 }
 
 /**
- * When a limit is free again, as a header of a gateway tells it: a duration, an instant (ISO, HTTP, seconds or
+ * When a limit is free again, as a header of a gateway states it: a duration, an instant (ISO, HTTP, seconds or
  * milliseconds since 1970), or a number of seconds. Null for what is no time, or none to wait for.
  */
 export function parseReset(
@@ -82,7 +82,7 @@ export function parseWaitValue(
   return ms === undefined ? null : stated(ms, 'text', absurdMs);
 }
 
-/** Seconds since 1970 begin to look like that here: 2001. */
+/** Numbers from here on are read as seconds since 1970: 2001. */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MS = 1e12;
 /** An epoch is of now: what lies further back is a number of seconds that somebody has mistaken. */

@@ -92,7 +92,7 @@ function isRunning(pid) {
 async function withBootstrapLock(work) {
   const file = join(ROOT, '.sluice', 'bootstrap.lock');
   mkdirSync(dirname(file), { recursive: true, mode: 0o711 });
-  for (let told = false; ; ) {
+  for (let reported = false; ; ) {
     try {
       writeFileSync(file, String(process.pid), { flag: 'wx' });
       break;
@@ -102,9 +102,9 @@ async function withBootstrapLock(work) {
     const owner = Number(readJson(file));
     if (owner > 0 && !isRunning(owner)) {
       rmSync(file, { force: true });
-    } else if (!told && owner > 0) {
+    } else if (!reported && owner > 0) {
       say(`Process ${owner} is preparing this checkout; waiting.`);
-      told = true;
+      reported = true;
     }
     await delay(100);
   }
@@ -178,7 +178,7 @@ async function compile(sources) {
   const run = () =>
     runStep('Building', process.execPath, [tsc, '-p', 'tsconfig.build.json', '--pretty', 'false']);
   await run();
-  // tsc believes its own record and does not look whether its output is still there.
+  // tsc believes its own record and does not check whether its output is still there.
   if (!expected.every((file) => existsSync(file))) {
     rmSync(join(DIST, '.tsbuildinfo'), { force: true });
     await run();

@@ -1,7 +1,7 @@
 /**
  * Runs the unit tests and a small `npm start -- --once` with the oldest Node that `engines` allows and with later ones,
  * each as npm brings it: `npm run check:node [-- VERSION…]`. The programs go into the per-user cache, for about 100 MB a
- * version, and are asked for again only when they are missing. The version that runs this is left out: `npm test` has
+ * version, and are fetched again only when they are missing. The version that runs this is left out: `npm test` has
  * used it already. Takes one to two minutes a version; cleans up.
  */
 import { execFileSync, spawn } from 'node:child_process';

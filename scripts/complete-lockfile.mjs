@@ -30,9 +30,7 @@ export function missingEntries(lock) {
       const os = SYSTEMS.filter((system) => words.includes(system));
       const cpu = PROCESSORS.filter((processor) => words.includes(processor));
       if (os.length !== 1 || cpu.length !== 1 || !/^\d/.test(version)) {
-        throw new BootstrapError(
-          `package-lock.json lacks ${name}@${version}, and its platform cannot be told.`,
-        );
+        throw new BootstrapError(`package-lock.json lacks ${name}@${version}, and its platform is unknown.`);
       }
       missing[`node_modules/${name}`] = {
         version,

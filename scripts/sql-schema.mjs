@@ -23,7 +23,7 @@ function recorded() {
 }
 
 async function dump() {
-  const { startPostgres } = requireBuilt('embedded/postgres.js');
+  const { startPostgres } = requireBuilt('embedded/postgres/postgres.js');
   const { migrate } = requireBuilt('store/migrate.js');
   const { createPool } = requireBuilt('store/db.js');
   const { describeSchema } = requireBuilt('store/describe-schema.js');

@@ -18,7 +18,7 @@ let interrupted = false;
 /** Runs jest in a process of its own; resolves with its exit code. */
 function jest(args) {
   const child = spawn(process.execPath, [JEST, ...args], { stdio: 'inherit' });
-  // A terminal tells every process of Ctrl-C; what is sent to this one alone is handed on.
+  // A terminal sends Ctrl-C to every process; a signal to this one alone is passed on.
   const onInterrupt = () => {
     interrupted = true;
   };
@@ -38,7 +38,7 @@ function jest(args) {
 
 await main(async () => {
   await bootstrap();
-  const { findTemporalBinary } = requireBuilt('embedded/temporal-binary.js');
+  const { findTemporalBinary } = requireBuilt('embedded/temporal/binary.js');
   await findTemporalBinary({ log: (line) => process.stderr.write(`${line}\n`) });
   process.chdir(ROOT);
   const args = process.argv.slice(2);

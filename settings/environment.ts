@@ -9,7 +9,7 @@ import type { VendorEnvironment } from '../vendors/define';
 import { builtInVendors, findVendor, vendors } from '../vendors/registry';
 import { fleetKindOf } from './datasets/kinds';
 import { describeValue, isMap, type Path, type Raw, type SettingsProblem } from './problems';
-import { datasetFields } from './schema';
+import { datasetFields } from './schema/dataset';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -197,9 +197,9 @@ function read(variable: Variable, text: string): unknown {
     case 'seconds':
       return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
     case 'flag': {
-      const word = trimmed.toLowerCase();
-      if (['true', '1', 'yes', 'on'].includes(word)) return true;
-      if (['false', '0', 'no', 'off'].includes(word)) return false;
+      const lower = trimmed.toLowerCase();
+      if (['true', '1', 'yes', 'on'].includes(lower)) return true;
+      if (['false', '0', 'no', 'off'].includes(lower)) return false;
       return trimmed;
     }
   }

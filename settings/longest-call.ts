@@ -16,7 +16,7 @@ function longestCallMs(settings: Settings): number {
 /** What has begun may need a permit or the database besides its longest call, ms. */
 const BESIDE_CALL_MS = 10_000;
 
-/** How long a worker that is told to end goes on with what it has begun, ms: the longest call and a little more. */
+/** How long a worker that is to end goes on with what it has begun, ms: the longest call and a little more. */
 export function workerGraceMs(settings: Settings): number {
   return longestCallMs(settings) + BESIDE_CALL_MS;
 }

@@ -16,7 +16,7 @@ export interface LoadedPlugins {
   readonly problems: readonly RawProblem[];
 }
 
-/** @param baseDir what relative paths are relative to, and where packages are looked for. */
+/** @param baseDir what relative paths are relative to, and where packages are resolved from. */
 export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
   // Of the wrong form: the schema says so.
   const listed = Array.isArray(plugins) ? plugins : [];

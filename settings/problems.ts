@@ -46,7 +46,7 @@ export function pathText(path: Path): string {
   return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
 }
 
-/** A JSON Schema node, as far as this file looks into it. */
+/** A JSON Schema node, as far as this file reads it. */
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: SchemaNode | boolean;
@@ -66,7 +66,7 @@ export interface RawProblem {
 /**
  * Turns zod's issues into problems.
  * @param root the raw settings that were validated.
- * @param schema their JSON Schema: tells which keys exist and which values are secret.
+ * @param schema their JSON Schema: shows which keys exist and which values are secret.
  */
 export function problemsOf(error: z.ZodError, root: unknown, schema: object): RawProblem[] {
   return error.issues.flatMap((issue) => describeIssue(issue, [], root, schema as SchemaNode));
@@ -195,7 +195,7 @@ export function suggestion(given: string, known: readonly string[]): string {
   return `; there are: ${known.join(', ')}`;
 }
 
-/** Edits (insert, delete, replace, swap of neighbours) that turn one word into the other. */
+/** Edits (insert, delete, replace, swap of neighbours) that turn one name into the other. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

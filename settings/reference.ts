@@ -7,7 +7,8 @@ import { type LimitTemplate, type LimitWindow, usableShare } from '../quota/limi
 import { commonAccountFields } from '../vendors/account-fields';
 import { builtInVendors } from '../vendors/registry';
 import { ENVIRONMENT } from './environment';
-import { datasetSchema, generalShape } from './schema';
+import { generalShape } from './schema';
+import { datasetSchema } from './schema/dataset';
 
 interface Key {
   readonly path: string;
@@ -71,7 +72,7 @@ function descriptionOf(schema: z.ZodType): string {
   return inner.description ?? '';
 }
 
-/** Values that are wrong for one reason or another: what is said of them is what would be right. */
+/** Values that are wrong for one reason or another: their error messages say what would be right. */
 const WRONG: readonly unknown[] = [Symbol('wrong'), Number.MAX_SAFE_INTEGER, -1];
 
 /** What a key takes, in the words of its errors. */
@@ -79,14 +80,14 @@ function takes(schema: z.ZodType): string {
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodLiteral) return `\`${String([...inner.values][0])}\``;
   if (inner instanceof z.ZodArray) return `a list: ${takes(inner.element as z.ZodType)}`;
-  const said = WRONG.flatMap((value) => {
+  const messages = WRONG.flatMap((value) => {
     const parsed = inner.safeParse(value);
     return parsed.success ? [] : parsed.error.issues.slice(0, 1).map(({ message }) => message);
   });
   return (
-    [...new Set(said)]
+    [...new Set(messages)]
       .map((message) => message.replace(/^must be /, '').replace(/^must /, ''))
-      // Of secrets that they must not stand there is said once; what has no words of its own is text.
+      // That secrets must not stand there is messages once; a value without a message of its own is text.
       .map((message) => message.replace(/; the secret itself.*/, '').replace(/^Invalid input.*/, 'text'))
       .filter((message, i, all) => all.indexOf(message) === i)
       .join('; ')

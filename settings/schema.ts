@@ -1,12 +1,10 @@
 /** The shape of `sluice.yaml`. `sluice.schema.json` is made from it, so descriptions here are what editors show. */
 import { z } from 'zod';
-import { PRIORITIES } from '../quota/limits/limit';
 import { duration, SECRET_REF_PATTERN, secretRef, wholePositive } from '../vendors/account-fields';
 import { builtInVendors, type CommonAccount, type Vendor } from '../vendors/registry';
-
-const flag = z.boolean({ error: 'must be true or false' });
-const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
-const priority = z.enum(PRIORITIES, { error: `must be one of ${PRIORITIES.join(', ')}` });
+import { api } from './schema/api';
+import { datasetSchema } from './schema/dataset';
+import { flag, NAME, name, share, text, whole } from './schema/fields';
 
 const database = z.strictObject({
   url: z
@@ -96,11 +94,6 @@ const http = z.strictObject({
     .describe('Longest wait for a connection.'),
 });
 
-const share = z
-  .number({ error: 'must be a number from 0 to 1' })
-  .min(0, 'must be a number from 0 to 1')
-  .max(1, 'must be a number from 0 to 1');
-
 const reports = z.strictObject({
   failingShare: share
     .default(0.05)
@@ -108,11 +101,11 @@ const reports = z.strictObject({
   settleSeconds: duration('seconds', { min: 0, max: 3600 })
     .prefault(120)
     .describe(
-      "After a request whose answer was lost, the vendor's list is believed so much later: until then it may lag.",
+      "After a request whose answer was lost, the vendor's list is believed only after this: until then it may lag.",
     ),
   youngSeconds: duration('seconds', { min: 0, max: 3600 })
     .prefault(60)
-    .describe('A report or document younger than this that the vendor does not know is asked for again.'),
+    .describe('A report or document younger than this that the vendor does not know is requested again.'),
   maxDocumentMb: wholePositive
     .default(2048)
     .describe('Longest document, MB of its plain text. It is spooled to the folder for temporary files.'),
@@ -121,67 +114,8 @@ const reports = z.strictObject({
 const commands = z.strictObject({
   timeoutSeconds: duration('seconds', { min: 1, max: 3600 })
     .prefault(60)
-    .describe('Longest wait for leave to send a command to a device, and again for its result.'),
+    .describe('Longest wait for a permit to send a command to a device, and again for its result.'),
 });
-
-const ORIGIN = 'must be an origin such as https://ops.example.com, in lower case and without a path';
-/** As browsers send it. */
-const origin = z.string({ error: ORIGIN }).regex(/^https?:\/\/[a-z0-9.:[\]-]+$/, ORIGIN);
-const hostName = z
-  .string({ error: 'must be a name such as sluice.example.com' })
-  .regex(/^[a-z0-9.:-]+$/i, 'must be a name such as sluice.example.com, without a port')
-  .transform((host) => host.toLowerCase());
-
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const name = z.string().regex(NAME, 'must be a name of letters, digits, dot, dash and underscore');
-
-/** The HTTP API. */
-const api = z.strictObject({
-  port: z
-    .int({ error: 'must be a port from 1 to 65535' })
-    .min(1, 'must be a port from 1 to 65535')
-    .max(65_535, 'must be a port from 1 to 65535')
-    .default(8480)
-    .describe('Where `sluice up` serves the API; another port is taken and said when it is in use.'),
-  allowedHosts: z
-    .array(hostName, { error: 'must be a list of names' })
-    .default([])
-    .describe(
-      'Names by which it is called besides this machine. Without any, all are, as long as a key is shown.',
-    ),
-  corsOrigins: z
-    .array(origin, { error: 'must be a list of origins' })
-    .default([])
-    .describe('Pages of these may ask from a browser. Default: none.'),
-  requestsPerMinute: wholePositive
-    .default(6000)
-    .describe(
-      'Requests of one key a minute, in one process; a key may have a number of its own. Permits do not count.',
-    ),
-  endUserRequestsPerMinute: wholePositive
-    .default(30)
-    .describe('Requests about one end user a minute, in one process, whoever asks.'),
-  maxInFlight: wholePositive
-    .default(1000)
-    .describe('Requests under way at once in one process; more are told to come again (503).'),
-  maxUploadMb: wholePositive.default(512).describe('Longest input of a batch that is uploaded, MB.'),
-  mainAccount: name
-    .optional()
-    .describe(
-      'Whose quota and breaker `GET /health` shows first (default: the first account), and whose vehicles `POST /` answers with (default: the only account that has any).',
-    ),
-  salesDataset: z
-    .strictObject({ dataset: z.string(), account: name.optional() })
-    .optional()
-    .describe(
-      'What `/api/vendor-realtime-sales` refreshes and sums up. Default: the first dataset of reports that is listed.',
-    ),
-});
-
-const whole = (max: number) => {
-  const error = `must be a whole number from 0 to ${max}`;
-  return z.number({ error }).int(error).min(0, error).max(max, error);
-};
 
 const reads = z.strictObject({
   cacheMinutes: duration('minutes', { min: 0 })
@@ -194,7 +128,7 @@ const reads = z.strictObject({
     .describe("An end user's credentials that the vendor has accepted are believed for this long; 0: never."),
   waitSeconds: duration('seconds', { min: 0, max: 600 })
     .prefault(5)
-    .describe('Longest wait of a read for leave to call; then it is answered from what is stored.'),
+    .describe('Longest wait of a read for a permit; then it is answered from what is stored.'),
   memoryMb: whole(4096)
     .default(16)
     .describe('Answers that one process keeps in memory, in front of the database.'),
@@ -206,7 +140,9 @@ const reads = z.strictObject({
 const alerts = z.strictObject({
   rateRefusals: wholePositive
     .default(3)
-    .describe('So many refusals of one limit as "too fast" within the window are an alert; one an episode.'),
+    .describe(
+      'This many refusals of one limit as too fast within the window raise an alert; one per episode.',
+    ),
   rateWindowMinutes: duration('minutes', { min: 0.001 })
     .prefault(10)
     .describe('The window. An episode ends with a window of quiet.'),
@@ -217,7 +153,7 @@ const retention = z.strictObject({
   jobsDays: duration('days', { min: 8 })
     .prefault(90)
     .describe('Ended reports, except the last of each window, which stays.'),
-  // A month and some: an alert of a month's window is told once because its event is there.
+  // A month and some: an alert of a month's window is raised once because its event is there.
   eventsDays: duration('days', { min: 40 })
     .prefault(90)
     .describe('Events, except those that record that an alert has been raised already.'),
@@ -232,115 +168,13 @@ const retention = z.strictObject({
     .describe('Answers about vehicles to reads with parameters; the last one of each other read stays.'),
   batchesDays: duration('days', { min: 1 })
     .optional()
-    .describe('Ended batches with their results. Default: never; the same input again would call anew.'),
+    .describe('Ended batches with their results. Default: never; the same input would be called again.'),
   everyHours: duration('hours', { min: 0 })
     .prefault(6)
     .describe('How often workers delete what is older; 0: only `sluice prune` does.'),
 });
 
-/** Settings of one dataset of one account. Exported for the environment names that set the same things. */
-export const datasetFields = {
-  dataset: z
-    .string({ error: 'must be vendor/name such as amazon/rt-sales' })
-    .regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'must be vendor/name such as amazon/rt-sales')
-    .describe('What to keep complete, e.g. amazon/rt-sales.'),
-  account: text.describe('Name of the account, as under accounts.'),
-  enabled: flag.default(true),
-  chunkHours: duration('hours', { min: 1, whole: true })
-    .optional()
-    .describe(
-      'Span of one request. Reports: for recent hours, default 6 (env CHUNK_HOURS). Trips and tracks of fleets: of a backfill, default 24.',
-    ),
-  joinOlderThanHours: duration('hours', { min: 1 })
-    .prefault(48)
-    .describe("Adjoining gaps older than this are joined, up to the vendor's longest span."),
-  lookbackDays: duration('days', { min: 1, max: 3650 })
-    .optional()
-    .describe(
-      "How far back to be complete, default 30; the vendor's own limit holds too. Trips of fleets: how far back the first call of a device goes, default 1.",
-    ),
-  safeMinutesLag: duration('minutes', { min: 0 })
-    .prefault(60)
-    .describe('An hour is asked for only when it ended this long ago (env SAFE_MINUTES_LAG).'),
-  syncIntervalMinutes: duration('minutes', { min: 1 })
-    .optional()
-    .describe("Time between cycles, default 15; of a fleet's live positions 1."),
-  overlapHours: duration('hours', { min: 0, max: 12 })
-    .optional()
-    .describe(
-      'Fleets: trips and tracks may reach the vendor so much late, default 2. Each call goes back behind it.',
-    ),
-  deviceListMinutes: duration('minutes', { min: 1 })
-    .optional()
-    .describe(
-      'Fleets: age at which the list of devices is asked for again, default 360. A new device is seen with the next list; each is a call of the day.',
-    ),
-  dailyAudit: flag
-    .default(true)
-    .describe(
-      'Fetch the last day again every day (env ENABLE_VENDOR_RT_SALES_DAILY_AUDIT for amazon/rt-sales).',
-    ),
-  weeklyAudit: flag
-    .default(false)
-    .describe(
-      'Fetch the last days again every week (env ENABLE_VENDOR_RT_SALES_WEEKLY_AUDIT for amazon/rt-sales).',
-    ),
-  weeklyAuditDays: duration('days', { min: 1, max: 90, whole: true })
-    .prefault(7)
-    .describe('How many days the weekly audit covers.'),
-  onBadRow: z
-    .enum(['setAside', 'refuse'], { error: 'must be setAside or refuse' })
-    .default('setAside')
-    .describe('A row that cannot be used is put aside with its reason, or refuses its document.'),
-  badRowShare: share
-    .default(0.05)
-    .describe('More bad rows than this share of a document (and more than 10) refuse it.'),
-  doubtShare: share
-    .default(0.5)
-    .describe(
-      'A document that holds less than this share of the rows that are known, or none, is doubted: they stay, and it is asked for again. Trips of fleets: of the trips that are known.',
-    ),
-  usualLoss: share
-    .default(0.05)
-    .describe(
-      'The share of their rows that hours lose in ordinary restatements. Where a document is plausible as a whole, hours that lose more than this explains, and keep less than doubtShare, are doubted. Higher doubts fewer.',
-    ),
-  doubtAnswers: wholePositive
-    .default(3)
-    .describe(
-      'So many such answers make it true, when they lie over doubtDays; or an operator does, by `sluice doubts`.',
-    ),
-  doubtDays: duration('days', { min: 0 }).prefault(3).describe('See doubtAnswers.'),
-  minRerequestMinutes: duration('minutes', { min: 0 })
-    .prefault(30)
-    .describe('The same window is not asked for again sooner than this.'),
-  poll: z
-    .strictObject({
-      initialSeconds: duration('seconds', { min: 0.001 }).prefault(15).describe('First wait for a report.'),
-      factor: z
-        .number({ error: 'must be a number, at least 1' })
-        .min(1, 'must be a number, at least 1')
-        .default(1.5),
-      maxSeconds: duration('seconds', { min: 0.001 })
-        .prefault(300)
-        .describe(
-          'Longest wait between two polls; a report older than ten times this is polled more rarely.',
-        ),
-      tellAfterMinutes: duration('minutes', { min: 0.001 })
-        .prefault(60)
-        .describe('A report that is not made by then is reported (event `report.slow`).'),
-      askAnewAfterHours: duration('hours', { min: 0.0001 })
-        .prefault(24)
-        .describe('A report that is not made by then is given up and asked for anew.'),
-    })
-    .prefault({}),
-  priority: priority.default('scheduled').describe('Priority of the live hours and audits.'),
-  backfillPriority: priority.default('background').describe('Priority of everything older.'),
-} as const;
-
-export const datasetSchema = z.strictObject(datasetFields);
-
-/** Accounts of any of these vendors, told apart by `vendor`. */
+/** Accounts of any of these vendors, distinguished by `vendor`. */
 function accountsOf(vendors: readonly Vendor[]) {
   const [first, ...others] = vendors.map((vendor) => vendor.account);
   if (first === undefined) throw new Error('vendors/registry.ts lists no vendor');

@@ -97,7 +97,7 @@ export interface PoolOptions {
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** Before a silent peer is asked whether it is there, ms. */
+/** Before a silent peer is probed (TCP keepalive), ms. */
 const KEEP_ALIVE_MS = 5_000;
 
 function connectionConfig(url: string, applicationName: string, use: ConnectionUse): ClientConfig {

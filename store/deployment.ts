@@ -35,7 +35,7 @@ export async function readDeployment(db: Pool): Promise<StoredDeployment> {
   return { id: digestOf(row.seed), seed: row.seed, madeAt: row.madeAt };
 }
 
-/** 16 hex digits of SHA-256: what is sent tells nothing of what is stored. */
+/** 16 hex digits of SHA-256: what is sent reveals nothing of what is stored. */
 function digestOf(seed: string): string {
   return createHash('sha256').update(seed, 'utf8').digest('hex').slice(0, 16);
 }

@@ -11,7 +11,7 @@ import { SILENCE_MS } from './session';
 /** Any constant will do, as long as nobody else on this database uses it. */
 const MIGRATION_LOCK = '7309453216654021';
 const POLL_MS = 100;
-/** Somebody migrates for so long that it is worth a word, ms. */
+/** A migration by another process that takes longer than this is logged, ms. */
 const LONGEST_MIGRATION_MS = 10 * MINUTE_MS;
 /** Between two tries to change a table that is in use, ms. */
 const RETRY_MS = 500;

@@ -46,9 +46,9 @@ export async function checkSession(
   );
   const row = rows[0];
   if (row === undefined) return;
-  // Postgres tells the pid of its own process at the start; a pooler makes one up.
-  const told = (client as ClientBase & { readonly processID?: number | null }).processID;
-  if (told === undefined || told === null || told === row.pid) return;
+  // Postgres sends the pid of its own process at the start; a pooler makes one up.
+  const announced = (client as ClientBase & { readonly processID?: number | null }).processID;
+  if (announced === undefined || announced === null || announced === row.pid) return;
   const second = await another();
   try {
     for (let i = 0; i < TRIES; i++) {
@@ -63,7 +63,7 @@ export async function checkSession(
   }
 }
 
-/** Others may take the session in between, in which case a try tells nothing. */
+/** Others may take the session in between, in which case a try shows nothing. */
 const TRIES = 5;
 
 async function pidOf(client: ClientBase): Promise<number> {

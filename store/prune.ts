@@ -6,12 +6,12 @@
  * | kind        | goes                                    | stays however old                                           |
  * |-------------|-----------------------------------------|-------------------------------------------------------------|
  * | jobs        | ended ones that were followed by another for exactly the same window | live ones; the last one of each window |
- * | events      | all but single refusals                 | those that say that something has been told already: an alert's of a window that has not turned, and the last word on each batch |
+ * | events      | all but single refusals                 | those that record that something has been reported already: an alert's of a window that has not turned, and the last event of each batch |
  * | refusals    | `limit.refused`                         |                                                             |
  * | call counts | minutes                                 |                                                             |
  * | reads       | answers to reads with parameters | the last answer to each other read |
  * | commands    | ended ones without an id of the asker's | open ones; those with such an id, which is a promise that the same one again is not sent again |
- * | batches     | only when asked for: ended ones with all their results | running, paused and unfinished ones; those with files at the vendor |
+ * | batches     | only on request: ended ones with all their results | running, paused and unfinished ones; those with files at the vendor |
  *
  * Rows are deleted a thousand at a time, each time in a transaction of its own, and rows that somebody has locked are left for
  * the next time: nobody waits for this.
@@ -112,13 +112,13 @@ const JOBS: Rule = {
     and exists (select 1 from jobs later where later.series_id = t.series_id and later.span = t.span and later.id > t.id)`,
 };
 
-/** Kinds of which the last one about a batch says what has been told already; see store/batches/events.ts. */
+/** Kinds of which the last one about a batch records what has been reported already; see store/batches/events.ts. */
 const LAST_WORDS = [
   ['batch.started'],
   ['batch.started', 'batch.retried', 'batch.finished'],
   ['quota.threshold_reached', 'quota.threshold_left'],
 ];
-/** Ids of the last words on batches that there are: found once, for it takes a look at all events. */
+/** Ids of the last events of the batches that there are: found once, for it reads all events. */
 async function lastWords({ db }: Run): Promise<readonly number[]> {
   const ids: number[] = [];
   for (const kinds of LAST_WORDS) {
@@ -133,7 +133,7 @@ async function lastWords({ db }: Run): Promise<readonly number[]> {
   return ids;
 }
 
-/** The end of the window that an event is about, or of the pause that it tells of; null when there is none. */
+/** The end of the window that an event is about, or of the pause that it reports; null when there is none. */
 const endOf = (field: string) =>
   `case when jsonb_typeof(t.data -> '${field}') = 'number' then (t.data ->> '${field}')::float8 end`;
 
@@ -182,7 +182,7 @@ type Counts = Record<PrunedKind, number>;
 
 async function pruneAll(run: Run, retention: Retention, counts: Counts): Promise<void> {
   const { batchesDays } = retention;
-  // Batches first: what was told of them may go with them.
+  // Batches first: events about them may go with them.
   if (batchesDays !== undefined) await pruneBatches(run, oldBefore(run, batchesDays), counts);
   await pruneRule(run, JOBS, retention.jobsDays, counts, 'jobs');
   await pruneRule(run, await eventsRule(run), retention.eventsDays, counts, 'events');

@@ -1239,7 +1239,7 @@ begin
       window_end := calendar_end(ready, l.calendar_unit, l.zone);
     end if;
     if held + units > cap and units > 0 then
-      -- Until the vendor has said when it resets, there is nothing to do but to ask again.
+      -- Until the vendor has stated when it resets, nothing helps but another call.
       ready := coalesce(window_end + l.slack_ms, ready + 60000);
     elsif window_end is not null and ready > window_end - l.slack_ms then
       -- A call that leaves now may arrive in the next window.
@@ -1660,7 +1660,7 @@ declare
   req      record;
   p        pools;         -- the pool
   o        pools;         -- its organization's; all null without one
-  g        pools;         -- the one of the two that is looked at
+  g        pools;         -- the one of the two that is checked
   l        limits;
   ready    double precision;
   worst    double precision;  -- when all limits are ready
@@ -1668,7 +1668,7 @@ declare
   probed   double precision;
   binding  integer;
 begin
-  -- A request that was under way for long looks like a clock that has gone ahead; the caller tells them apart.
+  -- A request that was under way for long looks like a clock that has gone ahead; the caller distinguishes them.
   if p_expected is not null and abs(asked - p_expected) > 1000 then
     raise exception 'the clock is not what was expected' using errcode = 'SL003';
   end if;
@@ -1759,14 +1759,14 @@ begin
       end if;
     end if;
 
-    -- Readiness is asked again at the latest time found, for a limit that was ready before may not be then (the
-    -- edge of a calendar window); two rounds settle all but pathological cases, which are denied and asked again.
+    -- Readiness is checked again at the latest time found, for a limit that was ready before may not be then (the
+    -- edge of a calendar window); two rounds settle all but pathological cases, which are denied and requested again.
     worst := t; again := t; binding := null;
     for round in 1..3 loop
       probed := worst;
       for j in 1 .. coalesce(cardinality(req.slots), 0) loop
         l := ls[req.slots[j]];
-        -- A limit that only watches does not wait, except when the vendor itself has said so.
+        -- A limit that only watches does not wait, except when the vendor itself has refused.
         ready := case l.mode when 'shadow' then l.blocked_until
                  else limit_ready_at(l, req.units[j], req.rank, probed) end;
         again := greatest(again, ready);

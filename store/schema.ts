@@ -77,13 +77,13 @@ export async function appliedSchema(client: Pick<ClientBase, 'query'>): Promise<
 }
 
 /**
- * Applies the texts when the database has other ones that are not newer. `anew` applies them in any case: a
+ * Applies the texts when the database has other ones that are not newer. `force` applies them in any case: a
  * migration may have changed what they read. The caller holds the lock of migrations and no transaction.
  */
-export async function applySchema(client: ClientBase, texts: SchemaTexts, anew: boolean): Promise<void> {
+export async function applySchema(client: ClientBase, texts: SchemaTexts, force: boolean): Promise<void> {
   const before = await appliedSchema(client);
   if (before !== null && before.version > texts.version) return;
-  if (before?.version === texts.version && before.digest === texts.digest && !anew) return;
+  if (before?.version === texts.version && before.digest === texts.digest && !force) return;
   await client.query('begin');
   try {
     // Functions may call one another in any order.

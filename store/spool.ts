@@ -31,7 +31,7 @@ export class Spool {
 
   /** @param maxBytes what it may hold at most. */
   static async open(maxBytes: number): Promise<Spool> {
-    // TMPDIR says where; it is read anew, for tests and operators may set it.
+    // TMPDIR says where; it is read each time, for tests and operators may set it.
     const name = path.join(tmpdir(), `sluice-spool-${process.pid}-${randomBytes(8).toString('hex')}`);
     const file = await open(name, 'wx+', 0o600);
     try {
@@ -59,7 +59,7 @@ export class Spool {
   }
 
   /**
-   * What has been written, in pieces of whole lines. A piece is valid until the next one is asked for: all use the same
+   * What has been written, in pieces of whole lines. A piece is valid until the next one is requested: all use the same
    * memory. Only a line that is longer than `pieceBytes` makes a longer piece.
    */
   async *lines(pieceBytes: number): AsyncGenerator<Buffer> {

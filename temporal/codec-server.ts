@@ -121,7 +121,7 @@ function allowOrigin(
     throw new Refusal(403, `pages of ${origin} may not ask; start with: --allow-origin ${origin}`);
   }
   response.setHeader('Access-Control-Allow-Origin', origin);
-  // The Web UI may be told to send its cookies along; there are none of ours.
+  // The Web UI may be set to send its cookies along; we have none.
   response.setHeader('Access-Control-Allow-Credentials', 'true');
 }
 

@@ -73,15 +73,15 @@ export function tlsTrouble(
 
 /** The server objects to us, and does not always say why. */
 function clientTrouble(tls: Temporal['tls'], { cert }: TlsFiles, code: string | null, now: number): string {
-  const said = code === null || code === 'ECONNRESET' ? 'it hangs up' : `it says ${code}`;
+  const answer = code === null || code === 'ECONNRESET' ? 'it hangs up' : `it says ${code}`;
   if (cert === null) {
-    return `the server wants a client certificate, it seems (${said}); set temporal.tls.certFile and temporal.tls.keyFile`;
+    return `the server wants a client certificate, it seems (${answer}); set temporal.tls.certFile and temporal.tls.keyFile`;
   }
   const { validTo, validToDate } = validity(cert);
   if (validToDate.getTime() < now) {
     return `the client certificate in temporal.tls.certFile (${tls.certFile}) has expired (${validTo}); renew it`;
   }
-  return `the server refuses the client certificate in temporal.tls.certFile (${tls.certFile}), it seems (${said}); is it from an authority that the server takes?`;
+  return `the server refuses the client certificate in temporal.tls.certFile (${tls.certFile}), it seems (${answer}); is it from an authority that the server takes?`;
 }
 
 function validity(pem: Buffer): { readonly validTo: string; readonly validToDate: Date } {
@@ -140,7 +140,7 @@ function handshake(address: string, tls: Temporal['tls'], files: TlsFiles): Prom
       ...(isIP(name) ? {} : { servername: name }),
       ...(files.ca === null ? {} : { ca: files.ca }),
       ...(files.cert === null || files.key === null ? {} : { cert: files.cert, key: files.key }),
-      // Judged below, so that the certificate can be looked at.
+      // Judged below, so that the certificate can be examined.
       rejectUnauthorized: false,
     });
     let shaken = false;

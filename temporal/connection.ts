@@ -105,7 +105,7 @@ export interface ConnectedClient {
   close(): Promise<void>;
 }
 
-/** Most servers answer within this; a longer silence is looked into before more time is given. */
+/** Most servers answer within this; a longer silence is investigated before more time is given. */
 const SILENCE_MS = 600;
 
 /**
@@ -122,7 +122,7 @@ export async function connectClient(
   const address = addressOf(settings, embeddedAddress);
   const files = await readTlsFiles(temporal);
   const to = await target(settings, address, files);
-  // Two tries, and not one beside which we look: the SDK's wait cannot be called off, and would keep a command from ending.
+  // Two tries, and not an investigation beside one: the SDK's wait cannot be called off, and would keep a command from ending.
   const { connection, close } = await connect(temporal, to, Math.min(SILENCE_MS, timeoutMs)).catch(
     async (error: unknown) => {
       if (error instanceof ConnectionTrouble) throw error;
@@ -172,11 +172,11 @@ function apiKeyTrouble({ apiKey }: Settings['temporal'], error: unknown): Connec
   const { cause } = error as { readonly cause?: { readonly code?: number; readonly details?: string } };
   if (cause?.code === undefined || !REFUSED.has(cause.code)) return null;
   const { details } = cause;
-  const said = details ? ` (${details})` : '';
+  const answer = details ? ` (${details})` : '';
   return new ConnectionTrouble(
     apiKey === null
-      ? `the server wants to know who we are${said}; set temporal.apiKey (TEMPORAL_API_KEY) or a client certificate`
-      : `the server refuses the key that temporal.apiKey names, ${apiKey}${said}`,
+      ? `the server wants to know who we are${answer}; set temporal.apiKey (TEMPORAL_API_KEY) or a client certificate`
+      : `the server refuses the key that temporal.apiKey names, ${apiKey}${answer}`,
   );
 }
 

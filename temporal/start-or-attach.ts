@@ -26,7 +26,7 @@ export function startOrAttach<T extends Workflow>(
 
 export interface Begun<T extends Workflow> {
   readonly handle: WorkflowHandle<T>;
-  /** It ran before anybody asked for it here. */
+  /** It ran before this call. */
   readonly alreadyRan: boolean;
 }
 

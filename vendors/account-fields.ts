@@ -178,12 +178,12 @@ export const poolOverride = z.strictObject({
   probeTimeoutSeconds: duration('seconds', { min: 0.001 })
     .optional()
     .describe(
-      'A probe silent for this long is taken for lost; at least the longest wait for an answer and a little more.',
+      'A probe without a result for this long counts as lost; at least the longest wait for an answer and a little more.',
     ),
-  lookAgainMinutes: duration('minutes', { min: 0.001 })
+  recheckMinutes: duration('minutes', { min: 0.001 })
     .optional()
     .describe(
-      'A pool held for refused credentials lets one call look again after this, and then ever more rarely. Default at Amazon: 15; elsewhere an operator ends it, or a new login where tokens come from one.',
+      'A pool held for refused credentials lets one call probe after this, and then at growing intervals. Default at Amazon: 15; elsewhere an operator ends it, or a new login where tokens come from one.',
     ),
   hintAfterStrikes: wholePositive.optional().describe('Cooldowns in a row before the hint is shown.'),
 });

@@ -3,12 +3,12 @@
  * `registry.ts`; nothing else in the project knows vendors by name.
  */
 import type { LimitTemplate } from '../quota/limits/limit';
-import type { PoolPolicy } from '../quota/pools/pool';
+import type { PoolPolicy } from '../quota/pools/state';
 import type { RetryPolicies } from '../quota/retry-delay';
 import type { Verdict } from '../quota/verdict';
 import type { HttpRequest } from './http';
 
-/** What a limit can tell calls apart by: its scope and its `match` name attributes. */
+/** Attributes by which limits distinguish calls: a limit's scope and its `match` name them. */
 export interface CallAttribute {
   /** `account`: all calls of an account have it, when its settings do. Else the operations whose calls have it. */
   readonly of: 'account' | readonly string[];

@@ -72,7 +72,7 @@ export interface BadRow {
   /** Epoch milliseconds at which the row begins, and its key's values; null where they cannot be read. */
   readonly start: number | null;
   readonly key: readonly string[] | null;
-  /** The row as it was told, cut. */
+  /** The row as it came, cut. */
   readonly text: string;
 }
 
@@ -80,7 +80,7 @@ export interface BadRow {
  * - `gzip` / `json`: the bytes are not what they claim to be, or stop in the middle;
  * - `schema`: well-formed, but its frame is missing or of the wrong type, or too many of its rows are bad;
  * - `too_large`: longer than what is taken in at once;
- * - `mismatch`: a good document, but not the one asked for (type, span, currency, marketplace);
+ * - `mismatch`: a good document, but not the requested one (type, span, currency, marketplace);
  * - `vendor_error`: the vendor's error document in place of data.
  */
 export type DocumentErrorCode = 'gzip' | 'json' | 'schema' | 'too_large' | 'mismatch' | 'vendor_error';
@@ -88,7 +88,7 @@ export type DocumentErrorCode = 'gzip' | 'json' | 'schema' | 'too_large' | 'mism
 /** A document that must not be ingested. Thrown while it is read; failures of the transport are not this. */
 export class DocumentError extends Error {
   override readonly name = 'DocumentError';
-  /** What the store keeps as evidence. Its presence tells a bad document from a failed download. */
+  /** What the store keeps as evidence. Its presence distinguishes a bad document from a failed download. */
   readonly documentProblem: {
     readonly code: DocumentErrorCode;
     /** Byte of the uncompressed text near which reading stopped; null when it is about the whole. */

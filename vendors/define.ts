@@ -34,7 +34,7 @@ export interface AccountParts {
   readonly partitions?: (dataset: DatasetDescription) => readonly Partition[];
   /** Texts, one call an item. */
   readonly texts?: TextApi;
-  /** The same texts, asked for by the file. */
+  /** The same texts, sent in files. */
   readonly textBatches?: TextBatchApi;
   /** The vendor's rules as they are for this account; default: the vendor's. */
   readonly rules?: VendorRules;
@@ -42,7 +42,7 @@ export interface AccountParts {
   readonly identity?: ClientIdentity;
   /** Accounts of one organization stop together when the vendor says that a limit of the organization's is reached. */
   readonly organization?: string;
-  /** What limits tell the account's calls apart by, besides what every account has. */
+  /** Attributes by which limits distinguish the account's calls, besides those that every account has. */
   readonly attributes?: Readonly<Record<string, string>>;
   /** Settings by which accounts say that the vendor counts them together. */
   readonly sharedBy?: readonly string[];
@@ -56,7 +56,7 @@ export interface AccountParts {
   readonly vehicles?: VehiclesApi;
   /** Requests that other programs describe. */
   readonly requests?: RequestsApi;
-  /** Values that the vendor tells of by itself, when that is switched on. With `grant` and `vehicles` only. */
+  /** Values that the vendor sends by itself, when that is switched on. With `grant` and `vehicles` only. */
   readonly stream?: StreamApi;
   /** Of these, what is kept fresh by itself under a limit of calls. */
   readonly polling?: PollingApi;

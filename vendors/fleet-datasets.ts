@@ -1,8 +1,8 @@
 /** The datasets that every vendor of fleets offers, each under the vendor's name: `<vendor>/positions`, … */
 
 /**
- * - `positions`: where the fleet is now, as one call tells it for all devices;
- * - `trips`: one row a trip, asked for device by device;
+ * - `positions`: where the fleet is now, as one call reports it for all devices;
+ * - `trips`: one row a trip, requested device by device;
  * - `tracks`: where each device was on past days; only ever a backfill.
  */
 export const FLEET_DATASETS = ['positions', 'trips', 'tracks'] as const;

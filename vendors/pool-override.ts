@@ -1,6 +1,6 @@
 /** A pool's policy with the overrides of settings. Pure. */
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../quota/durations';
-import type { PoolPolicy } from '../quota/pools/pool';
+import type { PoolPolicy } from '../quota/pools/state';
 import type { PoolOverride } from './account-fields';
 
 export function withPoolOverride(base: PoolPolicy, pool: PoolOverride): PoolPolicy {
@@ -22,14 +22,14 @@ export function withPoolOverride(base: PoolPolicy, pool: PoolOverride): PoolPoli
     breakerOpenMs: ms(pool.breakerOpenSeconds, SECOND_MS, base.breakerOpenMs),
     probeTimeoutMs: ms(pool.probeTimeoutSeconds, SECOND_MS, base.probeTimeoutMs),
     hintAfterStrikes: pool.hintAfterStrikes ?? base.hintAfterStrikes,
-    ...lookAgain(base, pool.lookAgainMinutes),
+    ...recheck(base, pool.recheckMinutes),
   };
 }
 
-function lookAgain(base: PoolPolicy, minutes: number | undefined): Pick<PoolPolicy, 'lookAgain'> {
+function recheck(base: PoolPolicy, minutes: number | undefined): Pick<PoolPolicy, 'recheck'> {
   if (minutes === undefined) return {};
   const credentialsMs = Math.max(1, Math.round(minutes * MINUTE_MS));
-  const configurationMs = Math.min(credentialsMs, base.lookAgain?.configurationMs ?? 60_000);
-  const maxMs = Math.max(credentialsMs, base.lookAgain?.maxMs ?? 8 * HOUR_MS);
-  return { lookAgain: { credentialsMs, configurationMs, maxMs } };
+  const configurationMs = Math.min(credentialsMs, base.recheck?.configurationMs ?? 60_000);
+  const maxMs = Math.max(credentialsMs, base.recheck?.maxMs ?? 8 * HOUR_MS);
+  return { recheck: { credentialsMs, configurationMs, maxMs } };
 }

@@ -66,7 +66,7 @@ export function accountParts(account: CommonAccount): AccountParts {
   return vendorOf(account.vendor).parts(account);
 }
 
-/** What every call of an account is told apart by in limits, besides its vendor and its name. */
+/** Attributes by which limits distinguish every call of an account, besides its vendor and its name. */
 export function accountAttributes(account: CommonAccount): Record<string, string> {
   const { attributes, fleet } = accountParts(account);
   const { application, organization } = account;

@@ -23,7 +23,7 @@ export interface WorkerHealth {
 export const ANSWER_MS = 5_000;
 /** Between two signs of life, ms. */
 const SIGN_MS = 1_000;
-/** How long one is asked that has given no sign for longer than it may take, ms. */
+/** How long a worker is queried that has given no sign of life for longer than it may take, ms. */
 const SILENT_ANSWER_MS = 500;
 
 type Temporal = Pick<Settings['temporal'], 'namespace' | 'taskQueue'>;
@@ -40,7 +40,7 @@ function prefix({ namespace, taskQueue }: Temporal): string {
     .slice(0, 12)}-`;
 }
 
-/** @param problems is asked each time. @returns what takes the socket away. */
+/** @param problems is called for each query. @returns a function that removes the socket. */
 export async function serveHealth(
   temporal: Temporal,
   problems: () => Promise<readonly string[]>,
@@ -126,7 +126,7 @@ function ask(path: string, pid: number): Promise<WorkerHealth | null> {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const gone = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
       if (gone) rmSync(path, { force: true });
-      done(gone ? null : { pid, problems: [`it cannot be asked: ${error.message}`] });
+      done(gone ? null : { pid, problems: [`it cannot be queried: ${error.message}`] });
     });
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Entry of a container's health check: `node dist/workers/health.js [--settings F]`. Asks the worker itself, which
- * looks at its own connections to Postgres and Temporal. Ends with 0 when each worker of this task queue that runs here
+ * checks its own connections to Postgres and Temporal. Ends with 0 when each worker of this task queue that runs here
  * is well, and there is one; otherwise it says on stderr what is wrong.
  */
 import { parseArgs } from 'node:util';

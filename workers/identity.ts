@@ -1,6 +1,6 @@
 /**
  * The identity under which a worker polls Temporal. Temporal lists a dead worker for minutes; from its identity, the
- * machine that it ran on can tell at once that it is dead.
+ * machine that it ran on can see at once that it is dead.
  */
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';

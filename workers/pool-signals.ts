@@ -1,7 +1,7 @@
 /** Signals pool workflows, and starts those that do not run. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { PoolSignal } from '../activities/pools/pool';
-import type { PoolPolicy } from '../quota/pools/pool';
+import type { PoolPolicy } from '../quota/pools/state';
 import {
   failureSignal,
   poolWorkflowId,

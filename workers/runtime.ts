@@ -22,7 +22,7 @@ import { VehicleReads } from '../activities/reads/vehicle-reads';
 import { createReportActivities } from '../activities/reports/reports';
 import type { StreamTimes } from '../activities/streams/account-stream';
 import { MINUTE_MS } from '../quota/durations';
-import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/pool';
+import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/state';
 import { resolveSecret, type SecretSources, type Settings } from '../settings';
 import { type Account, answerTimeoutMs, findAccount } from '../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../settings/accounts/definitions';
@@ -280,7 +280,7 @@ async function publishSettings(
   log: Logger,
 ): Promise<ReadonlyMap<string, number>> {
   const author = authorOf(settings);
-  // Without a URL the database is this machine's own, and whoever starts a worker by it has the last word.
+  // Without a URL the database is this machine's own, and the worker that is started last decides.
   const byHand = settings.database.url === null;
   const standings = await publishDefinitions(db, definitionsOf(settings), { author, byHand });
   for (const { pool, supersededBy } of standings) {

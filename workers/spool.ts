@@ -7,10 +7,10 @@ import { COMMAND_FATE, type CommandFate, storeFate } from '../activities/command
 import { FLEET_ANSWER, type FleetAnswer, replayAnswer } from '../activities/fleet/kept';
 import { GRANT_ANSWER, type KeptGrant, storeKept } from '../activities/gateway/credentials/grant';
 import { Spool } from '../activities/gateway/spool/spool';
-import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/verdicts/consequences';
+import { POOL_EVENT, type SpooledPoolEvent } from '../activities/gateway/verdicts/verdict-writer';
 import { type KeptRead, READ_ANSWER, storeRead } from '../activities/reads/kept';
 import type { Settings } from '../settings';
-import { storeOutcomes } from '../store/batches/batches';
+import { storeOutcomes } from '../store/batches/outcomes';
 import { applyPoolEvent, readPool } from '../store/pools/pools';
 import { GrantStore } from '../store/secrets/grants';
 import type { KeyRing } from '../store/secrets/keyring';

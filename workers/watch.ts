@@ -34,7 +34,7 @@ export interface WatchOptions {
 
 const EVERY_MS = 30_000;
 const MIN_AGE_MS = 60_000;
-/** A workflow that ends again and again is started ever more rarely, ms. */
+/** A workflow that ends again and again is started at growing intervals, ms. */
 const FIRST_AGAIN_MS = 60_000;
 const LONGEST_AGAIN_MS = HOUR_MS;
 
@@ -46,7 +46,7 @@ export class WorkflowWatch {
   constructor(private readonly options: WatchOptions) {}
 
   start(): void {
-    this.timer = setInterval(() => void this.look(), this.options.everyMs ?? EVERY_MS).unref();
+    this.timer = setInterval(() => void this.check(), this.options.everyMs ?? EVERY_MS).unref();
   }
 
   async stop(): Promise<void> {
@@ -54,8 +54,8 @@ export class WorkflowWatch {
     await this.working;
   }
 
-  /** One look; throws nothing. */
-  look(): Promise<void> {
+  /** One check; throws nothing. */
+  check(): Promise<void> {
     this.working = this.working
       .then(() => this.pollOnce())
       .catch((error: unknown) =>

@@ -1,4 +1,4 @@
-/** A worker: takes workflow and activity tasks until it is told to stop, then finishes what it has begun. */
+/** A worker: takes workflow and activity tasks until it is to stop, then finishes what it has begun. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -9,7 +9,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import type { PoolOrganization } from '../quota/pools/pool';
+import type { PoolOrganization } from '../quota/pools/state';
 import { ACTIVITY_SLOTS, activityQueue, WORK_KINDS, type WorkKind } from '../quota/task-queues';
 import type { Settings } from '../settings';
 import type { CallableAccount } from '../settings/accounts/accounts';
@@ -30,7 +30,7 @@ export interface WorkerOptions {
   readonly databaseUrl: string | null;
   readonly temporalAddress: string | null;
   readonly log: Logger;
-  /** How often it looks after workflows that are to run; for tests. */
+  /** How often it checks the workflows that are to run; for tests. */
   readonly watch?: Pick<WatchOptions, 'everyMs' | 'minAgeMs'>;
   /** Activities at a time, where they are to be others than ACTIVITY_SLOTS; for tests. */
   readonly slots?: Partial<Record<WorkKind, number>>;
@@ -47,11 +47,11 @@ export interface RunningWorker {
   /** Resolves when the worker has stopped; rejects when it failed. */
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
-  /** What keeps it from working, in words: looked at now, over its own connections. */
+  /** What keeps it from working, for people: checked now, over its own connections. */
   problems(): Promise<readonly string[]>;
 }
 
-/** Longest wait for one of the servers when the worker is asked how it is, ms. */
+/** Longest wait for one of the servers when the worker's health is checked, ms. */
 const SERVER_MS = 3_000;
 
 /** What is cancelled at the end of the grace ends within this, ms, or is left to its own. */
@@ -84,10 +84,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   try {
     connection = await connectWorker(settings, options.temporalAddress);
     const workers = await createWorkers(options, connection, runtime, dataConverter);
-    // What Postgres learned while no worker ran is told to the pools' workflows, which start if they do not run.
+    // Changes in Postgres from while no worker ran are signalled to the pools' workflows, which start if they do not run.
     const accounts = Object.keys(settings.accounts).map((name) => findAccount(settings, name));
     for (const { key, policy } of poolsOfAll(accounts)) {
-      // A row that is missing under a running workflow was lost: no call before the workflow has said what it knows.
+      // A row that is missing under a running workflow was lost: no call before the workflow has written its state back.
       if (await poolWorkflowRuns(client.client, key)) await holdLostPool(runtime.db, key, policy);
     }
     for (const { poolKey, pool, organization } of accounts) {

@@ -1,6 +1,6 @@
 /** Every signal and query of every workflow, with the ids under which the workflows run. */
 import type { QueryDefinition, SignalDefinition } from '@temporalio/workflow';
-import type { PoolState } from '../quota/pools/pool';
+import type { PoolState } from '../quota/pools/state';
 import type { CommandOutcome } from '../store/commands/commands';
 
 /** One pool workflow for each pool key, e.g. `pool:amazon/acme`. */
@@ -68,7 +68,7 @@ export const failureSignal = defineSignal<[PoolState]>('failure');
 export const successSignal = defineSignal<[PoolState]>('success');
 /** Postgres may know more than this workflow: read it again. Sent when a worker starts. */
 export const reconcileSignal = defineSignal('reconcile');
-/** A workflow sleeps because of this pool and wants to be told when it opens; carries the state that it was stopped by. */
+/** A workflow sleeps because of this pool and wants a signal when it opens; carries the state that it was stopped by. */
 export const waitingSignal = defineSignal<[{ workflowId: string; state?: PoolState }]>('waiting');
 
 /**
@@ -122,7 +122,7 @@ export const workStatusQuery = defineQuery<WorkStatus>('status');
 /** Ends a batch (what has been answered stays, and a later start goes on), or a command that has not been sent. */
 export const cancelSignal = defineSignal<[PauseInput?]>('cancel');
 /** Items have become due before their time, e.g. failed ones that are to be tried again. */
-export const lookSignal = defineSignal('look');
+export const itemsDueSignal = defineSignal('itemsDue');
 
 export interface BatchStatus {
   readonly phase:

@@ -6,7 +6,7 @@ export class OperatorPause {
   /** Why the work is paused; null while it runs. */
   reason: string | null;
 
-  /** Called after each order. No part of the constructor: orders that came before the workflow began are heard there. */
+  /** Called after each order. Not a part of the constructor, which already handles orders that came before the workflow began. */
   onOrder: (order: 'pause' | 'resume') => void = () => undefined;
 
   /** @param reason carried over continue-as-new. */

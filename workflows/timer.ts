@@ -2,7 +2,7 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 
 export interface Timer {
-  /** What it is for; one that waits for the same need not be started anew. */
+  /** What it is for; one that waits for the same need not be started again. */
   readonly purpose: string;
   over: boolean;
   cancel(): void;

@@ -13,7 +13,7 @@ export interface WatchedItem {
   readonly putBack: PutBack | null;
 }
 
-/** What an item's evidence holds besides what it was told. */
+/** What an item's evidence holds besides the vendor's answer. */
 export interface AlikeMark {
   readonly alike: AlikeKey;
   readonly at: number;
@@ -22,7 +22,7 @@ export interface AlikeMark {
   readonly own?: true;
 }
 
-/** So often put back, an item is taken at what it is told. */
+/** An item that was put back this often keeps its next answer. */
 const MOST_PUT_BACK = 2;
 
 export class AlikeWatch {
@@ -55,7 +55,7 @@ export class AlikeWatch {
   /**
    * Told of an item whose outcome is stored with its mark.
    * @returns how many items in a row say that it is none of theirs; they have been put back. 0: more of a row that has
-   * been told of. Null: it is the item's own, as far as is known.
+   * been counted. Null: as far as is known, the item itself is at fault.
    */
   async judge({ seq }: WatchedItem, { alike, own }: AlikeMark): Promise<number | null> {
     if (this.stopped === alike) {
@@ -97,7 +97,7 @@ const ADVICE: Readonly<Record<AlikeCause, string>> = {
   timeout: 'raise timeoutSeconds or ask for less, then resume',
 };
 
-/** @param told what the last of them was told. */
-export function sayAlike(key: AlikeKey, items: number, told: string): string {
-  return `${items} items in a row were answered alike, and none can be used: ${told}; ${ADVICE[causeOf(key)]}`;
+/** For the batch's reason. @param answer the answer of the last of them, for people. */
+export function alikeReason(key: AlikeKey, items: number, answer: string): string {
+  return `${items} items in a row were answered alike, and none can be used: ${answer}; ${ADVICE[causeOf(key)]}`;
 }

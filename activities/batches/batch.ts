@@ -4,14 +4,9 @@ import { FAILURE } from '../../quota/failures';
 import { ACTIVITY_SLOTS } from '../../quota/task-queues';
 import type { Settings } from '../../settings';
 import { type Account, findAccount } from '../../settings/accounts/accounts';
-import {
-  type Batch,
-  type BatchState,
-  countItems,
-  readBatch,
-  setBatchState,
-} from '../../store/batches/batches';
+import { type Batch, type BatchState, readBatch, setBatchState } from '../../store/batches/batches';
 import { batchEventOf, recordFinished, recordStarted } from '../../store/batches/events';
+import { countItems } from '../../store/batches/items';
 import { readPace } from '../../store/batches/pace';
 import { openParts } from '../../store/batches/parts';
 import { toApplicationFailure } from '../gateway/call-errors';

@@ -1,7 +1,7 @@
 /** What an answer or a verdict means for an item, in either delivery mode. Pure. */
 import { type AlikeKey, alikeOf } from '../../quota/batches/alike';
 import { describeEvidence, type Verdict } from '../../quota/verdict';
-import type { ItemOutcome } from '../../store/batches/batches';
+import type { ItemOutcome } from '../../store/batches/outcomes';
 import type { TextAnswer, TextApi } from '../../vendors/capabilities/texts';
 
 /** What became of an item, and what others may have in common with it: null when it was of use, or it says nothing. */
@@ -35,14 +35,14 @@ export function refusedOutcome(
 ): JudgedOutcome {
   const evidence = evidenceOf(verdict);
   const alike = alikeOf(verdict);
-  // "Too fast" says nothing about the item: it is asked again for as long as it takes.
+  // "Too fast" says nothing about the item: it is retried for as long as it takes.
   const free = verdict.kind === 'rate';
   const outcome: ItemOutcome =
     free || retryable ? { seq, state: 'retry', evidence, waitMs, free } : { seq, state: 'failed', evidence };
   return { outcome, alike };
 }
 
-/** The item met what concerns all: it is asked for again, behind the others, so that another one goes first. */
+/** The item's answer concerns all items: it is retried behind the others, so that another one goes first. */
 export function behindOthers(seq: number, verdict: Verdict): ItemOutcome {
   return { seq, state: 'retry', evidence: evidenceOf(verdict), waitMs: 0, free: true };
 }

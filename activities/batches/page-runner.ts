@@ -1,6 +1,6 @@
 /**
  * Runs a page of a batch: keeps a bounded, adaptive number of calls in flight until the time is over, nothing is due,
- * or it is told to stop; then waits for the calls in flight. Knows neither vendor nor database.
+ * or it is aborted; then waits for the calls in flight. Knows neither vendor nor database.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import {

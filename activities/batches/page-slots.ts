@@ -39,7 +39,7 @@ export class PageSlots {
     };
   }
 
-  /** Whether somebody waits is not known here; a tenth of the pages at a time costs little when nobody does. */
+  /** Whether pages wait is not known here; a tenth of the slots at a time costs little when none do. */
   private poll(): void {
     if (this.pages.size < this.slots) return;
     const ending = [...this.pages.keys()].filter((page) => page.signal.aborted).length;

@@ -7,17 +7,10 @@ import { type KnownPace, startingConcurrency } from '../../quota/batches/concurr
 import { dayZone, fileCap, runCap, runTerms } from '../../quota/batches/run-terms';
 import type { Verdict } from '../../quota/verdict';
 import { type Account, limitsOfCall } from '../../settings/accounts/accounts';
-import {
-  type Batch,
-  type ClaimedItem,
-  claimItems,
-  countItems,
-  type ItemOutcome,
-  readBatch,
-  renewLeases,
-  setBatchState,
-  storeOutcomes,
-} from '../../store/batches/batches';
+import { type Batch, readBatch, setBatchState } from '../../store/batches/batches';
+import { type ClaimedItem, claimItems, renewLeases } from '../../store/batches/claims';
+import { countItems } from '../../store/batches/items';
+import { type ItemOutcome, storeOutcomes } from '../../store/batches/outcomes';
 import { keepPace } from '../../store/batches/pace';
 import type { TextApi } from '../../vendors/capabilities/texts';
 import type { CallResult } from '../../vendors/contract';
@@ -28,7 +21,7 @@ import { sendForText } from '../gateway/http/http';
 import type { Spool } from '../gateway/spool/spool';
 import type { VendorGateway } from '../gateway/vendor-call';
 import { warnOnce } from '../log/warn-once';
-import { type AlikeWatch, sayAlike } from './alike-watch';
+import { type AlikeWatch, alikeReason } from './alike-watch';
 import {
   answeredOutcome,
   behindOthers,
@@ -151,7 +144,7 @@ export class BatchPage {
     });
   }
 
-  /** @throws PermitWait, PoolClosed, and what is nobody's fault here; every item has been seen to before. */
+  /** @throws PermitWait, PoolClosed, and failures of the surroundings; every item has been dealt with before. */
   async run(): Promise<PageOutcome> {
     const { signal } = this.context;
     const stop = () => this.runner.stop();
@@ -309,7 +302,7 @@ export class BatchPage {
 
   /**
    * Stores what became of an item.
-   * @param verdict what it was refused with. @throws what follows when it was told as several before it were.
+   * @param verdict what it was refused with. @throws what follows when several items before it got the same answer.
    */
   private async writeJudged(
     item: ClaimedItem,
@@ -328,7 +321,7 @@ export class BatchPage {
       if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
         throw await this.deps.gateway.apply(this.terms(item), verdict);
       }
-      throw this.refuse(sayAlike(alike, inRow, evidence.reason));
+      throw this.refuse(alikeReason(alike, inRow, evidence.reason));
     }
     return outcome.state === 'retry' ? 'failed' : 'unusable';
   }

@@ -45,19 +45,19 @@ export interface BatchQuotaContext {
   };
 }
 
-/** When the vendor's day ends is unknown: it is looked at again after this, ms. */
+/** The end of the vendor's day is unknown: it is checked again after this, ms. */
 const UNKNOWN_RESET_MS = 60_000;
 
 export class BatchQuota {
   /** Share of the tightest hard quota that is used, 0..1; null when nothing is known or watched. */
   use: number | null = null;
-  /** Calls that the run's own cap leaves, as of the last look and less what has departed since. */
+  /** Calls that the run's own cap leaves, as of the last reading, less what has departed since. */
   private left: number;
   /** Calls that may leave and have not. */
   private unsent = 0;
   private departed = 0;
-  private told = new Set<string>();
-  /** The pause that holds as of the last look. */
+  private reported = new Set<string>();
+  /** The pause as of the last reading. */
   private cap: RunCap | null;
   private goesOn = false;
 
@@ -89,7 +89,7 @@ export class BatchQuota {
         await delay(20);
         continue;
       }
-      const daily = await this.look();
+      const daily = await this.readLevel();
       if (this.left > this.unsent || this.unsent > 0) continue;
       throw this.reached(daily);
     }
@@ -101,9 +101,9 @@ export class BatchQuota {
     return Math.max(0, this.left);
   }
 
-  /** Until when and why a run waits whose cap is reached; told of as an event. */
+  /** Until when and why a run waits whose cap is reached; reported as an event. */
   async wait(): Promise<PermitWait> {
-    return this.paused(this.reached(await this.look()));
+    return this.paused(this.reached(await this.readLevel()));
   }
 
   /** The call that was let in has left, or will not. */
@@ -115,7 +115,7 @@ export class BatchQuota {
     }
   }
 
-  /** How much is used: for the run's own cap, for the calls in flight, and for alerts, each told once a window. */
+  /** How much is used: for the run's own cap, for the calls in flight, and for alerts, each reported once a window. */
   async watch(): Promise<void> {
     const limits = await this.readLimits();
     if (!this.context.terms.quotaMonitoring) return;
@@ -150,7 +150,7 @@ export class BatchQuota {
 
   /**
    * A page ends because a limit has nothing left for it: says so when that limit comes back only with its window, and
-   * sees that no pause lasts longer than the run's terms say before it looks again.
+   * ensures that no pause lasts longer than the run's terms say before the next reading.
    */
   async paused(wait: PermitWait): Promise<PermitWait> {
     const { batch, pool, terms } = this.context;
@@ -186,14 +186,14 @@ export class BatchQuota {
         ...{ pool: this.context.pool, limit: key, level: reached, used, capacity: limit, window: resetsAt },
       };
       const id = JSON.stringify([key, reached, resetsAt]);
-      if (this.told.has(id)) continue;
-      this.told.add(id);
+      if (this.reported.has(id)) continue;
+      this.reported.add(id);
       if (!(await recordAlert(this.deps.db, alert))) continue;
       logEvent(this.deps.log, 'quota.alert', alert, `${key}: ${reached}, ${used} of ${limit} used`);
     }
   }
 
-  private async look(): Promise<KeyedLevel | undefined> {
+  private async readLevel(): Promise<KeyedLevel | undefined> {
     const limits = await this.readLimits();
     return limits.find(({ name }) => name === this.cap?.limit);
   }
@@ -203,7 +203,7 @@ export class BatchQuota {
     const limits = await this.readLevels();
     const { cap } = this;
     const used = limits.find(({ name }) => name === cap?.limit)?.used ?? 0;
-    // What has departed during the look may not be in it.
+    // What has departed during the reading may not be in it.
     this.left = cap === null ? Number.POSITIVE_INFINITY : cap.calls - used - (this.departed - before);
     return limits;
   }

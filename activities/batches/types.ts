@@ -1,5 +1,7 @@
 /** Inputs and results of the batch activities. */
-import type { BatchCounts, BatchState } from '../../store/batches/batches';
+
+import type { BatchState } from '../../store/batches/batches';
+import type { BatchCounts } from '../../store/batches/items';
 
 export interface BatchRef {
   readonly batchId: number;

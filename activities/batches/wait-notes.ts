@@ -42,7 +42,7 @@ export async function notePageEnd(deps: Deps, whose: Whose, outcome: PageOutcome
 /** After a page that was cut short. */
 export async function notePageError(deps: Deps, whose: Whose, error: unknown): Promise<void> {
   await note(deps, whose, async () => {
-    // What else ends a page is told where it stands: the pool, the workflow's failure.
+    // What else ends a page is reported elsewhere: by the pool, or by the workflow's failure.
     if (!(error instanceof PermitWait)) return null;
     const { limit, until, reason, threshold } = error.details;
     const found = reason === undefined ? await readWaitedLimit(deps.db, limit) : null;
@@ -62,9 +62,14 @@ async function note(
       await clearWait(db, batch);
       return;
     }
-    const told = await noteWait(db, pool, batch, wait);
-    if (told !== null) {
-      logEvent(log, 'batch.waiting', { batch, pool, ...told }, `batch ${batch} waits: ${told.reason}`);
+    const reported = await noteWait(db, pool, batch, wait);
+    if (reported !== null) {
+      logEvent(
+        log,
+        'batch.waiting',
+        { batch, pool, ...reported },
+        `batch ${batch} waits: ${reported.reason}`,
+      );
     }
   } catch (error) {
     warnOnce(log, { batch }, error, 'what the batch waits for could not be noted');

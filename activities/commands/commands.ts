@@ -95,13 +95,13 @@ export function createCommandActivities(deps: CommandDeps) {
       const parsed = withoutSecret(commands.results.parse(body), await sender.password(account));
       if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
       if (parsed.value.outcome === 'pending') return stepOf(command, account);
-      // Of the attempt that sent it: it counts even if somebody has given the result up meanwhile.
+      // From the attempt that sent it: it counts even if another attempt has given the result up meanwhile.
       const { owner } = command;
       const outcome = outcomeOfResult(parsed.value);
       return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner }));
     }),
 
-    /** Ends a command that nobody is sending. @returns what became of it, which may have been known before. */
+    /** Ends a command that no attempt is sending. @returns its outcome, which may have been known before. */
     async endCommand(input: CommandRef & { readonly outcome: CommandOutcome }): Promise<CommandOutcome> {
       const command = await endCommand(db, input.commandId, input.outcome, null);
       const known = outcomeOf(command);

@@ -33,7 +33,7 @@ export function keepFate({ db, spool, stopping }: KeepDeps, fate: CommandFate): 
   });
 }
 
-/** Stored again it changes nothing: what has been said of the command already stays. */
+/** Stored twice it changes nothing: an outcome that is there already stays. */
 export async function storeFate(db: Pool, fate: CommandFate): Promise<Command> {
   const { id } = fate;
   switch (fate.kind) {

@@ -6,7 +6,7 @@
  * |--------------------------------------------------------|--------------------------------------|------------------|
  * | a result of the device or the vendor                   | carried out or not, as it says       | ended            |
  * | too fast, pool closed, no permit, connection refused   | nothing was carried out              | created, go on   |
- * | timeout, connection lost, 5xx, unreadable              | nobody knows                         | unknown, or again when repeatable |
+ * | timeout, connection lost, 5xx, unreadable              | unknown                              | unknown, or again when repeatable |
  * | "no such action"                                       | the other form is tried              | created          |
  */
 import { randomUUID } from 'node:crypto';
@@ -149,7 +149,7 @@ export class CommandSender {
     } catch (error) {
       if (isUnclear(error, form.operation) && marked) return this.unclear(command, owner, error);
       if (!isGatewayError(error)) {
-        // The database has gone, for one: what the vendor said before that still counts.
+        // The database has gone, say: the vendor's earlier answer still counts.
         if (answer === null || !form.isClear(answer)) throw error;
         return { kind: 'settled', command: await form.settle(owner, answer) };
       }
@@ -221,7 +221,7 @@ function isUnclear(error: unknown, operation: string): error is CallFailed {
   if (!(error instanceof CallFailed) || error.verdict.evidence.operation !== operation) return false;
   const { verdict } = error;
   if (verdict.kind === 'server') return verdict.ambiguous;
-  // Without a code of the vendor's it is not the vendor that refused: an answer that nobody can read.
+  // Without a code of the vendor's it was not the vendor that refused: the answer is unreadable.
   return verdict.kind !== 'rate' && verdict.evidence.code === undefined;
 }
 
@@ -243,7 +243,7 @@ function unreadable(problem: string): CommandOutcome {
 
 const STATES = { success: 'succeeded', failure: 'failed', unknown: 'unknown', pending: 'unknown' } as const;
 
-/** Whether an answer says for certain what became of the command, or under which id that can be asked. */
+/** Whether an answer states the command's outcome for certain, or the id under which it can be polled. */
 function isTaken(parsed: Parsed<HandedOver>): boolean {
   if (!parsed.ok) return false;
   const { value } = parsed;
@@ -253,9 +253,9 @@ function isTaken(parsed: Parsed<HandedOver>): boolean {
 function handedOver(parsed: Parsed<HandedOver>, password: string | null): Parsed<HandedOver> {
   const { value } = parsed.ok ? parsed : { value: null };
   if (value !== null && 'commandId' in value) return parsed;
-  const told =
+  const answered =
     value === null ? (parsed as Parsed<CommandResult>) : ({ ok: true, value: value.result } as const);
-  const result = withoutSecret(told, password);
+  const result = withoutSecret(answered, password);
   return result.ok ? { ok: true, value: { result: result.value } } : result;
 }
 

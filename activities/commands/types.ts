@@ -12,6 +12,6 @@ export type CommandStep =
   | {
       readonly kind: 'queued';
       readonly vendorCommandId: string;
-      /** How its result is asked for; absent in histories of before vendors said so. */
+      /** How its result is polled; absent in histories from before vendors described it. */
       readonly polling?: CommandPolling;
     };

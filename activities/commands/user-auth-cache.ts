@@ -1,6 +1,6 @@
 /**
  * Checks of end users' credentials that a vendor has answered with yes: believed for a while, so that a person who comes
- * back costs no call and is let in under a closed pool, too. Only yes is remembered; a no is asked for again.
+ * back costs no call and is let in under a closed pool, too. Only acceptance is remembered; after a refusal the vendor is called again.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { AcceptedUsers, Credentials } from '../../store/secrets/accepted-users';
@@ -21,7 +21,7 @@ export class UserAuthCache {
   constructor(private readonly users: AcceptedUsers<Accepted['devices']>) {}
 
   /**
-   * @param maxAgeMs how long ago the vendor may have said yes; 0: it is asked now.
+   * @param maxAgeMs how long ago the vendor may have accepted them; 0: it is called now.
    * @param keepMs how long a yes is kept.
    * @param ask asks the vendor.
    */

@@ -28,7 +28,7 @@ export interface UserCredentials {
 }
 
 export type UserAuthResult =
-  /** `acceptedAt`, epoch ms: the vendor said so then, and was not asked now. */
+  /** `acceptedAt`, epoch ms: the vendor accepted them then, and was not called now. */
   | { readonly kind: 'ok'; readonly devices: readonly EndUserDevice[]; readonly acceptedAt?: number }
   /** The vendor refuses the user: wrong credentials, or an account that may not be used. */
   | { readonly kind: 'refused'; readonly message: string; readonly code: string }

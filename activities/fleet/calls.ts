@@ -53,7 +53,7 @@ export class UnusableAnswer extends Error {
   override readonly name = 'UnusableAnswer';
 }
 
-/** A list of devices that failed, or that was empty, is asked for again after this, ms. */
+/** A list of devices that failed, or that was empty, is requested again after this, ms. */
 const LIST_AGAIN_MS = 5 * MINUTE_MS;
 
 export class FleetCalls {
@@ -128,7 +128,7 @@ export class FleetCalls {
       attempt,
       inlineWaitMs: this.deps.settings.permits.inlineWaitMs,
       signal,
-      // Once sent it has been paid for: its answer is waited for even when an end is asked for.
+      // Once sent it has been paid for: its answer is waited for even when the activity is cancelled.
       send: (token, _, pass) =>
         sendForText(fleet.authorize(request, token ?? ''), {
           dispatcher: this.deps.dispatcher,
@@ -151,7 +151,7 @@ export class FleetCalls {
     return parsed.value;
   }
 
-  /** Malformed records are a warning when they begin and when they change; those of no use are nobody's concern. */
+  /** Malformed records are a warning when they begin and when they change; useless ones are not reported. */
   private tellLeftOut(
     { account, dataset }: FleetContext,
     operation: string,
@@ -171,7 +171,7 @@ export class FleetCalls {
   }
 
   /**
-   * The vendor's list of devices, asked for when there is none or it is older than the settings allow; teaches the
+   * The vendor's list of devices, requested when there is none or it is older than the settings allow; teaches the
    * limits that depend on it. @returns how many devices are new; null when the list is fresh enough.
    */
   async refreshDevices(context: FleetContext, caller: string, priority: Priority): Promise<number | null> {
@@ -222,7 +222,7 @@ export class FleetCalls {
     return fresh;
   }
 
-  /** The pool's pause as an error, asked for before work is planned. */
+  /** The pool's pause as an error, checked before work is planned. */
   async whenOpen(context: FleetContext): Promise<void> {
     const closed = await this.deps.gateway.whyClosed(context.account);
     if (closed !== null) throw closed;
@@ -251,7 +251,7 @@ export function isPassing(error: unknown): error is CallFailed {
   return error instanceof CallFailed && (error.verdict.kind === 'rate' || error.verdict.kind === 'server');
 }
 
-/** For the ledger: which workflow asked. */
+/** For the ledger: which workflow made the call. */
 export function askedBy(): Readonly<Record<string, string>> {
   const { workflowExecution } = activityInfo();
   return workflowExecution === undefined ? {} : { workflowId: workflowExecution.workflowId };

@@ -102,7 +102,7 @@ function withoutDevices(error: Error): HistoryPageOutcome {
 }
 
 interface HistoryWork {
-  /** Windows that may be asked for now, in order. */
+  /** Windows that may be requested now, in order. */
   readonly now: readonly HistoryWindow[];
   /** True when there will be more to ask for than this. */
   readonly more: boolean;
@@ -173,7 +173,7 @@ async function askForWindow(
   }
   const whole = await widenToTrips(db, account.name, deviceId, window);
   const span = askAround(window, whole, fleet.maxSpanMs);
-  const told = await calls.ask(context, {
+  const reported = await calls.ask(context, {
     ...question,
     request: fleet.trips(deviceId, span),
     parse: (body) => fleet.parseTrips(body, deviceId),
@@ -184,7 +184,7 @@ async function askForWindow(
       ...answer,
       span,
       covered: { from: window.from, to: window.to },
-      told,
+      reported,
       scheduled: false,
       restatement: terms.restatement,
       awaitMs: 0,
@@ -193,7 +193,7 @@ async function askForWindow(
   });
 }
 
-/** A refusal that may pass is tried again some times, and then left until somebody asks. */
+/** After a refusal that may pass, a window is retried some times, and then left until an operator asks for it. */
 async function noteRefusal(
   db: Pool,
   seriesId: number,

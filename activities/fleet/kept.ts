@@ -1,6 +1,6 @@
 /**
  * Keeps answers of fleets while Postgres is down: in memory, then on disk as well, and stored once. Some devices may
- * be asked only a few times a day, so an answer must not be lost.
+ * be queried only a few times a day, so an answer must not be lost.
  */
 import type { Pool } from 'pg';
 import { type LiveAnswer, storeLivePositions } from '../../store/fleet/fleet';
@@ -22,26 +22,26 @@ export type FleetAnswer =
   | { readonly kind: 'trips'; readonly answer: TripsAnswer };
 
 /** @returns how many positions or trips it holds. @throws what Postgres says, once it is on disk or given up. */
-export function keepAnswer({ db, spool, stopping }: KeepDeps, told: FleetAnswer): Promise<number> {
-  return held(() => store(db, told), {
-    spool: spool && { to: spool, kind: FLEET_ANSWER, data: told },
+export function keepAnswer({ db, spool, stopping }: KeepDeps, kept: FleetAnswer): Promise<number> {
+  return held(() => store(db, kept), {
+    spool: spool && { to: spool, kind: FLEET_ANSWER, data: kept },
     stopping,
   });
 }
 
-/** What an ended process has left. Of a span that has been told of since, the later word stands. */
-export async function replayAnswer(db: Pool, told: FleetAnswer): Promise<void> {
-  if (told.kind !== 'positions' && (await isReportedSince(db, told.answer))) return;
-  await store(db, told);
+/** Stores what an ended process has left. Where the span was reported again since, the later answer stays. */
+export async function replayAnswer(db: Pool, kept: FleetAnswer): Promise<void> {
+  if (kept.kind !== 'positions' && (await isReportedSince(db, kept.answer))) return;
+  await store(db, kept);
 }
 
-function store(db: Pool, told: FleetAnswer): Promise<number> {
-  switch (told.kind) {
+function store(db: Pool, kept: FleetAnswer): Promise<number> {
+  switch (kept.kind) {
     case 'positions':
-      return storeLivePositions(db, told.answer);
+      return storeLivePositions(db, kept.answer);
     case 'track':
-      return storeTrack(db, told.answer);
+      return storeTrack(db, kept.answer);
     case 'trips':
-      return storeTrips(db, told.answer);
+      return storeTrips(db, kept.answer);
   }
 }

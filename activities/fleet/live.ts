@@ -15,7 +15,7 @@ interface Answer {
   readonly positions: readonly FleetPosition[];
 }
 
-/** @throws what `FleetCalls.ask` throws; what was asked for before is stored, with the cursor that goes with it. */
+/** @throws what `FleetCalls.ask` throws; earlier answers are stored, with the cursor that goes with them. */
 export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<PositionsOutcome> {
   const { db, settings } = calls.deps;
   const context = fleetContext(settings, ref);
@@ -40,7 +40,7 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
     snapshot,
     calls: made,
   });
-  // Asked about nobody, the vendor would tell of everybody.
+  // Without a device in the request, the vendor would answer for all devices.
   if (devices.length === 0) return outcome();
   const before = await readCursor(db, account);
   const pollAll = async () => {
@@ -63,14 +63,14 @@ export async function syncPositions(calls: FleetCalls, ref: FleetRef): Promise<P
   const unseen = devices.filter(({ snapshotAt }) => snapshotAt === null).map(({ deviceId }) => deviceId);
   if (calls.newcomers.mayAsk(context, unseen)) {
     // The cursor is of before they were there. Theirs is not kept: it would pass over what the others did since.
-    const told = await poll(unseen, null).catch((error: unknown) => {
-      // Of newcomers that the vendor can tell nothing about, the others are not to hear.
+    const answer = await poll(unseen, null).catch((error: unknown) => {
+      // A failure for new devices must not affect the others.
       if (!isUseless(error)) throw error;
       calls.newcomers.failed(context, unseen, error);
       return null;
     });
-    if (told !== null) {
-      const { positions } = told;
+    if (answer !== null) {
+      const { positions } = answer;
       const now = Date.now();
       stored += await store({ account, positions, cursor: null, snapshotOf: unseen, now });
       snapshot = 'new devices';

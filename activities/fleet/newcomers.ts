@@ -7,7 +7,7 @@ import { HOUR_MS } from '../../quota/durations';
 import type { FleetContext } from '../../settings/datasets/fleet-context';
 import { logEvent } from '../log/emit';
 
-/** The same devices are asked for again after this, ms. */
+/** The same devices are requested again after this, ms. */
 const AGAIN_MS = HOUR_MS;
 
 /** The memory of one process, by account. */
@@ -16,7 +16,7 @@ export class Newcomers {
 
   constructor(private readonly log: Logger) {}
 
-  /** False when there are none, and when the vendor was asked about just these a while ago. */
+  /** False when there are none, and when these very devices were requested a short while ago. */
   mayAsk({ account }: FleetContext, deviceIds: readonly string[]): boolean {
     if (deviceIds.length === 0) return false;
     const last = this.failures.get(account.poolKey);

@@ -41,9 +41,9 @@ export class FleetPage<Item extends PageItem> {
   rows = 0;
   wait: PageWait | null = null;
   readonly problems: string[] = [];
-  /** Devices whose own limit has nothing left, though it looked as if it had. */
+  /** Devices whose own limit turned out to be used up. */
   private readonly spent = new Set<string>();
-  /** When the first of these may be asked again, epoch ms. */
+  /** When the first of these may be called again, epoch ms. */
   spentUntil = Number.POSITIVE_INFINITY;
   private failure: { readonly error: unknown } | null = null;
 
@@ -58,7 +58,7 @@ export class FleetPage<Item extends PageItem> {
     return performance.now() >= this.parts.endAt;
   }
 
-  /** True when somebody has asked for an end: no call is begun, and what is in flight comes home. */
+  /** True when the activity is cancelled: no call is begun, and those in flight are finished. */
   get stopped(): boolean {
     return this.parts.signal.aborted;
   }
@@ -66,7 +66,7 @@ export class FleetPage<Item extends PageItem> {
   /**
    * Makes the calls in their order. May be called again with more.
    * @returns how many of the items were not called.
-   * @throws PoolClosed, and what is nobody's fault here, after all calls in flight have been answered.
+   * @throws PoolClosed, and failures of the surroundings, after all calls in flight have been answered.
    */
   async run(items: readonly Item[]): Promise<number> {
     const queue = items[Symbol.iterator]();
@@ -97,7 +97,7 @@ export class FleetPage<Item extends PageItem> {
   }
 
   private async afterError(item: Item, error: unknown): Promise<void> {
-    // It waited for its permit when the end was asked for.
+    // It waited for its permit when the activity was cancelled.
     if (this.stopped) return;
     if (error instanceof PermitWait) {
       const { limit, until } = error.details;

@@ -113,12 +113,12 @@ async function askForTrips(
   const now = Date.now();
   const wanted = tripsSpan(tripsUntil, policy, now);
   const { from } = await widenToTrips(db, account.name, deviceId, wanted);
-  // Never so far back that the end comes nearer: a trip of many days would be asked for again and again.
+  // Never so far back that the end comes nearer: a trip of many days would be requested again and again.
   const span: Span = {
     from: onGrid(Math.max(from, wanted.to - fleet.maxSpanMs)),
     to: onGrid(wanted.to),
   };
-  const told = await calls.ask(context, {
+  const reported = await calls.ask(context, {
     operation: fleet.operations.trips,
     caller: fleet.callers.trips,
     priority: PRIORITY,
@@ -127,7 +127,7 @@ async function askForTrips(
     parse: (body) => fleet.parseTrips(body, deviceId),
   });
   const until = Math.min(span.to, now - terms.overlapMs);
-  const settled = onGrid(settledUntil(until, told?.openSince ?? null, policy, now));
+  const settled = onGrid(settledUntil(until, reported?.openSince ?? null, policy, now));
   const answer = {
     account: account.name,
     deviceId,
@@ -136,7 +136,7 @@ async function askForTrips(
     covered: settled > span.from ? { from: span.from, to: settled } : null,
     evidence: askedBy(),
     now,
-    told,
+    reported,
     scheduled: true,
     restatement: terms.restatement,
     awaitMs: reachMs(policy),

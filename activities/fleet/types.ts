@@ -8,14 +8,14 @@ export interface FleetRef {
   readonly account: string;
 }
 
-/** What one look at the whole fleet brought. */
+/** What one poll of the whole fleet brought. */
 export interface PositionsOutcome {
   readonly devices: number;
   /** Devices that the vendor lists for the first time. */
   readonly newDevices: number;
-  /** Positions that were new or told something new. */
+  /** Positions that were new or brought something new. */
   readonly positions: number;
-  /** Of whom everything was asked for, because no cursor covered them. */
+  /** Devices whose whole state was requested, because no cursor covered them. */
   readonly snapshot: 'none' | 'new devices' | 'all';
   /** Calls made, the list of devices included. */
   readonly calls: number;
@@ -34,11 +34,11 @@ export interface PageWait {
 }
 
 export interface TripsPageOutcome {
-  /** Devices asked for. */
+  /** Devices requested. */
   readonly asked: number;
   readonly trips: number;
   readonly failed: number;
-  /** Devices that were due and have not been asked. */
+  /** Devices that were due and have not been requested. */
   readonly left: number;
   /** Last failures, at most 20. */
   readonly problems: readonly string[];
@@ -54,13 +54,13 @@ export interface HistoryPageInput extends FleetRef {
   /** Hours of one call; null for the settings'. */
   readonly chunkHours: number | null;
   readonly priority: Priority;
-  /** True: what has failed for good is tried once more, for somebody has asked for it. */
+  /** True: windows that have failed for good are tried once more, because an operator asked for it. */
   readonly retryFailed: boolean;
   readonly maxMs: number;
 }
 
 export interface HistoryPageOutcome {
-  /** `wait`: nothing can go before `wait.until`. `stopped`: an end was asked for. */
+  /** `wait`: nothing can go before `wait.until`. `stopped`: the activity was cancelled. */
   readonly end: 'done' | 'time is over' | 'stopped' | 'wait';
   readonly wait: PageWait | null;
   /** Windows and rows that this page has brought in. */

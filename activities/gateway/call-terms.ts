@@ -1,5 +1,6 @@
 /** Describes a call to a vendor: its account, what it is charged to, how it is sent and retried. */
 import type { Charge, LimitInstance, Priority } from '../../quota/limits/limit';
+import { backoffFor } from '../../quota/retry-delay';
 import type { Verdict } from '../../quota/verdict';
 import { type CallableAccount, isUnmetered } from '../../settings/accounts/accounts';
 import type { PermitRecord } from '../../store/permits/outside-permits';
@@ -26,7 +27,7 @@ export interface CallTerms {
   /** Further attributes for limit scopes, e.g. a device id. */
   readonly attributes?: Readonly<Record<string, string>>;
   readonly priority: Priority;
-  /** Who asks, for "who spent what": a dataset or function name. */
+  /** Who calls, for "who spent what": a dataset or function name. */
   readonly caller: string;
   /** Units charged to token limits; 1 is charged to call limits. */
   readonly tokens?: number;
@@ -42,11 +43,11 @@ export interface CallTerms {
    */
   readonly foreign?: boolean;
   /**
-   * True for a call whose answer waits for something behind the vendor, a device say: that it does not come in time says
-   * nothing of the vendor, and does not open the pool.
+   * True for a call whose answer waits for something behind the vendor, a device say: that it does not come in time
+   * says nothing about the vendor, and does not open the pool.
    */
   readonly answeredByDevice?: boolean;
-  /** True where the caller tells operators itself of what it waits for. */
+  /** True where the caller reports to operators itself what it waits for. */
   readonly tellsWaits?: boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
@@ -54,7 +55,7 @@ export interface CallTerms {
   readonly signal?: AbortSignal;
   /** Done with the permit in hand, each time before a request leaves; what it throws is thrown. */
   readonly prepare?: Preparation;
-  /** Kept with its permit, where another program sends the call and any process may be told what came of it. */
+  /** Kept with its permit, where another program sends the call and may report its outcome to any process. */
   readonly record?: PermitRecord;
   /** Values in the request, besides the token, that are to be in nothing that is kept or shown of its answer. */
   readonly secrets?: readonly string[];
@@ -70,7 +71,7 @@ export interface VendorCall<R extends CallResult> extends CallTerms {
   tokensUsed?(result: R): number | undefined;
 }
 
-/** Whether the pool lets the call through, and hears of it. */
+/** Whether the pool decides if the call may leave, and its answer counts for the pool. */
 export function isGoverned(call: CallTerms): boolean {
   return !call.outsidePool && !call.foreign && !isUnmetered(call.account, call.operation);
 }
@@ -91,8 +92,14 @@ export function chargesOf({ tokens = 0 }: CallTerms, limits: readonly LimitInsta
   return limits.map(({ key, template }) => ({ key, units: template.unit === 'calls' ? 1 : tokens }));
 }
 
-/** Where one thing may be refused and others not, it must be known who asked for it. */
+/** Where one subject may be refused and others not, the evidence names who asked for it. */
 export function withCaller(verdict: Verdict, { account, caller }: CallTerms): Verdict {
   if (account.vendor.subject === undefined || verdict.kind === 'ok') return verdict;
   return { ...verdict, evidence: { ...verdict.evidence, caller } };
+}
+
+/** Whether a call that got this verdict has tries left. */
+export function mayRetry({ account, attempt }: CallTerms, verdict: Verdict): boolean {
+  const backoff = backoffFor(account.retry, verdict.kind);
+  return backoff !== null && attempt < backoff.attempts;
 }

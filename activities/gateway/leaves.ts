@@ -2,7 +2,7 @@
  * Leave for a call: its pool and its limits are there, nothing stops it, and its permit is taken. Nothing is sent here.
  */
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
-import type { PoolState } from '../../quota/pools/pool';
+import type { PoolState } from '../../quota/pools/state';
 import type { CallableAccount } from '../../settings/accounts/accounts';
 import { isUnregistered } from '../../store/permits/permit-errors';
 import { type DeniedPermit, registerLimits } from '../../store/permits/permits';
@@ -13,7 +13,8 @@ import { type CallTerms, chargesOf, describeCall, isGoverned } from './call-term
 import type { HeldPermit, PermitGate } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';
 import { WaitWatch } from './permits/wait-watch';
-import { type ConsequenceDeps, type Consequences, organizationOf } from './verdicts/consequences';
+import type { ConsequenceDeps, Consequences } from './verdicts/consequences';
+import { organizationOf } from './verdicts/organization';
 
 export interface LeaveDeps extends ConsequenceDeps {
   readonly gate: PermitGate;
@@ -50,7 +51,7 @@ export class CallLeaves {
   /** @throws PoolClosed, PermitWait, when something else than pool and limits stops calls of its kind. */
   async check(call: CallTerms): Promise<void> {
     if (!isGoverned(call) && !call.outsidePool) {
-      const closed = await this.consequences.whyClosed(call.account, { quota: true });
+      const closed = await this.consequences.stops.whyClosed(call.account, { quota: true });
       if (closed) throw closed;
     }
     await this.consequences.checkKind(call);
@@ -71,7 +72,7 @@ export class CallLeaves {
     return { permit, charges };
   }
 
-  /** It told nothing of the pool: another call may be the probe. */
+  /** Its answer said nothing about the pool: another call may be the probe. */
   releaseProbe(call: CallTerms, permit: HeldPermit): Promise<void> {
     return releaseProbe(this.deps.db, call.account.poolKey, permit.epoch, permit.organizationEpoch);
   }

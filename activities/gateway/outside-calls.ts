@@ -1,6 +1,6 @@
 /**
- * Calls that other programs send with a permit of ours: leave for each, and the same consequences of what they say that
- * came of it.
+ * Calls that other programs send with a permit of ours: leave for each, and the same consequences of the outcome that
+ * they report.
  */
 import type { Pool } from 'pg';
 import type { Charge, LimitInstance } from '../../quota/limits/limit';
@@ -21,15 +21,15 @@ export interface Leave {
   readonly departed: Departed;
 }
 
-/** What a program says that came of its call. */
+/** The outcome of a call, as the program reports it. */
 export interface JudgedOutcome {
   readonly result: CallResult;
-  /** The program's own word that the answer is good, where it has not shown it. */
+  /** The program reports that the answer is good, without showing it. */
   readonly usable: boolean;
   /** Since the departure, ms. */
   readonly ageMs: number;
   readonly tokensUsed: number | undefined;
-  /** True when the call carried a token fetched because the one before was called expired. */
+  /** True when the call carried a token fetched because the vendor had reported the one before as expired. */
   readonly freshLogin: boolean;
 }
 
@@ -42,7 +42,7 @@ export class OutsideCalls {
   ) {}
 
   /**
-   * Leave for one call that another program sends. What came of it is to be told by `judge`, from whatever process.
+   * Leave for one call that another program sends. Its outcome is reported by `judge`, from any process.
    * @throws as `call`, when there is no leave.
    */
   async leave(call: CallTerms): Promise<Leave> {
@@ -77,7 +77,7 @@ export class OutsideCalls {
     const verdict = withCaller(judged, call);
     this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
     const books = this.books.keep(call.account, departed, { info, result, verdict, ageMs, tokensUsed });
-    // A token that has run out is that program's to renew, and no word about the account.
+    // A token that has run out is that program's to renew, and says nothing about the account.
     const following =
       verdict.kind === 'auth' && verdict.reason === 'expired'
         ? this.withoutWord(call, permit, verdict)
@@ -87,7 +87,7 @@ export class OutsideCalls {
     return { verdict, error: followed.status === 'rejected' ? followed.reason : null };
   }
 
-  /** The call was not sent after all: what its permit has taken of windows that count is given back. */
+  /** The call was not sent after all: the units that its permit took from counting windows are given back. */
   async giveBack(call: CallTerms, { permit, departed }: Leave): Promise<void> {
     await returnUnused(this.deps.db, departed.charges, permit.departAt);
     if (permit.probe) await this.leaves.releaseProbe(call, permit);

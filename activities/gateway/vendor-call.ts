@@ -5,7 +5,7 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
-import type { HoldCause } from '../../quota/pools/pool';
+import type { HoldCause } from '../../quota/pools/state';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import { type CallableAccount, isUnmetered } from '../../settings/accounts/accounts';
 import { readDeployment } from '../../store/deployment';
@@ -22,7 +22,8 @@ import { CallLeaves, type LeaveDeps } from './leaves';
 import { OutsideCalls } from './outside-calls';
 import type { HeldPermit } from './permits/gate';
 import { AnswerBooks } from './verdicts/answer-books';
-import { Consequences, type HoldVerdict } from './verdicts/consequences';
+import { Consequences } from './verdicts/consequences';
+import type { HoldVerdict } from './verdicts/organization';
 
 export interface GatewayDeps extends LeaveDeps {
   readonly counter: CallCounter;
@@ -76,7 +77,7 @@ export class VendorGateway {
         );
       if (verdict.kind === 'auth' && verdict.reason === 'expired' && token !== null && !renewed) {
         await books();
-        // The vendor answered, but told nothing of the quota: another call may be the probe.
+        // The vendor answered, but said nothing about the quota: another call may be the probe.
         if (permit.probe) await this.leaves.releaseProbe(call, permit);
         token = await this.token(call, token.version);
         continue;
@@ -111,7 +112,7 @@ export class VendorGateway {
    */
   whyClosed(account: CallableAccount, operation?: string, login = false): Promise<PoolClosed | null> {
     const quota = operation !== undefined && isUnmetered(account, operation);
-    return this.consequences.whyClosed(account, { quota, login });
+    return this.consequences.stops.whyClosed(account, { quota, login });
   }
 
   /**
@@ -119,10 +120,7 @@ export class VendorGateway {
    * pool is held or closed all the same.
    */
   async apply(call: CallTerms, verdict: HoldVerdict | QuotaVerdict): Promise<Error> {
-    const epochs = await this.consequences.epochsOf(call.account);
-    return verdict.kind === 'quota'
-      ? this.consequences.close(call, epochs, verdict)
-      : this.consequences.hold(call, epochs, verdict);
+    return this.consequences.apply(call, verdict);
   }
 
   /** Why an account's pool is held; null when it is not, or for no known cause. */
@@ -131,7 +129,7 @@ export class VendorGateway {
     return state?.state === 'held' ? (state.cause ?? null) : null;
   }
 
-  /** Somebody has logged in, or a token has come after all: a pool that was held for want of it is free. */
+  /** A person has logged in, or a token has come after all: a pool that was held for it is freed. */
   async credentialsRenewed(account: CallableAccount): Promise<void> {
     const { db } = this.deps;
     await registerPool(db, account.poolKey, account.pool, undefined, null);
@@ -155,10 +153,10 @@ export class VendorGateway {
         if (!(error instanceof CredentialsRefusedError)) throw error;
         const closed = await this.whyClosed(call.account);
         if (closed) throw closed;
-        // Where a person has to log in, nothing is to be tried anew before that.
+        // Where a person has to log in, nothing is tried again before that.
         if (call.account.loginByPerson) again = true;
-        // Refused, but open: an operator has resumed meanwhile and the refusal is of before, or the pool's block was
-        // lost. What the cache says now decides.
+        // Refused, but open: an operator has resumed meanwhile and the refusal is older, or the pool's block was
+        // lost. The cache as it is now decides.
         if (!again) {
           await this.reconsider(call);
           continue;
@@ -169,13 +167,12 @@ export class VendorGateway {
           operation: 'login',
           message: error.reason,
         };
-        const epochs = await this.consequences.epochsOf(call.account);
-        throw await this.consequences.hold(call, epochs, { kind: 'auth', reason: 'refused', evidence });
+        throw await this.consequences.apply(call, { kind: 'auth', reason: 'refused', evidence });
       }
     }
   }
 
-  /** A hold is over: what was refused before its end may be good by now. One caller asks, by the token's lease. */
+  /** A hold is over: credentials refused before its end may be good by now. One caller tries, by the token's lease. */
   private async reconsider(call: CallTerms): Promise<void> {
     const record = await readPool(this.deps.db, call.account.poolKey);
     if (record === null) return;
@@ -201,7 +198,7 @@ export class VendorGateway {
   }
 }
 
-/** The vendor's words are read by people only: even a short password is taken out of them. */
+/** The vendor's message is read by people only: even a short password is taken out of it. */
 function withoutSecrets(verdict: Verdict, pass: CallPass): Verdict {
   const { message } = verdict.evidence;
   if (message === undefined) return verdict;

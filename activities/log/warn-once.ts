@@ -1,5 +1,5 @@
 /**
- * Warnings on paths that every call takes. A cause that repeats is told once, and again only after it has been quiet
+ * Warnings on paths that every call takes. A cause that repeats is logged once, and again only after it has been quiet
  * for an hour: what goes wrong at each call would otherwise fill the log and hide the rest.
  */
 import type { Logger } from 'pino';
@@ -33,25 +33,25 @@ export class ReportedCauses {
   }
 }
 
-/** By logger, so that pages and calls which come and go share what was told. */
-const told = new WeakMap<object, ReportedCauses>();
+/** By logger, so that pages and calls which come and go share what was reported. */
+const reported = new WeakMap<object, ReportedCauses>();
 
 /** An error's words without what differs each time: ids, ports, times. Statuses and counts below 1,000 stay. */
 export const causeOf = (error: unknown): string =>
   String(error).replaceAll(/[0-9a-f]{8}(?:-?[0-9a-f]{4,12})+|\d{4,}/gi, '#');
 
 function isNews(log: Logger, cause: readonly unknown[]): boolean {
-  let causes = told.get(log);
+  let causes = reported.get(log);
   if (causes === undefined) {
     causes = new ReportedCauses();
-    told.set(log, causes);
+    reported.set(log, causes);
   }
   return causes.isNews(JSON.stringify(cause), performance.now());
 }
 
 /**
- * @param about whose it is: the same error of another one is told for itself.
- * @param detail what differs each time, and tells causes not apart.
+ * @param about whose it is: the same error of another one is logged separately.
+ * @param detail what differs each time, and does not distinguish causes.
  */
 export function warnOnce(
   log: Logger,

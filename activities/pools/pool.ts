@@ -1,6 +1,6 @@
 /** What the pool workflow and those who wait for it do in the world. */
 import type { Pool } from 'pg';
-import type { PoolEvent, PoolPolicy, PoolState } from '../../quota/pools/pool';
+import type { PoolEvent, PoolPolicy, PoolState } from '../../quota/pools/state';
 import { unregisteredPool } from '../../store/permits/permit-errors';
 import { applyPoolEvent, readPool, readProbe, registerPool, restorePool } from '../../store/pools/pools';
 import type { TokenStore } from '../../store/secrets/tokens';
@@ -45,7 +45,7 @@ export function createPoolActivities(deps: PoolActivityDeps) {
       // Whoever resumes vouches for the credentials too: the next call may log in again.
       if (input.event.type === 'resume') await deps.tokens.clearRefusal(input.key);
       const { after } = await applyPoolEvent(deps.db, input.key, input.event);
-      // What was stopped for itself is free again as well, and nobody who waits for that has joined the pool.
+      // Kinds of calls that were stopped by themselves are free again as well; who waits for them has not joined the pool.
       if (input.event.type === 'resume') await deps.wakeReports(input.key);
       return after;
     },
@@ -61,7 +61,7 @@ export function createPoolActivities(deps: PoolActivityDeps) {
       });
     },
 
-    /** Epoch ms until which the pool's probe may still tell something; null when none is out. */
+    /** Epoch ms until which the pool's probe may still report; null when none is out. */
     async readProbe(input: { key: string }): Promise<number | null> {
       return readProbe(deps.db, input.key);
     },

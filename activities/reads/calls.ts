@@ -52,7 +52,7 @@ export interface Told<T> {
   readonly at: AskedAndAnswered;
 }
 
-/** An answer that the vendor calls good and that is not what its contract says. */
+/** An answer with a status of success that does not match the contract. */
 export class UnreadableAnswer extends Error {
   override readonly name = 'UnreadableAnswer';
 }
@@ -112,7 +112,7 @@ function tried<T>(parse: (body: string) => Parsed<T>, body: string): Parsed<T> {
 }
 
 /**
- * Stores what a vendor told. @throws StoredLater while Postgres is away; UnreadableAnswer for an answer that no column takes: it
+ * Stores a vendor's answer. @throws StoredLater while Postgres is away; UnreadableAnswer for an answer that no column takes: it
  * would be so at the next call, too.
  */
 export async function stored(keep: KeepDeps, kept: KeptRead): Promise<void> {
@@ -120,7 +120,7 @@ export async function stored(keep: KeepDeps, kept: KeptRead): Promise<void> {
     await keepRead(keep, kept);
   } catch (error) {
     if (!isOurFault(error)) throw error;
-    throw new UnreadableAnswer(`what the vendor told cannot be stored: ${String(error)}`);
+    throw new UnreadableAnswer(`the vendor's answer cannot be stored: ${String(error)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Asks vendors for what is read, and stores what they tell; each gives the lease back with it. */
+/** Calls vendors for reads and stores the answers; storing one gives the lease back. */
 import type { ReadKey, ReadLease, ReadRow } from '../../store/reads/reads';
 import { staleVehicles } from '../../store/reads/vehicles';
 import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
@@ -35,15 +35,15 @@ export class ReadFetcher {
     row: ReadRow,
   ): Promise<void> {
     const { source } = terms;
-    const { at, ...told } = await this.pagesOf(terms, description, key, lease, row);
-    const { next: _, ...answer } = told.value;
-    const { pages, requestId } = told;
+    const { at, ...answered } = await this.pagesOf(terms, description, key, lease, row);
+    const { next: _, ...answer } = answered.value;
+    const { pages, requestId } = answered;
     const { name: account, vehicles: api } = terms.account;
-    const described = api.describe?.(description.name, told.value) ?? null;
+    const described = api.describe?.(description.name, answered.value) ?? null;
     await stored(this.keep, {
       ...{ kind: 'answer', account, lease, at },
       answer: { answer, source, requestId, ...(pages === undefined ? {} : { pages }) },
-      described: described && { vehicleId: key.vehicleId, told: described },
+      described: described && { vehicleId: key.vehicleId, vehicle: described },
     });
   }
 
@@ -66,7 +66,7 @@ export class ReadFetcher {
               parse: (body) => api.parseRead(name, body),
             }),
           keep: (progress) =>
-            keepRead(this.keep, { kind: 'pages', account, lease, at: progress.told.at, progress }),
+            keepRead(this.keep, { kind: 'pages', account, lease, at: progress.answer.at, progress }),
         },
         row,
         resource,
@@ -99,14 +99,14 @@ export class ReadFetcher {
     const others = await staleVehicles(db, key, staleMs, together - 1);
     const ids = [key.vehicleId, ...others];
     const parse = api.parseTogether;
-    const told = await askVendor(terms, {
+    const answered = await askVendor(terms, {
       operation,
       request: api.readTogether(name, ids),
       parse: (body) => parse(name, body),
     });
-    const { at, requestId } = told;
+    const { at, requestId } = answered;
     const answers = ids.map((id) => {
-      const { next: _, ...answer } = told.value.get(id) ?? { values: {}, next: null };
+      const { next: _, ...answer } = answered.value.get(id) ?? { values: {}, next: null };
       return [id, { answer, source, requestId }] as const;
     });
     await stored(this.keep, { kind: 'answers', account: key.account, lease, at, key, answers });

@@ -1,6 +1,6 @@
 /**
- * Keeps what vendors told of vehicles while Postgres is away: in memory, then on disk as well, and stored once. Each answer is
- * a call of a day's few, a page of one no less. Whoever waits for it waits for a while only; it is kept all the same.
+ * Keeps vendors' answers about vehicles while Postgres is away: in memory, then on disk as well, and stored once. Each answer is
+ * one of a day's few calls, and so is a page. Whoever waits for it waits for a while only; it is kept all the same.
  */
 import type { Pool } from 'pg';
 import { SECOND_MS } from '../../quota/durations';
@@ -20,7 +20,7 @@ import { held, isOurFault, type KeepDeps } from '../gateway/spool/held';
 /** Its kind among spooled entries. */
 export const READ_ANSWER = 'read-answer';
 
-/** When a vendor was asked and has answered, epoch ms by this machine's clock. */
+/** When a vendor was called and has answered, epoch ms by this machine's clock. */
 export interface AskedAndAnswered {
   readonly asked: number;
   readonly answered: number;
@@ -31,8 +31,8 @@ type Kept =
   | {
       readonly kind: 'answer';
       readonly answer: Answer;
-      /** Of the vehicle itself, as the answer tells of it. */
-      readonly described: { readonly vehicleId: string; readonly told: Partial<Vehicle> } | null;
+      /** What the answer says about the vehicle itself. */
+      readonly described: { readonly vehicleId: string; readonly vehicle: Partial<Vehicle> } | null;
     }
   | {
       readonly kind: 'answers';
@@ -51,7 +51,7 @@ export type KeptRead = Kept & {
 /** Postgres is away. What was to be stored is kept. */
 export class StoredLater extends Error {
   override readonly name = 'StoredLater';
-  /** As Postgres, or the network before it, says it. */
+  /** The code of Postgres, or of the network before it. */
   readonly code: unknown;
 
   constructor(cause: unknown) {
@@ -60,10 +60,10 @@ export class StoredLater extends Error {
   }
 }
 
-/** How long whoever asked waits for Postgres, ms. */
+/** How long the caller waits for Postgres, ms. */
 const PATIENCE_MS = 30 * SECOND_MS;
 
-/** @throws StoredLater after half a minute; what says that it cannot be stored at all. */
+/** @throws StoredLater after half a minute; an error of Postgres when the answer cannot be stored at all. */
 export async function keepRead(
   { db, spool, stopping }: KeepDeps,
   kept: KeptRead,
@@ -91,14 +91,14 @@ export async function keepRead(
     }),
     late,
   ]).finally(() => clearTimeout(timer));
-  // Nobody hears of its end any more.
+  // Nobody waits for its end any more.
   if (ended === 'late') {
     keeping.catch(() => undefined);
     throw new StoredLater(trouble);
   }
 }
 
-/** Stored again it changes nothing: what is newer stays. */
+/** Stored twice it changes nothing: newer values stay. */
 export async function storeRead(db: Pool, kept: KeptRead): Promise<void> {
   const { account, lease } = kept;
   const age = ageOf(kept.at);
@@ -108,7 +108,7 @@ export async function storeRead(db: Pool, kept: KeptRead): Promise<void> {
     case 'answer': {
       await storeAnswer(db, lease, kept.answer, age);
       const { described } = kept;
-      if (described) await describeVehicle(db, account, described.vehicleId, described.told);
+      if (described) await describeVehicle(db, account, described.vehicleId, described.vehicle);
       return;
     }
     case 'answers':
@@ -123,12 +123,12 @@ export async function storeRead(db: Pool, kept: KeptRead): Promise<void> {
   }
 }
 
-/** What is stored at once holds as of now: those who have begun to wait for it since it came wait for this very answer. */
+/** An answer stored within this counts as of now: callers who began to wait for it since it came wait for this very answer. */
 const AT_ONCE_MS = SECOND_MS;
 
 function ageOf({ asked, answered }: AskedAndAnswered): AnswerAge {
   const now = Date.now();
   const answeredMs = Math.max(0, now - answered);
-  // Clocks of two machines round differently: what was stored right before it was asked for is not newer.
+  // Clocks of two machines round differently: an answer stored right before the call is not newer.
   return { askedMs: Math.max(0, now - asked - 1), answeredMs: answeredMs < AT_ONCE_MS ? 0 : answeredMs };
 }

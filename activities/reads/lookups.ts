@@ -1,6 +1,6 @@
 /**
  * Brings a read up to date for all who want it: one of all processes asks the vendor, the others wait for what it stores.
- * Within a process they wait for its promise, over processes they look at the row.
+ * Within a process they wait for its promise, across processes they poll the row.
  *
  * After a crash: whoever held the lease is known to have died when that runs out, ten seconds later. The call that it may
  * have made is lost and counts as a failure; the next one to ask goes on from the pages that had come. While Postgres is away
@@ -39,13 +39,13 @@ export interface Lookup {
   readonly callKey?: ReadKey;
   readonly maxAgeMs: number;
   readonly force: boolean;
-  /** Longest wait for somebody else's answer, ms. */
+  /** Longest wait for another caller's answer, ms. */
   readonly patienceMs: number;
   /** What stands in the way of calls like this one, by which such hindrances are remembered. */
   readonly hinderedBy: string;
   /** Whether the pool lets calls through; null when it does. */
   readonly whyClosed: () => Promise<Error | null>;
-  /** Takes over what something else has brought meanwhile, a sync say. Done once, before anybody is asked. */
+  /** Takes over what other work has brought meanwhile, a sync say. Done once, before the vendor is called. */
   readonly takeOver?: ((row: ReadRow) => Promise<void>) | undefined;
   /** Asks the vendor and stores the answer, which gives the lease back. */
   readonly ask: (lease: ReadLease, row: ReadRow) => Promise<void>;
@@ -56,7 +56,7 @@ export interface Found {
   readonly row: ReadRow;
   /** Why it is no fresher; null when it is as fresh as was wanted. */
   readonly stale: Unavailable | null;
-  /** Whether this very caller has asked the vendor. */
+  /** Whether this very caller has called the vendor. */
   readonly called: boolean;
 }
 
@@ -88,7 +88,7 @@ export class Lookups {
     let settled = false;
     let wish: ReadWish | null = null;
     for (;;) {
-      const { row, call } = await this.look(lookup);
+      const { row, call } = await this.rowsOf(lookup);
       wish ??= { askedAt: row.now, maxAgeMs: lookup.maxAgeMs, force: lookup.force };
       const here = this.underWay.get(name);
       const standing: ReadStanding = { ...call, answeredAt: row.answeredAt, streamedAt: row.streamedAt };
@@ -120,7 +120,7 @@ export class Lookups {
       this.underWay.set(name, trying);
       try {
         const outcome = await trying;
-        // Whatever the database's clock says of it by now: nobody makes a second call for one question.
+        // Whatever the database's clock says about it by now: one question never makes two calls.
         if (outcome.kind === 'answered')
           return { row: await lookAtRead(this.db, lookup.key), stale: null, called: true };
         if (outcome.kind === 'hindered')
@@ -133,10 +133,10 @@ export class Lookups {
   }
 
   /**
-   * The read, and what stands for the call. That first: an answer that comes between the two looks is seen in the read, and
+   * The read, and the row that stands for the call. That one first: an answer between the two queries is seen in the read, and
    * one that comes after them makes the claim fail.
    */
-  private async look({ key, callKey }: Lookup): Promise<{ row: ReadRow; call: ReadRow }> {
+  private async rowsOf({ key, callKey }: Lookup): Promise<{ row: ReadRow; call: ReadRow }> {
     const call = callKey === undefined ? null : await lookAtRead(this.db, callKey);
     const row = await lookAtRead(this.db, key);
     return { row, call: call ?? row };
@@ -199,7 +199,7 @@ export class Lookups {
   }
 }
 
-/** Null after the time, or when the other one failed for want of a database: then one looks for oneself. */
+/** Null after the time, or when the other one failed for want of a database: then the caller queries it itself. */
 async function soonerOf(outcome: Promise<Outcome> | undefined, ms: number): Promise<Outcome | null> {
   const over = new AbortController();
   const timer = delay(ms, null, { signal: over.signal }).catch(() => null);
@@ -211,14 +211,18 @@ async function soonerOf(outcome: Promise<Outcome> | undefined, ms: number): Prom
   }
 }
 
-/** Why a read is not asked for before `until`. */
+/** Why a read is not called before `until`. */
 export function heldBack(
   { failure, failures }: Pick<ReadRow, 'failure' | 'failures'>,
   until: number,
 ): Unavailable {
   const times = failures > 1 ? `${failures} times in a row, last: ` : '';
   if (failure === null) {
-    return { cause: 'failed', reason: 'whoever asked for it last ended before the answer was stored', until };
+    return {
+      cause: 'failed',
+      reason: 'the process that called last ended before the answer was stored',
+      until,
+    };
   }
   return failure.kind === 'refused'
     ? { cause: 'refused', reason: `the vendor does not serve it: ${times}${failure.reason}`, until }
@@ -226,5 +230,5 @@ export function heldBack(
 }
 
 function stillAsking(): Unavailable {
-  return { cause: 'asking', reason: 'the vendor has been asked and has not answered yet', until: null };
+  return { cause: 'asking', reason: 'the vendor has been called and has not answered yet', until: null };
 }

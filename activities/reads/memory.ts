@@ -1,9 +1,9 @@
-/** Answers in memory, in front of the database: those asked for longest ago go first when there are too many. */
+/** Answers in memory, in front of the database: the least recently used go first when there are too many. */
 import type { ServedRead, Unavailable } from './types';
 
-/** The database is looked at again after this, ms: others, and streams, write there. */
+/** The database is read again after this, ms: other processes, and streams, write there. */
 const GOOD_FOR_MS = 1_000;
-/** What is fresh enough by itself is served for so long while the database is looked at, ms: nobody waits for that. */
+/** An answer that is fresh enough is served for this long while the database is read, ms: nobody waits for that. */
 const SERVED_MEANWHILE_MS = 5_000;
 
 interface Entry {
@@ -21,10 +21,10 @@ export class ReadMemory {
   constructor(private readonly maxBytes: number) {}
 
   /**
-   * One that is as fresh as wanted, or was found to be as fresh as can be had a moment ago. `lookAgain`: it is time to look
-   * at the database.
+   * An answer that is as fresh as wanted, or was a moment ago as fresh as can be had. `recheck`: it is time to read the
+   * database again.
    */
-  get(name: string, maxAgeMs: number): { readonly served: ServedRead; readonly lookAgain: boolean } | null {
+  get(name: string, maxAgeMs: number): { readonly served: ServedRead; readonly recheck: boolean } | null {
     const entry = this.entries.get(name);
     if (entry === undefined) return null;
     const elapsed = performance.now() - entry.at;
@@ -39,7 +39,7 @@ export class ReadMemory {
     if (!fresh && stale === null) return null;
     this.entries.delete(name);
     this.entries.set(name, entry);
-    return { served: { ...served, ageMs, stale, servedFrom: 'memory' }, lookAgain: elapsed > GOOD_FOR_MS };
+    return { served: { ...served, ageMs, stale, servedFrom: 'memory' }, recheck: elapsed > GOOD_FOR_MS };
   }
 
   put(name: string, served: ServedRead): void {

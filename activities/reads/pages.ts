@@ -1,4 +1,4 @@
-/** One answer from all its pages. What has come is kept after each, so that nobody pays for it twice. */
+/** One answer from all its pages. Each page is stored as it comes, so that none is paid for twice. */
 import { HOUR_MS } from '../../quota/durations';
 import type { ReadRow } from '../../store/reads/reads';
 import type { ReadAnswer } from '../../vendors/capabilities/vehicles';
@@ -17,13 +17,13 @@ export interface Pages {
 }
 
 export interface Progress {
-  readonly told: Told<ReadAnswer>;
+  readonly answer: Told<ReadAnswer>;
   readonly pages: number;
-  /** What the pages were asked of, e.g. the account's container. */
+  /** The resource that the pages are of, e.g. the account's container. */
   readonly of: string | null;
 }
 
-/** @param of what the pages are asked of now: those of something else are no beginning. */
+/** @param of the resource that the pages are of now: pages of another one are not continued. */
 export async function allPages(pages: Pages, row: ReadRow, of: string | null): Promise<Told<ReadAnswer>> {
   const begun = progressOf(row, of);
   if (begun !== null) {
@@ -42,12 +42,12 @@ export async function allPages(pages: Pages, row: ReadRow, of: string | null): P
 async function goOn(pages: Pages, begun: Progress | null, of: string | null): Promise<Told<ReadAnswer>> {
   let sofar = begun;
   for (;;) {
-    const page = await pages.ask(sofar?.told.value.next ?? null);
-    const told = sofar === null ? page : joined(sofar.told, page);
+    const page = await pages.ask(sofar?.answer.value.next ?? null);
+    const answer = sofar === null ? page : joined(sofar.answer, page);
     const count = (sofar?.pages ?? 0) + 1;
-    const again = sofar !== null && page.value.next === sofar.told.value.next;
-    if (page.value.next === null || again || count >= MAX_PAGES) return { ...told, pages: count };
-    sofar = { told, pages: count, of };
+    const again = sofar !== null && page.value.next === sofar.answer.value.next;
+    if (page.value.next === null || again || count >= MAX_PAGES) return { ...answer, pages: count };
+    sofar = { answer, pages: count, of };
     await pages.keep(sofar);
   }
 }

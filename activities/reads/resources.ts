@@ -1,6 +1,6 @@
 /**
- * The one resource that an account keeps at the vendor, a container say. It is looked for before it is made: one whose
- * creation was not heard of is found that way, and none is left behind.
+ * The one resource that an account keeps at the vendor, a container say. It is looked up before it is made: one whose
+ * creation had no answer is found that way, and none is left behind.
  */
 
 import { loadAnswer } from '../../store/reads/answers';
@@ -39,7 +39,7 @@ export class Resources {
     );
   }
 
-  /** The vendor says that `gone` is not there any more: one caller looks for another, or makes one. */
+  /** The vendor reports `gone` as missing: one caller looks up another, or makes one. */
   async replace(terms: CallTerms, api: ResourceApi, gone: string): Promise<string> {
     const row = await lookAtRead(this.keep.db, keyOf(terms));
     if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.keep.db, row);

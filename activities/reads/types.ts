@@ -14,7 +14,7 @@ export interface ReadAsk {
   readonly force?: boolean;
   /** Default: interactive, which may use the reserve. */
   readonly priority?: Priority;
-  /** `polling`: asked on schedule and not by a person. */
+  /** `polling`: read on schedule and not by a person. */
   readonly source?: 'call' | 'polling';
   /** Under which the call is counted; default: the vendor's name for it. */
   readonly caller?: string;
@@ -25,12 +25,12 @@ export interface ReadAsk {
 /** Why nothing fresher can be had now. */
 export interface Unavailable {
   /**
-   * `quota`: the vendor has said that the quota is used up. `pool`: nothing is called for another reason. `limit`: a limit of ours has nothing left. `failed`: it was tried, and it is too early
-   * for another try. `refused`: so, and the vendor does not serve it. `asking`: somebody asks and has no answer yet.
+   * `quota`: the vendor has reported the quota as used up. `pool`: nothing is called for another reason. `limit`: a limit of ours has nothing left. `failed`: it was tried, and it is too early
+   * for another try. `refused`: so, and the vendor does not serve it. `asking`: a call is under way.
    */
   readonly cause: 'quota' | 'pool' | 'limit' | 'failed' | 'refused' | 'asking';
   readonly reason: string;
-  /** When a fresher answer may be had; null when nobody knows, or an operator has to end it. */
+  /** When a fresher answer may be had; null when that is unknown, or an operator has to end it. */
   readonly until: number | null;
   /** Key of the pool or limit that stands in the way. */
   readonly pool?: string;
@@ -45,14 +45,14 @@ export interface ServedRead {
   readonly read: string;
   readonly params: Readonly<Record<string, string | number>>;
   readonly answer: StoredAnswer;
-  /** As of when it holds: the last whole answer, or later where a stream has told of every change since. */
+  /** As of when it holds: the last whole answer, or later where a stream has reported every change since. */
   readonly freshAt: number;
   readonly ageMs: number;
   readonly source: ValueSource;
   /** The vendor's id of the request that brought the last whole answer. */
   readonly requestId: string | null;
   readonly servedFrom: 'call' | 'database' | 'memory';
-  /** Why it is older than was asked for; null when it is not. */
+  /** Why it is older than requested; null when it is not. */
   readonly stale: Unavailable | null;
 }
 
@@ -75,6 +75,6 @@ export class NothingToServe extends Error {
     what: string,
     readonly why: Unavailable,
   ) {
-    super(`${what} was never answered, and cannot be asked for now: ${why.reason}`);
+    super(`${what} was never answered, and cannot be called now: ${why.reason}`);
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Pool } from 'pg';
 import { MINUTE_MS, SECOND_MS } from '../../quota/durations';
-import { heardAt } from '../../quota/reads/decision';
+import { currentAt } from '../../quota/reads/decision';
 import type { Settings } from '../../settings';
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
 import { loadAnswer, type ValueSource } from '../../store/reads/answers';
@@ -44,7 +44,7 @@ export interface ServedVehicles {
   readonly stale: Unavailable | null;
 }
 
-/** A vehicle that is not on a list younger than this is not looked for in another one, ms. */
+/** For a vehicle that is not on a list younger than this, no other list is fetched, ms. */
 const LIST_TRUSTED_MS = 10 * MINUTE_MS;
 const LIST = 'vehicles';
 
@@ -66,7 +66,7 @@ export class VehicleReads {
   private readonly feeds: FleetFeeds;
   private readonly fetch: ReadFetcher;
   private readonly memory: ReadMemory;
-  private readonly looking = new Map<string, Promise<ServedRead>>();
+  private readonly underWay = new Map<string, Promise<ServedRead>>();
 
   constructor(private readonly deps: VehicleReadsDeps) {
     const { db, spool = null, stopping = new AbortController().signal } = deps;
@@ -88,19 +88,19 @@ export class VehicleReads {
     if (ask.force || maxAgeMs <= 0) return this.find(wanted);
     const known = this.memory.get(name, maxAgeMs);
     if (known === null) return this.findOnce(wanted);
-    // What goes wrong is said to whoever has to wait for it.
-    if (known.lookAgain) this.findOnce(wanted).catch(() => undefined);
+    // A failure is reported to whoever has to wait for the answer.
+    if (known.recheck) this.findOnce(wanted).catch(() => undefined);
     return known.served;
   }
 
-  /** The same looked for by many at once is looked for once. */
+  /** Many callers of the same read at once share one lookup. */
   private findOnce(wanted: Wanted): Promise<ServedRead> {
     const { name, maxAgeMs, ask } = wanted;
     const key = JSON.stringify([name, maxAgeMs, ask.priority, ask.source, ask.caller, ask.waitMs]);
-    const before = this.looking.get(key);
+    const before = this.underWay.get(key);
     if (before !== undefined) return before.then((served) => ({ ...served, servedFrom: 'memory' }));
-    const finding = this.find(wanted).finally(() => this.looking.delete(key));
-    this.looking.set(key, finding);
+    const finding = this.find(wanted).finally(() => this.underWay.delete(key));
+    this.underWay.set(key, finding);
     return finding;
   }
 
@@ -188,7 +188,7 @@ export class VehicleReads {
     const problem = account.vehicles.vehicleIdProblem(ask.vehicleId);
     if (problem !== null)
       throw new ReadInputError('vehicle', 'INVALID_INPUT', `"${ask.vehicleId}" ${problem}`);
-    // The list is asked for as a read is, but never because it is older than a person wants the read to be.
+    // The list is fetched as a read is, but never because it is older than a person wants the read to be.
     const { maxAgeMs: _, force: __, ...asking } = ask;
     let listed = await this.vehicles(account.name, { ...asking, maxAgeMs: Number.POSITIVE_INFINITY });
     let vehicle = named(listed.vehicles, ask.vehicleId);
@@ -219,7 +219,7 @@ export class VehicleReads {
   }
 
   private async served(key: ReadKey, { row, stale, called }: Found): Promise<ServedRead> {
-    const freshAt = heardAt(row);
+    const freshAt = currentAt(row);
     if (freshAt === null) throw new NothingToServe(`${key.read} of ${key.vehicleId}`, stale ?? unknownWhy());
     const answer = await loadAnswer(this.deps.db, row.id);
     const streamed =

@@ -1,12 +1,13 @@
-/** A report that does not end: it is told, looked at ever more rarely, and at an age asked for anew. */
+/** A report that is not made: it is reported, polled less and less often, and at some age requested again. */
 import type { Pool } from 'pg';
 import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import { markFailed, tellSlow } from '../../store/datasets/jobs';
+import { markFailed } from '../../store/datasets/jobs';
+import { recordSlow } from '../../store/datasets/slow-reports';
 import { insertEvent } from '../../store/events/events';
 import type { JobContext } from './calls';
 import type { PollOutcome } from './types';
 
-/** What follows from "not made yet". @param said the vendor's word for it; empty for none. @param now epoch ms. */
+/** What follows from "not made yet". @param said the vendor's status; empty for none. @param now epoch ms. */
 export async function stillPending(
   db: Pool,
   context: JobContext,
@@ -15,15 +16,15 @@ export async function stillPending(
 ): Promise<PollOutcome> {
   const { account, dataset, settings, job, series } = context;
   const ageMs = Math.max(0, now - (job.requestedAt ?? job.createdAt));
-  const { tellAfterMinutes, askAnewAfterHours } = settings.poll;
+  const { reportAfterMinutes, requestAgainAfterHours } = settings.poll;
   const hours = `${Math.round(ageMs / 360_000) / 10} h`;
-  if (ageMs >= askAnewAfterHours * HOUR_MS) {
-    const reason = `the vendor has not made report ${job.reportId} within ${hours} (status ${said || 'none'}); it is asked for anew`;
+  if (ageMs >= requestAgainAfterHours * HOUR_MS) {
+    const reason = `the vendor has not made report ${job.reportId} within ${hours} (status ${said || 'none'}); it is requested again`;
     await markFailed(db, job.id, { reason, evidence: { reportId: job.reportId }, now });
     return { kind: 'gone', reason };
   }
-  await tellSlow(db, job.id, ageMs, tellAfterMinutes * MINUTE_MS, (tell) =>
-    insertEvent(tell, 'report.slow', account.poolKey, {
+  await recordSlow(db, job.id, ageMs, reportAfterMinutes * MINUTE_MS, (client) =>
+    insertEvent(client, 'report.slow', account.poolKey, {
       dataset: dataset.id,
       account: account.name,
       partition: series.partition,
@@ -32,7 +33,7 @@ export async function stillPending(
       reportId: job.reportId,
       status: said || 'none',
       age: hours,
-      askedAnewAt: (job.requestedAt ?? job.createdAt) + askAnewAfterHours * HOUR_MS,
+      requestedAgainAt: (job.requestedAt ?? job.createdAt) + requestAgainAfterHours * HOUR_MS,
     }),
   );
   return { kind: 'pending', ageMs, said, ...(job.reportId === null ? {} : { reportId: job.reportId }) };

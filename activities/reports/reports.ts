@@ -1,5 +1,5 @@
 /**
- * What the report workflows do in the world: plan, ask for a report, look whether it is made, fetch and ingest it.
+ * The activities of the report workflows: plan, create a report, poll it, fetch and ingest it.
  * Each activity may be run again at any point: what a crash left behind is in the job's row, and is adopted.
  */
 
@@ -147,7 +147,7 @@ class Reports {
     const { account, job } = context;
     const { reports } = account;
     if (job.state === 'ingested') return { kind: 'ready' };
-    // A ready job is asked about again: it is taken up after an interruption, and may have ended FATAL with a document.
+    // A ready job is polled again: it is taken up after an interruption, and may have ended FATAL with a document.
     if ((job.state !== 'requested' && job.state !== 'ready') || job.reportId === null) {
       return { kind: 'gone', reason: job.reason ?? `the job is ${job.state}` };
     }
@@ -186,7 +186,7 @@ class Reports {
         await markFailed(this.deps.db, job.id, { reason: 'DONE without a document', evidence, now });
         return { kind: 'gone', reason: 'the report is DONE without a document' };
       case 'cancelled': {
-        const reason = 'CANCELLED by the vendor: no data, cancelled by hand, or asked for too often';
+        const reason = 'CANCELLED by the vendor: no data, cancelled by hand, or requested too often';
         await markCancelled(this.deps.db, job.id, { reason, evidence, now });
         return { kind: 'cancelled', reason };
       }
@@ -208,10 +208,10 @@ class Reports {
       if ('stream' in opened) text = await account.reports.readErrorDocument(opened.stream, opened.location);
     }
     const kind = account.reports.classifyFatal(text);
-    const said = text ?? 'no explanation';
+    const explanation = text ?? 'no explanation';
     const evidence = { reportId: job.reportId, fatal: kind, text };
-    await markFailed(this.deps.db, job.id, { reason: `FATAL: ${said}`, evidence, now: Date.now() });
-    return { class: kind, text: said, evidence };
+    await markFailed(this.deps.db, job.id, { reason: `FATAL: ${explanation}`, evidence, now: Date.now() });
+    return { class: kind, text: explanation, evidence };
   }
 
   async fetch(input: JobCall): Promise<FetchOutcome> {
@@ -284,7 +284,7 @@ class Reports {
     }
   }
 
-  /** The document's text as it comes in, or the vendor's word that there is no such document. */
+  /** The document's text as it comes in, or the vendor's answer that there is no such document. */
   private async open(
     context: JobContext,
     priority: Priority,
@@ -335,19 +335,19 @@ function notYetKnown(error: CallFailed): ApplicationFailure {
   });
 }
 
-/** What of a document was not taken over as it was told. */
+/** What of a document was not stored as it came. */
 function noteOf(ingested: Extract<IngestResult, { outcome: 'ingested' }>): { readonly note?: string } {
   const { doubted, setAside } = ingested;
   const notes = [
     ...(setAside === 0
       ? []
       : [
-          `${setAside} ${setAside === 1 ? 'row' : 'rows'} could not be used and ${setAside === 1 ? 'was' : 'were'} put aside`,
+          `${setAside} ${setAside === 1 ? 'row' : 'rows'} could not be used and ${setAside === 1 ? 'was' : 'were'} set aside`,
         ]),
     ...(doubted === null
       ? []
       : [
-          `${doubted.told} rows in place of ${doubted.known} are doubted: the known ones of ${doubted.hours} hours stay, next check ${new Date(doubted.lookAgainAt).toISOString()}`,
+          `${doubted.reported} rows in place of ${doubted.known} are doubted: the known ones of ${doubted.hours} hours stay, next check ${new Date(doubted.recheckAt).toISOString()}`,
         ]),
   ];
   return notes.length === 0 ? {} : { note: notes.join('; ') };

@@ -1,6 +1,6 @@
 /**
  * Asking a vendor for a report, once. The job's row is written before the call, so that whatever becomes of this process
- * or of the answer, the report that may exist is looked for and adopted before another is asked for.
+ * or of the answer, the report that may exist is looked up and adopted before another is requested.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
@@ -9,11 +9,11 @@ import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
 import type { DatasetContext } from '../../settings/datasets/report-context';
+import type { Job } from '../../store/datasets/job';
 import {
   type FailingBudget,
   type IntentionResult,
   intend,
-  type Job,
   knownReports,
   markAttempt,
   markRequested,
@@ -45,7 +45,7 @@ export class ReportRequests {
     private readonly calls: ReportCalls,
   ) {}
 
-  /** Asks for a chunk's report, unless it has been asked for: then that report is adopted. */
+  /** Requests a chunk's report, unless it has been requested: then that report is adopted. */
   async request(input: ChunkCall): Promise<RequestOutcome> {
     const base = this.calls.context(input);
     const { chunk } = input;
@@ -160,7 +160,7 @@ export class ReportRequests {
 
   /**
    * Null when an unanswered create call can no longer be under way. Another worker may have made it, which is taken
-   * for dead but only cannot be heard; a look at the vendor's list before its call arrives would find nothing.
+   * for dead but is only cut off; the vendor's list would not show the report before that call arrives.
    */
   private async untilCallIsOver(job: Job): Promise<RequestOutcome | null> {
     const until = this.callOverAt(job);

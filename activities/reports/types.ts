@@ -2,7 +2,7 @@
 
 import type { Priority } from '../../quota/limits/limit';
 import type { WindowCause } from '../../quota/windows/window-retry';
-import type { JobPurpose } from '../../store/datasets/jobs';
+import type { JobPurpose } from '../../store/datasets/job';
 import type { Chunk } from '../../store/datasets/plan';
 import type { FatalClass } from '../../vendors/capabilities/reports';
 
@@ -64,7 +64,7 @@ export interface RecordedChunk {
 
 export type RequestOutcome =
   | { readonly kind: 'requested'; readonly jobId: number; readonly adopted: boolean }
-  /** The same window was asked for too recently: not before this, epoch ms. */
+  /** The same window was requested too recently: not before this, epoch ms. */
   | { readonly kind: 'too-soon'; readonly notBefore: number }
   /** An earlier request's answer was lost, and the vendor's list is not to be believed before this, epoch ms. */
   | {
@@ -85,7 +85,7 @@ export interface JobCall extends DatasetRef {
 }
 
 export type PollOutcome =
-  /** With the time since it was asked for, and what the vendor calls its state. */
+  /** With the time since it was requested, and the vendor's name for its state (`said`). */
   | { readonly kind: 'pending'; readonly ageMs?: number; readonly said?: string; readonly reportId?: string }
   | { readonly kind: 'ready' }
   | { readonly kind: 'cancelled'; readonly reason: string }
@@ -99,7 +99,7 @@ export type FetchOutcome =
       readonly kind: 'ingested';
       readonly rows: number;
       readonly empty: boolean;
-      /** What was not taken over as it was told, for people. */
+      /** What was not stored as it came, for people. */
       readonly note?: string;
     }
   /** The document is bad and kept as evidence; the window is marked failed. */

@@ -1,6 +1,6 @@
 /**
- * The stream of one account: one connection over all processes, by a lease in Postgres. It is made anew before its token
- * ends; what may have been missed is asked for once by a call for each vehicle; a stream that tells of nothing is noticed.
+ * The stream of one account: one connection over all processes, by a lease in Postgres. It is renewed before its token
+ * ends; what may have been missed is read once by a call for each vehicle; a stream without messages is noticed.
  *
  *   waiting ─▶ connected ─▶ silent ─▶ connected …   and back to waiting whenever the connection ends
  *
@@ -47,7 +47,7 @@ export interface StreamTimes {
   readonly tickMs: number;
   /** First wait after a failure. */
   readonly retryMs: number;
-  /** A connection that stood for so long is made anew at once when it is lost. */
+  /** A connection that lasted this long is reopened at once when it is lost, ms. */
   readonly steadyMs: number;
   readonly connectMs: number;
   /** Between pings; one that is not answered ends the connection. */
@@ -117,7 +117,7 @@ export class AccountStream {
         this.failures = 0;
         if (ending.kind !== 'lost') continue;
         await this.troubled('lost', ending.reason);
-        // A broker that ends each connection as soon as it stands is not to be asked without a pause.
+        // A broker that ends each connection at once is not tried again without a pause.
         this.cutOff = performance.now() - began < times.steadyMs ? this.cutOff + 1 : 0;
         if (this.cutOff > 0) await this.wait(retryAfterMs(this.cutOff, times.retryMs));
       } catch (error) {
@@ -225,10 +225,10 @@ export class AccountStream {
         const quietMs = performance.now() - heardAt;
         if (silent && quietMs < api.silentAfterMs) {
           silent = false;
-          await this.tell('connected', null, '');
+          await this.report('connected', null, '');
         } else if (!silent && quietMs >= api.silentAfterMs) {
           silent = true;
-          await this.tell('silent', 'silent', `no message for ${Math.round(quietMs / 1000)} s`);
+          await this.report('silent', 'silent', `no message for ${Math.round(quietMs / 1000)} s`);
           // Once for each silence: what stands there may not be true any more.
           await this.missed();
         }
@@ -258,7 +258,7 @@ export class AccountStream {
     try {
       await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values });
     } catch (error) {
-      // It is not told of again, so what it said has to be asked for; unless no column takes it: a call brings the same.
+      // The message does not come again, so its values are read by a call; unless no column can hold them: a call brings the same.
       if (!isOurFault(error)) this.broken = true;
       warnOnce(deps.log, { account: account.name }, error, 'a message of a stream was not stored');
     }
@@ -274,7 +274,7 @@ export class AccountStream {
     const known = await deps.reads
       .vehicles(account.name, { priority: 'live', source: 'polling', caller: 'stream', waitMs: 0 })
       .catch(() => null);
-    // A list that cannot be had now is asked for with the next try.
+    // A list that cannot be fetched now is fetched with the next try.
     this.unseeded = new Set(
       known?.vehicles.filter(({ readable }) => readable).map((v) => v.vehicleId) ?? [''],
     );
@@ -297,7 +297,7 @@ export class AccountStream {
     }
   }
 
-  private tell(state: 'connected' | 'silent', kind: 'silent' | null, reason: string): Promise<boolean> {
+  private report(state: 'connected' | 'silent', kind: 'silent' | null, reason: string): Promise<boolean> {
     const { deps, account } = this;
     return noteStreamTrouble(deps.db, account.name, account.poolKey, { state, kind, reason });
   }
@@ -309,10 +309,15 @@ export class AccountStream {
     });
     if (!news) return;
     const about = { account: account.name, pool: account.poolKey, reason };
-    logEvent(deps.log, `stream.${kind}`, about, `the stream of ${account.name} tells of nothing: ${reason}`);
+    logEvent(
+      deps.log,
+      `stream.${kind}`,
+      about,
+      `the stream of ${account.name} brings no messages: ${reason}`,
+    );
   }
 
-  /** Keeps the lease: nobody else would have more luck. */
+  /** Keeps the lease: no other process would have more luck. */
   private async wait(ms: number): Promise<void> {
     const { deps, account, times } = this;
     const until = performance.now() + ms;

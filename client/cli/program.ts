@@ -24,7 +24,7 @@ import { addSettings, addVault } from './vault';
 import { addVehicles } from './vehicles/vehicles';
 import { addVendorTest } from './vendor-test';
 
-/** @param onCommand told of the command that was called, before it acts. */
+/** @param onCommand called with the command, before it acts. */
 export function createProgram(onCommand: (command: Command) => void = () => undefined): Command {
   const program = new Command('sluice')
     .description('Calls vendor APIs within their quotas, and keeps their data complete.')

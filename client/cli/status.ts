@@ -66,7 +66,7 @@ function workerText(polls: boolean, { ended, processes }: Here): string {
   if (dead === undefined || processes.some(({ name }) => name === 'worker')) {
     return polls ? 'runs' : 'none runs';
   }
-  const gone = `this folder's, pid ${dead.pid}, has ended without being told to; start one with: npx sluice up --detach`;
+  const gone = `this folder's, pid ${dead.pid}, has ended unexpectedly; start one with: npx sluice up --detach`;
   return `${polls ? 'another one runs' : 'none runs'}; ${gone}`;
 }
 

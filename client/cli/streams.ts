@@ -1,4 +1,4 @@
-/** `sluice streams`: what vendors tell of by themselves. */
+/** `sluice streams`: changes that vendors send by themselves. */
 import type { Command } from 'commander';
 import { listStreamsOf } from '../operations/streams/streams';
 import { whenText } from '../operations/time-text';

@@ -120,14 +120,14 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   }
 }
 
-/** Histories are for `doctor` to look through: with many open workflows that takes a while. */
+/** Histories are searched by `doctor`: with many open workflows that takes a while. */
 async function warnOfMissingKeys(context: Context, keys: KeyRing): Promise<void> {
   const uses = await withDatabase(context, (db) => keysInUse(db, null, context.dir.spool));
   const { missing } = sortKeys(uses, keys);
   if (missing.length > 0) note(`warning: ${missingText(missing)}`);
 }
 
-/** What `up --detach` leaves behind: looks after what runs until it is told to stop it (SIGTERM) or to let go (SIGHUP). */
+/** What `up --detach` leaves behind: supervises what runs until it has to stop it (SIGTERM) or to let go of it (SIGHUP). */
 export async function supervise(command: Command): Promise<void> {
   const context = contextOf(command);
   const { dir, settings } = context;
@@ -220,7 +220,7 @@ async function keep(
   };
   try {
     for (const program of programs) {
-      const keeper = new Keeper(dir, program, say, (said) => tellHung(context, program.name, said));
+      const keeper = new Keeper(dir, program, say, (reason) => recordHung(context, program.name, reason));
       await keeper.start(await adoptable(dir, program, say));
       keepers.push(keeper);
     }
@@ -248,8 +248,8 @@ async function keep(
   };
 }
 
-/** As an event, too; without a database, the line that was said has to do. */
-async function tellHung(context: Context, name: string, reason: string): Promise<void> {
+/** As an event, too; without a database, the printed line has to do. */
+async function recordHung(context: Context, name: string, reason: string): Promise<void> {
   await withDatabase(context, (db) => insertEvent(db, 'process.hung', null, { process: name, reason })).catch(
     () => undefined,
   );
@@ -269,12 +269,12 @@ function describe({ postgres, temporal }: Servers): void {
   );
 }
 
-/** What Temporal stores is encrypted; its Web UI was told at its start who decrypts it. */
+/** What Temporal stores is encrypted; its Web UI learned at its start who decrypts it. */
 function describeCodec({ temporal }: Servers, endpoint: string): void {
   print(`Codec     ${endpoint}, for the Web UI`);
   if (temporal === null || !temporal.adopted || runsWith(temporal.pid, endpoint)) return;
   note(
-    `The Web UI was started without it: give it there as the codec server, or start anew (npx sluice down).`,
+    `The Web UI was started without it: give it there as the codec server, or restart (npx sluice down, then up).`,
   );
 }
 

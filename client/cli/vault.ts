@@ -57,11 +57,11 @@ export function addVault(program: Command): void {
 async function rotate(_options: unknown, command: Command): Promise<void> {
   const { keyId, entries, grants, tokens, keys, unreached } = await call(rotateVault, contextOf(command), {});
   print(
-    `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} ${grants === 0 ? '' : `and ${pluralText(grants, 'login')} `}encrypted anew with key ${keyId}; ` +
+    `${countText(entries)} ${entries === 1 ? 'entry' : 'entries'} ${grants === 0 ? '' : `and ${pluralText(grants, 'login')} `}encrypted again with key ${keyId}; ` +
       `${pluralText(tokens, 'access token')} dropped, which the next calls replace`,
   );
   if (keys === null) {
-    note(`Open workflows cannot be looked at: ${unreached}. Keep the older keys until they can.`);
+    note(`Open workflows cannot be searched: ${unreached}. Keep the older keys until they can.`);
     process.exitCode = 1;
     return;
   }

@@ -13,13 +13,13 @@ export const API_PROCESS = 'api';
 /** It answers what it has begun, ms. */
 const STOP_MS = 35_000;
 
-/** Where this folder's API server is found: the usual port, or another one, which is said. */
+/** Where this folder's API server is found: the usual port, or another one, which is printed. */
 export async function apiAddress(dir: StateDir, settings: Settings, say: Say): Promise<string> {
   const running = findProcess(dir, API_PROCESS)?.url;
   return running ?? `http://127.0.0.1:${await apiPort(settings, undefined, say)}`;
 }
 
-/** The port given, which has to be free; without one the usual one, or another when that is in use, which is said. */
+/** The port given, which has to be free; without one the usual one, or another when that is in use, which is printed. */
 export async function apiPort(settings: Settings, given: string | undefined, say: Say): Promise<number> {
   if (given !== undefined) return parsePort(given);
   const { port, moved } = await choosePort(settings.api.port);

@@ -1,6 +1,6 @@
 /** Accounts, datasets and pools by their names, as the settings know them. Pure; problems name the field. */
 
-import type { PoolOrganization } from '../../quota/pools/pool';
+import type { PoolOrganization } from '../../quota/pools/state';
 import { fleetKindOf, type Settings } from '../../settings';
 import { type Account, findAccount } from '../../settings/accounts/accounts';
 import {

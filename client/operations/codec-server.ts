@@ -13,7 +13,7 @@ const PROCESS = 'codec-server';
 /** Next to it stands the Web UI, unless this folder's has another port. */
 const UI_URL = 'http://127.0.0.1:8233';
 
-/** Where the Web UI's pages come from; a browser tells localhost from 127.0.0.1. */
+/** Where the Web UI's pages come from; for a browser localhost and 127.0.0.1 differ. */
 export function uiOrigins(context: Context): readonly string[] {
   return originsOf(liveInstance(context.dir)?.temporal?.uiUrl ?? UI_URL);
 }

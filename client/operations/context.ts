@@ -76,7 +76,7 @@ export function contextWith(settings: Settings, dir: StateDir, note: Context['no
   return context;
 }
 
-/** Who sits at this machine, as far as it can tell. */
+/** Who uses this machine, as far as it knows. */
 function operator(): string {
   let user = 'unknown';
   try {

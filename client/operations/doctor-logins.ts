@@ -29,7 +29,7 @@ export async function tryLogins(db: Pool, settings: Settings, keys: KeyRing): Pr
       const { login, grant } = account.parts;
       if (!enabled) continue;
       if (grant !== undefined) {
-        // Not tried: a refresh is not made to look.
+        // Not tried: no refresh is made for a check.
         const found = (await new GrantStore(db, keys).list()).find((one) => one.account === account.poolKey);
         const reason = found?.neededReason ?? (found?.loggedInAt ? null : 'nobody has logged in');
         checks.push({ account: name, problem: reason && `${reason}; log in: ${hint('login', name)}` });

@@ -6,9 +6,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isPortFree } from '../../embedded/ports';
-import { findData } from '../../embedded/postgres-cluster';
+import { findData } from '../../embedded/postgres/cluster';
 import { cacheDir, type StateDir } from '../../embedded/state-dir';
-import { TEMPORAL_VERSION } from '../../embedded/temporal-binary';
+import { TEMPORAL_VERSION } from '../../embedded/temporal/binary';
 import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../settings';
 import { createPool } from '../../store/db';
 import { appliedMigrations, readMigrations } from '../../store/migrate';
@@ -113,7 +113,7 @@ async function checkPorts({ settings, dir }: Backend): Promise<Check[]> {
   return [
     taken.length === 0
       ? ok('Ports', '7233 and 8233 are free')
-      : warn('Ports', `${taken.join(' and ')} in use by others; other ones will be taken, and said`),
+      : warn('Ports', `${taken.join(' and ')} in use by others; other ones will be taken, and printed`),
   ];
 }
 
@@ -159,7 +159,7 @@ async function checkDatabase(backend: Backend): Promise<Check[]> {
   }
 }
 
-/** Nothing to say of a database that cannot be reached or has no tables: the check before has said it. */
+/** Nothing about a database that cannot be reached or has no tables: the check before has reported that. */
 async function checkGenerations(backend: Backend): Promise<Check[]> {
   const others = await otherGenerations(backend).catch(() => []);
   return others.map(({ pool, publishedBy, publishedAt }) =>
@@ -261,8 +261,8 @@ async function checkKeysInUse(backend: Backend): Promise<Check[]> {
     const kept = older.map((use) => `${use.keyId} (${useText(use)})`).join('; ');
     return [ok(name, older.length === 0 ? 'the newest alone' : `besides the newest: ${kept}`)];
   } catch (error) {
-    // What is away has been said by the checks of it.
-    return error instanceof OperationError ? [] : [warn(name, `cannot be looked at: ${messageOf(error)}`)];
+    // What is away has been reported by its own check.
+    return error instanceof OperationError ? [] : [warn(name, `cannot be checked: ${messageOf(error)}`)];
   }
 }
 

@@ -58,7 +58,7 @@ export const ERROR_CODES = {
   WRONG_CREDENTIALS: 'refused',
   /** A limit has nothing left, or the vendor asked for a wait. */
   LIMIT_REACHED: 'limited',
-  /** The vendor said that the account's quota is used up. */
+  /** The vendor reported the account's quota as used up. */
   QUOTA_PAUSED: 'limited',
   /** The account's pool lets no call through: an operator or the vendor's refusal holds it, or the vendor is down. */
   POOL_STOPPED: 'unavailable',
@@ -90,7 +90,7 @@ export interface Problem {
   readonly wait?: WaitFacts;
 }
 
-/** Until when there is no leave to call, and by whose word. */
+/** Until when no call may leave, and who decided that. */
 export interface WaitFacts {
   /** Key of the limit that binds; left out where the pool does. */
   readonly limit?: string;

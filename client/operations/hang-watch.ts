@@ -4,7 +4,7 @@
  */
 import { isStopped, type ProcessIdentity } from '../../embedded/child';
 
-/** One that goes on saying nothing for so long is ended, ms; the first question has waited some seconds before. */
+/** A process that stays silent for this long is ended, ms; the first query has waited some seconds before. */
 export const HUNG_MS = 15_000;
 const ASK_EVERY_MS = 2_000;
 
@@ -23,7 +23,7 @@ export class HangWatch {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** For how long it has said nothing as far as we know, ms; 0 when it answers. Asks again when it is time. */
+  /** For how long it has been silent as far as we know, ms; 0 when it answers. Queries again when it is time. */
   silentMs(): number {
     const now = this.now();
     if (!this.asking && now - this.askedAt >= ASK_EVERY_MS) void this.poll(now);
@@ -36,7 +36,7 @@ export class HangWatch {
     const isSilent = await this.ask(this.identity.pid)
       .then((health) => (health === null ? isStopped(this.identity) : health.silentSince !== undefined))
       .catch(() => false);
-    // From the answer on: a machine that slept has frozen us with it, and the next question tells.
+    // From the answer on: a machine that slept has frozen us with it, and the next query shows how it is.
     this.silentFrom = isSilent ? (this.silentFrom ?? this.now()) : null;
     this.asking = false;
   }

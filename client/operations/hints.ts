@@ -1,6 +1,6 @@
 /**
  * Use cases that a message recommends. The message names them in backticks, with what they are for; each face may put its
- * own words there, as for fields (errors.ts): the command line shows a command (client/cli/hints.ts).
+ * own wording there, as for fields (errors.ts): the command line shows a command (client/cli/hints.ts).
  */
 export const RECOMMENDED = [
   'backfill list',

@@ -6,7 +6,7 @@
  * (errors.ts), yields a typed result, and says by `json(result)` how that looks as JSON. A backend (backend.ts) gives it
  * the settings and the two servers. None prints, reads the process's arguments or ends it.
  *
- * Beside them: `followWork` (datasets/follow.ts) and `followBatch` (batches/follow.ts) tell how far work is until it ends.
+ * Beside them: `followWork` (datasets/follow.ts) and `followBatch` (batches/follow.ts) report the progress of work until it ends.
  */
 import { createApiKey, listApiKeys, revokeApiKey } from './access/keys';
 import {

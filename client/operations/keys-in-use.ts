@@ -24,7 +24,7 @@ export interface KeysInUse {
   readonly schedules: number;
   /** A workflow or schedule whose payload names this key, and is not opened by it; null when all are. */
   readonly unreadable: string | null;
-  /** One of these workflows, to look at. */
+  /** One of these workflows, as an example. */
   readonly example: string | null;
 }
 
@@ -37,7 +37,7 @@ const UNUSED = {
 const LOOKS_AT_ONCE = 8;
 
 /**
- * @param client null: histories and schedules are not looked at.
+ * @param client null: histories and schedules are not searched.
  * @param ring when given, a payload of each key of each open workflow is decoded, too.
  */
 export async function keysInUse(
@@ -99,23 +99,23 @@ async function isReadable(codec: EncryptionCodec, payload: Payload): Promise<boo
 }
 
 async function* openWorkflows(client: Client): AsyncGenerator<Holder> {
-  // The SDK's own list would decode memos, and fail for want of the very key that is looked for.
+  // The SDK's own list would decode memos, and fail for want of the very key that is searched for.
   let chunk: Execution[] = [];
-  const look = (all: typeof chunk) =>
+  const search = (all: typeof chunk) =>
     Promise.all(all.map(async (one) => ({ name: one.workflowId, payloads: await payloadsOf(client, one) })));
   for await (const execution of listExecutions(client, "ExecutionStatus = 'Running'")) {
     chunk.push(execution);
     if (chunk.length < LOOKS_AT_ONCE) continue;
-    yield* await look(chunk);
+    yield* await search(chunk);
     chunk = [];
   }
-  yield* await look(chunk);
+  yield* await search(chunk);
 }
 
 type ListedSchedules = Awaited<ReturnType<Client['workflowService']['listSchedules']>>;
 
 /**
- * Of the whole history, and of what stands beside it: memo, search attributes, the last words of steps under way. As the
+ * Of the whole history, and of what stands beside it: memo, search attributes, the details of activities under way. As the
  * server has them: nothing is decrypted, so a key that is not at hand is found as well.
  */
 async function payloadsOf(client: Client, { workflowId, runId }: Execution): Promise<Payloads> {
@@ -198,7 +198,7 @@ export function useText(use: KeysInUse): string {
   ].join(', ');
 }
 
-/** What a person is told who has taken a key away too early. */
+/** The message for a person who has taken a key away too early. */
 export function missingText(missing: readonly KeysInUse[]): string {
   const what = missing.map((use) => `key ${use.keyId} is needed by ${useText(use)}`).join('; ');
   return `${what}: put it back behind the newest in SLUICE_VAULT_KEY or the key file`;

@@ -1,6 +1,6 @@
 /**
  * A backend for a process that goes on running: connections to Postgres and Temporal are made at their first use and kept.
- * Where the settings name no server, the embedded one of the folder is asked for anew, for it may move to another port.
+ * Where the settings name no server, the embedded one of the folder is looked up again, for it may move to another port.
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
@@ -54,11 +54,11 @@ export function openBackend(context: Context, options: OpenBackendOptions): Open
 }
 
 /** The value, looked up again after a while. */
-function remembered<T>(look: () => T): () => T {
+function remembered<T>(read: () => T): () => T {
   let found: { readonly value: T; readonly at: number } | null = null;
   return () => {
     if (found === null || performance.now() - found.at > LOOKUP_MS) {
-      found = { value: look(), at: performance.now() };
+      found = { value: read(), at: performance.now() };
     }
     return found.value;
   };

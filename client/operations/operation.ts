@@ -14,7 +14,7 @@ import { type ErrorCode, OperationError, type Problem } from './errors';
 export interface Operation<Schema extends z.ZodObject, Result, Json, More extends unknown[] = []> {
   /** @throws OperationError for a person to read. */
   (backend: Backend, input: z.input<Schema>, ...more: More): Promise<Result>;
-  /** What it does, in a few words. */
+  /** What it does, in one phrase. */
   readonly about: string;
   readonly input: Schema;
   json(result: Result): Json;
@@ -57,7 +57,7 @@ export function checkInput<Schema extends z.ZodObject>(schema: Schema, given: un
   throw new OperationError([first, ...others]);
 }
 
-/** Where a schema has no words of its own. */
+/** Where a schema has no message of its own. */
 function ordinaryWords(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code !== 'invalid_type') return undefined;
   return issue.input === undefined
@@ -94,7 +94,7 @@ export function isSecret(schema: z.ZodObject, [name = '']: readonly string[]): b
 
 const MAX_SHOWN = 200;
 
-/** `"x" `, in front of what is said of it; nothing for what has no short form. */
+/** `"x" `, in front of its problem; nothing for what has no short form. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return '';
   const text = typeof value === 'string' ? `"${value}"` : String(value);

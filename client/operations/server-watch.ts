@@ -16,7 +16,7 @@ export interface ServerWatch {
 
 /**
  * @param codecEndpoint as for `startServers`.
- * @param onMoved told when they have another address than before, for a port may have been taken meanwhile.
+ * @param onMoved called when they have another address than before, for a port may have been taken meanwhile.
  */
 export function watchServers(
   dir: StateDir,
@@ -49,7 +49,7 @@ export function watchServers(
   };
 
   let hangs: readonly HangWatch[] = [];
-  /** A server that is stopped by a signal is ended: it would hear no other, and nobody is answered. */
+  /** A server that is stopped by a signal is ended: it would handle no other signal, and answers nobody. */
   const endHung = async () => {
     const running = [servers.postgres, servers.temporal].filter((server) => server !== null);
     hangs = running.map(

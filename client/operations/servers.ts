@@ -9,9 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { identify, isAlive, type ProcessIdentity, spawnToLog, tailOf, terminate } from '../../embedded/child';
 import { type Instance, readInstance, removeInstance, writeInstance } from '../../embedded/instance';
 import { withLock } from '../../embedded/lock';
-import { type RunningPostgres, startPostgres, stopPostgres } from '../../embedded/postgres';
+import { type RunningPostgres, startPostgres, stopPostgres } from '../../embedded/postgres/postgres';
 import { ensureStateDir, type StateDir } from '../../embedded/state-dir';
-import { type RunningTemporal, startTemporal, stopTemporal } from '../../embedded/temporal';
+import { type RunningTemporal, startTemporal, stopTemporal } from '../../embedded/temporal/temporal';
 import type { Settings } from '../../settings';
 import { workerStopMs } from '../../settings/longest-call';
 import { migrate } from '../../store/migrate';
@@ -119,11 +119,11 @@ export function findProcess(dir: StateDir, name: string): Instance['processes'][
   return readInstance(dir)?.processes.find((p) => p.name === name && isAlive(p)) ?? null;
 }
 
-/** What looks after the others records itself under one of these names: foreground commands, and what `up --detach` leaves. */
+/** The supervisor of the others records itself under one of these names: foreground commands, and what `up --detach` leaves. */
 const KEEPERS = ['up', 'demo', 'supervisor'] as const;
 export type KeeperName = (typeof KEEPERS)[number];
 
-/** What looks after this folder's processes, unless that is us; a foreground command first. */
+/** The supervisor of this folder's processes, unless that is us; a foreground command first. */
 export function otherKeeper(dir: StateDir): ({ readonly name: KeeperName } & ProcessIdentity) | null {
   return otherKeepers(dir)[0] ?? null;
 }
@@ -153,7 +153,7 @@ export async function stopServersIfUnused(dir: StateDir): Promise<boolean> {
 export async function stopAll(dir: StateDir, say: Say): Promise<readonly string[]> {
   const stopped: string[] = [];
   for (const keeper of otherKeepers(dir)) {
-    // It would restart what is stopped here; told to end, it stops all that it keeps.
+    // It would restart what is stopped here; at SIGTERM it stops all that it supervises.
     say(`stopping the process that keeps this instance (${keeper.pid})`);
     await terminate(keeper, [
       { signal: 'SIGTERM', waitMs: 60_000 + longestStopMs(dir) },
@@ -194,7 +194,7 @@ export interface ChildProgram {
   readonly env?: NodeJS.ProcessEnv;
   readonly logFile: string;
   readonly url?: string;
-  /** How long it may take to end when it is told to, ms. */
+  /** How long it may take to end after SIGTERM, ms. */
   readonly stopMs?: number;
   /** Files whose change makes it another program. */
   readonly dependsOn?: readonly string[];
@@ -273,7 +273,7 @@ export class Keeper {
     private readonly dir: StateDir,
     private program: ChildProgram,
     private readonly say: Say,
-    private readonly onHung?: (said: string) => Promise<void>,
+    private readonly onHung?: (reason: string) => Promise<void>,
   ) {}
 
   get pid(): number | null {
@@ -345,15 +345,15 @@ export class Keeper {
     }
   }
 
-  /** Ends what says nothing any more; it would hear no other signal. @returns whether it has. */
+  /** Kills a process that is silent; it would handle no other signal. @returns whether it has. */
   private async endsHung(identity: ProcessIdentity): Promise<boolean> {
     if (this.hang?.identity.pid !== identity.pid) this.hang = new HangWatch(identity, this.program.health);
     const silentMs = this.hang.silentMs();
     if (silentMs < HUNG_MS) return false;
     const { name } = this.program;
-    const said = `${name} (process ${identity.pid}) has said nothing for ${Math.round(silentMs / 1000)} s: frozen, or its event loop hangs; it is ended and started again`;
-    this.say(said);
-    await this.onHung?.(said);
+    const reason = `${name} (process ${identity.pid}) has been silent for ${Math.round(silentMs / 1000)} s: frozen, or its event loop hangs; it is ended and started again`;
+    this.say(reason);
+    await this.onHung?.(reason);
     await terminate(identity, [{ signal: 'SIGKILL', waitMs: 5_000 }]);
     return true;
   }

@@ -11,7 +11,7 @@ import { operation } from './operation';
 
 export const publishSettings = operation({
   about:
-    'make what they say of pools, organizations and limits the word that stands, over settings that were published later',
+    'make these settings define pools, organizations and limits, even over settings that were published later',
   input: z.strictObject({}),
   run: async (backend): Promise<{ readonly pools: readonly string[] }> => {
     const { settings } = backend;

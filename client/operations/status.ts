@@ -86,7 +86,7 @@ async function openBatches(backend: Backend, hasWorker: boolean) {
   );
 }
 
-/** What can be looked at: without the database, what Temporal knows. */
+/** What can be shown: without the database, what Temporal knows. */
 async function readTroubles(backend: Backend): Promise<readonly Trouble[]> {
   const { settings } = backend;
   const ailing = ailingWorkers(settings);

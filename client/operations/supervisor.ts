@@ -16,7 +16,7 @@ export const SUPERVISOR = 'supervisor';
 const START_MS = 60_000;
 const LEAVE_MS = 60_000;
 
-/** Resolves once it looks after what runs. @throws ClientError with the end of its log when it does not start. */
+/** Resolves once it supervises what runs. @throws ClientError with the end of its log when it does not start. */
 export async function startSupervisor(dir: StateDir, settings: Settings): Promise<void> {
   const logFile = join(dir.logs, `${SUPERVISOR}.log`);
   const child = spawnToLog({

@@ -29,7 +29,7 @@ const YOUNG_MS = 5_000;
 const FAILED_TRIES = 4;
 /** A task that has waited so long is not taken, ms. */
 const WAITED_MS = 10_000;
-/** Workflows that are looked at. */
+/** Workflows that are checked. */
 const MOST = 300;
 const AT_ONCE = 10;
 
@@ -106,7 +106,7 @@ export async function ailingWorkers({ temporal }: Settings): Promise<Trouble[]> 
       frees:
         silentSince === undefined
           ? byItself()
-          : `one that is looked after is ended and started again within half a minute; of any other, kill process ${pid} and ${hint('start worker')}`,
+          : `a supervised one is killed and started again within half a minute; of any other, kill process ${pid} and ${hint('start worker')}`,
     }));
 }
 

@@ -61,7 +61,7 @@ export interface RotatedVault {
   readonly grants: number;
   /** Access tokens that were dropped; the next calls replace them. */
   readonly tokens: number;
-  /** What each key is needed by still; null when open workflows cannot be looked at. */
+  /** What still needs each key; null when open workflows cannot be searched. */
   readonly keys: ReturnType<typeof sortKeys> | null;
   /** Why they cannot; null when they were. */
   readonly unreached: string | null;

@@ -7,7 +7,7 @@ import type { Settings } from '../../settings';
 import { ENVIRONMENT } from '../../settings/environment';
 import type { KeyRing } from '../../store/secrets/keyring';
 
-/** Fingerprints by variable, keyed with the vault's key: they tell that a value has changed, and nothing else about it. */
+/** Fingerprints by variable, keyed with the vault's key: they show that a value has changed, and nothing else about it. */
 export type EnvironmentPrint = Readonly<Record<string, string>>;
 
 /** Stands for the vault's keys, however they are given. */

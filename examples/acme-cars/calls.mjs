@@ -84,11 +84,11 @@ export function vehicles({ baseUrl }) {
 }
 
 function readValue({ value, unit, at }) {
-  const told = { unit: unit ?? null, at: Date.parse(at) };
-  if (value === null || value === undefined) return { state: 'null', value: null, ...told };
+  const about = { unit: unit ?? null, at: Date.parse(at) };
+  if (value === null || value === undefined) return { state: 'null', value: null, ...about };
   return value === 'n/a'
-    ? { state: 'not-available', value: null, ...told }
-    : { state: 'value', value, ...told };
+    ? { state: 'not-available', value: null, ...about }
+    : { state: 'value', value, ...about };
 }
 
 /** A body checked by its schema and translated; what does not fit names the field. */

@@ -86,7 +86,7 @@ function classify({ vendor, account, operation }, result, nowMs) {
   return { kind: 'invalid', evidence };
 }
 
-/** What a response announces: calls left, and seconds until the hour begins anew. A missing header teaches nothing. */
+/** What a response announces: calls left, and seconds until the next hour begins. A missing header teaches nothing. */
 function learn({ operation }, { headers }) {
   const remaining = wholeNumber(headers['x-acme-remaining']);
   if (operation === 'login' || remaining === undefined) return [];

@@ -42,7 +42,7 @@ const MOST = 50;
 /** A transport error of this code means that no answer came in time. */
 const TIMEOUT_CODES: ReadonlySet<string | undefined> = new Set(['ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT']);
 
-/** Null of a verdict that says nothing of what other items will be told, or that concerns all by itself. */
+/** Null for a verdict that says nothing about the answers to other items, or that concerns all by itself. */
 export function alikeOf(verdict: Verdict): AlikeKey | null {
   const { httpStatus, code = '' } = verdict.evidence;
   switch (verdict.kind) {
@@ -76,7 +76,7 @@ export function rowNeeded(key: AlikeKey, usable: number, alike: number): number 
   return Math.min(MOST, Math.max(few, Math.ceil(Math.log(CHANCE) / Math.log(share))));
 }
 
-/** What a run has been told so far. */
+/** The answers of a run so far. */
 export interface AlikeTally {
   readonly usable: number;
   /** Items by what they have in common, those of the row included. */

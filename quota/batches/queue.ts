@@ -4,7 +4,7 @@
  */
 
 export interface BatchQueue {
-  /** Tokens that may wait; null when nobody has said. */
+  /** Tokens that may wait; null when unknown. */
   readonly limit: number | null;
   /** Of the limit, 0..1: less after refusals that our own count does not explain. */
   readonly share: number;
@@ -51,7 +51,7 @@ export function afterRefusal(
   refusal: QueueRefusal,
   backoffMs: (strikes: number) => number,
 ): QueueChange {
-  // Where nobody has ever said, it is less than what would have waited then.
+  // Where it was never announced, it is less than what would have waited then.
   const limit = refusal.announced ?? queue.limit ?? queue.enqueued + refusal.tokens;
   const strikes = queue.strikes + 1;
   const room = roomIn({ ...queue, limit, strikes });
@@ -67,8 +67,8 @@ export function afterAcceptance(share: number): number {
 }
 
 /**
- * Time to the next look at something that last changed `elapsedMs` ago: half of that, within the bounds, so that a day
- * takes less than thirty looks and what ends soon is seen soon.
+ * Time to the next poll of something that last changed `elapsedMs` ago: half of that, within the bounds, so that a day
+ * takes less than thirty polls and a quick end is seen soon.
  */
 export function pollDelayMs(
   elapsedMs: number,

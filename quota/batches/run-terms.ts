@@ -17,7 +17,7 @@ export interface RunOptions {
 export interface RunTerms {
   /** Share of a daily limit at which background work pauses, above 0 up to 1. */
   readonly quotaThreshold: number;
-  /** Longest time that a pause at the threshold lasts before the run looks again, ms. */
+  /** Longest time that a pause at the threshold lasts before the run checks again, ms. */
   readonly pauseMs: number;
   /** Whether use of quota raises alerts and plays a part in the number of calls in flight. */
   readonly quotaMonitoring: boolean;
@@ -105,14 +105,14 @@ export function capReason(cap: RunCap, used: number): string {
   return `it pauses at ${at}, and the account has used ${used} today`;
 }
 
-/** A term of a run that was asked for and that the account's own make void. */
+/** A requested term of a run that the account's own terms make void. */
 export interface VoidTerm {
   readonly term: 'quotaThreshold' | 'dailyLimit';
   readonly value: number;
   readonly why: string;
 }
 
-/** Nothing of what was asked for is silently dropped. */
+/** No requested term is silently dropped. */
 export function voidTerms(
   limits: readonly LimitTemplate[],
   run: Pick<RunOptions, 'quotaThreshold' | 'dailyLimit'>,

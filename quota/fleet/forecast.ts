@@ -76,7 +76,7 @@ export function fleetForecast(input: FleetForecastInput): FleetForecast {
   return { ...base, days: Number.POSITIVE_INFINITY, finish: Number.POSITIVE_INFINITY };
 }
 
-/** Whoever plans further than ten years ahead is told "never". */
+/** A plan further than ten years ahead counts as "never". */
 const LONGEST_DAYS = 3660;
 
 function roomOf(limit: SharedAllowance, today: boolean, lengthMs: number): number {

@@ -24,7 +24,7 @@ const GRID_MS = 1000;
 
 /**
  * What to ask for so that no trip is cut in two: the window, widened to the trips at its edges where one call may be as
- * long. Where it may not, the window alone: calls are few, and vendors tell a trip that touches the span whole.
+ * long. Where it may not, the window alone: calls are few, and vendors return a trip that touches the span as a whole.
  * @param whole the window with those trips.
  */
 export function askAround(window: Span, whole: Span, maxSpanMs: number): Span {

@@ -1,5 +1,5 @@
 /**
- * Which devices to ask for their trips now, when a device may be asked only a few times a day. Pure; times are epoch
+ * Which devices' trips to request now, when a device may be called only a few times a day. Pure; times are epoch
  * milliseconds.
  *
  * A device is due when it has been under way since its trips were last covered, and in any case before a single call
@@ -11,13 +11,13 @@ import { DAY_MS } from '../durations';
 
 export interface TripsDevice {
   readonly deviceId: string;
-  /** When it was last under way, as far as positions tell; null: never seen under way. */
+  /** When it was last under way, as far as positions show; null: never seen under way. */
   readonly movedAt: number | null;
-  /** When it was last asked for on schedule; null: never. */
+  /** When its trips were last requested on schedule; null: never. */
   readonly askedAt: number | null;
   /** Its trips are in up to here; null: nothing is. */
   readonly coveredUntil: number | null;
-  /** Calls that it may be asked with a day, and that are left of them. */
+  /** The device's calls a day, and how many of them are left. */
   readonly callsADay: number;
   readonly callsLeft: number;
   /** When its calls are whole again. */
@@ -42,7 +42,7 @@ export function dueForTrips(devices: readonly TripsDevice[], policy: TripsPolicy
     .map(({ deviceId }) => deviceId);
 }
 
-/** The earliest time at which the device may and should be asked; Infinity: not before something happens. */
+/** The earliest time at which the device may and should be called; Infinity: not before something happens. */
 function dueAt(device: TripsDevice, policy: TripsPolicy, now: number): number {
   const { askedAt, coveredUntil, movedAt, callsADay, callsLeft, resetsAt } = device;
   if (callsLeft < 1) return Number.POSITIVE_INFINITY;
@@ -75,9 +75,9 @@ export function tripsSpan(
 }
 
 /**
- * Until when an answer that was asked for at `now` is the last word. A trip that is told without an end is asked for
+ * Up to when an answer to a call at `now` is final. A trip that is reported without an end is requested
  * from its start on until it has one; but only as long as a call that begins there reaches to now.
- * @param until what was asked for, as far as nothing comes late. @param openSince start of the first such trip.
+ * @param until the end of the requested span, less what may still arrive late. @param openSince start of the first such trip.
  */
 export function settledUntil(
   until: number,

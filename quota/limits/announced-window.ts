@@ -23,7 +23,7 @@ const DOUBTS = 2;
 const ROUNDED_MS = 2;
 
 /**
- * The window that is believed after an answer. One that says nothing, because nothing is used or no reset is told, leaves
+ * The window that is believed after an answer. One without information, because nothing is used or no reset is stated, leaves
  * it as it was; the first of `windows` is what the vendor's numbers are counted in by its own documents.
  * @param windows lengths in ms, ascending, the documented one first; at least one.
  */
@@ -33,12 +33,12 @@ export function announcedWindow(
   windows: readonly number[],
 ): WindowBelief {
   const [documented = 60_000] = windows;
-  const tells = telling(level);
-  if (tells === null) return before ?? { ms: documented, doubts: 0 };
-  const fits = (ms: number) => explains(ms, level.capacity, tells);
+  const evidence = evidenceOf(level);
+  if (evidence === null) return before ?? { ms: documented, doubts: 0 };
+  const fits = (ms: number) => explains(ms, level.capacity, evidence);
   if (before !== null && fits(before.ms)) return { ms: before.ms, doubts: 0 };
-  // No window ends later than its own length: what refills all at once tells at least that.
-  const isInside = (ms: number) => tells.resetMs <= ms + SHORT_RESET_MS;
+  // No window ends later than its own length: what refills all at once evidence at least that.
+  const isInside = (ms: number) => evidence.resetMs <= ms + SHORT_RESET_MS;
   const continuous = windows.find(fits);
   if (continuous === undefined && before !== null && isInside(before.ms)) return { ms: before.ms, doubts: 0 };
   const found = continuous ?? windows.find(isInside) ?? documented;
@@ -57,24 +57,26 @@ const SHORT_RESET_MS = 1000;
  * the end of a window.
  */
 export function isFullRefill({ ms }: WindowBelief, level: AnnouncedLevel): boolean {
-  const tells = telling(level);
-  if (tells === null) return false;
-  return (level.remaining === 0 && tells.resetMs >= SHORT_RESET_MS) || explains(ms, level.capacity, tells);
+  const evidence = evidenceOf(level);
+  if (evidence === null) return false;
+  return (
+    (level.remaining === 0 && evidence.resetMs >= SHORT_RESET_MS) || explains(ms, level.capacity, evidence)
+  );
 }
 
-interface Telling {
+interface WindowEvidence {
   readonly used: number;
   readonly resetMs: number;
 }
 
-function telling({ capacity, remaining, resetMs }: AnnouncedLevel): Telling | null {
+function evidenceOf({ capacity, remaining, resetMs }: AnnouncedLevel): WindowEvidence | null {
   if (remaining === undefined || resetMs === undefined || resetMs <= 0) return null;
   const used = capacity - remaining;
   return used >= 1 ? { used, resetMs } : null;
 }
 
 /** What is left is rounded down: between `used − 1` and `used` units are to be refilled. */
-function explains(ms: number, capacity: number, { used, resetMs }: Telling): boolean {
+function explains(ms: number, capacity: number, { used, resetMs }: WindowEvidence): boolean {
   const unitMs = ms / capacity;
   const isWholeSeconds = resetMs % 1000 === 0;
   const least = (used - 1) * unitMs * 0.999 - ROUNDED_MS;

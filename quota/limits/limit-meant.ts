@@ -22,7 +22,7 @@ export function slowedBy(limits: readonly LimitInstance[], named: string | null)
   return narrowest === undefined ? [] : [narrowest.key];
 }
 
-/** A limit that refills while one looks. */
+/** A limit that refills within a short time. */
 function isPace({ window }: LimitTemplate): boolean {
   return window.kind === 'token-bucket' || window.kind === 'spacing';
 }

@@ -7,7 +7,7 @@ export interface WaitedLimit {
   readonly limit: number;
   /** Where its numbers come from. */
   readonly source: string;
-  /** Epoch ms; null when the vendor has not asked for a wait. */
+  /** Epoch ms; null when the vendor has stated no wait. */
   readonly blockedUntil: number | null;
   readonly blockedReason: string;
   /** Units a second, where the vendor's refusals have lowered the rate; null or left out where they have not. */

@@ -15,11 +15,11 @@ export interface LimitLevel {
   readonly periodMs?: number | null;
   /** Share of it at which background work pauses; default 1. */
   readonly threshold?: number;
-  /** Epoch ms before which no call of it leaves, at the vendor's word; null when it does not wait. */
+  /** Epoch ms before which no call of it leaves, as the vendor stated; null when it does not wait. */
   readonly blockedUntil?: number | null;
 }
 
-/** A limit that is told of by its key. */
+/** A limit that is reported by its key. */
 export type KeyedLevel = LimitLevel & { readonly key: string };
 
 /** The levels with items in files counted as calls of the day, which no limit's row knows of. */
@@ -78,7 +78,7 @@ export function keepsUntilReset(level: LimitLevel): boolean {
   return isHard(level) && (level.blockedUntil ?? null) === null;
 }
 
-/** @param cap the pause of one run's own, when it is a run that is asked about. */
+/** @param cap the pause of one run's own, when the status of a run is wanted. */
 export function quotaStatus(limits: readonly LimitLevel[], cap: RunCap | null = null): QuotaStatus {
   const byUse = (a: LimitLevel, b: LimitLevel) => useOf(b) - useOf(a);
   const bucket = (unit: LimitLevel['unit']): QuotaMetrics | null => {

@@ -41,7 +41,7 @@ export function afterRefusal(
 ): RateBlock {
   const { departedAt, statedWaitMs, jitter } = refusal;
   const stated = statedWaitMs !== null && Number.isFinite(statedWaitMs) ? statedWaitMs : null;
-  // It left before the last block ended: what it was told is what that block is there for.
+  // It left before the last block ended: that block exists for this very refusal.
   const isOfLastBlock = departedAt < block.blockedUntil;
   if (isOfLastBlock && stated === null) return block;
   const isStrike = !isOfLastBlock && (stated === null || stated < SHORT_WAIT_MS);

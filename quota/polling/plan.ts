@@ -1,5 +1,5 @@
 /**
- * A day of polling under a budget. Each item is asked for when its answer is as old as is wished; where the budget does not
+ * A day of polling under a budget. Each item is called when its answer is as old as wished; where the budget does not
  * reach so far, all answers become older by the same factor, the least with which it lasts. So no vehicle and no read
  * starves, and nothing that could be spent is left. Pure: the same input makes the same plan, so that whoever makes it
  * again after a restart goes on with it.
@@ -30,7 +30,7 @@ const MAX_STRETCH = 1e6;
 interface Track {
   readonly item: PollingItem;
   readonly vehicle: VehicleState | undefined;
-  /** When it was last asked for; null: never. */
+  /** When it was last called; null: never. */
   asked: number | null;
   notBefore: number;
 }

@@ -17,7 +17,7 @@ export interface PollingItem {
   /** Failures in a row, and when it was last tried in vain. */
   readonly failures: number;
   readonly failedAt: number | null;
-  /** Not asked for before this. */
+  /** Not called before this. */
   readonly notBefore: number | null;
 }
 

@@ -23,7 +23,7 @@ export class Urgency {
   /** Instants at which some night begins or ends, in order, each with what holds from there. */
   private readonly nights: readonly { readonly at: number; readonly isNight: boolean }[];
 
-  /** @param from @param to span within which urgency is asked for. */
+  /** @param from @param to span over which urgency is computed. */
   constructor(
     private readonly terms: UrgencyTerms,
     from: number,
@@ -48,7 +48,7 @@ export class Urgency {
   }
 
   /**
-   * When an item is due that was last asked for at `since`: once its urgency has grown to `stretch`. Infinity when that is
+   * When an item is due that was last called at `since`: once its urgency has grown to `stretch`. Infinity when that is
    * not before `end`.
    */
   dueAt(

@@ -1,5 +1,5 @@
 /**
- * Decides whether "too fast" means the rate, or one item, a device for example, that can never be asked for. Evidence
+ * Decides whether "too fast" means the rate, or one item, a device for example, that can never be called. Evidence
  * is what else the vendor accepts: when another item of the same kind has been accepted since this one was first
  * refused, only this one is refused.
  */

@@ -1,18 +1,19 @@
 /**
  * How wide a refusal reaches, where one answer may mean one kind of call (an operation of one report type) or the whole
  * account: a type may have a limit of its own, or lack a role, and answer for days while the others work. Pure; times
- * are epoch milliseconds. The evidence is what the account's other kinds of calls were told.
+ * are epoch milliseconds. The evidence is the answers to the account's other kinds of calls.
  *
  *   others were accepted since anything else was refused   that kind alone
- *   nothing else refused, and there are others to ask      that kind alone: the others go on, and tell more
+ *   nothing else refused, and there are other kinds        that kind alone: the others go on, as evidence
  *   another kind was refused, and nothing accepted since   the pool
  *   it is no call of the metered API                       that kind alone
  *
  * So a quota that is really the account's costs one further refused call, and what is refused for itself stops nobody
- * else. Where an account makes one kind of call only, there is nothing to tell apart, and the pool stops at once.
+ * else. Where an account makes one kind of call only, there is nothing to distinguish, and the pool stops at once.
  */
 import { DAY_MS, HOUR_MS } from '../durations';
-import { type LookAgainPolicy, lookAgainMs, type PoolPolicy, unknownCooldownMs } from './pool';
+import { recheckMs, unknownCooldownMs } from './cooldowns';
+import type { PoolPolicy, RecheckPolicy } from './state';
 
 /** Calls of an account that are refused and accepted together. */
 export interface CallKind {
@@ -53,9 +54,11 @@ export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: n
   if (refusal.alone) return 'kind';
   const fresh = (at: number) => at > now - TELLING_MS;
   // Buckets are an operation's: that another operation is served says nothing of this one's quota. Of access it does.
-  const told = records.filter(({ operation }) => refusal.of === 'access' || operation === refusal.operation);
-  const others = told.filter((one) => !isSameKind(one, refusal));
-  const acceptedAt = Math.max(0, ...told.map((one) => one.acceptedAt).filter(fresh));
+  const relevant = records.filter(
+    ({ operation }) => refusal.of === 'access' || operation === refusal.operation,
+  );
+  const others = relevant.filter((one) => !isSameKind(one, refusal));
+  const acceptedAt = Math.max(0, ...relevant.map((one) => one.acceptedAt).filter(fresh));
   const otherAcceptedAt = Math.max(0, ...others.map((one) => one.acceptedAt).filter(fresh));
   const otherRefusedAt = Math.max(
     0,
@@ -70,12 +73,12 @@ export function isSameKind(a: CallKind, b: CallKind): boolean {
   return a.operation === b.operation && a.subject === b.subject;
 }
 
-/** A call that left before the refusal was known tells nothing more than that one. */
+/** A call that left before the refusal was known adds nothing to it. */
 export function isNews(known: KindRecord | undefined, departedAt: number): boolean {
   return known === undefined || known.refusedAt === 0 || departedAt > known.refusedAt;
 }
 
-const ACCESS: LookAgainPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * HOUR_MS };
+const ACCESS: RecheckPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * HOUR_MS };
 
 /** How long a kind of calls waits, ms: as long as the pool would, by strikes of its own. */
 export function kindWaitMs(
@@ -83,14 +86,14 @@ export function kindWaitMs(
   { of, statedWaitMs, strikes, lastWaitMs, jitter }: KindWait,
 ): { readonly waitMs: number; readonly strikes: number } {
   if (of === 'access') {
-    const lookAgain = policy.lookAgain ?? ACCESS;
-    const waitMs = lookAgainMs({ ...policy, lookAgain }, 'credentials', strikes) ?? ACCESS.credentialsMs;
+    const recheck = policy.recheck ?? ACCESS;
+    const waitMs = recheckMs({ ...policy, recheck }, 'credentials', strikes) ?? ACCESS.credentialsMs;
     return { waitMs, strikes: strikes + 1 };
   }
   const stated = statedWaitMs === null || Number.isNaN(statedWaitMs) ? null : statedWaitMs;
   if (stated !== null && stated >= NO_WAIT_MS) return { waitMs: stated, strikes: strikes + 1 };
   if (stated === null) return { waitMs: unknownCooldownMs(policy, strikes, jitter), strikes: strikes + 1 };
-  // A stated wait that is as good as none is no strike. Nor is it taken at its word: calls of other kinds share the
+  // A stated wait that is as good as none is no strike. Nor is it believed: calls of other kinds share the
   // bucket that each try takes from.
   const grown = Math.max(NO_WAIT_MS, policy.unknownQuotaMs / 1000, 2 * lastWaitMs);
   return { waitMs: Math.min(grown, Math.max(NO_WAIT_MS, policy.unknownQuotaMs)), strikes };

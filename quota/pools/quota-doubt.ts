@@ -1,11 +1,11 @@
 /**
  * Which of two limits a refusal means, where the vendor has one code for both: a narrow one, of a single device say, or
- * the pool's. Pure; times are epoch milliseconds. The evidence is what other calls of the pool have been told since.
+ * the pool's. Pure; times are epoch milliseconds. The evidence is the answers to other calls of the pool since.
  *
- *   first refusal              the narrow limit alone: the pool's other calls go on, and tell more
+ *   first refusal              the narrow limit alone: the pool's other calls go on, as evidence
  *   then another narrow one's  that one too, and the like of it waits for a moment, in which other work calls
  *   and another after that     the pool
- *   any accepted call          the pool's quota is not used up: it begins anew
+ *   any accepted call          the pool's quota is not used up: it starts over
  *
  * So a used-up pool costs two further refused calls at the most, besides those that were in flight, and a used-up device
  * stops nobody else.
@@ -39,7 +39,7 @@ const NEARLY_USED = 0.95;
 
 /**
  * The place of a refusal in the row. A call that left before the refusal before it was known, or before others could
- * have their say about it, tells nothing more than that one.
+ * have been answered, adds nothing to it.
  */
 export function strikeOf(noted: readonly NotedRefusal[], departedAt: number): number {
   const last = Math.max(0, ...noted.map(({ strike }) => strike));

@@ -1,5 +1,5 @@
 /**
- * When a read that failed is asked for again. Every try costs a call of the day, and a day may have fifty: distances
+ * When a read that failed is called again. Every try costs a call of the day, and a day may have fifty: distances
  * grow fast, so that what keeps failing costs a dozen calls a day at most.
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../durations';

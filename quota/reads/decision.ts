@@ -6,7 +6,7 @@ export interface ReadStanding {
   readonly now: number;
   /** Of the last whole answer; null when there is none. */
   readonly answeredAt: number | null;
-  /** Up to when a stream has told of every change since then; null without one. */
+  /** Up to when a stream has reported every change since then; null without one. */
   readonly streamedAt: number | null;
   readonly failures: number;
   readonly failedAt: number | null;
@@ -17,9 +17,9 @@ export interface ReadStanding {
 }
 
 export interface ReadWish {
-  /** When it was asked for. */
+  /** When it was requested. */
   readonly askedAt: number;
-  /** How old the answer may be; 0: not from before it was asked for. */
+  /** How old the answer may be; 0: not from before it was requested. */
   readonly maxAgeMs: number;
   /** Failures of before do not hold it back. */
   readonly force: boolean;
@@ -33,8 +33,8 @@ export type ReadStep =
   | { readonly kind: 'held-back'; readonly until: number };
 
 export function decideRead(read: ReadStanding, wish: ReadWish): ReadStep {
-  const heard = heardAt(read);
-  if (heard !== null && heard >= wish.askedAt - wish.maxAgeMs) return { kind: 'answer' };
+  const current = currentAt(read);
+  if (current !== null && current >= wish.askedAt - wish.maxAgeMs) return { kind: 'answer' };
   if (read.leaseUntil !== null && read.leaseUntil > read.now) return { kind: 'wait' };
   const until = heldBackUntil(read);
   // Who waited for a try that has failed meanwhile has had it, forced or not.
@@ -44,7 +44,7 @@ export function decideRead(read: ReadStanding, wish: ReadWish): ReadStep {
 }
 
 /** As of when what is stored holds; null when nothing is. */
-export function heardAt({ answeredAt, streamedAt }: ReadStanding): number | null {
+export function currentAt({ answeredAt, streamedAt }: ReadStanding): number | null {
   return answeredAt === null ? null : Math.max(answeredAt, streamedAt ?? answeredAt);
 }
 
@@ -53,7 +53,7 @@ export function wasLost({ leaseUntil, now }: ReadStanding): boolean {
   return leaseUntil !== null && leaseUntil <= now;
 }
 
-/** Before this it is not asked again; null when nothing holds it back. */
+/** Before this it is not called again; null when nothing holds it back. */
 export function heldBackUntil(read: ReadStanding): number | null {
   if (!wasLost(read) || read.askedAt === null) return read.retryAt;
   return Math.max(read.retryAt ?? 0, read.askedAt + readRetryMs('passing', read.failures + 1));

@@ -11,7 +11,7 @@ export interface Continuity {
 export interface Resumed {
   /** Since when no change will have been missed. */
   readonly since: number;
-  /** What happened before that is to be asked for. */
+  /** Changes from before that are to be read by calls. */
   readonly seed: boolean;
 }
 
@@ -23,7 +23,7 @@ export function resume({ since, aliveAt }: Continuity, now: number, gapMs: numbe
 
 const LONGEST_MARGIN_MS = 45 * SECOND_MS;
 
-/** When a connection is made anew with another token: before the one in use ends. */
+/** When to reconnect with another token: before the one in use ends. */
 export function renewAfterMs(expiresInMs: number): number {
   return Math.max(0, expiresInMs - Math.min(LONGEST_MARGIN_MS, expiresInMs / 5));
 }

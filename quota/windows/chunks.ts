@@ -23,7 +23,7 @@ export interface ChunkPolicy {
   readonly maxSpanMs: number;
   /** The vendor answers for no earlier than this, milliseconds before now. */
   readonly lookbackMs: number;
-  /** Hours that ended later than this before now are not asked for: their data is not ready. */
+  /** Hours that ended later than this before now are not requested: their data is not ready. */
   readonly safeLagMs: number;
 }
 
@@ -35,7 +35,7 @@ export interface ChunkRequest {
   readonly policy: ChunkPolicy;
   /**
    * `sync`: chunks on the clock (e.g. 00, 06, 12 and 18 h), old gaps joined.
-   * `fixed`: chunks counted from `alignTo`, as somebody who asked for a backfill from then expects.
+   * `fixed`: chunks counted from `alignTo`, as somebody who requested a backfill from then expects.
    */
   readonly mode: 'sync' | 'fixed';
   /** Epoch milliseconds; only for `fixed`. Default: the start of the earliest gap. */
@@ -50,7 +50,7 @@ const ceilTo = (value: number, grid: number, origin = 0) =>
   Math.ceil((value - origin) / grid) * grid + origin;
 
 /**
- * The span that may be asked for at `now`: within the vendor's lookback and old enough to be ready, on the
+ * The span that may be requested at `now`: within the vendor's lookback and old enough to be ready, on the
  * grid. Null when there is none.
  */
 export function askableSpan(policy: ChunkPolicy, now: number): Span | null {
@@ -72,7 +72,7 @@ export function joinSpans(spans: readonly Span[]): readonly Span[] {
 }
 
 /**
- * Spans to request: they cover every whole grid cell of the gaps that may be asked for at `now` exactly
+ * Spans to request: they cover every whole grid cell of the gaps that may be requested at `now` exactly
  * once, and none is longer than the policy's chunk (recent, or explicit) or the vendor's maximum (old).
  * @throws RangeError when the policy is not on its own grid.
  */

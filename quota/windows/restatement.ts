@@ -19,18 +19,18 @@ export interface RestatementPolicy {
 /** A loss that ordinary restatements bring about more rarely than this is none of theirs. */
 const CHANCE = 1e-3;
 /** What the document's other hours lose counts from about so many rows on: a few say little. */
-const TELLING_ROWS = 20;
+const MEANINGFUL_ROWS = 20;
 
-/** Distance to the first look again, ms; each is three times the one before it, up to a day. */
-const FIRST_LOOK_MS = 2 * HOUR_MS;
-const LOOK_FACTOR = 3;
-const LONGEST_LOOK_MS = DAY_MS;
+/** Wait before the first check, ms; each wait is three times the one before it, up to a day. */
+const FIRST_RECHECK_MS = 2 * HOUR_MS;
+const RECHECK_FACTOR = 3;
+const LONGEST_RECHECK_MS = DAY_MS;
 
 export interface Doubt {
-  /** Answers that told it so far. */
+  /** Answers that reported it so far. */
   readonly answers: number;
   readonly firstAt: number;
-  /** An operator has said that the next answer is to be believed. */
+  /** An operator has accepted it: the next answer is believed. */
   readonly accepted: boolean;
 }
 
@@ -38,17 +38,17 @@ export interface DoubtedHour {
   /** Start of the hour. */
   readonly hour: number;
   readonly known: number;
-  readonly told: number;
+  readonly reported: number;
   readonly answers: number;
   readonly firstAt: number;
-  readonly lookAgainAt: number;
+  readonly recheckAt: number;
 }
 
 export interface RestatementInput {
   /** Rows that are stored, by hour; of hours in the document's span only. */
   readonly known: ReadonlyMap<number, number>;
-  /** Rows that the document tells, by hour. */
-  readonly told: ReadonlyMap<number, number>;
+  /** Rows that the document reports, by hour. */
+  readonly reported: ReadonlyMap<number, number>;
   /** Doubts of earlier answers, by hour. */
   readonly doubts: ReadonlyMap<number, Doubt>;
   readonly policy: RestatementPolicy;
@@ -57,27 +57,27 @@ export interface RestatementInput {
 
 /** The hours whose known rows stay. All other hours are the document's. */
 export function doubtedHours(input: RestatementInput): readonly DoubtedHour[] {
-  const { told, doubts, policy, now } = input;
+  const { reported, doubts, policy, now } = input;
   return suspectHours(input).flatMap(([hour, known]): DoubtedHour[] => {
     const before = doubts.get(hour);
     const answers = (before?.answers ?? 0) + 1;
     const firstAt = before?.firstAt ?? now;
     const isTrue = before?.accepted || (answers >= policy.answers && now - firstAt >= policy.overMs);
     if (isTrue) return [];
-    const lookAgainAt = now + recheckDelayMs(answers);
-    return [{ hour, known, told: told.get(hour) ?? 0, answers, firstAt, lookAgainAt }];
+    const recheckAt = now + recheckDelayMs(answers);
+    return [{ hour, known, reported: reported.get(hour) ?? 0, answers, firstAt, recheckAt }];
   });
 }
 
-/** After so many answers, ms until it is asked again. */
+/** Wait before the next check after so many answers, ms. */
 export function recheckDelayMs(answers: number): number {
-  return Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * LOOK_FACTOR ** (answers - 1));
+  return Math.min(LONGEST_RECHECK_MS, FIRST_RECHECK_MS * RECHECK_FACTOR ** (answers - 1));
 }
 
 /** Hours that would lose rows in a way that no ordinary restatement takes them, with their known rows. */
-function suspectHours({ known, told, policy }: RestatementInput): readonly (readonly [number, number])[] {
+function suspectHours({ known, reported, policy }: RestatementInput): readonly (readonly [number, number])[] {
   const hours = [...known].filter(([, rows]) => rows > 0).sort(([a], [b]) => a - b);
-  const reportedIn = (hour: number) => told.get(hour) ?? 0;
+  const reportedIn = (hour: number) => reported.get(hour) ?? 0;
   const isTooFew = ([hour, rows]: readonly [number, number]) => isFarLess(reportedIn(hour), rows, policy);
   const lossOf = (some: readonly (readonly [number, number])[]) => ({
     known: some.reduce((sum, [, rows]) => sum + rows, 0),
@@ -91,7 +91,8 @@ function suspectHours({ known, told, policy }: RestatementInput): readonly (read
   // The document as a whole is plausible; a part of it may still be missing. How much such a restatement takes away
   // elsewhere shows in its plausible hours.
   const plausible = lossOf(hours.filter((entry) => !isTooFew(entry)));
-  const elsewhere = (plausible.lost + policy.usualLoss * TELLING_ROWS) / (plausible.known + TELLING_ROWS);
+  const elsewhere =
+    (plausible.lost + policy.usualLoss * MEANINGFUL_ROWS) / (plausible.known + MEANINGFUL_ROWS);
   const usual = Math.max(policy.usualLoss, elsewhere);
   const runs: (readonly [number, number])[][] = [[]];
   for (const entry of hours) {

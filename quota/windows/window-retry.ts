@@ -13,7 +13,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../durations';
  * - `unreadable`: the document is not one of the report's
  * - `lost`: the vendor no longer knows the report or its document, or has answered no request for one
  * - `failed`: calls failed for longer than they are repeated
- * - `skipped`: not asked for, because others were refused alike or the budget of failing windows is used up
+ * - `skipped`: not requested, because others were refused alike or the budget of failing windows is used up
  */
 const WINDOW_CAUSES = [
   'not_yet',
@@ -65,7 +65,7 @@ export function meansEmpty(cause: WindowCause, tries: number): boolean {
   return cause === 'no_data' || (cause === 'cancelled' && tries >= CANCELLED_MEANS_EMPTY);
 }
 
-/** What the vendor said of a whole span that it may not say of a part of it. */
+/** Refusals of a whole span that may not hold for a part of it. */
 export function isWorthSplitting(cause: WindowCause): boolean {
   return cause === 'fatal' || cause === 'refused';
 }

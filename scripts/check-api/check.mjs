@@ -1,5 +1,5 @@
 /**
- * `npm run check:api`: looks for requests to which the API answers with a fault of its own, or with something that its
+ * `npm run check:api`: searches for requests to which the API answers with a fault of its own, or with something that its
  * OpenAPI document does not say. Schemathesis, a Python package, makes them from the document; they go to an API with
  * servers of its own in a temporary folder, and accounts whose vendor does not answer. Needs python3 with venv, and, on
  * the first run, a network for pip. Takes a minute or two; further arguments are Schemathesis's.

@@ -47,19 +47,19 @@ def account(password="demo", captcha="any"):
 def check_state(vehicle, known):
     """The package's own fields of a vehicle against what the simulator knows of it."""
     if not vehicle.is_lsc_enabled:
-        step(f"{vehicle.brand.value} {vehicle.name}: tells no state of its own")
+        step(f"{vehicle.brand.value} {vehicle.name}: has no state of its own")
         return
-    told = vehicle.mileage.value
+    mileage = vehicle.mileage.value
     battery = vehicle.fuel_and_battery.remaining_battery_percent
     fuel = vehicle.fuel_and_battery.remaining_fuel.value
     same = (
-        told == known["odometerKm"]
+        mileage == known["odometerKm"]
         and battery == (None if known["soc"] is None else round(known["soc"]))
         and fuel == known["fuel"]
         and vehicle.vehicle_location.location.latitude == round(known["latitude"], 6)
     )
     step(
-        f"{vehicle.brand.value} {vehicle.name} ({vehicle.drive_train.value}): {told} km, battery {battery} %, "
+        f"{vehicle.brand.value} {vehicle.name} ({vehicle.drive_train.value}): {mileage} km, battery {battery} %, "
         f"fuel {fuel} l, {vehicle.doors_and_windows.door_lock_state.value}",
         same,
     )
@@ -113,9 +113,9 @@ async def run():
     simulator("control", {"quota": {"waitMs": 798000, "forMs": 60000}})
     try:
         await demo.get_vehicles()
-        step("a used-up quota is told as such", False)
+        step("a used-up quota is reported as such", False)
     except MyBMWQuotaError as error:
-        step(f"a used-up quota is told as such: {error}", "00:13:18" in str(error))
+        step(f"a used-up quota is reported as such: {error}", "00:13:18" in str(error))
 
 
 asyncio.run(run())

@@ -1,6 +1,6 @@
 /** Accounts as they result from the settings: the vendor's rules with the settings' overrides, its API and its login. */
 import { fillScope, type LimitInstance, type LimitTemplate, resolveLimits } from '../../quota/limits/limit';
-import type { PoolOrganization, PoolPolicy } from '../../quota/pools/pool';
+import type { PoolOrganization, PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { ClientIdentity, VendorRules } from '../../vendors/contract';
 import {
@@ -76,7 +76,7 @@ export function findAccount(settings: Settings, name: string): Account {
     pool: effectivePool(rules, account, settings.http.connectTimeoutMs + answerTimeoutMs(settings, parts)),
     ...(parts.organization === undefined
       ? {}
-      : // By the vendor's own policy: what one account overrides is no word about the others.
+      : // By the vendor's own policy: what one account overrides does not concern the others.
         { organization: { key: organizationKey(rules.id, parts.organization), policy: rules.pool } }),
     retry: effectiveRetry(rules, account),
     ...(parts.identity === undefined ? {} : { identity: parts.identity }),

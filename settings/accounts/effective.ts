@@ -3,7 +3,7 @@
  * do not fit are SettingsErrors that name the key; `loadSettings` has reported them before anything runs.
  */
 import { type LimitTemplate, type LimitWindow, scopeOf } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { BackoffPolicy, RetryPolicies } from '../../quota/retry-delay';
 import {
   type LimitOverride,
@@ -126,7 +126,7 @@ function overridden(template: LimitTemplate, override: LimitOverride): LimitTemp
   };
 }
 
-/** What a person has sized, the vendor's word only lowers; a limit that is merely watched still learns from it. */
+/** A size that a person has set is only lowered by what the vendor announces; a limit that is only watched learns from it all the same. */
 const SIZES = ['ratePerSecond', 'burst', 'count', 'ms', 'per', 'zone'] as const;
 
 function overriddenWindow(window: LimitWindow, override: LimitOverride): LimitWindow {

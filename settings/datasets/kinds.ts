@@ -7,7 +7,8 @@ import type { RestatementPolicy } from '../../quota/windows/restatement';
 import { type FleetKind, fleetKind } from '../../vendors/fleet-datasets';
 import { findVendor } from '../../vendors/registry';
 import type { RawProblem } from '../problems';
-import { datasetFields, datasetSchema, type ParsedDataset } from '../schema';
+import type { ParsedDataset } from '../schema';
+import { datasetFields, datasetSchema } from '../schema/dataset';
 
 type Key = keyof typeof datasetFields;
 
@@ -90,11 +91,11 @@ export interface FleetTerms {
   readonly intervalMs: number;
   /** Trips and tracks may reach the vendor so much later; what is younger does not count as in. */
   readonly overlapMs: number;
-  /** How far back the first trips of a device are asked for. */
+  /** How far back the first trips of a device are requested. */
   readonly firstSpanMs: number;
   /** Span of one call of a backfill. */
   readonly chunkMs: number;
-  /** Age at which the list of devices is asked for again. */
+  /** Age at which the list of devices is requested again. */
   readonly deviceListMs: number;
   /** When an answer that holds less than is known is believed. */
   readonly restatement: RestatementPolicy;

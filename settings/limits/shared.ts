@@ -32,12 +32,12 @@ export function sharedLimitProblems(accounts: unknown): RawProblem[] {
   for (const [account, raw] of isMap(accounts) ? Object.entries(accounts) : []) {
     const shared = sharedLimits(account, raw);
     if (shared === null) continue;
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const other of seen.filter(({ vendor }) => vendor === shared.vendor)) {
       for (const problem of differences(shared, other)) {
         const id = JSON.stringify(problem.path);
-        if (!told.has(id)) problems.push(problem);
-        told.add(id);
+        if (!reported.has(id)) problems.push(problem);
+        reported.add(id);
       }
     }
     seen.push(shared);
@@ -110,12 +110,12 @@ function effectiveOrNone(
 }
 
 function areAlike(a: LimitTemplate, b: LimitTemplate): boolean {
-  const told = ({ window, reserve, mode, slackMs, source, match, operations, unit }: LimitTemplate) =>
+  const reported = ({ window, reserve, mode, slackMs, source, match, operations, unit }: LimitTemplate) =>
     JSON.stringify([
       ...[sorted(window), sorted(reserve ?? {}), sorted(match ?? {})],
       ...[operations, unit, mode, slackMs ?? null, source],
     ]);
-  return told(a) === told(b);
+  return reported(a) === reported(b);
 }
 
 function sorted(value: object): [string, unknown][] {

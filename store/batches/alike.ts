@@ -5,7 +5,7 @@
 import type { Pool } from 'pg';
 import { type AlikeKey, type AlikeTally, ITEMS_OWN } from '../../quota/batches/alike';
 
-/** What an item that was put back had been told. */
+/** The answer that an item got before it was put back. */
 export interface PutBack {
   readonly alike: string;
   readonly times: number;
@@ -13,7 +13,7 @@ export interface PutBack {
   readonly at: number;
 }
 
-/** Of an item that has been put back and not been asked since; for `select … from batch_items i`. */
+/** Of an item that was put back and not called since; for `select … from batch_items i`. */
 export const PUT_BACK = `case when i.evidence ? 'putBackAt' then jsonb_build_object('alike', i.evidence -> 'alike',
   'times', i.evidence -> 'putBack', 'at', i.evidence -> 'putBackAt') end as "putBack"`;
 
@@ -22,7 +22,7 @@ export interface KnownTally extends AlikeTally {
   readonly lastUsableAt: number | null;
 }
 
-/** @param since epoch ms: a row does not reach back behind an operator's last word. */
+/** @param since epoch ms: a run of equal answers does not reach back behind an operator's last order. */
 export async function readTally(db: Pool, batchId: number, since: number): Promise<KnownTally> {
   const { rows: done } = await db.query<{ usable: number; at: number | null }>(
     `select count(*) as usable, extract(epoch from max(answered_at))::float8 * 1000 as at
@@ -49,7 +49,7 @@ export async function readTally(db: Pool, batchId: number, since: number): Promi
   };
 }
 
-/** They were not to blame: asked for again behind all others, with the attempt given back. */
+/** Puts back items that are not to blame: called again behind all others, with the attempt given back. */
 export async function putBack(db: Pool, batchId: number, seqs: readonly number[]): Promise<void> {
   await db.query(
     `with refused as materialized (

@@ -24,25 +24,25 @@ export interface ThresholdReached {
   readonly capacity: number;
   /** Epoch ms at which the window ends; null when it is not known. */
   readonly window: number | null;
-  /** Epoch ms at which the batch looks again. */
+  /** Epoch ms at which the batch checks again. */
   readonly until: number;
   readonly reason: string;
 }
 
-/** @returns true for the first one to tell of this limit and window. */
+/** @returns true for the first one to report this limit and window. */
 export async function recordThresholdReached(db: Pool, reached: ThresholdReached): Promise<boolean> {
   const { pool, ...data } = reached;
   return afterLast(db, pool, reached.batch, THRESHOLDS, async (insert, last) => {
-    const told =
+    const reported =
       last?.kind === 'quota.threshold_reached' &&
       last.data.limit === reached.limit &&
       last.data.window === reached.window;
-    if (!told) await insert('quota.threshold_reached', data);
-    return !told;
+    if (!reported) await insert('quota.threshold_reached', data);
+    return !reported;
   });
 }
 
-/** The batch calls again. @returns true when it had paused at a threshold and nobody has told of its end. */
+/** The batch calls again. @returns true when it had paused at a threshold and the end was not reported yet. */
 export async function recordThresholdLeft(db: Pool, pool: string, batch: number): Promise<boolean> {
   return afterLast(db, pool, batch, THRESHOLDS, async (insert, last) => {
     if (last?.kind !== 'quota.threshold_reached') return false;
@@ -52,7 +52,7 @@ export async function recordThresholdLeft(db: Pool, pool: string, batch: number)
 }
 
 /**
- * The first page of a batch begins. @returns false when that has been told before.
+ * The first page of a batch begins. @returns false when that has been reported before.
  */
 export async function recordStarted(
   db: Pool,
@@ -73,12 +73,12 @@ export interface Finished {
   readonly reason: string;
 }
 
-/** Every item has ended. @returns false when that has been told, and nobody has asked for failed ones since. */
+/** Every item has ended. @returns false when that has been reported, and failed ones were not retried since. */
 export async function recordFinished(db: Pool, pool: string, finished: Finished): Promise<boolean> {
   return afterLast(db, pool, finished.batch, RUNS, async (insert, last) => {
-    const told = last?.kind === 'batch.finished';
-    if (!told) await insert('batch.finished', finished);
-    return !told;
+    const reported = last?.kind === 'batch.finished';
+    if (!reported) await insert('batch.finished', finished);
+    return !reported;
   });
 }
 
@@ -92,7 +92,7 @@ interface Last {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Hands over the last event of these kinds about this batch, under a lock: two pages tell one story. */
+/** Hands over the last event of these kinds about this batch, under a lock, so that two pages do not both report. */
 async function afterLast<T>(
   db: Pool,
   pool: string,

@@ -9,7 +9,7 @@ import type { VendorBatch } from '../../vendors/capabilities/text-batches';
 import { inTransaction } from '../db';
 import { jsonText } from '../storable';
 import { PUT_BACK, type PutBack } from './alike';
-import type { ClaimedItem } from './batches';
+import type { ClaimedItem } from './claims';
 
 export type PartState = 'cutting' | 'cut' | 'uploaded' | 'creating' | 'created' | 'ended' | 'settled';
 
@@ -28,7 +28,7 @@ export interface BatchPart {
   /** How often its file was sent. */
   readonly uploads: number;
   readonly vendorId: string | null;
-  /** The vendor's word, for people. */
+  /** The vendor's status, for people. */
   readonly status: string;
   /** It has passed the vendor's first checks. */
   readonly begun: boolean;
@@ -51,17 +51,17 @@ export interface BatchPart {
   /** Milliseconds until the next try after a failed call; 0 or less when it is due. */
   readonly dueInMs: number;
   readonly note: string;
-  /** We have asked the vendor to cancel it, or were about to. */
+  /** We have requested its cancellation, or were about to. */
   readonly cancelAsked: boolean;
   /** The creation's call has come to an end in the process that made it: it reaches the vendor no more. */
   readonly answered: boolean;
-  /** Its batch was asked for again, as the vendor's list did not show it. */
+  /** Its batch was created again, as the vendor's list did not show it. */
   readonly remade: boolean;
-  /** Whether a second batch of the same key was looked for. */
+  /** Whether the vendor's list was searched for a second batch of the same key. */
   readonly twinsSought: boolean;
   /** Milliseconds since the creation left; 0 when it has not. */
   readonly askedAgoMs: number;
-  /** Milliseconds since its state or the vendor's word changed. */
+  /** Milliseconds since its state or the vendor's status changed. */
   readonly unchangedMs: number;
   /** Epoch ms. */
   readonly createdAt: number;

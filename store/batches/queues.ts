@@ -2,11 +2,11 @@
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../quota/durations';
 
-/** What a refusal said holds this long: limits are raised, and a refusal costs nothing, ms. */
+/** How long a size that a refusal named is believed: limits are raised, and a refusal costs nothing, ms. */
 const LEARNED_FOR_MS = 7 * DAY_MS;
 
 export interface StoredQueue {
-  /** Null when no refusal has said, or long ago. */
+  /** Null when no refusal has named it, or only long ago. */
   readonly learned: number | null;
   readonly share: number;
   readonly strikes: number;

@@ -5,7 +5,7 @@ import { insertEvent } from '../events/events';
 import type { ChangedBy } from './batches';
 
 export interface Skipped {
-  /** Items that will not be asked for any more. */
+  /** Items that will not be called any more. */
   readonly items: number;
   /** Of these, with a call or a file on the way: an answer that comes is kept all the same. */
   readonly onTheWay: number;
@@ -14,7 +14,7 @@ export interface Skipped {
 }
 
 /**
- * Fails items that have not ended, with the operator's word as their evidence; all of them or, with an id that the batch
+ * Fails items that have not ended, with the operator's reason as their evidence; all of them or, with an id that the batch
  * does not have, none.
  * @returns the unknown ids, or what has changed.
  */
@@ -54,7 +54,7 @@ export async function skipItems(
 }
 
 /**
- * Failed items are asked for again, behind all fresh ones, with their attempts counted anew and nothing held against them.
+ * Failed items are called again, behind all fresh ones, with their attempts counted from 0.
  * @param ids of the items; null for all that have failed.
  */
 export async function retryFailed(
@@ -76,7 +76,7 @@ export async function retryFailed(
     );
     const items = rowCount ?? 0;
     if (items === 0) return 0;
-    const reason = `${items === 1 ? '1 failed item is' : `${items} failed items are`} asked for again`;
+    const reason = `${items === 1 ? '1 failed item is' : `${items} failed items are`} called again`;
     const about = { batch: batchId, items, by: changed.by, reason };
     await insertEvent(client, 'batch.retried', changed.pool, about);
     return items;

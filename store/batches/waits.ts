@@ -54,11 +54,11 @@ export async function noteWait(
     const { now } = before;
     const isSame = before.cause === cause && before.subject === subject;
     const since = isSame ? (before.since_ms ?? now) : now;
-    const told =
+    const reported =
       before.told_at === null
         ? null
         : { ...before, at: before.told_at, until: before.told_until ?? Number.POSITIVE_INFINITY };
-    const isNews = isWaitNews(told, wait, until, now);
+    const isNews = isWaitNews(reported, wait, until, now);
     await client.query(
       `update batch_waits set cause = $2, subject = $3, reason = $4, since_ms = $5, until_ms = $6,
          told_at = case when $7 then now_ms() else told_at end,

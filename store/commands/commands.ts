@@ -1,9 +1,9 @@
 /**
- * Commands to devices, one row each. A command acts on the world, so a row tells at any moment whether it may have
+ * Commands to devices, one row each. A command acts on the world, so a row shows at any moment whether it may have
  * left:
  *
  *   created ─▶ sending ─▶ succeeded | failed | unknown
- *      ▲          │  └──▶ queued ─▶ succeeded | failed | unknown   the vendor has it; its result is asked for
+ *      ▲          │  └──▶ queued ─▶ succeeded | failed | unknown   the vendor has it; its result is polled
  *      └──────────┘       it is certain that nothing was carried out
  *   created ─▶ cancelled | failed                                  it was never sent
  *
@@ -42,7 +42,7 @@ export interface NewCommand {
 
 export interface CommandOutcome {
   readonly state: 'succeeded' | 'failed' | 'unknown' | 'cancelled';
-  /** A stable word: `confirmed`, `offline`, `pool-closed`, … */
+  /** A stable code: `confirmed`, `offline`, `pool-closed`, … */
   readonly name: string;
   /** The vendor's own code; empty when it gave none. */
   readonly code: string;
@@ -181,7 +181,7 @@ export async function unmarkSending(db: Pool, id: number, owner: string): Promis
   );
 }
 
-/** The vendor has it and says under which id its result can be asked for. */
+/** The vendor has taken it, with the id by which its result is polled. */
 export async function markQueued(
   db: Pool,
   id: number,
@@ -198,8 +198,8 @@ export async function markQueued(
 
 /**
  * Stores what became of it, unless that is known already.
- * @param by the attempt that sent it: its word counts even when the outcome was called unknown meanwhile. Null for
- * everybody else, whose word counts for a command that nobody is sending.
+ * @param by the attempt that sent it: its outcome counts even when it was stored as unknown meanwhile. Null for
+ * other callers, whose outcome counts for a command that no attempt is sending.
  * @returns the command as it is then.
  */
 export async function endCommand(

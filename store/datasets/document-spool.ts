@@ -55,7 +55,7 @@ class CopyEncoder {
       if (row.start < span.from || row.end > span.to) {
         throw refusal(
           'schema',
-          `row ${this.rows}: ${spanText({ from: row.start, to: row.end })} is outside of the asked span ${spanText(span)}`,
+          `row ${this.rows}: ${spanText({ from: row.start, to: row.end })} is outside of the requested span ${spanText(span)}`,
         );
       }
       text += `${seriesId}\t${this.time(row.start)}\t${this.time(row.end)}`;

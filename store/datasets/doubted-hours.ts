@@ -46,9 +46,9 @@ export async function writeDoubts(
   ]);
   await client.query(
     `insert into doubted_hours (series_id, hour, known_rows, told_rows, answers, first_at, last_at, look_again_at, evidence)
-     select $1, to_timestamp((d ->> 'hour')::float8 / 1000), (d ->> 'known')::bigint, (d ->> 'told')::bigint,
+     select $1, to_timestamp((d ->> 'hour')::float8 / 1000), (d ->> 'known')::bigint, (d ->> 'reported')::bigint,
             (d ->> 'answers')::int, to_timestamp((d ->> 'firstAt')::float8 / 1000), $3,
-            to_timestamp((d ->> 'lookAgainAt')::float8 / 1000), $4
+            to_timestamp((d ->> 'recheckAt')::float8 / 1000), $4
      from jsonb_array_elements($2::jsonb) d
      on conflict (series_id, hour) do update set known_rows = excluded.known_rows, told_rows = excluded.told_rows,
        answers = excluded.answers, first_at = excluded.first_at, last_at = excluded.last_at,
@@ -62,8 +62,8 @@ export function summaryOf(doubted: readonly DoubtedHour[]): DoubtedSummary | nul
   return {
     hours: doubted.length,
     known: doubted.reduce((sum, { known }) => sum + known, 0),
-    told: doubted.reduce((sum, { told }) => sum + told, 0),
-    lookAgainAt: Math.min(...doubted.map(({ lookAgainAt }) => lookAgainAt)),
+    reported: doubted.reduce((sum, { reported }) => sum + reported, 0),
+    recheckAt: Math.min(...doubted.map(({ recheckAt }) => recheckAt)),
   };
 }
 
@@ -79,9 +79,9 @@ export async function tellDoubts(
   await insertWindowEvent(client, 'window.doubted', window, {
     hours: summary.hours,
     knownRows: summary.known,
-    toldRows: summary.told,
+    reportedRows: summary.reported,
     answers: Math.max(...doubted.map(({ answers }) => answers)),
-    lookAgainAt: new Date(summary.lookAgainAt).toISOString(),
+    recheckAt: new Date(summary.recheckAt).toISOString(),
     believedAfter: `${policy.answers} such answers over ${policy.overMs / HOUR_MS} h, or an operator accepts them`,
   });
 }
@@ -90,11 +90,11 @@ export async function tellDoubts(
 export interface DoubtedSpan extends Span {
   readonly seriesId: number;
   readonly known: number;
-  readonly told: number;
-  /** Answers that told it, of the hour with the fewest. */
+  readonly reported: number;
+  /** Answers that reported it, of the hour with the fewest. */
   readonly answers: number;
   readonly firstAt: number;
-  readonly lookAgainAt: number;
+  readonly recheckAt: number;
   readonly accepted: boolean;
 }
 
@@ -109,7 +109,7 @@ export async function doubtedSpans(
     from_time: number;
     to_time: number;
     known: number;
-    told: number;
+    reported: number;
     answers: number;
     first_at: number;
     look_again_at: number;
@@ -121,7 +121,7 @@ export async function doubtedSpans(
        from doubted_hours where series_id = any ($1) and hour >= $2 and hour < $3
      )
      select series_id, min(hour) as from_time, max(hour) + interval '1 hour' as to_time,
-            sum(known_rows)::int8 as known, sum(told_rows)::int8 as told, answers, min(first_at) as first_at,
+            sum(known_rows)::int8 as known, sum(told_rows)::int8 as reported, answers, min(first_at) as first_at,
             min(look_again_at) as look_again_at, bool_and(accepted_at is not null) as accepted
      from hours group by series_id, answers, accepted_at is null, island order by min(hour)`,
     [seriesIds, toTimestamptz(asked.from), toTimestamptz(asked.to)],
@@ -131,15 +131,15 @@ export async function doubtedSpans(
     from: row.from_time,
     to: row.to_time,
     known: row.known,
-    told: row.told,
+    reported: row.reported,
     answers: row.answers,
     firstAt: row.first_at,
-    lookAgainAt: row.look_again_at,
+    recheckAt: row.look_again_at,
     accepted: row.accepted,
   }));
 }
 
-/** What of a span is doubted and due to be looked at again, and what is not due yet; hours in a row joined. */
+/** What of a span is doubted and due to be checked again, and what is not due yet; adjacent hours are joined. */
 export async function doubtsDue(
   db: Pool,
   seriesId: number,
@@ -161,7 +161,7 @@ export async function doubtsDue(
 }
 
 /**
- * An operator's word that fewer rows are true: the next answer is believed, and is asked for at once.
+ * An operator accepts the lower number of rows: the next answer is believed, and is requested at once.
  * @returns hours that were doubted in the span.
  */
 export async function acceptDoubts(

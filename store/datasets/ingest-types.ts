@@ -2,7 +2,7 @@
 import type { BadRowPolicy } from '../../quota/windows/bad-rows';
 import type { RestatementPolicy } from '../../quota/windows/restatement';
 import type { DatasetTable } from './datasets';
-import type { JobPurpose, JobState } from './jobs';
+import type { JobPurpose, JobState } from './job';
 import type { Span } from './span';
 
 /** One row: times in epoch milliseconds, values in the order of the dataset's columns as exact text. */
@@ -75,13 +75,13 @@ export interface Ingest {
   readonly signal?: AbortSignal;
 }
 
-/** Hours whose known rows were kept, for the document told far less. */
+/** Hours whose known rows were kept, because the document reported far fewer. */
 export interface DoubtedSummary {
   readonly hours: number;
   readonly known: number;
-  readonly told: number;
-  /** Epoch milliseconds of the first look again. */
-  readonly lookAgainAt: number;
+  readonly reported: number;
+  /** Epoch milliseconds of the first check. */
+  readonly recheckAt: number;
 }
 
 export type IngestResult =
@@ -93,7 +93,7 @@ export type IngestResult =
       /** Rows that the span had before and that are gone. */
       readonly replaced: number;
       readonly digest: string;
-      /** Rows of the document that were put aside. */
+      /** Rows of the document that were set aside. */
       readonly setAside: number;
       readonly doubted: DoubtedSummary | null;
     }

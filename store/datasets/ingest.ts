@@ -18,7 +18,8 @@ import { factTable } from './datasets';
 import { refusal, type SpooledRows, spoolRows } from './document-spool';
 import { readDoubts, summaryOf, tellDoubts, writeDoubts } from './doubted-hours';
 import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './ingest-types';
-import { type JobState, LIVE_STATES, markFailed, markIngested } from './jobs';
+import { type JobState, LIVE_STATES } from './job';
+import { markFailed, markIngested } from './jobs';
 import { carve, healSkipped, lockSeries, recordFailureIn } from './ledger';
 import { replaceRows } from './replace-span';
 import { insertWindowEvent } from './series-events';
@@ -104,7 +105,7 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
   const doubts = await readDoubts(client, seriesId, span);
   const doubted = doubtedHours({
     known,
-    told: spooled.byHour,
+    reported: spooled.byHour,
     doubts,
     policy: ingest.restatement ?? DEFAULT_RESTATEMENT,
     now,
@@ -129,7 +130,7 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
     digest: document.digest(),
     bytes: document.bytes(),
     ...(setAside === 0 ? {} : { setAside }),
-    ...(summary === null ? {} : { doubted: { ...summary, lookAgainAt: iso(summary.lookAgainAt) } }),
+    ...(summary === null ? {} : { doubted: { ...summary, recheckAt: iso(summary.recheckAt) } }),
   };
   for (const piece of without(span, doubted)) await writeWindow(client, ingest, piece, evidence);
   await writeDoubts(client, { seriesId, span, doubted, evidence, now });
@@ -137,14 +138,14 @@ async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledR
     ...unusable(ingest),
     ...replaced.duplicates,
   ]);
-  await tell(client, ingest, {
+  await recordEvents(client, ingest, {
     doubts,
     doubted,
     setAside,
     duplicates: replaced.duplicates,
     summary,
     known,
-    told: spooled.byHour,
+    reported: spooled.byHour,
   });
   if (ingest.jobId !== undefined) {
     const { applied, job } = await markIngested(client, ingest.jobId, { evidence, now });
@@ -225,8 +226,8 @@ function unusable({ document }: Ingest): SetAsideRow[] {
   }));
 }
 
-/** Events for operators: rows that were put aside, hours that are doubted, and doubts that are over. */
-async function tell(
+/** Events for operators: rows that were set aside, hours that are doubted, and doubts that are over. */
+async function recordEvents(
   client: PoolClient,
   ingest: Ingest,
   what: {
@@ -236,7 +237,7 @@ async function tell(
     readonly duplicates: readonly SetAsideRow[];
     readonly summary: DoubtedSummary | null;
     readonly known: ReadonlyMap<number, number>;
-    readonly told: ReadonlyMap<number, number>;
+    readonly reported: ReadonlyMap<number, number>;
   },
 ): Promise<void> {
   const { seriesId, span, poolKey = null } = ingest;
@@ -252,7 +253,9 @@ async function tell(
   const still = new Set(what.doubted.map(({ hour }) => hour));
   const over = [...what.doubts].filter(([hour]) => !still.has(hour));
   if (over.length > 0) {
-    const believed = over.filter(([hour]) => (what.known.get(hour) ?? 0) > (what.told.get(hour) ?? 0)).length;
+    const believed = over.filter(
+      ([hour]) => (what.known.get(hour) ?? 0) > (what.reported.get(hour) ?? 0),
+    ).length;
     await insertWindowEvent(client, 'window.doubt_over', window, {
       hours: over.length,
       answers: Math.max(...over.map(([, { answers }]) => answers)),

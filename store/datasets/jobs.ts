@@ -13,39 +13,20 @@ import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import { failingCallsLeft } from '../../quota/windows/window-retry';
 import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
+import {
+  JOB_COLUMNS,
+  type Job,
+  type JobPurpose,
+  type JobRow,
+  type JobState,
+  LIVE_STATES,
+  toJob,
+} from './job';
+import { failingCalls } from './report-statistics';
 import { type Span, toRange } from './span';
-
-export type JobPurpose = 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
-export type JobState = 'intended' | 'requested' | 'ready' | 'ingested' | 'failed' | 'cancelled';
-
-export const LIVE_STATES = ['intended', 'requested', 'ready'] as const satisfies readonly JobState[];
 
 /** The same request within about 30 minutes tends to be cancelled by the vendor. */
 export const MIN_RE_REQUEST_MS = 30 * MINUTE_MS;
-
-export interface Job {
-  readonly id: number;
-  readonly seriesId: number;
-  readonly span: Span;
-  readonly purpose: JobPurpose;
-  readonly state: JobState;
-  /** Create calls that left, or may have left. */
-  readonly attempts: number;
-  /** Epoch milliseconds of the last create call; null when it is certain that none arrived. */
-  readonly requestedAt: number | null;
-  /** A create call may have arrived and its answer was lost: look for the report before creating another. */
-  readonly ambiguous: boolean;
-  readonly reportId: string | null;
-  readonly requestId: string | null;
-  readonly documentId: string | null;
-  /** Pre-signed: whoever has it can read the report. Must never be logged. */
-  readonly documentUrl: string | null;
-  readonly urlExpiresAt: number | null;
-  readonly reason: string | null;
-  readonly evidence: Readonly<Record<string, unknown>>;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
 
 export interface Intention {
   readonly seriesId: number;
@@ -73,12 +54,12 @@ export type IntentionResult =
   /** `adopted`: a live job for this window was there already. */
   | { readonly allowed: true; readonly job: Job; readonly adopted: boolean }
   /**
-   * `notBefore` in epoch milliseconds. Exactly this window was asked for a short time ago; or, with `failingCalls` of the
+   * `notBefore` in epoch milliseconds. Exactly this window was requested a short time ago; or, with `failingCalls` of the
    * last day, the failing windows of the account have used up their budget.
    */
   | { readonly allowed: false; readonly notBefore: number; readonly failingCalls?: number };
 
-/** Finds the live job of exactly this window or makes one, unless the window was asked for too recently. */
+/** Finds the live job of exactly this window or makes one, unless the window was requested too recently. */
 export async function intend(pool: Pool, intention: Intention): Promise<IntentionResult> {
   const { seriesId, now, purpose } = intention;
   const range = toRange(intention.span);
@@ -142,7 +123,7 @@ export async function markAttempt(
 }
 
 /**
- * The create call certainly made no report (refused, or never left): the window may be asked for at once. Not applied
+ * The create call certainly made no report (refused, or never left): the window may be requested at once. Not applied
  * when somebody has made another attempt since that of `attemptsSeen`.
  */
 export async function releaseAttempt(
@@ -247,24 +228,6 @@ export async function getJob(db: Pool | PoolClient, jobId: number): Promise<Job 
   return rows[0] === undefined ? null : toJob(rows[0]);
 }
 
-/**
- * Calls for failing windows of an account since an instant: how many, those that are still to be made included, and when
- * the first of them was.
- */
-async function failingCalls(
-  client: PoolClient,
-  account: string,
-  since: number,
-): Promise<{ readonly calls: number; readonly firstAt: number | null }> {
-  const { rows } = await client.query<{ calls: number; first_at: number | null }>(
-    `select coalesce(sum(greatest(attempts, 1)), 0)::int8 as calls, min(updated_at) as first_at
-     from jobs where failing and (attempts > 0 or state = 'intended') and updated_at > $2
-       and series_id in (select id from series where account = $1)`,
-    [account, toTimestamptz(since)],
-  );
-  return { calls: rows[0]?.calls ?? 0, firstAt: rows[0]?.first_at ?? null };
-}
-
 /** Reports that the jobs of a series have, so that none is taken for another's. */
 export async function knownReports(
   pool: Pool,
@@ -352,99 +315,4 @@ async function earliestReRequest(
   );
   const last = rows[0]?.last ?? null;
   return last === null ? null : last + intervalMs;
-}
-
-interface JobRow {
-  id: number;
-  series_id: number;
-  from_time: number;
-  to_time: number;
-  purpose: JobPurpose;
-  state: JobState;
-  attempts: number;
-  requested_at: number | null;
-  report_id: string | null;
-  request_id: string | null;
-  document_id: string | null;
-  document_url: string | null;
-  url_expires_at: number | null;
-  reason: string | null;
-  evidence: Record<string, unknown>;
-  created_at: number;
-  updated_at: number;
-}
-
-const JOB_COLUMNS = `id, series_id, lower(span) as from_time, upper(span) as to_time, purpose, state, attempts,
-  requested_at, report_id, request_id, document_id, document_url, url_expires_at, reason, evidence,
-  created_at, updated_at`;
-
-function toJob(row: JobRow): Job {
-  return {
-    id: row.id,
-    seriesId: row.series_id,
-    span: { from: row.from_time, to: row.to_time },
-    purpose: row.purpose,
-    state: row.state,
-    attempts: row.attempts,
-    requestedAt: row.requested_at,
-    ambiguous: row.state === 'intended' && row.requested_at !== null,
-    reportId: row.report_id,
-    requestId: row.request_id,
-    documentId: row.document_id,
-    documentUrl: row.document_url,
-    urlExpiresAt: row.url_expires_at,
-    reason: row.reason,
-    evidence: row.evidence,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-  };
-}
-
-/**
- * From the request to the stored document, over an account's latest ingested reports, at most 200.
- * @param since epoch ms.
- * @returns how many they are, and the span in which the middle 80 % lie, ms; null when there are none.
- */
-export async function measuredReports(
-  db: Pool,
-  account: string,
-  since: number,
-): Promise<{
-  readonly reports: number;
-  readonly tookMs: { readonly min: number; readonly max: number };
-} | null> {
-  const { rows } = await db.query<{ reports: number; low: number | null; high: number | null }>(
-    `select count(*) as reports,
-            percentile_cont(0.1) within group (order by took) as low,
-            percentile_cont(0.9) within group (order by took) as high
-     from (select extract(epoch from j.updated_at - j.requested_at)::float8 * 1000 as took
-           from jobs j join series s on s.id = j.series_id
-           where s.account = $1 and j.state = 'ingested' and j.requested_at > to_timestamp($2::float8 / 1000)
-           order by j.id desc limit 200) recent`,
-    [account, since],
-  );
-  const [row] = rows;
-  if (row === undefined || row.low === null || row.high === null) return null;
-  return { reports: row.reports, tookMs: { min: Math.max(0, row.low), max: Math.max(0, row.high) } };
-}
-
-/**
- * Tells of a report that is not made: once, and each time it has become twice as old, whichever worker looks.
- * @param firstMs age at which it is told of first.
- */
-export async function tellSlow(
-  db: Pool,
-  id: number,
-  ageMs: number,
-  firstMs: number,
-  tell: (client: PoolClient) => Promise<void>,
-): Promise<void> {
-  if (ageMs < firstMs) return;
-  await inTransaction(db, async (client) => {
-    const { rowCount } = await client.query(
-      'update jobs set slow_told_ms = $2 where id = $1 and coalesce(2 * slow_told_ms, $3) <= $2',
-      [id, ageMs, firstMs],
-    );
-    if (rowCount === 1) await tell(client);
-  });
 }

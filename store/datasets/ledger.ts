@@ -1,12 +1,12 @@
 /**
  * The ledger: what is known about each span of a series. Rows of `coverage` never overlap; whatever is not
- * in one of them is missing. Gaps are never stored: they are the asked range less what is good.
+ * in one of them is missing. Gaps are never stored: they are the requested range less what is good.
  *
  * | state               | meaning                                                                        |
  * |---------------------|--------------------------------------------------------------------------------|
  * | done                | the vendor's rows for the span are in                                          |
  * | empty_provisional   | the vendor had no rows, which may mean none yet: counts as good, audited again |
- * | failed              | could not be had; a gap that is left alone until asked, or until `retryAt`     |
+ * | failed              | could not be fetched; a gap, left alone until `retryAt` or an operator's order     |
  * | requested (derived) | not good, and a live job asks for it                                           |
  * | missing (derived)   | everything else                                                                |
  */
@@ -34,14 +34,14 @@ export interface FailedSpan extends Span {
   readonly reason: string;
   /** Epoch milliseconds; null: not before somebody asks. */
   readonly retryAt: number | null;
-  /** What it failed with; null where that is not told apart. */
+  /** What it failed with; null where that is not distinguished. */
   readonly cause: WindowCause | null;
   /** Answers so far. */
   readonly tries: number;
 }
 
 export interface Gaps {
-  /** The asked range less what is done or provisionally empty: everything that is not there. */
+  /** The requested range less what is done or provisionally empty: everything that is not there. */
   readonly all: readonly Span[];
   /** Of these, what to ask the vendor for now: neither requested nor failed and left alone. */
   readonly missing: readonly Span[];
@@ -54,7 +54,7 @@ export interface Gaps {
 }
 
 /** What is not there in a range, oldest first. `now` decides which failed spans are due again. */
-export async function gaps(pool: Pool, seriesId: number, asked: Span, now: number): Promise<Gaps> {
+export async function gaps(pool: Pool, seriesId: number, range: Span, now: number): Promise<Gaps> {
   const { rows } = await pool.query<{
     kind: keyof Gaps;
     from_time: number;
@@ -88,7 +88,7 @@ export async function gaps(pool: Pool, seriesId: number, asked: Span, now: numbe
      )
      select kind, lower(piece) as from_time, upper(piece) as to_time, reason, retry_at, cause, tries
      from pieces order by lower(piece)`,
-    [seriesId, toRange(asked), toTimestamptz(now)],
+    [seriesId, toRange(range), toTimestamptz(now)],
   );
   const ofKind = (kind: keyof Gaps) =>
     rows.filter((row) => row.kind === kind).map((row) => ({ from: row.from_time, to: row.to_time }));
@@ -135,10 +135,10 @@ export interface CoverageSummary {
 export async function coverage(
   pool: Pool,
   seriesId: number,
-  asked: Span,
+  range: Span,
   now: number,
 ): Promise<CoverageSummary> {
-  const found = await gaps(pool, seriesId, asked, now);
+  const found = await gaps(pool, seriesId, range, now);
   const { rows } = await pool.query<{
     done: number;
     empty: number;
@@ -158,7 +158,7 @@ export async function coverage(
               coalesce(sum(row_count), 0)::bigint as rows
        from coverage where series_id = s.id and span && $2::tstzrange
      ) c where s.id = $1`,
-    [seriesId, toRange(asked)],
+    [seriesId, toRange(range)],
   );
   const row = rows[0];
   if (row === undefined) throw new RangeError(`series ${seriesId} does not exist`);
@@ -244,7 +244,7 @@ export interface WindowFailure {
   /** Least time between two requests for the same window, ms. */
   readonly reRequestMs?: number;
   readonly now: number;
-  /** Of the account, when operators are to be told by an event. */
+  /** The account's pool, when an event is to be written. */
   readonly poolKey?: string;
 }
 
@@ -304,7 +304,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
       empty ? null : toTimestamptz(before.since ?? now),
     ],
   );
-  // What was doubted and could not be looked at again now is looked at later.
+  // What was doubted and could not be checked now is checked later.
   await client.query(
     `update doubted_hours set look_again_at = greatest(look_again_at, $3::timestamptz)
      where series_id = $1 and hour <@ $2::tstzrange`,
@@ -322,7 +322,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   return { tries, retryAt: empty ? null : retryAt, empty };
 }
 
-/** What was not asked for because others were refused is due again: one of its series has been had. */
+/** Windows that were not requested because others were refused are due again: one of their series has succeeded. */
 export async function healSkipped(client: PoolClient, seriesId: number, now: number): Promise<void> {
   await client.query(
     `update coverage set retry_at = $2 where series_id = $1 and state = 'failed' and cause = 'skipped' and retry_at > $2`,
@@ -359,7 +359,7 @@ export interface FailedWindow extends FailedSpan {
 export async function failedWindows(
   db: Pool,
   seriesIds: readonly number[],
-  asked: Span,
+  range: Span,
 ): Promise<readonly FailedWindow[]> {
   const { rows } = await db.query<{
     series_id: number;
@@ -376,7 +376,7 @@ export async function failedWindows(
             coalesce(failed_since, fetched_at) as since, fetched_at as failed_at
      from coverage where series_id = any ($1) and state = 'failed' and span && $2::tstzrange
      order by lower(span), series_id`,
-    [seriesIds, toRange(asked)],
+    [seriesIds, toRange(range)],
   );
   return rows.map((row) => ({
     seriesId: row.series_id,

@@ -1,4 +1,4 @@
-/** From the ledger to the chunks of work: which windows of which series are to be asked for. */
+/** From the ledger to the chunks of work: which windows of which series are to be requested. */
 import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import {
@@ -12,7 +12,8 @@ import type { Partition } from '../../vendors/capabilities/reports';
 import type { DatasetDescription } from '../../vendors/dataset';
 import { ensureSeries, installDatasets, type Series } from './datasets';
 import { doubtsDue } from './doubted-hours';
-import { type JobPurpose, liveJobs } from './jobs';
+import type { JobPurpose } from './job';
+import { liveJobs } from './jobs';
 import { type AuditKind, auditCandidates, failsAlike, gaps } from './ledger';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
@@ -126,8 +127,8 @@ async function spansFor(
   const fresh = cut(subtractSpans(found.missing, failed)).map(
     (span): PlannedSpan => (isFailing ? { ...span, failing: 'again' } : span),
   );
-  const looks = input.purpose === 'sync' ? cut(subtractSpans(doubts.due, underWay)) : [];
-  return [...underWay, ...fresh, ...again, ...looks];
+  const rechecks = input.purpose === 'sync' ? cut(subtractSpans(doubts.due, underWay)) : [];
+  return [...underWay, ...fresh, ...again, ...rechecks];
 }
 
 /**

@@ -23,7 +23,7 @@ export interface Replacement {
   /** Starts of the hours whose known rows stay, and whose rows of the document are not taken in. */
   readonly keptHours: readonly number[];
   /**
-   * Rows that were put aside. What each may have been stays as it is known, unless another row of the document tells it:
+   * Rows that were set aside. The known rows that each may have been stay, unless another row of the document has them:
    * of a row without a readable key the whole hour, of one without a time that key in all hours.
    */
   readonly badRows: readonly IncomingBadRow[];
@@ -135,7 +135,7 @@ async function throughStaging(client: PoolClient, replacement: Replacement): Pro
   return { rows: inserted.rowCount ?? 0, deleted: deleted.rowCount ?? 0, duplicates };
 }
 
-/** Known rows that a document's bad rows may have told: single rows or keys, whole starts, or any at all. */
+/** Known rows that a document's bad rows may have been: single rows or keys, whole starts, or any at all. */
 function whatBadRowsMayBe({ badRows, moreBadRows }: Replacement): {
   readonly rows: readonly { readonly start: string | null; readonly key: readonly string[] }[];
   readonly starts: readonly number[];
@@ -149,15 +149,15 @@ function whatBadRowsMayBe({ badRows, moreBadRows }: Replacement): {
   return { rows, starts: [...new Set(starts)], any };
 }
 
-/** Rows whose key an earlier row of the document has with other values. One that is told twice alike is one. */
+/** Rows whose key an earlier row of the document has with other values. Identical ones count as one. */
 async function differingDuplicates(
   client: PoolClient,
   dataset: DatasetTable,
   key: readonly string[],
 ): Promise<readonly SetAsideRow[]> {
-  const told = ['end_time', ...dataset.columns.filter(({ key }) => !key).map(({ name }) => name)];
+  const columns = ['end_time', ...dataset.columns.filter(({ key }) => !key).map(({ name }) => name)];
   const values = (of: string) =>
-    `jsonb_build_object(${told.map((n) => `'${n}', ${of}.${n}::text`).join(', ')})`;
+    `jsonb_build_object(${columns.map((n) => `'${n}', ${of}.${n}::text`).join(', ')})`;
   const keyNames = key.slice(1);
   const { rows } = await client.query<{
     n: number;
@@ -170,12 +170,12 @@ async function differingDuplicates(
      select d.n, d.start_time, array[${keyNames.map((n) => `d.${n}::text`).join(', ')}]::text[] as row_key,
             ${values('f')} as first, ${values('d')} as second
      from incoming d join firsts f on ${key.map((name) => `f.${name} = d.${name}`).join(' and ')} and f.n < d.n
-     where (${told.map((n) => `f.${n}`).join(', ')}) is distinct from (${told.map((n) => `d.${n}`).join(', ')})
+     where (${columns.map((n) => `f.${n}`).join(', ')}) is distinct from (${columns.map((n) => `d.${n}`).join(', ')})
      order by d.n`,
   );
   return rows.map(({ n, start_time, row_key, first, second }) => {
     const where = [new Date(start_time).toISOString(), ...row_key].join(' ');
-    const differences = told
+    const differences = columns
       .filter((name) => String(first[name]) !== String(second[name]))
       .map((name) => `${name} ${String(first[name])} and ${String(second[name])}`);
     return {

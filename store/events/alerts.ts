@@ -18,18 +18,18 @@ export interface QuotaAlert {
   readonly window: number | null;
 }
 
-/** @returns true for the one who was first to tell. */
+/** @returns true for the caller that was first to report. */
 export async function recordAlert(db: Pool, alert: QuotaAlert): Promise<boolean> {
   const { pool, ...data } = alert;
   return inTransaction(db, async (client) => {
     // In a statement of its own: the next one then sees what the one before us has written.
     await client.query('select pg_advisory_xact_lock(hashtextextended($1, 43))', [alert.limit]);
-    const { rowCount: told } = await client.query(
+    const { rowCount: reported } = await client.query(
       `select 1 from events where pool = $1 and kind = 'quota.alert'
          and data ->> 'limit' = $2 and data ->> 'level' = $3 and data -> 'window' = $4::jsonb`,
       [pool, alert.limit, alert.level, jsonText(alert.window)],
     );
-    if (told) return false;
+    if (reported) return false;
     await insertEvent(client, 'quota.alert', pool, data);
     return true;
   });
@@ -37,7 +37,7 @@ export async function recordAlert(db: Pool, alert: QuotaAlert): Promise<boolean>
 
 /**
  * Notes that work of a priority pauses for the reserve of a limit that still has something left.
- * @returns what the event says, for the one who was first to tell in this window of the limit; null for all others.
+ * @returns what the event says, for the caller that was first to report in this window of the limit; null for all others.
  */
 export async function recordReservePause(
   db: Pool,

@@ -59,11 +59,11 @@ export async function operatorSpans(db: Pool, subject: string): Promise<CausedSp
   );
 }
 
-/** Waits that began this long before a life are looked for, ms. */
+/** Waits that began this long before a life are included, ms. */
 const REACH_MS = DAY_MS;
 
 /**
- * Waits for limits that a caller reported, and those that the vendor has asked for. An operator may have ended one.
+ * Waits for limits that a caller reported, and those that the vendor has stated. An operator may have ended one.
  * @param caller null: of nobody.
  */
 export async function limitSpans(

@@ -7,9 +7,9 @@ import { jsonText } from '../storable';
 /** A device as work is planned for it; times are epoch milliseconds. */
 export interface StoredDevice {
   readonly deviceId: string;
-  /** Since when the live feed's cursor covers it; null: it has to be asked for by itself first. */
+  /** Since when the live feed's cursor covers it; null: it has to be requested by itself first. */
   readonly snapshotAt: number | null;
-  /** When it was last under way, as far as positions tell. */
+  /** When it was last under way, as far as positions show. */
   readonly movedAt: number | null;
   readonly tripsAskedAt: number | null;
   readonly tripsUntil: number | null;
@@ -108,9 +108,9 @@ export interface LiveAnswer {
 }
 
 /**
- * Stores what the live feed told and how far it has been read, in one transaction: a crash can neither lose positions
+ * Stores the live feed's positions and its cursor, in one transaction: a crash can neither lose positions
  * nor read past them. A cursor that somebody else has moved meanwhile is left alone.
- * @returns how many positions were new or told something new.
+ * @returns how many positions were new or brought something new.
  */
 export async function storeLivePositions(db: Pool, answer: LiveAnswer): Promise<number> {
   const { account, positions, cursor, snapshotOf, now } = answer;
@@ -138,7 +138,7 @@ export async function storeLivePositions(db: Pool, answer: LiveAnswer): Promise<
 
 /**
  * When devices were last under way: as their positions say, or as the odometer shows that has gone on since the
- * position before; a trip may have been over before anything was heard of it. To be called before they are stored.
+ * position before; a trip may have been over before its first position arrived. To be called before they are stored.
  */
 async function noteMoves(
   client: PoolClient,

@@ -18,12 +18,12 @@ interface DeviceAnswer {
   readonly account: string;
   readonly deviceId: string;
   readonly seriesId: number;
-  /** What was asked for. */
+  /** The requested span. */
   readonly span: Span;
   /** What of it counts as in from now on; null: none, for it may still change. */
   readonly covered: Span | null;
   readonly evidence: Readonly<Record<string, unknown>>;
-  /** Epoch milliseconds at which the vendor was asked. */
+  /** Epoch milliseconds of the call. */
   readonly now: number;
 }
 
@@ -32,13 +32,13 @@ export interface TrackAnswer extends DeviceAnswer {
 }
 
 export interface TripsAnswer extends DeviceAnswer {
-  /** Null: the vendor told nothing, so that what is known stays. */
-  readonly told: ReportedTrips | null;
+  /** Null: the vendor reported nothing, so known trips stay. */
+  readonly reported: ReportedTrips | null;
   /** Asked for by the schedule, which goes on from the end of what is covered. */
   readonly scheduled: boolean;
   /** When an answer without trips that are known is believed. */
   readonly restatement: RestatementPolicy;
-  /** What is doubted is asked for again for so long, ms: it does not count as covered. */
+  /** A doubted span is requested again for this long, ms: it does not count as covered. */
   readonly awaitMs: number;
   /** Of the account, under which events are listed. */
   readonly poolKey: string;
@@ -47,18 +47,18 @@ export interface TripsAnswer extends DeviceAnswer {
 /**
  * Replaces the device's trips that start in the span or overlap a trip of the answer; without a list it replaces none,
  * and where records could not be used, only what overlaps the others. A trip that the vendor has restated, cut or
- * withdrawn is thereby there once, as it was last told, or not at all. But where most of the known trips are in no trip of
- * the answer, that is doubted: they stay until the same has been told several times over days.
+ * withdrawn is thereby there once, as it was last reported, or not at all. But where most of the known trips are in no trip of
+ * the answer, that is doubted: they stay until the same has been reported several times over days.
  * @returns trips of the answer.
  */
 export async function storeTrips(db: Pool, answer: TripsAnswer): Promise<number> {
   const { account, deviceId, seriesId, evidence, now } = answer;
-  const trips = restated(answer.told?.trips ?? []);
+  const trips = restated(answer.reported?.trips ?? []);
   await inTransaction(db, async (client) => {
     await lockSeries(client, seriesId);
-    const doubted = answer.told?.whole ? await doubtedTrips(client, answer, trips) : [];
+    const doubted = answer.reported?.whole ? await doubtedTrips(client, answer, trips) : [];
     const covered = beforeDoubts(answer, doubted);
-    if (answer.told !== null) await deleteReported(client, answer, answer.told.whole, trips, doubted);
+    if (answer.reported !== null) await deleteReported(client, answer, answer.reported.whole, trips, doubted);
     await insertTrips(client, account, deviceId, trips, now);
     if (covered !== null) {
       const rows = await countTrips(client, account, deviceId, covered);
@@ -104,7 +104,7 @@ async function deleteReported(
 
 /**
  * Hours whose known trips are in no trip of the answer, when these are too many for an ordinary restatement. Trips that have
- * been joined, cut or moved are not among them: they overlap what is told.
+ * been joined, cut or moved are not among them: they overlap what is reported.
  */
 async function doubtedTrips(
   client: PoolClient,
@@ -117,12 +117,12 @@ async function doubtedTrips(
     [account, deviceId, toTimestamptz(span.from), toTimestamptz(span.to)],
   );
   const known = new Map<number, number>();
-  const told = new Map<number, number>();
+  const reported = new Map<number, number>();
   for (const { start_time: start, end_time: end } of rows) {
     const hour = Math.floor(start / HOUR_MS) * HOUR_MS;
     known.set(hour, (known.get(hour) ?? 0) + 1);
     const isReported = trips.some((trip) => trip.start === start || (trip.start < end && trip.end > start));
-    if (isReported) told.set(hour, (told.get(hour) ?? 0) + 1);
+    if (isReported) reported.set(hour, (reported.get(hour) ?? 0) + 1);
   }
   const hours = {
     from: Math.floor(span.from / HOUR_MS) * HOUR_MS,
@@ -130,13 +130,13 @@ async function doubtedTrips(
   };
   const doubts = await readDoubts(client, seriesId, hours);
   if (known.size === 0 && doubts.size === 0) return [];
-  const doubted = doubtedHours({ known, told, doubts, policy: restatement, now });
+  const doubted = doubtedHours({ known, reported, doubts, policy: restatement, now });
   await writeDoubts(client, { seriesId, span: hours, doubted, evidence, now });
   await tellDoubts(client, { poolKey, seriesId, span }, doubted, restatement);
   return doubted;
 }
 
-/** What counts as covered: not what is asked for again because it is doubted. */
+/** What counts as covered: not what is requested again because it is doubted. */
 function beforeDoubts({ covered, awaitMs, now }: TripsAnswer, doubted: readonly DoubtedHour[]): Span | null {
   const awaited = doubted.map(({ hour }) => hour).filter((hour) => now - hour < awaitMs);
   if (covered === null || awaited.length === 0) return covered;
@@ -158,10 +158,10 @@ async function countTrips(
   return rows[0]?.n ?? 0;
 }
 
-/** The same start told twice in one answer: the trip that went on longer counts, of two alike the later told. */
-function restated(told: readonly FleetTrip[]): readonly FleetTrip[] {
+/** Of trips with the same start in one answer, the longest counts; of two alike, the later in the list. */
+function restated(reported: readonly FleetTrip[]): readonly FleetTrip[] {
   const byStart = new Map<number, FleetTrip>();
-  for (const trip of told) {
+  for (const trip of reported) {
     const known = byStart.get(trip.start);
     if (known === undefined || trip.end >= known.end) byStart.set(trip.start, trip);
   }
@@ -193,7 +193,7 @@ async function insertTrips(
   );
 }
 
-/** The schedule has asked for the device's trips; `until` never goes back. */
+/** The schedule has fetched the device's trips; `until` never goes back. */
 async function noteAsked(
   client: Pool | PoolClient,
   account: string,
@@ -209,7 +209,7 @@ async function noteAsked(
   );
 }
 
-/** The schedule has asked in vain: the device has had its turn, and the next ask covers the span again. */
+/** The schedule's call has failed: the device has had its turn, and the next call covers the span again. */
 export async function noteTripsRefused(
   db: Pool,
   account: string,
@@ -235,7 +235,7 @@ export async function storeTrack(db: Pool, answer: TrackAnswer): Promise<number>
   return positions.length;
 }
 
-/** Whether the vendor has been asked of a part of this span later than for this answer. */
+/** Whether a part of this span was requested again after this answer. */
 export async function isReportedSince(
   db: Pool,
   { seriesId, span, now }: Pick<DeviceAnswer, 'seriesId' | 'span' | 'now'>,
@@ -250,7 +250,7 @@ export async function isReportedSince(
 
 /**
  * A span widened so that it cuts through no stored trip, not even one that ends or begins at its edge, which may be
- * half a trip: asked for whole, each trip comes back as one.
+ * half a trip: requested as a whole, each trip comes back as one.
  */
 export async function widenToTrips(db: Pool, account: string, deviceId: string, span: Span): Promise<Span> {
   let { from, to } = span;

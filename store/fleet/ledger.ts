@@ -40,7 +40,7 @@ export interface DeviceCoverage {
   readonly rows: number;
   /** What of the span is not in, oldest first. */
   readonly gaps: readonly Span[];
-  /** Of the gaps, what may be asked for now: it has not failed, or its retry is due. */
+  /** Of the gaps, what may be requested now: it has not failed, or its retry is due. */
   readonly missing: readonly Span[];
   /** The next retry of what has failed, epoch ms; null: there is none, or none that comes by itself. */
   readonly retryAt: number | null;
@@ -116,13 +116,13 @@ export interface CoveredWindow {
   readonly span: Span;
   readonly rows: number;
   readonly evidence: Readonly<Record<string, unknown>>;
-  /** Epoch milliseconds at which the vendor was asked. */
+  /** Epoch milliseconds of the call. */
   readonly now: number;
 }
 
 /**
  * Marks a span as in, within the caller's transaction. Windows that follow one another within a UTC day become one:
- * a device that is asked every quarter of an hour leaves one row a day, not a hundred.
+ * a device that is called every quarter of an hour leaves one row a day, not a hundred.
  * @param rowCount SQL for the rows of a leftover `piece` of an older window; see `carve`.
  */
 export async function coverIn(client: PoolClient, window: CoveredWindow, rowCount: string): Promise<void> {

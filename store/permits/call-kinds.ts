@@ -10,7 +10,7 @@ import {
   reachOf,
   standBackMs,
 } from '../../quota/pools/narrow-refusal';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';

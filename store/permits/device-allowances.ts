@@ -1,4 +1,4 @@
-/** What each device of a fleet may still be asked today, by the limits as they stand. */
+/** How many calls each device of a fleet has left today, by the limits as they stand. */
 import type { Pool } from 'pg';
 import { nextBoundary } from '../../quota/calendar';
 import { DAY_MS } from '../../quota/durations';
@@ -12,7 +12,7 @@ import {
 import { matches, type Priority } from '../../quota/limits/limit';
 import { readLimitLevels } from './limit-levels';
 
-/** What each device may still be asked with `operation` at this priority, in the order of `deviceIds`. */
+/** How many calls of `operation` each device has left at this priority, in the order of `deviceIds`. */
 export async function deviceAllowances(
   db: Pool,
   account: DeviceAccount,

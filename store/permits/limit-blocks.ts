@@ -1,5 +1,5 @@
 /**
- * Ends waits that a vendor has asked for ("retry after two days"), at an operator's command. One transaction: the
+ * Ends waits that a vendor has stated ("retry after two days"), at an operator's command. One transaction: the
  * limits, the items that were refused with the same wait, and an event for each limit.
  */
 import type { Pool } from 'pg';
@@ -58,7 +58,7 @@ export async function unblockLimits(db: Pool, { pool, names, by, reason }: Unblo
 }
 
 /**
- * Items that were refused as too fast, and wait for as long as the vendor said, are due now.
+ * Items that were refused as too fast, and wait for as long as the vendor stated, are due now.
  * @returns how many.
  */
 export async function hurryRefusedItems(db: Pool, accounts: readonly string[]): Promise<number> {

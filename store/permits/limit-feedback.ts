@@ -23,7 +23,7 @@ export interface Refused {
   readonly departAt: number;
   /** What it was charged. */
   readonly units?: number;
-  /** How long it is to wait, ms, at the vendor's word or at ours; null when nothing is known. */
+  /** How long it is to wait, ms, as stated by the vendor or modelled; null when nothing is known. */
   readonly waitMs?: number | null;
 }
 
@@ -42,7 +42,7 @@ export async function lowerRate(db: Pool, key: string, { departAt, units, waitMs
 
 /**
  * Raises a rate that was lowered by a little, a while after the last change.
- * @param departAt of a call that was admitted, epoch ms: one from before the last refusal tells nothing.
+ * @param departAt of a call that was admitted, epoch ms: one from before the last refusal shows nothing.
  * @returns the rate from now on, units a second; null when it is as before.
  */
 export async function raiseRate(db: Pool, key: string, departAt: number | null = null) {

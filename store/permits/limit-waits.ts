@@ -42,8 +42,8 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     const [row] = rows;
     if (row === undefined) return null;
     const cause = { cause: 'limit', subject: limit };
-    const told = row.at === null ? null : { ...cause, at: row.at, until: row.until ?? 0 };
-    if (!isWaitNews(told, cause, until, row.now)) return null;
+    const reported = row.at === null ? null : { ...cause, at: row.at, until: row.until ?? 0 };
+    if (!isWaitNews(reported, cause, until, row.now)) return null;
     const found = await readWaitedLimit(client, limit);
     const reason = found === null ? `${limit} has nothing left` : limitWaitText(found);
     await client.query(

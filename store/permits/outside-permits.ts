@@ -52,7 +52,7 @@ export type Claim =
 
 /** Whoever has not applied an outcome within this has died over it, ms. */
 const LEASE_MS = 10_000;
-/** How long after its time an outcome may still come, or be asked for again, ms. */
+/** How long after its time an outcome may still be reported, or read again, ms. */
 export const KEPT_MS = HOUR_MS;
 
 interface ClaimRow extends OutsidePermit {

@@ -4,7 +4,7 @@ const NO_POOL = 'SL001';
 const NO_LIMIT = 'SL002';
 const CLOCK = 'SL003';
 
-/** A pool or a limit that is asked of has no row. */
+/** A pool or a limit that a permit needs has no row. */
 export function isUnregistered(error: unknown): boolean {
   const code = codeOf(error);
   return code === NO_POOL || code === NO_LIMIT;

@@ -6,7 +6,7 @@
 import type { Pool } from 'pg';
 import { limitDefinition } from '../../quota/limits/definition';
 import { type LimitInstance, type Priority, priorityRank } from '../../quota/limits/limit';
-import type { PoolStateName } from '../../quota/pools/pool';
+import type { PoolStateName } from '../../quota/pools/state';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 import type { PermitRecord } from './outside-permits';
@@ -45,7 +45,7 @@ export interface DeniedPermit extends PermitBase {
   readonly retryAt: number | null;
   /** `pool`, `probe`, or the key of the limit that binds. */
   readonly deniedBy: string;
-  /** Key of the pool that said no, which may be the organization's; null when a limit did. */
+  /** Key of the pool that denied it, which may be the organization's; null when a limit did. */
   readonly stoppedBy: string | null;
 }
 
@@ -207,7 +207,7 @@ export interface LearnedState {
 
 /**
  * Takes over what headers announce. A limit set by hand in settings is only ever lowered; one from the vendor's
- * table is replaced. A lower remaining wins over our count, a higher one is ignored. A new size is told to operators.
+ * table is replaced. A lower remaining wins over our count, a higher one is ignored. A new size is reported to operators.
  * @returns true when the limit's size (not merely its level) changed.
  */
 export async function learnLimit(db: Pool, learned: LearnedState): Promise<boolean> {
@@ -250,7 +250,7 @@ export interface LimitStatus {
   readonly left: number;
   /** Epoch ms at which it is full again; null when it is, or when only the vendor knows. */
   readonly resetsAt: number | null;
-  /** Epoch ms before which no call of it leaves, at the vendor's word; null when it does not wait. */
+  /** Epoch ms before which no call of it leaves, as the vendor stated; null when it does not wait. */
   readonly blockedUntil: number | null;
   /** Epoch ms since when it does; null when it does not wait. */
   readonly blockedSince: number | null;
@@ -310,7 +310,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
  * Moves a granted permit whose time has passed unused to a new departure, `aheadMs` or more from the database's now.
  * @param pool the pool and epochs it was granted under; null for a permit that no pool governs.
  * @param withinMs the call may leave as much later than the new departure, and is booked at the end of that span.
- * @returns the new departure, or null when the permit is spent and must be asked for anew: its place was given to
+ * @returns the new departure, or null when the permit is spent and another must be taken: its place was given to
  * others, a limit waits, or the pool's state is another.
  */
 export async function restampPermit(

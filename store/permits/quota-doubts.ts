@@ -67,7 +67,7 @@ export async function judgeDoubt(db: Pool, refusal: DoubtfulRefusal): Promise<Qu
         [limit, until, describeEvidence(evidence)],
       );
     }
-    // Several calls of one device, in flight together, are told the same.
+    // Several calls of one device, in flight together, get the same answer.
     if (known !== undefined) return scope;
     const { operation, code, message } = evidence;
     const about = { limit, caller, operation, code, message, until };

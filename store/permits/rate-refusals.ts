@@ -79,7 +79,7 @@ async function block(client: PoolClient, call: RefusedCall) {
   let longest = { strikes: 0, blockedUntil: 0 };
   let stands = rows.length === 0;
   for (const { key, strikes, blocked_until: blockedUntil, unblocked_at: unblockedAt } of rows) {
-    // It left before a person ended such a block: the next call tells whether it still holds.
+    // It left before a person ended such a block: the next call shows whether it still holds.
     if (call.departedAt < unblockedAt) continue;
     stands = true;
     const before = { strikes, blockedUntil };
@@ -115,7 +115,7 @@ async function alertAfter(
   policy: RateAlertPolicy,
   now: number,
 ): Promise<number | null> {
-  // The row first, so that refusals of a limit that nobody named are told apart too.
+  // The row first, so that refusals which name no limit are distinguished, too.
   await client.query(
     `insert into rate_episodes (subject, refused_at) values ($1, '-infinity') on conflict do nothing`,
     [subject],

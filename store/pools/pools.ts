@@ -3,16 +3,15 @@
  * under a lock, so that a 429 stops all workers at their next permit even when Temporal is down.
  */
 import type { Pool, PoolClient } from 'pg';
-import {
-  type HoldCause,
-  isBlocked,
-  type PoolEvent,
-  type PoolOrganization,
-  type PoolPolicy,
-  type PoolState,
-  type PoolStateName,
-  transition,
-} from '../../quota/pools/pool';
+import { isBlocked, transition } from '../../quota/pools/pool';
+import type {
+  HoldCause,
+  PoolEvent,
+  PoolOrganization,
+  PoolPolicy,
+  PoolState,
+  PoolStateName,
+} from '../../quota/pools/state';
 import type { Evidence } from '../../quota/verdict';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
@@ -126,7 +125,7 @@ export async function readProbe(db: Pool, key: string): Promise<number | null> {
 export interface PoolChange {
   readonly before: PoolState;
   readonly after: PoolState;
-  /** True when the state, its end or its reason changed: worth telling the workflow and the log. */
+  /** True when the state, its end or its reason changed: worth reporting to the workflow and the log. */
   readonly changed: boolean;
 }
 
@@ -178,7 +177,7 @@ async function vouchFor(client: PoolClient, key: string, before: PoolState): Pro
 
 /**
  * Writes back a state that the pool workflow remembers when Postgres has lost it. The stronger block wins: a
- * running pause in Postgres is never replaced by an earlier end. A row that only waits for this word takes it as it is.
+ * running pause in Postgres is never replaced by an earlier end. A row that only waits for the workflow's state takes it as it is.
  * @returns the state that now holds.
  */
 export async function restorePool(
@@ -286,7 +285,7 @@ export async function holdLostPool(db: Pool, key: string, policy: PoolPolicy): P
 }
 
 /**
- * Lets another probe go: the one that was out told nothing about the pool (its token was refused, say), nor about its
+ * Lets another probe go: the answer to the one that was out said nothing about the pool (its token was refused, say), nor about its
  * organization.
  */
 export async function releaseProbe(

@@ -7,7 +7,7 @@ import { insertEvent } from '../events/events';
 export interface PublishedBy {
   /** Who and with which file, e.g. `ann@host: /etc/sluice/sluice.yaml`. */
   readonly author: string;
-  /** An operator's word: these are the right ones. */
+  /** An operator has published them: these are the right ones. */
   readonly byHand: boolean;
 }
 
@@ -65,8 +65,8 @@ export async function publishDefinitions(
       const supersededBy = rows.find(({ generation }) => generation === current) ?? null;
       if (supersededBy !== null) {
         const { generation, publishedBy } = supersededBy;
-        const told = { by: author, generation, publishedBy };
-        await insertEvent(client, 'settings.superseded', own.pool, told);
+        const about = { by: author, generation, publishedBy };
+        await insertEvent(client, 'settings.superseded', own.pool, about);
       }
       standings.push({ pool: own.pool, generation: standing.generation, supersededBy });
     }

@@ -31,7 +31,7 @@ export interface Answer {
   readonly requestId: string | null;
 }
 
-/** How long ago the vendor was asked, and answered, ms. What Postgres was away for is stored late. */
+/** How long ago the vendor was called, and answered, ms. Answers from while Postgres was away are stored late. */
 export interface AnswerAge {
   readonly askedMs: number;
   readonly answeredMs: number;
@@ -41,9 +41,9 @@ export interface AnswerAge {
  * Stores a whole answer and gives the lease back, which may have been lost: it is an answer all the same. A newer one that
  * is there stays.
  */
-export async function storeAnswer(db: Pool, lease: ReadLease, told: Answer, age: AnswerAge): Promise<void> {
+export async function storeAnswer(db: Pool, lease: ReadLease, answer: Answer, age: AnswerAge): Promise<void> {
   await inTransaction(db, async (client) => {
-    await storeWhole(client, lease.id, told, age);
+    await storeWhole(client, lease.id, answer, age);
     await client.query(
       'update reads set lease_owner = null, lease_until = null where id = $1 and lease_owner = $2',
       [lease.id, lease.owner],
@@ -56,12 +56,12 @@ export async function storeAnswers(
   db: Pool,
   lease: ReadLease,
   key: Pick<ReadKey, 'account' | 'read'>,
-  told: ReadonlyMap<string, Answer>,
+  answers: ReadonlyMap<string, Answer>,
   age: AnswerAge,
 ): Promise<void> {
   await inTransaction(db, async (client) => {
     // In one order, for others may store some of the same.
-    for (const [vehicleId, answer] of [...told].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [vehicleId, answer] of [...answers].sort(([a], [b]) => (a < b ? -1 : 1))) {
       await storeWhole(client, await readId(client, { ...key, vehicleId, params: {} }), answer, age);
     }
     await client.query(
@@ -99,7 +99,7 @@ async function storeWhole(
   const [when] = rows;
   if (when === undefined || when.superseded) return;
   await upsertValues(client, id, answer.values, source, when);
-  // What the vendor tells of no more is not there any more; what streams tell of need not be in an answer.
+  // A value that the answer lacks is gone; values from streams need not be in an answer.
   await client.query(
     `delete from read_values v where v.read_id = $1 and v.source <> 'stream'
        and v.received_at <= to_timestamp($3::float8 / 1000) and not (v.name = any ($2::text[]))`,
@@ -125,7 +125,7 @@ async function storeWhole(
 
 /**
  * The newer by the vehicle's own clock stays. Where one of the two has no time of the vehicle's, the one that the vendor
- * told of later stays: what came by a call is what it knew when it was asked.
+ * answer of later stays: what came by a call is what it knew when it was asked.
  */
 async function upsertValues(
   client: PoolClient,
@@ -160,7 +160,7 @@ export interface StreamedValues {
   readonly values: Readonly<Record<string, ReadValue>>;
 }
 
-/** Values that a stream tells of. They are the latest of each; the rest of the read stays as it is, and so does its age. */
+/** Values from a stream. They are the latest of each; the rest of the read stays as it is, and so does its age. */
 export async function storeStreamed(db: Pool, { values, ...key }: StreamedValues): Promise<void> {
   await inTransaction(db, async (client) => {
     const id = await readId(client, { ...key, params: {} });
@@ -171,7 +171,7 @@ export async function storeStreamed(db: Pool, { values, ...key }: StreamedValues
 }
 
 /**
- * Notes that a stream has told of every change up to now, without a gap since each read's last whole answer: until it
+ * Notes that a stream has reported every change up to now, without a gap since each read's last whole answer: until it
  * falls silent, they are as fresh as if they had been called for. Reads that were never answered, or not since `since`,
  * are left alone.
  * @param vehicleIds null: all of the account's.

@@ -7,7 +7,7 @@ export interface ReadAge {
   readonly read: string;
   /** Of the last whole answer with any parameters, epoch ms; null: never. */
   readonly answeredAt: number | null;
-  /** In a row, of what was asked last. */
+  /** Failures in a row. */
   readonly failures: number;
   readonly failedAt: number | null;
   readonly retryAt: number | null;

@@ -1,5 +1,5 @@
 /**
- * What is asked of vendors about vehicles, and who asks now. One caller of all processes holds a read's lease while it asks;
+ * Reads of vehicles, and who calls now. One caller of all processes holds a read's lease during its call;
  * the others wait for what it stores. A lease is short and renewed: one whose holder has died is free soon, and counts as
  * a failure. The database's clock decides.
  */
@@ -56,7 +56,7 @@ const keyValues = ({ account, vehicleId, read, params }: ReadKey) => [
   paramsText(params),
 ];
 
-/** The read as it stands; null when nobody has asked for it. */
+/** The read as it stands; null when it was never requested. */
 export async function findRead(db: Pool, key: ReadKey): Promise<ReadRow | null> {
   const { rows } = await db.query<ReadRow>(
     `select ${COLUMNS} from reads where account = $1 and vehicle_id = $2 and read = $3 and params = $4`,
@@ -104,7 +104,7 @@ export async function renewLease(db: Pool, { id, owner }: ReadLease, leaseMs: nu
   return rowCount === 1;
 }
 
-/** Nothing was asked: a pool or a limit stood in the way. */
+/** No call was made: a pool or a limit prevented it. */
 export async function releaseRead(db: Pool, { id, owner }: ReadLease): Promise<void> {
   await db.query(
     'update reads set lease_owner = null, lease_until = null where id = $1 and lease_owner = $2',
@@ -114,7 +114,7 @@ export async function releaseRead(db: Pool, { id, owner }: ReadLease): Promise<v
 
 /**
  * Notes a failure and gives the lease back.
- * @param retryMs how long it is not asked for again, by the number of failures in a row.
+ * @param retryMs how long it is not called again, by the number of failures in a row.
  * @param ageMs how long ago it failed.
  */
 export async function failRead(
@@ -148,7 +148,7 @@ export async function keepProgress(db: Pool, { id, owner }: ReadLease, progress:
   );
 }
 
-/** What the read told of has gone: it is as if it had never been answered. Only what was seen is forgotten. */
+/** What the read is about has gone: it is as if it had never been answered. Only the state that was seen is dropped. */
 export async function forgetAnswer(db: Pool, { id, answeredAt }: ReadRow): Promise<void> {
   await db.query(
     `update reads set answered_at = null where id = $1 and answered_at < to_timestamp(($2::float8 + 1) / 1000)`,

@@ -87,7 +87,7 @@ async function writeVehicles(
             (g ->> 'readable')::boolean, coalesce(g -> 'details', '{}'), clock_timestamp()
      from jsonb_array_elements($2::jsonb) g order by g ->> 'vehicleId'
      on conflict (account, vehicle_id) do update set
-       -- What the list does not say, a read may have told.
+       -- What the list lacks, a read may have brought.
        name = coalesce(nullif(excluded.name, ''), v.name), brand = coalesce(nullif(excluded.brand, ''), v.brand),
        model = coalesce(nullif(excluded.model, ''), v.model), drive_train = coalesce(excluded.drive_train, v.drive_train),
        readable = excluded.readable, details = excluded.details, listed_at = excluded.listed_at, removed_at = null`,
@@ -100,7 +100,7 @@ async function writeVehicles(
   );
 }
 
-/** What a read has told of the vehicle itself. */
+/** What a read has brought about the vehicle itself. */
 export async function describeVehicle(
   db: Pool,
   account: string,

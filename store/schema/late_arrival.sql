@@ -1,4 +1,4 @@
--- A call that was let through arrived later than its departure said, perhaps at `arrived_at`: the books follow, so that
+-- A call arrived later than its departure time, perhaps at `arrived_at`: the books follow, so that
 -- those let through from now on keep their distance from it. What was granted meanwhile cannot be called back.
 create or replace function late_arrival(p_keys text[], p_units double precision[], granted_at double precision,
                              arrived_at double precision)

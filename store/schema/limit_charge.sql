@@ -1,4 +1,4 @@
--- The limit with `units` booked at the departure `t`. The caller holds the row's lock and has asked limit_ready_at.
+-- The limit with `units` booked at the departure `t`. The caller holds the row's lock and has called limit_ready_at.
 create or replace function limit_charge(l limits, units double precision, rank smallint, t double precision, over boolean)
 returns limits language plpgsql as $$
 begin

@@ -1,6 +1,6 @@
 -- A limit whose times lie in the future (limit_ahead), with all of them put back by as much, as if no time had passed
 -- since its latest departure: nothing is waited out, and nothing is let through again. What it says of its level stays.
--- The caller holds the row's lock and stores it; an event tells of it.
+-- The caller holds the row's lock and stores it; an event reports it.
 create or replace function limit_mended(l limits, t double precision) returns limits language plpgsql as $$
 declare
   ahead double precision := greatest(0, l.last_at - t);

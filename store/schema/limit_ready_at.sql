@@ -41,7 +41,7 @@ begin
       window_end := calendar_end(ready, l.calendar_unit, l.zone);
     end if;
     if held + units > cap and units > 0 then
-      -- Until the vendor has said when it resets, there is nothing to do but to ask again.
+      -- Until the vendor has stated when it resets, nothing helps but another call.
       ready := coalesce(window_end + l.slack_ms, ready + 60000);
     elsif window_end is not null and ready > window_end - l.slack_ms then
       -- A call that leaves now may arrive in the next window.

@@ -1,4 +1,4 @@
--- A bucket that is full at the vendor's word by `t`: nothing that was charged before counts any more, nor is refunded.
+-- A bucket that is full by `t`, as the vendor stated: nothing that was charged before counts any more, nor is refunded.
 create or replace function limit_refill(l limits, t double precision) returns limits language plpgsql as $$
 begin
   if l.full_at <= t then

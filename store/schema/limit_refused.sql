@@ -1,10 +1,10 @@
 -- A call of `cost` units that departed at `departed` was refused under this limit: the vendor's bucket is empty. So is
--- ours then, until the wait that the vendor has asked for (`wait_ms`) is over: then it holds this one call, and fills up
+-- ours then, until the wait that the vendor has stated (`wait_ms`) is over: then it holds this one call, and fills up
 -- from there. Returns the rate from now on, units a second; null when it is as before.
 --
 -- How far the rate is lowered follows from what was admitted. At a discovery the vendor's bucket is empty, and it was at
 -- the one before: what was admitted between the two is what it refills, however far that is below the announced rate.
--- * Where there is nothing to measure yet, the wait tells: a bucket that makes one call wait for w refills about a call
+-- * Where there is nothing to measure yet, the wait shows it: a bucket that makes one call wait for w refills about a call
 --   in w. Ten times that is tried, and raised fast while calls are admitted (a ramp), for a wait may also be for the end
 --   of a window, or rounded up.
 -- * Otherwise the rate becomes what was measured, and at least a tenth less than before.
@@ -12,7 +12,7 @@
 --   five minutes, or in twice the wait. That is a guess as well: a vendor that refuses everything for an hour, and then
 --   nothing, is found out in these five minutes, by a ramp.
 -- * Where our bucket had been refilling unused, a burst explains the refusal, and the rate stays.
--- What was on the way at a discovery tells nothing new, only that so much less was admitted before it.
+-- What was on the way at a discovery adds nothing, only that so much less was admitted before it.
 create or replace function limit_refused(p_key text, departed double precision, p_now double precision default null,
                               cost double precision default 1, wait_ms double precision default null)
 returns double precision language plpgsql as $$

@@ -1,5 +1,5 @@
 -- A vendor refused a call as too fast: nobody's call of these limits leaves for `wait_ms` from now, and a bucket's rate is
--- lowered as its refusals tell (limit_refused). `departed` is the permit's depart_at: a call that had left before a person
+-- lowered as its refusals show (limit_refused). `departed` is the permit's depart_at: a call that had left before a person
 -- ended such a wait begins no other. `cost` is what the call was charged. Returns when calls may leave again, epoch ms.
 create or replace function report_refused(p_keys text[], departed double precision, wait_ms double precision,
                                           why text default '', cost double precision default 1)

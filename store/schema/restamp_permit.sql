@@ -1,6 +1,6 @@
 -- Moves a permit that its caller could not use in time (a stalled process) to a later departure, `ahead` ms from now or
 -- more: what others were given since then was given on the strength of the old one. Null when the limit has no room
--- there, waits, or the pool or its organization is no longer as it was: the permit is spent, ask anew. No reserve is
+-- there, waits, or the pool or its organization is no longer as it was: the permit is spent: take another. No reserve is
 -- held against it (rank 3), for it was granted already.
 --   p_within: the call leaves at the returned time or up to this many ms after it, wherever in there its process comes
 --     to it. All of that span is checked, and the books have it at the end, which is `granted_at` for whatever comes next.

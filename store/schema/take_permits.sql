@@ -6,7 +6,7 @@
 --   p_expected: what the caller expects that clock to show; null when it does not know yet. A clock that shows something
 --     else has stepped, and nothing is granted by it before that is settled (clock_stepped): error SL003.
 -- Returns one row per request: granted with depart_at, or denied with retry_at and by whom. `stopped_by` is the key of
--- the pool that said no; `organization_epoch` is 0 for a pool without one.
+-- the pool that denied it; `organization_epoch` is 0 for a pool without one.
 -- The planner's settings keep every plan on the indexes, made once, however many limits there are.
 create or replace function take_permits(reqs jsonb, lead double precision, p_now double precision default null,
                                         p_expected double precision default null)
@@ -25,7 +25,7 @@ declare
   req      record;
   p        pools;         -- the pool
   o        pools;         -- its organization's; all null without one
-  g        pools;         -- the one of the two that is looked at
+  g        pools;         -- the one of the two that is checked
   l        limits;
   ready    double precision;
   worst    double precision;  -- when all limits are ready
@@ -33,7 +33,7 @@ declare
   probed   double precision;
   binding  integer;
 begin
-  -- A request that was under way for long looks like a clock that has gone ahead; the caller tells them apart.
+  -- A request that was under way for long looks like a clock that has gone ahead; the caller distinguishes them.
   if p_expected is not null and abs(asked - p_expected) > 1000 then
     raise exception 'the clock is not what was expected' using errcode = 'SL003';
   end if;
@@ -124,14 +124,14 @@ begin
       end if;
     end if;
 
-    -- Readiness is asked again at the latest time found, for a limit that was ready before may not be then (the
-    -- edge of a calendar window); two rounds settle all but pathological cases, which are denied and asked again.
+    -- Readiness is checked again at the latest time found, for a limit that was ready before may not be then (the
+    -- edge of a calendar window); two rounds settle all but pathological cases, which are denied and requested again.
     worst := t; again := t; binding := null;
     for round in 1..3 loop
       probed := worst;
       for j in 1 .. coalesce(cardinality(req.slots), 0) loop
         l := ls[req.slots[j]];
-        -- A limit that only watches does not wait, except when the vendor itself has said so.
+        -- A limit that only watches does not wait, except when the vendor itself has refused.
         ready := case l.mode when 'shadow' then l.blocked_until
                  else limit_ready_at(l, req.units[j], req.rank, probed) end;
         again := greatest(again, ready);

@@ -14,7 +14,7 @@ export interface Credentials {
 }
 
 export interface AcceptedUser<T> {
-  /** What the vendor told. */
+  /** The vendor's answer. */
   readonly result: T;
   /** Epoch ms, by the database's clock. */
   readonly acceptedAt: number;

@@ -8,10 +8,10 @@ export type RefreshOutcome =
   | ({ readonly kind: 'token' } & CachedToken)
   /** The credentials themselves are refused, e.g. `invalid_grant`. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** Somebody else has a newer token, or is getting one: nothing was asked. */
+  /** Another caller has a newer token, or is getting one: no call was made. */
   | { readonly kind: 'superseded' };
 
-/** The vendor refused the credentials: only new ones help, or an operator's word. */
+/** The vendor refused the credentials: only new ones help, or an operator's resume. */
 export class CredentialsRefusedError extends Error {
   override readonly name = 'CredentialsRefusedError';
 
@@ -25,7 +25,7 @@ export class CredentialsRefusedError extends Error {
 
 export interface FreshTokenRequest {
   readonly key: TokenKey;
-  /** Version that the vendor called expired although it looked good; everything up to it is not used. */
+  /** Version that the vendor refused as expired although its time was not over; everything up to it is not used. */
   readonly staleVersion?: number;
   /** A token with less than this left, or less than a quarter of its life, counts as expired. Default 60 s. */
   readonly marginMs?: number;
@@ -38,7 +38,7 @@ export interface FreshTokenRequest {
    * null when there is a newer one, which is then used. Default: `TokenStore.storeToken`.
    */
   readonly keep?: (token: CachedToken) => Promise<number | null>;
-  /** Between looks while somebody else refreshes. Default 100 ms. */
+  /** Between checks while another caller refreshes. Default 100 ms. */
   readonly pollMs?: number;
 }
 
@@ -81,7 +81,7 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
         try {
           outcome = await request.refresh(claim);
         } catch (error) {
-          // What the vendor said counts for more; a lease that cannot be given back runs out.
+          // The vendor's answer is more important; a lease that cannot be given back runs out.
           await store.releaseRefresh(key, claim).catch(() => undefined);
           throw error;
         } finally {

@@ -67,7 +67,7 @@ export interface BoughtTokens {
 export interface StoredGrant {
   /** Version of the access token. */
   readonly version: number;
-  /** A login had been asked for before. */
+  /** A login was needed before. */
   readonly wasNeeded: boolean;
 }
 
@@ -254,7 +254,7 @@ export interface LoginNeed {
   readonly hadLogin: boolean;
 }
 
-/** Notes that only another login helps. The event is told once, until somebody has logged in. */
+/** Notes that only another login helps. The event is written once, until a person has logged in. */
 export async function recordLoginNeeded(db: Pool, account: string, reason: string): Promise<LoginNeed> {
   return inTransaction(db, async (client) => {
     await client.query('insert into grants (account) values ($1) on conflict do nothing', [account]);

@@ -39,7 +39,7 @@ export class KeyError extends Error {
 }
 
 interface MasterKey {
-  /** First 16 hex digits of a hash derived from the key: tells keys apart, and nothing about them. */
+  /** First 16 hex digits of a hash derived from the key: distinguishes keys, and reveals nothing about them. */
   readonly id: string;
   derive(purpose: KeyPurpose | 'fingerprint'): Buffer;
 }
@@ -142,7 +142,7 @@ export class KeyRing {
     }
   }
 
-  /** A keyed hash that tells whether credentials have changed, and nothing else about them. */
+  /** A keyed hash that shows whether credentials have changed, and nothing else about them. */
   fingerprint(values: readonly string[]): string {
     return createHmac('sha256', this.#current.derive('fingerprint'))
       .update(JSON.stringify(values))

@@ -95,7 +95,7 @@ export async function noteAlive(db: Pool, account: string, messages: number): Pr
 }
 
 /**
- * Something keeps it from telling, or nothing does any more (`reason` empty). The event is told once for each kind of
+ * Something keeps the stream from working, or nothing does any more (`reason` empty). The event is written once for each kind of
  * trouble. @returns true when it was.
  */
 export async function noteStreamTrouble(

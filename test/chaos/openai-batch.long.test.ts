@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { countItems } from '../../store/batches/batches';
+import { countItems } from '../../store/batches/items';
 import { pickBetween } from '../../vendors/kit/random';
 import { batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';

@@ -2,7 +2,7 @@
  * Background work that has reached the threshold of its daily limit sleeps until the day turns: one timer in one
  * history. Everything dies meanwhile; the timer keeps its time, nothing is called before it, and then it goes on.
  */
-import { countItems } from '../../store/batches/batches';
+import { countItems } from '../../store/batches/items';
 import { batchStatusQuery, batchWorkflowId } from '../../workflows/messages';
 import { ChaosRig } from '../support/chaos-rig';
 import { timersIn } from '../support/histories';

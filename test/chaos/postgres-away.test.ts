@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
-import { countItems } from '../../store/batches/batches';
+import { countItems } from '../../store/batches/items';
 import { readPool } from '../../store/pools/pools';
 import { type BreakableProxy, startBreakableProxy } from '../support/breakable-proxy';
 import { eventually } from '../support/eventually';

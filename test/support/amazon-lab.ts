@@ -9,7 +9,7 @@ import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
 import { HOUR_MS } from '../../quota/durations';
-import type { PoolState } from '../../quota/pools/pool';
+import type { PoolState } from '../../quota/pools/state';
 import type { Span } from '../../quota/windows/chunks';
 import { parseSettings, type Settings } from '../../settings';
 import { listSeries } from '../../store/datasets/datasets';

@@ -4,8 +4,8 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ProcessIdentity, terminate } from '../../embedded/child';
 import { freePort } from '../../embedded/ports';
-import { startPostgres } from '../../embedded/postgres';
-import { startTemporal } from '../../embedded/temporal';
+import { startPostgres } from '../../embedded/postgres/postgres';
+import { startTemporal } from '../../embedded/temporal/temporal';
 import { endWithRun } from './run-folder';
 
 const ROOT = resolve(__dirname, '..', '..');

@@ -8,7 +8,7 @@ import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { stringify } from 'yaml';
 import { tailOf } from '../../embedded/child';
-import { removePostgres } from '../../embedded/postgres';
+import { removePostgres } from '../../embedded/postgres/postgres';
 import { parseSettings, type Settings } from '../../settings';
 import { createPool } from '../../store/db';
 import { type ConnectedClient, connectClient } from '../../temporal/connection';

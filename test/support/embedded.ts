@@ -7,8 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { withLock } from '../../embedded/lock';
-import { startPostgres } from '../../embedded/postgres';
-import { type RunningTemporal, type SearchAttributeType, startTemporal } from '../../embedded/temporal';
+import { startPostgres } from '../../embedded/postgres/postgres';
+import type { SearchAttributeType } from '../../embedded/temporal/ready';
+import { type RunningTemporal, startTemporal } from '../../embedded/temporal/temporal';
 import { migrate } from '../../store/migrate';
 import { postgresFolder, runFolder, temporalFile } from './run-folder';
 

@@ -1,7 +1,8 @@
 /** Sluice beside an OpenAI simulator: see core-stack.ts. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { type Batch, createBatch, endedItems, type NewItem } from '../../store/batches/batches';
+import { type Batch, createBatch, type NewItem } from '../../store/batches/batches';
+import { endedItems } from '../../store/batches/items';
 import {
   type OpenAiScenarioInput,
   type OpenAiSimulator,

@@ -16,8 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../embedded/child';
-import { removePostgres } from '../../embedded/postgres';
-import { stopTemporal } from '../../embedded/temporal';
+import { removePostgres } from '../../embedded/postgres/postgres';
+import { stopTemporal } from '../../embedded/temporal/temporal';
 
 const PREFIX = 'sluice-test-';
 const RUN_FOLDER = 'SLUICE_TEST_RUN_FOLDER';

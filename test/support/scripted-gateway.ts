@@ -8,7 +8,7 @@ import type { CallTerms } from '../../activities/gateway/call-terms';
 import { PermitGate } from '../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { LimitTemplate } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { Verdict } from '../../quota/verdict';
 import type { CallableAccount } from '../../settings/accounts/accounts';

@@ -243,7 +243,7 @@ function sentence(error: AmazonError): string {
     : error.message;
 }
 
-/** The words of a gateway's HTML or text, enough to tell one from another. */
+/** The words of a gateway's HTML or text, enough to distinguish them. */
 function plainText(body: string): string {
   return body
     .slice(0, 2000)

@@ -23,7 +23,7 @@ const ASIN: DatasetColumn = {
 
 const LOOKBACK_MS = 30 * DAY_MS;
 
-/** Data is usually ready 10 to 60 minutes after the hour has ended; asked for sooner, reports end FATAL. */
+/** Data is usually ready 10 to 60 minutes after the hour has ended; requested sooner, reports end FATAL. */
 const SAFE_LAG_MS = HOUR_MS;
 
 function chunks(maxSpanMs: number): ChunkPolicy {

@@ -48,7 +48,7 @@ export class RowReader {
     }
     if (start < this.span.from || end > this.span.to) {
       return bad(
-        `: ${times()} is outside of the asked span ` +
+        `: ${times()} is outside of the requested span ` +
           `${new Date(this.span.from).toISOString()} to ${new Date(this.span.to).toISOString()}`,
       );
     }

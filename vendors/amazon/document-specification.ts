@@ -1,4 +1,4 @@
-/** Is this document the one that was asked for? Its `reportSpecification` repeats the request. */
+/** Is this document the requested one? Its `reportSpecification` repeats the request. */
 import type { Span } from '../../quota/windows/chunks';
 import { type DatasetDescription, DocumentError } from '../dataset';
 import { isRecord, parseInstant, shown } from './document-value';
@@ -9,13 +9,13 @@ interface Expected {
   readonly partition: Readonly<Record<string, string>>;
 }
 
-/** @throws DocumentError that names the field, what it says and what was asked for. */
+/** @throws DocumentError that names the field, what it says and what was requested. */
 export function checkSpecification(value: unknown, expected: Expected, position: number): void {
   const mismatch = (field: string, found: unknown, wanted: string): never => {
     throw new DocumentError(
       'mismatch',
       position,
-      `reportSpecification.${field} is ${shown(found)}, but ${wanted} was asked for`,
+      `reportSpecification.${field} is ${shown(found)}, but ${wanted} was requested`,
     );
   };
   if (!isRecord(value)) {

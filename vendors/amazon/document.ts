@@ -1,5 +1,5 @@
 /**
- * Reads a report document row by row, in bounded memory, and checks that it is the one asked for.
+ * Reads a report document row by row, in bounded memory, and checks that it is the requested one.
  *
  * The JSON is parsed by @streamparser/json with numbers kept as their text, so that an amount reaches the
  * database digit for digit. `reportData` may come before `reportSpecification`, so a document is only known

@@ -7,7 +7,7 @@
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate, Reserve } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 import { RT_INVENTORY, RT_SALES, RT_TRAFFIC } from './datasets';
@@ -89,8 +89,8 @@ export const amazonPool: PoolPolicy = {
   breakerFailures: 5,
   breakerOpenMs: MINUTE_MS,
   probeTimeoutMs: 2 * MINUTE_MS,
-  // Refused credentials are looked at about as often as a quota; an odd answer soon, for it may be a passing proxy.
-  lookAgain: { credentialsMs: 15 * MINUTE_MS, configurationMs: MINUTE_MS, maxMs: 8 * HOUR_MS },
+  // Refused credentials are probed about as often as a quota; an odd answer soon, for it may be a passing proxy.
+  recheck: { credentialsMs: 15 * MINUTE_MS, configurationMs: MINUTE_MS, maxMs: 8 * HOUR_MS },
   hintAfterStrikes: 5,
   hint: 'the quota error has outlasted 5 cooldowns: check role and report type, Amazon also answers so to what an account may not request',
 };

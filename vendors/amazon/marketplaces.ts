@@ -87,7 +87,7 @@ export function marketplaceProblems(account: Placed): MarketplaceProblem[] {
   return problems;
 }
 
-/** The currency that sales of a marketplace are asked for in; null when the settings name none. */
+/** The currency in which sales of a marketplace are requested; null when the settings name none. */
 export function currencyOf({ currency }: Pick<Placed, 'currency'>, marketplace: string): string | null {
   if (typeof currency === 'string') return currency;
   return Object.hasOwn(currency, marketplace) ? (currency[marketplace] ?? null) : null;

@@ -41,7 +41,7 @@ export const amazonAccountSchema = z
     currency: z
       .union([currency, z.record(z.string(), currency)], { error: CURRENCY })
       .describe(
-        'Reports of sales are asked for in this currency; a map for marketplaces of several, e.g. {A1PA6795UKMFR9: EUR, A1F83G8C2ARO7P: GBP}.',
+        'Reports of sales are requested in this currency; a map for marketplaces of several, e.g. {A1PA6795UKMFR9: EUR, A1F83G8C2ARO7P: GBP}.',
       ),
     sellerId: z
       .string()

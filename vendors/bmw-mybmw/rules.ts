@@ -1,5 +1,5 @@
 /** MyBMW's part in the vendor contract. */
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { PoolOverride } from '../account-fields';
 import { bmwPool } from '../bmw/pool';
 import type { VendorRules } from '../contract';

@@ -1,6 +1,6 @@
 /** How accounts at BMW pause: as the platform's own clients have done, which operators know. */
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../quota/durations';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { VendorEnvironment } from '../define';
 
 export const bmwPool: PoolPolicy = {

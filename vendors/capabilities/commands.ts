@@ -1,6 +1,6 @@
 /**
  * Vendors that take commands to devices or vehicles. What differs between such vendors is described here: which commands
- * there are, in which forms they are handed over, and how their results are asked for. Rows, permits, verdicts, waits and
+ * there are, in which forms they are handed over, and how their results are polled. Rows, permits, verdicts, waits and
  * "never sent twice on doubt" are shared.
  */
 import type { HttpRequest, Parsed } from '../http';
@@ -13,7 +13,7 @@ export interface DeviceCommand {
 
 /**
  * What became of a command. `pending`: the vendor has it, the device has not confirmed; ask again.
- * `name` is a stable word for people and programs: `sent`, `cached`, `confirmed`, `bad-password`, `offline`, …
+ * `name` is a stable code for people and programs: `sent`, `cached`, `confirmed`, `bad-password`, `offline`, …
  */
 export interface CommandResult {
   readonly outcome: 'success' | 'failure' | 'unknown' | 'pending';
@@ -23,7 +23,7 @@ export interface CommandResult {
   readonly message: string;
 }
 
-/** What handing a command over brought: an id that its result is asked for with, or the result at once. */
+/** The outcome of handing a command over: an id by which its result is polled, or the result at once. */
 export type HandedOver = { readonly commandId: string } | { readonly result: CommandResult };
 
 /** A way in which a vendor takes commands. */
@@ -37,7 +37,7 @@ export interface CommandForm {
   isUnsupported(code: string | undefined): boolean;
 }
 
-/** How the result of a command is asked for that the vendor has taken. */
+/** How the result of a command is polled that the vendor has taken. */
 export interface CommandResults {
   readonly operation: string;
   request(commandId: string, deviceId: string): HttpRequest;
@@ -50,7 +50,7 @@ export interface CommandPolling {
   readonly firstMs: number;
   readonly factor: number;
   readonly maxMs: number;
-  /** Longest time for which results are asked for, ms; null: as long as the command's own. */
+  /** Longest time for which results are polled, ms; null: as long as the command's own. */
   readonly longestMs: number | null;
 }
 
@@ -61,7 +61,7 @@ export interface CommandDescription {
   /** In order; those after the last one given take their defaults. */
   readonly params: readonly CommandParam[];
   /**
-   * What happens when nobody knows whether it was carried out: `never`: it is not sent again, whatever the caller says;
+   * What happens when it is unknown whether it was carried out: `never`: it is not sent again, whatever the caller says;
    * `on request`: it is when the caller calls it repeatable; `always`: it is, for twice is as good as once.
    */
   readonly repeat: 'never' | 'on request' | 'always';

@@ -15,7 +15,7 @@ export interface FleetDevice {
   readonly sim: string;
   /** Group that the vendor lists it under; empty when there is none. */
   readonly group: string;
-  /** Null when the device was never heard of. */
+  /** Null when the device never reported. */
   readonly lastActiveAt: number | null;
   /** End of the device's subscription; null when it has none. */
   readonly expiresAt: number | null;
@@ -26,7 +26,7 @@ export interface FleetPosition {
   readonly deviceId: string;
   /** When the device was there, by its own clock. */
   readonly at: number;
-  /** When the vendor heard of it; null when it does not say. */
+  /** When the vendor received it; null when it does not say. */
   readonly arrivedAt: number | null;
   /** Degrees, WGS 84. */
   readonly latitude: number;
@@ -63,19 +63,19 @@ export interface FleetTrip {
   readonly endLongitude: number | null;
 }
 
-/** What one answer tells of a device's trips. */
+/** A device's trips in one answer. */
 export interface ReportedTrips {
   /** Those that have ended, or have come so far. */
   readonly trips: readonly FleetTrip[];
   /** Whether every record could be used: only then is a trip that it does not hold not there. */
   readonly whole: boolean;
-  /** Epoch ms at which the first of those began that are told without an end; null when there are none. */
+  /** Epoch ms at which the first trip without an end began; null when all have one. */
   readonly openSince: number | null;
 }
 
 /**
  * The calls of one account at such a vendor. Requests are without the token; `authorize` puts it in. An answer of
- * many records is parsed record by record: what is unusable is left out and told in `leftOut` of the result.
+ * many records is parsed record by record: what is unusable is left out and counted in `leftOut` of the result.
  */
 export interface FleetApi {
   /** Operation names, as the limits know them. */

@@ -1,6 +1,6 @@
 /**
  * Reads that are kept fresh by themselves under a limit of calls: what is wished how fresh, and how a vehicle's state is
- * told from its values. The plan that follows is quota/polling/plan.ts's, and the same for every vendor.
+ * derived from its values. The plan that follows is quota/polling/plan.ts's, and the same for every vendor.
  */
 import type { Freshness, Night } from '../../quota/polling/types';
 import type { ReadValue } from './vehicles';
@@ -24,7 +24,7 @@ export interface PollingApi {
   readonly night: Night | null;
   /** A vehicle counts as active for so long after it moved, ms. */
   readonly activeMs: number;
-  /** The read whose values tell the vehicle's state. */
+  /** The read whose values show the vehicle's state. */
   readonly stateRead: string;
   /** @param values of that read, as last answered. */
   state(values: Readonly<Record<string, ReadValue>>): {

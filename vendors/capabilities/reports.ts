@@ -22,7 +22,7 @@ export interface ReportStatus {
   readonly reportId: string;
   readonly reportType: string;
   readonly status: 'pending' | 'done' | 'cancelled' | 'fatal';
-  /** The vendor's own word for it; empty when there is none. */
+  /** The vendor's own name for it; empty when there is none. */
   readonly said: string;
   readonly span: Span | null;
   /** What the vendor names as the report's series (its shops, say); read by `matches` alone. */
@@ -71,7 +71,7 @@ export interface ReportApi {
     readonly document: string;
     readonly download: string;
   };
-  /** What limits tell calls about a dataset's reports apart by. */
+  /** Attributes by which limits distinguish calls about a dataset's reports. */
   attributes(dataset: DatasetDescription): Readonly<Record<string, string>>;
   /** Adds the token to a request. */
   authorize(request: HttpRequest, token: string, nowMs: number): HttpRequest;

@@ -1,6 +1,6 @@
 /**
- * Values that a vendor tells of by itself, over MQTT. What differs between vendors is described here; the one connection
- * an account, its renewal with the token, the seeding of gaps, and what is told of silence are shared.
+ * Values that a vendor sends by itself, over MQTT. What differs between vendors is described here; the one connection
+ * an account, its renewal with the token, the filling of gaps, and the handling of silence are shared.
  */
 import type { Parsed } from '../http';
 import type { ReadValue } from './vehicles';
@@ -27,7 +27,7 @@ export interface StreamMessage {
 }
 
 export interface StreamApi {
-  /** Name of the read whose values it tells of. */
+  /** Name of the read whose values it carries. */
   readonly read: string;
   /** Without a message for so long, the stream counts as silent, ms. */
   readonly silentAfterMs: number;

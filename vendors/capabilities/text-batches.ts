@@ -36,7 +36,7 @@ export type BatchRefusal =
 
 export interface VendorBatch {
   readonly id: string;
-  /** The vendor's word, for people. */
+  /** The vendor's status, for people. */
   readonly status: string;
   /** It has passed the vendor's first checks, and so the queue has taken it. */
   readonly begun: boolean;
@@ -116,7 +116,7 @@ export interface TextBatchApi {
   readonly poll: { readonly firstMs: number; readonly maxMs: number };
   /** How long an unanswered creation may take to show in the vendor's list, ms. */
   readonly settleMs: number;
-  /** Input tokens that may wait at the vendor at once; null when nobody has said. */
+  /** Input tokens that may wait at the vendor at once; null when unknown. */
   enqueuedTokens(model: string): number | null;
   /** What of the usual price is charged, e.g. 0.5. */
   readonly priceShare: number;

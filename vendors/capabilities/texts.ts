@@ -17,7 +17,7 @@ export interface TextJob {
 /** The body of one request, as it goes out and as it is exported. */
 export type TextRequest = Readonly<Record<string, unknown>>;
 
-/** `declined`: the model refuses. `incomplete`: cut short. `empty`: no text. `failed`: the vendor's word for anything else. */
+/** `declined`: the model refuses. `incomplete`: cut short. `empty`: no text. `failed`: anything else. */
 export type TextProblem = 'declined' | 'incomplete' | 'empty' | 'failed';
 
 export interface TextAnswer {
@@ -33,7 +33,7 @@ export interface TextAnswer {
 export interface TextApi {
   /** Operation name, as the limits know it. */
   readonly operation: string;
-  /** What limits tell calls apart by. */
+  /** Attributes by which limits distinguish calls. */
   attributes(model: string): Readonly<Record<string, string>>;
   /** Longest wait for a whole answer, ms. */
   readonly timeoutMs: number;
@@ -44,7 +44,7 @@ export interface TextApi {
   readonly quotaThreshold: number;
   /** Whether use of quota is watched: alerts, and the share in the concurrency's decisions. */
   readonly quotaMonitoring: boolean;
-  /** Longest time that background work sleeps at the threshold before it looks again, ms. */
+  /** Longest time that background work sleeps at the threshold before it checks again, ms. */
   readonly pauseMs: number;
   /** @param filled the prompt with its variables filled in. */
   request(job: TextJob, filled: string): TextRequest;

@@ -31,11 +31,11 @@ export interface ReadValue {
   /** JSON; text as the vendor sends it, JSON inside text parsed. Null unless `state` is `value`. */
   readonly value: unknown;
   readonly unit: string | null;
-  /** When the vehicle said so; null when nobody knows. */
+  /** When the vehicle reported it; null when unknown. */
   readonly at: number | null;
 }
 
-/** What one answer tells. */
+/** The values of one answer. */
 export interface ReadAnswer {
   /** By the vendor's name of each value. Unknown ones are kept, too. */
   readonly values: Readonly<Record<string, ReadValue>>;
@@ -102,9 +102,9 @@ export interface VehiclesApi {
   parseRead(name: string, body: string): Parsed<ReadAnswer>;
   /** Reads of several vehicles in one call, for those whose description says so. Such reads take no parameters. */
   readonly readTogether?: (name: string, vehicleIds: readonly string[]) => HttpRequest;
-  /** By vehicle. One that is left out was asked for, and nothing is known of it. */
+  /** By vehicle. One that is left out was requested, and nothing is known about it. */
   readonly parseTogether?: (name: string, body: string) => Parsed<ReadonlyMap<string, ReadAnswer>>;
-  /** What an answer of a read tells of the vehicle itself, where the list does not; null when nothing. */
+  /** What the answer to a read says about the vehicle itself, where the list does not; null when nothing. */
   readonly describe?: (
     name: string,
     answer: ReadAnswer,

@@ -113,7 +113,7 @@ export function evidenceProblems(rules: VendorRules, fuzz: FuzzOptions = FUZZ): 
           ? [`${operation}, ${shown(result)}: the evidence holds a secret`]
           : [];
       } catch {
-        // A verdict's problem, and told there.
+        // A verdict's problem, and reported there.
         return [];
       }
     }),

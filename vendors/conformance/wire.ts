@@ -1,6 +1,6 @@
 /**
  * Calls to a simulated vendor, built from an account's parts alone: a token by whichever way the vendor has, and one
- * request for each operation that can be asked for without knowing the vendor.
+ * request for each operation that can be called without knowing the vendor.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
@@ -13,7 +13,7 @@ import type { HttpRequest, Parsed } from '../http';
 export interface SampleCall {
   readonly operation: string;
   readonly request: HttpRequest;
-  /** What limits tell it apart by. */
+  /** Attributes by which limits distinguish it. */
   readonly attributes: Readonly<Record<string, string>>;
   /** What limits of tokens charge. */
   readonly tokens?: number;
@@ -35,7 +35,7 @@ export class Wire {
     private readonly parts: AccountParts,
   ) {}
 
-  /** Sends a request to the simulator, and to nobody else. Redirects are not followed. */
+  /** Sends a request to the simulator, and nowhere else. Redirects are not followed. */
   async send(request: HttpRequest): Promise<VendorResponse> {
     const { method, url, headers, body } = this.parts.identity?.identify(request, DEPLOYMENT) ?? request;
     if (!LOOPBACK.test(new URL(url).hostname)) {

@@ -79,7 +79,7 @@ function wordsOf(value: unknown): string {
   return isObject(value) ? causeIn(value) : '';
 }
 
-/** Null when it is none; platforms say 0 in a word, too. */
+/** Null when it is none; platforms spell 0 out, too. */
 function wholeNumber(value: unknown): number | null {
   if (value === true || (typeof value === 'string' && DONE.test(value.trim()))) return 0;
   if (typeof value === 'number') return Number.isInteger(value) ? value : null;

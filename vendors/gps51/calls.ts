@@ -7,17 +7,9 @@ import type { EndUsersApi } from '../capabilities/end-users';
 import type { FleetApi, FleetDevice } from '../capabilities/fleet';
 import type { LoginApi } from '../capabilities/login';
 import type { HttpRequest } from '../http';
-import {
-  parseCommandResult,
-  parseDevices,
-  parseLogin,
-  parsePositions,
-  parseQueued,
-  parseSent,
-  parseTrack,
-  parseTrips,
-} from './contract';
+import { parseDevices, parsePositions, parseTrack, parseTrips } from './contract';
 import { callsADay } from './limits';
+import { parseCommandResult, parseLogin, parseQueued, parseSent } from './results';
 import type { Gps51Account } from './settings';
 import { WIRE_TIMEZONE_HOURS, wireTime } from './time';
 

@@ -117,7 +117,7 @@ function tooFast(evidence: Evidence): RateVerdict {
 function tokenRefused(call: CallInfo, evidence: Evidence): Verdict {
   // Where no token was sent, none can have expired: the credentials do not work.
   if (LOGINS.has(call.operation)) return { kind: 'auth', reason: 'refused', evidence };
-  // The token of an end user's call is always fresh, for it is asked for just before.
+  // The token of an end user's call is always fresh, for it is requested just before.
   return call.freshLogin === true || call.foreign === true
     ? tooFast(evidence)
     : { kind: 'auth', reason: 'expired', evidence };
@@ -142,7 +142,7 @@ const TOO_FAST =
   /\bip[\s_-]?limit|too[\s_-]?(?:many|fast|frequent|often)|rate[\s_-]?limit|frequency|throttl|频繁|过快|限流/iu;
 
 /**
- * An expired token comes under other codes than its own, too: then the words tell. Where the code is one that is in no
+ * An expired token comes under other codes than its own, too: then the message decides. Where the code is one that is in no
  * list, any word of tokens will do, for a login costs one call. A command's result has codes of its own, and words that may
  * be the device's; there, and beside a 0, the words have to be plain.
  */

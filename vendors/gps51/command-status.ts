@@ -22,7 +22,7 @@ const RESULTS: readonly Outcome[] = [
 /** Codes of a call have four digits; a platform of its own may have results that the page does not list. */
 const RESULTS_BELOW = 100;
 
-/** Whether a status tells what became of a command, known to us or not, and is no code of the call. */
+/** Whether a status is the outcome of a command, known to us or not, and not a code of the call. */
 export function isCommandStatus(status: number): boolean {
   return status >= 0 && status < RESULTS_BELOW;
 }

@@ -8,75 +8,25 @@
  * without any record is an empty one.
  */
 import { z } from 'zod';
-import type { CommandResult, HandedOver } from '../capabilities/commands';
 import type { FleetDevice, FleetPosition, ReportedTrips } from '../capabilities/fleet';
 import type { Parsed } from '../http';
 import { type Body, readBody } from './body';
-import { commandOutcome } from './command-status';
+import {
+  anyInstant,
+  anyNumber,
+  degrees,
+  flag,
+  id,
+  instant,
+  mask,
+  optionalDegrees,
+  optionalNumber,
+  optionalText,
+  text,
+} from './fields';
 import { isFields, listIn, namesOf, TRIP_LISTS, withUsualNames } from './other-names';
+import { describe, each, NOT_AN_OBJECT, recordsOf } from './records';
 import { timeOf } from './time';
-
-const text = z.union([z.string().transform(storable), z.number().transform(String)], {
-  error: 'must be text',
-});
-const id = text.pipe(z.string().trim().min(1, 'must not be empty'));
-const optionalText = text
-  .nullish()
-  .transform((value) => value ?? '')
-  .catch('');
-
-const number = z.union(
-  [
-    z.number(),
-    z
-      .string()
-      .regex(/^\s*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?\s*$/i)
-      .transform(Number)
-      .pipe(z.number()),
-  ],
-  { error: 'must be a number' },
-);
-const optionalNumber = z
-  .union([number, z.literal('')], { error: 'must be a number or missing' })
-  .nullish()
-  .transform((value) => (typeof value === 'number' ? value : null));
-/** For what may be left out without loss to the rest. */
-const anyNumber = optionalNumber.catch(null);
-/** A bit mask or a code, as the database holds it. */
-const mask = anyNumber.transform((value) => (Number.isSafeInteger(value) ? value : null));
-const flag = z
-  .union([z.boolean(), number, z.literal('')], { error: 'must be a flag or missing' })
-  .nullish()
-  .transform((value) => (typeof value === 'boolean' ? value : typeof value === 'number' ? value !== 0 : null))
-  .catch(null);
-const degrees = (most: number) =>
-  number.refine((value) => Math.abs(value) <= most, { error: `beyond ±${most}` });
-const optionalDegrees = (most: number) =>
-  optionalNumber
-    .refine((value) => value === null || Math.abs(value) <= most, { error: `beyond ±${most}` })
-    .catch(null);
-
-const instant = z
-  .unknown()
-  .optional()
-  .transform((value, context) => {
-    const at = timeOf(value);
-    if (typeof at === 'number') return at;
-    context.addIssue({ code: 'custom', message: at === null ? 'no time is given' : at.problem });
-    return z.NEVER;
-  });
-/** 0 and nothing mean "never". */
-const optionalInstant = z
-  .unknown()
-  .optional()
-  .transform((value, context) => {
-    const at = timeOf(value);
-    if (at === null || typeof at === 'number') return at;
-    context.addIssue({ code: 'custom', message: at.problem });
-    return z.NEVER;
-  });
-
-const anyInstant = optionalInstant.catch(null);
 
 const deviceSchema = z.object({
   deviceid: id,
@@ -111,7 +61,7 @@ const positionSchema = z.object({
   moving: flag,
 });
 
-/** What tells whether a record is of a place at all. */
+/** The fields that show whether a record has a place at all. */
 const nowhereSchema = z.object({
   deviceid: id.optional(),
   updatetime: z.unknown().optional(),
@@ -135,7 +85,7 @@ const tripSchema = z
   .refine((trip) => trip.endtime >= trip.starttime, { error: 'ends before it starts', path: ['endtime'] })
   .refine((trip) => (trip.tripdistance ?? 0) >= 0, { error: 'must not be negative', path: ['tripdistance'] });
 
-/** What tells that a trip has no end yet. */
+/** The fields that show that a trip has no end yet. */
 const openTripSchema = z.object({ starttime: instant, endtime: z.unknown().optional() });
 
 /** `querymonitorlist`. A device that is listed under several groups is taken once, from the first. */
@@ -224,7 +174,7 @@ function positionsOf(answer: Body, deviceId: string | null): Parsed<readonly Fle
     return { ok: false, problem: `${found.key}: no record has an updatetime (fields: ${fields})` };
   }
   return recordsOf(answer, 'records', (record) => {
-    // Before its other fields are looked at: a device that has not been anywhere may have nothing in them.
+    // Before its other fields are checked: a device that has not been anywhere may have nothing in them.
     const nowhere = whyNowhere(record, deviceId);
     if (nowhere !== null) return nowhere;
     const parsed = positionSchema.safeParse(record);
@@ -257,14 +207,14 @@ function lacksTime(record: unknown): boolean {
   return !('updatetime' in record) && Object.keys(record).some((name) => name !== 'deviceid');
 }
 
-/** What a record is that tells of no place, without being against the contract; null for any other. */
+/** Why a record has no place, without being against the contract; null for any other. */
 function whyNowhere(record: unknown, deviceId: string | null): string | null {
   const parsed = nowhereSchema.safeParse(record);
   if (!parsed.success) return null;
   const { deviceid, updatetime, callat, callon } = parsed.data;
   const device = deviceId ?? deviceid ?? 'the device';
   if (timeOf(updatetime) === null) return `has no time: ${device} was never located`;
-  // Told to be empty, and not left out: the device was heard of, without a fix.
+  // Empty, and not left out: the device has reported, without a fix.
   return isEmpty(callat) && isEmpty(callon) ? `has no place: ${device} had no fix` : null;
 }
 
@@ -312,7 +262,7 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   if (!parsed.ok) return parsed;
   const { leftOut } = parsed;
   if (leftOut?.malformed === records.length) return { ok: false, problem: leftOut.problem };
-  // One trip may be under way and tell no end; where several tell none, it has another name.
+  // One trip may be under way and have no end; where several have none, the field has another name.
   if (records.length > 1 && !records.some((record) => isFields(record) && 'endtime' in record)) {
     const fields = namesOf(found.list[0]);
     return { ok: false, problem: `${found.key}: no trip has an endtime (fields: ${fields})` };
@@ -325,106 +275,12 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   return { ...parsed, value: { trips: parsed.value, whole: parsed.leftOut === undefined, openSince } };
 }
 
-/** Milliseconds. Some platforms tell it in seconds: then it is less than a hundredth of the time that has gone by. */
-function durationOf(told: number | null, elapsedMs: number): number {
-  if (told === null) return elapsedMs;
-  return told > 0 && told < elapsedMs / 100 && told * 1000 <= elapsedMs * 1.05 ? told * 1000 : told;
-}
-
-/** `login`: what later calls carry, as the vault keeps it. */
-export function parseLogin(
-  body: string,
-  lifetimeMs: number,
-): Parsed<{ accessToken: string; expiresInMs: number }> {
-  const answer = readBody(body);
-  if (!answer) return NOT_AN_OBJECT;
-  const parsed = z.object({ token: id, serverid: optionalText }).safeParse(answer.root);
-  if (!parsed.success) return { ok: false, problem: describe('login', parsed.error) };
-  const { token, serverid } = parsed.data;
-  return {
-    ok: true,
-    value: { accessToken: JSON.stringify({ token, serverid }), expiresInMs: lifetimeMs },
-  };
-}
-
-/** `sendcmd` and, `polled`, `querycommand`. */
-export function parseCommandResult(body: string, polled: boolean): Parsed<CommandResult> {
-  const answer = readBody(body);
-  if (!answer) return NOT_AN_OBJECT;
-  if (answer.status === null) return { ok: false, problem: 'status: is missing' };
-  return { ok: true, value: resultOf(answer, answer.status, polled) };
-}
-
-function resultOf(answer: Body, status: number, polled: boolean): CommandResult {
-  const { outcome, name } = commandOutcome(status, polled);
-  return { outcome, name, code: String(status), message: answer.cause };
-}
-
-/** `sendcmd` waits for the device, and answers with what became of the command. */
-export function parseSent(body: string): Parsed<HandedOver> {
-  const parsed = parseCommandResult(body, false);
-  return parsed.ok ? { ok: true, value: { result: parsed.value } } : parsed;
-}
-
-/** `sendcommand`: what to ask with; or, where nothing is left to be asked, what became of it. */
-export function parseQueued(body: string): Parsed<HandedOver> {
-  const answer = readBody(body);
-  if (!answer) return NOT_AN_OBJECT;
-  const parsed = id.safeParse(answer.root.commandid);
-  if (parsed.success) return { ok: true, value: { commandId: parsed.data } };
-  const { status } = answer;
-  return status === null || status === 0
-    ? { ok: false, problem: describe('commandid', parsed.error) }
-    : { ok: true, value: { result: resultOf(answer, status, false) } };
-}
-
-/** Postgres holds neither U+0000 nor half a surrogate pair in jsonb. */
-function storable(value: string): string {
-  return value.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd');
+/** Milliseconds. Some platforms send seconds: then it is less than a hundredth of the time that has gone by. */
+function durationOf(stated: number | null, elapsedMs: number): number {
+  if (stated === null) return elapsedMs;
+  return stated > 0 && stated < elapsedMs / 100 && stated * 1000 <= elapsedMs * 1.05 ? stated * 1000 : stated;
 }
 
 const NO_DEVICE = new z.ZodError([
   { code: 'custom', path: ['deviceid'], message: 'is missing', input: undefined },
 ]);
-const NOT_AN_OBJECT = { ok: false, problem: 'the body is not a JSON object' } as const;
-
-function recordsOf<T extends object>(
-  { root }: Body,
-  key: string,
-  toValue: (record: unknown) => T | z.ZodError | string,
-): Parsed<readonly T[]> {
-  const found = listIn(root, [key]);
-  if (found.kind === 'problem') return { ok: false, problem: found.problem };
-  return each(found.kind === 'none' ? [] : found.list, key, toValue);
-}
-
-/** @param toValue a text instead of an error says that the record is in order but of no use. */
-function each<R, T extends object>(
-  records: readonly R[],
-  what: string,
-  toValue: (record: R) => T | z.ZodError | string,
-): Parsed<readonly T[]> {
-  const value: T[] = [];
-  let malformed = 0;
-  let problem = '';
-  let useless = '';
-  for (const [i, record] of records.entries()) {
-    const made = toValue(record);
-    if (made instanceof z.ZodError) {
-      malformed++;
-      problem ||= describe(`${what}[${i}]`, made);
-    } else if (typeof made === 'string') useless ||= `${what}[${i}] ${made}`;
-    else value.push(made);
-  }
-  const count = records.length - value.length;
-  if (count === 0) return { ok: true, value };
-  if (malformed > 1 && malformed === records.length) {
-    return { ok: false, problem: `none of ${records.length} is usable: ${problem}` };
-  }
-  return { ok: true, value, leftOut: { count, malformed, problem: problem || useless } };
-}
-
-function describe(where: string, error: z.ZodError): string {
-  const [issue] = error.issues;
-  return `${[where, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'is not as agreed'}`;
-}

@@ -7,7 +7,7 @@
  */
 import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 
@@ -86,7 +86,7 @@ export function gps51Limits(zone: string): readonly LimitTemplate[] {
       unit: 'calls',
       // Until the devices are known, as if there were none.
       window: { kind: 'calendar', count: ACCOUNT_CALLS_A_DAY, per: 'day', zone },
-      // Positions are asked for 1440 times a day, and trajectory calls cannot crowd them out: 5 a device is also all
+      // Positions are polled 1440 times a day, and trajectory calls cannot crowd them out: 5 a device is also all
       // that the device's own limit allows. `live` must leave 1440 of the smallest budget, one device's 1445, so at
       // most 5/1445. Lists (four a day) and logins live on what trajectories leave; where every device's calls are
       // used, which leaves nothing, they cost the day's last positions.

@@ -27,4 +27,4 @@ Fields of a scenario, with what they are by default:
 While it runs: POST /_sim/control takes limits, addErrors, addFaults, clearErrors, clearFaults, nextReset, suspend,
 restore, expireTokens, forgetTokens, tokenLifetimeSeconds, commandOutcomes, commands, missingActions, whitelist,
 shiftMs, resetLimits, resetLog. GET /_sim/stats, /calls, /devices, /trips?from=&to=, /known-trips, /positions,
-/commands and /tokens tell what there was.`;
+/commands and /tokens list what there was.`;

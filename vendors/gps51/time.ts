@@ -4,7 +4,7 @@
  */
 import { HOUR_MS } from '../../quota/durations';
 
-/** Sent with every span, so that nobody has to assume it. */
+/** Sent with every span, so that it need not be assumed. */
 export const WIRE_TIMEZONE_HOURS = 8;
 const OFFSET_MS = WIRE_TIMEZONE_HOURS * HOUR_MS;
 
@@ -17,7 +17,7 @@ const SECONDS = { from: 1e9, below: 1e10 };
 
 const TEXT = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?$/;
 
-/** A platform that says its zone is taken at its word. */
+/** Where a platform states its zone, that is used. */
 const ZONED = /^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/i;
 
 /** Epoch milliseconds; null for "never" (0, nothing, empty); else what is wrong. */

@@ -5,10 +5,10 @@ export interface Arrival {
   readonly t: number;
   readonly operation: string;
   readonly account: string;
-  /** The status decided; 0 when the connection was dropped before the request was looked at. */
+  /** The status decided; 0 when the connection was dropped before the request was read. */
   readonly status: number;
   readonly requestId: string;
-  /** What the request asked for, vendor by vendor. Holds no secret. */
+  /** What the request was for, vendor by vendor. Holds no secret. */
   readonly requestDetail: Readonly<Record<string, unknown>>;
   /** Name of the limit that refused the call. */
   readonly refusedBy?: string;

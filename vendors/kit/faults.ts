@@ -27,7 +27,7 @@ export const faultSchema = z
     account: z.string().min(1).default('*'),
     /** Only calls whose attributes or details have these values, e.g. `{reportType: GET_…}`. */
     where: z.record(z.string(), z.string()).optional(),
-    /** HTTP status of a `status` fault; `status-after-processing` does what was asked for and answers it all the same. */
+    /** HTTP status of a `status` fault; `status-after-processing` does what was requested and answers with it all the same. */
     status: z.int().min(100).max(599).optional(),
     /** Instead of a status: one of the vendor's own errors, by the code that its simulator knows it by. */
     code: z.string().min(1).optional(),
@@ -62,15 +62,15 @@ export interface Fault extends FaultSpec {
 
 /** A detail that is a list, of marketplaces say, has each of its values. */
 function isAbout(call: SimCall, where: Readonly<Record<string, string>>): boolean {
-  const told: Readonly<Record<string, unknown>> = { ...call.detail, ...call.attributes };
-  return Object.entries(where).every(([name, value]) => [told[name]].flat().map(String).includes(value));
+  const fields: Readonly<Record<string, unknown>> = { ...call.detail, ...call.attributes };
+  return Object.entries(where).every(([name, value]) => [fields[name]].flat().map(String).includes(value));
 }
 
 export class FaultBook {
   private faults: Fault[] = [];
   private made = 0;
 
-  /** @param onHit told of each hit of a fault with a count, so that a journal can bring it back. */
+  /** @param onHit called for each hit of a fault with a count, so that a journal can bring it back. */
   constructor(
     private readonly seed: number,
     private readonly onHit: (id: string) => void = () => {},

@@ -29,7 +29,7 @@ export function openJournal(file: string, replay: (entry: unknown) => void): Jou
       try {
         entry = JSON.parse(line);
       } catch {
-        throw new Error(`state file ${file}, line ${i + 1} is not JSON; remove the file to start anew`);
+        throw new Error(`state file ${file}, line ${i + 1} is not JSON; remove the file to start over`);
       }
       replay(entry);
     });

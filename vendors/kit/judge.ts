@@ -71,7 +71,7 @@ export function judgeArrivals(window: VendorWindow, arrivals: readonly number[])
   return { allowed, worst, worstAt, kept: worst <= allowed + toleratedUnits(window) };
 }
 
-/** What a bucket refills in 0.002 ms: an instant as epoch ms cannot be told more exactly. Counts are exact. */
+/** What a bucket refills in 0.002 ms: an instant as epoch ms has no finer resolution. Counts are exact. */
 function toleratedUnits(window: VendorWindow): number {
   return window.kind === 'token-bucket' ? (window.ratePerSecond * 0.002) / 1000 : 0;
 }

@@ -28,7 +28,7 @@ export interface Meter {
   setReset?(at: number): void;
 }
 
-/** Epoch ms as doubles are 0.00024 ms apart, so an instant cannot be told more exactly than this. */
+/** Epoch ms as doubles are 0.00024 ms apart, so an instant has no finer resolution than this. */
 const INSTANT_MS = 0.001;
 
 /** A meter for `window`, holding what `previous` held at `now` when the limit was changed while running. */
@@ -160,7 +160,7 @@ class RollingMeter implements Meter {
   }
 }
 
-/** A counter that starts anew at each end of a period: calendar windows and vendor-stated resets. */
+/** A counter that starts over at each end of a period: calendar windows and vendor-stated resets. */
 class PeriodMeter implements Meter {
   private end: number;
 

@@ -1,5 +1,5 @@
 /**
- * A simulator as a program: `main --port P --scenario F --state F` runs it until it is told to stop. Prints one JSON
+ * A simulator as a program: `main --port P --scenario F --state F` runs it until SIGTERM. Prints one JSON
  * line when it is ready, `{"url":…,"port":…,…}` with the settings of an account that lead to it; anything wrong goes
  * to stderr with exit code 1.
  */

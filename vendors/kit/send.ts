@@ -43,7 +43,7 @@ export async function sendAnswer(
     else if (slow) await pipeline(source, slowed(slow.latencyMs / 10), res);
     else await pipeline(source, res);
   } catch {
-    // The caller went away, or the answer was cut short on purpose: nobody is left to tell.
+    // The caller went away, or the answer was cut short on purpose: there is nobody left to answer.
     res.destroy();
   }
 }

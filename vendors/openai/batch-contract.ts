@@ -151,8 +151,8 @@ export function parseBatchResult(line: string): Parsed<BatchResult> {
     if (code === 'batch_cancelled') return { customId, kind: 'cancelled', reason };
     if (status >= 400) {
       // What it was refused with stands beside the answer.
-      const told = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
-      return { customId, kind: 'answer', status, requestId, body: told };
+      const refusal = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
+      return { customId, kind: 'answer', status, requestId, body: refusal };
     }
     return { customId, kind: 'error', code: clipMessage(code), reason };
   });

@@ -34,7 +34,7 @@ export const openaiBatchApiFields = {
       settleSeconds: duration('seconds', { min: 0 })
         .prefault(60)
         .describe(
-          'A creation without an answer is looked for this long before it is made again; five times as long, answers that would cost what was paid for are asked for again.',
+          'A creation without an answer is looked up for this long before it is repeated; for five times as long, answers that would lose what was paid for are requested again.',
         ),
     })
     .prefault({})

@@ -66,7 +66,7 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
     return {
       kind: 'server',
       statedWaitMs: null,
-      // A text that is made twice costs money but does no harm: there is nothing to look up, so it is asked again.
+      // A text that is made twice costs money but does no harm: there is nothing to look up, so it is called again.
       ambiguous: mayHaveBeenSent,
       evidence: { ...identity, code, message: scrub(message) },
     };
@@ -87,7 +87,7 @@ export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number
   const wait = statedWait(headers, error, nowMs);
   const isText = OPENAI_METERED.some((name) => name === call.operation);
   if (isSuccess && isText && isStream(headers, body)) {
-    const message = 'a stream of events or of lines, though none was asked for';
+    const message = 'a stream of events or of lines, though none was requested';
     return { kind: 'invalid', evidence: { ...evidence, code: 'event_stream', message } };
   }
   if (isSuccess && isText && error === null && !isObject(body)) {
@@ -154,7 +154,7 @@ function decide(
   wait: StatedWait | null,
 ): Verdict {
   const statedWaitMs = wait && !wait.absurd ? wait.ms : null;
-  // "Payment Required" is a gateway's word for it, whatever it says besides.
+  // "Payment Required" is how a gateway says it, whatever the rest of its message.
   if (status === 402 || (error && mustBePaid(status, error, wait))) {
     const isOrganizations = wordsOf(error).some((word) => ORGANIZATION_CODES.has(word));
     return { kind: 'billing', scope: isOrganizations ? 'organization' : 'account', evidence };
@@ -167,7 +167,7 @@ function decide(
   if (status === 429 || (error && RATE_CODES.has(error.code))) return tooFast(error, evidence, wait);
   const ofText = OPENAI_METERED.some((name) => name === evidence.operation);
   if (ofText && error && status !== 401) {
-    // A quota that a gateway tells as 403, and an upstream's 429 that it passes on under a status of its own.
+    // A quota that a gateway reports as 403, and an upstream's 429 that it passes on under a status of its own.
     if (isQuotaUsedUp(error, wait)) {
       return { kind: 'quota', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
     }
@@ -245,10 +245,10 @@ const NO_NAME = /^(?:unknown_?)?(?:error|failure|fail|failed|exception)$/i;
 function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
   if (error === null || isNoError(error)) return { kind: 'ok', evidence };
   if (error.status !== null) return decide(error.status, error, evidence, wait);
-  const told = decide(0, error, evidence, wait);
-  // A word that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
+  const parsed = decide(0, error, evidence, wait);
+  // A code that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
   const names = [error.code, error.type].some((word) => !NO_FAILURE.test(word) && !NO_NAME.test(word));
-  return told.kind === 'server' && names ? { kind: 'invalid', evidence } : told;
+  return parsed.kind === 'server' && names ? { kind: 'invalid', evidence } : parsed;
 }
 
 function isNoError({ code, type, message, status }: ApiError): boolean {
@@ -318,8 +318,8 @@ export function learnOpenAi(
 }
 
 function resetOf(reset: string, nowMs: number): number | null {
-  const told = parseReset(reset, nowMs);
-  return parseGoDuration(reset) ?? (told !== null && !told.absurd ? told.ms : null);
+  const parsed = parseReset(reset, nowMs);
+  return parseGoDuration(reset) ?? (parsed !== null && !parsed.absurd ? parsed.ms : null);
 }
 
 function windowOf(capacity: number, remaining: number | null, resetMs: number | null): number {

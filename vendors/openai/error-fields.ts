@@ -1,4 +1,4 @@
-/** Objects and texts of answers that nobody has checked. Pure; never throws. */
+/** Objects and texts of unchecked answers. Pure; never throws. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 

@@ -15,7 +15,7 @@ export interface ApiError {
   readonly param: string;
   /** The HTTP status that the error names itself, by a number or a word; null when it names none. */
   readonly status: number | null;
-  /** True of a page or a text, and of an object that is nobody's error of this API. */
+  /** True of a page or a text, and of an object that is no error of this API. */
   readonly strange: boolean;
   /** The error of the server behind a gateway, where the gateway passes it on as it was. */
   readonly inner: ApiError | null;
@@ -27,7 +27,7 @@ export interface ApiError {
 
 /** What is read of a page or a text. */
 const SAID_MAX = 1000;
-/** Errors within errors; what is deeper is nobody's. */
+/** Errors within errors; anything deeper is ignored. */
 const DEPTH_MAX = 4;
 
 /**
@@ -118,12 +118,12 @@ function named(fields: Fields, strange: boolean, depth: number): ApiError {
   const message = [own, raw].filter((part) => part !== '').join(': ');
   const inner = depth < DEPTH_MAX ? innerError(fields, message, depth + 1) : null;
   const code = textOf(fields.code) || textOf(fields.errorcode);
-  const told = textOf(fields.status);
-  const type = textOf(fields.type) || textOf(more.error_type) || (/^[a-z]\w*$/i.test(told) ? told : '');
-  const words = [code, type, textOf(more.error_type), told, ...classNames(own)];
+  const stated = textOf(fields.status);
+  const type = textOf(fields.type) || textOf(more.error_type) || (/^[a-z]\w*$/i.test(stated) ? stated : '');
+  const words = [code, type, textOf(more.error_type), stated, ...classNames(own)];
   const details = Array.isArray(fields.details) ? fields.details.filter(isFields) : [];
   return {
-    // A number says less than the word of the server behind.
+    // A number says less than the code of the server behind.
     code: (/^\d*$/.test(code) && inner?.code) || code,
     type: type || (inner?.type ?? ''),
     message: message || (inner?.message ?? ''),

@@ -10,7 +10,7 @@
  */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../quota/durations';
 import type { LimitTemplate } from '../../quota/limits/limit';
-import type { PoolPolicy } from '../../quota/pools/pool';
+import type { PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { VendorRules } from '../contract';
 import type { OpenAiAccount } from './settings';
@@ -105,7 +105,7 @@ export const openaiLimits: readonly LimitTemplate[] = [
     source: 'OpenAI Batch guide: 2,000 batches an hour',
   },
   {
-    name: 'batch-looks',
+    name: 'batch-polls',
     operations: [
       OPENAI_BATCH_OPERATIONS.get,
       OPENAI_BATCH_OPERATIONS.list,

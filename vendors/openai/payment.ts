@@ -41,7 +41,7 @@ const WITHIN = String.raw`(?:[^.!?;\n]|\.(?=\d))`;
 const PURSE = String.raw`\b(?:budgets?|credits?|(?:account |credit |prepaid )?balance|funds|(?:api |ai |cost |monthly |daily )*spend(?:ing)?(?: limit| cap)?|cost (?:limits?|caps?)|billing(?! details)|payment|prepayment|wallet|quota balance)\b`;
 const EMPTY = String.raw`\b(?:exceed(?:s|ed|ing)?|exhausted|spent|used up|all used|reached|depleted|insufficient|too low|not (?:enough|sufficient|active)|crossed|surpassed|hit|empty|zero|negative|expired|overdue|past due|is due|required|failed|declined|ran out|run out)\b`;
 const BEFORE = String.raw`\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reached|insufficient|not enough|no(?: more| remaining)?|crossed|surpassed|hit|depleted|used (?:up )?all|requires? more|need(?:s)? more|add(?: a| more)?|lacks?)\b`;
-/** Of money or of a minute: a wait that is stated beside it tells. */
+/** Of money or of a minute: a wait that is stated beside it decides. */
 const SOFT_TEXT = new RegExp(
   String.raw`\b(?:usage|key|quota|account) (?:limits?|caps?)\b${WITHIN}{0,40}${EMPTY}|${BEFORE}${WITHIN}{0,40}\b(?:usage|key) (?:limits?|caps?)\b`,
   'i',

@@ -1,4 +1,4 @@
-/** How gateways tell under another status than 429 that calls are too many, or a quota used up. Pure. */
+/** How gateways report under another status than 429 that calls are too many, or a quota used up. Pure. */
 import type { StatedWait } from '../../quota/waits';
 import type { ApiError } from './error-text';
 
@@ -18,7 +18,7 @@ const QUOTA_WORD =
 const QUOTA_TEXT =
   /\bout of (?:\w+ ){0,3}quota\b|\bquota\b[^.!?\n]{0,60}\b(?:exceeded|exhausted|used up|reached|depleted|replenish\w*)|\bexceed(?:s|ed|ing)?\b[^.!?\n]{0,40}\bquota\b/i;
 
-/** "Out of call volume quota. Quota will be replenished in 00:13:18.", as API management tells it with 403. */
+/** "Out of call volume quota. Quota will be replenished in 00:13:18.", as API management words it with 403. */
 export function isQuotaUsedUp(error: ApiError, wait: StatedWait | null): boolean {
   if (error.param !== '' || error.status === 429) return false;
   if ([error.code, error.type].some((word) => QUOTA_WORD.test(word))) return true;

@@ -13,7 +13,7 @@ import {
   type BatchStatus,
   batchStatusQuery,
   cancelSignal,
-  lookSignal,
+  itemsDueSignal,
   orderReason,
   pauseSignal,
   resumeSignal,
@@ -75,7 +75,7 @@ class BatchRun {
   private readonly gate: PoolGate;
   /** What is wanted now; signals change it. */
   private order: Order = RUN;
-  /** What Postgres has been told, which is what pages follow; null while it is being told. */
+  /** The state in Postgres, which pages follow; null while it is being written. */
   private stored: Order | null = RUN;
   /** Null until it has been read. */
   private batch: BatchSnapshot | null = null;
@@ -86,7 +86,7 @@ class BatchRun {
   /** Signals so far to check again what is due, and to resume. */
   private wakings = 0;
   private resumes = 0;
-  /** A resume has come after a cancellation: the batch is to begin anew. */
+  /** A resume has come after a cancellation: the batch is to start over. */
   private isRevived = false;
 
   constructor(private readonly input: BatchInput) {
@@ -104,7 +104,7 @@ class BatchRun {
       this.order = { state: 'cancelled', reason: orderReason(cancel) };
       this.gate.nudge();
     });
-    setHandler(lookSignal, () => {
+    setHandler(itemsDueSignal, () => {
       this.wakings++;
       this.gate.nudge();
     });
@@ -119,7 +119,7 @@ class BatchRun {
     return { items, done: counts.done, failed: counts.failed, cancelled: this.isCancelled };
   }
 
-  /** Takes up what Postgres says, unless an operator has said something since. */
+  /** Takes over the state in Postgres, unless an operator has sent an order since. */
   private async begin(): Promise<void> {
     const { batchId, cancelling } = this.input;
     const batch = await readBatchSnapshot({ batchId });

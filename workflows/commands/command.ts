@@ -26,7 +26,7 @@ const { endCommand, cancelCommand } = activitiesFor<CommandActivities>('commands
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
 });
 
-/** Of a command that was sent before vendors said how results are asked for. */
+/** For a command that was sent before vendors described how results are polled. */
 const POLLING: CommandPolling = { firstMs: 1000, factor: 2, maxMs: 16_000, longestMs: null };
 /** A question for the result that is under way when the time is over may still bring it, ms. */
 const LAST_POLL_MS = 5000;
@@ -72,7 +72,7 @@ class CommandRun {
     sent.catch(() => undefined);
     const step = await Promise.race([sent, this.cancelled()]);
     this.outcome = step.kind === 'ended' ? step.outcome : await this.result(step);
-    this.tell('done', '', null);
+    this.setStatus('done', '', null);
     return this.outcome;
   }
 
@@ -101,9 +101,9 @@ class CommandRun {
         if (blocked === null) throw error;
         if (blocked.until === null || blocked.until >= sendBy)
           return this.fail(blocked.name, blocked.message);
-        this.tell('waiting', blocked.message, blocked.until);
+        this.setStatus('waiting', blocked.message, blocked.until);
         await sleep(Math.max(50, blocked.until - Date.now()), { summary: blocked.message });
-        this.tell('sending', '', null);
+        this.setStatus('sending', '', null);
       }
     }
   }
@@ -125,7 +125,7 @@ class CommandRun {
     const timeoutMs = this.resultMs(polling);
     const deadline = Date.now() + timeoutMs;
     let trouble = '';
-    this.tell('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
+    this.setStatus('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
     for (let waitMs = polling.firstMs; ; waitMs = Math.min(polling.maxMs, waitMs * polling.factor)) {
       const left = deadline - Date.now();
       if (left <= 0) break;
@@ -153,7 +153,7 @@ class CommandRun {
     return Math.min(resultMs ?? longestMs ?? timeoutMs, longestMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** A question that fails is asked again no sooner than the vendor's pace allows. */
+  /** A poll that fails is repeated no sooner than the vendor's pace allows. */
   private poll({ firstMs }: CommandPolling, leftMs: number): CommandActivities['pollCommand'] {
     return activitiesFor<CommandActivities>('commands', {
       scheduleToCloseTimeout: leftMs,
@@ -168,7 +168,7 @@ class CommandRun {
     return { kind: 'ended', outcome: await endCommand({ commandId, outcome: failed }) };
   }
 
-  private tell(phase: CommandStatus['phase'], detail: string, until: number | null): void {
+  private setStatus(phase: CommandStatus['phase'], detail: string, until: number | null): void {
     Object.assign(this, { phase, detail, until });
     this.show();
   }

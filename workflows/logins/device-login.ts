@@ -1,5 +1,5 @@
 /**
- * A login by device code: a code and a link are shown to a person, and the vendor is asked at its interval whether the
+ * A login by device code: a code and a link are shown to a person, and the vendor is polled at its interval whether the
  * code has been entered. Timers are durable, so that a restart asks on; codes and tokens are in the database and never
  * here. A poll that fails is one poll less: the code's own time ends the login.
  */
@@ -56,7 +56,7 @@ class DeviceLogin {
   async run(): Promise<DeviceLoginResult> {
     this.show();
     const ended = await this.poll(await this.start());
-    this.tell('done', `${ended.state}${ended.message && `: ${ended.message}`}`, null);
+    this.setStatus('done', `${ended.state}${ended.message && `: ${ended.message}`}`, null);
     return { state: ended.state, message: ended.message };
   }
 
@@ -74,7 +74,7 @@ class DeviceLogin {
     const { expiresAt } = started;
     let { intervalMs } = started;
     let trouble = '';
-    this.tell('waiting for the person', '', expiresAt);
+    this.setStatus('waiting for the person', '', expiresAt);
     for (
       let next = Date.now() + intervalMs;
       next < expiresAt;
@@ -109,7 +109,7 @@ class DeviceLogin {
     return ended.kind === 'ended' ? ended : { kind: 'ended', state, message };
   }
 
-  private tell(phase: LoginStatus['phase'], detail: string, until: number | null): void {
+  private setStatus(phase: LoginStatus['phase'], detail: string, until: number | null): void {
     Object.assign(this, { phase, detail, until });
     this.show();
   }

@@ -68,10 +68,10 @@ class Polling {
   async run(): Promise<void> {
     for (;;) {
       if (this.pause.isOn) {
-        this.tell('paused', this.pause.reason ?? '', null);
+        this.setStatus('paused', this.pause.reason ?? '', null);
         await this.pause.whileRunning();
       }
-      this.tell('running', 'looking what is due', null);
+      this.setStatus('running', 'making the plan', null);
       const waitMs = await this.step();
       if (isHistoryLong(this.input.eventsBeforeContinue)) await this.afresh();
       await condition(() => this.pause.isOn, Math.max(LEAST_MS, waitMs));
@@ -103,7 +103,7 @@ class Polling {
       this.troubles++;
       const why = error.cause?.message ?? error.message;
       this.note(why);
-      this.tell('failed', why, Date.now() + waitMs);
+      this.setStatus('failed', why, Date.now() + waitMs);
       return waitMs;
     }
     this.heldBack = step.heldBack;
@@ -114,16 +114,16 @@ class Polling {
     }
     const { stopped, next } = step;
     if (stopped !== null) {
-      this.tell('waiting for quota', stopped.reason, stopped.until);
+      this.setStatus('waiting for quota', stopped.reason, stopped.until);
       return stopped.until - Date.now();
     }
     const { capacity, used, reserve } = step.quota;
     const calls = `${used} of ${capacity} calls used, ${step.left} planned, ${reserve} kept for people`;
     if (next === null) {
-      this.tell('sleeping', `nothing is due; ${calls}`, null);
+      this.setStatus('sleeping', `nothing is due; ${calls}`, null);
       return LOOK_MS;
     }
-    this.tell(
+    this.setStatus(
       'sleeping',
       `next: ${next.read}${next.vehicleId && ` of ${next.vehicleId}`}; ${calls}`,
       next.at,
@@ -133,7 +133,7 @@ class Polling {
 
   private showBlock(): void {
     const { block } = this.gate;
-    if (block !== null) this.tell('waiting for quota', block.reason, block.until);
+    if (block !== null) this.setStatus('waiting for quota', block.reason, block.until);
   }
 
   private note(problem: string): void {
@@ -154,7 +154,7 @@ class Polling {
     };
   }
 
-  private tell(phase: WorkStatus['phase'], detail: string, until: number | null): void {
+  private setStatus(phase: WorkStatus['phase'], detail: string, until: number | null): void {
     this.phase = phase;
     this.detail = detail;
     this.until = until;

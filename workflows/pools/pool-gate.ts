@@ -26,7 +26,7 @@ const { joinPool } = proxyActivities<PoolActivities>({
 const GRACE_MS = 30_000;
 /** A pool held for an operator is checked again this often, ms. */
 const HELD_RECHECK_MS = HOUR_MS;
-/** A pause that ended sooner than this was none: the pool was said to be open and was not, ms. */
+/** A pause that ended sooner than this was none: the pool was reported open and was not, ms. */
 const SHORT_PAUSE_MS = 5_000;
 /** So many of them in a row are taken as they come; after that each try waits longer than the last, up to a minute. */
 const SHORT_PAUSES = 2;
@@ -44,7 +44,7 @@ export class PoolIsClosed extends Error {
 
 /**
  * Thrown by `run` instead of yet another wait: the workflow is to continue as new, and ask again there. Nothing has been
- * called meanwhile that has not been told of.
+ * called meanwhile and not been reported.
  */
 export class HistoryIsFull extends Error {
   override readonly name = 'HistoryIsFull';
@@ -159,7 +159,7 @@ export class PoolGate {
     this.onChange();
   }
 
-  /** The wait with its beginning: one that goes on after a look at the limit is still the same. */
+  /** The wait with its beginning: one that goes on after a check of the limit is still the same. */
   private begunBy(wait: WaitDetails): WaitDetails & { readonly since: number } {
     const same = this.lastWait?.limit === wait.limit ? this.lastWait.since : undefined;
     this.lastWait = { ...wait, since: wait.since ?? same ?? Date.now() };

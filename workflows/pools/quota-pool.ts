@@ -15,7 +15,8 @@ import {
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';
 import { HOUR_MS } from '../../quota/durations';
-import { CLOSED_POOL, type PoolPolicy, type PoolState, pauseReason } from '../../quota/pools/pool';
+import { CLOSED_POOL, pauseReason } from '../../quota/pools/pool';
+import type { PoolPolicy, PoolState } from '../../quota/pools/state';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {
   failureSignal,
@@ -50,7 +51,7 @@ const PROBE_BEGINS_MS = 10_000;
 const PROBE_OVER_MS = 1_000;
 /** The server lets a workflow have 2,000 signals to others under way. */
 const WOKEN_TOGETHER = 500;
-/** A half-open pool that nobody waits for is checked ever more rarely, ms. */
+/** A half-open pool that nobody waits for is checked at growing intervals, ms. */
 const LONGEST_CHECK_MS = HOUR_MS;
 
 type Command =

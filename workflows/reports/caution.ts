@@ -1,5 +1,5 @@
 /**
- * How many windows of one series are asked for before the vendor has made its first report: a few at first, then all,
+ * How many windows of one series are requested before the vendor has made its first report: a few at first, then all,
  * and none once several in a row are permanently refused. A permanent refusal thereby costs a handful of calls instead
  * of one for each window. Deterministic: uses workflow conditions only.
  */
@@ -13,7 +13,7 @@ const ONCE_MADE = 10;
 const REFUSALS_AT_FIRST = 3;
 const REFUSALS_LATER = 6;
 
-/** Why the other windows of the series are not asked for. */
+/** Why the other windows of the series are not requested. */
 export interface Refusal {
   readonly cause: WindowCause;
   readonly reason: string;
@@ -39,7 +39,7 @@ export class Caution {
     return this.inARow;
   }
 
-  /** Waits for a window's turn. False: it is not to be asked for. With true, `onLeaving` must follow. */
+  /** Waits for a window's turn. False: it is not to be requested. With true, `onLeaving` must follow. */
   async admit(): Promise<boolean> {
     const ticket = this.next++;
     await condition(

@@ -10,7 +10,7 @@ import type { PoolActivities } from '../../activities/pools/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef, WorkPlan } from '../../activities/reports/types';
 import { MINUTE_MS } from '../../quota/durations';
-import type { JobPurpose } from '../../store/datasets/jobs';
+import type { JobPurpose } from '../../store/datasets/job';
 import type { Chunk } from '../../store/datasets/plan';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
@@ -123,7 +123,7 @@ class DatasetSync {
   }
 
   /**
-   * Once a series' audit has asked for all that it had to, it is not due again until its next day or week.
+   * Once a series' audit has requested all that it had to, it is not due again until its next day or week.
    * @param first the series' new hours, which go first unless they take longer than a cycle.
    */
   private async audit(
@@ -191,7 +191,7 @@ class DatasetSync {
     return isHistoryLong(this.input.eventsBeforeContinue ?? EVENTS_BEFORE_CONTINUE);
   }
 
-  /** Lines leave what they do at the vendor; the next history looks at once, and adopts it. */
+  /** Lines leave their reports at the vendor; the next history polls at once, and adopts them. */
   private async continue(): Promise<never> {
     this.gate.leave();
     this.lines.leave();

@@ -12,7 +12,7 @@ export type Ending =
   | { readonly kind: 'done' }
   /** It was not tried: the pool is closed, or the rest is left for another run. */
   | { readonly kind: 'left' }
-  /** It may not be asked for yet; epoch ms. */
+  /** It may not be requested yet; epoch ms. */
   | { readonly kind: 'later'; readonly reason: string; readonly notBefore: number }
   /** Calls failed in a way that passes. */
   | { readonly kind: 'passing'; readonly reason: string; readonly evidence: Evidence | undefined }
@@ -26,7 +26,7 @@ export interface Failed {
   readonly retryAt?: number;
   /** Its job ends with it. */
   readonly endsJob?: boolean;
-  /** Whether parts of the span may be told otherwise. */
+  /** Whether parts of the span may be answered differently. */
   readonly splittable: boolean;
   /** Where the activity that found out has recorded it already. */
   readonly recorded?: RecordedChunk;

@@ -23,7 +23,7 @@ const { recordChunkFailure } = activitiesFor<ReportActivities>('reports', {
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-/** How often a chunk is asked for in one run, when it waits for that at all. */
+/** How often a chunk is requested in one run, when it waits for that at all. */
 const CHUNK_TRIES = 5;
 /** A next try that is further away is left to the sync, ms. */
 const LONGEST_WAIT_MS = HOUR_MS;
@@ -63,7 +63,7 @@ export class ReportPipeline {
   }
 
   /**
-   * Takes no further chunk up, before continue-as-new; what the vendor is still making is left to whoever looks next.
+   * Takes no further chunk up, before continue-as-new; reports that the vendor is still making are left to the next run.
    */
   leave(): void {
     this.isLeft = true;
@@ -137,7 +137,7 @@ export class ReportPipeline {
   }
 
   /**
-   * A span that the vendor refused is asked for in two parts. What both repeat is true of the whole, and is not cut any
+   * A span that the vendor refused is requested in two parts. What both repeat is true of the whole, and is not cut any
    * further; otherwise the part that was refused is.
    */
   private async split(chunk: Chunk, parts: readonly [Span, Span], refused: Failed): Promise<void> {
@@ -160,7 +160,7 @@ export class ReportPipeline {
     }
     if (open.length < 2) this.total++;
     if (wholes.length === 0) {
-      // Both repeat it, or could not be asked.
+      // Both repeat it, or could not be requested.
       const permanent = open.every(({ failed }) => failed.cause !== 'skipped');
       const reason = permanent
         ? `${refused.reason} (both parts of the span were refused as well)`
@@ -179,12 +179,12 @@ export class ReportPipeline {
     }
   }
 
-  /** Not asked for, because what others were told holds for it too. */
+  /** Not requested, because the answers to others hold for it too. */
   private async skip(chunk: Chunk): Promise<void> {
     if (this.isLeft || this.result.stopped) return;
     const caution = this.cautionOf(chunk);
     const { reason = '', retryAt = null } = caution.stopped ?? {};
-    const why = `not asked for: ${caution.refusals} reports of the series in a row were refused; the last: ${reason}`;
+    const why = `not requested: ${caution.refusals} reports of the series in a row were refused; the last: ${reason}`;
     await this.record(chunk, {
       kind: 'failed',
       cause: 'skipped',
@@ -268,7 +268,7 @@ export class ReportPipeline {
     if (requested === null) return { kind: 'left' };
     if (requested.kind === 'too-soon') {
       const { notBefore } = requested;
-      return { kind: 'later', reason: 'the same window was asked for too recently', notBefore };
+      return { kind: 'later', reason: 'the same window was requested too recently', notBefore };
     }
     if (requested.kind === 'held') {
       const { reason, notBefore } = requested;

@@ -28,7 +28,7 @@ const { fetchReport, explainFatal } = activitiesFor<ReportActivities>('reports',
 
 /** A report that takes longer than this to be made says nothing against the others, ms. */
 const SLOW_REPORT_MS = 5 * MINUTE_MS;
-/** A report that has not been made for so long is worth a word, ms. */
+/** A report that is not made after this time is named in the status, ms. */
 const NOTABLE_AGE_MS = 30_000;
 /** Longest wait between two polls of a report, however old it is, ms. */
 const LONGEST_POLL_MS = HOUR_MS;
@@ -49,18 +49,18 @@ export class ReportStages {
   private closed = false;
   private leaving = false;
 
-  /** @param waits told what a report waits for. */
+  /** @param waits notes what a report waits for. */
   constructor(
     private readonly options: StageOptions,
     private readonly waits: Waits,
   ) {}
 
-  /** No further report is asked for; those under way are finished. */
+  /** No further report is requested; those under way are finished. */
   close(): void {
     this.closed = true;
   }
 
-  /** As `close`, and what the vendor is still making is left to whoever looks next. */
+  /** As `close`, and reports that the vendor is still making are left to the next run. */
   leave(): void {
     this.closed = true;
     this.leaving = true;

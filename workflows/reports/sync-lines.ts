@@ -1,10 +1,10 @@
 /**
  * The work that a sync has in progress: lines, each for one series and one purpose. A line has its own pace: no other
- * series, audit or later hour waits for it, and nothing that is in progress is asked for again.
+ * series, audit or later hour waits for it, and nothing that is in progress is requested again.
  */
 import { condition } from '@temporalio/workflow';
 import { subtract } from '../../quota/spans';
-import type { JobPurpose } from '../../store/datasets/jobs';
+import type { JobPurpose } from '../../store/datasets/job';
 import type { Chunk } from '../../store/datasets/plan';
 import type { ReportPipeline } from './report-pipeline';
 import type { Wait } from './waits';

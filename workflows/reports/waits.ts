@@ -21,7 +21,7 @@ export class Waits {
     }
   }
 
-  /** Within a piece: a wait that somebody who looks on should know of. */
+  /** Within a piece: a wait that belongs into the status. */
   async during<T>(wait: Wait, work: () => Promise<T>): Promise<T> {
     const id = Symbol('wait');
     this.held.set(id, wait);

@@ -17,7 +17,7 @@ export function statusOf(batch: VendorBatch): PartChange {
   };
 }
 
-/** True when the vendor has answered that it did not do what was asked. */
+/** True when the vendor has certainly not done what was requested. */
 export function isRefusal(answer: CallResult | null): boolean {
   if (answer === null) return false;
   if (answer.kind === 'transport') return !answer.error.mayHaveBeenSent;
@@ -26,7 +26,7 @@ export function isRefusal(answer: CallResult | null): boolean {
 }
 
 /**
- * Answers that cannot be right are asked for again: at least this often, and for as many times the time in which a
+ * Answers that cannot be right are requested again: at least this often, and for as many times the time in which a
  * vendor's list is to show a batch. Then broken ones are an operator's business, and what would cost the answers counts.
  */
 const LEAST_DOUBTS = 3;
@@ -38,8 +38,8 @@ export function isBelieved(part: Pick<BatchPart, 'doubts' | 'doubtedMs'>, settle
 }
 
 /**
- * How long the vendor's list is not yet believed when it does not show a batch, ms: a creation that nobody has heard the
- * end of may arrive until its connection and its answer are given up, and the list shows it a while after that.
+ * How much longer the vendor's list is not believed when it does not show a batch, ms: a creation whose outcome nobody
+ * knows may arrive until its connection and its answer are given up, and the list shows it a while after that.
  * @param outstandingMs the longest that a creation may take from its departure to the end of its call.
  */
 export function unsettledMs(
@@ -50,7 +50,7 @@ export function unsettledMs(
   return settleMs + (part.answered ? 0 : outstandingMs) - part.askedAgoMs;
 }
 
-/** True when what was asked for is not there: a redirection, or a call that is not allowed, says nothing of that. */
+/** True when what was requested is not there; a redirection or a forbidden call does not say so. */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof CallFailed) || error.verdict.kind !== 'gone') return false;
   const { httpStatus } = error.verdict.evidence;
@@ -70,7 +70,7 @@ export function awaitsFiles(batch: VendorBatch): boolean {
 /** A vendor that is this late, ms, is no longer just slow to say that the time is over. */
 const OVERDUE_MS = HOUR_MS;
 
-/** Why a vendor's batch needs a person's look, though it may end yet; null when it does not. @param now epoch ms. */
+/** Why a person should look at a vendor's batch, though it may still end; null when there is no need. @param now epoch ms. */
 export function whyStalled(batch: VendorBatch, now: number): string | null {
   const { id, status, end, strange, expiresAt } = batch;
   if (end !== null) return null;
@@ -79,7 +79,7 @@ export function whyStalled(batch: VendorBatch, now: number): string | null {
   return `${id} was to end by ${new Date(expiresAt).toISOString()} and is ${status}; it is polled until it ends`;
 }
 
-/** True of a batch that neither we nor its time have ended: somebody did not want it. */
+/** True of a batch that was cancelled, and neither by us nor because its time was over. */
 export function wasCancelledElsewhere({
   outcome,
   cancelAsked,
@@ -101,7 +101,7 @@ const MOST_UPLOADS = 2;
 
 /**
  * What follows when the vendor makes no batch of a file: the same upload is tried again later (`wait`; `doubt`: for as
- * long as it cannot be right), the file is sent once more (`upload`), cut anew and smaller (`recut`), or shown to a person.
+ * long as it cannot be right), the file is sent once more (`upload`), cut again and smaller (`recut`), or left to an operator (`operator`).
  */
 export function afterCreateRefusal(
   part: Pick<BatchPart, 'tokens' | 'failures' | 'uploads'>,

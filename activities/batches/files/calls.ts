@@ -10,7 +10,7 @@ import { type BatchApiContext, type BatchApiDeps, BrokenAnswer } from './types';
 
 /** Clocks of the vendor and ours may differ by this much, ms. */
 const CLOCK_SKEW_MS = 10 * MINUTE_MS;
-/** On the vendor's batch, for whoever looks at its console; the key is what it is found by. */
+/** Labels of the vendor's batch, for its console; it is found again by the key. */
 const LABEL = { key: 'sluice_key', batch: 'sluice_batch', part: 'sluice_part' } as const;
 
 /** A file of results; `hide` takes the key out of a line of it. */
@@ -38,7 +38,7 @@ export class BatchApiCalls {
   /**
    * Has the vendor make a batch of the part's file.
    * @param leaving runs when nothing but the network is in between: what it throws keeps the call from leaving.
-   * @param left is told what came of it, also when that is an error.
+   * @param left called with the outcome, also when that is an error.
    */
   async create(
     part: BatchPart,
@@ -98,7 +98,7 @@ export class BatchApiCalls {
     }
   }
 
-  /** @param left is told what came of it, also when that is an error. */
+  /** @param left called with the outcome, also when that is an error. */
   async get(part: BatchPart, id: string, left: (result: CallResult) => void): Promise<VendorBatch> {
     const { api } = this.context;
     const result = await this.call(api.operations.get, part, api.get(id), undefined, { left });
@@ -146,7 +146,7 @@ export class BatchApiCalls {
     });
   }
 
-  /** Where a verdict that came in a file is told of: as the call that the vendor made for us. */
+  /** The terms under which a verdict that came in a file is applied: those of the call that the vendor made for us. */
   terms(operation: string, part: Pick<BatchPart, 'failures'>) {
     const { account, batch, auth, signal } = this.context;
     return {

@@ -1,12 +1,9 @@
 /** Cuts a batch's items into files: as many requests, bytes and tokens as one may hold, written line by line. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import {
-  type Batch,
-  type ClaimedItem,
-  type ItemOutcome,
-  storeOutcomes,
-} from '../../../store/batches/batches';
+import type { Batch } from '../../../store/batches/batches';
+import type { ClaimedItem } from '../../../store/batches/claims';
+import { type ItemOutcome, storeOutcomes } from '../../../store/batches/outcomes';
 import { type BatchPart, claimForPart, partItems } from '../../../store/batches/parts';
 import type { TextBatchApi } from '../../../vendors/capabilities/text-batches';
 import type { TextApi, TextRequest } from '../../../vendors/capabilities/texts';
@@ -16,7 +13,7 @@ import { customIdOf } from './types';
 export interface FileBounds {
   readonly requests: number;
   readonly bytes: number;
-  /** Input tokens; Infinity when nobody has named a limit. */
+  /** Input tokens; Infinity without a known limit. */
   readonly tokens: number;
 }
 
@@ -65,7 +62,7 @@ export class PartCutter {
   /**
    * Claims items for a part until its file is full. An item that no file can hold fails.
    * @param room requests and tokens that may go; `most`: tokens that the vendor's queue ever holds, Infinity when
-   * nobody has said.
+   * unknown.
    */
   async cut(
     part: BatchPart,

@@ -2,13 +2,14 @@
  * Runs a batch by files. One sweep takes every open part one step further: it stores results, polls the vendor, sends
  * files, and cuts the remaining items into new files while the vendor's queue has room. Then the workflow sleeps.
  *
- * Nothing is lost if a sweep crashes: part.ts says what survives each step. A paused batch leaves its parts with the
+ * Nothing is lost if a sweep crashes: part/part.ts says what survives each step. A paused batch leaves its parts with the
  * vendor. A cancelled batch, and one whose delivery mode changes, has them cancelled and keeps the answers.
  */
 import { pollDelayMs } from '../../../quota/batches/queue';
 import { dayZone, fileCap, runTerms } from '../../../quota/batches/run-terms';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
-import { countItems, readBatch, setBatchState } from '../../../store/batches/batches';
+import { readBatch, setBatchState } from '../../../store/batches/batches';
+import { countItems } from '../../../store/batches/items';
 import {
   type BatchPart,
   beginPart,
@@ -22,7 +23,7 @@ import { BatchQuota } from '../quota';
 import type { PageOutcome } from '../types';
 import { unsettledMs } from './answers';
 import { PartCutter } from './cut';
-import { PartSteps } from './part';
+import { PartSteps } from './part/part';
 import { QueueDesk } from './queue';
 import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from './types';
 
@@ -40,7 +41,7 @@ export class BatchApiSweep {
   private readonly queue: QueueDesk;
   private readonly steps: PartSteps;
   private readonly quota: BatchQuota;
-  /** Look again after this, ms. */
+  /** When the next sweep is due, ms from now. */
   private nextMs = Number.POSITIVE_INFINITY;
   private detail = '';
   private queueFull = false;
@@ -67,8 +68,8 @@ export class BatchApiSweep {
   }
 
   /**
-   * @param maxMs no file is begun after this. @param onProgress told every second.
-   * @throws PermitWait, PoolClosed, and what is nobody's fault here: all of it can be done again.
+   * @param maxMs no file is begun after this. @param onProgress called every second.
+   * @throws PermitWait, PoolClosed, and failures of the surroundings: all of it can be done again.
    */
   async run(maxMs: number, onProgress: (progress: { readonly part: string }) => void): Promise<PageOutcome> {
     let at = '';
@@ -107,20 +108,22 @@ export class BatchApiSweep {
       const after = await this.steps.advance(part, false);
       if (after?.state === 'created') await this.quota.going();
       this.waitFor(after, false);
-      // Given back at once: not in a circle.
-      if (after === null) this.waitAtMost(SOON_MS, '');
-      if (after === null) break;
+      // Its items were given back at once: cutting them again right away would go in circles.
+      if (after === null) {
+        this.waitAtMost(SOON_MS, '');
+        break;
+      }
     }
     return this.outcome('nothing due', this.detail);
   }
 
-  /** Pauses the batch; one that is being cancelled is not to begin anew by that, and is looked at again. */
+  /** Pauses the batch. One that is being cancelled stays so, and is tried again later. */
   private async stop(reason: string): Promise<void> {
     const { batch, account } = this.context;
     const now = await readBatch(this.deps.db, batch.id);
     if (now?.state === 'cancelled') {
-      const told = { batch: batch.id, reason };
-      logEventOnce(this.deps.log, 'batch.cancel_fails', told, reason, { of: batch.id, why: reason });
+      const about = { batch: batch.id, reason };
+      logEventOnce(this.deps.log, 'batch.cancel_fails', about, reason, { of: batch.id, why: reason });
       this.waitAtMost(CANCEL_AGAIN_MS, reason);
     } else {
       const changed = { by: 'vendor', pool: account.poolKey };
@@ -142,7 +145,7 @@ export class BatchApiSweep {
     const calls = Math.floor(await this.quota.room());
     if (calls < 1) {
       const wait = await this.quota.wait();
-      // Files that are out are looked at meanwhile.
+      // Files that the vendor has are polled meanwhile.
       if ((await openParts(db, batch.id)).length === 0) throw wait;
       this.waitAtMost(wait.details.until - Date.now(), wait.details.reason ?? '');
       return null;
@@ -163,7 +166,7 @@ export class BatchApiSweep {
     return changePart(db, begun.id, 'cutting', { state: 'cut', items: requests, bytes, tokens });
   }
 
-  /** @param winding its end has been asked for, and comes soon. */
+  /** @param winding its cancellation was requested, so it ends soon. */
   private waitFor(part: BatchPart | null, winding: boolean): void {
     if (part === null) return;
     const { poll, settleMs, timeoutMs } = this.context.api;
@@ -176,7 +179,7 @@ export class BatchApiSweep {
       this.waitAtMost(left, 'a creation without an answer is looked for');
     } else if (part.state === 'created') {
       const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';
-      // Its age and not its last change: every new word of the vendor's would begin the looks anew.
+      // By its age and not its last change: otherwise each new status would start the intervals over.
       const nextMs = pollDelayMs(winding ? part.unchangedMs : part.askedAgoMs, poll);
       const expiresMs = (part.expiresAt ?? 0) - Date.now() + poll.firstMs;
       const pollMs = expiresMs > 0 ? Math.min(nextMs, expiresMs) : nextMs;

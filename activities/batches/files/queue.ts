@@ -19,9 +19,9 @@ import type { BatchApiContext, BatchApiDeps } from './types';
 export interface QueueRoom {
   /** Tokens that a new file may hold; 0 when it has to wait. */
   readonly tokens: number;
-  /** Tokens that the queue ever holds; Infinity when nobody has said. */
+  /** Tokens that the queue ever holds; Infinity when unknown. */
   readonly most: number;
-  /** With no room: look again after this, ms. */
+  /** Without room: when to check again, ms from now. */
   readonly waitMs: number;
   readonly reason: string;
 }
@@ -67,7 +67,7 @@ export class QueueDesk {
     return change.strikes;
   }
 
-  /** A file was let in: the count holds. */
+  /** The vendor took a file, so the count was right. */
   async accepted(): Promise<void> {
     const { share, strikes } = await readQueue(this.deps.db, this.name);
     if (strikes > 0 || share < 1) await queueAccepted(this.deps.db, this.name, afterAcceptance(share));

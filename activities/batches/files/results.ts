@@ -7,7 +7,7 @@ import { type AlikeKey, rowNeeded } from '../../../quota/batches/alike';
 import { retryDelayMs } from '../../../quota/retry-delay';
 import type { Verdict } from '../../../quota/verdict';
 import type { PutBack } from '../../../store/batches/alike';
-import { type ItemOutcome, storeOutcomes } from '../../../store/batches/batches';
+import { type ItemOutcome, storeOutcomes } from '../../../store/batches/outcomes';
 import { type BatchPart, triesOf } from '../../../store/batches/parts';
 import type { BatchResult } from '../../../vendors/capabilities/text-batches';
 import type { CallInfo } from '../../../vendors/contract';
@@ -18,14 +18,14 @@ import type { ResultFile } from './calls';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, DoubtfulAnswer, seqOf } from './types';
 import { unpacked } from './unpack';
 
-/** What concerns the whole account, whichever of its calls was told. */
+/** Verdicts about the whole account, whichever call they came with. */
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' | 'quota' }>;
 
 export interface ResultsRead {
   readonly lines: number;
-  /** A line said what concerns the whole account, e.g. that somebody has to pay, or that a quota is used up. */
+  /** The verdict of a line that concerns the whole account, e.g. that a bill is open or a quota used up. */
   readonly hold: HoldVerdict | null;
-  /** A line said what concerns every item, e.g. that there is no such model. */
+  /** The reason of a line that concerns every item, e.g. that there is no such model. */
   readonly refused: string | null;
   /** Answers that could be used. */
   readonly usable: number;
@@ -81,7 +81,7 @@ export async function* textLines(
   if (last !== '') yield last;
 }
 
-/** An item's last word so far, which an answer further on in the same file would take back. */
+/** An item's outcome so far, which an answer further on in the same file would replace. */
 type Passing = Extract<ItemOutcome, { state: 'retry' | 'released' }>;
 const isPassing = (outcome: ItemOutcome): outcome is Passing =>
   outcome.state === 'retry' || outcome.state === 'released';
@@ -133,17 +133,17 @@ export class ResultReader {
     for (let from = 0; from < passing.length; from += CHUNK) {
       await storeOutcomes(this.deps.db, part.batchId, part.key, passing.slice(from, from + CHUNK));
     }
-    const told = { batch: part.batchId, part: part.id };
+    const about = { batch: part.batchId, part: part.id };
     if (strangers > 0)
-      warnOnce(this.deps.log, told, `${strangers} of them`, 'results of items that are not ours');
+      warnOnce(this.deps.log, about, `${strangers} of them`, 'results of items that are not ours');
     if (broken > 0)
-      warnOnce(this.deps.log, told, `${broken} of them`, 'lines of the results that cannot be read');
+      warnOnce(this.deps.log, about, `${broken} of them`, 'lines of the results that cannot be read');
     this.passing.clear();
     return { lines, hold: this.hold, refused: this.refused, usable: this.usable.size };
   }
 
   /**
-   * Items that say together that it is none of theirs: so many were told the same that it is no chance, and no answer of
+   * Items that were answered alike, so many that no item is to blame, and no answer of
    * the whole could be used. Null when each is its own.
    * @param usable answers of it that could be used.
    */
@@ -213,7 +213,7 @@ export class ResultReader {
     const identity = { vendor: info.vendor, account: info.account, operation: info.operation };
     switch (result.kind) {
       case 'expired': {
-        // No fault of the item's: asked again for as long as it takes.
+        // Not the item's fault: retried for as long as it takes.
         const evidence = { kind: 'expired', reason: result.reason };
         return own({ seq, state: 'retry', evidence, waitMs: 0, free: true });
       }

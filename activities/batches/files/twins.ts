@@ -16,7 +16,7 @@ export async function seekTwins(deps: BatchApiDeps, calls: BatchApiCalls, part: 
       try {
         await calls.cancel(part, twin.id);
       } catch (error) {
-        // It has ended meanwhile: then it is told as what it is.
+        // It has ended meanwhile: its status is reported as it is.
         if (!(error instanceof CallFailed) || error.verdict.kind !== 'invalid') throw error;
       }
     }

@@ -30,18 +30,18 @@ export interface BatchApiContext {
   readonly ending: AbortSignal;
 }
 
-/** What all items have in common is refused, or a person has to look: no item is to blame, and the batch pauses. */
+/** What all items have in common is refused, or a person has to decide: no item is to blame, and the batch pauses. */
 export class NeedsOperator extends Error {
   override readonly name = 'NeedsOperator';
 }
 
-/** An answer that is not of its contract, or results that end too early: asked for again. */
+/** An answer that does not match its contract, or results that end too early: requested again. */
 export class BrokenAnswer extends Error {
   override readonly name: string = 'BrokenAnswer';
 }
 
 /**
- * An answer that cannot be right, and that would cost what was paid for if it were: asked for again for a while, and then
+ * An answer that cannot be right, and that would cost what was paid for if it were: requested again for a while, and then
  * believed.
  */
 export class DoubtfulAnswer extends BrokenAnswer {

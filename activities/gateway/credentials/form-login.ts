@@ -26,7 +26,7 @@ export class OtherUser extends Error {
 }
 
 /**
- * @param only the account's user, by the vendor's id: a login of anybody else, or of nobody knows whom, is not kept.
+ * @param only the account's user, by the vendor's id: a login of anybody else, or of an unknown user, is not kept.
  * @throws PoolClosed, PermitWait, CallFailed, UnreadableLogin, OtherUser.
  */
 export async function logInByForm(

@@ -103,14 +103,14 @@ export function createGrantSource(
       const { accessToken, version } = await source.token(0, signal);
       const { token } = await deps.tokens.readToken(grantTokenKey(account.poolKey));
       const found = await deps.grants.read(account.poolKey);
-      if (found === null) throw new CredentialsRefusedError(account.poolKey, NOBODY);
+      if (found === null) throw new CredentialsRefusedError(account.poolKey, NO_LOGIN);
       return { accessToken, version, expiresInMs: token?.expiresInMs ?? 0, grant: found };
     },
   };
   return source;
 }
 
-const NOBODY = 'nobody has logged in';
+const NO_LOGIN = 'nobody has logged in';
 
 class Refresher {
   private bought: { readonly generation: number; readonly tokens: BoughtTokens; readonly at: number } | null =
@@ -131,11 +131,11 @@ class Refresher {
     const { values, digest } = await grantSecrets(deps, api);
     const grant = await deps.grants.read(account.poolKey);
     // Thrown and not stored as a refusal: with the former credentials the grant is good again.
-    if (grant === null) throw new CredentialsRefusedError(account.poolKey, NOBODY);
+    if (grant === null) throw new CredentialsRefusedError(account.poolKey, NO_LOGIN);
     if (grant.credentials !== digest) {
       throw new CredentialsRefusedError(
         account.poolKey,
-        'the credentials of the settings are others than those that somebody has logged in with',
+        'the settings have other credentials than those of the last login',
       );
     }
     if (grant.answerAwaited) {
@@ -170,7 +170,7 @@ class Refresher {
         ...(api.singleUse ? { prepare: () => this.mark(lease, generation) } : {}),
         send: (_, __, pass) => {
           sentAt = performance.now();
-          // Once it has left, its answer is waited for: whoever asked for it may have gone away.
+          // Once it has left, its answer is waited for, even if its caller has gone away.
           return sendForText(api.refresh(refreshToken, values), {
             dispatcher: deps.dispatcher,
             timeoutMs: deps.timeoutMs,
@@ -248,7 +248,7 @@ class Superseded extends Error {
 }
 
 /**
- * Stores what a login or a refresh brought, and frees the pool where a login had been asked for.
+ * Stores what a login or a refresh brought, and frees the pool where it waited for a login.
  * @param at when the request for it left, monotonic ms. @returns null when there is something newer.
  */
 export async function keepGrant(

@@ -31,7 +31,7 @@ export interface LoginCall<T> {
   judge(response: VendorResponse): T | null;
 }
 
-/** An answer that nobody knows what to make of. */
+/** An answer that cannot be understood. */
 export class UnreadableLogin extends Error {
   override readonly name = 'UnreadableLogin';
 }

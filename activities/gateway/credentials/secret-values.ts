@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 
 /** Anything shorter may stand within an answer's words and numbers by chance. */
 const SHORTEST_WITHIN = 8;
-/** And anything shorter than this, such as a code, as a word of its own in a body. */
+/** Anything shorter than this, such as a code, is hidden in a body only where it stands as a word by itself. */
 const SHORTEST_WORD = 5;
 const HIDDEN = '[secret]';
 /** Digests that vendors' protocols send in place of a password. */
@@ -55,7 +55,7 @@ export class SecretValues {
     return this.inBodies === null ? text : text.replace(this.inBodies, HIDDEN);
   }
 
-  /** In a vendor's words, which nothing is read out of: as a word of its own a secret of any length is hidden. */
+  /** In a vendor's message, which is not parsed: a secret of any length is hidden where it stands as a word by itself. */
   hideInMessage(text: string): string {
     return this.inMessages === null ? text : text.replace(this.inMessages, HIDDEN);
   }

@@ -1,8 +1,8 @@
-/** Finds what is secret in an answer that hands out tokens, whatever its form: it must not be told to anybody. */
+/** Finds what is secret in an answer that hands out tokens, whatever its form, so that it can be hidden. */
 
 /** Names under which tokens, codes and keys come, in any spelling. */
 const SECRET_NAME = /token|code|secret|assertion|authorization|password|verifier/i;
-/** Anything shorter is a status or a word. */
+/** Anything shorter is a status or an ordinary word. */
 const SHORTEST = 12;
 const DEPTH = 6;
 

@@ -175,7 +175,7 @@ async function readWhole(answer: Answer, withinMs: number): Promise<Buffer> {
   return unpacked(Buffer.concat(parts), encoding);
 }
 
-/** GZIP goes by its first bytes, whatever the header says; of the other two the header tells, if it is true. */
+/** GZIP is recognised by its first bytes, whatever the header says; the other two by the header, if it is true. */
 function unpacked(body: Buffer, encoding: string): Buffer {
   const bounds = { maxOutputLength: BODY_MAX };
   if (body[0] === 0x1f && body[1] === 0x8b) return gunzipSync(body, bounds);

@@ -18,7 +18,7 @@ const MAX_CLOCK_LOOKS = 2;
 /** What there is to do when the database's clock steps. */
 export interface ClockSteps {
   /** Looks at that clock. */
-  look(): Promise<void>;
+  check(): Promise<void>;
   /** Sees to it that the books follow the steps that were seen; null when there are none. */
   moveBooks(): Promise<void> | null;
 }
@@ -76,14 +76,14 @@ export class PermitBatcher {
         this.db,
         batch.map((a) => a.request),
         this.leadMs,
-        // A database that takes its time looks like a clock that has gone ahead: then the look at it is all there is.
+        // A slow database looks like a clock that has gone ahead: then reading its clock is all that helps.
         tries <= MAX_CLOCK_LOOKS ? this.clock.now() : Number.NaN,
       );
       const answeredAt = performance.now();
       batch.forEach((asking, i) => {
         const decision = decisions[i];
         if (decision === undefined) {
-          asking.reject(new Error('the database answered fewer permits than were asked for'));
+          asking.reject(new Error('the database answered fewer permits than were requested'));
           return;
         }
         if (i === 0) this.clock.observe(askedAt, answeredAt, decision.now);
@@ -92,7 +92,7 @@ export class PermitBatcher {
     } catch (error) {
       if (isUnexpectedClock(error)) {
         try {
-          await this.steps.look();
+          await this.steps.check();
         } catch (failed) {
           for (const asking of batch) asking.reject(failed);
           return;

@@ -2,7 +2,7 @@
  * Estimates the database's clock from answers that carried its time. Each answer bounds the offset from both sides;
  * the intersection of recent bounds is narrower than any round trip. Bounds widen by the drift that a crystal may
  * have. An answer that contradicts them by more than that means that the database's clock was stepped, and the
- * estimate starts anew.
+ * estimate starts afresh.
  */
 import { uptime } from 'node:os';
 
@@ -26,7 +26,7 @@ export class DbClock {
 
   /**
    * @param localNow monotonic local milliseconds, which stand still while the machine sleeps.
-   * @param onStep told at once of each step; whoever waits for a time of before adds it.
+   * @param onStep called at once for each step; whoever waits for a time from before adds it.
    * @param sleptMs how long this machine has slept in all, ms.
    */
   constructor(
@@ -67,7 +67,7 @@ export class DbClock {
     return this.localNow() + (this.lower + this.upper) / 2;
   }
 
-  /** True when a few more answers would tell the time better: there were hardly any, or only slow ones lately. */
+  /** True when a few more answers would improve the estimate: there were hardly any, or only slow ones lately. */
   get vague(): boolean {
     return this.answers < 6 || this.upper - this.lower > 0.5 + 1.5 * this.leastRoundTrip;
   }

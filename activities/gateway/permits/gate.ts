@@ -61,7 +61,7 @@ export interface HeldPermit {
   readonly moved: boolean;
   /**
    * To be called when the request is being written: one that this process held up, by opening a connection say, is
-   * booked where it left. May be left out, and then only the answer tells.
+   * booked where it left. May be left out: then only the answer shows it.
    */
   readonly sent: () => void;
   /**
@@ -105,7 +105,7 @@ export class PermitGate {
     private readonly options: GateOptions,
   ) {
     const steps = {
-      look: () => this.readClock(),
+      check: () => this.readClock(),
       moveBooks: () => (this.steps.length === 0 ? null : this.moveBooks()),
     };
     const batcher = (on: Pool) =>
@@ -216,7 +216,7 @@ export class PermitGate {
         if (leftAt - departAt > toleranceMs) book(leftAt);
       },
       answered: () => {
-        // A time of before a step tells nothing of how long the call was under way.
+        // A time from before a clock step does not show how long the call was under way.
         if (this.stepped !== stepped) return booked;
         const now = this.clock.now();
         if (transit.note(now - leftAt, toleranceMs)) book(now);
@@ -244,7 +244,7 @@ export class PermitGate {
     return transit;
   }
 
-  /** A probe that does not leave must not keep the others waiting for what it would have told. */
+  /** A probe that does not leave must not keep the others waiting for its answer. */
   private async departOrRelease(
     request: PermitRequest,
     permit: GrantedPermit,
@@ -281,7 +281,7 @@ export class PermitGate {
   /**
    * Waits for the departure; moves the permit when this process was too late for it. A process that is late by as much
    * each time would move its permit for ever: a permit that is moved again, or is urgent, is good for a span as long as
-   * its process has been late by. @returns where it is booked; null: spent, ask anew.
+   * its process has been late by. @returns where it is booked; null: spent, take another.
    */
   private async depart(
     request: PermitRequest,
@@ -333,7 +333,7 @@ export class PermitGate {
     for (let i = 0; i < 6 && this.clock.vague; i++) await this.syncClock();
   }
 
-  /** One look for all who want to know: as many as are late at the same time would hold all connections. */
+  /** One reading for all callers: as many readings as there are late calls would hold all connections. */
   private syncClock(): Promise<void> {
     this.clockSync ??= this.readClock().finally(() => {
       this.clockSync = null;

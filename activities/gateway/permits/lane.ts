@@ -30,7 +30,7 @@ const URGENT_WIDTH = 2;
 
 export class PermitLane {
   private line: Standing[] = [];
-  /** Those who have asked and wait for the answer. */
+  /** Callers that have requested a permit and wait for the answer. */
   private readonly out = new Set<Standing>();
   private width = MAX_WIDTH;
   /** Database time before which asking is known to be in vain. */
@@ -43,7 +43,7 @@ export class PermitLane {
     private readonly leadMs: number,
   ) {}
 
-  /** True when nobody stands or asks here: the lane may be forgotten. */
+  /** True when nobody waits or requests here: the lane may be dropped. */
   get empty(): boolean {
     return this.line.length === 0 && this.out.size === 0;
   }

@@ -9,7 +9,7 @@ import { logEvent } from '../../log/emit';
 import type { CallTerms } from '../call-terms';
 
 export class ReserveWatch {
-  /** Until when each limit and priority needs no further word from this process, epoch ms. */
+  /** Until when this process reports nothing more for each limit and priority, epoch ms. */
   private readonly quietUntil = new Map<string, number>();
 
   constructor(private readonly deps: { readonly db: Pool; readonly log: Logger }) {}
@@ -19,7 +19,7 @@ export class ReserveWatch {
     const { priority, account } = call;
     const template = limits.find((l) => l.key === denied.deniedBy)?.template;
     if (template === undefined || priority === 'interactive' || !template.reserve?.[priority]) return;
-    // One that is only watched keeps calls back at the vendor's word alone.
+    // One that is only watched holds calls back only when the vendor refuses them.
     if (template.mode !== 'enforce') return;
     // Only what comes back with its window is kept for others; a pace comes back all the time.
     if (template.window.kind !== 'calendar' && template.window.kind !== 'vendor-reset') return;

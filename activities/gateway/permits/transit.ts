@@ -1,5 +1,5 @@
 /**
- * Tracks how long calls usually take from departure to answer, to tell a delayed call from a vendor that is merely far
+ * Tracks how long calls usually take from departure to answer, to distinguish a delayed call from a vendor that is merely far
  * away or slow. A call arrives at some time between the two; a vendor that spaces calls counts from there.
  */
 

@@ -13,7 +13,7 @@ import { isAccountWide } from './reserve-watch';
 const LOOK_MS = 2_000;
 
 export class WaitWatch {
-  /** Until when each limit and caller needs no further look from this process, by the database's clock, epoch ms. */
+  /** Until when this process reports nothing more for each limit and caller, by the database's clock, epoch ms. */
   private readonly quietUntil = new Map<string, number>();
 
   constructor(private readonly deps: { readonly db: Pool; readonly log: Logger }) {}
@@ -30,13 +30,13 @@ export class WaitWatch {
     this.quietUntil.set(id, Math.max(retryAt, now + LOOK_MS));
     const pool = account.poolKey;
     try {
-      const told = await recordLimitWait(this.deps.db, { pool, limit, caller, priority, until: retryAt });
-      if (told !== null)
+      const reported = await recordLimitWait(this.deps.db, { pool, limit, caller, priority, until: retryAt });
+      if (reported !== null)
         logEvent(
           this.deps.log,
           'limit.waiting',
-          { ...told, pool },
-          `${caller} waits: ${String(told.reason)}`,
+          { ...reported, pool },
+          `${caller} waits: ${String(reported.reason)}`,
         );
     } catch (error) {
       warnOnce(this.deps.log, { limit }, error, 'a wait could not be reported');

@@ -31,7 +31,7 @@ export const PATIENCE_MS = 30 * MINUTE_MS;
 export const SPOOL_AFTER_MS = 3_000;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** @throws what cannot come right by waiting at once; after the patience, what Postgres said last. */
+/** @throws at once what waiting cannot mend; after the patience, the last error of Postgres. */
 export async function held<T>(work: () => Promise<T>, options: HoldOptions = {}): Promise<T> {
   const since = performance.now();
   const { spool, stopping, patienceMs = PATIENCE_MS } = options;

@@ -1,4 +1,4 @@
-/** What an answer tells of limits, kept in their rows: true costs, announced sizes, and rates that are refused or accepted. */
+/** Books in the limits' rows what an answer shows: true costs, announced sizes, and rates that are refused or accepted. */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { HOUR_MS } from '../../../quota/durations';
@@ -63,12 +63,12 @@ export class AnswerBooks {
     kept.catch(() => undefined);
     const problem = await Promise.race([kept, late]).finally(() => clearTimeout(timer));
     if (problem !== null)
-      warnOnce(this.deps.log, {}, problem, 'what an answer tells of limits was not written');
+      warnOnce(this.deps.log, {}, problem, 'what an answer shows about limits was not written');
   }
 
   /**
-   * What an answer tells of the true rate. A refusal that names no limit slows the calls, which slows what they cost,
-   * too; and a wait of hours is for another window than one that refills while we look.
+   * What an answer shows of the true rate. A refusal that names no limit slows the calls, which slows what they cost,
+   * too; and a wait of hours belongs to another window than one that refills within minutes.
    */
   private async adapt(
     { retry }: CallableAccount,

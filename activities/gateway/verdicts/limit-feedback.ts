@@ -79,9 +79,9 @@ export class LimitFeedback {
     refill: Pick<LearnedLimit, 'ratePerSecond' | 'capacity'> = {},
     windows: readonly number[] = [],
   ): Promise<boolean> {
-    const { limit: _, resetMs: told, ...rest } = this.sized(mark.key, learned, windows);
+    const { limit: _, resetMs: announcedMs, ...rest } = this.sized(mark.key, learned, windows);
     const remaining = this.leftNow(mark, { ...refill, ...rest }, ageMs);
-    const resetMs = this.fullIn(mark, { ...refill, ...rest }, told);
+    const resetMs = this.fullIn(mark, { ...refill, ...rest }, announcedMs);
     const now = {
       ...rest,
       ...(remaining === undefined ? {} : { remaining }),

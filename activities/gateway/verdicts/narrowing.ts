@@ -22,7 +22,7 @@ interface Deps {
   readonly log: Logger;
 }
 
-/** Of accepted calls, one a second tells that the kind is served, ms. */
+/** How often an accepted call is recorded for its kind, ms. */
 const ACCEPTED_EVERY_MS = 1000;
 /** Far beyond any quota, and a date that can be shown, ms. */
 const LONGEST_STOP_MS = 366 * DAY_MS;
@@ -67,11 +67,11 @@ export class Narrowing {
     if (kind === null || (kind.alone && verdict.kind !== 'quota')) return null;
     const { account } = call;
     const stated = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
-    // A wait that is not to be believed stops no more than what it was told of, until an operator resumes.
+    // An unbelievable wait stops only the kind that it was stated for, until an operator resumes.
     const statedWaitMs = stated === null ? null : Math.min(stated, LONGEST_STOP_MS);
     this.acceptedAt.clear();
-    // One refusal, told by calls in flight together, each with a request id of its own: that is kept as evidence only.
-    const { requestId: _, ...told } = verdict.evidence;
+    // Calls in flight together meet one refusal, each with a request id of its own: that is kept as evidence only.
+    const { requestId: _, ...refusal } = verdict.evidence;
     const stop = await judgeRefusal(this.deps.db, {
       ...kind,
       pool: account.poolKey,
@@ -81,7 +81,7 @@ export class Narrowing {
       policy: account.pool,
       statedWaitMs,
       jitter,
-      reason: describeEvidence(told),
+      reason: describeEvidence(refusal),
       evidence: verdict.evidence,
       hint: account.pool.hint,
     });

@@ -44,14 +44,14 @@ export async function narrowRefusal(
   if (scope === 'pool') return null;
   const { operation, code, message } = evidence;
   const about = { limit: narrow.key, pool: account.poolKey, caller, operation, code, message, until };
-  logEvent(log, 'limit.spent', about, `${narrow.key}: used up, as the vendor says`);
-  if (scope === 'narrow') return new PermitWait({ limit: narrow.key, until, reason: said(verdict) });
+  logEvent(log, 'limit.spent', about, `${narrow.key}: the vendor reports it as used up`);
+  if (scope === 'narrow') return new PermitWait({ limit: narrow.key, until, reason: reasonOf(verdict) });
   return new PermitWait({
     limit: wide ?? account.poolKey,
     until: now + UNSURE_PAUSE_MS,
-    reason: `${said(verdict)}, the second in a row; whether the whole account is used up, other calls tell`,
+    reason: `${reasonOf(verdict)}, the second in a row; other calls show whether the whole account is used up`,
   });
 }
 
-const said = ({ evidence }: QuotaVerdict) =>
-  `the vendor says that its calls are used up: ${describeEvidence(evidence)}`;
+const reasonOf = ({ evidence }: QuotaVerdict) =>
+  `the vendor reports its calls as used up: ${describeEvidence(evidence)}`;

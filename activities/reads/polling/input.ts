@@ -1,4 +1,4 @@
-/** What a polling plan is made from, as settings and database have it now. Asks nobody. */
+/** What a polling plan is made from, as settings and database have it now. Calls no vendor. */
 import type { Pool } from 'pg';
 import { nextBoundary } from '../../../quota/calendar';
 import { type LimitTemplate, limitKey, usableCapacity, usableShare } from '../../../quota/limits/limit';

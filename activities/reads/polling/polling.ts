@@ -29,7 +29,7 @@ export interface PollInput {
 }
 
 export interface PollStep {
-  /** What was asked for; null when nothing was due. */
+  /** The read that was called; null when nothing was due. */
   readonly asked: {
     readonly vehicleId: string;
     readonly read: string;
@@ -37,7 +37,7 @@ export interface PollStep {
     /** Why it was not answered; empty when it was. */
     readonly reason: string;
   } | null;
-  /** What is not to be asked for before a time. */
+  /** Reads that are not to be called before a time. */
   readonly heldBack: Readonly<Record<string, number>>;
   /** The next call; null when nothing is to be polled. */
   readonly next: PlannedCall | null;
@@ -58,9 +58,9 @@ export type PollingActivities = ReturnType<typeof createPollingActivities>;
 
 /** A call that is due within this is made now, ms. */
 const SOON_MS = SECOND_MS;
-/** What somebody has read a moment ago is not read again, ms. */
+/** An answer younger than this is not read again, ms. */
 const JUST_NOW_MS = MINUTE_MS;
-/** What cannot be asked for, for a reason that names no time. */
+/** For a read that cannot be called, for a reason that names no time. */
 const LATER_MS = HOUR_MS / 2;
 const MUCH_LATER_MS = 12 * HOUR_MS;
 
@@ -117,7 +117,7 @@ function stepOf(
   return { asked, heldBack: { ...heldBack }, next, stopped, quota, left: plan.windows[0]?.planned ?? 0 };
 }
 
-/** @throws PoolClosed while nothing can be asked for, for whoever waits for the pool. */
+/** @throws PoolClosed while nothing can be called, for the gate that waits for the pool. */
 async function passPool(db: Pool, { poolKey }: PolledAccount): Promise<void> {
   const now = Date.now();
   const found = stopping(await readStoppingPools(db, poolKey), now);

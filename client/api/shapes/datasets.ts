@@ -67,10 +67,10 @@ export const failedWindow = z.object({
 export const doubt = z.object({
   ...window,
   knownRows: count,
-  toldRows: count,
+  reportedRows: count,
   answers: count,
   since: orNull(instant),
-  lookAgainAt: orNull(instant),
+  recheckAt: orNull(instant),
   accepted: z.boolean(),
 });
 export const acceptedDoubts = z.object({ accepted: count });

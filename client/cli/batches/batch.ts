@@ -76,7 +76,7 @@ async function exportTo(
   const { lines, items } = await (output === undefined
     ? write(standardOutput())
     : intoWholeFile(output, write));
-  const told = `${countText(lines)} of ${countText(items)} items`;
-  if (output === undefined) note(told);
-  else print(`${told} in ${output}`);
+  const written = `${countText(lines)} of ${countText(items)} items`;
+  if (output === undefined) note(written);
+  else print(`${written} in ${output}`);
 }

@@ -66,7 +66,7 @@ export function partLines(parts: readonly BatchPart[]): readonly string[] {
   ];
 }
 
-/** The vendor's word where there is one, else ours. */
+/** The vendor's status where there is one, else ours. */
 function stateOf({ state, status }: BatchPart): string {
   if (status === '') return state === 'settled' ? 'given up' : state;
   return state === 'ended' ? `${status}, being read` : status;

@@ -5,7 +5,7 @@ import { growHeapSlowly } from '../../../workers/heap';
 import { describeChange } from '../../operations/batches/again';
 import { checkOutput, intoWholeFile } from '../../operations/batches/batch';
 import { exportBatchItems } from '../../operations/batches/batches';
-import { type BatchLook, followBatch } from '../../operations/batches/follow';
+import { type BatchProgress, followBatch } from '../../operations/batches/follow';
 import { planBatch, type StartedBatch, startBatch } from '../../operations/batches/start';
 import type { Context } from '../../operations/context';
 import { ClientError } from '../../operations/errors';
@@ -140,13 +140,13 @@ async function follow(
 ): Promise<void> {
   const interrupt = untilInterrupted();
   let shown = '';
-  const onLook = (look: BatchLook) => {
-    const line = lookText(look);
+  const onProgress = (progress: BatchProgress) => {
+    const line = progressText(progress);
     if (line !== shown) note(line);
     shown = line;
   };
   try {
-    const last = await followBatch(context, batch, { onLook, signal: interrupt.signal });
+    const last = await followBatch(context, batch, { onProgress, signal: interrupt.signal });
     if (output !== undefined) {
       const { lines } = await intoWholeFile(output, (out) =>
         call(exportBatchItems, context, { batch: batch.id }, out),
@@ -160,7 +160,7 @@ async function follow(
   }
 }
 
-function conclude({ batch, counts, over }: BatchLook): void {
+function conclude({ batch, counts, over }: BatchProgress): void {
   if (!over) {
     note(`Batch ${batch.id} goes on without this command.`);
     process.exitCode = 130;
@@ -170,14 +170,14 @@ function conclude({ batch, counts, over }: BatchLook): void {
 }
 
 /** With the instant that it waits for and not the time left: the same line is not shown twice. */
-function lookText({ batch, counts, wait, parts }: BatchLook): string {
-  let said = `${batch.state}: ${batch.reason}`;
+function progressText({ batch, counts, wait, parts }: BatchProgress): string {
+  let state = `${batch.state}: ${batch.reason}`;
   if (batch.state === 'running') {
     const until = wait?.until ?? null;
-    said =
+    state =
       wait === null
         ? atVendorText(parts)
         : `${wait.why}, ${until === null ? `to do: ${wait.frees}` : `until ${instantText(until)}`}`;
   }
-  return `${countsText(batch, counts)}${said === '' ? '' : `; ${said}`}`;
+  return `${countsText(batch, counts)}${state === '' ? '' : `; ${state}`}`;
 }

@@ -72,7 +72,7 @@ function printReports({ plan, at: now }: Extract<Plan, { kind: 'reports' }>): vo
   if (plan.pausedUntil !== null) print(`The pool is paused until ${whenText(plan.pausedUntil, now)}.`);
   if (Number.isFinite(plan.latestFinish)) {
     print(`Done between ${whenText(plan.earliestFinish, now)} and ${whenText(plan.latestFinish, now)}.`);
-  } else print('When it is done cannot be said: the vendor alone knows when a limit resets.');
+  } else print('Its end cannot be predicted: only the vendor knows when a limit resets.');
 }
 
 function windowText(window: LimitWindow): string {

@@ -1,6 +1,7 @@
 /** Live progress: a block that is redrawn on a terminal, plain lines elsewhere, JSON lines for programs. */
-import type { PoolState } from '../../../quota/pools/pool';
+
 import type { Standstill } from '../../../quota/pools/standstill';
+import type { PoolState } from '../../../quota/pools/state';
 import type { KindStop } from '../../../store/permits/call-kinds';
 import type { LimitStatus } from '../../../store/permits/permits';
 import type { Progress } from '../../operations/datasets/progress';
@@ -72,7 +73,7 @@ export function stopLines(stops: readonly KindStop[], now: number): string[] {
   );
 }
 
-/** Limits that wait at the vendor's word: until when, and what it said. */
+/** Limits that wait as the vendor stated: until when, and the vendor's message. */
 export function blockedLines(limits: readonly LimitStatus[]): string[] {
   return limits
     .filter(({ blockedUntil }) => blockedUntil !== null)
@@ -107,7 +108,7 @@ export function whyText({ why, since, frees }: Standstill): string {
   return `${why}${from}; to do: ${frees}`;
 }
 
-/** Why it waits and what would free it is said once; until when, on every line. */
+/** Why it waits and what would free it is printed once; until when, on every line. */
 function waitText({ why, since, until, frees }: Standstill, now: number, whole: boolean): string {
   const when = until === null ? 'waits' : `waits until ${instantText(until)} (${relativeText(until, now)})`;
   const from = since === null ? '' : ` (since ${instantText(since)})`;

@@ -93,12 +93,12 @@ async function showDoubts(dataset: string, { json, ...options }: Options, comman
       spanText(one),
       partitionText(one.partition),
       String(one.known),
-      String(one.told),
+      String(one.reported),
       String(one.answers),
       whenText(one.firstAt, now),
-      one.accepted ? 'accepted: with the next cycle' : whenText(one.lookAgainAt, now),
+      one.accepted ? 'accepted: with the next cycle' : whenText(one.recheckAt, now),
     ]);
-    print(table(['hours', 'series', 'rows', 'told', 'answers', 'since', 'next check'], rows));
+    print(table(['hours', 'series', 'rows', 'reported', 'answers', 'since', 'next check'], rows));
   }
 }
 
@@ -106,7 +106,7 @@ async function showSetAside(dataset: string, { json, ...options }: Options, comm
   const found = await call(listSetAsideRows, contextOf(command), { dataset, ...options, limit: MOST_ROWS });
   const now = Date.now();
   if (json) printJson(listSetAsideRows.json(found));
-  else if (found.rows.length === 0) print(`No row of ${dataset} of ${found.account} was put aside.`);
+  else if (found.rows.length === 0) print(`No row of ${dataset} of ${found.account} was set aside.`);
   else {
     const rows = found.rows.map((row) => [
       whenText(row.setAsideAt, now),

@@ -212,8 +212,8 @@ async function findEarlier(db: Pool, stack: DemoStack, days: number, now: number
 const isComplete = (p: Progress) => p.windowsDone === p.windowsTotal && p.gaps.length === 0;
 
 function completeText(p: Progress): string {
-  const word = isComplete(p) ? 'complete' : 'incomplete';
-  return `${word}: ${p.windowsDone}/${p.windowsTotal} windows, ${countText(p.rows)} rows, ${p.gaps.length} gaps`;
+  const state = isComplete(p) ? 'complete' : 'incomplete';
+  return `${state}: ${p.windowsDone}/${p.windowsTotal} windows, ${countText(p.rows)} rows, ${p.gaps.length} gaps`;
 }
 
 function spentText(p: Progress): string {
@@ -232,7 +232,7 @@ async function keepSyncing(dir: StateDir, stack: DemoStack, view: ProgressView):
   view.note(
     [
       '',
-      'A sync now keeps it complete: each minute it checks for new hours. Leave this running, and look around:',
+      'A sync now keeps it complete: each minute it checks for new hours. Leave this running, and try:',
       ...(temporal ? [`  ${temporal.uiUrl}/namespaces/${stack.settings.temporal.namespace}/workflows`] : []),
       `  ${prefix}npx sluice status`,
       `  ${prefix}npx sluice coverage ${DEMO_DATASET}`,

@@ -118,7 +118,7 @@ async function send(
       });
     } catch (error) {
       if (connected) throw error;
-      // Temporal has gone since the command was started: its row tells what becomes of it.
+      // Temporal has gone since the command was started: its row shows its outcome.
       return follow(db, null, command);
     }
   });
@@ -243,7 +243,7 @@ async function show(text: string, _: unknown, cli: Cli): Promise<void> {
   );
   print(commandStateText(command));
   if (command.resultMessage) print(command.resultMessage);
-  print(`Asked for: ${instantText(createdAt)}, by ${command.askedBy || 'nobody who said so'}`);
+  print(`Requested: ${instantText(createdAt)}, by ${command.askedBy || 'an unknown person'}`);
   if (sentAt !== null) print(`Sent: ${instantText(sentAt)}, attempts: ${command.attempts}`);
   if (command.vendorCommandId !== null) print(`The vendor calls it: ${command.vendorCommandId}`);
   if (endedAt !== null) print(`Ended: ${instantText(endedAt)}, after ${lengthText(endedAt - createdAt)}`);

@@ -41,14 +41,14 @@ async function pause(
   command: Command,
 ): Promise<void> {
   const report = await call(pausePool, contextOf(command), { pool, ...given });
-  tell(report, 'pause', json === true);
+  show(report, 'pause', json === true);
 }
 
 async function resume(pool: string | undefined, { json }: OrderOptions, command: Command): Promise<void> {
-  tell(await call(resumePool, contextOf(command), { pool }), 'resume', json === true);
+  show(await call(resumePool, contextOf(command), { pool }), 'resume', json === true);
 }
 
-function tell(report: OrderReport, order: Order, json: boolean): void {
+function show(report: OrderReport, order: Order, json: boolean): void {
   for (const what of report.unreached) note(`Could not be notified: ${what}`);
   if (json) {
     printJson(pausePool.json(report));
@@ -112,7 +112,7 @@ async function reset(
     print(`${report.pool}: nothing of it lies in the future`);
   for (const line of blockedLines(report.blocked)) print(line);
   if (report.blocked.length > 0)
-    print(`That is the vendor's word; to end it: npx sluice pool unblock ${report.pool}`);
+    print(`The vendor stated that wait; to end it: npx sluice pool unblock ${report.pool}`);
 }
 
 function noteUnreached({ unreached }: { readonly unreached: string | null }): void {
@@ -121,7 +121,7 @@ function noteUnreached({ unreached }: { readonly unreached: string | null }): vo
 }
 
 function printUnblocked({ pool, ended, items, state }: UnblockReport): void {
-  if (ended.length === 0) print(`${pool}: no limit of it waits at the vendor's word`);
+  if (ended.length === 0) print(`${pool}: none of its limits waits for a time that the vendor stated`);
   for (const { name, until, because, pools } of ended) {
     const others = pools.filter((other) => other !== pool);
     const shared = others.length === 0 ? '' : `; calls of ${others.join(', ')} go again, too`;

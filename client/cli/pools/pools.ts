@@ -105,10 +105,10 @@ function printQuota({ quota }: PoolReport, now: number): void {
   for (const line of quotaLines(quota, now)) print(`  ${line}`);
 }
 
-/** Headers, or what else the vendor's answers tell of a limit's size. */
+/** Headers, or whatever else in the vendor's answers shows a limit's size. */
 const sourceText = ({ source }: LimitStatus) => (source === 'header' ? "the vendor's answers" : source);
 
-/** A limit that only watches tells what it would have stopped. */
+/** A limit that only watches shows what it would have stopped. */
 const shadowText = ({ shadowOver }: LimitStatus) =>
   shadowOver === 0 ? 'shadow' : `shadow, ${pluralText(shadowOver, 'call')} over`;
 
@@ -143,15 +143,15 @@ function foundText({ kind, pool, data }: StoredEvent): string {
   return kind === 'pool.held' && isOrganization && account ? ` found by account ${String(account)}` : '';
 }
 
-/** Which kind of calls has stopped, what the vendor said, and until when; or that it goes on. */
+/** Which kind of calls has stopped, the vendor's message, and until when; or that it goes on. */
 function callsEventText({ kind, data }: StoredEvent): string | null {
   const { operation, subject, code, message, until } = data;
   const calls = `${String(operation)} of ${String(subject)}`;
   if (kind === 'calls.resumed') return `${calls} is accepted again`;
   if (kind !== 'calls.stopped') return null;
-  const said = [code, message && `"${String(message)}"`].filter(Boolean).join(' ');
+  const shown = [code, message && `"${String(message)}"`].filter(Boolean).join(' ');
   const end = typeof until === 'number' ? `; tried again at ${instantText(until)}` : '';
-  return `${calls} is refused${said && `: ${said}`}${end}`;
+  return `${calls} is refused${shown && `: ${shown}`}${end}`;
 }
 
 function detailText(data: Readonly<Record<string, unknown>>): string {
@@ -161,10 +161,10 @@ function detailText(data: Readonly<Record<string, unknown>>): string {
     return `${level}: ${amountText(used)} of ${amountText(capacity)} used (${share} %) of ${String(limit)}`;
   }
   const named = typeof batch === 'number' ? `batch ${batch}` : null;
-  const said = typeof reason === 'string' && reason !== '' ? reason : null;
+  const shown = typeof reason === 'string' && reason !== '' ? reason : null;
   const who = typeof by === 'string' && typeof from === 'string' ? `(by ${by}, was ${from})` : null;
   const parts = [
-    named !== null && said !== null ? `${named}: ${said}` : (said ?? (who && named)),
+    named !== null && shown !== null ? `${named}: ${shown}` : (shown ?? (who && named)),
     who,
     typeof until === 'number' ? `until ${instantText(until)}` : null,
     typeof cause === 'string' ? `(${cause})` : null,

@@ -86,7 +86,7 @@ function percentText(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
-/** An event about a limit in words; null for events of other kinds. */
+/** An event about a limit as text; null for events of other kinds. */
 export function limitEventText(kind: string, data: Readonly<Record<string, unknown>>): string | null {
   const text = (name: string) => (data[name] === undefined || data[name] === null ? '' : String(data[name]));
   const number = (name: string) => Number(data[name] ?? Number.NaN);
@@ -98,7 +98,7 @@ export function limitEventText(kind: string, data: Readonly<Record<string, unkno
         `all wait ${amountText(number('waitMs') / 1000)} s${number('strikes') > 1 ? `, ${text('strikes')} in a row` : ''}`
       );
     case 'limit.spent':
-      return `${text('limit')}: used up, as ${text('operation')} of ${text('caller')} was told${code} (until ${isoOrNull(number('until'))})`;
+      return `${text('limit')}: used up, as ${text('operation')} of ${text('caller')} was answered${code} (until ${isoOrNull(number('until'))})`;
     case 'limit.alert':
       return (
         `${text('subject')}: refused ${text('refusals')} times in ${amountText(number('windowMs') / MINUTE_MS)} min, ` +

@@ -94,7 +94,7 @@ function printRead(served: ServedRead, now: number): void {
   ].filter(Boolean);
   const id = served.requestId === null ? '' : `, request ${served.requestId}`;
   note(
-    `${served.read} of ${served.vehicleId}: ${what.join(', ') || 'nothing told'}, ${SERVED[served.servedFrom]}, ${lengthText(served.ageMs)} old, by ${served.source}${id}`,
+    `${served.read} of ${served.vehicleId}: ${what.join(', ') || 'no values'}, ${SERVED[served.servedFrom]}, ${lengthText(served.ageMs)} old, by ${served.source}${id}`,
   );
   if (served.stale !== null) note(`nothing fresher: ${staleText(served.stale, now)}`);
 }

@@ -27,7 +27,7 @@ export interface RepeatableRequest {
 
 /**
  * @param work gets the id by which what it starts is found when it comes again. When it throws, nothing is kept: an error
- * that says what is wrong with the request leaves the key free, and any other lets the next try look for what was begun.
+ * that says what is wrong with the request leaves the key free, and any other lets the next try find what was begun.
  */
 export async function once(
   backend: Backend,

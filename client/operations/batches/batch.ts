@@ -26,16 +26,15 @@ import {
   type BatchSpec,
   type ChangedBy,
   type DeliveryMode,
-  type EndedItem,
-  endedItems,
   readBatch,
 } from '../../../store/batches/batches';
+import { type EndedItem, endedItems } from '../../../store/batches/items';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { startOrAttach } from '../../../temporal/start-or-attach';
 import type { TextApi, TextRequest } from '../../../vendors/capabilities/texts';
 import { renderPrompt } from '../../../vendors/prompt';
 import type { batch } from '../../../workflows/batches/batch';
-import { batchWorkflowId, lookSignal, resumeSignal } from '../../../workflows/messages';
+import { batchWorkflowId, itemsDueSignal, resumeSignal } from '../../../workflows/messages';
 import { asField, invalid, problem } from '../errors';
 import { hint } from '../hints';
 import { filesOfToday } from '../pools/quota';
@@ -180,12 +179,12 @@ export async function startWorkflow(client: Client, settings: Settings, started:
   return workflowId;
 }
 
-/** Starts the batch's workflow or lets the one that sleeps go on: after a pause, or to look at what has changed. */
+/** Starts the batch's workflow or lets the one that sleeps go on: after a pause, or because items have become due. */
 export async function goOn(client: Client, settings: Settings, known: Batch): Promise<string> {
   const workflowId = await startWorkflow(client, settings, known);
   const handle = client.workflow.getHandle(workflowId);
   await handle.signal(resumeSignal);
-  await handle.signal(lookSignal);
+  await handle.signal(itemsDueSignal);
   return workflowId;
 }
 

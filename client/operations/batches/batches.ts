@@ -4,14 +4,8 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import type { Standstill } from '../../../quota/pools/standstill';
-import {
-  type Batch,
-  type BatchCounts,
-  countItems,
-  type ItemProblem,
-  itemProblems,
-  setBatchState,
-} from '../../../store/batches/batches';
+import { type Batch, setBatchState } from '../../../store/batches/batches';
+import { type BatchCounts, countItems, type ItemProblem, itemProblems } from '../../../store/batches/items';
 import { type BatchPart, listParts, openParts } from '../../../store/batches/parts';
 import * as items from '../../../store/batches/skips';
 import { isRunning } from '../../../temporal/start-or-attach';

@@ -2,14 +2,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Standstill } from '../../../quota/pools/standstill';
-import { type Batch, type BatchCounts, countItems, readBatch } from '../../../store/batches/batches';
+import { type Batch, readBatch } from '../../../store/batches/batches';
+import { type BatchCounts, countItems } from '../../../store/batches/items';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import type { Backend } from '../backend';
 import { quotaOfBatch } from '../pools/quota';
 import { type TextAccount, textAccount } from './batch';
 import { readStanding, waitOf } from './wait';
 
-export interface BatchLook {
+export interface BatchProgress {
   readonly batch: Batch;
   readonly counts: BatchCounts;
   /** Null when nothing holds it. */
@@ -21,7 +22,7 @@ export interface BatchLook {
 }
 
 export interface FollowBatch {
-  readonly onLook: (look: BatchLook) => void;
+  readonly onProgress: (readProgress: BatchProgress) => void;
   /** Ends the following, not the batch. */
   readonly signal?: AbortSignal;
 }
@@ -31,25 +32,29 @@ const EVERY_MS = 500;
 const EVERY_MS_AN_ITEM = 1 / 20;
 const MOST_MS = 2000;
 
-/** @returns the last look; it is not over when the signal ended the following. */
+/** @returns the last reading; it is not over when the signal ended the following. */
 export function followBatch(
   backend: Backend,
   batch: Batch,
-  { onLook, signal }: FollowBatch,
-): Promise<BatchLook> {
+  { onProgress, signal }: FollowBatch,
+): Promise<BatchProgress> {
   const target = textAccount(backend.settings, batch.kind, batch.account);
   const everyMs = Math.min(MOST_MS, EVERY_MS + batch.items * EVERY_MS_AN_ITEM);
   return backend.database(async (db) => {
     for (;;) {
-      const seen = await look(db, target, batch);
-      onLook(seen);
+      const seen = await readProgress(db, target, batch);
+      onProgress(seen);
       if (seen.over || signal?.aborted) return seen;
       await delay(everyMs, undefined, signal && { signal }).catch(() => undefined);
     }
   });
 }
 
-async function look(db: Pool, { account, api }: TextAccount, followed: Batch): Promise<BatchLook> {
+async function readProgress(
+  db: Pool,
+  { account, api }: TextAccount,
+  followed: Batch,
+): Promise<BatchProgress> {
   const counts = await countItems(db, followed.id);
   const batch = (await readBatch(db, followed.id)) ?? followed;
   const now = Date.now();

@@ -16,7 +16,7 @@ export interface InputForm {
 
 const HEAD_BYTES = 64 * 1024;
 const DELIMITERS = [',', ';', '\t', '|'] as const;
-/** Rows that tell which delimiter it is. */
+/** Rows by which the delimiter is recognised. */
 const ROWS_LOOKED_AT = 20;
 export const RECORD_ENDS = ['\r\n', '\n', '\r'];
 
@@ -62,7 +62,7 @@ export function formOf(file: string): InputForm {
   return { delimiter, trimmed: isSpaced(text, delimiter), hasSepLine: false };
 }
 
-/** Bytes that no text of any encoding for CSV holds: a share of them tells a file that nobody has thought of. */
+/** Bytes that no text of any encoding for CSV holds: a share of them shows that it is some other kind of file. */
 const BINARY_SHARE = 0.02;
 
 /** What a file without a known signature is when it is no text; null when it may be one. */

@@ -17,7 +17,7 @@ import { formOf, type InputForm, RECORD_ENDS } from './input-form';
 const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
 /** `id`, `artist_id`, `Artist ID`, `artist-id`, `artistId`. */
 const ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
-/** Elsewhere than in front, `id` alone may be a word of the data. */
+/** Elsewhere than in front, `id` alone may be part of the data. */
 const INNER_ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;

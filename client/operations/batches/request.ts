@@ -15,7 +15,7 @@ import { checkVia, DELIVERY_MODES } from './delivery-mode';
 import { checkInput, type InputCheck } from './input';
 import { checkVariables, promptOf } from './prompt';
 
-/** A number, as one or as text; text that is none goes on as it is, for the field's own words. */
+/** A number, as one or as text; other text stays as it is, and gets the field's own error. */
 function numeric<Kind extends z.ZodType>(kind: Kind): z.ZodType<z.output<Kind>, number | string> {
   return z.preprocess(asNumber, kind) as unknown as z.ZodType<z.output<Kind>, number | string>;
 }

@@ -2,14 +2,8 @@
 import { z } from 'zod';
 import type { BatchPlan } from '../../../quota/batches/plan';
 import { fileCap, type VoidTerm, voidTerms } from '../../../quota/batches/run-terms';
-import {
-  type Batch,
-  type BatchCounts,
-  countItems,
-  createBatch,
-  type DeliveryMode,
-  findBatch,
-} from '../../../store/batches/batches';
+import { type Batch, createBatch, type DeliveryMode, findBatch } from '../../../store/batches/batches';
+import { type BatchCounts, countItems } from '../../../store/batches/items';
 import { duration } from '../../../vendors/account-fields';
 import type { TextRequest } from '../../../vendors/capabilities/texts';
 import { workerPolls } from '../datasets/work';

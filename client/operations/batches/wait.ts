@@ -2,18 +2,14 @@
 import type { Pool } from 'pg';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
-import { type PoolState, stopping } from '../../../quota/pools/pool';
+import { stopping } from '../../../quota/pools/pool';
 import { WORTH_SAYING_MS } from '../../../quota/pools/reported-waits';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
+import type { PoolState } from '../../../quota/pools/state';
 import type { Settings } from '../../../settings';
 import { type Account, limitsOfCall } from '../../../settings/accounts/accounts';
-import {
-  type Batch,
-  type BatchCounts,
-  countItems,
-  lastSign,
-  listBatches,
-} from '../../../store/batches/batches';
+import { type Batch, lastSign, listBatches } from '../../../store/batches/batches';
+import { type BatchCounts, countItems } from '../../../store/batches/items';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import { readQueue } from '../../../store/batches/queues';
 import { type NotedWait, readWaitNote } from '../../../store/batches/waits';
@@ -43,7 +39,7 @@ export type StuckPart = Pick<BatchPart, 'id' | 'state' | 'vendorId' | 'note' | '
 export interface Standing {
   /** The pool, or its organization's: whichever stands in the way. */
   readonly pool: Pick<PoolState, 'state' | 'until' | 'reason' | 'since'> | null;
-  /** Of the limits that its calls are charged to, the one that waits longest at the vendor's word. */
+  /** Of the limits that its calls are charged to, the one whose wait, stated by the vendor, is longest. */
   readonly blocked: Pick<
     LimitStatus,
     'name' | 'used' | 'limit' | 'source' | 'loweredRate' | 'blockedUntil' | 'blockedSince' | 'blockedReason'

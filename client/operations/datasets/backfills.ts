@@ -68,7 +68,7 @@ export const startAudit = operation({
 async function start(backend: Backend, work: SpanWork, since: number): Promise<StartedWork> {
   const { settings } = backend;
   if (work.kind === 'fleet' && work.devices !== null) {
-    // The workflow would fail where nobody looks.
+    // The workflow would fail unseen.
     const { context, devices: chosen } = work;
     await asFieldLater('devices', () =>
       backend.database((db) => chosenDevices(db, context.account.name, chosen)),

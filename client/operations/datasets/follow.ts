@@ -18,7 +18,7 @@ import { askWork } from './work';
 import { workWait } from './work-wait';
 
 export interface FollowWork {
-  /** Told of each look; `etaMs` is null when nobody knows. */
+  /** Called with each reading; `etaMs` is null when unknown. */
   readonly onProgress: (progress: Progress, etaMs: number | null) => void | Promise<void>;
   /** Ends the following, not the work. */
   readonly signal?: AbortSignal;

@@ -12,8 +12,8 @@ import {
 import type { Span } from '../../../quota/windows/chunks';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
-import { measuredReports } from '../../../store/datasets/jobs';
 import { chunksFor } from '../../../store/datasets/plan';
+import { measuredReports } from '../../../store/datasets/report-statistics';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
 
@@ -79,7 +79,7 @@ export async function planReports(
   };
 }
 
-/** Ask for the report, look until it is made, ask where its document is, fetch it. */
+/** Create the report, poll it until it is made, get its document's address, fetch it. */
 export function reportSteps({ account, settings }: DatasetContext, reportMs: Range) {
   const { operations } = account.reports;
   return [
@@ -106,7 +106,7 @@ export async function limitsNow(
   priority: Priority,
 ): Promise<(ForecastLimit & { readonly left: number })[]> {
   const stored = await listLimits(db, account.poolKey);
-  // Of the limits that tell datasets apart, those of this one.
+  // Of the limits that differ by dataset, those of this one.
   return Object.values(account.reports.operations)
     .flatMap((operation) => limitsOfCall(account, operation, account.reports.attributes(dataset)))
     .filter(({ key }, i, all) => all.findIndex((other) => other.key === key) === i)

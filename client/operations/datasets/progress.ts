@@ -4,8 +4,8 @@
  */
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../../quota/durations';
-import type { PoolState } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
+import type { PoolState } from '../../../quota/pools/state';
 import type { Span } from '../../../quota/windows/chunks';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
 import { listSeries } from '../../../store/datasets/datasets';

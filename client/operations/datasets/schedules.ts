@@ -122,7 +122,7 @@ async function steer(
 export interface ScheduleReport {
   readonly id: string;
   readonly paused: boolean;
-  /** Why it is paused, or was last resumed; empty when nobody has said. */
+  /** Why it is paused, or was last resumed; empty when no reason was given. */
   readonly note: string;
   /** When it was last changed, paused for instance; epoch ms, null when it never was. */
   readonly changedAt: number | null;
@@ -134,7 +134,7 @@ export interface ScheduleReport {
     readonly workflowId: string;
     readonly at: number;
     readonly status: 'running' | 'done' | 'failed' | 'unknown';
-    /** What it said of itself; null while it runs, and when it failed. */
+    /** Its own summary; null while it runs, and when it failed. */
     readonly result: TickResult | null;
     readonly problem: string | null;
   } | null;

@@ -56,10 +56,10 @@ export const listDoubts = operation({
       ...spanJson(one),
       partition: one.partition,
       knownRows: one.known,
-      toldRows: one.told,
+      reportedRows: one.reported,
       answers: one.answers,
       since: isoOrNull(one.firstAt),
-      lookAgainAt: isoOrNull(one.lookAgainAt),
+      recheckAt: isoOrNull(one.recheckAt),
       accepted: one.accepted,
     })),
   run: (backend, input) => listed(backend, input, doubtedSpans),
@@ -67,7 +67,7 @@ export const listDoubts = operation({
 
 export const acceptDoubtedHours = operation({
   about: 'accept what the vendor reports of a span: its next answer, which is asked for soon, counts',
-  // Rows will be deleted: of which hours has to be said.
+  // Rows will be deleted: the caller has to name the hours.
   input: z.strictObject({ ...dataset, from: hour, to: hour }),
   run: async (backend, { account, dataset: id, ...ends }) => {
     const span = inOrder(ends);

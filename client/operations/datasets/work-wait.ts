@@ -1,8 +1,9 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
-import { isBlocked, type PoolState, stopping } from '../../../quota/pools/pool';
+import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
+import type { PoolState } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
@@ -108,7 +109,7 @@ export function workWait(
   if (status === null) {
     if (problem !== null)
       return { what, why: problem, since: null, until: null, frees: hint('start worker') };
-    // Kept by a schedule: nothing runs between two looks that could be asked.
+    // Kept by a schedule: between two runs there is no workflow to query.
     return standing === null ? null : accountWait(what, standing, subject, now);
   }
   const since = status.since ?? null;
@@ -144,7 +145,7 @@ export async function withWaits<T extends WorkReport>(
       }
     });
   } catch {
-    // What the workflows say is shown all the same; that Postgres is away is told elsewhere.
+    // What the workflows report is shown all the same; that Postgres is away is reported elsewhere.
   }
   return reports.map((report) => {
     const standing = standings.get(accountOf(report.workflowId)) ?? null;

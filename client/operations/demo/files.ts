@@ -147,5 +147,5 @@ function demoSettings(credentials: string, vaultKey: string, simulatorPort: numb
     },
     datasets: [dataset('rt-sales', true), dataset('rt-traffic', false), dataset('rt-inventory', false)],
   });
-  return `# Settings of the demo, written anew at each start: copy to sluice.yaml rather than edit.\n${body}`;
+  return `# Settings of the demo, written at each start: copy to sluice.yaml rather than edit.\n${body}`;
 }

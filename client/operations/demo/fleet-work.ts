@@ -46,7 +46,7 @@ export class FleetDemoWork {
   private readonly problems = new Set<string>();
   private readonly made: string[] = [];
   private history: WorkflowHandle | null = null;
-  /** False when somebody's backfill of the same span runs already: that is only looked at. */
+  /** False when a backfill of the same span runs already: that one is only followed. */
   private madeHistory = false;
   private loops: Promise<unknown> = Promise.resolve();
 

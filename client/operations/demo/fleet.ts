@@ -13,7 +13,7 @@ const VENDOR = 'gps51';
 const ACCOUNT = 'demo-fleet';
 const END_USER = 'driver';
 
-/** A minute of the simulated vendor's, as both sides are told, ms: the demo's time is ten times as fast. */
+/** A minute of the simulated vendor's, as both sides are configured, ms: the demo's time is ten times as fast. */
 const DEMO_MINUTE_MS = 6_000;
 
 export interface EndUser {
@@ -29,7 +29,7 @@ export interface FleetDemo {
   readonly simulatorUrl: string | null;
   /** Whose credentials are checked; null when there is nobody. */
   readonly endUser: EndUser | null;
-  /** Between two looks at the positions, and two rounds of trips, ms; null leaves both to their schedules. */
+  /** Between two polls of the positions, and two rounds of trips, ms; null leaves both to their schedules. */
   readonly everyMs: { readonly positions: number; readonly trips: number } | null;
   /** Stops what was started; a state folder of the demo's own goes away. */
   stop(): Promise<void>;

@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { choosePort } from '../../../embedded/ports';
-import { removePostgres } from '../../../embedded/postgres';
+import { removePostgres } from '../../../embedded/postgres/postgres';
 import { ensureStateDir, type StateDir, stateDir } from '../../../embedded/state-dir';
 import { loadSettings } from '../../../settings';
 import { createKeyFile } from '../../../store/secrets/keyring';

@@ -1,7 +1,8 @@
 /** Overall health and figures in the form that clients of the earlier services know: `GET /health`, `GET /metrics`. */
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { isBlocked, type PoolStateName } from '../../../quota/pools/pool';
+import { isBlocked } from '../../../quota/pools/pool';
+import type { PoolStateName } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { readDeployment } from '../../../store/deployment';
 import { type CallTotals, readCallTotals } from '../../../store/permits/call-counts';
@@ -27,7 +28,7 @@ export interface Health {
   readonly userAgent: string | null;
 }
 
-/** The breaker in the words of the earlier services. */
+/** The breaker in the terms of the earlier services. */
 const BREAKER: Readonly<Record<PoolStateName, string>> = {
   closed: 'CLOSED',
   open: 'OPEN',

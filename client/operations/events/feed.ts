@@ -6,9 +6,9 @@ import type { StoredEvent } from '../../../store/events/events';
 import { advance, type Horizon, NO_HORIZON, readFeed } from '../../../store/events/feed';
 import type { Backend } from '../backend';
 
-/** Between two looks while somebody listens, ms. */
+/** Between two polls while anybody listens, ms. */
 const LOOK_MS = 50;
-/** After a look that has failed, ms. */
+/** After a poll that has failed, ms. */
 const FAILED_MS = 1_000;
 const PAGE = 500;
 
@@ -37,7 +37,7 @@ export class EventFeed {
   private horizon: Horizon = NO_HORIZON;
   /** Everything up to it was given to those who are live. */
   private last = 0;
-  private looking: Promise<void> | null = null;
+  private polling: Promise<void> | null = null;
 
   constructor(private readonly backend: Backend) {}
 
@@ -53,7 +53,7 @@ export class EventFeed {
     await this.begin();
     const entry: Entry = { listener, position: after ?? this.last, live: false, stopped: false };
     this.entries.add(entry);
-    this.looking ??= this.look();
+    this.polling ??= this.poll();
     void this.replay(entry);
     return {
       stop: () => {
@@ -65,14 +65,14 @@ export class EventFeed {
 
   /** Where the stream stands, before the first listener. */
   private async begin(): Promise<void> {
-    if (this.looking !== null) return;
+    if (this.polling !== null) return;
     let horizon = NO_HORIZON;
     while (horizon.settled === null) {
       horizon = await this.backend.database((db) => advance(db, horizon));
       if (horizon.settled === null) await pause(LOOK_MS);
     }
     // Somebody may have begun meanwhile, and be further.
-    if (this.looking !== null) return;
+    if (this.polling !== null) return;
     this.horizon = horizon;
     this.last = horizon.settled;
   }
@@ -99,7 +99,7 @@ export class EventFeed {
     }
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     while (this.entries.size > 0) {
       try {
         await this.step();
@@ -108,7 +108,7 @@ export class EventFeed {
         await pause(FAILED_MS);
       }
     }
-    this.looking = null;
+    this.polling = null;
   }
 
   private async step(): Promise<void> {

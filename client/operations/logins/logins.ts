@@ -1,4 +1,4 @@
-/** Use cases of logins by a person: start one, look at it, cancel it, and who is logged in. */
+/** Use cases of logins by a person: start one, show it, cancel it, and who is logged in. */
 import { z } from 'zod';
 import { logInByForm } from '../../../activities/gateway/credentials/form-login';
 import { createTokenSource } from '../../../activities/gateway/credentials/login';
@@ -182,7 +182,7 @@ async function recorded(
   return login;
 }
 
-/** Those who wait for the pool are woken by its workflow. Without it they look again by themselves. */
+/** Those who wait for the pool are woken by its workflow. Without it they check again by themselves. */
 async function wakePool(backend: Backend, { poolKey, pool }: Account): Promise<void> {
   const target = { key: poolKey, policy: pool };
   await backend

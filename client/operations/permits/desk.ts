@@ -12,7 +12,7 @@ import type { Leave } from '../../../activities/gateway/outside-calls';
 import { PermitGate } from '../../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../../activities/gateway/vendor-call';
 import { MINUTE_MS } from '../../../quota/durations';
-import type { PoolEvent, PoolState } from '../../../quota/pools/pool';
+import type { PoolEvent, PoolState } from '../../../quota/pools/state';
 import { resolveSecret, type SecretSources, type Settings } from '../../../settings';
 import { type Account, answerTimeoutMs, type CallableAccount } from '../../../settings/accounts/accounts';
 import { CallCounter } from '../../../store/permits/call-counts';
@@ -26,13 +26,13 @@ import type { Backend } from '../backend';
 import { asField, failed } from '../errors';
 import { createDispatcher } from '../own-gateway';
 
-/** Permits whose outcome this process may be told first-hand; a few more than are under way at once. */
+/** Permits whose outcome may be reported to this very process; a few more than are under way at once. */
 const REMEMBERED = 20_000;
 
 export class PermitDesk {
   readonly gateway: VendorGateway;
   private readonly counter: CallCounter;
-  /** Leaves given here, by the permit's id: how long their calls take tells of late arrivals. */
+  /** Leaves given here, by the permit's id: how long their calls take shows late arrivals. */
   private readonly given = new Map<string, Leave>();
   private readonly sources = new Map<string, TokenSource>();
   private sending: ReturnType<PermitDesk['prepareSending']> | null = null;

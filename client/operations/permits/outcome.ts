@@ -38,7 +38,7 @@ export type NextStep =
   | 'stop'
   /** Fetch a new token, then retry. */
   | 'renew-credentials'
-  /** The vendor may have carried it out: look before it is sent again. */
+  /** The vendor may have carried it out: check before sending it again. */
   | 'look-first'
   /** The request itself is refused: not to be sent again as it is. */
   | 'give-up';
@@ -53,7 +53,7 @@ export interface OutcomeAnswer {
   readonly until: number | null;
   /** Key of the pool that is closed now; null when none is. */
   readonly pool: string | null;
-  /** For people: what the vendor said. */
+  /** The vendor's message, for people. */
   readonly reason: string;
   /** The vendor's, to quote in a support case. */
   readonly requestId: string | null;
@@ -202,34 +202,35 @@ const NOTHING_SAID = { waitMs: 0, until: null, pool: null, requestId: null } as 
 /** Pure. @param error what a call of our own would have thrown; null for a usable answer. */
 export function answerOf(verdict: Verdict, error: unknown, now: number): OutcomeAnswer {
   const { evidence, kind } = verdict;
-  const said = {
+  const reported = {
     ...NOTHING_SAID,
     verdict: kind,
     reason: kind === 'ok' ? '' : describeEvidence(evidence),
     requestId: evidence.requestId ?? null,
   };
-  if (error === null) return { ...said, next: 'use' };
+  if (error === null) return { ...reported, next: 'use' };
   if (error instanceof PoolClosed) {
     const { pool, until } = error.details;
     const waitMs = until === null ? 0 : Math.max(0, Math.ceil(until - now));
-    return { ...said, next: 'stop', pool, until, waitMs };
+    return { ...reported, next: 'stop', pool, until, waitMs };
   }
   if (error instanceof PermitWait) {
     const { until } = error.details;
-    return { ...said, next: 'stop', until, waitMs: Math.max(0, Math.ceil(until - now)) };
+    return { ...reported, next: 'stop', until, waitMs: Math.max(0, Math.ceil(until - now)) };
   }
   if (!(error instanceof CallFailed)) throw error;
-  if (verdict.kind === 'auth' && verdict.reason === 'expired') return { ...said, next: 'renew-credentials' };
+  if (verdict.kind === 'auth' && verdict.reason === 'expired')
+    return { ...reported, next: 'renew-credentials' };
   if (verdict.kind === 'pending') {
     const waitMs = verdict.statedWaitMs ?? PENDING_MS;
-    return { ...said, next: 'retry', waitMs, until: now + waitMs };
+    return { ...reported, next: 'retry', waitMs, until: now + waitMs };
   }
   if (error.ambiguous)
-    return { ...said, next: 'look-first', waitMs: error.waitMs, until: now + error.waitMs };
+    return { ...reported, next: 'look-first', waitMs: error.waitMs, until: now + error.waitMs };
   if (verdict.kind === 'rate' || error.retryable) {
-    return { ...said, next: 'retry', waitMs: error.waitMs, until: now + error.waitMs };
+    return { ...reported, next: 'retry', waitMs: error.waitMs, until: now + error.waitMs };
   }
-  return { ...said, next: 'give-up' };
+  return { ...reported, next: 'give-up' };
 }
 
 /** Where the vendor does not say when to ask again, ms. */

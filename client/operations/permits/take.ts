@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { PermitWait, PoolClosed, Unsatisfiable } from '../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../activities/gateway/call-terms';
-import type { PoolStateName } from '../../../quota/pools/pool';
+import type { PoolStateName } from '../../../quota/pools/state';
 import { type Account, findAccount } from '../../../settings/accounts/accounts';
 import {
   forgetOutsidePermit,
@@ -23,7 +23,7 @@ import { atDesk, type PermitDesk } from './desk';
 export const MAX_WAIT_MS = 55_000;
 const MAX_ATTRIBUTE = 200;
 
-/** What is called, as limits tell calls apart. */
+/** What is called, as far as limits distinguish calls. */
 export const callFields = {
   account: name.describe('Name of the account in the settings'),
   operation: name.describe("What is called, as the vendor's limits name it"),
@@ -33,7 +33,7 @@ export const callFields = {
       z.string().min(1, 'must not be empty').max(MAX_ATTRIBUTE, `is longer than ${MAX_ATTRIBUTE}`),
     )
     .default({})
-    .describe('What limits tell calls apart by, e.g. a device or a model'),
+    .describe('Attributes by which limits distinguish calls, e.g. a device or a model'),
   tokens: whole(0, 1_000_000_000).default(0).describe('Estimate, where limits count tokens'),
   priority: priority.default('background').describe('Who goes first where a limit is short'),
   waitMs: whole(0, MAX_WAIT_MS).default(0).describe('Longest wait for the permit, in milliseconds'),

@@ -1,14 +1,8 @@
 /** Operators' commands to pools: pause, resume, and ending a wait that a vendor has asked for. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import {
-  CLOSED_POOL,
-  type PoolEvent,
-  type PoolOrganization,
-  type PoolState,
-  pauseReason,
-  stopping,
-} from '../../../quota/pools/pool';
+import { CLOSED_POOL, pauseReason, stopping } from '../../../quota/pools/pool';
+import type { PoolEvent, PoolOrganization, PoolState } from '../../../quota/pools/state';
 import type { Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { hurryRefusedItems, type Unblocked, unblockLimits } from '../../../store/permits/limit-blocks';
@@ -45,7 +39,7 @@ export interface OrderOutcome {
 export interface OrderReport {
   /** The pool that was named first; then its organization's, when that is resumed too. */
   readonly outcomes: readonly OrderOutcome[];
-  /** Limits of the account that wait at the vendor's word all the same. */
+  /** Limits of the account that still wait, as the vendor stated. */
   readonly blocked: readonly LimitStatus[];
   /** What could not be notified, and why; the order holds all the same. */
   readonly unreached: readonly string[];
@@ -59,7 +53,7 @@ export interface Target extends PoolOrganization {
 }
 
 /**
- * Pauses or resumes a pool in Postgres, which stops or frees every caller at its next permit, and tells the pool's
+ * Pauses or resumes a pool in Postgres, which stops or frees every caller at its next permit, and signals the pool's
  * workflow, which wakes those who wait. Each does without the other. Whoever resumes an account resumes its
  * organization as well: else no call of the account would go.
  * @throws OperationError when neither could be reached.
@@ -102,7 +96,7 @@ export async function orderPool(
   try {
     await backend.temporal(async (client) => {
       for (const [i, target] of targets.entries()) {
-        // An organization that was not stopped need not hear of it.
+        // An organization that was not stopped needs no signal.
         if (i > 0 && outcomes[i]?.before?.state === 'closed') continue;
         await signalOrder(client, backend.settings, target, order);
       }
@@ -220,7 +214,7 @@ export async function unblockPool(
 
 export interface ResetReport extends ResetOutcome {
   readonly pool: string;
-  /** Limits of it that wait at the vendor's word all the same. */
+  /** Its limits that still wait, as the vendor stated. */
   readonly blocked: readonly LimitStatus[];
   /** Sleeping workflows could not be woken: they check again when the old wait is over. */
   readonly unreached: string | null;

@@ -7,7 +7,7 @@ import { isoOrNull } from '../time-text';
 
 export const listStreamsOf = operation({
   about:
-    'which accounts are told of changes by their vendor, since when without a gap, and what is in the way',
+    'which accounts receive changes from their vendor by a stream, since when without a gap, and what prevents it',
   input: z.strictObject({}),
   json: (streams: readonly StreamStanding[]) =>
     streams.map(({ connectedAt, continuousSince, messageAt, ...rest }) => ({

@@ -7,7 +7,7 @@ import { MINUTE_MS, SECOND_MS } from '../../../quota/durations';
 import { resolveLimits } from '../../../quota/limits/limit';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
-import { decideRead, heardAt } from '../../../quota/reads/decision';
+import { currentAt, decideRead } from '../../../quota/reads/decision';
 import { findVehicleAccount, type VehicleAccount } from '../../../settings/accounts/vehicles';
 import { lastWithRoom } from '../../../store/explain/room';
 import { listLimits } from '../../../store/permits/permits';
@@ -54,7 +54,7 @@ export function readSubjectOf(
     );
     return {
       ...{ id, kind: 'read', state, wait, account: account.name, caller: account.vehicles.caller },
-      from: (row && heardAt(row)) ?? call?.failedAt ?? Date.now(),
+      from: (row && currentAt(row)) ?? call?.failedAt ?? Date.now(),
       ...{ to: null, spans: [], rest: 'idle' },
       ...(evidence === undefined ? {} : { evidence }),
     };
@@ -100,8 +100,8 @@ async function standing(
   call: ReadRow | null,
 ): Promise<Standing> {
   const now = (row ?? call)?.now ?? Date.now();
-  const heard = row && heardAt(row);
-  const state = heard === null ? 'never answered' : 'too old';
+  const current = row && currentAt(row);
+  const state = current === null ? 'never answered' : 'too old';
   const never = { answeredAt: null, streamedAt: null };
   const asIs = call ?? { now, failures: 0, failedAt: null, retryAt: null, askedAt: null, leaseUntil: null };
   const { answeredAt, streamedAt } = row ?? never;

@@ -33,7 +33,7 @@ interface OwnVehicle {
 }
 
 export const showOwnVehicle = operation({
-  about: 'a vehicle and what it last said, for the user whose credentials these are',
+  about: 'a vehicle and its latest values, for the user with these credentials',
   input: z.strictObject({
     email: z.string().min(1, 'must not be empty').max(320, 'must be at most 320 characters'),
     password: z.string().min(1, 'must not be empty').max(1000, 'is too long').meta({ writeOnly: true }),

@@ -72,7 +72,7 @@ export function readService(db: Pool, backend: Pick<Backend, 'settings' | 'dir'>
   return service;
 }
 
-/** Keys are loaded with the first token that is wanted: what only looks at the pool needs none. */
+/** Keys are loaded with the first token that is wanted: a check of the pool needs none. */
 function wayOf(
   db: Pool,
   account: VehicleAccount,

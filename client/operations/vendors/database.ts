@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { removePostgres, startPostgres } from '../../../embedded/postgres';
+import { removePostgres, startPostgres } from '../../../embedded/postgres/postgres';
 import { createPool } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 

@@ -26,7 +26,7 @@ const QUOTA_MS = 1500;
 const PATIENCE_MS = 60_000;
 
 const JOB = 'a job of every call that the account offers runs to its end with nothing refused';
-const QUOTA = 'a quota stops every caller until its time, and no longer than it takes to look';
+const QUOTA = 'a quota stops every caller until its time, and for no longer than a probe takes';
 
 /** @param module the plugin that the vendor comes from; null for one of this repository. */
 export async function jobChecks(

@@ -10,7 +10,7 @@ import {
   startTemporal,
   stopTemporal,
   type TemporalOptions,
-} from '../../../embedded/temporal';
+} from '../../../embedded/temporal/temporal';
 import { temporaryFolder } from '../../support/embedded';
 
 const used: string[] = [];

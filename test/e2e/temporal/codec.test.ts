@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { findTemporalBinary } from '../../../embedded/temporal-binary';
+import { findTemporalBinary } from '../../../embedded/temporal/binary';
 import { parseSettings } from '../../../settings';
 import { generateKey, KeyRing } from '../../../store/secrets/keyring';
 import { dataConverterFor, EncryptionCodec } from '../../../temporal/codec';

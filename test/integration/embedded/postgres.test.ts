@@ -21,7 +21,7 @@ import {
   removePostgres,
   startPostgres,
   stopPostgres,
-} from '../../../embedded/postgres';
+} from '../../../embedded/postgres/postgres';
 import { temporaryFolder } from '../../support/embedded';
 
 const isRoot = process.getuid?.() === 0;

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadContext } from '../../../client/operations/context';
 import { credentialsChanged } from '../../../client/operations/pools/credentials';
-import type { HoldCause } from '../../../quota/pools/pool';
+import type { HoldCause } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';

@@ -11,8 +11,8 @@ import {
   parseVersions,
   sameSchema,
   TEMPORAL_VERSION,
-} from '../../../embedded/temporal-binary';
-import { checksumOf, downloadUrl } from '../../../embedded/temporal-install';
+} from '../../../embedded/temporal/binary';
+import { checksumOf, downloadUrl } from '../../../embedded/temporal/install';
 import { temporaryFolder } from '../../support/embedded';
 
 /** A program that answers `--version` as the Temporal CLI does. */

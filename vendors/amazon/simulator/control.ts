@@ -13,7 +13,7 @@ export const amazonControlShape = {
   clearOutcomes: z.literal(true).optional(),
   /** Rows of these hours change from now on, or from `at`. */
   restate: z.array(restatementSchema).optional(),
-  /** Refresh tokens, word for word. */
+  /** Refresh tokens, literally. */
   revokeRefreshTokens: z.array(z.string()).optional(),
   restoreRefreshTokens: z.array(z.string()).optional(),
   /** Access tokens given out so far: of all accounts, or of these. */

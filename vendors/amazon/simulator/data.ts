@@ -1,6 +1,6 @@
 /**
  * The world that the simulated reports describe. A pure function of seed, account, marketplace, dataset, hour and
- * the instant at which one looks: no order of requests and no restart changes it.
+ * the time of the request: no order of requests and no restart changes it.
  */
 import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
 import { hash32, mix32, unitOf } from '../../kit/random';

@@ -1,4 +1,4 @@
-/** Amazon's error bodies, word for word. */
+/** Amazon's error bodies, verbatim. */
 import { json } from '../../kit/server';
 import type { SimAnswer } from '../../kit/vendor';
 

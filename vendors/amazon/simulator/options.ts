@@ -173,7 +173,7 @@ const USAGE_PLANS: Readonly<Record<Operation, readonly [number, number]>> = {
   getReportDocument: [0.0167, 15],
 };
 
-/** One bucket for each operation × application × account, and the wider ones when they are asked for. */
+/** One bucket for each operation × application × account, and the wider ones when they are configured. */
 export function amazonLimits(scenario: AmazonScenario): VendorLimit[] {
   const limits: VendorLimit[] = OPERATIONS.map((operation) => {
     const [ratePerSecond, burst] = USAGE_PLANS[operation];

@@ -103,7 +103,7 @@ export class TokenDesk {
     );
   }
 
-  /** Whose token it is; `expired` tells the principal too, for the log. */
+  /** Whose token it is; `expired` names the principal too, for the log. */
   check(
     token: string | undefined,
     now: number,

@@ -59,7 +59,7 @@ export class AccountDesk {
     }
   }
 
-  /** Undefined for nobody that could log in. */
+  /** Undefined for a user who cannot log in. */
   principal(username: string): Principal | undefined {
     const known = this.byName.get(username);
     if (known) return known;
@@ -96,7 +96,7 @@ export class AccountDesk {
     return entry;
   }
 
-  /** Whose token it is; `expired` tells that too, for the log. A wrong server does not know a token. */
+  /** Whose token it is; `expired` names it too, for the log. A wrong server does not know a token. */
   check(
     token: string,
     serverid: string | null,

@@ -9,7 +9,7 @@ export interface SimDevice {
   readonly type: string;
   readonly sim: string;
   readonly group: string;
-  /** `offline` was last heard of long ago, `unheard` never. Only `driving` ones make trips. */
+  /** `offline` last reported long ago, `unheard` never. Only `driving` ones make trips. */
   readonly behaviour: 'driving' | 'parked' | 'offline' | 'unheard';
   /** Its subscription has ended. */
   readonly expired: boolean;

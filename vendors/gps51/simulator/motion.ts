@@ -104,7 +104,7 @@ export class Motion {
 
   /**
    * A trip as the vendor knows it at `now`: as it is when over, as far as it has been reported while under way;
-   * null when it has not been heard of.
+   * null when it has not reported.
    */
   known(device: SimDevice, trip: SimTrip, now: number): SimTrip | null {
     if (now < trip.visibleAt) return null;
@@ -117,7 +117,7 @@ export class Motion {
     return { ...trip, end, distance: point.odometer - trip.odometer, to: point };
   }
 
-  /** The newest position that the vendor knows of at `now`; null when it never heard of the device. */
+  /** The newest position that the vendor knows of at `now`; null when the device never reported. */
   last(device: SimDevice, now: number): SimPoint | null {
     if (device.behaviour === 'unheard') return null;
     const heardUntil = now - device.transitMs;
@@ -205,11 +205,11 @@ export class Motion {
     const x = (to.longitude - from.longitude) * perLongitude;
     const y = (to.latitude - from.latitude) * METRES_PER_DEGREE;
     const straight = Math.hypot(x, y) || 1;
-    const aside = Math.sqrt(Math.max(0, trip.distance ** 2 - straight ** 2)) / 2;
+    const offset = Math.sqrt(Math.max(0, trip.distance ** 2 - straight ** 2)) / 2;
     const side = hash32(this.seed, device.index, trip.cycle, 'side') % 2 === 0 ? 1 : -1;
     const middle = {
-      latitude: (from.latitude + to.latitude) / 2 + ((side * x) / straight) * (aside / METRES_PER_DEGREE),
-      longitude: (from.longitude + to.longitude) / 2 - ((side * y) / straight) * (aside / perLongitude),
+      latitude: (from.latitude + to.latitude) / 2 + ((side * x) / straight) * (offset / METRES_PER_DEGREE),
+      longitude: (from.longitude + to.longitude) / 2 - ((side * y) / straight) * (offset / perLongitude),
     };
     return { from, middle, to };
   }

@@ -61,7 +61,7 @@ const fleetSchema = z
     parkedReportSeconds: z.number().positive().default(300),
     /** Devices that stand still for ever. */
     parkedShare: share(0.08),
-    /** Devices that have not been heard of for long, or never. */
+    /** Devices that have not reported for long, or never. */
     offlineShare: share(0.08),
     /** Devices whose subscription has ended; they are not "valid" for the calls a day. */
     expiredShare: share(0.04),
@@ -87,7 +87,7 @@ const limitsShape = {
   fast: z.enum(['judged', 'enforced']).default('judged'),
   /**
    * Codes of limits for which the vendor's page names none. A device's calls of the day and the account's are refused
-   * with the same code then; who calls has to tell them apart by what else is answered, for causes are no contract.
+   * with the same code then; the caller has to distinguish them by other answers, for messages are no contract.
    */
   trajectoryCode: code.default(8905),
   whitelistCode: code.default(8905),
@@ -111,7 +111,7 @@ export const gps51ScenarioSchema = z.strictObject({
       lifetimeSeconds: z.number().positive().default(86_400),
       /** True: a login ends the account's other tokens. */
       single: z.boolean().default(false),
-      /** How an expired token is told: not every platform has a code of its own for it. */
+      /** How an expired token is reported: not every platform has a code of its own for it. */
       expiredStatus: code.default(9903),
       expiredCause: z.string().default('global_error_token_expire'),
     })
@@ -128,7 +128,7 @@ export const gps51ScenarioSchema = z.strictObject({
     .prefault({}),
   /** Addresses that may call; everybody when absent. */
   whitelist: z.array(z.string().min(1)).optional(),
-  /** Header that names the caller's address in place of the connection's; empty to look at the connection only. */
+  /** Header that names the caller's address in place of the connection's; empty to use the connection's only. */
   ipHeader: z.string().default('x-forwarded-for'),
   /** Actions that a white-labelled platform does not have: they are answered with 8901. */
   missingActions: z.array(z.string().min(1)).default([]),

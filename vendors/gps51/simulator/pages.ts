@@ -17,7 +17,7 @@ export interface PageParts {
  * `GET /_sim/devices` → every device with its behaviour; `group`, `expired`, `transitMs` included.
  * `GET /_sim/trips?from=&to=&device=&asOf=` → trips that touch [from, to] (epoch ms), of one device or all, as they
  * will be once over: the vendor's fields and `deviceid`, `visibleAt`, `late`, `final` (over and known at `asOf`,
- * default now). `GET /_sim/known-trips` with the same query → what `querytrips` tells at `asOf`.
+ * default now). `GET /_sim/known-trips` with the same query → what `querytrips` returns at `asOf`.
  * `GET /_sim/positions?asOf=` → the newest position of each device that the vendor knows of.
  * `GET /_sim/commands?device=&code=` → `{commands, counts}`: each command received, and how often the same one was.
  * `GET /_sim/tokens` → `{issued: {username: n}, refused}`.

@@ -62,7 +62,7 @@ export function createGps51Vendor(
     return accounts.check(query.get('token') ?? '', query.get('serverid'), request.at);
   };
 
-  /** The account that a call belongs to, as far as it can be told before anything is looked at. */
+  /** The account that a call belongs to, as far as it is known before anything is checked. */
   function accountOf(action: string, request: SimRequest, body: Fields): string {
     if (action === 'login') {
       const username = String(body.username ?? '');

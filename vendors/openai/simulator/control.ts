@@ -14,7 +14,7 @@ export const openAiControlShape = {
   clearErrors: z.union([z.literal(true), z.array(z.string())]).optional(),
   /** Replaces the whole form: what is not named is as OpenAI sends it. */
   headers: headerFormSchema.optional(),
-  /** API keys, word for word. */
+  /** API keys, literally. */
   revokeKeys: z.array(z.string()).optional(),
   restoreKeys: z.array(z.string()).optional(),
   latencyMs: rangeSchema.optional(),

@@ -35,7 +35,7 @@ export class ErrorBook {
   private errors: StandingError[] = [];
   private made = 0;
 
-  /** @param onHit told of each hit of an error with a count, so that a journal can bring it back. */
+  /** @param onHit called for each hit of an error with a count, so that a journal can bring it back. */
   constructor(
     private readonly seed: number,
     private readonly onHit: (id: string) => void,

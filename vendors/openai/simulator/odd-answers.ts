@@ -1,6 +1,6 @@
 /**
  * Answers that gateways, firewalls and servers that speak like OpenAI have been seen to give, instead of the vendor's own:
- * by the name of their form, or word for word. Nothing here is real.
+ * by the name of their form, or literally. Nothing here is real.
  */
 import { z } from 'zod';
 import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
@@ -92,7 +92,7 @@ export const oddAnswerSchema = z
     /** How many calls; without it, all of them. */
     count: z.int().positive().optional(),
     form: z.enum(NAMES).optional(),
-    /** Word for word, instead of a form. */
+    /** Literally, instead of a form. */
     status: z.int().min(200).max(599).optional(),
     headers: z.record(z.string(), z.string()).default({}),
     body: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
@@ -120,12 +120,12 @@ export class OddAnswers {
     if (!found) return undefined;
     found.left--;
     const { form, status = 200, headers, body = '' } = found.odd;
-    const told: Form = form === undefined ? { status, headers, body } : FORMS[form];
-    const isText = typeof told.body === 'string';
+    const answer: Form = form === undefined ? { status, headers, body } : FORMS[form];
+    const isText = typeof answer.body === 'string';
     return {
-      status: told.status,
-      headers: { 'content-type': isText ? 'text/html' : 'application/json', ...told.headers },
-      body: isText ? told.body : JSON.stringify(told.body),
+      status: answer.status,
+      headers: { 'content-type': isText ? 'text/html' : 'application/json', ...answer.headers },
+      body: isText ? answer.body : JSON.stringify(answer.body),
     };
   }
 }

@@ -24,7 +24,7 @@ const modelSchema = z.strictObject({
   reasoning: z.boolean().default(false),
 });
 
-/** How the headers of limits and waits look; OpenAI's by default, others' when asked for. */
+/** How the headers of limits and waits look; OpenAI's by default, others' when configured. */
 export const headerFormSchema = z.strictObject({
   /** All six `x-ratelimit-*`: as OpenAI sends them, absent, or Azure's -1 or 0 for "unknown". */
   rateLimit: z.enum(['present', 'missing', 'minus-one', 'zero']).default('present'),
@@ -33,7 +33,7 @@ export const headerFormSchema = z.strictObject({
   retryAfterMs: z.boolean().default(true),
   /** Header names, lower case, left out of every answer. */
   omit: z.array(z.string().min(1)).default([]),
-  /** Sent word for word on every answer that has limits, e.g. `x-ratelimit-reset-requests: 6m0s`. */
+  /** Sent verbatim on every answer that has limits, e.g. `x-ratelimit-reset-requests: 6m0s`. */
   set: z.record(z.string(), z.string()).default({}),
 });
 export type HeaderForm = z.output<typeof headerFormSchema>;
@@ -53,7 +53,7 @@ export const batchOutcomeSchema = z.strictObject({
 });
 export type BatchOutcome = z.output<typeof batchOutcomeSchema>;
 
-/** A line of a file of results, word for word. */
+/** A line of a file of results, literally. */
 const oddLineSchema = z.strictObject({
   contains: z.string().min(1),
   status: z.int().min(0).max(599),
@@ -131,7 +131,7 @@ export const openAiScenarioSchema = z.strictObject({
   /** Per project; none by default. */
   requestsPerDay: z.number().positive().optional(),
   dayWindow: z.enum(['calendar', 'rolling']).default('calendar'),
-  /** Enforced without a word in any header. */
+  /** Enforced without being announced in any header. */
   trueLimits: z
     .strictObject({
       requestsPerMinute: z.number().positive().optional(),

@@ -25,7 +25,7 @@ export function rateLimited(
   refusal: Refusal,
   limits: LimitBook,
 ): SimAnswer {
-  // An injected refusal names no limit: it is told as the one that any call may run into.
+  // An injected refusal names no limit: it is reported as the one that any call may run into.
   const name = refusal.limit ?? (call.operation === 'createResponse' ? 'requests' : call.operation);
   const [type, phrase] = WORDS[name] ?? ['requests', 'requests'];
   const { model, organization } = call.attributes;

@@ -21,7 +21,7 @@ async function* paced(events: readonly Record<string, unknown>[], overMs: number
   const pauseMs = deltas === 0 ? 0 : overMs / deltas;
   let sequence = 0;
   for (const event of events) {
-    // An unref'd timer: a stream that nobody reads any more must not keep the process alive.
+    // An unref'd timer: a stream without a reader must not keep the process alive.
     if (pauseMs > 0 && String(event.type).endsWith('.delta')) await sleep(pauseMs, undefined, { ref: false });
     const data = JSON.stringify({ ...event, sequence_number: sequence++ });
     yield Buffer.from(`event: ${String(event.type)}\ndata: ${data}\n\n`);

@@ -9,7 +9,7 @@ export interface ResponseRequest {
   readonly texts: readonly string[];
   readonly maxOutputTokens: number | null;
   readonly stream: boolean;
-  /** Whether a JSON object was asked for. */
+  /** Whether a JSON object was requested. */
   readonly json: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** The parameters that the answer repeats. */
@@ -129,7 +129,7 @@ function readInput(input: unknown): string[] {
   }
   return input.flatMap((item: unknown, i) => {
     if (!isRecord(item)) wrongType(`input[${i}]`, 'an input item', item);
-    // Items of other types, such as earlier answers, are not looked into.
+    // Items of other types, such as earlier answers, are not checked.
     if (item.type !== undefined && item.type !== 'message') return [];
     if (typeof item.role !== 'string' || !ROLES.includes(item.role)) {
       refuse(

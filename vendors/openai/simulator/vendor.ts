@@ -68,7 +68,7 @@ export function createOpenAiVendor(
       return { call, answer: errorAnswer(404, invalidRequest(message, null, null)) };
     }
     if (operation === 'prompts') return { call, answer: errorAnswer(404, promptsShutDown()) };
-    // A project that may not call at all is told so before anything is counted.
+    // A project that may not call at all is refused before anything is counted.
     const error = errors.take(call, (status) => status === 429, request.at);
     return error ? { call, answer: standingAnswer(form.current, error, request.at) } : { call };
   }

@@ -58,7 +58,7 @@ test('calls go on over a rotation of secrets and tokens, with one login for it',
   // The server is shared with other tests: what their workflows need is said on the other stream.
   for (let round = 0; round < 3; round++) {
     const rotated = await cli(['vault', 'rotate'], '', { SLUICE_VAULT_KEY: both });
-    expect(rotated.out).toContain(`${round === 0 ? '1 entry' : '0 entries'} encrypted anew`);
+    expect(rotated.out).toContain(`${round === 0 ? '1 entry' : '0 entries'} encrypted again`);
   }
   going = false;
   const results = (await Promise.all(load)).flat();

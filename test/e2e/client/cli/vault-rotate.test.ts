@@ -114,7 +114,7 @@ test('everything goes over to the new key, and the old one is asked for until no
   );
 
   const rotated = await sluice(both, ['vault', 'rotate']);
-  expect(rotated.out).toContain(`1 entry encrypted anew with key ${NEW}; 1 access token dropped`);
+  expect(rotated.out).toContain(`1 entry encrypted again with key ${NEW}; 1 access token dropped`);
   expect(rotated.out).toContain(
     `key ${OLD} has to stay behind the new one: 1 answer on disk, 1 open workflow (e.g. ${workflowId})`,
   );
@@ -140,7 +140,7 @@ test('everything goes over to the new key, and the old one is asked for until no
   await storeToken(both, 'token-of-the-new');
 
   const last = await sluice(both, ['vault', 'rotate']);
-  expect(last.out).toContain('0 entries encrypted anew');
+  expect(last.out).toContain('0 entries encrypted again');
   expect(last.out).toContain(`key ${OLD} is needed by nothing: it can be taken away`);
 
   expect(await new TokenStore(db, KeyRing.parse(newer)).readToken(TOKEN)).toMatchObject({

@@ -1,7 +1,7 @@
 /** What ought to run and does not is told, and what a worker can start again it starts. */
 import { Runtime } from '@temporalio/worker';
 import { failingWorkflows, strandedBatches, waitingTasks } from '../../../../client/operations/troubles';
-import { countItems } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { poolWorkflowId } from '../../../../workflows/messages';
 import { uniqueName } from '../../../support/embedded';

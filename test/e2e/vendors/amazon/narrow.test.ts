@@ -8,7 +8,7 @@ const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
 const TRAFFIC = 'amazon/rt-traffic';
 const BOTH = ['amazon/rt-sales', TRAFFIC];
 const PAUSE = { pool: { cooldownMinutes: 10 } };
-const SOON = { pool: { cooldownMinutes: 10, lookAgainMinutes: 0.03 } };
+const SOON = { pool: { cooldownMinutes: 10, recheckMinutes: 0.03 } };
 
 const lab = Lab.start({
   accounts: {

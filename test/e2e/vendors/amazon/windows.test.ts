@@ -67,7 +67,7 @@ describe('an audit', () => {
     expect(events).toHaveLength(2);
     expect(events[0]?.data).toMatchObject({ dataset: 'amazon/rt-sales', hours: 3, answers: 1 });
 
-    // The hour has come to look again, and the vendor has found its data.
+    // The hour of the next try has come, and the vendor has found its data.
     await l.db.query(
       `update doubted_hours set look_again_at = now() where series_id = ${await l.seriesId(label)}`,
     );
@@ -109,14 +109,14 @@ describe('a refusal', () => {
       // Five are asked for at first; three refusals are enough, and more may have come in the same moment.
       const skipped = windows
         .map((w) => w.reason ?? '')
-        .filter((reason) => reason.startsWith('not asked for'));
+        .filter((reason) => reason.startsWith('not requested'));
       expect(skipped.length).toBeGreaterThanOrEqual(5);
       for (const reason of skipped)
-        expect(reason).toMatch(/^not asked for: [345] reports of the series in a row/);
+        expect(reason).toMatch(/^not requested: [345] reports of the series in a row/);
     },
   );
 
-  test('that ends heals at once what was not asked for', async () => {
+  test('that ends heals at once what was not requested', async () => {
     const l = await lab;
     l.simulator.control({ clearOutcomes: true });
     const result = await (await l.backfill('refused', lastHours(1))).result();

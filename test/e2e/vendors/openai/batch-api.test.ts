@@ -1,13 +1,14 @@
 /** Batches by files against the simulator's Files and Batch endpoints, with real workers. */
 import { Runtime } from '@temporalio/worker';
-import { changeBatch, countItems, readBatch, setBatchState } from '../../../../store/batches/batches';
+import { changeBatch, readBatch, setBatchState } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
 import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import {
   batchStatusQuery,
   cancelSignal,
-  lookSignal,
+  itemsDueSignal,
   pauseSignal,
   resumeSignal,
 } from '../../../../workflows/messages';
@@ -345,11 +346,11 @@ test('a daily limit of the run’s own counts the items of files: what it leaves
   expect((await countItems(s.db, byCalls.id)).done).toBe(4);
   expect((await callsStatus()).detail).toContain('and the account has used 124 today');
   await changeBatch(s.db, byCalls.id, { options: { dailyLimit: 1000 } });
-  await calls.signal(lookSignal);
+  await calls.signal(itemsDueSignal);
   expect(await calls.result()).toMatchObject({ done: 20, failed: 0 });
 
   await changeBatch(s.db, id, { options: { dailyLimit: 1000 } });
-  await handle.signal(lookSignal);
+  await handle.signal(itemsDueSignal);
   expect(await handle.result()).toMatchObject({ done: 200, failed: 0 });
   const events = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
     ({ data }) => data.batch === id || String(data.limit).endsWith(`of batch ${id}`),

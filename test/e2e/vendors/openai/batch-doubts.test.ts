@@ -1,9 +1,10 @@
 /** Batches by files at a vendor whose word is wrong for a while, or for good: what was paid for is not paid for again. */
 import { Runtime } from '@temporalio/worker';
-import { countItems, readBatch } from '../../../../store/batches/batches';
+import { readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
 import { listEvents } from '../../../../store/events/events';
-import { cancelSignal, lookSignal, resumeSignal } from '../../../../workflows/messages';
+import { cancelSignal, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { cancelAtVendor, vendorBatches } from '../../../support/openai-batches';
 import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../../../support/openai-stack';
@@ -176,7 +177,7 @@ test('a cancelled batch whose files cannot be looked at is not taken up again, a
   const before = await looks();
   await eventually('it was looked at', async () => (await looks()) > before);
   isBroken = false;
-  await handle.signal(lookSignal);
+  await handle.signal(itemsDueSignal);
   expect(await handle.result()).toMatchObject({ cancelled: true });
   expect((await readBatch(s.db, id))?.state).toBe('cancelled');
   expect(await statuses(s)).toEqual(['cancelled']);

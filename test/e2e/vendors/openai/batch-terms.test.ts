@@ -1,10 +1,11 @@
 /** What a run minds beside its account's limits, whose turn it is when quota is short, and what is told of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { changeBatch, countItems, readBatch } from '../../../../store/batches/batches';
+import { changeBatch, readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { retryFailed } from '../../../../store/batches/skips';
 import { listEvents } from '../../../../store/events/events';
-import { batchStatusQuery, lookSignal, resumeSignal } from '../../../../workflows/messages';
+import { batchStatusQuery, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
 import { callsSeen } from '../../../support/vendor-view';
@@ -50,7 +51,7 @@ test('a daily limit of the run’s own stops it to the call, and no other work; 
   expect((await countItems(s.db, id)).done).toBe(40);
 
   await changeBatch(s.db, id, { options: { dailyLimit: 1000 } });
-  await handle.signal(lookSignal);
+  await handle.signal(itemsDueSignal);
   expect(await handle.result()).toMatchObject({ done: 100, failed: 0 });
   expect((await texts(s)).length).toBe(115);
   const kinds = (await eventsOf(s, id)).map((e) => e.kind);

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
-import { countItems, readBatch } from '../../../../store/batches/batches';
+import { readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { listEvents } from '../../../../store/events/events';
 import { listLimits } from '../../../../store/permits/permits';
 import { readPool } from '../../../../store/pools/pools';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { countItems } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId, resumeSignal } from '../../../../workflows/messages';

@@ -1,8 +1,9 @@
 /** Servers that answer oddly: what is one item's stays one item's, and what is everybody's stops the run and burns none. */
 import { Runtime } from '@temporalio/worker';
-import { countItems, readBatch } from '../../../../store/batches/batches';
+import { readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { readPool } from '../../../../store/pools/pools';
-import { cancelSignal, lookSignal, resumeSignal } from '../../../../workflows/messages';
+import { cancelSignal, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import {
   type HostileAnswer,
@@ -172,7 +173,7 @@ test.each<[string, (prompt: string) => HostileAnswer, RegExp, number]>([
     server.answers = () => null;
     await run.signal(resumeSignal);
     await resumePool().catch(() => undefined);
-    await run.signal(lookSignal);
+    await run.signal(itemsDueSignal);
     expect(await run.result()).toMatchObject({ done: 30, failed: 0 });
   },
 );

@@ -1,12 +1,13 @@
 /** Batches by files at servers that answer oddly: what may pass is waited for on the same upload, and nothing is lost. */
 import { Runtime } from '@temporalio/worker';
-import { countItems, readBatch } from '../../../../store/batches/batches';
+import { readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
 import { skipItems } from '../../../../store/batches/skips';
 import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import type { OpenAiScenarioInput } from '../../../../vendors/openai/simulator';
-import { lookSignal, resumeSignal } from '../../../../workflows/messages';
+import { itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { vendorBatches } from '../../../support/openai-batches';
 import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
@@ -171,6 +172,6 @@ test('a file whose every line is refused holds the pool and burns no item; skipp
     ...{ items: 6, onTheWay: 0, ended: [] },
   });
   await s.client.workflow.getHandle(`pool:${s.pool}`).signal(resumeSignal);
-  await run.signal(lookSignal);
+  await run.signal(itemsDueSignal);
   expect(await run.result()).toMatchObject({ done: 0, failed: 6 });
 });

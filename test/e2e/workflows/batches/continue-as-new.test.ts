@@ -1,7 +1,8 @@
 /** A batch that runs for very long goes on in a new history, with all that it knows. */
 import { Runtime } from '@temporalio/worker';
 import type { PageOutcome } from '../../../../activities/batches/types';
-import { countItems, readBatch } from '../../../../store/batches/batches';
+import { readBatch } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import type { BatchInput, batch } from '../../../../workflows/batches/batch';
 import { batchStatusQuery, batchWorkflowId, pauseSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';

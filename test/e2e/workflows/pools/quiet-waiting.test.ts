@@ -1,6 +1,6 @@
 /** Whoever waits for a pool leaves it in peace: a vendor that hangs costs the waiting workflows no history. */
 import { Runtime } from '@temporalio/worker';
-import { countItems } from '../../../../store/batches/batches';
+import { countItems } from '../../../../store/batches/items';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';

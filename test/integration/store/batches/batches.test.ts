@@ -2,19 +2,16 @@ import type { Pool } from 'pg';
 import {
   type BatchSpec,
   changeBatch,
-  claimItems,
-  countItems,
   createBatch,
-  endedItems,
   findBatch,
-  type ItemOutcome,
   type NewItem,
   readBatch,
-  renewLeases,
   setBatchState,
-  storeOutcomes,
 } from '../../../../store/batches/batches';
+import { claimItems, renewLeases } from '../../../../store/batches/claims';
 import { recordThresholdLeft, recordThresholdReached } from '../../../../store/batches/events';
+import { countItems, endedItems } from '../../../../store/batches/items';
+import { type ItemOutcome, storeOutcomes } from '../../../../store/batches/outcomes';
 import { retryFailed } from '../../../../store/batches/skips';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';

@@ -294,7 +294,7 @@ describe('a document that is refused', () => {
     const document = salesDocument(hours(0, 3), [{ hour: 2, asin: 'A' }]);
     expect(await ingest(span, document)).toMatchObject({
       outcome: 'rejected',
-      problem: { code: 'schema', problem: expect.stringMatching(/outside of the asked span/) },
+      problem: { code: 'schema', problem: expect.stringMatching(/outside of the requested span/) },
     });
   });
 
@@ -325,7 +325,7 @@ describe('rows that cannot be used', () => {
     return rows.map((row) => row.data);
   };
 
-  test('are put aside with the reason, and the others are taken in', async () => {
+  test('are set aside with the reason, and the others are stored', async () => {
     const text = salesText(span, [
       { hour: 0, asin: 'A' },
       { hour: 1, asin: 'B', units: 7, revenue: 'null' },
@@ -484,13 +484,14 @@ describe('a document that holds far less than is known', () => {
     ingestRows(within, rows, { purpose: 'daily_audit', restatement: POLICY, now });
   const doubts = async () =>
     (await doubtedSpans(pool, [series.id], hours(0, 24))).map(
-      (d) => `${(d.from - DAY_START) / HOUR}-${(d.to - DAY_START) / HOUR} ${d.known}>${d.told} x${d.answers}`,
+      (d) =>
+        `${(d.from - DAY_START) / HOUR}-${(d.to - DAY_START) / HOUR} ${d.known}>${d.reported} x${d.answers}`,
     );
 
   test('or nothing is doubted: the rows stay, an event says so, and the window stays a candidate', async () => {
     await ingestRows(span, ROWS, { now: NOW - 40 * HOUR });
     const told = await audit([], NOW);
-    expect(told).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, told: 0 } });
+    expect(told).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, reported: 0 } });
     expect(await visible()).toHaveLength(60);
     expect(await windows()).toEqual(['0-6 done 60 r1']);
     expect(await doubts()).toEqual(['0-6 60>0 x1']);
@@ -503,7 +504,7 @@ describe('a document that holds far less than is known', () => {
         data: expect.objectContaining({
           hours: 6,
           knownRows: 60,
-          toldRows: 0,
+          reportedRows: 0,
           answers: 1,
           dataset: 'amazon/rt-sales',
         }),
@@ -521,8 +522,8 @@ describe('a document that holds far less than is known', () => {
       const result = await audit([], at);
       if (result.outcome !== 'ingested' || result.doubted === null) break;
       expect(await visible()).toHaveLength(60);
-      looks.push((result.doubted.lookAgainAt - at) / HOUR);
-      at = result.doubted.lookAgainAt;
+      looks.push((result.doubted.recheckAt - at) / HOUR);
+      at = result.doubted.recheckAt;
     }
     expect(looks).toEqual([2, 6, 18, 24]);
     expect(at - NOW).toBeGreaterThanOrEqual(48 * HOUR);
@@ -557,7 +558,7 @@ describe('a document that holds far less than is known', () => {
     const rest = ROWS.filter(({ hour }) => hour < 2 || hour > 3).map((row) => ({ ...row, units: 5 }));
     expect(await audit([...rest, { hour: 2, asin: 'A0', units: 5 }], NOW)).toMatchObject({
       rows: 40,
-      doubted: { hours: 2, known: 20, told: 1 },
+      doubted: { hours: 2, known: 20, reported: 1 },
     });
     const seen = await visible();
     expect(seen).toHaveLength(60);

@@ -1,6 +1,6 @@
 /** A report that does not end is told of by whichever worker looks: once, and each time it has become twice as old. */
 import type { Pool } from 'pg';
-import { tellSlow } from '../../../../store/datasets/jobs';
+import { recordSlow } from '../../../../store/datasets/slow-reports';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { migrate } from '../../../../store/migrate';
@@ -34,7 +34,7 @@ test('three workers that look at the same time tell it once, and again at twice 
     let count = 0;
     await Promise.all(
       workers.map((worker) =>
-        tellSlow(worker, id, ageMs, 30 * MIN, async () => {
+        recordSlow(worker, id, ageMs, 30 * MIN, async () => {
           count++;
         }),
       ),

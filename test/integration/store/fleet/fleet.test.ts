@@ -102,7 +102,7 @@ async function answer(
     covered,
     evidence,
     now,
-    told: trips && { trips, whole, openSince: null },
+    reported: trips && { trips, whole, openSince: null },
     scheduled: true,
     restatement: { doubtShare: 0.5, usualLoss: 0.05, answers: 3, overMs: 48 * HOUR },
     awaitMs: 22 * HOUR,

@@ -1,14 +1,8 @@
 /** What a pool that is not closed lets through: nothing while it is blocked, then one probe at a time. */
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import {
-  CLOSED_POOL,
-  isBlocked,
-  type PoolEvent,
-  type PoolPolicy,
-  type PoolState,
-  transition,
-} from '../../../../quota/pools/pool';
+import { CLOSED_POOL, isBlocked, transition } from '../../../../quota/pools/pool';
+import type { PoolEvent, PoolPolicy, PoolState } from '../../../../quota/pools/state';
 import { createPool } from '../../../../store/db';
 import {
   type PermitRequest,

@@ -42,7 +42,7 @@ test('nothing else sends: what Node offers without an import is used for what is
     'client/operations/demo/simulator-process.ts',
     'client/operations/pools/limit-use.ts',
     // Temporal's program.
-    'embedded/temporal-install.ts',
+    'embedded/temporal/install.ts',
     // The check of a vendor's folder calls its simulator, at a loopback address alone.
     'vendors/conformance/wire.ts',
   ]);

@@ -1,5 +1,5 @@
 import { NOTHING_KNOWN, waitOf as waitAt } from '../../../../client/operations/batches/wait';
-import type { PoolState } from '../../../../quota/pools/pool';
+import type { PoolState } from '../../../../quota/pools/state';
 
 const NOW = 10;
 const waitOf = (...of: Parameters<typeof waitAt> extends [...infer Rest, number] ? Rest : never) =>

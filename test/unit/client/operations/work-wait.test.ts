@@ -4,7 +4,8 @@ import {
   accountWait,
   workWait,
 } from '../../../../client/operations/datasets/work-wait';
-import { CLOSED_POOL, type PoolState } from '../../../../quota/pools/pool';
+import { CLOSED_POOL } from '../../../../quota/pools/pool';
+import type { PoolState } from '../../../../quota/pools/state';
 import type { KindStop } from '../../../../store/permits/call-kinds';
 import type { WorkStatus } from '../../../../workflows/messages';
 

@@ -6,7 +6,7 @@ import {
   reachOf,
   standBackMs,
 } from '../../../../quota/pools/narrow-refusal';
-import type { PoolPolicy } from '../../../../quota/pools/pool';
+import type { PoolPolicy } from '../../../../quota/pools/state';
 
 const NOW = 1_700_000_000_000;
 const MIN = 60_000;

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
-import {
-  CLOSED_POOL,
-  type HoldCause,
-  isBlocked,
-  type PoolEvent,
-  type PoolPolicy,
-  type PoolState,
-  stopping,
-  transition,
-  unknownCooldownMs,
-} from '../../../../quota/pools/pool';
+import { unknownCooldownMs } from '../../../../quota/pools/cooldowns';
+import { CLOSED_POOL, isBlocked, stopping, transition } from '../../../../quota/pools/pool';
+import type { HoldCause, PoolEvent, PoolPolicy, PoolState } from '../../../../quota/pools/state';
 import type { Evidence } from '../../../../quota/verdict';
 
 const MIN = 60_000;
@@ -408,7 +400,7 @@ describe('of a pool and its organization’s, what stands in the way', () => {
 describe('a hold that may be cured elsewhere looks again by itself', () => {
   const looking: PoolPolicy = {
     ...policy,
-    lookAgain: { credentialsMs: 15 * MIN, configurationMs: MIN, maxMs: 8 * 60 * MIN },
+    recheck: { credentialsMs: 15 * MIN, configurationMs: MIN, maxMs: 8 * 60 * MIN },
   };
   const refused = (epoch: number, cause: 'credentials' | 'configuration' | 'billing'): PoolEvent => ({
     type: 'hold',

@@ -15,11 +15,11 @@ const POLICY: RestatementPolicy = { doubtShare: 0.5, usualLoss: 0.05, answers: 3
 const rows = (...counts: number[]) => new Map(counts.map((count, hour) => [hour * HOUR, count] as const));
 const judge = (
   known: readonly number[],
-  told: readonly number[],
+  reported: readonly number[],
   doubts: ReadonlyMap<number, Doubt> = new Map(),
   policy = POLICY,
 ) =>
-  doubtedHours({ known: rows(...known), told: rows(...told), doubts, policy, now: NOW }).map(
+  doubtedHours({ known: rows(...known), reported: rows(...reported), doubts, policy, now: NOW }).map(
     ({ hour }) => hour / HOUR,
   );
 
@@ -44,7 +44,7 @@ describe('hours that are doubted', () => {
     ['known hours that are empty beside new ones that are full', [5, 0], [0, 500], [0]],
     ['more rows than before', [5, 5], [9, 9], []],
     ['nothing known', [], [], []],
-  ])('%s', (_, known, told, hours) => expect(judge(known, told)).toEqual(hours));
+  ])('%s', (_, known, reported, hours) => expect(judge(known, reported)).toEqual(hours));
 
   test('without a share only empty ones', () => {
     const policy = { ...POLICY, doubtShare: 0 };
@@ -99,10 +99,10 @@ describe('hours that are doubted', () => {
     fc.assert(
       fc.property(counts, (pairs) => {
         const known = pairs.map(([before]) => before);
-        const told = pairs.map(([, after]) => after);
-        const kept = new Set(judge(known, told));
+        const reported = pairs.map(([, after]) => after);
+        const kept = new Set(judge(known, reported));
         const left = known.reduce((sum, before, hour) => {
-          const after = kept.has(hour) ? before : (told[hour] ?? 0);
+          const after = kept.has(hour) ? before : (reported[hour] ?? 0);
           return before > 0 ? sum + after : sum;
         }, 0);
         expect(left).toBeGreaterThanOrEqual(0.5 * known.reduce((a, b) => a + b, 0));
@@ -128,11 +128,7 @@ describe('a document with bad rows', () => {
     [5, 11, '11 of 16 rows cannot be used, more than 5 % (badRowShare)'],
     [1_000, 50, null],
     [1_000, 53, '53 of 1053 rows cannot be used, more than 5 % (badRowShare)'],
-    [
-      0,
-      1,
-      "1 of 1 row cannot be used: the vendor's rows are not those that were asked for, or of another shape",
-    ],
+    [0, 1, "1 of 1 row cannot be used: the vendor's rows are not the requested ones, or of another shape"],
     [0, 0, null],
   ])('%i good and %i bad: %s', (good, bad, reason) => {
     expect(refusedForBadRows(good, bad, setAside)).toBe(reason);

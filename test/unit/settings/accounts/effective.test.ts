@@ -122,9 +122,9 @@ describe('effective pool and retries', () => {
       probeTimeoutMs: 500,
       hintAfterStrikes: 9,
       hint: amazonRules.pool.hint,
-      lookAgain: amazonRules.pool.lookAgain,
+      recheck: amazonRules.pool.recheck,
     });
-    expect(effectivePool(amazonRules, { pool: { lookAgainMinutes: 0.5 } }).lookAgain).toEqual({
+    expect(effectivePool(amazonRules, { pool: { recheckMinutes: 0.5 } }).recheck).toEqual({
       credentialsMs: 30_000,
       configurationMs: 30_000,
       maxMs: 8 * 3_600_000,

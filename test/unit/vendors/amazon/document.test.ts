@@ -270,7 +270,7 @@ describe('a row that cannot be used is put aside, and the others are read', () =
       'a row outside of the span',
       documentOf([row({ startTime: '"2026-11-20T22:00:00Z"', endTime: '"2026-11-20T23:00:00Z"' })]),
 
-      /outside of the asked span/,
+      /outside of the requested span/,
     ],
     [
       'a revenue that is missing',

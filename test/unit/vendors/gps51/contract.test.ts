@@ -1,12 +1,5 @@
-import {
-  parseCommandResult,
-  parseDevices,
-  parseLogin,
-  parsePositions,
-  parseQueued,
-  parseTrack,
-  parseTrips,
-} from '../../../../vendors/gps51/contract';
+import { parseDevices, parsePositions, parseTrack, parseTrips } from '../../../../vendors/gps51/contract';
+import { parseCommandResult, parseLogin, parseQueued } from '../../../../vendors/gps51/results';
 import { timeOf, wireTime } from '../../../../vendors/gps51/time';
 
 const AT = Date.UTC(2026, 10, 24, 4, 30);

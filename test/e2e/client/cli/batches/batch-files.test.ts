@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
-import { countItems, listBatches } from '../../../../../store/batches/batches';
+import { listBatches } from '../../../../../store/batches/batches';
+import { countItems } from '../../../../../store/batches/items';
 import { listParts } from '../../../../../store/batches/parts';
 import { Supervised } from '../../../../support/chaos-processes';
 import { type Cli, cliFor } from '../../../../support/cli';

@@ -86,7 +86,7 @@ test('under a closed pool: the last answer, and until when there is none fresher
   await stack.db.query('with gone as (delete from fleet_cursors) delete from reads');
   const none = await sluice(['vehicle', 'read', device, 'position']);
   expect(none).toMatchObject({ code: 1, out: '' });
-  expect(none.err).toMatch(/was never answered, and cannot be asked for now: .*the day is used up/);
+  expect(none.err).toMatch(/was never answered, and cannot be called now: .*the day is used up/);
   await applyPoolEvent(stack.db, stack.pool, { type: 'resume' });
 });
 

@@ -20,8 +20,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { EmbeddedError, errorText, type Log } from './errors';
-import { type PostgresBinaries, SHARED_ROOT } from './postgres-binaries';
+import { EmbeddedError, errorText, type Log } from '../errors';
+import { type PostgresBinaries, SHARED_ROOT } from './binaries';
 import { firstClosedFolder, isRoot, postgresUser, type SystemUser } from './unprivileged-user';
 
 export const SUPERUSER = 'sluice';
@@ -59,7 +59,7 @@ export function findData(home: string): string | null {
 function placeApart(home: string, user: SystemUser, closed: string, log: Log): string {
   const hash = createHash('sha256').update(home).digest('hex').slice(0, 12);
   const root = join(SHARED_ROOT, 'data');
-  // Never an older folder of the same path: whoever deleted the state folder wanted to begin anew.
+  // Never an older folder of the same path: whoever deleted the state folder wanted to start over.
   const apart = join(root, `${hash}-${randomBytes(2).toString('hex')}`);
   mkdirSync(root, { recursive: true, mode: 0o755 });
   mkdirSync(apart, { mode: 0o711 });
@@ -145,7 +145,7 @@ export function checkVersion(cluster: Cluster, binaries: PostgresBinaries): void
     'DATA_VERSION',
     `${cluster.data} was written by Postgres ${found}, but this is Postgres ${binaries.major}. ` +
       `To keep the data, dump it with Postgres ${found} (pg_dumpall) and load it into a new folder; ` +
-      `to begin anew, move ${cluster.data} away. Nothing was changed.`,
+      `to start over, move ${cluster.data} away. Nothing was changed.`,
   );
 }
 
@@ -186,7 +186,7 @@ function writePassword(home: string, password: string): void {
 
 const newPassword = (): string => randomBytes(24).toString('hex');
 
-/** Makes the data folder. A folder left by an initdb that was killed is removed first, and this is said. */
+/** Makes the data folder. A folder left by an initdb that was killed is removed first, with a message. */
 export async function initialise(cluster: Cluster, binaries: PostgresBinaries, log: Log): Promise<void> {
   const draft = join(dirname(cluster.data), `${basename(cluster.data)}.unfinished`);
   const secret = `${draft}.password`;

@@ -27,11 +27,12 @@ import {
   tailOf,
   terminate,
   waitForExit,
-} from './child';
-import { EmbeddedError, errorCode, errorText, type Log, silent } from './errors';
-import { withLock } from './lock';
-import { choosePort, OWN_PORT_PATIENCE_MS } from './ports';
-import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries';
+} from '../child';
+import { EmbeddedError, errorCode, errorText, type Log, silent } from '../errors';
+import { withLock } from '../lock';
+import { choosePort, OWN_PORT_PATIENCE_MS } from '../ports';
+import { ensureWritable } from '../state-dir';
+import { findPostgresBinaries, type PostgresBinaries } from './binaries';
 import {
   CHILD_ENV,
   type Cluster,
@@ -43,14 +44,13 @@ import {
   readPassword,
   resetPassword,
   SUPERUSER,
-} from './postgres-cluster';
-import { ensureWritable } from './state-dir';
+} from './cluster';
 import { isRoot } from './unprivileged-user';
 
 export interface PostgresOptions {
   /** Holds password, last port and, as a rule, the data. Created when missing. */
   readonly dataDir: string;
-  /** Wanted port; another one is taken, and said, when it is in use. Default: the last one, else any. */
+  /** Wanted port; another one is taken, with a message, when it is in use. Default: the last one, else any. */
   readonly port?: number | undefined;
   /** Created when missing. Default `sluice`. */
   readonly database?: string | undefined;
@@ -84,9 +84,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const READY_TIMEOUT_MS = 60_000;
-/** A connection that hangs is given up and made anew. */
+/** A connection that hangs is given up and opened again. */
 const TRY_MS = 10_000;
-const TELL_MS = 10_000;
+const LOG_EVERY_MS = 10_000;
 const ORPHAN_PATIENCE_MS = 3_000;
 const FAST_SHUTDOWN: readonly SignalStep[] = [
   { signal: 'SIGINT', waitMs: 30_000 },
@@ -154,7 +154,7 @@ async function whenItAnswers(
   work: () => Promise<unknown>,
 ): Promise<boolean> {
   const started = Date.now();
-  let told = started;
+  let loggedAt = started;
   for (;;) {
     try {
       await work();
@@ -178,8 +178,8 @@ async function whenItAnswers(
           `Postgres (process ${server.pid}) gave no answer for ${READY_TIMEOUT_MS / 1000} s: ${errorText(error)}`,
         );
       }
-      if (Date.now() - told > TELL_MS) {
-        told = Date.now();
+      if (Date.now() - loggedAt > LOG_EVERY_MS) {
+        loggedAt = Date.now();
         const leftS = Math.ceil((READY_TIMEOUT_MS - waitedMs) / 1000);
         log(`Postgres: process ${server.pid} does not answer yet; waiting up to ${leftS} s more.`);
       }
@@ -206,7 +206,7 @@ function orphans(data: string): ProcessIdentity[] {
       const identity = identify(Number(entry));
       if (identity !== null) found.push(identity);
     } catch {
-      // Gone meanwhile, or not ours to look at.
+      // Gone meanwhile, or not ours to read.
     }
   }
   return found;
@@ -263,20 +263,20 @@ async function launch(
       writeFileSync(portFile, String(port));
       return { ...server, port };
     }
-    const said = tailOf(logFile, 8, offset);
-    const isTaken = /Address already in use/.test(said);
-    // Whatever else delays it: whoever knew the last server looks for this one at the same port.
+    const output = tailOf(logFile, 8, offset);
+    const isTaken = /Address already in use/.test(output);
+    // Whatever else delays it: clients of the last server expect this one at the same port.
     wanted = isTaken ? null : port;
     if (isTaken && attempt < 5) {
       log(`Postgres: port ${port} was taken in the same moment; trying another.`);
     } else if (
-      /lock file "postmaster.pid" already exists/.test(said) &&
+      /lock file "postmaster.pid" already exists/.test(output) &&
       attempt < 50 &&
       isLeftOver(cluster)
     ) {
       // A server that was killed a moment ago holds its pid until its parent has taken note.
       await delay(200);
-    } else if (/shared memory block .* is still in use/.test(said) && attempt < 50) {
+    } else if (/shared memory block .* is still in use/.test(output) && attempt < 50) {
       if (Date.now() > orphanDeadline) {
         for (const orphan of orphans(realpathSync(cluster.data))) {
           log(`Postgres: ending process ${orphan.pid}, left behind by a server that was killed.`);
@@ -288,7 +288,7 @@ async function launch(
       }
       await delay(200);
     } else {
-      throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${said}\n(${logFile})`);
+      throw new EmbeddedError('START_FAILED', `Postgres did not start. It says:\n${output}\n(${logFile})`);
     }
   }
 }

@@ -7,10 +7,10 @@ import { execFile } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { EmbeddedError, errorCode, errorText, type Log, silent } from './errors';
-import { withLock } from './lock';
-import { cacheDir } from './state-dir';
-import { buildTemporal, downloadTemporal } from './temporal-install';
+import { EmbeddedError, errorCode, errorText, type Log, silent } from '../errors';
+import { withLock } from '../lock';
+import { cacheDir } from '../state-dir';
+import { buildTemporal, downloadTemporal } from './install';
 
 /** The CLI this project is built and tested with (server 1.31.2, UI 2.50.1). */
 export const TEMPORAL_VERSION = '1.8.2';

@@ -16,7 +16,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { EnvHttpProxyAgent, fetch } from 'undici';
-import { errorText, type Log } from './errors';
+import { errorText, type Log } from '../errors';
 
 export interface InstallOptions {
   readonly version: string;
@@ -72,7 +72,7 @@ export function downloadUrl(version: string, env: NodeJS.ProcessEnv): string {
 /**
  * SHA-256 of the release's archives, from its `checksums.txt` as several independent projects have pinned them. Only what
  * is listed here, or given by `SLUICE_TEMPORAL_DOWNLOAD_SHA256`, is used: without a checksum from elsewhere nobody knows
- * what was downloaded. Anything else is built from sources, which `temporal-cli/go.sum` pins.
+ * what was downloaded. Anything else is built from sources, which `cli/go.sum` pins.
  */
 const ARCHIVES: Readonly<Record<string, string>> = {
   'temporal_cli_1.8.2_linux_amd64.tar.gz': 'd8421bda989e6514b4bdb4d63a9012a8a05a806892e881a5aad8510496349a94',
@@ -150,8 +150,8 @@ export async function downloadTemporal(options: InstallOptions): Promise<void> {
   }
 }
 
-/** Go modules named by `temporal-cli/go.mod`: a wrapper, since `go install` refuses the CLI's own `replace`. */
-const WRAPPER = join(__dirname, 'temporal-cli');
+/** Go modules named by `cli/go.mod`: a wrapper, since `go install` refuses the CLI's own `replace`. */
+const WRAPPER = join(__dirname, 'cli');
 
 async function goVersion(env: NodeJS.ProcessEnv): Promise<string> {
   try {

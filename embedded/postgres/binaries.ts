@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { EmbeddedError, errorCode, errorText, type Log } from './errors';
-import { cacheDir } from './state-dir';
+import { EmbeddedError, errorCode, errorText, type Log } from '../errors';
+import { cacheDir } from '../state-dir';
 import { firstClosedFolder, isRoot, type SystemUser } from './unprivileged-user';
 
 export interface PostgresBinaries {

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { EmbeddedError } from './errors';
+import { EmbeddedError } from '../errors';
 
 export interface SystemUser {
   readonly name: string;

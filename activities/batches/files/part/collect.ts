@@ -1,0 +1,91 @@
+/** Collects the results of a part whose batch has ended at the vendor, and settles the part. */
+import { putBack } from '../../../../store/batches/alike';
+import type { BatchPart } from '../../../../store/batches/parts';
+import { alikeReason } from '../../alike-watch';
+import { isMissing, wasCancelledElsewhere } from '../answers';
+import type { BatchApiCalls, ResultFile } from '../calls';
+import { type AlikeItems, ResultReader, type ResultsRead } from '../results';
+import { type BatchApiContext, type BatchApiDeps, NeedsOperator } from '../types';
+import { type PartRecord, RELEASED, SETTLED, type Step } from './record';
+
+const CANCELLED_ELSEWHERE =
+  'was cancelled at the vendor, and not by Sluice; resuming sends again what it has not answered';
+
+export class PartCollector {
+  constructor(
+    private readonly deps: BatchApiDeps,
+    private readonly context: BatchApiContext,
+    private readonly calls: BatchApiCalls,
+    private readonly record: PartRecord,
+  ) {}
+
+  /** Stores the results that there are; items without one go back. */
+  async finish(part: BatchPart, winding: boolean): Promise<Step> {
+    const reader = new ResultReader(this.deps, this.context);
+    const output = await this.read(reader, part, part.outputFileId, part.outputRead);
+    const isAll = part.outputRead || (output?.lines ?? 0) >= part.completed;
+    const usable = part.usable + (output?.usable ?? 0);
+    if (output && isAll) await this.record.change(part, 'ended', { output_read: true, usable });
+    const errors = await this.read(reader, part, part.errorFileId, part.errorsRead);
+    if (!isAll) await this.missingLines(part, (output?.lines ?? 0) + (errors?.lines ?? 0));
+    const inAll = part.usable + (errors?.usable ?? output?.usable ?? 0);
+    const bothRead = { output_read: true, errors_read: true, usable: inAll };
+    if (errors || output) await this.record.change(part, 'ended', bothRead);
+    const complete = part.outcome === 'completed';
+    const left = complete ? this.record.failedAttempt(1) : RELEASED;
+    await this.record.settle(part, left, complete ? `${part.vendorId} has no line for it` : part.status);
+    const hold = output?.hold ?? errors?.hold;
+    if (hold) throw await this.deps.gateway.apply(this.calls.terms(this.context.texts.operation, part), hold);
+    const refused = output?.refused ?? errors?.refused;
+    if (refused) throw new NeedsOperator(refused);
+    const alike = reader.ofAll(inAll);
+    if (alike) throw await this.allAlike(part, alike);
+    if (!winding && wasCancelledElsewhere(part)) {
+      throw new NeedsOperator(`${part.vendorId} ${CANCELLED_ELSEWHERE}`);
+    }
+    return SETTLED;
+  }
+
+  /**
+   * All items were answered alike, so no item is to blame: refused ones are put back. Answers have been paid for, and
+   * are kept as they are. @returns the error that stops the pool or the batch.
+   */
+  private async allAlike(part: BatchPart, { key, seqs, verdict, reason }: AlikeItems): Promise<Error> {
+    if (verdict !== null) await putBack(this.deps.db, part.batchId, seqs);
+    if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
+      return this.deps.gateway.apply(this.calls.terms(this.context.texts.operation, part), verdict);
+    }
+    return new NeedsOperator(alikeReason(key, seqs.length, reason));
+  }
+
+  /** The vendor counts more answers than there are lines, in whichever of its files. */
+  private async missingLines(part: BatchPart, lines: number): Promise<void> {
+    const { vendorId, completed, outputFileId } = part;
+    if (lines >= completed) return;
+    if (outputFileId === null) {
+      await this.record.resultsGone(part, 'the vendor has not named the file of its answers');
+    } else this.record.doubt(part, `${vendorId} has ${lines} results of ${completed}`);
+  }
+
+  /** @returns null when there is nothing to read. */
+  private async read(
+    reader: ResultReader,
+    part: BatchPart,
+    fileId: string | null,
+    done: boolean,
+  ): Promise<ResultsRead | null> {
+    if (done || fileId === null) return null;
+    let file: ResultFile;
+    try {
+      file = await this.calls.download(part, fileId);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.record.doubt(part, `${fileId} is not to be found`);
+      // With a wrong base URL nothing is found at all: then this call throws.
+      await this.calls.get(part, part.vendorId ?? '', () => undefined);
+      await this.record.resultsGone(part, `its file ${fileId} is gone`);
+      return null;
+    }
+    return reader.read(part, file, this.record.isBelieved(part));
+  }
+}
