@@ -154,7 +154,7 @@ module.exports = {
       from: {
         path: '^client/',
         pathNot:
-          '^client/operations/((own-gateway|own-spool|user-auth|doctor-logins|keys-in-use).ts|permits/|vehicles/|vendors/|logins/)',
+          '^client/operations/((own-gateway|own-spool|user-auth|diagnosis/doctor-logins|keys-in-use).ts|permits/|vehicles/|vendors/|logins/)',
       },
       // What a polling plan is made from is read from the tables; nobody is called.
       to: { path: '^activities/(?!reads/polling/input.ts)' },

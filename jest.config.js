@@ -21,9 +21,9 @@ module.exports = {
   // A dynamic import names the compiled file.
   moduleNameMapper: { '^(\\.{1,2}/.+/index)\\.js$': '$1' },
   transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  testSequencer: '<rootDir>/test/support/sequencer.cjs',
+  globalSetup: '<rootDir>/test/support/run/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/run/global-teardown.ts',
+  testSequencer: '<rootDir>/test/support/run/sequencer.cjs',
   // A bound for what hangs, not for what is slow: a busy machine takes many times as long as a quiet one.
   testTimeout: 300_000,
   // Most tests wait more than they compute: six keep two processors busy.

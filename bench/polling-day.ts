@@ -22,7 +22,7 @@ import { logInToCarData } from '../client/operations/demo/bmw-work';
 import { startSimulated } from '../client/operations/demo/simulated';
 import { openBackend } from '../client/operations/open-backend';
 import { startPolling } from '../client/operations/polling/runs';
-import { findProcess } from '../client/operations/servers';
+import { findProcess } from '../client/operations/processes/servers';
 import { listVehicles, readVehicle } from '../client/operations/vehicles/vehicles';
 import { stateDir } from '../embedded/state-dir';
 import { loadSettings } from '../settings';

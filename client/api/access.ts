@@ -4,7 +4,7 @@
  * (DNS rebinding) are checked.
  */
 import type { FastifyRequest } from 'fastify';
-import { isLoopback } from '../operations/codec-server';
+import { isLoopback } from '../operations/processes/codec-server';
 import { ApiError } from './problem';
 import { SCOPES, type Scope } from './route';
 

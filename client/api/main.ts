@@ -1,8 +1,8 @@
 /** Entry of an API process: `node dist/client/api/main.js [--settings sluice.yaml] [--host H] [--port P]`. Any number may run. */
 import { parseArgs } from 'node:util';
-import { apiPort, parseHost } from '../operations/api-process';
 import { loadContext } from '../operations/context';
 import { messageOf } from '../operations/errors';
+import { apiPort, parseHost } from '../operations/processes/api-process';
 import { serveApi } from './serve';
 
 /** What is not answered by then is cut off, ms. */

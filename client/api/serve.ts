@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { MINUTE_MS } from '../../quota/durations';
 import { someKey } from '../operations/access/keys';
 import { forgetOldRequests } from '../operations/access/requests';
-import { isLoopback } from '../operations/codec-server';
 import type { Context } from '../operations/context';
 import { failed, messageOf } from '../operations/errors';
 import { openBackend } from '../operations/open-backend';
 import { sweepPermits } from '../operations/permits/desk';
+import { isLoopback } from '../operations/processes/codec-server';
 import { createApp } from './app';
 import { ROUTES } from './routes/index';
 

@@ -1,6 +1,6 @@
 /** `sluice api`: an API server in the foreground. */
 import type { Command } from 'commander';
-import { apiPort, parseHost } from '../operations/api-process';
+import { apiPort, parseHost } from '../operations/processes/api-process';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';

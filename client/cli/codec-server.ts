@@ -5,9 +5,15 @@
 import type { Command } from 'commander';
 import { resolveSecret, type Secret } from '../../settings';
 import { SECRET_REF_PATTERN, type SecretRef } from '../../vendors/account-fields';
-import { CODEC_PORT, isLoopback, parseOrigin, parsePort, uiOrigins } from '../operations/codec-server';
 import { loadVaultKeys } from '../operations/context';
 import { ClientError, messageOf, UsageError } from '../operations/errors';
+import {
+  CODEC_PORT,
+  isLoopback,
+  parseOrigin,
+  parsePort,
+  uiOrigins,
+} from '../operations/processes/codec-server';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';

@@ -1,7 +1,7 @@
 /** `sluice doctor`: checks this machine and these settings, and says how to mend what is wrong. */
 import type { Command } from 'commander';
 import { SettingsError } from '../../settings';
-import { type Check, checkNode, examineMachine } from '../operations/doctor';
+import { type Check, checkNode, examineMachine } from '../operations/diagnosis/doctor';
 import { call, contextOf } from './command';
 import { print, printJson } from './output';
 

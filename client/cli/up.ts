@@ -7,8 +7,6 @@ import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
 import { insertEvent } from '../../store/events/events';
 import type { KeyRing } from '../../store/secrets/keyring';
-import { apiAddress, apiProgram, untilApiAnswers } from '../operations/api-process';
-import { codecEndpoint, codecServerProgram } from '../operations/codec-server';
 import {
   type Context,
   ensureVaultKey,
@@ -23,7 +21,9 @@ import { beginSync } from '../operations/datasets/syncs';
 import { workerPolls } from '../operations/datasets/work';
 import { ClientError } from '../operations/errors';
 import { keysInUse, missingText, sortKeys } from '../operations/keys-in-use';
-import { watchServers } from '../operations/server-watch';
+import { apiAddress, apiProgram, untilApiAnswers } from '../operations/processes/api-process';
+import { codecEndpoint, codecServerProgram } from '../operations/processes/codec-server';
+import { watchServers } from '../operations/processes/server-watch';
 import {
   adoptable,
   becomeKeeper,
@@ -38,9 +38,9 @@ import {
   stopAll,
   stopServersIfUnused,
   workerProgram,
-} from '../operations/servers';
-import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../operations/supervisor';
-import { type EnvironmentPrint, environmentPrint } from '../operations/worker-environment';
+} from '../operations/processes/servers';
+import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../operations/processes/supervisor';
+import { type EnvironmentPrint, environmentPrint } from '../operations/processes/worker-environment';
 import { contextOf } from './command';
 import { untilInterrupted } from './interrupt';
 import { note, print } from './output';

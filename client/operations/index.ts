@@ -38,7 +38,8 @@ import { planBackfill } from './datasets/plans';
 import { pageRows } from './datasets/rows';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
 import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
-import { examineMachine } from './doctor';
+import { examineMachine } from './diagnosis/doctor';
+import { readStatus } from './diagnosis/status';
 import { pageEvents } from './events/events';
 import { explainWork } from './explain/explain';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
@@ -55,14 +56,13 @@ import {
   showPool,
   unblockLimits,
 } from './pools/pools';
+import { workersRun } from './processes/workers';
 import { pruneOld } from './prune';
 import { publishSettings } from './settings-publish';
-import { readStatus } from './status';
 import { listStreamsOf } from './streams/streams';
 import { authenticateEndUser } from './user-auth';
 import { deleteSecret, listSecrets, putSecret, rotateVault } from './vault';
 import { listVehicles, readVehicle, refreshVehicles, showVehicle } from './vehicles/vehicles';
-import { workersRun } from './workers';
 
 export const operations = {
   backfills: {

@@ -12,8 +12,8 @@ import {
   pastHours,
   startBackfill,
   type TimeSpan,
-} from '../support/chaos-judge';
-import { ChaosRig } from '../support/chaos-rig';
+} from '../support/chaos/chaos-judge';
+import { ChaosRig } from '../support/chaos/chaos-rig';
 import { type HistoryTimer, timersIn } from '../support/histories';
 
 const HOUR_MS = 3_600_000;

@@ -9,7 +9,7 @@ import { coverageByDevice } from '../../store/fleet/ledger';
 import type { LimitReport } from '../../vendors/kit/limit-book';
 import { pickBetween } from '../../vendors/kit/random';
 import type { fleetBackfill } from '../../workflows/fleet/fleet-backfill';
-import { ChaosRig } from '../support/chaos-rig';
+import { ChaosRig } from '../support/chaos/chaos-rig';
 import {
   ACCOUNT,
   FleetDrivers,
@@ -19,8 +19,8 @@ import {
   storedTrips,
   truePositions,
   trueTrips,
-} from '../support/fleet-chaos';
-import { longOr } from '../support/long';
+} from '../support/chaos/fleet-chaos';
+import { longOr } from '../support/run/long';
 
 const SEED = Number(process.env.SLUICE_CHAOS_SEED ?? 20260314);
 const CHAOS_MS = Number(process.env.SLUICE_CHAOS_MS ?? longOr(150_000, 25_000));

@@ -12,9 +12,9 @@ import {
   finished,
   pastHours,
   startBackfill,
-} from '../support/chaos-judge';
-import { ChaosRig } from '../support/chaos-rig';
-import { longOr } from '../support/long';
+} from '../support/chaos/chaos-judge';
+import { ChaosRig } from '../support/chaos/chaos-rig';
+import { longOr } from '../support/run/long';
 
 const WINDOWS = longOr(40, 24);
 const SEED = Number(process.env.CHAOS_SEED ?? 20_26);

@@ -2,9 +2,9 @@
  * A worker is taken for dead while its request is still on the way: whoever takes over must not look for the report,
  * find none, and ask for a second one, before the first request can no longer arrive.
  */
-import { expectWholeAndOnce, finished, pastHours, startBackfill } from '../support/chaos-judge';
-import { ChaosRig } from '../support/chaos-rig';
-import { type DelayingProxy, startDelayingProxy } from '../support/delaying-proxy';
+import { expectWholeAndOnce, finished, pastHours, startBackfill } from '../support/chaos/chaos-judge';
+import { ChaosRig } from '../support/chaos/chaos-rig';
+import { type DelayingProxy, startDelayingProxy } from '../support/network/delaying-proxy';
 
 const WINDOWS = 3;
 

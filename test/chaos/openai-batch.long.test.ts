@@ -7,10 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { countItems } from '../../store/batches/items';
 import { pickBetween } from '../../vendors/kit/random';
 import { batchWorkflowId } from '../../workflows/messages';
-import { ChaosRig } from '../support/chaos-rig';
-import { longOr } from '../support/long';
-import { loadBatch, resultsOf, startBatch } from '../support/openai-stack';
-import { callsSeen, type VendorCallSeen } from '../support/vendor-view';
+import { callsSeen, type VendorCallSeen } from '../support/callers/vendor-view';
+import { ChaosRig } from '../support/chaos/chaos-rig';
+import { longOr } from '../support/run/long';
+import { loadBatch, resultsOf, startBatch } from '../support/stacks/openai-stack';
 
 const ITEMS = longOr(800, 450);
 const RATE = 30;

@@ -4,10 +4,10 @@
  */
 import { countItems } from '../../store/batches/items';
 import { batchStatusQuery, batchWorkflowId } from '../../workflows/messages';
-import { ChaosRig } from '../support/chaos-rig';
+import { callsSeen } from '../support/callers/vendor-view';
+import { ChaosRig } from '../support/chaos/chaos-rig';
 import { timersIn } from '../support/histories';
-import { loadBatch, startBatch } from '../support/openai-stack';
-import { callsSeen } from '../support/vendor-view';
+import { loadBatch, startBatch } from '../support/stacks/openai-stack';
 
 const DAILY_LIMIT = 50;
 const THRESHOLD = 0.8;

@@ -12,12 +12,12 @@ import type { command } from '../../workflows/commands/command';
 import type { FleetBackfillInput, fleetBackfill } from '../../workflows/fleet/fleet-backfill';
 import type { positionsTick, TickResult } from '../../workflows/fleet/fleet-ticks';
 import { commandWorkflowId } from '../../workflows/messages';
-import { type BreakableProxy, startBreakableProxy } from '../support/breakable-proxy';
-import { uniqueName } from '../support/embedded';
+import { callsSeen } from '../support/callers/vendor-view';
 import { eventually } from '../support/eventually';
-import { type Gps51Stack, QUICK_GPS51, startGps51Stack } from '../support/gps51-stack';
-import { longOr } from '../support/long';
-import { callsSeen } from '../support/vendor-view';
+import { type BreakableProxy, startBreakableProxy } from '../support/network/breakable-proxy';
+import { longOr } from '../support/run/long';
+import { uniqueName } from '../support/stacks/embedded';
+import { type Gps51Stack, QUICK_GPS51, startGps51Stack } from '../support/stacks/gps51-stack';
 
 const AWAY_MS = Number(process.env.SLUICE_AWAY_MS ?? longOr(180_000, 5_000));
 const DAY = 24 * 3_600_000;

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { countItems } from '../../store/batches/items';
 import { readPool } from '../../store/pools/pools';
-import { type BreakableProxy, startBreakableProxy } from '../support/breakable-proxy';
 import { eventually } from '../support/eventually';
-import { type FaultyVendor, startFaultyVendor } from '../support/faulty-vendor';
-import { longOr } from '../support/long';
-import { type OpenAiStack, startOpenAiStack } from '../support/openai-stack';
+import { type BreakableProxy, startBreakableProxy } from '../support/network/breakable-proxy';
+import { longOr } from '../support/run/long';
+import { type OpenAiStack, startOpenAiStack } from '../support/stacks/openai-stack';
+import { type FaultyVendor, startFaultyVendor } from '../support/vendors/faulty-vendor';
 
 const AWAY_MS = Number(process.env.SLUICE_AWAY_MS ?? longOr(180_000, 7_000));
 const ITEMS = 40;

@@ -12,8 +12,8 @@ import {
   finished,
   pastHours,
   startBackfill,
-} from '../support/chaos-judge';
-import { ChaosRig } from '../support/chaos-rig';
+} from '../support/chaos/chaos-judge';
+import { ChaosRig } from '../support/chaos/chaos-rig';
 
 const WINDOWS = 40;
 /** Every answer of the vendor takes this long, ms: what comes sooner after a call did not wait for its answer. */

@@ -13,9 +13,9 @@ import {
   finished,
   pastHours,
   startBackfill,
-} from '../support/chaos-judge';
-import { ChaosRig } from '../support/chaos-rig';
-import { longOr } from '../support/long';
+} from '../support/chaos/chaos-judge';
+import { ChaosRig } from '../support/chaos/chaos-rig';
+import { longOr } from '../support/run/long';
 
 const WINDOWS = longOr(24, 16);
 const TIMEOUT_MS = 2_000;

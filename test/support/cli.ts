@@ -1,8 +1,8 @@
 /** The command line as a person runs it, with a stack's servers. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { temporaryFolder } from './embedded';
-import { SLUICE } from './program';
+import { SLUICE } from './processes/program';
+import { temporaryFolder } from './stacks/embedded';
 
 export interface Ran {
   readonly code: number | null;

@@ -34,10 +34,10 @@ import type { quotaPool } from '../../workflows/pools/quota-pool';
 import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
 import type { datasetSync } from '../../workflows/reports/dataset-sync';
 import { eventually } from './eventually';
-import { QUICK_GPS51, startGps51Stack } from './gps51-stack';
-import { startOpenAiStack } from './openai-stack';
-import { createRunFolder, removeRunFolder } from './run-folder';
-import { DATASET, type Stack, startStack } from './stack';
+import { createRunFolder, removeRunFolder } from './run/run-folder';
+import { QUICK_GPS51, startGps51Stack } from './stacks/gps51-stack';
+import { startOpenAiStack } from './stacks/openai-stack';
+import { DATASET, type Stack, startStack } from './stacks/stack';
 
 const FOLDER = join(__dirname, '..', 'workflow', 'histories');
 const HOUR_MS = 3_600_000;

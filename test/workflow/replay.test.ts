@@ -9,7 +9,7 @@ import { Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import pino from 'pino';
 import { installTemporalRuntime } from '../../workers/worker';
-import { workflowBundle } from '../support/program';
+import { workflowBundle } from '../support/processes/program';
 
 const FOLDER = join(__dirname, 'histories');
 

@@ -9,8 +9,8 @@ import {
   startSync,
   stopSync,
 } from '../../operations/datasets/syncs';
+import { workersRun } from '../../operations/processes/workers';
 import { instantText, lengthText, relativeText, whenText } from '../../operations/time-text';
-import { workersRun } from '../../operations/workers';
 import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';
 import { whyText } from './progress-view';

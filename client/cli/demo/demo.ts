@@ -29,7 +29,7 @@ import {
 } from '../../operations/demo/files';
 import { refuseForAWhile } from '../../operations/demo/simulator-process';
 import { ClientError, UsageError } from '../../operations/errors';
-import { becomeKeeper, otherKeeper } from '../../operations/servers';
+import { becomeKeeper, otherKeeper } from '../../operations/processes/servers';
 import { countText, lengthText, spanText } from '../../operations/time-text';
 import { createView, type ProgressView } from '../datasets/progress-view';
 import { type Interrupt, untilInterrupted } from '../interrupt';

@@ -7,7 +7,7 @@ import { loadSettings, type Settings } from '../../../settings';
 import { chunkPolicy, type DatasetContext, datasetContext } from '../../../settings/datasets/report-context';
 import { MigrationError } from '../../../store/migrate';
 import { ClientError, UsageError } from '../errors';
-import type { Say } from '../servers';
+import type { Say } from '../processes/servers';
 import {
   DEMO_ACCOUNT,
   DEMO_CHUNK_HOURS,

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
 import { type Context, ensureVaultKey, loadVaultKeys } from '../context';
-import type { Say, Servers } from '../servers';
+import type { Say, Servers } from '../processes/servers';
 import { startParts } from './parts';
 import { startSimulated } from './simulated';
 

@@ -1,7 +1,8 @@
 /** What every demo runs beside its simulator: the servers, a worker, and a codec server where payloads are encrypted. */
-import { keepApi } from '../api-process';
-import { codecEndpoint, keepCodecServer } from '../codec-server';
+
 import type { Context } from '../context';
+import { keepApi } from '../processes/api-process';
+import { codecEndpoint, keepCodecServer } from '../processes/codec-server';
 import {
   adoptable,
   forgetProcess,
@@ -11,7 +12,7 @@ import {
   startServers,
   stopServersIfUnused,
   workerProgram,
-} from '../servers';
+} from '../processes/servers';
 
 export interface DemoParts {
   readonly servers: Servers;

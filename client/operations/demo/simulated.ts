@@ -12,7 +12,7 @@ import { loadSettings } from '../../../settings';
 import { createKeyFile } from '../../../store/secrets/keyring';
 import { type Context, contextWith } from '../context';
 import { ClientError } from '../errors';
-import { becomeKeeper, type Keeper, otherKeeper, type Say } from '../servers';
+import { becomeKeeper, type Keeper, otherKeeper, type Say } from '../processes/servers';
 import { type DemoParts, startParts } from './parts';
 import { keepSimulator } from './simulator-process';
 

@@ -6,7 +6,7 @@ import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';
 import { readPool } from '../../../store/pools/pools';
 import type { Backend } from '../backend';
-import { credentialsOf } from '../doctor';
+import { credentialsOf } from '../diagnosis/doctor';
 import { messageOf } from '../errors';
 import { applyOrder, signalOrder, type Target } from './orders';
 

@@ -1,7 +1,7 @@
 import { parse, stringify } from 'yaml';
 import { applyPoolEvent } from '../../../store/pools/pools';
-import { type ApiProcess, startApi } from '../../support/api-process';
-import { type Stack, startStack } from '../../support/stack';
+import { type ApiProcess, startApi } from '../../support/processes/api-process';
+import { type Stack, startStack } from '../../support/stacks/stack';
 
 let stack: Stack;
 let api: ApiProcess;

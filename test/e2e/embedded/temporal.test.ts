@@ -11,7 +11,7 @@ import {
   stopTemporal,
   type TemporalOptions,
 } from '../../../embedded/temporal/temporal';
-import { temporaryFolder } from '../../support/embedded';
+import { temporaryFolder } from '../../support/stacks/embedded';
 
 const used: string[] = [];
 

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { type TestDatabase, testDatabase, testTemporal, uniqueName } from '../../support/embedded';
+import { type TestDatabase, testDatabase, testTemporal, uniqueName } from '../../support/stacks/embedded';
 
 async function tablesOf(database: TestDatabase): Promise<number> {
   const client = new Client({ connectionString: database.url });

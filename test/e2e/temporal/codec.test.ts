@@ -9,7 +9,7 @@ import { generateKey, KeyRing } from '../../../store/secrets/keyring';
 import { dataConverterFor, EncryptionCodec } from '../../../temporal/codec';
 import { startCodecServer } from '../../../temporal/codec-server';
 import { cliFor } from '../../support/cli';
-import { temporaryFolder, testTemporal, uniqueName } from '../../support/embedded';
+import { temporaryFolder, testTemporal, uniqueName } from '../../support/stacks/embedded';
 
 /** The history with everything that is only base64 decoded beside it. */
 function readable(history: unknown): string {

@@ -10,9 +10,15 @@ import { parseSettings, type Settings } from '../../../settings';
 import { connectClient, connectWorker } from '../../../temporal/connection';
 import { workerIdentity } from '../../../workers/identity';
 import { cliFor } from '../../support/cli';
-import { temporaryFolder, testTemporal, uniqueName } from '../../support/embedded';
 import { eventually } from '../../support/eventually';
-import { Authority, type Gate, type GateOptions, startGate, writePair } from '../../support/temporal-gate';
+import {
+  Authority,
+  type Gate,
+  type GateOptions,
+  startGate,
+  writePair,
+} from '../../support/network/temporal-gate';
+import { temporaryFolder, testTemporal, uniqueName } from '../../support/stacks/embedded';
 
 const DAY = 86_400_000;
 const API_KEY = 'key-that-is-nobodys-business';

@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startCommand, storeCommand } from '../../../client/operations/fleet/commands';
 import { readPool } from '../../../store/pools/pools';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
-import { uniqueName } from '../../support/embedded';
 import { eventually } from '../../support/eventually';
-import { type FaultyVendor, startFaultyVendor } from '../../support/faulty-vendor';
-import { type Gps51Stack, startGps51Stack } from '../../support/gps51-stack';
-import { loadBatch, startBatch } from '../../support/openai-stack';
-import { undisturbed } from '../../support/undisturbed';
+import { undisturbed } from '../../support/run/undisturbed';
+import { uniqueName } from '../../support/stacks/embedded';
+import { type Gps51Stack, startGps51Stack } from '../../support/stacks/gps51-stack';
+import { loadBatch, startBatch } from '../../support/stacks/openai-stack';
+import { type FaultyVendor, startFaultyVendor } from '../../support/vendors/faulty-vendor';
 
 const SLOTS = 4;
 const IN_LINE = 2;

@@ -11,8 +11,8 @@ import { recordAlert } from '../../../store/events/alerts';
 import { type PruneCounts, prune, type Retention } from '../../../store/prune';
 import { startPruner } from '../../../workers/pruner';
 import { cliFor } from '../../support/cli';
-import { type TestDatabase, temporaryFolder, testDatabase } from '../../support/embedded';
 import { eventually } from '../../support/eventually';
+import { type TestDatabase, temporaryFolder, testDatabase } from '../../support/stacks/embedded';
 
 const DAY = 86_400_000;
 const RETENTION: Retention = {

@@ -4,7 +4,7 @@ import { jobChecks } from '../../../client/operations/vendors/job';
 import { createPool } from '../../../store/db';
 import { registerLimits } from '../../../store/permits/permits';
 import { builtInVendors, vendorOf } from '../../../vendors/registry';
-import { testDatabase } from '../../support/embedded';
+import { testDatabase } from '../../support/stacks/embedded';
 
 const ROOT = resolve(__dirname, '../../..');
 

@@ -22,7 +22,7 @@ import {
   startPostgres,
   stopPostgres,
 } from '../../../embedded/postgres/postgres';
-import { temporaryFolder } from '../../support/embedded';
+import { temporaryFolder } from '../../support/stacks/embedded';
 
 const isRoot = process.getuid?.() === 0;
 const used: string[] = [];

@@ -4,7 +4,7 @@ import { createPool } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 import { applyPoolEvent, registerPool } from '../../../store/pools/pools';
 import { vendorOf } from '../../../vendors/registry';
-import { type TestDatabase, testDatabase } from '../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
 let database: TestDatabase;
 const opened: Permits[] = [];

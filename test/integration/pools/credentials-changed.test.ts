@@ -7,7 +7,7 @@ import type { HoldCause } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
-import { temporaryFolder, testDatabase } from '../../support/embedded';
+import { temporaryFolder, testDatabase } from '../../support/stacks/embedded';
 
 test('a pool that is held for refused credentials tries new ones at once', async () => {
   const database = await testDatabase();

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { createPool, inTransaction } from '../../../store/db';
-import { type TestDatabase, testDatabase } from '../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
 let database: TestDatabase;
 let pool: Pool;

@@ -2,7 +2,7 @@
 import { connect, createPool, inTransaction } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 import { lockMigrations } from '../../../store/migration-lock';
-import { testDatabase } from '../../support/embedded';
+import { testDatabase } from '../../support/stacks/embedded';
 
 const change = { name: '999_test.sql', sql: 'alter table pools add column test_only integer', sha256: 'x' };
 

@@ -2,8 +2,8 @@
 import { connect, createPool } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 import { UnsupportedPooler } from '../../../store/pooler';
-import { type TestDatabase, testDatabase } from '../../support/embedded';
-import { pgBouncerProgram, startPgBouncer } from '../../support/pgbouncer';
+import { pgBouncerProgram, startPgBouncer } from '../../support/network/pgbouncer';
+import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
 const program = pgBouncerProgram();
 const installed = program === null ? test.skip : test;

@@ -6,7 +6,7 @@ import { createPool } from '../../../store/db';
 import { describeSchema } from '../../../store/describe-schema';
 import { appliedMigrations, migrate, readMigrations } from '../../../store/migrate';
 import { readSchema, type SchemaObject, type SchemaTexts } from '../../../store/schema';
-import { type TestDatabase, testDatabase } from '../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
 let database: TestDatabase;
 let pool: Pool;

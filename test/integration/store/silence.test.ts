@@ -5,10 +5,10 @@ import { createPool, inTransaction } from '../../../store/db';
 import { registerLimits, takePermits } from '../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
 import { amazonPool } from '../../../vendors/amazon/limits';
-import { startBreakableProxy } from '../../support/breakable-proxy';
-import { Child } from '../../support/child';
-import { testDatabase } from '../../support/embedded';
-import type { LockHolderOptions } from '../../support/lock-holder';
+import { startBreakableProxy } from '../../support/network/breakable-proxy';
+import { Child } from '../../support/processes/child';
+import type { LockHolderOptions } from '../../support/processes/lock-holder';
+import { testDatabase } from '../../support/stacks/embedded';
 
 const LONGEST_MS = 10_000;
 const TEMPLATE: LimitTemplate = {

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ANSWER_MS, askWorker, askWorkers, serveHealth } from '../../../workers/health-socket';
-import { uniqueName } from '../../support/embedded';
 import { eventually } from '../../support/eventually';
-import { endWithRun } from '../../support/run-folder';
+import { endWithRun } from '../../support/run/run-folder';
+import { uniqueName } from '../../support/stacks/embedded';
 
 const REGISTER = require.resolve('../../support/register-ts.cjs');
 const SOCKET = require.resolve('../../../workers/health-socket');

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkNode } from '../../../client/operations/doctor';
+import { checkNode } from '../../../client/operations/diagnosis/doctor';
 
 const ROOT = join(__dirname, '..', '..', '..');
 

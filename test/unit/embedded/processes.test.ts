@@ -23,7 +23,7 @@ import {
 import { withLock } from '../../../embedded/lock';
 import { choosePort, freePort, isPortFree } from '../../../embedded/ports';
 import { cacheDir, stateDir } from '../../../embedded/state-dir';
-import { temporaryFolder } from '../../support/embedded';
+import { temporaryFolder } from '../../support/stacks/embedded';
 
 const NODE = process.execPath;
 const FOREVER = 'setInterval(() => {}, 1000)';

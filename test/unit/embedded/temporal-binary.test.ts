@@ -13,7 +13,7 @@ import {
   TEMPORAL_VERSION,
 } from '../../../embedded/temporal/binary';
 import { checksumOf, downloadUrl } from '../../../embedded/temporal/install';
-import { temporaryFolder } from '../../support/embedded';
+import { temporaryFolder } from '../../support/stacks/embedded';
 
 /** A program that answers `--version` as the Temporal CLI does. */
 function fakeCli(folder: string, version = TEMPORAL_VERSION, server = '1.31.2'): string {

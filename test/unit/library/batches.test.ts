@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSluice, OperationError } from '../../../library';
-import { temporaryFolder } from '../../support/run-folder';
+import { temporaryFolder } from '../../support/run/run-folder';
 
 const settings = 'accounts: { texts: { vendor: openai, apiKey: "env:NONE", dailyLimit: 100 } }';
 const cwd = temporaryFolder('library-batches');

@@ -1,5 +1,5 @@
 import { createSluice, OperationError } from '../../../library';
-import { temporaryFolder } from '../../support/run-folder';
+import { temporaryFolder } from '../../support/run/run-folder';
 
 const settings = 'accounts: { texts: { vendor: openai, apiKey: "env:NONE" } }';
 const cwd = temporaryFolder('library');

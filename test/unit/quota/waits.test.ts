@@ -7,7 +7,7 @@ import {
   parseRetryAfter,
   parseWaitText,
 } from '../../../quota/waits';
-import { processorMs } from '../../support/processor-time';
+import { processorMs } from '../../support/processes/processor-time';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 const S = 1000;

@@ -4,8 +4,8 @@ import type { ProblemBody } from '../../../../client/api/problem';
 import { connect } from '../../../../store/db';
 import { insertEvent } from '../../../../store/events/events';
 import { routeOf, samples, send } from '../../../support/api-samples';
-import { type ApiStack, startApiStack } from '../../../support/api-stack';
 import { eventually } from '../../../support/eventually';
+import { type ApiStack, startApiStack } from '../../../support/stacks/api-stack';
 
 const HOUR_MS = 3_600_000;
 const HOUR = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;

@@ -5,7 +5,7 @@ import { codesOf } from '../../../../client/api/problem';
 import { type ApiRoute, fullPath, pathFields, takesBody } from '../../../../client/api/route';
 import { ROUTES } from '../../../../client/api/routes/index';
 import { routeOf, type Sample, samples, send, undocumented } from '../../../support/api-samples';
-import { type ApiStack, closedAddress, startApiStack } from '../../../support/api-stack';
+import { type ApiStack, closedAddress, startApiStack } from '../../../support/stacks/api-stack';
 
 const HOUR_MS = 3_600_000;
 const HOUR = Math.floor(Date.now() / HOUR_MS) * HOUR_MS;

@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
-import { temporaryFolder } from '../../../support/embedded';
-import { ROOT, SLUICE } from '../../../support/program';
-import { DATASET, type Stack, startStack } from '../../../support/stack';
-import { undisturbed } from '../../../support/undisturbed';
+import { ROOT, SLUICE } from '../../../support/processes/program';
+import { undisturbed } from '../../../support/run/undisturbed';
+import { temporaryFolder } from '../../../support/stacks/embedded';
+import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
 const HOUR = 3_600_000;
 /** The rate that binds in these tests. */

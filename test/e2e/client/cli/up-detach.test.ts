@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
 import { type Instance, readInstance } from '../../../../embedded/instance';
 import { stateDir } from '../../../../embedded/state-dir';
-import { temporaryFolder } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { SLUICE } from '../../../support/program';
+import { SLUICE } from '../../../support/processes/program';
+import { temporaryFolder } from '../../../support/stacks/embedded';
 
 const folder = temporaryFolder('up');
 const dir = stateDir(folder, {});

@@ -5,10 +5,10 @@ import { readPool } from '../../../../store/pools/pools';
 import { generateKey, KeyRing } from '../../../../store/secrets/keyring';
 import { Vault } from '../../../../store/secrets/vault';
 import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { cliFor } from '../../../support/cli';
-import { uniqueName } from '../../../support/embedded';
-import { FLEET_PASSWORD, type Gps51Stack, startGps51Stack } from '../../../support/gps51-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { FLEET_PASSWORD, type Gps51Stack, startGps51Stack } from '../../../support/stacks/gps51-stack';
 
 const old = generateKey();
 const newer = generateKey();

@@ -14,14 +14,14 @@ import { TokenStore } from '../../../../store/secrets/tokens';
 import { Vault } from '../../../../store/secrets/vault';
 import { dataConverterFor } from '../../../../temporal/codec';
 import { type Cli, cliFor } from '../../../support/cli';
+import { eventually } from '../../../support/eventually';
 import {
   type TestDatabase,
   temporaryFolder,
   testDatabase,
   testTemporal,
   uniqueName,
-} from '../../../support/embedded';
-import { eventually } from '../../../support/eventually';
+} from '../../../support/stacks/embedded';
 
 const old = generateKey();
 const newer = generateKey();

@@ -2,8 +2,8 @@
 
 import { planReports } from '../../../../client/operations/datasets/plan';
 import { datasetContext } from '../../../../settings/datasets/report-context';
-import { Lab, lastHours } from '../../../support/amazon-lab';
-import { violations } from '../../../support/arrival-judge';
+import { violations } from '../../../support/models/arrival-judge';
+import { Lab, lastHours } from '../../../support/stacks/amazon-lab';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const SALES = 'amazon/rt-sales';

@@ -1,6 +1,6 @@
 /** Login with Amazon: tokens that expire, credentials that are refused, and the way back. */
 import { resumeSignal } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/amazon-lab';
+import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 const lab = Lab.start({
   accounts: { expired: {}, revoked: {}, unauthorised: {}, wrong: {} },

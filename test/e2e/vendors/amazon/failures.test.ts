@@ -1,6 +1,7 @@
 /** Amazon's own failures and the network's: short waits, a breaker when they go on, and no report twice. */
-import { Lab, lastHours, leaksOf } from '../../../support/amazon-lab';
+
 import { failuresIn } from '../../../support/histories';
+import { Lab, lastHours, leaksOf } from '../../../support/stacks/amazon-lab';
 
 const TIMEOUT_MS = 3000;
 const BREAKER = { pool: { breakerFailures: 5, breakerOpenSeconds: 2 } };

@@ -1,7 +1,7 @@
 /** What Amazon allows may differ from what it says: headers teach, and a hidden limit costs what is in flight. */
 import type { Arrival } from '../../../../vendors/kit/arrivals';
-import { Lab, lastHours } from '../../../support/amazon-lab';
 import { failuresIn } from '../../../support/histories';
+import { Lab, lastHours } from '../../../support/stacks/amazon-lab';
 
 const lab = Lab.start({
   // Longer waits than this sleep in the workflow.

@@ -2,7 +2,7 @@
 
 import { listKindStops } from '../../../../store/permits/call-kinds';
 import { resumeSignal } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/amazon-lab';
+import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
 const TRAFFIC = 'amazon/rt-traffic';

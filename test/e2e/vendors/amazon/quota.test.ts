@@ -1,7 +1,7 @@
 /** A quota of Amazon's, wherever it shows: it stops the account, only the account, and in the open. */
 import { backfillWorkflowId, resumeSignal } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/amazon-lab';
 import { failuresIn } from '../../../support/histories';
+import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 const LONG_PAUSE = { pool: { cooldownMinutes: 10 } };
 

@@ -9,7 +9,7 @@ import {
   nextCycle,
   phaseOf,
   until,
-} from '../../../support/amazon-lab';
+} from '../../../support/stacks/amazon-lab';
 
 const NOT_YET =
   'The report data for the requested date range is not yet available. Please try again with an earlier date range.';

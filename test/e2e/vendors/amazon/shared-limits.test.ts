@@ -1,6 +1,6 @@
 /** Traffic and inventory share everything with sales; and what Temporal stores can be encrypted. */
 import { resumeSignal, type WorkStatus, workStatusQuery } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/amazon-lab';
+import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const INVENTORY = 'amazon/rt-inventory';

@@ -1,7 +1,7 @@
 /** A sync never waits for its slowest piece. */
 import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
-import { Lab, nextCycle, phaseOf, until } from '../../../support/amazon-lab';
+import { Lab, nextCycle, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 

@@ -1,7 +1,7 @@
 /** The sync of a dataset: what a cycle does, in which order, and what it leaves alone. */
 import { DAY_MS, HOUR_MS } from '../../../../quota/durations';
 import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
-import { Lab, type LedgerWindow, nextCycle, phaseOf, until } from '../../../support/amazon-lab';
+import { Lab, type LedgerWindow, nextCycle, phaseOf, until } from '../../../support/stacks/amazon-lab';
 
 /** Without a least time between two requests for a window, so that audits can follow at once. */
 const AT_ONCE = { minRerequestMinutes: 0 };

@@ -1,7 +1,7 @@
 /** Windows that cannot be had, and documents that are not to be believed: what they cost, and what stays. */
 import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, until } from '../../../support/amazon-lab';
+import { Lab, lastHours, leaksOf, until } from '../../../support/stacks/amazon-lab';
 
 /** Failing windows may make three calls a day here: the fewest there are. */
 const SETTINGS = { reports: { failingShare: 0, settleSeconds: 4 } };

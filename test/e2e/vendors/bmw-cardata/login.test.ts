@@ -6,9 +6,9 @@ import { listEvents } from '../../../../store/events/events';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
-import { type CoreStack, startCore } from '../../../support/core-stack';
-import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
+import { type CoreStack, startCore } from '../../../support/stacks/core-stack';
+import { uniqueName } from '../../../support/stacks/embedded';
 
 const ACCOUNT = uniqueName('cars');
 const HASTY = uniqueName('hasty');

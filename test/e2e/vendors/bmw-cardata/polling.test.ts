@@ -14,10 +14,10 @@ import { stateDir } from '../../../../embedded/state-dir';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import type { Arrival } from '../../../../vendors/kit/arrivals';
 import { type Cli, cliFor } from '../../../support/cli';
-import { type CoreStack, startCore, type WorkerProcess } from '../../../support/core-stack';
-import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { temporaryFolder } from '../../../support/run-folder';
+import { temporaryFolder } from '../../../support/run/run-folder';
+import { type CoreStack, startCore, type WorkerProcess } from '../../../support/stacks/core-stack';
+import { uniqueName } from '../../../support/stacks/embedded';
 
 const ACCOUNT = uniqueName('cars');
 

@@ -2,10 +2,10 @@ import { listEvents } from '../../../../store/events/events';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
 import { type Cli, cliFor } from '../../../support/cli';
-import { type CoreStack, startCore } from '../../../support/core-stack';
-import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { MqttBroker } from '../../../support/mqtt-broker';
+import { type CoreStack, startCore } from '../../../support/stacks/core-stack';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { MqttBroker } from '../../../support/vendors/mqtt-broker';
 
 const ACCOUNT = uniqueName('cars');
 

@@ -12,15 +12,15 @@ import {
   pauseSignal,
   resumeSignal,
 } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { trueText, vendorBatches } from '../../../support/openai-batches';
 import {
   type OpenAiStack,
   type OpenAiStackOptions,
   resultsOf,
   startOpenAiStack,
-} from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+} from '../../../support/stacks/openai-stack';
+import { trueText, vendorBatches } from '../../../support/vendors/openai-batches';
 
 const QUICK = { min: 50, max: 100 };
 const BY_FILES = { via: 'batch-api' } as const;

@@ -5,11 +5,15 @@ import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
 import { listEvents } from '../../../../store/events/events';
 import { cancelSignal, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { cancelAtVendor, vendorBatches } from '../../../support/openai-batches';
-import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../../../support/openai-stack';
-import type { RewriteAnswer } from '../../../support/rewriting-proxy';
-import { callsSeen } from '../../../support/vendor-view';
+import type { RewriteAnswer } from '../../../support/network/rewriting-proxy';
+import {
+  type OpenAiStack,
+  type OpenAiStackOptions,
+  startOpenAiStack,
+} from '../../../support/stacks/openai-stack';
+import { cancelAtVendor, vendorBatches } from '../../../support/vendors/openai-batches';
 
 const QUICK = { min: 20, max: 50 };
 const BY_FILES = { via: 'batch-api' } as const;

@@ -6,9 +6,9 @@ import { countItems } from '../../../../store/batches/items';
 import { retryFailed } from '../../../../store/batches/skips';
 import { listEvents } from '../../../../store/events/events';
 import { batchStatusQuery, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 let stack: OpenAiStack | null = null;
 

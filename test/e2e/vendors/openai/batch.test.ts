@@ -7,9 +7,9 @@ import { listEvents } from '../../../../store/events/events';
 import { listLimits } from '../../../../store/permits/permits';
 import { readPool } from '../../../../store/pools/pools';
 import { batchStatusQuery, cancelSignal, pauseSignal, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 let stack: OpenAiStack | null = null;
 

@@ -8,11 +8,11 @@ import { countItems } from '../../../../store/batches/items';
 import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { type Cli, cliFor } from '../../../support/cli';
-import { temporaryFolder, uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { temporaryFolder, uniqueName } from '../../../support/stacks/embedded';
+import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 const MOST_IN_FLIGHT = 20;
 

@@ -5,13 +5,13 @@ import { countItems } from '../../../../store/batches/items';
 import { readPool } from '../../../../store/pools/pools';
 import { cancelSignal, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
+import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
 import {
   type HostileAnswer,
   type HostileServer,
   plainAnswer,
   startHostileServer,
-} from '../../../support/hostile-texts';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
+} from '../../../support/vendors/hostile-texts';
 
 let stack: OpenAiStack;
 let server: HostileServer;

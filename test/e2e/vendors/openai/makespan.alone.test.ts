@@ -5,9 +5,9 @@
  */
 import { Runtime } from '@temporalio/worker';
 import { type CallSeen, discoveriesOf, useOfRate } from '../../../../vendors/kit/discoveries';
-import { longOr } from '../../../support/long';
-import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { callsSeen } from '../../../support/callers/vendor-view';
+import { longOr } from '../../../support/run/long';
+import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 const ITEMS = longOr(1500, 700);
 const RATE = 60;

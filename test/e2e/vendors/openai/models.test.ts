@@ -5,8 +5,8 @@ import { limitsSeen } from '../../../../client/operations/pools/limit-use';
 import { readPoolReport } from '../../../../client/operations/pools/report';
 import { findAccount } from '../../../../settings/accounts/accounts';
 import { listLimits } from '../../../../store/permits/permits';
-import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { callsSeen } from '../../../support/callers/vendor-view';
+import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 jest.setTimeout(120_000);
 

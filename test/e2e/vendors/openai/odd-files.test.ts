@@ -8,11 +8,11 @@ import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import type { OpenAiScenarioInput } from '../../../../vendors/openai/simulator';
 import { itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { vendorBatches } from '../../../support/openai-batches';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
-import type { RewriteAnswer } from '../../../support/rewriting-proxy';
-import { callsSeen } from '../../../support/vendor-view';
+import type { RewriteAnswer } from '../../../support/network/rewriting-proxy';
+import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
+import { vendorBatches } from '../../../support/vendors/openai-batches';
 
 const QUICK = { min: 20, max: 50 };
 const BY_FILES = { via: 'batch-api' } as const;

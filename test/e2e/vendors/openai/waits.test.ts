@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { listEvents } from '../../../../store/events/events';
 import { cliFor } from '../../../support/cli';
-import { temporaryFolder } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, type OpenAiStackOptions, startOpenAiStack } from '../../../support/openai-stack';
+import { temporaryFolder } from '../../../support/stacks/embedded';
+import {
+  type OpenAiStack,
+  type OpenAiStackOptions,
+  startOpenAiStack,
+} from '../../../support/stacks/openai-stack';
 
 let stack: OpenAiStack | null = null;
 

@@ -5,10 +5,10 @@ import { readBatch } from '../../../../store/batches/batches';
 import { countItems } from '../../../../store/batches/items';
 import type { BatchInput, batch } from '../../../../workflows/batches/batch';
 import { batchStatusQuery, batchWorkflowId, pauseSignal, resumeSignal } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/openai-stack';
 import { runsOf } from '../../../support/runs';
-import { callsSeen } from '../../../support/vendor-view';
+import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
 const ITEMS = 600;
 const FAILURES = 15;

@@ -16,6 +16,7 @@ import {
   commandWorkflowId,
   resumeSignal,
 } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import {
   COMMAND_PASSWORD,
@@ -23,8 +24,7 @@ import {
   type Gps51Stack,
   QUICK_GPS51,
   startGps51Stack,
-} from '../../../support/gps51-stack';
-import { callsSeen } from '../../../support/vendor-view';
+} from '../../../support/stacks/gps51-stack';
 
 let stack: Gps51Stack;
 let device: string;

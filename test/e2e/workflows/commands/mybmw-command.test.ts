@@ -4,11 +4,11 @@ import { listCommands } from '../../../../store/commands/commands';
 import { readDeployment } from '../../../../store/deployment';
 import { readCallCounts } from '../../../../store/permits/call-counts';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { type Cli, cliFor } from '../../../support/cli';
-import { type CoreStack, startCore } from '../../../support/core-stack';
-import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { callsSeen } from '../../../support/vendor-view';
+import { type CoreStack, startCore } from '../../../support/stacks/core-stack';
+import { uniqueName } from '../../../support/stacks/embedded';
 
 const [ONE, TWO, PREFIX] = [uniqueName('one'), uniqueName('two'), uniqueName('acme')];
 const [FIRST, SECOND] = ['demo@example.com', 'second@example.com'];

@@ -5,10 +5,14 @@ import { readPool } from '../../../../store/pools/pools';
 import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
 import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
 import { pauseSignal, poolWorkflowId, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
-import { uniqueName } from '../../../support/embedded';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type Gps51Stack, type Gps51StackOptions, startGps51Stack } from '../../../support/gps51-stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { uniqueName } from '../../../support/stacks/embedded';
+import {
+  type Gps51Stack,
+  type Gps51StackOptions,
+  startGps51Stack,
+} from '../../../support/stacks/gps51-stack';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -18,10 +18,10 @@ import {
   workStatusQuery,
 } from '../../../../workflows/messages';
 import type { QuotaPoolInput, quotaPool } from '../../../../workflows/pools/quota-pool';
-import { uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
-import { type Gps51Stack, startGps51Stack } from '../../../support/gps51-stack';
 import { runsOf } from '../../../support/runs';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { type Gps51Stack, startGps51Stack } from '../../../support/stacks/gps51-stack';
 
 const EVENTS = 30;
 

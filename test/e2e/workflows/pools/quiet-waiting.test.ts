@@ -4,8 +4,8 @@ import { countItems } from '../../../../store/batches/items';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import { poolStatusQuery, poolWorkflowId } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { type FaultyVendor, startFaultyVendor } from '../../../support/faulty-vendor';
-import { type OpenAiStack, startOpenAiStack } from '../../../support/openai-stack';
+import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
+import { type FaultyVendor, startFaultyVendor } from '../../../support/vendors/faulty-vendor';
 
 const BATCHES = 5;
 

@@ -5,9 +5,9 @@ import { coverage } from '../../../../store/datasets/ledger';
 import { readPool } from '../../../../store/pools/pools';
 import { workStatusQuery } from '../../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../../workflows/reports/backfill';
-import { uniqueName } from '../../../support/embedded';
-import { DATASET, type Stack, startStack } from '../../../support/stack';
-import { callsSeen, SALES_QUERY, trueSales } from '../../../support/vendor-view';
+import { callsSeen, SALES_QUERY, trueSales } from '../../../support/callers/vendor-view';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
 let stack: Stack | null = null;
 

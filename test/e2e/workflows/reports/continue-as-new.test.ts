@@ -11,11 +11,11 @@ import {
 } from '../../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../../workflows/reports/backfill';
 import type { DatasetSyncInput, datasetSync } from '../../../../workflows/reports/dataset-sync';
-import { uniqueName } from '../../../support/embedded';
+import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import { runsOf } from '../../../support/runs';
-import { DATASET, type Stack, startStack } from '../../../support/stack';
-import { callsSeen } from '../../../support/vendor-view';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
 const WINDOWS = 20;
 /** A window leaves about 40 events, so that a history ends while most windows are still to come. */

@@ -1,11 +1,11 @@
 import { Runtime } from '@temporalio/worker';
 import { HOUR_MS } from '../../../../quota/durations';
 import type { backfill } from '../../../../workflows/reports/backfill';
-import { uniqueName } from '../../../support/embedded';
-import { longOr } from '../../../support/long';
-import { DATASET, startStack } from '../../../support/stack';
-import { undisturbed } from '../../../support/undisturbed';
-import { callsSeen } from '../../../support/vendor-view';
+import { callsSeen } from '../../../support/callers/vendor-view';
+import { longOr } from '../../../support/run/long';
+import { undisturbed } from '../../../support/run/undisturbed';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { DATASET, startStack } from '../../../support/stacks/stack';
 
 afterAll(() => Runtime.instance().shutdown());
 

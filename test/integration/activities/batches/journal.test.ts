@@ -5,8 +5,8 @@ import { BatchJournal } from '../../../../activities/batches/journal';
 import type { ConcurrencyDecision } from '../../../../quota/batches/concurrency';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

@@ -14,8 +14,8 @@ import {
   type Variant,
 } from '../../../../bench/priority-run';
 import { migrate } from '../../../../store/migrate';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { longOr } from '../../../support/long';
+import { longOr } from '../../../support/run/long';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
 

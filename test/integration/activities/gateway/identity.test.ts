@@ -11,8 +11,8 @@ import { createPool } from '../../../../store/db';
 import { readDeployment } from '../../../../store/deployment';
 import { migrate } from '../../../../store/migrate';
 import type { ClientIdentity } from '../../../../vendors/contract';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
 import { scriptedGateway, termsOf } from '../../../support/scripted-gateway';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 jest.setTimeout(60_000);
 

@@ -17,7 +17,6 @@ import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/
 import { KeyRing } from '../../../../store/secrets/keyring';
 import { TokenStore } from '../../../../store/secrets/tokens';
 import type { CallResult } from '../../../../vendors/contract';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
 import {
   answer,
   type Said,
@@ -25,6 +24,7 @@ import {
   scriptedGateway,
   termsOf,
 } from '../../../support/scripted-gateway';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 jest.setTimeout(60_000);
 

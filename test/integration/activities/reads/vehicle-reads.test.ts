@@ -11,8 +11,11 @@ import { createPool } from '../../../../store/db';
 import { noteStreamed, storeStreamed } from '../../../../store/reads/answers';
 import { lookAtRead } from '../../../../store/reads/reads';
 import { generateKey, KeyRing } from '../../../../store/secrets/keyring';
-import { startBreakableProxy } from '../../../support/breakable-proxy';
-import type { CarReaderOptions } from '../../../support/car-reader-process';
+import { eventually } from '../../../support/eventually';
+import { startBreakableProxy } from '../../../support/network/breakable-proxy';
+import type { CarReaderOptions } from '../../../support/processes/car-reader-process';
+import { Child } from '../../../support/processes/child';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 import {
   type CarVendor,
   carReads,
@@ -20,10 +23,7 @@ import {
   type Reading,
   startCarVendor,
   value,
-} from '../../../support/car-vendor';
-import { Child } from '../../../support/child';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { eventually } from '../../../support/eventually';
+} from '../../../support/vendors/car-vendor';
 
 let database: TestDatabase;
 let db: Pool;

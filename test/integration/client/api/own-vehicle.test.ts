@@ -3,9 +3,9 @@ import { stringify } from 'yaml';
 import { createPool } from '../../../../store/db';
 import { applyPoolEvent } from '../../../../store/pools/pools';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
-import { type ApiProcess, startApi } from '../../../support/api-process';
-import { closedAddress } from '../../../support/api-stack';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type ApiProcess, startApi } from '../../../support/processes/api-process';
+import { closedAddress } from '../../../support/stacks/api-stack';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const OWNER = { email: 'demo@example.com', password: 'demo-password-1' };
 const OTHER = { email: 'other@example.com', password: 'other-password-1' };

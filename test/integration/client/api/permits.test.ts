@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { PermitGate } from '../../../../activities/gateway/permits/gate';
 import { createPool } from '../../../../store/db';
-import { type ApiProcess, startApi } from '../../../support/api-process';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type ApiProcess, startApi } from '../../../support/processes/api-process';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const run = promisify(execFile);
 const EXAMPLES = join(__dirname, '../../../../examples');

@@ -12,8 +12,8 @@ import { registerLimits } from '../../../../store/permits/permits';
 import { recordRefusal } from '../../../../store/permits/rate-refusals';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { openai } from '../../../../vendors/openai';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { plainBackend } from '../../../support/plain-backend';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { plainBackend } from '../../../support/stacks/plain-backend';
 
 let database: TestDatabase;
 let db: Pool;

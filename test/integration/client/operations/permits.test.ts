@@ -6,8 +6,8 @@ import { takePermit } from '../../../../client/operations/permits/take';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { plainBackend } from '../../../support/plain-backend';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { plainBackend } from '../../../support/stacks/plain-backend';
 
 let database: TestDatabase;
 const pools: Pool[] = [];

@@ -10,8 +10,8 @@ import { registerLimits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { claimRead, failRead, lookAtRead } from '../../../../store/reads/reads';
 import { storeVehicles } from '../../../../store/reads/vehicles';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { plainBackend } from '../../../support/plain-backend';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { plainBackend } from '../../../support/stacks/plain-backend';
 
 const VIN = 'WBY00000000000001';
 const READ = 'basic-data';

@@ -15,8 +15,8 @@ import { type ItemOutcome, storeOutcomes } from '../../../../store/batches/outco
 import { retryFailed } from '../../../../store/batches/skips';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

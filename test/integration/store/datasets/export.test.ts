@@ -7,8 +7,8 @@ import { type ExportFormat, exportRows } from '../../../../store/datasets/export
 import { ingestDocument } from '../../../../store/datasets/ingest';
 import { createPool } from '../../../../store/db';
 import { RT_SALES } from '../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { hours, PARTITION, type SalesRow, salesDocument } from '../../../support/sales-documents';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { hours, PARTITION, type SalesRow, salesDocument } from '../../../support/vendors/sales-documents';
 
 let database: TestDatabase;
 let pool: Pool;

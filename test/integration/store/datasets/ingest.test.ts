@@ -8,7 +8,7 @@ import { getJob, intend, markReady, markRequested } from '../../../../store/data
 import { gaps } from '../../../../store/datasets/ledger';
 import { createPool } from '../../../../store/db';
 import { RT_SALES } from '../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 import {
   DAY_START,
   HOUR,
@@ -18,7 +18,7 @@ import {
   type SalesRow,
   salesDocument,
   salesText,
-} from '../../../support/sales-documents';
+} from '../../../support/vendors/sales-documents';
 
 const NOW = DAY_START + 48 * HOUR;
 let database: TestDatabase;

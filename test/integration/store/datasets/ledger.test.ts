@@ -33,8 +33,8 @@ import {
 import { createPool } from '../../../../store/db';
 import { migrate } from '../../../../store/migrate';
 import { AMAZON_DATASETS, RT_SALES, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { DAY_START, HOUR, hours, PARTITION, salesDocument } from '../../../support/sales-documents';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { DAY_START, HOUR, hours, PARTITION, salesDocument } from '../../../support/vendors/sales-documents';
 
 const MINUTE = 60_000;
 const NOW = DAY_START + 48 * HOUR;

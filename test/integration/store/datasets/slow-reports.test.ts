@@ -4,7 +4,7 @@ import { recordSlow } from '../../../../store/datasets/slow-reports';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { migrate } from '../../../../store/migrate';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const MIN = 60_000;
 

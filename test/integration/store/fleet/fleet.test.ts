@@ -13,7 +13,7 @@ import {
 import { storeTrack, storeTrips, widenToTrips } from '../../../../store/fleet/history';
 import { coverageByDevice, ensureDeviceSeries } from '../../../../store/fleet/ledger';
 import type { FleetDevice, FleetPosition, FleetTrip } from '../../../../vendors/capabilities/fleet';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const HOUR = 3_600_000;
 const DAY_START = Date.parse('2026-11-20T00:00:00Z');

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { createPool } from '../../../../store/db';
 import { CallCounter, readCallCounts, readMinuteCounts } from '../../../../store/permits/call-counts';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const MINUTE = 60_000;
 

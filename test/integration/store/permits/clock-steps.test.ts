@@ -12,9 +12,9 @@ import { listLimits, readClock, registerLimits, takePermits } from '../../../../
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
 import { settableClock } from '../../../support/set-clock';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const HOUR_MS = 3_600_000;
 const WINDOW_MS = 1_000;

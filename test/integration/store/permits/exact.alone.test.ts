@@ -6,12 +6,12 @@ import type { Pool } from 'pg';
 import { defaultSlackMs, type LimitTemplate, type LimitWindow } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { registerLimits } from '../../../../store/permits/permits';
-import { violations } from '../../../support/arrival-judge';
-import type { RecorderReport } from '../../../support/arrival-recorder';
-import { Child } from '../../../support/child';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
-import { longOr } from '../../../support/long';
-import type { CallerOptions, CallerReport } from '../../../support/permit-caller';
+import { violations } from '../../../support/models/arrival-judge';
+import { Child } from '../../../support/processes/child';
+import type { CallerOptions, CallerReport } from '../../../support/processes/permit-caller';
+import { longOr } from '../../../support/run/long';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import type { RecorderReport } from '../../../support/vendors/arrival-recorder';
 
 const PROCESSES = 4;
 const CALLERS = 16;

@@ -7,8 +7,8 @@ import type { Pool } from 'pg';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { registerLimits, reportLateArrival, takePermits } from '../../../../store/permits/permits';
-import { violations } from '../../../support/arrival-judge';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { violations } from '../../../support/models/arrival-judge';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
 jest.setTimeout(600_000);

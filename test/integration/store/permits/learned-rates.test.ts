@@ -6,7 +6,7 @@ import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 jest.setTimeout(120_000);
 

@@ -5,7 +5,7 @@ import { createPool } from '../../../../store/db';
 import { listOverrides, overrideLimit, resetOverride } from '../../../../store/permits/limit-overrides';
 import { learnLimit, listLimits, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { registerPool } from '../../../../store/pools/pools';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

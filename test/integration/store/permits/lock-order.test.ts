@@ -27,8 +27,8 @@ import {
   restorePool,
 } from '../../../../store/pools/pools';
 import { amazonPool } from '../../../../vendors/amazon/limits';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { LONG } from '../../../support/long';
+import { LONG } from '../../../support/run/long';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const RUN_MS = LONG ? 300_000 : 5_000;
 const WORKERS = 12;

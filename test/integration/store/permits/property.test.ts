@@ -13,9 +13,9 @@ import {
 } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
-import { violations } from '../../../support/arrival-judge';
-import { type TestDatabase, testDatabase } from '../../../support/embedded';
-import { type ModelRequest, PermitModel } from '../../../support/permit-model';
+import { violations } from '../../../support/models/arrival-judge';
+import { type ModelRequest, PermitModel } from '../../../support/models/permit-model';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
 jest.setTimeout(600_000);

@@ -12,7 +12,7 @@ import {
   toDecision,
 } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool, releaseProbe, restorePool } from '../../../../store/pools/pools';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
 jest.setTimeout(600_000);

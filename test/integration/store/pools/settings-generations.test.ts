@@ -14,7 +14,7 @@ import { listEvents } from '../../../../store/events/events';
 import { listLimits, registerLimits } from '../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
 import { publishDefinitions } from '../../../../store/pools/settings-generations';
-import { type TestDatabase, temporaryFolder, testDatabase } from '../../../support/embedded';
+import { type TestDatabase, temporaryFolder, testDatabase } from '../../../support/stacks/embedded';
 
 const POOL = 'openai/texts';
 const ORGANIZATION = 'openai/organization/org-acme';

@@ -12,8 +12,8 @@ import {
 import { createKeyFile, generateKey, KeyRing } from '../../../../store/secrets/keyring';
 import { TokenStore } from '../../../../store/secrets/tokens';
 import { Vault, VaultNameError } from '../../../../store/secrets/vault';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
 import { eventually } from '../../../support/eventually';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

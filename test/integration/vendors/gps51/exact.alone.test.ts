@@ -8,15 +8,15 @@ import { createPool } from '../../../../store/db';
 import { generateKey } from '../../../../store/secrets/keyring';
 import type { Gps51ScenarioInput } from '../../../../vendors/gps51/simulator';
 import type { Arrival } from '../../../../vendors/kit/arrivals';
-import { Child } from '../../../support/child';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/embedded';
+import { Child } from '../../../support/processes/child';
 import type {
   CallerProcessOptions,
   FunctionLoad,
   FunctionReport,
-} from '../../../support/gps51-caller-process';
-import { type Gps51Process, startGps51Process } from '../../../support/gps51-process';
-import { longOr } from '../../../support/long';
+} from '../../../support/processes/gps51-caller-process';
+import { type Gps51Process, startGps51Process } from '../../../support/processes/gps51-process';
+import { longOr } from '../../../support/run/long';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 const PROCESSES = 4;
 const DEVICES = 40;

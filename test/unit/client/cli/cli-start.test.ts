@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { generateKey } from '../../../../store/secrets/keyring';
-import { temporaryFolder } from '../../../support/embedded';
-import { SLUICE } from '../../../support/program';
+import { SLUICE } from '../../../support/processes/program';
+import { temporaryFolder } from '../../../support/stacks/embedded';
 
 interface Coverage {
   readonly result: readonly {

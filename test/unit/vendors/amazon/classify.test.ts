@@ -5,7 +5,7 @@ import { AMAZON_OPERATIONS } from '../../../../vendors/amazon/limits';
 import { amazonRules } from '../../../../vendors/amazon/rules';
 import { scrub } from '../../../../vendors/amazon/scrub';
 import type { CallInfo, CallResult } from '../../../../vendors/contract';
-import { processorMs } from '../../../support/processor-time';
+import { processorMs } from '../../../support/processes/processor-time';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 const call = (operation: string): CallInfo => ({

@@ -20,7 +20,7 @@ import {
   salesRequest,
   TRAFFIC,
   truth,
-} from '../../../support/amazon-caller';
+} from '../../../support/callers/amazon-caller';
 
 const START = Date.UTC(2026, 4, 20, 12, 30);
 /** The six full hours of most tests: long ready. */

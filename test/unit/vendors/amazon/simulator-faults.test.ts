@@ -11,8 +11,8 @@ import {
   startAmazonSimulator,
 } from '../../../../vendors/amazon/simulator';
 import { readScenario, ScenarioError } from '../../../../vendors/kit/scenario';
-import { api, HOUR, login, SALES, salesRequest } from '../../../support/amazon-caller';
-import { program } from '../../../support/program';
+import { api, HOUR, login, SALES, salesRequest } from '../../../support/callers/amazon-caller';
+import { program } from '../../../support/processes/program';
 
 const START = Date.UTC(2026, 4, 20, 12, 30);
 const REQUEST = salesRequest(START - 6.5 * HOUR, START - 0.5 * HOUR);

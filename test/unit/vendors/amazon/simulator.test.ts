@@ -3,8 +3,8 @@ import {
   type AmazonSimulator,
   startAmazonSimulator,
 } from '../../../../vendors/amazon/simulator';
-import * as caller from '../../../support/amazon-caller';
-import { HOUR, INVENTORY, iso, MARKET, rowsIn, SALES, TRAFFIC } from '../../../support/amazon-caller';
+import * as caller from '../../../support/callers/amazon-caller';
+import { HOUR, INVENTORY, iso, MARKET, rowsIn, SALES, TRAFFIC } from '../../../support/callers/amazon-caller';
 
 /** A clock that only the test moves, set to half past an hour. */
 const START = Date.UTC(2026, 4, 20, 12, 30);

@@ -13,7 +13,7 @@ import {
   loginCarData,
   refreshCarData,
   startDeviceLogin,
-} from '../../../support/cardata-caller';
+} from '../../../support/callers/cardata-caller';
 
 /** Four hours before midnight UTC. */
 const START = Date.UTC(2026, 4, 20, 20, 0);

@@ -11,7 +11,7 @@ import {
   type MyBmwCall,
   refreshMyBmw,
   USER_AGENT,
-} from '../../../support/mybmw-caller';
+} from '../../../support/callers/mybmw-caller';
 
 /** A time of day at which cars stand at home. */
 const START = Date.UTC(2026, 4, 20, 3, 0);

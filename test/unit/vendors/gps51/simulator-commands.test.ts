@@ -4,7 +4,7 @@ import {
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../../../vendors/gps51/simulator';
-import { callGps51, type Gps51Session, loginGps51, sessionOf } from '../../../support/gps51-caller';
+import { callGps51, type Gps51Session, loginGps51, sessionOf } from '../../../support/callers/gps51-caller';
 
 let sim: Gps51Simulator;
 let now: number;

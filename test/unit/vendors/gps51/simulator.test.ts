@@ -5,7 +5,13 @@ import {
   startGps51Simulator,
 } from '../../../../vendors/gps51/simulator';
 import { parseLocalTime, printLocalTime } from '../../../../vendors/gps51/simulator/local-time';
-import { callGps51, type Gps51Session, loginGps51, md5, sessionOf } from '../../../support/gps51-caller';
+import {
+  callGps51,
+  type Gps51Session,
+  loginGps51,
+  md5,
+  sessionOf,
+} from '../../../support/callers/gps51-caller';
 
 /** 2026-05-20 20:00 on the vendor's clock. */
 const START = Date.UTC(2026, 4, 20, 12, 0);

@@ -5,7 +5,7 @@ import { parseResponse, usageOf } from '../../../../vendors/openai/contract';
 import { openaiLimitOverrides } from '../../../../vendors/openai/rules';
 import { openaiAccountSchema } from '../../../../vendors/openai/settings';
 import { inputTokens } from '../../../../vendors/openai/tokens';
-import { processorMs } from '../../../support/processor-time';
+import { processorMs } from '../../../support/processes/processor-time';
 
 function response(change: Record<string, unknown> = {}): string {
   return JSON.stringify({

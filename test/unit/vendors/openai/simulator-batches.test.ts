@@ -4,7 +4,14 @@ import {
   type OpenAiSimulator,
   startOpenAiSimulator,
 } from '../../../../vendors/openai/simulator';
-import { batchLine, clientOf, MODEL, readLines, refusalOf, upload } from '../../../support/openai-caller';
+import {
+  batchLine,
+  clientOf,
+  MODEL,
+  readLines,
+  refusalOf,
+  upload,
+} from '../../../support/callers/openai-caller';
 
 const START = Date.UTC(2026, 4, 20, 12, 0);
 const EXACT = { min: 1000, max: 1000 };

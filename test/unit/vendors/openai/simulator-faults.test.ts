@@ -8,7 +8,14 @@ import {
   type OpenAiSimulator,
   startOpenAiSimulator,
 } from '../../../../vendors/openai/simulator';
-import { batchLine, clientOf, MODEL, readLines, refusalOf, upload } from '../../../support/openai-caller';
+import {
+  batchLine,
+  clientOf,
+  MODEL,
+  readLines,
+  refusalOf,
+  upload,
+} from '../../../support/callers/openai-caller';
 
 const NO_WAIT = { latencyMs: { min: 0, max: 0 } };
 

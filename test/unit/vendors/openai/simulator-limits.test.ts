@@ -5,7 +5,7 @@ import {
   startOpenAiSimulator,
 } from '../../../../vendors/openai/simulator';
 import { goDuration } from '../../../../vendors/openai/simulator/headers';
-import { clientOf, MODEL, refusalOf } from '../../../support/openai-caller';
+import { clientOf, MODEL, refusalOf } from '../../../support/callers/openai-caller';
 
 const START = Date.UTC(2026, 4, 20, 23, 0);
 const MINUTE = 60_000;

@@ -5,7 +5,7 @@ import {
   startOpenAiSimulator,
 } from '../../../../vendors/openai/simulator';
 import { readMultipart } from '../../../../vendors/openai/simulator/multipart';
-import { clientOf, MODEL, readLines, refusalOf, upload } from '../../../support/openai-caller';
+import { clientOf, MODEL, readLines, refusalOf, upload } from '../../../support/callers/openai-caller';
 
 const NO_WAIT = { latencyMs: { min: 0, max: 0 } };
 

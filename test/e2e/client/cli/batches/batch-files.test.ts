@@ -5,18 +5,18 @@ import { Runtime } from '@temporalio/worker';
 import { listBatches } from '../../../../../store/batches/batches';
 import { countItems } from '../../../../../store/batches/items';
 import { listParts } from '../../../../../store/batches/parts';
-import { Supervised } from '../../../../support/chaos-processes';
+import { callsSeen } from '../../../../support/callers/vendor-view';
+import { Supervised } from '../../../../support/chaos/chaos-processes';
 import { type Cli, cliFor } from '../../../../support/cli';
-import { temporaryFolder } from '../../../../support/embedded';
 import { eventually } from '../../../../support/eventually';
-import { trueText, vendorBatches } from '../../../../support/openai-batches';
+import { program } from '../../../../support/processes/program';
+import { temporaryFolder } from '../../../../support/stacks/embedded';
 import {
   type OpenAiStack,
   type OpenAiStackOptions,
   startOpenAiStack,
-} from '../../../../support/openai-stack';
-import { program } from '../../../../support/program';
-import { callsSeen } from '../../../../support/vendor-view';
+} from '../../../../support/stacks/openai-stack';
+import { trueText, vendorBatches } from '../../../../support/vendors/openai-batches';
 
 const QUICK = { min: 50, max: 100 };
 const workers: Supervised[] = [];

@@ -6,12 +6,12 @@ import { listBatches, readBatch } from '../../../../../store/batches/batches';
 import { countItems } from '../../../../../store/batches/items';
 import { readPace } from '../../../../../store/batches/pace';
 import { listEvents } from '../../../../../store/events/events';
-import { temporaryFolder } from '../../../../support/embedded';
+import { callsSeen } from '../../../../support/callers/vendor-view';
 import { eventually } from '../../../../support/eventually';
-import { type OpenAiStack, startOpenAiStack } from '../../../../support/openai-stack';
-import { program, ROOT, SLUICE } from '../../../../support/program';
-import { endWithRun } from '../../../../support/run-folder';
-import { callsSeen } from '../../../../support/vendor-view';
+import { program, ROOT, SLUICE } from '../../../../support/processes/program';
+import { endWithRun } from '../../../../support/run/run-folder';
+import { temporaryFolder } from '../../../../support/stacks/embedded';
+import { type OpenAiStack, startOpenAiStack } from '../../../../support/stacks/openai-stack';
 
 /** Said of the comment in the input. */
 const LEFT_OUT = 'line 2 begins with # and is left out as a comment; --no-comments makes rows of it.\n';

@@ -4,15 +4,15 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { generateKey } from '../../../../../store/secrets/keyring';
+import { type Gps51Process, startGps51Process } from '../../../../support/processes/gps51-process';
+import { ROOT, SLUICE } from '../../../../support/processes/program';
 import {
   type TestDatabase,
   temporaryFolder,
   testDatabase,
   testTemporal,
   uniqueName,
-} from '../../../../support/embedded';
-import { type Gps51Process, startGps51Process } from '../../../../support/gps51-process';
-import { ROOT, SLUICE } from '../../../../support/program';
+} from '../../../../support/stacks/embedded';
 
 interface Ran {
   readonly code: number;

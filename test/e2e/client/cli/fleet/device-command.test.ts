@@ -1,9 +1,9 @@
 import { Runtime } from '@temporalio/worker';
 import { findCommands } from '../../../../../store/commands/commands';
-import { startBreakableProxy } from '../../../../support/breakable-proxy';
 import { type Cli, cliFor } from '../../../../support/cli';
 import { eventually } from '../../../../support/eventually';
-import { type Gps51Stack, startGps51Stack } from '../../../../support/gps51-stack';
+import { startBreakableProxy } from '../../../../support/network/breakable-proxy';
+import { type Gps51Stack, startGps51Stack } from '../../../../support/stacks/gps51-stack';
 
 let stack: Gps51Stack;
 let sluice: Cli;

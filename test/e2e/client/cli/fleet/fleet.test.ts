@@ -1,7 +1,7 @@
 import { Runtime } from '@temporalio/worker';
 import { type Cli, cliFor } from '../../../../support/cli';
 import { eventually } from '../../../../support/eventually';
-import { type Gps51Stack, QUICK_GPS51, startGps51Stack } from '../../../../support/gps51-stack';
+import { type Gps51Stack, QUICK_GPS51, startGps51Stack } from '../../../../support/stacks/gps51-stack';
 
 const DAY = 86_400_000;
 

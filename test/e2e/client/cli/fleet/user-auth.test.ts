@@ -3,7 +3,7 @@ import { listEvents } from '../../../../../store/events/events';
 import { readCallCounts } from '../../../../../store/permits/call-counts';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
 import { type Cli, cliFor } from '../../../../support/cli';
-import { type Gps51Stack, startGps51Stack } from '../../../../support/gps51-stack';
+import { type Gps51Stack, startGps51Stack } from '../../../../support/stacks/gps51-stack';
 
 const PASSWORD = 'driver-secret';
 const WRONG = 'a-wrong-guess-7261';

@@ -2,9 +2,9 @@ import { Runtime } from '@temporalio/worker';
 import { storeDevices, storeLivePositions } from '../../../../../store/fleet/fleet';
 import { readCallCounts } from '../../../../../store/permits/call-counts';
 import { applyPoolEvent, readPool } from '../../../../../store/pools/pools';
-import { startApi } from '../../../../support/api-process';
 import { type Cli, cliFor } from '../../../../support/cli';
-import { type Gps51Stack, startGps51Stack } from '../../../../support/gps51-stack';
+import { startApi } from '../../../../support/processes/api-process';
+import { type Gps51Stack, startGps51Stack } from '../../../../support/stacks/gps51-stack';
 
 let stack: Gps51Stack;
 let sluice: Cli;

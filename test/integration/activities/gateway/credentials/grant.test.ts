@@ -9,17 +9,17 @@ import { GrantStore } from '../../../../../store/secrets/grants';
 import { listKeyUses } from '../../../../../store/secrets/key-uses';
 import { KeyRing } from '../../../../../store/secrets/keyring';
 import { Vault } from '../../../../../store/secrets/vault';
-import { Child } from '../../../../support/child';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
 import { eventually } from '../../../../support/eventually';
+import { Child } from '../../../../support/processes/child';
 import {
   type GrantCaller,
   grantCaller,
   type KillStep,
   scriptedGrant,
-} from '../../../../support/grant-caller';
-import { OAuthServer } from '../../../../support/oauth-server';
+} from '../../../../support/processes/grant-caller';
 import { answer, termsOf } from '../../../../support/scripted-gateway';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
+import { OAuthServer } from '../../../../support/vendors/oauth-server';
 
 let database: TestDatabase;
 let db: Pool;

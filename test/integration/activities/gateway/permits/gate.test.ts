@@ -6,8 +6,8 @@ import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../../../
 import { createPool } from '../../../../../store/db';
 import { listLimits, registerLimits, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
-import { undisturbed } from '../../../../support/undisturbed';
+import { undisturbed } from '../../../../support/run/undisturbed';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
 const LEAD_MS = 40;
 

@@ -4,7 +4,7 @@ import { PermitGate } from '../../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../../quota/limits/limit';
 import { createPool } from '../../../../../store/db';
 import { listLimits, registerLimits, returnUnused, takePermits } from '../../../../../store/permits/permits';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

@@ -7,7 +7,7 @@ import { lowerRate, raiseRate } from '../../../../../store/permits/limit-feedbac
 import { learnLimit, listLimits, registerLimits, takePermits } from '../../../../../store/permits/permits';
 import { registerPool } from '../../../../../store/pools/pools';
 import { openaiPool } from '../../../../../vendors/openai/limits';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
 let database: TestDatabase;
 let db: Pool;

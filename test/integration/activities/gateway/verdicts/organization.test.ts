@@ -5,7 +5,6 @@ import { createPool } from '../../../../../store/db';
 import { restampPermit, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, poolsOf, readPools, registerPool } from '../../../../../store/pools/pools';
 import type { CallResult } from '../../../../../vendors/contract';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
 import {
   answer,
   type Said,
@@ -13,6 +12,7 @@ import {
   scriptedGateway,
   termsOf,
 } from '../../../../support/scripted-gateway';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
 jest.setTimeout(60_000);
 

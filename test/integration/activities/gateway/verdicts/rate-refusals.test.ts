@@ -8,7 +8,6 @@ import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { unblockLimits } from '../../../../../store/permits/limit-blocks';
 import { listLimits, readClock } from '../../../../../store/permits/permits';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/embedded';
 import {
   answer,
   type Said,
@@ -16,6 +15,7 @@ import {
   scriptedGateway,
   termsOf,
 } from '../../../../support/scripted-gateway';
+import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
 jest.setTimeout(60_000);
 

@@ -9,7 +9,7 @@ import { storeDevices } from '../../../../../store/fleet/fleet';
 import { storeTrack } from '../../../../../store/fleet/history';
 import { ensureDeviceSeries } from '../../../../../store/fleet/ledger';
 import { registerLimits, takePermits } from '../../../../../store/permits/permits';
-import { type TestDatabase, testDatabase } from '../../../../support/embedded';
+import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
 
 const DAY = 24 * 3_600_000;
 const SETTINGS = `

@@ -1,0 +1,74 @@
+/** How `sluice up` and the demo run an API server beside the worker. */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { choosePort } from '../../../embedded/ports';
+import type { StateDir } from '../../../embedded/state-dir';
+import type { Settings } from '../../../settings';
+import { UsageError } from '../errors';
+import { parsePort } from './codec-server';
+import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
+
+export const API_PROCESS = 'api';
+
+/** It answers what it has begun, ms. */
+const STOP_MS = 35_000;
+
+/** Where this folder's API server is found: the usual port, or another one, which is printed. */
+export async function apiAddress(dir: StateDir, settings: Settings, say: Say): Promise<string> {
+  const running = findProcess(dir, API_PROCESS)?.url;
+  return running ?? `http://127.0.0.1:${await apiPort(settings, undefined, say)}`;
+}
+
+/** The port given, which has to be free; without one the usual one, or another when that is in use, which is printed. */
+export async function apiPort(settings: Settings, given: string | undefined, say: Say): Promise<number> {
+  if (given !== undefined) return parsePort(given);
+  const { port, moved } = await choosePort(settings.api.port);
+  if (moved) say(`port ${settings.api.port} is in use: the API takes ${port}`);
+  return port;
+}
+
+export function apiProgram(dir: StateDir, settings: Settings, url: string): ChildProgram {
+  return {
+    name: API_PROCESS,
+    script: join(__dirname, '..', '..', 'api', 'main.js'),
+    args: [
+      ...(settings.file === null ? [] : ['--settings', settings.file]),
+      ...['--port', new URL(url).port],
+    ],
+    logFile: join(dir.logs, `${API_PROCESS}.log`),
+    url,
+    stopMs: STOP_MS,
+    dependsOn: settings.file === null ? [] : [settings.file],
+  };
+}
+
+const START_MS = 20_000;
+
+/** Whether it answers soon. */
+export async function untilApiAnswers(url: string, withinMs = START_MS): Promise<boolean> {
+  const { accepts } = await import('../../../temporal/connection-trouble.js');
+  const { host } = new URL(url);
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await delay(100)) {
+    if (await accepts(host)) return true;
+  }
+  return false;
+}
+
+/** Keeps one running. @returns where it is found. */
+export async function keepApi(
+  dir: StateDir,
+  settings: Settings,
+  say: Say,
+): Promise<{ readonly url: string; readonly keeper: Keeper }> {
+  const url = await apiAddress(dir, settings, say);
+  const program = apiProgram(dir, settings, url);
+  const keeper = new Keeper(dir, program, say);
+  await keeper.start(await adoptable(dir, program, say));
+  return { url, keeper };
+}
+
+/** @throws UsageError */
+export function parseHost(text: string): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw new UsageError(`--host: "${text}" must be an address of this machine such as 127.0.0.1 or 0.0.0.0`);
+}

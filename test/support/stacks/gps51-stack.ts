@@ -1,0 +1,92 @@
+/** Sluice beside a GPS51 simulator: see core-stack.ts. */
+import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
+import {
+  type Gps51ScenarioInput,
+  type Gps51Simulator,
+  startGps51Simulator,
+} from '../../../vendors/gps51/simulator';
+import { type CoreStack, startCore } from './core-stack';
+import { uniqueName } from './embedded';
+
+export const FLEET_PASSWORD = 'fleet-secret';
+export const COMMAND_PASSWORD = 'command-secret';
+
+/** GPS51's limits, quick enough for a test. */
+export const QUICK_GPS51 = {
+  spacing: { ms: 5 },
+  'per-second': { count: 100 },
+  'ip-per-minute': { count: 500 },
+} as const;
+
+export interface Gps51StackOptions {
+  readonly scenario?: Gps51ScenarioInput;
+  /** Keys of the vault, newest first, instead of the tests' own. */
+  readonly key?: string;
+  /** Keys of the account. */
+  readonly account?: Record<string, unknown>;
+  /** Keys of the settings. */
+  readonly settings?: Record<string, unknown>;
+  /** Other accounts beside it, by name. */
+  readonly accounts?: Record<string, unknown>;
+  /** Entries of `datasets`, without the account. */
+  readonly datasets?: readonly Record<string, unknown>[];
+}
+
+export interface Gps51Stack extends CoreStack {
+  readonly account: string;
+  readonly pool: string;
+  readonly fleet: FleetAccount;
+  readonly simulator: Gps51Simulator;
+}
+
+function startVendor({ scenario }: Gps51StackOptions): Promise<Gps51Simulator> {
+  return startGps51Simulator({
+    ...scenario,
+    limits: { ...QUICK_GPS51, ...scenario?.limits },
+    fleet: { offlineShare: 0, expiredShare: 0, ...scenario?.fleet },
+    commands: {
+      password: COMMAND_PASSWORD,
+      confirmMs: { min: 5, max: 30 },
+      slowShare: 0,
+      ...scenario?.commands,
+    },
+  });
+}
+
+export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<Gps51Stack> {
+  const account = uniqueName('fleet');
+  const { vendor: simulator, ...core } = await startCore({
+    name: 'gps51',
+    env: {
+      TEST_FLEET_PASSWORD: FLEET_PASSWORD,
+      TEST_COMMAND_PASSWORD: COMMAND_PASSWORD,
+      ...(options.key !== undefined && { SLUICE_VAULT_KEY: options.key }),
+    },
+    startVendor: () => startVendor(options),
+    settings: ({ baseUrl }) => ({
+      log: { level: 'debug' },
+      ...options.settings,
+      accounts: {
+        ...options.accounts,
+        [account]: {
+          vendor: 'gps51',
+          baseUrl,
+          username: 'fleet',
+          password: 'env:TEST_FLEET_PASSWORD',
+          commandPassword: 'env:TEST_COMMAND_PASSWORD',
+          egressIp: uniqueName('ip'),
+          limits: QUICK_GPS51,
+          ...options.account,
+        },
+      },
+      datasets: (options.datasets ?? []).map((dataset) => ({ ...dataset, account })),
+    }),
+  });
+  return {
+    ...core,
+    account,
+    pool: `gps51/${account}`,
+    fleet: findFleetAccount(core.settings, account),
+    simulator,
+  };
+}

@@ -1,0 +1,128 @@
+import type { WorkReport } from '../../../../../client/operations/datasets/work';
+import {
+  type AccountStanding,
+  accountWait,
+  workWait,
+} from '../../../../../client/operations/datasets/work-wait';
+import { CLOSED_POOL } from '../../../../../quota/pools/pool';
+import type { PoolState } from '../../../../../quota/pools/state';
+import type { KindStop } from '../../../../../store/permits/call-kinds';
+import type { WorkStatus } from '../../../../../workflows/messages';
+
+const NOW = 1_700_000_000_000;
+const MIN = 60_000;
+const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
+
+const standing = (of: Partial<AccountStanding> = {}): AccountStanding => ({
+  account: 'acme',
+  pool: null,
+  stops: [],
+  blocked: [],
+  ...of,
+});
+const stop: KindStop = {
+  operation: 'createReport',
+  subject: SALES,
+  since: NOW - 5 * MIN,
+  until: NOW + 25 * MIN,
+  refusedFor: 'quota',
+  reason: '429 QuotaExceeded',
+  strikes: 2,
+  hint: 'check role and report type',
+  evidence: { vendor: 'amazon', account: 'acme', operation: 'createReport', caller: 'amazon/rt-sales' },
+};
+const pool = (of: Partial<PoolState>): PoolState => ({ ...CLOSED_POOL, since: NOW - MIN, ...of });
+const work = (status: Partial<WorkStatus> | null, of: Partial<WorkReport> = {}): WorkReport => ({
+  workflowId: 'sync:amazon/rt-sales:acme',
+  running: true,
+  status:
+    status === null
+      ? null
+      : {
+          phase: 'running',
+          detail: '',
+          until: null,
+          chunksTotal: 0,
+          chunksDone: 0,
+          chunksFailed: 0,
+          rows: 0,
+          problems: [],
+          ...status,
+        },
+  problem: null,
+  ...of,
+});
+
+describe('what Postgres knows of an account', () => {
+  test('a closed pool: why, since when, until when, and what frees it', () => {
+    const paused = pool({ state: 'quota_paused', until: NOW + MIN, reason: '429', since: NOW - 2 * MIN });
+    expect(accountWait('x', standing({ pool: paused }), SALES, NOW)).toEqual({
+      what: 'x',
+      why: 'its pool is paused: 429',
+      since: NOW - 2 * MIN,
+      until: NOW + MIN,
+      frees: 'nothing, it goes on by itself; to try now: `pool resume acme`',
+    });
+    const held = pool({ state: 'held', until: null, reason: 'unpaid' });
+    expect(accountWait('x', standing({ pool: held }), SALES, NOW)).toMatchObject({
+      until: null,
+      frees: '`pool resume acme`',
+    });
+    expect(accountWait('x', standing({ pool: paused }), SALES, NOW + 2 * MIN)).toBeNull();
+  });
+
+  test('a report type that is stopped for itself stops its own work alone, and is named', () => {
+    const wait = accountWait('x', standing({ stops: [stop] }), SALES, NOW);
+    expect(wait).toMatchObject({ since: stop.since, until: stop.until });
+    expect(wait?.why).toBe(
+      `createReport of ${SALES} (amazon/rt-sales) is refused: 429 QuotaExceeded; strikes: 2; check role and report type`,
+    );
+    expect(accountWait('x', standing({ stops: [stop] }), 'ANOTHER', NOW)).toBeNull();
+  });
+});
+
+describe('a piece of work', () => {
+  test('that an operator has paused is freed by the command that resumes it', () => {
+    const paused = { phase: 'paused', detail: 'inventory', since: NOW - MIN } as const;
+    expect(workWait(work(paused), standing(), SALES, NOW)).toMatchObject({
+      why: 'inventory',
+      since: NOW - MIN,
+      until: null,
+      frees: '`sync resume amazon/rt-sales acme`',
+    });
+    const id = 'backfill:amazon/rt-sales:acme:2026-11-01T00:00..2026-11-02T00:00';
+    expect(workWait(work(paused, { workflowId: id }), null, SALES, NOW)?.frees).toBe(
+      `\`backfill resume ${id}\``,
+    );
+  });
+
+  test('stands still at once when its pool does, whatever it says itself', () => {
+    const held = pool({ state: 'held', until: null, reason: 'credentials refused' });
+    expect(workWait(work({ phase: 'sleeping' }), standing({ pool: held }), SALES, NOW)).toMatchObject({
+      why: 'its pool is held: credentials refused',
+    });
+  });
+
+  test('that nobody answers for needs a worker', () => {
+    expect(workWait(work(null, { problem: 'no worker answers' }), standing(), SALES, NOW)).toMatchObject({
+      why: 'no worker answers',
+      frees: '`start worker`',
+    });
+  });
+
+  test('that works, sleeps or has ended stands not still', () => {
+    expect(workWait(work({}), standing(), SALES, NOW)).toBeNull();
+    expect(workWait(work({ phase: 'sleeping', until: NOW + MIN }), standing(), SALES, NOW)).toBeNull();
+    expect(workWait(work({ phase: 'done' }), standing(), SALES, NOW)).toBeNull();
+    expect(workWait(work({}, { running: false }), standing(), SALES, NOW)).toBeNull();
+  });
+
+  test('that waits for a limit says so', () => {
+    expect(
+      workWait(work({ detail: 'limit x has nothing left', until: NOW + MIN }), standing(), SALES, NOW),
+    ).toMatchObject({
+      why: 'limit x has nothing left',
+      until: NOW + MIN,
+    });
+  });
+});
