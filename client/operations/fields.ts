@@ -12,6 +12,11 @@ import { shortInstant } from './time-text';
 const NOT_A_TIME =
   'is not a time; give a date such as 2026-11-01 (midnight UTC) or an instant with its zone such as 2026-11-01T06:00Z';
 
+/** Text that every store takes: no U+0000, and no half of a surrogate pair. */
+export const wellFormed = z
+  .string()
+  .refine((text) => !/[\0\p{Surrogate}]/u.test(text), 'has a character that cannot be stored');
+
 /** `2026-11-01` (midnight UTC) or an ISO 8601 instant with its zone, to epoch ms. */
 export const instant = z.string().transform((text, context) => {
   const ms = parseIsoInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00Z` : text);

@@ -75,6 +75,11 @@ function problemsOf(schema: z.ZodObject, issue: z.core.$ZodIssue, given: unknown
       message: `is not known (fields: ${known})`,
     }));
   }
+  if (issue.code === 'invalid_key') {
+    // A name that a record does not take: it is at fault, and not what stands under it.
+    const [first] = issue.issues;
+    return [{ code: 'INVALID_INPUT', field: path.join('.'), message: first?.message ?? issue.message }];
+  }
   const value = path.reduce<unknown>(
     (inside, key) => (inside as Record<string, unknown> | null)?.[key],
     given,

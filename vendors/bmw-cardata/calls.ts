@@ -189,6 +189,11 @@ function digestOf(descriptors: readonly string[]): string {
 
 const HEADERS = { accept: 'application/json', 'x-version': 'v1' };
 
+/** Of a request that another program describes: what every request needs need not be said. */
+export function authorizeRequest(request: HttpRequest, token: string): HttpRequest {
+  return { ...request, headers: { ...HEADERS, ...request.headers, authorization: `Bearer ${token}` } };
+}
+
 function get(
   { baseUrl }: Pick<CarDataAccount, 'baseUrl'>,
   path: string,

@@ -1,7 +1,7 @@
 /** BMW CarData as a vendor: what an owner may read of a car, 50 calls a day. */
 import { bmwEnvironment } from '../bmw/pool';
 import { defineVendor } from '../define';
-import { cardataVehicles } from './calls';
+import { authorizeRequest, cardataVehicles } from './calls';
 import { cardataGrant } from './login';
 import { cardataPolling } from './polling';
 import { cardataRules } from './rules';
@@ -15,6 +15,7 @@ export const bmwCardata = defineVendor({
   parts: (account) => ({
     grant: cardataGrant(account),
     vehicles: cardataVehicles(account),
+    requests: { baseUrl: account.baseUrl, authorize: authorizeRequest },
     ...(account.stream.enabled ? { stream: cardataStream(account) } : {}),
     polling: cardataPolling(account),
     rules: cardataRules(account.quotaWindow, account.interactiveCalls),

@@ -3,9 +3,9 @@ import { bmwEnvironment } from '../bmw/pool';
 import { defineVendor } from '../define';
 import { mybmwCommands, mybmwVehicles } from './calls';
 import { mybmwGrant } from './login';
-import { mybmwIdentity } from './requests';
+import { authorize, mybmwIdentity } from './requests';
 import { mybmwRules } from './rules';
-import { mybmwAccountSchema } from './settings';
+import { baseUrlOf, mybmwAccountSchema } from './settings';
 import { MYBMW_SCENARIO_HELP } from './simulator-help';
 
 export const mybmw = defineVendor({
@@ -15,6 +15,7 @@ export const mybmw = defineVendor({
     grant: mybmwGrant(account),
     vehicles: mybmwVehicles(account),
     commands: mybmwCommands(account),
+    requests: { baseUrl: baseUrlOf(account), authorize },
     rules: mybmwRules(account.pool),
     identity: mybmwIdentity(account),
     attributes: { userAgent: account.userAgentPrefix, region: account.region },

@@ -126,9 +126,10 @@ export function requestOf(
   const url = URL.parse(`${base.origin}${root}${path}`);
   if (url === null || url.origin !== base.origin || url.username !== '' || url.password !== '')
     throw elsewhere();
-  const decoded = url.pathname.replace(/%2e/gi, '.').replace(/%2f|%5c/gi, '/');
-  const climbs = decoded.split('/').some((part) => part === '..' || part === '.');
-  if (climbs || !(url.pathname === root || url.pathname === '/' || url.pathname.startsWith(`${root}/`)))
+  if (
+    climbs(url.pathname) ||
+    !(url.pathname === root || url.pathname === '/' || url.pathname.startsWith(`${root}/`))
+  )
     throw elsewhere();
   if (method === 'GET' && body !== undefined) throw invalid('body', 'does not go with GET', 'NOT_APPLICABLE');
   const lower = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value]));
@@ -142,6 +143,24 @@ export function requestOf(
     headers: { ...type, ...lower },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   };
+}
+
+/** How often a server and those before it may decode a path. */
+const DECODINGS = 4;
+
+/**
+ * Whether a server could read the path as one that leads up: by escapes, by escapes of escapes, or by parameters of a part
+ * (`..;x`), which some take off.
+ */
+function climbs(path: string): boolean {
+  let read = path;
+  for (let i = 0; i < DECODINGS; i++) {
+    if (/(?:^|[/\\])\.{1,2}(?:[;/\\]|$)/.test(read)) return true;
+    read = read.replace(/%(2e|2f|5c|3b|25)/gi, (_, code: string) =>
+      String.fromCharCode(Number.parseInt(code, 16)),
+    );
+  }
+  return false;
 }
 
 function verdictOf(error: unknown, evidence: Evidence): Verdict | null {

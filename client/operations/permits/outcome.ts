@@ -3,6 +3,7 @@
  * from an answer to our own calls: a refusal that one program reports stops all others, and workers as well.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
 import type { Leave } from '../../../activities/gateway/outside-calls';
@@ -97,7 +98,7 @@ export const reportOutcome = operation({
     checkOne(outcome);
     const digest = createHash('sha256').update(JSON.stringify(outcome)).digest('hex');
     return atDesk(backend, async (desk) => {
-      const claim = await backend.database((db) => claimOutcome(db, id, digest), 'permits');
+      const claim = await claimed(backend, id, digest);
       if (claim.kind !== 'yours') return answered(claim, digest);
       try {
         const answer = await apply(backend, desk, claim, outcome);
@@ -110,6 +111,19 @@ export const reportOutcome = operation({
     });
   },
 });
+
+/** The same outcome may be under way, told twice at once: its answer is waited for this long, ms. */
+const BUSY_MS = 2_000;
+const LOOK_MS = 25;
+
+async function claimed(backend: Backend, id: string, digest: string): Promise<Claim> {
+  const deadline = performance.now() + BUSY_MS;
+  for (;;) {
+    const claim = await backend.database((db) => claimOutcome(db, id, digest), 'permits');
+    if (claim.kind !== 'busy' || performance.now() > deadline) return claim;
+    await delay(LOOK_MS);
+  }
+}
 
 type Outcome = Omit<z.output<typeof reportOutcome.input>, 'id'>;
 

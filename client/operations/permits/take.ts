@@ -14,7 +14,7 @@ import {
 import { COMMON_ATTRIBUTES } from '../../../vendors/contract';
 import type { Backend } from '../backend';
 import { asField, invalid, noLeave, type OperationError } from '../errors';
-import { name, priority, whole } from '../fields';
+import { name, priority, wellFormed, whole } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { atDesk, type PermitDesk } from './desk';
@@ -30,15 +30,14 @@ export const callFields = {
   attributes: z
     .record(
       z.string(),
-      z.string().min(1, 'must not be empty').max(MAX_ATTRIBUTE, `is longer than ${MAX_ATTRIBUTE}`),
+      wellFormed.min(1, 'must not be empty').max(MAX_ATTRIBUTE, `is longer than ${MAX_ATTRIBUTE}`),
     )
     .default({})
     .describe('Attributes by which limits distinguish calls, e.g. a device or a model'),
   tokens: whole(0, 1_000_000_000).default(0).describe('Estimate, where limits count tokens'),
   priority: priority.default('background').describe('Who goes first where a limit is short'),
   waitMs: whole(0, MAX_WAIT_MS).default(0).describe('Longest wait for the permit, in milliseconds'),
-  caller: z
-    .string()
+  caller: wellFormed
     .trim()
     .min(1, 'must not be empty')
     .max(100, 'is longer than 100')
@@ -180,6 +179,11 @@ class Taking {
         ...(this.signal ? { signal: this.signal } : {}),
       });
       const { departAt, probe, moved } = leave.permit;
+      // Whoever has gone meanwhile makes no call.
+      if (this.signal?.aborted) {
+        await desk.gateway.outside.giveBack(outsideCall(account, terms), leave);
+        throw this.signal.reason;
+      }
       desk.remember(id, leave);
       if (moved) await this.backend.database((db) => moveOutsidePermit(db, id, departAt), 'permits');
       leave.permit.sent();

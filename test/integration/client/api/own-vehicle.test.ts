@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { createPool } from '../../../../store/db';
 import { applyPoolEvent } from '../../../../store/pools/pools';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
+import { routeOf, send, undocumented } from '../../../support/api-samples';
 import { type ApiProcess, startApi } from '../../../support/processes/api-process';
 import { closedAddress } from '../../../support/stacks/api-stack';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
@@ -93,6 +94,32 @@ test('only credentials that the vendor has accepted, and the account’s own, ar
   const { rows } = await db.query('select * from accepted_users');
   await db.end();
   expect(rows).toHaveLength(1);
+});
+
+test("a call of another program's carries the deployment's user agent and the token, and shows neither", async () => {
+  const sent = await send(api.url, routeOf('callVendor'), {
+    ...{ account: 'car', operation: 'state', path: '/eadrax-vcs/v4/vehicles/state' },
+    headers: { 'bmw-vin': vins[OWNER.email], 'x-user-agent': 'android(x);bmw;99.0.0(1);row' },
+  });
+  expect(sent.body).toMatchObject({ status: 200, verdict: 'ok', next: 'use' });
+  expect(undocumented(routeOf('callVendor').result as never, sent.body)).toBeNull();
+  const calls = await (await fetch(`${simulator.url}/_sim/calls`)).text();
+  expect(calls).not.toContain('99.0.0(1)');
+});
+
+test('answers about vehicles and logins are as the document says', async () => {
+  const vehicle = vins[OWNER.email] ?? '';
+  const asked = {
+    ...{ showOwnVehicle: { ...OWNER, wkn: vehicle }, listVehicles: {}, showVehicle: { vehicle } },
+    ...{ readVehicle: { vehicle, read: 'state' }, listLogins: {}, listPools: {} },
+    explainWork: { id: `read:car:${vehicle}:state` },
+  };
+  for (const [id, sample] of Object.entries(asked)) {
+    const { result } = routeOf(id);
+    const sent = await send(api.url, routeOf(id), sample);
+    expect([id, sent.status]).toEqual([id, 200]);
+    expect(result && undocumented(result, sent.body)).toBeNull();
+  }
 });
 
 test('a used-up quota is 429 with when to come again, and a database that is away 503', async () => {

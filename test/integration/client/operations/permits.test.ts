@@ -25,7 +25,7 @@ const account = (limits: Record<string, unknown>) => ({
   currency: 'USD',
   limits,
 });
-const NAMES = ['small', 'asked', 'refused', 'used', 'probing', 'lost', 'given'];
+const NAMES = ['small', 'asked', 'refused', 'used', 'probing', 'lost', 'given', 'twice', 'hidden'];
 const SETTINGS = {
   accounts: {
     ...Object.fromEntries(
@@ -99,6 +99,7 @@ test.each([
   [{ account: 'asked', operation: 'getReports', tokens: 0.5 }, 'tokens', 'INVALID_INPUT'],
   [{ account: 'asked', operation: 'getReports', priority: 'urgent' }, 'priority', 'INVALID_INPUT'],
   [{ account: 'asked' }, 'operation', 'MISSING_INPUT'],
+  [{ account: 'asked', operation: 'getReports', caller: 'a\0b' }, 'caller', 'INVALID_INPUT'],
 ])('bad input names its field: %j', async (input, field, code) => {
   await expect(takePermit(one, input as never)).rejects.toMatchObject({ field, code });
 });
@@ -119,6 +120,39 @@ test('a refusal that one program reports stops all others; the same outcome agai
     code: 'ALREADY_REPORTED',
   });
   await expect(takePermit(one, getReports('refused'))).rejects.toMatchObject({ status: 'limited' });
+});
+
+test('the same outcome told by two at once is applied once and answered alike; what is secret in it is kept nowhere', async () => {
+  const { permit } = await takePermit(one, getReports('twice'));
+  const outcome = { id: permit, status: 200 };
+  const [first, second] = await Promise.all([reportOutcome(one, outcome), reportOutcome(other, outcome)]);
+  expect(first).toEqual(second);
+  const hidden = await takePermit(one, getReports('hidden'));
+  const told = await reportOutcome(one, {
+    ...{ id: hidden.permit, status: 403, body: '{"errors":[{"code":"Unauthorized","message":"no"}]}' },
+    headers: { Authorization: 'Bearer TOKEN-1', 'x-amz-access-token': 'TOKEN-2', 'Set-Cookie': ['TOKEN-3'] },
+  });
+  const { rows } = await db.query<{ name: string }>(
+    `select tablename as name from pg_tables where schemaname = current_schema()`,
+  );
+  const kept = await Promise.all(rows.map(({ name }) => db.query(`select * from ${name}`)));
+  expect(JSON.stringify([told, kept.map((found) => found.rows)])).not.toContain('TOKEN-');
+});
+
+test('whoever goes away while it waits leaves no permit behind', async () => {
+  await takePermit(one, getReports('given'));
+  await takePermit(one, getReports('given'));
+  await db.query(`update limits set tat = tat - 19000 where pool = 'amazon/given'`);
+  const gone = new AbortController();
+  const waits = Array.from({ length: 5 }, () =>
+    takePermit(one, getReports('given', { waitMs: 20_000 }), gone.signal),
+  );
+  setTimeout(() => gone.abort(new Error('gone')), 300);
+  for (const wait of await Promise.allSettled(waits)) expect(wait.status).toBe('rejected');
+  const { rows } = await db.query(
+    `select count(*)::int4 as n from outside_permits where terms ->> 'account' = 'given'`,
+  );
+  expect(rows).toEqual([{ n: 2 }]);
 });
 
 test('a used-up quota closes the pool for everybody', async () => {

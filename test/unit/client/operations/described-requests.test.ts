@@ -8,6 +8,7 @@ test.each([
   ['https://api.example.com/v1/', '/models', 'https://api.example.com/v1/models'],
   ['https://api.example.com/openapi', '?action=login', 'https://api.example.com/openapi?action=login'],
   ['https://api.example.com', '', 'https://api.example.com/'],
+  ['https://api.example.com', '/.well-known/a..b;c', 'https://api.example.com/.well-known/a..b;c'],
   ['https://api.example.com', '//evil.example/x', 'https://api.example.com//evil.example/x'],
 ])('below %s, %s is %s', (base, path, url) => {
   expect(at(base, path)).toEqual({ method: 'GET', url, headers: { 'x-mark': 'a' } });
@@ -23,6 +24,10 @@ test.each([
   '/%2e%2e/admin',
   '/a/%2E%2e%2fadmin',
   '/..%5cadmin',
+  '/%252e%252e/admin',
+  '/a/..%25252f..%25252fadmin',
+  '/..;x=1/admin',
+  '/a/..%3b/b',
   '\\evil.example',
   '/a b',
   '/a\r\nHost: evil.example',
