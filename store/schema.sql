@@ -8,6 +8,15 @@ create table accepted_users (
   constraint accepted_users_pkey PRIMARY KEY (account, subject)
 );
 
+create table api_key_use (
+  key text not null,
+  began_at timestamp with time zone not null,
+  taken integer not null,
+  granted integer not null,
+  constraint api_key_use_key_fkey FOREIGN KEY (key) REFERENCES api_keys(id) ON DELETE CASCADE,
+  constraint api_key_use_pkey PRIMARY KEY (key)
+);
+
 create table api_keys (
   id text not null,
   name text not null,

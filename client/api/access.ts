@@ -27,32 +27,51 @@ export interface AccessTerms {
   readonly corsOrigins: readonly string[];
 }
 
-/** Without the port; an IPv6 address without its brackets. */
+/** In lower case, without the port, a final dot, and the brackets of an IPv6 address. */
 export function hostName(host: string): string {
-  return /^\[(.*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, '');
+  const name = /^\[(.*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, '');
+  return name.toLowerCase().replace(/\.$/, '');
 }
 
-/** @throws ApiError for a name that leads here and is not ours, and for a page of another site. */
-export function checkOrigin(request: FastifyRequest, terms: AccessTerms, keyed: boolean): void {
-  const { host = '', origin } = request.headers;
-  const name = hostName(host).toLowerCase();
+/** @throws ApiError for a name that leads here and is not ours. */
+export function checkHost({ headers }: FastifyRequest, terms: AccessTerms, keyed: boolean): void {
+  const name = hostName(headers.host ?? '');
   const known = isLoopback(name) || terms.allowedHosts.includes(name);
   // A page that has found us under a name of its own knows no key.
   const checked = terms.allowedHosts.length > 0 || (terms.loopback && !keyed);
-  if (!known && checked) {
-    throw new ApiError('FORBIDDEN', `"${name}" is no name of this server; api.allowedHosts lists them`, {
-      field: 'Host',
-    });
-  }
-  if (origin === undefined || terms.corsOrigins.includes(origin)) return;
-  if (origin === `http://${host}` || origin === `https://${host}`) return;
+  if (known || !checked) return;
   throw new ApiError(
     'FORBIDDEN',
-    `pages of ${origin.slice(0, 200)} may not ask; api.corsOrigins lists those that may`,
+    `"${name.slice(0, 200)}" is no name of this server; api.allowedHosts lists them`,
     {
-      field: 'Origin',
+      field: 'Host',
     },
   );
+}
+
+/** What a browser says of a page that asks and is not of this server. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['cross-site', 'same-site']);
+
+/**
+ * @param works whether something is done for it: what is only shown, such as the reference page, may be linked to.
+ * @throws ApiError for a page of another site.
+ */
+export function checkOrigin({ headers }: FastifyRequest, terms: AccessTerms, works: boolean): void {
+  const { host = '', origin } = headers;
+  const site = headers['sec-fetch-site'];
+  if (origin !== undefined) {
+    const own = [`http://${host}`, `https://${host}`].includes(origin.toLowerCase());
+    if (own || terms.corsOrigins.includes(origin)) return;
+    throw new ApiError(
+      'FORBIDDEN',
+      `pages of ${origin.slice(0, 200)} may not ask; api.corsOrigins lists those that may`,
+      { field: 'Origin' },
+    );
+  }
+  // A picture or a link of a page: without an Origin, and whatever it costs is spent all the same.
+  if (works && typeof site === 'string' && ELSEWHERE.has(site.toLowerCase())) {
+    throw new ApiError('FORBIDDEN', 'pages of other sites may not ask', { field: 'Sec-Fetch-Site' });
+  }
 }
 
 /** The key that a request shows; null when it shows none. @throws ApiError for another scheme. */

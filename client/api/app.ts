@@ -13,8 +13,10 @@ import {
 } from 'fastify';
 import { messageOf, OperationError } from '../operations/errors';
 import { EventFeed } from '../operations/events/feed';
-import { type AccessTerms, type Caller, checkOrigin, includesScope, shownKey } from './access';
-import { type CallerTerms, callerOf, RateLimits } from './caller';
+import { type Caller, checkHost, checkOrigin, includesScope, shownKey } from './access';
+import { type CallerTerms, callerOf, KeyRates, RateLimits } from './caller';
+import { BARE_HEADERS, boundBody, refuseConnection } from './connection';
+import { allowOrigins } from './cors';
 import { addDocument } from './document';
 import type { Streams } from './event-stream';
 import { type PerformTerms, perform } from './perform';
@@ -30,11 +32,19 @@ export interface AppOptions extends CallerTerms, Omit<PerformTerms, 'streams'> {
   readonly maxInFlight: number;
   /** `info`, `warn`, … or `silent`. */
   readonly logLevel: string;
+  readonly times?: Partial<typeof TIMES>;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** The head of a request has to be there within this, ms. */
-const HEADERS_MS = 30_000;
+/** What a connection is given, ms. */
+const TIMES = {
+  /** The head of a request has to be there within this. */
+  headersMs: 15_000,
+  /** Longest silence inside a body. */
+  bodyIdleMs: 30_000,
+};
+/** How often connections are looked at for that, at least. */
+const CHECK_MS = 5_000;
 /** And all of it, which may be an upload, within this, ms. */
 const REQUEST_MS = 600_000;
 
@@ -48,6 +58,7 @@ declare module 'fastify' {
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { headersMs, bodyIdleMs } = { ...TIMES, ...options.times };
   const app = fastify({
     logger: options.logLevel === 'silent' ? false : { level: options.logLevel },
     logController: new LogController({ disableRequestLogging: true }),
@@ -58,9 +69,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS },
-    routerOptions: { maxParamLength: 500 },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
+    },
+    clientErrorHandler: refuseConnection,
+    // The head's own bound holds; what a field may be is the use case's to say.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     frameworkErrors: (error, request, reply) => {
+      reply.headers(BARE_HEADERS).header('x-request-id', request.id);
       sendProblem(reply, problemOf(error, request.id));
     },
   });
@@ -80,7 +98,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     strictTransportSecurity: false,
     crossOriginResourcePolicy: { policy: 'same-origin' },
   });
-  guard(app, options);
+  guard(app, options, bodyIdleMs);
   await addDocument(app, options.routes, options.version);
   const streams: Streams = { feed: new EventFeed(options.backend), open: new Set() };
   app.addHook('preClose', async () => {
@@ -100,8 +118,9 @@ function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
 }
 
 /** Before anything is read of a request. */
-function guard(app: FastifyInstance, options: AppOptions): void {
+function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): void {
   const limits = new RateLimits();
+  const rates = new KeyRates(options.backend);
   let inFlight = 0;
   let closing = false;
   app.addHook('preClose', async () => {
@@ -109,6 +128,7 @@ function guard(app: FastifyInstance, options: AppOptions): void {
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
+    boundBody(request.raw, bodyIdleMs);
     const { route } = request.routeOptions.config;
     if (closing) {
       throw new ApiError('OVERLOADED', 'this server is ending', {
@@ -116,7 +136,8 @@ function guard(app: FastifyInstance, options: AppOptions): void {
         headers: { connection: 'close' },
       });
     }
-    if (!route?.longLived) {
+    // Probes are answered however much there is to do: nobody is helped by a restart.
+    if (!route?.longLived && route?.scope !== null) {
       inFlight++;
       // Also when the caller has gone before it was answered.
       reply.raw.once('close', () => {
@@ -128,9 +149,9 @@ function guard(app: FastifyInstance, options: AppOptions): void {
         });
       }
     }
-    await allowOrigins(request, reply, options);
-    if (reply.sent) return;
-    checkOrigin(request, options, shownKey(request) !== null);
+    if (await allowOrigins(request, reply, options)) return;
+    checkHost(request, options, shownKey(request) !== null);
+    checkOrigin(request, options, route !== undefined);
     if (route === undefined || route.scope === null) return;
     const caller = await callerOf(request, options, limits);
     request.caller = caller;
@@ -140,7 +161,7 @@ function guard(app: FastifyInstance, options: AppOptions): void {
       });
     }
     if (caller.key !== null && route.rateLimited !== false) {
-      limits.check('requests of the key', caller.key, caller.requestsPerMinute ?? options.requestsPerMinute);
+      await rates.check(caller.key, caller.requestsPerMinute ?? options.requestsPerMinute);
     }
   });
   // Else the connection would be kept for a next request, and the server with it.
@@ -158,24 +179,6 @@ function guard(app: FastifyInstance, options: AppOptions): void {
     if (typeof user === 'string')
       limits.check('requests of the end user', user, options.endUserRequestsPerMinute);
   });
-}
-
-/** CORS, off unless the settings name pages. */
-async function allowOrigins(request: FastifyRequest, reply: FastifyReply, terms: AccessTerms): Promise<void> {
-  const { origin } = request.headers;
-  if (origin === undefined || !terms.corsOrigins.includes(origin)) return;
-  reply
-    .header('access-control-allow-origin', origin)
-    .header('vary', 'Origin')
-    .header('access-control-expose-headers', 'Location, Retry-After, X-Request-Id')
-    .header('cross-origin-resource-policy', 'cross-origin');
-  if (request.method !== 'OPTIONS') return;
-  await reply
-    .code(204)
-    .header('access-control-allow-methods', 'GET, POST, PUT, DELETE')
-    .header('access-control-allow-headers', 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID')
-    .header('access-control-max-age', '600')
-    .send();
 }
 
 function addRoute(app: FastifyInstance, terms: PerformTerms, route: ApiRoute): void {

@@ -10,11 +10,13 @@ export const API_CODES = {
   FORBIDDEN: 403,
   NO_SUCH_ROUTE: 404,
   METHOD_NOT_ALLOWED: 405,
+  TOO_SLOW: 408,
   IN_FLIGHT: 409,
   TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   KEY_REUSED: 422,
   TOO_MANY_REQUESTS: 429,
+  HEADERS_TOO_LARGE: 431,
   INTERNAL: 500,
   OVERLOADED: 503,
   /** A key or secret that the settings name is missing, or the database is of another version: an operator's to mend. */
@@ -60,11 +62,13 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
@@ -187,7 +191,8 @@ function answer(
 }
 
 function shown({ code, field, message }: Problem, inBody: (field: string) => boolean) {
-  const named = (name: string) => (inBody(name) ? `/${name.split('.').map(escaped).join('/')}` : name);
+  const named = (name: string) =>
+    inBody(outermost(name)) ? `/${name.split('.').map(escaped).join('/')}` : outermost(name);
   return { code, field: field === null ? null : named(field), detail: message };
 }
 
@@ -196,6 +201,9 @@ function secondsUntil(until: number | undefined): number | undefined {
   if (until === undefined || !Number.isFinite(until)) return undefined;
   return Math.max(1, Math.ceil((until - Date.now()) / 1000));
 }
+
+/** A parameter has no parts: one that is wrong in a list is wrong as a whole. */
+const outermost = (field: string) => field.split('.')[0] ?? field;
 
 /** RFC 6901. */
 const escaped = (part: string) => part.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -215,8 +223,18 @@ function ofFramework(error: unknown): ApiError | null {
   }
   if (statusCode === 413) return new ApiError('TOO_LARGE', messageOf(error));
   if (statusCode === 415) return new ApiError('UNSUPPORTED_MEDIA_TYPE', messageOf(error));
-  return new ApiError('BAD_REQUEST', messageOf(error));
+  return new ApiError(
+    'BAD_REQUEST',
+    messageOf(error),
+    typeof code === 'string' && OF_BODY.has(code) ? { field: '' } : {},
+  );
 }
+
+/** The body as a whole: JSON that cannot be read, or that would change what all objects have. */
+const OF_BODY: ReadonlySet<string> = new Set([
+  'FST_ERR_CTP_INVALID_JSON_BODY',
+  'FST_ERR_CTP_EMPTY_JSON_BODY',
+]);
 
 /** What Postgres says of a value that no check of ours has stopped, and of work that took too long. */
 function ofPostgres(error: unknown): ApiError | OperationError | null {

@@ -100,7 +100,12 @@ export function chooseEndUserAccount(
   return asField('vendor', () => findEndUserAccount(settings, name));
 }
 
-function chooseOfVendor(settings: Settings, vendor: string, given: string | undefined): string {
+export function isVendor(id: string): boolean {
+  return findVendor(id) !== undefined;
+}
+
+/** The account given, or the only one of a vendor that there is. */
+export function chooseOfVendor(settings: Settings, vendor: string, given: string | undefined): string {
   if (findVendor(vendor) === undefined) {
     throw invalid(
       'vendor',

@@ -64,6 +64,8 @@ export const ERROR_CODES = {
   POOL_STOPPED: 'unavailable',
   /** The vendor gave no usable answer lately, and it is too early for another try. */
   NO_ANSWER: 'unavailable',
+  /** Nobody is there to do it: it waits for a worker. */
+  NO_WORKER: 'unavailable',
   /** Neither the settings nor this folder name a server. */
   NO_SERVER: 'unavailable',
   /** Postgres cannot be reached, or does not let us in. */

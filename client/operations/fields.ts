@@ -118,10 +118,13 @@ export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER) {
 }
 
 /** A name of the settings or the vendor: what it names is looked up by the use case. */
-export const name = z.string();
+export const name = z.string().min(1, 'must not be empty').max(1000, 'must have at most 1000 characters');
+
+/** Of a file on the machine of the process that reads it. */
+export const filePath = z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters');
 
 /** Words for whoever wonders; empty is none. */
-export const reason = z.string().trim().default('');
+export const reason = z.string().trim().max(1000, 'must have at most 1000 characters').default('');
 
 export interface Span {
   /** Epoch ms. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Backend } from './backend';
 import { type ErrorCode, OperationError, type Problem } from './errors';
+import { quoted, unfitTexts } from './texts';
 
 /**
  * A use case. It takes an object, checks it, and prints nothing: faces (command line, API, library) call it.
@@ -50,12 +51,19 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
  * @throws OperationError with everything that is wrong.
  */
 export function checkInput<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
+  const unfit = unfitTexts(schema, given).map((one) =>
+    isSecret(schema, one.field?.split('.') ?? []) ? { ...one, message: UNFIT_SECRET } : one,
+  );
+  const [unfitFirst, ...unfitOthers] = unfit;
+  if (unfitFirst !== undefined) throw new OperationError([unfitFirst, ...unfitOthers]);
   const parsed = schema.safeParse(given, { error: ordinaryWords });
   if (parsed.success) return parsed.data;
   const [first, ...others] = parsed.error.issues.flatMap((issue) => problemsOf(schema, issue, given));
   if (first === undefined) throw parsed.error;
   throw new OperationError([first, ...others]);
 }
+
+const UNFIT_SECRET = 'is too long, or holds a control character';
 
 /** Where a schema has no message of its own. */
 function ordinaryWords(issue: z.core.$ZodRawIssue): string | undefined {
@@ -97,11 +105,8 @@ export function isSecret(schema: z.ZodObject, [name = '']: readonly string[]): b
   return field instanceof z.ZodType && field.meta()?.writeOnly === true;
 }
 
-const MAX_SHOWN = 200;
-
 /** `"x" `, in front of its problem; nothing for what has no short form. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return '';
-  const text = typeof value === 'string' ? `"${value}"` : String(value);
-  return `${text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN - 1)}…`} `;
+  return `${typeof value === 'string' ? quoted(value) : String(value)} `;
 }

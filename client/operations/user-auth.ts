@@ -55,7 +55,12 @@ export const authenticateEndUser = operation({
 function userAuthJson(result: UserAuthResult) {
   switch (result.kind) {
     case 'ok':
-      return { ...result, acceptedAt: isoOrNull(result.acceptedAt ?? null) };
+      return {
+        ...result,
+        // Vendors' own fields stay here.
+        devices: result.devices.map(({ deviceId, name: shown, group }) => ({ deviceId, name: shown, group })),
+        acceptedAt: isoOrNull(result.acceptedAt ?? null),
+      };
     case 'limited':
     case 'closed':
       return { ...result, until: isoOrNull(result.until) };

@@ -8,13 +8,16 @@ import { hint } from './hints';
 import { keysInUse, sortKeys } from './keys-in-use';
 import { operation } from './operation';
 import { credentialsChanged } from './pools/credentials';
+import { document } from './texts';
 import { isoOrNull } from './time-text';
 
 export const putSecret = operation({
   about: 'store the value under the name; pools that were held for refused credentials try the new ones',
   input: z.strictObject({
     name,
-    value: z.string().min(1, 'must not be empty').meta({ writeOnly: true }),
+    value: document(
+      z.string().min(1, 'must not be empty').max(100_000, 'is too long').meta({ writeOnly: true }),
+    ),
   }),
   run: async (backend, given) => {
     const keys = await loadVaultKeys(backend);
@@ -47,7 +50,7 @@ export const deleteSecret = operation({
     if (was) return { name: given.name };
     throw problem(
       'NOT_FOUND',
-      null,
+      'name',
       `the vault has no entry "${given.name}"; ${hint('vault list')} shows what there is`,
     );
   },

@@ -1,7 +1,7 @@
 /** Sums over the rows of a dataset. */
 import type { Pool } from 'pg';
 import { toTimestamptz } from '../db';
-import { type DatasetTable, factTable } from './datasets';
+import { type DatasetTable, factTable, listSeries } from './datasets';
 import type { Span } from './span';
 
 export interface RowTotals {
@@ -22,6 +22,10 @@ export async function sumRows(
   { from, to }: Span,
 ): Promise<RowTotals> {
   const summed = dataset.columns.filter(({ key, sqlType }) => !key && SUMMABLE.test(sqlType));
+  // Before the first document there is no table.
+  if ((await listSeries(db, { dataset: dataset.id, account })).length === 0) {
+    return { rows: 0, totals: Object.fromEntries(summed.map(({ name }) => [name, '0'])), latest: null };
+  }
   const sums = summed.map(({ name }) => `, sum(f.${name})::text as ${name}`).join('');
   const { rows } = await db.query<{ rows: number; latest: number | null } & Record<string, string | null>>(
     `select count(*)::int8 as rows, max(f.start_time) as latest${sums}

@@ -10,16 +10,48 @@ export type Sample = Readonly<Record<string, unknown>>;
 export interface SampleTerms {
   readonly account: string;
   readonly texts: string;
+  readonly fleet: string;
+  readonly code: string;
   readonly from: string;
   readonly to: string;
+  /** What is there already, where a route needs something; names of nothing without them. */
+  readonly there?: Partial<Things>;
 }
 
-export function samples({ account, texts, from, to }: SampleTerms): Readonly<Record<string, Sample>> {
+/** What routes show and steer. */
+export interface Things {
+  readonly batch: string;
+  readonly backfill: string;
+  readonly vin: string;
+  readonly device: string;
+  readonly command: string;
+  readonly login: string;
+  readonly permit: string;
+  /** Of a batch's input, on the server. */
+  readonly file: string;
+}
+
+const NOTHING: Things = {
+  ...{ batch: '999999', backfill: 'backfill:amazon/rt-sales:none:0:1' },
+  ...{ vin: 'none', device: '1', command: '999999', login: '999999', permit: 'none' },
+  file: '/nowhere/at/all.csv',
+};
+
+export function samples({
+  account,
+  texts,
+  fleet,
+  code,
+  from,
+  to,
+  there = {},
+}: SampleTerms): Readonly<Record<string, Sample>> {
+  const things = { ...NOTHING, ...there };
   const dataset = { vendor: 'amazon', name: 'rt-sales' };
   const span = { ...dataset, from, to };
   const pool = { pool: account };
   const limit = { ...pool, limit: 'createReport' };
-  const batch = { batch: '999999' };
+  const batch = { batch: things.batch };
   const request = {
     kind: 'openai/bios',
     account: texts,
@@ -27,14 +59,14 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     prompt: 'Who is {{artist_name}}?',
   };
   const rows = [{ artist_id: 'a1', artist_name: 'Ann' }];
-  const run = { backfill: 'backfill:amazon/rt-sales:none:0:1' };
+  const run = { backfill: things.backfill };
   return {
     ...{ isAlive: {}, isReady: {}, showStatus: {}, showWorkers: {}, runDoctor: {} },
     ...{ listAccounts: {}, showAccount: { account } },
     ...{ listPools: {}, showPool: pool, resumePool: pool, unblockPool: pool, resetTimes: pool },
     pausePool: { ...pool, reason: 'a test', until: '1h' },
-    ...{ listLimits: {}, showLimit: limit, resetLimit: { ...limit, reason: 'as it was' } },
     changeLimit: { ...limit, capacity: 3, reason: 'the vendor has said so' },
+    ...{ listLimits: {}, showLimit: limit, resetLimit: { ...limit, reason: 'as it was' } },
     ...{ listDatasets: {}, showCoverage: span, listRows: span, exportRows: span },
     ...{ listFailedWindows: dataset, listDoubts: dataset, listSetAsideRows: dataset, acceptDoubts: span },
     ...{ planBackfill: span, startBackfill: span, startAudit: span, startSync: dataset },
@@ -42,27 +74,31 @@ export function samples({ account, texts, from, to }: SampleTerms): Readonly<Rec
     ...{ listBackfills: {}, showBackfill: run, pauseBackfill: run, resumeBackfill: run, cancelBackfill: run },
     ...{ listBatches: {}, startBatch: { ...request, rows }, planBatch: { ...request, rows } },
     uploadBatch: request,
-    startBatchFromFile: { ...request, input: '/nowhere/at/all.csv' },
+    startBatchFromFile: { ...request, input: things.file },
     ...{ showBatch: batch, exportBatch: batch, listBatchItems: batch, pauseBatch: batch, resumeBatch: batch },
     ...{ cancelBatch: batch, retryBatchItems: batch, skipBatchItems: { ...batch, ids: ['a1'] } },
-    ...{ listCommands: {}, showCommand: { command: '999999' }, cancelCommand: { command: '999999' } },
-    sendCommand: { vendor: 'gps51', device: '1', code: 'x' },
-    authenticateUser: { vendor: 'gps51', username: 'u', password: 'p' },
-    ...{ listVehicles: {}, refreshVehicles: {}, showVehicle: { vehicle: 'none' } },
-    readVehicle: { vehicle: 'none', read: 'basicData' },
+    ...{
+      listCommands: {},
+      showCommand: { command: things.command },
+      cancelCommand: { command: things.command },
+    },
+    sendCommand: { vendor: 'gps51', account: fleet, device: things.device, code: 'x', unlisted: true },
+    authenticateUser: { vendor: 'gps51', account: fleet, username: 'fleet', password: 'fleet-secret' },
+    ...{ listVehicles: {}, refreshVehicles: { account: fleet }, showVehicle: { vehicle: things.vin } },
+    readVehicle: { vehicle: things.vin, read: 'state' },
     ...{ showPollingPlan: {}, planPolling: { vehicles: 2 }, listPolling: {}, startPolling: {} },
     ...{ stopPolling: { reason: 'a test' }, pausePolling: {}, resumePolling: {} },
-    ...{ listLogins: {}, startLogin: { account: texts }, showLogin: { login: '999999' } },
-    cancelLogin: { login: '999999' },
+    ...{ listLogins: {}, startLogin: { account: code }, showLogin: { login: things.login } },
+    cancelLogin: { login: things.login },
     takePermit: { account, operation: 'createReport' },
     callVendor: { account, operation: 'getReports', path: '/reports' },
-    explainWork: { id: 'backfill:amazon/rt-sales:none:0:1' },
-    reportOutcome: { id: 'none', status: 200 },
+    explainWork: { id: things.backfill },
+    reportOutcome: { id: things.permit, status: 200 },
     ...{ readHealth: {}, readMetrics: {}, summarizeSales: {}, refreshSales: { window: 'last_3h' } },
-    showOwnVehicle: { email: 'a@example.com', password: 'p', wkn: 'none' },
+    showOwnVehicle: { email: 'demo@example.com', password: 'demo-password-1', wkn: things.vin, captcha: 'x' },
     ...{ listEvents: {}, followEvents: {} },
-    ...{ listKeys: {}, createKey: { name: 'sample' }, revokeKey: { key: 'none' } },
-    ...{ listSecrets: {}, putSecret: { name: 'sample', value: 'x' }, deleteSecret: { name: 'none' } },
+    ...{ listKeys: {}, createKey: { name: 'sample' }, revokeKey: { key: 'sample' } },
+    ...{ listSecrets: {}, putSecret: { name: 'sample', value: 'x' }, deleteSecret: { name: 'sample' } },
     ...{ rotateVault: {}, publishSettings: {}, prune: { dryRun: true } },
   };
 }
@@ -120,7 +156,7 @@ export async function send(
     status: answer.status,
     headers: answer.headers,
     type,
-    body: /json(;|$)/.test(type) ? JSON.parse(text) : text,
+    body: /^application\/(?:problem\+)?json/.test(type) ? JSON.parse(text) : text,
   };
 }
 

@@ -1,8 +1,10 @@
 /** Datasets: what is there, and the work that completes them. `{vendor}/{name}` is a dataset's id. */
 import { PassThrough } from 'node:stream';
 import { z } from 'zod';
+import { isVendor } from '../../operations/choose';
+import { OperationError, type Problem } from '../../operations/errors';
 import { operations } from '../../operations/index';
-import type { Operation } from '../../operations/operation';
+import { checkInput, type Operation } from '../../operations/operation';
 import { API, type ApiRoute, type Call, type OfOperation, operationRoute } from '../route';
 import {
   acceptedDoubts,
@@ -37,16 +39,31 @@ function datasetRoute<Schema extends z.ZodObject, Result, Json>(
     status: terms.starts ? 202 : 200,
     input: z.strictObject({ vendor: part, name: part, ...rest }),
     handle: async (call) => {
-      const json = operation.json(await operation(call.backend, withDataset(call) as z.input<Schema>));
+      const json = operation.json(
+        await ofPath(call, rest, (given) => operation(call.backend, given as z.input<Schema>)),
+      );
       return { body: json, ...(locate === undefined ? {} : { location: `${API}${locate(json)}` }) };
     },
   };
 }
 
-/** @throws what the use case says of an unknown dataset. */
-function withDataset({ input }: Call): Record<string, unknown> {
+/** Runs the use case with the dataset that the path names; what is wrong with it is wrong with one of the path's parts. */
+async function ofPath<Result>(
+  { input }: Call,
+  fields: Readonly<Record<string, z.ZodType>>,
+  work: (given: Record<string, unknown>) => Promise<Result>,
+): Promise<Result> {
+  checkInput(z.strictObject({ vendor: part, name: part, ...fields }), input);
   const { vendor, name, ...rest } = input;
-  return { ...rest, dataset: `${vendor}/${name}` };
+  return work({ ...rest, dataset: `${vendor}/${name}` }).catch((error: unknown) => {
+    if (!(error instanceof OperationError) || error.field !== 'dataset') throw error;
+    const at = isVendor(String(vendor)) ? 'name' : 'vendor';
+    const problems = error.problems.map((one) => ({
+      ...one,
+      field: one.field === 'dataset' ? at : one.field,
+    }));
+    throw new OperationError(problems as unknown as [Problem, ...Problem[]]);
+  });
 }
 
 const atRun = ({ workflowId }: { readonly workflowId: string }) =>
@@ -76,11 +93,11 @@ export const DATASET_ROUTES: readonly ApiRoute[] = [
     ...{ path: `${AT}/export`, id: 'exportRows', about: datasets.export.about, status: 200, result: null },
     input: z.strictObject({ vendor: part, name: part, ...withoutDataset(datasets.export.input.shape) }),
     produces: ['text/csv', 'application/x-ndjson'],
-    handle: async (call) => {
-      const given = withDataset(call);
-      const type = given.format === 'jsonl' ? 'application/x-ndjson' : 'text/csv; charset=utf-8';
-      await pour(call, type, (out) => datasets.export(call.backend, given as never, out));
-    },
+    handle: async (call) =>
+      ofPath(call, withoutDataset(datasets.export.input.shape), async (given) => {
+        const type = given.format === 'jsonl' ? 'application/x-ndjson' : 'text/csv; charset=utf-8';
+        await pour(call, type, (out) => datasets.export(call.backend, given as never, out));
+      }),
   },
   datasetRoute(datasets.failed, {
     ...READ,

@@ -202,7 +202,7 @@ export async function chooseBatch(db: Pool, text: string): Promise<Batch> {
   }
   const found = await readBatch(db, id);
   if (!found) {
-    throw problem('NOT_FOUND', null, `there is no batch ${id} (${hint('batch list')} shows all)`);
+    throw problem('NOT_FOUND', 'batch', `there is no batch ${id} (${hint('batch list')} shows all)`);
   }
   return found;
 }

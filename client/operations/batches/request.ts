@@ -7,7 +7,8 @@ import { wholePositive } from '../../../vendors/account-fields';
 import { batchConcurrency, batchFields } from '../../../vendors/batch-fields';
 import { promptVariables } from '../../../vendors/prompt';
 import { invalid, OperationError, type Problem } from '../errors';
-import { name, priority } from '../fields';
+import { filePath, name, priority } from '../fields';
+import { document } from '../texts';
 import { countText } from '../time-text';
 import type { GivenAgain } from './again';
 import { type BatchRequest, type TextAccount, textAccount } from './batch';
@@ -42,12 +43,12 @@ export const requestFields = {
   kind: name,
   account: name,
   /** Path of a CSV file (input.ts). */
-  input: name,
+  input: filePath,
   /** Path of a file that holds the prompt; or `prompt`. */
-  promptFile: name.optional(),
+  promptFile: filePath.optional(),
   /** The prompt itself, with `{{variables}}` that are columns of the input. */
-  prompt: z.string().optional(),
-  model: name,
+  prompt: document(z.string()).optional(),
+  model: name.max(200, 'must have at most 200 characters'),
   /** Most tokens of an answer; without it, the model's own limit. */
   maxOutputTokens: numeric(wholePositive).optional(),
   /** Most calls in flight; without it, the account's. */

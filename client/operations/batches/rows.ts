@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Backend } from '../backend';
 import { invalid, OperationError, type Problem } from '../errors';
 import { operation } from '../operation';
+import { document } from '../texts';
 import { requestFields } from './request';
 import { planBatch, type StartedBatch, startBatch } from './start';
 
@@ -18,13 +19,14 @@ const { input: _file, promptFile: _prompt, ...fields } = requestFields;
 const given = {
   ...fields,
   /** One object an item. The first column, or the one called `id` or `…_id`, is its id. */
-  rows: z
-    .array(z.record(z.string(), cell))
-    .min(1, 'must hold a row at least')
-    .max(1_000_000, 'must hold at most 1000000 rows')
-    .optional(),
+  rows: document(
+    z
+      .array(z.record(z.string(), cell))
+      .min(1, 'must hold a row at least')
+      .max(1_000_000, 'must hold at most 1000000 rows'),
+  ).optional(),
   /** Instead of rows: the text of a CSV file. */
-  csv: z.string().min(1, 'must not be empty').optional(),
+  csv: document(z.string().min(1, 'must not be empty')).optional(),
   /** What the input is called in lists. */
   inputName: z
     .string()

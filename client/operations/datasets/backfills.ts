@@ -241,7 +241,11 @@ export function chooseBackfill(
   account: string | undefined,
   running: readonly string[],
 ): string {
-  if (running.includes(which)) return which;
+  if (running.includes(which)) {
+    const owner = which.split(':')[2];
+    if (account === undefined || account === owner) return which;
+    throw invalid('account', `"${account}" is not whose run "${which}" is`, 'AMBIGUOUS_NAME');
+  }
   const isId = /^(?:backfill|audit):/.test(which);
   const [vendor = '', dataset = '', ofAccount = account, ...more] = which.split('/');
   if (!isId && (vendor === '' || dataset === '' || more.length > 0)) {

@@ -12,7 +12,7 @@ import type { Backend } from '../backend';
 import { chooseDataset } from '../choose';
 import { startBackfill } from '../datasets/backfills';
 import { readWork } from '../datasets/work';
-import { invalid } from '../errors';
+import { invalid, problem } from '../errors';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 
@@ -58,7 +58,12 @@ export const refreshDataset = operation({
     const to = Math.floor((Date.now() - chunks.safeLagMs) / HOUR_MS) * HOUR_MS;
     const from = to - HOURS[window] * HOUR_MS;
     const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-    const { workflowId } = await startBackfill(backend, { dataset, account: account.name, ...span });
+    const { workflowId, workerRuns } = await startBackfill(backend, {
+      dataset,
+      account: account.name,
+      ...span,
+    });
+    if (!workerRuns) throw problem('NO_WORKER', null, `no worker runs: ${workflowId} waits for one`);
     const over = performance.now() + WAIT_MS;
     for (;;) {
       const complete = await backend.temporal(

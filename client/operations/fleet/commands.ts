@@ -121,13 +121,13 @@ export async function chooseStored(db: Pool, text: string): Promise<Command> {
   if (only === undefined) {
     throw problem(
       'NOT_FOUND',
-      null,
+      'command',
       `there is no command "${text}" (${hint('command list')} shows the latest)`,
     );
   }
   if (found.length === 1) return only;
   const numbers = found.map((c) => `${c.id} (${c.account})`).join(', ');
-  throw problem('NOT_FOUND', null, `"${text}" is the id of several commands: give one of ${numbers}`);
+  throw problem('NOT_FOUND', 'command', `"${text}" is the id of several commands: give one of ${numbers}`);
 }
 
 /** Calls a command back that has not been sent. @returns it as it stands then. */

@@ -1,7 +1,7 @@
 /** Device commands: sends one, and reports those that were sent. */
 import { z } from 'zod';
 import { type Command, listCommands, outcomeOf } from '../../../store/commands/commands';
-import { chooseCommandAccount } from '../choose';
+import { chooseCommandAccount, chooseNamedAccount } from '../choose';
 import { workerPolls } from '../datasets/work';
 import { problem } from '../errors';
 import { length, name, reason, whole } from '../fields';
@@ -73,8 +73,10 @@ export const listSentCommands = operation({
   about: 'the latest commands, newest first',
   input: z.strictObject({ account: name.optional(), limit: whole(1).default(20) }),
   json: (commands: readonly Command[]) => commands.map(commandJson),
-  run: (backend, { account, limit }): Promise<readonly Command[]> =>
-    backend.database((db) => listCommands(db, { account, limit })),
+  run: async (backend, { account, limit }): Promise<readonly Command[]> => {
+    if (account !== undefined) chooseNamedAccount(backend.settings, account);
+    return backend.database((db) => listCommands(db, { account, limit }));
+  },
 });
 
 /** A command's number, or the id that it was asked for with. */

@@ -202,7 +202,7 @@ function checkFields(form: FormLogin, fields: Readonly<Record<string, string>>):
 }
 
 function knownLogin(login: LoginRecord | null, id: number): LoginRecord {
-  if (login === null) throw problem('NOT_FOUND', null, `there is no login ${id}`);
+  if (login === null) throw problem('NOT_FOUND', 'login', `there is no login ${id}`);
   return login;
 }
 

@@ -12,6 +12,7 @@ import type { HttpRequest } from '../../../vendors/http';
 import { failed, invalid } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';
+import { document } from '../texts';
 import { isoOrNull } from '../time-text';
 import { atDesk } from './desk';
 import { answerOf, type OutcomeAnswer } from './outcome';
@@ -53,8 +54,8 @@ export const callVendor = operation({
       .max(4000, 'is longer than 4,000 characters')
       .describe("Below the account's base URL, with its query: /reports?pageSize=10"),
     headers: z.record(headerName, headerValue).default({}),
-    body: z
-      .union(
+    body: document(
+      z.union(
         [
           z.string().max(MAX_REQUEST, `is longer than ${MAX_REQUEST} characters`),
           z.record(z.string(), z.json()),
@@ -62,7 +63,8 @@ export const callVendor = operation({
         {
           error: 'must be text or a JSON object',
         },
-      )
+      ),
+    )
       .optional()
       .describe('Text, or an object that is sent as JSON'),
     attempt: whole(1, 1000).default(1).describe('Which try of the same request it is: waits grow with it'),

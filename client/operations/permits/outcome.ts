@@ -22,6 +22,7 @@ import type { Backend } from '../backend';
 import { failed, invalid, problem } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';
+import { document } from '../texts';
 import { isoOrNull } from '../time-text';
 import { atDesk, type PermitDesk } from './desk';
 import { outsideCall } from './take';
@@ -67,22 +68,23 @@ export const reportOutcome = operation({
   input: z.strictObject({
     id: z.string().describe('The permit'),
     status: whole(100, 599).optional().describe('HTTP status of the answer'),
-    headers: z
-      .record(z.string(), header)
-      .refine((all) => Object.keys(all).length <= MAX_HEADERS, `has more than ${MAX_HEADERS} headers`)
+    headers: document(
+      z
+        .record(z.string(), header)
+        .refine((all) => Object.keys(all).length <= MAX_HEADERS, `has more than ${MAX_HEADERS} headers`),
+    )
       .default({})
       .describe('Headers of the answer: limits are learned from them'),
-    body: z
-      .string()
-      .max(MAX_BODY, `is longer than ${MAX_BODY} characters; its beginning is enough`)
+    body: document(z.string().max(MAX_BODY, `is longer than ${MAX_BODY} characters; its beginning is enough`))
       .optional()
       .describe('The answer, or its beginning. Left out of a 2xx answer: it is taken for usable'),
-    error: z
-      .strictObject({
+    error: document(
+      z.strictObject({
         code: z.string().max(100).default('UNKNOWN').describe('E.g. ECONNREFUSED or ETIMEDOUT'),
         message: z.string().max(1000).default(''),
         sent: z.boolean().default(true).describe('False when it is certain that nothing was sent'),
-      })
+      }),
+    )
       .optional()
       .describe('Instead of a status: there was no answer'),
     unused: z.boolean().default(false).describe('Instead of a status: the call was not made'),

@@ -2,7 +2,7 @@
 import { findPolledAccount, type PolledAccount } from '../../../activities/reads/polling/input';
 import type { Settings } from '../../../settings';
 import { vehicleAccounts } from '../../../settings/accounts/vehicles';
-import { chooseAccount } from '../choose';
+import { chooseOfVendor } from '../choose';
 import { asField, invalid } from '../errors';
 
 /** All whose vendor has something to poll, in order of their names. */
@@ -20,7 +20,7 @@ export function choosePolled(
 ): PolledAccount {
   if (given !== undefined) return asField('account', () => findPolledAccount(settings, given));
   if (vendor !== undefined) {
-    const name = chooseAccount(settings, vendor, undefined);
+    const name = chooseOfVendor(settings, vendor, undefined);
     return asField('vendor', () => findPolledAccount(settings, name));
   }
   const all = polledAccounts(settings);

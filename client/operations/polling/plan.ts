@@ -4,12 +4,10 @@ import { pollingOutlook } from '../../../activities/reads/polling/input';
 import { planPolling } from '../../../quota/polling/plan';
 import type { ItemOutlook, PlannedCall, PollingPlan } from '../../../quota/polling/types';
 import { invalid } from '../errors';
-import { name } from '../fields';
+import { name, whole } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { choosePolled } from './accounts';
-
-const COUNT = 'must be a whole number from 1 to 50';
 
 export interface PlannedDay extends PollingPlan {
   readonly account: string;
@@ -30,7 +28,7 @@ export const planPollingDay = operation({
     vendor: name.optional(),
     account: name.optional(),
     /** Where the account's vehicles are not known yet: as if it had so many. */
-    vehicles: z.coerce.number({ error: COUNT }).int(COUNT).min(1, COUNT).max(50, COUNT).default(1),
+    vehicles: whole(1, 50).default(1),
   }),
   json: ({ from, to, calls, windows, items, ...rest }: PlannedDay) => ({
     ...rest,
