@@ -14,11 +14,18 @@ import {
   outcomeOf,
 } from '../../store/commands/commands';
 import type { CallResult } from '../../vendors/contract';
+import type { HttpRequest } from '../../vendors/http';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { sendForText } from '../gateway/http/http';
 import { keepFate } from './kept';
-import { CommandSender, type CommandSenderDeps, outcomeOfResult, withoutSecret } from './sender';
+import {
+  CommandSender,
+  type CommandSenderDeps,
+  isGatewayError,
+  outcomeOfResult,
+  withoutSecret,
+} from './sender';
 import type { CommandRef, CommandStep } from './types';
 
 export interface CommandDeps extends CommandSenderDeps {
@@ -61,43 +68,29 @@ export function createCommandActivities(deps: CommandDeps) {
       if (command.state !== 'queued' || command.vendorCommandId === null) return stepOf(command);
       const account = findCommandAccount(settings, command.account);
       const { commands } = account;
-      const request = commands.results.request(command.vendorCommandId, command.device);
-      const result = await deps.gateway
-        .call<CallResult>({
-          account,
-          operation: commands.results.operation,
-          attributes: { [commands.deviceAttribute]: command.device },
-          priority: 'interactive',
-          caller: commands.caller,
-          auth: deps.tokenSource(account),
-          attempt: activityInfo().attempt,
-          inlineWaitMs: deps.inlineWaitMs,
-          signal: cancellationSignal(),
-          send: (token, signal, pass) =>
-            sendForText(commands.authorize(request, token ?? ''), {
-              dispatcher: deps.dispatcher,
-              timeoutMs: commands.timeoutMs,
-              signal,
-              pass,
-            }),
-        })
-        .catch((error: unknown) => {
-          if (error instanceof CallFailed && FINAL.has(error.verdict.kind)) return error;
-          throw error;
-        });
+      const { vendorCommandId } = command;
+      const ask = { account, command, attempt: activityInfo().attempt, inlineWaitMs: deps.inlineWaitMs };
+      const result = await question(deps, {
+        ...ask,
+        operation: commands.results.operation,
+        request: commands.results.request(vendorCommandId, command.device),
+      }).catch((error: unknown) => {
+        if (error instanceof CallFailed && FINAL.has(error.verdict.kind)) return error;
+        throw error;
+      });
       if (result instanceof CallFailed) {
         const { evidence } = result.verdict;
         const message = `the vendor has it (as ${command.vendorCommandId}), but its result cannot be had: ${describeEvidence(evidence)}`;
         const outcome = { state: 'unknown', name: 'no-result', code: evidence.code ?? '', message } as const;
         return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner: null }));
       }
-      const body = result.kind === 'response' ? result.response.body : '';
-      const parsed = withoutSecret(commands.results.parse(body), await sender.password(account));
+      const parsed = withoutSecret(commands.results.parse(bodyOf(result)), await sender.password(account));
       if (!parsed.ok) throw new Error(`the result of command ${commandId} cannot be read: ${parsed.problem}`);
       if (parsed.value.outcome === 'pending') return stepOf(command, account);
       // From the attempt that sent it: it counts even if another attempt has given the result up meanwhile.
       const { owner } = command;
-      const outcome = outcomeOfResult(parsed.value);
+      const found = parsed.value.outcome === 'success' ? await findingOf(deps, ask, vendorCommandId) : null;
+      const outcome = outcomeOfResult(found === null ? parsed.value : { ...parsed.value, message: found });
       return stepOf(await keepFate(deps, { kind: 'ended', id: commandId, outcome, owner }));
     }),
 
@@ -114,6 +107,69 @@ export function createCommandActivities(deps: CommandDeps) {
       return outcomeOf(await cancelCommand(db, input.commandId, input.reason));
     },
   };
+}
+
+interface Ask {
+  readonly account: CommandAccount;
+  readonly command: Command;
+  readonly attempt: number;
+  readonly inlineWaitMs: number;
+}
+
+/** One call about a command that the vendor has. @throws as the gateway. */
+function question(
+  { gateway, tokenSource, dispatcher }: CommandDeps,
+  {
+    account,
+    command,
+    attempt,
+    inlineWaitMs,
+    operation,
+    request,
+  }: Ask & { readonly operation: string; readonly request: HttpRequest },
+): Promise<CallResult> {
+  const { commands } = account;
+  return gateway.call<CallResult>({
+    account,
+    operation,
+    attributes: { [commands.deviceAttribute]: command.device },
+    priority: 'interactive',
+    caller: commands.caller,
+    auth: tokenSource(account),
+    attempt,
+    inlineWaitMs,
+    signal: cancellationSignal(),
+    send: (token, signal, pass) =>
+      sendForText(commands.authorize(request, token ?? ''), {
+        dispatcher,
+        timeoutMs: commands.timeoutMs,
+        signal,
+        pass,
+      }),
+  });
+}
+
+/**
+ * What the command has found out, asked for once: it was carried out, whatever becomes of this question. Null for commands
+ * that find nothing out. A crash before the outcome is stored asks for both again.
+ */
+async function findingOf(deps: CommandDeps, ask: Ask, vendorCommandId: string): Promise<string | null> {
+  const { account, command } = ask;
+  const { finding } = account.commands.results;
+  if (finding === undefined || !finding.of.includes(command.code)) return null;
+  const { operation } = finding;
+  const request = finding.request(vendorCommandId, command.device);
+  try {
+    const parsed = finding.parse(bodyOf(await question(deps, { ...ask, operation, request })));
+    return parsed.ok ? parsed.value : `what it has found out cannot be read: ${parsed.problem}`;
+  } catch (error) {
+    if (!isGatewayError(error)) throw error;
+    return `what it has found out cannot be had: ${error.message}`;
+  }
+}
+
+function bodyOf(result: CallResult): string {
+  return result.kind === 'response' ? result.response.body : '';
 }
 
 /** No later question for the result will be answered otherwise. */

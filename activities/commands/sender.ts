@@ -212,7 +212,7 @@ export class CommandSender {
 
 type GatewayError = CallFailed | PermitWait | PoolClosed | Unsatisfiable | NotToSend;
 
-function isGatewayError(error: unknown): error is GatewayError {
+export function isGatewayError(error: unknown): error is GatewayError {
   return [CallFailed, PermitWait, PoolClosed, Unsatisfiable, NotToSend].some((kind) => error instanceof kind);
 }
 

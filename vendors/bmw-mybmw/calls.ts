@@ -4,7 +4,8 @@ import { recordedVinProblem } from '../bmw/vin';
 import type { CommandDescription, CommandsApi, DeviceCommand } from '../capabilities/commands';
 import type { ReadDescription, ReadRequest, VehiclesApi } from '../capabilities/vehicles';
 import type { HttpRequest } from '../http';
-import { describeVehicle, parseCreated, parseEventStatus, parseTree, parseVehicleList } from './contract';
+import { describeVehicle, parseTree, parseVehicleList } from './contract';
+import { parseCreated, parseEventPosition, parseEventStatus } from './events';
 import { OPERATIONS } from './limits';
 import { authorize, serviceRequest } from './requests';
 import type { MyBmwAccount } from './settings';
@@ -92,7 +93,7 @@ const COMMANDS: readonly (CommandDescription & { readonly service: string })[] =
   {
     code: 'finder',
     service: 'vehicle-finder',
-    about: 'has the car tell where it is, which its state then says',
+    about: 'has the car tell where it is',
     params: [],
     repeat: 'always',
   },
@@ -137,11 +138,26 @@ export function mybmwCommands(account: MyBmwAccount): CommandsApi {
       request: (eventId) => serviceRequest(account, 'POST', paths.eventStatus, { query: { eventId } }),
       parse: parseEventStatus,
       polling: { firstMs: POLL_MS, factor: 1, maxMs: POLL_MS, longestMs: LONGEST_MS },
+      finding: {
+        operation: OPERATIONS.eventPosition,
+        of: ['finder'],
+        request: (eventId) =>
+          serviceRequest(account, 'POST', paths.eventPosition, {
+            query: { eventId },
+            headers: observer(account),
+          }),
+        parse: parseEventPosition,
+      },
     },
     password: null,
     deviceIdProblem: recordedVinProblem,
     authorize,
   };
+}
+
+/** Some cars tell where they are to somebody nearby alone. */
+function observer({ observer: at }: MyBmwAccount): Readonly<Record<string, string>> {
+  return at === undefined ? {} : { latitude: String(at.latitude), longitude: String(at.longitude) };
 }
 
 function commandRequest(account: MyBmwAccount, { deviceId, code, params }: DeviceCommand): HttpRequest {

@@ -19,6 +19,7 @@ const OF_ONE: ReadonlySet<string> = new Set([
   OPERATIONS.charging,
   OPERATIONS.command,
   OPERATIONS.eventStatus,
+  OPERATIONS.eventPosition,
 ]);
 
 /** Total. */

@@ -6,7 +6,6 @@ import { z } from 'zod';
 import { isObject, readJson, readJsonObject } from '../bmw/json';
 import { readValue, timestampOf } from '../bmw/values';
 import { recordedVinProblem } from '../bmw/vin';
-import type { CommandResult, HandedOver } from '../capabilities/commands';
 import type { DriveTrain, ReadAnswer, ReadValue, Vehicle } from '../capabilities/vehicles';
 import type { Parsed } from '../http';
 import type { MyBmwAccount } from './settings';
@@ -132,43 +131,3 @@ const UNITS: ReadonlyMap<string, string> = new Map(
     targetPressure: 'kPa',
   }),
 );
-
-const event = z.object({ eventId: z.string().trim().min(1, 'must not be empty').max(200, 'is too long') });
-
-/** What a command is asked about by. Without an id the vendor has it, and nobody will learn what became of it. */
-export function parseCreated(body: string): Parsed<HandedOver> {
-  const parsed = event.safeParse(readJsonObject(body) ?? undefined);
-  if (parsed.success) return { ok: true, value: { commandId: parsed.data.eventId } };
-  const [issue] = parsed.error.issues;
-  return { ok: false, problem: `eventId: ${issue?.message ?? 'is missing'}` };
-}
-
-const RESULTS: ReadonlyMap<string, Pick<CommandResult, 'outcome' | 'name'>> = new Map([
-  ['INITIATED', { outcome: 'pending', name: 'initiated' }],
-  ['PENDING', { outcome: 'pending', name: 'pending' }],
-  ['DELIVERED', { outcome: 'pending', name: 'delivered' }],
-  ['EXECUTED', { outcome: 'success', name: 'executed' }],
-  ['ERROR', { outcome: 'failure', name: 'error' }],
-  ['IGNORED', { outcome: 'failure', name: 'ignored' }],
-  // The vendor has lost sight of it: the vehicle may have obeyed.
-  ['UNKNOWN', { outcome: 'unknown', name: 'unknown' }],
-]);
-
-export function parseEventStatus(body: string): Parsed<CommandResult> {
-  const root = readJsonObject(body);
-  const status = typeof root?.eventStatus === 'string' ? root.eventStatus.trim().toUpperCase() : '';
-  if (root === null || status === '') return { ok: false, problem: 'eventStatus: must be text' };
-  const { outcome, name } = RESULTS.get(status) ?? { outcome: 'unknown', name: 'unrecognised' };
-  const { details, errorDetails } = root;
-  const message = [details, errorDetails].map(wordsOf).filter((text) => text !== '');
-  return { ok: true, value: { outcome, name, code: status.slice(0, 100), message: message.join('; ') } };
-}
-
-const MAX_WORDS = 500;
-
-function wordsOf(said: unknown): string {
-  if (typeof said === 'string') return said.slice(0, MAX_WORDS);
-  if (!isObject(said)) return '';
-  const texts = [said.title, said.description].filter((text): text is string => typeof text === 'string');
-  return texts.join(': ').slice(0, MAX_WORDS);
-}

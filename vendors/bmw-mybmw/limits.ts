@@ -21,6 +21,7 @@ export const OPERATIONS = {
   charging: 'chargingSettings',
   command: 'command',
   eventStatus: 'eventStatus',
+  eventPosition: 'eventPosition',
 } as const;
 
 /**
@@ -36,6 +37,7 @@ const API_OPERATIONS = [
   OPERATIONS.charging,
   OPERATIONS.command,
   OPERATIONS.eventStatus,
+  OPERATIONS.eventPosition,
 ] as const;
 
 export const MYBMW_OPERATIONS: readonly string[] = Object.values(OPERATIONS);

@@ -13,6 +13,11 @@ const path = (fallback: string) =>
     .regex(/^(?:\/[\w.~{}-]+)+$/, PATH)
     .default(fallback);
 
+const degrees = (most: number) => {
+  const error = `must be a number of degrees from -${most} to ${most}`;
+  return z.number({ error }).min(-most, error).max(most, error);
+};
+
 const PREFIX =
   'must be 1 to 100 visible ASCII characters, with single blanks between them at most: it is sent as a header';
 const BRAND = 'must be bmw, mini or toyota';
@@ -40,6 +45,7 @@ export const mybmwAccountSchema = z.strictObject({
       charging: path('/eadrax-crccs/v2/vehicles'),
       remoteCommands: path('/eadrax-vrccs/v4/presentation/remote-commands'),
       eventStatus: path('/eadrax-vrccs/v3/presentation/remote-commands/eventStatus'),
+      eventPosition: path('/eadrax-vrccs/v4/presentation/remote-commands/eventPosition'),
       chargingCommands: path('/eadrax-crccs/v1/vehicles'),
     })
     .prefault({})
@@ -51,6 +57,10 @@ export const mybmwAccountSchema = z.strictObject({
     .enum(['bmw', 'mini', 'toyota'], { error: BRAND })
     .optional()
     .describe('Brand of vehicles that the vendor calls those of a third party.'),
+  observer: z
+    .strictObject({ latitude: degrees(90), longitude: degrees(180) })
+    .optional()
+    .describe('Where the one who asks is: some cars tell where they are to somebody nearby alone.'),
   userAgentPrefix: z
     .string({ error: PREFIX })
     .regex(/^[!-~]+(?: [!-~]+)*$/, PREFIX)

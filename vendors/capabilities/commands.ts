@@ -43,6 +43,17 @@ export interface CommandResults {
   request(commandId: string, deviceId: string): HttpRequest;
   parse(body: string): Parsed<CommandResult>;
   readonly polling: CommandPolling;
+  readonly finding?: CommandFinding;
+}
+
+/** What a command that was carried out has found out, such as where a vehicle is, and what has to be asked for apart. */
+export interface CommandFinding {
+  readonly operation: string;
+  /** Codes of the commands that find something out. */
+  readonly of: readonly string[];
+  request(commandId: string, deviceId: string): HttpRequest;
+  /** In words, for people; also where the vendor says that it does not know. */
+  parse(body: string): Parsed<string>;
 }
 
 /** Waits between two questions for a result: `firstMs`, then each `factor` times the one before, up to `maxMs`. */

@@ -28,6 +28,11 @@ const { endCommand, cancelCommand } = activitiesFor<CommandActivities>('commands
 
 /** For a command that was sent before vendors described how results are polled. */
 const POLLING: CommandPolling = { firstMs: 1000, factor: 2, maxMs: 16_000, longestMs: null };
+/** A result is waited for through closed pools for so long in all, ms: longer than any pause that has been seen. */
+const MOST_PAUSED_MS = 6 * 3_600_000;
+/** Whether a closed pool is still closed is looked at after this, then after twice as long each time, ms. */
+const FIRST_LOOK_MS = 2000;
+const LAST_LOOK_MS = 300_000;
 /** A question for the result that is under way when the time is over may still bring it, ms. */
 const LAST_POLL_MS = 5000;
 
@@ -123,9 +128,15 @@ class CommandRun {
   private async result({ vendorCommandId, polling = POLLING }: Queued): Promise<CommandOutcome> {
     const { commandId } = this.input;
     const timeoutMs = this.resultMs(polling);
-    const deadline = Date.now() + timeoutMs;
+    let deadline = Date.now() + timeoutMs;
+    // The vendor's own time stands still while it answers nothing; a caller's does not.
+    const mayStandStill = this.input.resultMs === undefined && polling.longestMs !== null;
+    let pausedMs = 0;
+    let lookMs = FIRST_LOOK_MS;
     let trouble = '';
-    this.setStatus('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
+    const asking = () =>
+      this.setStatus('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
+    asking();
     for (let waitMs = polling.firstMs; ; waitMs = Math.min(polling.maxMs, waitMs * polling.factor)) {
       const left = deadline - Date.now();
       if (left <= 0) break;
@@ -133,13 +144,23 @@ class CommandRun {
       try {
         const step = await this.poll(polling, Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
         if (step.kind === 'ended') return step.outcome;
+        lookMs = FIRST_LOOK_MS;
       } catch (error) {
         if (!(error instanceof ActivityFailure)) throw error;
         const blocked = blockOf(error);
         trouble = `; ${blocked?.message ?? applicationFailure(error)?.message ?? 'the vendor gives no answer'}`;
         if (blocked === null) continue;
-        if (blocked.until === null || blocked.until >= deadline) break;
-        await sleep(Math.max(50, blocked.until - Date.now()), { summary: blocked.message });
+        const { until, message } = blocked;
+        const standsStill = mayStandStill && pausedMs < MOST_PAUSED_MS;
+        if (until === null || (until >= deadline && !standsStill)) break;
+        // An operator may have opened the pool meanwhile: to look costs no call.
+        const pauseMs = Math.max(50, Math.min(until - Date.now(), lookMs));
+        lookMs = Math.min(LAST_LOOK_MS, 2 * lookMs);
+        this.setStatus('waiting', `the vendor has it as ${vendorCommandId}; ${message}`, until);
+        await sleep(pauseMs, { summary: message });
+        pausedMs += pauseMs;
+        if (standsStill) deadline += pauseMs;
+        asking();
       }
     }
     const message = `the vendor has it (as ${vendorCommandId}), but no result came within ${timeoutMs / 1000} s${trouble}`;

@@ -100,31 +100,41 @@ test('what cannot be is refused by field and value, and nothing is sent', async 
   expect(await callsSeen(simulator.url)).toHaveLength(before);
 });
 
-test('commands are asked about until they end, each question is charged, and outcomes are told apart', async () => {
+test('commands are asked about until they end, through a quota, each question is charged, and outcomes are told apart', async () => {
+  const message = 'Out of call volume quota. Quota will be replenished in 00:00:02.';
+  const body = JSON.stringify({ statusCode: 403, message });
   simulator.control({
+    addFaults: [{ kind: 'status', status: 403, body, operation: 'eventStatus', count: 1 }],
     commandOutcomes: [
       { command: 'light-flash', status: 'ERROR', afterMs: 0 },
       { command: 'horn-blow', status: 'IGNORED', afterMs: 0 },
       { command: 'climate-now', status: 'UNKNOWN', afterMs: 0 },
     ],
   });
-  const [lock, flash, horn, climate] = await Promise.all([
+  const [lock, flash, horn, climate, finder] = await Promise.all([
     send(ONE, 'lock', '--wait'),
     send(ONE, 'flash', '--wait'),
     send(TWO, 'horn', '--wait'),
     send(TWO, 'climate', '--param', 'stop', '--wait'),
+    send(TWO, 'finder', '--wait'),
   ]);
   expect(lock).toMatchObject({ code: 0, out: expect.stringContaining('succeeded (executed)') });
   expect(flash).toMatchObject({ code: 1, out: expect.stringContaining('failed (error)') });
   expect(horn).toMatchObject({ code: 1, out: expect.stringContaining('failed (ignored)') });
   expect(climate).toMatchObject({ code: 3, out: expect.stringContaining('unknown') });
+  // Where it is, it is asked for by a call of its own.
+  expect(finder).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/succeeded \(executed\)\nit is at \d+\.\d+, -?\d+\.\d+, heading \d+° \(/),
+  });
   const calls = await callsSeen(simulator.url);
   const counts = async (pool: string, operation: string) =>
     (await readCallCounts(stack.db, pool, 0))
       .filter((c) => c.operation === operation)
       .reduce((sum, { calls: n }) => sum + n, 0);
   const asked = calls.filter(({ operation }) => operation === 'eventStatus').length;
-  expect(asked).toBeGreaterThanOrEqual(4);
+  expect(asked).toBeGreaterThanOrEqual(6);
+  expect(calls.filter(({ operation }) => operation === 'eventPosition')).toHaveLength(1);
   await eventually('each question is in the books', async () => {
     const all = [
       await counts(`bmw-mybmw/${ONE}`, 'eventStatus'),

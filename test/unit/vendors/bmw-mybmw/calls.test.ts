@@ -1,7 +1,7 @@
 import { parseSettings } from '../../../../settings';
 import { findAccount } from '../../../../settings/accounts/accounts';
 import { mybmwCommands, mybmwVehicles } from '../../../../vendors/bmw-mybmw/calls';
-import { parseEventStatus } from '../../../../vendors/bmw-mybmw/contract';
+import { parseEventPosition, parseEventStatus } from '../../../../vendors/bmw-mybmw/events';
 import { mybmwIdentity } from '../../../../vendors/bmw-mybmw/requests';
 import { type MyBmwAccount, mybmwAccountSchema } from '../../../../vendors/bmw-mybmw/settings';
 
@@ -223,5 +223,44 @@ describe('commands', () => {
 
   test('a status that is none is a problem', () => {
     for (const body of ['', '{}', '{"eventStatus":7}']) expect(parseEventStatus(body).ok).toBe(false);
+  });
+
+  test('what the finder has found is asked for once it was carried out, by whoever is near', () => {
+    const ask = (given: object = {}) =>
+      mybmwCommands(account(given)).results.finding?.request('e 1', VIN) ?? { url: '', headers: {} };
+    expect(api.results.finding?.of).toEqual(['finder']);
+    expect(ask().url).toBe(`${REMOTE}/eventPosition?eventId=e+1`);
+    expect(ask().headers).not.toHaveProperty('latitude');
+    expect(ask({ observer: { latitude: 48.1, longitude: -11.5 } }).headers).toMatchObject({
+      latitude: '48.1',
+      longitude: '-11.5',
+    });
+    expect(() => account({ observer: { latitude: 91, longitude: 0 } })).toThrow('from -90 to 90');
+  });
+
+  test.each([
+    [
+      {
+        status: 'OK',
+        position: { latitude: 12.345, longitude: 34.5, formattedAddress: 'Here 1', heading: 121 },
+      },
+      null,
+      'it is at 12.345, 34.5, heading 121° (Here 1)',
+    ],
+    [{ status: 'OK', position: { latitude: 0, longitude: 0 } }, null, 'it is at 0, 0'],
+    [null, { title: 'Unknown position', description: 'none' }, /does not tell: Unknown position: none$/],
+    [{ status: 'DRIVER_DISABLED', position: null }, null, /does not tell: DRIVER_DISABLED$/],
+    [undefined, undefined, /the vendor does not tell$/],
+  ])('a position %j, or why there is none', (positionData, errorDetails, value) => {
+    expect(parseEventPosition(JSON.stringify({ positionData, errorDetails }))).toEqual({
+      ok: true,
+      value: value instanceof RegExp ? expect.stringMatching(value) : value,
+    });
+  });
+
+  test('a position that is none is a problem', () => {
+    const position = { latitude: 'north', longitude: 1 };
+    for (const body of ['', '[]', JSON.stringify({ positionData: { position } })])
+      expect(parseEventPosition(body).ok).toBe(false);
   });
 });
