@@ -8,7 +8,7 @@ import { startPostgres } from '../../../embedded/postgres/postgres';
 import { startTemporal } from '../../../embedded/temporal/temporal';
 import { endWithRun } from '../run/run-folder';
 
-const ROOT = resolve(__dirname, '../..', '..');
+const ROOT = resolve(__dirname, '..', '..', '..');
 const SIGKILL = [{ signal: 'SIGKILL', waitMs: 10_000 }] as const;
 
 /** A process that is started again when it ends, until it is told otherwise. */

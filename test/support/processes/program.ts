@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 
-export const ROOT = resolve(__dirname, '../..', '..');
+export const ROOT = resolve(__dirname, '..', '..', '..');
 /** The build; another one for work beside a `dist` that does not build. */
 const DIST = process.env.SLUICE_TEST_DIST ?? join(ROOT, 'dist');
 
@@ -27,7 +27,7 @@ export async function ensureBuild(): Promise<void> {
   if (process.env.SLUICE_TEST_DIST) return;
   const child = spawn(
     process.execPath,
-    ['-e', "import('../scripts/bootstrap.mjs').then((it) => it.main(it.ensureBuild))"],
+    ['-e', "import('./scripts/bootstrap.mjs').then((it) => it.main(it.ensureBuild))"],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   let said = '';
