@@ -108,16 +108,20 @@ function ask(path: string, pid: number): Promise<WorkerHealth | null> {
     let text = '';
     const socket = connect(path);
     const done = (health: WorkerHealth | null) => {
+      over = true;
       clearTimeout(timer);
       socket.destroy();
       resolve(health);
     };
+    let over = false;
     const silent = () => {
+      if (over) return;
       if (text !== '') return done({ pid, problems: ['it does not say in time how it is'] });
       const since = signOf(path) ?? lastSign;
       done({ pid, problems: [SILENT], silentSince: since });
     };
-    const timer = setTimeout(silent, isLate ? SILENT_ANSWER_MS : ANSWER_MS);
+    // It may be this process that was held up: what has come meanwhile is heard first.
+    const timer = setTimeout(() => setImmediate(silent), isLate ? SILENT_ANSWER_MS : ANSWER_MS);
     socket.setEncoding('utf8');
     socket.on('data', (part: string) => {
       text += part;

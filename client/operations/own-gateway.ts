@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent, type Dispatcher } from 'undici';
 import { PermitGate } from '../../activities/gateway/permits/gate';
+import type { KeepDeps } from '../../activities/gateway/spool/held';
 import { VendorGateway } from '../../activities/gateway/vendor-call';
 import type { Settings } from '../../settings';
 import { CallCounter } from '../../store/permits/call-counts';
@@ -17,11 +18,15 @@ export function createDispatcher({ http }: Settings): Agent {
   return new Agent({ connect: { timeout: http.connectTimeoutMs } });
 }
 
-/** Counts are written and connections closed when `work` has ended. @throws what `work` throws. */
+/**
+ * Counts are written and connections closed when `work` has ended.
+ * @param spool where refusals are kept while Postgres is away; null: in memory. @throws what `work` throws.
+ */
 export async function withOwnGateway<T>(
   db: Pool,
   settings: Settings,
   work: (own: OwnGateway) => Promise<T>,
+  spool: KeepDeps['spool'] = null,
 ): Promise<T> {
   const dispatcher = createDispatcher(settings);
   const counter = new CallCounter(db);
@@ -30,6 +35,7 @@ export async function withOwnGateway<T>(
     gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
     counter,
     generations: null,
+    spool,
     // What there is to say is in the result.
     log: pino({ level: 'silent' }),
     // What a verdict does to the pool stands in Postgres, where its workflow sees it.

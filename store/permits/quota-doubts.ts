@@ -50,6 +50,8 @@ export async function judgeDoubt(db: Pool, refusal: DoubtfulRefusal): Promise<Qu
       await client.query('delete from quota_doubts where pool = $1', [pool]);
       return scope;
     }
+    // Limits before doubts, as whoever moves the clock locks them.
+    await client.query('select 1 from limits where key = $1 for update', [limit]);
     await client.query(
       `insert into quota_doubts (pool, limit_key, strike, departed_at, noted_at, until_ms)
        values ($1, $2, $3, $4, now_ms(), $5)

@@ -22,7 +22,7 @@ export const POOL_EVENT = 'pool-event';
 export interface WriterDeps {
   readonly log: Logger;
   /** Keeps refusals on disk while Postgres is away; null or left out: in memory only. */
-  readonly spool?: Spool | null;
+  readonly spool?: Pick<Spool, 'put'> | null;
   /** Aborted when this process is to end. */
   readonly stopping?: AbortSignal;
 }

@@ -23,8 +23,10 @@ import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
 import { signalPool } from '../../../workers/pool-signals';
 import type { Backend } from '../backend';
+import { loadVaultKeys } from '../context';
 import { asField, failed } from '../errors';
 import { createDispatcher } from '../own-gateway';
+import { ownSpool } from '../own-spool';
 
 /** Permits whose outcome may be reported to this very process; a few more than are under way at once. */
 const REMEMBERED = 20_000;
@@ -32,6 +34,8 @@ const REMEMBERED = 20_000;
 export class PermitDesk {
   readonly gateway: VendorGateway;
   private readonly counter: CallCounter;
+  /** What is paid for or refused while Postgres is away survives this process. */
+  private readonly spool: ReturnType<typeof ownSpool>;
   /** Leaves given here, by the permit's id: how long their calls take shows late arrivals. */
   private readonly given = new Map<string, Leave>();
   private readonly sources = new Map<string, TokenSource>();
@@ -39,16 +43,18 @@ export class PermitDesk {
 
   constructor(
     private readonly db: Pool,
-    private readonly backend: Pick<Backend, 'settings' | 'temporal'>,
+    private readonly backend: Pick<Backend, 'settings' | 'temporal' | 'dir'>,
     private readonly log: Logger = pino({ level: 'silent' }),
   ) {
     const { settings } = backend;
+    this.spool = ownSpool(backend, () => loadVaultKeys(backend));
     this.counter = new CallCounter(db);
     this.gateway = new VendorGateway({
       db,
       gate: new PermitGate(db, { leadMs: settings.permits.leadMs }),
       counter: this.counter,
       generations: null,
+      spool: this.spool,
       log,
       rateAlerts: {
         refusals: settings.alerts.rateRefusals,
@@ -91,8 +97,7 @@ export class PermitDesk {
       gateway,
       tokens: new TokenStore(db, keys),
       grants: new GrantStore(db, keys),
-      keys,
-      secrets,
+      ...{ keys, secrets, spool: this.spool },
     };
     return { dispatcher: createDispatcher(settings), deps };
   }

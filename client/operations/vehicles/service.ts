@@ -55,7 +55,7 @@ export function readService(db: Pool, backend: Pick<Backend, 'settings' | 'dir'>
       spool,
       account: (name) => findVehicleAccount(settings, name),
       calling: (account, work) =>
-        withOwnGateway(db, settings, (own) => work(wayOf(db, account, { ...own, spool }, keyRing))),
+        withOwnGateway(db, settings, (own) => work(wayOf(db, account, { ...own, spool }, keyRing)), spool),
     }),
     buckets: new ReaderBuckets(db),
     readerOf: async (user) =>

@@ -4,10 +4,20 @@
  */
 import type { Pool } from 'pg';
 import type { LimitInstance } from '../../../../quota/limits/limit';
+import { RATE_ALERT } from '../../../../quota/limits/rate-alert';
 import { createPool } from '../../../../store/db';
+import { clearKindStops, judgeRefusal, recordKindAccepted } from '../../../../store/permits/call-kinds';
 import { hurryRefusedItems, unblockLimits } from '../../../../store/permits/limit-blocks';
 import { lowerRate, raiseRate, settleAll } from '../../../../store/permits/limit-feedback';
+import { overrideLimit, resetOverride } from '../../../../store/permits/limit-overrides';
 import { resetLimits } from '../../../../store/permits/limit-resets';
+import {
+  claimOutcome,
+  dropClaim,
+  keepAnswer,
+  moveOutsidePermit,
+  sweepOutsidePermits,
+} from '../../../../store/permits/outside-permits';
 import {
   learnLimit,
   listLimits,
@@ -18,7 +28,9 @@ import {
   returnUnused,
   takePermits,
 } from '../../../../store/permits/permits';
-import { recordAccepted } from '../../../../store/permits/rate-refusals';
+import { judgeDoubt, settleDoubts } from '../../../../store/permits/quota-doubts';
+import { recordAccepted, recordRefusal } from '../../../../store/permits/rate-refusals';
+import { refuseLimits } from '../../../../store/permits/refuse-limits';
 import {
   applyPoolEvent,
   readPools,
@@ -26,6 +38,7 @@ import {
   releaseProbe,
   restorePool,
 } from '../../../../store/pools/pools';
+import { mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
 import { LONG } from '../../../support/run/long';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
@@ -76,7 +89,15 @@ const some = <T>(from: readonly T[]): T[] =>
   [...from].sort(() => Math.random() - 0.5).slice(0, 1 + Math.floor(Math.random() * from.length));
 const charges = () => some(KEYS).map((key) => ({ key, units: 1 }));
 
-/** Everything that locks limits or pools. */
+const EVIDENCE = { vendor: 'test', account: 'a', operation: 'o', message: 'no' };
+const ORDER = { key: null, author: 'test', reason: '' };
+const TERMS = {
+  ...{ account: 'a', operation: 'o', attributes: {}, tokens: 0, priority: 'background' as const },
+  caller: 'test',
+};
+let permits = 1;
+
+/** Everything that locks limits or pools, or several rows besides. */
 const WORK: readonly (() => Promise<unknown>)[] = [
   () =>
     takePermits(
@@ -129,6 +150,51 @@ const WORK: readonly (() => Promise<unknown>)[] = [
     if (pool) await restorePool(db, pool.key, { ...pool.state, epoch: pool.state.epoch + 1 }, pool.policy);
   },
   () => moveClock(db, { step: pick([600, -600]), lastGood: Date.now() }),
+  () => mendRows(db),
+  () =>
+    takePermits(
+      db,
+      some(POOLS).map((pool) => ({
+        pool,
+        priority: 'background' as const,
+        charges: charges(),
+        record: { id: `permit_${permits++}`, lifeMs: 50, terms: TERMS },
+      })),
+      40,
+    ),
+  async () => {
+    const id = `permit_${Math.floor(Math.random() * permits)}`;
+    const claim = await claimOutcome(db, id, 'digest');
+    if (claim.kind === 'yours') await pick([dropClaim, (of: Pool) => keepAnswer(of, id, {})])(db, id);
+  },
+  () => moveOutsidePermit(db, `permit_${Math.floor(Math.random() * permits)}`, Date.now()),
+  () => sweepOutsidePermits(db),
+  () => overrideLimit(db, { ...ORDER, pool: pick(POOLS), name: pick(KEYS) }, { mode: 'enforce' }),
+  () => resetOverride(db, { ...ORDER, pool: pick(POOLS), name: pick(KEYS) }),
+  () =>
+    judgeDoubt(db, {
+      ...{ pool: pick(POOLS), limit: pick(KEYS), wide: pick(KEYS), caller: 'test', evidence: EVIDENCE },
+      ...{ departedAt: Date.now(), until: Date.now() + 5, blocks: true },
+    }),
+  () => settleDoubts(db, pick(POOLS), Date.now()),
+  () =>
+    recordRefusal(
+      db,
+      {
+        ...{ pool: pick(POOLS), limits: some(KEYS), named: pick(KEYS), caller: 'test', evidence: EVIDENCE },
+        ...{ escalation: null, waitMs: 5, statedWaitMs: null, departedAt: Date.now(), jitter: 0.5 },
+      },
+      RATE_ALERT,
+    ),
+  () => refuseLimits(db, some(KEYS), { departAt: Date.now(), waitMs: 5, reason: '' }),
+  () => recordKindAccepted(db, pick(POOLS), { operation: 'o', subject: pick(KEYS) }, Date.now()),
+  () =>
+    judgeRefusal(db, {
+      ...{ pool: pick(POOLS), operation: 'o', subject: pick(KEYS), of: 'quota', departedAt: Date.now() },
+      ...{ subjects: KEYS, policy: amazonPool, statedWaitMs: 5, jitter: 0.5, reason: '', evidence: EVIDENCE },
+      hint: '',
+    } as Parameters<typeof judgeRefusal>[1]),
+  () => clearKindStops(db, pick(POOLS)),
 ];
 
 test(
