@@ -76,7 +76,7 @@ async function creates() {
   return (await allCalls(rig)).filter((c) => c.operation === 'createReport');
 }
 
-test('nothing is lost, repeated or asked too fast, whoever dies and whenever', async () => {
+test('nothing is lost, repeated or called too fast, whichever process dies and whenever', async () => {
   const span = pastHours(WINDOWS * 6);
   await rig.startWorkers(2);
   await startBackfill(rig, span);

@@ -148,7 +148,7 @@ async function bothArrived(sent: number, asked: number): Promise<void> {
   );
 }
 
-test('what became of a command, and what devices told, is stored when it is back, and asked for once', async () => {
+test('the outcome of a command, and the answers about devices, are stored when it is back, after one call each', async () => {
   const [sent, asked] = [await received(), await trackCalls()];
   const worker = await startWorker();
   const backfill = await backfillTracks(2);

@@ -91,7 +91,7 @@ test('the last hours are fetched and summed up; under quota nothing is called, a
   });
 });
 
-test('figures come as JSON, and as Prometheus text when that is asked for', async () => {
+test('figures come as JSON, and as Prometheus text on request', async () => {
   const asJson = await get('/metrics');
   expect(asJson.type).toContain('application/json');
   expect(json(asJson.text)).toMatchObject({ quota_retry_count: expect.any(Number) });

@@ -83,7 +83,7 @@ describe('starting and stopping', () => {
     expect(await stopTemporal(dbFile)).toBe(false);
   });
 
-  test('another namespace is made when it is asked for', async () => {
+  test('another namespace is created on request', async () => {
     const server = await start(place(), { namespace: 'sluice', retentionDays: 7 });
     expect(await retentionDays(server, 'sluice')).toBe(7);
   });
@@ -99,7 +99,7 @@ describe('starting and stopping', () => {
     expect(new Set(servers.map(({ pid }) => pid)).size).toBe(1);
   });
 
-  test('a port in use is left alone, and the other one is said', async () => {
+  test('a port in use is left alone, and the one taken instead is printed', async () => {
     const taken = createServer();
     const port = await freePort();
     await new Promise<void>((ready) => taken.listen(port, '127.0.0.1', ready));

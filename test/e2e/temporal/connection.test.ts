@@ -149,7 +149,7 @@ describe('client certificates', () => {
     );
   });
 
-  test('that have expired, or are of another authority, are told apart', async () => {
+  test('that have expired are distinguished from those of another authority', async () => {
     const address = await gate({ clients: authority });
     const old = await authority.sign('old', { from: Date.now() - 3 * DAY, to: Date.now() - 2 * DAY });
     const expired = writePair(folder, 'expired', old);

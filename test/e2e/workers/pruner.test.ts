@@ -106,7 +106,7 @@ test('of reports, those go that were followed by another for the same window; li
   ]);
 });
 
-test('a window is not asked for again too soon, whatever was pruned', async () => {
+test('a window is not requested again too soon, whatever was pruned', async () => {
   const id = await series();
   const now = Date.parse('2026-01-01T00:00:00Z');
   const span = { from: now - 8 * 3_600_000, to: now - 2 * 3_600_000 };
@@ -119,7 +119,7 @@ test('a window is not asked for again too soon, whatever was pruned', async () =
   expect(again).toMatchObject({ allowed: false });
 });
 
-test('of events, what says that something has been told stays as long as it is asked', async () => {
+test('events that record what has been reported stay for as long as they are consulted', async () => {
   const told = { pool: 'v/a', limit: 'v/a/daily', level: 'warning', used: 60, capacity: 100 } as const;
   const now = Date.now();
   await recordAlert(db, { ...told, window: now - 70 * DAY });
@@ -149,7 +149,7 @@ test('of events, what says that something has been told stays as long as it is a
   expect(await recordFinished(db, 'v/a', finished)).toBe(false);
 });
 
-test('the last word on each of several batches stays, in each pool, however small the chunks', async () => {
+test('the last event of each of several batches stays, in each pool, however small the chunks', async () => {
   const [one, two] = await Promise.all(
     ['one', 'two'].map(async (name) => (await createBatch(db, spec(name), items(1))).batch.id),
   );

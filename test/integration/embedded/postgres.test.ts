@@ -121,7 +121,7 @@ describe('starting and stopping', () => {
     expect(servers.filter(({ adopted }) => !adopted)).toHaveLength(1);
   });
 
-  test('a port in use is left alone, and the other one is said', async () => {
+  test('a port in use is left alone, and the one taken instead is printed', async () => {
     const taken = createServer();
     const port = await freePort();
     await new Promise<void>((ready) => taken.listen(port, '127.0.0.1', ready));
@@ -229,7 +229,7 @@ describe('folders that are not ours to change', () => {
     return { folder, dataDir };
   }
 
-  test('the data lies elsewhere, which is said, and is found again', async () => {
+  test('the data is kept elsewhere, which is printed, and is found again', async () => {
     const { folder, dataDir } = privatePlace();
     const first = await start(dataDir);
     expect(first.data).toMatch(/^\/var\/lib\/sluice\/data\//);

@@ -29,7 +29,7 @@ async function open(name: string, options: Partial<PermitsOptions> = {}): Promis
   return permits;
 }
 
-test('two programs that give the same name share one limit, and are told when there is room again', async () => {
+test('two programs that give the same name share one limit, and learn when there is room again', async () => {
   const [one, other] = [await open('shared'), await open('shared')];
   await Promise.all([one.take(), other.take(), one.take()]);
   await expect(other.take({ maxWaitMs: 100 })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ test('a refusal that one program reports stops the others for as long as the ven
   expect(await other.status()).toMatchObject([{ blockedUntil: until, blockedReason: 'HTTP 429' }]);
 });
 
-test('tokens are charged as an estimate and trued up; what can never fit is said at once', async () => {
+test('tokens are charged as an estimate and trued up; a call that can never fit is refused at once', async () => {
   const window = { kind: 'calendar', count: 1000, per: 'day', zone: 'UTC' } as const;
   const permits = await open('texts', { limits: [{ name: 'tokens', unit: 'tokens', window }] });
   const permit = await permits.take({ tokens: 600 });

@@ -45,7 +45,7 @@ test('the schema in the repository is the one that a new database gets', async (
   expect(await describeSchema(pool)).toBe(await readFile(file, 'utf8'));
 });
 
-test('what was applied is told by name and hash, and where there are no tables, that', async () => {
+test('applied migrations are listed by name and hash, and missing tables are reported', async () => {
   expect(await appliedMigrations(pool)).toBeNull();
   await migrate(database.url);
   const wanted = (await readMigrations()).map(({ name, sha256 }) => [name, sha256]);

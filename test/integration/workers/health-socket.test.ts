@@ -34,7 +34,7 @@ async function serve(temporal: ReturnType<typeof queue>, then = ''): Promise<num
   return child.pid;
 }
 
-test('what is wrong is said, by the workers of that task queue alone', async () => {
+test('problems are reported, by the workers of that task queue alone', async () => {
   const [one, other] = [queue(), queue()];
   let problems: string[] = [];
   const hide = await serveHealth(one, async () => problems);

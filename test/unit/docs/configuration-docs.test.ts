@@ -19,7 +19,7 @@ test('every option of a run is described', () => {
   expect(options.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
-test('each key has a default or is said to be required, and says what it takes', () => {
+test('each key has a default or is marked as required, and describes its values', () => {
   const reference = settingsReference();
   for (const row of [
     '| `quotaThreshold` | `0.8` | a share above 0 and up to 1 |',

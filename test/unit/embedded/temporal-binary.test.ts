@@ -108,7 +108,7 @@ describe('what counts as a Temporal CLI', () => {
     expect(sameSchema('1.31.2', '1.32.0')).toBe(false);
   });
 
-  test('the archive of the release is asked for by the name that its checksum is listed under', () => {
+  test('the archive of the release is downloaded by the name that its checksum is listed under', () => {
     expect(downloadUrl(TEMPORAL_VERSION, {})).toMatch(
       /^https:\/\/github\.com\/temporalio\/cli\/releases\/download\/v([\d.]+)\/temporal_cli_\1_[a-z0-9]+_(amd|arm)64\.tar\.gz$/,
     );
@@ -144,7 +144,7 @@ describe('where a Temporal CLI comes from', () => {
     expect(await machine.find()).toMatchObject({ source: 'path', path });
   });
 
-  test('one on PATH that is too old is passed over, and this is said', async () => {
+  test('one on PATH that is too old is passed over, with a message', async () => {
     const machine = new Machine();
     fakeCli(machine.bin, '1.1.0', '1.25.0');
     fakeCli(join(machine.cached, '..'));
@@ -168,7 +168,7 @@ describe('where a Temporal CLI comes from', () => {
     expect(readdirSync(join(machine.cached, '..'))).toEqual(['temporal']);
   });
 
-  test('a broken binary in the cache is said and replaced', async () => {
+  test('a broken binary in the cache is reported and replaced', async () => {
     const machine = new Machine();
     fakeCli(join(machine.cached, '..'));
     writeFileSync(machine.cached, readFileSync(machine.cached).subarray(0, 12));

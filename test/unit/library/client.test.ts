@@ -5,13 +5,13 @@ const settings = 'accounts: { texts: { vendor: openai, apiKey: "env:NONE" } }';
 const cwd = temporaryFolder('library');
 const create = () => createSluice({ settings, cwd, env: {} });
 
-test('input is checked by field before anything is asked', async () => {
+test('input is checked by field before anything is called', async () => {
   const asked = create().pools.pause({ pool: 'texts', reason: 'stock-taking', moon: 1 } as never);
   await expect(asked).rejects.toMatchObject({ code: 'UNKNOWN_FIELD', field: 'moon' });
   await expect(create().pools.pause({ pool: 'none', reason: 'x' })).rejects.toMatchObject({ field: 'pool' });
 });
 
-test('that no server runs is said as such', async () => {
+test('a server that does not run is reported as such', async () => {
   const error = await create()
     .pools.list({})
     .catch((e: unknown) => e);

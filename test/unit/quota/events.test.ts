@@ -39,7 +39,7 @@ test('rows of events are written in one place, and in one more from within SQL',
   ]);
 });
 
-test('what functions in SQL tell stands in the catalogue', () => {
+test('events that SQL functions write are in the catalogue', () => {
   const told = texts.flatMap(({ text }) =>
     [...text.matchAll(/tell_event\('([^']+)'/g)].map(([, kind]) => kind),
   );

@@ -35,7 +35,7 @@ describe('sluice.schema.json', () => {
     expect(() => parseSettings(text, { file: null, baseDir: '/', env: {} })).toThrow();
   });
 
-  test('describes every key that the environment or a person would look up', () => {
+  test('describes every key that the environment or a person may set', () => {
     const text = JSON.stringify(published);
     for (const name of ['CHUNK_HOURS', 'SAFE_MINUTES_LAG', 'QUOTA_COOLDOWN_MINUTES', 'DATABASE_URL']) {
       expect(text).toContain(name);

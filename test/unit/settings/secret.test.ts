@@ -45,7 +45,7 @@ describe('references', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('env: reads the variable at the moment it is asked for', async () => {
+  test('env: reads the variable at the moment it is needed', async () => {
     const env: Record<string, string> = { NAME: 'one' };
     expect((await resolveSecret('env:NAME', { env })).reveal()).toBe('one');
     env.NAME = 'two';

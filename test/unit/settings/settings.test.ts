@@ -37,7 +37,7 @@ datasets:
   - { dataset: amazon/rt-sales, account: main }
 `;
 
-describe('what holds without a word in the file', () => {
+describe('what holds with an empty file', () => {
   test('an empty file is whole: embedded servers, plain JSON logs, no accounts', () => {
     expect(parse('')).toEqual({
       file: '/etc/sluice/sluice.yaml',
@@ -455,7 +455,7 @@ describe('finding the file', () => {
     });
   });
 
-  test('a file that was asked for and is not there is an error', () => {
+  test('a file that was named and is not there is an error', () => {
     expect(() => loadSettings({ path: 'no.yaml', env: {}, cwd: folder })).toThrow(
       `--settings: ${join(folder, 'no.yaml')} cannot be read (ENOENT)`,
     );

@@ -157,7 +157,7 @@ describe('key ring', () => {
     expect(() => ring.open('tokens', sealed, 'name', 'it')).toThrow('was changed');
   });
 
-  test('a fingerprint tells other credentials apart and depends on the key', () => {
+  test('a fingerprint distinguishes other credentials and depends on the key', () => {
     const ring = KeyRing.parse(key);
     expect(ring.fingerprint(['a', 'b'])).toBe(KeyRing.parse(key).fingerprint(['a', 'b']));
     expect(ring.fingerprint(['a', 'b'])).not.toBe(ring.fingerprint(['ab', '']));

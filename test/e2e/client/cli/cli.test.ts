@@ -152,7 +152,7 @@ async function explained(id: string): Promise<Explained> {
   return found;
 }
 
-test('a run takes about as long as its plan has said', async () => {
+test('a run takes about as long as its plan predicted', async () => {
   // An attempt covers 120 hours that no other has covered.
   let hoursAgo = -60;
   // makespan.alone.test.ts asks for a twentieth, where no other test takes the processors.
@@ -276,7 +276,7 @@ test('pools show their limits; pause stops every call, resume ends it', async ()
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');
 });
 
-test('a pool is paused though Temporal is down, and says what was not told', async () => {
+test('a pool is paused though Temporal is down, with a note that its workflow was not signalled', async () => {
   const ran = await sluice(['pool', 'pause'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
   expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('held until an operator resumes it') });
   expect(ran.err).toContain("Could not be notified: the pool's workflow");

@@ -66,7 +66,7 @@ afterAll(async () => {
   await sluice(['down']);
 });
 
-test('what dies comes back, what is older is said, and down ends all of it', async () => {
+test('a process that dies is restarted, an outdated one is reported, and down ends all of them', async () => {
   const first = await sluice(['up', '--detach']);
   expect(first).toMatchObject({ code: 0 });
   const started = allOf();

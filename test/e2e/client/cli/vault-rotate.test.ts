@@ -98,7 +98,7 @@ async function startWorkflow(key: string): Promise<string> {
   return workflowId;
 }
 
-test('everything goes over to the new key, and the old one is asked for until nothing needs it', async () => {
+test('everything is encrypted with the new key, and the old one is required until nothing needs it', async () => {
   expect(await sluice(old, ['vault', 'put', 'own/secret'], 'value\n')).toMatchObject({ code: 0 });
   await storeToken(old, 'token-of-the-old');
   await spoolOf(old, 'dead').put('answer', { n: 1 });

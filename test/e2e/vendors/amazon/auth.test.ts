@@ -26,7 +26,7 @@ test('an access token that expires under many calls is refreshed once, and nothi
   expect(l.reportsMade('expired')).toHaveLength(12);
 });
 
-test('credentials that are refused hold the account until there are new ones, without another word', async () => {
+test('refused credentials hold the account until there are new ones, which is noticed without an order', async () => {
   const l = await lab;
   l.simulator.control({ revokeRefreshTokens: [l.refreshToken('revoked')] });
   const span = lastHours(4);

@@ -46,7 +46,7 @@ test('503 is retried after 0.5, 1 and 2 seconds, give or take a tenth, and the h
   });
 });
 
-test('a report is asked for no more than three times when no answer and no report comes of it', async () => {
+test('a report is requested at most three times when neither an answer nor a report comes', async () => {
   const l = await lab;
   l.fault('silent', { id: 'silent', kind: 'drop-before', operation: 'createReport' });
   expect(await (await l.backfill('silent', lastHours(1))).result()).toMatchObject({ done: 0, failed: 1 });

@@ -149,7 +149,7 @@ test('a 403 in HTML is a failure of the service: no login, no hold', async () =>
   expect(await kinds(l, 'fenced')).toEqual([]);
 });
 
-test('a pool held for refused credentials looks again by itself, and goes on once they are good', async () => {
+test('a pool held for refused credentials probes by itself, and goes on once they are good', async () => {
   const l = await lab;
   l.simulator.control({ revokeRefreshTokens: [l.refreshToken('cured')] });
   const work = await l.backfill('cured', lastHours(2));

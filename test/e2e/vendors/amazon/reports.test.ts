@@ -55,7 +55,7 @@ async function firstCycle(l: Awaited<typeof lab>, label: Parameters<typeof l.syn
 }
 
 describe('FATAL', () => {
-  test('not yet available: recorded, left alone for a while, then asked for again', async () => {
+  test('not yet available: recorded, left alone for a while, then requested again', async () => {
     const l = await lab;
     l.outcome('notyet', { status: 'FATAL', errorDetails: NOT_YET, count: 1 });
     const { sync, status } = await firstCycle(l, 'notyet');
@@ -176,7 +176,7 @@ describe.each([
 ] as [string, 'cancelled' | 'unknownreport' | 'unknowndocument', (l: Awaited<typeof lab>) => void][])(
   '%s',
   (_, label, arrange) => {
-    test('is asked for again, but not within the least interval', async () => {
+    test('is requested again, but not within the least interval', async () => {
       const l = await lab;
       arrange(l);
       const { sync, status } = await firstCycle(l, label);
@@ -200,7 +200,7 @@ describe.each([
 );
 
 describe.each(['getReport', 'getReportDocument'] as const)('400 from %s', (operation) => {
-  test('is our mistake: recorded with what the vendor said, left alone for a day, and the rest goes on', async () => {
+  test("is our mistake: recorded with the vendor's message, left alone for a day, and the rest goes on", async () => {
     const l = await lab;
     const label = `invalid${operation}` as const;
     const body = JSON.stringify({
@@ -229,7 +229,7 @@ describe.each(['getReport', 'getReportDocument'] as const)('400 from %s', (opera
   });
 });
 
-test('400 from createReport: the span is asked for in two parts', async () => {
+test('400 from createReport: the span is requested in two parts', async () => {
   const l = await lab;
   const body = JSON.stringify({ errors: [{ code: 'InvalidInput', message: 'Not like this.', details: '' }] });
   l.fault('invalidcreateReport', { kind: 'status', status: 400, operation: 'createReport', count: 1, body });
@@ -242,7 +242,7 @@ test('400 from createReport: the span is asked for in two parts', async () => {
   ]);
 });
 
-test('an answer that is not JSON is no answer: asked again', async () => {
+test('an answer that is not JSON is no answer: the call is repeated', async () => {
   const l = await lab;
   for (const operation of ['createReport', 'getReport', 'getReportDocument'])
     l.fault('babble', { kind: 'garbage-body', operation, count: 1 });
@@ -267,7 +267,7 @@ describe('a createReport without an answer', () => {
     expect(await l.rows('lostanswer', span)).toEqual(await l.truth('lostanswer', span));
   });
 
-  test('that never arrived: looked for, then asked for', async () => {
+  test('that never arrived: looked up, then requested', async () => {
     const l = await lab;
     l.fault('lostrequest', { kind: 'drop-before', operation: 'createReport', count: 1 });
     const work = await l.backfill('lostrequest', lastHours(2));

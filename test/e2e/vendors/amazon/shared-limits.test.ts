@@ -70,7 +70,7 @@ test('the datasets of an account stop together, and each goes on', async () => {
   }
 });
 
-test('encrypted histories tell nothing: neither what was asked for, nor why it paused', async () => {
+test('encrypted histories reveal nothing: neither what was requested, nor why it paused', async () => {
   const l = await lab;
   const ids = await l.workflowIds();
   expect(ids.length).toBeGreaterThanOrEqual(6);

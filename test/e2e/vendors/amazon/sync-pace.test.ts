@@ -26,7 +26,7 @@ const lab = Lab.start({
 });
 afterAll(async () => (await lab).close());
 
-test('new hours are asked for on time while an old report is stuck, and nothing is asked for twice', async () => {
+test('new hours are requested on time while an old report is stuck, and nothing is requested twice', async () => {
   const l = await lab;
   l.outcome('stuck', { id: 'stuck', status: 'IN_QUEUE', count: 1 });
   await l.restartWorker({ safeMinutesLag: 180 });
@@ -72,7 +72,7 @@ test('a marketplace that is refused keeps no other from its hours', async () => 
   await sync.terminate();
 });
 
-test('a report that does not end is told of with its age, and asked for anew at an age', async () => {
+test('a report that is not made is reported with its age, and requested again at some age', async () => {
   const l = await lab;
   l.outcome('old', { id: 'old', status: 'IN_QUEUE', count: 1 });
   const sync = await l.sync('old');

@@ -195,7 +195,7 @@ describe('a refusal', () => {
   });
 });
 
-describe('a report is asked for once', () => {
+describe('a report is requested once', () => {
   test('although the list lags', async () => {
     const l = await lab;
     l.simulator.control({ reports: { listLagSeconds: 3 } });
@@ -271,7 +271,7 @@ describe('a document', () => {
     expect(rows).toHaveLength(aside);
   });
 
-  test('is read by its bytes, whatever is said of them', async () => {
+  test('is decoded by its first bytes, whatever its compression is declared to be', async () => {
     const l = await lab;
     const span = lastHours(2);
     l.outcome('lies', { status: 'DONE', compressionLie: 'plain-as-gzip', count: 1 });

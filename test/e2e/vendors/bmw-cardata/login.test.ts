@@ -130,7 +130,7 @@ test('a person who enters the code is logged in, and the pool that waited for th
   expect(history).not.toMatch(/device_code|access_token|refresh_token|verifier/);
 });
 
-test('who refuses, or does not come, is told so', async () => {
+test('a person who refuses, or does not come, sees that as the outcome', async () => {
   const denied = await login('&decision=deny');
   expect(denied.code).toBe(4);
   expect(denied.last).toMatchObject({ state: 'refused' });

@@ -105,7 +105,7 @@ test('after a login one connection stands over all workers; what was before is r
   expect(broker.most).toBe(1);
 });
 
-test('a broker that is killed and comes back is connected to again, told once, and a short gap costs no call', async () => {
+test('a broker that is killed and comes back is connected to again and reported once, and a short gap costs no call', async () => {
   const before = await stack.db.query('select max(answered_at) as at from reads');
   await broker.kill();
   await eventually('the loss is told', async () => (await streamEvents()).at(-1) === 'stream.lost');
@@ -118,7 +118,7 @@ test('a broker that is killed and comes back is connected to again, told once, a
   expect((await streamEvents()).filter((kind) => kind === 'stream.lost')).toHaveLength(2);
 });
 
-test('a stream that tells of nothing is told of, once, and each vehicle is read once', async () => {
+test('a stream without messages is reported once, and each vehicle is read once', async () => {
   clearInterval(chatter);
   const before = Date.now();
   await eventually('the silence is told', async () => (await streamEvents()).at(-1) === 'stream.silent');
@@ -144,7 +144,7 @@ test('a connection over which nothing comes any more is noticed by its pings', a
   await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
 });
 
-test('a broker that lets in and ends each connection at once is asked at growing distances', async () => {
+test('a broker that accepts and ends each connection at once is tried at growing intervals', async () => {
   await broker.kill();
   await broker.listen();
   broker.cutOff(true);
@@ -158,7 +158,7 @@ test('a broker that lets in and ends each connection at once is asked at growing
   await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
 });
 
-test('a token that the stream refuses is told, and its password is nowhere', async () => {
+test('a token that the stream refuses is reported, and its password is nowhere', async () => {
   broker.accept(false);
   await broker.kill();
   await broker.listen();
@@ -169,7 +169,7 @@ test('a token that the stream refuses is told, and its password is nowhere', asy
   for (const { password } of broker.entered) expect(told).not.toContain(password);
 });
 
-test('it is made anew before its token ends, on a spent day too, one connection at a time', async () => {
+test('it is renewed before its token ends, on a spent day too, one connection at a time', async () => {
   stack.vendor.control({ tokenLifetimeSeconds: 4 });
   const pool = `bmw-cardata/${ACCOUNT}`;
   await applyPoolEvent(stack.db, pool, {

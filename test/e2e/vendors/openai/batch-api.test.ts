@@ -99,7 +99,7 @@ test('300 items in three files: each answered once, with the vendor’s own text
   expect(billed).toBeLessThanOrEqual(40);
 });
 
-test('a batch that expires keeps what was answered, and only the rest is asked for again', async () => {
+test('a batch that expires keeps its answers, and only the rest is called again', async () => {
   const s = await start({
     scenario: { batches: { outcomes: [{ end: 'expired', doneShare: 0.4, count: 1 }] } },
   });
@@ -141,7 +141,7 @@ test('a creation that never arrived is made again, after the list has not shown 
   expect((made[1]?.t ?? 0) - (made[0]?.t ?? 0)).toBeGreaterThan(1400);
 });
 
-test('results that break off, or are garbled, are read again: nothing is asked for twice', async () => {
+test('results that break off, or are garbled, are read again: nothing is called twice', async () => {
   const s = await start({
     scenario: {
       faults: [
@@ -160,7 +160,7 @@ test('results that break off, or are garbled, are read again: nothing is asked f
   expect((await operations(s)).downloadFile).toBe(3);
 });
 
-test('what each line says of its item is what a call of its own would have said', async () => {
+test('each line of the results means for its item what the answer to a single call would mean', async () => {
   const s = await start({
     scenario: {
       text: { contentFilterMarker: 'FORBIDDEN', refusalMarker: 'REFUSED' },

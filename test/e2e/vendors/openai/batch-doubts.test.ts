@@ -78,7 +78,7 @@ test('what comes late is waited for, failures in between or not: the batch, the 
   expect([looks > 1, ends > 5, downloads > 2]).toEqual([true, true, true]);
 });
 
-test('a file that is never named is given up at last, and its items are asked for again', async () => {
+test('a file that is never named is given up at last, and its items are called again', async () => {
   const s = await start(
     (request, { status, body }) => {
       const text = body.toString('utf8');
@@ -162,7 +162,7 @@ test('a file that is refused for lines that it does not have is an operator’s 
   await handle.terminate('the test is over');
 });
 
-test('a cancelled batch whose files cannot be looked at is not taken up again, and ends when they can', async () => {
+test('a cancelled batch whose files cannot be read is not taken up again, and ends when they can', async () => {
   let isBroken = false;
   const s = await start(
     (request) => (isBroken && isLook(request) ? { status: 400, body: '{}' } : undefined),
@@ -227,7 +227,7 @@ async function halfAnswered(s: OpenAiStack) {
   return { id, handle, vendorBatch: (await vendorBatches(s))[0]?.id ?? '' };
 }
 
-test('a batch that somebody cancels at the vendor pauses ours, and is sent again only when we are told to', async () => {
+test('a batch that somebody cancels at the vendor pauses ours, and is sent again only after a resume', async () => {
   const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
   const { id, handle, vendorBatch } = await halfAnswered(s);
   expect(await cancelAtVendor(s, vendorBatch)).toBe(200);
@@ -247,7 +247,7 @@ test('a batch that somebody cancels at the vendor pauses ours, and is sent again
   expect((await vendorBatches(s))[1]?.request_counts.total).toBe(40 - done);
 });
 
-test('a resume that comes while the workflow has not heard of the pause yet is not lost', async () => {
+test('a resume that comes before the workflow has seen the pause is not lost', async () => {
   const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
   const { id, handle, vendorBatch } = await halfAnswered(s);
   // The pause cannot be written until the page's last word, the counts, cannot be read: then it stands for itself.
@@ -269,7 +269,7 @@ test('a resume that comes while the workflow has not heard of the pause yet is n
   expect(await handle.result()).toMatchObject({ done: 40, cancelled: false });
 });
 
-test('a state that nobody knows, and a batch that is long overdue, are told of once and looked at on', async () => {
+test('an unknown status, and a batch that is long overdue, are reported once, and polling goes on', async () => {
   let looks = 0;
   const s = await start((request, { status, body }) => {
     if (!isLook(request)) return undefined;

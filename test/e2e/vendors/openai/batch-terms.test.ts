@@ -78,7 +78,7 @@ test('a running page takes over what it is given', async () => {
   await handle.terminate('the test is over');
 });
 
-test('a pause lasts no longer than the run says before it looks again, and is told of once', async () => {
+test('a pause lasts no longer than the run says before the next check, and is reported once', async () => {
   stack = await startOpenAiStack({ account: { dailyLimit: 20 } });
   const s = stack;
   await s.startWorker();
@@ -161,7 +161,7 @@ test('when a minute’s limit is short, the more important batch is served first
   await slow.terminate('the test is over');
 });
 
-test('the beginning and the end of a batch are told once, and the end again after failed items were asked for again', async () => {
+test('the beginning and the end of a batch are reported once, and the end again after failed items were retried', async () => {
   stack = await startOpenAiStack({ scenario: { text: { contentFilterMarker: 'FORBIDDEN' } } });
   const s = stack;
   await s.startWorker();

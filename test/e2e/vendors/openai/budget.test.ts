@@ -163,7 +163,7 @@ test('an organization’s limit stops its other projects without a call of their
   expect(await attempts(theirs.id)).toBe(0);
 });
 
-test('a wait of two days that the vendor has asked for is shown, outlasts a resume, and is ended by name', async () => {
+test('a wait of two days that the vendor has stated is shown, outlasts a resume, and is ended by name', async () => {
   const cli = commandLine();
   const waitMs = 2 * 24 * 3_600_000;
   stack.simulator.control({ addErrors: [{ id: 'wait', code: 'rate_limit_exceeded', waitMs, count: 1 }] });

@@ -187,7 +187,7 @@ test('many items that are refused for reasons of their own, here and there, do n
   expect(await (await stack.run(id)).result()).toMatchObject({ done: 80, failed: 20 });
 });
 
-test('what an account is refused for all, resumed without a cure, is told again each time and burns nothing', async () => {
+test('a refusal that concerns the whole account, resumed without a cure, is reported each time and burns no item', async () => {
   server.answers = () => ({ status: 403, body: FLAGGED });
   const { id } = await stack.load(9);
   const run = await stack.run(id);

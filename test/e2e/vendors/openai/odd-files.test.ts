@@ -46,7 +46,7 @@ async function start(scenario: OpenAiScenarioInput, rewrite?: RewriteAnswer): Pr
 const operations = async (s: OpenAiStack, name: string) =>
   (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === name).length;
 
-test('passing refusals to make a batch of a file are waited for on the same upload, and told', async () => {
+test('passing refusals to make a batch of a file are waited out on the same upload, and reported', async () => {
   const operation = 'createBatch';
   const forms = ['file-missing', 'file-processing', 'queue-full'] as const;
   const s = await start({ oddAnswers: forms.map((form) => ({ operation, form, count: 2 })) });
@@ -100,7 +100,7 @@ test('one record of the list that cannot be used spoils none of the others', asy
   expect(await vendorBatches(s)).toHaveLength(1);
 });
 
-test('a creation that cannot be looked for says so with its reason, and goes on by itself when it can', async () => {
+test('a creation that cannot be looked up is reported with its reason, and goes on by itself when it can', async () => {
   let isBroken = true;
   const s = await start(
     { faults: [{ kind: 'drop-after-processing', operation: 'createBatch', count: 1 }] },
@@ -143,7 +143,7 @@ test('in a file of results one refused line is its item’s, and odd lines are r
   expect((await readPool(s.db, s.pool))?.state.state ?? 'closed').toBe('closed');
 });
 
-test('a quota that a line of a file tells closes the pool for as long as it says, and burns no item', async () => {
+test('a quota reported in a line of a file closes the pool for the stated time, and burns no item', async () => {
   const told = {
     statusCode: 403,
     message: 'Out of call volume quota. Quota will be replenished in 01:00:00.',

@@ -112,7 +112,7 @@ test('the rest of a day that is not for background work, and then a day that is 
   expectSame(spent, spentEvent);
 });
 
-test('a wait that the vendor has asked for', async () => {
+test('a wait that the vendor has stated', async () => {
   const s = await start();
   await s.startWorker();
   const waitMs = 3_600_000;

@@ -163,7 +163,7 @@ describe('with a worker', () => {
     expect(await received('LOST')).toBe(1);
   });
 
-  test('a lost answer to a repeatable command is asked for again', async () => {
+  test('a repeatable command whose answer is lost is sent again', async () => {
     stack.simulator.control({
       addFaults: [{ kind: 'drop-after-processing', operation: 'sendcmd', count: 1 }],
     });
@@ -277,7 +277,7 @@ describe('a platform without sendcmd', () => {
 
   afterAll(() => stack.close());
 
-  test('the other form is used, its result asked for, and remembered for the next command', async () => {
+  test('the other form is used, its result polled, and remembered for the next command', async () => {
     const first = await outcome({ code: 'FIRST' });
     expect(first).toMatchObject({ state: 'succeeded', name: 'confirmed' });
     expect(await knownCommand(stack.db, first.id)).toMatchObject({

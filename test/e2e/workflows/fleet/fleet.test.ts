@@ -47,7 +47,7 @@ function tick(s: Gps51Stack, name: 'positionsTick' | 'tripsTick', intervalMs = M
 const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
 const trips = (s: Gps51Stack) => tick(s, 'tripsTick');
 
-/** Looks at positions: how many devices were asked for, and since which cursor. */
+/** Polls of positions: how many devices were requested, and since which cursor. */
 async function looks(s: Gps51Stack): Promise<{ asked: number; since: number }[]> {
   return (await callsSeen(s.simulator.url))
     .filter(({ operation }) => operation === 'lastposition')
@@ -98,7 +98,7 @@ describe('live positions', () => {
     expect(kinds).toEqual(['6 all', '6 all', '6 changed', '6 all', '1 all', '6 changed', '6 changed']);
   });
 
-  test('a new device that nothing can be learned of holds up nobody, and is not asked for with every look', async () => {
+  test('a new device that cannot be read holds up no other, and is not requested with every poll', async () => {
     const s = await start();
     await s.startWorker();
     await positions(s);
@@ -327,7 +327,7 @@ describe('trips', () => {
     expect(found.map(({ gaps }) => gaps)).toEqual(ids.map(() => []));
   });
 
-  test('a device that stands still is asked for once, and a moving one again only after its share of the day', async () => {
+  test('a device that stands still is requested once, and a moving one again only after its share of the day', async () => {
     const s = await start();
     await s.startWorker();
     await positions(s);
@@ -449,7 +449,7 @@ describe('a backfill', () => {
     expect(await positions(s)).toMatchObject({ outcome: 'done' });
   });
 
-  test('marks a window that the vendor refuses as failed, goes on, and tries it again when it is asked anew', async () => {
+  test('marks a window that the vendor refuses as failed, goes on, and tries it again on an operator’s order', async () => {
     const s = await start({ scenario: { fleet: { devices: 1 } } });
     await s.startWorker();
     s.simulator.control({ addErrors: [{ code: -1, action: 'querytrips', count: 1 }] });
@@ -495,7 +495,7 @@ describe('a platform with ways of its own', () => {
     expect(logins).toHaveLength(2);
   });
 
-  test('a device that is refused for ever is said to be alone, and costs one call a round', async () => {
+  test('a device that is refused for ever is reported as the only one, and costs one call a round', async () => {
     const s = await start();
     const probe = await s.startWorker();
     await positions(s);

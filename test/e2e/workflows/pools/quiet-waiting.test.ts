@@ -67,7 +67,7 @@ test('probes that hang cost those who wait a few events each, and all go on when
   }
 });
 
-test('a pool whose workflow was never told of its pause wakes nobody before the pause is over', async () => {
+test('a pool whose workflow never got the signal of its pause wakes nobody before the pause is over', async () => {
   // As it is when the signal of a refusal is lost with its worker: Postgres knows, the workflow does not.
   const pool = stack.client.workflow.getHandle(poolWorkflowId(stack.pool));
   await eventually(

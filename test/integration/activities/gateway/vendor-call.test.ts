@@ -107,7 +107,7 @@ test('an account describes every call of its own, logins too', async () => {
 });
 
 describe('a token that the vendor calls expired', () => {
-  test('is fetched anew, and classify is told so until the new one has worked', async () => {
+  test('is fetched again, and classify gets freshLogin until the new one has worked', async () => {
     const account = newAccount();
     const terms = termsOf(account, { auth: tokens() });
     await call(terms, EXPIRED, OK);
@@ -243,7 +243,7 @@ describe('a login made for a call', () => {
     }
   }
 
-  test('that meets a used-up quota is had when that is back: nothing was said against the credentials', async () => {
+  test('that meets a used-up quota succeeds when that is back: the credentials were not refused', async () => {
     let says: Said & { readonly token?: string } = { kind: 'quota', statedWaitMs: 60_000, limit: null };
     await withLogin(
       () => says,
@@ -299,7 +299,7 @@ describe('a reserve that background work runs into', () => {
   const told = async (pool: string) =>
     (await listEvents(db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
 
-  test('is told once a window, while there is something left for others', async () => {
+  test('is reported once a window, while there is something left for others', async () => {
     const account = scripted.account(uniqueName('account'), [daily('{account}')]);
     const background = termsOf(account, { priority: 'background', inlineWaitMs: 0 });
     await call(background, OK);
@@ -316,7 +316,7 @@ describe('a reserve that background work runs into', () => {
     await call(termsOf(account), OK);
   });
 
-  test('is not told for each of many devices', async () => {
+  test('is not reported for each of many devices', async () => {
     const account = scripted.account(uniqueName('account'), [daily('{account}/{deviceId}')]);
     const terms = termsOf(account, {
       priority: 'background',
@@ -440,7 +440,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     expect(scripted.told).toHaveLength(4);
   });
 
-  test('calls that were in flight together tell one thing', async () => {
+  test('calls that were in flight together count as one refusal', async () => {
     const { account, track, state } = setup();
     await call(termsOf(account), OK);
     const left = ['a', 'b', 'c', 'd'];
@@ -470,7 +470,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     expect(await state()).toBe('closed');
   });
 
-  test('closes the pool at the first when any other call is told so too', async () => {
+  test('closes the pool at the first refusal when any other call is refused too', async () => {
     const { account, track, state } = setup();
     await failure(track('a', USED_UP));
     await failure(call(termsOf(account), { ...USED_UP, orLimit: undefined }));

@@ -185,7 +185,7 @@ test('under a closed pool the last answer comes at once, with its age and until 
   expect(vendor.calls).toHaveLength(made);
 });
 
-test('a spent day is told with its end, and nothing is sent', async () => {
+test('a spent day is reported with its end, and nothing is sent', async () => {
   await ask('state');
   for (let i = 0; i < DAY_CALLS && (await ask('state', { maxAgeMs: 0 })).stale === null; i++);
   const made = vendor.calls.length;
@@ -196,7 +196,7 @@ test('a spent day is told with its end, and nothing is sent', async () => {
   expect(vendor.calls).toHaveLength(made);
 });
 
-test('a read that is refused is told, and not asked again unless somebody insists', async () => {
+test('a read that is refused is reported, and not called again unless it is forced', async () => {
   vendor.onCall = async (call) =>
     call.includes('/picture') ? { status: 404, body: '{"code":"NONE"}' } : undefined;
   const refused = await ask('picture').catch((thrown: unknown) => thrown);
@@ -358,7 +358,7 @@ test('one call answers for all vehicles, where the vendor takes several', async 
   expect((await ask('positions')).answer.values.at).toMatchObject({ value: 'A1' });
 });
 
-test('what cannot be right is said, and nothing of it is sent', async () => {
+test('impossible input is reported, and nothing is sent', async () => {
   await reading.reads.vehicles(account);
   vendor.calls.length = 0;
   const wrong = [

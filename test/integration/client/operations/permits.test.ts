@@ -230,7 +230,7 @@ test.each([
   });
 });
 
-test('tokens are trued up once, whichever process is told', async () => {
+test('tokens are trued up once, whichever process gets the report', async () => {
   const ask = { account: 'texts', operation: 'createResponse', attributes: { model: 'm' }, tokens: 600 };
   const { permit } = await takePermit(one, ask);
   await expect(takePermit(one, ask)).rejects.toMatchObject({ code: 'LIMIT_REACHED' });

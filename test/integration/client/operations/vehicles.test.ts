@@ -75,7 +75,7 @@ const hold = (account: string, reason: string) =>
   applyPoolEvent(db, poolOf(account), { type: 'pause', until: null, reason });
 const explained = (read = READ) => explainWork(backend, { id: `read:listed:${VIN.toLowerCase()}:${read}` });
 
-test('a list says of each account whose vehicles nobody has told of why, beside the others', async () => {
+test('a list gives the reason for each account whose vehicles are unknown, beside the others', async () => {
   const lists = await listVehicles(backend, {});
   expect(listVehicles.json(lists)).toMatchObject([
     { account: 'listed', stale: null, ageMs: expect.any(Number), vehicles: [{ vehicleId: VIN }] },

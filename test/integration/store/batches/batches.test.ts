@@ -219,7 +219,7 @@ test('a change of state leaves one event: by whom and why; saying it again leave
   ]);
 });
 
-test('options that are given anew replace the ones before; the others stay', async () => {
+test('options that are given again replace the ones before; the others stay', async () => {
   const id = await batchOf(1);
   const changed = await changeBatch(db, id, { options: { maxConcurrency: 50, dailyLimit: 9 } });
   expect(changed).toMatchObject({ options: { maxOutputTokens: 300, maxConcurrency: 50, dailyLimit: 9 } });
@@ -227,7 +227,7 @@ test('options that are given anew replace the ones before; the others stay', asy
   expect(await readBatch(db, id)).toMatchObject({ options: { maxConcurrency: 50 }, priority: 'interactive' });
 });
 
-test('a threshold is told of once a window, and its end once', async () => {
+test('a threshold is reported once a window, and its end once', async () => {
   const pool = uniqueName('pool');
   const reached = {
     pool,

@@ -450,7 +450,7 @@ describe('rows that cannot be used', () => {
     expect(await visible()).toEqual(['0 OLD 1 1.00']);
   });
 
-  test('that are told twice alike are one row; of two that differ the first counts', async () => {
+  test('that are identical are one row; of two that differ the first counts', async () => {
     const result = await ingestRows(span, [
       { hour: 0, asin: 'A' },
       { hour: 0, asin: 'B' },
@@ -514,7 +514,7 @@ describe('a document that holds far less than is known', () => {
     expect((await doubtsDue(pool, series.id, NOW + 2 * HOUR)).due).toEqual([span]);
   });
 
-  test('is looked at again at growing distances, and believed after several answers over days', async () => {
+  test('is checked again at growing intervals, and believed after several answers over days', async () => {
     await ingestRows(span, ROWS);
     const looks: number[] = [];
     let at = NOW;

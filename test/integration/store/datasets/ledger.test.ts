@@ -147,7 +147,7 @@ describe('series', () => {
 });
 
 describe('gaps', () => {
-  test('are the asked range less what is good', async () => {
+  test('are the requested range less what is good', async () => {
     await ingest(hours(2, 4), ['A']);
     await ingest(hours(6, 8), []);
     const found = await gaps(pool, series.id, hours(0, 10), NOW);

@@ -22,7 +22,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-test('three workers that look at the same time tell it once, and again at twice the age', async () => {
+test('three workers that poll at the same time report it once, and again at twice the age', async () => {
   const [db] = workers as [Pool, ...Pool[]];
   const { rows } = await db.query<{ id: number }>(
     `with s as (insert into series (dataset, account) values ('d', 'a') returning id)

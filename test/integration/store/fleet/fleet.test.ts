@@ -207,7 +207,7 @@ describe('live positions', () => {
     ]);
   });
 
-  test('of an instant that is known are written only when they tell something new', async () => {
+  test('of an instant that is known are written only when they bring something new', async () => {
     expect(await live([position('a', 1, { odometer: 7 })], null, 'c1')).toBe(1);
     expect(await live([position('a', 1)], 'c1', 'c2')).toBe(0);
     expect(await live([position('a', 1, { speed: 9 })], 'c2', 'c3')).toBe(1);
@@ -223,7 +223,7 @@ describe('live positions', () => {
     expect(await latest()).toHaveLength(1);
   });
 
-  test('tell when a device was last under way, but not by a clock that is ahead', async () => {
+  test('show when a device was last under way, but not by a clock that is ahead', async () => {
     await live(
       [position('a', 2, { moving: true }), position('a', 9), position('b', 999, { moving: true })],
       null,
@@ -233,7 +233,7 @@ describe('live positions', () => {
     expect(moved).toEqual([at(2), NOW]);
   });
 
-  test('show by the odometer that a device was under way of which nothing was heard meanwhile', async () => {
+  test('show by the odometer that a device was under way that did not report meanwhile', async () => {
     await live([position('a', 1, { odometer: 100 }), position('b', 1, { odometer: 100 })], null, 'c1');
     await live([position('a', 3, { odometer: 900 }), position('b', 3, { odometer: 100 })], 'c1', 'c2');
     expect((await listDevices(db, account)).map((d) => d.movedAt)).toEqual([at(3), null]);
@@ -252,12 +252,12 @@ describe('trips', () => {
     ]);
   });
 
-  test('told twice in one answer, the one that went on longer counts, whichever came first', async () => {
+  test('in one answer twice, the longer one counts, whichever came first', async () => {
     await answer([trip(1, 3, 3000), trip(1, 2, 1000)], hours(0, 6));
     expect(await storedTrips()).toEqual([[1, 3, 3000]]);
   });
 
-  test('stay when the vendor tells of none, until it has said so several times over days, or nothing', async () => {
+  test('stay when the vendor reports none, until it has done so several times over days', async () => {
     await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
     await answer(null, hours(0, 6));
     expect(await storedTrips()).toHaveLength(2);
@@ -275,7 +275,7 @@ describe('trips', () => {
     expect(await storedTrips()).toEqual([]);
   });
 
-  test('that are doubted are asked for again: what follows them does not count as covered', async () => {
+  test('that are doubted are requested again: the time after them does not count as covered', async () => {
     await answer([trip(1, 2), trip(3, 4)], hours(0, 6), hours(0, 4));
     await answer([], hours(2, 8), hours(2, 6), true, at(8));
     expect(await storedTrips()).toHaveLength(2);
@@ -329,7 +329,7 @@ describe('trips', () => {
     expect(await widenToTrips(db, account, 'a', hours(6, 7))).toEqual(hours(6, 7));
   });
 
-  test('are told again and again in overlapping spans, and the ledger stays one window a day', async () => {
+  test('come again and again in overlapping spans, and the ledger stays one window a day', async () => {
     for (let hour = 2; hour < 30; hour++) await answer([], hours(hour - 2, hour + 2), hours(hour - 2, hour));
     const found = await coverageByDevice(db, TRIPS, account, ['a'], hours(0, 30), NOW);
     expect(found[0]?.gaps).toEqual([hours(29, 30)]);
@@ -337,7 +337,7 @@ describe('trips', () => {
     expect(await listDevices(db, account)).toMatchObject([{ tripsAskedAt: NOW, tripsUntil: at(29) }]);
   });
 
-  test('the ledger counts each trip once, whichever windows it was told in', async () => {
+  test('the ledger counts each trip once, whichever windows it came in', async () => {
     await answer([trip(1, 2), trip(3, 4)], hours(0, 5));
     await answer([trip(3, 4), trip(6, 7)], hours(2.5, 8));
     await answer([trip(20, 21)], hours(19, 22));
@@ -347,7 +347,7 @@ describe('trips', () => {
 });
 
 describe('the ledger of many devices', () => {
-  test('misses all of a device that was never asked for, and leaves failures alone until their time', async () => {
+  test('misses all of a device that was never requested, and leaves failures alone until their time', async () => {
     await storeDevices(db, account, [device('a')], NOW);
     await answer([], hours(0, 4));
     const series = await ensureDeviceSeries(db, TRIPS, account, ['a', 'b']);

@@ -189,7 +189,7 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
     if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(2 * WINDOW_MS);
   });
 
-  test("an operator puts back what takers would not, and leaves the vendor's word", async () => {
+  test("an operator puts back times that takers would not, and leaves the vendor's stated ones", async () => {
     await registerLimits(db, POOL, [limit(ROLLING)]);
     await ask();
     await db.query('update limit_events set at = at + $1', [DAY_MS]);
@@ -214,7 +214,7 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
     if (denied?.granted === false) expect((denied.retryAt ?? 0) - denied.now).toBeLessThan(5_001);
   });
 
-  test('answers and holds are put back by whoever looks at all rows, and told of by table', async () => {
+  test('answers and holds are put back by the check of all rows, and reported by table', async () => {
     await db.query(
       `insert into reads (account, vehicle_id, read, params, answered_at, retry_at, lease_until)
        values ('a', 'v', 'r', '{}', clock_timestamp() + interval '1 day', clock_timestamp() + interval '25 hours', null),

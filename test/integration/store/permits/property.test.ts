@@ -519,7 +519,7 @@ describe('several limits', () => {
     await check(scenarios, RUNS * 2);
   });
 
-  test('a limit that was ready is asked again when another one moves the departure', async () => {
+  test('a limit that was ready is checked again when another one moves the departure', async () => {
     // Near the end of a minute a bucket's next unit may fall into the time that the calendar keeps clear.
     const edge = fc.constantFrom(0, 4, 10, 16, 25, 30, 59_930, 59_960, 59_990, 60_000);
     const pair = (calendar: LimitWindow, other: LimitWindow): LimitSpec[] =>

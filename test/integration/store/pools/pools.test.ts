@@ -192,7 +192,7 @@ describe('a block that is written while calls are being taken', () => {
   });
 });
 
-describe('a pool whose row was lost and made anew', () => {
+describe('a pool whose row was lost and created again', () => {
   const remembered = (ms: number): PoolState => ({
     ...CLOSED_POOL,
     state: 'quota_paused',

@@ -65,7 +65,7 @@ const organizationOf = async () =>
 const NEW = 'organization: org-acme, limits: { requests: { burst: 7 } }';
 const OLD = 'limits: { requests: { burst: 99 } }';
 
-test('an older file changes nothing of what a newer one has said, and is told of', async () => {
+test('an older file changes nothing that a newer one has set, and is reported', async () => {
   expect(await work(file(OLD, 9))).toBe(true);
   expect(await size()).toBe(99);
   const newer = file(NEW, 1);

@@ -282,7 +282,7 @@ describe('access tokens', () => {
     expect(first).toBeLessThanOrEqual(10_000);
   });
 
-  test('what the vendor said is told even where the lease cannot be given back', async () => {
+  test("the vendor's answer is thrown even where the lease cannot be given back", async () => {
     const key = newKey();
     const away = createPool(database.url, { max: 1 });
     const refresh = async () => {

@@ -60,7 +60,7 @@ describe('lines of a stream', () => {
     ]);
   });
 
-  test('that are too long are told of, without being held, and the next ones are read', async () => {
+  test('that are too long are reported without being held in memory, and the next ones are read', async () => {
     const all: (string | null)[] = [];
     const chunks = ['{"a":1}\n{"b":"', 'x'.repeat(20), 'y'.repeat(20), '"}\n{"c":1}', '\n', 'z'.repeat(31)];
     for await (const line of textLines(Readable.from(chunks.map((c) => Buffer.from(c))), 30)) all.push(line);

@@ -57,7 +57,7 @@ describe('a warning that repeats', () => {
     expect(causes.size).toBe(MAX_CAUSES);
   });
 
-  test('as an event is told apart by whose it is and why', () => {
+  test('as an event is distinguished by whose it is and why', () => {
     const { log, lines } = recorder();
     for (const [batch, reason] of [
       [1, 'x'],

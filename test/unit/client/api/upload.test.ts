@@ -43,7 +43,7 @@ test('it comes as a file, which is gone afterwards', async () => {
   expect(existsSync(seen[0] ?? '')).toBe(false);
 });
 
-test('whoever sends too much is told, and not cut off', async () => {
+test('an upload that is too long gets an answer, and is not cut off', async () => {
   expect(await send(20 * MAX)).toEqual({ status: 413, body: { code: 'TOO_LARGE' } });
   expect(seen).toHaveLength(1);
 });

@@ -118,7 +118,7 @@ describe('an input', () => {
     }
   };
 
-  test('tells everything that is wrong at once, each by code, field and value', () => {
+  test('reports every mistake at once, each by code, field and value', () => {
     expect(problems({ count: 10, priority: 'high', device: 'x' })).toEqual([
       { code: 'MISSING_INPUT', field: 'from', message: 'is missing' },
       { code: 'INVALID_INPUT', field: 'count', message: '10 must be a whole number from 1 to 9' },

@@ -6,7 +6,7 @@ const none = {
   example: null,
 };
 
-test('keys that are needed and not at hand, needed older ones, and idle ones are told apart', () => {
+test('keys that are needed and missing, needed older ones, and idle ones are distinguished', () => {
   const uses = [
     { ...none, keyId: 'new', vaultEntries: 3 },
     { ...none, keyId: 'old', openWorkflows: 2, example: 'pool:amazon/acme' },

@@ -22,7 +22,7 @@ describe('how many in a row are no chance', () => {
 });
 
 describe('a row', () => {
-  test('speaks of all once it is long enough, and begins anew then', () => {
+  test('concerns all items once it is long enough, and starts over then', () => {
     const row = fresh();
     expect([1, 2, 3].map((n) => row.add(KEY, n))).toEqual([null, null, [1, 2, 3]]);
     expect(row.add(KEY, 4)).toBeNull();

@@ -72,7 +72,7 @@ describe('a refusal', () => {
   });
 });
 
-test('looks become rarer with time: the first are quick, and those of a whole day come to few actions', () => {
+test('polls become rarer with time: the first are quick, and a whole day takes few', () => {
   const bounds = { firstMs: 15_000, maxMs: 7_200_000 };
   expect(pollDelayMs(0, bounds)).toBe(15_000);
   expect(pollDelayMs(400_000, bounds)).toBe(200_000);

@@ -17,7 +17,7 @@ describe('gaps are cut into single calls', () => {
   });
 });
 
-describe('what is asked for around a window', () => {
+describe('what is requested around a window', () => {
   test('is the window when no trip reaches over its edges', () => {
     expect(askAround(hours(0, 24), hours(0, 24), DAY)).toEqual(hours(0, 24));
   });

@@ -25,8 +25,8 @@ const device = (deviceId: string, change: Partial<TripsDevice> = {}): TripsDevic
 });
 const due = (devices: readonly TripsDevice[], now = NOON) => dueForTrips(devices, POLICY, now);
 
-describe('a device is asked for', () => {
-  test('when it was never asked for', () => {
+describe('a device is due', () => {
+  test('when its trips were never requested', () => {
     expect(due([device('a', { askedAt: null, coveredUntil: null })])).toEqual(['a']);
   });
 
@@ -77,7 +77,7 @@ test('the most overdue goes first', () => {
   expect(due(devices)).toEqual(['new', 'later', 'late']);
 });
 
-test('a moving device of five calls a day is asked five times a day, evenly', () => {
+test('a moving device of five calls a day is called five times a day, evenly', () => {
   const asked: number[] = [];
   let state = device('a', { askedAt: MIDNIGHT - 4.8 * HOUR, coveredUntil: MIDNIGHT - 7 * HOUR });
   for (let now = MIDNIGHT; now < MIDNIGHT + DAY; now += 15 * MINUTE) {
@@ -102,13 +102,13 @@ describe('the span of a call', () => {
     expect(tripsSpan(NOON - 3 * DAY, POLICY, NOON)).toEqual({ from, to: from + DAY });
   });
 
-  test('of a device never covered reaches back as far as it is told to', () => {
+  test('of a device never covered reaches back as far as configured', () => {
     const policy = { ...POLICY, firstSpanMs: 6 * HOUR };
     expect(tripsSpan(null, policy, NOON)).toEqual({ from: NOON - 6 * HOUR, to: NOON });
   });
 });
 
-describe('an answer is the last word', () => {
+describe('an answer is final', () => {
   const until = NOON - 2 * HOUR;
   const settled = (openSince: number | null) => settledUntil(until, openSince, POLICY, NOON);
 

@@ -28,7 +28,7 @@ test.each([
   expect(of(capacity, remaining, resetMs)).toBe(expected);
 });
 
-test('whatever is used, a bucket that refills steadily tells its window', () => {
+test('whatever is used, a bucket that refills steadily reveals its window', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...WINDOWS),

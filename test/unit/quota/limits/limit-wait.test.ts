@@ -9,7 +9,7 @@ const LIMIT = {
   blockedReason: '',
 };
 
-test('why calls of a limit wait: its size, or that refusals have slowed it, or what the vendor has asked for', () => {
+test('why calls of a limit wait: its size, or that refusals have slowed it, or a wait that the vendor has stated', () => {
   expect(limitWaitText(LIMIT)).toBe('requests has 4,999 of 5,000 used, by a guide');
   expect(limitWaitText({ ...LIMIT, loweredRate: 1 / 322 })).toMatch(
     /^requests is used at one in 322 s, for the vendor/,

@@ -33,7 +33,7 @@ test('what is left of the minute and used of the day', () => {
   });
 });
 
-test('calls that only keep a distance have nothing left to tell of', () => {
+test('calls that only keep a distance have no rest to report', () => {
   const spacing = level({ name: 'spacing', limit: 1, used: 1 });
   expect(quotaStatus([spacing]).requests).toBeNull();
   expect(quotaStatus([spacing, level({ used: 100 })]).requests).toMatchObject({ remaining: 4900 });

@@ -143,7 +143,7 @@ test('what is needed first comes first and is counted; nothing left is nothing p
   expect(planPolling(input({ items: [] })).calls).toEqual([]);
 });
 
-test('the plan goes on after a restart: asked again a moment after a call, it has the same ones left', () => {
+test('the plan goes on after a restart: made again a moment after a call, it has the same calls left', () => {
   const first = planPolling(input({ budget: calendar(20) }));
   const second = first.calls[1];
   if (!second) throw new Error('no second call');

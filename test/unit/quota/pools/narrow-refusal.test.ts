@@ -130,13 +130,13 @@ describe('how long it waits', () => {
     expect(wait({ statedWaitMs: 61_234, strikes: 4 })).toEqual({ waitMs: 61_234, strikes: 5 });
   });
 
-  test('a stated wait of 0 is no strike, and is asked ever more rarely', () => {
+  test('a stated wait of 0 is no strike, and is followed by calls at growing intervals', () => {
     expect(wait({ statedWaitMs: 0 })).toEqual({ waitMs: 1800, strikes: 0 });
     expect(wait({ statedWaitMs: 0, lastWaitMs: 1800 })).toEqual({ waitMs: 3600, strikes: 0 });
     expect(wait({ statedWaitMs: 0, lastWaitMs: 29 * MIN })).toEqual({ waitMs: 30 * MIN, strikes: 0 });
   });
 
-  test('want of access: looked at again after a quarter of an hour, then ever more rarely', () => {
+  test('want of access: probed after a quarter of an hour, then at growing intervals', () => {
     const waits = [0, 1, 2, 20].map((strikes) => wait({ of: 'access', strikes }).waitMs);
     expect(waits).toEqual([15 * MIN, 30 * MIN, 60 * MIN, 8 * HOUR]);
   });

@@ -227,7 +227,7 @@ describe('a hold', () => {
     expect(step(half, hold(1))).toBe(half);
     expect(step(half, hold(half.epoch)).state).toBe('held');
   });
-  test('nor when the probe has told meanwhile that all is well', () => {
+  test('nor when the probe has shown meanwhile that all is well', () => {
     const half = step(step(CLOSED_POOL, hold(1)), resume);
     const closed = step(half, success(half.epoch));
     expect(step(closed, hold(1))).toBe(closed);
@@ -397,7 +397,7 @@ describe('of a pool and its organization’s, what stands in the way', () => {
   });
 });
 
-describe('a hold that may be cured elsewhere looks again by itself', () => {
+describe('a hold whose cause may be removed elsewhere probes by itself', () => {
   const looking: PoolPolicy = {
     ...policy,
     recheck: { credentialsMs: 15 * MIN, configurationMs: MIN, maxMs: 8 * 60 * MIN },
@@ -459,7 +459,7 @@ describe('a hold that may be cured elsewhere looks again by itself', () => {
 });
 
 describe('a stated wait of 0', () => {
-  test('is no strike and brings no hint, but is not taken at its word again', () => {
+  test('is no strike and brings no hint, but is not believed again', () => {
     let state = CLOSED_POOL;
     let now = NOW;
     const waits: number[] = [];

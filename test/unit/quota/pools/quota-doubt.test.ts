@@ -38,7 +38,7 @@ describe('which refusal in a row it is', () => {
     expect(strikeOf([first], AT + 1)).toBe(2);
   });
 
-  test('the third only when the account’s other calls have had a minute to be told something', () => {
+  test('the third only when the account’s other calls have had a minute to be answered', () => {
     expect(strikeOf([first, second], AT + 30 * SECOND)).toBe(2);
     expect(strikeOf([first, second, { strike: 2, notedAt: AT + 30 * SECOND }], AT + 66 * SECOND)).toBe(3);
   });

@@ -51,7 +51,7 @@ test('fresh enough is answered, also while somebody asks or after failures', () 
   expect(decideRead({ ...answered, answeredAt: NOW - 90_000, streamedAt: NOW }, wish).kind).toBe('answer');
 });
 
-test('nothing stored is asked for; a lease that holds is waited for; one that ran out counts as a failure', () => {
+test('without an answer the vendor is called; a valid lease is waited for; one that ran out counts as a failure', () => {
   expect(decideRead(never, wish)).toEqual({ kind: 'call' });
   expect(decideRead({ ...never, leaseUntil: NOW + 1 }, wish)).toEqual({ kind: 'wait' });
   const lost = { ...never, leaseUntil: NOW - 1, askedAt: NOW - 11_000 };

@@ -34,7 +34,7 @@ describe('planning reports for gaps', () => {
     ]);
   });
 
-  test('an hour is asked for only when its data had the safe lag to arrive', () => {
+  test('an hour is requested only when its data had the safe lag to arrive', () => {
     const gaps = [span('2026-11-20T10:00', '2026-11-20T14:00')];
     expect(planChunks({ gaps, now, policy, mode: 'sync' })).toEqual([
       span('2026-11-20T10:00', '2026-11-20T11:00'),
@@ -129,7 +129,7 @@ describe('any gaps, any policy', () => {
     fc.constantFrom('newest' as const, 'oldest' as const),
   ] as const;
 
-  test('chunks cover what may be asked for exactly once and nothing else', () => {
+  test('chunks cover what may be requested exactly once and nothing else', () => {
     fc.assert(
       fc.property(...arguments_, (gaps, anyOf, mode, order) => {
         const askable = askableSpan(anyOf, now);

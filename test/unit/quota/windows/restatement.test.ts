@@ -84,7 +84,7 @@ describe('hours that are doubted', () => {
     expect(judge([5], [], doubts)).toEqual(hours);
   });
 
-  test('an empty document never takes a row away at its first telling', () => {
+  test('an empty document never takes a row away at its first arrival', () => {
     const counts = fc.array(fc.nat(50), { maxLength: 30 });
     fc.assert(
       fc.property(counts, (known) => {

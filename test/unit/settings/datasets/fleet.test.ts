@@ -34,7 +34,7 @@ test('which datasets are a fleet’s', () => {
   ).toEqual([null, null, null, null, null]);
 });
 
-test('live positions come every minute, trips every fifteen with two hours of overlap, unless told otherwise', () => {
+test('live positions come every minute, trips every fifteen with two hours of overlap, unless configured otherwise', () => {
   const listed =
     '  - { dataset: gps51/positions, account: fleet }\n  - { dataset: gps51/trips, account: fleet }';
   expect(terms(listed, 'positions')).toMatchObject({ intervalMs: 60_000, deviceListMs: 6 * HOUR });

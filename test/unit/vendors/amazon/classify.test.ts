@@ -355,7 +355,7 @@ describe('evidence', () => {
       }
     }
   });
-  test('keeps what tells one document from another', () => {
+  test('keeps what distinguishes one document from another', () => {
     expect(scrub('GET https://host/doc/1?X-Amz-Signature=abc failed')).toBe(
       'GET https://host/doc/1?[redacted] failed',
     );

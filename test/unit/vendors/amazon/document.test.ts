@@ -233,7 +233,7 @@ describe('any document, cut anywhere', () => {
   });
 });
 
-describe('a row that cannot be used is put aside, and the others are read', () => {
+describe('a row that cannot be used is set aside, and the others are read', () => {
   test.each([
     ['a row that is null', documentOf([row(), 'null']), /reportData\[1\] is null/],
     [

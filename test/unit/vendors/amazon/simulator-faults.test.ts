@@ -67,7 +67,7 @@ describe('faults', () => {
     ]);
   });
 
-  test('a connection dropped before anything was looked at: nothing is charged', async () => {
+  test('a connection dropped before the request was read: nothing is charged', async () => {
     const token = await login(sim.url);
     await control({ addFaults: [{ kind: 'drop-before', operation: 'createReport', count: 1 }] });
     await expect(api(sim.url, token, 'POST', '/reports', REQUEST)).rejects.toThrow('fetch failed');

@@ -138,7 +138,7 @@ describe('a meter', () => {
     expect(nextBoundary(T0 + 30_500.25, 'minute', 'UTC')).toBe(T0 + 60_000);
   });
 
-  test('a vendor-stated reset comes when it is said to come, and regularly from then on', () => {
+  test('a vendor-stated reset comes at its stated time, and regularly from then on', () => {
     const meter = createMeter({ kind: 'vendor-reset', count: 2, everyMs: 10_000 }, T0);
     meter.setReset?.(T0 + 500);
     expect(

@@ -297,7 +297,7 @@ describe('the life of a report', () => {
     expect(sim.stats()).toMatchObject({ amazon: { reports: { created: 3, duplicates: 1 } } });
   });
 
-  test('the next reports can be told how to end', async () => {
+  test('how the next reports end can be configured', async () => {
     await start();
     const token = await login();
     sim.control({

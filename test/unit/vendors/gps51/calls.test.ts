@@ -124,7 +124,7 @@ describe('commands', () => {
     expect(gps51Commands(account({ commandPassword: 'vault:c' })).password).toBe('vault:c');
   });
 
-  test('are asked about by their id', () => {
+  test('are polled by their id', () => {
     expect(sent(commands.results.request('77', '868120'))).toEqual({
       url: URL_OF('querycommand'),
       body: { commandid: '77' },

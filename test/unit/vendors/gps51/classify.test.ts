@@ -104,7 +104,7 @@ describe('an expired token under another status', () => {
     expect(fresh.kind).toBe('rate');
   });
 
-  test('a word of failure is none of success, whatever stands beside it', () => {
+  test('a term of failure is no success, whatever stands beside it', () => {
     expect(verdict('lastposition', { status: 'fail', code: 0 }).kind).toBe('invalid');
     expect(verdict('lastposition', { status: 'ok', code: 0, message: 'success' }).kind).toBe('ok');
   });
@@ -249,7 +249,7 @@ describe('commands', () => {
   });
 });
 
-test('the bit mask of a position is never looked at', () => {
+test('the bit mask of a position is never read as a code', () => {
   for (const status of [8902, 8905, 9903, -1]) {
     const body = { records: [{ deviceid: 'x', status }], status: 0 };
     expect(verdict('lastposition', body).kind).toBe('ok');

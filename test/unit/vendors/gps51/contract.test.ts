@@ -168,7 +168,7 @@ describe('querymonitorlist', () => {
     expect(parseDevices(body({ groups }))).toMatchObject({ ok: true, value: [{ deviceId: 'x' }] });
   });
 
-  test('groups that are none are said to be', () => {
+  test('groups of another shape are reported as such', () => {
     expect(parseDevices(body({ groups: 'none' }))).toMatchObject({ ok: false, problem: /^groups: / });
   });
 });
@@ -319,12 +319,12 @@ describe('lastposition', () => {
     });
   });
 
-  test('records that are no list are said to be', () => {
+  test('records that are no list are reported as such', () => {
     expect(answer({})).toEqual({ ok: false, problem: 'records: must be a list' });
   });
 });
 
-test('querytracks: the records are the device’s that was asked for', () => {
+test('querytracks: the records are those of the requested device', () => {
   const { deviceid: _, ...record } = position;
   expect(parseTrack(body({ records: [record] }), 'd1')).toMatchObject({
     ok: true,
@@ -481,7 +481,7 @@ describe('querytrips', () => {
     expect(answer([])).toEqual({ ok: true, value: told([]) });
   });
 
-  test('without a list nothing is said of trips', () => {
+  test('without a list the answer says nothing about trips', () => {
     expect(answer(null)).toEqual({ ok: true, value: null });
     expect(answer(undefined)).toEqual({ ok: true, value: null });
   });
@@ -537,7 +537,7 @@ describe('commands', () => {
     expect(message.length).toBeLessThanOrEqual(500);
   });
 
-  test('asked for later, "sent" is not yet a result', () => {
+  test('polled later, "sent" is not yet a result', () => {
     expect(parseCommandResult('{"status":0}', true)).toMatchObject({ value: { outcome: 'pending' } });
     expect(parseCommandResult('{"status":6}', true)).toMatchObject({ value: { outcome: 'success' } });
   });

@@ -115,7 +115,7 @@ describe('accounts behind the same egress IP', () => {
     expect(two(shadow, { enabled: false })).toEqual([]);
   });
 
-  test('with other mistakes are told of these only', () => {
+  test('with other mistakes get these reported only', () => {
     expect(two({ limits: { spacing: { count: 3 } } }, {})).toEqual([
       expect.stringMatching(/^accounts\.a\.limits\.spacing\.count: does not apply/),
     ]);

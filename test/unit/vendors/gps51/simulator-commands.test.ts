@@ -77,7 +77,7 @@ describe('sendcmd', () => {
   });
 });
 
-test('sendcommand is asked for its result: sent until the device has confirmed', async () => {
+test('the result of sendcommand is polled: sent until the device has confirmed', async () => {
   await start({ commands: { ...FAST, outcomes: [{ result: 7, afterMs: 1000, count: 1 }] } });
   const { status, commandid } = await send(ids.driving, {}, 'sendcommand');
   expect(status).toBe(0);

@@ -165,7 +165,7 @@ describe('5 a day for a device on the trajectory actions', () => {
     expect(await statuses(3, 'querytracks', body)).toEqual([0, 0, 8906]);
   });
 
-  test('a day can be made to end soon, also for devices that have not been asked for yet', async () => {
+  test('a day can be made to end soon, also for devices that have not been requested yet', async () => {
     await start({ ...MANY, days: { endsInMs: 60_000 }, rules: { ...MANY.rules, trajectoryPerDay: 1 } });
     const body = await ask();
     expect(await statuses(2, 'querytrips', body)).toEqual([0, 8905]);
@@ -203,7 +203,7 @@ describe('codes on order', () => {
     }
   });
 
-  test('a suspended account is told 8903, and may call again when restored', async () => {
+  test('a suspended account gets 8903, and may call again when restored', async () => {
     await start(MANY);
     sim.control({ suspend: ['fleet'] });
     expect(await call()).toMatchObject({ status: 8903 });
@@ -229,7 +229,7 @@ describe('codes on order', () => {
   });
 });
 
-test('the log of calls is enough to judge every limit anew', async () => {
+test('the log of calls is enough to judge every limit again', async () => {
   await start();
   for (let i = 0; i < 30; i++, now += 1500) await call();
   const arrivals = sim.log.list({ operation: 'lastposition' });

@@ -147,7 +147,7 @@ describe('querymonitorlist', () => {
 describe('lastposition', () => {
   const all = { deviceids: [], lastquerypositiontime: 0 };
 
-  test('tells of the whole fleet in one call, and with its cursor only what has changed', async () => {
+  test('returns the whole fleet in one call, and with its cursor only what has changed', async () => {
     await start({ fleet: { devices: 60 } });
     const first = await call('lastposition', all);
     const heardOf = (await devices()).filter((d) => d.behaviour !== 'unheard');
@@ -161,7 +161,7 @@ describe('lastposition', () => {
     for (const record of second.records) expect(record.arrivedtime).toBeGreaterThan(START);
   });
 
-  test('a chain of cursors misses no position that became the newest at a look', async () => {
+  test('a chain of cursors misses no position that was the newest at a poll', async () => {
     await start({ fleet: { cycleMinutes: 10, lateShare: 0.3, lateMinutes: 5 } });
     const seen = new Map<string, number>();
     for (let cursor = 0, i = 0; i < 40; i++, now += 37_000) {
@@ -178,7 +178,7 @@ describe('lastposition', () => {
     }
   });
 
-  test('status is a bit mask with values that look like codes', async () => {
+  test('status is a bit mask with values that resemble codes', async () => {
     await start({ fleet: { devices: 300, codeLikeStatusShare: 0.2 } });
     const { status, records } = await call('lastposition', all);
     expect(status).toBe(0);
@@ -215,7 +215,7 @@ describe('trips', () => {
     }
   });
 
-  test('are never cut to the span that is asked for', async () => {
+  test('are never cut to the requested span', async () => {
     await start({ fleet: { lateShare: 0 } });
     const id = await deviceThat('driving');
     const whole = (await call('querytrips', span(id, START - 6 * HOUR, START - 2 * HOUR))).totaltrips[1];
@@ -225,7 +225,7 @@ describe('trips', () => {
     expect(totaltrips).toEqual([whole]);
   });
 
-  test('under way have an end that is moved on, and are told anew when over', async () => {
+  test('under way have an end that is moved on, and are returned again when over', async () => {
     await start({ fleet: { lateShare: 0 } });
     const id = await deviceThat('driving');
     const [trip] = await page<{ starttime: number; endtime: number; tripdistance: number }[]>(
@@ -312,7 +312,7 @@ describe('trips', () => {
 });
 
 describe('reportmileagedetail', () => {
-  test('tells the odometer of each day of the asked clock', async () => {
+  test('returns the odometer of each day of the requested clock', async () => {
     await start();
     const deviceid = await deviceThat('driving');
     const asked = { deviceid, startday: '2026-05-17', endday: '2026-05-19', offset: 8 };

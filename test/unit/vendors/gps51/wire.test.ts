@@ -88,7 +88,7 @@ test('all positions at once, none misread for its bit mask, and then only what i
   expect(read(api.parsePositions(again.body))).toEqual({ cursor, positions: [] });
 });
 
-test('a day of a device: its trips and its track lie within the span that was asked for', async () => {
+test('a day of a device: its trips and its track lie within the requested span', async () => {
   await start({ fleet: { devices: 8, parkedShare: 0, offlineShare: 0 } });
   const span = { from: NOW - 24 * HOUR_MS, to: NOW };
   let trips = 0;
@@ -175,7 +175,7 @@ describe('commands', () => {
     expect(read(form(0).parse(body))).toMatchObject({ result: { outcome, name, code: String(result) } });
   });
 
-  test('where sendcmd is not offered, the command is handed over and its result asked for', async () => {
+  test('where sendcmd is not offered, the command is handed over and its result polled', async () => {
     await start({ missingActions: ['sendcmd'], commands: { outcomes: [{ result: 6, afterMs: 60_000 }] } });
     const [device] = await devices();
     const order = { deviceId: device?.deviceId ?? '', ...command };

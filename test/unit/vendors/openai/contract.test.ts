@@ -141,7 +141,7 @@ describe('account settings', () => {
     expect(openaiLimitOverrides(account({}))).toEqual({});
   });
 
-  test('what is said of the limit itself wins', () => {
+  test('what the headers say about the limit itself wins', () => {
     const limits = { daily: { zone: 'Europe/Berlin', count: 5 } };
     expect(openaiLimitOverrides(account({ dailyLimit: 1000, limits })).daily).toMatchObject({
       count: 5,

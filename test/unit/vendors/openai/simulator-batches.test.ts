@@ -246,7 +246,7 @@ test.each([
   });
 });
 
-test('how the next batches end can be said beforehand', async () => {
+test('how the next batches end can be configured beforehand', async () => {
   await start();
   sim.control({
     batchOutcomes: [

@@ -47,7 +47,7 @@ describe('faults', () => {
     await ask();
   });
 
-  test('a connection cut before the request was looked at leaves nothing behind', async () => {
+  test('a connection cut before the request was read leaves nothing behind', async () => {
     await start({ faults: [{ kind: 'drop-before', count: 1 }] });
     await expect(ask()).rejects.toThrow(OpenAI.APIConnectionError);
     expect(stats().responses.answered).toBe(0);

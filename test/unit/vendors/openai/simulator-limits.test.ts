@@ -120,7 +120,7 @@ describe('tokens a minute', () => {
     expect(error.headers?.get('retry-after')).toBe('2');
   });
 
-  test('a request above the whole limit is told so, without a wait', async () => {
+  test('a request above the whole limit is refused as such, without a wait', async () => {
     await start({ tokensPerMinute: 1000 });
     const error = await refusalOf(ask(undefined, { max_output_tokens: 2000 }));
     expect(error.message).toContain('Request too large');
@@ -129,7 +129,7 @@ describe('tokens a minute', () => {
 });
 
 describe('requests a day', () => {
-  test('start anew at midnight UTC', async () => {
+  test('start over at midnight UTC', async () => {
     await start({ requestsPerDay: 2 });
     await askTimes(2);
     const error = await refusalOf(ask());
@@ -152,7 +152,7 @@ describe('requests a day', () => {
 });
 
 describe('headers', () => {
-  test('tell the limit, what is left of it and when all of it is free again', async () => {
+  test('state the limit, what is left of it and when all of it is free again', async () => {
     await start({ requestsPerMinute: 500, tokensPerMinute: 60_000, tokens: { settle: 'estimate' } });
     expect(await headersOf({ max_output_tokens: 7659 })).toMatchObject({
       'x-ratelimit-limit-requests': '500',
@@ -198,7 +198,7 @@ describe('headers', () => {
     }
   });
 
-  test('may be left out one by one, or sent word for word', async () => {
+  test('may be left out one by one, or sent literally', async () => {
     await start();
     sim.control({
       headers: {

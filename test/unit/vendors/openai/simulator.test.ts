@@ -152,7 +152,7 @@ describe('an answer', () => {
     expect(cut.usage?.output_tokens).toBe(20);
   });
 
-  test('is JSON when JSON was asked for', async () => {
+  test('is JSON when JSON was requested', async () => {
     const { output_text } = await ask('Nina Simone', { text: { format: { type: 'json_object' } } });
     expect(JSON.parse(output_text)).toEqual({ text: expect.any(String) });
   });

@@ -190,7 +190,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   await eventually('it is done', async () => (await countItems(s.db, id)).done === ITEMS);
 });
 
-test('what is wrong is said before the first call, and a dry run calls nothing', async () => {
+test('mistakes are reported before the first call, and a dry run calls nothing', async () => {
   stack = await startOpenAiStack();
   const s = stack;
   const { path } = files(s);

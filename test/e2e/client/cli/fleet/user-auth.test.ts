@@ -78,7 +78,7 @@ test.each([
   expect((await readPool(stack.db, stack.pool))?.state.state).toBe('closed');
 });
 
-test('“too fast” is waited for and asked again; when that lasts, the check says so', async () => {
+test('a refusal as too fast is waited out and the call repeated; when refusals go on, the check reports them', async () => {
   stack.simulator.control({ addErrors: [{ code: 8902, action: 'login', count: 1 }] });
   expect(await sluice(auth(), PASSWORD)).toMatchObject({ code: 0 });
   stack.simulator.control({ addErrors: [{ code: 8902, action: 'login' }] });

@@ -28,7 +28,7 @@ const calls = async (operation: string) =>
     .filter((count) => count.operation === operation)
     .reduce((sum, count) => sum + count.calls, 0);
 
-test('devices of a fleet are vehicles: the list is asked for once, and stored', async () => {
+test('devices of a fleet are vehicles: the list is fetched once, and stored', async () => {
   const [list] = await json('vehicles', 'list');
   expect(list).toMatchObject({ account: stack.account, stale: null });
   expect(list.vehicles).toHaveLength(3);

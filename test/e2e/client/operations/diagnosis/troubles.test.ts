@@ -26,7 +26,7 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
-test('tasks that no worker takes are told, with what frees them', async () => {
+test('tasks that no worker takes are reported, with what frees them', async () => {
   const { id } = await stack.load(1);
   await stack.run(id);
   const [waiting] = await eventually('it is told', async () => {
@@ -37,7 +37,7 @@ test('tasks that no worker takes are told, with what frees them', async () => {
   expect(waiting?.why).toMatch(/workflow tasks wait, the oldest for .*no worker asks for them/);
 });
 
-test('a batch whose workflow was terminated is told, and a worker goes on with what is left', async () => {
+test('a batch whose workflow was terminated is reported, and a worker goes on with what is left', async () => {
   const { id } = await stack.load(30);
   const { workflowId } = await stack.run(id);
   await stack.client.workflow.getHandle(workflowId).terminate('by hand');

@@ -163,7 +163,7 @@ test('a lowered rate rises by a hundredth when nothing was refused for ten secon
   expect(await raised(1_000_000)).toBeNull();
 });
 
-test('a new size is told to operators, once', async () => {
+test('a new size is reported to operators, once', async () => {
   const pool = await bucket('calls', 60);
   const feedback = new LimitFeedback(db);
   const [mark] = feedback.depart([{ key: `${pool}/calls`, units: 1 }], Date.now());

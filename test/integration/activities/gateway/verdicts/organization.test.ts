@@ -107,7 +107,7 @@ test('found by one account it stops all of them, and those that begin later, wit
   expect(more).toEqual([]);
 });
 
-test('found by two accounts at once it is one hold, told of once', async () => {
+test('found by two accounts at once it is one hold, reported once', async () => {
   const [one, two] = [member(), member()];
   const calls = [await inFlight(one), await inFlight(two), await inFlight(two)];
   for (const { tell } of calls) tell(SPENT);

@@ -217,7 +217,7 @@ describe('a wait that an operator ends', () => {
   const order = { names: null, by: 'ann@desk', reason: 'they lifted it' };
   const at = (account: CallableAccount) => ({ ...order, pool: account.poolKey });
 
-  test('lets calls of every account of the limit go at once, and is told of with who and why', async () => {
+  test('lets calls of every account of the limit leave at once, and is reported with who and why', async () => {
     const [one, two] = newAccounts();
     const [a, b] = gateways;
     if (!one || !two || !a || !b) throw new Error('no account');

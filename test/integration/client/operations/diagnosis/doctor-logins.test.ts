@@ -1,4 +1,4 @@
-/** `doctor` tries logins as any worker does: by a permit, with the same token, and a refusal is told in the vendor's words. */
+/** `doctor` tries logins as any worker does: by a permit, with the same token, and a refusal is reported with the vendor's message. */
 import { tryLogins } from '../../../../../client/operations/diagnosis/doctor-logins';
 import { parseSettings } from '../../../../../settings';
 import { createPool } from '../../../../../store/db';
@@ -6,7 +6,7 @@ import { generateKey, KeyRing } from '../../../../../store/secrets/keyring';
 import { startAmazonSimulator } from '../../../../../vendors/amazon/simulator';
 import { testDatabase } from '../../../../support/stacks/embedded';
 
-test('an accepted login, a refused one, and a vendor that is not there are told apart', async () => {
+test('an accepted login, a refused one, and a vendor that is not there are distinguished', async () => {
   const [database, simulator] = await Promise.all([testDatabase(), startAmazonSimulator()]);
   const db = createPool(database.url);
   Object.assign(process.env, { DOCTOR_ID: 'id', DOCTOR_SECRET: 'secret', DOCTOR_GOOD: 'doctor' });

@@ -77,7 +77,7 @@ test('a fleet of thousands takes no longer, until the calls a minute are not eno
   expect(large.days).toBeGreaterThanOrEqual(Math.ceil((8000 * 30) / (8 * 1440)));
 });
 
-test('a known fleet: what is in is not asked for again, and what is used today is not left', async () => {
+test('a known fleet: stored windows are not requested again, and calls used today are not left', async () => {
   await expect(plan(2, null)).rejects.toThrow(/no device of fleet is known yet.*`deviceCount`/);
   const device = { name: '', type: '', sim: '', group: '', lastActiveAt: null, expiresAt: null, free: false };
   await storeDevices(

@@ -28,7 +28,7 @@ function send(timeoutMs = 5000) {
 
 const TEXT = '{"status":0,"cause":"成功"}';
 
-test('that the request is being written is told once, before its answer, and never of one that is not sent', async () => {
+test('the start of the request is reported once, before its answer, and never for one that is not sent', async () => {
   const seen: string[] = [];
   respond = (_, response) => {
     seen.push('arrived');
@@ -53,7 +53,7 @@ test.each([
   expect(await send()).toMatchObject({ kind: 'response', response: { status: 200, body: TEXT } });
 });
 
-test('what is compressed without a word is read by its bytes, and a byte order mark is left out', async () => {
+test('a compressed body without a header is recognised by its bytes, and a byte order mark is left out', async () => {
   respond = (_, response) => response.writeHead(200).end(gzipSync(TEXT));
   expect(await send()).toMatchObject({ response: { body: TEXT } });
   respond = (_, response) => response.writeHead(200).end(`\ufeff${TEXT}`);

@@ -318,7 +318,7 @@ describe('the prompt', () => {
     expect(() => readPrompt(file(name, content))).toThrow(what);
   });
 
-  test('a prompt may look like JSON', () => {
+  test('a prompt may resemble JSON', () => {
     const prompt = '{"id": "{{id}}", "task": "Write about {{name}}."}';
     expect(readPrompt(file('json.md', prompt))).toBe(prompt);
   });

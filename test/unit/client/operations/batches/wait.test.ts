@@ -76,7 +76,7 @@ test('items that are to be tried again say when', () => {
   });
 });
 
-test('a limit that the vendor has asked to wait says so, and how to end it', () => {
+test('a limit that waits as the vendor stated is named, with how to end the wait', () => {
   const counted = { name: 'requests', used: 3, limit: 200, source: 'header' };
   const blocked = { ...counted, blockedSince: 6, blockedUntil: 77, blockedReason: '429 slow_down' };
   expect(waitOf(batch, counts, { ...NOTHING_KNOWN, blocked }, quota)).toEqual({
@@ -111,7 +111,7 @@ test('a queue that takes no file says until when', () => {
   expect(waitOf(batch, counts, { ...NOTHING_KNOWN, queue }, well)).toMatchObject({ until: 60, since: 7 });
 });
 
-test('a limit without room says how much is used, by whose word, and when there is room', () => {
+test('a limit without room is named with its use, the source of that number, and when there is room', () => {
   const usedUp = { name: 'requests', used: 200, limit: 200, source: 'header', until: 432_000 };
   expect(waitOf(batch, counts, { ...unknown, usedUp }, well)).toMatchObject({
     why: "requests has 200 of 200 used, by the vendor's answers",
@@ -120,7 +120,7 @@ test('a limit without room says how much is used, by whose word, and when there 
   expect(waitOf(batch, { ...counts, running: 1 }, { ...unknown, usedUp }, well)).toBeNull();
 });
 
-test('what only the page could know, such as tokens that do not suffice, is said until its time is over', () => {
+test('a wait that only the page could know, such as for tokens, is named until its time is over', () => {
   const noted = { cause: 'limit', reason: 'tokens has 900 of 1,000 used', since: 4, until: 12 } as const;
   expect(waitOf(batch, counts, { ...unknown, noted }, well)).toMatchObject({
     ...{ why: 'tokens has 900 of 1,000 used', since: 4, until: 12 },

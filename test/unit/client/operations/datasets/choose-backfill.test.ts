@@ -22,7 +22,7 @@ describe('which backfill is meant', () => {
     expect(chooseBackfill('gps51/tracks', undefined, [SALES, TRACKS])).toBe(TRACKS);
   });
 
-  test('of several the id is asked for, and they are named', () => {
+  test('of several an id is required, and they are named', () => {
     expect(() => chooseBackfill('gps51/tracks', undefined, RUNNING)).toThrow(
       /means 2 runs.*:fleet:.*:north:/,
     );

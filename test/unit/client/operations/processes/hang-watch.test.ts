@@ -33,6 +33,6 @@ test('one silence after a long sleep of the machine is not yet one', async () =>
   ]);
 });
 
-test('a process that cannot be asked and is not stopped counts as well', async () => {
+test('a process that cannot be queried and is not stopped counts as hung, too', async () => {
   expect(await silences(['unknown', 'unknown'], [0, 30_000, 60_000])).toEqual([0, 0, 0]);
 });

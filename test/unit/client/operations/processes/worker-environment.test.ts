@@ -44,7 +44,7 @@ test.each<[string, Record<string, string>, Record<string, string>, string[]]>([
   expect(changedSince(printOf(before, TEXT), printOf(now, TEXT))).toEqual(changed);
 });
 
-test('with other keys of the vault, those alone are told', () => {
+test('with other keys of the vault, those alone are named', () => {
   const before = printOf({ MY_KEY: 'a' }, TEXT);
   const after = printOf({ MY_KEY: 'b' }, TEXT, KeyRing.parse(`${newer}\n${old}`));
   expect(changedSince(before, after)).toEqual(['vault keys']);
