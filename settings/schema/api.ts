@@ -31,7 +31,7 @@ export const api = z.strictObject({
   requestsPerMinute: wholePositive
     .default(6000)
     .describe(
-      'Requests of one key a minute, in one process; a key may have a number of its own. Permits do not count.',
+      'Requests of one key a minute, over all processes; a key may have a number of its own. Permits do not count.',
     ),
   endUserRequestsPerMinute: wholePositive
     .default(30)

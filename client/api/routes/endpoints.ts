@@ -2,6 +2,7 @@
 import { prometheusText, readHealth, readMetrics } from '../../operations/endpoints/health';
 import { refreshDataset, summarizeDataset } from '../../operations/endpoints/sales';
 import { showOwnVehicle } from '../../operations/vehicles/own-vehicle';
+import { prefersText } from '../accept';
 import { type ApiRoute, operationRoute } from '../route';
 import { health, metrics, ownVehicle, refreshed, summary } from '../shapes/endpoints';
 
@@ -22,8 +23,7 @@ export const ENDPOINT_ROUTES: readonly ApiRoute[] = [
     handle: async ({ backend, input, request, reply }) => {
       const found = await readMetrics(backend, input as never);
       const { accept = '' } = request.headers;
-      const text =
-        input.format === 'prometheus' || (input.format === undefined && /text\/plain/.test(accept));
+      const text = input.format === 'prometheus' || (input.format === undefined && prefersText(accept));
       if (!text) return { body: readMetrics.json(found) };
       await reply.type('text/plain; version=0.0.4; charset=utf-8').send(prometheusText(found));
       return undefined;

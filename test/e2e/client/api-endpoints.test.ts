@@ -73,6 +73,8 @@ test('the last hours are fetched and summed up; under quota nothing is called, a
     stack.pool,
   ]);
   await applyPoolEvent(stack.db, stack.pool, { ...quota, epoch: rows[0]?.epoch ?? 1 });
+  const calls = () => stack.simulator.log.list({}).length;
+  const before = calls();
   expect(await refresh({ window: 'last_24h' })).toEqual({
     status: 200,
     body: {
@@ -83,6 +85,7 @@ test('the last hours are fetched and summed up; under quota nothing is called, a
     },
   });
   expect((await get('/api/vendor-realtime-sales/summary')).status).toBe(200);
+  expect(calls()).toBe(before);
   expect(json((await get('/health')).text)).toMatchObject({
     status: 'degraded',
     quota_status: { paused: true, retry_after: expect.any(Number) },
