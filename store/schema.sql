@@ -481,6 +481,8 @@ create table limits (
   generation bigint not null default 0,
   blocked_since double precision not null default 0,
   override jsonb,
+  starved_from double precision not null default 0,
+  measured_from double precision not null default 0,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
   constraint limits_key_key UNIQUE (key),
@@ -921,6 +923,8 @@ begin
     emptied_at = case when emptied_at > 0 then emptied_at + step else 0 end,
     refused_at = case when refused_at > 0 then refused_at + step else 0 end,
     refused_from = case when refused_from > 0 then refused_from + step else 0 end,
+    starved_from = case when starved_from > 0 then starved_from + step else 0 end,
+    measured_from = case when measured_from > 0 then measured_from + step else 0 end,
     claim_rank = 0, claim_until = 0;
   -- An end that an operator has given as an instant stays one.
   update pools set since_ms = since_ms + step,
@@ -1186,7 +1190,8 @@ begin
   end if;
   update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t),
       sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t), emptied_at = least(x.emptied_at, t),
-      refused_from = least(x.refused_from, t)
+      refused_from = least(x.refused_from, t), starved_from = least(x.starved_from, t),
+      measured_from = least(x.measured_from, t)
     where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at, x.emptied_at) > t);
   l.last_at := least(l.last_at, t);
   l.window_from := least(l.window_from, t);
@@ -1313,7 +1318,9 @@ declare
   t      double precision;
   unused double precision;  -- ms for which our bucket has been refilling without being used
   took   double precision;
-  span   double precision;
+  before double precision;  -- the last discovery
+  since  double precision;  -- the one from which on it is measured
+  few    constant double precision := 5 * greatest(cost, 1);
   share  double precision;
   lowest double precision;
 begin
@@ -1335,20 +1342,27 @@ begin
 
   if l.full_at <= t then l := limit_refill(l, t); end if;
   unused := (l.capacity - greatest(0, l.tat - t) / l.period_ms) * l.period_ms;
-  span := t - l.refused_at;
+  before := l.refused_at;
   took := l.granted_units - l.refused_mark - cost;
   share := l.rate_share;
   lowest := l.rate_share / case when l.rate_ramp then 4 else 10 end;
-  l.refused_from := l.refused_at;
+  since := case when took < few and l.starved_from > 0 then l.starved_from else before end;
+  l.refused_from := before;
+  l.measured_from := since;
   l.refused_took := null;
   if departed > l.sized_at then
-    if unused <= greatest(2000, 2 * cost * l.period_ms) then
+    -- Of nothing that was admitted no burst can have been; nor is it one where hardly more than a wait has gone by, in which
+    -- a few callers use less than all that there is.
+    if unused <= greatest(2000, 2 * cost * l.period_ms)
+       or (before > 0 and (took <= 0 or (wait_ms >= 1000 and t - before <= 2 * wait_ms))) then
       share := share * 0.9;
-      -- Two discoveries within a second measure nothing, and what an hour held was not all demand.
-      if l.refused_from > 0 and span between 1000 and 3600000 then
+      -- Two discoveries within a second measure nothing, and what an hour held was not all demand, but of a slow rate.
+      if before > 0 and t - before >= 1000
+         and t - since <= greatest(3600000, 50 * l.period_ms, 8 * (before - since)) then
         l.refused_took := took;
       end if;
     end if;
+    if took > 0 or l.starved_from = 0 then l.starved_from := t; end if;
     l.refused_at := t;
     l.refused_mark := l.granted_units;
     l.refused_cost := cost;
@@ -1356,16 +1370,19 @@ begin
       l.rate_ramp := l.refused_took <= 0;
       if l.rate_ramp then
         lowest := greatest(lowest, least(l.rate_share,
-          cost * l.period_ms * l.rate_share / greatest(300000, 2 * coalesce(wait_ms, 0))));
+          cost * l.period_ms * l.rate_share
+            / greatest(300000, 2 * coalesce(wait_ms, 0), (t - l.starved_from) / 4)));
+      elsif since < before then
+        lowest := 0;
       end if;
       share := greatest(lowest, least(share, measured_share(l)));
-    elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
-      share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
+    elsif t - before >= 1000 and wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
+      share := least(share, greatest(1e-9, l.rate_share * 10 * cost / wait_ms * l.period_ms));
       l.rate_ramp := true;
     end if;
     l.rate_floor := lowest;
   end if;
-  share := greatest(1e-6, share);
+  share := greatest(1e-9, share);
   lowest := l.rate_share;
   if share < lowest then l := limit_with_share(l, share, t); end if;
 
@@ -1376,7 +1393,7 @@ begin
   l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
   update limits set tat = l.tat, full_at = null, emptied_at = t, refused_at = l.refused_at, refused_from = l.refused_from,
     refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
-    rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
+    starved_from = l.starved_from, measured_from = l.measured_from, rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
   where id = l.id;
   return case when share < lowest then 1000 / l.period_ms end;
 end $function$;
@@ -1461,7 +1478,7 @@ CREATE OR REPLACE FUNCTION sluice.measured_share(l limits)
  LANGUAGE sql
  IMMUTABLE
 AS $function$
-  select greatest(1e-6, greatest(l.refused_took, l.refused_cost / 2) / (l.refused_at - l.refused_from)
+  select greatest(1e-9, greatest(l.refused_took, l.refused_cost / 2) / (l.refused_at - l.measured_from)
                         * l.period_ms * l.rate_share)
 $function$;
 

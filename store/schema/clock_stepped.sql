@@ -41,6 +41,8 @@ begin
     emptied_at = case when emptied_at > 0 then emptied_at + step else 0 end,
     refused_at = case when refused_at > 0 then refused_at + step else 0 end,
     refused_from = case when refused_from > 0 then refused_from + step else 0 end,
+    starved_from = case when starved_from > 0 then starved_from + step else 0 end,
+    measured_from = case when measured_from > 0 then measured_from + step else 0 end,
     claim_rank = 0, claim_until = 0;
   -- An end that an operator has given as an instant stays one.
   update pools set since_ms = since_ms + step,

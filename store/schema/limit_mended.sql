@@ -23,7 +23,8 @@ begin
   end if;
   update limits x set rate_share_at = least(x.rate_share_at, t), unblocked_at = least(x.unblocked_at, t),
       sized_at = least(x.sized_at, t), refused_at = least(x.refused_at, t), emptied_at = least(x.emptied_at, t),
-      refused_from = least(x.refused_from, t)
+      refused_from = least(x.refused_from, t), starved_from = least(x.starved_from, t),
+      measured_from = least(x.measured_from, t)
     where x.id = l.id and (ahead > 0 or greatest(x.rate_share_at, x.unblocked_at, x.sized_at, x.refused_at, x.emptied_at) > t);
   l.last_at := least(l.last_at, t);
   l.window_from := least(l.window_from, t);

@@ -9,8 +9,11 @@
 --   of a window, or rounded up.
 -- * Otherwise the rate becomes what was measured, and at least a tenth less than before.
 -- * Where nothing was admitted between the two, the rate becomes half a call in that time, and no less than one call in
---   five minutes, or in twice the wait. That is a guess as well: a vendor that refuses everything for an hour, and then
---   nothing, is found out in these five minutes, by a ramp.
+--   five minutes, in twice the wait, or in a quarter of the time for which all was refused. That is a guess as well: a
+--   vendor that refuses everything for an hour, and then nothing, is found out in a quarter of it, by a ramp; and one that
+--   admits a call a day costs some thirty refusals, however long it does.
+-- * Where a few were admitted, they are measured from the first refusal of such a time on: one call in the minutes after
+--   the last refusal of many says little.
 -- * Where our bucket had been refilling unused, a burst explains the refusal, and the rate stays.
 -- What was on the way at a discovery adds nothing, only that so much less was admitted before it.
 create or replace function limit_refused(p_key text, departed double precision, p_now double precision default null,
@@ -21,7 +24,9 @@ declare
   t      double precision;
   unused double precision;  -- ms for which our bucket has been refilling without being used
   took   double precision;
-  span   double precision;
+  before double precision;  -- the last discovery
+  since  double precision;  -- the one from which on it is measured
+  few    constant double precision := 5 * greatest(cost, 1);
   share  double precision;
   lowest double precision;
 begin
@@ -43,20 +48,27 @@ begin
 
   if l.full_at <= t then l := limit_refill(l, t); end if;
   unused := (l.capacity - greatest(0, l.tat - t) / l.period_ms) * l.period_ms;
-  span := t - l.refused_at;
+  before := l.refused_at;
   took := l.granted_units - l.refused_mark - cost;
   share := l.rate_share;
   lowest := l.rate_share / case when l.rate_ramp then 4 else 10 end;
-  l.refused_from := l.refused_at;
+  since := case when took < few and l.starved_from > 0 then l.starved_from else before end;
+  l.refused_from := before;
+  l.measured_from := since;
   l.refused_took := null;
   if departed > l.sized_at then
-    if unused <= greatest(2000, 2 * cost * l.period_ms) then
+    -- Of nothing that was admitted no burst can have been; nor is it one where hardly more than a wait has gone by, in which
+    -- a few callers use less than all that there is.
+    if unused <= greatest(2000, 2 * cost * l.period_ms)
+       or (before > 0 and (took <= 0 or (wait_ms >= 1000 and t - before <= 2 * wait_ms))) then
       share := share * 0.9;
-      -- Two discoveries within a second measure nothing, and what an hour held was not all demand.
-      if l.refused_from > 0 and span between 1000 and 3600000 then
+      -- Two discoveries within a second measure nothing, and what an hour held was not all demand, but of a slow rate.
+      if before > 0 and t - before >= 1000
+         and t - since <= greatest(3600000, 50 * l.period_ms, 8 * (before - since)) then
         l.refused_took := took;
       end if;
     end if;
+    if took > 0 or l.starved_from = 0 then l.starved_from := t; end if;
     l.refused_at := t;
     l.refused_mark := l.granted_units;
     l.refused_cost := cost;
@@ -64,16 +76,19 @@ begin
       l.rate_ramp := l.refused_took <= 0;
       if l.rate_ramp then
         lowest := greatest(lowest, least(l.rate_share,
-          cost * l.period_ms * l.rate_share / greatest(300000, 2 * coalesce(wait_ms, 0))));
+          cost * l.period_ms * l.rate_share
+            / greatest(300000, 2 * coalesce(wait_ms, 0), (t - l.starved_from) / 4)));
+      elsif since < before then
+        lowest := 0;
       end if;
       share := greatest(lowest, least(share, measured_share(l)));
-    elsif wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
-      share := least(share, greatest(1e-6, l.rate_share * 10 * cost / wait_ms * l.period_ms));
+    elsif t - before >= 1000 and wait_ms >= 1000 and 10 * cost / wait_ms * l.period_ms < 1 then
+      share := least(share, greatest(1e-9, l.rate_share * 10 * cost / wait_ms * l.period_ms));
       l.rate_ramp := true;
     end if;
     l.rate_floor := lowest;
   end if;
-  share := greatest(1e-6, share);
+  share := greatest(1e-9, share);
   lowest := l.rate_share;
   if share < lowest then l := limit_with_share(l, share, t); end if;
 
@@ -84,7 +99,7 @@ begin
   l.tat := greatest(l.tat, t + (l.capacity - cost) * l.period_ms + greatest(coalesce(wait_ms, 0), cost * l.period_ms));
   update limits set tat = l.tat, full_at = null, emptied_at = t, refused_at = l.refused_at, refused_from = l.refused_from,
     refused_took = l.refused_took, refused_mark = l.refused_mark, refused_cost = l.refused_cost,
-    rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
+    starved_from = l.starved_from, measured_from = l.measured_from, rate_floor = l.rate_floor, rate_ramp = l.rate_ramp, rate_raises = 0
   where id = l.id;
   return case when share < lowest then 1000 / l.period_ms end;
 end $$;

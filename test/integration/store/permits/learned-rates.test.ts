@@ -148,6 +148,15 @@ test('a wait that has nothing to do with the rate is seen through, and a burst o
   expect(later.length).toBeGreaterThan(20);
 });
 
+test('a call in an hour is found by a dozen refusals, and then hardly one is refused', async () => {
+  const hour = { announced: 1, admitted: 1 / 3600, burst: 2, stated: () => MINUTE_MS };
+  const calls = await play(hour, 60 * 60, 2);
+  expect(calls.filter((call) => call.refused).length).toBeLessThan(22);
+  const later = calls.filter(({ departAt }) => departAt >= START + 15 * 60 * MINUTE_MS);
+  expect(later.length).toBeGreaterThan(35);
+  expect(later.filter((call) => call.refused).length / later.length).toBeLessThan(0.05);
+});
+
 test('a rate that is admitted again in full is found again', async () => {
   const calls = await play(
     { announced: 2, admitted: 0.1, burst: 6, stated: wholeSeconds, freeAfterMs: 2 * MINUTE_MS },
