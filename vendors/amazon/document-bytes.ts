@@ -4,7 +4,7 @@
  */
 import { type Duplex, PassThrough, type Readable } from 'node:stream';
 import { types } from 'node:util';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { DocumentError } from '../dataset';
 
 /** A document that a gateway has compressed once more is unpacked twice; more layers than this are no document. */
@@ -68,15 +68,18 @@ export function plainText(source: Readable, said: SaidOfBytes): Readable {
 }
 
 /** Null for what is not compressed, or by nothing that is known here. */
-function unpackerOf(head: Buffer, { contentEncoding }: SaidOfBytes): Duplex | null {
+function unpackerOf(head: Buffer, { contentEncoding = '' }: SaidOfBytes): Duplex | null {
   if (startsWith(head, GZIP)) return createGunzip();
   const [first = 0, second = 0] = head;
   // The header of zlib's own format: deflate with a window of up to 32 KiB, and a check.
   if (first === 0x78 && (first * 256 + second) % 31 === 0) return createInflate();
-  const isText = first === 0xef || /[\s{["]/.test(String.fromCharCode(first));
-  return contentEncoding?.trim().toLowerCase() === 'br' && head.length > 0 && !isText
-    ? createBrotliDecompress()
-    : null;
+  const isText = head.length === 0 || first === 0xef || /[\s{["]/.test(String.fromCharCode(first));
+  if (isText || OTHER_FORMATS.some(([, magic]) => startsWith(head, magic))) return null;
+  const said = contentEncoding.toLowerCase().split(',');
+  if (said.some((encoding) => encoding.trim() === 'deflate')) return createInflateRaw();
+  // Brotli has no first bytes of its own. What no text begins with is tried, whatever was said.
+  const isNoText = first > 0x7e || first < 0x20;
+  return isNoText || said.some((encoding) => encoding.trim() === 'br') ? createBrotliDecompress() : null;
 }
 
 function unknownFormat(format: string, said: string | undefined): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { RT_SALES, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
 import {
@@ -146,6 +146,9 @@ describe('a good report document', () => {
 
   test.each([
     ['Brotli, as the download says', brotliCompressSync, 'br'],
+    ['Brotli among others', brotliCompressSync, 'identity, BR'],
+    ['Brotli that nobody speaks of', brotliCompressSync, undefined],
+    ['bare deflate', deflateRawSync, 'deflate'],
     ["zlib's format, whatever is said", deflateSync, undefined],
     ['nothing, whatever is said', Buffer.from, 'br'],
   ] as const)('is read when it is compressed with %s', async (_, pack, contentEncoding) => {
