@@ -64,5 +64,11 @@ async function describe(client: Client, workflowId: string): Promise<WorkflowExe
 
 /** True while a workflow of this id runs. */
 export async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  return (await describe(client, workflowId))?.status.name === 'RUNNING';
+  return (await runsSince(client, workflowId)) !== null;
+}
+
+/** When the run began, epoch ms; null when none runs. */
+export async function runsSince(client: Client, workflowId: string): Promise<number | null> {
+  const found = await describe(client, workflowId);
+  return found?.status.name === 'RUNNING' ? found.startTime.getTime() : null;
 }

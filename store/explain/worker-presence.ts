@@ -19,6 +19,12 @@ export async function noteWorker(db: Pool): Promise<void> {
   );
 }
 
+/** When a worker took work last, to about half a minute, epoch ms; null where none was ever noted. */
+export async function readWorkerSeenAt(db: Pool): Promise<number | null> {
+  const { rows } = await db.query<{ at: number | null }>('select max(to_ms) as at from worker_presence');
+  return rows[0]?.at ?? null;
+}
+
 /** Stretches without one, of those that were noted at all, epoch ms; the last may go on (`to` is Infinity). */
 export async function workerGaps(db: Pool): Promise<{ readonly from: number; readonly to: number }[]> {
   const { rows } = await db.query<{ from: number; to: number | null }>(

@@ -20,7 +20,9 @@ import { operation } from '../operation';
 import { checkSpanWork, devices, type SpanWork, spanFields } from './span-work';
 import {
   pauseWork,
+  readWithoutWorker,
   readWork,
+  readWorks,
   resumeWork,
   startReportWork,
   stopWork,
@@ -120,7 +122,7 @@ export const listBackfills = operation({
   run: async (backend): Promise<readonly WaitingWork[]> => {
     const found = await backend.temporal(async (client) => {
       const ids = await runningBackfills(client, backend.settings);
-      return Promise.all(ids.map((id) => readWork(client, id)));
+      return readWorks(client, backend.settings.temporal.taskQueue, ids);
     });
     return withWaits(backend, found, Date.now());
   },
@@ -137,11 +139,14 @@ export const showBackfill = operation({
   input: z.strictObject(chosen),
   json: workJson,
   run: async (backend, { backfill, account }) => {
-    const found = await backend.temporal(async (client) =>
-      readWork(client, chooseBackfill(backfill, account, await runningBackfills(client, backend.settings))),
-    );
-    const [run] = await withWaits(backend, [found], Date.now());
-    return run ?? { ...found, wait: null };
+    const { settings } = backend;
+    const found = await backend.temporal(async (client) => {
+      const id = chooseBackfill(backfill, account, await runningBackfills(client, settings));
+      return readWorks(client, settings.temporal.taskQueue, [id]);
+    });
+    const [run] = await withWaits(backend, found, Date.now());
+    if (run === undefined) throw new Error('a run was asked for and is not there');
+    return run;
   },
 });
 
@@ -202,9 +207,7 @@ async function steer(
     const workerRuns = await workerPolls(client, settings.temporal.taskQueue);
     // Where nobody would answer, nobody is asked.
     const read = async (): Promise<WorkReport> =>
-      workerRuns
-        ? readWork(client, id)
-        : { workflowId: id, running: true, status: null, problem: 'no worker runs' };
+      workerRuns ? readWork(client, id) : readWithoutWorker(client, id);
     const before = await read();
     await order(client, id);
     await noteOrder(backend, { subject: id, pool: poolOf(backend, accountOf(id)), paused });

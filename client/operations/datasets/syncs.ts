@@ -30,7 +30,7 @@ import {
 } from './schedules';
 import {
   pauseWork,
-  readWork,
+  readWorks,
   resumeWork,
   startSyncWork,
   stopWork,
@@ -152,11 +152,16 @@ export const listSyncs = operation({
 
 async function readSyncs(client: Client, settings: Settings): Promise<Omit<SyncReport, 'wait'>[]> {
   const reports: Omit<SyncReport, 'wait'>[] = [];
+  const idOf = ({ dataset, account }: { dataset: string; account: string }) =>
+    syncWorkflowId(dataset, account);
+  const byWorkflow = settings.datasets.filter(({ dataset }) => fleetKindOf(dataset) === null).map(idOf);
+  const works = await readWorks(client, settings.temporal.taskQueue, byWorkflow);
   for (const { dataset, account, enabled } of settings.datasets) {
-    const workflowId = syncWorkflowId(dataset, account);
+    const workflowId = idOf({ dataset, account });
     const listed = { dataset, account, enabled };
-    if (fleetKindOf(dataset) === null) {
-      reports.push({ ...listed, ...(await readWork(client, workflowId)), schedule: null });
+    const work = works.find((one) => one.workflowId === workflowId);
+    if (work !== undefined) {
+      reports.push({ ...listed, ...work, schedule: null });
     } else if (isScheduled(dataset)) {
       const schedule = await readSchedule(client, workflowId);
       const running = schedule !== null && !schedule.paused;

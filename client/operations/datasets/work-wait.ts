@@ -5,6 +5,7 @@ import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
+import { readWorkerSeenAt } from '../../../store/explain/worker-presence';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
@@ -20,6 +21,8 @@ export interface AccountStanding {
   readonly pool: PoolState | null;
   readonly stops: readonly KindStop[];
   readonly blocked: readonly LimitStatus[];
+  /** When a worker took work last, epoch ms; null where none ever did. */
+  readonly workerSeenAt: number | null;
 }
 
 export async function readAccountStanding(
@@ -27,16 +30,18 @@ export async function readAccountStanding(
   account: string,
   poolKey: string,
 ): Promise<AccountStanding> {
-  const [pools, stops, limits] = await Promise.all([
+  const [pools, stops, limits, workerSeenAt] = await Promise.all([
     readStoppingPools(db, poolKey),
     listKindStops(db, poolKey),
     listLimits(db, poolKey),
+    readWorkerSeenAt(db),
   ]);
   return {
     account,
     pool: stopping(pools, Date.now())?.state ?? null,
     stops,
     blocked: limits.filter(({ blockedUntil }) => blockedUntil !== null),
+    workerSeenAt,
   };
 }
 
@@ -98,7 +103,7 @@ export function kindText({
 
 /** By what the workflow says of itself, and by what Postgres knows already. */
 export function workWait(
-  { workflowId, running, status, problem }: WorkReport,
+  { workflowId, running, status, problem, startedAt }: WorkReport,
   standing: AccountStanding | null,
   subject: string | null,
   now: number,
@@ -107,8 +112,12 @@ export function workWait(
   const [kind = '', dataset = '', account = ''] = workflowId.split(':');
   const what = workflowId;
   if (status === null) {
-    if (problem !== null)
-      return { what, why: problem, since: null, until: null, frees: hint('start worker') };
+    if (problem !== null) {
+      // It cannot have waited for longer than it runs.
+      const known = [startedAt, standing?.workerSeenAt].filter((at) => at != null);
+      const since = known.length === 0 ? null : Math.max(...known);
+      return { what, why: problem, since, until: null, frees: hint('start worker') };
+    }
     // Kept by a schedule: between two runs there is no workflow to query.
     return standing === null ? null : accountWait(what, standing, subject, now);
   }

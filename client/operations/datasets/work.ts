@@ -4,7 +4,13 @@
  */
 import type { Client, WorkflowClient } from '@temporalio/client';
 import type { Settings } from '../../../settings';
-import { type Begun, isRunning, startOnce, startOrAttach } from '../../../temporal/start-or-attach';
+import {
+  type Begun,
+  isRunning,
+  runsSince,
+  startOnce,
+  startOrAttach,
+} from '../../../temporal/start-or-attach';
 import { hasEnded } from '../../../workers/identity';
 import {
   auditWorkflowId,
@@ -82,15 +88,39 @@ export interface WorkReport {
   /** Null when the workflow could not be asked, e.g. because no worker runs. */
   readonly status: WorkStatus | null;
   readonly problem: string | null;
+  /** Epoch ms of the present run, where it could not be asked. */
+  readonly startedAt?: number;
 }
 
 const QUERY_MS = 3_000;
 
 /** What a workflow says of itself; never waits longer than some seconds for it. */
 export async function readWork(client: Client, workflowId: string): Promise<WorkReport> {
-  const running = await isRunning(client, workflowId);
-  if (!running) return { workflowId, running, status: null, problem: null };
-  return askWork(client.workflow, workflowId);
+  const startedAt = await runsSince(client, workflowId);
+  if (startedAt === null) return { workflowId, running: false, status: null, problem: null };
+  const report = await askWork(client.workflow, workflowId);
+  return report.status === null ? { ...report, startedAt } : report;
+}
+
+/** As `readWork`, of several at once. Where no worker would answer, none is waited for. */
+export async function readWorks(
+  client: Client,
+  taskQueue: string,
+  workflowIds: readonly string[],
+): Promise<WorkReport[]> {
+  const workerRuns = await workerPolls(client, taskQueue);
+  return Promise.all(
+    workflowIds.map((id) => (workerRuns ? readWork(client, id) : readWithoutWorker(client, id))),
+  );
+}
+
+/** What Temporal alone knows. */
+export async function readWithoutWorker(client: Client, workflowId: string): Promise<WorkReport> {
+  const startedAt = await runsSince(client, workflowId);
+  const report = { workflowId, running: startedAt !== null, status: null };
+  return startedAt === null
+    ? { ...report, problem: null }
+    : { ...report, problem: 'no worker runs', startedAt };
 }
 
 /** As `readWork`, of a workflow that is known to run. */

@@ -4,7 +4,7 @@ import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import { pollingWorkflowId } from '../../../workflows/messages';
 import type { polling } from '../../../workflows/polling/polling';
 import type { Backend } from '../backend';
-import { pauseWork, readWork, resumeWork, stopWork, type WorkReport, workerPolls } from '../datasets/work';
+import { pauseWork, readWorks, resumeWork, stopWork, type WorkReport, workerPolls } from '../datasets/work';
 import { problem } from '../errors';
 import { noteOrder, type Order } from '../explain/orders';
 import { name, reason } from '../fields';
@@ -86,13 +86,10 @@ export const listPolling = operation({
   run: async (backend): Promise<readonly PollingReport[]> => {
     const accounts = polledAccounts(backend.settings).map((account) => account.name);
     if (accounts.length === 0) return [];
-    return backend.temporal((client) =>
-      Promise.all(
-        accounts.map(async (account) => ({
-          account,
-          ...(await readWork(client, pollingWorkflowId(account))),
-        })),
-      ),
+    const { taskQueue } = backend.settings.temporal;
+    const works = await backend.temporal((client) =>
+      readWorks(client, taskQueue, accounts.map(pollingWorkflowId)),
     );
+    return works.map((work, i) => ({ account: accounts[i] ?? '', ...work }));
   },
 });

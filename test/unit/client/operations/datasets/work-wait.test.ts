@@ -18,6 +18,7 @@ const standing = (of: Partial<AccountStanding> = {}): AccountStanding => ({
   pool: null,
   stops: [],
   blocked: [],
+  workerSeenAt: null,
   ...of,
 });
 const stop: KindStop = {
@@ -108,6 +109,19 @@ describe('a piece of work', () => {
       why: 'no worker answers',
       frees: '`start worker`',
     });
+    const since = (workerSeenAt: number | null, startedAt?: number) =>
+      workWait(
+        work(null, { problem: 'no worker runs', ...(startedAt === undefined ? {} : { startedAt }) }),
+        standing({ workerSeenAt }),
+        SALES,
+        NOW,
+      )?.since;
+    expect([since(NOW - MIN), since(NOW - MIN, NOW - 9), since(null, NOW - 9)]).toEqual([
+      NOW - MIN,
+      NOW - 9,
+      NOW - 9,
+    ]);
+    expect(since(NOW - MIN, NOW - 5 * MIN)).toBe(NOW - MIN);
   });
 
   test('that works, sleeps or has ended stands not still', () => {
