@@ -27,7 +27,7 @@ import type { Unavailable } from './types';
 
 const LEASE_MS = 10_000;
 const RENEW_MS = 3_000;
-const LOOK_MS = 100;
+const POLL_MS = 100;
 /** Who has an answer and no Postgres to store it in tries again within a second, ms. */
 const SETTLE_MS = 3_000;
 /** What stood in the way of a call stands in the way of the next for so long without asking again. */
@@ -103,7 +103,7 @@ export class Lookups {
       if (step.kind === 'wait' || here !== undefined) {
         const leftMs = deadline - performance.now();
         if (leftMs <= 0) return { row, stale: stillAsking(), called: false };
-        const outcome = await soonerOf(here, Math.min(leftMs, here === undefined ? LOOK_MS : leftMs));
+        const outcome = await soonerOf(here, Math.min(leftMs, here === undefined ? POLL_MS : leftMs));
         if (outcome?.kind === 'hindered') return { row, stale: outcome.why, called: false };
         continue;
       }

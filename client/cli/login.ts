@@ -31,7 +31,7 @@ Exit codes:
   130  given up by Ctrl-C`;
 
 const EXIT: Readonly<Partial<Record<LoginRecord['state'], number>>> = { done: 0, refused: 4 };
-const LOOK_EVERY_MS = 500;
+const POLL_EVERY_MS = 500;
 
 interface LoginOptions {
   readonly account?: string;
@@ -112,7 +112,7 @@ async function follow(
         }
         if (!wait) return null;
       }
-      await Promise.race([interrupt.promise, delay(LOOK_EVERY_MS)]);
+      await Promise.race([interrupt.promise, delay(POLL_EVERY_MS)]);
       if (interrupt.signal.aborted) {
         const cancelled = await call(cancelLogin, context, { login: id, reason: 'interrupted' });
         process.exitCode = 130;

@@ -34,7 +34,7 @@ const UNUSED = {
   example: null,
 };
 
-const LOOKS_AT_ONCE = 8;
+const SEARCHES_AT_ONCE = 8;
 
 /**
  * @param client null: histories and schedules are not searched.
@@ -105,7 +105,7 @@ async function* openWorkflows(client: Client): AsyncGenerator<Holder> {
     Promise.all(all.map(async (one) => ({ name: one.workflowId, payloads: await payloadsOf(client, one) })));
   for await (const execution of listExecutions(client, "ExecutionStatus = 'Running'")) {
     chunk.push(execution);
-    if (chunk.length < LOOKS_AT_ONCE) continue;
+    if (chunk.length < SEARCHES_AT_ONCE) continue;
     yield* await search(chunk);
     chunk = [];
   }

@@ -47,12 +47,12 @@ export interface Refusal extends CallKind {
 }
 
 /** What was accepted longer ago than this says nothing of now, ms. */
-const TELLING_MS = DAY_MS;
+const RELEVANT_MS = DAY_MS;
 
 /** @param records of the whole pool. */
 export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: number): 'kind' | 'pool' {
   if (refusal.alone) return 'kind';
-  const fresh = (at: number) => at > now - TELLING_MS;
+  const fresh = (at: number) => at > now - RELEVANT_MS;
   // Buckets are an operation's: that another operation is served says nothing of this one's quota. Of access it does.
   const relevant = records.filter(
     ({ operation }) => refusal.of === 'access' || operation === refusal.operation,

@@ -249,7 +249,7 @@ export interface WindowFailure {
 }
 
 /** Least wait after a failed check of doubted hours, ms. */
-const FAILED_LOOK_MS = 6 * HOUR_MS;
+const FAILED_CHECK_MS = 6 * HOUR_MS;
 
 export interface RecordedFailure {
   /** Answers so far, this one among them. */
@@ -308,7 +308,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   await client.query(
     `update doubted_hours set look_again_at = greatest(look_again_at, $3::timestamptz)
      where series_id = $1 and hour <@ $2::tstzrange`,
-    [seriesId, range, toTimestamptz(Math.max(retryAt ?? now, now + FAILED_LOOK_MS))],
+    [seriesId, range, toTimestamptz(Math.max(retryAt ?? now, now + FAILED_CHECK_MS))],
   );
   if (failure.poolKey !== undefined && cause !== 'skipped') {
     const { reason, span, poolKey } = failure;

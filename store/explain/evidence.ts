@@ -1,5 +1,6 @@
-/** The latest words on what stands in the way of work, from events. */
+/** The latest events that show what work waits for. */
 import type { Pool } from 'pg';
+import { DAY_MS } from '../../quota/durations';
 
 /** Whoever has paused it by hand; null when nobody has, or somebody has resumed it. @param subject pool key or id of work. */
 export async function lastOrder(
@@ -15,7 +16,7 @@ export async function lastOrder(
   return last?.kind === 'operator.paused' ? last : null;
 }
 
-/** The last "too fast" of a limit. */
+/** The last refusal of a limit as too fast. */
 export async function lastRefusal(
   db: Pool,
   pool: string,
@@ -38,9 +39,9 @@ export async function limitWaitedFor(
 ): Promise<{ readonly limit: string; readonly reason: string } | null> {
   const { rows } = await db.query<{ limit: string; reason: string }>(
     `select data ->> 'limit' as limit, data ->> 'reason' as reason from events
-     where pool = $1 and kind = 'limit.waiting' and data ->> 'caller' = $2 and at > to_timestamp(($3::float8 - 86400000) / 1000)
+     where pool = $1 and kind = 'limit.waiting' and data ->> 'caller' = $2 and at > to_timestamp($4::float8 / 1000)
        and (data ->> 'until')::float8 > $3 order by id desc limit 1`,
-    [pool, caller, now],
+    [pool, caller, now, now - DAY_MS],
   );
   return rows[0] ?? null;
 }

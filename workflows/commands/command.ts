@@ -6,6 +6,7 @@
 import { ActivityFailure, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
 import type { CommandActivities } from '../../activities/commands/commands';
 import type { CommandStep } from '../../activities/commands/types';
+import { HOUR_MS } from '../../quota/durations';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
 import type { CommandOutcome } from '../../store/commands/commands';
 import type { CommandPolling } from '../../vendors/capabilities/commands';
@@ -29,11 +30,11 @@ const { endCommand, cancelCommand } = activitiesFor<CommandActivities>('commands
 /** For a command that was sent before vendors described how results are polled. */
 const POLLING: CommandPolling = { firstMs: 1000, factor: 2, maxMs: 16_000, longestMs: null };
 /** A result is waited for through closed pools for so long in all, ms: longer than any pause that has been seen. */
-const MOST_PAUSED_MS = 6 * 3_600_000;
-/** Whether a closed pool is still closed is looked at after this, then after twice as long each time, ms. */
-const FIRST_LOOK_MS = 2000;
-const LAST_LOOK_MS = 300_000;
-/** A question for the result that is under way when the time is over may still bring it, ms. */
+const MOST_PAUSED_MS = 6 * HOUR_MS;
+/** Whether a closed pool is still closed is checked after this, then after twice as long each time, ms. */
+const FIRST_CHECK_MS = 2000;
+const LONGEST_CHECK_MS = 300_000;
+/** How long a poll that is under way when the time is over may still bring the result, ms. */
 const LAST_POLL_MS = 5000;
 
 export interface CommandInput extends HistoryLimit {
@@ -132,7 +133,7 @@ class CommandRun {
     // The vendor's own time stands still while it answers nothing; a caller's does not.
     const mayStandStill = this.input.resultMs === undefined && polling.longestMs !== null;
     let pausedMs = 0;
-    let lookMs = FIRST_LOOK_MS;
+    let lookMs = FIRST_CHECK_MS;
     let trouble = '';
     const asking = () =>
       this.setStatus('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
@@ -144,7 +145,7 @@ class CommandRun {
       try {
         const step = await this.poll(polling, Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
         if (step.kind === 'ended') return step.outcome;
-        lookMs = FIRST_LOOK_MS;
+        lookMs = FIRST_CHECK_MS;
       } catch (error) {
         if (!(error instanceof ActivityFailure)) throw error;
         const blocked = blockOf(error);
@@ -155,7 +156,7 @@ class CommandRun {
         if (until === null || (until >= deadline && !standsStill)) break;
         // An operator may have opened the pool meanwhile: to look costs no call.
         const pauseMs = Math.max(50, Math.min(until - Date.now(), lookMs));
-        lookMs = Math.min(LAST_LOOK_MS, 2 * lookMs);
+        lookMs = Math.min(LONGEST_CHECK_MS, 2 * lookMs);
         this.setStatus('waiting', `the vendor has it as ${vendorCommandId}; ${message}`, until);
         await sleep(pauseMs, { summary: message });
         pausedMs += pauseMs;

@@ -32,7 +32,7 @@ const { pollDue } = activitiesFor<PollingActivities>('fleets', {
 });
 
 /** The plan is made again after this at the latest, for a vehicle may have moved, and people read as well. */
-const LOOK_MS = 30 * MINUTE_MS;
+const LONGEST_SLEEP_MS = 30 * MINUTE_MS;
 /** Between two steps, whatever is due. */
 const LEAST_MS = 500;
 /** After a step that could not be made; doubles, ms. */
@@ -121,14 +121,14 @@ class Polling {
     const calls = `${used} of ${capacity} calls used, ${step.left} planned, ${reserve} kept for people`;
     if (next === null) {
       this.setStatus('sleeping', `nothing is due; ${calls}`, null);
-      return LOOK_MS;
+      return LONGEST_SLEEP_MS;
     }
     this.setStatus(
       'sleeping',
       `next: ${next.read}${next.vehicleId && ` of ${next.vehicleId}`}; ${calls}`,
       next.at,
     );
-    return Math.min(LOOK_MS, next.at - Date.now());
+    return Math.min(LONGEST_SLEEP_MS, next.at - Date.now());
   }
 
   private showBlock(): void {

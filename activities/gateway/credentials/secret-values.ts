@@ -124,7 +124,8 @@ function without(text: string, forms: readonly Form[]): string {
 
 function found(text: string, decoded: DecodedText, { text: form, word }: Form): Range[] {
   const ranges: Range[] = [];
-  for (let i = decoded.text.indexOf(form); i !== -1; i = decoded.text.indexOf(form, i + form.length)) {
+  const { text: plain } = decoded;
+  for (let i = plain.indexOf(form); i !== -1; i = plain.indexOf(form, i + form.length)) {
     const range = decoded.range(i, i + form.length);
     if (!word || isWord(text, range)) ranges.push(range);
   }

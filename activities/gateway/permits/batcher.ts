@@ -13,7 +13,7 @@ interface Asking {
 
 /** One that works and one that gathers behind it; more would wait for each other's row locks. */
 const MAX_BATCHES_IN_FLIGHT = 2;
-const MAX_CLOCK_LOOKS = 2;
+const MAX_CLOCK_READINGS = 2;
 
 /** What there is to do when the database's clock steps. */
 export interface ClockSteps {
@@ -77,7 +77,7 @@ export class PermitBatcher {
         batch.map((a) => a.request),
         this.leadMs,
         // A slow database looks like a clock that has gone ahead: then reading its clock is all that helps.
-        tries <= MAX_CLOCK_LOOKS ? this.clock.now() : Number.NaN,
+        tries <= MAX_CLOCK_READINGS ? this.clock.now() : Number.NaN,
       );
       const answeredAt = performance.now();
       batch.forEach((asking, i) => {

@@ -10,7 +10,7 @@ import type { CallTerms } from '../call-terms';
 import { isAccountWide } from './reserve-watch';
 
 /** A process asks Postgres at most this often whether a wait is news, ms. */
-const LOOK_MS = 2_000;
+const QUIET_MS = 2_000;
 
 export class WaitWatch {
   /** Until when this process reports nothing more for each limit and caller, by the database's clock, epoch ms. */
@@ -27,7 +27,7 @@ export class WaitWatch {
     if (template === undefined || !isAccountWide(template.scope, account)) return;
     const id = `${caller} ${limit}`;
     if ((this.quietUntil.get(id) ?? 0) > now) return;
-    this.quietUntil.set(id, Math.max(retryAt, now + LOOK_MS));
+    this.quietUntil.set(id, Math.max(retryAt, now + QUIET_MS));
     const pool = account.poolKey;
     try {
       const reported = await recordLimitWait(this.deps.db, { pool, limit, caller, priority, until: retryAt });

@@ -23,7 +23,7 @@ const UNKNOWN_EXIT = 3;
 /** A worker says that a command has expired within this, ms. */
 const EXPIRY_GRACE_MS = 3000;
 
-const LOOK_EVERY_MS = 250;
+const POLL_EVERY_MS = 250;
 /** Temporal is asked whether the workflow still runs. */
 const ASK_EVERY_MS = 5000;
 const ANSWER_MS = 3000;
@@ -143,7 +143,7 @@ async function follow(
   let askAt = seenAt + ASK_EVERY_MS;
   try {
     for (;;) {
-      await Promise.race([interrupt.promise, delay(LOOK_EVERY_MS)]);
+      await Promise.race([interrupt.promise, delay(POLL_EVERY_MS)]);
       if (interrupt.signal.aborted) {
         note(`Command ${id} goes on without this one: ${later}`);
         process.exitCode = 130;

@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import { type BatchPart, openParts, readPart } from '../../../store/batches/parts';
 
 /** A worker acts on it within a second or two; then the present state is reported. */
-const LOOK_MS = 250;
+const POLL_MS = 250;
 const MOST_MS = 6000;
 
 const isConfirmed = ({ state, status }: BatchPart) =>
@@ -18,7 +18,7 @@ export async function cancelledFiles(db: Pool, batchId: number): Promise<readonl
     const now = await Promise.all(before.map(async (part) => (await readPart(db, part.id)) ?? part));
     const isTold = now.every((part) => isConfirmed(part) || part.failures > 0);
     if (isTold || performance.now() > until) return now.map(fileText);
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }
 

@@ -17,7 +17,7 @@ export interface InputForm {
 const HEAD_BYTES = 64 * 1024;
 const DELIMITERS = [',', ';', '\t', '|'] as const;
 /** Rows by which the delimiter is recognised. */
-const ROWS_LOOKED_AT = 20;
+const SAMPLED_ROWS = 20;
 export const RECORD_ENDS = ['\r\n', '\n', '\r'];
 
 const SIGNATURES: readonly (readonly [string, string])[] = [
@@ -143,16 +143,16 @@ function fieldCounts(text: string, delimiter: string, isCut: boolean): number[] 
       relax_column_count: true,
       relax_quotes: true,
       skip_empty_lines: true,
-      to: ROWS_LOOKED_AT * 2,
+      to: SAMPLED_ROWS * 2,
     }) as string[][];
-    const whole = isCut && rows.length > 1 && rows.length < ROWS_LOOKED_AT * 2 ? rows.slice(0, -1) : rows;
+    const whole = isCut && rows.length > 1 && rows.length < SAMPLED_ROWS * 2 ? rows.slice(0, -1) : rows;
     const data = whole.filter(([first = ''], i) => (i > 0 ? true : !first.startsWith('#')));
     const plain = data.filter(([first = '']) => !first.startsWith('#'));
-    return (plain.length > 0 ? plain : data).slice(0, ROWS_LOOKED_AT).map((row) => row.length);
+    return (plain.length > 0 ? plain : data).slice(0, SAMPLED_ROWS).map((row) => row.length);
   } catch {
     // A quote that is open at the cut, or for good: the lines as they stand.
     const lines = text.split(/\r\n|\n|\r/).filter((line) => line !== '' && !line.startsWith('#'));
-    return lines.slice(0, ROWS_LOOKED_AT).map((line) => line.split(delimiter).length);
+    return lines.slice(0, SAMPLED_ROWS).map((line) => line.split(delimiter).length);
   }
 }
 

@@ -7,7 +7,7 @@ import { advance, type Horizon, NO_HORIZON, readFeed } from '../../../store/even
 import type { Backend } from '../backend';
 
 /** Between two polls while anybody listens, ms. */
-const LOOK_MS = 50;
+const POLL_MS = 50;
 /** After a poll that has failed, ms. */
 const FAILED_MS = 1_000;
 const PAGE = 500;
@@ -69,7 +69,7 @@ export class EventFeed {
     let horizon = NO_HORIZON;
     while (horizon.settled === null) {
       horizon = await this.backend.database((db) => advance(db, horizon));
-      if (horizon.settled === null) await pause(LOOK_MS);
+      if (horizon.settled === null) await pause(POLL_MS);
     }
     // Somebody may have begun meanwhile, and be further.
     if (this.polling !== null) return;
@@ -103,7 +103,7 @@ export class EventFeed {
     while (this.entries.size > 0) {
       try {
         await this.step();
-        await pause(LOOK_MS);
+        await pause(POLL_MS);
       } catch {
         await pause(FAILED_MS);
       }

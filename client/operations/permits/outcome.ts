@@ -116,14 +116,14 @@ export const reportOutcome = operation({
 
 /** The same outcome may be under way, told twice at once: its answer is waited for this long, ms. */
 const BUSY_MS = 2_000;
-const LOOK_MS = 25;
+const POLL_MS = 25;
 
 async function claimed(backend: Backend, id: string, digest: string): Promise<Claim> {
   const deadline = performance.now() + BUSY_MS;
   for (;;) {
     const claim = await backend.database((db) => claimOutcome(db, id, digest), 'permits');
     if (claim.kind !== 'busy' || performance.now() > deadline) return claim;
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }
 

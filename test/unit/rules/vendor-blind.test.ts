@@ -4,11 +4,12 @@
  */
 import { sourceLines } from '../../support/source-lines';
 
-const VENDORS = /x-amzn|\bsp-?api\b|amazon|marketplace|\basins?\b|openai|gps51|\bdeviceid\b/;
+const VENDORS =
+  /x-amzn|\bsp-?api\b|amazon|marketplace|\basins?\b|openai|gps51|\bdeviceid\b|\bbmw|cardata|mybmw|\bvin\b/;
 const ANY_CASE = new RegExp(VENDORS.source.replace('|\\bdeviceid\\b', ''), 'i');
 
 const EXCEPTIONS: readonly (readonly [why: string, path: RegExp])[] = [
-  ['each vendor in its folder', /^vendors\/(?:amazon|openai|gps51)\//],
+  ['each vendor in its folder', /^vendors\/(?:amazon|openai|gps51|bmw(?:-cardata|-mybmw)?)\//],
   ['the list of the vendors that ship', /^vendors\/registry\.ts$/],
   ['the demos, which show one vendor each', /^client\/(?:cli|operations)\/demo\//],
   ['the commands that start a demo', /^client\/cli\/machine\.ts$/],
@@ -33,6 +34,8 @@ test('the scan sees what it forbids', () => {
     "if (account.vendor.id === 'openai') {",
     "import type { ReportDocument } from '../amazon/document';",
     'const key = row.deviceid;',
+    'readonly vin: string;',
+    "import { withoutVin } from '../bmw/vin';",
   ];
   for (const line of bad) expect(VENDORS.test(line) || ANY_CASE.test(line)).toBe(true);
   expect(VENDORS.test('readonly deviceId: string;')).toBe(false);
