@@ -61,3 +61,33 @@ export function startOfDay(at: number, zone: string): number {
   // A day and a half before its end lies in the day before, however long the clocks make either.
   return nextBoundary(nextBoundary(at, 'day', zone) - 36 * HOUR_MS, 'day', zone);
 }
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+/** Minutes after midnight that clocks of the zone show. */
+function shownMinutes(at: number, zone: string): number {
+  let format = clocks.get(zone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: zone,
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+    clocks.set(zone, format);
+  }
+  const [hours = 0, minutes = 0] = format.format(at).split(':').map(Number);
+  return hours * 60 + minutes;
+}
+
+/**
+ * When clocks show a time of day, on days of 23 and 25 hours, too. A time that is left out as clocks go forward is the one
+ * that they show in its place; of one that they show twice, the later.
+ * @param day its start. @param minutes after midnight.
+ */
+export function timeOfDay(day: number, minutes: number, zone: string): number {
+  const plain = day + minutes * MINUTE_MS;
+  if (zone === 'UTC') return plain;
+  const moved = plain + (minutes - shownMinutes(plain, zone)) * MINUTE_MS;
+  return shownMinutes(moved, zone) === minutes ? moved : plain;
+}

@@ -8,9 +8,15 @@ import { HOUR_MS } from '../../quota/durations';
 import type { Settings } from '../../settings';
 import { findAccount } from '../../settings/accounts/accounts';
 import { endLogin, type LoginState, type LoginStore, readLogin } from '../../store/secrets/logins';
-import type { DeviceCodeLogin, DeviceCodePoll, GrantApi } from '../../vendors/capabilities/login';
+import type {
+  DeviceCodeLogin,
+  DeviceCodePoll,
+  GrantApi,
+  GrantTokens,
+} from '../../vendors/capabilities/login';
 import type { VendorResponse } from '../../vendors/contract';
 import type { Parsed } from '../../vendors/http';
+import { CallFailed } from '../gateway/call-errors';
 import { boughtOf, checkTokens, type GrantDeps, grantSecrets, keepGrant } from '../gateway/credentials/grant';
 import {
   type LoginCallDeps,
@@ -32,6 +38,13 @@ export interface LoginStep {
   readonly account: string;
   readonly loginId: number;
 }
+
+export interface PollStep extends LoginStep {
+  /** An earlier poll has left and its answer is not known: what it brought may be lost, and the code be used up. */
+  readonly unanswered?: boolean;
+}
+
+const LOST = 'the code is used up, and the answer that brought the tokens was lost: log in again';
 
 /** How a login stands for its workflow. Times are epoch ms. */
 export type LoginProgress =
@@ -83,9 +96,11 @@ export function createLoginActivities(deps: LoginActivityDeps) {
     }),
 
     /** Asks whether the person has entered the code. */
-    pollLogin: guarded(async ({ account: name, loginId }: LoginStep): Promise<LoginProgress> => {
+    pollLogin: guarded(async ({ account: name, loginId, unanswered }: PollStep): Promise<LoginProgress> => {
       const account = findAccount(settings, name);
       const { grant, login } = deviceLoginOf(account.parts.grant, name);
+      // What a process has left that ended over the answer.
+      if (unanswered) await deps.spool?.look?.();
       const record = await readLogin(db, loginId);
       const secrets = await logins.secrets(loginId);
       if (record === null || secrets === null) {
@@ -94,15 +109,40 @@ export function createLoginActivities(deps: LoginActivityDeps) {
       const { values, digest } = await grantSecrets(deps, grant);
       const { deviceCode, proof } = secrets;
       const at = performance.now();
-      const poll = await loginCall<Exclude<DeviceCodePoll, { kind: 'other' }>>(deps, account, {
+      // Kept as soon as it is read: it is not to be had again.
+      let keeping: ReturnType<typeof keepGrant> | null = null;
+      let problem = '';
+      const keep = (tokens: GrantTokens) => {
+        const checked = checkTokens({ ok: true, value: tokens });
+        problem = !checked.ok
+          ? `no usable tokens came: ${checked.problem}`
+          : tokens.refreshToken === undefined
+            ? 'the vendor gave no refresh token'
+            : '';
+        if (problem !== '') return;
+        const bought = boughtOf(grant, tokens, digest);
+        const kept = { account: account.poolKey, generation: null, bought, login: loginId };
+        keeping = keepGrant(deps, account, kept, at);
+        keeping.catch(() => undefined);
+      };
+      const ended = async (state: 'expired' | 'refused' | 'failed', message: string) =>
+        end(loginId, unanswered ? 'failed' : state, unanswered ? LOST : message);
+      const asked = loginCall<Exclude<DeviceCodePoll, { kind: 'other' }>>(deps, account, {
         operation: login.operations.poll,
         request: login.poll(deviceCode, proof, values),
         secrets: [...Object.values(values), deviceCode, proof.verifier],
         signal: Context.current().cancellationSignal,
         judge: (response) => {
           const judged = login.judgePoll(response);
+          if (judged.kind === 'tokens') keep(judged.tokens);
           return judged.kind === 'other' ? null : judged;
         },
+      });
+      const poll = await asked.catch((error: unknown) => {
+        if (keeping !== null) return { kind: 'tokens' } as const;
+        const final = finalRefusalOf(error);
+        if (final === null) throw error;
+        return { kind: 'final', message: final } as const;
       });
       switch (poll.kind) {
         case 'pending':
@@ -110,17 +150,16 @@ export function createLoginActivities(deps: LoginActivityDeps) {
         case 'slow-down':
           return { kind: 'slow-down' };
         case 'expired':
-          return end(loginId, 'expired', 'the code was not entered in time');
+          return ended('expired', 'the code was not entered in time');
         case 'denied':
           return end(loginId, 'refused', `refused: ${poll.message}`);
+        case 'unreadable':
+          return end(loginId, 'failed', `no usable tokens came: ${poll.problem}`);
+        case 'final':
+          return ended('failed', `the vendor refuses the code: ${poll.message}`);
         case 'tokens': {
-          const tokens = checkTokens({ ok: true, value: poll.tokens });
-          if (!tokens.ok) return end(loginId, 'failed', `no usable tokens came: ${tokens.problem}`);
-          if (tokens.value.refreshToken === undefined) {
-            return end(loginId, 'failed', 'the vendor gave no refresh token');
-          }
-          const bought = boughtOf(grant, tokens.value, digest);
-          await keepGrant(deps, account, { account: account.poolKey, generation: null, bought }, at);
+          if (keeping === null) return end(loginId, 'failed', problem);
+          await keeping;
           return end(loginId, 'done', '');
         }
       }
@@ -143,6 +182,14 @@ function deviceLoginOf(grant: GrantApi | undefined, account: string) {
     throw new RangeError(`account "${account}" has no login by device code`);
   }
   return { grant, login: grant.login as DeviceCodeLogin };
+}
+
+/** The vendor's words where it refuses the code for good (RFC 8628, section 3.5), and not a request or a moment. */
+function finalRefusalOf(error: unknown): string | null {
+  if (!(error instanceof CallFailed)) return null;
+  const { kind, evidence } = error.verdict;
+  if ((kind !== 'gone' && kind !== 'invalid') || evidence.code === undefined) return null;
+  return [evidence.code, evidence.message].filter(Boolean).join(': ');
 }
 
 function goodOrNull<T>({ status }: VendorResponse, parsed: Parsed<T>): T | null {

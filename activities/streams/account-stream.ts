@@ -15,6 +15,7 @@ import { renewAfterMs, resume, retryAfterMs } from '../../quota/streams/continui
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
 import { noteStreamed, storeStreamed } from '../../store/reads/answers';
 import {
+  type ClaimedStream,
   claimStream,
   noteAlive,
   noteConnected,
@@ -73,7 +74,7 @@ type Ending =
   | { readonly kind: 'lost'; readonly reason: string };
 
 /** What was claimed, and when, monotonic ms. */
-type Held = NonNullable<Awaited<ReturnType<typeof claimStream>>> & { readonly claimedAt: number };
+type Held = ClaimedStream & { readonly claimedAt: number };
 
 /** The broker does not let us in. */
 class StreamRefused extends Error {
@@ -92,6 +93,10 @@ export class AccountStream {
   /** The same by this process's monotonic clock, which nobody sets. */
   private missedAt = 0;
   private broken = false;
+  /** When the last message came, monotonic ms, over all connections; null before the first one stands. */
+  private heardAt: number | null = null;
+  /** It has been told that nothing comes. */
+  private silent = false;
 
   constructor(
     private readonly deps: StreamDeps,
@@ -182,12 +187,12 @@ export class AccountStream {
     const renewal = setTimeout(() => end({ kind: 'renew' }), Math.min(renewMs, 2 ** 31 - 1));
 
     let messages = 0;
-    let heardAt = performance.now();
     let storing: Promise<void> = Promise.resolve();
-    client.on('message', (topic, payload) => {
-      heardAt = performance.now();
-      messages++;
-      storing = storing.then(() => this.store(topic, payload.toString('utf8')));
+    client.on('message', (topic, payload, { retain }) => {
+      // What the broker had from before says nothing of whether anything comes.
+      if (!retain) this.heardAt = performance.now();
+      messages += retain ? 0 : 1;
+      storing = storing.then(() => this.store(topic, payload.toString('utf8'), retain));
     });
     try {
       const granted = await client.subscribeAsync([...topics], { qos: 1 });
@@ -202,11 +207,9 @@ export class AccountStream {
         { account: account.name, pool: account.poolKey },
         'a stream stands',
       );
+      this.carryOn(before, carried.seed);
       if (carried.seed) await this.missed();
-      await noteStreamTrouble(deps.db, account.name, account.poolKey, {
-        ...{ state: 'connected', kind: null, reason: '' },
-      });
-      let silent = false;
+      await this.report();
       let renewedAt = performance.now();
       for (;;) {
         const ending = await Promise.race([ended, delay(times.tickMs, null, { ref: false })]);
@@ -222,13 +225,13 @@ export class AccountStream {
           return { kind: 'lost', reason: 'Postgres does not answer, so the connection is given up' };
         }
         if (!renewed) continue;
-        const quietMs = performance.now() - heardAt;
-        if (silent && quietMs < api.silentAfterMs) {
-          silent = false;
-          await this.report('connected', null, '');
-        } else if (!silent && quietMs >= api.silentAfterMs) {
-          silent = true;
-          await this.report('silent', 'silent', `no message for ${Math.round(quietMs / 1000)} s`);
+        const isQuiet = this.quietMs >= api.silentAfterMs;
+        if (this.silent && !isQuiet) {
+          this.silent = false;
+          await this.report();
+        } else if (!this.silent && isQuiet) {
+          this.silent = true;
+          await this.report();
           // Once for each silence: what stands there may not be true any more.
           await this.missed();
         }
@@ -236,7 +239,7 @@ export class AccountStream {
         messages = 0;
         if (this.broken) await this.missed();
         await this.seed();
-        if (!silent && !this.broken) {
+        if (!this.silent && !this.broken) {
           const of = { account: account.name, read: api.read, vehicleIds: null };
           await noteStreamed(deps.db, of, this.since);
         }
@@ -247,7 +250,18 @@ export class AccountStream {
     }
   }
 
-  private async store(topic: string, payload: string): Promise<void> {
+  /** A silence lasts over connections, which are made anew each hour: only where all is asked for again it is none. */
+  private carryOn({ quietMs, silent }: ClaimedStream, seeded: boolean): void {
+    const now = performance.now();
+    if (seeded) [this.heardAt, this.silent] = [now, false];
+    else if (this.heardAt === null) [this.heardAt, this.silent] = [now - (quietMs ?? 0), silent];
+  }
+
+  private get quietMs(): number {
+    return this.heardAt === null ? 0 : performance.now() - this.heardAt;
+  }
+
+  private async store(topic: string, payload: string, retained: boolean): Promise<void> {
     const { deps, account, api } = this;
     const parsed = readMessage(api, topic, payload);
     if (!parsed.ok) {
@@ -256,7 +270,7 @@ export class AccountStream {
     }
     const { vehicleId, values } = parsed.value;
     try {
-      await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values });
+      await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values, retained });
     } catch (error) {
       // The message does not come again, so its values are read by a call; unless no column can hold them: a call brings the same.
       if (!isOurFault(error)) this.broken = true;
@@ -297,9 +311,13 @@ export class AccountStream {
     }
   }
 
-  private report(state: 'connected' | 'silent', kind: 'silent' | null, reason: string): Promise<boolean> {
-    const { deps, account } = this;
-    return noteStreamTrouble(deps.db, account.name, account.poolKey, { state, kind, reason });
+  private report(): Promise<boolean> {
+    const { deps, account, silent } = this;
+    const reason = silent ? `no message for ${Math.round(this.quietMs / 1000)} s` : '';
+    return noteStreamTrouble(deps.db, account.name, account.poolKey, {
+      ...(silent ? { state: 'silent', kind: 'silent' } : { state: 'connected', kind: null }),
+      reason,
+    });
   }
 
   private async troubled(kind: 'lost' | 'refused', reason: string): Promise<void> {

@@ -130,6 +130,19 @@ function bestSchedule(
     stretches = tried;
     best = schedule;
   }
+  // What an answer in pages did not fit into, one more answer of a single call may.
+  for (let i = 0; i < tracks.length && best.calls.length < span.calls; i++) {
+    if ((tracks[i]?.item.calls ?? 1) > span.calls - best.calls.length) continue;
+    for (let stretch = low; stretch > low / 10; stretch *= 0.95) {
+      const tried = stretches.map((other, k) => (k === i ? stretch : other));
+      const schedule = at(tried);
+      if (!schedule.fits) break;
+      if (schedule.calls.length === best.calls.length) continue;
+      stretches = tried;
+      best = schedule;
+      break;
+    }
+  }
   return { ...best, stretch: high };
 }
 
@@ -143,6 +156,7 @@ function scheduleOf(
   const state = tracks.map((track) => ({ ...track }));
   const calls = [...first];
   let failing = span.failing;
+  let fits = true;
   const times = first.map(({ at }) => at);
   const dueOf = (track: Track, stretch: number) => {
     const due =
@@ -169,7 +183,13 @@ function scheduleOf(
       dues[next] = Number.POSITIVE_INFINITY;
       continue;
     }
-    if (calls.length + cost > span.calls) return { calls, tracks: state, stretch: 0, fits: false };
+    if (calls.length + cost > span.calls) {
+      // Others may be had with less.
+      fits = false;
+      if (calls.length >= span.calls) break;
+      dues[next] = Number.POSITIVE_INFINITY;
+      continue;
+    }
     if (failures > 0) failing -= cost;
     for (let page = 0; page < cost; page++) {
       calls.push({ at, vehicleId, read });
@@ -179,7 +199,7 @@ function scheduleOf(
     track.notBefore = Number.NEGATIVE_INFINITY;
     dues[next] = dueOf(track, stretches[next] ?? 1);
   }
-  return { calls, tracks: state, stretch: stretches[0] ?? 1, fits: true };
+  return { calls, tracks: state, stretch: stretches[0] ?? 1, fits };
 }
 
 function spansOf({ budget, items, now }: PollingInput, from: number, to: number): Span[] {

@@ -2,8 +2,8 @@
  * How urgent an item becomes with time. Urgency is age measured in what is wished: it grows by 1 in the time that an answer
  * may be old, faster while the vehicle is active, slower at night. Pure.
  */
-import { startOfDay } from '../calendar';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../durations';
+import { startOfDay, timeOfDay } from '../calendar';
+import { DAY_MS, HOUR_MS } from '../durations';
 import type { Night, PollingItem, VehiclePhase, VehicleState } from './types';
 
 /** Each failure in a row doubles what is wished, up to this. */
@@ -124,7 +124,10 @@ function nightsOf({ from, to, zone }: Night, first: number, last: number) {
   const changes: { at: number; isNight: boolean }[] = [];
   if (from === to) return changes;
   for (let day = startOfDay(first - DAY_MS, zone); day <= last; day = startOfDay(day + 36 * HOUR_MS, zone)) {
-    changes.push({ at: day + from * MINUTE_MS, isNight: true }, { at: day + to * MINUTE_MS, isNight: false });
+    changes.push(
+      { at: timeOfDay(day, from, zone), isNight: true },
+      { at: timeOfDay(day, to, zone), isNight: false },
+    );
   }
   return changes.sort((a, b) => a.at - b.at);
 }

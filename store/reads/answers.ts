@@ -125,7 +125,7 @@ async function storeWhole(
 
 /**
  * The newer by the vehicle's own clock stays. Where one of the two has no time of the vehicle's, the one that the vendor
- * answer of later stays: what came by a call is what it knew when it was asked.
+ * answer of later stays: what came by a call is what it knew when it was asked. A time that lies far ahead is none.
  */
 async function upsertValues(
   client: PoolClient,
@@ -145,8 +145,8 @@ async function upsertValues(
        received_at = excluded.received_at, source = excluded.source,
        changed_at = case when (v.state, v.value, v.unit) is distinct from (excluded.state, excluded.value, excluded.unit)
                          then excluded.changed_at else v.changed_at end
-     where case when v.at is not null and excluded.at is not null then excluded.at >= v.at
-                when $3 = 'stream' then true
+     where case when v.at <= v.received_at + interval '1 day' and excluded.at is not null then excluded.at >= v.at
+                when $3 = 'stream' and $4::float8 > 0 then true
                 else v.received_at <= to_timestamp($4::float8 / 1000) end`,
     [id, jsonText(given), source, asked, answered],
   );
@@ -158,15 +158,20 @@ export interface StreamedValues {
   /** The read that these values belong to. */
   readonly read: string;
   readonly values: Readonly<Record<string, ReadValue>>;
+  /** The broker had it from before: without times, it is no news of what is known. */
+  readonly retained?: boolean;
 }
 
 /** Values from a stream. They are the latest of each; the rest of the read stays as it is, and so does its age. */
-export async function storeStreamed(db: Pool, { values, ...key }: StreamedValues): Promise<void> {
+export async function storeStreamed(
+  db: Pool,
+  { values, retained = false, ...key }: StreamedValues,
+): Promise<void> {
   await inTransaction(db, async (client) => {
     const id = await readId(client, { ...key, params: {} });
     const { rows } = await client.query<{ now: number }>('select now_ms() as now');
     const now = rows[0]?.now ?? Date.now();
-    await upsertValues(client, id, values, 'stream', { asked: now, answered: now });
+    await upsertValues(client, id, values, 'stream', { asked: retained ? 0 : now, answered: now });
   });
 }
 

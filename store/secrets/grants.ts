@@ -18,6 +18,7 @@ import { DAY_MS } from '../../quota/durations';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 import type { KeyRing } from './keyring';
+import { endLogin } from './logins';
 import type { TokenKey } from './tokens';
 
 /** Encrypted as one. */
@@ -173,13 +174,16 @@ export class GrantStore {
 
   /**
    * Stores what a person's login brought, in place of what there was.
+   * @param login id of its row, which ends with it: who polls after a crash finds that it is done.
    * @returns null when this very login has been stored before.
    */
   async storeLogin(
     account: string,
     bought: BoughtTokens & { readonly refreshToken: string; readonly refreshExpiresInMs: number },
+    login?: number,
   ): Promise<StoredGrant | null> {
     return inTransaction(this.db, async (client) => {
+      if (login !== undefined) await endLogin(client, login, 'done', '');
       const { refreshToken, idToken, credentials } = bought;
       const sealed = seal(this.keys, account, { refreshToken, ...(idToken && { idToken }), credentials });
       const { rows } = await client.query<{ was_needed: boolean }>(

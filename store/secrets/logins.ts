@@ -51,14 +51,14 @@ export async function createLogin(
   return rows[0];
 }
 
-export async function readLogin(db: Pool, id: number): Promise<LoginRecord | null> {
+export async function readLogin(db: Pick<Pool, 'query'>, id: number): Promise<LoginRecord | null> {
   const { rows } = await db.query<LoginRecord>(`select ${COLUMNS} from logins where id = $1`, [id]);
   return rows[0] ?? null;
 }
 
 /** Ends it, unless it has ended. @returns it as it stands then; null when there is none. */
 export async function endLogin(
-  db: Pool,
+  db: Pick<Pool, 'query'>,
   id: number,
   state: Exclude<LoginState, 'starting' | 'waiting'>,
   message: string,

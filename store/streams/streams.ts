@@ -23,19 +23,31 @@ export interface StreamStanding {
   readonly held: boolean;
 }
 
+/** A stream whose lease is had, as it was left. */
+export interface ClaimedStream extends Continuity {
+  /** By the database's clock, epoch ms. */
+  readonly now: number;
+  /** Since when no message has come, ms; null when none ever has. */
+  readonly quietMs: number | null;
+  /** It had been told that it is silent. */
+  readonly silent: boolean;
+}
+
 /** Takes the lease, if nobody has it. @returns null otherwise. */
 export async function claimStream(
   db: Pool,
   account: string,
   owner: string,
   leaseMs: number,
-): Promise<(Continuity & { readonly now: number }) | null> {
-  const { rows } = await db.query<Continuity & { now: number }>(
+): Promise<ClaimedStream | null> {
+  const { rows } = await db.query<ClaimedStream>(
     `insert into streams as s (account, lease_owner, lease_until)
      values ($1, $2, clock_timestamp() + $3::float8 * interval '1 ms')
      on conflict (account) do update set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
        where s.lease_until is null or s.lease_until <= clock_timestamp() or s.lease_owner = excluded.lease_owner
-     returning continuous_since as since, alive_at as "aliveAt", now_ms() as now`,
+     returning continuous_since as since, alive_at as "aliveAt", now_ms() as now,
+       coalesce(told = 'silent', false) as silent,
+       floor(extract(epoch from clock_timestamp() - message_at) * 1000)::float8 as "quietMs"`,
     [account, owner, leaseMs],
   );
   return rows[0] ?? null;

@@ -6,10 +6,6 @@
  * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
  * without that intention means that workflows which sleep at a user's right now could not be woken any more.
  */
-import { writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Runtime } from '@temporalio/worker';
 import { readBatch } from '../../store/batches/batches';
 import { countItems } from '../../store/batches/items';
@@ -34,33 +30,14 @@ import type { quotaPool } from '../../workflows/pools/quota-pool';
 import type { BackfillInput, backfill } from '../../workflows/reports/backfill';
 import type { datasetSync } from '../../workflows/reports/dataset-sync';
 import { eventually } from './eventually';
+import { saveHistory } from './history-files';
+import { loginAndPolling } from './record-cars';
 import { createRunFolder, removeRunFolder } from './run/run-folder';
 import { QUICK_GPS51, startGps51Stack } from './stacks/gps51-stack';
 import { startOpenAiStack } from './stacks/openai-stack';
 import { DATASET, type Stack, startStack } from './stacks/stack';
 
-const FOLDER = join(__dirname, '..', 'workflow', 'histories');
 const HOUR_MS = 3_600_000;
-
-async function save(stack: Pick<Stack, 'client'>, name: string, workflowId: string): Promise<void> {
-  const history = await stack.client.workflow.getHandle(workflowId).fetchHistory();
-  const events = (JSON.parse(historyToJSON(history)) as { events: unknown[] }).events;
-  // One event a line, so that a change of a recording can be read.
-  const lines = events.map((event) => JSON.stringify(anonymous(event)));
-  writeFileSync(join(FOLDER, `${name}.json`), `{"events":[\n${lines.join(',\n')}\n]}\n`);
-  process.stdout.write(`${name}: ${lines.length} events\n`);
-}
-
-/** Without what tells of the machine and plays no part in a replay. */
-function anonymous(value: unknown, key = ''): unknown {
-  if (Array.isArray(value)) return value.map((item) => anonymous(item));
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, anonymous(v, k)]));
-  }
-  if (key === 'stackTrace') return '';
-  if (key === 'identity') return 'worker';
-  return typeof value === 'string' ? value.replaceAll(hostname(), 'host') : value;
-}
 
 const poolState = async (stack: Pick<Stack, 'db' | 'pool'>) =>
   (await readPool(stack.db, stack.pool))?.state.state;
@@ -102,8 +79,8 @@ async function backfillAndPool(): Promise<void> {
     await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
     await pool.signal(resumeSignal);
     await eventually('the pool is normal again', async () => (await poolState(stack)) === 'closed');
-    await save(stack, 'backfill-with-pause', 'backfill');
-    await save(stack, 'pool-through-its-states', poolWorkflowId(stack.pool));
+    await saveHistory(stack, 'backfill-with-pause', 'backfill');
+    await saveHistory(stack, 'pool-through-its-states', poolWorkflowId(stack.pool));
   } finally {
     await stack.close();
   }
@@ -132,7 +109,7 @@ async function syncWithAudits(): Promise<void> {
     await phase(stack, 'sync', 'waiting for quota');
     await pool.signal(resumeSignal);
     await phase(stack, 'sync', 'sleeping');
-    await save(stack, 'sync-with-audits', 'sync');
+    await saveHistory(stack, 'sync-with-audits', 'sync');
     await handle.terminate();
   } finally {
     await stack.close();
@@ -178,7 +155,7 @@ async function batchWithPause(): Promise<void> {
     // The day turns soon: at the threshold it sleeps until then.
     await stack.db.query(`update limits set resets_at = now_ms() + 8000 where name = 'daily'`);
     await handle.result();
-    await save(stack, 'batch-with-pause', 'batch');
+    await saveHistory(stack, 'batch-with-pause', 'batch');
   } finally {
     await stack.close();
   }
@@ -227,7 +204,7 @@ async function fleetOverDays(): Promise<void> {
     );
     await pool.signal(resumeSignal);
     await handle.result();
-    await save(stack, 'fleet-backfill-over-days', 'fleet-backfill');
+    await saveHistory(stack, 'fleet-backfill-over-days', 'fleet-backfill');
   } finally {
     await stack.close();
   }
@@ -278,7 +255,7 @@ async function commandThatWaits(): Promise<void> {
     );
     await pool.signal(resumeSignal);
     await handle.result();
-    await save(stack, 'command-held-and-polled', handle.workflowId);
+    await saveHistory(stack, 'command-held-and-polled', handle.workflowId);
   } finally {
     await stack.close();
   }
@@ -303,7 +280,7 @@ async function fleetTicks(): Promise<void> {
         })
         .then(async (handle) => ({ workflowId: handle.workflowId, result: await handle.result() }));
       if (result.outcome !== 'done') throw new Error(`${workflowType}: ${result.detail}`);
-      await save(stack, name, workflowId);
+      await saveHistory(stack, name, workflowId);
     };
     await run('positionsTick', 'fleet-positions');
     await run('tripsTick', 'fleet-trips-between-limits');
@@ -319,6 +296,7 @@ const RECORDINGS = {
   fleet: fleetOverDays,
   command: commandThatWaits,
   ticks: fleetTicks,
+  cars: loginAndPolling,
 };
 
 async function main(names: readonly string[]): Promise<void> {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DAY_MS } from '../../quota/durations';
 import { readBmwBody } from '../bmw/error-body';
 import { readJsonObject } from '../bmw/json';
-import { formBody, oauthErrorOf, parseBmwTokens } from '../bmw/tokens';
+import { formBody, oauthErrorOf, parseBmwTokens, refreshTokenIn } from '../bmw/tokens';
 import type { DeviceCode, DeviceCodePoll, GrantApi } from '../capabilities/login';
 import type { VendorResponse } from '../contract';
 import type { HttpRequest, Parsed } from '../http';
@@ -29,6 +29,7 @@ export function cardataGrant(account: CarDataAccount): GrantApi {
         client_id: clientOf(secrets),
       }),
     parse: parseBmwTokens,
+    refreshTokenIn,
     login: {
       kind: 'device-code',
       operations: { start: LOGIN_OPERATIONS.start, poll: LOGIN_OPERATIONS.poll },
@@ -107,13 +108,15 @@ function parseStart(body: string): Parsed<DeviceCode> {
   };
 }
 
+const DEVICE_WORDS = /\b(?:authorization_pending|slow_down|expired_token|access_denied)\b/i;
+
 /**
  * Total. By OAuth's word before the status, for the statuses are the vendor's own: pending is 403, "slow down" 400, a code
  * that has expired 401, a person's refusal 403.
  */
 function judgePoll(response: VendorResponse): DeviceCodePoll {
   const { status, body } = response;
-  switch (oauthErrorOf(response).toLowerCase()) {
+  switch (wordOf(response)) {
     case 'authorization_pending':
       return { kind: 'pending' };
     case 'slow_down':
@@ -125,7 +128,17 @@ function judgePoll(response: VendorResponse): DeviceCodePoll {
   }
   if (status < 200 || status >= 300) return { kind: 'other' };
   const parsed = parseBmwTokens(body);
-  return parsed.ok ? { kind: 'tokens', tokens: parsed.value } : { kind: 'other' };
+  if (parsed.ok) return { kind: 'tokens', tokens: parsed.value };
+  const isAnswer = readJsonObject(body) !== null && readBmwBody(body).error === null;
+  return isAnswer ? { kind: 'unreadable', problem: parsed.problem } : { kind: 'other' };
+}
+
+/** OAuth's word, in whatever it is wrapped. */
+function wordOf(response: VendorResponse): string {
+  const plain = oauthErrorOf(response) || readBmwBody(response.body).error?.code || '';
+  if (response.status >= 200 && response.status < 300) return plain.toLowerCase();
+  const [found] = DEVICE_WORDS.exec(response.body.slice(0, 2000)) ?? [];
+  return (found ?? plain).toLowerCase();
 }
 
 function post(

@@ -22,8 +22,8 @@ export function cardataPolling({ polling }: CarDataAccount): PollingApi {
     {
       read: 'charging-history',
       freshMs: days(chargingHistory),
-      // The vendor states no size of a page: one is counted on until an answer has told better.
-      calls: 1,
+      // The vendor states no size of a page. Too many are counted on rather than too few: what is left over is used.
+      calls: polling.chargingHistoryPages,
       // Since the last time, and a day more for what comes late: a longer span has more pages, and each is a call.
       params: (nowMs) => {
         const today = startOfDay(nowMs, 'UTC');

@@ -36,6 +36,7 @@ const stale = (unit: 'minutes' | 'hours' | 'days', value: number, what: string) 
 const TIME = 'must be a time of day such as 22:30';
 const timeOfDay = z.string({ error: TIME }).regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, TIME);
 const VINS = 'must be a list of VINs: 17 capital letters and digits without I, O and Q';
+const PAGES = 'must be a whole number of pages from 1 to 10';
 const FACTOR = 'must be a number from 1 to 100';
 
 const fresh = (unit: 'minutes' | 'days', value: number, what: string) =>
@@ -63,6 +64,15 @@ const pollingSchema = z
       .describe('How old values of a vehicle may become, by what the vehicle does.'),
     basicData: fresh('days', 30, 'How old it may become; 0: it is not polled.'),
     chargingHistory: fresh('days', 1, 'How old it may become; 0: it is not polled.'),
+    chargingHistoryPages: z
+      .number({ error: PAGES })
+      .int(PAGES)
+      .min(1, PAGES)
+      .max(10, PAGES)
+      .default(2)
+      .describe(
+        'In how many calls a charging history is taken to come, until one has told; BMW states no size of a page.',
+      ),
     tyres: fresh('days', 7, 'How old it may become; 0: it is not polled.'),
     chargingSettings: fresh('days', 0, 'How old they may become; 0: they are not polled.'),
     image: fresh('days', 0, 'How old it may become; 0: it is not polled.'),

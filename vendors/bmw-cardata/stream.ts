@@ -4,7 +4,7 @@
  */
 import { MINUTE_MS } from '../../quota/durations';
 import { isObject, readJsonObject } from '../bmw/json';
-import { readEntry } from '../bmw/values';
+import { readEntry, timestampOf } from '../bmw/values';
 import { vinProblem } from '../bmw/vin';
 import type { StreamApi, StreamMessage } from '../capabilities/stream';
 import type { ReadValue } from '../capabilities/vehicles';
@@ -28,15 +28,28 @@ export function cardataStream({ stream }: CarDataAccount): StreamApi {
   };
 }
 
+/**
+ * `{vin, entityId, topic, timestamp, data: {<descriptor>: {timestamp, value, unit}}}`. Values come as text, numbers and truth
+ * values, with and without unit and time; one without a time of its own has the message's.
+ */
 function parse(topic: string, payload: string): Parsed<StreamMessage> {
+  if (payload.trim() === '') return { ok: false, problem: 'the message is empty' };
   const root = readJsonObject(payload);
   if (root === null) return { ok: false, problem: 'the message is no JSON object' };
-  const vehicleId = typeof root.vin === 'string' ? root.vin : (topic.split('/').at(-1) ?? '');
-  if (vinProblem(vehicleId) !== null) return { ok: false, problem: 'the message names no VIN' };
-  if (!isObject(root.data)) return { ok: false, problem: 'data must be an object of descriptors' };
-  const values = Object.entries(root.data).flatMap(([name, entry]): [string, ReadValue][] => {
+  const vehicleId = vinIn(root.vin, topic);
+  if (vehicleId === null) return { ok: false, problem: 'the message names no VIN' };
+  const data = typeof root.data === 'string' ? readJsonObject(root.data) : root.data;
+  if (!isObject(data)) return { ok: false, problem: 'data must be an object of descriptors' };
+  const sentAt = timestampOf(root.timestamp);
+  const values = Object.entries(data).flatMap(([name, entry]): [string, ReadValue][] => {
     const value = name === '' ? null : readEntry(entry);
-    return value === null ? [] : [[name, value]];
+    return value === null ? [] : [[name, { ...value, at: value.at ?? sentAt }]];
   });
   return { ok: true, value: { vehicleId, values: Object.fromEntries(values) } };
+}
+
+/** What the message says, else a part of its topic. */
+function vinIn(said: unknown, topic: string): string | null {
+  const candidates = [...(typeof said === 'string' ? [said] : []), ...topic.split('/').reverse()];
+  return candidates.map((one) => one.trim().toUpperCase()).find((one) => vinProblem(one) === null) ?? null;
 }

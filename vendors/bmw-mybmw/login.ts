@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DAY_MS } from '../../quota/durations';
 import { readBmwBody } from '../bmw/error-body';
 import { readJsonObject } from '../bmw/json';
-import { formBody, oauthErrorOf, parseBmwTokens } from '../bmw/tokens';
+import { formBody, oauthErrorOf, parseBmwTokens, refreshTokenIn } from '../bmw/tokens';
 import type { FormLogin, FormLoginInput, FormLoginStep, GrantApi, GrantTokens } from '../capabilities/login';
 import type { VendorResponse } from '../contract';
 import type { HttpRequest, Parsed } from '../http';
@@ -37,6 +37,10 @@ export function mybmwGrant(account: MyBmwAccount): GrantApi {
       });
     },
     parse: (body, kept) => tokensOf(body, unpacked(kept).client),
+    refreshTokenIn: (body, kept) => {
+      const next = refreshTokenIn(body);
+      return next === null ? null : packed(unpacked(kept).client, next);
+    },
     login: mybmwLogin(account),
   };
 }

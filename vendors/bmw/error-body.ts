@@ -21,6 +21,8 @@ export interface BmwBody {
   readonly kind: 'json' | 'page' | 'text' | 'empty';
 }
 
+/** Of a page, what is looked at. */
+const MAX_PAGE = 20_000;
 /** Texts of gateways are short; a longer one is not for people. */
 const MAX_TEXT = 2000;
 
@@ -28,19 +30,33 @@ const MAX_TEXT = 2000;
  * - CarData `{exveErrorId, exveErrorRef, exveErrorMsg, exveNote}`
  * - OAuth `{error, error_description}`
  * - gateways `{statusCode, message}`, `{code, message}`, `{fault: {faultstring}}`, `{title, detail}`
- * - lists of any of these, alone or as `errors`
- * - plain text: `Blocked`, `Out of call volume quota. …`
+ * - lists of any of these, alone or as `errors`; CarData's under any other name, too
+ * - plain text: `Blocked`, `Out of call volume quota. …`; of text and pages, CarData's code if one stands there
  *
  * Total: never throws.
  */
 export function readBmwBody(body: string): BmwBody {
   const text = body.trim();
   if (text === '') return { error: null, kind: 'empty' };
-  if (text.startsWith('<')) return { error: null, kind: 'page' };
+  if (text.startsWith('<')) {
+    const code = codeIn(text);
+    return { error: code === '' ? null : asError(code, '', ''), kind: 'page' };
+  }
   const value = readJson(text);
-  if (value === undefined) return { error: asError('', text.slice(0, MAX_TEXT), ''), kind: 'text' };
-  if (typeof value === 'string') return { error: asError('', value, ''), kind: 'json' };
-  return { error: errorIn(value, 0), kind: 'json' };
+  if (value === undefined) return { error: textError(text), kind: 'text' };
+  if (typeof value === 'string') return { error: textError(value), kind: 'json' };
+  const error = errorIn(value, 0);
+  // What a gateway has put around it says less.
+  return { error: error?.explicit ? error : (exveWithin(value, 0) ?? error), kind: 'json' };
+}
+
+function textError(text: string): BmwError {
+  return asError(codeIn(text), text.slice(0, MAX_TEXT), '');
+}
+
+/** CarData's code that stands in a text or on a page; empty when none does. */
+function codeIn(text: string): string {
+  return /\b(?:CU|TP)[-_ ]\d{3}\b/i.exec(text.slice(0, MAX_PAGE))?.[0] ?? '';
 }
 
 function errorIn(value: unknown, depth: number): BmwError | null {
@@ -52,10 +68,8 @@ function errorIn(value: unknown, depth: number): BmwError | null {
     );
   }
   if (!isObject(value)) return null;
-  if (isWord(value.exveErrorId) || isWord(value.exveErrorMsg)) {
-    const words = [value.exveErrorMsg, value.exveNote].map(word).filter((one) => one !== '');
-    return asError(word(value.exveErrorId), words.join('; '), word(value.exveErrorRef), true);
-  }
+  const exve = exveOf(value);
+  if (exve !== null) return exve;
   if (isWord(value.error)) {
     return asError(word(value.error), word(value.error_description) || word(value.message), '', true);
   }
@@ -69,6 +83,34 @@ function errorIn(value: unknown, depth: number): BmwError | null {
     .map(word)
     .find((one) => one !== '');
   return code === undefined && message === undefined ? null : asError(code ?? '', message ?? '', '');
+}
+
+/** The fields' names in any case. */
+function exveOf(value: Readonly<Record<string, unknown>>): BmwError | null {
+  const fields = Object.entries(value).filter(([name]) => /^exve/i.test(name));
+  if (fields.length === 0) return null;
+  const { exveerrorid, exveerrormsg, exvenote, exveerrorref } = Object.fromEntries(
+    fields.map(([name, one]) => [name.toLowerCase(), one]),
+  );
+  if (!isWord(exveerrorid) && !isWord(exveerrormsg)) return null;
+  const words = [exveerrormsg, exvenote].map(word).filter((one) => one !== '');
+  return asError(word(exveerrorid), words.join('; '), word(exveerrorref), true);
+}
+
+/** CarData's error below whatever names; JSON inside a text is looked into. */
+function exveWithin(value: unknown, depth: number): BmwError | null {
+  if (depth > 4) return null;
+  if (typeof value === 'string') {
+    return /exveErrorId/i.test(value) ? exveWithin(readJson(value), depth + 1) : null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const own = isObject(value) ? exveOf(value) : null;
+  if (own !== null) return own;
+  for (const one of Object.values(value).slice(0, 50)) {
+    const found = exveWithin(one, depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 function asError(code: string, message: string, reference: string, explicit = false): BmwError {

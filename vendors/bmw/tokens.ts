@@ -67,6 +67,12 @@ export function formBody(fields: Readonly<Record<string, string>>): string {
   return new URLSearchParams(fields).toString();
 }
 
+/** The refresh token of an answer that may be unusable otherwise; null when it holds none. */
+export function refreshTokenIn(body: string): string | null {
+  const found = readJsonObject(body)?.refresh_token;
+  return typeof found === 'string' && found !== '' ? found : null;
+}
+
 /** OAuth's error of an answer, e.g. `authorization_pending`; empty when it names none. */
 export function oauthErrorOf({ body }: Pick<VendorResponse, 'body'>): string {
   const error = readJsonObject(body)?.error;

@@ -47,6 +47,11 @@ export interface GrantApi {
   refresh(refreshToken: string, secrets: Readonly<Record<string, string>>): HttpRequest;
   /** @param refreshToken that bought the answer: what is kept beside a token may have to be kept with its successor. */
   parse(body: string, refreshToken: string): Parsed<GrantTokens>;
+  /**
+   * The next refresh token of an answer that `parse` refuses, as `parse` would give it; null when it holds none. Where a refresh
+   * token is good once, the one that bought the answer is used up all the same.
+   */
+  refreshTokenIn?(body: string, refreshToken: string): string | null;
   readonly login: DeviceCodeLogin | FormLogin;
 }
 
@@ -85,6 +90,8 @@ export type DeviceCodePoll =
   | { readonly kind: 'slow-down' }
   | { readonly kind: 'expired' }
   | { readonly kind: 'denied'; readonly message: string }
+  /** It should hold tokens, and they cannot be used: polling ends. */
+  | { readonly kind: 'unreadable'; readonly problem: string }
   /** Anything else, a quota say: `classify` judges it, and polling goes on when that allows. */
   | { readonly kind: 'other' };
 

@@ -1,11 +1,17 @@
 /**
  * A login by device code: a code and a link are shown to a person, and the vendor is polled at its interval whether the
  * code has been entered. Timers are durable, so that a restart asks on; codes and tokens are in the database and never
- * here. A poll that fails is one poll less: the code's own time ends the login.
+ * here. A poll that fails is one poll less: the code's own time ends the login. What a poll brought whose worker died over it is
+ * found, or the login says that it is lost.
  */
 import { ActivityFailure, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { LoginActivities, LoginProgress, LoginStep } from '../../activities/logins/logins';
-import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import {
+  type CallFailureDetails,
+  FAILURE,
+  type PoolClosedDetails,
+  type WaitDetails,
+} from '../../quota/failures';
 import type { LoginState } from '../../store/secrets/logins';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
@@ -74,6 +80,7 @@ class DeviceLogin {
     const { expiresAt } = started;
     let { intervalMs } = started;
     let trouble = '';
+    let unanswered = false;
     this.setStatus('waiting for the person', '', expiresAt);
     for (
       let next = Date.now() + intervalMs;
@@ -84,12 +91,13 @@ class DeviceLogin {
         return this.end('cancelled', this.cancelReason ?? '');
       }
       try {
-        const progress = await pollLogin(this.input);
+        const progress = await pollLogin({ ...this.input, unanswered });
         if (progress.kind === 'ended') return progress;
         if (progress.kind === 'slow-down') intervalMs += SLOWER_BY_MS;
         trouble = '';
       } catch (error) {
         const wait = waitOf(error);
+        unanswered ||= mayHaveAnswered(error);
         if (wait === 'endless') return this.end('failed', reasonOf(error));
         trouble = `; the last answer was none: ${reasonOf(error)}`;
         next = Math.max(next, wait ?? 0);
@@ -124,6 +132,17 @@ class DeviceLogin {
 function reasonOf(error: unknown): string {
   const failure = applicationFailure(error);
   return failure?.message ?? (error instanceof ActivityFailure ? error.message : String(error));
+}
+
+/** Whether the poll may have brought something that nobody has heard of. */
+function mayHaveAnswered(error: unknown): boolean {
+  const failure = applicationFailure(error);
+  if (failure?.type === FAILURE.server) {
+    const details = failure.details?.[0] as CallFailureDetails | undefined;
+    return details?.ambiguous ?? true;
+  }
+  const { permitWait, poolClosed, rate } = FAILURE;
+  return ![permitWait, poolClosed, rate].some((type) => type === failure?.type);
 }
 
 /** Until when calls wait, epoch ms; `endless` where only an operator ends it; null for any other failure. */

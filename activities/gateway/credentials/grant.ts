@@ -4,9 +4,10 @@
  * processes makes it.
  *
  * Where a refresh token is good for one refresh, it is marked as sent before it leaves, and what the answer brings is
- * committed before anybody uses it (store/secrets/grants.ts). A caller that finds the mark waits a moment for whoever
- * has the answer and could not store it yet; then it tries the same token once more. Whatever the vendor says but
- * "refused" leaves the refresh token as it is.
+ * committed before anybody uses it (store/secrets/grants.ts). It goes to disk and to Postgres as soon as it is read, before
+ * anything else that an answer leads to: a kill loses it in the milliseconds between alone. A caller that finds the mark
+ * looks for what an ended process has left on disk, and waits a moment for whoever has the answer and could not store it
+ * yet; then it tries the same token once more. Whatever the vendor says but "refused" leaves the refresh token as it is.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -66,6 +67,8 @@ export interface KeptGrant {
   /** Of the refresh token that bought it; null for a login. */
   readonly generation: number | null;
   readonly bought: BoughtTokens;
+  /** Id of the login's row, which ends with it. */
+  readonly login?: number;
 }
 
 /** The secrets that requests need, and their digest: a grant belongs to those that it was made with. */
@@ -113,8 +116,9 @@ export function createGrantSource(
 const NO_LOGIN = 'nobody has logged in';
 
 class Refresher {
-  private bought: { readonly generation: number; readonly tokens: BoughtTokens; readonly at: number } | null =
-    null;
+  private keeping: Promise<StoredGrant | null> | null = null;
+  /** The next refresh token of an answer that brought no usable access token. */
+  private rescuing: Promise<StoredGrant | null> | null = null;
 
   constructor(
     private readonly deps: GrantDeps,
@@ -139,6 +143,7 @@ class Refresher {
       );
     }
     if (grant.answerAwaited) {
+      await deps.spool?.look?.();
       await delay(deps.settleMs ?? SETTLE_MS, undefined, this.signal ? { signal: this.signal } : {});
       const now = await deps.grants.read(account.poolKey);
       if (now?.generation !== grant.generation) return { kind: 'superseded' };
@@ -177,18 +182,21 @@ class Refresher {
             pass,
             inspect: (response) => {
               answer = response;
+              this.begin(response, { generation, digest, sentAt, refreshToken });
               return tokensIn(response.body, response.headers);
             },
           });
         },
       });
       const parsed = parseTokens(api, answer, refreshToken);
-      if (!parsed.ok) throw await noToken(deps, account, api.operation, caller, result, parsed.problem);
-      this.bought = { generation, tokens: boughtOf(api, parsed.value, digest), at: sentAt };
+      if (!parsed.ok) {
+        await this.rescuing;
+        throw await noToken(deps, account, api.operation, caller, result, parsed.problem);
+      }
       return { kind: 'token', accessToken: parsed.value.accessToken, expiresInMs: parsed.value.expiresInMs };
     } catch (error) {
       if (error instanceof Superseded) return { kind: 'superseded' };
-      const token = this.saved(error, answer, { generation, digest, sentAt, refreshToken });
+      const token = this.saved(error, answer, refreshToken);
       if (token !== null) return token;
       const refused = refusalOf(error);
       if (refused !== null) return { kind: 'refused', reason: refused };
@@ -200,23 +208,36 @@ class Refresher {
     }
   }
 
-  /** An answer that is good holds tokens, whatever went wrong with the books of its call: they are not to be had again. */
-  private saved(
-    error: unknown,
-    answer: VendorResponse | null,
+  /** What a success brings is kept, whatever becomes of the call otherwise: it is not to be had again. */
+  private begin(
+    answer: VendorResponse,
     {
       generation,
       digest,
       sentAt,
       refreshToken,
     }: { generation: number; digest: string; sentAt: number; refreshToken: string },
-  ): RefreshOutcome | null {
+  ): void {
+    if (answer.status < 200 || answer.status > 299) return;
+    const { api, account } = this;
+    const parsed = parseTokens(api, answer, refreshToken);
+    const next = parsed.ok ? null : (api.refreshTokenIn?.(answer.body, refreshToken) ?? null);
+    if (!parsed.ok && next === null) return;
+    const tokens = parsed.ok ? parsed.value : { accessToken: '', expiresInMs: 0, refreshToken: next ?? '' };
+    const kept = { account: account.poolKey, generation, bought: boughtOf(api, tokens, digest) };
+    const keeping = keepGrant(this.deps, account, kept, sentAt);
+    keeping.catch(() => undefined);
+    if (parsed.ok) this.keeping = keeping;
+    else this.rescuing = keeping;
+  }
+
+  /** An answer that is good holds tokens, whatever went wrong with the books of its call. */
+  private saved(error: unknown, answer: VendorResponse | null, refreshToken: string): RefreshOutcome | null {
     const judged = error instanceof CallFailed || error instanceof PoolClosed || error instanceof PermitWait;
-    if (judged || answer === null || answer.status < 200 || answer.status > 299) return null;
+    if (judged || answer === null || this.keeping === null) return null;
     const parsed = parseTokens(this.api, answer, refreshToken);
     if (!parsed.ok) return null;
     const { accessToken, expiresInMs } = parsed.value;
-    this.bought = { generation, tokens: boughtOf(this.api, parsed.value, digest), at: sentAt };
     return { kind: 'token', accessToken, expiresInMs };
   }
 
@@ -229,16 +250,8 @@ class Refresher {
 
   /** Kept however long Postgres is away, and by the next process if need be. */
   async keep(_token: CachedToken): Promise<number | null> {
-    const { bought } = this;
-    if (bought === null) throw new Error('nothing was bought');
-    const { generation, tokens, at } = bought;
-    const stored = await keepGrant(
-      this.deps,
-      this.account,
-      { account: this.account.poolKey, generation, bought: tokens },
-      at,
-    );
-    return stored?.version ?? null;
+    if (this.keeping === null) throw new Error('nothing was bought');
+    return (await this.keeping)?.version ?? null;
   }
 }
 
@@ -258,7 +271,7 @@ export async function keepGrant(
   at: number,
 ): Promise<StoredGrant | null> {
   const stored = await held(() => storeKept(grants, kept, performance.now() - at), {
-    spool: spool && { to: spool, kind: GRANT_ANSWER, data: kept },
+    spool: spool && { to: spool, kind: GRANT_ANSWER, data: kept, atOnce: true },
     stopping,
   });
   if (stored !== null && (stored.wasNeeded || kept.generation === null)) {
@@ -271,14 +284,14 @@ export async function keepGrant(
 /** @param ageMs of the answer: tokens live from then. */
 export function storeKept(
   grants: GrantStore,
-  { account, generation, bought }: KeptGrant,
+  { account, generation, bought, login }: KeptGrant,
   ageMs: number,
 ): Promise<StoredGrant | null> {
   const { refreshToken, refreshExpiresInMs } = bought;
   const aged = { ...bought, expiresInMs: bought.expiresInMs - ageMs };
   if (generation !== null) return grants.storeRefreshed(account, generation, aged);
   if (refreshToken === undefined || refreshExpiresInMs === undefined) return Promise.resolve(null);
-  return grants.storeLogin(account, { ...aged, refreshToken, refreshExpiresInMs });
+  return grants.storeLogin(account, { ...aged, refreshToken, refreshExpiresInMs }, login);
 }
 
 export function boughtOf(api: GrantApi, tokens: GrantTokens, digest: string): BoughtTokens {

@@ -11,14 +11,22 @@ import type { Spool, Spooled } from './spool';
 export interface KeepDeps {
   readonly db: Pool;
   /** Null: in memory only. */
-  readonly spool: Pick<Spool, 'put'> | null;
+  readonly spool: (Pick<Spool, 'put'> & Partial<Pick<Spool, 'look'>>) | null;
   /** Aborted when the worker is to end. */
   readonly stopping: AbortSignal;
 }
 
 export interface HoldOptions {
-  /** Where it is kept when it takes long; null: in memory only. */
-  readonly spool?: { readonly to: Pick<Spool, 'put'>; readonly kind: string; readonly data: unknown } | null;
+  /**
+   * Where it is kept when it takes long; null: in memory only. `atOnce`: before it is tried, for what is not to be had again
+   * and comes so rarely that a file each time costs nothing.
+   */
+  readonly spool?: {
+    readonly to: Pick<Spool, 'put'>;
+    readonly kind: string;
+    readonly data: unknown;
+    readonly atOnce?: boolean;
+  } | null;
   /** How long it is tried, ms. */
   readonly patienceMs?: number;
   /** Aborted when this process is to end: what is on disk is then left to the next one. */
@@ -35,7 +43,8 @@ const LONGEST_PAUSE_MS = 1_000;
 export async function held<T>(work: () => Promise<T>, options: HoldOptions = {}): Promise<T> {
   const since = performance.now();
   const { spool, stopping, patienceMs = PATIENCE_MS } = options;
-  let spooled: Spooled | null = null;
+  const put = () => (spool ? spool.to.put(spool.kind, spool.data).catch(() => null) : null);
+  let spooled: Spooled | null = spool?.atOnce ? await put() : null;
   for (let waitMs = 100; ; waitMs = Math.min(LONGEST_PAUSE_MS, waitMs * 2)) {
     try {
       const result = await work();
@@ -48,7 +57,7 @@ export async function held<T>(work: () => Promise<T>, options: HoldOptions = {})
       }
       const elapsed = performance.now() - since;
       if (spool && spooled === null && (elapsed > SPOOL_AFTER_MS || stopping?.aborted)) {
-        spooled = await spool.to.put(spool.kind, spool.data).catch(() => null);
+        spooled = await put();
       }
       if (elapsed > patienceMs || (stopping?.aborted && spooled !== null)) {
         spooled?.leave();

@@ -92,6 +92,11 @@ export class Spool {
     this.timer = setInterval(() => void this.poll(), POLL_MS).unref();
   }
 
+  /** Stores what ended processes have left since the last look. Throws nothing. */
+  look(): Promise<void> {
+    return this.poll();
+  }
+
   async stop(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     if (this.touching) clearInterval(this.touching);

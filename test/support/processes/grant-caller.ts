@@ -1,7 +1,13 @@
 /** The tokens of an account of the scripted vendor, bought with a grant; and a process that asks for one and may be killed. */
 import type { Pool } from 'pg';
+import pino from 'pino';
 import { Agent } from 'undici';
-import { createGrantSource, type GrantSource } from '../../../activities/gateway/credentials/grant';
+import {
+  createGrantSource,
+  type GrantDeps,
+  type GrantSource,
+} from '../../../activities/gateway/credentials/grant';
+import { Spool } from '../../../activities/gateway/spool/spool';
 import { DAY_MS } from '../../../quota/durations';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
@@ -9,6 +15,7 @@ import { GrantStore } from '../../../store/secrets/grants';
 import { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import type { GrantApi } from '../../../vendors/capabilities/login';
+import { hasEnded, workerIdentity } from '../../../workers/identity';
 import { type ScriptedGateway, scriptedGateway } from '../scripted-gateway';
 
 export function scriptedGrant(url: string, singleUse = true): GrantApi {
@@ -40,6 +47,7 @@ export function scriptedGrant(url: string, singleUse = true): GrantApi {
             },
           };
     },
+    refreshTokenIn: (body) => (JSON.parse(body) as { refresh_token?: string }).refresh_token ?? null,
     login: {
       kind: 'device-code',
       operations: { start: 'start', poll: 'poll' },
@@ -66,12 +74,14 @@ export function grantCaller(
   api: GrantApi,
   grants = new GrantStore(db, keys),
   more: Partial<CallableAccount> = {},
+  spool: GrantDeps['spool'] = null,
 ): GrantCaller {
   const scripted = scriptedGateway(db);
   const account = scripted.account(name, [], { loginByPerson: true, ...more });
   const deps = {
     ...{ gateway: scripted.gateway, grants, keys, secrets: {}, timeoutMs: 5_000 },
     settleMs: 300,
+    spool,
     tokens: new TokenStore(db, keys),
     dispatcher: new Agent(),
   };
@@ -87,6 +97,13 @@ export interface GrantCallerOptions {
   readonly account: string;
   readonly url: string;
   readonly killAt: KillStep;
+  /** Where answers are kept on disk; null: nowhere. */
+  readonly spoolDir: string | null;
+}
+
+/** Of this process, as a worker's. */
+export function spoolIn(root: string, keys: KeyRing): Spool {
+  return new Spool({ root, keys, log: pino({ level: 'silent' }), identity: workerIdentity(), hasEnded });
 }
 
 class KillingStore extends GrantStore {
@@ -116,7 +133,9 @@ async function main(options: GrantCallerOptions): Promise<void> {
   const keys = KeyRing.parse(options.key);
   const store = new KillingStore(db, keys);
   store.at = options.killAt;
-  const { auth } = grantCaller(db, keys, options.account, scriptedGrant(options.url), store);
+  const { account, url, spoolDir } = options;
+  const spool = spoolDir === null ? null : spoolIn(spoolDir, keys);
+  const { auth } = grantCaller(db, keys, account, scriptedGrant(url), store, {}, spool);
   process.send?.('asking');
   const { accessToken } = await auth.token(0, undefined);
   process.send?.(accessToken);

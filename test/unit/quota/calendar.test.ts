@@ -1,4 +1,4 @@
-import { nextBoundary, startOfDay } from '../../../quota/calendar';
+import { nextBoundary, startOfDay, timeOfDay } from '../../../quota/calendar';
 
 test.each([
   ['UTC', '2026-11-24T02:00:00Z', '2026-11-24T00:00:00Z'],
@@ -24,3 +24,19 @@ test.each(['minute', 'hour', 'day', 'month'] as const)(
     }
   },
 );
+
+test.each([
+  ['UTC', '2026-11-24', '06:00', '2026-11-24T06:00:00Z'],
+  ['Europe/Berlin', '2026-11-24', '23:00', '2026-11-24T22:00:00Z'],
+  // Clocks go forward from 02:00 to 03:00, and back from 03:00 to 02:00.
+  ['Europe/Berlin', '2026-03-29', '01:30', '2026-03-29T00:30:00Z'],
+  ['Europe/Berlin', '2026-03-29', '02:30', '2026-03-29T01:30:00Z'],
+  ['Europe/Berlin', '2026-03-29', '06:00', '2026-03-29T04:00:00Z'],
+  ['Europe/Berlin', '2026-10-25', '06:00', '2026-10-25T05:00:00Z'],
+  ['Europe/Berlin', '2026-10-25', '23:00', '2026-10-25T22:00:00Z'],
+  ['America/New_York', '2026-11-01', '00:30', '2026-11-01T04:30:00Z'],
+])('in %s on %s clocks show %s at %s', (zone, day, time, at) => {
+  const [hours = 0, minutes = 0] = time.split(':').map(Number);
+  const start = startOfDay(Date.parse(`${day}T12:00:00Z`), zone);
+  expect(new Date(timeOfDay(start, hours * 60 + minutes, zone)).toISOString()).toBe(at.replace('Z', '.000Z'));
+});

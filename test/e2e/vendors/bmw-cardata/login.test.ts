@@ -13,6 +13,7 @@ import { uniqueName } from '../../../support/stacks/embedded';
 const ACCOUNT = uniqueName('cars');
 const HASTY = uniqueName('hasty');
 const ODD = uniqueName('odd');
+const LOSING = uniqueName('losing');
 const TEXTS = uniqueName('texts');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
@@ -20,11 +21,13 @@ let sluice: Cli;
 /** Its codes are good for a moment: everybody comes too late. */
 let hasty: CarDataSimulator;
 
-/** A login whose answers go wrong, then ask for more patience, then bring tokens. */
-const odd = { url: '', polls: [] as number[], close: () => undefined as unknown };
+/** A login whose answers go wrong, then ask for more patience, then bring tokens; or, for another client, are lost with them. */
+const odd = { url: '', polls: [] as number[], lost: 0, close: () => undefined as unknown };
 
 async function startOdd(): Promise<void> {
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
+    let form = '';
+    for await (const part of request) form += part;
     if (request.url?.endsWith('/device/code')) {
       const code = {
         device_code: 'a-device-code-of-the-test',
@@ -33,6 +36,12 @@ async function startOdd(): Promise<void> {
         expires_in: 60,
       };
       response.end(JSON.stringify({ ...code, verification_uri: odd.url }));
+      return;
+    }
+    if (form.includes('client-that-loses')) {
+      odd.lost++;
+      if (odd.lost === 1) request.socket.destroy();
+      else response.writeHead(400).end(JSON.stringify({ error: 'invalid_grant' }));
       return;
     }
     odd.polls.push(Date.now());
@@ -67,6 +76,7 @@ beforeAll(async () => {
           clientId: 'client-of-the-test',
         },
         [ODD]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-of-the-test' },
+        [LOSING]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-that-loses' },
         [TEXTS]: { vendor: 'openai', apiKey: 'env:SLUICE_VAULT_KEY' },
       },
     }),
@@ -150,6 +160,16 @@ test('a lost answer is one poll less, and "slow down" makes the polls five secon
   expect(second - first).toBeGreaterThanOrEqual(950);
   expect(third - second).toBeGreaterThanOrEqual(5_950);
   expect(JSON.parse((await sluice(['logins', '--json'])).out)[2]).toMatchObject({ subject: 'somebody' });
+});
+
+test('a code that is used up by a poll whose answer was lost is told, at once and once', async () => {
+  const ran = await sluice(['login', LOSING, '--json']);
+  expect(ran.code).toBe(1);
+  expect(shown(ran.out).at(-1)).toMatchObject({
+    state: 'failed',
+    message: expect.stringContaining('was lost: log in again'),
+  });
+  expect(odd.lost).toBe(2);
 });
 
 test('an account with a key has nothing to log in to', async () => {

@@ -180,10 +180,17 @@ test('it is renewed before its token ends, on a spent day too, one connection at
   await stack.db.query("update tokens set expires_at = now() + interval '1 s'");
   await broker.kill();
   await broker.listen();
+  const before = (await streamEvents()).length;
+  await eventually('the silence is told', async () =>
+    (await streamEvents()).slice(before).includes('stream.silent'),
+  );
   await eventually(
     'two more tokens are used',
     () => new Set(broker.entered.slice(-3).map((e) => e.password)).size === 3,
   );
   expect(broker.most).toBe(1);
   expect((await readPool(stack.db, pool))?.state.state).toBe('quota_paused');
+  // A silence is one, however often the connection is made anew.
+  const told = (await streamEvents()).slice(before);
+  expect(told.slice(told.indexOf('stream.silent'))).toEqual(['stream.silent']);
 });

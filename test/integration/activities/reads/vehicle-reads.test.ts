@@ -97,6 +97,26 @@ test('null, not mentioned and not available are three things; the newer by the c
   expect(answer.values).not.toHaveProperty('gone');
 });
 
+test('what a stream tells of again replaces nothing newer, and a time far ahead nothing for ever', async () => {
+  const about = { account, vehicleId: 'A1', read: 'state' };
+  const told = async () => (await elsewhere().read(about)).answer.values;
+  await ask('state');
+  const tell = (values: Record<string, ReturnType<typeof value>>, retained = false) =>
+    storeStreamed(db, { ...about, values, retained });
+  await tell({ km: value(100, 5_000), door: value('open'), wild: value(1, Date.now() + 9 * 86_400_000) });
+  await tell({ km: value(99, 4_000) });
+  await tell({ km: value(98, 3_000), door: value('shut'), lamp: value('on') }, true);
+  await tell({ wild: value(2, Date.now()) });
+  expect(await told()).toMatchObject({
+    km: { value: 100 },
+    door: { value: 'open' },
+    lamp: { value: 'on' },
+    wild: { value: 2 },
+  });
+  await tell({ door: value('shut'), km: value(101, 6_000) });
+  expect(await told()).toMatchObject({ km: { value: 101 }, door: { value: 'shut' } });
+});
+
 test('a stream without a gap keeps a read fresh', async () => {
   const minutes = 60_000;
   await ask('state');

@@ -113,6 +113,21 @@ test('an answer in pages is planned with what each of them costs', () => {
   expect(late.calls[0]?.at).toBeLessThan((spent[2] ?? 0) + DAY);
 });
 
+test('what answers in pages leave over goes to others', () => {
+  for (const left of [9, 10, 11, 12, 13]) {
+    const cars = ['A', 'B', 'C'].map((vehicleId) => item({ vehicleId }));
+    const paged = ['A', 'B', 'C'].map((vehicleId) => item({ vehicleId, read: 'charging-history', calls: 2 }));
+    const plan = planPolling(input({ items: [...cars, ...paged], budget: calendar(left) }));
+    expect(plan.windows[0]).toMatchObject({ planned: left, budget: left });
+  }
+  // Fewer than what was never read would take: what fits is read.
+  const never = ['A', 'B', 'C'].flatMap((vehicleId) => [
+    item({ vehicleId, read: 'charging-history', calls: 2 }),
+    item({ vehicleId, read: 'tyres' }),
+  ]);
+  expect(planPolling(input({ items: never, budget: calendar(5) })).windows[0]).toMatchObject({ planned: 5 });
+});
+
 test('whatever fails, and however many reads do, asking again costs a tenth of a day at most', () => {
   const reads = Array.from({ length: 30 }, (_, i) => `read ${i}`);
   let items = reads.map((read) => item({ read, failures: 1, failedAt: NOW }));

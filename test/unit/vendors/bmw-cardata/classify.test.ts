@@ -68,6 +68,9 @@ describe('the vendor’s codes, whatever the status', () => {
         [exve(id)],
         { error: exve(id) },
         `\ufeff${JSON.stringify(exve(id.toLowerCase()))}`,
+        { response: { details: [exve(id)] } },
+        { message: 'failed', cause: JSON.stringify(exve(id)) },
+        { EXVEERRORID: id, ExveErrorRef: 'ref-1' },
       ]) {
         expect(judge('telematics', status, body)).toMatchObject({
           ...expected,
@@ -97,6 +100,26 @@ describe('the vendor’s codes, whatever the status', () => {
       const verdict = judge('telematics', 403, { ...exve('CU-429'), exveErrorMsg });
       expect(verdict).toEqual({ ...judge('telematics', 403, exve('CU-429')), evidence: verdict.evidence });
     }
+  });
+
+  test('a code that stands on a page or in a text says what it says', () => {
+    const meant = [
+      ['CU-429', 'quota'],
+      ['cu-105', 'gone'],
+      ['CU_101', 'auth'],
+      ['CU-503', 'server'],
+    ] as const;
+    for (const [id, kind] of meant) {
+      for (const body of [
+        `<html><h1>Error ${id}</h1></html>`,
+        `error ${id}: no`,
+        JSON.stringify(`${id} no`),
+      ]) {
+        expect(judge('telematics', 403, body)).toMatchObject({ kind });
+      }
+    }
+    // Nothing in it, and nobody of the vendor's has answered.
+    expect(judge('telematics', 403, '')).toMatchObject({ kind: 'blocked', reason: 'configuration' });
   });
 
   test('a token that was fetched because of that very refusal is not fetched again', () => {

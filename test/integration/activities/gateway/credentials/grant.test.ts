@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { grantSecrets, type KeptGrant, storeKept } from '../../../../../activities/gateway/credentials/grant';
+import {
+  GRANT_ANSWER,
+  grantSecrets,
+  type KeptGrant,
+  storeKept,
+} from '../../../../../activities/gateway/credentials/grant';
 import type { CallableAccount } from '../../../../../settings/accounts/accounts';
 import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
@@ -8,6 +16,7 @@ import { applyPoolEvent, readPool, registerPool } from '../../../../../store/poo
 import { GrantStore } from '../../../../../store/secrets/grants';
 import { listKeyUses } from '../../../../../store/secrets/key-uses';
 import { KeyRing } from '../../../../../store/secrets/keyring';
+import { createLogin, readLogin } from '../../../../../store/secrets/logins';
 import { Vault } from '../../../../../store/secrets/vault';
 import { eventually } from '../../../../support/eventually';
 import { Child } from '../../../../support/processes/child';
@@ -16,6 +25,7 @@ import {
   grantCaller,
   type KillStep,
   scriptedGrant,
+  spoolIn,
 } from '../../../../support/processes/grant-caller';
 import { answer, termsOf } from '../../../../support/scripted-gateway';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
@@ -104,6 +114,24 @@ test.each([
   expect(await events('login.needed')).toEqual([]);
 });
 
+test('an answer that brings the next refresh token and no access token is told, and the token kept', async () => {
+  await logIn();
+  server.mode = { kind: 'ok', refresh_token: 'refresh-token-of-odd-answer' };
+  expect(await failure(callOnce())).toMatchObject({
+    name: 'PoolClosed',
+    message: expect.stringContaining('access_token: is missing'),
+  });
+  expect(await caller.grants.read(caller.account.poolKey)).toMatchObject({
+    refreshToken: 'refresh-token-of-odd-answer',
+    answerAwaited: false,
+  });
+  server.mode = 'tokens';
+  server.valid = 'refresh-token-of-odd-answer';
+  await applyPoolEvent(db, caller.account.poolKey, { type: 'resume' });
+  await callOnce();
+  expect(await events('login.needed')).toEqual([]);
+});
+
 describe('a refresh outside the metered API', () => {
   const spendDay = (operation: string, statedWaitMs: number) =>
     applyPoolEvent(db, caller.account.poolKey, {
@@ -156,9 +184,14 @@ describe('a refresh outside the metered API', () => {
 });
 
 describe('a process that is killed', () => {
-  async function killAt(killAt: KillStep, whenAsked?: () => void): Promise<void> {
+  async function killAt(
+    killAt: KillStep,
+    whenAsked?: () => void,
+    spoolDir: string | null = null,
+  ): Promise<void> {
     await logIn();
-    const options = { databaseUrl: database.url, key, account: caller.account.name, url: server.url, killAt };
+    const { name: account } = caller.account;
+    const options = { databaseUrl: database.url, key, account, url: server.url, killAt, spoolDir };
     const child = new Child('grant-caller.ts', options);
     try {
       expect(await child.hear()).toBe('asking');
@@ -226,6 +259,26 @@ describe('a process that is killed', () => {
     expect(await events('login.needed')).toEqual([]);
   });
 
+  test('after the answer was read has lost nothing: what it left on disk is found by whoever misses it', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'spool-'));
+    const spool = spoolIn(root, keys);
+    spool.on(GRANT_ANSWER, async (data) => {
+      await storeKept(caller.grants, data as KeptGrant, 0);
+    });
+    try {
+      await killAt('answered', undefined, root);
+      caller = grantCaller(db, keys, caller.account.name, scriptedGrant(server.url), undefined, {}, spool);
+      await callOnce();
+      expect(server.asked).toHaveLength(1);
+      expect(await events('login.needed')).toEqual([]);
+      expect((await caller.auth.session()).grant.refreshToken).toBe('refresh-token-number-1');
+      expect(readdirSync(root, { recursive: true }).filter((f) => String(f).endsWith('.entry'))).toEqual([]);
+    } finally {
+      await spool.stop();
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+
   async function withMode(mode: OAuthServer['mode'], work: () => Promise<void>): Promise<void> {
     server.mode = mode;
     await work();
@@ -290,9 +343,11 @@ test('what was kept on disk and is stored again after a crash replaces nothing n
     },
     refreshExpiresInMs: 60_000,
   });
-  const login: KeptGrant = { account, generation: null, bought: tokens(1) };
+  const { id } = await createLogin(db, { account, kind: 'device-code', askedBy: 'a test' });
+  const login: KeptGrant = { account, generation: null, bought: tokens(1), login: id };
   const refresh: KeptGrant = { account, generation: 1, bought: tokens(2) };
   expect(await storeKept(caller.grants, login, 0)).toMatchObject({ version: 1 });
+  expect(await readLogin(db, id)).toMatchObject({ state: 'done' });
   expect(await storeKept(caller.grants, refresh, 0)).toMatchObject({ version: 2 });
   expect(await storeKept(caller.grants, login, 0)).toBeNull();
   expect(await storeKept(caller.grants, refresh, 0)).toBeNull();
