@@ -7,11 +7,11 @@ import { defaultSlackMs, type LimitTemplate, type LimitWindow } from '../../../.
 import { createPool } from '../../../../store/db';
 import { registerLimits } from '../../../../store/permits/permits';
 import { violations } from '../../../support/models/arrival-judge';
+import type { RecorderReport } from '../../../support/processes/arrival-recorder';
 import { Child } from '../../../support/processes/child';
 import type { CallerOptions, CallerReport } from '../../../support/processes/permit-caller';
 import { longOr } from '../../../support/run/long';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
-import type { RecorderReport } from '../../../support/vendors/arrival-recorder';
 
 const PROCESSES = 4;
 const CALLERS = 16;
