@@ -7,12 +7,14 @@ import type { Pool } from 'pg';
 import { stringify } from 'yaml';
 import { PermitGate } from '../../../../activities/gateway/permits/gate';
 import { createPool } from '../../../../store/db';
+import { eventually } from '../../../support/eventually';
 import { type ApiProcess, startApi } from '../../../support/processes/api-process';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const run = promisify(execFile);
 const EXAMPLES = join(__dirname, '../../../../examples');
 const LIMIT = 60;
+const [RATE, BURST] = [20, 4];
 
 /** A vendor that notes who called, and answers as its path says. */
 const seen: { url: string; authorization: string | undefined }[] = [];
@@ -50,7 +52,10 @@ beforeAll(async () => {
     database: { url: database.url },
     accounts: {
       ...{ own: texts({}), refused: texts({}) },
-      shared: texts({ day: { operations: ['getBatch'], count: LIMIT, ms: 3_600_000 } }),
+      shared: texts({
+        day: { operations: ['getBatch'], count: LIMIT, ms: 3_600_000 },
+        pace: { operations: ['getBatch'], ratePerSecond: RATE, burst: BURST },
+      }),
       paced: texts({ pace: { operations: ['getBatch'], ratePerSecond: 40, burst: 1, slackMs: 0 } }),
     },
   });
@@ -78,20 +83,19 @@ async function post(path: string, body: unknown, { url } = api) {
   };
 }
 
-test('a Python and a shell program share a limit with a worker: all of it is used, and no more', async () => {
+test('a Python and a shell program share limits with a worker: all of them is used, and no more', async () => {
   const taken = await post('/permits', { account: 'shared', operation: 'getBatch' });
   expect(taken).toMatchObject({ status: 200, body: { probe: false } });
-  const key = 'openai/shared/day';
+  const day = 'openai/shared/day';
   const gate = new PermitGate(db, { leadMs: 20 });
+  const departures: number[] = [];
   const work = async () => {
-    for (let calls = 0; ; calls++) {
-      const request = {
-        pool: 'openai/shared',
-        priority: 'background',
-        charges: [{ key, units: 1 }],
-      } as const;
-      const permit = await gate.acquire(request, { inlineWaitMs: 0, slackMs: 100 });
-      if (!permit.granted) return calls;
+    for (;;) {
+      const charges = [day, 'openai/shared/pace'].map((key) => ({ key, units: 1 }));
+      const request = { pool: 'openai/shared', priority: 'background', charges } as const;
+      const permit = await gate.acquire(request, { inlineWaitMs: 5_000, slackMs: 100 });
+      if (!permit.granted) return;
+      departures.push(permit.departAt);
       await (await fetch(`${origin}/shared?worker`)).text();
     }
   };
@@ -104,14 +108,29 @@ test('a Python and a shell program share a limit with a worker: all of it is use
       `${origin}/shared?${who}`,
       String(LIMIT),
     ]);
-  const [python, shell] = [program('python3', 'permits.py', 'python'), program('sh', 'permits.sh', 'shell')];
-  await Promise.race([python, shell, new Promise((r) => setTimeout(r, 1_500))]);
-  const worker = await work();
-  const said = await Promise.all([python, shell]);
-  const calls = seen.filter(({ url }) => url.startsWith('/shared'));
-  expect(calls).toHaveLength(LIMIT - 1);
-  expect(said.map(({ stdout }) => Number(stdout)).reduce((sum, n) => sum + n, worker)).toBe(LIMIT - 1);
-  for (const { stderr } of said) expect(stderr).toContain(`limit ${key} has nothing left`);
+  const programs = [program('python3', 'permits.py', 'python'), program('sh', 'permits.sh', 'shell')];
+  const by = (who: string) => seen.filter(({ url }) => url === `/shared?${who}`).length;
+  await eventually('both programs call', () => by('python') > 0 && by('shell') > 0);
+  const workers = [work(), work(), work()];
+  const said = await Promise.all(programs);
+  await Promise.all(workers);
+  expect(seen.filter(({ url }) => url.startsWith('/shared'))).toHaveLength(LIMIT - 1);
+  expect(said.reduce((sum, { stdout }) => sum + Number(stdout), by('worker'))).toBe(LIMIT - 1);
+  for (const { stderr } of said) expect(stderr).toContain(`limit ${day} has nothing left`);
+  const { rows } = await db.query<{ at: number }>(
+    `select depart_at as at from outside_permits where terms ->> 'account' = 'shared'`,
+  );
+  const began = Math.min(...departures);
+  const all = [...rows.map(({ at }) => at), ...departures].sort((a, b) => a - b);
+  expect(all).toHaveLength(LIMIT);
+  for (const [i, from] of all.entries()) {
+    for (const [n, to] of all.slice(i).entries()) {
+      expect(n + 1).toBeLessThanOrEqual(BURST + ((to - from) * RATE) / 1000 + 0.01);
+    }
+  }
+  const together = all.filter((at) => at >= began);
+  const seconds = ((together.at(-1) ?? 0) - began) / 1000;
+  expect(together.length).toBeGreaterThanOrEqual(0.95 * RATE * seconds);
 });
 
 test('a denied permit is a problem with the limit, until when, and Retry-After', async () => {
