@@ -1,6 +1,7 @@
 /**
  * Server-Sent Events. `id` is the event's: a browser that has lost the connection sends it as `Last-Event-ID`, and gets what
- * it has missed. One that does not read is let go, and comes back the same way.
+ * it has missed. One that does not read is let go, and comes back the same way. Where some of it may have been deleted
+ * meanwhile, an event `gap` without an id comes first.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventJson } from '../operations/events/events';
@@ -52,8 +53,10 @@ export async function streamEvents(
       {
         onEvents: (events) => {
           const text = events.filter(wants).map(sse).join('');
-          if (text !== '') raw.write(text);
+          if (text === '') return;
+          // Judged before: a page alone may be longer than that, and whoever reads gets it.
           if (raw.writableLength > MOST_UNREAD) raw.destroy();
+          else raw.write(text);
         },
         ready: () =>
           raw.writableNeedDrain && !raw.destroyed
@@ -66,6 +69,7 @@ export async function streamEvents(
       after,
     );
     beginStream(reply);
+    if (subscription.gap) raw.write(`event: gap\ndata: ${JSON.stringify({ after })}\n\n`);
     const beat = setInterval(() => {
       raw.write(': \n\n');
       mayListen().then(

@@ -26,6 +26,8 @@ const LEASE = `interval '10 seconds'`;
 /** Over, or so far ahead that the clock has gone back since. */
 const IS_FREE = `not lease_until between clock_timestamp() and clock_timestamp() + 2 * ${LEASE}`;
 export const RENEW_MS = 3_000;
+/** For so long the same key gets the same answer. */
+const KEPT = `interval '24 hours'`;
 
 interface Row {
   readonly id: string;
@@ -41,6 +43,12 @@ export async function claimRequest(
   request: { readonly caller: string; readonly key: string; readonly fingerprint: Buffer },
 ): Promise<Claim> {
   const { caller, key, fingerprint } = request;
+  // Its time is over, whether it has been cleared away or not.
+  await db.query(
+    `delete from api_requests where caller = $1 and key = $2 and created_at < clock_timestamp() - ${KEPT}
+       and (lease_until is null or lease_until < clock_timestamp())`,
+    [caller, key],
+  );
   const { rows: made } = await db.query<{ id: string }>(
     `insert into api_requests (id, caller, key, fingerprint, lease_until)
      values ($1, $2, $3, $4, clock_timestamp() + ${LEASE}) on conflict (caller, key) do nothing returning id`,
@@ -99,7 +107,7 @@ export async function releaseRequest(db: Pool, id: string): Promise<void> {
 export async function pruneRequests(db: Pool): Promise<number> {
   const { rowCount } = await db.query(
     `delete from api_requests where id in
-       (select id from api_requests where created_at < clock_timestamp() - interval '24 hours' limit 5000)`,
+       (select id from api_requests where created_at < clock_timestamp() - ${KEPT} limit 5000)`,
   );
   return rowCount ?? 0;
 }

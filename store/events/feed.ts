@@ -35,6 +35,23 @@ export async function advance(db: Pool, { settled, next }: Horizon): Promise<Hor
   return { settled: next.upTo, next: { upTo: last, writers } };
 }
 
+/** What is known of the event that a listener names as its last. */
+export interface Known {
+  /** Epoch ms; null: it is not there (any more). */
+  readonly at: number | null;
+  /** It would be later than any that there is: of another database, or of one that was set back. */
+  readonly ahead: boolean;
+}
+
+export async function findEvent(db: Pool, id: number): Promise<Known> {
+  const { rows } = await db.query<Known>(
+    `select (select extract(epoch from at)::float8 * 1000 from events where id = $1) as at,
+            $1 > (select case when is_called then last_value else 0 end from events_id_seq) as ahead`,
+    [id],
+  );
+  return rows[0] ?? { at: null, ahead: false };
+}
+
 export interface FeedPage {
   readonly after: number;
   readonly upTo: number;

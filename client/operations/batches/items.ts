@@ -34,14 +34,15 @@ export const pageItems = operation({
     next,
   }),
   run: async (backend, { limit, cursor, state: states = [], ...given }): Promise<ItemPage> => {
-    const [after = -1] = cursor === undefined ? [] : readCursor(CURSOR, cursor, 1);
-    if (!Number.isInteger(after)) throw invalid('cursor', 'is no cursor of this list');
     return backend.database(async (db) => {
       const found = await chooseBatch(db, given.batch);
+      const kind = `${CURSOR} ${found.id}`;
+      const [after = -1] = cursor === undefined ? [] : readCursor(kind, cursor, 1);
+      if (!Number.isSafeInteger(after)) throw invalid('cursor', 'is no cursor of this list');
       const items = await listItems(db, found.id, { states, after: Number(after), limit: limit + 1 });
       const page = items.slice(0, limit);
       const last = page.at(-1);
-      return { items: page, next: items.length > limit && last ? cursorOf(CURSOR, [last.seq]) : null };
+      return { items: page, next: items.length > limit && last ? cursorOf(kind, [last.seq]) : null };
     });
   },
 });

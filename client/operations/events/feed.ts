@@ -2,8 +2,9 @@
  * Events as they happen, for any number of listeners of a process: one of us asks Postgres, and only while somebody
  * listens. Each listener gets every settled event after the one it names once, in the order of their ids.
  */
+import { DAY_MS } from '../../../quota/durations';
 import type { StoredEvent } from '../../../store/events/events';
-import { advance, type Horizon, NO_HORIZON, readFeed } from '../../../store/events/feed';
+import { advance, findEvent, type Horizon, NO_HORIZON, readFeed } from '../../../store/events/feed';
 import type { Backend } from '../backend';
 
 /** Between two polls while anybody listens, ms. */
@@ -20,6 +21,8 @@ export interface Listener {
 }
 
 export interface Subscription {
+  /** Events between the one that the listener names and the first that it gets may have been deleted. */
+  readonly gap: boolean;
   stop(): void;
 }
 
@@ -51,16 +54,26 @@ export class EventFeed {
    */
   async subscribe(listener: Listener, after: number | null): Promise<Subscription> {
     await this.begin();
-    const entry: Entry = { listener, position: after ?? this.last, live: false, stopped: false };
+    const { gap, from } = after === null ? { gap: false, from: this.last } : await this.since(after);
+    const entry: Entry = { listener, position: from, live: false, stopped: false };
     this.entries.add(entry);
     this.polling ??= this.poll();
     void this.replay(entry);
     return {
+      gap,
       stop: () => {
         entry.stopped = true;
         this.entries.delete(entry);
       },
     };
+  }
+
+  /** A listener has had every event that it names, so one that is not there any more was deleted. 0: from the first on. */
+  private async since(after: number): Promise<{ readonly gap: boolean; readonly from: number }> {
+    if (after === 0) return { gap: false, from: 0 };
+    const { at, ahead } = await this.backend.database((db) => findEvent(db, after));
+    const oldest = Date.now() - this.backend.settings.retention.eventsDays * DAY_MS;
+    return { gap: at === null || at < oldest, from: ahead ? this.last : after };
   }
 
   /** Where the stream stands, before the first listener. */

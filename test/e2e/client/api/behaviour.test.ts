@@ -45,6 +45,18 @@ test('an Idempotency-Key: one answer over processes; another body 422; under way
   // A refused request leaves its key free.
   expect((await start(url, 'startBackfill', 'backfill-1', { from: 'never' })).status).toBe(400);
   expect((await start(url, 'startBackfill', 'backfill-1')).status).toBe(202);
+  // A day later it is a new request.
+  await stack.db.query(
+    `update api_requests set created_at = created_at - interval '25 hours' where key = 'backfill-1'`,
+  );
+  const later = await start(second, 'startBackfill', 'backfill-1', { from: iso(HOUR - 10 * HOUR_MS) });
+  expect([later.status, later.headers.get('idempotency-replayed')]).toEqual([202, null]);
+  const elsewhere = await start(url, 'startSync', 'backfill-1');
+  expect([elsewhere.status, elsewhere.body.code]).toEqual([422, 'KEY_REUSED']);
+  for (const odd of ['', 'x'.repeat(256), 'a b', 'ü']) {
+    const sent = await start(url, 'startSync', odd);
+    expect([odd, sent.status]).toEqual([odd, 400]);
+  }
   // Somebody else's key is not ours.
   const key = await stack.key('operate');
   const theirs = await send(
@@ -107,6 +119,7 @@ class Listener {
   readonly ids: number[] = [];
   readonly kinds: string[] = [];
   ended = false;
+  gap = false;
   private response: IncomingMessage | null = null;
 
   async open(at: string, after: number | null, query = ''): Promise<this> {
@@ -123,6 +136,7 @@ class Listener {
       text = parts.pop() ?? '';
       for (const part of parts) {
         if (part.startsWith('event: end')) this.ended = true;
+        if (part.startsWith('event: gap')) this.gap = true;
         const id = /^id: (\d+)$/m.exec(part)?.[1];
         if (id === undefined) continue;
         this.ids.push(Number(id));
@@ -131,6 +145,17 @@ class Listener {
     });
     response.on('error', () => undefined);
     return this;
+  }
+
+  /** Reads nothing any more, as a program that hangs does; the server's end is seen once it reads again. */
+  pause(): void {
+    this.response?.pause();
+  }
+
+  async cutOff(): Promise<void> {
+    const closed = new Promise<void>((done) => this.response?.once('close', done));
+    this.response?.resume();
+    await closed;
   }
 
   cut(): void {
@@ -200,6 +225,52 @@ test('events: none lost, none twice, in order, whoever commits first and however
   await eventually('all of them', () => late.ids.length === listed.length);
   expect(late.ids).toEqual(listed.reverse());
   for (const one of [whole, elsewhere, late]) one.cut();
+});
+
+test('events that were deleted, or are of another database, are told as a gap; a slow listener is let go', async () => {
+  await told(stack.db, 1);
+  const { rows } = await stack.db.query<{ first: number; last: number }>(
+    'select min(id) as first, max(id) as last from events',
+  );
+  const { first = 0, last = 0 } = rows[0] ?? {};
+  await stack.db.query('delete from events where id = $1', [first]);
+  const [deleted, future, right] = await Promise.all([
+    new Listener().open(url, first),
+    new Listener().open(url, last + 1_000_000),
+    new Listener().open(second, last),
+  ]);
+  await told(stack.db, 2);
+  await eventually('all have the new one', () =>
+    [deleted, future, right].every(({ ids }) => (ids.at(-1) ?? 0) > last),
+  );
+  expect([deleted.gap, future.gap, right.gap]).toEqual([true, true, false]);
+  expect(right.ids).toHaveLength(1);
+  const slow = await new Listener().open(url, null);
+  slow.pause();
+  for (let i = 0; i < 16; i++) {
+    await stack.db.query(
+      `insert into events (at, kind, data) select clock_timestamp(), 'process.hung',
+         jsonb_build_object('process', repeat('x', 20000), 'reason', 'a test') from generate_series(1, 40)`,
+    );
+    await new Promise((done) => setTimeout(done, 60));
+  }
+  await slow.cutOff();
+  await eventually('those who read have all of them', () => right.ids.length === 1 + 16 * 40);
+  for (const one of [deleted, future, right]) one.cut();
+});
+
+test('a cursor that was made up, or is of another list, is refused', async () => {
+  const page = await send(url, routeOf('listEvents'), { limit: 1 });
+  const { body: made } = await start(url, 'startBatch', 'cursors', { model: 'gpt-4.1-nano' });
+  const items = { batch: made.batch };
+  for (const cursor of ['x', '', page.body.next.slice(2), `${page.body.next}AAAA`, 'WyJldmVudHMiLCIxOyJd']) {
+    const sent = await send(url, routeOf('listEvents'), { cursor });
+    expect([cursor, sent.status, sent.body.field]).toEqual([cursor, 400, 'cursor']);
+  }
+  const other = await send(url, routeOf('listBatchItems'), { ...items, cursor: page.body.next });
+  expect([other.status, other.body.field]).toEqual([400, 'cursor']);
+  const far = Buffer.from(JSON.stringify([`items ${made.batch}`, 1e300])).toString('base64url');
+  expect((await send(url, routeOf('listBatchItems'), { ...items, cursor: far })).status).toBe(400);
 });
 
 test('SIGTERM: what is begun is answered, streams are ended, and the process ends with 0', async () => {
