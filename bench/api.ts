@@ -179,7 +179,7 @@ async function measureReads(base: string) {
 }
 
 async function measureEvents(base: string, db: Pool) {
-  const heard = new Map<number, number[]>();
+  const received = new Map<number, number[]>();
   const ending = new AbortController();
   setMaxListeners(LISTENERS, ending.signal);
   const connections = new Connections(base, { connections: LISTENERS, pipelining: 1, bodyTimeout: 0 });
@@ -195,7 +195,7 @@ async function measureEvents(base: string, db: Pool) {
         rest += String(part);
         const end = rest.lastIndexOf('\n\n') + 1;
         for (const [, number] of rest.slice(0, end).matchAll(/"bench-(\d+)"/g)) {
-          heard.get(Number(number))?.push(Date.now());
+          received.get(Number(number))?.push(Date.now());
         }
         rest = rest.slice(end);
       }
@@ -206,12 +206,12 @@ async function measureEvents(base: string, db: Pool) {
   const slowest: number[] = [];
   let missing = 0;
   for (let n = 0; n < EVENTS; n++) {
-    heard.set(n, []);
+    received.set(n, []);
     const began = Date.now();
     const data = { limit: `bench-${n}`, capacity: 1 };
     await insertEvent(db, 'limit.learned', null, data);
-    for (let i = 0; i < 100 && (heard.get(n)?.length ?? 0) < LISTENERS; i++) await delay(20);
-    const times = heard.get(n) ?? [];
+    for (let i = 0; i < 100 && (received.get(n)?.length ?? 0) < LISTENERS; i++) await delay(20);
+    const times = received.get(n) ?? [];
     missing += LISTENERS - times.length;
     slowest.push(Math.max(...times) - began);
     await delay(100);

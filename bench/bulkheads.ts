@@ -116,7 +116,7 @@ async function measure({ folder, processes, start, simulate }: BenchServers): Pr
     `select count(distinct batch_id) filter (where state = 'running')::int as running,
             count(*) filter (where state = 'done')::int as done from batch_items`,
   );
-  processes.look(['worker']);
+  processes.sample(['worker']);
   await connected.close();
   await db.end();
 

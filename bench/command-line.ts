@@ -1,4 +1,4 @@
-/** What benches are told on the command line, and where they say how far they are. */
+/** The options of benches, and where they print their progress. */
 
 export const JSON_WANTED = process.argv.includes('--json');
 

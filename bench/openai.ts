@@ -51,7 +51,7 @@ function writePrompt(folder: string): string {
   return file;
 }
 
-/** Lines of the worker's log that tell how it found its speed. */
+/** Lines of the worker's log that show how it found its speed. */
 function show(line: string, began: number): void {
   if (!line.includes('"batch.concurrency"') && !line.includes('"limit.')) return;
   const { event, concurrency: now, msg, ...more } = JSON.parse(line) as Record<string, unknown>;
@@ -127,7 +127,7 @@ async function measure({ folder, processes, start, simulate }: BenchServers): Pr
   result.catch(() => undefined);
   for (let shown = 0; !over; ) {
     await delay(500);
-    const mb = processes.look(SLUICE);
+    const mb = processes.sample(SLUICE);
     if (performance.now() - shown < 15_000) continue;
     shown = performance.now();
     const { done, running } = await countItems(db, batchId);
@@ -139,9 +139,9 @@ async function measure({ folder, processes, start, simulate }: BenchServers): Pr
   const lastLine = await result;
   progress(lastLine);
   // The command line writes the output, and its memory counts while it does.
-  const looking = setInterval(() => processes.look(SLUICE), 100);
+  const sampling = setInterval(() => processes.sample(SLUICE), 100);
   await cli.ended;
-  clearInterval(looking);
+  clearInterval(sampling);
   const lines = readFileSync(output, 'utf8').split('\n').length - 1;
   if (lines !== items) throw new Error(`the output has ${lines} lines instead of ${items}`);
   const { events } = await handle.fetchHistory();

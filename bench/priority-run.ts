@@ -125,9 +125,9 @@ export async function runPriority(options: RunOptions): Promise<Measured> {
     const began = performance.timeOrigin + performance.now();
     const commands = await sendCommands(caller, devices, options);
     const endedAt = performance.timeOrigin + performance.now();
-    const told = children.map((child) => once(child, 'message') as Promise<[number[]]>);
+    const messages = children.map((child) => once(child, 'message') as Promise<[number[]]>);
     for (const child of children) child.send('stop');
-    const load = (await Promise.all(told)).flatMap(([departures]) => departures);
+    const load = (await Promise.all(messages)).flatMap(([departures]) => departures);
     await caller.close();
     const all = [...load, ...commands.map((c) => c.departedAt)].filter((t) => t >= began && t < endedAt);
     return {

@@ -21,7 +21,7 @@ export class Processes {
 
   /**
    * @param script of this build, without its extension.
-   * @param isReady told each line of its output once; the first that it accepts is `ready`.
+   * @param isReady called with each line of its output once; the first that it accepts is `ready`.
    */
   launch(
     name: string,
@@ -52,7 +52,7 @@ export class Processes {
   }
 
   /** Looks at the resident memory of these processes, MB; the most of each and of all at one time is kept. */
-  look(names: readonly string[]): number {
+  sample(names: readonly string[]): number {
     let sum = 0;
     for (const { name, child } of this.launched) {
       if (!names.includes(name) || child.exitCode !== null || child.signalCode !== null) continue;

@@ -28,7 +28,7 @@ export interface AppOptions extends CallerTerms, Omit<PerformTerms, 'streams'> {
   readonly version: string;
   /** Longest JSON body, bytes. */
   readonly bodyLimit: number;
-  /** Requests under way at once; more are told to come again. */
+  /** Requests under way at once; more are refused for the moment (503). */
   readonly maxInFlight: number;
   /** `info`, `warn`, … or `silent`. */
   readonly logLevel: string;
@@ -43,7 +43,7 @@ const TIMES = {
   /** Longest silence inside a body. */
   bodyIdleMs: 30_000,
 };
-/** How often connections are looked at for that, at least. */
+/** How often connections are checked for that, at least. */
 const CHECK_MS = 5_000;
 /** And all of it, which may be an upload, within this, ms. */
 const REQUEST_MS = 600_000;

@@ -61,7 +61,7 @@ async function performOnce(
   if (key === null) {
     const backend = terms.backend.as(name);
     const done = (await route.handle(callOf(backend, upload))) ?? undefined;
-    if (done !== undefined) await told(route, backend, done.status ?? route.status, request);
+    if (done !== undefined) await noteChange(route, backend, done.status ?? route.status, request);
     return done;
   }
   const outcome = await once(
@@ -71,7 +71,7 @@ async function performOnce(
       const backend = terms.backend.as(name, id);
       const done = await route.handle(callOf(backend, upload));
       const { status = route.status, location = null, body } = done ?? {};
-      await told(route, backend, status, request);
+      await noteChange(route, backend, status, request);
       return { status, location, body };
     },
   );
@@ -129,7 +129,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** What is done is done: an event that cannot be written is a line of the log. */
-async function told(
+async function noteChange(
   route: ApiRoute,
   backend: Backend,
   status: number,

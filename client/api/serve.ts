@@ -33,7 +33,7 @@ const BODY_BYTES = 1024 * 1024;
 /** How often answers that nobody asks for again are deleted. */
 const FORGET_MS = 10 * MINUTE_MS;
 
-/** Permits whose outcome has not come are looked for this often, ms. */
+/** How often permits without an outcome are searched for, ms. */
 const SWEEP_MS = 5_000;
 
 /** @throws OperationError when it may not or cannot listen there. */

@@ -1,17 +1,17 @@
 /** Waits for what has to happen, however slow the machine is. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What is looked for; null, undefined and false: not yet. */
-export type Look<T> = () => Promise<T | null | undefined | false> | T | null | undefined | false;
+/** Finds what is awaited; null, undefined and false: not yet. */
+export type Finder<T> = () => Promise<T | null | undefined | false> | T | null | undefined | false;
 
 /**
- * Looks until there is something: anything but null, undefined and false. A look that throws (a server is down)
- * is a look that found nothing.
- * @throws with `what` and the last look's error when the time is over.
+ * Tries until something is found: anything but null, undefined and false. A try that throws (a server is down)
+ * is a try that found nothing.
+ * @throws with `what` and the last try's error when the time is over.
  */
 export async function eventually<T>(
   what: string,
-  look: Look<T>,
+  find: Finder<T>,
   timeoutMs = 180_000,
   everyMs = 25,
 ): Promise<T> {
@@ -19,7 +19,7 @@ export async function eventually<T>(
   let last: unknown = null;
   for (;;) {
     try {
-      const found = await look();
+      const found = await find();
       if (found !== null && found !== undefined && found !== false) return found;
       last = null;
     } catch (error) {

@@ -19,7 +19,7 @@ export function failuresIn(history: History): ToldFailure[] {
     const failure =
       event.activityTaskFailedEventAttributes?.failure ??
       event.activityTaskStartedEventAttributes?.lastFailure;
-    return failure ? [told(failure)] : [];
+    return failure ? [described(failure)] : [];
   });
 }
 
@@ -53,7 +53,7 @@ function ms(time: { seconds?: unknown; nanos?: number | null } | null | undefine
   return Number(time?.seconds ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
 }
 
-function told(failure: temporal.api.failure.v1.IFailure): ToldFailure {
+function described(failure: temporal.api.failure.v1.IFailure): ToldFailure {
   const application = failure.applicationFailureInfo ?? failure.cause?.applicationFailureInfo;
   const payload = application?.details?.payloads?.[0];
   return {

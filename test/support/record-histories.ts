@@ -3,7 +3,7 @@
  *
  *     node -r ./test/support/register-ts.cjs test/support/record-histories.ts [backfill] [sync] [batch] …
  *
- * To be run by hand when a workflow is meant to behave differently for runs that begin anew. A replay that fails
+ * To be run by hand when a workflow is meant to behave differently for new runs. A replay that fails
  * without that intention means that workflows which sleep at a user's right now could not be woken any more.
  */
 import { Runtime } from '@temporalio/worker';
@@ -261,7 +261,7 @@ async function commandThatWaits(): Promise<void> {
   }
 }
 
-/** Runs of the schedules: one that looks at all devices, and one that waits out a limit between two pages of trips. */
+/** Runs of the schedules: one that polls all devices, and one that waits out a limit between two pages of trips. */
 async function fleetTicks(): Promise<void> {
   const stack = await startGps51Stack({
     scenario: { fleet: { devices: 10, parkedShare: 0 } },

@@ -1,4 +1,4 @@
-/** What stands in the tables of a database, as one digest for each: two looks that are equal mean that nothing was written. */
+/** The contents of a database's tables, as one digest for each: two equal readings mean that nothing was written. */
 import type { Pool } from 'pg';
 
 /** @param except tables that are left out. */

@@ -138,7 +138,7 @@ function readsOf({ staleness }: CarDataAccount): readonly Read[] {
 
 /**
  * One container an account, which names the values that are wanted. Its name ends with a digest of them, for the vendor's
- * list tells no more: so ours is known again after everything here was lost, and one that names other values is seen.
+ * list says no more: so ours is known again after everything here was lost, and one that names other values is seen.
  */
 function cardataContainers(account: CarDataAccount): ResourceApi {
   const { containerName, descriptors } = account;

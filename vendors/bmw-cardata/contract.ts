@@ -40,7 +40,7 @@ function vehicleOf({ vin, mappingType, ...details }: z.output<typeof mappingSche
   return {
     vehicleId: vin,
     name: vin,
-    // What it is, its basic data tell; the list does not.
+    // Its basic data say what it is; the list does not.
     brand: '',
     model: '',
     driveTrain: null,

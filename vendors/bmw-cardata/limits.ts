@@ -84,11 +84,11 @@ const MARGIN_MS = 5 * SECOND_MS;
 /**
  * How long the day's quota is used up, where the vendor does not say, ms.
  *
- * To look again each five minutes, as after an unknown pause, would be right only if looking cost nothing; here a refused
- * look is a call. Of a day that ends at midnight all are spent, so the end of that day is the time, and no look comes
+ * To probe every five minutes, as after an unknown pause, would be right only if a probe cost nothing; here a refused
+ * probe is a call. Of a day that ends at midnight all are spent, so the end of that day is the time, and no probe comes
  * before. What is refused right after midnight is refused by a day that has not ended there: that is waited for by minutes.
- * In a rolling window 288 looks a day would fill it by themselves, and it would never be free again. There a twelfth of it
- * is waited: by then 4 calls have left on average, and 12 looks a day leave three quarters of it to work.
+ * In a rolling window 288 probes a day would fill it by themselves, and it would never be free again. There a twelfth of it
+ * is waited: by then 4 calls have left on average, and 12 probes a day leave three quarters of it to work.
  */
 export function usedUpForMs(quotaWindow: QuotaWindow, nowMs: number): number {
   if (quotaWindow === 'rolling' || !Number.isFinite(nowMs)) return 2 * HOUR_MS;

@@ -1,4 +1,4 @@
-/** What is polled of CarData, and how a car's state is told from its values. */
+/** What is polled of CarData, and how a car's state follows from its values. */
 import { startOfDay } from '../../quota/calendar';
 import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import type { Freshness } from '../../quota/polling/types';
@@ -22,7 +22,7 @@ export function cardataPolling({ polling }: CarDataAccount): PollingApi {
     {
       read: 'charging-history',
       freshMs: days(chargingHistory),
-      // The vendor states no size of a page. Too many are counted on rather than too few: what is left over is used.
+      // The vendor states no size of a page. Too many are assumed rather than too few: what is left over is used.
       calls: polling.chargingHistoryPages,
       // Since the last time, and a day more for what comes late: a longer span has more pages, and each is a call.
       params: (nowMs) => {
@@ -51,11 +51,11 @@ export function cardataPolling({ polling }: CarDataAccount): PollingApi {
 const ODOMETER = 'vehicle.vehicle.travelledDistance';
 const MOVING = 'vehicle.isMoving';
 
-/** The odometer is told of at the end of a trip. */
+/** The odometer is sent at the end of a trip. */
 function movedAt(values: Readonly<Record<string, ReadValue>>): number | null {
   const moving = values[MOVING];
-  const told = [values[ODOMETER]?.at ?? null, isTrue(moving?.value) ? (moving?.at ?? null) : null];
-  const known = told.filter((at) => at !== null);
+  const signs = [values[ODOMETER]?.at ?? null, isTrue(moving?.value) ? (moving?.at ?? null) : null];
+  const known = signs.filter((at) => at !== null);
   return known.length === 0 ? null : Math.max(...known);
 }
 

@@ -150,7 +150,7 @@ export const cardataAccountSchema = z.strictObject({
         .boolean({ error: 'must be true or false' })
         .default(false)
         .describe(
-          'Take what BMW tells of by itself (MQTT): one connection an account, which costs no calls.',
+          'Take the changes that BMW sends by itself (MQTT): one connection an account, which costs no calls.',
         ),
       url: z
         .string({ error: STREAM_URL })
@@ -167,7 +167,7 @@ export const cardataAccountSchema = z.strictObject({
         .describe('A shorter gap between two connections is not made up for by calls.'),
     })
     .prefault({})
-    .describe('Values that are told of as they change, instead of being asked for.'),
+    .describe('Values that are sent as they change, instead of being polled.'),
   polling: pollingSchema,
   timeoutSeconds: duration('seconds', { min: 0.001 }).prefault(30).describe('Longest wait for an answer.'),
   ...commonAccountFields,

@@ -20,4 +20,4 @@ Fields of a scenario, with what they are by default:
 
 While it runs: POST /_sim/control takes limits, addFaults, clearFaults, quota, nextReset, approve, deny, expireTokens,
 revokeTokens, tokenLifetimeSeconds, dropContainers, mappings, quotaStatus, statesWait, shiftMs, resetLimits, resetLog.
-GET /_sim/stats, /calls, /cars, /states, /containers, /codes and /descriptors tell what there is.`;
+GET /_sim/stats, /calls, /cars, /states, /containers, /codes and /descriptors list what there is.`;

@@ -155,7 +155,7 @@ export function mybmwCommands(account: MyBmwAccount): CommandsApi {
   };
 }
 
-/** Some cars tell where they are to somebody nearby alone. */
+/** Some cars report where they are only to somebody nearby. */
 function observer({ observer: at }: MyBmwAccount): Readonly<Record<string, string>> {
   return at === undefined ? {} : { latitude: String(at.latitude), longitude: String(at.longitude) };
 }

@@ -17,7 +17,7 @@ const mapping = z.object({
   isPrimaryUser: z.boolean().nullish().catch(null),
 });
 
-/** A mapping that is none is left out; what a vehicle is, its profile tells. */
+/** A mapping that is none is left out; its profile says what a vehicle is. */
 export function parseVehicleList(body: string): Parsed<readonly Vehicle[]> {
   const root = readJson(body);
   const found = Array.isArray(root) ? root : isObject(root) ? root.mappingInfos : undefined;
@@ -97,7 +97,7 @@ export function parseTree(body: string): Parsed<ReadAnswer> {
   return { ok: true, value: { values: { ...values }, next: null } };
 }
 
-/** How a vehicle that never told its state is marked. */
+/** How a vehicle that never reported its state is marked. */
 function isYearOne(value: unknown): boolean {
   return typeof value === 'string' && value.startsWith('0001-');
 }

@@ -2,7 +2,7 @@
  * MyBMW's login: name, password and a captcha's token buy an authorization, that a code, and that tokens, under a proof key
  * (PKCE, S256). From then on a refresh token buys tokens, without a captcha: to lose it costs a person another one.
  *
- * Which client this is, the vendor tells at each login. It is kept with the refresh token, for a refresh has to name it;
+ * The vendor states at each login which client this is. It is kept with the refresh token, for a refresh has to name it;
  * addresses are the settings' own, and never those of an answer: a password goes nowhere else.
  */
 import { randomUUID } from 'node:crypto';
@@ -82,7 +82,7 @@ const clientSchema = z.object({
   scopes: z.array(word, { error: 'must be a list of texts' }).max(100, 'is too long'),
 });
 
-/** Which client this is, as the vendor tells it, and as it is kept with a refresh token. */
+/** Which client this is, as the vendor states it, and as it is kept with a refresh token. */
 interface Client {
   readonly clientId: string;
   readonly clientSecret: string;

@@ -60,7 +60,7 @@ export const mybmwAccountSchema = z.strictObject({
   observer: z
     .strictObject({ latitude: degrees(90), longitude: degrees(180) })
     .optional()
-    .describe('Where the one who asks is: some cars tell where they are to somebody nearby alone.'),
+    .describe('Where the caller is: some cars report where they are only to somebody nearby.'),
   userAgentPrefix: z
     .string({ error: PREFIX })
     .regex(/^[!-~]+(?: [!-~]+)*$/, PREFIX)

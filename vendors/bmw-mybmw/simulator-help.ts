@@ -21,4 +21,4 @@ Fields of a scenario, with what they are by default:
 
 While it runs: POST /_sim/control takes limits, addFaults, clearFaults, quota, nextReset, expireTokens, revokeTokens,
 tokenLifetimeSeconds, blocked, commandOutcomes, clearCommandOutcomes, quotaForm, statesWait, shiftMs, resetLimits,
-resetLog. GET /_sim/stats, /calls, /cars, /states and /commands tell what there is.`;
+resetLog. GET /_sim/stats, /calls, /cars, /states and /commands list what there is.`;

@@ -13,7 +13,7 @@ export const bmwPool: PoolPolicy = {
   breakerFailures: 5,
   breakerOpenMs: MINUTE_MS,
   probeTimeoutMs: 2 * MINUTE_MS,
-  // Refused credentials are looked at by nobody but a person who logs in: each look would cost a call.
+  // Refused credentials are not probed, only a person's login ends the hold: each probe would cost a call.
   hintAfterStrikes: 3,
   hint: 'the quota has been used up several times in a row: see who else spends it, and whether its window is as set',
 };

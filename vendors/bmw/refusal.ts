@@ -42,7 +42,7 @@ export function readRefusal({ body, statusText = '', headers }: VendorResponse, 
   return { quotaText, wait: longest([parseRetryAfter(headers, nowMs), inText, alone, ...said.waits]) };
 }
 
-/** Refusals are short; what comes after these is not looked at. */
+/** Refusals are short; anything further is not read. */
 const MAX_TEXTS = 50;
 const MAX_TEXT = 2000;
 const MAX_DEPTH = 8;

@@ -35,7 +35,7 @@ export function readAnswer(
   const error = isSuccess && body.error?.explicit !== true ? null : body.error;
   const refusal = isSuccess && error === null ? null : readRefusal(response, nowMs);
   const quotaText = scrub(refusal?.quotaText ?? '');
-  // Where the body says nothing, the reason phrase may: in 2022 a quota was told of by it alone.
+  // Where the body says nothing, the reason phrase may: in 2022 a quota was reported by it alone.
   const words = error?.message || scrub(response.statusText ?? '');
   const message = quotaText === '' || saysQuota(words) ? words : quotaText;
   const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];

@@ -176,7 +176,7 @@ export class BatchApiSweep {
         unsettledMs(part, settleMs, this.deps.connectTimeoutMs + timeoutMs),
         pollDelayMs(part.askedAgoMs, poll),
       );
-      this.waitAtMost(left, 'a creation without an answer is looked for');
+      this.waitAtMost(left, 'a creation without an answer is looked up');
     } else if (part.state === 'created') {
       const counted = part.total > 0 ? `, ${part.completed + part.failed} of ${part.total}` : '';
       // By its age and not its last change: otherwise each new status would start the intervals over.

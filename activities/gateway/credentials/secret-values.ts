@@ -18,7 +18,7 @@ const KEPT_SETS = 64;
 
 const kept = new Map<string, SecretValues>();
 
-/** What a secret may look like in a decoded text. */
+/** The forms that a secret may have in a decoded text. */
 interface Form {
   readonly text: string;
   /** Only as a word of its own. */

@@ -33,7 +33,7 @@ export interface RateChange {
   readonly ratePerSecond: number;
 }
 
-/** A lowered rate is looked at this often, ms; it rises more rarely, but for a guess. */
+/** A lowered rate is reconsidered this often, ms; it rises more rarely, but for a guess. */
 const RAISE_EVERY_MS = 1000;
 /** Two bookings of the same limit are at least this far apart, ms. */
 const INTERVAL_MS = 40;

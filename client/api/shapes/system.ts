@@ -5,7 +5,7 @@ import { count, instant, orNull } from './common';
 import { poolLine } from './pools';
 import { pollingRun, run, sync } from './work';
 
-/** Each part says for itself why it cannot be told. */
+/** Each part states for itself why it is unknown. */
 const orProblem = <T extends z.ZodType>(shape: T) => z.union([shape, z.object({ problem: z.string() })]);
 
 export const status = z

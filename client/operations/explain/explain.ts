@@ -69,7 +69,7 @@ export const explainWork = operation({
 
 const GIVEN: ReadonlySet<ErrorStatus> = new Set(['usage', 'not found']);
 
-/** The use cases that look for it name fields of their own. */
+/** The use cases that find it name fields of their own. */
 function ofId({ problems: [first, ...more] }: OperationError): OperationError {
   return new OperationError([{ ...first, field: 'id' }, ...more.map((one) => ({ ...one, field: 'id' }))]);
 }

@@ -20,7 +20,7 @@ export interface WaitEvidence {
   readonly by: string | null;
 }
 
-/** What is explained, as its own use case tells of it. */
+/** What is explained, as its own use case describes it. */
 export interface Subject {
   readonly id: string;
   readonly kind: (typeof SUBJECT_KINDS)[number];

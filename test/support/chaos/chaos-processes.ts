@@ -11,7 +11,7 @@ import { endWithRun } from '../run/run-folder';
 const ROOT = resolve(__dirname, '..', '..', '..');
 const SIGKILL = [{ signal: 'SIGKILL', waitMs: 10_000 }] as const;
 
-/** A process that is started again when it ends, until it is told otherwise. */
+/** A process that is started again when it ends, until that is switched off. */
 export class Supervised {
   private child: ChildProcess | null = null;
   private wanted = false;

@@ -14,7 +14,7 @@ import { createPool } from '../../../store/db';
 import { type ConnectedClient, connectClient } from '../../../temporal/connection';
 import type { AmazonScenarioInput } from '../../../vendors/amazon/simulator';
 import type { OpenAiScenarioInput } from '../../../vendors/openai/simulator';
-import { eventually, type Look } from '../eventually';
+import { eventually, type Finder } from '../eventually';
 import { program } from '../processes/program';
 import { temporaryFolder } from '../run/run-folder';
 import { describeStanding } from '../run/standing';
@@ -194,9 +194,9 @@ export class ChaosRig {
   }
 
   /** As `eventually` alone; its failure says what is under way and what stands still. */
-  async eventually<T>(what: string, look: Look<T>, timeoutMs?: number, everyMs?: number): Promise<T> {
+  async eventually<T>(what: string, find: Finder<T>, timeoutMs?: number, everyMs?: number): Promise<T> {
     try {
-      return await eventually(what, look, timeoutMs, everyMs);
+      return await eventually(what, find, timeoutMs, everyMs);
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${await this.standing()}`);
     }

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 /** Trips and tracks may come so much late. */
 const OVERLAP_HOURS = 0.05;
 
-/** As both sides are told; `slackMs` is ours, for a machine so busy that calls are late by up to a second. */
+/** As both sides are configured; `slackMs` is ours, for a machine so busy that calls are late by up to a second. */
 const LIMITS = {
   'ip-per-minute': { count: 40, ms: 10_000 },
   'per-second': { count: 8 },

@@ -1,6 +1,6 @@
 /**
  * The permits of `take_permits` once more, as plainly as can be: every charge is kept for ever in a list, and each
- * decision looks at all of it. Slow and short, so that it can be checked by reading. Times are epoch ms.
+ * decision reads all of it. Slow and short, so that it can be checked by reading. Times are epoch ms.
  */
 import { type LimitTemplate, type Priority, priorityRank } from '../../../quota/limits/limit';
 import { windowEnd, windowName } from './calendar-windows';
@@ -32,9 +32,9 @@ export class ModelLimit {
   private vendor = { used: 0, from: 0, resetsAt: null as number | null };
   private capacity: number;
   private msPerUnit: number;
-  /** Buckets: when all of it is free again at the vendor's word; null: it has said nothing, or later than we. */
+  /** Buckets: when all of it is free again as the vendor stated; null: it has stated nothing, or a later time than ours. */
   private fullAt: number | null = null;
-  /** Buckets: the part of the announced rate that is used, and what the last two discoveries of a refusal told. */
+  /** Buckets: the part of the announced rate that is used, and what the last two discoveries of a refusal showed. */
   private share = 1;
   private shareAt = 0;
   private refusals = { from: 0, at: 0, took: null as number | null, mark: 0, cost: 1, floor: 0, raises: 0 };
@@ -117,8 +117,8 @@ export class ModelLimit {
       if (others > 0 || opensWindow) this.entries.push({ at: now, units: Math.max(0, others) });
     }
     if (this.isBucket && said.resetMs !== undefined && this.share === 1) {
-      const told = now + said.resetMs;
-      this.fullAt = told < this.bucketFullAt() ? told : null;
+      const stated = now + said.resetMs;
+      this.fullAt = stated < this.bucketFullAt() ? stated : null;
     }
   }
 
@@ -161,7 +161,7 @@ export class ModelLimit {
     return kind === 'token-bucket' || kind === 'spacing';
   }
 
-  /** Full at the vendor's word: nothing that was charged before counts any more. */
+  /** Full, as the vendor stated: nothing that was charged before counts any more. */
   private refill(at: number): void {
     if (this.fullAt === null || at < this.fullAt) return;
     const { fullAt } = this;

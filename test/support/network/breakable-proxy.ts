@@ -48,7 +48,7 @@ export async function startBreakableProxy(server: string): Promise<BreakableProx
     silence: () => {
       for (const socket of sockets) {
         socket.unpipe();
-        // Still read, as a network that loses what it takes does; and never told the other end that it has closed.
+        // Still read, as a network that loses what it takes does; and the other end never learns that it has closed.
         socket
           .removeAllListeners('close')
           .removeAllListeners('end')

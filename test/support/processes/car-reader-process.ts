@@ -1,4 +1,4 @@
-/** Run as a child process: reads a car once for each message that names the read (`state`; `state now`), and sends what it was told. */
+/** Run as a child process: reads a car once for each message that names the read (`state`; `state now`), and sends the answer. */
 import { createPool } from '../../../store/db';
 import { carReads } from '../vendors/car-vendor';
 

@@ -33,13 +33,13 @@ export async function describeStanding({ client, db, logFiles }: Observed): Prom
       async () => (existsSync(file) ? [tailOf(file, LOG_LINES)] : ['no such file']),
     ]),
   ];
-  const told = parts.map(async ([name, look]) => {
-    const lines = await within(PART_MS, look()).catch((error: unknown) => [
+  const reports = parts.map(async ([name, read]) => {
+    const lines = await within(PART_MS, read()).catch((error: unknown) => [
       `cannot be had: ${String(error)}`,
     ]);
     return [`--- ${name}`, ...(lines.length === 0 ? ['none'] : lines)].join('\n');
   });
-  return [`at ${new Date().toISOString()}`, ...(await Promise.all(told))].join('\n');
+  return [`at ${new Date().toISOString()}`, ...(await Promise.all(reports))].join('\n');
 }
 
 const POOLS = `select key, state, until_ms - now_ms() as "endsInMs", now_ms() - since_ms as "sinceMs", reason, failures,

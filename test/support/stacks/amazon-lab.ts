@@ -2,7 +2,6 @@
  * One worker, one simulated Amazon and many accounts. Each test has an account of its own, so that what the vendor
  * does to it concerns nobody else, and the servers are started once for a file.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import type { Pool } from 'pg';
@@ -41,6 +40,7 @@ import {
 } from '../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
 import type { datasetSync } from '../../../workflows/reports/dataset-sync';
+import { eventually } from '../eventually';
 import { workflowBundle } from '../processes/program';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
 
@@ -238,7 +238,7 @@ export class Lab<L extends string> {
   }
 
   async poolBecomes(label: L, ...states: PoolState['state'][]): Promise<PoolState> {
-    return until(`pool of ${label} becomes ${states.join(' or ')}`, async () => {
+    return eventually(`pool of ${label} becomes ${states.join(' or ')}`, async () => {
       const state = await this.pool(label);
       return states.includes(state.state) && state;
     });
@@ -456,24 +456,9 @@ export function lastHours(hours: number): Span {
   return { from: to - hours * HOUR_MS, to };
 }
 
-/** Looks again and again until there is something, and says what was waited for when there never is. */
-export async function until<T>(
-  what: string,
-  look: () => Promise<T | false | null | undefined> | T | false | null | undefined,
-  timeoutMs = 40_000,
-): Promise<T> {
-  const giveUpAt = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== false && found !== null && found !== undefined) return found;
-    if (Date.now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
-    await delay(40);
-  }
-}
-
 /** Waits for a sync to be in a phase. */
 export function phaseOf(handle: Pick<SyncHandle, 'query'>, phase: WorkStatus['phase']): Promise<WorkStatus> {
-  return until(`the workflow is ${phase}`, async () => {
+  return eventually(`the workflow is ${phase}`, async () => {
     const status = await handle.query(workStatusQuery);
     return status.phase === phase && status;
   });
@@ -483,7 +468,7 @@ export function phaseOf(handle: Pick<SyncHandle, 'query'>, phase: WorkStatus['ph
 export async function nextCycle(handle: Pick<SyncHandle, 'query' | 'signal'>): Promise<WorkStatus> {
   const before = await handle.query(workStatusQuery);
   await handle.signal(resumeSignal);
-  return until('the next cycle ends', async () => {
+  return eventually('the next cycle ends', async () => {
     const status = await handle.query(workStatusQuery);
     return status.phase === 'sleeping' && status.until !== before.until && status;
   });

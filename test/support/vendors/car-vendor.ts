@@ -193,13 +193,13 @@ function carsApi(base: string): VehiclesApi {
           ok: true,
           value: { values: {}, document: { contentType: 'image/png', base64: body }, next: null },
         };
-      const told = parsed<{ values?: Record<string, ReadValue>; next: string | null }>(body);
-      return told.ok ? { ok: true, value: { values: {}, ...told.value } } : told;
+      const answer = parsed<{ values?: Record<string, ReadValue>; next: string | null }>(body);
+      return answer.ok ? { ok: true, value: { values: {}, ...answer.value } } : answer;
     },
     readTogether: (_, ids) => get(`/positions?ids=${ids.join(',')}`),
     parseTogether: (_, body) => {
-      const told = parsed<Record<string, { values: Record<string, ReadValue>; next: null }>>(body);
-      return told.ok ? { ok: true, value: new Map(Object.entries(told.value)) } : told;
+      const answer = parsed<Record<string, { values: Record<string, ReadValue>; next: null }>>(body);
+      return answer.ok ? { ok: true, value: new Map(Object.entries(answer.value)) } : answer;
     },
     resource: {
       operations: { list: 'list-boxes', create: 'make-box', remove: 'remove-box' },
@@ -207,8 +207,8 @@ function carsApi(base: string): VehiclesApi {
       parseList: parsed,
       create: () => get('/boxes', 'POST'),
       parseCreate: (body) => {
-        const told = parsed<{ id: string }>(body);
-        return told.ok ? { ok: true, value: told.value.id } : told;
+        const answer = parsed<{ id: string }>(body);
+        return answer.ok ? { ok: true, value: answer.value.id } : answer;
       },
       remove: (id) => get(`/boxes/${id}`, 'DELETE'),
       isGone: (code) => code === 'GONE',

@@ -46,13 +46,15 @@ export async function startHostileServer(): Promise<HostileServer> {
     for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
     const { input = '' } = JSON.parse(Buffer.concat(parts).toString() || '{}') as { input?: string };
     hostile.prompts.push(input);
-    const told = hostile.answers(input, hostile.prompts.length) ?? { body: plainAnswer(input) };
-    const isText = typeof told.body === 'string';
-    const headers = { 'content-type': isText ? 'text/html' : 'application/json', ...told.headers };
+    const scripted = hostile.answers(input, hostile.prompts.length) ?? { body: plainAnswer(input) };
+    const isText = typeof scripted.body === 'string';
+    const headers = { 'content-type': isText ? 'text/html' : 'application/json', ...scripted.headers };
     setTimeout(() => {
       if (answer.destroyed) return;
-      answer.writeHead(told.status ?? 200, headers).end(isText ? told.body : JSON.stringify(told.body));
-    }, told.delayMs ?? 0);
+      answer
+        .writeHead(scripted.status ?? 200, headers)
+        .end(isText ? scripted.body : JSON.stringify(scripted.body));
+    }, scripted.delayMs ?? 0);
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   hostile.baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -4,17 +4,17 @@ import { Aedes } from 'aedes';
 
 let accepts = process.argv[3] !== 'refuse';
 let cuts = false;
-const tell = (message) => process.send?.(message);
+const send = (message) => process.send?.(message);
 const aedes = await Aedes.createBroker({
   authenticate: (_client, username, password, done) => {
     const entry = { username: username ?? '', password: password?.toString() ?? '' };
-    tell({ [accepts ? 'entered' : 'refused']: entry });
+    send({ [accepts ? 'entered' : 'refused']: entry });
     if (accepts) done(null, true);
     else done(Object.assign(new Error('not authorized'), { returnCode: 5 }), null);
   },
 });
 for (const event of ['client', 'clientDisconnect'])
-  aedes.on(event, () => tell({ connections: aedes.connectedClients }));
+  aedes.on(event, () => send({ connections: aedes.connectedClients }));
 aedes.on('subscribe', (_subscriptions, client) => {
   if (cuts) client?.close();
 });
@@ -25,7 +25,7 @@ process.on('message', (message) => {
     const { topic, payload } = message.publish;
     aedes.publish(
       { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, dup: false, retain: false },
-      () => tell({ published: topic }),
+      () => send({ published: topic }),
     );
   }
 });
@@ -34,4 +34,4 @@ const server = createServer((socket) => {
   socket.on('error', () => undefined);
   aedes.handle(socket);
 });
-server.listen(Number(process.argv[2]), '127.0.0.1', () => tell({ port: server.address().port }));
+server.listen(Number(process.argv[2]), '127.0.0.1', () => send({ port: server.address().port }));

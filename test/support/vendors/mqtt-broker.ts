@@ -1,4 +1,4 @@
-/** An MQTT broker that a test can kill, freeze, start again, and tell whether to let anybody in. */
+/** An MQTT broker that a test can kill, freeze, start again, and have accept clients or not. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { eventually } from '../eventually';

@@ -119,9 +119,9 @@ function offsetIn(token: string, about: string): number | null {
   }
 }
 
-/** Each thing that is told of a tyre has a label and, for people, a value; what it means has a name of its own. */
+/** Each field of a tyre has a label and, for people, a value; what it means has a name of its own. */
 export function tyreDiagnosis(car: SimCar): SimAnswer {
-  const told = (label: string, value: string, more: Readonly<Record<string, unknown>> = {}) => ({
+  const field = (label: string, value: string, more: Readonly<Record<string, unknown>> = {}) => ({
     label,
     value,
     ...more,
@@ -130,7 +130,7 @@ export function tyreDiagnosis(car: SimCar): SimAnswer {
   const mountedOn = `${car.year}-06-01`;
   const tyre = (position: string, label: string) => ({
     label,
-    dimension: told('Dimension', '225/55 R18 102Y XL', {
+    dimension: field('Dimension', '225/55 R18 102Y XL', {
       sectionWidth: 225,
       aspectRatio: 55,
       constructionType: 'R',
@@ -138,14 +138,14 @@ export function tyreDiagnosis(car: SimCar): SimAnswer {
       loadIndex: 102,
       speedRating: 'Y',
     }),
-    mountingDate: told('Mounting date', mountedOn, { mountingDate: mountedOn }),
-    qualityStatus: told('Data source', 'OK', { qualityStatus: 'OK' }),
-    runFlat: told('Run-flat tyres', 'no', { runFlat: false }),
-    season: told('Season', 'Summer', { season: 'SUMMER' }),
-    tread: told('Tyre tread', 'Pirelli P-ZERO', { manufacturer: 'Pirelli', treadDesign: 'P-ZERO' }),
-    tyreDefect: told('Tyre pressure status', 'No defect', good),
-    tyreProductionDate: told('Production date', `${car.year}-W20`, { statusColor: 'GREEN' }),
-    tyreWear: told('Service due in', 'normal', {
+    mountingDate: field('Mounting date', mountedOn, { mountingDate: mountedOn }),
+    qualityStatus: field('Data source', 'OK', { qualityStatus: 'OK' }),
+    runFlat: field('Run-flat tyres', 'no', { runFlat: false }),
+    season: field('Season', 'Summer', { season: 'SUMMER' }),
+    tread: field('Tyre tread', 'Pirelli P-ZERO', { manufacturer: 'Pirelli', treadDesign: 'P-ZERO' }),
+    tyreDefect: field('Tyre pressure status', 'No defect', good),
+    tyreProductionDate: field('Production date', `${car.year}-W20`, { statusColor: 'GREEN' }),
+    tyreWear: field('Service due in', 'normal', {
       ...good,
       dueMileage: 12_000 + (hash32(car.vin, position) % 8000),
       unit: 'KILOMETER',
@@ -156,7 +156,7 @@ export function tyreDiagnosis(car: SimCar): SimAnswer {
     passengerCar: {
       mountedTyres: {
         label: 'Mounted',
-        aggregatedQualityStatus: told('Data source', 'OK', { qualityStatus: 'OK' }),
+        aggregatedQualityStatus: field('Data source', 'OK', { qualityStatus: 'OK' }),
         frontLeft: tyre('frontLeft', 'Front left tyre'),
         frontRight: tyre('frontRight', 'Front right tyre'),
         rearLeft: tyre('rearLeft', 'Rear left tyre'),

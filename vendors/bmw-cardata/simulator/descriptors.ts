@@ -1,5 +1,5 @@
 /**
- * The values that a car tells, by CarData's names of them. Values are text. A car without a battery has the battery's
+ * The values that a car sends, by CarData's names of them. Values are text. A car without a battery has the battery's
  * values as null, one whose sensor has nothing to say answers `-NA-`, and names that the car does not know are left out.
  */
 import type { SimCar } from '../../bmw/simulator/cars';
@@ -100,9 +100,9 @@ export function telematicData(
     const descriptor = Object.hasOwn(DESCRIPTORS, name) ? DESCRIPTORS[name] : undefined;
     if (!descriptor) return [];
     const value = descriptor.value(state, car);
-    const told = value === null ? null : String(value);
+    const text = value === null ? null : String(value);
     return [
-      [name, { timestamp: told === null ? null : timestamp, unit: descriptor.unit, value: told }] as const,
+      [name, { timestamp: text === null ? null : timestamp, unit: descriptor.unit, value: text }] as const,
     ];
   });
   return Object.fromEntries(entries);

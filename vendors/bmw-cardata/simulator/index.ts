@@ -1,6 +1,6 @@
 /**
  * A simulator of BMW CarData as one real HTTP server: the API and the login are under the same address. It knows the user
- * demo@example.com unless told otherwise; a login is approved by following the link that it shows.
+ * demo@example.com unless configured otherwise; a login is approved by following the link that it shows.
  */
 import type { VendorSimulator } from '../../define';
 import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';

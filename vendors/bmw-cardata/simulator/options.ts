@@ -1,4 +1,4 @@
-/** What a CarData simulator can be told: everything has a default. */
+/** Options of a CarData simulator: everything has a default. */
 import { z } from 'zod';
 import { DAY_MS } from '../../../quota/durations';
 import { carsSchema } from '../../bmw/simulator/cars';
@@ -16,7 +16,7 @@ export const carDataScenarioSchema = z.strictObject({
   quota: z
     .strictObject({
       callsPerDay: z.int().nonnegative().default(50),
-      /** Whether the count begins anew at midnight UTC, or each call is forgotten after a day. */
+      /** Whether the count starts over at midnight UTC, or each call is forgotten after a day. */
       window: z.enum(['midnight', 'rolling']).default('midnight'),
       /** What a "day" is; shorter ones make tests short. `day` for midnight, `dayMs` for rolling. */
       day: z.enum(['minute', 'hour', 'day']).default('day'),

@@ -18,7 +18,7 @@ export function mappingInfos(cars: readonly SimCar[], gcid: string) {
   };
 }
 
-/** Cars of the third brand are told as those of a third-party customer. */
+/** Cars of the third brand are reported as those of a third-party customer. */
 export function profile(car: SimCar) {
   const software = {
     iStep: 470,
@@ -47,7 +47,7 @@ export function profile(car: SimCar) {
   };
 }
 
-/** A car that tells its state by itself; the third brand's do not. */
+/** A car that reports its state by itself; the third brand's do not. */
 const reportsItself = (car: SimCar) => car.brand !== 'TOYOTA';
 
 function capabilities(car: SimCar) {

@@ -1,6 +1,6 @@
 /**
  * A simulator of MyBMW as one real HTTP server: the login and the services are under the same address. It knows the user
- * demo@example.com with the password demo unless told otherwise, and takes any captcha token.
+ * demo@example.com with the password demo unless configured otherwise, and takes any captcha token.
  */
 import type { VendorSimulator } from '../../define';
 import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';

@@ -1,4 +1,4 @@
-/** What a MyBMW simulator can be told: everything has a default. */
+/** Options of a MyBMW simulator: everything has a default. */
 import { z } from 'zod';
 import { DAY_MS, MINUTE_MS } from '../../../quota/durations';
 import { carsSchema } from '../../bmw/simulator/cars';

@@ -2,7 +2,7 @@
  * The life of a part: cut, uploaded, creating, created, ended, settled. Each step may be repeated after a crash.
  *
  * `creating` is written right before the call that creates the vendor's batch. Whoever finds a part in that state
- * looks for the batch in the vendor's list and adopts it. The batch is created again only when the list has not shown
+ * looks the batch up in the vendor's list and adopts it. The batch is created again only when the list has not shown
  * it for a while, so that nothing is paid for twice.
  */
 import { type BatchPart, readPart } from '../../../../store/batches/parts';

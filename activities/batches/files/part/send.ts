@@ -64,7 +64,7 @@ export class PartSender {
       );
       return await this.adopt(part, made, 'made');
     } catch (error) {
-      // A refusal is certain. After any other answer a batch may have been made: it is looked for.
+      // A refusal is certain. After any other answer a batch may have been made: it is looked up.
       if (!isRefusal(answer)) {
         if (answer !== null) {
           await changePart(this.deps.db, part.id, 'creating', { answered: true }, true).catch(() => null);

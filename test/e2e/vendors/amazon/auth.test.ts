@@ -1,6 +1,7 @@
 /** Login with Amazon: tokens that expire, credentials that are refused, and the way back. */
 import { resumeSignal } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const lab = Lab.start({
   accounts: { expired: {}, revoked: {}, unauthorised: {}, wrong: {} },
@@ -13,7 +14,7 @@ test('an access token that expires under many calls is refreshed once, and nothi
   l.fault('expired', { kind: 'latency', operation: 'getReport', latencyMs: 150 });
   const span = lastHours(12);
   const work = await l.backfill('expired', span);
-  await until('reports are asked about', () => l.calls('expired', 'getReport').length >= 6);
+  await eventually('reports are asked about', () => l.calls('expired', 'getReport').length >= 6);
   expect(l.calls('expired', 'token')).toHaveLength(1);
   l.simulator.control({ expireAccessTokens: [l.account('expired')] });
   expect(await work.result()).toMatchObject({ chunks: 12, done: 12, failed: 0 });
@@ -41,8 +42,8 @@ test('refused credentials hold the account until there are new ones, which is no
   // Resumed too early: the vendor is asked once more, and the account is held again.
   const pool = l.poolWorkflow('revoked');
   await pool.signal(resumeSignal);
-  await until('the vendor is asked again', () => l.calls('revoked').length >= 2);
-  await until('held again', async () => {
+  await eventually('the vendor is asked again', () => l.calls('revoked').length >= 2);
+  await eventually('held again', async () => {
     const state = await l.pool('revoked');
     return state.state === 'held' && state.epoch > held.epoch + 1 && state;
   });

@@ -2,7 +2,8 @@
 
 import { listKindStops } from '../../../../store/permits/call-kinds';
 import { resumeSignal } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
 const TRAFFIC = 'amazon/rt-traffic';
@@ -42,7 +43,10 @@ test('a wait of years for one report type stops no other, and a resume ends it',
     where: { reportType: SALES },
   });
   const refused = await l.backfill('absurd', lastHours(1));
-  await until('the stop is known', async () => (await listKindStops(l.db, l.poolKey('absurd'))).length > 0);
+  await eventually(
+    'the stop is known',
+    async () => (await listKindStops(l.db, l.poolKey('absurd'))).length > 0,
+  );
   expect(await (await l.backfill('absurd', lastHours(2), 1, TRAFFIC)).result()).toMatchObject({ done: 2 });
   const [stop] = await listKindStops(l.db, l.poolKey('absurd'));
   expect(stop).toMatchObject({ subject: SALES, refusedFor: 'quota' });
@@ -64,7 +68,7 @@ test('a 429 for one report type stops its requests alone: the others are served,
   const refused = await l.backfill('limited', lastHours(4));
   const served = await l.backfill('limited', lastHours(6), 1, TRAFFIC);
   expect(await served.result()).toMatchObject({ done: 6, failed: 0 });
-  const [stop] = await until('the stop is known', async () => {
+  const [stop] = await eventually('the stop is known', async () => {
     const stops = await listKindStops(l.db, l.poolKey('limited'));
     return stops.length > 0 && stops;
   });
@@ -94,7 +98,7 @@ test('a 429 that the other report types get as well stops the account, for one f
   const l = await lab;
   l.fault('usedUp', { id: 'usedUp', kind: 'quota', operation: 'createReport' });
   const sales = await l.backfill('usedUp', lastHours(1));
-  await until('the first refusal', () => l.calls('usedUp', 'createReport').length === 1);
+  await eventually('the first refusal', () => l.calls('usedUp', 'createReport').length === 1);
   const traffic = await l.backfill('usedUp', lastHours(1), 1, TRAFFIC);
   await l.poolBecomes('usedUp', 'quota_paused');
   expect(l.calls('usedUp', 'createReport')).toHaveLength(2);
@@ -113,7 +117,7 @@ test('a 403 for one report type stops that one, after one login; the account goe
   const body = denied('The application has no role for this report.');
   l.fault('roleless', { id: 'role', kind: 'status', status: 403, body, where: { reportType: SALES } });
   const refused = await l.backfill('roleless', lastHours(1));
-  await until('it is stopped', async () => (await kinds(l, 'roleless')).includes('calls.stopped'));
+  await eventually('it is stopped', async () => (await kinds(l, 'roleless')).includes('calls.stopped'));
   expect(l.calls('roleless').map((c) => [c.operation, c.status])).toEqual([
     ['token', 200],
     ['createReport', 403],
@@ -156,7 +160,7 @@ test('a pool held for refused credentials probes by itself, and goes on once the
   const held = await l.poolBecomes('cured', 'held');
   expect(held).toMatchObject({ cause: 'credentials', strikes: 1 });
   expect(held.until).not.toBeNull();
-  const longer = await until('it has looked twice', async () => {
+  const longer = await eventually('it has looked twice', async () => {
     const pool = await l.pool('cured');
     return pool.state === 'held' && pool.strikes === 3 && pool;
   });

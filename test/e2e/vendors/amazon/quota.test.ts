@@ -1,7 +1,8 @@
 /** A quota of Amazon's, wherever it shows: it stops the account, only the account, and in the open. */
 import { backfillWorkflowId, resumeSignal } from '../../../../workflows/messages';
+import { eventually } from '../../../support/eventually';
 import { failuresIn } from '../../../support/histories';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const LONG_PAUSE = { pool: { cooldownMinutes: 10 } };
 
@@ -79,7 +80,7 @@ test('after cooldowns in a row the pool says what to check: in its row, its even
   const l = await lab;
   l.fault('stubborn', { id: 'stubborn', kind: 'quota', operation: 'createReport' });
   const work = await l.backfill('stubborn', lastHours(2));
-  const hinted = await until('the second strike', async () => {
+  const hinted = await eventually('the second strike', async () => {
     const pool = await l.pool('stubborn');
     return pool.strikes === 2 && pool.state === 'quota_paused' && pool;
   });
@@ -89,7 +90,7 @@ test('after cooldowns in a row the pool says what to check: in its row, its even
     null,
     expect.stringContaining('check role and report type'),
   ]);
-  const shown = await until('the workflow shows it', async () => {
+  const shown = await eventually('the workflow shows it', async () => {
     const { currentDetails } = await l
       .poolWorkflow('stubborn')
       .query<{ currentDetails?: string }>('__temporal_workflow_metadata');

@@ -1,6 +1,7 @@
 /** How reports end at Amazon, and what becomes of their windows. */
 import { HOUR_MS } from '../../../../quota/durations';
 import { resumeSignal } from '../../../../workflows/messages';
+import { eventually } from '../../../support/eventually';
 import {
   Lab,
   type LedgerWindow,
@@ -8,7 +9,6 @@ import {
   leaksOf,
   nextCycle,
   phaseOf,
-  until,
 } from '../../../support/stacks/amazon-lab';
 
 const NOT_YET =
@@ -76,7 +76,7 @@ describe('FATAL', () => {
     await l.db.query(
       `update coverage set retry_at = now() where state = 'failed' and series_id = ${await l.seriesId('notyet')}`,
     );
-    await until(
+    await eventually(
       'the interval is over',
       () => (l.calls('notyet').at(-1)?.t ?? 0) < Date.now() - INTERVAL_MS - 500,
     );
@@ -186,7 +186,7 @@ describe.each([
       expect(ended).toHaveLength(1);
 
       const firstAskedAt = l.calls(label, 'createReport')[0]?.t ?? 0;
-      await until('another cycle gets it', async () => {
+      await eventually('another cycle gets it', async () => {
         await nextCycle(sync);
         return l.reportsMade(label).length > asked.length;
       });
@@ -317,12 +317,12 @@ describe('a document', () => {
     const span = lastHours(1);
     l.outcome('oldlink', { status: 'FATAL', errorDetails: NOT_YET, from: new Date(span.from).toISOString() });
     const work = await l.backfill('oldlink', { from: span.from - HOUR_MS, to: span.to });
-    await until('a document is behind an expired link', () => {
+    await eventually('a document is behind an expired link', () => {
       const refused = l.calls('oldlink', 'downloadDocument').filter((c) => c.status === 403);
       return refused.length >= 2;
     });
     l.simulator.control({ documentUrlLifetimeSeconds: 300 });
-    await until('the good one is in', async () => (await l.windows('oldlink')).length === 2);
+    await eventually('the good one is in', async () => (await l.windows('oldlink')).length === 2);
     const windows = await l.windows('oldlink');
     expect(windows.map((w) => w.state)).toEqual(['done', 'failed']);
     expect(windows[1]).toMatchObject({ evidence: { fatal: 'not-yet' } });

@@ -1,6 +1,7 @@
 /** Traffic and inventory share everything with sales; and what Temporal stores can be encrypted. */
 import { resumeSignal, type WorkStatus, workStatusQuery } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const INVENTORY = 'amazon/rt-inventory';
@@ -50,7 +51,7 @@ test('the datasets of an account stop together, and each goes on', async () => {
   l.fault('vendor', { id: 'quota', kind: 'quota', operation: 'createReport' });
   const syncs = await Promise.all([TRAFFIC, INVENTORY, SALES].map((dataset) => l.sync('vendor', dataset)));
   // The first refusal may mean its report type alone; the second tells that it is the account's.
-  const told = await Promise.all(syncs.map((sync) => until('the sync waits', () => waitOf(sync))));
+  const told = await Promise.all(syncs.map((sync) => eventually('the sync waits', () => waitOf(sync))));
   const alone = told.filter(({ phase }) => phase === 'running');
   expect(alone.length).toBeLessThanOrEqual(1);
   for (const { detail } of alone)

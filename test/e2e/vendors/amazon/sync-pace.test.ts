@@ -1,7 +1,8 @@
 /** A sync never waits for its slowest piece. */
 import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
-import { Lab, nextCycle, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 
@@ -31,7 +32,7 @@ test('new hours are requested on time while an old report is stuck, and nothing 
   l.outcome('stuck', { id: 'stuck', status: 'IN_QUEUE', count: 1 });
   await l.restartWorker({ safeMinutesLag: 180 });
   const sync = await l.sync('stuck');
-  await until('one report alone is left', async () => {
+  await eventually('one report alone is left', async () => {
     const status = await sync.query(workStatusQuery);
     return (
       status.phase === 'running' && status.chunksDone === status.chunksTotal - 1 && status.chunksTotal > 1
@@ -42,8 +43,8 @@ test('new hours are requested on time while an old report is stuck, and nothing 
 
   await l.restartWorker({});
   await sync.signal('resume');
-  await until('the new hours are there', async () => l.reportsMade('stuck').length > before);
-  await until('they are in', async () => {
+  await eventually('the new hours are there', async () => l.reportsMade('stuck').length > before);
+  await eventually('they are in', async () => {
     const windows = await l.windows('stuck');
     return Math.max(...windows.map((w) => w.to)) > Date.now() - 3 * HOUR_MS;
   });
@@ -76,7 +77,7 @@ test('a report that is not made is reported with its age, and requested again at
   const l = await lab;
   l.outcome('old', { id: 'old', status: 'IN_QUEUE', count: 1 });
   const sync = await l.sync('old');
-  const slow = await until('it is told of', async () =>
+  const slow = await eventually('it is told of', async () =>
     (await l.poolEvents('old')).find((e) => e.kind === 'report.slow'),
   );
   expect(slow.data).toMatchObject({

@@ -1,7 +1,8 @@
 /** The sync of a dataset: what a cycle does, in which order, and what it leaves alone. */
 import { DAY_MS, HOUR_MS } from '../../../../quota/durations';
 import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
-import { Lab, type LedgerWindow, nextCycle, phaseOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, type LedgerWindow, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
 
 /** Without a least time between two requests for a window, so that audits can follow at once. */
 const AT_ONCE = { minRerequestMinutes: 0 };
@@ -172,11 +173,11 @@ test('an operator’s pause ends the requests, and the resume goes on where they
   const l = await lab;
   l.fault('restful', { id: 'slow', kind: 'latency', operation: 'createReport', latencyMs: 300 });
   const sync = await l.sync('restful');
-  await until('the first report', () => l.reportsMade('restful').length >= 1);
+  await eventually('the first report', () => l.reportsMade('restful').length >= 1);
   await sync.signal(pauseSignal, { reason: 'inventory count' });
   expect(await sync.query(workStatusQuery)).toMatchObject({ phase: 'paused', detail: 'inventory count' });
   // What was under way arrives; then nothing moves any more.
-  const quiet = await until('no calls for a second', () => {
+  const quiet = await eventually('no calls for a second', () => {
     const calls = l.calls('restful');
     return (calls.at(-1)?.t ?? 0) < l.vendorNow() - 1000 && calls.length;
   });

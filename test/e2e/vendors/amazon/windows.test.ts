@@ -1,7 +1,8 @@
 /** Windows that cannot be had, and documents that are not to be believed: what they cost, and what stays. */
 import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
-import { Lab, lastHours, leaksOf, until } from '../../../support/stacks/amazon-lab';
+import { eventually } from '../../../support/eventually';
+import { Lab, lastHours, leaksOf } from '../../../support/stacks/amazon-lab';
 
 /** Failing windows may make three calls a day here: the fewest there are. */
 const SETTINGS = { reports: { failingShare: 0, settleSeconds: 4 } };
@@ -73,7 +74,7 @@ describe('an audit', () => {
     );
     const made = l.reportsMade(label).length;
     const sync = await l.sync(label);
-    await until('the doubt is over', async () => {
+    await eventually('the doubt is over', async () => {
       const { rows } = await l.db.query('select from doubted_hours where series_id = $1', [
         await l.seriesId(label),
       ]);
@@ -210,7 +211,7 @@ describe('a report is requested once', () => {
     l.simulator.control({ reports: { numericIds: true, listLoops: true, listLagSeconds: 3 } });
     l.fault('numbers', { kind: 'drop-after-processing', operation: 'createReport', count: 1 });
     const work = await l.backfill('numbers', lastHours(2));
-    const waiting = await until('it says what it waits for', async () => {
+    const waiting = await eventually('it says what it waits for', async () => {
       const status = await work.query(workStatusQuery);
       return status.phase === 'running' && status.until !== null && status;
     });
