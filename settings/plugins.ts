@@ -42,9 +42,8 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
  * @throws an error for `pluginProblem`.
  */
 export function loadVendors(plugin: string, baseDir: string): readonly Vendor[] {
-  const require = createRequire(join(baseDir, 'sluice.yaml'));
-  const file = resolved(require, plugin);
-  const exported = vendorsOf(require(file));
+  const file = pluginFile(plugin, baseDir);
+  const exported = vendorsOf(requireFrom(baseDir)(file));
   if (exported.length === 0) {
     throw new VendorError(['it exports none; write: export default defineVendor({ … })']);
   }
@@ -55,9 +54,12 @@ export function loadVendors(plugin: string, baseDir: string): readonly Vendor[] 
 /** Thrown where nothing is found by a plugin's name. */
 class NoSuchPlugin extends Error {}
 
-function resolved(require: NodeJS.Require, plugin: string): string {
+const requireFrom = (baseDir: string) => createRequire(join(baseDir, 'sluice.yaml'));
+
+/** The file of a plugin, as an absolute path. @throws an error for `pluginProblem`. */
+export function pluginFile(plugin: string, baseDir: string): string {
   try {
-    return require.resolve(plugin);
+    return requireFrom(baseDir).resolve(plugin);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') throw new NoSuchPlugin(plugin);
     throw error;

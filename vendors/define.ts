@@ -90,6 +90,8 @@ export interface VendorExample {
   readonly login?: Readonly<Record<string, string>>;
   /** A model, where the account writes texts. */
   readonly model?: string;
+  /** A command that the simulator's devices take, where the vendor has no fixed set of them. */
+  readonly command?: { readonly code: string; readonly params?: readonly string[] };
 }
 
 /** An environment variable that sets a key in each account of a vendor. */

@@ -1,8 +1,10 @@
-/** `sluice vendor test`: whether a vendor keeps to what holds for all of them. Exit code 1 when it does not. */
+/** `sluice vendor test`: whether vendors keep to what holds for all of them. Exit code 1 when one does not. */
 import type { Command } from 'commander';
 import type { Check } from '../../vendors/conformance/check';
 import { UsageError } from '../operations/errors';
+import { TestServers } from '../operations/vendors/servers';
 import { testVendors } from '../operations/vendors/test';
+import { untilInterrupted } from './interrupt';
 import { print, printJson } from './output';
 
 interface TestOptions {
@@ -10,6 +12,8 @@ interface TestOptions {
   readonly seed: string;
   readonly answers: string;
   readonly jobs: boolean;
+  readonly postgres?: string;
+  readonly temporal?: string;
 }
 
 export function addVendorTest(program: Command): void {
@@ -17,25 +21,41 @@ export function addVendorTest(program: Command): void {
     .command('vendor')
     .description('vendors of this installation and from outside')
     .command('test')
-    .argument('<vendor>', 'a module such as ./my-vendor.mjs, a package, or the id of a vendor')
-    .description('run the conformance suite over a vendor and its simulator; exit code 1 when it fails')
+    .argument('<vendor...>', 'modules such as ./my-vendor.mjs, packages, or ids of vendors')
+    .description('run the conformance suite over vendors and their simulators; exit code 1 when it fails')
     .option('--seed <n>', 'seed of the answers that are made up', '1')
     .option('--answers <n>', 'how many are made up for each operation', '300')
-    .option('--no-jobs', 'leave out what takes an embedded Postgres')
+    .option('--no-jobs', 'leave out what takes a Postgres: jobs, quotas, kills')
+    .option('--postgres <url>', 'a Postgres to make a database in, instead of an embedded one')
+    .option('--temporal <host:port>', 'a Temporal to work with, instead of an embedded one')
     .option('--json', 'JSON')
     .action(run);
 }
 
-async function run(named: string, options: TestOptions): Promise<void> {
-  const reports = await testVendors(named, process.cwd(), {
-    seed: number(options.seed, '--seed', 0),
-    answers: number(options.answers, '--answers', 1),
-    jobs: options.jobs,
-  });
-  const failed = reports.some(({ checks }) => checks.some(({ result }) => result === 'fail'));
-  if (options.json) printJson(reports);
-  else for (const { vendor, title, checks } of reports) printReport(`${title} (${vendor})`, checks);
-  if (failed) process.exitCode = 1;
+async function run(named: readonly string[], options: TestOptions): Promise<void> {
+  const seed = number(options.seed, '--seed', 0);
+  const answers = number(options.answers, '--answers', 1);
+  const servers = options.jobs ? new TestServers(options) : null;
+  const interrupt = untilInterrupted();
+  try {
+    const tested = testVendors(named, process.cwd(), { seed, answers, servers });
+    const reports = await Promise.race([tested, interrupt.promise]);
+    if (!reports) {
+      // What is under way fails once its servers end, which nobody has to hear.
+      tested.catch(() => undefined);
+      process.exitCode = 130;
+      return;
+    }
+    const failed = reports.some(({ checks }) => checks.some(({ result }) => result === 'fail'));
+    if (options.json) printJson(reports);
+    else for (const { vendor, title, checks } of reports) printReport(`${title} (${vendor})`, checks);
+    if (failed) process.exitCode = 1;
+  } finally {
+    await servers?.close();
+    const { aborted } = interrupt.signal;
+    interrupt.done();
+    if (aborted) process.exit(130);
+  }
 }
 
 function printReport(title: string, checks: readonly Check[]): void {

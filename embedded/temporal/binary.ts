@@ -34,6 +34,8 @@ export interface FindTemporalOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** Server version that wrote the database file; binaries of another minor version are passed over. */
   readonly writtenBy?: string | undefined;
+  /** False: nothing is fetched or built, which takes minutes. */
+  readonly install?: boolean | undefined;
 }
 
 type Versions = { readonly version: string; readonly serverVersion: string };
@@ -190,6 +192,7 @@ export async function findTemporalBinary(options: FindTemporalOptions = {}): Pro
   let binary = await useCache(cached, log);
   if (binary === null) {
     attempts.push({ what: `cache ${cached}`, why: existsSync(cached) ? 'broken' : 'empty' });
+    if (options.install === false) throw nothingWorked(attempts);
     try {
       binary = await withLock(
         join(folder, 'install.lock'),

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
+import type { FleetApi, FleetDevice } from '../capabilities/fleet';
 import type { GrantApi, GrantTokens } from '../capabilities/login';
 import type { VendorResponse } from '../contract';
 import type { AccountParts, Vendor } from '../define';
@@ -17,6 +18,12 @@ export interface SampleCall {
   readonly attributes: Readonly<Record<string, string>>;
   /** What limits of tokens charge. */
   readonly tokens?: number;
+}
+
+export interface ServedSample {
+  readonly vehicleId: string;
+  readonly read: string;
+  readonly operation: string;
 }
 
 /** Thrown when the vendor does not answer as its own parts understand it. */
@@ -87,7 +94,8 @@ export class Wire {
     throw new WireError('the account has no login, grant or apiKey');
   }
 
-  private async logIn(grant: GrantApi): Promise<GrantTokens> {
+  /** A person's login, with the example's entries; the link of a device's login is followed. */
+  async logIn(grant: GrantApi): Promise<GrantTokens> {
     const secrets = this.secrets(grant.credentials);
     const verifier = randomBytes(32).toString('base64url');
     const proof = { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
@@ -179,6 +187,37 @@ export class Wire {
       { operation: operations.trips, attributes, request: authorized(fleet.trips(deviceId, span)) },
       { operation: operations.track, attributes, request: authorized(fleet.track(deviceId, span)) },
     ];
+  }
+
+  /** The account's devices, as the vendor lists them. */
+  async devices(fleet: FleetApi, token: string): Promise<readonly FleetDevice[]> {
+    return this.ask(fleet.authorize(fleet.devices(), token), fleet.parseDevices);
+  }
+
+  /** Reads that the simulator answers whole, with one call each; those of one vehicle lie together. */
+  async servedReads(vehicleIds: readonly string[], token: string, most: number): Promise<ServedSample[]> {
+    const { vehicles } = this.parts;
+    if (vehicles === undefined) return [];
+    const { resource: api } = vehicles;
+    const resource =
+      api === undefined ? null : await this.ask(vehicles.authorize(api.create(), token), api.parseCreate);
+    const plain = vehicles.reads.filter(
+      ({ params, together }) =>
+        together === undefined && Object.values(params).every(({ required }) => !required),
+    );
+    const served: ServedSample[] = [];
+    for (const { vehicleId, read } of vehicleIds.flatMap((id) =>
+      plain.map((one) => ({ vehicleId: id, read: one })),
+    )) {
+      if (served.length === most) break;
+      const request = vehicles.read(read.name, { vehicleId, params: {}, resource, next: null });
+      if (request.binary) continue;
+      const { status, body } = await this.send(vehicles.authorize(request, token));
+      const parsed = status < 300 ? vehicles.parseRead(read.name, body) : null;
+      if (!parsed?.ok || parsed.value.next !== null) continue;
+      served.push({ vehicleId, read: read.name, operation: read.operation });
+    }
+    return served;
   }
 
   private async vehicleSamples(vehicles: NonNullable<AccountParts['vehicles']>, token: string) {

@@ -19,7 +19,7 @@ export async function sendAnswer(
     res.destroy();
     return;
   }
-  if (delayMs > 0) await sleep(delayMs);
+  if (delayMs > 0 && !(await isThereAfter(res, delayMs))) return;
   if (faults.some((f) => f.kind === 'drop-after-processing')) {
     res.destroy();
     return;
@@ -45,6 +45,21 @@ export async function sendAnswer(
   } catch {
     // The caller went away, or the answer was cut short on purpose: there is nobody left to answer.
     res.destroy();
+  }
+}
+
+/** False as soon as the caller goes away. */
+async function isThereAfter(res: ServerResponse, delayMs: number): Promise<boolean> {
+  if (res.destroyed) return false;
+  const gone = new AbortController();
+  const onClose = () => gone.abort();
+  res.once('close', onClose);
+  try {
+    return await sleep(delayMs, true, { signal: gone.signal });
+  } catch {
+    return false;
+  } finally {
+    res.off('close', onClose);
   }
 }
 

@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
 import { sendForText } from '../../../activities/gateway/http/http';
-import type { LimitTemplate } from '../../../quota/limits/limit';
 import { parseSettings, type Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { type Check, check, skipped } from '../../../vendors/conformance/check';
@@ -16,6 +15,7 @@ import type { RunningSimulator } from '../../../vendors/kit/server';
 import type { Vendor } from '../../../vendors/registry';
 import { messageOf } from '../errors';
 import { type OwnGateway, withOwnGateway } from '../own-gateway';
+import { quickLimits } from './quick-limits';
 
 const ACCOUNT = 'conformance';
 /** How often each call is made. */
@@ -41,12 +41,11 @@ export async function jobChecks(
   const simulator = await vendor.simulator();
   const running = await simulator.start({});
   try {
-    const own = vendor.rules.limits.map(quick);
     const account = {
       vendor: vendor.id,
       ...vendor.example.settings,
       ...simulator.settings(running),
-      limits: Object.fromEntries(own.map(({ name, ours }) => [name, ours])),
+      limits: quickLimits(vendor, running),
       pool: { cooldownMinutes: QUOTA_MS / 60_000 },
     };
     const text = JSON.stringify({
@@ -54,12 +53,6 @@ export async function jobChecks(
       accounts: { [ACCOUNT]: account },
     });
     const settings = parseSettings(text, { file: null, baseDir, env: vendor.example.secrets });
-    const changes = own.flatMap(({ name, kind, theirs }) => {
-      const there = running.limits.limit(name)?.window.kind;
-      // One that the vendor counts in another way than its rules say is not made smaller, and so not tried.
-      return there === undefined ? [] : [[name, there === kind ? theirs : { enforced: false }]];
-    });
-    running.control({ limits: Object.fromEntries(changes), resetLimits: true });
     return await withOwnGateway(db, settings, (one) =>
       withOwnGateway(db, settings, (other) => run({ db, vendor, settings, running, callers: [one, other] })),
     );
@@ -77,21 +70,6 @@ interface Bench {
   readonly running: RunningSimulator;
   /** As many as there might be processes. */
   readonly callers: readonly OwnGateway[];
-}
-
-/** The limit as it is set for both sides: so small that calls wait, and so that a slow machine is in nobody's way. */
-function quick({ name, window, unit }: LimitTemplate) {
-  const slack = { slackMs: 250 };
-  const sizes: Record<LimitTemplate['window']['kind'], Readonly<Record<string, number>>> = {
-    'token-bucket': { ratePerSecond: 10, burst: 3 },
-    spacing: { ms: 100 },
-    rolling: { count: 3, ms: 500 },
-    // Days cannot be made shorter: they are made large enough.
-    calendar: { count: 10_000 },
-    'vendor-reset': { count: 10_000 },
-  };
-  const size = unit === 'calls' ? sizes[window.kind] : {};
-  return { name, kind: window.kind, theirs: size, ours: { ...size, ...(unit === 'calls' ? slack : {}) } };
 }
 
 async function run(bench: Bench): Promise<Check[]> {

@@ -40,6 +40,7 @@ import {
 } from '../../../../store/pools/pools';
 import { mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
+import { vendorOf } from '../../../../vendors/registry';
 import { LONG } from '../../../support/run/long';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
@@ -222,3 +223,25 @@ test(
   },
   RUN_MS + 60_000,
 );
+
+test('processes that make limits for the first time, some of which are there, do not lock each other out', async () => {
+  const { url } = await testDatabase();
+  const db = createPool(url, { max: 10 });
+  const [template] = vendorOf('amazon').rules.limits;
+  if (template === undefined) throw new Error('no limit');
+  const limits = (round: number, names: string) =>
+    [...names].map((name) => ({ key: `v/${round}/${name}`, template }));
+  try {
+    for (let round = 0; round < 15; round++) {
+      await Promise.all(
+        ['d', 'ad', 'abcd', 'bd', 'abd', 'cd', 'acd', 'abc', 'b'].map((names) =>
+          registerLimits(db, 'v/x', limits(round, names)),
+        ),
+      );
+    }
+    const { rows } = await db.query<{ n: string }>("select count(*) as n from limits where key like 'v/%'");
+    expect(Number(rows[0]?.n)).toBe(60);
+  } finally {
+    await db.end();
+  }
+});

@@ -1,0 +1,37 @@
+/**
+ * What the dead have held is free some ten seconds after their last sign of life. Here it is known that they are dead, and
+ * nobody has to wait: leases end at once, and Temporal is told what it would find out by missing heartbeats.
+ */
+import type { Client } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { listExecutions } from '../../../../temporal/executions';
+
+/** `PENDING_ACTIVITY_STATE_STARTED`. */
+const STARTED = 2;
+
+/** For when no process of the test's is alive. */
+export async function endLeases(db: Pool): Promise<void> {
+  await db.query('update reads set lease_until = clock_timestamp() where lease_owner is not null');
+  await db.query(
+    `update batch_items set lease_until = clock_timestamp() where state = 'running' and lease_owner is not null`,
+  );
+}
+
+/** The same for what Temporal waits for. */
+export async function endAttempts(client: Client, taskQueue: string): Promise<void> {
+  const { workflowService } = client;
+  const { namespace, identity } = client.options;
+  for await (const run of listExecutions(client, "ExecutionStatus = 'Running'")) {
+    if (run.taskQueue !== taskQueue) continue;
+    const execution = { workflowId: run.workflowId, runId: run.runId };
+    await workflowService.resetStickyTaskQueue({ namespace, execution });
+    const { pendingActivities } = await workflowService.describeWorkflowExecution({ namespace, execution });
+    for (const { activityId, state } of pendingActivities ?? []) {
+      if (state !== STARTED) continue;
+      await workflowService.respondActivityTaskFailedById({
+        ...{ namespace, identity, ...execution, activityId: activityId ?? '' },
+        failure: { message: 'its worker was killed', applicationFailureInfo: { type: 'Killed' } },
+      });
+    }
+  }
+}

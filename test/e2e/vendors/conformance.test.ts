@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { builtInVendors } from '../../../vendors/registry';
+import { ROOT, SLUICE } from '../../support/processes/program';
+import { testPostgresUrl, testTemporal } from '../../support/stacks/embedded';
+
+const KILL = 'a kill in the middle neither loses nor repeats';
+/** What is killed in its middle, by vendor: all that each offers. */
+const WORK: Readonly<Record<string, readonly string[]>> = {
+  amazon: ['a backfill of amazon/rt-sales'],
+  openai: ['a batch of texts'],
+  gps51: ['a backfill of gps51/tracks'],
+  'bmw-cardata': ['reads of vehicles'],
+  'bmw-mybmw': ['reads of vehicles', 'the command lock'],
+  'acme-cars': ['reads of vehicles'],
+};
+
+interface Report {
+  readonly vendor: string;
+  readonly checks: readonly { readonly name: string; readonly result: string; readonly problems: string[] }[];
+}
+
+test('every vendor, one from outside among them, keeps to all that holds for vendors, killed in the middle of its work, too', async () => {
+  const [postgres, temporal] = [await testPostgresUrl(), await testTemporal()];
+  const ids = builtInVendors().map(({ id }) => id);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      ...[SLUICE, 'vendor', 'test', ...ids, './vendor.mjs', '--json', '--answers', '20'],
+      ...['--postgres', postgres, '--temporal', temporal.address],
+    ],
+    { cwd: join(ROOT, 'examples', 'acme-cars') },
+  ).catch((error: { stdout: string }) => error);
+  const reports: readonly Report[] = JSON.parse(stdout);
+  const found = reports.flatMap(({ vendor, checks }) => checks.map((one) => ({ vendor, ...one })));
+  expect(found.filter(({ result }) => result === 'fail')).toEqual([]);
+  for (const [vendor, work] of Object.entries(WORK)) {
+    const own = found.filter((one) => one.vendor === vendor && one.result === 'ok').map(({ name }) => name);
+    expect(own).toEqual(
+      expect.arrayContaining([
+        'a job of every call that the account offers runs to its end with nothing refused',
+        'a quota stops every caller until its time, and no longer than it takes to look',
+        ...work.map((name) => `${KILL}: ${name}`),
+      ]),
+    );
+  }
+  expect(Object.keys(WORK).sort()).toEqual(reports.map(({ vendor }) => vendor).sort());
+}, 180_000);
