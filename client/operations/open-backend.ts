@@ -13,6 +13,7 @@ import {
   temporalAddress,
   temporalConnection,
 } from './context';
+import { DatabaseWatch, WATCH_TIMES, type WatchTimes } from './database-watch';
 import { failed, messageOf, OperationError, problem } from './errors';
 
 export interface OpenBackend extends Backend {
@@ -26,6 +27,7 @@ export interface OpenBackendOptions {
   readonly applicationName: string;
   /** Most connections to Postgres for ordinary work; what may take minutes has a few of its own. */
   readonly connections: number;
+  readonly watch?: WatchTimes;
 }
 
 const BULK_CONNECTIONS = 4;
@@ -67,18 +69,20 @@ function remembered<T>(read: () => T): () => T {
 class Databases {
   private readonly pools = new Map<ConnectionUse, { readonly url: string; readonly pool: Pool }>();
   private readonly url: () => string;
+  private readonly watch: DatabaseWatch;
 
   constructor(
     context: Context,
     private readonly options: OpenBackendOptions,
   ) {
     this.url = remembered(() => databaseUrl(context));
+    this.watch = new DatabaseWatch(options.watch ?? WATCH_TIMES, () => this.forget());
   }
 
   async use<T>(work: (db: Pool) => Promise<T>, use: ConnectionUse = 'work'): Promise<T> {
     const url = this.url();
     try {
-      return await work(this.pool(url, use));
+      return await this.watch.during(url, work(this.pool(url, use)));
     } catch (error) {
       throw explainDatabaseError(error, url);
     }
@@ -97,6 +101,12 @@ class Databases {
     });
     this.pools.set(use, { url, pool });
     return pool;
+  }
+
+  /** Connections that nothing comes back on: the next work gets new ones. */
+  private forget(): void {
+    for (const { pool } of this.pools.values()) pool.end().catch(() => undefined);
+    this.pools.clear();
   }
 
   async close(): Promise<void> {

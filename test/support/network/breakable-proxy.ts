@@ -10,8 +10,8 @@ export interface BreakableProxy {
   /** `host:port` of the proxy. */
   readonly address: string;
   cut(): void;
-  /** Drops what is sent from now on over connections that are open; new ones work. */
-  silence(): void;
+  /** Drops what is sent from now on over connections that are open; new ones work, unless they are `deaf` as well. */
+  silence(deaf?: boolean): void;
   restore(): void;
   close(): Promise<void>;
 }
@@ -21,6 +21,7 @@ export async function startBreakableProxy(server: string): Promise<BreakableProx
   const [host = '', port] = server.split(':');
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isDeaf = false;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
@@ -29,6 +30,10 @@ export async function startBreakableProxy(server: string): Promise<BreakableProx
     keep(near);
     if (isCut) {
       near.destroy();
+      return;
+    }
+    if (isDeaf) {
+      near.resume();
       return;
     }
     const far = connect(Number(port), host);
@@ -45,7 +50,8 @@ export async function startBreakableProxy(server: string): Promise<BreakableProx
   return {
     address: `127.0.0.1:${(end.address() as AddressInfo).port}`,
     cut,
-    silence: () => {
+    silence: (deaf = false) => {
+      isDeaf = deaf;
       for (const socket of sockets) {
         socket.unpipe();
         // Still read, as a network that loses what it takes does; and the other end never learns that it has closed.
@@ -58,6 +64,7 @@ export async function startBreakableProxy(server: string): Promise<BreakableProx
     },
     restore: () => {
       isCut = false;
+      isDeaf = false;
     },
     close: async () => {
       cut();
