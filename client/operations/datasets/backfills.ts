@@ -111,7 +111,7 @@ function startSpanWork(client: Client, settings: Settings, work: SpanWork, reque
 /** A run, with why it stands still; null when nothing stands in its way. */
 export type WaitingWork = WorkReport & { readonly wait: Standstill | null };
 
-export function workJson({ status, wait, ...rest }: WaitingWork) {
+export function workJson({ status, wait, startedAt: _, ...rest }: WaitingWork) {
   return { ...rest, status: workStatusJson(status), wait: waitJson(wait) };
 }
 

@@ -171,7 +171,7 @@ async function readSyncs(client: Client, settings: Settings): Promise<Omit<SyncR
   return reports;
 }
 
-export function syncJson({ status, schedule, wait, ...rest }: SyncReport) {
+export function syncJson({ status, schedule, wait, startedAt: _, ...rest }: SyncReport) {
   return {
     ...rest,
     status: workStatusJson(status),

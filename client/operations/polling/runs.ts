@@ -82,7 +82,7 @@ export const listPolling = operation({
   about: 'every account that is polled, and what is next',
   input: z.strictObject({}),
   json: (reports: readonly PollingReport[]) =>
-    reports.map(({ status, ...rest }) => ({ ...rest, status: workStatusJson(status) })),
+    reports.map(({ status, startedAt: _, ...rest }) => ({ ...rest, status: workStatusJson(status) })),
   run: async (backend): Promise<readonly PollingReport[]> => {
     const accounts = polledAccounts(backend.settings).map((account) => account.name);
     if (accounts.length === 0) return [];
