@@ -2455,7 +2455,7 @@ export interface components {
                 to: string | null;
                 budget: number;
                 planned: number;
-                stretch: number;
+                stretch: number | null;
             }[];
             items: {
                 vehicleId: string;
@@ -2466,6 +2466,10 @@ export interface components {
                 meanSeconds: number | null;
             }[];
             assumed: string[];
+            closed: {
+                until: string | null;
+                reason: string;
+            } | null;
         };
         Permit: {
             permit: string;

@@ -49,7 +49,7 @@ interface Span {
 export function planPolling(input: PollingInput): PollingPlan {
   const from = input.now;
   const to = from + DAY_MS;
-  const spans = spansOf(input, from, to);
+  const spans = spansOf(input, Math.max(from, input.closedUntil ?? from), to);
   const end = Math.max(to, ...spans.map((span) => span.to));
   const urgency = new Urgency(input, from - DAY_MS, end + DAY_MS);
   const vehicles = new Map(input.vehicles.map((vehicle) => [vehicle.vehicleId, vehicle]));
@@ -76,7 +76,7 @@ export function planPolling(input: PollingInput): PollingPlan {
       to: span.to,
       budget: span.calls,
       planned: best.calls.length,
-      stretch: best.stretch,
+      stretch: best.fits ? best.stretch : null,
     });
   }
   const shown = calls.filter(({ at }) => at < to);
@@ -206,16 +206,17 @@ function spansOf({ budget, items, now }: PollingInput, from: number, to: number)
   const fresh = failingCallsLeft([], budget.count, now);
   const failing = failingCallsLeft(items, budget.count, now - DAY_MS);
   if (budget.kind === 'rolling') {
-    return [{ from, to, calls: budget.count, failing, earliest: inRollingWindow(budget) }];
+    const span = { from, to, calls: budget.count, failing, earliest: inRollingWindow(budget) };
+    return to > from ? [span] : [];
   }
   const spans: Span[] = [];
   const anyTime = (_: readonly number[], at: number) => at;
-  const first = Math.max(from, Math.min(budget.until, from + DAY_MS));
+  const first = Math.max(now, Math.min(budget.until, now + DAY_MS));
   const left = Math.max(0, Math.floor(budget.left));
   spans.push({ from, to: first - EDGE_MS, calls: left, failing, earliest: anyTime });
   for (let day = first; day < to; day += DAY_MS) {
     spans.push({
-      from: day + EDGE_MS,
+      from: Math.max(from, day + EDGE_MS),
       to: day + DAY_MS - EDGE_MS,
       calls: Math.floor(budget.count),
       failing: fresh,

@@ -62,6 +62,8 @@ export interface PollingInput {
   readonly night: Night | null;
   /** A vehicle counts as active for so long after it moved. */
   readonly activeMs: number;
+  /** Nothing is called before this; left out: from now on. */
+  readonly closedUntil?: number;
   /** Calls that something needs before the first read, e.g. to make a container. */
   readonly setup: readonly string[];
 }
@@ -80,8 +82,8 @@ export interface PlannedWindow {
   /** Calls that polling may make in it. */
   readonly budget: number;
   readonly planned: number;
-  /** How much older answers become than is wished, so that the budget lasts; 1: not at all. */
-  readonly stretch: number;
+  /** How much older answers become than is wished, so that the budget lasts; 1: not at all. Null: it is too little to make each read once. */
+  readonly stretch: number | null;
 }
 
 /** How fresh an item becomes. */

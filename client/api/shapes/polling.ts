@@ -19,7 +19,7 @@ export const pollingPlan = z
         to: orNull(instant),
         budget: z.number(),
         planned: z.number(),
-        stretch: z.number(),
+        stretch: orNull(z.number()),
       }),
     ),
     items: z.array(
@@ -33,5 +33,6 @@ export const pollingPlan = z
       }),
     ),
     assumed: z.array(z.string()),
+    closed: orNull(z.object({ until: orNull(instant), reason: z.string() })),
   })
   .meta({ id: 'PollingPlan' });

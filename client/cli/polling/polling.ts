@@ -78,12 +78,23 @@ export function addPlanPolling(plan: Command): void {
 }
 
 function printPlan(planned: PlannedDay): void {
-  const { account, limit, capacity, used, reserve, leftAfter, assumed, calls, windows, items } = planned;
+  const { account, limit, capacity, used, reserve, leftAfter, assumed, closed, calls, windows, items } =
+    planned;
   print(`${account}: ${limit} allows ${capacity}, ${used} used, ${reserve} kept for people`);
   if (assumed.length > 0)
     note(`Its vehicles are not known yet: planned as for ${pluralText(assumed.length, 'vehicle')}.`);
+  else if (items.every(({ vehicleId }) => vehicleId === '')) note('It has no vehicles that may be read.');
+  if (closed !== null)
+    print(
+      `no calls ${closed.until === null ? 'until an operator resumes it' : `before ${instantText(closed.until)}`}: ${closed.reason}`,
+    );
   for (const { from, to, budget, planned: count, stretch } of windows) {
-    const older = stretch > 1.005 ? `, answers ${stretch.toFixed(1)} times as old as wished` : '';
+    const older =
+      stretch === null
+        ? ', too few to make each read once'
+        : stretch > 1.005
+          ? `, answers ${stretch.toFixed(1)} times as old as wished`
+          : '';
     print(`${instantText(from)} to ${instantText(to)}: ${count} of ${budget} calls planned${older}`);
   }
   print(`${leftAfter} left after it in the window that runs, those for people included`);

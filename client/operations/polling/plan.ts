@@ -1,8 +1,11 @@
 /** A day of polling, call by call, before any call. */
+import type { Pool } from 'pg';
 import { z } from 'zod';
 import { pollingOutlook } from '../../../activities/reads/polling/input';
 import { planPolling } from '../../../quota/polling/plan';
 import type { ItemOutlook, PlannedCall, PollingPlan } from '../../../quota/polling/types';
+import { isBlocked, stopping } from '../../../quota/pools/pool';
+import { readStoppingPools } from '../../../store/pools/pools';
 import { invalid } from '../errors';
 import { name, whole } from '../fields';
 import { operation } from '../operation';
@@ -20,6 +23,8 @@ export interface PlannedDay extends PollingPlan {
   readonly leftAfter: number;
   /** Vehicles that nobody has listed yet, and that are planned for as if they were there. */
   readonly assumed: readonly string[];
+  /** Why nothing is called now, and until when, epoch ms; null: until an operator resumes. Null where calls may be made. */
+  readonly closed: { readonly until: number | null; readonly reason: string } | null;
 }
 
 export const planPollingDay = operation({
@@ -30,8 +35,9 @@ export const planPollingDay = operation({
     /** Where the account's vehicles are not known yet: as if it had so many. */
     vehicles: whole(1, 50).default(1),
   }),
-  json: ({ from, to, calls, windows, items, ...rest }: PlannedDay) => ({
+  json: ({ from, to, calls, windows, items, closed, ...rest }: PlannedDay) => ({
     ...rest,
+    closed: closed && { until: isoOrNull(closed.until), reason: closed.reason },
     from: isoOrNull(from),
     to: isoOrNull(to),
     calls: calls.map((call: PlannedCall) => ({ ...call, at: isoOrNull(call.at) })),
@@ -58,7 +64,9 @@ export const planPollingDay = operation({
       const { input, quota, assumed } = await pollingOutlook(db, account, {
         assumedVehicles: given.vehicles,
       });
-      const plan = planPolling(input);
+      const closed = await closedNow(db, account.poolKey);
+      const closedUntil = closed === null ? input.now : (closed.until ?? Number.POSITIVE_INFINITY);
+      const plan = planPolling({ ...input, closedUntil });
       const planned = plan.windows[0]?.planned ?? 0;
       return {
         ...plan,
@@ -67,7 +75,16 @@ export const planPollingDay = operation({
         ...quota,
         leftAfter: Math.max(0, quota.capacity - quota.used - planned),
         assumed,
+        closed,
       };
     });
   },
 });
+
+async function closedNow(db: Pool, poolKey: string): Promise<PlannedDay['closed']> {
+  const now = Date.now();
+  const found = stopping(await readStoppingPools(db, poolKey), now);
+  if (found === null || !isBlocked(found.state, now)) return null;
+  const { until, reason } = found.state;
+  return { until, reason };
+}

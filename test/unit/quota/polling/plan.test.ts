@@ -125,7 +125,10 @@ test('what answers in pages leave over goes to others', () => {
     item({ vehicleId, read: 'charging-history', calls: 2 }),
     item({ vehicleId, read: 'tyres' }),
   ]);
-  expect(planPolling(input({ items: never, budget: calendar(5) })).windows[0]).toMatchObject({ planned: 5 });
+  expect(planPolling(input({ items: never, budget: calendar(5) })).windows[0]).toMatchObject({
+    planned: 5,
+    stretch: null,
+  });
 });
 
 test('whatever fails, and however many reads do, asking again costs a tenth of a day at most', () => {
@@ -156,6 +159,21 @@ test('what is needed first comes first and is counted; nothing left is nothing p
   ]);
   expect(planPolling(input({ budget: calendar(0) })).calls.every(({ at }) => at >= MIDNIGHT)).toBe(true);
   expect(planPolling(input({ items: [] })).calls).toEqual([]);
+});
+
+test('nothing is planned before a closed pool opens', () => {
+  for (const budget of [calendar(), rolling()]) {
+    const until = NOW + 3 * HOUR;
+    const { calls } = planPolling(input({ budget, closedUntil: until }));
+    expect(calls[0]?.at).toBe(until);
+    expect(planPolling(input({ budget, closedUntil: MIDNIGHT + 5_000 })).calls[0]?.at).toBeGreaterThan(
+      MIDNIGHT,
+    );
+    expect(planPolling(input({ budget, closedUntil: Number.POSITIVE_INFINITY }))).toMatchObject({
+      calls: [],
+      windows: [],
+    });
+  }
 });
 
 test('the plan goes on after a restart: made again a moment after a call, it has the same calls left', () => {
@@ -218,7 +236,8 @@ describe('for any wishes, history and budget', () => {
         for (const one of plan.windows) {
           expect(one.planned).toBeLessThanOrEqual(one.budget);
           // What has several pages may leave one or two calls that no whole answer fits into.
-          if (one.stretch > 1) expect(one.planned).toBeGreaterThanOrEqual(Math.floor(0.98 * one.budget) - 2);
+          if (one.stretch === null || one.stretch > 1)
+            expect(one.planned).toBeGreaterThanOrEqual(Math.floor(0.98 * one.budget) - 2);
         }
       }),
       { numRuns: 60 },
