@@ -225,6 +225,83 @@ test('what has ended waits for nothing and gets no older', async () => {
   });
 });
 
+/** A worker has always run, and nothing stood in anybody's way. */
+async function nothingHappened() {
+  await db.query('delete from events');
+  await db.query('delete from worker_presence');
+  await noteWorker(db);
+}
+
+test('a window while the vendor makes its report, when it has failed, and when it is in', async () => {
+  await nothingHappened();
+  const { rows } = await db.query<{ id: number }>(
+    `insert into series (dataset, account) values ('amazon/rt-sales', 'shop') returning id`,
+  );
+  const series = rows[0]?.id;
+  const span = `tstzrange('2026-11-01T06:00Z', '2026-11-01T12:00Z')`;
+  await db.query(
+    `insert into jobs (series_id, span, purpose, state, requested_at, report_id, request_id, created_at, updated_at)
+     values ($1, ${span}, 'backfill', 'requested', clock_timestamp() - interval '60 s', 'R1', 'q-1',
+             clock_timestamp() - interval '100 s', clock_timestamp())`,
+    [series],
+  );
+  const explained = () => explainWork(backend, { id: 'window:amazon/rt-sales:shop:2026-11-01T06:00Z' });
+  const made = await explained();
+  expect(made).toMatchObject({
+    ...{ kind: 'window', state: 'requested', to: null },
+    wait: { why: expect.stringContaining('requested'), until: null },
+    evidence: { requestId: 'q-1', words: expect.stringContaining('requested') },
+  });
+  expect(secondsOf(made)).toEqual({ vendor: 60, calling: 40 });
+  await db.query(
+    `update jobs set state = 'failed', reason = 'FATAL', updated_at = clock_timestamp() - interval '20 s' where series_id = $1`,
+    [series],
+  );
+  await db.query(
+    `insert into coverage (series_id, span, state, reason, retry_at, fetched_at)
+     values ($1, ${span}, 'failed', 'the vendor gave FATAL', clock_timestamp() + interval '1 hour', clock_timestamp())`,
+    [series],
+  );
+  expect(await explained()).toMatchObject({
+    ...{ state: 'failed', to: null },
+    wait: { why: 'the vendor gave FATAL', until: expect.any(Number) },
+    evidence: { words: 'the vendor gave FATAL', requestId: 'q-1' },
+  });
+  await db.query('update coverage set retry_at = null where series_id = $1', [series]);
+  expect(await explained()).toMatchObject({
+    ...{ state: 'failed', to: expect.any(Number), wait: null },
+    evidence: { words: 'the vendor gave FATAL' },
+  });
+  await db.query(`update coverage set state = 'done', reason = null where series_id = $1`, [series]);
+  await db.query(`update jobs set state = 'ingested' where series_id = $1`, [series]);
+  const done = await explained();
+  expect(done).toMatchObject({ state: 'ingested', wait: null, evidence: null });
+  expect(sumOf(done.shares)).toBe(done.elapsedMs);
+});
+
+test('a command that the vendor has, and one that it has carried out', async () => {
+  await nothingHappened();
+  const { command } = await createCommand(db, {
+    ...{ account: 'texts', requestId: null, device: 'd', code: 'C', params: [], repeatable: false },
+    ...{ timeoutMs: 60_000, waitForPool: false, askedBy: 'a test' },
+  });
+  await db.query(
+    `update commands set state = 'queued', created_at = clock_timestamp() - interval '30 s',
+       sent_at = clock_timestamp() - interval '20 s' where id = $1`,
+    [command.id],
+  );
+  const sent = await explainWork(backend, { id: `command:${command.id}` });
+  expect(sent).toMatchObject({ to: null, wait: { why: expect.stringContaining('the vendor has it') } });
+  expect(secondsOf(sent)).toMatchObject({ vendor: 20 });
+  await db.query(
+    `update commands set state = 'succeeded', ended_at = clock_timestamp() - interval '5 s' where id = $1`,
+    [command.id],
+  );
+  const ended = await explainWork(backend, { id: `command:${command.id}` });
+  expect(ended).toMatchObject({ to: expect.any(Number), wait: null, evidence: null });
+  expect([sumOf(ended.shares), Math.round(ended.elapsedMs / 1000)]).toEqual([ended.elapsedMs, 25]);
+});
+
 test('an account that the settings have lost is named', async () => {
   const id = await newBatch('lost');
   const others = plainBackend(db, {
