@@ -9,7 +9,7 @@ import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { askAround } from '../../quota/fleet/history-windows';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext, historyOperation } from '../../settings/datasets/fleet-context';
-import { recordFailure } from '../../store/datasets/ledger';
+import { recordFailure } from '../../store/datasets/failed-windows';
 import { widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries, failedTries } from '../../store/fleet/ledger';
 import { chosenDevices, type HistoryWindow, missingWindows } from '../../store/fleet/missing-windows';

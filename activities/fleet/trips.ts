@@ -4,7 +4,7 @@ import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
-import { recordFailure } from '../../store/datasets/ledger';
+import { recordFailure } from '../../store/datasets/failed-windows';
 import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
 import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';

@@ -12,9 +12,10 @@ import type { Partition } from '../../vendors/capabilities/reports';
 import type { DatasetDescription } from '../../vendors/dataset';
 import { ensureSeries, installDatasets, type Series } from './datasets';
 import { doubtsDue } from './doubted-hours';
+import { failsAlike } from './failed-windows';
 import type { JobPurpose } from './job';
 import { liveJobs } from './jobs';
-import { type AuditKind, auditCandidates, failsAlike, gaps } from './ledger';
+import { type AuditKind, auditCandidates, gaps } from './ledger';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */
 const ORPHANED_MS = HOUR_MS;

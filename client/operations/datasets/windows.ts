@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/doubted-hours';
-import { type FailedWindow, failedWindows } from '../../../store/datasets/ledger';
+import { type FailedWindow, failedWindows } from '../../../store/datasets/failed-windows';
 import { listSetAside, type StoredSetAside } from '../../../store/datasets/set-aside';
 import type { Backend } from '../backend';
 import { chooseSynced } from '../choose';

@@ -6,23 +6,17 @@ import type { Client } from '@temporalio/client';
 import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
-import { stringify } from 'yaml';
 import { HOUR_MS } from '../../../quota/durations';
 import type { PoolState } from '../../../quota/pools/state';
 import type { Span } from '../../../quota/windows/chunks';
-import { parseSettings, type Settings } from '../../../settings';
+import type { Settings } from '../../../settings';
 import { listSeries } from '../../../store/datasets/datasets';
 import { type CoverageSummary, coverage } from '../../../store/datasets/ledger';
 import { createPool } from '../../../store/db';
 import { readPool } from '../../../store/pools/pools';
-import { generateKey } from '../../../store/secrets/keyring';
 import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../../temporal/codec';
 import { connectClient } from '../../../temporal/connection';
-import {
-  type AmazonScenarioInput,
-  type AmazonSimulator,
-  startAmazonSimulator,
-} from '../../../vendors/amazon/simulator';
+import { type AmazonSimulator, startAmazonSimulator } from '../../../vendors/amazon/simulator';
 import type { Arrival } from '../../../vendors/kit/arrivals';
 import {
   installTemporalRuntime,
@@ -42,10 +36,16 @@ import type { BackfillInput, backfill } from '../../../workflows/reports/backfil
 import type { datasetSync } from '../../../workflows/reports/dataset-sync';
 import { eventually } from '../eventually';
 import { workflowBundle } from '../processes/program';
+import {
+  environment,
+  type LabOptions,
+  MARKETPLACE,
+  SALES,
+  SECRETS,
+  settingsOf,
+  WIDE_LIMITS,
+} from './amazon-lab-settings';
 import { testDatabase, testTemporal, uniqueName } from './embedded';
-
-const MARKETPLACE = 'ATVPDKIKX0DER';
-const SALES = 'amazon/rt-sales';
 
 /** What the simulator calls a dataset, and the columns of its view. */
 const DATASETS: Record<string, { simulated: string; view: string; values: Record<string, string> }> = {
@@ -64,33 +64,6 @@ const DATASETS: Record<string, { simulated: string; view: string; values: Record
     view: 'amazon_rt_inventory',
     values: { highly_available_inventory: 'highlyAvailableInventory' },
   },
-};
-
-/** Limits that are no obstacle; the test of limits sets its own. */
-const WIDE = { ratePerSecond: 50, burst: 50 };
-const WIDE_LIMITS = { createReport: WIDE, getReport: WIDE, getReportDocument: WIDE, getReports: WIDE };
-
-export interface LabAccount {
-  /** Keys of the account, e.g. `pool`, `retry`, `limits`. */
-  readonly account?: Record<string, unknown>;
-  /** Keys of its datasets, e.g. `minRerequestMinutes`. */
-  readonly dataset?: Record<string, unknown>;
-  /** Default: sales. */
-  readonly datasets?: readonly string[];
-}
-
-export interface LabOptions<L extends string> {
-  readonly accounts: Readonly<Record<L, LabAccount>>;
-  readonly scenario?: AmazonScenarioInput;
-  /** Top-level keys of the settings, e.g. `http`. */
-  readonly settings?: Record<string, unknown>;
-  readonly encryptPayloads?: boolean;
-}
-
-/** Told in no history, log line or row, whatever happens. */
-const SECRETS = {
-  clientSecret: 'lab-client-secret-7f3a',
-  vaultKey: generateKey(),
 };
 
 type SyncHandle = Awaited<ReturnType<Lab<string>['sync']>>;
@@ -487,64 +460,6 @@ function described(dataset: string) {
   const found = DATASETS[dataset];
   if (found === undefined) throw new RangeError(`no dataset ${dataset}`);
   return found;
-}
-
-const envName = (account: string) => `LAB_REFRESH_TOKEN_${account.replace(/\W/g, '_')}`;
-
-function environment(names: Readonly<Record<string, string>>): Record<string, string> {
-  return {
-    LAB_CLIENT_ID: 'amzn1.application-oa2-client.lab',
-    LAB_CLIENT_SECRET: SECRETS.clientSecret,
-    SLUICE_VAULT_KEY: SECRETS.vaultKey,
-    ...Object.fromEntries(Object.values(names).map((name) => [envName(name), `Atzr|${name}`])),
-  };
-}
-
-function settingsOf<L extends string>(
-  options: LabOptions<L>,
-  names: Readonly<Record<L, string>>,
-  simulator: AmazonSimulator,
-  taskQueue: string,
-  datasetPatch: Record<string, unknown>,
-): Settings {
-  const entries = Object.entries<LabAccount>(options.accounts).map(
-    ([label, account]) => [names[label as L], account] as const,
-  );
-  const yaml = stringify({
-    temporal: { taskQueue, encryptPayloads: options.encryptPayloads ?? false },
-    reports: { settleSeconds: 1 },
-    ...options.settings,
-    accounts: Object.fromEntries(
-      entries.map(([name, { account }]) => [
-        name,
-        {
-          vendor: 'amazon',
-          baseUrl: simulator.url,
-          tokenUrl: simulator.tokenUrl,
-          credentials: {
-            clientId: 'env:LAB_CLIENT_ID',
-            clientSecret: 'env:LAB_CLIENT_SECRET',
-            refreshToken: `env:${envName(name)}`,
-          },
-          marketplaces: [MARKETPLACE],
-          currency: 'USD',
-          limits: WIDE_LIMITS,
-          ...account,
-        },
-      ]),
-    ),
-    datasets: entries.flatMap(([name, { dataset, datasets = [SALES] }]) =>
-      datasets.map((id) => ({
-        dataset: id,
-        account: name,
-        lookbackDays: 1,
-        poll: { initialSeconds: 0.1, factor: 1.5, maxSeconds: 0.4 },
-        ...dataset,
-        ...datasetPatch,
-      })),
-    ),
-  });
-  return parseSettings(yaml, { file: null, baseDir: process.cwd(), env: environment(names) });
 }
 
 /** An encrypting worker's bundle has the failure converter in it. */

@@ -7,6 +7,7 @@ import {
   listSeries,
   type Series,
 } from '../../../../store/datasets/datasets';
+import { failedWindows, failsAlike, recordFailure } from '../../../../store/datasets/failed-windows';
 import { ingestDocument } from '../../../../store/datasets/ingest';
 import {
   getJob,
@@ -21,15 +22,7 @@ import {
   releaseAttempt,
   setDocumentUrl,
 } from '../../../../store/datasets/jobs';
-import {
-  auditCandidates,
-  coverage,
-  failedWindows,
-  failsAlike,
-  gaps,
-  recordAudit,
-  recordFailure,
-} from '../../../../store/datasets/ledger';
+import { auditCandidates, coverage, gaps, recordAudit } from '../../../../store/datasets/ledger';
 import { createPool } from '../../../../store/db';
 import { migrate } from '../../../../store/migrate';
 import { AMAZON_DATASETS, RT_SALES, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';

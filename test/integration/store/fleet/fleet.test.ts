@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Span } from '../../../../quota/windows/chunks';
-import { recordFailure } from '../../../../store/datasets/ledger';
+import { recordFailure } from '../../../../store/datasets/failed-windows';
 import { createPool } from '../../../../store/db';
 import {
   lastDeviceList,
