@@ -12,6 +12,7 @@ import { TEMPORAL_VERSION } from '../../../embedded/temporal/binary';
 import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../../settings';
 import { createPool } from '../../../store/db';
 import { appliedMigrations, readMigrations } from '../../../store/migrate';
+import { clockTrouble } from '../../../store/rows-mended';
 import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../../store/schema';
 import { Vault } from '../../../store/secrets/vault';
 import { readServer } from '../../../store/server';
@@ -151,6 +152,7 @@ async function checkDatabase(backend: Backend): Promise<Check[]> {
       ok('Database', `Postgres ${version} answers`),
       clockCheck(now - (before + after) / 2),
       await checkMigrations(db),
+      ...(await checkClockSteps(db)),
     ];
   } catch (error) {
     return [fail('Database', messageOf(explainDatabaseError(error, url)))];
@@ -176,6 +178,19 @@ export function clockCheck(apartMs: number): Check {
   if (apart < CLOCK_WARN_MS) return ok('Clock', `the database's is ${detail}`);
   const say = apart < CLOCK_FAIL_MS ? warn : fail;
   return say('Clock', `the database's is ${detail}; set both by NTP`);
+}
+
+/** What has been put back already still has a cause. Nothing of a database without tables. */
+async function checkClockSteps(db: ReturnType<typeof createPool>): Promise<Check[]> {
+  const seen = await clockTrouble(db).catch(() => null);
+  if (seen === null) return [];
+  const { times, lastAt } = seen;
+  return [
+    warn(
+      'Clock',
+      `the database's was set or went back ${times === 1 ? 'once' : `${times} times`} within a day, last seen ${new Date(lastAt).toISOString()}; what is waited for was put right. Let NTP slew it, not step`,
+    ),
+  ];
 }
 
 async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check> {

@@ -10,7 +10,7 @@ import { resetLimits } from '../../../../store/permits/limit-resets';
 import { claimOutcome } from '../../../../store/permits/outside-permits';
 import { listLimits, readClock, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
-import { mendRows } from '../../../../store/rows-mended';
+import { clockTrouble, mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
 import { eventually } from '../../../support/eventually';
 import { settableClock } from '../../../support/set-clock';
@@ -241,6 +241,8 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
       'reads',
     ]);
     expect(await mendRows(db)).toBe(0);
+    // As doctor says it.
+    expect(await clockTrouble(db)).toMatchObject({ times: 4 });
   });
 
   test('a hold that ends in a day is taken over, and an outcome that was claimed in a day', async () => {
@@ -262,10 +264,12 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
 const STAY: Readonly<Record<string, string>> = {
   '*': 'at created_at updated_at ended_at made_at stored_at applied_at published_at',
   limits:
-    'last_at tat window_from resets_at blocked_until blocked_since unblocked_at rate_share_at claim_until full_at sized_at refused_at emptied_at refused_from',
+    'last_at tat window_from resets_at blocked_until blocked_since unblocked_at rate_share_at claim_until full_at sized_at refused_at emptied_at refused_from starved_from measured_from',
   limit_events: 'at',
   pools: 'until_ms since_ms probe_until',
   api_keys: 'expires_at revoked_at last_used_at',
+  // One that lies in the future is over.
+  api_key_use: 'began_at',
   batch_items: 'answered_at',
   batch_parts: 'expires_at',
   clock_steps: 'noticed_at step_ms',
