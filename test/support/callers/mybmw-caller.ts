@@ -17,6 +17,8 @@ export interface MyBmwCall {
   readonly userAgent?: string;
   readonly vin?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as the body. */
+  readonly json?: object | undefined;
 }
 
 export async function callMyBmw(url: string, path: string, call: MyBmwCall = {}): Promise<MyBmwAnswer> {
@@ -24,6 +26,7 @@ export async function callMyBmw(url: string, path: string, call: MyBmwCall = {})
   return answerOf(
     await fetch(`${url}${path}`, {
       method: call.method ?? 'GET',
+      ...(call.json === undefined ? {} : { body: JSON.stringify(call.json) }),
       headers: {
         'x-user-agent': call.userAgent ?? USER_AGENT,
         'x-correlation-id': correlation,

@@ -16,8 +16,17 @@ export const COMMANDS = [
   'vehicle-finder',
   'start-charging',
   'stop-charging',
+  'charging-settings',
+  'charging-profile',
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
+/** Under the vehicle's own address. */
+export const CHARGING_COMMANDS: ReadonlySet<CommandName> = new Set<CommandName>([
+  'start-charging',
+  'stop-charging',
+  'charging-settings',
+  'charging-profile',
+]);
 
 /** How the next commands end. `PENDING` and `DELIVERED` stay so for ever. */
 export const commandOutcomeSchema = z.strictObject({

@@ -1,6 +1,6 @@
 /** Which request is which operation of MyBMW. */
 import type { SimRequest } from '../../kit/vendor';
-import { COMMANDS, type CommandName } from './options';
+import { CHARGING_COMMANDS, COMMANDS, type CommandName } from './options';
 
 /** Behind the gateway that counts calls. */
 export const API_OPERATIONS = [
@@ -12,6 +12,7 @@ export const API_OPERATIONS = [
   'command',
   'eventStatus',
   'eventPosition',
+  'sendToCar',
 ] as const;
 type ApiOperation = (typeof API_OPERATIONS)[number];
 
@@ -42,10 +43,15 @@ export function routeOf({ method, url, headers }: SimRequest): Route {
   if (fixed) return { operation: fixed, vin: header, command: null };
   if (method === 'POST') {
     const remote = named(/^\/eadrax-vrccs\/v4\/presentation\/remote-commands\/([^/]+)$/.exec(path)?.[1]);
-    if (remote && !remote.endsWith('charging')) return { operation: 'command', vin: header, command: remote };
+    if (remote && !CHARGING_COMMANDS.has(remote))
+      return { operation: 'command', vin: header, command: remote };
+    if (/^\/eadrax-dcs\/v2\/user\/[^/]+\/send-to-car$/.test(path)) {
+      return { operation: 'sendToCar', vin: '', command: null };
+    }
     const charging = /^\/eadrax-crccs\/v1\/vehicles\/([^/]+)\/([^/]+)$/.exec(path);
     const command = named(charging?.[2]);
-    if (command?.endsWith('charging')) return { operation: 'command', vin: charging?.[1] ?? '', command };
+    if (command && CHARGING_COMMANDS.has(command))
+      return { operation: 'command', vin: charging?.[1] ?? '', command };
   }
   return { operation: 'unknown', vin: '', command: null };
 }

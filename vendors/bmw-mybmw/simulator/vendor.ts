@@ -1,6 +1,6 @@
 /** MyBMW as the simulator kit sees it: which call is what, whose it is, and who answers it. */
 import { createCars, type SimBrand, type SimCar } from '../../bmw/simulator/cars';
-import { bearerOf, formOf, headerOf } from '../../bmw/simulator/forms';
+import { bearerOf, formOf, headerOf, objectIn } from '../../bmw/simulator/forms';
 import { GrantDesk } from '../../bmw/simulator/grants';
 import { CarLife } from '../../bmw/simulator/life';
 import { image } from '../../bmw/simulator/picture';
@@ -15,7 +15,7 @@ import { CommandDesk } from './commands';
 import { applyMyBmwControl, type MyBmwState, myBmwControlShape } from './control';
 import { blocked, errorOf, gatewayError, quotaRefusal, rateRefusal } from './errors';
 import { LoginDesk } from './logins';
-import type { MyBmwScenario } from './options';
+import { CHARGING_COMMANDS, type MyBmwScenario } from './options';
 import { API_OPERATIONS, isApi, type Route, routeOf } from './routes';
 
 export const QUOTA_LIMIT = 'user-agent-per-day';
@@ -106,6 +106,7 @@ export function createMyBmwVendor(
     if (route.operation === 'eventStatus' || route.operation === 'eventPosition') {
       return ofEvent(request, route.operation, own);
     }
+    if (route.operation === 'sendToCar') return sendToCar(request, own);
     const car = own.find((c) => c.vin === route.vin);
     if (!car) {
       return route.vin === ''
@@ -151,11 +152,23 @@ export function createMyBmwVendor(
     if (name === 'climate-now' && action !== null && action !== 'START' && action !== 'STOP') {
       return gatewayError(400, 'action must be START or STOP');
     }
-    const charging = name === 'start-charging' || name === 'stop-charging';
-    if (charging && car.batteryKwh === 0) return gatewayError(400, 'The vehicle cannot be charged.');
+    if (objectIn(request) === null && name.startsWith('charging-')) {
+      return gatewayError(400, 'the body must be a JSON object');
+    }
+    if (CHARGING_COMMANDS.has(name) && car.batteryKwh === 0)
+      return gatewayError(400, 'The vehicle cannot be charged.');
     const { state: found } = seen(car, request.at);
     const { eventId, at } = commands.receive(car, found, name, action, request.at);
     return { ...json(200, { eventId, creationTime: new Date(at).toISOString() }), detail: { eventId } };
+  }
+
+  /** Places are for the car that the body names; there is nothing to ask about afterwards. */
+  function sendToCar(request: SimRequest, own: readonly SimCar[]): SimAnswer {
+    const { places, vehicleInformation } = objectIn(request) ?? {};
+    if (!Array.isArray(places) || places.length === 0) return gatewayError(400, 'places must be a list');
+    const { vin } = (vehicleInformation ?? {}) as { vin?: unknown };
+    if (own.some((car) => car.vin === vin)) return { status: 201, body: '' };
+    return gatewayError(403, 'The vehicle is not mapped to this user.');
   }
 
   function ofEvent(

@@ -180,6 +180,22 @@ describe('commands', () => {
     expect((await post(`/eadrax-crccs/v1/vehicles/${vin}/start-charging`, vin)).status).toBe(400);
   });
 
+  test('of charging settings and profile, and places that are sent, need a body', async () => {
+    await start({ cars: [{ driveTrain: 'ELECTRIC' }] });
+    const vin = await carWith('ELECTRIC');
+    const send = async (path: string, json?: object) =>
+      (await call(path, { method: 'POST', vin, json })).status;
+    for (const what of ['settings', 'profile']) {
+      const path = `/eadrax-crccs/v1/vehicles/${vin}/charging-${what}`;
+      expect([await send(path, {}), await send(path)]).toEqual([200, 400]);
+      expect(await send(`${REMOTE}/charging-${what}`, {})).toBe(404);
+    }
+    const path = '/eadrax-dcs/v2/user/g/send-to-car';
+    expect(await send(path, { places: [{}], vehicleInformation: { vin } })).toBe(201);
+    expect(await send(path, { places: [{}], vehicleInformation: { vin: 'X' } })).toBe(403);
+    expect(await send(path)).toBe(400);
+  });
+
   test('end as they are told to, and are counted by car', async () => {
     await start({
       commands: { outcomes: [{ command: 'horn-blow', status: 'ERROR', afterMs: 500, count: 1 }] },
