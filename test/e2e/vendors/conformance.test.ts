@@ -40,7 +40,7 @@ test('every vendor, one from outside among them, keeps to all that holds for ven
     expect(own).toEqual(
       expect.arrayContaining([
         'a job of every call that the account offers runs to its end with nothing refused',
-        'a quota stops every caller until its time, and no longer than it takes to look',
+        'a quota stops every caller until its time, and for no longer than a probe takes',
         ...work.map((name) => `${KILL}: ${name}`),
       ]),
     );
