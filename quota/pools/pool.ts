@@ -80,8 +80,8 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       return onHold(state, event, policy, now);
     case 'timer':
       return onTimer(state, now);
-    case 'pause':
-      return move(state, now, {
+    case 'pause': {
+      const paused = {
         state: 'held',
         // An operator's pause cuts nothing short: not the vendor's time, and no hold that waits for a resume.
         until:
@@ -92,7 +92,12 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
         evidence: state.evidence,
         strikes: state.strikes,
         cause: state.state === 'held' && state.until === null ? (state.cause ?? null) : 'operator',
-      });
+      } as const;
+      // The same order, by the database and then by the pool's workflow: it began when it was given.
+      const { until, reason, cause = null } = state;
+      const isSame = until === paused.until && reason === paused.reason && cause === paused.cause;
+      return state.state === 'held' && isSame ? state : move(state, now, paused);
+    }
     case 'resume':
       // A person vouches for the account: strikes start over, but the first call is still a single probe.
       if (state.state === 'closed') return state;

@@ -266,6 +266,12 @@ describe('an operator', () => {
     expect(step(before, quota(1))).toBe(before);
     expect(step(before, quota(1, Number.POSITIVE_INFINITY))).toMatchObject({ state: 'held', until: null });
   });
+  test('whose pause comes twice has given it once', () => {
+    const first = step(CLOSED_POOL, pause(null));
+    expect(step(first, pause(null), NOW + 2000)).toBe(first);
+    const other = step(first, { type: 'pause', reason: 'stock-taking', until: null }, NOW + 2000);
+    expect(other).toMatchObject({ reason: 'stock-taking', since: NOW + 2000 });
+  });
   test('pauses without an end', () => {
     expect(step(paused(1, 60_000), pause(null))).toMatchObject({ state: 'held', until: null, strikes: 1 });
   });
