@@ -4,7 +4,7 @@
  */
 import type { LimitInstance } from '../../../quota/limits/limit';
 import { retryDelayMs } from '../../../quota/retry-delay';
-import type { AuthVerdict, Evidence, QuotaVerdict, Verdict } from '../../../quota/verdict';
+import type { AuthVerdict, Evidence, QuotaVerdict, RateVerdict, Verdict } from '../../../quota/verdict';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { settleDoubts } from '../../../store/permits/quota-doubts';
 import { releaseProbe } from '../../../store/pools/pools';
@@ -22,6 +22,9 @@ export interface ConsequenceDeps extends PoolStopDeps, RateDeps, WriterDeps {
   /** 0 to below 1. */
   readonly random?: () => number;
 }
+
+/** A wait from which on it is not for one call alone to sit out, ms. */
+const LONG_WAIT_MS = 10_000;
 
 export class Consequences {
   /** Whether the pool is closed, and what closes it. */
@@ -93,7 +96,10 @@ export class Consequences {
         await this.writer.ifPossible(call, () => this.answered(call, permit));
         throw new CallFailed(verdict, 0, false);
       case 'rate':
-        throw await this.rates.refused(call, limits, permit, verdict, this.jitter());
+        throw (
+          (await this.stopWithoutLimit(call, limits, permit, verdict)) ??
+          (await this.rates.refused(call, limits, permit, verdict, this.jitter()))
+        );
       case 'server': {
         if (!call.foreign && !isSilentDevice(call, verdict.evidence)) {
           await this.writer.ifPossible(call, () => this.stops.failed(call, permit, verdict.evidence));
@@ -154,6 +160,25 @@ export class Consequences {
     // What the token was wanted for is not to blame: the account is held, with the login's answer as the cause.
     const { evidence } = verdict;
     return this.apply(call, { kind: 'blocked', reason: 'configuration', evidence });
+  }
+
+  /**
+   * A call that falls under no limit, a login's say, is refused as too fast: no row makes the others wait and says why, and
+   * each would be refused in turn. So the pool waits. Null where there is a limit, or the wait is short.
+   */
+  private async stopWithoutLimit(
+    call: CallTerms,
+    limits: readonly LimitInstance[],
+    permit: HeldPermit,
+    { statedWaitMs, evidence }: RateVerdict,
+  ): Promise<Error | null> {
+    if (limits.length > 0 || call.foreign) return null;
+    const jitter = this.jitter();
+    const waitMs = retryDelayMs(call.account.retry.rate, call.attempt, statedWaitMs, jitter);
+    if (waitMs < LONG_WAIT_MS) return null;
+    const epochs = await this.stops.epochsFor(call, permit);
+    const stop = { kind: 'quota', statedWaitMs: waitMs, limit: null, evidence } as const;
+    return this.stops.close(call, epochs, stop, jitter);
   }
 
   private narrow(call: CallTerms, { departAt }: HeldPermit, verdict: QuotaVerdict | AuthVerdict) {

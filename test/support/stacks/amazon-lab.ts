@@ -148,8 +148,13 @@ export class Lab<L extends string> {
     await this.startWorker(datasetPatch);
   }
 
-  async close(): Promise<void> {
+  async stopWorker(): Promise<void> {
     await this.worker?.stop();
+    this.worker = null;
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorker();
     for (const end of this.ends) await end();
     await Runtime.instance().shutdown();
   }

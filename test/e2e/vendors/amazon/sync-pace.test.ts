@@ -1,13 +1,33 @@
-/** A sync never waits for its slowest piece. */
+/** A sync never waits for its slowest piece, and whatever it waits for is said everywhere. */
+import type { Backend } from '../../../../client/operations/backend';
+import { listBackfills, startBackfill } from '../../../../client/operations/datasets/backfills';
+import { followWork } from '../../../../client/operations/datasets/follow';
+import { listSyncs, pauseSync, startSync } from '../../../../client/operations/datasets/syncs';
+import { readStatus } from '../../../../client/operations/diagnosis/status';
+import { pausePool } from '../../../../client/operations/pools/pools';
+import { stateDir } from '../../../../embedded/state-dir';
 import { HOUR_MS } from '../../../../quota/durations';
+import type { Standstill } from '../../../../quota/pools/standstill';
 import { workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
+import { temporaryFolder } from '../../../support/run/run-folder';
+import { Lab, lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 
+const QUIET = { dataset: { dailyAudit: false, lookbackDays: 1, chunkHours: 24 } };
+const ONE_AN_HOUR = { ratePerSecond: 1 / 3600, burst: 1 };
+
 const lab = Lab.start({
   accounts: {
+    limit: { ...QUIET, account: { limits: { createReport: ONE_AN_HOUR } } },
+    quota: QUIET,
+    operator: QUIET,
+    paused: QUIET,
+    blocked: QUIET,
+    credentials: QUIET,
+    loginTooFast: QUIET,
+    down: { ...QUIET, account: { retry: { server: { baseMs: 50, maxMs: 100, attempts: 8 } } } },
     stuck: { dataset: { dailyAudit: false, lookbackDays: 1, chunkHours: 6 } },
     apart: { account: { marketplaces: MARKETPLACES }, dataset: { dailyAudit: false } },
     old: {
@@ -96,4 +116,150 @@ test('a report that is not made is reported with its age, and requested again at
   await nextCycle(sync);
   expect((await l.windows('old')).filter((w) => w.state === 'failed')).toEqual([]);
   await sync.terminate();
+});
+
+type Label = Parameters<Awaited<typeof lab>['account']>[0];
+
+interface Kind {
+  readonly arrange: (l: Awaited<typeof lab>, backend: Backend) => unknown;
+  readonly why: RegExp;
+  readonly frees: RegExp;
+  /** Ends by itself at a time that is known. */
+  readonly ends: boolean;
+  readonly event: string;
+}
+
+const answer = (label: Label, operation: string, status: number, body: object, headers = {}) => ({
+  arrange: (l: Awaited<typeof lab>) =>
+    l.fault(label, { kind: 'status', status, operation, body: JSON.stringify(body), headers }),
+});
+const errors = (code: string) => ({ errors: [{ code, message: code, details: '' }] });
+
+const KINDS: Partial<Record<Label, Kind>> = {
+  limit: {
+    arrange: () => undefined,
+    ...{ why: /createReport/, frees: /goes on by itself/, ends: true, event: 'limit.waiting' },
+  },
+  quota: {
+    ...answer('quota', 'createReport', 429, errors('QuotaExceeded'), { 'retry-after': '3600' }),
+    ...{ why: /paused: 429 QuotaExceeded/, frees: /pool resume/, ends: true, event: 'pool.quota_paused' },
+  },
+  operator: {
+    arrange: (l, backend) => pausePool(backend, { pool: l.account('operator'), reason: 'audit of ours' }),
+    ...{ why: /audit of ours/, frees: /^`pool resume/, ends: false, event: 'pool.held' },
+  },
+  blocked: {
+    arrange: (l) =>
+      l.fault('blocked', { kind: 'status', status: 404, operation: 'createReport', body: '<html>no</html>' }),
+    ...{ why: /held: .*404/, frees: /pool resume/, ends: true, event: 'pool.held' },
+  },
+  credentials: {
+    ...answer('credentials', 'token', 400, { error: 'invalid_grant', error_description: 'no' }),
+    ...{ why: /credentials refused.*invalid_grant/, frees: /pool resume/, ends: true, event: 'pool.held' },
+  },
+  loginTooFast: {
+    ...answer('loginTooFast', 'token', 429, { error: 'slow_down' }, { 'retry-after': '1800' }),
+    ...{ why: /paused: 429 slow_down/, frees: /pool resume/, ends: true, event: 'pool.quota_paused' },
+  },
+  down: {
+    arrange: (l) => l.fault('down', { kind: 'status', status: 503, operation: 'getReport', body: '' }),
+    ...{ why: /stopped after failures: .*503/, frees: /pool resume/, ends: true, event: 'pool.open' },
+  },
+};
+
+test('each kind of wait is said by every list, with since when, until when and what would free it, and by an event', async () => {
+  const l = await lab;
+  const backend: Backend = {
+    ...{ settings: l.settings(), dir: stateDir(temporaryFolder('backend'), {}), caller: 'test' },
+    database: (work) => work(l.db),
+    temporal: (work) => work(l.client),
+  };
+  const dataset = 'amazon/rt-sales';
+  const span = lastHours(2);
+  const iso = (at: number) => new Date(at).toISOString();
+  const kinds = Object.entries(KINDS) as [Label, Kind][];
+  const started = new Map<Label, Awaited<ReturnType<typeof startBackfill>>>();
+  for (const [label, kind] of kinds) {
+    await kind.arrange(l, backend);
+    const account = l.account(label);
+    await startSync(backend, { dataset, account });
+    const asked = { dataset, account, from: iso(span.from), to: iso(span.to), chunk: '1h' };
+    started.set(label, await startBackfill(backend, asked as never));
+  }
+  const pausedSync = { dataset, account: l.account('paused') };
+  await startSync(backend, pausedSync);
+  await pauseSync(backend, { ...pausedSync, reason: 'holidays' });
+
+  const problems: string[] = [];
+  for (const [label, kind] of kinds) {
+    const account = l.account(label);
+    const of = (all: readonly { readonly workflowId: string; readonly wait: Standstill | null }[]) =>
+      all.find(({ workflowId }) => workflowId.split(':')[2] === account);
+    const check = (where: string, wait: Standstill | null | undefined) => {
+      const says = JSON.stringify(wait);
+      if (!wait) problems.push(`${label}: ${where} says nothing`);
+      else if (!kind.why.test(wait.why) || !kind.frees.test(wait.frees))
+        problems.push(`${label}: ${where}: ${says}`);
+      else if (wait.since === null || (wait.until === null) === kind.ends)
+        problems.push(`${label}: ${where}: ${says}`);
+    };
+    await eventually(
+      `${label} waits`,
+      async () => of(await listSyncs(backend, {}))?.wait?.since,
+      15_000,
+    ).catch((error) => problems.push(String(error)));
+    await eventually(
+      `the backfill of ${label} waits`,
+      async () => of(await listBackfills(backend, {}))?.wait?.since,
+      15_000,
+    ).catch((error) => problems.push(String(error)));
+    const [syncs, backfills, status] = await Promise.all([
+      listSyncs(backend, {}),
+      listBackfills(backend, {}),
+      readStatus(backend, {}),
+    ]);
+    const inStatus = status as unknown as Record<string, { value?: readonly never[] }>;
+    check('sync list', of(syncs)?.wait);
+    check('backfill list', of(backfills)?.wait);
+    check('status (sync)', (of(inStatus.syncs?.value ?? []) as { wait?: Standstill } | undefined)?.wait);
+    check(
+      'status (backfill)',
+      (of(inStatus.backfills?.value ?? []) as { wait?: Standstill } | undefined)?.wait,
+    );
+    const stop = new AbortController();
+    let followed: Standstill | null = null;
+    const looks = { count: 0 };
+    await followWork(backend, started.get(label) as never, {
+      signal: stop.signal,
+      onProgress: (progress) => {
+        looks.count++;
+        followed = progress.wait;
+        if (followed !== null || looks.count > 3) stop.abort();
+      },
+    });
+    check('backfill --wait', followed);
+    const events = await l.db.query<{ at: number; kind: string }>(
+      `select at, kind from events where (pool = $1 or data ->> 'account' = $2) and kind = $3 order by id`,
+      [l.poolKey(label), account, kind.event],
+    );
+    if (events.rows.length === 0) problems.push(`${label}: no event ${kind.event}`);
+    const since = of(syncs)?.wait?.since ?? 0;
+    if (!events.rows.some(({ at }) => Math.abs(at - since) < 1000)) {
+      problems.push(`${label}: event at ${events.rows.map(({ at }) => at)}, since ${since}`);
+    }
+  }
+  const pausedOne = (await listSyncs(backend, {})).find(
+    ({ account }) => account === pausedSync.account,
+  )?.wait;
+  expect(pausedOne).toMatchObject({ why: 'holidays', since: expect.any(Number), until: null });
+  expect(pausedOne?.frees).toMatch(/^`sync resume/);
+
+  await l.stopWorker();
+  const alone = (await listSyncs(backend, {})).find(({ account }) => account === pausedSync.account)?.wait;
+  expect(problems).toEqual([]);
+  expect(alone).toMatchObject({
+    why: expect.stringMatching(/^no worker/),
+    since: expect.any(Number),
+    frees: '`start worker`',
+  });
 });
