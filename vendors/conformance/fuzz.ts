@@ -118,6 +118,8 @@ export function secretResults(): CallResult[] {
     { data: whole },
     { error: 'invalid_grant', ...whole },
     { error: { code: 'X', ...whole } },
+    { error: { code: 'X', message: 'refused', ...whole } },
+    { message: 'refused', ...whole },
   ];
   const headers = {
     'set-cookie': `session=${CANARY}`,

@@ -155,9 +155,18 @@ function verdictProblem(rules: VendorRules, call: CallInfo, result: CallResult):
     if ('statedWaitMs' in verdict && verdict.statedWaitMs !== null && !(verdict.statedWaitMs >= 0)) {
       return `the wait is ${verdict.statedWaitMs} ms`;
     }
-    if (result.kind === 'response') rules.learn(call, result.response);
-    return null;
+    return result.kind === 'response' ? learnedProblem(rules, rules.learn(call, result.response)) : null;
   } catch (error) {
     return `throws ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** A limit that there is, and numbers that are some. */
+function learnedProblem({ limits }: VendorRules, learned: ReturnType<VendorRules['learn']>): string | null {
+  for (const { limit, ...numbers } of learned) {
+    if (!limits.some(({ name }) => name === limit)) return `learns of the limit ${limit}, which there is not`;
+    const strange = Object.entries(numbers).find(([, value]) => value !== undefined && !(value >= 0));
+    if (strange !== undefined) return `learns that ${strange[0]} of ${limit} is ${strange[1]}`;
+  }
+  return null;
 }
