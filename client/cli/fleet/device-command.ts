@@ -3,8 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';
 import type { Pool } from 'pg';
+import type { Standstill } from '../../../quota/pools/standstill';
 import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
+import type { Context } from '../../operations/context';
 import { OperationError } from '../../operations/errors';
+import { explainWork } from '../../operations/explain/explain';
 import {
   cancelCommand,
   commandStateText,
@@ -12,6 +15,7 @@ import {
   sendCommand,
   showCommand,
 } from '../../operations/fleet/device-commands';
+import { waitJson } from '../../operations/json';
 import { instantText, lengthText } from '../../operations/time-text';
 import { call, contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
@@ -24,6 +28,8 @@ const UNKNOWN_EXIT = 3;
 const EXPIRY_GRACE_MS = 3000;
 
 const POLL_EVERY_MS = 250;
+/** What it waits for is asked this often. */
+const EXPLAIN_EVERY_MS = 1000;
 /** Temporal is asked whether the workflow still runs. */
 const ASK_EVERY_MS = 5000;
 const ANSWER_MS = 3000;
@@ -114,12 +120,12 @@ async function send(
     try {
       return await context.temporal((client) => {
         connected = true;
-        return follow(db, client.workflow.getHandle(workflowId), command);
+        return follow(context, db, client.workflow.getHandle(workflowId), command);
       });
     } catch (error) {
       if (connected) throw error;
       // Temporal has gone since the command was started: its row shows its outcome.
-      return follow(db, null, command);
+      return follow(context, db, null, command);
     }
   });
   if (ended) report(ended, options);
@@ -130,6 +136,7 @@ async function send(
  * person does not want to wait any longer, or when nothing more can be learned; the exit code says which.
  */
 async function follow(
+  context: Context,
   db: Pool,
   handle: Pick<WorkflowHandle, 'client' | 'describe'> | null,
   stored: Command,
@@ -139,8 +146,10 @@ async function follow(
   const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
   const later = `npx sluice command show ${id}`;
   let shown: string = stored.state;
+  let why = '';
   let seenAt = performance.now();
   let askAt = seenAt + ASK_EVERY_MS;
+  let explainAt = seenAt + EXPLAIN_EVERY_MS;
   try {
     for (;;) {
       await Promise.race([interrupt.promise, delay(POLL_EVERY_MS)]);
@@ -173,10 +182,29 @@ async function follow(
       }
       if (now.state !== shown) note(`Command ${id}: ${now.state}`);
       shown = now.state;
+      if (performance.now() < explainAt) continue;
+      explainAt = performance.now() + EXPLAIN_EVERY_MS;
+      const wait = await waitOf(context, now);
+      // What the vendor does with it is what everybody waits for; anything else is worth a line.
+      if (wait !== null && wait.why !== why && wait.since !== now.sentAt) note(waitLine(id, wait));
+      why = wait?.why ?? '';
     }
   } finally {
     interrupt.done();
   }
+}
+
+/** Null while nothing stands in its way, and where that cannot be learned now. */
+async function waitOf(context: Context, { id }: Command): Promise<Standstill | null> {
+  return explainWork(context, { id: `command:${id}` }).then(
+    ({ wait }) => wait,
+    () => null,
+  );
+}
+
+function waitLine(id: number, { why, since, until, frees }: Standstill): string {
+  const from = since === null ? '' : ` since ${instantText(since)}`;
+  return `Command ${id} waits${from}, ${until === null ? 'for no known time' : `until ${instantText(until)}`}: ${why} [to do: ${frees}]`;
 }
 
 /** Whether nobody is at the command any more. A Temporal that cannot be asked now says nothing of that. */
@@ -232,9 +260,11 @@ async function list(_: unknown, cli: Cli): Promise<void> {
 
 async function show(text: string, _: unknown, cli: Cli): Promise<void> {
   const { json } = cli.optsWithGlobals<{ json?: boolean }>();
-  const command = await call(showCommand, contextOf(cli), { command: text });
+  const context = contextOf(cli);
+  const command = await call(showCommand, context, { command: text });
+  const wait = outcomeOf(command) === null ? await waitOf(context, command) : null;
   if (json) {
-    printJson(showCommand.json(command));
+    printJson({ ...showCommand.json(command), wait: waitJson(wait) });
     return;
   }
   const { id, code, device, account, params, createdAt, sentAt, endedAt } = command;
@@ -242,6 +272,7 @@ async function show(text: string, _: unknown, cli: Cli): Promise<void> {
     `Command ${id}: ${code} to ${device} of ${account}${params.length > 0 ? `, ${params.join(', ')}` : ''}`,
   );
   print(commandStateText(command));
+  if (wait !== null) print(waitLine(id, wait));
   if (command.resultMessage) print(command.resultMessage);
   print(`Requested: ${instantText(createdAt)}, by ${command.askedBy || 'an unknown person'}`);
   if (sentAt !== null) print(`Sent: ${instantText(sentAt)}, attempts: ${command.attempts}`);

@@ -94,17 +94,19 @@ async function commandSubject(backend: Backend, given: string): Promise<Subject>
     ? null
     : await backend.database(async (db) => {
         const what = `command ${id}`;
-        if (state === 'queued') {
+        const standing = await readAccountStanding(db, account, poolOf(backend, account));
+        const closed = accountWait(what, standing, null, Date.now());
+        // Its result is polled for by calls, which a closed pool holds as it holds all others.
+        if (state === 'queued' && closed === null) {
           return {
             what,
-            why: 'the vendor has it, and has not told its result',
+            why: 'the vendor has it, and has not given its result yet',
             since: sentAt,
             until: null,
             frees: byItself(),
           };
         }
-        const standing = await readAccountStanding(db, account, poolOf(backend, account));
-        return accountWait(what, standing, null, Date.now());
+        return closed;
       });
   return {
     ...{
