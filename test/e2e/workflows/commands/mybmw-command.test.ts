@@ -101,7 +101,7 @@ test('what cannot be is refused by field and value, and nothing is sent', async 
 });
 
 test('commands are asked about until they end, through a quota, each question is charged, and outcomes are told apart', async () => {
-  const message = 'Out of call volume quota. Quota will be replenished in 00:00:02.';
+  const message = 'Out of call volume quota. Quota will be replenished in 00:00:04.';
   const body = JSON.stringify({ statusCode: 403, message });
   simulator.control({
     addFaults: [{ kind: 'status', status: 403, body, operation: 'eventStatus', count: 1 }],
@@ -122,6 +122,9 @@ test('commands are asked about until they end, through a quota, each question is
   expect(flash).toMatchObject({ code: 1, out: expect.stringContaining('failed (error)') });
   expect(horn).toMatchObject({ code: 1, out: expect.stringContaining('failed (ignored)') });
   expect(climate).toMatchObject({ code: 3, out: expect.stringContaining('unknown') });
+  // Whoever's question met the quota stood, and said why.
+  const said = [lock, flash, horn, climate, finder].map(({ err }) => err).join('\n');
+  expect(said).toMatch(/Command \d+ waits since .* until .*replenished in 00:00:04/);
   // Where it is, it is asked for by a call of its own.
   expect(finder).toMatchObject({
     code: 0,
