@@ -280,7 +280,7 @@ export class ReportPipeline {
     }
     onAsked();
     const { jobId } = requested;
-    const polled = await this.stages.untilMade(jobId, onSlow);
+    const polled = await this.stages.untilMade(chunk, jobId, onSlow);
     switch (polled.kind) {
       case 'left':
         return { kind: 'left' };

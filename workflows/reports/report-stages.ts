@@ -28,8 +28,8 @@ const { fetchReport, explainFatal } = activitiesFor<ReportActivities>('reports',
 
 /** A report that takes longer than this to be made says nothing against the others, ms. */
 const SLOW_REPORT_MS = 5 * MINUTE_MS;
-/** A report that is not made after this time is named in the status, ms. */
-const NOTABLE_AGE_MS = 30_000;
+/** A wait for a report that is shorter than this is not shown, ms. */
+const NOTABLE_WAIT_MS = 1000;
 /** Longest wait between two polls of a report, however old it is, ms. */
 const LONGEST_POLL_MS = HOUR_MS;
 
@@ -84,15 +84,15 @@ export class ReportStages {
   }
 
   /** Polls until the report is made, or cannot be. @param onSlow called when the vendor takes its time to make it. */
-  async untilMade(jobId: JobCall['jobId'], onSlow: () => void) {
+  async untilMade(chunk: Chunk, jobId: JobCall['jobId'], onSlow: () => void) {
     const { gate, poll, whileRunning } = this.options;
     const since = Date.now();
-    let why = '';
+    let why = `the vendor makes the report of ${spanText(chunk)}`;
     for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
       // What has not been made for hours is not made in the next minute.
       const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
       const untilMade = () => condition(() => this.leaving, rarely, { summary: 'until the report is made' });
-      if (ageMs < NOTABLE_AGE_MS) await untilMade();
+      if (Math.max(ageMs, rarely) < NOTABLE_WAIT_MS) await untilMade();
       else await this.waits.during({ why, since: Date.now() - ageMs, until: Date.now() + rarely }, untilMade);
       if (this.leaving) return { kind: 'left' } as const;
       const polled = await this.polling.run(async () => {

@@ -95,8 +95,9 @@ async function commandSubject(backend: Backend, given: string): Promise<Subject>
     : await backend.database(async (db) => {
         const what = `command ${id}`;
         const standing = await readAccountStanding(db, account, poolOf(backend, account));
-        const closed = accountWait(what, standing, null, Date.now());
         // Its result is polled for by calls, which a closed pool holds as it holds all others.
+        const inTheWay = state === 'queued' ? { ...standing, stops: [], blocked: [] } : standing;
+        const closed = accountWait(what, inTheWay, null, Date.now());
         if (state === 'queued' && closed === null) {
           return {
             what,

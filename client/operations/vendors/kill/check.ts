@@ -53,7 +53,7 @@ function checksOf(
   if (own.length > 0) return own.map((one) => check(`${TITLE}: ${one.work.name}`, problems.get(one) ?? []));
   const why = hasTemporal
     ? 'the account offers no work that takes several calls, or there is no simulator or example'
-    : 'no Temporal is on this machine (npx sluice up fetches one), or the account offers no work of several calls';
+    : 'no Temporal is on this machine (starting the servers fetches one), or the account offers no work of several calls';
   return [skipped(TITLE, why)];
 }
 

@@ -174,7 +174,7 @@ test('the beginning and the end of a batch are reported once, and the end again 
   expect((await eventsOf(s, id)).map((e) => [e.kind, e.data.reason])).toEqual([
     ['batch.started', '12 items of artists.csv for gpt-4.1-mini, by calls of their own'],
     ['batch.finished', '11 of 12 done, 1 failed'],
-    ['batch.retried', '1 failed item is asked for again'],
+    ['batch.retried', '1 failed item is called again'],
     ['batch.finished', '11 of 12 done, 1 failed'],
   ]);
 });

@@ -155,9 +155,12 @@ test('a success clears no block, and only one that left after the block ends the
   // Both leave together; the refusal comes first, the success of the other while the block stands.
   const slow = callFrom(a, termsOf(account), () => null, 150);
   const refused = await callFrom(b, termsOf(account), () => RATE, 30);
-  expect(refused.waitMs).not.toBeNull();
+  if (refused.waitMs === null) throw new Error('it was not refused');
+  const blockedFor = performance.now() + refused.waitMs;
   await slow;
-  expect((await limitOf(account)).blockedUntil).not.toBeNull();
+  const { blockedUntil } = await limitOf(account);
+  // On a busy machine the block may be over by now.
+  if (performance.now() < blockedFor) expect(blockedUntil).not.toBeNull();
   // The next one, after the block, is refused too: the slow success was no reason to start anew.
   await callFrom(a, termsOf(account), () => RATE);
   expect((await refusals(account)).map((e) => e.data.strikes)).toEqual([2, 1]);
