@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { builtInVendors } from '../../../vendors/registry';
 import { ROOT, SLUICE } from '../../support/processes/program';
+import { longOr } from '../../support/run/long';
 import { testPostgresUrl, testTemporal } from '../../support/stacks/embedded';
 
 const KILL = 'a kill in the middle neither loses nor repeats';
@@ -16,14 +17,21 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   'acme-cars': ['reads of vehicles'],
 };
 
+/** Those of one kind of work each; the long form tries all. */
+const SHORT = ['amazon', 'bmw-mybmw'];
+
 interface Report {
   readonly vendor: string;
   readonly checks: readonly { readonly name: string; readonly result: string; readonly problems: string[] }[];
 }
 
-test('every vendor, one from outside among them, keeps to all that holds for vendors, killed in the middle of its work, too', async () => {
+test('vendors, one from outside among them, keep to all that holds for vendors, killed in the middle of its work, too', async () => {
   const [postgres, temporal] = [await testPostgresUrl(), await testTemporal()];
-  const ids = builtInVendors().map(({ id }) => id);
+  const ids = longOr(
+    builtInVendors().map(({ id }) => id),
+    SHORT,
+  );
+  const tried = Object.entries(WORK).filter(([id]) => [...ids, 'acme-cars'].includes(id));
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [
@@ -35,7 +43,7 @@ test('every vendor, one from outside among them, keeps to all that holds for ven
   const reports: readonly Report[] = JSON.parse(stdout);
   const found = reports.flatMap(({ vendor, checks }) => checks.map((one) => ({ vendor, ...one })));
   expect(found.filter(({ result }) => result === 'fail')).toEqual([]);
-  for (const [vendor, work] of Object.entries(WORK)) {
+  for (const [vendor, work] of tried) {
     const own = found.filter((one) => one.vendor === vendor && one.result === 'ok').map(({ name }) => name);
     expect(own).toEqual(
       expect.arrayContaining([
@@ -45,5 +53,6 @@ test('every vendor, one from outside among them, keeps to all that holds for ven
       ]),
     );
   }
-  expect(Object.keys(WORK).sort()).toEqual(reports.map(({ vendor }) => vendor).sort());
-}, 180_000);
+  expect(reports.map(({ vendor }) => vendor).sort()).toEqual(tried.map(([id]) => id).sort());
+  expect(Object.keys(WORK).sort()).toEqual([...builtInVendors().map(({ id }) => id), 'acme-cars'].sort());
+});

@@ -4,7 +4,7 @@
  * is refused is refused by our doing.
  */
 import { Runtime } from '@temporalio/worker';
-import { type CallSeen, discoveriesOf, useOfRate } from '../../../../vendors/kit/discoveries';
+import { type CallSeen, useOfRate } from '../../../../vendors/kit/discoveries';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { longOr } from '../../../support/run/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
@@ -23,14 +23,13 @@ afterEach(async () => {
 
 afterAll(() => Runtime.instance().shutdown());
 
-function startStack(hidden: Record<string, unknown> = {}): Promise<OpenAiStack> {
+function startStack(): Promise<OpenAiStack> {
   return startOpenAiStack({
     scenario: {
       requestsPerMinute: RATE * 60,
       tokensPerMinute: 10_000_000,
       burstSeconds: 1,
       latencyMs: { min: 60, max: 400 },
-      ...hidden,
     },
     account: {
       concurrency: { min: 4, max: 100 },
@@ -63,19 +62,4 @@ test('a batch uses the rate that there is, and not one call is refused', async (
     uses.push(useOfRate(calls, RATE, RAMP));
   }
   expect(Math.max(...uses)).toBeGreaterThanOrEqual(0.95);
-});
-
-test('a limit lower than announced costs at most the calls in flight at each discovery, and few in all', async () => {
-  const trueRate = 0.7 * RATE;
-  stack = await startStack({ trueLimits: { requestsPerMinute: trueRate * 60 } });
-  await stack.startWorker();
-  const calls = await runBatch(stack);
-  const refused = calls.filter((c) => c.status === 429);
-  const discoveries = discoveriesOf(calls);
-  expect(calls).toHaveLength(ITEMS + refused.length);
-  expect(discoveries.length).toBeGreaterThanOrEqual(1);
-  expect(discoveries.filter((d) => d.refused > d.inFlight)).toEqual([]);
-  // Whoever believed the headers to the end would have had three calls in seven refused.
-  expect(refused.length).toBeLessThan(ITEMS / 10);
-  expect(useOfRate(calls, trueRate)).toBeGreaterThan(0.5);
 });

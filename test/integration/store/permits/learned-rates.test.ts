@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
+import { longOr } from '../../../support/run/long';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
 jest.setTimeout(120_000);
@@ -118,16 +119,27 @@ async function play(
 const wholeSeconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000)) * 1000;
 const exact = (ms: number) => Math.ceil(ms);
 
-test.each([
+type Rate = readonly [
+  name: string,
+  announced: number,
+  admitted: number,
+  burst: number,
+  stated: (ms: number) => number,
+];
+const rates: readonly Rate[] = [
   ['a fifth, in whole seconds', 2, 0.4, 24, wholeSeconds],
+  ['a hundredth, with waits that are too short', 10, 0.1, 6, () => 1000],
+  ['a ten-thousandth', 1000, 0.1, 6, wholeSeconds],
+  ['nine tenths', 2, 1.8, 108, exact],
+];
+const moreRates: readonly Rate[] = [
   ['a hundredth', 10, 0.1, 6, wholeSeconds],
   ['a hundredth, at exact waits', 10, 0.1, 6, exact],
-  ['a hundredth, with waits that are too short', 10, 0.1, 6, () => 1000],
   ['a thousandth', 80, 0.08, 5, wholeSeconds],
-  ['a ten-thousandth', 1000, 0.1, 6, wholeSeconds],
   ['a half', 2, 1, 60, wholeSeconds],
-  ['nine tenths', 2, 1.8, 108, exact],
-])(
+];
+
+test.each(longOr([...rates, ...moreRates], rates))(
   'of the announced rate %s is admitted: after a minute hardly a call is refused, and the rate is used',
   async (_, announced, admitted, burst, stated) => {
     const calls = await play({ announced, admitted, burst, stated }, MINUTES);
