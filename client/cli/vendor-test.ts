@@ -5,7 +5,7 @@ import { UsageError } from '../operations/errors';
 import { TestServers } from '../operations/vendors/servers';
 import { testVendors } from '../operations/vendors/test';
 import { untilInterrupted } from './interrupt';
-import { print, printJson } from './output';
+import { note, print, printJson } from './output';
 
 interface TestOptions {
   readonly json?: boolean;
@@ -37,6 +37,7 @@ async function run(named: readonly string[], options: TestOptions): Promise<void
   const answers = number(options.answers, '--answers', 1);
   const servers = options.jobs ? new TestServers(options) : null;
   const interrupt = untilInterrupted();
+  const isJudged = expectReport();
   try {
     const tested = testVendors(named, process.cwd(), { seed, answers, servers });
     const reports = await Promise.race([tested, interrupt.promise]);
@@ -51,11 +52,26 @@ async function run(named: readonly string[], options: TestOptions): Promise<void
     else for (const { vendor, title, checks } of reports) printReport(`${title} (${vendor})`, checks);
     if (failed) process.exitCode = 1;
   } finally {
+    isJudged();
     await servers?.close();
     const { aborted } = interrupt.signal;
     interrupt.done();
     if (aborted) process.exit(130);
   }
+}
+
+/**
+ * A vendor or a simulator that ends the process, or that answers nothing and holds nothing open, would end it with success.
+ * @returns to be called when there is a report, or an error that is printed.
+ */
+function expectReport(): () => void {
+  const onExit = (code: number) => {
+    if (code !== 0) return;
+    note('A vendor or its simulator has ended the process before there was a report: nothing is proved.');
+    process.exitCode = 1;
+  };
+  process.once('exit', onExit);
+  return () => process.off('exit', onExit);
 }
 
 function printReport(title: string, checks: readonly Check[]): void {

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { builtInVendors } from '../../../vendors/registry';
@@ -55,4 +57,23 @@ test('vendors, one from outside among them, keep to all that holds for vendors, 
   }
   expect(reports.map(({ vendor }) => vendor).sort()).toEqual(tried.map(([id]) => id).sort());
   expect(Object.keys(WORK).sort()).toEqual([...builtInVendors().map(({ id }) => id), 'acme-cars'].sort());
+});
+
+test.each([
+  ['that ends the process', 'process.exit(0)', 'nothing is proved'],
+  ['that waits for what never comes', 'await new Promise(() => {})', 'must not await at its top level'],
+])('a vendor %s has not passed', async (_, code, said) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-vendor-'));
+  try {
+    await writeFile(join(folder, 'vendor.mjs'), `${code};\nexport default {};\n`);
+    const failed = await promisify(execFile)(process.execPath, [SLUICE, 'vendor', 'test', './vendor.mjs'], {
+      cwd: folder,
+    }).then(
+      () => null,
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(failed).toMatchObject({ code: expect.any(Number), stderr: expect.stringContaining(said) });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
