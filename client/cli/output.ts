@@ -1,15 +1,7 @@
 /** What commands print: results to stdout, notes to stderr, tables with aligned columns, or JSON. */
 import { Writable } from 'node:stream';
+import { visible } from '../operations/texts';
 import { withCommands } from './hints';
-
-/** What a terminal acts on instead of showing it, and what turns the direction of the text around it. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it searches for
-const ACTING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-/** A vendor's message may hold anything: characters that a terminal would act on are shown as their codes. Line feeds and tabs stay. */
-export function visible(text: string): string {
-  return text.replace(ACTING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
 
 /** As a person is shown it. */
 export function shown(text: string): string {

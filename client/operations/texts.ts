@@ -1,12 +1,17 @@
-/** What no text of an input may be, whatever its field says; looked at before the schema, which would follow any depth. */
+/**
+ * What no text of an input may be, whatever its field says, checked before the schema, which would follow any depth; and how
+ * texts are shown in messages.
+ */
 import { z } from 'zod';
 import type { Problem } from './errors';
 
 /** Characters, where a field has no bound of its own. */
 export const MAX_TEXT = 10_000;
 const MAX_DEPTH = 100;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+/** Control characters but those that texts of several lines have. */
+const CONTROL = /[^\P{Cc}\t\n\r]/u;
+/** What a terminal acts on instead of showing it, and what turns the direction of the text around it. */
+const ACTING = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 const documents = z.registry<Record<string, never>>();
 
@@ -73,11 +78,13 @@ function wrongOf({ path, value }: Place, document: boolean): string | null {
 
 const MAX_SHOWN = 200;
 
-/** A text in quotes, for a message: what would act on a terminal is written out, and what is long is cut. */
-export function quoted(text: string): string {
-  const visible = text.slice(0, MAX_SHOWN).replace(new RegExp(CONTROL, 'g'), escaped);
-  const all = `"${visible}"`;
-  return text.length + 2 <= MAX_SHOWN ? all : `${all.slice(0, MAX_SHOWN - 1)}…`;
+/** A vendor's message may hold anything: characters that a terminal would act on are shown as their codes. Line feeds and tabs stay. */
+export function visible(text: string): string {
+  return text.replace(ACTING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** A text in quotes, for a message: what would act on a terminal is written out, and what is long is cut. */
+export function quoted(text: string): string {
+  const all = `"${visible(text.slice(0, MAX_SHOWN))}"`;
+  return text.length + 2 <= MAX_SHOWN ? all : `${all.slice(0, MAX_SHOWN - 1)}…`;
+}

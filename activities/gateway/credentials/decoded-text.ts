@@ -113,8 +113,8 @@ function charactersOf(sequence: string): Decoded[] {
   if (sequence.startsWith('%')) return bytesOf(sequence, /%(?:25)*([0-9a-f]{2})/g);
   if (sequence.startsWith('&')) return [decodedAs(htmlOf(sequence), 0, sequence.length)];
   const last = [...sequence].at(-1) ?? '';
-  if (/^\\+x/.test(sequence) && sequence.length > 3) return bytesOf(sequence, /\\+x([0-9a-f]{2})/g);
-  if (/^\\+u/.test(sequence) && sequence.length > 5) {
+  if (/^\\+x/.test(sequence)) return bytesOf(sequence, /\\+x([0-9a-f]{2})/g);
+  if (/^\\+u/.test(sequence)) {
     return [...sequence.matchAll(/\\+u([0-9a-f]{4})/g)].map((unit) =>
       decodedAs(
         String.fromCharCode(Number.parseInt(unit[1] ?? '', 16)),

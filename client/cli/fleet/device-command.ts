@@ -8,6 +8,7 @@ import { type Command, endCommand, knownCommand, outcomeOf } from '../../../stor
 import type { Context } from '../../operations/context';
 import { OperationError } from '../../operations/errors';
 import { explainWork } from '../../operations/explain/explain';
+import { commandHold } from '../../operations/explain/subjects';
 import {
   cancelCommand,
   commandStateText,
@@ -28,8 +29,8 @@ const UNKNOWN_EXIT = 3;
 const EXPIRY_GRACE_MS = 3000;
 
 const POLL_EVERY_MS = 250;
-/** What it waits for is asked this often. */
-const EXPLAIN_EVERY_MS = 1000;
+/** How often it is read what stands in its way. */
+const HOLD_EVERY_MS = 1000;
 /** Temporal is asked whether the workflow still runs. */
 const ASK_EVERY_MS = 5000;
 const ANSWER_MS = 3000;
@@ -149,7 +150,7 @@ async function follow(
   let why = '';
   let seenAt = performance.now();
   let askAt = seenAt + ASK_EVERY_MS;
-  let explainAt = seenAt + EXPLAIN_EVERY_MS;
+  let holdAt = seenAt + HOLD_EVERY_MS;
   try {
     for (;;) {
       await Promise.race([interrupt.promise, delay(POLL_EVERY_MS)]);
@@ -182,12 +183,11 @@ async function follow(
       }
       if (now.state !== shown) note(`Command ${id}: ${now.state}`);
       shown = now.state;
-      if (performance.now() < explainAt) continue;
-      explainAt = performance.now() + EXPLAIN_EVERY_MS;
-      const wait = await waitOf(context, now);
-      // What the vendor does with it is what everybody waits for; anything else is worth a line.
-      if (wait !== null && wait.why !== why && wait.since !== now.sentAt) note(waitLine(id, wait));
-      why = wait?.why ?? '';
+      if (performance.now() < holdAt) continue;
+      holdAt = performance.now() + HOLD_EVERY_MS;
+      const hold = await commandHold(db, context, now).catch(() => null);
+      if (hold !== null && hold.why !== why) note(waitLine(id, hold));
+      why = hold?.why ?? '';
     }
   } finally {
     interrupt.done();

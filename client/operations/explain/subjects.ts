@@ -1,9 +1,10 @@
 /** What can be explained, found by its id. */
+import type { Pool } from 'pg';
 import { parseIsoInstant } from '../../../quota/instants';
-import { byItself } from '../../../quota/pools/standstill';
+import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { CausedSpan } from '../../../quota/time-shares';
 import { lastSign } from '../../../store/batches/batches';
-import { outcomeOf } from '../../../store/commands/commands';
+import { type Command, outcomeOf } from '../../../store/commands/commands';
 import { batchSpans, readItemLife, readWindowLife, reportSpans } from '../../../store/explain/life-spans';
 import type { Backend } from '../backend';
 import { showBatch } from '../batches/batches';
@@ -82,6 +83,18 @@ async function itemSubject(backend: Backend, number: string, item: string): Prom
   };
 }
 
+/** What keeps a command from being sent, or its result from being polled for; null when the vendor is at work, or nobody. */
+export async function commandHold(
+  db: Pool,
+  backend: Pick<Backend, 'settings'>,
+  { id, account, state }: Pick<Command, 'id' | 'account' | 'state'>,
+): Promise<Standstill | null> {
+  const standing = await readAccountStanding(db, account, poolOf(backend, account));
+  // A result is polled for by other calls than the command's own, which a closed pool holds as it holds all.
+  const inTheWay = state === 'queued' ? { ...standing, stops: [], blocked: [] } : standing;
+  return accountWait(`command ${id}`, inTheWay, null, Date.now());
+}
+
 async function commandSubject(backend: Backend, given: string): Promise<Subject> {
   const command = await showCommand(backend, { command: given });
   const { id, account, state, createdAt, sentAt, endedAt } = command;
@@ -93,21 +106,10 @@ async function commandSubject(backend: Backend, given: string): Promise<Subject>
   const wait = ended
     ? null
     : await backend.database(async (db) => {
-        const what = `command ${id}`;
-        const standing = await readAccountStanding(db, account, poolOf(backend, account));
-        // Its result is polled for by calls, which a closed pool holds as it holds all others.
-        const inTheWay = state === 'queued' ? { ...standing, stops: [], blocked: [] } : standing;
-        const closed = accountWait(what, inTheWay, null, Date.now());
-        if (state === 'queued' && closed === null) {
-          return {
-            what,
-            why: 'the vendor has it, and has not given its result yet',
-            since: sentAt,
-            until: null,
-            frees: byItself(),
-          };
-        }
-        return closed;
+        const held = await commandHold(db, backend, command);
+        if (held !== null || state !== 'queued') return held;
+        const why = 'the vendor has it, and has not given its result yet';
+        return { what: `command ${id}`, why, since: sentAt, until: null, frees: byItself() };
       });
   return {
     ...{

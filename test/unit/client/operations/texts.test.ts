@@ -1,4 +1,4 @@
-import { visible } from '../../../../client/cli/output';
+import { visible } from '../../../../client/operations/texts';
 
 test('what a terminal would act on is shown as its code; text, line feeds and tabs stay', () => {
   expect(visible('a\u001b]0;title\u0007b\rc\u009b2Jd\u007f')).toBe(
