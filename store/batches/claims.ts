@@ -76,3 +76,10 @@ export async function renewLeases(
   );
   return rowCount ?? 0;
 }
+
+/** Of pages that are known to be dead, all of them. */
+export async function endItemLeases(db: Pool): Promise<void> {
+  await db.query(
+    `update batch_items set lease_until = clock_timestamp() where state = 'running' and lease_owner is not null`,
+  );
+}

@@ -216,6 +216,17 @@ export async function auditCandidates(
   return rows.map((row) => ({ from: row.from_time, to: row.to_time }));
 }
 
+/** How much time of a dataset is there, over all its series, ms. */
+export async function coveredMs(pool: Pool, dataset: string, account: string): Promise<number> {
+  const { rows } = await pool.query<{ ms: number }>(
+    `select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0)::float8 * 1000 as ms
+     from coverage c join series s on s.id = c.series_id
+     where s.dataset = $1 and s.account = $2 and c.state <> 'failed'`,
+    [dataset, account],
+  );
+  return rows[0]?.ms ?? 0;
+}
+
 /** An audit of the whole series was completed. Never goes back in time. */
 export async function recordAudit(pool: Pool, seriesId: number, kind: AuditKind, now: number): Promise<void> {
   const column = kind === 'daily' ? 'daily_audit_at' : 'weekly_audit_at';

@@ -148,6 +148,11 @@ export async function keepProgress(db: Pool, { id, owner }: ReadLease, progress:
   );
 }
 
+/** Of readers that are known to be dead, all of them. */
+export async function endReadLeases(db: Pool): Promise<void> {
+  await db.query('update reads set lease_until = clock_timestamp() where lease_owner is not null');
+}
+
 /** What the read is about has gone: it is as if it had never been answered. Only the state that was seen is dropped. */
 export async function forgetAnswer(db: Pool, { id, answeredAt }: ReadRow): Promise<void> {
   await db.query(

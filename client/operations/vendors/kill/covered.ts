@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../../../quota/durations';
 import { askableSpan } from '../../../../quota/windows/chunks';
 import { chunkPolicy, datasetContext } from '../../../../settings/datasets/report-context';
+import { coveredMs } from '../../../../store/datasets/ledger';
 import { storeDevices } from '../../../../store/fleet/fleet';
 import type { Wire } from '../../../../vendors/conformance/wire';
 import { startBackfill } from '../../datasets/backfills';
@@ -68,13 +69,7 @@ export async function fleetWork(bench: KillBench, wire: Wire, token: string): Pr
 
 /** Windows of a length that are there; neighbours may lie in one row. */
 async function covered(db: Pool, dataset: string, account: string, chunkMs: number): Promise<number> {
-  const { rows } = await db.query<{ ms: number }>(
-    `select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0)::float8 * 1000 as ms
-     from coverage c join series s on s.id = c.series_id
-     where s.dataset = $1 and s.account = $2 and c.state <> 'failed'`,
-    [dataset, account],
-  );
-  return Math.floor((rows[0]?.ms ?? 0) / chunkMs);
+  return Math.floor((await coveredMs(db, dataset, account)) / chunkMs);
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();

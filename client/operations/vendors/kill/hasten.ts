@@ -4,6 +4,8 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { endItemLeases } from '../../../../store/batches/claims';
+import { endReadLeases } from '../../../../store/reads/reads';
 import { listExecutions } from '../../../../temporal/executions';
 
 /** `PENDING_ACTIVITY_STATE_STARTED`. */
@@ -11,10 +13,8 @@ const STARTED = 2;
 
 /** For when no process of the test's is alive. */
 export async function endLeases(db: Pool): Promise<void> {
-  await db.query('update reads set lease_until = clock_timestamp() where lease_owner is not null');
-  await db.query(
-    `update batch_items set lease_until = clock_timestamp() where state = 'running' and lease_owner is not null`,
-  );
+  await endReadLeases(db);
+  await endItemLeases(db);
 }
 
 /** The same for what Temporal waits for. */
