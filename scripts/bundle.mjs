@@ -113,6 +113,8 @@ export async function bundleCommandLine(root, dist) {
     stdin: { contents: `module.exports = {\n${getters.join(',\n')}\n};`, resolveDir: root },
     external: EXTERNAL,
   });
+  // Its process would stay for as long as this one, which may go on to run the demo.
+  await esbuild.stop();
   for (const name of readdirSync(dist)) {
     if (name.endsWith('.cache')) rmSync(join(dist, name), { force: true });
   }
