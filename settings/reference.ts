@@ -87,7 +87,7 @@ function takes(schema: z.ZodType): string {
   return (
     [...new Set(messages)]
       .map((message) => message.replace(/^must be /, '').replace(/^must /, ''))
-      // That secrets must not stand there is messages once; a value without a message of its own is text.
+      // That a secret must not stand there itself is said once for all; a value without a message of its own is text.
       .map((message) => message.replace(/; the secret itself.*/, '').replace(/^Invalid input.*/, 'text'))
       .filter((message, i, all) => all.indexOf(message) === i)
       .join('; ')

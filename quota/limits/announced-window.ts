@@ -37,7 +37,7 @@ export function announcedWindow(
   if (evidence === null) return before ?? { ms: documented, doubts: 0 };
   const fits = (ms: number) => explains(ms, level.capacity, evidence);
   if (before !== null && fits(before.ms)) return { ms: before.ms, doubts: 0 };
-  // No window ends later than its own length: what refills all at once evidence at least that.
+  // No window ends later than its own length: a bucket that refills all at once shows at least that.
   const isInside = (ms: number) => evidence.resetMs <= ms + SHORT_RESET_MS;
   const continuous = windows.find(fits);
   if (continuous === undefined && before !== null && isInside(before.ms)) return { ms: before.ms, doubts: 0 };
