@@ -80,10 +80,13 @@ async function eventOf(s: OpenAiStack, id: number): Promise<WaitEvent & { readon
   });
 }
 
-/** The event was there within a second of the wait's beginning, and lists say the same beginning. */
+/** On a quiet machine it is within a second. */
+const SOON_MS = 5_000;
+
+/** The event was there soon after the wait's beginning, and lists say the same beginning. */
 function expectSame(waits: Waits, told: WaitEvent & { readonly at: number }, toleranceMs = 1): void {
   expect(Math.abs(Date.parse(waits.since ?? '') - told.since)).toBeLessThanOrEqual(toleranceMs);
-  expect(told.at - told.since).toBeLessThan(1000);
+  expect(told.at - told.since).toBeLessThan(SOON_MS);
 }
 
 const nextMidnight = () => new Date().setUTCHours(24, 0, 0, 0);
@@ -188,5 +191,5 @@ test('a worker that does not run', async () => {
   await s.run(id);
   const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: 'no worker runs', until: null, frees: 'npx sluice up --detach' });
-  expect(Math.abs(Date.parse(waits.since ?? '') - createdAt)).toBeLessThan(1000);
+  expect(Math.abs(Date.parse(waits.since ?? '') - createdAt)).toBeLessThan(SOON_MS);
 });
