@@ -19,7 +19,7 @@ import { lockMigrations, withoutWaiting } from './migration-lock';
 import { applySchema, readSchema, type SchemaTexts } from './schema';
 
 export interface Migration {
-  /** File name, e.g. `010_datasets.sql`. */
+  /** File name, e.g. `003_datasets.sql`. */
   readonly name: string;
   readonly sql: string;
   readonly sha256: string;
@@ -65,8 +65,8 @@ export async function appliedMigrations(
   return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
 }
 
-/** The second migration of every database made before the first release; none of that name will ever be added. */
-const BEFORE_FIRST_RELEASE = '002_take_permits.sql';
+/** One of these is in every database from before the first release; none of these names will ever be used again. */
+const BEFORE_FIRST_RELEASE = ['001_initial.sql', '002_take_permits.sql'];
 
 /**
  * Applies what is missing. `migrations` and `schema` are for tests; without a schema only tables are made then.
@@ -88,7 +88,8 @@ export async function migrate(
       'select name, sha256 from sluice_migrations',
     );
     const applied = new Map(rows.map((row) => [row.name, row.sha256]));
-    if (applied.has(BEFORE_FIRST_RELEASE)) throw beforeFirstRelease(rows.length);
+    const tooOld = beforeFirstRelease(applied);
+    if (tooOld !== null) throw tooOld;
     let changed = false;
     for (const migration of wanted) {
       const sha256 = applied.get(migration.name);
@@ -115,10 +116,13 @@ export async function migrate(
   }
 }
 
-function beforeFirstRelease(count: number): MigrationError {
+/** What to do with a database from before the first release; null when it is a later one. */
+export function beforeFirstRelease(applied: ReadonlyMap<string, string>): MigrationError | null {
+  const early = BEFORE_FIRST_RELEASE.find((name) => applied.has(name));
+  if (early === undefined) return null;
   return new MigrationError(
-    BEFORE_FIRST_RELEASE,
-    `this database was made by a version before the first release (${count} migrations, all of them replaced since) ` +
+    early,
+    `this database was made by a version before the first release (${applied.size} migrations, all of them replaced since) ` +
       `and cannot be upgraded. Export what you need with the version that made it (sluice export), then use another ` +
       `database, or remove everything Sluice has in this one: drop schema ${SCHEMA} cascade. ` +
       `For the embedded one: npm start -- --fresh.`,

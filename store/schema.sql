@@ -92,9 +92,13 @@ create table batch_parts (
   file_id text,
   vendor_id text,
   status text not null default ''::text,
+  begun boolean not null default false,
+  outcome text,
   total integer not null default 0,
   completed integer not null default 0,
   failed integer not null default 0,
+  uploads integer not null default 0,
+  usable integer not null default 0,
   output_file_id text,
   error_file_id text,
   output_read boolean not null default false,
@@ -109,13 +113,9 @@ create table batch_parts (
   cancel_asked boolean not null default false,
   doubts integer not null default 0,
   doubted_at timestamp with time zone,
-  uploads integer not null default 0,
-  usable integer not null default 0,
   answered boolean not null default false,
   remade boolean not null default false,
   twins_sought boolean not null default false,
-  begun boolean not null default false,
-  outcome text,
   constraint batch_parts_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(id) ON DELETE CASCADE,
   constraint batch_parts_key_key UNIQUE (key),
   constraint batch_parts_pkey PRIMARY KEY (id),
@@ -130,8 +130,8 @@ create table batch_queues (
   share double precision not null default 1,
   strikes integer not null default 0,
   blocked_until timestamp with time zone,
-  reason text not null default ''::text,
   blocked_since timestamp with time zone,
+  reason text not null default ''::text,
   constraint batch_queues_pkey PRIMARY KEY (pool, model)
 );
 
@@ -142,8 +142,8 @@ create table batch_waits (
   reason text not null,
   since_ms double precision,
   until_ms double precision,
-  told_at double precision,
-  told_until double precision,
+  notified_at double precision,
+  notified_until double precision,
   constraint batch_waits_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES batches(id) ON DELETE CASCADE,
   constraint batch_waits_pkey PRIMARY KEY (batch_id)
 );
@@ -242,12 +242,12 @@ create table coverage (
   evidence jsonb not null default '{}'::jsonb,
   reason text,
   retry_at timestamp with time zone,
-  fetched_at timestamp with time zone not null,
-  daily_audited_at timestamp with time zone,
-  weekly_audited_at timestamp with time zone,
   cause text,
   tries integer not null default 0,
   failed_since timestamp with time zone,
+  fetched_at timestamp with time zone not null,
+  daily_audited_at timestamp with time zone,
+  weekly_audited_at timestamp with time zone,
   constraint coverage_no_overlap EXCLUDE USING gist (int4range(series_id, series_id, '[]'::text) WITH &&, span WITH &&),
   constraint coverage_pkey PRIMARY KEY (id),
   constraint coverage_row_count_check CHECK ((row_count >= 0)),
@@ -269,11 +269,11 @@ create table doubted_hours (
   series_id integer not null,
   hour timestamp with time zone not null,
   known_rows bigint not null,
-  told_rows bigint not null,
+  reported_rows bigint not null,
   answers integer not null,
   first_at timestamp with time zone not null,
   last_at timestamp with time zone not null,
-  look_again_at timestamp with time zone not null,
+  recheck_at timestamp with time zone not null,
   accepted_at timestamp with time zone,
   accepted_by text,
   evidence jsonb not null default '{}'::jsonb,
@@ -363,6 +363,7 @@ create table grants (
   nonce bytea,
   ciphertext bytea,
   subject text,
+  login_digest text,
   logged_in_at timestamp with time zone,
   refreshed_at timestamp with time zone,
   refresh_expires_at timestamp with time zone,
@@ -370,7 +371,6 @@ create table grants (
   lost_at timestamp with time zone,
   needed_at timestamp with time zone,
   needed_reason text,
-  login_digest text,
   constraint grants_ciphertext_check CHECK ((length(ciphertext) >= 16)),
   constraint grants_nonce_check CHECK ((length(nonce) = 12)),
   constraint grants_pkey PRIMARY KEY (account),
@@ -392,10 +392,10 @@ create table jobs (
   url_expires_at timestamp with time zone,
   reason text,
   evidence jsonb not null default '{}'::jsonb,
+  failing boolean not null default false,
+  slow_reported_ms double precision,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
-  failing boolean not null default false,
-  slow_told_ms double precision,
   constraint jobs_pkey PRIMARY KEY (id),
   constraint jobs_purpose_check CHECK ((purpose = ANY (ARRAY['backfill'::text, 'sync'::text, 'daily_audit'::text, 'weekly_audit'::text]))),
   constraint jobs_report_id CHECK (((state <> ALL (ARRAY['requested'::text, 'ready'::text, 'ingested'::text])) OR (report_id IS NOT NULL))),
@@ -428,8 +428,8 @@ create table limit_waits (
   pool text not null,
   limit_key text not null,
   caller text not null,
-  told_at double precision not null,
-  told_until double precision not null,
+  notified_at double precision not null,
+  notified_until double precision not null,
   constraint limit_waits_pkey PRIMARY KEY (pool, limit_key, caller)
 );
 
@@ -457,32 +457,32 @@ create table limits (
   window_from double precision not null default 0,
   resets_at double precision,
   blocked_until double precision not null default 0,
+  blocked_since double precision not null default 0,
   blocked_reason text not null default ''::text,
   unblocked_at double precision not null default 0,
   rate_strikes integer not null default 0,
   rate_share double precision not null default 1,
   rate_share_at double precision not null default 0,
+  rate_floor double precision not null default 0,
+  rate_ramp boolean not null default false,
+  rate_raises integer not null default 0,
+  refused_at double precision not null default 0,
+  refused_from double precision not null default 0,
+  refused_took double precision,
+  refused_mark double precision not null default 0,
+  refused_cost double precision not null default 1,
+  emptied_at double precision not null default 0,
+  measured_from double precision not null default 0,
+  starved_from double precision not null default 0,
+  sized_at double precision not null default 0,
+  full_at double precision,
   claim_rank smallint not null default 0,
   claim_until double precision not null default 0,
   granted_calls bigint not null default 0,
   granted_units double precision not null default 0,
   shadow_over bigint not null default 0,
-  full_at double precision,
-  sized_at double precision not null default 0,
-  refused_at double precision not null default 0,
-  emptied_at double precision not null default 0,
-  refused_from double precision not null default 0,
-  refused_took double precision,
-  refused_mark double precision not null default 0,
-  refused_cost double precision not null default 1,
-  rate_floor double precision not null default 0,
-  rate_ramp boolean not null default false,
-  rate_raises integer not null default 0,
   generation bigint not null default 0,
-  blocked_since double precision not null default 0,
   override jsonb,
-  starved_from double precision not null default 0,
-  measured_from double precision not null default 0,
   constraint limits_calendar_unit_check CHECK ((calendar_unit = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'month'::text]))),
   constraint limits_capacity_check CHECK ((capacity > (0)::double precision)),
   constraint limits_key_key UNIQUE (key),
@@ -534,7 +534,7 @@ create table outside_permits (
   claimed_at double precision,
   digest text,
   answer jsonb,
-  told_at double precision,
+  missed_at double precision,
   constraint outside_permits_pkey PRIMARY KEY (id)
 ) with (fillfactor=60);
 
@@ -615,6 +615,7 @@ create table reads (
   request_id text,
   records jsonb,
   content_type text,
+  pages integer,
   document text,
   streamed_at timestamp with time zone,
   progress jsonb,
@@ -626,7 +627,6 @@ create table reads (
   failed_at timestamp with time zone,
   failure jsonb,
   retry_at timestamp with time zone,
-  pages integer,
   constraint reads_account_vehicle_id_read_params_key UNIQUE (account, vehicle_id, read, params),
   constraint reads_pkey PRIMARY KEY (id)
 );
@@ -716,7 +716,7 @@ create table streams (
   alive_at timestamp with time zone,
   message_at timestamp with time zone,
   messages bigint not null default 0,
-  told text,
+  reported_trouble text,
   constraint streams_pkey PRIMARY KEY (account)
 );
 
@@ -903,7 +903,7 @@ begin
   perform 1 from pools order by key for update;
   t := coalesce(p_now, now_ms());
   insert into clock_steps (noticed_at, step_ms) values (t, step);
-  perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
+  perform record_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
 
   update limit_events set at = at + step;
   update limits l set
@@ -949,11 +949,11 @@ AS $function$
     ('batch_items', '{}', '{next_attempt_at}', '{lease_until}', 'batch_id, seq', 'state in (''running'', ''retry'')', false),
     ('batch_parts', '{doubted_at,asked_at,changed_at}', '{next_try_at}', '{}', 'id', 'state <> ''settled''', true),
     ('batch_queues', '{blocked_since,learned_at}', '{blocked_until}', '{}', 'pool, model', 'true', true),
-    ('batch_waits', '{since_ms,told_at}', '{until_ms,told_until}', '{}', 'batch_id', 'true', true),
+    ('batch_waits', '{since_ms,notified_at}', '{until_ms,notified_until}', '{}', 'batch_id', 'true', true),
     ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject', 'true', true),
     ('commands', '{created_at,sent_at}', '{}', '{}', 'id', 'ended_at is null', false),
     ('grants', '{refreshed_at,sent_at,lost_at,needed_at}', '{refresh_expires_at}', '{}', 'account', 'true', true),
-    ('limit_waits', '{told_at}', '{told_until}', '{}', 'pool, limit_key, caller', 'true', true),
+    ('limit_waits', '{notified_at}', '{notified_until}', '{}', 'pool, limit_key, caller', 'true', true),
     ('outside_permits', '{depart_at,claimed_at}', '{expires_at}', '{}', 'id', 'answer is null', false),
     ('quota_doubts', '{departed_at,noted_at}', '{until_ms}', '{}', 'pool, limit_key', 'true', true),
     ('rate_episodes', '{refused_at}', '{}', '{}', 'subject', 'true', true),
@@ -1172,7 +1172,7 @@ AS $function$
 declare
   ahead double precision := greatest(0, l.last_at - t);
 begin
-  perform tell_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
+  perform record_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
     'aheadMs', round(greatest(ahead, l.window_from - t, l.claim_until - t,
       case l.kind when 'bucket' then l.tat - t
                   when 'calendar' then l.resets_at - calendar_end(t, l.calendar_unit, l.zone) end))));
@@ -1492,7 +1492,7 @@ CREATE OR REPLACE FUNCTION sluice.pools_mended(ps pools[], t double precision)
  LANGUAGE plpgsql
 AS $function$
 declare
-  told bigint;
+  recorded bigint;
 begin
   with ahead as (
     update pools p set since_ms = t,
@@ -1500,10 +1500,17 @@ begin
       probe_until = case when p.probe_until > 0 then p.probe_until - (p.since_ms - t) else 0 end
     from unnest(ps) x where p.key = x.key and x.state <> 'closed' and x.since_ms > t
     returning p.key, x.since_ms - t as ms)
-  select count(tell_event('pool.clock_ahead', a.key, jsonb_build_object('aheadMs', round(a.ms)))::text) into told
+  select count(record_event('pool.clock_ahead', a.key, jsonb_build_object('aheadMs', round(a.ms)))::text) into recorded
     from ahead a;
   return (select array_agg(p order by p.key) from pools p where p.key in (select x.key from unnest(ps) x));
 end $function$;
+
+CREATE OR REPLACE FUNCTION sluice.record_event(kind text, pool text, data jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into events (kind, pool, data) values (kind, pool, data)
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.report_refused(p_keys text[], departed double precision, wait_ms double precision, why text DEFAULT ''::text, cost double precision DEFAULT 1)
  RETURNS double precision
@@ -1620,7 +1627,7 @@ begin
         using t;
       execute format('update %I set %s where %s and %s > $1 + 5000', r.tab,
         clock_moves(r.tab, r.stamps || r.ends || r.lease, '$1 - ' || last), r.which, last) using t;
-      perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', round(ahead)));
+      perform record_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', round(ahead)));
       total := total + n;
     end if;
     if r.lease <> '{}' then
@@ -1628,7 +1635,7 @@ begin
         r.tab, r.lease[1], r.which) using t;
       get diagnostics n = row_count;
       if n > 0 then
-        perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', 300000));
+        perform record_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', 300000));
         total := total + n;
       end if;
     end if;
@@ -1851,13 +1858,6 @@ begin
     perform limits_store(array(select ls[s] from generate_series(1, cardinality(ls)) s where changed[s]));
   end if;
 end $function$;
-
-CREATE OR REPLACE FUNCTION sluice.tell_event(kind text, pool text, data jsonb)
- RETURNS void
- LANGUAGE sql
-AS $function$
-  insert into events (kind, pool, data) values (kind, pool, data)
-$function$;
 
 create view devices as
  SELECT account,

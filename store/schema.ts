@@ -1,5 +1,5 @@
 /**
- * The functions and views of the database. The current text of each stands once, in `schema/NAME.sql`, as
+ * The functions and views of the database. The current text of each stands once, in `schema/ROOM/NAME.sql`, as
  * `create or replace`; it is applied again when it changes. Tables are changed by `migrations/` alone.
  *
  * `schema/version.json` numbers the texts as a whole and is kept by `npm run schema:sql`. The database records the
@@ -14,6 +14,8 @@ import type { ClientBase } from 'pg';
 export interface SchemaObject {
   readonly name: string;
   readonly kind: 'function' | 'view';
+  /** For messages: its file, from the repository's root. */
+  readonly file: string;
   readonly sql: string;
 }
 
@@ -32,20 +34,22 @@ const VERSION_FILE = 'version.json';
 /** Postgres: a function's return type or parameter names, or a view's columns, cannot be replaced. */
 const NOT_REPLACEABLE = new Set(['42P13', '42P16']);
 
-/** Reads all `*.sql` of a directory; functions first, then views, each in name order. */
+/** Reads all `*.sql` of a directory and its rooms; functions first, then views, each in name order. */
 export async function readSchema(directory = SCHEMA_DIRECTORY): Promise<SchemaTexts> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+  const files = (await readdir(directory, { recursive: true })).filter((file) => file.endsWith('.sql'));
   const objects = await Promise.all(
-    names.map(async (file): Promise<SchemaObject> => {
-      const sql = (await readFile(path.join(directory, file), 'utf8')).replaceAll('\r\n', '\n');
-      const name = file.slice(0, -'.sql'.length);
+    files.map(async (relative): Promise<SchemaObject> => {
+      const sql = (await readFile(path.join(directory, relative), 'utf8')).replaceAll('\r\n', '\n');
+      const name = path.basename(relative, '.sql');
+      const file = path.posix.join('store/schema', ...relative.split(path.sep));
       const found = /^create or replace (function|view) (\w+)/m.exec(sql);
       if (found === null || found[2] !== name) {
-        throw new Error(`store/schema/${file} must begin with "create or replace function|view ${name}"`);
+        throw new Error(`${file} must begin with "create or replace function|view ${name}"`);
       }
-      return { name, kind: found[1] as SchemaObject['kind'], sql };
+      return { name, kind: found[1] as SchemaObject['kind'], file, sql };
     }),
   );
+  objects.sort((a, b) => (a.name < b.name ? -1 : 1));
   const { version } = JSON.parse(await readFile(path.join(directory, VERSION_FILE), 'utf8'));
   return {
     version,
@@ -124,7 +128,7 @@ async function replace(client: ClientBase, object: SchemaObject): Promise<void> 
 
 function named(object: SchemaObject, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
-  return new Error(`store/schema/${object.name}.sql: ${message}`, { cause: error });
+  return new Error(`${object.file}: ${message}`, { cause: error });
 }
 
 /** The functions of this name with their parameters, as `drop function` takes them. */

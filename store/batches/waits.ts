@@ -23,8 +23,8 @@ interface Row {
   readonly cause: BatchWaitCause;
   readonly subject: string;
   readonly since_ms: number | null;
-  readonly told_at: number | null;
-  readonly told_until: number | null;
+  readonly notified_at: number | null;
+  readonly notified_until: number | null;
   readonly now: number;
 }
 
@@ -45,7 +45,7 @@ export async function noteWait(
       [id, cause, subject, reason],
     );
     const { rows } = await client.query<Row>(
-      `select cause, subject, since_ms, told_at, told_until, now_ms() as now from batch_waits
+      `select cause, subject, since_ms, notified_at, notified_until, now_ms() as now from batch_waits
        where batch_id = $1 for update`,
       [id],
     );
@@ -55,14 +55,14 @@ export async function noteWait(
     const isSame = before.cause === cause && before.subject === subject;
     const since = isSame ? (before.since_ms ?? now) : now;
     const reported =
-      before.told_at === null
+      before.notified_at === null
         ? null
-        : { ...before, at: before.told_at, until: before.told_until ?? Number.POSITIVE_INFINITY };
+        : { ...before, at: before.notified_at, until: before.notified_until ?? Number.POSITIVE_INFINITY };
     const isNews = isWaitNews(reported, wait, until, now);
     await client.query(
       `update batch_waits set cause = $2, subject = $3, reason = $4, since_ms = $5, until_ms = $6,
-         told_at = case when $7 then now_ms() else told_at end,
-         told_until = case when $7 then $6 else told_until end
+         notified_at = case when $7 then now_ms() else notified_at end,
+         notified_until = case when $7 then $6 else notified_until end
        where batch_id = $1`,
       [id, cause, subject, reason, since, until, isNews],
     );

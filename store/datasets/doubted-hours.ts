@@ -45,14 +45,14 @@ export async function writeDoubts(
     doubted.map(({ hour }) => toTimestamptz(hour)),
   ]);
   await client.query(
-    `insert into doubted_hours (series_id, hour, known_rows, told_rows, answers, first_at, last_at, look_again_at, evidence)
+    `insert into doubted_hours (series_id, hour, known_rows, reported_rows, answers, first_at, last_at, recheck_at, evidence)
      select $1, to_timestamp((d ->> 'hour')::float8 / 1000), (d ->> 'known')::bigint, (d ->> 'reported')::bigint,
             (d ->> 'answers')::int, to_timestamp((d ->> 'firstAt')::float8 / 1000), $3,
             to_timestamp((d ->> 'recheckAt')::float8 / 1000), $4
      from jsonb_array_elements($2::jsonb) d
-     on conflict (series_id, hour) do update set known_rows = excluded.known_rows, told_rows = excluded.told_rows,
+     on conflict (series_id, hour) do update set known_rows = excluded.known_rows, reported_rows = excluded.reported_rows,
        answers = excluded.answers, first_at = excluded.first_at, last_at = excluded.last_at,
-       look_again_at = excluded.look_again_at, evidence = excluded.evidence`,
+       recheck_at = excluded.recheck_at, evidence = excluded.evidence`,
     [seriesId, jsonText(doubted), toTimestamptz(now), jsonText(evidence)],
   );
 }
@@ -112,7 +112,7 @@ export async function doubtedSpans(
     reported: number;
     answers: number;
     first_at: number;
-    look_again_at: number;
+    recheck_at: number;
     accepted: boolean;
   }>(
     `with hours as (
@@ -121,8 +121,8 @@ export async function doubtedSpans(
        from doubted_hours where series_id = any ($1) and hour >= $2 and hour < $3
      )
      select series_id, min(hour) as from_time, max(hour) + interval '1 hour' as to_time,
-            sum(known_rows)::int8 as known, sum(told_rows)::int8 as reported, answers, min(first_at) as first_at,
-            min(look_again_at) as look_again_at, bool_and(accepted_at is not null) as accepted
+            sum(known_rows)::int8 as known, sum(reported_rows)::int8 as reported, answers, min(first_at) as first_at,
+            min(recheck_at) as recheck_at, bool_and(accepted_at is not null) as accepted
      from hours group by series_id, answers, accepted_at is null, island order by min(hour)`,
     [seriesIds, toTimestamptz(asked.from), toTimestamptz(asked.to)],
   );
@@ -134,7 +134,7 @@ export async function doubtedSpans(
     reported: row.reported,
     answers: row.answers,
     firstAt: row.first_at,
-    recheckAt: row.look_again_at,
+    recheckAt: row.recheck_at,
     accepted: row.accepted,
   }));
 }
@@ -147,7 +147,7 @@ export async function doubtsDue(
 ): Promise<{ readonly due: readonly Span[]; readonly later: readonly Span[] }> {
   const { rows } = await db.query<{ is_due: boolean; from_time: number; to_time: number }>(
     `select is_due, lower(piece) as from_time, upper(piece) as to_time from (
-       select look_again_at <= $2::timestamptz as is_due,
+       select recheck_at <= $2::timestamptz as is_due,
               range_agg(tstzrange(hour, hour + interval '1 hour')) as hours
        from doubted_hours where series_id = $1 group by 1
      ) d, unnest(hours) piece order by lower(piece)`,
@@ -179,7 +179,7 @@ export async function acceptDoubts(
     let hours = 0;
     for (const seriesId of order.seriesIds) {
       const { rowCount } = await client.query(
-        `update doubted_hours set accepted_at = $3, accepted_by = $4, look_again_at = $3 where ${IN_SPAN}`,
+        `update doubted_hours set accepted_at = $3, accepted_by = $4, recheck_at = $3 where ${IN_SPAN}`,
         [seriesId, toRange(order.span), at, order.by],
       );
       if (!rowCount) continue;

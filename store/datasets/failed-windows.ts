@@ -87,7 +87,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   );
   // What was doubted and could not be checked now is checked later.
   await client.query(
-    `update doubted_hours set look_again_at = greatest(look_again_at, $3::timestamptz)
+    `update doubted_hours set recheck_at = greatest(recheck_at, $3::timestamptz)
      where series_id = $1 and hour <@ $2::tstzrange`,
     [seriesId, range, toTimestamptz(Math.max(retryAt ?? now, now + FAILED_CHECK_MS))],
   );

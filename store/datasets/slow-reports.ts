@@ -16,7 +16,7 @@ export async function recordSlow(
   if (ageMs < firstMs) return;
   await inTransaction(db, async (client) => {
     const { rowCount } = await client.query(
-      'update jobs set slow_told_ms = $2 where id = $1 and coalesce(2 * slow_told_ms, $3) <= $2',
+      'update jobs set slow_reported_ms = $2 where id = $1 and coalesce(2 * slow_reported_ms, $3) <= $2',
       [id, ageMs, firstMs],
     );
     if (rowCount === 1) await record(client);

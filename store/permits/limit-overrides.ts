@@ -1,6 +1,6 @@
 /**
  * What operators change of limits while everything runs. A change stands over the settings of every process until it is
- * reset (schema/limits_overridden.sql); each is a row that stays, so the rows are the history.
+ * reset (schema/limits/limits_overridden.sql); each is a row that stays, so the rows are the history.
  */
 import type { Pool } from 'pg';
 import { inTransaction } from '../db';

@@ -35,7 +35,7 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
       `${pool} ${limit} ${caller}`,
     ]);
     const { rows } = await client.query<{ now: number; at: number | null; until: number | null }>(
-      `select now_ms() as now, w.told_at as at, w.told_until as until
+      `select now_ms() as now, w.notified_at as at, w.notified_until as until
        from (select 1) one left join limit_waits w on pool = $1 and limit_key = $2 and caller = $3`,
       [pool, limit, caller],
     );
@@ -47,8 +47,8 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     const found = await readWaitedLimit(client, limit);
     const reason = found === null ? `${limit} has nothing left` : limitWaitText(found);
     await client.query(
-      `insert into limit_waits (pool, limit_key, caller, told_at, told_until) values ($1, $2, $3, now_ms(), $4)
-       on conflict (pool, limit_key, caller) do update set told_at = excluded.told_at, told_until = excluded.told_until`,
+      `insert into limit_waits (pool, limit_key, caller, notified_at, notified_until) values ($1, $2, $3, now_ms(), $4)
+       on conflict (pool, limit_key, caller) do update set notified_at = excluded.notified_at, notified_until = excluded.notified_until`,
       [pool, limit, caller, until],
     );
     const about = { limit, caller, priority, reason, until };

@@ -133,20 +133,20 @@ export async function sweepOutsidePermits(db: Pool): Promise<number> {
     const { rows } = await client.query<Unreported>(
       `with late as materialized (
          select id from outside_permits
-         where expires_at < now_ms() and answer is null and told_at is null
+         where expires_at < now_ms() and answer is null and missed_at is null
            and (claimed_at is null or claimed_at < now_ms() - $2::float8)
          order by expires_at limit $1 for update skip locked),
-       told as (update outside_permits p set told_at = now_ms() from late where p.id = late.id returning p.*)
+       reported as (update outside_permits p set missed_at = now_ms() from late where p.id = late.id returning p.*)
        select pool, terms ->> 'account' as account, terms ->> 'operation' as operation, terms ->> 'caller' as caller,
               count(*)::int4 as permits, max(depart_at) as "departedAt",
               coalesce(jsonb_agg(jsonb_build_object('epoch', epoch, 'organizationEpoch', organization_epoch))
                        filter (where probe), '[]') as probes
-       from told group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
+       from reported group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
       [SWEEP, LEASE_MS],
     );
     await client.query(
       `delete from outside_permits where id = any (array(
-         select id from outside_permits where expires_at < now_ms() - $2::float8 and (answer is not null or told_at is not null)
+         select id from outside_permits where expires_at < now_ms() - $2::float8 and (answer is not null or missed_at is not null)
          order by expires_at limit $1 for update skip locked))`,
       [10 * SWEEP, KEPT_MS],
     );

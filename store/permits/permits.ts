@@ -1,6 +1,6 @@
 /**
  * Permits in Postgres: registering limits, taking permits, and what comes back after a call (true-ups, learned
- * limits, rate backoffs). The database's clock alone decides; the arithmetic is in schema/take_permits.sql.
+ * limits, rate backoffs). The database's clock alone decides; the arithmetic is in schema/permits/take_permits.sql.
  */
 
 import type { Pool } from 'pg';

@@ -1,4 +1,4 @@
-/** Reports a refusal from a caller outside of the gateway, see schema/report_refused.sql. */
+/** Reports a refusal from a caller outside of the gateway, see schema/feedback/report_refused.sql. */
 import type { Pool } from 'pg';
 
 /** @returns when calls of these limits may leave again, epoch ms. */

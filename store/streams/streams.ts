@@ -29,7 +29,7 @@ export interface ClaimedStream extends Continuity {
   readonly now: number;
   /** Since when no message has come, ms; null when none ever has. */
   readonly quietMs: number | null;
-  /** It had been told that it is silent. */
+  /** Its silence has been reported. */
   readonly silent: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function claimStream(
      on conflict (account) do update set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
        where s.lease_until is null or s.lease_until <= clock_timestamp() or s.lease_owner = excluded.lease_owner
      returning continuous_since as since, alive_at as "aliveAt", now_ms() as now,
-       coalesce(told = 'silent', false) as silent,
+       coalesce(reported_trouble = 'silent', false) as silent,
        floor(extract(epoch from clock_timestamp() - message_at) * 1000)::float8 as "quietMs"`,
     [account, owner, leaseMs],
   );
@@ -121,15 +121,16 @@ export async function noteStreamTrouble(
   },
 ): Promise<boolean> {
   return inTransaction(db, async (client) => {
-    const { rows } = await client.query<{ told: string | null }>(
-      'select told from streams where account = $1 for update',
+    const { rows } = await client.query<{ reported_trouble: string | null }>(
+      'select reported_trouble from streams where account = $1 for update',
       [account],
     );
-    const told = rows[0]?.told ?? null;
-    await client.query('update streams set state = $2, reason = $3, told = $4 where account = $1', [
-      ...[account, trouble.state, trouble.reason, trouble.kind],
-    ]);
-    if (told === trouble.kind) return false;
+    const reported = rows[0]?.reported_trouble ?? null;
+    await client.query(
+      'update streams set state = $2, reason = $3, reported_trouble = $4 where account = $1',
+      [...[account, trouble.state, trouble.reason, trouble.kind]],
+    );
+    if (reported === trouble.kind) return false;
     const about = { account, reason: trouble.reason };
     if (trouble.kind === null) await insertEvent(client, 'stream.back', pool, { account });
     else await insertEvent(client, `stream.${trouble.kind}`, pool, about);

@@ -11,7 +11,7 @@ import { cacheDir, type StateDir } from '../../../embedded/state-dir';
 import { TEMPORAL_VERSION } from '../../../embedded/temporal/binary';
 import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../../settings';
 import { createPool } from '../../../store/db';
-import { appliedMigrations, readMigrations } from '../../../store/migrate';
+import { appliedMigrations, beforeFirstRelease, readMigrations } from '../../../store/migrate';
 import { clockTrouble } from '../../../store/rows-mended';
 import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../../store/schema';
 import { Vault } from '../../../store/secrets/vault';
@@ -197,6 +197,8 @@ async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check
   const applied = await appliedMigrations(db);
   if (applied === null)
     return warn('Tables', `none yet; the first worker makes them (${hint('start worker')})`);
+  const tooOld = beforeFirstRelease(applied);
+  if (tooOld !== null) return fail('Tables', tooOld.message);
   const wanted = await readMigrations();
   const changed = wanted.filter((m) => applied.has(m.name) && applied.get(m.name) !== m.sha256);
   if (changed.length > 0) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Pool } from 'pg';
 import { createPool } from '../../../store/db';
 import { describeSchema } from '../../../store/describe-schema';
-import { appliedMigrations, migrate, readMigrations } from '../../../store/migrate';
+import { appliedMigrations, beforeFirstRelease, migrate, readMigrations } from '../../../store/migrate';
 import { readSchema, type SchemaObject, type SchemaTexts } from '../../../store/schema';
 import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
@@ -24,11 +24,13 @@ afterEach(async () => {
 const answer = (value: number): SchemaObject => ({
   name: 'answer',
   kind: 'function',
+  file: 'store/schema/answer.sql',
   sql: `create or replace function answer() returns integer language sql as 'select ${value}'`,
 });
 const shown: SchemaObject = {
   name: 'shown',
   kind: 'view',
+  file: 'store/schema/shown.sql',
   sql: 'create or replace view shown as select 1 as one',
 };
 const texts = (version: number, ...objects: SchemaObject[]): SchemaTexts => ({
@@ -102,9 +104,13 @@ test('a text with an error names its file and leaves everything as it was', asyn
 
 test('a database from before the first release is refused with what to do', async () => {
   await apply(texts(1, answer(41)));
-  await pool.query("insert into sluice_migrations values ('002_take_permits.sql', 'x')");
-  await expect(migrate(database.url)).rejects.toThrow(
-    /made by a version before the first release.*drop schema sluice cascade.*--fresh/,
-  );
+  for (const early of ['001_initial.sql', '002_take_permits.sql']) {
+    await pool.query('insert into sluice_migrations values ($1, $2)', [early, 'x']);
+    expect(beforeFirstRelease((await appliedMigrations(pool)) ?? new Map())).not.toBeNull();
+    await expect(migrate(database.url)).rejects.toThrow(
+      /made by a version before the first release.*drop schema sluice cascade.*--fresh/,
+    );
+    await pool.query('delete from sluice_migrations where name = $1', [early]);
+  }
   expect((await pool.query("select to_regclass('limits') as limits")).rows[0].limits).toBeNull();
 });

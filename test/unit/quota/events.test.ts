@@ -35,16 +35,16 @@ test('rows of events are written in one place, and in one more from within SQL',
   expect(writers.sort()).toEqual([
     'store/events/events.ts',
     'store/schema.sql',
-    'store/schema/tell_event.sql',
+    'store/schema/events/record_event.sql',
   ]);
 });
 
 test('events that SQL functions write are in the catalogue', () => {
-  const told = texts.flatMap(({ text }) =>
-    [...text.matchAll(/tell_event\('([^']+)'/g)].map(([, kind]) => kind),
+  const recorded = texts.flatMap(({ text }) =>
+    [...text.matchAll(/record_event\('([^']+)'/g)].map(([, kind]) => kind),
   );
-  expect(told.length).toBeGreaterThan(0);
-  for (const kind of told) expect(isEventKind(kind ?? '')).toBe(true);
+  expect(recorded.length).toBeGreaterThan(0);
+  for (const kind of recorded) expect(isEventKind(kind ?? '')).toBe(true);
 });
 
 test('no line of the log has an event that is not written by name and catalogue', () => {

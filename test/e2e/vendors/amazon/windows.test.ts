@@ -70,7 +70,7 @@ describe('an audit', () => {
 
     // The hour of the next try has come, and the vendor has found its data.
     await l.db.query(
-      `update doubted_hours set look_again_at = now() where series_id = ${await l.seriesId(label)}`,
+      `update doubted_hours set recheck_at = now() where series_id = ${await l.seriesId(label)}`,
     );
     const made = l.reportsMade(label).length;
     const sync = await l.sync(label);

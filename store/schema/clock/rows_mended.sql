@@ -1,6 +1,6 @@
 -- Puts back what lies in the future of the database's clock beside limits and pools, which do so by themselves: the clock
 -- has gone back since, and nobody saw it. A row that something happened to in the future moves as a whole, as if that were
--- now; a hold that would last for minutes ends. Told by table. Returns how many rows it was.
+-- now; a hold that would last for minutes ends. One event is recorded for each table. Returns how many rows were changed.
 create or replace function rows_mended() returns integer language plpgsql as $$
 declare
   t     double precision := now_ms();
@@ -21,7 +21,7 @@ begin
         using t;
       execute format('update %I set %s where %s and %s > $1 + 5000', r.tab,
         clock_moves(r.tab, r.stamps || r.ends || r.lease, '$1 - ' || last), r.which, last) using t;
-      perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', round(ahead)));
+      perform record_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', round(ahead)));
       total := total + n;
     end if;
     if r.lease <> '{}' then
@@ -29,7 +29,7 @@ begin
         r.tab, r.lease[1], r.which) using t;
       get diagnostics n = row_count;
       if n > 0 then
-        perform tell_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', 300000));
+        perform record_event('rows.clock_ahead', null, jsonb_build_object('table', r.tab, 'rows', n, 'aheadMs', 300000));
         total := total + n;
       end if;
     end if;

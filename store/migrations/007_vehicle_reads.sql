@@ -22,13 +22,14 @@ create table reads (
   read         text not null,
   params       text not null,             -- JSON with its keys in order
   made_at      timestamptz not null default clock_timestamp(),
-  answered_at  timestamptz,               -- the last whole answer; null: never, or what it told of has gone
+  answered_at  timestamptz,               -- the last whole answer; null: never, or what it described has gone
   source       text,                      -- call, polling
   request_id   text,                      -- the vendor's, of that answer
   records      jsonb,
   content_type text,
+  pages        integer,                   -- in how many calls the answer came: what the next one costs; null: not counted
   document     text,                      -- base64
-  streamed_at  timestamptz,               -- up to here a stream has told of every change since the last whole answer
+  streamed_at  timestamptz,               -- up to here a stream has reported every change since the last whole answer
   progress     jsonb,                     -- pages of an answer under way, and what the next one is asked for with
   progress_at  timestamptz,
   asked_at     timestamptz,
@@ -63,13 +64,17 @@ create unlogged table reader_buckets (
 );
 create index on reader_buckets (at);
 
--- End users' credentials that a vendor has accepted. What stands here opens nothing: neither name nor password is in it.
-create table accepted_users (
-  account     text not null,
-  subject     text not null,              -- a keyed hash of the user's name
-  salt        bytea not null,
-  verifier    bytea not null,             -- a keyed hash of a slow hash of the password
-  result      jsonb not null,             -- what the vendor told: the devices that the user sees
-  accepted_at timestamptz not null,
-  primary key (account, subject)
+-- Connections on which vendors report changes by themselves: one for each account, held by one process at a time.
+create table streams (
+  account          text primary key,      -- its name in the settings
+  lease_owner      text,
+  lease_until      timestamptz,
+  state            text not null default 'waiting', -- waiting, connected, silent
+  reason           text not null default '',
+  connected_at     timestamptz,           -- of the connection there is
+  continuous_since timestamptz,           -- since when no change has been missed
+  alive_at         timestamptz,           -- up to when that held
+  message_at       timestamptz,           -- of the last message
+  messages         bigint not null default 0,
+  reported_trouble text                   -- the kind of trouble that an event has reported; null: none
 );

@@ -5,7 +5,7 @@ create or replace function limit_mended(l limits, t double precision) returns li
 declare
   ahead double precision := greatest(0, l.last_at - t);
 begin
-  perform tell_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
+  perform record_event('limit.clock_ahead', l.pool, jsonb_build_object('limit', l.key,
     'aheadMs', round(greatest(ahead, l.window_from - t, l.claim_until - t,
       case l.kind when 'bucket' then l.tat - t
                   when 'calendar' then l.resets_at - calendar_end(t, l.calendar_unit, l.zone) end))));

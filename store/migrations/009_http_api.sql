@@ -1,5 +1,4 @@
--- What the HTTP API keeps: keys of its callers, answers to requests that may come again, and what operators have changed of
--- limits while everything runs.
+-- What the HTTP API keeps: keys of its callers, and answers to requests that may come again.
 
 create table api_keys (
   id           text primary key,                  -- shown in lists; no secret
@@ -31,20 +30,10 @@ create table api_requests (
 );
 create index api_requests_created_at on api_requests (created_at);
 
--- An operator's word on limits, over that of every process's settings: of one limit by its key, or of all of a name.
-create table limit_overrides (
-  id         bigint generated always as identity primary key,
-  pool       text not null,
-  name       text not null,
-  key        text,                                -- null: every limit of that name in the pool
-  change     jsonb not null,                      -- capacity, period_ms, mode: what is not named stays
-  author     text not null,
-  reason     text not null,
-  at         timestamptz not null default clock_timestamp(),
-  ended_at   timestamptz,                         -- reset, or replaced by a later one
-  ended_by   text
+-- Requests of each key of the HTTP API in its minute, over all processes: each takes a part of them at once.
+create table api_key_use (
+  key      text primary key references api_keys (id) on delete cascade,
+  began_at timestamptz not null,                  -- its minute
+  taken    integer not null,
+  granted  integer not null                       -- to whoever took last
 );
-create unique index limit_overrides_current on limit_overrides (pool, name, coalesce(key, '')) where ended_at is null;
-create index limit_overrides_name on limit_overrides (name) where ended_at is null;
-
-alter table limits add column override jsonb;     -- the change that holds, with id, author, reason and at; null: none

@@ -21,7 +21,7 @@ begin
   perform 1 from pools order by key for update;
   t := coalesce(p_now, now_ms());
   insert into clock_steps (noticed_at, step_ms) values (t, step);
-  perform tell_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
+  perform record_event('clock.stepped', null, jsonb_build_object('stepMs', round(step)));
 
   update limit_events set at = at + step;
   update limits l set
