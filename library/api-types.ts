@@ -1701,7 +1701,7 @@ export interface components {
              * @description Stable: programs may depend on it
              * @enum {string}
              */
-            code: "INVALID_INPUT" | "MISSING_INPUT" | "UNKNOWN_FIELD" | "UNKNOWN_NAME" | "AMBIGUOUS_NAME" | "NOT_APPLICABLE" | "ID_TAKEN" | "NOT_FOUND" | "NOT_RUNNING" | "TOO_LATE" | "BUSY" | "ALREADY_REPORTED" | "LOGIN_NEEDS_CAPTCHA" | "LOGIN_REFUSED" | "OTHER_USER" | "WRONG_CREDENTIALS" | "LIMIT_REACHED" | "QUOTA_PAUSED" | "POOL_STOPPED" | "NO_ANSWER" | "NO_WORKER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "FILE" | "FAILED" | "BAD_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "TOO_SLOW" | "IN_FLIGHT" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "KEY_REUSED" | "TOO_MANY_REQUESTS" | "HEADERS_TOO_LARGE" | "INTERNAL" | "OVERLOADED" | "NOT_SET_UP";
+            code: "INVALID_INPUT" | "MISSING_INPUT" | "UNKNOWN_FIELD" | "UNKNOWN_NAME" | "AMBIGUOUS_NAME" | "NOT_APPLICABLE" | "ID_TAKEN" | "NOT_FOUND" | "NOT_RUNNING" | "TOO_LATE" | "BUSY" | "ALREADY_REPORTED" | "LOGIN_NEEDS_CAPTCHA" | "LOGIN_REFUSED" | "OTHER_USER" | "WRONG_CREDENTIALS" | "LIMIT_REACHED" | "QUOTA_PAUSED" | "POOL_STOPPED" | "NO_ANSWER" | "NO_WORKER" | "NO_SERVER" | "DATABASE_UNAVAILABLE" | "NO_SCHEMA" | "TEMPORAL_UNAVAILABLE" | "ANSWER_TOO_LARGE" | "FILE" | "FAILED" | "BAD_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "TOO_SLOW" | "IN_FLIGHT" | "TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "KEY_REUSED" | "TOO_MANY_REQUESTS" | "HEADERS_TOO_LARGE" | "INTERNAL" | "OVERLOADED" | "NOT_SET_UP";
             /** @description JSON pointer into the body, or the name of a parameter */
             field: string | null;
             limit: string | null;
@@ -1714,6 +1714,20 @@ export interface components {
                 field?: string | null;
                 detail?: string;
             }[];
+            /** @description A vendor's answer that is not handed on: the call was made, and counts */
+            answer?: {
+                /** @description Null: it was not read to its end */
+                status: number | null;
+                /** @description Bytes, as far as it was read */
+                size: number;
+                /** @description Bytes that are handed on at most */
+                maxSize: number;
+                verdict: string;
+                /** @description As in an outcome */
+                next: string;
+                waitMs: number;
+                requestId: string | null;
+            };
         };
         Status: {
             worker: {
@@ -2519,6 +2533,10 @@ export interface components {
                 user_agent: string | null;
             };
             circuit_breaker_state: string;
+            worker: {
+                running: boolean;
+                last_seen: string | null;
+            } | null;
             accounts: {
                 account: string;
                 circuit_breaker_state: string;
@@ -6033,6 +6051,20 @@ export interface operations {
             };
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];
+            /** @description The call was made, and its answer is longer than is handed on: `answer` says what it was. Sent again, it costs another call */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 502;
+                        /** @enum {unknown} */
+                        code?: "ANSWER_TOO_LARGE";
+                    };
+                };
+            };
             /** @description The pool lets no call through, or a server does not answer */
             503: {
                 headers: {
@@ -6193,6 +6225,10 @@ export interface operations {
                             user_agent: string | null;
                         };
                         circuit_breaker_state: string;
+                        worker: {
+                            running: boolean;
+                            last_seen: string | null;
+                        } | null;
                         accounts: {
                             account: string;
                             circuit_breaker_state: string;
@@ -6261,7 +6297,8 @@ export interface operations {
                     } | {
                         /** @constant */
                         status: "error";
-                        error: string;
+                        /** @enum {string} */
+                        error: "QuotaExceeded" | "PausedByOperator" | "VendorUnavailable" | "CredentialsRefused" | "LoginNeeded" | "AccountStopped" | "AccessRefused" | "NoWorker";
                         message: string;
                         /** @enum {string} */
                         window: "last_3h" | "last_24h";

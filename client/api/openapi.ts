@@ -103,6 +103,20 @@ const PROBLEM: Json = {
         },
       },
     },
+    answer: {
+      type: 'object',
+      description: "A vendor's answer that is not handed on: the call was made, and counts",
+      required: ['status', 'size', 'maxSize', 'verdict', 'next', 'waitMs', 'requestId'],
+      properties: {
+        status: { type: ['integer', 'null'], description: 'Null: it was not read to its end' },
+        size: { type: 'integer', description: 'Bytes, as far as it was read' },
+        maxSize: { type: 'integer', description: 'Bytes that are handed on at most' },
+        verdict: { type: 'string' },
+        next: { type: 'string', description: 'As in an outcome' },
+        waitMs: { type: 'number' },
+        requestId: { type: ['string', 'null'] },
+      },
+    },
   },
 };
 

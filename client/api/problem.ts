@@ -1,6 +1,13 @@
 /** Errors as `application/problem+json` (RFC 9457), with stable codes. */
 import type { FastifyReply } from 'fastify';
-import { ERROR_CODES, type ErrorStatus, messageOf, OperationError, type Problem } from '../operations/errors';
+import {
+  type AnswerFacts,
+  ERROR_CODES,
+  type ErrorStatus,
+  messageOf,
+  OperationError,
+  type Problem,
+} from '../operations/errors';
 import { isSetupError } from '../operations/setup-errors';
 
 /** Codes of the API itself; those of use cases are in client/operations/errors.ts. */
@@ -53,6 +60,7 @@ const STATUS: Readonly<Record<ErrorStatus, number>> = {
   refused: 401,
   limited: 429,
   unavailable: 503,
+  'not handed on': 502,
   failed: 500,
 };
 
@@ -70,6 +78,7 @@ const TITLES: Readonly<Record<number, string>> = {
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
+  502: 'Bad Gateway',
   503: 'Service Unavailable',
 };
 
@@ -99,6 +108,7 @@ export interface ProblemBody {
     readonly field: string | null;
     readonly detail: string;
   }[];
+  readonly answer?: AnswerFacts;
 }
 
 export interface ProblemAnswer {
@@ -136,6 +146,7 @@ export function problemOf(
         ...{ status, code: error.code, field: first?.field ?? undefined, limit, until, requestId },
         detail: away ?? detail.join('\n'),
         ...(problems.length > 1 ? { errors: problems } : {}),
+        answer: error.problems[0].answer,
       },
       error.wait === null ? undefined : secondsUntil(until),
     );
@@ -165,10 +176,11 @@ type Parts = {
   readonly limit?: string | undefined;
   readonly until?: number | undefined;
   readonly errors?: ProblemBody['errors'];
+  readonly answer?: AnswerFacts | undefined;
 };
 
 function answer(
-  { status, code, detail, field, limit, until, requestId, errors }: Parts,
+  { status, code, detail, field, limit, until, requestId, errors, answer: made }: Parts,
   retryAfter = status === 503 ? AWAY_SECONDS : status === 429 ? 1 : undefined,
   headers: Readonly<Record<string, string>> = {},
 ): ProblemAnswer {
@@ -184,6 +196,7 @@ function answer(
       until: until === undefined || !Number.isFinite(until) ? null : new Date(until).toISOString(),
       requestId,
       ...(errors === undefined ? {} : { errors }),
+      ...(made === undefined ? {} : { answer: made }),
     },
     headers: { ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }), ...headers },
     internal: status === 500,

@@ -19,6 +19,8 @@ export type ErrorStatus =
   | 'limited'
   /** A server does not answer: HTTP 503. */
   | 'unavailable'
+  /** A call was made, and its answer cannot be handed on: HTTP 502. */
+  | 'not handed on'
   /** It was tried and did not work: HTTP 500. */
   | 'failed';
 
@@ -74,6 +76,8 @@ export const ERROR_CODES = {
   NO_SCHEMA: 'unavailable',
   /** Temporal cannot be reached, or does not let us in. */
   TEMPORAL_UNAVAILABLE: 'unavailable',
+  /** The vendor has answered more than is handed on; `answer` says what it was. The call is made and counts. */
+  ANSWER_TOO_LARGE: 'not handed on',
   /** A file that was named cannot be read or written. */
   FILE: 'failed',
   /** It was tried and did not work; the message says why. */
@@ -90,6 +94,24 @@ export interface Problem {
   readonly message: string;
   /** What is known besides of a refusal for want of quota. */
   readonly wait?: WaitFacts;
+  /** Of a call that was made. */
+  readonly answer?: AnswerFacts;
+}
+
+/** What is known of an answer that is not handed on. */
+export interface AnswerFacts {
+  /** Null for one that was not read to its end. */
+  readonly status: number | null;
+  /** Bytes, as far as it was read. */
+  readonly size: number;
+  /** What is handed on at most, bytes. */
+  readonly maxSize: number;
+  readonly verdict: string;
+  readonly next: string;
+  /** Before the next try, ms; 0 for none. */
+  readonly waitMs: number;
+  /** The vendor's, to quote in a support case. */
+  readonly requestId: string | null;
 }
 
 /** Until when no call may leave, and who decided that. */

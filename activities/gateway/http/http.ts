@@ -8,7 +8,7 @@ import type { CallPass } from '../call-pass';
 import { LATE_DEPARTURE } from './departures';
 
 /** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
-const BODY_MAX = 64 * 1024 * 1024;
+export const BODY_MAX = 64 * 1024 * 1024;
 
 /**
  * An answer that is read whole may take this many times the longest wait: one that comes byte by byte is no answer, and
@@ -194,9 +194,16 @@ const DECODERS: Readonly<Record<string, typeof inflateSync>> = {
   br: brotliDecompressSync,
 };
 
+/** Whether an answer was cut off because it is longer than `BODY_MAX`, packed or unpacked. */
+export function isTooLong({ code }: TransportError): boolean {
+  return code === BODY_TOO_LONG || code === 'ERR_BUFFER_TOO_LARGE';
+}
+
+const BODY_TOO_LONG = 'BODY_TOO_LONG';
+
 function tooLong(): Error {
   const message = `the answer is longer than ${BODY_MAX / 1024 / 1024} MiB`;
-  return Object.assign(new Error(message), { code: 'BODY_TOO_LONG' });
+  return Object.assign(new Error(message), { code: BODY_TOO_LONG });
 }
 
 function tooSlow(withinMs: number): Error {

@@ -50,6 +50,10 @@ const NO_LEAVE = {
   503: 'The pool lets no call through, or a server does not answer',
 };
 
+const TOO_LARGE = {
+  502: 'The call was made, and its answer is longer than is handed on: `answer` says what it was. Sent again, it costs another call',
+};
+
 /** Whoever has gone waits for no permit. */
 function whileHere(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
@@ -75,7 +79,7 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     about: callVendor.about,
     input: callVendor.input,
     result: callAnswer satisfies z.ZodType<ReturnType<typeof callVendor.json>>,
-    refusals: NO_LEAVE,
+    refusals: { ...NO_LEAVE, ...TOO_LARGE },
     handle: async ({ backend, input, reply }) => ({
       body: callVendor.json(await callVendor(backend, input as never, whileHere(reply))),
     }),

@@ -4,12 +4,12 @@
  */
 import { z } from 'zod';
 import { CallFailed, PermitWait, PoolClosed } from '../../../activities/gateway/call-errors';
-import { sendForText } from '../../../activities/gateway/http/http';
+import { BODY_MAX, isTooLong, sendForText } from '../../../activities/gateway/http/http';
 import type { Evidence, Verdict } from '../../../quota/verdict';
 import type { RequestsApi } from '../../../vendors/capabilities/requests';
-import type { CallResult } from '../../../vendors/contract';
+import type { CallResult, VendorResponse } from '../../../vendors/contract';
 import type { HttpRequest } from '../../../vendors/http';
-import { failed, invalid } from '../errors';
+import { invalid, OperationError } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';
 import { document } from '../texts';
@@ -19,7 +19,7 @@ import { answerOf, type OutcomeAnswer } from './outcome';
 import { callFields, checkedTerms, explained, outsideCall } from './take';
 
 const MAX_REQUEST = 512 * 1024;
-/** A longer answer belongs into a stream of its own, which the vendor's capabilities have. */
+/** Longest answer that is handed on, bytes. A longer one belongs into a stream, which the vendor's capabilities have. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 
 /** Of the connection, or the gateway's own to say. */
@@ -183,10 +183,34 @@ const NOT_HANDED_ON = new Set([
   'content-encoding',
 ]);
 
+/** The gateway did not read the whole of it, which is longer than this; bytes. */
+function cutOffAt(result: CallResult): number | null {
+  return result.kind === 'transport' && isTooLong(result.error) ? BODY_MAX : null;
+}
+
 function answerWith(result: CallResult, answer: OutcomeAnswer): CallAnswer {
+  const cut = cutOffAt(result);
+  if (cut !== null) throw tooLarge(null, cut, answer);
   if (result.kind === 'transport') return { ...answer, status: null, headers: {}, body: '' };
   const { status, headers, body } = result.response;
-  if (body.length > MAX_ANSWER) throw failed(`the answer is longer than ${MAX_ANSWER} characters`);
+  const size = Buffer.byteLength(body);
+  if (size > MAX_ANSWER) throw tooLarge(result.response, size, answer);
   const kept = Object.entries(headers).filter(([key]) => !NOT_HANDED_ON.has(key));
   return { ...answer, status, headers: Object.fromEntries(kept), body };
+}
+
+/** The call was made and paid for: whoever sends it again pays again, so that it has an error of its own. */
+function tooLarge(
+  response: VendorResponse | null,
+  size: number,
+  { verdict, next: advised, waitMs, requestId }: OutcomeAnswer,
+): OperationError {
+  const status = response?.status ?? null;
+  const read = `${response === null ? 'more than ' : ''}${size} bytes`;
+  const was = status === null ? '' : ` with status ${status}`;
+  const message = `the call was made, and its answer${was} is ${read} long; at most ${MAX_ANSWER} are handed on. Ask for less of it at once: sent again as it is, it costs another call`;
+  // What was too long once is so again.
+  const next = response === null || advised === 'use' ? 'give-up' : advised;
+  const facts = { status, size, maxSize: MAX_ANSWER, verdict, next, waitMs, requestId };
+  return new OperationError([{ code: 'ANSWER_TOO_LARGE', field: null, message, answer: facts }]);
 }

@@ -31,6 +31,9 @@ const vendor = createServer((request, response) => {
       type: 'requests',
     };
     response.writeHead(429, { 'retry-after': '20', 'x-request-id': 'req-7' }).end(JSON.stringify({ error }));
+  } else if (url.startsWith('/v1/long')) {
+    const [status = 200, bytes = 0] = url.split('/').slice(3).map(Number);
+    response.writeHead(status, { 'retry-after': '20' }).end(`"${'é'.repeat(bytes / 2 - 1)}"`);
   } else response.end('{}');
 });
 
@@ -51,7 +54,7 @@ beforeAll(async () => {
   const settings = stringify({
     database: { url: database.url },
     accounts: {
-      ...{ own: texts({}), refused: texts({}) },
+      ...{ own: texts({}), refused: texts({}), long: texts({}) },
       shared: texts({
         day: { operations: ['getBatch'], count: LIMIT, ms: 3_600_000 },
         pace: { operations: ['getBatch'], ratePerSecond: RATE, burst: BURST },
@@ -174,6 +177,42 @@ test('what the vendor refuses is answered with what to do, and stops permits', a
   });
   expect(Number(refused.body.waitMs)).toBeGreaterThanOrEqual(20_000);
   expect((await post('/permits', { account: 'refused', operation: 'getBatch' })).status).toBe(429);
+});
+
+const MOST = 8 * 1024 * 1024;
+
+test('an answer that is too long to be handed on is a 502 of its own: the call was made once, and counts', async () => {
+  const ask = (path: string) => post('/calls', { account: 'long', operation: 'getBatch', path });
+  expect(await ask(`/long/200/${MOST}`)).toMatchObject({ status: 200, body: { status: 200, next: 'use' } });
+  const before = seen.length;
+  expect(await ask(`/long/200/${MOST + 2}`)).toMatchObject({
+    status: 502,
+    body: {
+      ...{ code: 'ANSWER_TOO_LARGE', field: null, limit: null, until: null },
+      detail: expect.stringMatching(new RegExp(`status 200 is ${MOST + 2} bytes long; at most ${MOST} `)),
+      answer: { status: 200, size: MOST + 2, maxSize: MOST, verdict: 'ok', next: 'give-up', waitMs: 0 },
+    },
+  });
+  // What follows from the answer follows all the same.
+  expect(await ask(`/long/429/${MOST + 2}`)).toMatchObject({
+    status: 502,
+    body: { answer: { status: 429, verdict: 'rate', next: 'retry' } },
+  });
+  expect(await ask('/echo')).toMatchObject({ status: 429, body: { code: 'LIMIT_REACHED' } });
+  expect(seen).toHaveLength(before + 2);
+  const counted = async () =>
+    (
+      await db.query(
+        `select verdict, sum(calls)::int4 as n from call_counts where pool = 'openai/long' group by 1`,
+      )
+    ).rows;
+  await eventually('both are counted as what they were', async () => {
+    const rows = await counted();
+    return (
+      rows.some(({ verdict, n }) => verdict === 'ok' && n === 2) &&
+      rows.some(({ verdict }) => verdict === 'rate')
+    );
+  });
 });
 
 test('of those who wait at two processes nobody misses a permit when one is killed', async () => {
