@@ -1,5 +1,12 @@
 /** Accounts as they result from the settings: the vendor's rules with the settings' overrides, its API and its login. */
-import { fillScope, type LimitInstance, type LimitTemplate, resolveLimits } from '../../quota/limits/limit';
+import {
+  charges,
+  fillScope,
+  type LimitInstance,
+  type LimitTemplate,
+  matches,
+  resolveLimits,
+} from '../../quota/limits/limit';
 import type { PoolOrganization, PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { ClientIdentity, VendorRules } from '../../vendors/contract';
@@ -123,7 +130,9 @@ export function limitsOfCall(
  */
 export function isUnmetered(account: CallableAccount, operation: string): boolean {
   const isOutside = account.vendor.unmetered?.includes(operation) === true;
-  return isOutside && limitsOfCall(account, operation, {}).length === 0;
+  const { id: vendor } = account.vendor;
+  const own = { ...account.attributes, vendor, account: account.name };
+  return isOutside && !account.limits.some((limit) => charges(limit, operation) && matches(limit, own));
 }
 
 /** @throws RangeError when the account is unknown or its vendor makes no reports. */

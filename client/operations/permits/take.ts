@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { PermitWait, PoolClosed, Unsatisfiable } from '../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../activities/gateway/call-terms';
+import { charges, matches, scopeNames } from '../../../quota/limits/limit';
 import type { PoolStateName } from '../../../quota/pools/state';
 import { type Account, findAccount } from '../../../settings/accounts/accounts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../../../store/permits/outside-permits';
 import { COMMON_ATTRIBUTES } from '../../../vendors/contract';
 import type { Backend } from '../backend';
-import { asField, invalid, noLeave, type OperationError } from '../errors';
+import { asField, invalid, noLeave, OperationError, type Problem } from '../errors';
 import { name, priority, wellFormed, whole } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
@@ -110,16 +111,56 @@ export function checkedTerms(
   }
   // What follows from a model, such as the group of models that it shares its limits with, need not be given.
   const { model } = attributes;
-  const derived = model === undefined ? {} : account.parts.texts?.attributes(model);
+  const derived = (model === undefined ? undefined : account.parts.texts?.attributes(model)) ?? {};
+  for (const [attribute, value] of Object.entries(attributes)) {
+    const known = derived[attribute];
+    if (known !== undefined && known !== value) {
+      throw invalid(`attributes.${attribute}`, `is "${known}" for this model, by the settings`);
+    }
+  }
+  const all = { ...derived, ...attributes };
+  checkScopes(account, called, all);
   const terms = {
     account: named,
     operation: called,
-    attributes: { ...derived, ...attributes },
+    attributes: all,
     tokens,
     priority: rank,
     caller,
   };
   return { account, terms };
+}
+
+/** @throws OperationError that names each attribute which a limit of this call counts by, as it is to be given. */
+function checkScopes(account: Account, called: string, attributes: Readonly<Record<string, string>>): void {
+  const problems = missingAttributes(account, called, attributes).map(({ attribute, limit }): Problem => {
+    const of = { ...COMMON_ATTRIBUTES, ...account.vendor.attributes }[attribute]?.of;
+    const message = `is missing: limit "${limit}" counts ${called} by it`;
+    if (of !== 'account') return { code: 'MISSING_INPUT', field: `attributes.${attribute}`, message };
+    const settings = `limit "${limit}" counts ${called} by \`${attribute}\`, which the settings of "${account.name}" do not name`;
+    return { code: 'NOT_APPLICABLE', field: 'account', message: settings };
+  });
+  const [first, ...more] = problems;
+  if (first !== undefined) throw new OperationError([first, ...more]);
+}
+
+/** Pure. Each once, with the first limit that needs it; a model in place of what follows from it. */
+function missingAttributes(
+  { name: of, vendor, limits, attributes: own, parts }: Account,
+  called: string,
+  given: Readonly<Record<string, string>>,
+): { readonly attribute: string; readonly limit: string }[] {
+  const all: Record<string, string> = { ...own, ...given, vendor: vendor.id, account: of };
+  const ofModel = Object.keys(parts.texts?.attributes('any') ?? {});
+  const missing = new Map<string, string>();
+  for (const limit of limits) {
+    if (!charges(limit, called) || !matches(limit, all)) continue;
+    for (const scope of scopeNames(limit.scope)) {
+      const attribute = ofModel.includes(scope) ? 'model' : scope;
+      if (!all[scope] && !missing.has(attribute)) missing.set(attribute, limit.name);
+    }
+  }
+  return [...missing].map(([attribute, limit]) => ({ attribute, limit }));
 }
 
 /** A call of another program's, as the gateway knows calls. */
@@ -221,7 +262,5 @@ export function explained(error: unknown): OperationError | unknown {
     });
   }
   if (error instanceof Unsatisfiable) return invalid('tokens', error.message);
-  // A scope that needs an attribute which was not given.
-  if (error instanceof RangeError) return invalid('attributes', error.message, 'MISSING_INPUT');
   return error;
 }

@@ -39,6 +39,22 @@ const SETTINGS = {
   },
 };
 
+/** An account of each vendor whose calls have attributes of their own, with a limit that counts by one. */
+const VENDOR_ACCOUNTS: Readonly<
+  Record<string, { settings: object; limit: { operations: string[]; scope: string[] }; given: string }>
+> = {
+  'by-group': {
+    settings: { vendor: 'openai', apiKey: 'env:TEST_CLIENT_SECRET' },
+    limit: { operations: ['createResponse'], scope: ['account', 'modelGroup'] },
+    given: 'model',
+  },
+  'by-type': {
+    settings: account({}),
+    limit: { operations: ['createReport'], scope: ['account', 'reportType'] },
+    given: 'reportType',
+  },
+};
+
 /** As another process has it: with a desk of its own. */
 function process(): Backend {
   const own = createPool(database.url, { max: 3, use: 'permits' });
@@ -240,4 +256,40 @@ test('tokens are trued up once, whichever process gets the report', async () => 
   await takePermit(one, ask);
   await expect(takePermit(one, { ...ask, tokens: 500 })).rejects.toMatchObject({ code: 'LIMIT_REACHED' });
   await expect(takePermit(one, { ...ask, tokens: 5000 })).rejects.toMatchObject({ field: 'tokens' });
+});
+
+test.each([
+  ['a model is wanted, from which its group follows', {}, 'MISSING_INPUT', 'attributes.model'],
+  [
+    'a group that is not the model’s',
+    { model: 'm', modelGroup: 'g' },
+    'INVALID_INPUT',
+    'attributes.modelGroup',
+  ],
+  ['no attribute of calls', { deviceId: 'd' }, 'UNKNOWN_NAME', 'attributes.deviceId'],
+  ['the account’s own', { account: 'a' }, 'NOT_APPLICABLE', 'attributes.account'],
+])('attributes of a permit: %s', async (_, attributes, code, field) => {
+  const asked = takePermit(one, { account: 'texts', operation: 'createResponse', attributes } as never);
+  await expect(asked).rejects.toMatchObject({ code, field });
+});
+
+test('whatever attribute a limit of any vendor counts by and a call lacks, it is one that can be given', async () => {
+  const own = Object.fromEntries(
+    Object.entries(VENDOR_ACCOUNTS).map(([name, { settings, limit }]) => [
+      name,
+      { ...settings, limits: { own: { ...limit, count: 5, per: 'day' } } },
+    ]),
+  );
+  const backend = plainBackend(db, { accounts: own });
+  for (const [account, { limit, given }] of Object.entries(VENDOR_ACCOUNTS)) {
+    const [operation = ''] = limit.operations;
+    const asked = await takePermit(backend, { account, operation }).catch((error: unknown) => error);
+    expect(asked).toMatchObject({
+      code: 'MISSING_INPUT',
+      field: `attributes.${given}`,
+      message: expect.stringContaining(operation),
+    });
+    const taken = await takePermit(backend, { account, operation, attributes: { [given]: 'x1' } });
+    expect(taken).toMatchObject({ permit: expect.stringMatching(/^permit_/) });
+  }
 });
