@@ -79,6 +79,48 @@ export function timeShares(
   });
 }
 
+/** What of the spans lies outside of the times in which there was nothing to do: nothing stood in its way then. */
+export function outside(spans: readonly CausedSpan[], resting: readonly Life[]): CausedSpan[] {
+  return resting.reduce<CausedSpan[]>(
+    (left, rest) =>
+      left.flatMap((span) =>
+        [
+          { ...span, to: Math.min(span.to, rest.from) },
+          { ...span, from: Math.max(span.from, rest.to) },
+        ].filter(({ from, to }) => from < to),
+      ),
+    [...spans],
+  );
+}
+
+/** One of the tries that a window has taken. */
+export interface Try {
+  readonly from: number;
+  /** Null: it goes on. */
+  readonly to: number | null;
+  /** It has brought what was wanted. */
+  readonly done: boolean;
+}
+
+/** The times between tries: after one that was done there was nothing to do, after another it waited for the next one. */
+export function betweenTries(tries: readonly Try[]): {
+  readonly resting: readonly Life[];
+  readonly retries: readonly CausedSpan[];
+} {
+  const resting: Life[] = [];
+  const retries: CausedSpan[] = [];
+  let last: { readonly to: number; readonly done: boolean } | null = null;
+  for (const { from, to: ended, done } of [...tries].sort((a, b) => a.from - b.from)) {
+    if (last !== null && from > last.to) {
+      if (last.done) resting.push({ from: last.to, to: from });
+      else retries.push({ cause: 'vendor', from: last.to, to: from });
+    }
+    const to = ended ?? Number.POSITIVE_INFINITY;
+    if (last === null || to >= last.to) last = { to, done };
+  }
+  return { resting, retries };
+}
+
 function byEdge(
   spans: readonly CausedSpan[],
   edgeOf: (span: CausedSpan) => number,

@@ -1,7 +1,7 @@
 /** What stood in the way of work, from events and rows that are kept anyway. */
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../quota/durations';
-import type { CausedSpan, TimeCause } from '../../quota/time-shares';
+import type { CausedSpan, TimeCause, Try } from '../../quota/time-shares';
 
 interface EventRow {
   readonly kind: string;
@@ -197,6 +197,7 @@ export interface WindowLife {
   readonly from: number;
   /** Null: it goes on. */
   readonly to: number | null;
+  readonly series: number;
 }
 
 /** A window of a dataset that holds an instant: its last report, or what the ledger says of it. Null for neither. */
@@ -212,7 +213,8 @@ export async function readWindowLife(
             extract(epoch from c.retry_at)::float8 * 1000 as "retryAt",
             extract(epoch from coalesce(j.created_at, c.fetched_at))::float8 * 1000 as "from",
             case when j.state is null or j.state in ('ingested', 'failed', 'cancelled')
-                 then extract(epoch from coalesce(j.updated_at, c.fetched_at))::float8 * 1000 end as "to"
+                 then extract(epoch from coalesce(j.updated_at, c.fetched_at))::float8 * 1000 end as "to",
+            s.id as series
      from series s
      left join lateral (select * from jobs where series_id = s.id and span @> to_timestamp($3::float8 / 1000)
                         order by id desc limit 1) j on true
@@ -222,6 +224,33 @@ export async function readWindowLife(
     [dataset, account, at],
   );
   return rows[0] ?? null;
+}
+
+export interface WindowTry extends Try {
+  readonly purpose: 'backfill' | 'sync' | 'daily_audit' | 'weekly_audit';
+}
+
+/** All reports of a series whose span holds an instant, as far as they are kept, the oldest first. */
+export async function readWindowTries(db: Pool, series: number, at: number): Promise<WindowTry[]> {
+  const { rows } = await db.query<WindowTry>(
+    `select extract(epoch from created_at)::float8 * 1000 as "from", state = 'ingested' as done, purpose,
+            case when state in ('ingested', 'failed', 'cancelled')
+                 then extract(epoch from updated_at)::float8 * 1000 end as "to"
+     from jobs where series_id = $1 and span @> to_timestamp($2::float8 / 1000) order by id`,
+    [series, at],
+  );
+  return rows;
+}
+
+/** Runs of a dataset that somebody has paused by hand. */
+export async function pausedRuns(db: Pool, dataset: string, account: string): Promise<string[]> {
+  const { rows } = await db.query<{ subject: string }>(
+    `select distinct data ->> 'subject' as subject from events
+     where kind = 'operator.paused' and split_part(data ->> 'subject', ':', 2) = $1
+       and split_part(data ->> 'subject', ':', 3) = $2`,
+    [dataset, account],
+  );
+  return rows.map(({ subject }) => subject);
 }
 
 export interface ItemLife {

@@ -8,6 +8,7 @@ import type { Standstill } from '../../../quota/pools/standstill';
 import {
   type CausedSpan,
   causeAt,
+  outside,
   TIME_CAUSES,
   type TimeShare,
   timeShares,
@@ -76,6 +77,7 @@ function ofId({ problems: [first, ...more] }: OperationError): OperationError {
 
 async function explained(db: Pool, backend: Backend, subject: Subject): Promise<Explanation> {
   const { id, kind, state, from, to, wait, account, spans, caller, rest, calls = null } = subject;
+  const { resting = [] } = subject;
   const keys = poolsOf(backend, account);
   const [own = ''] = keys;
   const now = await databaseNow(db);
@@ -100,7 +102,11 @@ async function explained(db: Pool, backend: Backend, subject: Subject): Promise<
         : wait === null
           ? (subject.evidence ?? null)
           : await evidenceOf(db, subject, standing, keys, now),
-    shares: timeShares(life, all, rest),
+    shares: timeShares(
+      life,
+      [...outside(all, resting), ...resting.map((one): CausedSpan => ({ cause: 'idle', ...one }))],
+      rest,
+    ),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What can be explained, in the terms that all kinds of work share. */
 import type { Standstill } from '../../../quota/pools/standstill';
-import type { CausedSpan } from '../../../quota/time-shares';
+import type { CausedSpan, Life } from '../../../quota/time-shares';
 
 export const SUBJECT_KINDS = [
   ...(['batch', 'item', 'sync', 'backfill', 'audit', 'polling', 'window', 'command', 'read'] as const),
@@ -36,6 +36,8 @@ export interface Subject {
   /** What its calls are of, where a vendor may refuse those alone: a report type. */
   readonly calls?: string | null;
   readonly rest?: 'calling' | 'idle';
+  /** Times between in which there was nothing to do for it. */
+  readonly resting?: readonly Life[];
   /** While it is paused by hand: the id under which that was noted. */
   readonly pausedAs?: string | null;
   /** Of its own, where the pool and the limits do not stand in the way. */

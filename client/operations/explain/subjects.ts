@@ -2,10 +2,19 @@
 import type { Pool } from 'pg';
 import { parseIsoInstant } from '../../../quota/instants';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
-import type { CausedSpan } from '../../../quota/time-shares';
+import { betweenTries, type CausedSpan } from '../../../quota/time-shares';
 import { lastSign } from '../../../store/batches/batches';
 import { type Command, outcomeOf } from '../../../store/commands/commands';
-import { batchSpans, readItemLife, readWindowLife, reportSpans } from '../../../store/explain/life-spans';
+import {
+  batchSpans,
+  operatorSpans,
+  pausedRuns,
+  readItemLife,
+  readWindowLife,
+  readWindowTries,
+  reportSpans,
+  type WindowTry,
+} from '../../../store/explain/life-spans';
 import type { Backend } from '../backend';
 import { showBatch } from '../batches/batches';
 import { accountWait, readAccountStanding, subjectOf } from '../datasets/work-wait';
@@ -141,12 +150,16 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
           : `the settings have no dataset ${dataset} of account ${account}`,
       );
     }
-    const { state, reason, requestId, retryAt, from, to } = life;
+    const { state, reason, requestId, retryAt, to, series } = life;
+    const tries = await readWindowTries(db, series, at);
+    // From the first report on: what came before the last one is a part of its life as well.
+    const from = Math.min(life.from, ...tries.map((one) => one.from));
+    const { resting, retries } = betweenTries(tries);
     // What has failed and is tried again is not over.
     const failedAt = state === 'failed' && retryAt !== null ? to : null;
     const over = to !== null && failedAt === null;
     const why = reason ?? `its report is ${state}`;
-    const own = { what: id, why, since: to ?? from, until: retryAt, frees: byItself() };
+    const own = { what: id, why, since: to ?? life.from, until: retryAt, frees: byItself() };
     const standing = await readAccountStanding(db, account, poolOf(backend, account));
     const calls = subjectOf(`window:${dataset}`);
     const stopped = accountWait(id, standing, calls, Date.now());
@@ -154,7 +167,10 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
       ...{ id, kind: 'window', state, from, to: over ? to : null, account, caller: dataset },
       calls,
       wait: over ? null : failedAt !== null ? own : (stopped ?? own),
+      resting,
       spans: [
+        ...retries,
+        ...(await runPauses(db, dataset, account, { at, tries })),
         ...(failedAt === null
           ? []
           : [{ cause: 'vendor' as const, from: failedAt, to: Number.POSITIVE_INFINITY }]),
@@ -165,4 +181,20 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
         : { evidence: said(why, requestId) }),
     };
   });
+}
+
+/** Pauses by hand of the runs that this window is fetched by. */
+async function runPauses(
+  db: Pool,
+  dataset: string,
+  account: string,
+  { at, tries }: { readonly at: number; readonly tries: readonly WindowTry[] },
+): Promise<CausedSpan[]> {
+  const bySync = tries.some(({ purpose }) => purpose !== 'backfill');
+  const runs = (await pausedRuns(db, dataset, account)).filter((id) => {
+    const [, from = '', to = ''] = /^(?:backfill|audit):[^:]+:[^:]+:(.+)\.\.(.+)$/.exec(id) ?? [];
+    const [first, last] = [parseIsoInstant(`${from}Z`), parseIsoInstant(`${to}Z`)];
+    return first === null || last === null ? bySync : first <= at && at < last;
+  });
+  return (await Promise.all(runs.map((id) => operatorSpans(db, id)))).flat();
 }

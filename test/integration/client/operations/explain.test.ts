@@ -279,6 +279,54 @@ test('a window while the vendor makes its report, when it has failed, and when i
   expect(sumOf(done.shares)).toBe(done.elapsedMs);
 });
 
+test('a window lives from its first report on: retries, pauses, a run held by hand, no worker, and rest sum to it', async () => {
+  await nothingHappened();
+  const { rows } = await db.query<{ id: number }>(
+    `insert into series (dataset, account) values ('amazon/rt-sales', 'lives') returning id`,
+  );
+  const clock = (await db.query<{ now: number }>('select now_ms() as now')).rows[0]?.now ?? 0;
+  const ago = (seconds: number | null) => (seconds === null ? null : clock / 1000 - seconds);
+  const span = `tstzrange('2026-11-01T06:00Z', '2026-11-01T12:00Z')`;
+  const report = (state: string, purpose: string, from: number, asked: number | null, to: number) =>
+    db.query(
+      `insert into jobs (series_id, span, purpose, state, requested_at, report_id, created_at, updated_at)
+       values ($1, ${span}, $2, $3, to_timestamp($5), 'R', to_timestamp($4), to_timestamp($6))`,
+      [rows[0]?.id, purpose, state, ago(from), ago(asked), ago(to)],
+    );
+  // Failed, tried again after 100 s, in; checked again by an audit, which the vendor works at.
+  await report('failed', 'backfill', 1000, 990, 900);
+  await report('ingested', 'backfill', 800, 700, 600);
+  await report('requested', 'weekly_audit', 100, 40, 0);
+  const run = (kind: string, id: string, seconds: number) =>
+    db.query('insert into events (at, kind, pool, data) values (to_timestamp($1), $2, null, $3)', [
+      ...[ago(seconds), kind, { subject: id, by: 'Ann', reason: 'x' }],
+    ]);
+  const backfill = 'backfill:amazon/rt-sales:lives:2026-11-01T00:00..2026-11-02T00:00';
+  await run('operator.paused', backfill, 780);
+  await run('operator.resumed', backfill, 750);
+  // Of another day's, and while there was nothing to do: neither was in its way.
+  await run('operator.paused', 'backfill:amazon/rt-sales:lives:2026-11-03T00:00..2026-11-04T00:00', 790);
+  await run('operator.paused', 'sync:amazon/rt-sales:lives', 500);
+  await run('operator.resumed', 'sync:amazon/rt-sales:lives', 400);
+  await db.query('delete from worker_presence');
+  await db.query('insert into worker_presence values ($1, $2), ($3, $4)', [
+    ...[clock - 2_000_000, clock - 890_000],
+    ...[clock - 790_000, clock],
+  ]);
+  const found = await explainWork(backend, { id: 'window:amazon/rt-sales:lives:2026-11-01T06:00Z' });
+  expect(found).toMatchObject({ state: 'requested', to: null });
+  expect(found.from).toBe(Math.floor(clock - 1_000_000));
+  expect(sumOf(found.shares)).toBe(found.elapsedMs);
+  const { vendor = 0, ...others } = secondsOf(found);
+  // 990 to 900 at the vendor, 900 to 890 until it is tried again, and the two others, the last of which goes on.
+  expect(vendor).toBeGreaterThanOrEqual(90 + 10 + 100 + 40);
+  expect(others).toEqual({
+    // Without a worker from 890 to 790, of which 10 s belong to a try.
+    ...{ noWorker: 100, person: 30, idle: 500 },
+    calling: 10 + 10 + 50 + 60,
+  });
+});
+
 test('a command that the vendor has, and one that it has carried out', async () => {
   await nothingHappened();
   const { command } = await createCommand(db, {
