@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 
 /** Workers note themselves twice a minute; a longer silence means that there was none, ms. */
-const SILENCE_MS = 1.5 * MINUTE_MS;
+export const SILENCE_MS = 1.5 * MINUTE_MS;
 const KEPT_MS = 400 * DAY_MS;
 
 /** A worker takes work now. */

@@ -1,5 +1,6 @@
 /** Answers of the earlier services' endpoints. */
 import { z } from 'zod';
+import { REFRESH_ERRORS } from '../../operations/endpoints/sales';
 import { count, instant, orNull } from './common';
 import { readAnswer, vehicle } from './vehicles';
 
@@ -14,6 +15,7 @@ export const health = z
     }),
     user_agent_info: z.object({ user_agent: orNull(z.string()) }),
     circuit_breaker_state: z.string(),
+    worker: orNull(z.object({ running: z.boolean(), last_seen: orNull(instant) })),
     accounts: z.array(
       z.object({
         account: z.string(),
@@ -43,7 +45,7 @@ export const refreshed = z.union([
       z.object({ from: orNull(instant), to: orNull(instant), complete: z.boolean(), rows: count }),
     ),
   }),
-  z.object({ status: z.literal('error'), error: z.string(), message: z.string(), window }),
+  z.object({ status: z.literal('error'), error: z.enum(REFRESH_ERRORS), message: z.string(), window }),
 ]);
 
 export const summary = z.object({

@@ -5,6 +5,8 @@ import { isBlocked } from '../../../quota/pools/pool';
 import type { PoolStateName } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { readDeployment } from '../../../store/deployment';
+import { databaseNow } from '../../../store/explain/life-spans';
+import { readWorkerSeenAt, SILENCE_MS } from '../../../store/explain/worker-presence';
 import { type CallTotals, readCallTotals } from '../../../store/permits/call-counts';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { Backend } from '../backend';
@@ -26,6 +28,8 @@ export interface Health {
   readonly main: AccountHealth | null;
   /** What its vendor sees; null where that does not count by it. */
   readonly userAgent: string | null;
+  /** Whether one takes work now, to about a minute, and when one did last; null where none was ever there. */
+  readonly worker: { readonly running: boolean; readonly seenAt: number } | null;
 }
 
 /** The breaker in the terms of the earlier services. */
@@ -40,14 +44,11 @@ const BREAKER: Readonly<Record<PoolStateName, string>> = {
 export const readHealth = operation({
   about: 'overall health, with the quota, the breaker and the name that the vendor counts calls by',
   input: z.strictObject({}),
-  json: ({ accounts, main, userAgent }: Health) => ({
-    status: accounts.every(({ state }) => state === 'closed') ? 'healthy' : 'degraded',
-    quota_status: {
-      paused: main?.state === 'quota_paused',
-      until: isoOrNull(main?.until ?? null),
-      retry_after: main?.until == null ? null : Math.max(0, Math.ceil((main.until - Date.now()) / 1000)),
-      reason: main?.reason ?? '',
-    },
+  json: ({ accounts, main, userAgent, worker }: Health) => ({
+    status:
+      accounts.every(({ state }) => state === 'closed') && worker?.running !== false ? 'healthy' : 'degraded',
+    quota_status: quotaStatus(main?.state === 'quota_paused' ? main : null),
+    worker: worker && { running: worker.running, last_seen: isoOrNull(worker.seenAt) },
     user_agent_info: { user_agent: userAgent },
     circuit_breaker_state: BREAKER[main?.state ?? 'closed'],
     accounts: accounts.map(({ account, state, until, reason }) => ({
@@ -56,6 +57,17 @@ export const readHealth = operation({
   }),
   run: (backend): Promise<Health> => backend.database((db) => readAll(db, backend)),
 });
+
+/** Of the quota alone: what else may stop an account is in `circuit_breaker_state` and the list of accounts. */
+function quotaStatus(paused: AccountHealth | null) {
+  const until = paused?.until ?? null;
+  return {
+    paused: paused !== null,
+    until: isoOrNull(until),
+    retry_after: until === null ? null : Math.max(0, Math.ceil((until - Date.now()) / 1000)),
+    reason: paused?.reason ?? '',
+  };
+}
 
 async function readAll(db: Pool, { settings }: Backend): Promise<Health> {
   const accounts: AccountHealth[] = [];
@@ -76,8 +88,10 @@ async function readAll(db: Pool, { settings }: Backend): Promise<Health> {
   const main = accounts.find(({ account }) => account === named) ?? null;
   const identity =
     main === null ? undefined : asField('account', () => findAccount(settings, main.account)).identity;
+  const seenAt = await readWorkerSeenAt(db);
   return {
     ...{ accounts, main },
+    worker: seenAt === null ? null : { running: (await databaseNow(db)) - seenAt < SILENCE_MS, seenAt },
     userAgent: identity === undefined ? null : identity.name(await readDeployment(db)),
   };
 }

@@ -4,15 +4,17 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { HOUR_MS } from '../../../quota/durations';
 import { isBlocked } from '../../../quota/pools/pool';
+import type { HoldCause, PoolState } from '../../../quota/pools/state';
 import { fleetKindOf } from '../../../settings';
+import type { Account } from '../../../settings/accounts/accounts';
 import { chunkPolicy } from '../../../settings/datasets/report-context';
 import { sumRows } from '../../../store/datasets/totals';
-import { readStoppingPools } from '../../../store/pools/pools';
 import type { Backend } from '../backend';
 import { chooseDataset } from '../choose';
 import { startBackfill } from '../datasets/backfills';
-import { readWork } from '../datasets/work';
-import { invalid, problem } from '../errors';
+import { readWork, workerPolls } from '../datasets/work';
+import { readAccountStanding } from '../datasets/work-wait';
+import { invalid } from '../errors';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 
@@ -22,10 +24,21 @@ type Window = keyof typeof HOURS;
 /** Longest that a refresh is waited for, ms; it goes on by itself. */
 const WAIT_MS = 45_000;
 
+export const REFRESH_ERRORS = [
+  ...(['QuotaExceeded', 'PausedByOperator', 'VendorUnavailable', 'CredentialsRefused'] as const),
+  ...(['LoginNeeded', 'AccountStopped', 'AccessRefused', 'NoWorker'] as const),
+] as const;
+
+/** Why nothing is fetched: clients decide by `error`, people read the message. */
+interface Refusal {
+  readonly error: (typeof REFRESH_ERRORS)[number];
+  readonly message: string;
+}
+
 export interface Refreshed {
   readonly window: Window;
   /** What stopped it; null when it was begun. */
-  readonly refused: string | null;
+  readonly refused: Refusal | null;
   readonly summary: {
     /** Epoch ms. */
     readonly from: number;
@@ -43,33 +56,41 @@ export const refreshDataset = operation({
   }),
   json: ({ window, refused, summary }: Refreshed) =>
     refused !== null
-      ? { status: 'error', error: 'QuotaExceeded', message: refused, window }
+      ? { status: 'error' as const, ...refused, window }
       : {
-          status: 'success',
+          status: 'success' as const,
           window,
           ingest_summary: summary && { ...summary, from: isoOrNull(summary.from), to: isoOrNull(summary.to) },
         },
   run: async (backend, { window }): Promise<Refreshed> => {
     const { dataset, account, description, chunks } = chosen(backend);
-    const refused = `${nameOf(account.vendor.id)} ${description.title} quota has been exceeded for now. Showing last known data.`;
-    const isPaused = () => backend.database((db) => paused(db, account.poolKey));
+    const title = `${nameOf(account.vendor.id)} ${description.title}`;
+    const because = (error: Refusal['error'], words: string): Refreshed => ({
+      ...{ window, summary: null },
+      refused: { error, message: `${title} ${words}. Showing last known data.` },
+    });
+    const stopped = async () => {
+      const why = await backend.database((db) => whyStopped(db, account, description.reportType));
+      return why && because(why.error, why.words);
+    };
     // The cooldown goes on: nothing is begun that would only wait for its end.
-    if (await isPaused()) return { window, refused, summary: null };
+    const before = await stopped();
+    if (before !== null) return before;
+    const { taskQueue } = backend.settings.temporal;
+    if (!(await backend.temporal((client) => workerPolls(client, taskQueue)))) {
+      return because('NoWorker', 'cannot be refreshed now: no worker runs');
+    }
     const to = Math.floor((Date.now() - chunks.safeLagMs) / HOUR_MS) * HOUR_MS;
     const from = to - HOURS[window] * HOUR_MS;
     const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-    const { workflowId, workerRuns } = await startBackfill(backend, {
-      dataset,
-      account: account.name,
-      ...span,
-    });
-    if (!workerRuns) throw problem('NO_WORKER', null, `no worker runs: ${workflowId} waits for one`);
+    const { workflowId } = await startBackfill(backend, { dataset, account: account.name, ...span });
     const over = performance.now() + WAIT_MS;
     for (;;) {
       const complete = await backend.temporal(
         async (client) => !(await readWork(client, workflowId)).running,
       );
-      if (!complete && (await isPaused())) return { window, refused, summary: null };
+      const meanwhile = complete ? null : await stopped();
+      if (meanwhile !== null) return meanwhile;
       if (complete || performance.now() > over) {
         const { rows } = await totals(backend, { from, to });
         return { window, refused: null, summary: { from, to, complete, rows } };
@@ -78,6 +99,52 @@ export const refreshDataset = operation({
     }
   },
 });
+
+interface Stop {
+  readonly error: Refusal['error'];
+  /** After the dataset's name. */
+  readonly words: string;
+}
+
+const HELD: Readonly<Record<HoldCause, Refusal['error']>> = {
+  operator: 'PausedByOperator',
+  credentials: 'CredentialsRefused',
+  login: 'LoginNeeded',
+  configuration: 'AccountStopped',
+  billing: 'AccountStopped',
+  blocked: 'AccountStopped',
+  'absurd-wait': 'AccountStopped',
+  'lost-row': 'AccountStopped',
+};
+
+const QUOTA: Stop = { error: 'QuotaExceeded', words: 'quota has been exceeded for now' };
+
+/** What lets no call of the dataset through; null when nothing does. */
+async function whyStopped(db: Pool, account: Account, reportType: string): Promise<Stop | null> {
+  const now = Date.now();
+  const { pool, stops } = await readAccountStanding(db, account.name, account.poolKey);
+  if (pool !== null && isBlocked(pool, now)) return poolStop(pool);
+  const stop = stops.find(({ subject, until }) => subject === reportType && until > now);
+  if (stop === undefined) return null;
+  return stop.refusedFor === 'access'
+    ? { error: 'AccessRefused', words: `is refused: ${stop.reason}` }
+    : QUOTA;
+}
+
+function poolStop({ state, cause, until, reason }: PoolState): Stop {
+  const end = until === null ? '' : ` until ${new Date(until).toISOString()}`;
+  switch (state) {
+    case 'held':
+      return { error: HELD[cause ?? 'blocked'], words: `is stopped${end}: ${reason}` };
+    case 'open':
+      return {
+        error: 'VendorUnavailable',
+        words: `gave no usable answer lately, and is left alone${end}: ${reason}`,
+      };
+    default:
+      return QUOTA;
+  }
+}
 
 export interface DatasetSummary {
   readonly dataset: string;
@@ -131,11 +198,6 @@ function chosen({ settings }: Backend) {
 
 /** `acme` is `Acme`. */
 const nameOf = (id: string) => id.replace(/^./, (first) => first.toUpperCase());
-
-async function paused(db: Pool, pool: string): Promise<boolean> {
-  const now = Date.now();
-  return (await readStoppingPools(db, pool)).some(({ state }) => isBlocked(state, now));
-}
 
 function totals(backend: Backend, span: { readonly from: number; readonly to: number }) {
   const { account, description } = chosen(backend);

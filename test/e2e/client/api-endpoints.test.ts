@@ -29,8 +29,8 @@ const get = async (path: string, headers: Record<string, string> = {}) => {
   return { status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() };
 };
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
-const refresh = async (body: unknown) => {
-  const answer = await fetch(`${api.url}/api/vendor-realtime-sales/refresh`, {
+const refresh = async (body: unknown, url = api.url) => {
+  const answer = await fetch(`${url}/api/vendor-realtime-sales/refresh`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -92,6 +92,86 @@ test('the last hours are fetched and summed up; under quota nothing is called, a
     circuit_breaker_state: 'QUOTA_PAUSED',
     user_agent_info: { user_agent: null },
   });
+});
+
+/** The pool as if this had happened to it. */
+async function poolAfter(event: Record<string, unknown>): Promise<void> {
+  await applyPoolEvent(stack.db, stack.pool, { type: 'resume' });
+  const { rows } = await stack.db.query<{ epoch: number }>('select epoch from pools where key = $1', [
+    stack.pool,
+  ]);
+  await applyPoolEvent(stack.db, stack.pool, { epoch: rows[0]?.epoch ?? 1, ...event } as never);
+}
+
+const said = { vendor: 'amazon', account: 'any', operation: 'createReport', message: 'no' };
+
+test.each([
+  ['PausedByOperator', 'HELD', { type: 'pause', reason: 'stock-taking', until: null }],
+  ['PausedByOperator', 'HELD', { type: 'pause', reason: 'stock-taking', until: Date.now() + 3_600_000 }],
+  ['CredentialsRefused', 'HELD', { type: 'hold', reason: 'no', cause: 'credentials', evidence: said }],
+  ['LoginNeeded', 'HELD', { type: 'hold', reason: 'no', cause: 'login', evidence: said }],
+  ['AccountStopped', 'HELD', { type: 'hold', reason: 'no', cause: 'billing', evidence: said }],
+  ['VendorUnavailable', 'OPEN', { type: 'failure', reason: 'no', evidence: said }],
+  [
+    'QuotaExceeded',
+    'QUOTA_PAUSED',
+    { type: 'quota', statedWaitMs: 600_000, reason: 'no', jitter: 0, evidence: said },
+  ],
+])('%s: a refresh says so, and calls nothing', async (error, breaker, event) => {
+  await poolAfter(event);
+  // Five failures in a row open it.
+  for (let i = 0; i < 4 && event.type === 'failure'; i++) {
+    const { rows } = await stack.db.query<{ epoch: number }>('select epoch from pools where key = $1', [
+      stack.pool,
+    ]);
+    await applyPoolEvent(stack.db, stack.pool, { ...event, epoch: rows[0]?.epoch ?? 1 } as never);
+  }
+  const before = stack.simulator.log.list({}).length;
+  const refused = await refresh({ window: 'last_3h' });
+  expect(refused).toMatchObject({
+    status: 200,
+    body: {
+      status: 'error',
+      error,
+      window: 'last_3h',
+      message: expect.stringMatching(/Showing last known data\.$/),
+    },
+  });
+  expect(/quota/i.test(String(refused.body.message))).toBe(error === 'QuotaExceeded');
+  expect(stack.simulator.log.list({})).toHaveLength(before);
+  const isQuota = error === 'QuotaExceeded';
+  expect(json((await get('/health')).text)).toMatchObject({
+    status: 'degraded',
+    quota_status: {
+      paused: isQuota,
+      retry_after: isQuota ? expect.any(Number) : null,
+      reason: isQuota ? 'no' : '',
+    },
+    circuit_breaker_state: breaker,
+    worker: { running: true },
+  });
+  await applyPoolEvent(stack.db, stack.pool, { type: 'resume' });
+});
+
+test('without a worker a refresh says so, and begins nothing', async () => {
+  const own = parse(stack.settingsYaml) as { temporal: object };
+  const temporal = { ...own.temporal, address: stack.temporalAddress, taskQueue: 'nobody-works-here' };
+  const alone = await startApi(
+    stringify({ ...own, database: { url: stack.databaseUrl }, temporal }),
+    stack.env,
+  );
+  try {
+    expect(await refresh({ window: 'last_24h' }, alone.url)).toMatchObject({
+      status: 200,
+      body: { status: 'error', error: 'NoWorker', message: expect.stringContaining('no worker runs') },
+    });
+    const listed = await fetch(`${alone.url}/api/v1/backfills`);
+    expect(await listed.text()).not.toMatch(/"running": ?true/);
+  } finally {
+    await alone.end();
+  }
+  await stack.db.query('update worker_presence set to_ms = to_ms - 600000, from_ms = from_ms - 600000');
+  expect(json((await get('/health')).text)).toMatchObject({ status: 'degraded', worker: { running: false } });
 });
 
 test('figures come as JSON, and as Prometheus text on request', async () => {
