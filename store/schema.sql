@@ -13,7 +13,6 @@ create table api_key_use (
   began_at timestamp with time zone not null,
   taken integer not null,
   granted integer not null,
-  constraint api_key_use_key_fkey FOREIGN KEY (key) REFERENCES api_keys(id) ON DELETE CASCADE,
   constraint api_key_use_pkey PRIMARY KEY (key)
 );
 

@@ -13,8 +13,9 @@ import {
 } from 'fastify';
 import { messageOf, OperationError } from '../operations/errors';
 import { EventFeed } from '../operations/events/feed';
+import { digestOfUser } from '../operations/vehicles/turns';
 import { type Caller, checkHost, checkOrigin, includesScope, shownKey } from './access';
-import { type CallerTerms, callerOf, KeyRates, RateLimits } from './caller';
+import { type CallerTerms, callerOf, SharedRates } from './caller';
 import { BARE_HEADERS, boundBody, refuseConnection } from './connection';
 import { allowOrigins } from './cors';
 import { addDocument } from './document';
@@ -119,8 +120,7 @@ function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
 
 /** Before anything is read of a request. */
 function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): void {
-  const limits = new RateLimits();
-  const rates = new KeyRates(options.backend);
+  const rates = new SharedRates(options.backend);
   let inFlight = 0;
   let closing = false;
   app.addHook('preClose', async () => {
@@ -153,7 +153,7 @@ function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): v
     checkHost(request, options, shownKey(request) !== null);
     checkOrigin(request, options, route !== undefined);
     if (route === undefined || route.scope === null) return;
-    const caller = await callerOf(request, options, limits);
+    const caller = await callerOf(request, options, rates);
     request.caller = caller;
     if (!includesScope(caller.scope, route.scope)) {
       throw new ApiError('FORBIDDEN', `the key has scope ${caller.scope}; this needs ${route.scope}`, {
@@ -161,7 +161,11 @@ function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): v
       });
     }
     if (caller.key !== null && route.rateLimited !== false) {
-      await rates.check(caller.key, caller.requestsPerMinute ?? options.requestsPerMinute);
+      await rates.check(
+        'requests of the key',
+        caller.key,
+        caller.requestsPerMinute ?? options.requestsPerMinute,
+      );
     }
   });
   // Else the connection would be kept for a next request, and the server with it.
@@ -176,8 +180,9 @@ function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): v
       ...(request.body as object | null),
       ...(request.params as object),
     } as Record<string, unknown>;
-    if (typeof user === 'string')
-      limits.check('requests of the end user', user, options.endUserRequestsPerMinute);
+    if (typeof user !== 'string') return;
+    const digest = await digestOfUser(options.backend, user);
+    await rates.check('requests of the end user', digest, options.endUserRequestsPerMinute);
   });
 }
 

@@ -35,7 +35,7 @@ export const api = z.strictObject({
     ),
   endUserRequestsPerMinute: wholePositive
     .default(30)
-    .describe('Requests about one end user a minute, in one process, whoever sends them.'),
+    .describe('Requests about one end user a minute, over all processes, whoever sends them.'),
   maxInFlight: wholePositive
     .default(1000)
     .describe('Requests under way at once in one process; more are refused for the moment (503).'),

@@ -1,8 +1,8 @@
-/** How often keys of the HTTP API are used, over all processes. */
+/** How often callers of the HTTP API ask, over all processes: keys, addresses that show wrong ones, end users. */
 import type { Pool } from 'pg';
 
 export interface WantedRequests {
-  /** Its id. */
+  /** Id of a key, or of what else is counted. */
   readonly key: string;
   readonly perMinute: number;
   /** How many are taken at once. */
@@ -10,7 +10,7 @@ export interface WantedRequests {
 }
 
 export interface TakenRequests {
-  /** 0: the key's minute is used up. */
+  /** 0: the minute is used up. */
   readonly granted: number;
   /** Until the minute is over, which begins with its first request; ms. */
   readonly leftMs: number;
@@ -21,12 +21,12 @@ const RUNS = `u.began_at between clock_timestamp() - interval '1 minute' and clo
 const USED = `case when ${RUNS} then u.taken else 0 end`;
 const GRANTED = `greatest(0, least($2::int, $3::int - ${USED}))`;
 
-export async function takeKeyRequests(
+export async function takeRequestShare(
   db: Pool,
   { key, perMinute, part }: WantedRequests,
 ): Promise<TakenRequests> {
   const { rows } = await db.query<TakenRequests>({
-    name: 'take_key_requests',
+    name: 'take_request_share',
     text: `insert into api_key_use as u (key, began_at, taken, granted)
            values ($1, clock_timestamp(), least($2::int, $3::int), least($2::int, $3::int))
            on conflict (key) do update set
@@ -38,6 +38,14 @@ export async function takeKeyRequests(
     values: [key, part, perMinute],
   });
   const [taken] = rows;
-  if (taken === undefined) throw new Error('the key was not counted');
+  if (taken === undefined) throw new Error('the request was not counted');
   return { granted: taken.granted, leftMs: Math.max(1, taken.leftMs) };
+}
+
+/** Minutes that are long over. */
+export async function pruneRequestShares(db: Pool): Promise<void> {
+  await db.query(
+    `delete from api_key_use where key in
+       (select key from api_key_use where began_at < clock_timestamp() - interval '10 minutes' limit 5000)`,
+  );
 }

@@ -1,11 +1,11 @@
 /** `sluice command`: sends commands to devices, and shows their results. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';
 import type { Pool } from 'pg';
 import type { Standstill } from '../../../quota/pools/standstill';
 import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
-import { type Context, withDatabase, withTemporal } from '../../operations/context';
+import type { Context } from '../../operations/context';
 import { OperationError } from '../../operations/errors';
 import { explainWork } from '../../operations/explain/explain';
 import { commandHold } from '../../operations/explain/subjects';
@@ -116,22 +116,19 @@ async function send(
     else print(`Command ${command.id} started (${workflowId})`);
     return;
   }
-  // Both look after a server that is away themselves: what has been sent has to be followed.
-  const follows = async (db: Pool) => {
+  const ended = await context.database(async (db) => {
     let connected = false;
-    const followHandle = (client: Client) => {
-      connected = true;
-      return follow(context, db, client.workflow.getHandle(workflowId), command);
-    };
     try {
-      return await withTemporal(context, followHandle, true);
+      return await context.temporal((client) => {
+        connected = true;
+        return follow(context, db, client.workflow.getHandle(workflowId), command);
+      });
     } catch (error) {
       if (connected) throw error;
       // Temporal has gone since the command was started: its row shows its outcome.
       return follow(context, db, null, command);
     }
-  };
-  const ended = await withDatabase(context, follows, 'work', true);
+  });
   if (ended) report(ended, options);
 }
 

@@ -1,6 +1,6 @@
 /** Use cases of the HTTP API's keys. A key is shown once, when it is made, and can never be read again. */
 import { z } from 'zod';
-import { takeKeyRequests, type WantedRequests } from '../../../store/api/key-use';
+import { takeRequestShare, type WantedRequests } from '../../../store/api/key-use';
 import { type ApiKey, createKey, findKey, hasKeys, listKeys, revokeKey } from '../../../store/api/keys';
 import type { Backend } from '../backend';
 import { problem } from '../errors';
@@ -81,9 +81,9 @@ export function knownKey(backend: Backend, text: string): Promise<ApiKey | null>
   return backend.database((db) => findKey(db, text));
 }
 
-/** Takes a part of what a key may ask within its minute, over all processes. */
-export function keyRequests(backend: Pick<Backend, 'database'>, wanted: WantedRequests) {
-  return backend.database((db) => takeKeyRequests(db, wanted));
+/** Takes a part of what a caller may ask within a minute, over all processes. */
+export function takeRequests(backend: Pick<Backend, 'database'>, wanted: WantedRequests) {
+  return backend.database((db) => takeRequestShare(db, wanted));
 }
 
 /** Whether anybody could use one. */

@@ -1,4 +1,6 @@
 /** A request that starts work and may come again: done once, and answered alike (store/api/requests.ts). */
+
+import { pruneRequestShares } from '../../../store/api/key-use';
 import {
   answerRequest,
   claimRequest,
@@ -58,9 +60,10 @@ export async function once(
   }
 }
 
-/** Forgets those that nobody will ask again. */
-export function forgetOldRequests(backend: Backend): Promise<number> {
-  return backend.database(pruneRequests);
+/** Forgets those that nobody will ask again, and how often callers asked in minutes that are over. */
+export async function forgetOldRequests(backend: Backend): Promise<void> {
+  await backend.database(pruneRequests);
+  await backend.database(pruneRequestShares);
 }
 
 export interface ChangingCall {

@@ -2,7 +2,7 @@
  * Reads of vehicles, and checks of end users, in this process. The service remembers answers and who asks, so there is one for each pool of
  * connections: a server that keeps one open has it for as long, a command for itself.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Pool } from 'pg';
 import { UserAuthCache } from '../../../activities/commands/user-auth-cache';
 import { createAccountTokens } from '../../../activities/gateway/credentials/source';
@@ -11,6 +11,7 @@ import type { Way } from '../../../activities/reads/calls';
 import { VehicleReads } from '../../../activities/reads/vehicle-reads';
 import type { Settings } from '../../../settings';
 import { findVehicleAccount, type VehicleAccount } from '../../../settings/accounts/vehicles';
+import { readDeployment, type StoredDeployment } from '../../../store/deployment';
 import { ReaderBuckets } from '../../../store/reads/readers';
 import { AcceptedUsers } from '../../../store/secrets/accepted-users';
 import { GrantStore } from '../../../store/secrets/grants';
@@ -25,7 +26,7 @@ import { ownSpool } from '../own-spool';
 export interface ReadService {
   readonly reads: VehicleReads;
   readonly buckets: ReaderBuckets;
-  /** What stands for an end user in tables: a keyed hash. Without a vault key, one of this process alone. */
+  /** What stands for an end user in tables: a keyed hash, the same in all processes, by the vault key or without one the deployment's seed. */
   readonly readerOf: (user: string) => Promise<string>;
   /** Checks that vendors have answered with yes; null without a vault key. */
   readonly userAuth: () => Promise<UserAuthCache | null>;
@@ -39,13 +40,20 @@ export function readService(db: Pool, backend: Pick<Backend, 'settings' | 'dir'>
   if (known?.settings === settings) return known.service;
   let keys: Promise<KeyRing> | null = null;
   let cache: UserAuthCache | null = null;
-  const ownSecret = randomBytes(32);
+  let deployment: Promise<StoredDeployment> | null = null;
   const keyRing = () => {
     keys ??= loadVaultKeys({ settings });
     keys.catch(() => {
       keys = null;
     });
     return keys;
+  };
+  const seed = async () => {
+    deployment ??= readDeployment(db);
+    deployment.catch(() => {
+      deployment = null;
+    });
+    return (await deployment).seed;
   };
   const spool = ownSpool(backend, keyRing);
   const service: ReadService = {
@@ -60,7 +68,9 @@ export function readService(db: Pool, backend: Pick<Backend, 'settings' | 'dir'>
     buckets: new ReaderBuckets(db),
     readerOf: async (user) =>
       settings.vault.key === null
-        ? createHmac('sha256', ownSecret).update(user).digest('hex')
+        ? createHmac('sha256', await seed())
+            .update(user)
+            .digest('hex')
         : (await keyRing()).fingerprint(['reader', user]),
     userAuth: async () => {
       if (settings.vault.key === null) return null;

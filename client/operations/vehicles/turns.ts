@@ -26,3 +26,8 @@ export async function takeTurn(
     },
   ]);
 }
+
+/** What stands for an end user where requests are counted, the same in all processes. */
+export function digestOfUser(backend: Backend, user: string): Promise<string> {
+  return backend.database((db) => readService(db, backend).readerOf(user));
+}

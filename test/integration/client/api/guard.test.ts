@@ -36,7 +36,7 @@ beforeAll(async () => {
       host,
     );
   await key('first');
-  const open = { corsOrigins: [PAGE], allowedHosts: ['sluice.example.com'] };
+  const open = { endUserRequestsPerMinute: 10, corsOrigins: [PAGE], allowedHosts: ['sluice.example.com'] };
   [plain, ...keyed] = (await Promise.all([
     serve({ maxInFlight: MOST }),
     serve(open, '0.0.0.0'),
@@ -340,4 +340,39 @@ test('a key: its rate holds over processes together, its end over all of them at
   }
   expect(log()).not.toMatch(/slc_[A-Za-z0-9_-]{20}/);
   expect(log()).not.toContain(TEST_ENV.TEST_CLIENT_SECRET);
+});
+
+test('wrong keys and requests of one end user are counted over processes together, and nobody else pays for them', async () => {
+  const good = await key('good');
+  const send = (at: number, path: string, shown: string) =>
+    fetch(`${keyed[at % keyed.length]?.url}${path}`, {
+      headers: { authorization: `Bearer ${shown}`, host: 'sluice.example.com' },
+    });
+  const outcomes = async (asked: readonly Promise<Response>[], let_in: number) => {
+    const answers = await Promise.all(asked);
+    const refused = answers.filter(({ status }) => status === 429);
+    for (const one of refused) {
+      expect(Number(one.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await one.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS', until: expect.any(String) });
+    }
+    expect(refused.length + answers.filter(({ status }) => status === let_in).length).toBe(answers.length);
+    return answers.length - refused.length;
+  };
+  const user = (name: string) => `/api/v1/vehicles/none/reads/state?user=${name}`;
+  const ofUser = await outcomes(
+    Array.from({ length: 40 }, (_, i) => send(i, user('ann@example.com'), good)),
+    400,
+  );
+  expect(ofUser).toBeLessThanOrEqual(10);
+  expect(ofUser).toBeGreaterThanOrEqual(9);
+  expect((await send(0, user('bob@example.com'), good)).status).toBe(400);
+  const { rows } = await db.query<{ key: string }>('select key from api_key_use');
+  expect(rows.map((row) => row.key).join()).not.toContain('example.com');
+  const wrong = await outcomes(
+    Array.from({ length: 80 }, (_, i) => send(i, '/api/v1/accounts', `slc_${'x'.repeat(43)}`)),
+    401,
+  );
+  expect(wrong).toBeLessThanOrEqual(30);
+  expect(wrong).toBeGreaterThanOrEqual(27);
+  expect((await send(1, '/api/v1/accounts', good)).status).toBe(200);
 });
