@@ -60,7 +60,7 @@ export interface SecretSources {
   readonly vault?: SecretVault;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Told when a secret's file can be read by every user of the machine. */
+  /** Called when a secret's file can be read by every user of the machine. */
   readonly warn?: (message: string) => void;
 }
 

@@ -93,7 +93,7 @@ export interface PoolOptions {
   readonly applicationName?: string;
   /** What they are for, which bounds every wait. Default `work`. */
   readonly use?: ConnectionUse;
-  /** Told when a connection breaks while idle. The pool replaces it; default: nothing happens. */
+  /** Called when a connection breaks while idle. The pool replaces it; default: nothing happens. */
   readonly onIdleError?: (error: Error) => void;
 }
 

@@ -1,4 +1,4 @@
-/** Rows beside limits and pools that lie in the future of the database's clock, which has gone back unseen. */
+/** Mends rows, other than limits and pools, whose times lie in the future because the database's clock has gone back unseen. */
 import type { Pool } from 'pg';
 
 /** Puts them back, each table with an event. @returns how many. */

@@ -1,4 +1,4 @@
-/** What a Postgres server says of itself. */
+/** What a Postgres server reports of itself. */
 import type { Pool } from 'pg';
 
 export interface ServerFacts {

@@ -53,7 +53,7 @@ export class AlikeWatch {
   }
 
   /**
-   * Told of an item whose outcome is stored with its mark.
+   * Called for each item whose outcome is stored with its mark.
    * @returns how many items in a row say that it is none of theirs; they have been put back. 0: more of a row that has
    * been counted. Null: as far as is known, the item itself is at fault.
    */

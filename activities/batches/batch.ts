@@ -42,7 +42,7 @@ export function createBatchActivities(deps: BatchDeps) {
         if (!texts) {
           throw new RangeError(`account "${account.name}" is of ${account.vendor.id}, which writes no texts`);
         }
-        await tellStart(deps, batch, account);
+        await reportStart(deps, batch, account);
         const signal = cancellationSignal();
         const ending = AbortSignal.any([signal, deps.stopping, slot.giveUp]);
         const context = { batch, account, auth: deps.keySource(account) };
@@ -53,13 +53,13 @@ export function createBatchActivities(deps: BatchDeps) {
           const outcome = await sweep.run(input.maxMs, heartbeat);
           // Single calls begin when all files have been settled.
           if (batch.via === 'batch-api' || outcome.openParts !== 0) {
-            return await tellEnd(deps, batch, account, outcome);
+            return await reportEnd(deps, batch, account, outcome);
           }
         }
         const [pace, alike] = await Promise.all([readPace(deps.db, batch.id), AlikeWatch.of(deps.db, batch)]);
         const parts = { api: texts, input, pace, alike, onProgress: heartbeat };
         const page = new BatchPage(deps, { ...context, ...parts, signal: ending });
-        return await tellEnd(deps, batch, account, await page.run());
+        return await reportEnd(deps, batch, account, await page.run());
       } catch (error) {
         if (whose !== null) await notePageError(deps, whose, error);
         throw toApplicationFailure(asConfiguration(error));
@@ -89,7 +89,7 @@ export function createBatchActivities(deps: BatchDeps) {
   };
 }
 
-async function tellStart(deps: BatchDeps, batch: Batch, { poolKey: pool }: Account): Promise<void> {
+async function reportStart(deps: BatchDeps, batch: Batch, { poolKey: pool }: Account): Promise<void> {
   const { id, items, inputName, model, via } = batch;
   const way = via === 'batch-api' ? 'by files' : 'by calls of their own';
   const started = { batch: id, items, reason: `${items} items of ${inputName} for ${model}, ${way}` };
@@ -97,8 +97,8 @@ async function tellStart(deps: BatchDeps, batch: Batch, { poolKey: pool }: Accou
   logEvent(deps.log, 'batch.started', { pool, ...started }, `batch ${id}: ${started.reason}`);
 }
 
-/** Says so when a page has left nothing to do. Told in the page: it is run again should that fail. */
-async function tellEnd(
+/** Reports a batch that a page has finished. Done within the page, which is run again should this fail. */
+async function reportEnd(
   deps: BatchDeps,
   batch: Batch,
   { poolKey: pool }: Account,

@@ -67,7 +67,7 @@ export interface PageContext {
   readonly pace: KnownPace | null;
   readonly alike: AlikeWatch;
   readonly signal: AbortSignal;
-  /** Told every second. */
+  /** Called every second. */
   readonly onProgress: (progress: { readonly inFlight: number; readonly ended: number }) => void;
 }
 

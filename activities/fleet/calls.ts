@@ -147,12 +147,12 @@ export class FleetCalls {
     const parsed = parse(body);
     const what = deviceId === undefined ? operation : `${operation} of ${deviceId}`;
     if (!parsed.ok) throw new UnusableAnswer(`the answer of ${what} cannot be used: ${parsed.problem}`);
-    this.tellLeftOut(context, operation, what, parsed.leftOut);
+    this.reportLeftOut(context, operation, what, parsed.leftOut);
     return parsed.value;
   }
 
   /** Malformed records are a warning when they begin and when they change; useless ones are not reported. */
-  private tellLeftOut(
+  private reportLeftOut(
     { account, dataset }: FleetContext,
     operation: string,
     what: string,

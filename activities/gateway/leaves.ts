@@ -1,5 +1,6 @@
 /**
- * Leave for a call: its pool and its limits are there, nothing stops it, and its permit is taken. Nothing is sent here.
+ * Decides whether a call may leave: its pool and limits are registered, nothing stops it, and its permit is taken.
+ * Sends nothing.
  */
 import { type Charge, defaultSlackMs, type LimitInstance, resolveLimits } from '../../quota/limits/limit';
 import type { PoolState } from '../../quota/pools/state';

@@ -1,6 +1,6 @@
 /**
- * Calls that other programs send with a permit of ours: leave for each, and the same consequences of the outcome that
- * they report.
+ * Calls that other programs send with a permit of ours: each gets its permit here, and the outcome that it reports has the
+ * same consequences as an answer to a call of our own.
  */
 import type { Pool } from 'pg';
 import type { Charge, LimitInstance } from '../../quota/limits/limit';

@@ -100,7 +100,7 @@ export function createLoginActivities(deps: LoginActivityDeps) {
       const account = findAccount(settings, name);
       const { grant, login } = deviceLoginOf(account.parts.grant, name);
       // What a process has left that ended over the answer.
-      if (unanswered) await deps.spool?.look?.();
+      if (unanswered) await deps.spool?.collect?.();
       const record = await readLogin(db, loginId);
       const secrets = await logins.secrets(loginId);
       if (record === null || secrets === null) {

@@ -1,4 +1,4 @@
-/** Calls for reads of vehicles through the gateway. Each is made once: when it is tried again is the read's own matter. */
+/** Calls for reads of vehicles through the gateway. Each is made once; the read decides when to try again. */
 import type { Dispatcher } from 'undici';
 import type { Priority } from '../../quota/limits/limit';
 import type { ReadFailureKind } from '../../quota/reads/backoff';
@@ -15,7 +15,7 @@ import type { VendorGateway } from '../gateway/vendor-call';
 import { type AskedAndAnswered, type KeptRead, keepRead } from './kept';
 import type { Unavailable } from './types';
 
-/** The way to vendors, for as long as it is needed. */
+/** Access to vendors, for as long as it is needed. */
 export interface Way {
   readonly gateway: VendorGateway;
   readonly dispatcher: Dispatcher;
@@ -43,7 +43,7 @@ export interface Question<T> {
   readonly parse: (body: string) => Parsed<T>;
 }
 
-export interface Told<T> {
+export interface Answered<T> {
   readonly value: T;
   /** The vendor's; null when it gives none. */
   readonly requestId: string | null;
@@ -66,7 +66,7 @@ export class Hindered extends Error {
 }
 
 /** @throws PoolClosed, PermitWait (nothing was sent), CallFailed, UnreadableAnswer, Unsatisfiable. */
-export async function askVendor<T>(terms: CallTerms, question: Question<T>): Promise<Told<T>> {
+export async function askVendor<T>(terms: CallTerms, question: Question<T>): Promise<Answered<T>> {
   const { account, way } = terms;
   const { operation, vehicleId, request, parse } = question;
   const { vehicles } = account;

@@ -4,7 +4,7 @@ import { staleVehicles } from '../../store/reads/vehicles';
 import type { ReadAnswer, ReadDescription } from '../../vendors/capabilities/vehicles';
 import { CallFailed } from '../gateway/call-errors';
 import type { KeepDeps } from '../gateway/spool/held';
-import { askVendor, type CallTerms, stored, type Told } from './calls';
+import { type Answered, askVendor, type CallTerms, stored } from './calls';
 import { keepRead } from './kept';
 import { allPages } from './pages';
 import type { Resources } from './resources';
@@ -53,7 +53,7 @@ export class ReadFetcher {
     { vehicleId, params }: ReadKey,
     lease: ReadLease,
     row: ReadRow,
-  ): Promise<Told<ReadAnswer>> {
+  ): Promise<Answered<ReadAnswer>> {
     const { name: account, vehicles: api } = terms.account;
     const ask = (resource: string | null) =>
       allPages(

@@ -2,9 +2,9 @@
  * Brings a read up to date for all who want it: one of all processes asks the vendor, the others wait for what it stores.
  * Within a process they wait for its promise, across processes they poll the row.
  *
- * After a crash: whoever held the lease is known to have died when that runs out, ten seconds later. The call that it may
+ * After a crash: whoever held the lease is known to have died when the lease runs out, ten seconds later. The call that it may
  * have made is lost and counts as a failure; the next one to ask goes on from the pages that had come. While Postgres is away
- * leases run out as well, so a moment is waited for who has an answer and could not store it (kept.ts).
+ * leases run out as well, so a caller first waits a moment for a process that has an answer and could not store it (kept.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { Pool } from 'pg';
 import { decideRead, type ReadStanding, type ReadWish, wasLost } from '../../quota/reads/decision';
 import {
   claimRead,
-  lookAtRead,
+  ensureRead,
   paramsText,
   type ReadKey,
   type ReadLease,
@@ -122,9 +122,9 @@ export class Lookups {
         const outcome = await trying;
         // Whatever the database's clock says about it by now: one question never makes two calls.
         if (outcome.kind === 'answered')
-          return { row: await lookAtRead(this.db, lookup.key), stale: null, called: true };
+          return { row: await ensureRead(this.db, lookup.key), stale: null, called: true };
         if (outcome.kind === 'hindered')
-          return { row: await lookAtRead(this.db, lookup.key), stale: outcome.why, called: false };
+          return { row: await ensureRead(this.db, lookup.key), stale: outcome.why, called: false };
         if (outcome.kind === 'failed') wish = { ...wish, force: false };
       } finally {
         this.underWay.delete(name);
@@ -137,8 +137,8 @@ export class Lookups {
    * one that comes after them makes the claim fail.
    */
   private async rowsOf({ key, callKey }: Lookup): Promise<{ row: ReadRow; call: ReadRow }> {
-    const call = callKey === undefined ? null : await lookAtRead(this.db, callKey);
-    const row = await lookAtRead(this.db, key);
+    const call = callKey === undefined ? null : await ensureRead(this.db, callKey);
+    const row = await ensureRead(this.db, key);
     return { row, call: call ?? row };
   }
 

@@ -3,7 +3,7 @@ import { HOUR_MS } from '../../quota/durations';
 import type { ReadRow } from '../../store/reads/reads';
 import type { ReadAnswer } from '../../vendors/capabilities/vehicles';
 import { CallFailed } from '../gateway/call-errors';
-import type { Told } from './calls';
+import type { Answered } from './calls';
 
 /** A list that does not end by then is cut: no vendor pages a vehicle's reads so finely. */
 const MAX_PAGES = 25;
@@ -12,23 +12,23 @@ const PROGRESS_MS = HOUR_MS;
 
 export interface Pages {
   /** Asks for one page. @param next from the page before; null for the first. */
-  readonly ask: (next: string | null) => Promise<Told<ReadAnswer>>;
+  readonly ask: (next: string | null) => Promise<Answered<ReadAnswer>>;
   readonly keep: (progress: Progress) => Promise<void>;
 }
 
 export interface Progress {
-  readonly answer: Told<ReadAnswer>;
+  readonly answer: Answered<ReadAnswer>;
   readonly pages: number;
   /** The resource that the pages are of, e.g. the account's container. */
   readonly of: string | null;
 }
 
 /** @param of the resource that the pages are of now: pages of another one are not continued. */
-export async function allPages(pages: Pages, row: ReadRow, of: string | null): Promise<Told<ReadAnswer>> {
+export async function allPages(pages: Pages, row: ReadRow, of: string | null): Promise<Answered<ReadAnswer>> {
   const begun = progressOf(row, of);
   if (begun !== null) {
     try {
-      return await goOn(pages, begun, of);
+      return await continueFrom(pages, begun, of);
     } catch (error) {
       // The vendor does not know that page any more: from the first one, then.
       const unknown =
@@ -36,10 +36,14 @@ export async function allPages(pages: Pages, row: ReadRow, of: string | null): P
       if (!unknown) throw error;
     }
   }
-  return goOn(pages, null, of);
+  return continueFrom(pages, null, of);
 }
 
-async function goOn(pages: Pages, begun: Progress | null, of: string | null): Promise<Told<ReadAnswer>> {
+async function continueFrom(
+  pages: Pages,
+  begun: Progress | null,
+  of: string | null,
+): Promise<Answered<ReadAnswer>> {
   let sofar = begun;
   for (;;) {
     const page = await pages.ask(sofar?.answer.value.next ?? null);
@@ -53,9 +57,9 @@ async function goOn(pages: Pages, begun: Progress | null, of: string | null): Pr
 }
 
 function joined(
-  { value: before, at: begun }: Told<ReadAnswer>,
-  { value: page, requestId, at }: Told<ReadAnswer>,
-): Told<ReadAnswer> {
+  { value: before, at: begun }: Answered<ReadAnswer>,
+  { value: page, requestId, at }: Answered<ReadAnswer>,
+): Answered<ReadAnswer> {
   const records = [...(before.records ?? []), ...(page.records ?? [])];
   const document = page.document ?? before.document;
   const value: ReadAnswer = {

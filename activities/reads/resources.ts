@@ -4,7 +4,7 @@
  */
 
 import { loadAnswer } from '../../store/reads/answers';
-import { forgetAnswer, lookAtRead, type ReadKey, type ReadLease } from '../../store/reads/reads';
+import { ensureRead, forgetAnswer, type ReadKey, type ReadLease } from '../../store/reads/reads';
 import type { ResourceApi } from '../../vendors/capabilities/vehicles';
 import type { KeepDeps } from '../gateway/spool/held';
 import { askVendor, type CallTerms, failureOf, Hindered, stored } from './calls';
@@ -41,7 +41,7 @@ export class Resources {
 
   /** The vendor reports `gone` as missing: one caller looks up another, or makes one. */
   async replace(terms: CallTerms, api: ResourceApi, gone: string): Promise<string> {
-    const row = await lookAtRead(this.keep.db, keyOf(terms));
+    const row = await ensureRead(this.keep.db, keyOf(terms));
     if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.keep.db, row);
     return this.get(terms, api);
   }

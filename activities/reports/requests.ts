@@ -131,14 +131,14 @@ export class ReportRequests {
         await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
       } else if (attempt.markedAt !== null) {
         this.over.set(job.id, { markedAt: attempt.markedAt, endedAt: Date.now() });
-        await this.tellUnanswered(context, attempt.number, reasonOf(error));
+        await this.reportUnanswered(context, attempt.number, reasonOf(error));
       }
       throw error;
     }
   }
 
   /** Kept with the job, so that whoever waits for it to settle can say why. */
-  private async tellUnanswered(context: JobContext, attempt: number, reason: string): Promise<void> {
+  private async reportUnanswered(context: JobContext, attempt: number, reason: string): Promise<void> {
     const { account, dataset, job, series } = context;
     const noted = await noteUnanswered(this.deps.db, job.id, {
       reason,

@@ -95,7 +95,7 @@ export class AccountStream {
   private broken = false;
   /** When the last message came, monotonic ms, over all connections; null before the first one stands. */
   private heardAt: number | null = null;
-  /** It has been told that nothing comes. */
+  /** Its silence has been reported. */
   private silent = false;
 
   constructor(

@@ -1,4 +1,4 @@
-/** Connections as such: bytes that are no HTTP, and those that come too slowly to be waited for. */
+/** Below HTTP: connections that send something else, and those that send too slowly to wait for. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';

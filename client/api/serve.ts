@@ -1,4 +1,4 @@
-/** One API server: listens, and ends in order. */
+/** One API server: starts to listen, and shuts down in order. */
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';

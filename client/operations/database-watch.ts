@@ -1,6 +1,6 @@
 /**
- * A database that has fallen silent: connections stand, and nothing comes back. Its own bounds are long, for work may take
- * that long. So whoever waits for more than a moment has it looked at, by a connection of its own; when that gets no answer
+ * Detects a database that has fallen silent: connections stand, and no answer comes. A query's own time limit is long, because
+ * work may take that long. Whoever waits for more than a moment therefore has it checked, by a connection of its own; when that gets no answer
  * either, nobody waits any longer.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { connectionTrouble } from '../../store/connection-trouble';
 import { connect } from '../../store/db';
 
 export interface WatchTimes {
-  /** Work that takes longer has the database looked at, this often; ms. */
+  /** Work that takes longer has the database checked this often, ms. */
   readonly lateMs: number;
   /** A database that takes longer to let somebody in is away; ms. */
   readonly answerMs: number;
@@ -23,7 +23,7 @@ class Silent extends Error {
 
 export class DatabaseWatch {
   private readonly waiting = new Set<(error: Error) => void>();
-  private looking: Promise<void> | null = null;
+  private checking: Promise<void> | null = null;
 
   /** @param onSilent its connections are of no use any more. */
   constructor(
@@ -39,8 +39,8 @@ export class DatabaseWatch {
     });
     const late = setInterval(() => {
       this.waiting.add(giveUp);
-      this.looking ??= this.look(url).finally(() => {
-        this.looking = null;
+      this.checking ??= this.check(url).finally(() => {
+        this.checking = null;
       });
     }, this.times.lateMs);
     try {
@@ -51,7 +51,7 @@ export class DatabaseWatch {
     }
   }
 
-  private async look(url: string): Promise<void> {
+  private async check(url: string): Promise<void> {
     if (await answers(url, this.times.answerMs)) return;
     this.onSilent();
     for (const giveUp of [...this.waiting]) giveUp(new Silent('the database is silent'));

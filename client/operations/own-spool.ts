@@ -1,6 +1,6 @@
 /**
- * Where a process that is no worker keeps what came from a vendor while Postgres was away: in the machine's spool. While it
- * lives it stores that itself; what it leaves behind, a worker of the machine finds.
+ * Where a process that is no worker keeps a vendor's answers while Postgres is away: in the machine's spool. It stores them
+ * itself while it lives; a worker of the machine stores what it leaves behind.
  */
 import pino from 'pino';
 import type { KeepDeps } from '../../activities/gateway/spool/held';

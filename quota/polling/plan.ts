@@ -1,6 +1,6 @@
 /**
- * A day of polling under a budget. Each item is called when its answer is as old as wished; where the budget does not
- * reach so far, all answers become older by the same factor, the least with which it lasts. So no vehicle and no read
+ * A day of polling under a budget. Each item is called when its answer reaches the wanted age; where the budget is too
+ * small for that, all ages grow by the same factor, the smallest with which the budget lasts. So no vehicle and no read
  * starves, and nothing that could be spent is left. Pure: the same input makes the same plan, so that whoever makes it
  * again after a restart goes on with it.
  *

@@ -1,5 +1,5 @@
 /**
- * How urgent an item becomes with time. Urgency is age measured in what is wished: it grows by 1 in the time that an answer
+ * How urgent an item becomes with time. Urgency is age divided by the wanted age: it grows by 1 in the time that an answer
  * may be old, faster while the vehicle is active, slower at night. Pure.
  */
 import { startOfDay, timeOfDay } from '../calendar';

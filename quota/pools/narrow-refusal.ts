@@ -42,7 +42,7 @@ export interface Refusal extends CallKind {
   readonly departedAt: number;
   /** What the account's calls can be about: with more than one there are others to ask. */
   readonly subjects: readonly string[];
-  /** True for an operation outside the metered API: what it is told says nothing of others, nor they of it. */
+  /** True for an operation outside the metered API: its answers say nothing of others, nor theirs of it. */
   readonly alone?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What to do with one who asks: answer from what is stored, ask the vendor, wait for who asks already, or say why not. */
+/** How to answer a read: from what is stored, by a call to the vendor, by waiting for a call under way, or with the reason why not. */
 import { readRetryMs } from './backoff';
 
 /** A read as it stands. All times are epoch ms by the database's clock. */

@@ -68,7 +68,7 @@ export function summaryOf(doubted: readonly DoubtedHour[]): DoubtedSummary | nul
 }
 
 /** The event of an answer that is doubted; none when there is nothing to doubt. */
-export async function tellDoubts(
+export async function reportDoubts(
   client: PoolClient,
   window: WindowOfSeries,
   doubted: readonly DoubtedHour[],

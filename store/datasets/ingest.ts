@@ -16,7 +16,7 @@ import { inTransaction, toTimestamptz } from '../db';
 import { jsonText } from '../storable';
 import { factTable } from './datasets';
 import { refusal, type SpooledRows, spoolRows } from './document-spool';
-import { readDoubts, summaryOf, tellDoubts, writeDoubts } from './doubted-hours';
+import { readDoubts, reportDoubts, summaryOf, writeDoubts } from './doubted-hours';
 import { healSkipped, recordFailureIn } from './failed-windows';
 import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './ingest-types';
 import { type JobState, LIVE_STATES } from './job';
@@ -250,7 +250,7 @@ async function recordEvents(
       first: (unusable(ingest)[0] ?? what.duplicates[0])?.problem,
     });
   }
-  await tellDoubts(client, window, what.doubted, ingest.restatement ?? DEFAULT_RESTATEMENT);
+  await reportDoubts(client, window, what.doubted, ingest.restatement ?? DEFAULT_RESTATEMENT);
   const still = new Set(what.doubted.map(({ hour }) => hour));
   const over = [...what.doubts].filter(([hour]) => !still.has(hour));
   if (over.length > 0) {

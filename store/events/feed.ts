@@ -1,8 +1,7 @@
 /**
- * Events in the order of their ids, none left out. Ids are drawn before their transactions commit, so that a lower one may
- * become visible after a higher one: an id is *settled* once everything up to it is committed or has failed for good. That
- * is so when no transaction that was writing events when the id was drawn is writing any more, which its lock on the table
- * tells.
+ * Events in the order of their ids, none left out. Ids are drawn before their transactions commit, so a lower one may
+ * become visible after a higher one. An id is *settled* once everything up to it is committed or has failed for good:
+ * when each transaction that was writing events while the id was drawn has ended, which its lock on the table shows.
  */
 import type { Pool } from 'pg';
 import type { StoredEvent } from './events';
@@ -16,7 +15,7 @@ export interface Horizon {
 
 export const NO_HORIZON: Horizon = { settled: null, next: null };
 
-/** Looks again. The order of its steps is what it rests on: the last id drawn, then who writes. */
+/** Checks again. The order of its steps matters: first the last id drawn, then who writes. */
 export async function advance(db: Pool, { settled, next }: Horizon): Promise<Horizon> {
   const { rows: drawn } = await db.query<{ last: number }>(
     'select case when is_called then last_value else 0 end as last from events_id_seq',

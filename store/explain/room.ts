@@ -1,4 +1,4 @@
-/** When limits have room. Reads them as they stand; changes nothing. */
+/** When limits have room again, from their rows as they stand. Changes nothing. */
 import type { Pool } from 'pg';
 
 /** Of those limits that are enforced the one that has room for a person's call last, and when, epoch ms. */

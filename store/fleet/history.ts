@@ -6,7 +6,7 @@ import type { Pool, PoolClient } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
 import type { FleetPosition, FleetTrip, ReportedTrips } from '../../vendors/capabilities/fleet';
-import { readDoubts, tellDoubts, writeDoubts } from '../datasets/doubted-hours';
+import { readDoubts, reportDoubts, writeDoubts } from '../datasets/doubted-hours';
 import { lockSeries } from '../datasets/ledger';
 import type { Span } from '../datasets/span';
 import { inTransaction, toTimestamptz } from '../db';
@@ -132,7 +132,7 @@ async function doubtedTrips(
   if (known.size === 0 && doubts.size === 0) return [];
   const doubted = doubtedHours({ known, reported, doubts, policy: restatement, now });
   await writeDoubts(client, { seriesId, span: hours, doubted, evidence, now });
-  await tellDoubts(client, { poolKey, seriesId, span }, doubted, restatement);
+  await reportDoubts(client, { poolKey, seriesId, span }, doubted, restatement);
   return doubted;
 }
 

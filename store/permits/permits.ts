@@ -354,7 +354,7 @@ export async function returnUnused(
   );
 }
 
-/** Tells the limits that a call granted for `grantedAt` may have arrived as late as `arrivedAt`, epoch ms. */
+/** Informs the limits that a call granted for `grantedAt` may have arrived as late as `arrivedAt`, epoch ms. */
 export async function reportLateArrival(
   db: Pool,
   charges: PermitRequest['charges'],

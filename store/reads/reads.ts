@@ -66,7 +66,7 @@ export async function findRead(db: Pool, key: ReadKey): Promise<ReadRow | null> 
 }
 
 /** The read as it stands; made when it is not there. */
-export async function lookAtRead(db: Pool, key: ReadKey): Promise<ReadRow> {
+export async function ensureRead(db: Pool, key: ReadKey): Promise<ReadRow> {
   for (;;) {
     const found = await findRead(db, key);
     if (found !== null) return found;

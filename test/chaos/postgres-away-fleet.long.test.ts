@@ -111,7 +111,7 @@ async function trackCalls(): Promise<number> {
   return (await callsSeen(stack.simulator.url)).filter(({ operation }) => operation === 'querytracks').length;
 }
 
-/** Devices of which a track was stored since the last look. */
+/** Devices of which a track was stored since the last check. */
 async function tracksIn(): Promise<number> {
   const { rowCount } = await stack.db.query(
     `delete from coverage c using series s
@@ -160,7 +160,7 @@ test('the outcome of a command, and the answers about devices, are stored when i
   proxy.restore();
   expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
   expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });
-  // Pages that Postgres has cut short count nothing: the ledger tells.
+  // Pages that Postgres has cut short count nothing: the ledger shows it.
   expect(await backfill.result()).toMatchObject({ failed: 0 });
   expect(await tracksIn()).toBe(devices.length);
   expect((await received()) - sent).toBe(1);
@@ -182,7 +182,7 @@ test('a worker that ends meanwhile leaves them to the next one', async () => {
   const next = await startWorker();
   expect(await handle.result()).toMatchObject({ state: 'succeeded', name: 'confirmed' });
   expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'succeeded', attempts: 1 });
-  // Pages that Postgres has cut short count nothing: the ledger tells.
+  // Pages that Postgres has cut short count nothing: the ledger shows it.
   expect(await backfill.result()).toMatchObject({ failed: 0 });
   expect(await tracksIn()).toBe(devices.length);
   expect((await received()) - sent).toBe(1);

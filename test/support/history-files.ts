@@ -21,7 +21,7 @@ export async function saveHistory(
   process.stdout.write(`${name}: ${lines.length} events\n`);
 }
 
-/** Without what tells of the machine and plays no part in a replay. */
+/** Without what describes the machine and plays no part in a replay. */
 function anonymous(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => anonymous(item));
   if (typeof value === 'object' && value !== null) {

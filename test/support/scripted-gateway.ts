@@ -38,15 +38,15 @@ export type Said = { readonly kind: Verdict['kind'] } & Readonly<Record<string, 
 export interface ScriptedGateway {
   readonly gateway: VendorGateway;
   readonly counter: CallCounter;
-  /** What classify was told, in order. */
-  readonly told: CallInfo[];
+  /** What classify was given, in order. */
+  readonly callInfos: CallInfo[];
   /** Lines of the log, parsed. */
   readonly logged: Record<string, unknown>[];
   account(name: string, limits: readonly LimitTemplate[], more?: Partial<CallableAccount>): CallableAccount;
 }
 
 export function scriptedGateway(db: Pool): ScriptedGateway {
-  const told: CallInfo[] = [];
+  const callInfos: CallInfo[] = [];
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const counter = new CallCounter(db);
@@ -60,7 +60,7 @@ export function scriptedGateway(db: Pool): ScriptedGateway {
     attributes: {},
     poolScope: '{account}',
     classify: (info, result) => {
-      told.push(info);
+      callInfos.push(info);
       return verdictOf(info, result);
     },
     learn: () => [],
@@ -82,7 +82,7 @@ export function scriptedGateway(db: Pool): ScriptedGateway {
     retry: RETRY,
     ...more,
   });
-  return { gateway, counter, told, logged, account };
+  return { gateway, counter, callInfos, logged, account };
 }
 
 function verdictOf(info: CallInfo, result: CallResult): Verdict {

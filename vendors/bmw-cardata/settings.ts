@@ -71,7 +71,7 @@ const pollingSchema = z
       .max(10, PAGES)
       .default(2)
       .describe(
-        'In how many calls a charging history is taken to come, until one has told; BMW states no size of a page.',
+        'In how many calls a charging history is taken to come, until one has come; BMW states no size of a page.',
       ),
     tyres: fresh('days', 7, 'How old it may become; 0: it is not polled.'),
     chargingSettings: fresh('days', 0, 'How old they may become; 0: they are not polled.'),

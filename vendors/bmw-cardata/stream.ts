@@ -17,7 +17,7 @@ export function cardataStream({ stream }: CarDataAccount): StreamApi {
     silentAfterMs: stream.silentAfterMinutes * MINUTE_MS,
     gapMs: stream.gapMinutes * MINUTE_MS,
     connection: ({ subject, idToken }) => {
-      if (subject === null) return { ok: false, problem: 'the login has told no customer id (gcid)' };
+      if (subject === null) return { ok: false, problem: 'the login has named no customer id (gcid)' };
       if (idToken === null) return { ok: false, problem: 'the login has brought no id token' };
       return {
         ok: true,

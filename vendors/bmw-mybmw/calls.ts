@@ -93,7 +93,7 @@ const COMMANDS: readonly (CommandDescription & { readonly service: string })[] =
   {
     code: 'finder',
     service: 'vehicle-finder',
-    about: 'has the car tell where it is',
+    about: 'has the car report where it is',
     params: [],
     repeat: 'always',
   },

@@ -65,7 +65,7 @@ export function parseEventPosition(body: string): Parsed<string> {
   }
   const status = isObject(data) && typeof data.status === 'string' ? data.status : '';
   const why = wordsOf(errorDetails) || status.slice(0, MAX_WORDS);
-  return { ok: true, value: `where it is, the vendor does not tell${why === '' ? '' : `: ${why}`}` };
+  return { ok: true, value: `where it is, the vendor does not say${why === '' ? '' : `: ${why}`}` };
 }
 
 const positionSchema = z.object({

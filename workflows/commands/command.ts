@@ -133,7 +133,7 @@ class CommandRun {
     // The vendor's own time stands still while it answers nothing; a caller's does not.
     const mayStandStill = this.input.resultMs === undefined && polling.longestMs !== null;
     let pausedMs = 0;
-    let lookMs = FIRST_CHECK_MS;
+    let checkMs = FIRST_CHECK_MS;
     let trouble = '';
     const asking = () =>
       this.setStatus('waiting for the result', `the vendor has it as ${vendorCommandId}`, deadline);
@@ -145,7 +145,7 @@ class CommandRun {
       try {
         const step = await this.poll(polling, Math.max(LAST_POLL_MS, deadline - Date.now()))({ commandId });
         if (step.kind === 'ended') return step.outcome;
-        lookMs = FIRST_CHECK_MS;
+        checkMs = FIRST_CHECK_MS;
       } catch (error) {
         if (!(error instanceof ActivityFailure)) throw error;
         const blocked = blockOf(error);
@@ -154,9 +154,9 @@ class CommandRun {
         const { until, message } = blocked;
         const standsStill = mayStandStill && pausedMs < MOST_PAUSED_MS;
         if (until === null || (until >= deadline && !standsStill)) break;
-        // An operator may have opened the pool meanwhile: to look costs no call.
-        const pauseMs = Math.max(50, Math.min(until - Date.now(), lookMs));
-        lookMs = Math.min(LONGEST_CHECK_MS, 2 * lookMs);
+        // An operator may have opened the pool meanwhile: a check costs no call.
+        const pauseMs = Math.max(50, Math.min(until - Date.now(), checkMs));
+        checkMs = Math.min(LONGEST_CHECK_MS, 2 * checkMs);
         this.setStatus('waiting', `the vendor has it as ${vendorCommandId}; ${message}`, until);
         await sleep(pauseMs, { summary: message });
         pausedMs += pauseMs;

@@ -1,8 +1,8 @@
 /**
  * A login by device code: a code and a link are shown to a person, and the vendor is polled at its interval whether the
- * code has been entered. Timers are durable, so that a restart asks on; codes and tokens are in the database and never
- * here. A poll that fails is one poll less: the code's own time ends the login. What a poll brought whose worker died over it is
- * found, or the login says that it is lost.
+ * code has been entered. Timers are durable, so a restart polls on. Codes and tokens are in the database and never
+ * here. A poll that fails is one poll less: the code's own time ends the login. The answer to a poll whose worker
+ * died is found on its disk, or the login ends as lost.
  */
 import { ActivityFailure, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { LoginActivities, LoginProgress, LoginStep } from '../../activities/logins/logins';

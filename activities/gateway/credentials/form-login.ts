@@ -1,6 +1,6 @@
 /**
- * A login from what a person enters, request by request. It runs in the process that was given the entries, through its
- * gateway: Temporal keeps what it is given, and a password is to be kept nowhere.
+ * A login from what a person enters, request by request. It runs in the process that took the entries, through that process's
+ * gateway. No workflow carries them: Temporal stores its inputs, and a password must not be stored.
  */
 import { randomBytes } from 'node:crypto';
 import type { SecretSources } from '../../../settings';

@@ -1,11 +1,11 @@
 /**
- * Access tokens that are bought with what a person's login has left. A refresh is a call like any other: it needs a
- * permit, and is not made while the pool is closed, but for a used-up quota that does not count it. One caller of all
+ * Access tokens for a refresh token that a person's login has left. A refresh is a call like any other: it needs a permit,
+ * and a closed pool stops it, unless what closed the pool is a quota that does not count refreshes. One caller of all
  * processes makes it.
  *
  * Where a refresh token is good for one refresh, it is marked as sent before it leaves, and what the answer brings is
  * committed before anybody uses it (store/secrets/grants.ts). It goes to disk and to Postgres as soon as it is read, before
- * anything else that an answer leads to: a kill loses it in the milliseconds between alone. A caller that finds the mark
+ * any other consequence of the answer: a kill can lose it only in the milliseconds between. A caller that finds the mark
  * looks for what an ended process has left on disk, and waits a moment for whoever has the answer and could not store it
  * yet; then it tries the same token once more. Whatever the vendor says but "refused" leaves the refresh token as it is.
  */
@@ -143,7 +143,7 @@ class Refresher {
       );
     }
     if (grant.answerAwaited) {
-      await deps.spool?.look?.();
+      await deps.spool?.collect?.();
       await delay(deps.settleMs ?? SETTLE_MS, undefined, this.signal ? { signal: this.signal } : {});
       const now = await deps.grants.read(account.poolKey);
       if (now?.generation !== grant.generation) return { kind: 'superseded' };

@@ -297,7 +297,7 @@ export class PermitGate {
         ? null
         : { key: request.pool, epoch: permit.epoch, organizationEpoch: permit.organizationEpoch };
     let { departAt } = permit;
-    await this.tellTime();
+    await this.settleClock();
     for (;;) {
       const { stepped } = this;
       await this.sleepUntil(departAt, options.signal);
@@ -329,7 +329,7 @@ export class PermitGate {
   }
 
   /** Asks the database for its time until it is known well, but not for ever. */
-  private async tellTime(): Promise<void> {
+  private async settleClock(): Promise<void> {
     for (let i = 0; i < 6 && this.clock.vague; i++) await this.syncClock();
   }
 

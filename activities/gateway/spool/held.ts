@@ -11,7 +11,7 @@ import type { Spool, Spooled } from './spool';
 export interface KeepDeps {
   readonly db: Pool;
   /** Null: in memory only. */
-  readonly spool: (Pick<Spool, 'put'> & Partial<Pick<Spool, 'look'>>) | null;
+  readonly spool: (Pick<Spool, 'put'> & Partial<Pick<Spool, 'collect'>>) | null;
   /** Aborted when the worker is to end. */
   readonly stopping: AbortSignal;
 }

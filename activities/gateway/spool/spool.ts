@@ -92,8 +92,8 @@ export class Spool {
     this.timer = setInterval(() => void this.poll(), POLL_MS).unref();
   }
 
-  /** Stores what ended processes have left since the last look. Throws nothing. */
-  look(): Promise<void> {
+  /** Stores what ended processes have left since the last time. Throws nothing. */
+  collect(): Promise<void> {
     return this.poll();
   }
 

@@ -1,4 +1,4 @@
-/** What whoever runs the process asks: does it live, and can it work. */
+/** Liveness and readiness probes, for whoever runs the process. */
 import { z } from 'zod';
 import type { ApiRoute } from '../route';
 

@@ -162,7 +162,7 @@ async function follow(
       const asks = performance.now() > askAt;
       const stopped = asks && handle !== null && (await hasStopped(handle));
       if (asks) askAt = performance.now() + ASK_EVERY_MS;
-      const now = await lookAt(db, id);
+      const now = await readStanding(db, id);
       if (now === null) {
         if (performance.now() - seenAt < LOST_MS) continue;
         note(`The database cannot be asked what became of command ${id}; when it is back: ${later}`);
@@ -219,7 +219,7 @@ async function hasStopped(handle: Pick<WorkflowHandle, 'client' | 'describe'>): 
 }
 
 /** The command as it stands; null while the database cannot be asked. */
-async function lookAt(db: Pool, id: number): Promise<Command | null> {
+async function readStanding(db: Pool, id: number): Promise<Command | null> {
   try {
     return await knownCommand(db, id);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Why an answer is no fresher. */
+/** The text that says why an answer is not fresher. */
 import { whenText } from '../../operations/time-text';
 import type { Unavailable } from '../../operations/vehicles/vehicles';
 

@@ -180,7 +180,7 @@ export async function startWorkflow(client: Client, settings: Settings, started:
 }
 
 /** Starts the batch's workflow or lets the one that sleeps go on: after a pause, or because items have become due. */
-export async function goOn(client: Client, settings: Settings, known: Batch): Promise<string> {
+export async function continueBatch(client: Client, settings: Settings, known: Batch): Promise<string> {
   const workflowId = await startWorkflow(client, settings, known);
   const handle = client.workflow.getHandle(workflowId);
   await handle.signal(resumeSignal);

@@ -20,7 +20,7 @@ import { operation } from '../operation';
 import { quotaJson } from '../pools/json';
 import { quotaOfBatch } from '../pools/quota';
 import { countText, isoOrNull } from '../time-text';
-import { chooseBatch, goOn, operatorOf, textAccount, writeBatch } from './batch';
+import { chooseBatch, continueBatch, operatorOf, textAccount, writeBatch } from './batch';
 import { cancelledFiles } from './cancel';
 import { type BatchReport, readBatches, readStanding, type Standing, waitOf } from './wait';
 
@@ -101,7 +101,7 @@ export const cancelBatch = operation({
     }),
 });
 
-/** Tells Postgres, which every page obeys within a second, and the workflow when it runs. */
+/** Writes it to Postgres, which every page reads each second, and signals the workflow when it runs. */
 async function order(
   backend: Backend,
   db: Pool,
@@ -135,7 +135,7 @@ export const resumeBatch = operation({
       const changed = operatorOf(backend.settings, found);
       await setBatchState(db, found.id, 'running', '', changed);
       await noteOrder(backend, { subject: `batch:${found.id}`, pool: changed.pool, paused: null });
-      await backend.temporal((client) => goOn(client, backend.settings, found));
+      await backend.temporal((client) => continueBatch(client, backend.settings, found));
       return { batch: found.id };
     }),
 });
@@ -167,7 +167,7 @@ export const skipItems = operation({
       }
       // The last ones may have been what the batch waits for.
       if (skipped.items > 0 && found.state === 'running') {
-        await backend.temporal((client) => goOn(client, backend.settings, found));
+        await backend.temporal((client) => continueBatch(client, backend.settings, found));
       }
       return { batch: found.id, ...skipped };
     }),
@@ -184,7 +184,7 @@ export const retryFailedItems = operation({
       const asked = await items.retryFailed(db, found.id, changed, only);
       // A pause is somebody's decision, and ends by resume alone.
       if (asked > 0 && found.state === 'running') {
-        await backend.temporal((client) => goOn(client, backend.settings, found));
+        await backend.temporal((client) => continueBatch(client, backend.settings, found));
       }
       return { batch: found.id, items: asked, state: found.state };
     }),

@@ -16,8 +16,8 @@ export async function cancelledFiles(db: Pool, batchId: number): Promise<readonl
   const until = performance.now() + MOST_MS;
   for (;;) {
     const now = await Promise.all(before.map(async (part) => (await readPart(db, part.id)) ?? part));
-    const isTold = now.every((part) => isConfirmed(part) || part.failures > 0);
-    if (isTold || performance.now() > until) return now.map(fileText);
+    const isReported = now.every((part) => isConfirmed(part) || part.failures > 0);
+    if (isReported || performance.now() > until) return now.map(fileText);
     await delay(POLL_MS);
   }
 }

@@ -10,7 +10,7 @@ import { workerPolls } from '../datasets/work';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { type Change, takeOver } from './again';
-import { goOn, planFor, requestFor, specOf, startWorkflow } from './batch';
+import { continueBatch, planFor, requestFor, specOf, startWorkflow } from './batch';
 import { changeDeliveryMode, type DeliveryChange, type FilePlan, planFiles } from './delivery-mode';
 import { readItems } from './input';
 import { type InputReport, prepareRequest, requestFields } from './request';
@@ -155,7 +155,7 @@ export const startBatch = operation({
       const items = () => readItems(fields.input, input.kept, { comments: fields.comments });
       const stored = again?.batch ?? (await createBatch(db, spec, items())).batch;
       const batch = delivery === null ? stored : { ...stored, via: delivery.to };
-      const begin = known ? goOn : startWorkflow;
+      const begin = known ? continueBatch : startWorkflow;
       const started = await backend.temporal(async (client) => ({
         workflowId: await begin(client, settings, batch),
         workerRuns: await workerPolls(client, settings.temporal.taskQueue),

@@ -14,7 +14,7 @@ const FAILED_MS = 1_000;
 const PAGE = 500;
 
 export interface Listener {
-  /** Told of events in order. */
+  /** Called with events in order. */
   onEvents(events: readonly StoredEvent[]): void;
   /** Resolves when it can take more. */
   ready(): Promise<void>;

@@ -1,4 +1,4 @@
-/** By whose word work waits: an operator's, the vendor's, or a limit's. */
+/** Who makes work wait, and on what evidence: an operator, the vendor, or a limit. */
 import type { Pool } from 'pg';
 import { isBlocked } from '../../../quota/pools/pool';
 import { lastOrder, lastRefusal, limitWaitedFor } from '../../../store/explain/evidence';

@@ -114,7 +114,7 @@ export const reportOutcome = operation({
   },
 });
 
-/** The same outcome may be under way, told twice at once: its answer is waited for this long, ms. */
+/** The same outcome may be under way, reported twice at once: its answer is waited for this long, ms. */
 const BUSY_MS = 2_000;
 const POLL_MS = 25;
 

@@ -211,7 +211,7 @@ export interface ChildProgram {
   readonly environment?: EnvironmentPrint;
 }
 
-/** Tells one way of running a program from another: with what arguments, which files, and from which build. */
+/** Distinguishes ways of running a program: with what arguments, which files, and from which build. */
 function fingerprintOf(program: ChildProgram): string {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([program.script, program.args, program.env ?? {}]));

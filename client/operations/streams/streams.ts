@@ -1,4 +1,4 @@
-/** How the streams of accounts stand. */
+/** The state of each account's stream. */
 import { z } from 'zod';
 import { vehicleAccounts } from '../../../settings/accounts/vehicles';
 import { listStreams, type StreamStanding } from '../../../store/streams/streams';

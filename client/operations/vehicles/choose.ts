@@ -1,4 +1,4 @@
-/** Which account a vehicle is of, and what is wrong with a read, as an error of the use cases. */
+/** Finds a vehicle's account, and turns what is wrong with a read into an error of the use cases. */
 import type { Pool } from 'pg';
 import { NothingToServe, ReadInputError, type Unavailable } from '../../../activities/reads/types';
 import type { Settings } from '../../../settings';

@@ -1,4 +1,4 @@
-/** What a read of a vehicle waits for: itself after a failure, its pool, or a limit. Asks nobody. */
+/** What a read of a vehicle waits for: its own backoff after a failure, its pool, or a limit. Makes no call. */
 import type { Pool } from 'pg';
 import { heldBack } from '../../../activities/reads/lookups';
 import { checkedParams } from '../../../activities/reads/params';

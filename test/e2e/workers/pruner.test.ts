@@ -120,11 +120,11 @@ test('a window is not requested again too soon, whatever was pruned', async () =
 });
 
 test('events that record what has been reported stay for as long as they are consulted', async () => {
-  const told = { pool: 'v/a', limit: 'v/a/daily', level: 'warning', used: 60, capacity: 100 } as const;
+  const reported = { pool: 'v/a', limit: 'v/a/daily', level: 'warning', used: 60, capacity: 100 } as const;
   const now = Date.now();
-  await recordAlert(db, { ...told, window: now - 70 * DAY });
-  await recordAlert(db, { ...told, window: now + 20 * DAY });
-  const { batch } = await createBatch(db, spec('told'), items(1));
+  await recordAlert(db, { ...reported, window: now - 70 * DAY });
+  await recordAlert(db, { ...reported, window: now + 20 * DAY });
+  const { batch } = await createBatch(db, spec('reported'), items(1));
   await recordStarted(db, 'v/a', { batch: batch.id, items: 1, reason: '' });
   const finished = { batch: batch.id, items: 1, done: 1, failed: 0, reason: '' };
   await recordFinished(db, 'v/a', finished);
@@ -144,7 +144,7 @@ test('events that record what has been reported stay for as long as they are con
     'pool.closed',
     'limit.refused',
   ]);
-  expect(await recordAlert(db, { ...told, window: now + 20 * DAY })).toBe(false);
+  expect(await recordAlert(db, { ...reported, window: now + 20 * DAY })).toBe(false);
   expect(await recordStarted(db, 'v/a', { batch: batch.id, items: 1, reason: '' })).toBe(false);
   expect(await recordFinished(db, 'v/a', finished)).toBe(false);
 });

@@ -28,7 +28,7 @@ async function behind(settings: readonly string[], work: (url: string) => Promis
 
 installed.each([
   ['as it comes', ['pool_mode = transaction']],
-  ['when it is told to ignore settings', ['pool_mode = transaction', 'ignore_startup_parameters = options']],
+  ['when it is set to ignore settings', ['pool_mode = transaction', 'ignore_startup_parameters = options']],
   ['in statement mode', ['pool_mode = statement', 'ignore_startup_parameters = options']],
 ])('transaction mode is refused at the first connection, %s', async (_, settings) => {
   await behind(settings, async (url) => {

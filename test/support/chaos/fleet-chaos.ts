@@ -143,7 +143,7 @@ export class FleetDrivers {
       requestId: `chaos-${n}`,
       device: this.devices[hash32(n) % this.devices.length] ?? '',
       code: 'LOCATE',
-      // Told apart at the vendor.
+      // Distinguished at the vendor.
       params: [String(n)],
       repeatable: false,
       timeoutMs: 20_000,

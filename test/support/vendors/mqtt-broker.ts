@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '../eventually';
 import { endWithRun } from '../run/run-folder';
 
-interface Told {
+interface BrokerReport {
   readonly port?: number;
   readonly entered?: Entry;
   readonly refused?: Entry;
@@ -47,7 +47,7 @@ export class MqttBroker {
     this.child = child;
     if (child.pid !== undefined) endWithRun(child.pid);
     let listens = false;
-    child.on('message', ({ port, entered, refused, connections }: Told) => {
+    child.on('message', ({ port, entered, refused, connections }: BrokerReport) => {
       if (port !== undefined) {
         this.port = port;
         listens = true;

@@ -1,4 +1,4 @@
-/** A plan needs no server: what a program gets of a batch, and what it is told that is wrong with it. */
+/** A plan needs no server: what a program gets of a batch, and what it is reported is wrong with it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSluice, OperationError } from '../../../library';

@@ -1,6 +1,6 @@
 /**
- * What the dead have held is free some ten seconds after their last sign of life. Here it is known that they are dead, and
- * nobody has to wait: leases end at once, and Temporal is told what it would find out by missing heartbeats.
+ * Frees at once what killed processes held. Leases would run out some ten seconds after their last sign of life, and Temporal
+ * would miss their heartbeats later; the suite knows that they are dead and need not wait.
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -18,7 +18,7 @@ export interface KillBench {
   readonly db: Pool;
 }
 
-/** A read of a vehicle, as the process that reads is told. */
+/** A read of a vehicle, as the process that reads receives it. */
 export interface ReadPiece {
   readonly account: string;
   readonly vehicleId: string;

@@ -163,7 +163,7 @@ class Listener {
   }
 }
 
-const told = (db: Parameters<typeof insertEvent>[0], n: number) =>
+const reported = (db: Parameters<typeof insertEvent>[0], n: number) =>
   insertEvent(db, 'process.hung', null, { process: `p${n}`, reason: 'a test' });
 
 test('events: none lost, none twice, in order, whoever commits first and however often the line breaks', async () => {
@@ -171,7 +171,7 @@ test('events: none lost, none twice, in order, whoever commits first and however
   const whole = await new Listener().open(url, null);
   const broken = await new Listener().open(url, null);
   const elsewhere = await new Listener().open(second, null, '?kind=process.hung');
-  await told(stack.db, 0);
+  await reported(stack.db, 0);
   await eventually('all have the first', () =>
     [whole, broken, elsewhere].every(({ ids }) => ids.length === 1),
   );
@@ -180,16 +180,16 @@ test('events: none lost, none twice, in order, whoever commits first and however
   for (let round = 0; round < 4; round++) {
     // A lower id is drawn first, and becomes visible last.
     await slow.query('begin');
-    await told(slow as never, n++);
-    await told(stack.db, n++);
+    await reported(slow as never, n++);
+    await reported(stack.db, n++);
     broken.cut();
-    await told(stack.db, n++);
+    await reported(stack.db, n++);
     const next = await new Listener().open(round % 2 ? url : second, seen.at(-1) ?? null);
     // A transaction that fails leaves a gap, which holds nobody up.
     if (round === 2) {
       const failed = await connect(stack.databaseUrl);
       await failed.query('begin');
-      await told(failed as never, 999);
+      await reported(failed as never, 999);
       await failed.query('rollback');
       await failed.end();
     }
@@ -227,8 +227,8 @@ test('events: none lost, none twice, in order, whoever commits first and however
   for (const one of [whole, elsewhere, late]) one.cut();
 });
 
-test('events that were deleted, or are of another database, are told as a gap; a slow listener is let go', async () => {
-  await told(stack.db, 1);
+test('events that were deleted, or are of another database, are reported as a gap; a slow listener is let go', async () => {
+  await reported(stack.db, 1);
   const { rows } = await stack.db.query<{ first: number; last: number }>(
     'select min(id) as first, max(id) as last from events',
   );
@@ -239,7 +239,7 @@ test('events that were deleted, or are of another database, are told as a gap; a
     new Listener().open(url, last + 1_000_000),
     new Listener().open(second, last),
   ]);
-  await told(stack.db, 2);
+  await reported(stack.db, 2);
   await eventually('all have the new one', () =>
     [deleted, future, right].every(({ ids }) => (ids.at(-1) ?? 0) > last),
   );

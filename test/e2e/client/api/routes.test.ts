@@ -115,11 +115,11 @@ async function failingInOrder(
   check: (route: ApiRoute) => Promise<string | null>,
   atOnce = 1,
 ): Promise<string[]> {
-  const looks = ROUTES.filter(({ method }) => method === 'GET');
+  const reads = ROUTES.filter(({ method }) => method === 'GET');
   const changes = ROUTES.filter(({ method }) => method !== 'GET');
   const ends = changes.filter(({ id }) => /^(stop|cancel|revoke|delete|pausePool|resumePool)/.test(id));
   return [
-    ...(await failing(check, looks)),
+    ...(await failing(check, reads)),
     ...(await failing(
       check,
       changes.filter((route) => !ends.includes(route)),
@@ -260,7 +260,7 @@ test('without the database: 503 with when to come again, soon, whatever is asked
   expect(server.log()).toMatch(/Postgres cannot be reached at postgres:\/\/nobody@/);
 });
 
-/** All others answer from the database, or tell what they could not reach. */
+/** All others answer from the database, or say what they could not reach. */
 const NEEDS_TEMPORAL = [
   ...['showWorkers', 'listBackfills', 'showBackfill', 'pauseBackfill', 'resumeBackfill', 'cancelBackfill'],
   ...['startBackfill', 'startAudit', 'startSync', 'stopSync', 'pauseSync', 'resumeSync', 'listSyncs'],

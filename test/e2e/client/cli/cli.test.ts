@@ -110,12 +110,12 @@ test('work that is started while no worker runs says so, and waits for one', asy
     ...{ state: 'paused', wait: { why: 'stock-taking', until: null } },
     evidence: { words: 'stock-taking', by: expect.stringContaining('@') },
   });
-  const told = await sluice(['explain', id]);
-  expect(told).toMatchObject({ code: 0, err: '' });
-  expect(told.out).toMatch(/^backfill:\S+: paused, for /);
-  expect(told.out).toMatch(/frees +npx sluice backfill resume backfill:/);
-  expect(told.out).toMatch(/says +stock-taking · by \S+@/);
-  expect(told.out).toContain('paused or held by a person');
+  const reported = await sluice(['explain', id]);
+  expect(reported).toMatchObject({ code: 0, err: '' });
+  expect(reported.out).toMatch(/^backfill:\S+: paused, for /);
+  expect(reported.out).toMatch(/frees +npx sluice backfill resume backfill:/);
+  expect(reported.out).toMatch(/says +stock-taking · by \S+@/);
+  expect(reported.out).toContain('paused or held by a person');
   expect(await sluice(['backfill', 'resume', DATASET])).toMatchObject({
     code: 0,
     out: expect.stringContaining(': resumed'),
@@ -281,8 +281,8 @@ test('a pool is paused though Temporal is down, with a note that its workflow wa
   expect(ran).toMatchObject({ code: 0, out: expect.stringContaining('held until an operator resumes it') });
   expect(ran.err).toContain("Could not be notified: the pool's workflow");
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('held');
-  const told = await sluice(['pool', 'resume'], { DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' });
-  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was signalled') });
+  const reported = await sluice(['pool', 'resume'], { DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' });
+  expect(reported).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was signalled') });
   const deadline = Date.now() + 10_000;
   while ((await json<PoolJson>(['pool', 'show'])).state === 'held' && Date.now() < deadline);
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');

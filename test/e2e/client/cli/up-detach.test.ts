@@ -105,7 +105,7 @@ test('a process that dies is restarted, an outdated one is reported, and down en
     /Worker +asks for work/.test((await sluice(['doctor'])).said),
   );
 
-  // One that hangs: named at once, ended and started again after a while, and told.
+  // One that hangs: named at once, ended and started again after a while, and reported.
   const frozen = processOf('worker');
   process.kill(frozen.pid, 'SIGSTOP');
   await eventually('it is named', async () =>
@@ -115,7 +115,7 @@ test('a process that dies is restarted, an outdated one is reported, and down en
     const now = processOf('worker');
     return now.pid !== frozen.pid && isAlive(now);
   });
-  await eventually('it is told', async () => {
+  await eventually('it is reported', async () => {
     const { said } = await sluice(['events']);
     return said.includes('process.hung') && said.includes(`process ${frozen.pid}`);
   });

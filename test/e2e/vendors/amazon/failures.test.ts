@@ -36,8 +36,8 @@ test('503 is retried after 0.5, 1 and 2 seconds, give or take a tenth, and the h
   // Three failures and then a success: the breaker counts anew.
   expect(await l.pool('backoff')).toMatchObject({ state: 'closed', failures: 0 });
 
-  const [told] = failuresIn(await work.fetchHistory());
-  expect(told).toMatchObject({
+  const [reported] = failuresIn(await work.fetchHistory());
+  expect(reported).toMatchObject({
     type: 'sluice.server',
     message: expect.stringMatching(
       /^server: 503 InternalFailure .*\(getReportDocument of GET_VENDOR_REAL_TIME_SALES_REPORT, request /,
@@ -109,8 +109,8 @@ test('dropped connections are tried again, wherever they happen', async () => {
   expect(await work.result()).toMatchObject({ done: 2, failed: 0 });
   expect(l.calls('dropped').filter((c) => c.status === 0)).toHaveLength(4);
   expect(l.reportsMade('dropped')).toHaveLength(2);
-  const told = failuresIn(await work.fetchHistory());
-  expect(told.map((f) => f.type)).toContain('sluice.server');
+  const reported = failuresIn(await work.fetchHistory());
+  expect(reported.map((f) => f.type)).toContain('sluice.server');
 });
 
 test('a document that breaks off leaves nothing behind and is fetched again', async () => {
@@ -137,8 +137,8 @@ test('an answer that takes too long is given up, and its report is found again',
   const [first, second] = l.calls('slow', 'getReport');
   expect((second?.t ?? 0) - (first?.t ?? 0)).toBeGreaterThanOrEqual(TIMEOUT_MS);
   expect((second?.t ?? 0) - (first?.t ?? 0)).toBeLessThan(TIMEOUT_MS * 2);
-  const told = failuresIn(await work.fetchHistory());
-  expect(told.map((f) => f.message).join()).toMatch(/UND_ERR_HEADERS_TIMEOUT/);
+  const reported = failuresIn(await work.fetchHistory());
+  expect(reported.map((f) => f.message).join()).toMatch(/UND_ERR_HEADERS_TIMEOUT/);
 });
 
 test('nothing secret is left anywhere', async () => {

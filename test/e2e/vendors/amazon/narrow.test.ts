@@ -83,10 +83,10 @@ test('a 429 for one report type stops its requests alone: the others are served,
   expect([1, 2]).toContain(stop?.strikes);
   expect(stop?.reason).toContain(`createReport of ${SALES}`);
   expect((await l.pool('limited')).state).toBe('closed');
-  // A call that had passed the look for a stop before it was noted leaves after it, and is told for itself.
-  const told = await kinds(l, 'limited');
-  expect(told.slice(0, 1)).toEqual(['calls.stopped']);
-  expect(told.slice(1)).toEqual(stop?.strikes === 2 ? told.slice(0, told.length - 1) : []);
+  // A call that had passed the check for a stop before it was noted leaves after it, and is reported for itself.
+  const reported = await kinds(l, 'limited');
+  expect(reported.slice(0, 1)).toEqual(['calls.stopped']);
+  expect(reported.slice(1)).toEqual(stop?.strikes === 2 ? reported.slice(0, reported.length - 1) : []);
   // Two at a time, and no more while it is stopped.
   expect(l.calls('limited', 'createReport').filter((call) => call.status === 429).length).toBeLessThanOrEqual(
     2,
@@ -165,7 +165,7 @@ test('a pool held for refused credentials probes by itself, and goes on once the
     return pool.state === 'held' && pool.strikes === 3 && pool;
   });
   expect((longer.until ?? 0) - longer.since).toBeGreaterThan(3 * ((held.until ?? 0) - held.since));
-  // Each look is one login by one caller.
+  // Each check is one login by one caller.
   expect(l.calls('cured').map((c) => c.operation)).toEqual(['token', 'token', 'token']);
   l.simulator.control({ restoreRefreshTokens: [l.refreshToken('cured')] });
   expect(await work.result()).toMatchObject({ done: 2, failed: 0 });

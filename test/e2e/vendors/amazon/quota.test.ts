@@ -60,10 +60,10 @@ test('what stopped a workflow stands in its history: kind of failure, request, r
   const failures = failuresIn(await l.client.workflow.getHandle(id).fetchHistory());
   const refused = l.calls('createReport', 'createReport').find((call) => call.status === 429);
   // Another call may be turned away first, at its permit: it has the reason, and no evidence of its own.
-  const told = failures
+  const reported = failures
     .filter((f) => JSON.stringify(f.details).includes(refused?.requestId ?? 'none'))
     .find((f) => f.details.evidence !== null);
-  expect(told).toMatchObject({
+  expect(reported).toMatchObject({
     type: 'sluice.pool_closed',
     details: {
       pool: l.poolKey('createReport'),
@@ -72,8 +72,8 @@ test('what stopped a workflow stands in its history: kind of failure, request, r
       evidence: { httpStatus: 429, code: 'QuotaExceeded', operation: 'createReport' },
     },
   });
-  expect(told?.details.until).toBeGreaterThan(Date.now());
-  expect(told?.message).toMatch(/is quota_paused until 20\d\d-.*QuotaExceeded/);
+  expect(reported?.details.until).toBeGreaterThan(Date.now());
+  expect(reported?.message).toMatch(/is quota_paused until 20\d\d-.*QuotaExceeded/);
 });
 
 test('after cooldowns in a row the pool says what to check: in its row, its event and its workflow', async () => {

@@ -50,13 +50,13 @@ test('the datasets of an account stop together, and each goes on', async () => {
   const l = await lab;
   l.fault('vendor', { id: 'quota', kind: 'quota', operation: 'createReport' });
   const syncs = await Promise.all([TRAFFIC, INVENTORY, SALES].map((dataset) => l.sync('vendor', dataset)));
-  // The first refusal may mean its report type alone; the second tells that it is the account's.
-  const told = await Promise.all(syncs.map((sync) => eventually('the sync waits', () => waitOf(sync))));
-  const alone = told.filter(({ phase }) => phase === 'running');
+  // The first refusal may mean its report type alone; the second shows that it is the account's.
+  const reported = await Promise.all(syncs.map((sync) => eventually('the sync waits', () => waitOf(sync))));
+  const alone = reported.filter(({ phase }) => phase === 'running');
   expect(alone.length).toBeLessThanOrEqual(1);
   for (const { detail } of alone)
     expect(detail).toMatch(/the vendor accepts no more createReport of GET_VENDOR_REAL_TIME_\w+_REPORT: /);
-  for (const { until: end } of told) expect(end).toBeGreaterThan(Date.now() + 5 * 60_000);
+  for (const { until: end } of reported) expect(end).toBeGreaterThan(Date.now() + 5 * 60_000);
   expect((await l.pool('vendor')).state).toBe('quota_paused');
   l.simulator.control({ clearFaults: ['quota'] });
   await l.poolWorkflow('vendor').signal(resumeSignal);
@@ -78,12 +78,16 @@ test('encrypted histories reveal nothing: neither what was requested, nor why it
   for (const id of ids) {
     const history = await l.historyText(id);
     // A payload in the clear would say that it is JSON.
-    const told = ['json/plain', 'seriesId', 'QuotaExceeded', 'half_open', 'until the report is made'].filter(
-      (word) => history.includes(word),
-    );
-    expect({ id, told, encrypted: history.includes('binary/encrypted') }).toEqual({
+    const reported = [
+      'json/plain',
+      'seriesId',
+      'QuotaExceeded',
+      'half_open',
+      'until the report is made',
+    ].filter((word) => history.includes(word));
+    expect({ id, reported, encrypted: history.includes('binary/encrypted') }).toEqual({
       id,
-      told: [],
+      reported: [],
       encrypted: true,
     });
   }

@@ -97,7 +97,7 @@ test('a report that is not made is reported with its age, and requested again at
   const l = await lab;
   l.outcome('old', { id: 'old', status: 'IN_QUEUE', count: 1 });
   const sync = await l.sync('old');
-  const slow = await eventually('it is told of', async () =>
+  const slow = await eventually('it is reported', async () =>
     (await l.poolEvents('old')).find((e) => e.kind === 'report.slow'),
   );
   expect(slow.data).toMatchObject({
@@ -229,13 +229,13 @@ test('each kind of wait is said by every list, with since when, until when and w
     );
     const stop = new AbortController();
     let followed: Standstill | null = null;
-    const looks = { count: 0 };
+    const checks = { count: 0 };
     await followWork(backend, started.get(label) as never, {
       signal: stop.signal,
       onProgress: (progress) => {
-        looks.count++;
+        checks.count++;
         followed = progress.wait;
-        if (followed !== null || looks.count > 3) stop.abort();
+        if (followed !== null || checks.count > 3) stop.abort();
       },
     });
     check('backfill --wait', followed);

@@ -55,8 +55,8 @@ describe('an audit', () => {
     const before = await l.rows(label, span);
     expect(before.length).toBeGreaterThan(100);
     l.outcome(label, { status: 'DONE', ...outcome, count: 2 });
-    const told = await (await l.audit(label, span, 3)).result();
-    expect(told).toMatchObject({
+    const reported = await (await l.audit(label, span, 3)).result();
+    expect(reported).toMatchObject({
       done: 2,
       problems: [
         expect.stringMatching(/are doubted: the known ones of 3 hours stay, next check 20/),
@@ -218,11 +218,13 @@ describe('a report is requested once', () => {
     expect(waiting).toMatchObject({ phase: 'running', until: expect.any(Number), since: expect.any(Number) });
     expect(await work.result()).toMatchObject({ done: 2, failed: 0 });
     expect(l.calls('numbers', 'createReport')).toHaveLength(2);
-    // A page and the one that leads to itself, at each look.
+    // A page and the one that leads to itself, at each check.
     expect(l.calls('numbers', 'getReports').length).toBeLessThanOrEqual(4);
     l.simulator.control({ reports: { numericIds: false, listLoops: false, listLagSeconds: 0 } });
-    const told = (await l.poolEvents('numbers')).filter(({ kind }) => kind === 'report.unanswered');
-    expect(told).toMatchObject([{ data: { requests: 1, reason: expect.stringContaining('createReport') } }]);
+    const reported = (await l.poolEvents('numbers')).filter(({ kind }) => kind === 'report.unanswered');
+    expect(reported).toMatchObject([
+      { data: { requests: 1, reason: expect.stringContaining('createReport') } },
+    ]);
   });
 
   test('although the vendor does not know it at first, nor its document', async () => {
@@ -258,8 +260,8 @@ describe('a document', () => {
     const l = await lab;
     const span = lastHours(2);
     l.outcome(label, { status: 'DONE', ...outcome, count: 1 });
-    const told = await (await l.backfill(label, span, 2)).result();
-    expect(told).toMatchObject({
+    const reported = await (await l.backfill(label, span, 2)).result();
+    expect(reported).toMatchObject({
       done: 1,
       failed: 0,
       problems: [expect.stringContaining(`${aside} rows could not be used`)],

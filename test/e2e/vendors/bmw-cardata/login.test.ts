@@ -162,7 +162,7 @@ test('a lost answer is one poll less, and "slow down" makes the polls five secon
   expect(JSON.parse((await sluice(['logins', '--json'])).out)[2]).toMatchObject({ subject: 'somebody' });
 });
 
-test('a code that is used up by a poll whose answer was lost is told, at once and once', async () => {
+test('a code that is used up by a poll whose answer was lost is reported, at once and once', async () => {
   const ran = await sluice(['login', LOSING, '--json']);
   expect(ran.code).toBe(1);
   expect(shown(ran.out).at(-1)).toMatchObject({

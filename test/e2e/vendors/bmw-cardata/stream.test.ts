@@ -64,7 +64,7 @@ const mileage = async (vin: string) => {
   );
   return rows[0];
 };
-const tellMileage = (vin: string, value: string) =>
+const sendMileage = (vin: string, value: string) =>
   broker.publish(`${gcid}/${vin}`, {
     vin,
     data: {
@@ -79,7 +79,9 @@ const reads = async () => {
 };
 
 test('after a login one connection stands over all workers; what was before is read once, and changes come in', async () => {
-  await eventually('the missing login is told', async () => (await stream()).reason.includes('logged in'));
+  await eventually('the missing login is reported', async () =>
+    (await stream()).reason.includes('logged in'),
+  );
   expect((await sluice(['login', ACCOUNT])).code).toBe(0);
   await eventually('the stream stands', () => broker.connections === 1);
   await eventually('the vehicles are read', async () => (await reads()) === 2);
@@ -87,10 +89,10 @@ test('after a login one connection stands over all workers; what was before is r
   vins = rows.map(({ vehicle_id }) => vehicle_id);
   gcid = broker.entered[0]?.username ?? '';
   expect(gcid).not.toBe('');
-  chatter = setInterval(() => tellMileage(vins[0] ?? '', '123456'), 500);
+  chatter = setInterval(() => sendMileage(vins[0] ?? '', '123456'), 500);
 
   broker.publish(`${gcid}/${vins[0]}`, 'no JSON');
-  tellMileage(vins[0] ?? '', '123456');
+  sendMileage(vins[0] ?? '', '123456');
   await eventually('the value is stored', async () => (await mileage(vins[0] ?? ''))?.value === '123456');
   expect(await mileage(vins[0] ?? '')).toMatchObject({ source: 'stream' });
   expect(await stream()).toMatchObject({ state: 'connected', held: true, reason: '' });
@@ -108,10 +110,10 @@ test('after a login one connection stands over all workers; what was before is r
 test('a broker that is killed and comes back is connected to again and reported once, and a short gap costs no call', async () => {
   const before = await stack.db.query('select max(answered_at) as at from reads');
   await broker.kill();
-  await eventually('the loss is told', async () => (await streamEvents()).at(-1) === 'stream.lost');
+  await eventually('the loss is reported', async () => (await streamEvents()).at(-1) === 'stream.lost');
   await broker.listen();
   await eventually('it is back', async () => (await streamEvents()).at(-1) === 'stream.back');
-  tellMileage(vins[1] ?? '', '777');
+  sendMileage(vins[1] ?? '', '777');
   await eventually('a value comes', async () => (await mileage(vins[1] ?? ''))?.value === '777');
   const after = await stack.db.query('select max(answered_at) as at from reads');
   expect(after.rows).toEqual(before.rows);
@@ -121,7 +123,7 @@ test('a broker that is killed and comes back is connected to again and reported 
 test('a stream without messages is reported once, and each vehicle is read once', async () => {
   clearInterval(chatter);
   const before = Date.now();
-  await eventually('the silence is told', async () => (await streamEvents()).at(-1) === 'stream.silent');
+  await eventually('the silence is reported', async () => (await streamEvents()).at(-1) === 'stream.silent');
   // A busy machine may lose the connection and make it anew in between.
   await eventually('the state says so', async () => (await stream()).state === 'silent');
   await eventually('each is read', async () => {
@@ -131,8 +133,8 @@ test('a stream without messages is reported once, and each vehicle is read once'
     );
     return rows[0]?.n === 2;
   });
-  tellMileage(vins[0] ?? '', '123457');
-  await eventually('it tells again', async () => (await streamEvents()).at(-1) === 'stream.back');
+  sendMileage(vins[0] ?? '', '123457');
+  await eventually('it reports again', async () => (await streamEvents()).at(-1) === 'stream.back');
 });
 
 test('a connection over which nothing comes any more is noticed by its pings', async () => {
@@ -162,11 +164,12 @@ test('a token that the stream refuses is reported, and its password is nowhere',
   broker.accept(false);
   await broker.kill();
   await broker.listen();
-  await eventually('the refusal is told', async () => (await streamEvents()).at(-1) === 'stream.refused');
+  await eventually('the refusal is reported', async () => (await streamEvents()).at(-1) === 'stream.refused');
   broker.accept(true);
   await eventually('it is let in again', () => broker.connections === 1);
-  const told = JSON.stringify(await listEvents(stack.db, { limit: 200 })) + JSON.stringify(await stream());
-  for (const { password } of broker.entered) expect(told).not.toContain(password);
+  const reported =
+    JSON.stringify(await listEvents(stack.db, { limit: 200 })) + JSON.stringify(await stream());
+  for (const { password } of broker.entered) expect(reported).not.toContain(password);
 });
 
 test('it is renewed before its token ends, on a spent day too, one connection at a time', async () => {
@@ -181,7 +184,7 @@ test('it is renewed before its token ends, on a spent day too, one connection at
   await broker.kill();
   await broker.listen();
   const before = (await streamEvents()).length;
-  await eventually('the silence is told', async () =>
+  await eventually('the silence is reported', async () =>
     (await streamEvents()).slice(before).includes('stream.silent'),
   );
   await eventually(
@@ -191,6 +194,6 @@ test('it is renewed before its token ends, on a spent day too, one connection at
   expect(broker.most).toBe(1);
   expect((await readPool(stack.db, pool))?.state.state).toBe('quota_paused');
   // A silence is one, however often the connection is made anew.
-  const told = (await streamEvents()).slice(before);
-  expect(told.slice(told.indexOf('stream.silent'))).toEqual(['stream.silent']);
+  const reported = (await streamEvents()).slice(before);
+  expect(reported.slice(reported.indexOf('stream.silent'))).toEqual(['stream.silent']);
 });

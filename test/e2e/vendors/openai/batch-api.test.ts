@@ -355,9 +355,9 @@ test('a daily limit of the run’s own counts the items of files: what it leaves
   const events = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
     ({ data }) => data.batch === id || String(data.limit).endsWith(`of batch ${id}`),
   );
-  // How often a wait is told depends on when its pages look.
-  const told = events.map((e) => e.kind).filter((kind) => kind !== 'batch.waiting');
-  expect(told.reverse()).toEqual([
+  // How often a wait is reported depends on when its pages check.
+  const reported = events.map((e) => e.kind).filter((kind) => kind !== 'batch.waiting');
+  expect(reported.reverse()).toEqual([
     'batch.started',
     'quota.threshold_reached',
     ...['quota.alert', 'quota.alert'],

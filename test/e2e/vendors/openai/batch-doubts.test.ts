@@ -17,7 +17,7 @@ import { cancelAtVendor, vendorBatches } from '../../../support/vendors/openai-b
 
 const QUICK = { min: 20, max: 50 };
 const BY_FILES = { via: 'batch-api' } as const;
-const isLook = (request: string) => /^GET \/batches\/\w+$/.test(request);
+const isPoll = (request: string) => /^GET \/batches\/\w+$/.test(request);
 const isDownload = (request: string) => request.endsWith('/content');
 const NOT_FOUND = {
   status: 404,
@@ -59,13 +59,13 @@ const hasEnded = (body: string) => JSON.parse(body).status === 'completed';
 const withoutFile = (body: string) => JSON.stringify({ ...JSON.parse(body), output_file_id: null });
 
 test('what comes late is waited for, failures in between or not: the batch, the name of its results, and they', async () => {
-  let looks = 0;
+  let checks = 0;
   let ends = 0;
   let downloads = 0;
   const s = await start((request, { body }) => {
     if (isDownload(request)) return ++downloads <= 2 ? NOT_FOUND : undefined;
-    if (!isLook(request)) return undefined;
-    if (++looks <= 1) return NOT_FOUND;
+    if (!isPoll(request)) return undefined;
+    if (++checks <= 1) return NOT_FOUND;
     const text = body.toString('utf8');
     if (!hasEnded(text)) return undefined;
     ends++;
@@ -75,14 +75,14 @@ test('what comes late is waited for, failures in between or not: the batch, the 
   const { id } = await s.load(20, BY_FILES);
   expect(await (await s.run(id)).result()).toMatchObject({ done: 20, failed: 0 });
   expect(await statuses(s)).toEqual(['completed']);
-  expect([looks > 1, ends > 5, downloads > 2]).toEqual([true, true, true]);
+  expect([checks > 1, ends > 5, downloads > 2]).toEqual([true, true, true]);
 });
 
 test('a file that is never named is given up at last, and its items are called again', async () => {
   const s = await start(
     (request, { status, body }) => {
       const text = body.toString('utf8');
-      if (!isLook(request) || !hasEnded(text) || !text.includes('"total":12')) return undefined;
+      if (!isPoll(request) || !hasEnded(text) || !text.includes('"total":12')) return undefined;
       return { status, body: withoutFile(text) };
     },
     { account: { batchApi: { maxRequests: 12, pollSeconds: 0.1, pollMaxSeconds: 0.5, settleSeconds: 0.3 } } },
@@ -96,10 +96,10 @@ test('a file that is never named is given up at last, and its items are called a
   );
   const [first] = await listParts(s.db, id);
   expect(first).toMatchObject({ items: 12, completed: 12, outputFileId: null });
-  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).find(
+  const reported = (await listEvents(s.db, { pool: s.pool, limit: 50 })).find(
     (e) => e.kind === 'batch.results_gone',
   );
-  expect(told?.data).toMatchObject({ batch: id, items: 12 });
+  expect(reported?.data).toMatchObject({ batch: id, items: 12 });
   await handle.terminate('the test is over');
 });
 
@@ -109,7 +109,7 @@ test('a batch that only the list knows is an operator’s business, and one that
   const s = await start((request, { status, body }) => {
     const first = /"id":"(batch_\w+)"/.exec(body.toString('utf8'))?.[1];
     lost ??= first;
-    if (isLook(request) && request.endsWith(`/${lost}`)) return NOT_FOUND;
+    if (isPoll(request) && request.endsWith(`/${lost}`)) return NOT_FOUND;
     if (request !== 'GET /batches' || isListed) return undefined;
     return { status, body: '{"object":"list","data":[],"has_more":false}' };
   });
@@ -165,7 +165,7 @@ test('a file that is refused for lines that it does not have is an operator’s 
 test('a cancelled batch whose files cannot be read is not taken up again, and ends when they can', async () => {
   let isBroken = false;
   const s = await start(
-    (request) => (isBroken && isLook(request) ? { status: 400, body: '{}' } : undefined),
+    (request) => (isBroken && isPoll(request) ? { status: 400, body: '{}' } : undefined),
     {
       scenario: { batches: { requestsPerSecond: 10 } },
     },
@@ -175,11 +175,11 @@ test('a cancelled batch whose files cannot be read is not taken up again, and en
   await eventually('it runs', async () => (await statuses(s))[0] === 'in_progress');
   isBroken = true;
   await handle.signal(cancelSignal, {});
-  const looks = async () =>
+  const checks = async () =>
     (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'getBatch').length;
   await eventually('it is cancelled', async () => (await readBatch(s.db, id))?.state === 'cancelled');
-  const before = await looks();
-  await eventually('it was looked at', async () => (await looks()) > before);
+  const before = await checks();
+  await eventually('it was looked at', async () => (await checks()) > before);
   isBroken = false;
   await handle.signal(itemsDueSignal);
   expect(await handle.result()).toMatchObject({ cancelled: true });
@@ -270,22 +270,22 @@ test('a resume that comes before the workflow has seen the pause is not lost', a
 });
 
 test('an unknown status, and a batch that is long overdue, are reported once, and polling goes on', async () => {
-  let looks = 0;
+  let checks = 0;
   const s = await start((request, { status, body }) => {
-    if (!isLook(request)) return undefined;
-    looks++;
+    if (!isPoll(request)) return undefined;
+    checks++;
     const batch = JSON.parse(body.toString('utf8'));
-    if (looks <= 3) return { status, body: JSON.stringify({ ...batch, status: 'reticulating' }) };
+    if (checks <= 3) return { status, body: JSON.stringify({ ...batch, status: 'reticulating' }) };
     const overdue = { status: 'in_progress', expires_at: Math.floor(Date.UTC(2026, 0, 1) / 1000) };
-    return looks <= 6 ? { status, body: JSON.stringify({ ...batch, ...overdue }) } : undefined;
+    return checks <= 6 ? { status, body: JSON.stringify({ ...batch, ...overdue }) } : undefined;
   });
   const { id } = await s.load(20, BY_FILES);
   expect(await (await s.run(id)).result()).toMatchObject({ done: 20, failed: 0 });
-  expect(looks).toBeGreaterThan(6);
-  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
+  expect(checks).toBeGreaterThan(6);
+  const reported = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
     (e) => e.kind === 'batch.stalled',
   );
-  expect(told.map((e) => e.data.reason).reverse()).toEqual([
+  expect(reported.map((e) => e.data.reason).reverse()).toEqual([
     expect.stringContaining('is "reticulating"'),
     expect.stringContaining('was to end by 2026-01-01T00:00:00.000Z and is in_progress'),
   ]);

@@ -1,4 +1,4 @@
-/** What a run minds beside its account's limits, whose turn it is when quota is short, and what is told of it. */
+/** What a run minds beside its account's limits, whose turn it is when quota is short, and what is reported of it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
 import { changeBatch, readBatch } from '../../../../store/batches/batches';
@@ -84,13 +84,13 @@ test('a pause lasts no longer than the run says before the next check, and is re
   await s.startWorker();
   const { id } = await s.load(30, { options: { ...options, pauseHours: 1 / 3600 } });
   const handle = await s.run(id);
-  const looks = async () => {
+  const checks = async () => {
     const { events } = await handle.fetchHistory();
     return (events ?? []).filter(
       (e) => e.activityTaskScheduledEventAttributes?.activityType?.name === 'runBatchPage',
     );
   };
-  await eventually('it looks again and again', async () => (await looks()).length > 3);
+  await eventually('it checks again and again', async () => (await checks()).length > 3);
   expect((await texts(s)).length).toBe(16);
   expect((await eventsOf(s, id)).map((e) => e.kind)).toEqual(['batch.started', 'quota.threshold_reached']);
   await handle.terminate('the test is over');
@@ -115,8 +115,8 @@ test('a model that does not exist pauses the batch after one call and says so; r
   await handle.signal(resumeSignal);
   expect(await handle.result()).toMatchObject({ done: 40, failed: 0 });
   expect(await texts(s)).toHaveLength(41);
-  const told = (await eventsOf(s, id)).filter((e) => /paused|resumed/.test(e.kind));
-  expect(told.map((e) => [e.kind, e.data.by])).toEqual([
+  const reported = (await eventsOf(s, id)).filter((e) => /paused|resumed/.test(e.kind));
+  expect(reported.map((e) => [e.kind, e.data.by])).toEqual([
     ['batch.paused', 'vendor'],
     ['batch.resumed', 'operator'],
   ]);

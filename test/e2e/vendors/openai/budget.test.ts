@@ -51,7 +51,7 @@ async function held(pool: string) {
   });
 }
 
-/** What was told of a pool that is held. */
+/** What was reported of a pool that is held. */
 async function alerts(pool: string) {
   const events = await listEvents(stack.db, { pool, limit: 100 });
   return events.filter((e) => e.kind === 'pool.held');

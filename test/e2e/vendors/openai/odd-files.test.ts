@@ -53,10 +53,10 @@ test('passing refusals to make a batch of a file are waited out on the same uplo
   const { id } = await s.load(20, BY_FILES);
   expect(await (await s.run(id)).result()).toMatchObject({ done: 20, failed: 0 });
   expect([await operations(s, 'uploadFile'), await operations(s, operation)]).toEqual([1, 7]);
-  const told = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
+  const reported = (await listEvents(s.db, { pool: s.pool, limit: 50 })).filter(
     ({ kind }) => kind === 'batch.part_failed',
   );
-  expect(told.map(({ data }) => data.reason)).toEqual([
+  expect(reported.map(({ data }) => data.reason)).toEqual([
     expect.stringContaining('Enqueued token limit'),
     expect.stringContaining('still being processed'),
     expect.stringContaining('Cannot find file'),
@@ -109,7 +109,7 @@ test('a creation that cannot be looked up is reported with its reason, and goes 
   );
   const { id } = await s.load(4, BY_FILES);
   const run = await s.run(id);
-  await eventually('it is told', async () => {
+  await eventually('it is reported', async () => {
     const events = await listEvents(s.db, { pool: s.pool, limit: 20 });
     return events.some(({ data }) => /list of batches/.test(String(data.reason)));
   });
@@ -144,11 +144,11 @@ test('in a file of results one refused line is its item’s, and odd lines are r
 });
 
 test('a quota reported in a line of a file closes the pool for the stated time, and burns no item', async () => {
-  const told = {
+  const reported = {
     statusCode: 403,
     message: 'Out of call volume quota. Quota will be replenished in 01:00:00.',
   };
-  const s = await start({ batches: { oddLines: [{ contains: 'Artist 3.', status: 403, body: told }] } });
+  const s = await start({ batches: { oddLines: [{ contains: 'Artist 3.', status: 403, body: reported }] } });
   const { id } = await s.load(6, BY_FILES);
   const run = await s.run(id);
   await eventually('paused', async () => (await readPool(s.db, s.pool))?.state.state === 'quota_paused');

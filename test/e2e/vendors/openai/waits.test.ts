@@ -73,7 +73,7 @@ interface WaitEvent {
 }
 
 async function eventOf(s: OpenAiStack, id: number): Promise<WaitEvent & { readonly at: number }> {
-  return eventually('it is told', async () => {
+  return eventually('it is reported', async () => {
     const events = await listEvents(s.db, { pool: s.pool, limit: 200 });
     const found = events.find(({ kind, data }) => kind === 'batch.waiting' && data.batch === id);
     return found ? { ...(found.data as unknown as WaitEvent), at: found.at } : null;
@@ -84,9 +84,9 @@ async function eventOf(s: OpenAiStack, id: number): Promise<WaitEvent & { readon
 const SOON_MS = 5_000;
 
 /** The event was there soon after the wait's beginning, and lists say the same beginning. */
-function expectSame(waits: Waits, told: WaitEvent & { readonly at: number }, toleranceMs = 1): void {
-  expect(Math.abs(Date.parse(waits.since ?? '') - told.since)).toBeLessThanOrEqual(toleranceMs);
-  expect(told.at - told.since).toBeLessThan(SOON_MS);
+function expectSame(waits: Waits, reported: WaitEvent & { readonly at: number }, toleranceMs = 1): void {
+  expect(Math.abs(Date.parse(waits.since ?? '') - reported.since)).toBeLessThanOrEqual(toleranceMs);
+  expect(reported.at - reported.since).toBeLessThan(SOON_MS);
 }
 
 const nextMidnight = () => new Date().setUTCHours(24, 0, 0, 0);
@@ -100,10 +100,10 @@ test('the rest of a day that is not for background work, and then a day that is 
   const waits = await waitsOf(s, background.id);
   expect(waits).toMatchObject({ why: expect.stringContaining('background work pauses at 80 %') });
   expect(Date.parse(waits.until ?? '')).toBe(nextMidnight());
-  const told = await eventOf(s, background.id);
-  expect(told.cause).toBe('threshold');
-  expect(Math.abs(told.until - nextMidnight())).toBeLessThan(1000);
-  expectSame(waits, told);
+  const reported = await eventOf(s, background.id);
+  expect(reported.cause).toBe('threshold');
+  expect(Math.abs(reported.until - nextMidnight())).toBeLessThan(1000);
+  expectSame(waits, reported);
 
   const urgent = await s.load(20, { priority: 'interactive' });
   await s.run(urgent.id);
@@ -127,11 +127,11 @@ test('a wait that the vendor has stated', async () => {
     why: expect.stringMatching(/^the vendor has asked calls of requests to wait: 429 rate_limit_exceeded/),
     frees: `nothing, it goes on by itself; to try now: npx sluice pool unblock ${s.account}`,
   });
-  const told = await eventOf(s, id);
-  expect(told).toMatchObject({ cause: 'limit', reason: waits.why });
-  expect(told.until - told.since).toBeGreaterThan(waitMs - 60_000);
+  const reported = await eventOf(s, id);
+  expect(reported).toMatchObject({ cause: 'limit', reason: waits.why });
+  expect(reported.until - reported.since).toBeGreaterThan(waitMs - 60_000);
   // The limit's own beginning: the refusal, of which the page heard a moment later.
-  expectSame(waits, told, 1000);
+  expectSame(waits, reported, 1000);
 });
 
 test('tokens that do not suffice for one more call, though some are left', async () => {
@@ -145,9 +145,9 @@ test('tokens that do not suffice for one more call, though some are left', async
   await s.run(id);
   const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: expect.stringMatching(/^tokens has [\d,]+ of 700 used, by /) });
-  const told = await eventOf(s, id);
-  expect(told).toMatchObject({ cause: 'limit' });
-  expectSame(waits, told);
+  const reported = await eventOf(s, id);
+  expect(reported).toMatchObject({ cause: 'limit' });
+  expectSame(waits, reported);
 });
 
 test('items that are to be tried again', async () => {
@@ -158,9 +158,9 @@ test('items that are to be tried again', async () => {
   await s.run(id);
   const waits = await waitsOf(s, id);
   expect(waits).toMatchObject({ why: '3 items to be tried again', frees: 'nothing, it goes on by itself' });
-  const told = await eventOf(s, id);
-  expect(told).toMatchObject({ cause: 'retry' });
-  expectSame(waits, told);
+  const reported = await eventOf(s, id);
+  expect(reported).toMatchObject({ cause: 'retry' });
+  expectSame(waits, reported);
 });
 
 test('the vendor’s queue of files', async () => {
@@ -180,9 +180,9 @@ test('the vendor’s queue of files', async () => {
   await s.run(second.id);
   const waits = await waitsOf(s, second.id);
   expect(waits).toMatchObject({ why: expect.stringMatching(/^the vendor's queue of files takes none: /) });
-  const told = await eventOf(s, second.id);
-  expect(told).toMatchObject({ cause: 'queue' });
-  expectSame(waits, told);
+  const reported = await eventOf(s, second.id);
+  expect(reported).toMatchObject({ cause: 'queue' });
+  expectSame(waits, reported);
 });
 
 test('a worker that does not run', async () => {

@@ -100,7 +100,7 @@ test('what cannot be is refused by field and value, and nothing is sent', async 
   expect(await callsSeen(simulator.url)).toHaveLength(before);
 });
 
-test('commands are asked about until they end, through a quota, each question is charged, and outcomes are told apart', async () => {
+test('commands are asked about until they end, through a quota, each question is charged, and outcomes are distinguished', async () => {
   const message = 'Out of call volume quota. Quota will be replenished in 00:00:04.';
   const body = JSON.stringify({ statusCode: 403, message });
   simulator.control({

@@ -48,7 +48,7 @@ const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
 const trips = (s: Gps51Stack) => tick(s, 'tripsTick');
 
 /** Polls of positions: how many devices were requested, and since which cursor. */
-async function looks(s: Gps51Stack): Promise<{ asked: number; since: number }[]> {
+async function checks(s: Gps51Stack): Promise<{ asked: number; since: number }[]> {
   return (await callsSeen(s.simulator.url))
     .filter(({ operation }) => operation === 'lastposition')
     .map(({ requestDetail }) => ({
@@ -69,7 +69,7 @@ describe('live positions', () => {
     await worker.stop();
     await s.startWorker();
     expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 1 } });
-    expect(await looks(s)).toEqual([
+    expect(await checks(s)).toEqual([
       { asked: 6, since: 0 },
       { asked: 6, since: Number(cursor) },
     ]);
@@ -94,7 +94,7 @@ describe('live positions', () => {
     );
     expect((await positions(s)).detail).toMatch(/in 2 calls, snapshot of new devices/);
     expect((await positions(s)).detail).not.toMatch(/snapshot/);
-    const kinds = (await looks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
+    const kinds = (await checks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
     expect(kinds).toEqual(['6 all', '6 all', '6 changed', '6 all', '1 all', '6 changed', '6 changed']);
   });
 
@@ -108,7 +108,7 @@ describe('live positions', () => {
     s.simulator.control({ addErrors: [{ code: -1, action: 'lastposition', count: 1 }] });
     expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 2 } });
     expect(await positions(s)).toMatchObject({ outcome: 'done', counts: { calls: 1 } });
-    const kinds = (await looks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
+    const kinds = (await checks(s)).map(({ asked, since }) => `${asked} ${since === 0 ? 'all' : 'changed'}`);
     expect(kinds).toEqual(['6 all', '1 all', '6 changed', '6 changed']);
   });
 
@@ -125,7 +125,7 @@ describe('live positions', () => {
       counts: {},
     });
     expect(await trips(s)).toMatchObject({ outcome: 'skipped' });
-    expect(await looks(s)).toHaveLength(1);
+    expect(await checks(s)).toHaveLength(1);
     await pool.signal(resumeSignal);
     await eventually('open', async () => (await readPool(s.db, s.pool))?.state.state === 'closed');
     expect(await positions(s)).toMatchObject({ outcome: 'done' });
@@ -301,7 +301,7 @@ describe('trips', () => {
     const seen: unknown[] = [];
     for (const hoursBehind of [2, 1.3, 0.6, 0]) {
       s.simulator.control({ shiftMs: -hoursBehind * HOUR });
-      // As positions would tell: under way the whole time.
+      // As positions would show: under way the whole time.
       await s.db.query('update fleet_devices set moved_at = now()');
       const round = await eventually('every device has had its turn', async () => {
         const result = await trips(s);
@@ -313,7 +313,7 @@ describe('trips', () => {
       expect(new Set(rows.map(([device, at]) => `${device} ${at}`)).size).toBe(rows.length);
     }
     expect(await stored()).toEqual(await known());
-    // Some were told late or in part at first, or this would show nothing.
+    // Some were reported late or in part at first, or this would show nothing.
     expect(new Set(seen).size).toBeGreaterThan(1);
     const ids = [...new Set((await stored()).map(([id]) => String(id)))];
     const found = await coverageByDevice(

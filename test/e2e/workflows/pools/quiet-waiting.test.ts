@@ -78,7 +78,7 @@ test('a pool whose workflow never got the signal of its pause wakes nobody befor
     type: 'quota',
     epoch: (await readPool(stack.db, stack.pool))?.state.epoch ?? 0,
     statedWaitMs: 6_000,
-    reason: 'a quota nobody told of',
+    reason: 'a quota nobody announced',
     evidence: { vendor: 'openai', account: stack.account, operation: 'createResponse', message: 'wait' },
     jitter: 0,
   });

@@ -1,4 +1,4 @@
-/** What a page tells: every change to the log, and to operators only what is worth a look. */
+/** What a page reports: every change to the log, and to operators only what is worth a look. */
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { BatchJournal } from '../../../../activities/batches/journal';
@@ -39,10 +39,10 @@ const change = (direction: ConcurrencyDecision['change'], next: number): Concurr
 });
 
 test('growth is for the log; the first turn from it is a row, and further ones within a minute are not', async () => {
-  const { lines, journal: told, events } = journal();
-  for (const next of [8, 16, 32]) told.concurrency(change('up', next));
-  for (const next of [16, 8]) told.concurrency(change('down', next));
-  told.concurrency(change('up', 16));
+  const { lines, journal: entries, events } = journal();
+  for (const next of [8, 16, 32]) entries.concurrency(change('up', next));
+  for (const next of [16, 8]) entries.concurrency(change('down', next));
+  entries.concurrency(change('up', 16));
   expect(lines.map((line) => [line.event, line.concurrency])).toEqual(
     [8, 16, 32, 16, 8, 16].map((next) => ['batch.concurrency', next]),
   );
@@ -53,13 +53,13 @@ test('growth is for the log; the first turn from it is a row, and further ones w
 });
 
 test('each item that is to be tried again is a line, and all of a page are one row', async () => {
-  const { lines, journal: told, events } = journal();
+  const { lines, journal: entries, events } = journal();
   const server = { kind: 'server', reason: 'server: 500' };
-  told.retry({ externalId: 'a', attempts: 0 }, server, 60_000);
-  told.retry({ externalId: 'b', attempts: 2 }, server, 1000);
-  told.retry({ externalId: 'c', attempts: 2 }, { kind: 'rate', reason: 'rate: 429' }, 60_000);
-  await told.close();
-  await told.close();
+  entries.retry({ externalId: 'a', attempts: 0 }, server, 60_000);
+  entries.retry({ externalId: 'b', attempts: 2 }, server, 1000);
+  entries.retry({ externalId: 'c', attempts: 2 }, { kind: 'rate', reason: 'rate: 429' }, 60_000);
+  await entries.close();
+  await entries.close();
   expect(lines.filter((l) => l.event === 'batch.retry').map((l) => [l.item, l.attempts, l.waitMs])).toEqual([
     ['a', 1, 60_000],
     ['b', 3, 1000],
@@ -77,9 +77,9 @@ test('each item that is to be tried again is a line, and all of a page are one r
 });
 
 test('a page with nothing to try again says nothing of it', async () => {
-  const { lines, journal: told, events } = journal();
-  told.progress(100, 4);
-  await told.close();
+  const { lines, journal: entries, events } = journal();
+  entries.progress(100, 4);
+  await entries.close();
   expect(lines.map((l) => [l.event, l.ended])).toEqual([['batch.progress', 100]]);
   expect(await events()).toEqual([]);
 });

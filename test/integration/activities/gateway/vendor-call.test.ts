@@ -101,7 +101,7 @@ test('an account describes every call of its own, logins too', async () => {
   await call(termsOf(account, { attributes: { deviceId: '7' } }), OK);
   const { egressIp } = account.attributes ?? {};
   const own = { vendor: 'scripted', account: account.name, egressIp };
-  expect(scripted.told.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
+  expect(scripted.callInfos.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
   const [limit] = await listLimits(db, account.poolKey);
   expect(limit).toMatchObject({ key: `scripted/${egressIp}/ip-per-minute`, used: 2 });
 });
@@ -113,7 +113,13 @@ describe('a token that the vendor calls expired', () => {
     await call(terms, EXPIRED, OK);
     await call(terms, OK);
     await call(terms, EXPIRED, OK);
-    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, false, false, true]);
+    expect(scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([
+      false,
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 
   test('and then called something else after the fresh login: no further login is spent on it', async () => {
@@ -123,7 +129,7 @@ describe('a token that the vendor calls expired', () => {
     expect(await failure(call(terms, EXPIRED, RATE))).toMatchObject({ verdict: { kind: 'rate' } });
     // The next caller, or the same one's next try, comes with the token that has not worked yet.
     await failure(call(termsOf(account, { auth, inlineWaitMs: 3_000 }), RATE));
-    expect(scripted.told.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
+    expect(scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
     expect(auth.version).toBe(2);
   });
 });
@@ -296,7 +302,7 @@ describe('a reserve that background work runs into', () => {
     mode: 'enforce',
     source: 'test',
   });
-  const told = async (pool: string) =>
+  const reported = async (pool: string) =>
     (await listEvents(db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
 
   test('is reported once a window, while there is something left for others', async () => {
@@ -306,11 +312,11 @@ describe('a reserve that background work runs into', () => {
     await call(background, OK);
     for (let i = 0; i < 3; i++) {
       expect(await failure(call(background, OK))).toMatchObject({ name: 'PermitWait' });
-      // Another process, which has told nobody yet.
+      // Another process, which has informed nobody yet.
       scripted = scriptedGateway(db);
     }
     const limit = `scripted/${account.name}/per-day`;
-    expect((await told(account.poolKey)).map((e) => e.data)).toEqual([
+    expect((await reported(account.poolKey)).map((e) => e.data)).toEqual([
       { limit, priority: 'background', used: 2, capacity: 4, until: expect.any(Number) },
     ]);
     await call(termsOf(account), OK);
@@ -326,7 +332,7 @@ describe('a reserve that background work runs into', () => {
     await call(terms, OK);
     await call(terms, OK);
     await failure(call(terms, OK));
-    expect(await told(account.poolKey)).toEqual([]);
+    expect(await reported(account.poolKey)).toEqual([]);
   });
 });
 
@@ -437,7 +443,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     await aMinuteLater(account);
     expect(await failure(track('d', USED_UP))).toBeInstanceOf(PoolClosed);
     expect(await state()).toBe('quota_paused');
-    expect(scripted.told).toHaveLength(4);
+    expect(scripted.callInfos).toHaveLength(4);
   });
 
   test('calls that were in flight together count as one refusal', async () => {

@@ -9,7 +9,7 @@ import { type KeptRead, StoredLater, storeRead } from '../../../../activities/re
 import { NothingToServe, ReadInputError } from '../../../../activities/reads/types';
 import { createPool } from '../../../../store/db';
 import { noteStreamed, storeStreamed } from '../../../../store/reads/answers';
-import { lookAtRead } from '../../../../store/reads/reads';
+import { ensureRead } from '../../../../store/reads/reads';
 import { generateKey, KeyRing } from '../../../../store/secrets/keyring';
 import { eventually } from '../../../support/eventually';
 import { startBreakableProxy } from '../../../support/network/breakable-proxy';
@@ -91,30 +91,30 @@ test('null, not mentioned and not available are three things; the newer by the c
     fuel: { value: 39, source: 'stream' },
     door: { value: 'open', source: 'call' },
     empty: { state: 'null', value: null },
-    // Streams tell of what the call does not ask for.
+    // Streams report what the call does not ask for.
     heat: { value: 20 },
   });
   expect(answer.values).not.toHaveProperty('gone');
 });
 
-test('what a stream tells of again replaces nothing newer, and a time far ahead nothing for ever', async () => {
+test('what a stream reports again replaces nothing newer, and a time far ahead nothing for ever', async () => {
   const about = { account, vehicleId: 'A1', read: 'state' };
-  const told = async () => (await elsewhere().read(about)).answer.values;
+  const reported = async () => (await elsewhere().read(about)).answer.values;
   await ask('state');
-  const tell = (values: Record<string, ReturnType<typeof value>>, retained = false) =>
+  const report = (values: Record<string, ReturnType<typeof value>>, retained = false) =>
     storeStreamed(db, { ...about, values, retained });
-  await tell({ km: value(100, 5_000), door: value('open'), wild: value(1, Date.now() + 9 * 86_400_000) });
-  await tell({ km: value(99, 4_000) });
-  await tell({ km: value(98, 3_000), door: value('shut'), lamp: value('on') }, true);
-  await tell({ wild: value(2, Date.now()) });
-  expect(await told()).toMatchObject({
+  await report({ km: value(100, 5_000), door: value('open'), wild: value(1, Date.now() + 9 * 86_400_000) });
+  await report({ km: value(99, 4_000) });
+  await report({ km: value(98, 3_000), door: value('shut'), lamp: value('on') }, true);
+  await report({ wild: value(2, Date.now()) });
+  expect(await reported()).toMatchObject({
     km: { value: 100 },
     door: { value: 'open' },
     lamp: { value: 'on' },
     wild: { value: 2 },
   });
-  await tell({ door: value('shut'), km: value(101, 6_000) });
-  expect(await told()).toMatchObject({ km: { value: 101 }, door: { value: 'shut' } });
+  await report({ door: value('shut'), km: value(101, 6_000) });
+  expect(await reported()).toMatchObject({ km: { value: 101 }, door: { value: 'shut' } });
 });
 
 test('a stream without a gap keeps a read fresh', async () => {
@@ -352,7 +352,7 @@ test('answers that come while Postgres is away are stored when it is back, as ol
     vendor.state.km = value(778);
     await ask('state', { maxAgeMs: 0 });
     const at = { asked: cutAt, answered: cutAt };
-    const { id } = await lookAtRead(db, { account, vehicleId: 'A1', read: 'state', params: {} });
+    const { id } = await ensureRead(db, { account, vehicleId: 'A1', read: 'state', params: {} });
     await storeRead(db, {
       ...{ kind: 'answer', account, at, lease: { id, owner: 'gone' }, described: null },
       answer: { answer: { values: { km: value(1) } }, source: 'call', requestId: null },

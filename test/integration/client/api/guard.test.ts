@@ -259,7 +259,7 @@ test('CORS: a page that the settings name may ask with a key, and no other', asy
     status: 200,
     headers: { 'access-control-allow-origin': PAGE, 'cross-origin-resource-policy': 'cross-origin' },
   });
-  // The page is told what is wrong, too.
+  // The page shows what is wrong, too.
   expect(await askOpen('/api/v1/pools', cross)).toMatchObject({
     status: 401,
     headers: { 'access-control-allow-origin': PAGE, vary: 'Origin' },
@@ -287,14 +287,14 @@ test('two lengths, a length beside chunks, and half a request are no request', a
   }
 });
 
-test('a flood is told to come again, probes are answered meanwhile, and all is well afterwards', async () => {
+test('a flood is asked to come again, probes are answered meanwhile, and all is well afterwards', async () => {
   const blocker = await connect(database.url);
   await blocker.query('begin');
   await blocker.query('lock table pools in access exclusive mode');
   const flood = Array.from({ length: 10 * MOST }, () => fetch(`${plain.url}/api/v1/pools`));
   const settled: Response[] = [];
   for (const one of flood) one.then((answer) => settled.push(answer)).catch(() => undefined);
-  await eventually('the others are told', () => settled.length === 9 * MOST);
+  await eventually('the others are answered', () => settled.length === 9 * MOST);
   for (const answer of settled) {
     expect(answer.status).toBe(503);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);

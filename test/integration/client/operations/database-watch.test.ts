@@ -8,7 +8,7 @@ import { testDatabase } from '../../../support/stacks/embedded';
 
 const WATCH = { lateMs: 150, answerMs: 300 };
 
-test('whoever waits for a silent database is told soon, and the next one is served when it is back', async () => {
+test('whoever waits for a silent database is answered soon, and the next one is served when it is back', async () => {
   const database = await testDatabase({ migrated: true });
   const { hostname, port } = new URL(database.url);
   const proxy = await startBreakableProxy(`${hostname}:${port}`);

@@ -138,13 +138,13 @@ test('a refusal that one program reports stops all others; the same outcome agai
   await expect(takePermit(one, getReports('refused'))).rejects.toMatchObject({ status: 'limited' });
 });
 
-test('the same outcome told by two at once is applied once and answered alike; what is secret in it is kept nowhere', async () => {
+test('the same outcome reported by two at once is applied once and answered alike; what is secret in it is kept nowhere', async () => {
   const { permit } = await takePermit(one, getReports('twice'));
   const outcome = { id: permit, status: 200 };
   const [first, second] = await Promise.all([reportOutcome(one, outcome), reportOutcome(other, outcome)]);
   expect(first).toEqual(second);
   const hidden = await takePermit(one, getReports('hidden'));
-  const told = await reportOutcome(one, {
+  const reported = await reportOutcome(one, {
     ...{ id: hidden.permit, status: 403, body: '{"errors":[{"code":"Unauthorized","message":"no"}]}' },
     headers: { Authorization: 'Bearer TOKEN-1', 'x-amz-access-token': 'TOKEN-2', 'Set-Cookie': ['TOKEN-3'] },
   });
@@ -152,7 +152,7 @@ test('the same outcome told by two at once is applied once and answered alike; w
     `select tablename as name from pg_tables where schemaname = current_schema()`,
   );
   const kept = await Promise.all(rows.map(({ name }) => db.query(`select * from ${name}`)));
-  expect(JSON.stringify([told, kept.map((found) => found.rows)])).not.toContain('TOKEN-');
+  expect(JSON.stringify([reported, kept.map((found) => found.rows)])).not.toContain('TOKEN-');
 });
 
 test('whoever goes away while it waits leaves no permit behind', async () => {
@@ -211,10 +211,10 @@ test('a permit whose outcome never comes counts as spent, and is reported once',
   await db.query(`update outside_permits set expires_at = 0 where id = $1`, [permit]);
   await sweepPermits(one);
   await sweepPermits(other);
-  const told = (await listEvents(db, { pool: 'amazon/lost', limit: 10 })).filter(
+  const reported = (await listEvents(db, { pool: 'amazon/lost', limit: 10 })).filter(
     ({ kind }) => kind === 'permit.unreported',
   );
-  expect(told).toMatchObject([
+  expect(reported).toMatchObject([
     {
       data: {
         account: 'lost',

@@ -8,7 +8,7 @@ import { findVehicleAccount } from '../../../../settings/accounts/vehicles';
 import { createPool } from '../../../../store/db';
 import { registerLimits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
-import { claimRead, failRead, lookAtRead } from '../../../../store/reads/reads';
+import { claimRead, ensureRead, failRead } from '../../../../store/reads/reads';
 import { storeVehicles } from '../../../../store/reads/vehicles';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 import { plainBackend } from '../../../support/stacks/plain-backend';
@@ -24,7 +24,7 @@ let backend: Backend;
 const leaseOf = async (account: string, vehicleId: string, read: string) => {
   const lease = await claimRead(
     db,
-    await lookAtRead(db, { account, vehicleId, read, params: {} }),
+    await ensureRead(db, { account, vehicleId, read, params: {} }),
     'test',
     60_000,
   );

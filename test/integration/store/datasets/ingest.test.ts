@@ -376,19 +376,19 @@ describe('rows that cannot be used', () => {
       'null',
       ['0 A 2 1.00', '0 B 1 1.00', '0 C 1 1.00', '1 B 1 1.00', '1 C 1 1.00'],
     ],
-  ] as const)('leave what they may have told as it is known: %s', async (_, from, to, rows) => {
+  ] as const)('leave what they may have reported as it is known: %s', async (_, from, to, rows) => {
     await ingestRows(
       span,
       ['A', 'B', 'C'].flatMap((asin) =>
         [0, 1].filter((hour) => asin !== 'A' || hour === 0).map((hour) => ({ hour, asin })),
       ),
     );
-    const told = [0, 0, 0, 0].map((hour, i) => ({
+    const reported = [0, 0, 0, 0].map((hour, i) => ({
       hour,
       asin: i === 0 ? 'A' : i === 1 ? 'B' : `N${i}`,
       units: 2,
     }));
-    const text = salesText(span, told).replace(from, to);
+    const text = salesText(span, reported).replace(from, to);
     expect(await ingest(span, openText(text, span))).toMatchObject({ outcome: 'ingested', setAside: 1 });
     expect(await visible()).toEqual([...rows, '0 N2 2 1.00', '0 N3 2 1.00'].sort());
   });
@@ -490,8 +490,8 @@ describe('a document that holds far less than is known', () => {
 
   test('or nothing is doubted: the rows stay, an event says so, and the window stays a candidate', async () => {
     await ingestRows(span, ROWS, { now: NOW - 40 * HOUR });
-    const told = await audit([], NOW);
-    expect(told).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, reported: 0 } });
+    const reported = await audit([], NOW);
+    expect(reported).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, reported: 0 } });
     expect(await visible()).toHaveLength(60);
     expect(await windows()).toEqual(['0-6 done 60 r1']);
     expect(await doubts()).toEqual(['0-6 60>0 x1']);
@@ -516,16 +516,16 @@ describe('a document that holds far less than is known', () => {
 
   test('is checked again at growing intervals, and believed after several answers over days', async () => {
     await ingestRows(span, ROWS);
-    const looks: number[] = [];
+    const checks: number[] = [];
     let at = NOW;
     for (;;) {
       const result = await audit([], at);
       if (result.outcome !== 'ingested' || result.doubted === null) break;
       expect(await visible()).toHaveLength(60);
-      looks.push((result.doubted.recheckAt - at) / HOUR);
+      checks.push((result.doubted.recheckAt - at) / HOUR);
       at = result.doubted.recheckAt;
     }
-    expect(looks).toEqual([2, 6, 18, 24]);
+    expect(checks).toEqual([2, 6, 18, 24]);
     expect(at - NOW).toBeGreaterThanOrEqual(48 * HOUR);
     expect(await visible()).toEqual([]);
     expect(await windows()).toEqual(['0-6 empty_provisional 0 r1']);
@@ -571,7 +571,7 @@ describe('a document that holds far less than is known', () => {
     await ingestRows(span, ROWS);
     await audit([], NOW, hours(0, 3));
     await audit([], NOW + 50 * HOUR, hours(0, 3));
-    // The other half is told for the first time: a third answer over days makes the first half true, and it alone.
+    // The other half is reported for the first time: a third answer over days makes the first half true, and it alone.
     expect(await audit([], NOW + 51 * HOUR)).toMatchObject({ doubted: { hours: 3, known: 30 } });
     expect(await visible()).toHaveLength(30);
     expect(await windows()).toEqual(['0-3 empty_provisional 0 r1', '3-6 done 30 r1']);

@@ -1,4 +1,4 @@
-/** A report that does not end is told of by whichever worker looks: once, and each time it has become twice as old. */
+/** A report that does not end is reported by whichever worker checks: once, and each time it has become twice as old. */
 import type { Pool } from 'pg';
 import { recordSlow } from '../../../../store/datasets/slow-reports';
 import { createPool } from '../../../../store/db';
@@ -30,7 +30,7 @@ test('three workers that poll at the same time report it once, and again at twic
      select id, tstzrange('2026-01-01Z', '2026-01-02Z'), 'sync', 'requested', 'r', now(), now() from s returning id`,
   );
   const id = rows[0]?.id ?? 0;
-  const told = async (ageMs: number) => {
+  const reported = async (ageMs: number) => {
     let count = 0;
     await Promise.all(
       workers.map((worker) =>
@@ -43,7 +43,7 @@ test('three workers that poll at the same time report it once, and again at twic
   };
   const ages = [29, 30, 45, 59, 60, 61, 119, 300, 599, 600].map((minutes) => minutes * MIN);
   const counts: number[] = [];
-  for (const age of ages) counts.push(await told(age));
+  for (const age of ages) counts.push(await reported(age));
   expect(counts).toEqual([0, 1, 0, 0, 1, 0, 0, 1, 0, 1]);
   expect(await listEvents(db, { limit: 10 })).toEqual([]);
 });

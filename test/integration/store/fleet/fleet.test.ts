@@ -313,7 +313,7 @@ describe('trips', () => {
     await answer([trip(1, 2), trip(3, 4)], hours(0, 6));
     const ofYears = trip(-40_000, 9, 5000);
     await answer([ofYears, trip(8, 9)], hours(5, 10));
-    // Told once more, it is there once.
+    // Reported once more, it is there once.
     await answer([ofYears, trip(8, 9)], hours(5, 10));
     expect(await storedTrips()).toEqual([
       [-40_000, 9, 5000],

@@ -88,9 +88,9 @@ test.each([
   }
   // Four windows were there; the step costs less than one.
   expect(at.length).toBeGreaterThanOrEqual(3 * COUNT);
-  const told = (await listEvents(db, { limit: 50 })).filter(({ kind }) => kind === 'clock.stepped');
-  expect(told).toHaveLength(1);
-  expect(Math.abs(Number(told[0]?.data.stepMs) - step)).toBeLessThan(200);
+  const reported = (await listEvents(db, { limit: 50 })).filter(({ kind }) => kind === 'clock.stepped');
+  expect(reported).toHaveLength(1);
+  expect(Math.abs(Number(reported[0]?.data.stepMs) - step)).toBeLessThan(200);
 });
 
 test('a step while a request waits for its locks is noticed: nothing is granted or put back by that clock', async () => {
@@ -168,14 +168,14 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
       { kind: 'calendar', count: 1, per: 'minute', zone: 'UTC' },
       'used = 1, resets_at = now_ms() + $1',
     ],
-  ])('%s is put back, and told of', async (_, window, change) => {
+  ])('%s is put back, and reported', async (_, window, change) => {
     await registerLimits(db, POOL, [limit(window)]);
     await db.query(`update limits set ${change}`, [DAY_MS]);
     const decision = await ask();
     // At once, or when a window of its own kind is over: never in a day.
     if (!decision?.granted) expect((decision?.retryAt ?? 0) - (decision?.now ?? 0)).toBeLessThan(62_000);
-    const [told] = await listEvents(db, { limit: 1 });
-    expect(told).toMatchObject({ kind: 'limit.clock_ahead', pool: POOL, data: { limit: KEY } });
+    const [reported] = await listEvents(db, { limit: 1 });
+    expect(reported).toMatchObject({ kind: 'limit.clock_ahead', pool: POOL, data: { limit: KEY } });
     expect((await listLimits(db, POOL))[0]?.resetsAt ?? 0).toBeLessThan(Date.now() + 62_000);
   });
 
@@ -233,8 +233,8 @@ describe('rows that lie in the future, for which nobody has seen a step', () => 
          (select count(*) from reader_buckets where at > clock_timestamp()) as readers`,
     );
     expect(rows).toEqual([{ reads: 0, retry: '3600', stop: 60, left: 6, readers: 0 }]);
-    const told = (await listEvents(db, { limit: 10 })).filter(({ kind }) => kind === 'rows.clock_ahead');
-    expect(told.map(({ data }) => data.table).sort()).toEqual([
+    const reported = (await listEvents(db, { limit: 10 })).filter(({ kind }) => kind === 'rows.clock_ahead');
+    expect(reported.map(({ data }) => data.table).sort()).toEqual([
       'call_kinds',
       'reader_buckets',
       'reads',

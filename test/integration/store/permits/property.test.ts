@@ -506,7 +506,7 @@ describe('several limits', () => {
         steps: fc.array(
           fc.record({
             after: shortPause,
-            // One rank: who claims what is told by the tests of claims, for one limit at a time.
+            // One rank: who claims what is shown by the tests of claims, for one limit at a time.
             step: fc.oneof(
               { weight: 8, arbitrary: takeStep(count, fc.constant<Priority>('background')) },
               { weight: 1, arbitrary: settleStep },

@@ -86,8 +86,8 @@ test('an older file changes nothing that a newer one has set, and is reported', 
     ]);
   }
   expect(await otherGenerations(newer)).toEqual([]);
-  const [told] = await listEvents(db, { limit: 1 });
-  expect(told).toMatchObject({
+  const [reported] = await listEvents(db, { limit: 1 });
+  expect(reported).toMatchObject({
     kind: 'settings.superseded',
     pool: POOL,
     data: { publishedBy: authorOf(newer.settings) },

@@ -1,4 +1,4 @@
-/** Files of requests and of results: what fits into one, how lines are told apart, what a batch's plan says of them. */
+/** Files of requests and of results: what fits into one, how lines are distinguished, what a batch's plan says of them. */
 import { Readable } from 'node:stream';
 import { FileMeasure } from '../../../../activities/batches/files/cut';
 import { textLines } from '../../../../activities/batches/files/results';

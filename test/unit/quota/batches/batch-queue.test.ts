@@ -77,8 +77,8 @@ test('polls become rarer with time: the first are quick, and a whole day takes f
   expect(pollDelayMs(0, bounds)).toBe(15_000);
   expect(pollDelayMs(400_000, bounds)).toBe(200_000);
   expect(pollDelayMs(86_400_000, bounds)).toBe(7_200_000);
-  let looks = 0;
-  for (let t = 0; t < 86_400_000; t += pollDelayMs(t, bounds)) looks++;
-  // A look is an activity and a timer: with the start and the end, a thousand items take at most 60 actions.
-  expect(2 * looks + 4).toBeLessThanOrEqual(60);
+  let checks = 0;
+  for (let t = 0; t < 86_400_000; t += pollDelayMs(t, bounds)) checks++;
+  // A check is an activity and a timer: with the start and the end, a thousand items take at most 60 actions.
+  expect(2 * checks + 4).toBeLessThanOrEqual(60);
 });

@@ -22,10 +22,10 @@ describe('decideConcurrency, with the defaults', () => {
     ['more than a fifth failed', sample(16, 30, 10), 8, 'down'],
     ['quota use above 90 %', sample(16, 40, 0, 0.91), 12, 'down'],
     ['quota use above 90 % needs no sample', sample(16, 0, 0, 0.95), 12, 'down'],
-    ['too few calls to tell', sample(8, 3, 2), 8, 'keep'],
-    ['a whole round without a failure tells enough', sample(8, 8, 0), 16, 'up'],
+    ['too few calls to judge', sample(8, 3, 2), 8, 'keep'],
+    ['a whole round without a failure is enough', sample(8, 8, 0), 16, 'up'],
     ['less than a round does not', sample(8, 7, 0), 8, 'keep'],
-    ['one failure, and a round is too few to tell', sample(8, 8, 1), 8, 'keep'],
+    ['one failure, and a round is too few to judge', sample(8, 8, 1), 8, 'keep'],
     ['never above the maximum', sample(16, 40, 0), 16, 'keep'],
     ['never below the minimum', sample(4, 0, 40), 4, 'keep'],
   ])('%s', (_, given, next, change) => {

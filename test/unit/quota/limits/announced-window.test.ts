@@ -21,7 +21,7 @@ test.each([
   ['all of a day', 200, 0, DAY, DAY],
   ['nothing used', 10_000, 10_000, 0, MINUTE],
   ['no reset', 10_000, 9000, undefined, MINUTE],
-  ['nothing left told', 10_000, undefined, 8640, MINUTE],
+  ['nothing left reported', 10_000, undefined, 8640, MINUTE],
   // A minute that ends at once, not bit by bit: no window of ours explains it.
   ['the end of a minute', 5000, 4900, 45_000, MINUTE],
 ] as const)('%s', (_, capacity, remaining, resetMs, expected) => {
@@ -37,7 +37,7 @@ test('whatever is used, a bucket that refills steadily reveals its window', () =
       (ms, capacity, share) => {
         const used = Math.max(2, capacity * share);
         const resetMs = Math.ceil((used * ms) / capacity);
-        // Of milliseconds nothing can be told.
+        // Of milliseconds nothing can be said.
         fc.pre(resetMs > 50);
         expect(of(capacity, Math.floor(capacity - used), resetMs)).toBe(ms);
       },

@@ -104,24 +104,24 @@ describe('an alert about refusals', () => {
   /** Minutes of refusals in, minutes of alerts out. */
   function alerts(minutes: readonly number[]): number[] {
     let episode: RateEpisode | null = null;
-    const told: number[] = [];
+    const reported: number[] = [];
     minutes.forEach((minute, i) => {
       const now = minute * 60_000;
       const recent = minutes.slice(0, i + 1).filter((m) => m * 60_000 > now - policy.windowMs).length;
       const after = afterRefusalAlert(episode, recent, policy, now);
       episode = after.episode;
-      if (after.alert) told.push(minute);
+      if (after.alert) reported.push(minute);
     });
-    return told;
+    return reported;
   }
 
   test.each([
     ['two refusals are none', [0, 1], []],
     ['the third within ten minutes is', [0, 4, 9], [9]],
     ['three over more than ten minutes are not', [0, 6, 11], []],
-    ['it is told once while refusals go on', [0, 1, 2, 3, 10, 19, 28], [2]],
-    ['after ten quiet minutes it is told anew', [0, 1, 2, 12, 13, 14], [2, 14]],
-  ])('%s', (_, refusals, told) => {
-    expect(alerts(refusals)).toEqual(told);
+    ['it is reported once while refusals go on', [0, 1, 2, 3, 10, 19, 28], [2]],
+    ['after ten quiet minutes it is reported anew', [0, 1, 2, 12, 13, 14], [2, 14]],
+  ])('%s', (_, refusals, reported) => {
+    expect(alerts(refusals)).toEqual(reported);
   });
 });

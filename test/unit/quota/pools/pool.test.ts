@@ -415,12 +415,12 @@ describe('a hold whose cause may be removed elsewhere probes by itself', () => {
     evidence,
     cause,
   });
-  /** Waits from look to look, ms. */
-  function waits(cause: 'credentials' | 'configuration', looks: number, of = looking): (number | null)[] {
+  /** Waits from check to check, ms. */
+  function waits(cause: 'credentials' | 'configuration', checks: number, of = looking): (number | null)[] {
     let state = CLOSED_POOL;
     let now = NOW;
     const found: (number | null)[] = [];
-    for (let i = 0; i < looks; i++) {
+    for (let i = 0; i < checks; i++) {
       state = transition(state, refused(state.epoch, cause), of, now);
       found.push(state.until === null ? null : state.until - now);
       if (state.until === null) return found;

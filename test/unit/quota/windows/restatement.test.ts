@@ -68,8 +68,8 @@ describe('hours that are doubted', () => {
     let doubted = 0;
     for (let document = 0; document < 100; document++) {
       const known = Array.from({ length: 336 }, () => Math.floor(next() * 12));
-      const told = known.map((rows) => Array.from({ length: rows }, next).filter((n) => n > 0.03).length);
-      doubted += judge(known, told).length;
+      const reported = known.map((rows) => Array.from({ length: rows }, next).filter((n) => n > 0.03).length);
+      doubted += judge(known, reported).length;
     }
     expect(doubted).toBeLessThan(34);
   });

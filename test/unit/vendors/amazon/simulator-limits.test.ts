@@ -66,7 +66,7 @@ const windows = fc.oneof(
 const allowed = (w: VendorWindow) =>
   w.kind === 'token-bucket' ? w.burst : w.kind === 'spacing' ? 1 : w.count;
 
-/** What a bucket refills in the 0.002 ms that an instant cannot be told more exactly than. */
+/** What a bucket refills in the 0.002 ms that an instant cannot be measured more exactly than. */
 const rounding = (w: VendorWindow) => (w.kind === 'token-bucket' ? w.ratePerSecond * 2e-6 : 0);
 
 describe('a meter', () => {

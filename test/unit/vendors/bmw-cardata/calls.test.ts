@@ -83,7 +83,7 @@ describe('settings', () => {
     [{ baseUrl: 'ftp://x' }, 'accounts.car.baseUrl: must be an http:// or https:// URL'],
     [{ staleness: { telemetry: 5 } }, 'accounts.car.staleness'],
   ])('%j', (more, what) => {
-    const told = () => {
+    const reported = () => {
       try {
         parse(more);
         return '';
@@ -92,7 +92,7 @@ describe('settings', () => {
         return error.problems.map((one) => `${one.where}: ${one.what}`).join('\n');
       }
     };
-    expect(told()).toContain(what);
+    expect(reported()).toContain(what);
   });
 });
 
@@ -265,7 +265,7 @@ describe('reads', () => {
     expect(api.parseRead('charging-history', '{"data":[1,2]}')).toMatchObject({ ok: false });
   });
 
-  test('a picture is told by what it is', () => {
+  test('a picture is recognised by what it is', () => {
     expect(api.parseRead('image', 'iVBORw0KGgoAAAA=')).toMatchObject({
       ok: true,
       value: { document: { contentType: 'image/png', base64: 'iVBORw0KGgoAAAA=' } },
@@ -367,7 +367,7 @@ describe('the login', () => {
     expect(grant.credentials).toEqual({});
   });
 
-  test('a code, with the RFC’s interval where none is told', () => {
+  test('a code, with the RFC’s interval where none is stated', () => {
     const body = {
       device_code: 'd',
       user_code: 'AB-CD',
@@ -468,7 +468,7 @@ describe('messages of the stream', () => {
     ['[]', 'no JSON object'],
     [JSON.stringify({ vin: VIN }), 'data must be an object'],
     [JSON.stringify({ vin: VIN, data: [1] }), 'data must be an object'],
-  ])('%j is told', (payload, problem) => {
+  ])('%j is reported', (payload, problem) => {
     expect(parse(`gcid/${VIN}`, payload)).toMatchObject({
       ok: false,
       problem: expect.stringContaining(problem),

@@ -175,7 +175,7 @@ describe('how long the day is used up', () => {
     });
   });
 
-  test('without one, until the day of UTC ends; in a rolling window so that looking cannot fill it', () => {
+  test('without one, until the day of UTC ends; in a rolling window so that checking cannot fill it', () => {
     expect(judge('image', 403, exve('CU-429'))).toMatchObject({ statedWaitMs: 6 * HOUR_MS + 5000 });
     expect(judge('image', 429, '')).toMatchObject({ kind: 'quota', statedWaitMs: 6 * HOUR_MS + 5000 });
     expect(judge('image', 403, exve('CU-429'), {}, { quotaWindow: 'rolling' })).toMatchObject({
@@ -184,11 +184,11 @@ describe('how long the day is used up', () => {
     expect(usedUpForMs('midnight', Date.UTC(2026, 10, 29, 0, 1))).toBe(9 * 60_000);
   });
 
-  test('never more looks in a day than leave most of it to work', () => {
+  test('never more checks in a day than leave most of it to work', () => {
     for (const quotaWindow of ['midnight', 'rolling'] as const) {
-      let looks = 0;
-      for (let at = NOW; at < NOW + 24 * HOUR_MS; looks++) at += usedUpForMs(quotaWindow, at);
-      expect(looks).toBeLessThanOrEqual(12);
+      let checks = 0;
+      for (let at = NOW; at < NOW + 24 * HOUR_MS; checks++) at += usedUpForMs(quotaWindow, at);
+      expect(checks).toBeLessThanOrEqual(12);
     }
   });
 });
@@ -273,13 +273,13 @@ test('any answer is one verdict, no wait is negative, and CU-429 is a quota howe
           expect(verdict.statedWaitMs).toBeGreaterThan(0);
         }
         if (status >= 300) expect(verdict.kind).not.toBe('ok');
-        const told = classifyCarData(
+        const reported = classifyCarData(
           call('telematics'),
           answer(status, { ...exve('CU-429'), junk: body }, heads),
           now,
           quotaWindow,
         );
-        expect(told.kind).toBe('quota');
+        expect(reported.kind).toBe('quota');
       },
     ),
   );

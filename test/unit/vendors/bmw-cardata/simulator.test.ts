@@ -71,7 +71,7 @@ describe('50 calls a day', () => {
     expect((await get(MAPPINGS)).status).toBe(200);
   });
 
-  test('roll over 24 hours when told so, and a refused call puts the end off', async () => {
+  test('roll over 24 hours when set so, and a refused call puts the end off', async () => {
     await start({
       quota: { window: 'rolling', callsPerDay: 2, status: 429, statesWait: true },
       tokens: { lifetimeSeconds: 1_000_000 },
@@ -150,7 +150,7 @@ describe('the login', () => {
   });
 });
 
-test('a request without token, version, VIN of one’s own or good id is told so by its code', async () => {
+test('a request without token, version, VIN of one’s own or good id is refused with its code', async () => {
   await start({ cars: [{}, { role: 'SECONDARY' }, { owner: 'else@example.com' }] });
   const [own, secondary, foreign] = (await cars()).map((car) => `/customers/vehicles/${car.vin}`);
   expect((await fetch(`${sim.url}${MAPPINGS}`)).status).toBe(403);

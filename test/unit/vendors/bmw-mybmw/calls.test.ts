@@ -248,9 +248,9 @@ describe('commands', () => {
       'it is at 12.345, 34.5, heading 121° (Here 1)',
     ],
     [{ status: 'OK', position: { latitude: 0, longitude: 0 } }, null, 'it is at 0, 0'],
-    [null, { title: 'Unknown position', description: 'none' }, /does not tell: Unknown position: none$/],
-    [{ status: 'DRIVER_DISABLED', position: null }, null, /does not tell: DRIVER_DISABLED$/],
-    [undefined, undefined, /the vendor does not tell$/],
+    [null, { title: 'Unknown position', description: 'none' }, /does not say: Unknown position: none$/],
+    [{ status: 'DRIVER_DISABLED', position: null }, null, /does not say: DRIVER_DISABLED$/],
+    [undefined, undefined, /the vendor does not say$/],
   ])('a position %j, or why there is none', (positionData, errorDetails, value) => {
     expect(parseEventPosition(JSON.stringify({ positionData, errorDetails }))).toEqual({
       ok: true,

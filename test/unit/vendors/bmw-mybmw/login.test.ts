@@ -115,7 +115,7 @@ test('a refresh names the client that the login was made by, and so does the nex
   expect(() => grant.refresh('something else', {})).toThrow('log in again');
 });
 
-describe('what goes wrong is told in words, and without what was entered', () => {
+describe('what goes wrong is reported in words, and without what was entered', () => {
   const wrongPassword = response(401, {
     error: 'invalid_client',
     error_description: 'Client authentication failed',

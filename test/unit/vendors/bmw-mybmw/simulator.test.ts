@@ -70,7 +70,7 @@ describe('the quota', () => {
     expect(ours.find((l) => l.limit === 'user-agent-per-day')).toMatchObject({ violations: 2 });
   });
 
-  test('may be told in the reason phrase alone, and rates are refused with 429', async () => {
+  test('may be reported in the reason phrase alone, and rates are refused with 429', async () => {
     await start({ quota: { calls: 2, form: 'reason' }, rate: { calls: 1, ms: 57_000 } });
     expect((await list()).status).toBe(200);
     const limited = await list();
@@ -88,7 +88,7 @@ describe('the quota', () => {
     );
   });
 
-  test('is told apart from a user agent that is blocked', async () => {
+  test('is distinguished from a user agent that is blocked', async () => {
     await start();
     sim.control({ blocked: ['sluice/*'] });
     const answer = await list();
@@ -196,7 +196,7 @@ describe('commands', () => {
     expect(await send(path)).toBe(400);
   });
 
-  test('end as they are told to, and are counted by car', async () => {
+  test('end as their scenario says, and are counted by car', async () => {
     await start({
       commands: { outcomes: [{ command: 'horn-blow', status: 'ERROR', afterMs: 500, count: 1 }] },
     });

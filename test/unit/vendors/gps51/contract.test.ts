@@ -310,7 +310,7 @@ describe('lastposition', () => {
     [{ updatetime: null, callat: '', callon: '', speed: {} }],
     [{}],
     [{ updatetime: AT, callat: null, callon: null }],
-  ])('devices that tell of no place, with %j, are in order, whatever else they leave empty', (rest) => {
+  ])('devices that report no place, with %j, are in order, whatever else they leave empty', (rest) => {
     const nowhere = { deviceid: 'd', ...rest };
     expect(answer([nowhere, nowhere])).toMatchObject({
       ok: true,
@@ -335,7 +335,7 @@ test('querytracks: the records are those of the requested device', () => {
 
 describe('querytrips', () => {
   const answer = (totaltrips: unknown) => parseTrips(body({ totaltrips }), 'd1');
-  const told = (trips: readonly object[], whole = true, openSince: number | null = null) => ({
+  const reported = (trips: readonly object[], whole = true, openSince: number | null = null) => ({
     trips,
     whole,
     openSince,
@@ -344,7 +344,7 @@ describe('querytrips', () => {
   test('a trip, in metres, metres an hour and milliseconds', () => {
     expect(answer([trip])).toEqual({
       ok: true,
-      value: told([
+      value: reported([
         {
           deviceId: 'd1',
           start: AT,
@@ -367,7 +367,7 @@ describe('querytrips', () => {
     const expected = { duration: 1_200_000, startLatitude: null, endLongitude: null, distance: tripdistance };
     expect(answer([{ starttime, endtime, tripdistance }])).toMatchObject({
       ok: true,
-      value: told([expected]),
+      value: reported([expected]),
     });
   });
 
@@ -410,8 +410,8 @@ describe('querytrips', () => {
   });
 
   test('are found some levels down; a duration in seconds and a time with a zone are read', () => {
-    const told = { ...trip, starttime: new Date(AT).toISOString(), endtime: AT + 600_000, triptime: 600 };
-    const parsed = parseTrips(body({ result: { answer: { totaltrips: [told] } } }), 'd1');
+    const reported = { ...trip, starttime: new Date(AT).toISOString(), endtime: AT + 600_000, triptime: 600 };
+    const parsed = parseTrips(body({ result: { answer: { totaltrips: [reported] } } }), 'd1');
     if (!parsed.ok || parsed.value === null) throw new Error('no trips');
     expect(parsed.value.trips).toMatchObject([{ start: AT, end: AT + 600_000, duration: 600_000 }]);
   });
@@ -442,7 +442,7 @@ describe('querytrips', () => {
   ])('a trip with %j is left out', (odd, problem) => {
     expect(answer([trip, { ...trip, ...odd }])).toMatchObject({
       ok: true,
-      value: told([{ start: AT }], false),
+      value: reported([{ start: AT }], false),
       leftOut: { count: 1, malformed: 1, problem: expect.stringContaining(problem) },
     });
   });
@@ -452,12 +452,12 @@ describe('querytrips', () => {
     const { endtime: _, ...sooner } = { ...trip, starttime: AT + 3_600_000 };
     expect(answer([trip, later, sooner])).toMatchObject({
       ok: true,
-      value: told([{ start: AT }], false, AT + 3_600_000),
+      value: reported([{ start: AT }], false, AT + 3_600_000),
       leftOut: { count: 2, malformed: 0, problem: expect.stringContaining('has not ended yet') },
     });
-    expect(answer([later])).toMatchObject({ ok: true, value: told([], false, later.starttime) });
+    expect(answer([later])).toMatchObject({ ok: true, value: reported([], false, later.starttime) });
     expect(answer([trip, { endtime: 0 }])).toMatchObject({
-      value: told([{ start: AT }], false),
+      value: reported([{ start: AT }], false),
       leftOut: { malformed: 1 },
     });
   });
@@ -465,7 +465,7 @@ describe('querytrips', () => {
   test('places and speeds that cannot be do not cost the trip', () => {
     expect(answer([{ ...trip, slat: 200, elon: 'east', maxspeed: '-', triptime: [] }])).toEqual({
       ok: true,
-      value: told([
+      value: reported([
         expect.objectContaining({
           start: AT,
           startLatitude: null,
@@ -478,7 +478,7 @@ describe('querytrips', () => {
   });
 
   test('a day without trips has none', () => {
-    expect(answer([])).toEqual({ ok: true, value: told([]) });
+    expect(answer([])).toEqual({ ok: true, value: reported([]) });
   });
 
   test('without a list the answer says nothing about trips', () => {

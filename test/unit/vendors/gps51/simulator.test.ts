@@ -232,16 +232,16 @@ describe('trips', () => {
       `trips?device=${id}&from=${START + HOUR}&to=${START + 4 * HOUR}`,
     );
     if (!trip) throw new Error('the device makes no trip');
-    const told = async (at: number) => {
+    const reported = async (at: number) => {
       now = at;
       const asked = span(id, trip.starttime - 60_000, trip.endtime + 60_000);
       return (await call('querytrips', asked)).totaltrips.find((t) => t.starttime === trip.starttime);
     };
-    expect(await told(trip.starttime - 1000)).toBeUndefined();
-    const half = await told((trip.starttime + trip.endtime) / 2);
+    expect(await reported(trip.starttime - 1000)).toBeUndefined();
+    const half = await reported((trip.starttime + trip.endtime) / 2);
     expect(half?.endtime).toBeLessThan(trip.endtime);
     expect(half?.tripdistance).toBeLessThan(trip.tripdistance);
-    const over = await told(trip.endtime + 5000);
+    const over = await reported(trip.endtime + 5000);
     expect(over).toMatchObject({ endtime: trip.endtime, tripdistance: trip.tripdistance });
   });
 

@@ -1,4 +1,4 @@
-/** Limits are judged at arrival and told in headers; a clock that only the test moves makes them exact. */
+/** Limits are judged at arrival and reported in headers; a clock that only the test moves makes them exact. */
 import {
   type OpenAiScenarioInput,
   type OpenAiSimulator,

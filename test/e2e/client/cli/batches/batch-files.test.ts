@@ -130,8 +130,8 @@ test('kill -9 of the worker again and again: every item is paid once and has the
       items: 100,
     })),
   });
-  const told = await sluice(['batch', 'show', String(id)]);
-  expect(told.out).toContain(seen[0]?.id);
+  const reported = await sluice(['batch', 'show', String(id)]);
+  expect(reported.out).toContain(seen[0]?.id);
 });
 
 test('the same input another way: files are cancelled, what they answered is kept, and the rest is called for', async () => {

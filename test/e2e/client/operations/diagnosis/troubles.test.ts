@@ -1,4 +1,4 @@
-/** What ought to run and does not is told, and what a worker can start again it starts. */
+/** What ought to run and does not is reported, and what a worker can start again it starts. */
 import { Runtime } from '@temporalio/worker';
 import {
   failingWorkflows,
@@ -29,7 +29,7 @@ afterAll(async () => {
 test('tasks that no worker takes are reported, with what frees them', async () => {
   const { id } = await stack.load(1);
   await stack.run(id);
-  const [waiting] = await eventually('it is told', async () => {
+  const [waiting] = await eventually('it is reported', async () => {
     const found = await waitingTasks(stack.client, stack.settings);
     return found.length > 0 && found;
   });
@@ -66,15 +66,15 @@ test('a batch whose workflow was terminated is reported, and a worker goes on wi
   });
   expect((await readPool(stack.db, stack.pool))?.state.state).toBe('held');
 
-  // And a workflow whose own tasks fail is told by name.
+  // And a workflow whose own tasks fail is reported by name.
   const unknown = await stack.client.workflow.start('no-such-workflow', {
     workflowId: uniqueName('odd'),
     taskQueue: stack.settings.temporal.taskQueue,
   });
-  const told = await eventually('it is told', async () =>
+  const reported = await eventually('it is reported', async () =>
     (await failingWorkflows(stack.client, stack.settings)).find(({ what }) => what === unknown.workflowId),
   );
-  expect(told.why).toMatch(/its workflow task fails, for the \d+th time/);
+  expect(reported.why).toMatch(/its workflow task fails, for the \d+th time/);
   await unknown.terminate();
   await worker.stop();
 });

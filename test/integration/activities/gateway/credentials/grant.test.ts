@@ -114,7 +114,7 @@ test.each([
   expect(await events('login.needed')).toEqual([]);
 });
 
-test('an answer that brings the next refresh token and no access token is told, and the token kept', async () => {
+test('an answer that brings the next refresh token and no access token is reported, and the token kept', async () => {
   await logIn();
   server.mode = { kind: 'ok', refresh_token: 'refresh-token-of-odd-answer' };
   expect(await failure(callOnce())).toMatchObject({
@@ -152,7 +152,7 @@ describe('a refresh outside the metered API', () => {
     const { accessToken } = await caller.auth.token(0, undefined);
     expect(accessToken).toBe('access-token-number-1');
     expect(await failure(callOnce())).toMatchObject({ details: { state: 'quota_paused' } });
-    expect(caller.scripted.told.filter(({ operation }) => operation === 'ask')).toEqual([]);
+    expect(caller.scripted.callInfos.filter(({ operation }) => operation === 'ask')).toEqual([]);
     expect(await state()).toMatchObject({ state: 'quota_paused' });
   });
 

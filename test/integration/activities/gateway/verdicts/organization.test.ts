@@ -64,14 +64,14 @@ function call(account: CallableAccount, said: Said | Promise<Said>): Promise<Cal
 
 /** A call whose answer the test gives later; resolved when it has left. */
 async function inFlight(account: CallableAccount) {
-  let tell: (said: Said) => void = () => undefined;
+  let answer: (said: Said) => void = () => undefined;
   const said = new Promise<Said>((resolve) => {
-    tell = resolve;
+    answer = resolve;
   });
   const before = sent;
   const end = call(account, said);
   while (sent === before) await new Promise((resolve) => setTimeout(resolve, 2));
-  return { tell, end };
+  return { answer, end };
 }
 
 const stopped = { name: 'PoolClosed', details: { state: 'held', until: null } };
@@ -110,7 +110,7 @@ test('found by one account it stops all of them, and those that begin later, wit
 test('found by two accounts at once it is one hold, reported once', async () => {
   const [one, two] = [member(), member()];
   const calls = [await inFlight(one), await inFlight(two), await inFlight(two)];
-  for (const { tell } of calls) tell(SPENT);
+  for (const { answer } of calls) answer(SPENT);
   for (const { end } of calls) await expect(end).rejects.toMatchObject(stopped);
   expect(await holdEvents()).toHaveLength(1);
 });
@@ -141,7 +141,7 @@ describe('one resume', () => {
     await expect(call(one, OK)).rejects.toMatchObject({
       details: { pool: organization.key, state: 'half_open' },
     });
-    probe.tell(OK);
+    probe.answer(OK);
     await probe.end;
     await call(one, OK);
     expect(await stateOf(organization.key)).toMatchObject({ state: 'closed', reason: '' });
@@ -166,7 +166,7 @@ describe('one resume', () => {
     await expect(call(two, SPENT)).rejects.toMatchObject(stopped);
     await resume();
     if (probed) await call(two, OK);
-    old.tell(SPENT);
+    old.answer(SPENT);
     await expect(old.end).rejects.toMatchObject({ name: 'PoolClosed' });
     await call(two, OK);
     expect(await stateOf(organization.key)).toMatchObject({ state: 'closed' });

@@ -1,4 +1,4 @@
-/** "Too fast": one wait for the callers of all processes, longer each time, and what operators are told of it. */
+/** "Too fast": one wait for the callers of all processes, longer each time, and what operators see of it. */
 import type { Pool } from 'pg';
 import { CallFailed } from '../../../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../../../activities/gateway/call-terms';
@@ -126,10 +126,10 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
     ),
   );
   // Calls in flight together are one strike, and the next strike is of a call that left after the block had ended.
-  const told = (await Promise.all(accounts.map(refusals))).flat().sort((a, b) => a.id - b.id);
-  const strikes = told.map((e) => Number(e.data.strikes));
+  const reported = (await Promise.all(accounts.map(refusals))).flat().sort((a, b) => a.id - b.id);
+  const strikes = reported.map((e) => Number(e.data.strikes));
   expect(strikes).toEqual([...strikes].sort((a, b) => a - b));
-  const blocks = told.filter((e, i) => e.data.strikes !== told[i - 1]?.data.strikes);
+  const blocks = reported.filter((e, i) => e.data.strikes !== reported[i - 1]?.data.strikes);
   expect(blocks.map((e) => e.data.strikes)).toEqual(blocks.map((_, i) => i + 1));
   expect(blocks.length).toBeGreaterThanOrEqual(3);
   for (const [i, { at, data }] of blocks.entries()) {
@@ -140,7 +140,7 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
     if (next) expect(next.at - at).toBeGreaterThanOrEqual(Number(data.waitMs));
     // Whoever was in flight waits for the same end, if it is not over yet, and not for one of its own.
     const end = at + Number(data.waitMs) + 2;
-    for (const other of told.filter((e) => e.data.strikes === data.strikes)) {
+    for (const other of reported.filter((e) => e.data.strikes === data.strikes)) {
       const waitMs = Number(other.data.waitMs);
       expect(waitMs === 0 || other.at + waitMs <= end).toBe(true);
     }
@@ -263,7 +263,7 @@ describe('a wait that an operator ends', () => {
     while (left === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     await callFrom(b, termsOf(account), () => DAYS);
     await unblockLimits(db, at(account));
-    // It is asked again soon, and not after the two days that it was told.
+    // It is asked again soon, and not after the two days that the refusal stated.
     const refused = await slow.catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(CallFailed);
     expect((refused as CallFailed).waitMs).toBeLessThan(1000);

@@ -36,11 +36,11 @@ test('the start of the request is reported once, before its answer, and never fo
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const request = { method: 'POST', url, headers: {} } as const;
-  const told = () => ({ dispatcher, timeoutMs: 5000, pass: freePass([], () => seen.push('sent')) });
-  expect(await sendForText(request, told())).toMatchObject({ response: { status: 200, body: TEXT } });
+  const reported = () => ({ dispatcher, timeoutMs: 5000, pass: freePass([], () => seen.push('sent')) });
+  expect(await sendForText(request, reported())).toMatchObject({ response: { status: 200, body: TEXT } });
   expect(seen).toEqual(['sent', 'arrived']);
   await new Promise((closed) => server.close(closed).closeAllConnections());
-  expect(await sendForText(request, told())).toMatchObject({ error: { mayHaveBeenSent: false } });
+  expect(await sendForText(request, reported())).toMatchObject({ error: { mayHaveBeenSent: false } });
   expect(seen).toEqual(['sent', 'arrived']);
 });
 

@@ -40,7 +40,7 @@ test.each<[string, Record<string, string>, Record<string, string>, string[]]>([
     { LOG_LEVEL: 'info', TEMPORAL_API_KEY: 'k' },
     ['LOG_LEVEL', 'TEMPORAL_API_KEY'],
   ],
-])('tells what has changed: %s', (_, before, now, changed) => {
+])('names what has changed: %s', (_, before, now, changed) => {
   expect(changedSince(printOf(before, TEXT), printOf(now, TEXT))).toEqual(changed);
 });
 
