@@ -90,6 +90,6 @@ export {
   type VendorExample,
   type VendorSimulator,
 } from '../vendors/define';
-export { VendorError } from '../vendors/definition-problems';
+export { VendorError } from '../vendors/definition/problems';
 export type { HttpRequest, Parsed } from '../vendors/http';
 export { redactNamed } from '../vendors/redact';

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { builtInVendors, findVendor } from '../vendors/registry';
+import { partProblems } from './accounts/parts';
 import { crossProblems, vaultKeyOf, vendorOf } from './checks';
 import { withKindDefaults } from './datasets/kinds';
 import { type Environment, overlayEnvironment } from './environment';
@@ -93,11 +94,13 @@ export function parseSettings(text: string, context: ParseContext): Settings {
       : { where: variable, what, line: null };
   };
 
+  const partless = partProblems(overlay.root.accounts);
   const parsed = settingsSchema(vendors).safeParse(overlay.root, PLAIN_WORDS);
   const found = [
     ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema(vendors))),
     ...plugins.problems,
-    ...crossProblems(overlay.root, context.env),
+    // What accounts say of each other is asked of their parts.
+    ...(partless.length > 0 ? partless : crossProblems(overlay.root, context.env)),
   ];
   // A reference to an unset variable is one problem, not also an ill-formed value.
   const unset = new Set(expansion.problems.map(({ path }) => pathText(path)));

@@ -7,7 +7,7 @@
 import { createRequire } from 'node:module';
 import { basename, isAbsolute, join } from 'node:path';
 import { isVendor, type Vendor } from '../vendors/define';
-import { VendorError } from '../vendors/definition-problems';
+import { VendorError } from '../vendors/definition/problems';
 import { registerVendor } from '../vendors/registry';
 import { describeValue, type RawProblem } from './problems';
 
@@ -43,12 +43,31 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
  */
 export function loadVendors(plugin: string, baseDir: string): readonly Vendor[] {
   const file = pluginFile(plugin, baseDir);
-  const exported = vendorsOf(requireFrom(baseDir)(file));
+  const exported = vendorsOf(contained(() => requireFrom(baseDir)(file)));
   if (exported.length === 0) {
     throw new VendorError(['it exports none; write: export default defineVendor({ … })']);
   }
   for (const vendor of exported) registerVendor(vendor, file);
   return exported;
+}
+
+/**
+ * A module that is loaded must not end the process, which would look like success, nor write where the command's own
+ * output goes: `--json` is read by programs.
+ */
+function contained(load: () => unknown): unknown {
+  const { exit } = process;
+  const { write } = process.stdout;
+  process.exit = (code) => {
+    throw new Error(`it calls process.exit(${code ?? ''}) while it is loaded`);
+  };
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  try {
+    return load();
+  } finally {
+    process.exit = exit;
+    process.stdout.write = write;
+  }
 }
 
 /** Thrown where nothing is found by a plugin's name. */
@@ -88,6 +107,8 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
       ? `does not exist, seen from ${baseDir}`
       : `is not installed, seen from ${baseDir}; a path begins with ./`;
   }
+  // Node without types takes it for JavaScript, and says what is wrong with it as such.
+  if (error instanceof SyntaxError && /\.[cm]?tsx?$/.test(plugin)) return TYPESCRIPT;
   // A module may throw anything.
   switch ((error as NodeJS.ErrnoException | null | undefined)?.code) {
     case 'MODULE_NOT_FOUND':
@@ -98,11 +119,13 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
     case 'ERR_REQUIRE_ESM':
       return `needs Node 20.19, 22.12 or newer: this is ${process.version}`;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
-      return 'is of a kind that this Node does not load; compile it to .mjs or .js';
+      return TYPESCRIPT;
     default:
       return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin)}`;
   }
 }
+
+const TYPESCRIPT = 'is of a kind that this Node does not load; compile it to .mjs or .js';
 
 function firstLine(error: unknown): string {
   const [line = ''] = String(error).split('\n');

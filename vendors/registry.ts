@@ -6,7 +6,7 @@ import { amazon } from './amazon';
 import { bmwCardata } from './bmw-cardata';
 import { mybmw } from './bmw-mybmw';
 import { type AccountParts, type CommonAccount, isVendor, type Vendor } from './define';
-import { VendorError } from './definition-problems';
+import { VendorError } from './definition/problems';
 import { gps51 } from './gps51';
 import { openai } from './openai';
 

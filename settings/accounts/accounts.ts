@@ -17,6 +17,7 @@ import {
   vendorOf,
   vendors,
 } from '../../vendors/registry';
+import { totalRules } from '../../vendors/total-rules';
 import type { AccountSettings } from '../schema';
 import type { Settings } from '../types';
 import { effectiveLimits, effectivePool, effectiveRetry } from './effective';
@@ -77,7 +78,7 @@ export function findAccount(settings: Settings, name: string): Account {
   const rules = parts.rules ?? vendorOf(account.vendor).rules;
   return {
     name,
-    vendor: rules,
+    vendor: totalRules(rules),
     poolKey: poolKeyOf(account, name),
     limits: effectiveLimits(rules, parts.limits === undefined ? account : { limits: parts.limits }),
     pool: effectivePool(rules, account, settings.http.connectTimeoutMs + answerTimeoutMs(settings, parts)),

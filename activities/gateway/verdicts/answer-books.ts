@@ -6,7 +6,7 @@ import type { Charge, LimitInstance } from '../../../quota/limits/limit';
 import { slowedBy, taughtBy } from '../../../quota/limits/limit-meant';
 import type { Verdict } from '../../../quota/verdict';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
-import type { CallInfo, CallResult } from '../../../vendors/contract';
+import type { CallInfo, CallResult, VendorResponse } from '../../../vendors/contract';
 import { logEvent } from '../../log/emit';
 import { warnOnce } from '../../log/warn-once';
 import { isOurFault } from '../spool/held';
@@ -110,7 +110,7 @@ export class AnswerBooks {
   ): Promise<void> {
     if (result.kind !== 'response') return;
     const windows = account.vendor.announcedWindows ?? [];
-    const announced = account.vendor.learn(info, result.response, Date.now()).map(async (learned) => {
+    const announced = this.announced(account, info, result.response).map(async (learned) => {
       const limit = taughtBy(limits, learned.limit);
       const mark = marks.find((m) => m.key === limit?.key);
       if (!limit || !mark) return;
@@ -124,6 +124,17 @@ export class AnswerBooks {
       }
     });
     await Promise.all(announced);
+  }
+
+  /** A vendor from outside may throw anything: the answer that it is about is good all the same. */
+  private announced({ vendor }: CallableAccount, info: CallInfo, response: VendorResponse) {
+    try {
+      return vendor.learn(info, response, Date.now());
+    } catch (error) {
+      const problem = `learn of ${vendor.id} throws ${String(error)}`;
+      warnOnce(this.deps.log, {}, problem, 'what an answer announces about limits was not read');
+      return [];
+    }
   }
 }
 

@@ -106,13 +106,37 @@ test('what cannot be loaded is named, each with its reason, and its accounts are
     ),
     expect.stringMatching(/^plugins\[4\]: .*is taken by a vendor of Sluice/),
     expect.stringMatching(/^plugins\[6\]: .*"same" is taken by the one of .*first\.cjs/),
-    expect.stringMatching(/^plugins\[7\]: .*environment\[0\]: must have a name, as \(text, number/),
+    expect.stringMatching(/^plugins\[7\]: .*environment\[0\]\.as: must be one of text, number/s),
     expect.stringMatching(/^plugins\[8\]: .*does not exist, seen from /),
     expect.stringMatching(/^plugins\[9\]: "not-there" is not installed, seen from /),
   ]);
   expect(problemsOf('plugins: ./one.cjs')).toEqual([
     expect.stringContaining('plugins: must be a list of modules'),
   ]);
+});
+
+test.each([
+  ['promise', 'async () => ({})', 'must give its object at once, not a promise'],
+  ['nothing', '() => null', 'must give an object, not null'],
+  ['throws', "() => { throw new Error('no region'); }", 'parts: throws Error: no region'],
+  [
+    'misspelt',
+    '(a) => ({ apiKey: a.apiKey, vehicels: {} })',
+    'parts.vehicels: is no part; there are login, ',
+  ],
+  ['hollow', '(a) => ({ requests: { baseUrl: 3 } })', 'parts.requests.baseUrl: must be text, not 3'],
+])('an account whose parts are wrong (%s) is named', (name, parts, what) => {
+  const id = `parts-${name}`;
+  write(`${id}.cjs`, `${REQUIRED}module.exports = defineVendor({ ...${vendor(id)}, parts: ${parts} });`);
+  const text = `plugins: [./${id}.cjs]\naccounts: { cars: { vendor: ${id}, apiKey: "env:KEY" } }`;
+  const [problem] = problemsOf(text);
+  expect(problem).toContain(`accounts.cars: cannot be used, for its vendor ${id} is wrong: `);
+  expect(problem).toContain(what);
+});
+
+test('TypeScript is said to be that, whatever Node makes of it', () => {
+  write('typed.ts', 'const a: number = 1;\nmodule.exports = a;');
+  expect(problemsOf('plugins: [./typed.ts]')[0]).toMatch(/^plugins\[0\]: "\.\/typed\.ts" is /);
 });
 
 test('the command line loads modules of the other kind, too, and its schema knows their accounts', () => {
@@ -123,6 +147,10 @@ test('the command line loads modules of the other kind, too, and its schema know
     'plugins: [./line-three.mjs]\naccounts: { a: { vendor: line-three, apiKey: "env:K" } }',
   );
   write('bad.yaml', 'plugins: [./waits.mjs]');
+  write('prints.mjs', `${IMPORTED}console.log('hello');\nexport default defineVendor(${vendor('prints')});`);
+  write('json.yaml', 'plugins: [./prints.mjs]\naccounts: { a: { vendor: prints, apiKey: "env:K" } }');
+  write('ends.mjs', '\nprocess.exit(0);');
+  write('ends.yaml', 'plugins: [./ends.mjs]');
   const sluice = (...args: string[]) =>
     execFileSync(process.execPath, [join(ROOT, 'bin', 'sluice.cjs'), ...args], {
       cwd: folder,
@@ -130,6 +158,12 @@ test('the command line loads modules of the other kind, too, and its schema know
       stdio: 'pipe',
     });
   expect(sluice('settings', 'check')).toContain('valid; 1 account');
+  // What it prints is not the command's own output.
+  const schema = JSON.parse(sluice('--settings', 'json.yaml', 'settings', 'schema'));
+  expect(JSON.stringify(schema)).toContain('"prints"');
+  expect(() => sluice('--settings', 'ends.yaml', 'settings', 'check')).toThrow(
+    'calls process.exit(0) while it is loaded (line 2)',
+  );
   expect(sluice('settings', 'schema')).toContain('"line-three"');
   expect(() => sluice('--settings', 'bad.yaml', 'settings', 'check')).toThrow(
     'must not await at its top level',
