@@ -171,6 +171,42 @@ module.exports = {
       },
     },
     {
+      name: 'cli-sees-operations',
+      severity: 'error',
+      comment:
+        'A command holds no rule and no SQL statement: it passes what was typed to a use case, and knows the types of what comes back.',
+      // A codec server in the foreground is a process of this machine.
+      from: { path: '^client/cli/', pathNot: '^client/cli/codec-server[.]ts$' },
+      to: {
+        path: '^(activities|bench|library|temporal|workers|workflows)/',
+      },
+    },
+    {
+      name: 'cli-knows-rows-as-types',
+      severity: 'error',
+      comment: 'What a use case returns may be a row as it is stored; a command reads and writes none.',
+      from: { path: '^client/cli/' },
+      to: { path: '^store/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'few-commands-see-the-machine',
+      severity: 'error',
+      comment:
+        'Commands about processes, settings and simulators of this machine work with these directly. All others know their types alone.',
+      from: {
+        path: '^client/cli/',
+        pathNot: '^client/cli/((codec-server|doctor|simulate|status|up|vault|batches/start)[.]ts|demo/)',
+      },
+      to: { path: '^(embedded|settings|vendors)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'api-and-cli-apart',
+      severity: 'error',
+      comment: 'Neither face builds on the other; `sluice api` starts the server.',
+      from: { path: '^client/cli/', pathNot: '^client/cli/api[.]ts$' },
+      to: { path: '^client/api/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'operations-have-no-face',
       severity: 'error',
       comment: 'A use case knows nothing of the command line: every face (CLI, API) builds on it.',

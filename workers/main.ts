@@ -1,10 +1,10 @@
 /** Entry of a worker process: `node dist/workers/main.js [--settings sluice.yaml]`. Any number may run. */
 import { parseArgs } from 'node:util';
 import { logEvent } from '../activities/log/emit';
+import { growHeapSlowly } from '../embedded/heap';
 import { stateDir } from '../embedded/state-dir';
 import { loadSettings, SettingsError } from '../settings';
 import { serveHealth } from './health-socket';
-import { growHeapSlowly } from './heap';
 import { createLog } from './log';
 import { installTemporalRuntime, startWorker } from './worker';
 

@@ -4,13 +4,12 @@ import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { LoginRecord } from '../../store/secrets/logins';
-import { Vault } from '../../store/secrets/vault';
 import type { FormLogin } from '../../vendors/capabilities/login';
 import { chooseLogin } from '../operations/choose';
-import { type Context, loadVaultKeys, withDatabase } from '../operations/context';
+import type { Context } from '../operations/context';
 import { UsageError } from '../operations/errors';
 import { cancelLogin, listLogins, loginStateText, showLogin, startLogin } from '../operations/logins/logins';
-import { readPassword } from '../operations/password';
+import { readPassword, readPasswordOf } from '../operations/password';
 import { whenText } from '../operations/time-text';
 import { call, contextOf, several } from './command';
 import { untilInterrupted } from './interrupt';
@@ -136,7 +135,7 @@ async function readFields(
       const known = fields.map(({ name }) => name).join(', ');
       throw new UsageError(`--field-from: must be <name>=<reference>, with a name of ${known}`);
     }
-    values[field] = await byReference(context, ref);
+    values[field] = await readPasswordOf(context, ref, '', note);
   }
   const missing = fields.filter(({ name }) => values[name] === undefined);
   if (missing.length === 0) return values;
@@ -147,13 +146,6 @@ async function readFields(
       : await ask(`${about}: `);
   }
   return values;
-}
-
-async function byReference(context: Context, ref: string): Promise<string> {
-  const read = (sources: Parameters<typeof readPassword>[3]) => readPassword(ref, process.stdin, '', sources);
-  if (!ref.startsWith('vault:')) return read({ warn: note });
-  const keys = await loadVaultKeys(context);
-  return withDatabase(context, (db) => read({ vault: new Vault(db, keys), warn: note }));
 }
 
 async function ask(question: string): Promise<string> {

@@ -1,11 +1,7 @@
 /** The `sluice` command. Exit codes: 0 success, 1 failure, 2 invalid input. */
 import { type Command, CommanderError } from 'commander';
-import { EmbeddedError } from '../../embedded/errors';
-import { SecretError, SettingsError } from '../../settings';
-import { MigrationError } from '../../store/migrate';
-import { KeyError } from '../../store/secrets/keyring';
-import { VaultNameError } from '../../store/secrets/vault';
 import { messageOf, OperationError } from '../operations/errors';
+import { setupErrorStatus } from '../operations/setup-errors';
 import { errorText } from './fields';
 import { note } from './output';
 import { createProgram } from './program';
@@ -20,20 +16,14 @@ function report(error: unknown): number {
     note(errorText(error, running));
     return error.status === 'usage' ? 2 : 1;
   }
-  if (error instanceof SettingsError) {
-    note(error.message);
-    return 2;
-  }
-  if (EXPECTED().some((kind) => error instanceof kind)) {
+  const status = setupErrorStatus(error);
+  if (status !== null) {
     note(messageOf(error));
-    return 1;
+    return status === 'usage' ? 2 : 1;
   }
   note(error instanceof Error ? (error.stack ?? error.message) : messageOf(error));
   return 1;
 }
-
-/** A function, so that their modules are loaded when something has failed and not before. */
-const EXPECTED = () => [SecretError, EmbeddedError, KeyError, MigrationError, VaultNameError];
 
 // A reader such as `head` that has seen enough is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

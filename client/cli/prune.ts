@@ -1,6 +1,6 @@
 /** `sluice prune`: deletes what is older than the settings' retention, or lists it. */
 import type { Command } from 'commander';
-import { PRUNED_KINDS, type PrunedKind } from '../../store/prune';
+import type { PrunedKind } from '../../store/prune';
 import { daysOf, type Pruned, pruneOld } from '../operations/prune';
 import { call, contextOf } from './command';
 import { untilInterrupted } from './interrupt';
@@ -51,7 +51,7 @@ async function runPrune(options: PruneOptions, command: Command): Promise<void> 
 const daysFrom = (text: string) => text.replace(/^(\d+)d$/, '$1');
 
 function printCounts({ counts, retention, dryRun }: Pruned): void {
-  const rows = PRUNED_KINDS.map((kind) => {
+  const rows = (Object.keys(NAMES) as PrunedKind[]).map((kind) => {
     const days = daysOf(kind, retention);
     return [NAMES[kind], days === null ? 'for ever' : `${days} days`, String(counts[kind])];
   });

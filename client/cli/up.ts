@@ -5,7 +5,6 @@ import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
 import { type StateDir, stateDir } from '../../embedded/state-dir';
 import { fleetKindOf } from '../../settings';
-import { insertEvent } from '../../store/events/events';
 import type { KeyRing } from '../../store/secrets/keyring';
 import {
   type Context,
@@ -23,6 +22,7 @@ import { ClientError } from '../operations/errors';
 import { keysInUse, missingText, sortKeys } from '../operations/keys-in-use';
 import { apiAddress, apiProgram, untilApiAnswers } from '../operations/processes/api-process';
 import { codecEndpoint, codecServerProgram } from '../operations/processes/codec-server';
+import { recordHung } from '../operations/processes/hang-watch';
 import { watchServers } from '../operations/processes/server-watch';
 import {
   adoptable,
@@ -246,13 +246,6 @@ async function keep(
       await stopPrograms();
     },
   };
-}
-
-/** As an event, too; without a database, the printed line has to do. */
-async function recordHung(context: Context, name: string, reason: string): Promise<void> {
-  await withDatabase(context, (db) => insertEvent(db, 'process.hung', null, { process: name, reason })).catch(
-    () => undefined,
-  );
 }
 
 function describe({ postgres, temporal }: Servers): void {

@@ -2,7 +2,9 @@
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { resolveSecret, type SecretRef, type SecretSources } from '../../settings';
+import { Vault } from '../../store/secrets/vault';
 import { SECRET_REF_PATTERN } from '../../vendors/account-fields';
+import { type Context, loadVaultKeys, withDatabase } from './context';
 import { ClientError, UsageError } from './errors';
 
 /**
@@ -26,6 +28,19 @@ export async function readPassword(
   const password = input.isTTY ? await typed(input, prompt) : await piped(input);
   if (password === '') throw new UsageError('password: standard input is empty');
   return password;
+}
+
+/** As `readPassword`; a reference may also name an entry of the vault. */
+export async function readPasswordOf(
+  context: Context,
+  ref: string | undefined,
+  prompt: string,
+  warn: (message: string) => void,
+): Promise<string> {
+  const read = (sources: SecretSources) => readPassword(ref, process.stdin, prompt, sources);
+  if (!ref?.startsWith('vault:')) return read({ warn });
+  const keys = await loadVaultKeys(context);
+  return withDatabase(context, (db) => read({ vault: new Vault(db, keys), warn }));
 }
 
 /** A trailing newline is the file's, not the password's. */

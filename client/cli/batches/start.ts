@@ -1,7 +1,7 @@
 /** `sluice batch start` and `sluice batch plan`: what was typed becomes the input of a use case, and its result text. */
 import type { Command } from 'commander';
+import { growHeapSlowly } from '../../../embedded/heap';
 import { PRIORITIES } from '../../../quota/limits/limit';
-import { growHeapSlowly } from '../../../workers/heap';
 import { describeChange } from '../../operations/batches/again';
 import { checkOutput, intoWholeFile } from '../../operations/batches/batch';
 import { exportBatchItems } from '../../operations/batches/batches';

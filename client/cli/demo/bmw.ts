@@ -5,28 +5,24 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { findAccount } from '../../../settings/accounts/accounts';
-import { listLimits } from '../../../store/permits/permits';
 import { workerPolls } from '../../operations/datasets/work';
 import { CARDATA, MYBMW, startBmwDemo } from '../../operations/demo/bmw';
 import { BmwDemoWork, type BmwTally } from '../../operations/demo/bmw-work';
 import type { SimulatedDemo } from '../../operations/demo/simulated';
+import { accountSpending, type Spending } from '../../operations/demo/spending';
 import { type OpenBackend, openBackend } from '../../operations/open-backend';
-import { type LimitUse, limitsSeen, limitUse } from '../../operations/pools/limit-use';
 import { isoOrNull, lengthText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
 import { print, printJsonLine } from '../output';
-import { type FunctionUse, limitsTable, spent, spentTable, untilWorker } from './spending';
+import { limitsTable, spentTable, untilWorker } from './spending';
 
 const SHOW_EVERY_MS = 5_000;
 const CONNECTIONS = 8;
 
-interface VendorSummary {
+interface VendorSummary extends Spending {
   readonly account: string;
-  readonly limits: readonly LimitUse[];
-  readonly functions: readonly FunctionUse[];
 }
 
 export async function runBmwDemo(_: unknown, command: Command): Promise<void> {
@@ -89,13 +85,7 @@ async function summary(
   { vendor, account }: typeof CARDATA | typeof MYBMW,
   began: number,
 ): Promise<VendorSummary> {
-  const { poolKey } = findAccount(backend.settings, account);
-  const seen = await limitsSeen(demo.urls[vendor] ?? '');
-  return backend.database(async (db) => ({
-    account,
-    limits: limitUse(await listLimits(db, poolKey), seen),
-    functions: await spent(db, poolKey, began),
-  }));
+  return { account, ...(await accountSpending(backend, account, demo.urls[vendor] ?? '', began)) };
 }
 
 function report(vendors: readonly VendorSummary[], tally: BmwTally, json: boolean): void {

@@ -5,19 +5,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Pool } from 'pg';
-import { listLimits } from '../../../store/permits/permits';
 import { withDatabase, withTemporal } from '../../operations/context';
 import { workerPolls } from '../../operations/datasets/work';
 import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
 import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
+import { type FunctionUse, type Spending, spendingOf, spent } from '../../operations/demo/spending';
 import { readPassword } from '../../operations/password';
-import { type LimitUse, limitsSeen, limitUse } from '../../operations/pools/limit-use';
 import { countText, isoOrNull, lengthText, pluralText, relativeText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
 import { note, print, printJsonLine } from '../output';
-import { type FunctionUse, limitsTable, spent, spentTable, untilWorker } from './spending';
+import { limitsTable, spentTable, untilWorker } from './spending';
 
 export interface FleetDemoOptions {
   readonly for: string;
@@ -30,9 +29,7 @@ export interface FleetDemoOptions {
 
 const SHOW_EVERY_MS = 5_000;
 
-interface Summary {
-  readonly limits: readonly LimitUse[];
-  readonly functions: readonly FunctionUse[];
+interface Summary extends Spending {
   readonly tally: Tally;
 }
 
@@ -118,12 +115,8 @@ function functionsText(withCommands: boolean, withEndUser: boolean): string {
 }
 
 async function summary(db: Pool, demo: FleetDemo, began: number, work: FleetDemoWork): Promise<Summary> {
-  const seen = demo.simulatorUrl === null ? null : await limitsSeen(demo.simulatorUrl);
-  return {
-    limits: limitUse(await listLimits(db, demo.account.poolKey), seen),
-    functions: await spent(db, demo.account.poolKey, began),
-    tally: await work.tally(),
-  };
+  const spending = await spendingOf(db, demo.account.poolKey, demo.simulatorUrl, began);
+  return { ...spending, tally: await work.tally() };
 }
 
 function progressText(functions: readonly FunctionUse[], tally: Tally): string {

@@ -1,21 +1,19 @@
 /** `sluice command`: sends commands to devices, and shows their results. */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowHandle } from '@temporalio/client';
 import type { Command as Cli } from 'commander';
-import type { Pool } from 'pg';
 import type { Standstill } from '../../../quota/pools/standstill';
-import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
+import type { Command } from '../../../store/commands/commands';
 import type { Context } from '../../operations/context';
 import { OperationError } from '../../operations/errors';
 import { explainWork } from '../../operations/explain/explain';
-import { commandHold } from '../../operations/explain/subjects';
 import {
   cancelCommand,
+  commandOutcome,
   commandStateText,
   listSentCommands,
   sendCommand,
   showCommand,
 } from '../../operations/fleet/device-commands';
+import { followCommand } from '../../operations/fleet/follow-command';
 import { waitJson } from '../../operations/json';
 import { instantText, lengthText } from '../../operations/time-text';
 import { call, contextOf } from '../command';
@@ -24,18 +22,6 @@ import { note, print, printJson, table } from '../output';
 
 /** Nobody knows whether it was carried out: neither success nor failure. */
 const UNKNOWN_EXIT = 3;
-
-/** A worker says that a command has expired within this, ms. */
-const EXPIRY_GRACE_MS = 3000;
-
-const POLL_EVERY_MS = 250;
-/** How often it is read what stands in its way. */
-const HOLD_EVERY_MS = 1000;
-/** Temporal is asked whether the workflow still runs. */
-const ASK_EVERY_MS = 5000;
-const ANSWER_MS = 3000;
-/** A database that restarts is back within this, ms. */
-const LOST_MS = 60_000;
 
 const HELP = `
 Exit codes:
@@ -116,81 +102,36 @@ async function send(
     else print(`Command ${command.id} started (${workflowId})`);
     return;
   }
-  const ended = await context.database(async (db) => {
-    let connected = false;
-    try {
-      return await context.temporal((client) => {
-        connected = true;
-        return follow(context, db, client.workflow.getHandle(workflowId), command);
-      });
-    } catch (error) {
-      if (connected) throw error;
-      // Temporal has gone since the command was started: its row shows its outcome.
-      return follow(context, db, null, command);
-    }
-  });
+  const ended = await follow(context, workflowId, command);
   if (ended) report(ended, options);
 }
 
-/**
- * Looks at the command's row until it has ended; what Temporal knows of it comes from there as well. Null when the
- * person does not want to wait any longer, or when nothing more can be learned; the exit code says which.
- */
-async function follow(
-  context: Context,
-  db: Pool,
-  handle: Pick<WorkflowHandle, 'client' | 'describe'> | null,
-  stored: Command,
-): Promise<Command | null> {
+/** Null when the person does not want to wait any longer, or when nothing more can be learned; the exit code says which. */
+async function follow(context: Context, workflowId: string, stored: Command): Promise<Command | null> {
   const { id } = stored;
-  const interrupt = untilInterrupted();
-  const giveUpAt = performance.now() + stored.timeoutMs + EXPIRY_GRACE_MS;
   const later = `npx sluice command show ${id}`;
-  let shown: string = stored.state;
-  let why = '';
-  let seenAt = performance.now();
-  let askAt = seenAt + ASK_EVERY_MS;
-  let holdAt = seenAt + HOLD_EVERY_MS;
-  try {
-    for (;;) {
-      await Promise.race([interrupt.promise, delay(POLL_EVERY_MS)]);
-      if (interrupt.signal.aborted) {
-        note(`Command ${id} goes on without this one: ${later}`);
-        process.exitCode = 130;
-        return null;
-      }
-      const asks = performance.now() > askAt;
-      const stopped = asks && handle !== null && (await hasStopped(handle));
-      if (asks) askAt = performance.now() + ASK_EVERY_MS;
-      const now = await readStanding(db, id);
-      if (now === null) {
-        if (performance.now() - seenAt < LOST_MS) continue;
-        note(`The database cannot be asked what became of command ${id}; when it is back: ${later}`);
-        process.exitCode = UNKNOWN_EXIT;
-        return null;
-      }
-      seenAt = performance.now();
-      if (outcomeOf(now) !== null) return now;
-      if (stopped) {
-        note(`The workflow of command ${id} was stopped from outside; what is known: ${later}`);
-        process.exitCode = now.state === 'created' ? 1 : UNKNOWN_EXIT;
-        return null;
-      }
-      if (now.state === 'created' && now.overdue && performance.now() > giveUpAt) {
-        // No worker has come to say so.
-        const message = 'no worker took it in time; it is not sent later';
-        return await endCommand(db, id, { state: 'failed', name: 'expired', code: '', message }, null);
-      }
-      if (now.state !== shown) note(`Command ${id}: ${now.state}`);
-      shown = now.state;
-      if (performance.now() < holdAt) continue;
-      holdAt = performance.now() + HOLD_EVERY_MS;
-      const hold = await commandHold(db, context, now).catch(() => null);
-      if (hold !== null && hold.why !== why) note(waitLine(id, hold));
-      why = hold?.why ?? '';
-    }
-  } finally {
-    interrupt.done();
+  const interrupt = untilInterrupted();
+  const followed = await followCommand(context, stored, workflowId, {
+    interrupted: interrupt.promise,
+    signal: interrupt.signal,
+    onState: ({ state }) => note(`Command ${id}: ${state}`),
+    onWait: (wait) => note(waitLine(id, wait)),
+  }).finally(() => interrupt.done());
+  switch (followed.kind) {
+    case 'ended':
+      return followed.command;
+    case 'interrupted':
+      note(`Command ${id} goes on without this one: ${later}`);
+      process.exitCode = 130;
+      return null;
+    case 'lost':
+      note(`The database cannot be asked what became of command ${id}; when it is back: ${later}`);
+      process.exitCode = UNKNOWN_EXIT;
+      return null;
+    case 'stopped':
+      note(`The workflow of command ${id} was stopped from outside; what is known: ${later}`);
+      process.exitCode = followed.command.state === 'created' ? 1 : UNKNOWN_EXIT;
+      return null;
   }
 }
 
@@ -207,29 +148,8 @@ function waitLine(id: number, { why, since, until, frees }: Standstill): string 
   return `Command ${id} waits${from}, ${until === null ? 'for no known time' : `until ${instantText(until)}`}: ${why} [to do: ${frees}]`;
 }
 
-/** Whether nobody is at the command any more. A Temporal that cannot be asked now says nothing of that. */
-async function hasStopped(handle: Pick<WorkflowHandle, 'client' | 'describe'>): Promise<boolean> {
-  try {
-    // In time, and never asked again: a question that is open when the connection closes ends the process.
-    const asked = handle.client.withDeadline(Date.now() + ANSWER_MS, () => handle.describe());
-    return (await asked).status.name !== 'RUNNING';
-  } catch {
-    return false;
-  }
-}
-
-/** The command as it stands; null while the database cannot be asked. */
-async function readStanding(db: Pool, id: number): Promise<Command | null> {
-  try {
-    return await knownCommand(db, id);
-  } catch (error) {
-    if (error instanceof RangeError) throw error;
-    return null;
-  }
-}
-
 function report(command: Command, options: { readonly json?: boolean }): void {
-  const outcome = outcomeOf(command);
+  const outcome = commandOutcome(command);
   if (options.json) printJson(showCommand.json(command));
   else {
     print(`Command ${command.id}: ${commandStateText(command)}`);
@@ -262,7 +182,7 @@ async function show(text: string, _: unknown, cli: Cli): Promise<void> {
   const { json } = cli.optsWithGlobals<{ json?: boolean }>();
   const context = contextOf(cli);
   const command = await call(showCommand, context, { command: text });
-  const wait = outcomeOf(command) === null ? await waitOf(context, command) : null;
+  const wait = commandOutcome(command) === null ? await waitOf(context, command) : null;
   if (json) {
     printJson({ ...showCommand.json(command), wait: waitJson(wait) });
     return;

@@ -1,10 +1,8 @@
 /** `sluice user-auth`: checks an end user's own credentials, and lists the devices that the user sees. */
 import type { Command } from 'commander';
-import { Vault } from '../../../store/secrets/vault';
 import { chooseEndUserAccount } from '../../operations/choose';
-import { type Context, loadVaultKeys, withDatabase } from '../../operations/context';
 import { UsageError } from '../../operations/errors';
-import { readPassword } from '../../operations/password';
+import { readPasswordOf } from '../../operations/password';
 import { pluralText, relativeText, whenText } from '../../operations/time-text';
 import { authenticateEndUser } from '../../operations/user-auth';
 import { parseLength } from '../arguments';
@@ -58,7 +56,7 @@ async function userAuth(vendor: string, options: UserAuthOptions, command: Comma
   parseLength('--timeout', options.timeout);
   if (options.username.trim() === '') throw new UsageError('--username: must not be empty');
   const { username, account, timeout, maxAge } = options;
-  const password = await passwordOf(context, options);
+  const password = await readPasswordOf(context, options.passwordFrom, `Password of ${username}: `, note);
   const result = await call(authenticateEndUser, context, {
     vendor,
     username,
@@ -95,13 +93,4 @@ async function userAuth(vendor: string, options: UserAuthOptions, command: Comma
     case 'unavailable':
       note(`${options.username}: not checked, the vendor gives no usable answer: ${result.message}`);
   }
-}
-
-async function passwordOf(context: Context, options: UserAuthOptions): Promise<string> {
-  const prompt = `Password of ${options.username}: `;
-  const read = (sources: Parameters<typeof readPassword>[3]) =>
-    readPassword(options.passwordFrom, process.stdin, prompt, sources);
-  if (!options.passwordFrom?.startsWith('vault:')) return read({ warn: note });
-  const keys = await loadVaultKeys(context);
-  return withDatabase(context, (db) => read({ vault: new Vault(db, keys), warn: note }));
 }

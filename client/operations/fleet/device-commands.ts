@@ -107,6 +107,9 @@ export const cancelCommand = operation({
     }),
 });
 
+/** How it ended; null while it goes on. */
+export const commandOutcome = outcomeOf;
+
 export function commandStateText({ state, resultName, overdue }: Command): string {
   if (state === 'unknown') return `unknown outcome (${resultName})`;
   if (state === 'created' && overdue) return 'not sent in time';

@@ -3,6 +3,8 @@
  * or whose event loop hangs.
  */
 import { isStopped, type ProcessIdentity } from '../../../embedded/child';
+import { insertEvent } from '../../../store/events/events';
+import { type Context, withDatabase } from '../context';
 
 /** A process that stays silent for this long is ended, ms; the first query has waited some seconds before. */
 export const HUNG_MS = 15_000;
@@ -40,4 +42,11 @@ export class HangWatch {
     this.silentFrom = isSilent ? (this.silentFrom ?? this.now()) : null;
     this.asking = false;
   }
+}
+
+/** Records that a process hangs as an event; without a database, what the caller prints has to do. */
+export async function recordHung(context: Context, name: string, reason: string): Promise<void> {
+  await withDatabase(context, (db) => insertEvent(db, 'process.hung', null, { process: name, reason })).catch(
+    () => undefined,
+  );
 }

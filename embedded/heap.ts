@@ -1,3 +1,4 @@
+/** How much memory a process of ours takes on a machine that it shares with a database. */
 import { setFlagsFromString } from 'node:v8';
 
 /**
