@@ -19,7 +19,10 @@ module.exports = {
     ],
   },
   // A dynamic import names the compiled file.
-  moduleNameMapper: { '^(\\.{1,2}/.+/index)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.+/index)\\.js$': '$1',
+    '^((?:\\.\\./)+temporal/.+|\\./temporal-silence)\\.js$': '$1',
+  },
   transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   globalSetup: '<rootDir>/test/support/run/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/run/global-teardown.ts',

@@ -14,8 +14,18 @@ const TEXTS: ReadonlyMap<string, ConnectionTrouble> = new Map([
   ['Query read timeout', 'late'],
 ]);
 
+/** A connection that stands and brings nothing back, and was given up for that. */
+export class SilentConnection extends Error {
+  override readonly name = 'SilentConnection';
+
+  constructor() {
+    super('nothing came back on the connection to Postgres');
+  }
+}
+
 /** Null for any other error, one with a code of Postgres's or the system's among them. */
 export function connectionTrouble(error: unknown): ConnectionTrouble | null {
+  if (error instanceof SilentConnection) return 'late';
   if (!(error instanceof Error) || (error as { readonly code?: unknown }).code !== undefined) return null;
   return TEXTS.get(error.message) ?? null;
 }

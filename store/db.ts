@@ -14,9 +14,11 @@
  * In the other direction, write times with `toTimestamptz(ms)`: a `Date` parameter would be rendered in the
  * process's zone by the driver, and numbers are not accepted by timestamptz.
  */
-import { Client, type ClientConfig, Pool, type PoolClient, types as pgTypes } from 'pg';
+import { Client, type ClientConfig, type Pool, type PoolClient, types as pgTypes } from 'pg';
+import { GuardedPool, type GuardTimes } from './guarded-pool';
 import { checkSession, explainRefusal } from './pooler';
 import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, START_CONNECT_MS, sessionOptions } from './session';
+import { lookAtSessions } from './session-look';
 import { storable } from './storable';
 
 export { type ConnectionUse, SCHEMA };
@@ -95,6 +97,8 @@ export interface PoolOptions {
   readonly use?: ConnectionUse;
   /** Called when a connection breaks while idle. The pool replaces it; default: nothing happens. */
   readonly onIdleError?: (error: Error) => void;
+  /** When a connection is taken for lost; for tests. */
+  readonly guard?: GuardTimes;
 }
 
 /** Before a silent peer is probed (TCP keepalive), ms. */
@@ -142,10 +146,17 @@ export async function connect(
   return client;
 }
 
-async function open(url: string, applicationName: string, use: ConnectionUse): Promise<Client> {
+/** @param withinMs longest wait for the connection, and then for each answer; left out: as the use has it. */
+async function open(
+  url: string,
+  applicationName: string,
+  use: ConnectionUse,
+  withinMs?: number,
+): Promise<Client> {
   const client = new StoringClient({
     ...connectionConfig(url, applicationName, use),
-    connectionTimeoutMillis: use === 'schema' ? START_CONNECT_MS : CONNECT_MS,
+    connectionTimeoutMillis: withinMs ?? (use === 'schema' ? START_CONNECT_MS : CONNECT_MS),
+    ...(withinMs === undefined ? {} : { query_timeout: withinMs }),
   });
   // One that breaks between two queries would end the process otherwise; the next query says that it broke.
   client.on('error', () => undefined);
@@ -155,23 +166,43 @@ async function open(url: string, applicationName: string, use: ConnectionUse): P
   return client;
 }
 
-/** A connection pool with Sluice's session settings and value parsers. The caller ends it. */
-export function createPool(url: string, options: PoolOptions = {}): Pool {
-  const { max = 10, applicationName = 'sluice', use = 'work' } = options;
+/** A connection pool with Sluice's session settings and value parsers, that gives up what is silent. The caller ends it. */
+export function createPool(url: string, options: PoolOptions = {}): GuardedPool {
+  const { max = 10, applicationName = 'sluice', use = 'work', guard } = options;
   const { queueMs, keepMs } = BOUNDS[use];
-  const pool = new Pool({
-    ...connectionConfig(url, applicationName, use),
-    Client: PooledClient,
-    max,
-    idleTimeoutMillis: keepMs,
-    ...(queueMs === null ? {} : { connectionTimeoutMillis: queueMs }),
-    onConnect: (client) => checkSession(client, use, () => open(url, applicationName, use)),
-  });
+  class KnownClient extends PooledClient {
+    constructor(config?: string | ClientConfig) {
+      super(config);
+      pool.adopt(this);
+    }
+  }
+  const pool: GuardedPool = new GuardedPool(
+    {
+      ...connectionConfig(url, applicationName, use),
+      Client: KnownClient,
+      max,
+      idleTimeoutMillis: keepMs,
+      ...(queueMs === null ? {} : { connectionTimeoutMillis: queueMs }),
+      onConnect: async (client) => {
+        pool.identify(client, await checkSession(client, use, () => open(url, applicationName, use)));
+      },
+    },
+    (pids) => lookAtSessions((withinMs) => open(url, WATCH_NAME, 'permits', withinMs), pids),
+    guard,
+  );
   // Without a listener a broken idle connection (Postgres restarting) would end the process.
   pool.on('error', (error) => options.onIdleError?.(error));
   // The same holds for one that breaks between two queries of a transaction: its next query will say so.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
+}
+
+/** Of connections that look how others are; shown in `pg_stat_activity`. */
+const WATCH_NAME = 'sluice-watch';
+
+/** Whether Postgres lets us in, or says why not, within this time, ms. */
+export async function databaseAnswers(url: string, withinMs: number): Promise<boolean> {
+  return (await lookAtSessions((ms) => open(url, WATCH_NAME, 'permits', ms), [], withinMs)) !== null;
 }
 
 /** Takes out of every parameter what Postgres refuses in any text. */

@@ -33,22 +33,23 @@ export function explainRefusal(error: unknown): unknown {
 /**
  * Looks at a new connection before it is used.
  * @param another opens one more connection to the same address, and is called only behind a pooler.
+ * @returns the pid of the process that serves it; NaN when it says none.
  * @throws UnsupportedPooler behind one in transaction or statement mode.
  */
 export async function checkSession(
   client: ClientBase,
   use: ConnectionUse,
   another: () => Promise<Client>,
-): Promise<void> {
+): Promise<number> {
   // One round trip, each time: a pooler may come between us and Postgres at any reconnection.
   const { rows } = await client.query<{ pid: number; idle: string }>(
     `select pg_backend_pid() as pid, current_setting('idle_in_transaction_session_timeout') as idle`,
   );
   const row = rows[0];
-  if (row === undefined) return;
+  if (row === undefined) return Number.NaN;
   // Postgres sends the pid of its own process at the start; a pooler makes one up.
   const announced = (client as ClientBase & { readonly processID?: number | null }).processID;
-  if (announced === undefined || announced === null || announced === row.pid) return;
+  if (announced === undefined || announced === null || announced === row.pid) return row.pid;
   const second = await another();
   try {
     for (let i = 0; i < TRIES; i++) {
@@ -61,6 +62,7 @@ export async function checkSession(
   for (const [name, value] of Object.entries(sessionSettings(use))) {
     await client.query('select set_config($1, $2, false)', [name, value]);
   }
+  return row.pid;
 }
 
 /** Others may take the session in between, in which case a try shows nothing. */

@@ -89,7 +89,7 @@ function validity(pem: Buffer): { readonly validTo: string; readonly validToDate
   return { validTo, validToDate: new Date(validTo) };
 }
 
-const PROBE_MS = 3_000;
+const PROBE_MS = 1_500;
 /** A refusal of our certificate comes with the server's next words, if at all. */
 const AFTER_MS = 300;
 
@@ -126,6 +126,43 @@ export function accepts(address: string): Promise<boolean> {
     socket.once('connect', () => finish(true));
     socket.once('error', () => finish(false));
     socket.once('timeout', () => finish(false));
+  });
+}
+
+/** HTTP/2: the client's first words, and empty SETTINGS. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+
+/**
+ * Whether a server says anything at all within this time, ms. One that is frozen, or behind a proxy that lost it, does
+ * not, though connections to it are taken; one that is only busy does at once.
+ */
+export function speaks(address: string, tls: Temporal['tls'], withinMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTcp(hostAndPort(address));
+    const finish = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => finish(false), withinMs);
+    socket.once('error', () => finish(false));
+    socket.once('close', () => finish(false));
+    if (!tls.enabled) {
+      socket.once('connect', () => socket.write(PREFACE));
+      socket.once('data', () => finish(true));
+      return;
+    }
+    const { host } = hostAndPort(address);
+    const name = tls.serverName ?? host;
+    // Whatever it says of certificates: it says something.
+    connectTls({
+      socket,
+      ALPNProtocols: ['h2'],
+      ...(isIP(name) ? {} : { servername: name }),
+      rejectUnauthorized: false,
+    })
+      .once('secureConnect', () => finish(true))
+      .once('error', (error: NodeJS.ErrnoException) => finish(/SSL|ALERT/.test(error.code ?? '')));
   });
 }
 

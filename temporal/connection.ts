@@ -123,13 +123,15 @@ export async function connectClient(
   const files = await readTlsFiles(temporal);
   const to = await target(settings, address, files);
   // Two tries, and not an investigation beside one: the SDK's wait cannot be called off, and would keep a command from ending.
+  const began = performance.now();
   const { connection, close } = await connect(temporal, to, Math.min(SILENCE_MS, timeoutMs)).catch(
     async (error: unknown) => {
       if (error instanceof ConnectionTrouble) throw error;
       const trouble = await findTlsTrouble(temporal, address, files);
       if (trouble !== null) throw new ConnectionTrouble(trouble);
-      if (timeoutMs <= SILENCE_MS) throw error;
-      return connect(temporal, to, timeoutMs - SILENCE_MS);
+      const leftMs = timeoutMs - (performance.now() - began);
+      if (leftMs <= 0) throw error;
+      return connect(temporal, to, leftMs);
     },
   );
   const client = new Client({

@@ -22,6 +22,7 @@ import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
+import { ServerChecks } from './server-checks';
 import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {
@@ -50,9 +51,6 @@ export interface RunningWorker {
   /** What keeps it from working, for people: checked now, over its own connections. */
   problems(): Promise<readonly string[]>;
 }
-
-/** Longest wait for one of the servers when the worker's health is checked, ms. */
-const SERVER_MS = 3_000;
 
 /** What is cancelled at the end of the grace ends within this, ms, or is left to its own. */
 const FORCE_AFTER_MS = 10_000;
@@ -106,6 +104,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ...options.watch,
     });
     watch.start();
+    const servers = new ServerChecks();
     const stopped = runTogether(workers).finally(async () => {
       await watch.stop();
       await runtime.close();
@@ -125,8 +124,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
           workers.map((worker) => worker.getState()).find((one) => one !== 'RUNNING') ?? 'RUNNING';
         const found = await Promise.all([
           state === 'RUNNING' ? null : `it takes no tasks (${state.toLowerCase()})`,
-          problemOf('Postgres', runtime.ping()),
-          problemOf('Temporal', client.client.workflowService.getSystemInfo({})),
+          servers.problemOf('Postgres', () => runtime.ping()),
+          servers.problemOf('Temporal', () => client.client.workflowService.getSystemInfo({})),
         ]);
         return found.filter((problem) => problem !== null);
       },
@@ -176,21 +175,6 @@ async function runTogether(workers: readonly Worker[]): Promise<void> {
 
 function shutDown(workers: readonly Worker[]): void {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-}
-
-/** @returns what to say when the server does not answer in time; null when it does. */
-async function problemOf(server: string, answer: Promise<unknown>): Promise<string | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`${server} does not answer within ${SERVER_MS / 1000} s`), SERVER_MS);
-  });
-  try {
-    return await Promise.race([answer.then(() => null), late]);
-  } catch (error) {
-    return `${server} does not answer: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Each account's pool, and each organization's once. */

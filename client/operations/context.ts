@@ -9,24 +9,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { config } from 'zod';
-import { isAlive } from '../../embedded/child';
-import { type Instance, readInstance, withoutPassword } from '../../embedded/instance';
+import { withoutPassword } from '../../embedded/instance';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
 import { loadSettings, type Settings } from '../../settings';
 import { connectionTrouble } from '../../store/connection-trouble';
-import { type ConnectionUse, createPool } from '../../store/db';
+import { type ConnectionUse, createPool, databaseAnswers } from '../../store/db';
 import { UnsupportedPooler } from '../../store/pooler';
 import { createKeyFile, type KeyRing } from '../../store/secrets/keyring';
 import type { ConnectedClient } from '../../temporal/connection';
-import type { Backend } from './backend';
-import { type ErrorCode, failed, messageOf } from './errors';
+import { type Context, databaseUrl, START, temporalAddress } from './context-servers';
+import { type ErrorCode, failed, messageOf, OperationError } from './errors';
 import { hint } from './hints';
+import { ServerSilent, SilenceWatch, WATCH_TIMES } from './silence-watch';
 
-/** A backend that opens a connection for each piece of work, as a command that soon ends does. */
-export interface Context extends Backend {
-  /** Receives what a person should know meanwhile, such as a server that is slow to answer. */
-  readonly note: (line: string) => void;
-}
+export { type Context, databaseUrl, liveInstance, temporalAddress } from './context-servers';
 
 export interface ContextOptions {
   /** From `--settings`. */
@@ -101,47 +97,29 @@ export async function ensureVaultKey({ settings, dir }: Context): Promise<void> 
   await createKeyFile(ownKeyFile(dir));
 }
 
-/** What runs for this folder, leaving out servers that have died. */
-export function liveInstance(dir: StateDir): Instance | null {
-  const instance = readInstance(dir);
-  if (instance === null) return null;
-  const { postgres, temporal, ...rest } = instance;
-  return {
-    ...rest,
-    ...(postgres && isAlive(postgres) ? { postgres } : {}),
-    ...(temporal && isAlive(temporal) ? { temporal } : {}),
-    processes: instance.processes.filter((p) => isAlive(p)),
-  };
-}
-
-const START = `start one here with: ${hint('start servers')}`;
-
-/** @throws OperationError when neither settings nor this folder name a database. */
-export function databaseUrl(context: Pick<Context, 'settings' | 'dir'>): string {
-  const url = context.settings.database.url?.reveal() ?? liveInstance(context.dir)?.postgres?.url;
-  if (url !== undefined) return url;
-  throw failed(`no database runs for ${context.dir.root}: ${START}, or set DATABASE_URL`, 'NO_SERVER');
-}
-
-/** Null when the settings name none and none runs here. */
-export function temporalAddress(context: Pick<Context, 'settings' | 'dir'>): string | null {
-  return context.settings.temporal.address ?? liveInstance(context.dir)?.temporal?.address ?? null;
-}
-
-/** Runs `work` with a connection pool that is closed afterwards. Says what to start when there is no server. */
+/**
+ * Runs `work` with a connection pool that is closed afterwards. Says what to start when there is no server.
+ * @param patient `work` looks after itself when the server falls silent; otherwise it is given up.
+ */
 export async function withDatabase<T>(
   context: Context,
   work: (db: Pool) => Promise<T>,
   use: ConnectionUse = 'work',
+  patient = false,
 ): Promise<T> {
   const url = databaseUrl(context);
   const db = createPool(url, { max: 4, applicationName: 'sluice-cli', use });
   try {
-    return await work(db);
+    const watch = new SilenceWatch(
+      WATCH_TIMES,
+      (withinMs) => databaseAnswers(url, withinMs),
+      () => db.abandon(),
+    );
+    return await (patient ? work(db) : watch.during(work(db)));
   } catch (error) {
     throw explainDatabaseError(error, url);
   } finally {
-    await db.end();
+    if (!db.ending) await db.end();
   }
 }
 
@@ -166,7 +144,7 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
       ? error.code
       : '';
   const shown = withoutPassword(url);
-  const trouble = connectionTrouble(error);
+  const trouble = error instanceof ServerSilent ? 'late' : connectionTrouble(error);
   if (trouble === 'lost') {
     return unavailable(`the connection to Postgres at ${shown} was cut: is it running? Otherwise ${START}`);
   }
@@ -189,17 +167,33 @@ export function explainDatabaseError(error: unknown, url: string): unknown {
   return error;
 }
 
-/** A server on this machine answers in milliseconds; a cluster within this. */
-const CONNECT_MS = 4_000;
+/** A server on this machine answers in milliseconds, a cluster within this; one that says nothing is not waited for longer. */
+const CONNECT_MS = 3_500;
 const REFUSED_MS = 500;
-/** One that takes connections and does not answer yet shares its machine with others; it gets this besides. */
+/** One that speaks and does not answer yet shares its machine with others; it gets this besides. */
 const SLOW_MS = 8_000;
 
-/** Runs `work` with a Temporal client. @throws OperationError when no server answers. */
-export async function withTemporal<T>(context: Context, work: (client: Client) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` with a Temporal client.
+ * @param patient `work` looks after itself when the server falls silent; otherwise it is given up.
+ * @throws OperationError when no server answers.
+ */
+export async function withTemporal<T>(
+  context: Context,
+  work: (client: Client) => Promise<T>,
+  patient = false,
+): Promise<T> {
   const connected = await temporalConnection(context);
+  const address = temporalAddress(context) ?? '';
+  const { isTemporalAway, temporalSilent, temporalUnreachable, temporalWatch } = await import(
+    './temporal-silence.js'
+  );
   try {
-    return await work(connected.client);
+    const watch = temporalWatch(connected.client, address, context.settings);
+    return await (patient ? work(connected.client) : watch.during(work(connected.client)));
+  } catch (error) {
+    if (error instanceof ServerSilent) throw temporalSilent(context, address);
+    throw isTemporalAway(error) ? temporalUnreachable(address, error) : error;
   } finally {
     await connected.close();
   }
@@ -215,7 +209,8 @@ export async function temporalConnection(context: Context): Promise<ConnectedCli
   // Loaded only when it is needed: it is most of a short command's time.
   const { connectClient } = await import('../../temporal/connection.js');
   const { dataConverterFor } = await import('../../temporal/codec.js');
-  const { accepts, ConnectionTrouble } = await import('../../temporal/connection-trouble.js');
+  const { accepts, ConnectionTrouble, speaks } = await import('../../temporal/connection-trouble.js');
+  const { SPEAK_MS, temporalSilent } = await import('./temporal-silence.js');
   const converter = await dataConverterFor(settings);
   try {
     // A port at which nothing listens says so at once, and a server that is being replaced is back in a moment.
@@ -224,12 +219,12 @@ export async function temporalConnection(context: Context): Promise<ConnectedCli
     }
     return await connectClient(settings, address, converter, CONNECT_MS).catch(async (error: unknown) => {
       if (error instanceof ConnectionTrouble || !(await accepts(address))) throw error;
-      context.note(
-        `Temporal at ${address} takes connections and does not answer; waiting ${SLOW_MS / 1000} s more`,
-      );
+      if (!(await speaks(address, settings.temporal.tls, SPEAK_MS))) throw temporalSilent(context, address);
+      context.note(`Temporal at ${address} is slow to answer; waiting ${SLOW_MS / 1000} s more`);
       return connectClient(settings, address, converter, SLOW_MS);
     });
   } catch (error) {
+    if (error instanceof OperationError) throw error;
     if (error instanceof ConnectionTrouble) {
       throw failed(`Temporal at ${address}: ${error.message}`, 'TEMPORAL_UNAVAILABLE');
     }

@@ -4,7 +4,8 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { type ConnectionUse, createPool } from '../../store/db';
+import { type ConnectionUse, createPool, databaseAnswers } from '../../store/db';
+import type { GuardedPool } from '../../store/guarded-pool';
 import type { Backend } from './backend';
 import {
   type Context,
@@ -13,8 +14,8 @@ import {
   temporalAddress,
   temporalConnection,
 } from './context';
-import { DatabaseWatch, WATCH_TIMES, type WatchTimes } from './database-watch';
-import { failed, messageOf, OperationError, problem } from './errors';
+import { OperationError, problem } from './errors';
+import { ServerSilent, SilenceWatch, WATCH_TIMES, type WatchTimes } from './silence-watch';
 
 export interface OpenBackend extends Backend {
   /** The same connections for somebody else. @param request see Backend. */
@@ -38,7 +39,7 @@ const TEMPORAL_MS = 15_000;
 
 export function openBackend(context: Context, options: OpenBackendOptions): OpenBackend {
   const databases = new Databases(context, options);
-  const temporal = new Temporal(context);
+  const temporal = new Temporal(context, options.watch);
   const backend: Backend = {
     settings: context.settings,
     dir: context.dir,
@@ -67,28 +68,32 @@ function remembered<T>(read: () => T): () => T {
 }
 
 class Databases {
-  private readonly pools = new Map<ConnectionUse, { readonly url: string; readonly pool: Pool }>();
+  private readonly pools = new Map<ConnectionUse, { readonly url: string; readonly pool: GuardedPool }>();
   private readonly url: () => string;
-  private readonly watch: DatabaseWatch;
+  private readonly watch: SilenceWatch;
 
   constructor(
     context: Context,
     private readonly options: OpenBackendOptions,
   ) {
     this.url = remembered(() => databaseUrl(context));
-    this.watch = new DatabaseWatch(options.watch ?? WATCH_TIMES, () => this.forget());
+    this.watch = new SilenceWatch(
+      options.watch ?? WATCH_TIMES,
+      (withinMs) => databaseAnswers(this.url(), withinMs),
+      () => this.forget(),
+    );
   }
 
   async use<T>(work: (db: Pool) => Promise<T>, use: ConnectionUse = 'work'): Promise<T> {
     const url = this.url();
     try {
-      return await this.watch.during(url, work(this.pool(url, use)));
+      return await this.watch.during(work(this.pool(url, use)));
     } catch (error) {
       throw explainDatabaseError(error, url);
     }
   }
 
-  private pool(url: string, use: ConnectionUse): Pool {
+  private pool(url: string, use: ConnectionUse): GuardedPool {
     const kept = this.pools.get(use);
     if (kept?.url === url) return kept.pool;
     // Whoever works with the old one goes on until it is done.
@@ -105,7 +110,7 @@ class Databases {
 
   /** Connections that nothing comes back on: the next work gets new ones. */
   private forget(): void {
-    for (const { pool } of this.pools.values()) pool.end().catch(() => undefined);
+    for (const { pool } of this.pools.values()) pool.abandon();
     this.pools.clear();
   }
 
@@ -117,6 +122,7 @@ class Databases {
 
 interface Connected {
   readonly client: Client;
+  readonly watch: SilenceWatch;
   close(): Promise<void>;
 }
 
@@ -124,16 +130,19 @@ class Temporal {
   private connected: { readonly address: string; readonly connection: Promise<Connected> } | null = null;
   private readonly address: () => string | null;
 
-  constructor(private readonly context: Context) {
+  constructor(
+    private readonly context: Context,
+    private readonly times: WatchTimes | undefined,
+  ) {
     this.address = remembered(() => temporalAddress(context));
   }
 
   async use<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const { client } = await this.connect();
+    const { client, watch } = await this.connect();
     try {
-      return await client.withDeadline(Date.now() + TEMPORAL_MS, () => work(client));
+      return await watch.during(client.withDeadline(Date.now() + TEMPORAL_MS, () => work(client)));
     } catch (error) {
-      throw await explainTemporalError(error, this.address());
+      throw await this.explain(error);
     }
   }
 
@@ -142,17 +151,42 @@ class Temporal {
     if (this.connected !== null && this.connected.address === address) {
       // A connection that is kept waits for a server that has gone; a port at which nothing listens says so at once.
       const { accepts } = await import('../../temporal/connection-trouble.js');
-      if (await accepts(address)) return this.connected.connection;
-      throw unreachable(address, 'nothing listens there');
+      const { temporalUnreachable } = await import('./temporal-silence.js');
+      if (await accepts(address)) return this.connected?.connection ?? this.connect();
+      throw temporalUnreachable(address, 'nothing listens there');
     }
-    this.connected?.connection.then((old) => old.close()).catch(() => undefined);
-    const connection = temporalConnection(this.context);
-    const kept = { address: address ?? '', connection };
+    this.forget();
+    const kept = { address: address ?? '', connection: this.open(address ?? '') };
     this.connected = kept;
-    return connection.catch((error: unknown) => {
+    return kept.connection.catch((error: unknown) => {
       if (this.connected === kept) this.connected = null;
       throw error;
     });
+  }
+
+  private async open(address: string): Promise<Connected> {
+    const { client, close } = await temporalConnection(this.context);
+    const { temporalWatch } = await import('./temporal-silence.js');
+    const onSilent = () => this.forget();
+    const watch = temporalWatch(client, address, this.context.settings, onSilent, this.times);
+    return { client, watch, close };
+  }
+
+  /** The next work gets another connection. */
+  private forget(): void {
+    this.connected?.connection.then((old) => old.close()).catch(() => undefined);
+    this.connected = null;
+  }
+
+  private async explain(error: unknown): Promise<unknown> {
+    if (error instanceof OperationError) return error;
+    const { WorkflowNotFoundError } = await import('@temporalio/client');
+    if (error instanceof WorkflowNotFoundError) {
+      return problem('NOT_RUNNING', null, 'it does not run any more');
+    }
+    const { isTemporalAway, temporalSilent, temporalUnreachable } = await import('./temporal-silence.js');
+    if (error instanceof ServerSilent) return temporalSilent(this.context, this.address() ?? '');
+    return isTemporalAway(error) ? temporalUnreachable(this.address(), error) : error;
   }
 
   async close(): Promise<void> {
@@ -160,24 +194,4 @@ class Temporal {
     this.connected = null;
     await kept?.connection.then((connected) => connected.close()).catch(() => undefined);
   }
-}
-
-/** gRPC's DEADLINE_EXCEEDED and UNAVAILABLE. */
-const AWAY = new Set([4, 14]);
-
-async function explainTemporalError(error: unknown, address: string | null): Promise<unknown> {
-  if (error instanceof OperationError) return error;
-  const { WorkflowNotFoundError } = await import('@temporalio/client');
-  if (error instanceof WorkflowNotFoundError) {
-    return problem('NOT_RUNNING', null, 'it does not run any more');
-  }
-  const { cause, code = (cause as { readonly code?: unknown } | undefined)?.code } = error as {
-    readonly code?: unknown;
-    readonly cause?: unknown;
-  };
-  return typeof code === 'number' && AWAY.has(code) ? unreachable(address, messageOf(error)) : error;
-}
-
-function unreachable(address: string | null, why: string): OperationError {
-  return failed(`Temporal cannot be reached at ${address} (${why}): is it running?`, 'TEMPORAL_UNAVAILABLE');
 }

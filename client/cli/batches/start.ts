@@ -10,6 +10,7 @@ import { planBatch, type StartedBatch, startBatch } from '../../operations/batch
 import type { Context } from '../../operations/context';
 import { ClientError } from '../../operations/errors';
 import { countText, instantText } from '../../operations/time-text';
+import { awayNotes } from '../away-notes';
 import { call, contextOf } from '../command';
 import { untilInterrupted } from '../interrupt';
 import { note, print, printJson } from '../output';
@@ -146,27 +147,33 @@ async function follow(
     shown = line;
   };
   try {
-    const last = await followBatch(context, batch, { onProgress, signal: interrupt.signal });
+    const last = await followBatch(context, batch, {
+      onProgress,
+      onAway: awayNotes(),
+      signal: interrupt.signal,
+    });
     if (output !== undefined) {
       const { lines } = await intoWholeFile(output, (out) =>
         call(exportBatchItems, context, { batch: batch.id }, out),
       );
       print(`${countText(lines)} lines in ${output}`);
     }
-    conclude(last);
+    conclude(batch, last);
   } finally {
     // However it ends: whoever listens on keeps the process alive.
     interrupt.done();
   }
 }
 
-function conclude({ batch, counts, over }: BatchProgress): void {
-  if (!over) {
-    note(`Batch ${batch.id} goes on without this command.`);
+function conclude({ id }: StartedBatch['batch'], last: BatchProgress | null): void {
+  if (last === null || !last.over) {
+    note(`Batch ${id} goes on without this command.`);
     process.exitCode = 130;
-  } else if (counts.done + counts.failed < batch.items) {
-    throw new ClientError(`batch ${batch.id} was cancelled`);
-  } else if (counts.failed > 0) throw new ClientError(`${countText(counts.failed)} items failed`);
+    return;
+  }
+  const { batch, counts } = last;
+  if (counts.done + counts.failed < batch.items) throw new ClientError(`batch ${id} was cancelled`);
+  if (counts.failed > 0) throw new ClientError(`${countText(counts.failed)} items failed`);
 }
 
 /** With the instant that it waits for and not the time left: the same line is not shown twice. */

@@ -6,6 +6,7 @@ import { type StartedWork, startAudit, startBackfill } from '../../operations/da
 import { followWork } from '../../operations/datasets/follow';
 import { failed } from '../../operations/errors';
 import { countText, pluralText, spanText } from '../../operations/time-text';
+import { awayNotes } from '../away-notes';
 import { call, contextOf, several } from '../command';
 import { untilInterrupted } from '../interrupt';
 import { note, print, printJson, printJsonLine } from '../output';
@@ -98,6 +99,7 @@ async function follow(context: Context, what: string, started: StartedWork, json
   const summary = await followWork(context, started, {
     signal: interrupt.signal,
     onProgress: (progress, etaMs) => view.show(progress, etaMs),
+    onAway: awayNotes((line) => view.note(line)),
   }).finally(() => interrupt.done());
   view.end();
   if (summary === null) {

@@ -6,6 +6,7 @@ import { type Batch, readBatch } from '../../../store/batches/batches';
 import { type BatchCounts, countItems } from '../../../store/batches/items';
 import { type BatchPart, openParts } from '../../../store/batches/parts';
 import type { Backend } from '../backend';
+import { type Patience, throughAbsence } from '../patience';
 import { quotaOfBatch } from '../pools/quota';
 import { type TextAccount, textAccount } from './batch';
 import { readStanding, waitOf } from './wait';
@@ -25,6 +26,8 @@ export interface FollowBatch {
   readonly onProgress: (readProgress: BatchProgress) => void;
   /** Ends the following, not the batch. */
   readonly signal?: AbortSignal;
+  /** See Patience. */
+  readonly onAway?: Patience['onAway'];
 }
 
 /** Counting the items of a large batch takes longer, ms. */
@@ -32,22 +35,28 @@ const EVERY_MS = 500;
 const EVERY_MS_AN_ITEM = 1 / 20;
 const MOST_MS = 2000;
 
-/** @returns the last reading; it is not over when the signal ended the following. */
+/**
+ * Goes on through an absence of Postgres.
+ * @returns the last reading; it is not over when the signal ended the following. Null when there is none.
+ */
 export function followBatch(
   backend: Backend,
   batch: Batch,
-  { onProgress, signal }: FollowBatch,
-): Promise<BatchProgress> {
+  { onProgress, signal, onAway }: FollowBatch,
+): Promise<BatchProgress | null> {
   const target = textAccount(backend.settings, batch.kind, batch.account);
   const everyMs = Math.min(MOST_MS, EVERY_MS + batch.items * EVERY_MS_AN_ITEM);
-  return backend.database(async (db) => {
+  let last: BatchProgress | null = null;
+  const once = async (db: Pool) => {
     for (;;) {
       const seen = await readProgress(db, target, batch);
+      last = seen;
       onProgress(seen);
       if (seen.over || signal?.aborted) return seen;
       await delay(everyMs, undefined, signal && { signal }).catch(() => undefined);
     }
-  });
+  };
+  return throughAbsence(() => backend.database(once), { onAway, signal }).then((seen) => seen ?? last);
 }
 
 async function readProgress(

@@ -1,6 +1,6 @@
 /** Follows a backfill or audit until its workflow has ended, with progress from Postgres. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { forecast } from '../../../quota/forecast';
 import type { Standstill } from '../../../quota/pools/standstill';
@@ -10,6 +10,7 @@ import type { Backend } from '../backend';
 import { failed, messageOf } from '../errors';
 import { planFleet } from '../fleet/plan';
 import { readFleetProgress } from '../fleet/work';
+import { type Patience, throughAbsence } from '../patience';
 import type { StartedWork } from './backfills';
 import { limitsNow, reportSteps } from './plan';
 import { type Progress, readProgress, type Watched } from './progress';
@@ -22,6 +23,8 @@ export interface FollowWork {
   readonly onProgress: (progress: Progress, etaMs: number | null) => void | Promise<void>;
   /** Ends the following, not the work. */
   readonly signal?: AbortSignal;
+  /** See Patience. */
+  readonly onAway?: Patience['onAway'];
 }
 
 /** Of thousands of devices, progress takes half a second to read, and a plan as long again. */
@@ -29,13 +32,16 @@ const FLEET_EVERY_MS = 2000;
 const REPORTS_EVERY_MS = 1000;
 const PLAN_EVERY_MS = 15_000;
 
-/** @returns the workflow's summary; null when the signal ended the following. @throws OperationError when it failed. */
+/**
+ * Goes on through an absence of Postgres or Temporal.
+ * @returns the workflow's summary; null when the signal ended the following. @throws OperationError when it failed.
+ */
 export function followWork(
   backend: Backend,
   { workflowId, work, since }: Pick<StartedWork, 'workflowId' | 'work' | 'since'>,
   options: FollowWork,
 ): Promise<BackfillSummary | null> {
-  return backend.temporal((client) =>
+  const once = (client: Client) =>
     backend.database((db) => {
       const handle = client.workflow.getHandle<typeof backfill>(workflowId);
       if (work.kind === 'fleet') {
@@ -45,8 +51,8 @@ export function followWork(
       const { context, from, to, chunkHours } = work;
       const watched = { context, span: { from, to }, chunkHours, since };
       return follow(handle, { ...options, db, watched, everyMs: REPORTS_EVERY_MS });
-    }),
-  );
+    });
+  return throughAbsence(() => backend.temporal(once), options);
 }
 
 function fleetReader(

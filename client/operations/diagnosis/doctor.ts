@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Pool } from 'pg';
 import { z } from 'zod';
 import { isPortFree } from '../../../embedded/ports';
 import { findData } from '../../../embedded/postgres/cluster';
@@ -19,7 +20,7 @@ import { readServer } from '../../../store/server';
 import { SECRET_REF_PATTERN } from '../../../vendors/account-fields';
 import { accountParts } from '../../../vendors/registry';
 import type { Backend } from '../backend';
-import { databaseUrl, explainDatabaseError, liveInstance, loadVaultKeys } from '../context';
+import { databaseUrl, liveInstance, loadVaultKeys } from '../context';
 import { workerPolls } from '../datasets/work';
 import { messageOf, OperationError } from '../errors';
 import { hint } from '../hints';
@@ -58,21 +59,32 @@ export const examineMachine = operation({
   run: (backend): Promise<readonly Check[]> => examine(backend),
 });
 
-/** All checks, in the order in which one builds on the other. */
+/** All checks, in the order in which one builds on the other. What does not build on another is checked at the same time. */
 async function examine(backend: Backend): Promise<Check[]> {
-  const checks = [checkNode(process.versions.node), ...checkMachine(backend), ...(await checkPorts(backend))];
-  checks.push(await checkVaultKey(backend));
-  checks.push(...(await checkDatabase(backend)));
-  checks.push(...(await checkGenerations(backend)));
-  checks.push(...(await checkTemporal(backend)));
-  checks.push(...(await checkWorkers(backend)));
-  checks.push(...(await checkKeysInUse(backend)));
-  checks.push(checkAccounts(backend));
-  checks.push(...(await checkCredentials(backend)));
-  checks.push(...settingsWarnings(backend.settings).map((warning) => warn('Settings', warning)));
-  checks.push(...(await checkLogins(backend)));
-  return checks;
+  const database = checkDatabase(backend);
+  const temporal = checkTemporal(backend);
+  /** Nothing of what lies in a database that does not answer: its own check has reported that. */
+  const withDatabase = async (check: () => Promise<Check[]>): Promise<Check[]> =>
+    hasFailed(await database) ? [] : check();
+  const checks = await Promise.all([
+    [checkNode(process.versions.node), ...checkMachine(backend)],
+    checkPorts(backend),
+    checkVaultKey(backend).then((check) => [check]),
+    database,
+    withDatabase(() => checkGenerations(backend)),
+    temporal,
+    checkWorkers(backend),
+    withDatabase(async () => (hasFailed(await temporal) ? [] : checkKeysInUse(backend))),
+    [checkAccounts(backend)],
+    database.then((found) => checkCredentials(backend, !hasFailed(found))),
+    settingsWarnings(backend.settings).map((warning) => warn('Settings', warning)),
+    database.then((found) => (hasFailed(found) ? untriedLogins(backend, NO_DATABASE) : checkLogins(backend))),
+  ]);
+  return checks.flat();
 }
+
+const hasFailed = (checks: readonly Check[]) => checks.some(({ result }) => result === 'fail');
+const NO_DATABASE = 'the database does not answer';
 
 function checkMachine({ settings, dir }: Backend): Check[] {
   const checks: Check[] = [];
@@ -137,27 +149,27 @@ const CLOCK_WARN_MS = 1_000;
 const CLOCK_FAIL_MS = 60_000;
 
 async function checkDatabase(backend: Backend): Promise<Check[]> {
-  let url: string;
   try {
-    url = databaseUrl(backend);
+    databaseUrl(backend);
   } catch (error) {
     return [warn('Database', messageOf(error))];
   }
-  const db = createPool(url, { max: 1, applicationName: 'sluice-doctor' });
   try {
-    const before = Date.now();
-    const { now, version } = await readServer(db);
-    const after = Date.now();
-    return [
-      ok('Database', `Postgres ${version} answers`),
-      clockCheck(now - (before + after) / 2),
-      await checkMigrations(db),
-      ...(await checkClockSteps(db)),
-    ];
+    return await backend.database(async (db) => {
+      // The first answer also makes the connection.
+      await readServer(db);
+      const before = Date.now();
+      const { now, version } = await readServer(db);
+      const after = Date.now();
+      return [
+        ok('Database', `Postgres ${version} answers`),
+        clockCheck(now - (before + after) / 2),
+        await checkMigrations(db),
+        ...(await checkClockSteps(db)),
+      ];
+    });
   } catch (error) {
-    return [fail('Database', messageOf(explainDatabaseError(error, url)))];
-  } finally {
-    await db.end();
+    return [fail('Database', messageOf(error))];
   }
 }
 
@@ -181,7 +193,7 @@ export function clockCheck(apartMs: number): Check {
 }
 
 /** What has been put back already still has a cause. Nothing of a database without tables. */
-async function checkClockSteps(db: ReturnType<typeof createPool>): Promise<Check[]> {
+async function checkClockSteps(db: Pool): Promise<Check[]> {
   const seen = await clockTrouble(db).catch(() => null);
   if (seen === null) return [];
   const { times, lastAt } = seen;
@@ -193,7 +205,7 @@ async function checkClockSteps(db: ReturnType<typeof createPool>): Promise<Check
   ];
 }
 
-async function checkMigrations(db: ReturnType<typeof createPool>): Promise<Check> {
+async function checkMigrations(db: Pool): Promise<Check> {
   const applied = await appliedMigrations(db);
   if (applied === null)
     return warn('Tables', `none yet; the first worker makes them (${hint('start worker')})`);
@@ -301,13 +313,14 @@ export function credentialsOf(
   );
 }
 
-async function checkCredentials(backend: Backend): Promise<Check[]> {
+async function checkCredentials(backend: Backend, hasDatabase: boolean): Promise<Check[]> {
   const checks: Check[] = [];
   for (const [name, account] of Object.entries(backend.settings.accounts)) {
     const problems: string[] = [];
     const warnings: string[] = [];
     for (const { name: field, ref } of credentialsOf(account)) {
       try {
+        if (!hasDatabase && ref.startsWith('vault:')) throw new Error(`${ref}: ${NO_DATABASE}`);
         await resolveWith(backend, ref, (message) => warnings.push(message));
       } catch (error) {
         problems.push(`${field}: ${messageOf(error)}`);
@@ -338,16 +351,21 @@ async function resolveWith(
   }
 }
 
+function hasLogins({ settings }: Backend): boolean {
+  return Object.values(settings.accounts).some(
+    (account) => accountParts(account).login ?? accountParts(account).grant,
+  );
+}
+
+function untriedLogins(backend: Backend, why: string): Check[] {
+  return hasLogins(backend) ? [warn('Logins', `not tried: ${why}`)] : [];
+}
+
 /** Only where there is a database: no call leaves without a permit. */
 async function checkLogins(backend: Backend): Promise<Check[]> {
   const { settings } = backend;
-  if (
-    !Object.values(settings.accounts).some(
-      (account) => accountParts(account).login ?? accountParts(account).grant,
-    )
-  )
-    return [];
-  const untried = (why: string) => [warn('Logins', `not tried: ${why}`)];
+  if (!hasLogins(backend)) return [];
+  const untried = (why: string) => untriedLogins(backend, why);
   let db: ReturnType<typeof createPool>;
   try {
     db = createPool(databaseUrl(backend), { max: 2, applicationName: 'sluice-doctor' });

@@ -1,4 +1,5 @@
 /** What is under way on the servers of these settings, and what is wrong. Shows what it can when parts are down. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Backend } from '../backend';
 import { batchJson } from '../batches/batches';
@@ -53,19 +54,39 @@ export const readStatus = operation({
     ),
   }),
   run: async (backend): Promise<Status> => {
-    const polls = backend.temporal((client) => workerPolls(client, backend.settings.temporal.taskQueue));
-    const [worker, pools, batches, backfills, syncs, polling, troubles] = await Promise.all([
-      read(() => polls),
-      read(() => readPools(backend)),
-      read(async () => openBatches(backend, await polls.catch(() => true))),
-      read(() => listBackfills(backend, {})),
-      read(() => listSyncs(backend, {})),
-      read(() => listPolling(backend, {})),
-      read(() => readTroubles(backend)),
-    ]);
-    return { worker, pools, batches, backfills, syncs, polling, troubles };
+    const { worker, pools, batches, backfills, syncs, polling, troubles } = beginStatus(backend);
+    return {
+      worker: await worker,
+      pools: await pools,
+      batches: await batches,
+      backfills: await backfills,
+      syncs: await syncs,
+      polling: await polling,
+      troubles: await troubles,
+    };
   },
 });
+
+/** The same, each part as soon as it is known: a server that is silent holds up only what it alone knows. */
+export type StatusParts = { readonly [Part in keyof Status]: Promise<Status[Part]> };
+
+export function beginStatus(backend: Backend): StatusParts {
+  const polls = backend.temporal((client) => workerPolls(client, backend.settings.temporal.taskQueue));
+  // Batches do not wait for a Temporal that is silent.
+  const hasWorker = Promise.race([polls.catch(() => true), delay(SOON_MS, true, { ref: false })]);
+  return {
+    worker: read(() => polls),
+    pools: read(() => readPools(backend)),
+    batches: read(async () => openBatches(backend, await hasWorker)),
+    backfills: read(() => listBackfills(backend, {})),
+    syncs: read(() => listSyncs(backend, {})),
+    polling: read(() => listPolling(backend, {})),
+    troubles: read(() => readTroubles(backend)),
+  };
+}
+
+/** A server that is well has answered by then, ms. */
+export const SOON_MS = 1_000;
 
 function readPools(backend: Backend): Promise<readonly PoolReport[]> {
   const { settings } = backend;

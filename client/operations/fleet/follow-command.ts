@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import type { Standstill } from '../../../quota/pools/standstill';
 import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
 import type { Backend } from '../backend';
+import { type Context, withDatabase, withTemporal } from '../context';
 import { commandHold } from '../explain/subjects';
 
 /** A worker says that a command has expired within this, ms. */
@@ -39,26 +40,29 @@ type Handle = Pick<WorkflowHandle, 'client' | 'describe'>;
 
 /** @param stored as it stood when it was started. */
 export async function followCommand(
-  backend: Backend,
+  context: Context,
   stored: Command,
   workflowId: string,
   follower: CommandFollower,
 ): Promise<Followed> {
   const follow = (db: Pool, client: Client | null) =>
-    followRow(backend, db, client?.workflow.getHandle(workflowId) ?? null, stored, follower);
-  return backend.database(async (db) => {
+    followRow(context, db, client?.workflow.getHandle(workflowId) ?? null, stored, follower);
+  // Both look after a server that is away themselves: what has been sent has to be followed.
+  const follows = async (db: Pool) => {
     let connected = false;
+    const followHandle = (client: Client) => {
+      connected = true;
+      return follow(db, client);
+    };
     try {
-      return await backend.temporal((client) => {
-        connected = true;
-        return follow(db, client);
-      });
+      return await withTemporal(context, followHandle, true);
     } catch (error) {
       if (connected) throw error;
       // Temporal has gone since the command was started: its row shows its outcome.
       return follow(db, null);
     }
-  });
+  };
+  return withDatabase(context, follows, 'work', true);
 }
 
 async function followRow(

@@ -1,7 +1,10 @@
 /** Whoever falls silent, inside a transaction too, stops the others for ten seconds at most. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../quota/limits/limit';
+import { SilentConnection } from '../../../store/connection-trouble';
 import { createPool, inTransaction } from '../../../store/db';
+import { isLost } from '../../../store/guarded-pool';
 import { registerLimits, takePermits } from '../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../store/pools/pools';
 import { amazonPool } from '../../../vendors/amazon/limits';
@@ -144,4 +147,71 @@ test('sessions are as the SQL relies on, whatever the defaults of the database a
   expect(await shown('datestyle')).toMatch(/^ISO/);
   await Promise.all([admin.end(), db.end()]);
   await own.drop();
+});
+
+describe('a connection that something in between has forgotten, while Postgres and new connections are well', () => {
+  const GUARD = { lateMs: 300, transitMs: 200, idleMs: 200, trialMs: 300 };
+  const sleep = (pool: Pool, seconds: number) => pool.query('select 1 as one, pg_sleep($1)', [seconds]);
+
+  async function behindProxy() {
+    const database = await testDatabase();
+    const { host, pathname, username, password } = new URL(database.url);
+    const proxy = await startBreakableProxy(host);
+    const url = `postgres://${username}${password && `:${password}`}@${proxy.address}${pathname}`;
+    const pool = createPool(url, { max: 3, guard: GUARD });
+    const end = async () => {
+      await pool.end();
+      await proxy.close();
+      await database.drop();
+    };
+    return { proxy, pool, end };
+  }
+
+  test('is tried when it was idle, and replaced', async () => {
+    const { proxy, pool, end } = await behindProxy();
+    await Promise.all([sleep(pool, 0.1), sleep(pool, 0.1), sleep(pool, 0.1)]);
+    proxy.silence();
+    await delay(2 * GUARD.idleMs);
+    const all = await Promise.all([sleep(pool, 0), sleep(pool, 0), sleep(pool, 0), sleep(pool, 0)]);
+    expect(all.map(({ rows }) => rows[0]?.one)).toEqual([1, 1, 1, 1]);
+    await end();
+  });
+
+  test('is given up when its answer has been lost; a statement that Postgres works for may take its time', async () => {
+    const { proxy, pool, end } = await behindProxy();
+    const lost = expect(sleep(pool, 0.1)).rejects.toBeInstanceOf(SilentConnection);
+    const from = performance.now();
+    await delay(50);
+    proxy.silence();
+    const slow = sleep(pool, 3);
+    await lost;
+    // Far below the bounds of the statement and of the query.
+    expect(performance.now() - from).toBeLessThan(LONGEST_MS);
+    expect((await slow).rows[0]).toMatchObject({ one: 1 });
+    await end();
+  });
+
+  test('a Postgres that is silent as a whole ends every wait, and what is closed then ends soon', async () => {
+    const { proxy, pool, end } = await behindProxy();
+    const lost = [1, 2].map(() => expect(sleep(pool, 60)).rejects.toBeInstanceOf(SilentConnection));
+    while (pool.totalCount < 2 || pool.idleCount > 0) await delay(10);
+    await delay(100);
+    proxy.silence(true);
+    await Promise.all(lost);
+    await end();
+  });
+});
+
+test('whether an answer can still come', () => {
+  const sessions = new Map([
+    [1, 'active'],
+    [2, 'idle'],
+    [3, 'idle in transaction'],
+    [4, null],
+    [5, 'disabled'],
+  ]);
+  expect([1, 2, 3, 4, 5, 6, null].map((pid) => isLost(sessions, pid))).toEqual([
+    ...[false, true, true, false, false, true, false],
+  ]);
+  expect(isLost(null, 1)).toBe(true);
 });
