@@ -41,13 +41,14 @@ export const simulator = defineSimulator({
         if (pathname === '/oauth/token' && request.method === 'POST') {
           return { call: call('login', {}) };
         }
-        const [, vin, read] = /^\/v1\/cars(?:\/(\w+)\/(status|charging))?$/.exec(pathname) ?? [null];
-        if (vin === null || request.method !== 'GET') {
+        const path = /^\/v1\/cars(?:\/(\w+)\/(status|charging))?$/.exec(pathname);
+        if (path === null || request.method !== 'GET') {
           return {
             call: call('unknown', {}),
             answer: error(404, 'NOT_FOUND', `no ${request.method} ${pathname}`),
           };
         }
+        const [, vin, read] = path;
         const known = call(read ?? 'cars', vin === undefined ? {} : { vin });
         const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
         const endsAt = tokens.get(token);

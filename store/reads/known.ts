@@ -23,3 +23,12 @@ export async function knownReads(db: Pool, account: string, vehicleId: string): 
   );
   return rows;
 }
+
+/** Pages that have come of answers that are under way, of all reads of an account. */
+export async function pagesUnderWay(db: Pool, account: string): Promise<number> {
+  const { rows } = await db.query<{ pages: number }>(
+    `select coalesce(sum((progress->>'pages')::int), 0)::int as pages from reads where account = $1`,
+    [account],
+  );
+  return rows[0]?.pages ?? 0;
+}

@@ -1,5 +1,6 @@
 /** The part of the conformance suite that needs no network: rules, settings, and the contracts of what is offered. */
 import type { AccountParts, CommonAccount, Vendor } from '../define';
+import { triedParts } from '../definition/parts';
 import { type Check, check, skipped } from './check';
 import { evidenceProblems, type FuzzOptions, limitProblems, verdictProblems } from './rules';
 
@@ -11,7 +12,9 @@ export function definitionChecks(vendor: Vendor, fuzz: FuzzOptions): Check[] {
   }
   const account = exampleAccount(vendor, {});
   if ('problems' in account) return [...ruleChecks(rules, fuzz, ''), check(name, account.problems)];
-  const parts = vendor.parts(account.settings);
+  const tried = triedParts(() => vendor.parts(account.settings));
+  if ('problems' in tried) return [...ruleChecks(rules, fuzz, ''), check(name, tried.problems)];
+  const parts: AccountParts = tried.parts;
   return [
     ...ruleChecks(rules, fuzz, ''),
     ...(parts.rules === undefined ? [] : ruleChecks(parts.rules, fuzz, ", by an account's own rules")),

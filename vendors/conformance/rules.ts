@@ -1,5 +1,6 @@
 /** Rules that hold for every vendor, tried without a network: for tests of vendors in and outside of this repository. */
 import { fillScope } from '../../quota/limits/limit';
+import type { Verdict } from '../../quota/verdict';
 import type { CallInfo, CallResult, VendorRules } from '../contract';
 import { COMMON_ATTRIBUTES } from '../contract';
 import { CANARY, fuzzedResult, secretResults } from './fuzz';
@@ -152,14 +153,26 @@ function verdictProblem(rules: VendorRules, call: CallInfo, result: CallResult):
     if (!KINDS.has(verdict.kind)) return `"${verdict.kind}" is no verdict`;
     if (verdict.evidence.account !== call.account) return 'the evidence does not say whose call it was';
     if (result.kind === 'transport' && verdict.kind === 'ok') return 'no answer came, and it is a success';
-    if ('statedWaitMs' in verdict && verdict.statedWaitMs !== null && !(verdict.statedWaitMs >= 0)) {
-      return `the wait is ${verdict.statedWaitMs} ms`;
+    if ('statedWaitMs' in verdict && !isWait(verdict.statedWaitMs)) {
+      return `the wait is ${String(verdict.statedWaitMs)} ms`;
     }
+    const strange = limitProblem(rules, verdict);
+    if (strange !== null) return strange;
     return result.kind === 'response' ? learnedProblem(rules, rules.learn(call, result.response)) : null;
   } catch (error) {
     return `throws ${error instanceof Error ? error.message : String(error)}`;
   }
 }
+
+/** A verdict may name no limit, or one that there is. */
+export function limitProblem({ limits }: VendorRules, verdict: Verdict): string | null {
+  const named = 'limit' in verdict ? verdict.limit : null;
+  if (named === null || limits.some(({ name }) => name === named)) return null;
+  return `the verdict names the limit ${named}, which there is not`;
+}
+
+/** A length, or null where the vendor names none. */
+const isWait = (wait: unknown) => wait === null || (typeof wait === 'number' && wait >= 0);
 
 /** A limit that there is, and numbers that are some. */
 function learnedProblem({ limits }: VendorRules, learned: ReturnType<VendorRules['learn']>): string | null {

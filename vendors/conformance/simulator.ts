@@ -5,11 +5,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HOUR_MS } from '../../quota/durations';
 import { capacityOf } from '../../quota/limits/limit';
+import type { Verdict } from '../../quota/verdict';
+import type { VendorResponse } from '../contract';
 import type { AccountParts, Vendor } from '../define';
 import type { VendorLimit } from '../kit/limit-book';
 import type { RunningSimulator } from '../kit/server';
 import { type Check, check, skipped } from './check';
 import { exampleAccount } from './definition';
+import { limitProblem } from './rules';
+import { startSimulator } from './start';
 import { type SampleCall, Wire } from './wire';
 
 /** Calls that a limit lets through while it is tried, and calls beyond it. */
@@ -17,29 +21,34 @@ const ADMITTED = 3;
 const BEYOND = 3;
 /** Answers are this late: what is refused before the first one is refused at arrival. */
 const LATENCY_MS = 150;
+/** The share of a wait that its rounding to other units leaves. */
+const WHOLE = 0.9;
 /** No window that is tried ends by itself. */
 const NEVER_MS = HOUR_MS;
 
+export const ANSWERS = 'the simulator answers every call that is built without knowing the vendor';
+const WAITS = 'a wait that the vendor states is taken for as long as it is';
+
 export async function simulatorChecks(vendor: Vendor): Promise<Check[]> {
-  const answers = 'the simulator answers every call that is built without knowing the vendor';
   if (vendor.simulator === null || vendor.example === null) {
-    return [skipped(answers, `the vendor gives no ${vendor.simulator === null ? 'simulator' : 'example'}`)];
+    return [skipped(ANSWERS, `the vendor gives no ${vendor.simulator === null ? 'simulator' : 'example'}`)];
   }
-  const simulator = await vendor.simulator();
-  const running = await simulator.start({});
+  const { simulator, running } = await startSimulator(vendor);
   try {
     const account = exampleAccount(vendor, simulator.settings(running));
-    if ('problems' in account) return [check(answers, account.problems)];
+    if ('problems' in account) return [check(ANSWERS, account.problems)];
+    // What the calls are built from is asked for first.
+    relax(running, null);
     const parts = vendor.parts(account.settings);
     const wire = new Wire(vendor, parts);
     let samples: SampleCall[];
     try {
       samples = await wire.samples(await wire.token(), Date.now());
     } catch (error) {
-      return [check(answers, [error instanceof Error ? error.message : String(error)])];
+      return [check(ANSWERS, [error instanceof Error ? error.message : String(error)])];
     }
     const bench = { vendor, parts, running, wire, samples };
-    const checks: Check[] = [check(answers, await unanswered(bench))];
+    const checks: Check[] = [check(ANSWERS, await unanswered(bench)), await waitCheck(bench)];
     for (const name of running.limits.names()) checks.push(await limitCheck(bench, name));
     return checks;
   } finally {
@@ -55,8 +64,10 @@ interface Bench {
   readonly samples: readonly SampleCall[];
 }
 
-/** Verdicts of calls that no limit refused. */
-const ANSWERED: ReadonlySet<string> = new Set(['ok', 'pending', 'gone', 'invalid']);
+/** Verdicts of calls that no limit refused, and that ask for what there is. */
+const ANSWERED: ReadonlySet<string> = new Set(['ok', 'pending']);
+/** And of those that ask for what there need not be. */
+const REACHED: ReadonlySet<string> = new Set([...ANSWERED, 'gone', 'invalid']);
 /** Verdicts of a limit that is reached. */
 const REFUSED: ReadonlySet<string> = new Set(['rate', 'quota']);
 
@@ -64,10 +75,42 @@ async function unanswered({ running, samples, ...bench }: Bench): Promise<string
   relax(running, null);
   const problems: string[] = [];
   for (const sample of samples) {
-    const verdict = await verdictOf(bench, sample);
-    if (!ANSWERED.has(verdict)) problems.push(`${sample.operation}: the verdict is ${verdict}`);
+    const { verdict, response } = await judgedCall(bench, sample);
+    const kind = kindOf(verdict);
+    const { pathname } = new URL(sample.request.url);
+    const asked = `${sample.operation} (${sample.request.method} ${pathname})`;
+    if (!(sample.mayBeMissing ? REACHED : ANSWERED).has(kind)) {
+      problems.push(`${asked}: the verdict of its ${response.status} is ${kind}`);
+    } else if (kind === 'ok') {
+      const unusable = sample.problem?.(response.body) ?? null;
+      if (unusable !== null) problems.push(`${asked}: its answer cannot be used: ${unusable}`);
+    }
   }
   return problems;
+}
+
+/** During a quota of an hour: one that is taken for shorter is met again and again. */
+async function waitCheck({ vendor, running, samples, ...bench }: Bench): Promise<Check> {
+  const sample = samples.find(
+    ({ operation }) =>
+      operation !== bench.parts.login?.operation && !vendor.rules.unmetered?.includes(operation),
+  );
+  if (sample === undefined) return skipped(WAITS, "the account's parts make no call by themselves");
+  relax(running, null);
+  running.control({ quota: { operation: sample.operation, forMs: NEVER_MS, waitMs: NEVER_MS } });
+  const { verdict } = await judgedCall({ vendor, ...bench }, sample);
+  running.control({ clearFaults: true });
+  if (typeof verdict === 'string' || !REFUSED.has(verdict.kind)) {
+    return check(WAITS, [`${sample.operation}, refused for a quota: the verdict is ${kindOf(verdict)}`]);
+  }
+  const waitMs = 'statedWaitMs' in verdict ? verdict.statedWaitMs : null;
+  const isWhole = waitMs === null || waitMs >= WHOLE * NEVER_MS;
+  const said = `${sample.operation}: during a quota of ${NEVER_MS} ms, the rules state a wait of ${waitMs} ms`;
+  const strange = limitProblem(bench.parts.rules ?? vendor.rules, verdict);
+  return check(WAITS, [
+    ...(isWhole ? [] : [`${said}; where the vendor names none, it must be null`]),
+    ...(strange === null ? [] : [`${sample.operation}, refused for a quota: ${strange}`]),
+  ]);
 }
 
 async function limitCheck(bench: Bench, name: string): Promise<Check> {
@@ -166,10 +209,18 @@ function relax(running: RunningSimulator, but: string | null): void {
 const isChargedTo = ({ operations }: VendorLimit, operation: string) =>
   operations === '*' || operations.includes(operation);
 
-async function verdictOf(
-  { vendor, parts, wire }: Pick<Bench, 'vendor' | 'parts' | 'wire'>,
+const verdictOf = async (bench: Caller, sample: SampleCall): Promise<string> =>
+  kindOf((await judgedCall(bench, sample)).verdict);
+
+const kindOf = (verdict: Verdict | string) => (typeof verdict === 'string' ? verdict : String(verdict?.kind));
+
+type Caller = Pick<Bench, 'vendor' | 'parts' | 'wire'>;
+
+/** The verdict, or in words why there is none. */
+async function judgedCall(
+  { vendor, parts, wire }: Caller,
   { operation, request }: SampleCall,
-): Promise<string> {
+): Promise<{ readonly verdict: Verdict | string; readonly response: VendorResponse }> {
   const { id } = vendor;
   const call = {
     vendor: id,
@@ -181,8 +232,10 @@ async function verdictOf(
   // Connections are kept: one call at a time may be on each, and none waits for another.
   await delay(0);
   try {
-    return (parts.rules ?? vendor.rules).classify(call, { kind: 'response', response }, Date.now()).kind;
+    const rules = parts.rules ?? vendor.rules;
+    return { verdict: rules.classify(call, { kind: 'response', response }, Date.now()), response };
   } catch (error) {
-    return `none: classify throws ${error instanceof Error ? error.message : String(error)}`;
+    const why = error instanceof Error ? error.message : String(error);
+    return { verdict: `none: classify throws ${why}`, response };
   }
 }

@@ -18,12 +18,30 @@ export interface SampleCall {
   readonly attributes: Readonly<Record<string, string>>;
   /** What limits of tokens charge. */
   readonly tokens?: number;
+  /** Why the body of a usable answer cannot be used after all; null when it can. */
+  readonly problem?: (body: string) => string | null;
+  /** What it asks for need not be there. */
+  readonly mayBeMissing?: true;
 }
+
+/** What a vendor's parser has against a body. */
+const by =
+  (parse: (body: string) => Parsed<unknown>) =>
+  (body: string): string | null => {
+    try {
+      const parsed = parse(body);
+      return parsed.ok ? null : parsed.problem;
+    } catch (error) {
+      return `its parser throws ${String(error)}`;
+    }
+  };
 
 export interface ServedSample {
   readonly vehicleId: string;
   readonly read: string;
   readonly operation: string;
+  /** Calls that it takes, one for each page. */
+  readonly pages: number;
 }
 
 /** Thrown when the vendor does not answer as its own parts understand it. */
@@ -32,6 +50,10 @@ export class WireError extends Error {
 }
 
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
+/** Vehicles that are looked at for one that has what is read. */
+const VEHICLES = 8;
+/** Pages of a read that are counted. */
+const MOST_PAGES = 5;
 /** Longest wait for a simulator's answer, ms. */
 const LONGEST_MS = 60_000;
 const DEPLOYMENT = { id: '0123456789abcdef' };
@@ -127,6 +149,7 @@ export class Wire {
               operation: login.operation,
               attributes: {},
               request: login.request(this.secrets(login.credentials), nowMs),
+              problem: by(login.parse),
             },
           ]),
       ...(reports === undefined ? [] : await this.reportSamples(reports, token, nowMs)),
@@ -149,13 +172,24 @@ export class Wire {
     const createdSince = nowMs - DAY_MS;
     return [
       { operation: reports.operations.create, attributes, request: create },
-      { operation: reports.operations.get, attributes, request: authorized(reports.get(reportId)) },
+      {
+        operation: reports.operations.get,
+        attributes,
+        request: authorized(reports.get(reportId)),
+        problem: by(reports.parseGet),
+      },
       {
         operation: reports.operations.list,
         attributes,
         request: authorized(reports.list({ reportType: dataset.reportType, createdSince })),
+        problem: by(reports.parseList),
       },
-      { operation: reports.operations.document, attributes, request: authorized(reports.document('none')) },
+      {
+        operation: reports.operations.document,
+        attributes,
+        request: authorized(reports.document('none')),
+        mayBeMissing: true as const,
+      },
     ];
   }
 
@@ -178,14 +212,25 @@ export class Wire {
     const { operations } = fleet;
     const attributes = { [fleet.deviceAttribute]: deviceId };
     return [
-      { operation: operations.devices, attributes: {}, request: devices },
+      { operation: operations.devices, attributes: {}, request: devices, problem: by(fleet.parseDevices) },
       {
         operation: operations.positions,
         attributes: {},
         request: authorized(fleet.positions([deviceId], null)),
+        problem: by(fleet.parsePositions),
       },
-      { operation: operations.trips, attributes, request: authorized(fleet.trips(deviceId, span)) },
-      { operation: operations.track, attributes, request: authorized(fleet.track(deviceId, span)) },
+      {
+        operation: operations.trips,
+        attributes,
+        request: authorized(fleet.trips(deviceId, span)),
+        problem: by((body) => fleet.parseTrips(body, deviceId)),
+      },
+      {
+        operation: operations.track,
+        attributes,
+        request: authorized(fleet.track(deviceId, span)),
+        problem: by((body) => fleet.parseTrack(body, deviceId)),
+      },
     ];
   }
 
@@ -194,7 +239,7 @@ export class Wire {
     return this.ask(fleet.authorize(fleet.devices(), token), fleet.parseDevices);
   }
 
-  /** Reads that the simulator answers whole, with one call each; those of one vehicle lie together. */
+  /** Reads that the simulator answers, page by page where it has pages; those of one vehicle lie together. */
   async servedReads(vehicleIds: readonly string[], token: string, most: number): Promise<ServedSample[]> {
     const { vehicles } = this.parts;
     if (vehicles === undefined) return [];
@@ -210,36 +255,68 @@ export class Wire {
       plain.map((one) => ({ vehicleId: id, read: one })),
     )) {
       if (served.length === most) break;
-      const request = vehicles.read(read.name, { vehicleId, params: {}, resource, next: null });
-      if (request.binary) continue;
-      const { status, body } = await this.send(vehicles.authorize(request, token));
-      const parsed = status < 300 ? vehicles.parseRead(read.name, body) : null;
-      if (!parsed?.ok || parsed.value.next !== null) continue;
-      served.push({ vehicleId, read: read.name, operation: read.operation });
+      const pages = await this.pagesOf(vehicles, { vehicleId, resource }, read.name, token);
+      if (pages !== null) served.push({ vehicleId, read: read.name, operation: read.operation, pages });
     }
     return served;
+  }
+
+  /** Null where the read is a picture, is not answered, or has no end. */
+  private async pagesOf(
+    vehicles: NonNullable<AccountParts['vehicles']>,
+    of: { readonly vehicleId: string; readonly resource: string | null },
+    read: string,
+    token: string,
+  ): Promise<number | null> {
+    let next: string | null = null;
+    for (let pages = 1; pages <= MOST_PAGES; pages++) {
+      const request: HttpRequest = vehicles.read(read, { ...of, params: {}, next });
+      if (request.binary) return null;
+      const { status, body } = await this.send(vehicles.authorize(request, token));
+      const parsed = status < 300 ? vehicles.parseRead(read, body) : null;
+      if (!parsed?.ok) return null;
+      if (parsed.value.next === null) return pages;
+      next = parsed.value.next;
+    }
+    return null;
   }
 
   private async vehicleSamples(vehicles: NonNullable<AccountParts['vehicles']>, token: string) {
     const authorized = (request: HttpRequest) => vehicles.authorize(request, token);
     const list = authorized(vehicles.vehicles());
     const all = await this.ask(list, vehicles.parseVehicles);
-    const vehicle = all.find(({ readable }) => readable);
-    if (vehicle === undefined) throw new WireError('the account has no vehicle that may be read');
+    const readable = all.filter((one) => one.readable).slice(0, VEHICLES);
+    if (readable.length === 0) throw new WireError('the account has no vehicle that may be read');
     const { resource: api } = vehicles;
     const resource = api === undefined ? null : await this.ask(authorized(api.create()), api.parseCreate);
-    const reads = vehicles.reads
-      .filter(({ params }) => Object.values(params).every(({ required }) => !required))
-      .map(({ name, operation }) => {
-        const request = vehicles.read(name, {
-          vehicleId: vehicle.vehicleId,
-          params: {},
-          resource,
-          next: null,
-        });
-        const attributes = { [vehicles.vehicleAttribute]: vehicle.vehicleId };
-        return { operation, attributes, request: authorized(request) };
+    const reads: SampleCall[] = [];
+    for (const { name, operation, params } of vehicles.reads) {
+      if (Object.values(params).some(({ required }) => required)) continue;
+      const samples = readable.map(({ vehicleId }): SampleCall => {
+        const request = vehicles.read(name, { vehicleId, params: {}, resource, next: null });
+        return {
+          ...{ operation, request: authorized(request) },
+          attributes: { [vehicles.vehicleAttribute]: vehicleId },
+          ...(request.binary ? {} : { problem: by((body) => vehicles.parseRead(name, body)) }),
+        };
       });
-    return [{ operation: vehicles.operation, attributes: {}, request: list }, ...reads];
+      reads.push(await this.firstServed(samples));
+    }
+    return [
+      {
+        ...{ operation: vehicles.operation, attributes: {}, request: list },
+        problem: by(vehicles.parseVehicles),
+      },
+      ...reads,
+    ];
+  }
+
+  /** Not every vehicle has everything: of a read that none of them has, the first one says so. */
+  private async firstServed(samples: readonly SampleCall[]): Promise<SampleCall> {
+    for (const sample of samples) {
+      const { status, body } = await this.send(sample.request);
+      if (status < 300 && !sample.problem?.(body)) return sample;
+    }
+    return samples[0] as SampleCall;
   }
 }

@@ -26,5 +26,6 @@ export const gps51 = defineVendor({
   example: {
     settings: { username: 'fleet', password: 'env:GPS51_PASSWORD' },
     secrets: { GPS51_PASSWORD: 'fleet-secret' },
+    command: { code: 'stop' },
   },
 });

@@ -10,12 +10,13 @@ import { sendForText } from '../../../activities/gateway/http/http';
 import { parseSettings, type Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { type Check, check, skipped } from '../../../vendors/conformance/check';
+import { type StartedSimulator, startSimulator } from '../../../vendors/conformance/start';
 import { type SampleCall, Wire } from '../../../vendors/conformance/wire';
 import type { RunningSimulator } from '../../../vendors/kit/server';
 import type { Vendor } from '../../../vendors/registry';
 import { messageOf } from '../errors';
 import { type OwnGateway, withOwnGateway } from '../own-gateway';
-import { quickLimits } from './quick-limits';
+import { quickLimits, withoutLimits } from './quick-limits';
 
 const ACCOUNT = 'conformance';
 /** How often each call is made. */
@@ -38,8 +39,13 @@ export async function jobChecks(
   if (vendor.simulator === null || vendor.example === null) {
     return [JOB, QUOTA].map((name) => skipped(name, 'it takes a simulator and an example'));
   }
-  const simulator = await vendor.simulator();
-  const running = await simulator.start({});
+  let started: StartedSimulator;
+  try {
+    started = await startSimulator(vendor);
+  } catch (error) {
+    return [check(JOB, [messageOf(error)])];
+  }
+  const { simulator, running } = started;
   try {
     const account = {
       vendor: vendor.id,
@@ -76,6 +82,7 @@ async function run(bench: Bench): Promise<Check[]> {
   const { vendor, settings, running } = bench;
   const { parts } = findAccount(settings, ACCOUNT);
   const wire = new Wire(vendor, parts);
+  withoutLimits(running);
   const token = await wire.token();
   const login = parts.login?.operation;
   const samples: SampleCall[] = [];
@@ -85,6 +92,7 @@ async function run(bench: Bench): Promise<Check[]> {
     if (response.status < 300 && sample.operation !== login) samples.push(sample);
   }
   if (samples.length === 0) return [JOB, QUOTA].map((name) => skipped(name, 'no call is accepted'));
+  quickLimits(vendor, running);
   running.control({ resetLimits: true, resetLog: true });
   const work = Array.from({ length: TIMES }, () => samples).flat();
   const ended = await Promise.allSettled(
@@ -105,10 +113,18 @@ async function run(bench: Bench): Promise<Check[]> {
 async function quotaProblems(bench: Bench, sample: SampleCall, token: string): Promise<string[]> {
   const { running } = bench;
   running.control({ quota: { forMs: QUOTA_MS, waitMs: QUOTA_MS }, resetLimits: true, resetLog: true });
+  const endsAt = Date.now() + QUOTA_MS;
   const first = await outcome(() => callUntilServed(bench, 0, sample, token, Date.now() + PATIENCE_MS));
   const until = stopsUntil(await outcome(() => callOnce(bench, 0, sample, token)));
   if (!(first instanceof PoolClosed || first instanceof CallFailed) || until === null) {
     return ['the vendor refused for a quota, and the next call is let out'];
+  }
+  // Of a wait that is rounded, or whose length nobody knows, most is left.
+  if (until < endsAt - QUOTA_MS / 2) {
+    const early = Math.round(endsAt - until);
+    return [
+      `the quota lasts ${QUOTA_MS} ms, and calls are let out ${early} ms before its end: the rules state too short a wait`,
+    ];
   }
   const problems: string[] = [];
   const met = running.log.list({}).length;

@@ -12,7 +12,9 @@ export function quickLimits(vendor: Vendor, running: RunningSimulator): Readonly
   const changes = own.flatMap(({ name, kind, theirs }) => {
     const there = running.limits.limit(name)?.window.kind;
     // One that the vendor counts in another way than its rules say is not made smaller, and so not tried.
-    return there === undefined ? [] : [[name, there === kind ? theirs : { enforced: false }]];
+    return there === undefined
+      ? []
+      : [[name, there === kind ? { ...theirs, enforced: true } : { enforced: false }]];
   });
   running.control({ limits: Object.fromEntries(changes), resetLimits: true });
   return Object.fromEntries(own.map(({ name, ours }) => [name, ours]));
@@ -30,4 +32,13 @@ function quick({ name, window, unit }: LimitTemplate) {
   };
   const size = unit === 'calls' ? sizes[window.kind] : {};
   return { name, kind: window.kind, theirs: size, ours: { ...size, ...(unit === 'calls' ? slack : {}) } };
+}
+
+/** Lets the simulator refuse nothing, until `quickLimits` sets its limits again. */
+export function withoutLimits(running: RunningSimulator): void {
+  const names = running.limits.names();
+  running.control({
+    limits: Object.fromEntries(names.map((name) => [name, { enforced: false }])),
+    resetLimits: true,
+  });
 }

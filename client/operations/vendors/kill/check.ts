@@ -43,14 +43,19 @@ export async function killChecks(
 
 function checksOf(
   vendor: string,
-  { tried, failed }: Setup,
+  { tried, failed, untried }: Setup,
   problems: ReadonlyMap<Tried, readonly string[]>,
   hasTemporal: boolean,
 ): Check[] {
   const failures = failed.filter(([id]) => id === vendor).map(([, problem]) => problem);
   if (failures.length > 0) return [check(TITLE, failures)];
   const own = tried.filter(({ bench }) => bench.vendor.id === vendor);
-  if (own.length > 0) return own.map((one) => check(`${TITLE}: ${one.work.name}`, problems.get(one) ?? []));
+  const left = untried
+    .filter(([id]) => id === vendor)
+    .map(([, what, why]) => skipped(`${TITLE}: ${what}`, why));
+  if (own.length + left.length > 0) {
+    return [...own.map((one) => check(`${TITLE}: ${one.work.name}`, problems.get(one) ?? [])), ...left];
+  }
   const why = hasTemporal
     ? 'the account offers no work that takes several calls, or there is no simulator or example'
     : 'no Temporal is on this machine (starting the servers fetches one), or the account offers no work of several calls';
@@ -149,24 +154,27 @@ async function isInTheMiddle(one: Tried): Promise<boolean> {
   const arrived = arrivals(one);
   const held = arrived.filter(({ fault }) => fault === 'latency').length;
   const done = await one.work.done();
-  return held > 0 && done > 0 && done === arrived.length - held;
+  return held > 0 && done > 0 && (await answered(one)) === arrived.length - held;
 }
 
 async function inFlight(one: Tried): Promise<number> {
-  return arrivals(one).length - (await one.work.done());
+  return arrivals(one).length - (await answered(one));
 }
+
+const answered = async ({ work }: Tried) => (work.answered ? work.answered() : work.done());
 
 /** @param lost calls that were in flight at the kill. */
 function judged(one: Tried, done: number, lost: number): string[] {
-  const { wanted, pieces, once, operations } = one.work;
+  const { wanted, pieces, calls: needed = wanted, once, operations } = one.work;
   const arrived = arrivals(one);
   const refused = new Set(arrived.flatMap(({ refusedBy }) => refusedBy ?? []));
-  const most = wanted + (once ? 0 : lost);
-  const calls = `${arrived.length} calls of ${operations.join(', ')} arrived for ${wanted} ${pieces}`;
+  const most = needed + (once ? 0 : lost);
+  const paged = needed === wanted ? '' : ` of ${needed} pages`;
+  const calls = `${arrived.length} calls of ${operations.join(', ')} arrived for ${wanted} ${pieces}${paged}`;
   const rule = once ? 'none may be asked for twice' : `only ${lost} were in flight at the kill`;
   return [
     ...(done >= wanted ? [] : [`${wanted - done} of ${wanted} ${pieces} are lost: nobody goes on with them`]),
-    ...(arrived.length >= wanted ? [] : [`${calls}: some are done that the vendor was never asked for`]),
+    ...(arrived.length >= needed ? [] : [`${calls}: some are done that the vendor was never asked for`]),
     ...(arrived.length <= most ? [] : [`${calls}, though ${rule}`]),
     ...[...refused].map((limit) => `a call was refused by ${limit}`),
   ];

@@ -1,7 +1,7 @@
-/** Reads of vehicles as work: as many as the simulator answers whole, with one call each. */
-import { knownReads } from '../../../../store/reads/known';
+/** Reads of vehicles as work: as many as the simulator answers, paged ones with a call for each page. */
+import { knownReads, pagesUnderWay } from '../../../../store/reads/known';
 import { storedVehicles } from '../../../../store/reads/vehicles';
-import type { Wire } from '../../../../vendors/conformance/wire';
+import type { ServedSample, Wire } from '../../../../vendors/conformance/wire';
 import { refreshVehicles } from '../../vehicles/vehicles';
 import type { KillBench, ReadPiece, Work } from './work';
 
@@ -20,34 +20,51 @@ export async function readWork(bench: KillBench, wire: Wire, token: string): Pro
   const served = await wire.servedReads(ids, token, READS);
   if (served.length < FEWEST) return null;
   const reads = served.map(({ vehicleId, read }): ReadPiece => ({ account, vehicleId, read }));
-  // As the process that reads goes through them: what comes first is answered.
-  const held = served[BEFORE];
-  const { operation = '' } = held ?? {};
+  const middle = middleOf(served);
   return {
     name: 'reads of vehicles',
     pieces: 'reads',
     wanted: reads.length,
+    calls: sum(served.map(({ pages }) => pages)),
     operations: [...new Set(served.map((one) => one.operation))],
-    hold: {
-      operation,
-      skip: served.slice(0, BEFORE).filter((one) => one.operation === operation).length,
-    },
+    hold: middle,
     once: false,
     reads,
-    done: async () => {
-      const known = await Promise.all(
-        [...new Set(reads.map(({ vehicleId }) => vehicleId))].map(async (vehicleId) =>
-          (await knownReads(db, account, vehicleId)).map(({ read, answeredAt }) => ({
-            vehicleId,
-            read,
-            answeredAt,
-          })),
-        ),
-      );
-      const answered = known.flat().filter(({ answeredAt }) => answeredAt !== null);
-      return reads.filter(({ vehicleId, read }) =>
-        answered.some((one) => one.vehicleId === vehicleId && one.read === read),
-      ).length;
+    done: async () => (await answeredReads(bench, served)).length,
+    answered: async () => {
+      const whole = await answeredReads(bench, served);
+      return sum(whole.map(({ pages }) => pages)) + (await pagesUnderWay(db, account));
     },
   };
 }
+
+/**
+ * As the process that reads goes through them, what comes first is answered; of a read with pages, its first page is,
+ * and what has come of it must not be paid for again.
+ */
+function middleOf(served: readonly ServedSample[]): Work['hold'] {
+  const paged = served.findIndex(({ pages }, i) => i >= BEFORE && pages > 1);
+  const held = paged < 0 ? BEFORE : paged;
+  const { operation = '' } = served[held] ?? {};
+  const before = served.slice(0, held).filter((one) => one.operation === operation);
+  return { operation, skip: sum(before.map(({ pages }) => pages)) + (paged < 0 ? 0 : 1) };
+}
+
+/** Those that are there whole. */
+async function answeredReads(
+  { account, db }: KillBench,
+  served: readonly ServedSample[],
+): Promise<readonly ServedSample[]> {
+  const vehicles = [...new Set(served.map(({ vehicleId }) => vehicleId))];
+  const known = await Promise.all(
+    vehicles.map(async (vehicleId) =>
+      (await knownReads(db, account, vehicleId))
+        .filter(({ answeredAt }) => answeredAt !== null)
+        .map(({ read }) => JSON.stringify([vehicleId, read])),
+    ),
+  );
+  const answered = new Set(known.flat());
+  return served.filter(({ vehicleId, read }) => answered.has(JSON.stringify([vehicleId, read])));
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);

@@ -12,12 +12,13 @@ import { createPool } from '../../../../store/db';
 import { GrantStore } from '../../../../store/secrets/grants';
 import { createKeyFile } from '../../../../store/secrets/keyring';
 import { Vault } from '../../../../store/secrets/vault';
+import { startSimulator } from '../../../../vendors/conformance/start';
 import { Wire } from '../../../../vendors/conformance/wire';
 import type { RunningSimulator } from '../../../../vendors/kit/server';
 import { contextWith, loadVaultKeys } from '../../context';
 import { messageOf } from '../../errors';
 import { type OpenBackend, openBackend } from '../../open-backend';
-import { quickLimits } from '../quick-limits';
+import { quickLimits, withoutLimits } from '../quick-limits';
 import type { TestServers } from '../servers';
 import type { Subject } from '../subject';
 import { commandWork } from './commands';
@@ -39,6 +40,8 @@ export interface Setup {
   readonly tried: readonly Tried[];
   /** Vendors whose work cannot even be begun, with why. */
   readonly failed: readonly (readonly [vendor: string, problem: string])[];
+  /** Work that is offered and cannot be tried here, with why. */
+  readonly untried: readonly (readonly [vendor: string, what: string, why: string])[];
   /** Null where nothing is for them to do. */
   readonly worker: Victim | null;
   readonly reader: Victim | null;
@@ -63,7 +66,15 @@ export async function begin(
   const folder = join(servers.folder, 'kill');
   mkdirSync(folder);
   const run = randomBytes(6).toString('hex');
-  const simulated = await Promise.all(subjects.map((subject) => simulate(subject, run)));
+  const failed: [string, string][] = [];
+  const simulated: Simulated[] = [];
+  for (const subject of subjects) {
+    try {
+      simulated.push(await simulate(subject, run));
+    } catch (error) {
+      failed.push([subject.vendor.id, messageOf(error)]);
+    }
+  }
   servers.endsWith(() => Promise.all(simulated.map(({ running }) => running.close())));
   const secrets = Object.fromEntries(simulated.flatMap((one) => Object.entries(one.env)));
   // This process calls, too, before the others begin.
@@ -106,14 +117,18 @@ export async function begin(
     await db.end();
   });
   const tried: Tried[] = [];
-  const failed: [string, string][] = [];
+  const untried: (readonly [string, string, string])[] = [];
   for (const one of simulated) {
     try {
       const { parts } = findAccount(settings, one.account);
       const bench = { ...one, parts, settings, backend, db };
       const example = one.vendor.example && { ...one.vendor.example, secrets: one.env };
       const wire = new Wire({ ...one.vendor, example }, parts);
+      // What the work is made of is asked for before it is counted.
+      withoutLimits(one.running);
       const works = await worksOf(bench, wire, folder, temporal !== null);
+      quickLimits(one.vendor, one.running);
+      untried.push(...untriedWork(bench, works, temporal !== null));
       tried.push(...works.map((work) => ({ bench, work })));
     } catch (error) {
       failed.push([one.vendor.id, messageOf(error)]);
@@ -127,16 +142,15 @@ export async function begin(
     await Promise.all([worker?.kill(), reader?.kill()]);
   };
   servers.endsWith(close);
-  return { settings, backend, db, tried, failed, worker, reader, close };
+  return { settings, backend, db, tried, failed, untried, worker, reader, close };
 }
 
 /** Secrets have names of their own: those of two vendors may be called alike. */
 async function simulate(subject: Subject, run: string): Promise<Simulated> {
   const { vendor } = subject;
   const { example } = vendor;
-  const simulator = await vendor.simulator?.();
-  if (simulator === undefined || example === null) throw new Error('it takes a simulator and an example');
-  const running = await simulator.start({});
+  if (example === null) throw new Error('it takes an example');
+  const { simulator, running } = await startSimulator(vendor);
   const prefix = `${vendor.id.replaceAll('-', '_').toUpperCase()}__`;
   const keys = {
     vendor: vendor.id,
@@ -170,14 +184,46 @@ function datasetsOf(id: string, { datasets, descriptions }: Subject['vendor'], a
 async function worksOf(bench: KillBench, wire: Wire, folder: string, hasTemporal: boolean): Promise<Work[]> {
   const token = await logIn(bench, wire);
   const reads = await readWork(bench, wire, token);
-  const vehicles = [...new Set(reads?.reads?.map(({ vehicleId }) => vehicleId))];
-  const byWorker = [
-    reportWork(bench),
-    await fleetWork(bench, wire, token),
-    textWork(bench, folder),
-    commandWork(bench, vehicles),
+  if (!hasTemporal) return reads === null ? [] : [reads];
+  const { fleet } = bench.parts;
+  // Not before the fleet's work: it stores them, and a command goes to a device that is known.
+  const histories = [reportWork(bench), await fleetWork(bench, wire, token)];
+  const devices = fleet === undefined ? [] : await wire.devices(fleet, token);
+  const ids = [
+    ...(reads?.reads ?? []).map(({ vehicleId }) => vehicleId),
+    ...devices.map((one) => one.deviceId),
   ];
-  return [reads, ...(hasTemporal ? byWorker : [])].filter((work) => work !== null);
+  const byWorker = [...histories, textWork(bench, folder), commandWork(bench, [...new Set(ids)])];
+  return [reads, ...byWorker].filter((work) => work !== null);
+}
+
+/** What the account offers and nothing is shown of, so that nobody takes it for shown. */
+function untriedWork(
+  { vendor, parts }: KillBench,
+  works: readonly Work[],
+  hasTemporal: boolean,
+): (readonly [string, string, string])[] {
+  const has = (name: string) => works.some((work) => work.name.startsWith(name));
+  const offered: (readonly [part: unknown, name: string, what: string, why: string])[] = [
+    [parts.reports ?? parts.fleet, 'a backfill', 'a backfill', 'there is no dataset or device to fill'],
+    [parts.texts, 'a batch', 'a batch of texts', 'example.model names none'],
+    [
+      parts.commands,
+      'the command',
+      'commands',
+      'nobody says which one: example.command, or one that is never repeated',
+    ],
+    [
+      parts.vehicles,
+      'reads',
+      'reads of vehicles',
+      'the simulator answers fewer than three, of one vehicle a call',
+    ],
+  ];
+  const noTemporal = 'no Temporal is on this machine (npx sluice up fetches one; --temporal names one)';
+  return offered
+    .filter(([part, name]) => part !== undefined && !has(name))
+    .map(([, name, what, why]) => [vendor.id, what, hasTemporal || name === 'reads' ? why : noTemporal]);
 }
 
 /** A token for the wire; what a person's login brings is stored for the account, too. */

@@ -28,10 +28,12 @@ export interface ReadPiece {
 export interface Work {
   /** In the singular or as a whole: `a backfill of amazon/rt-sales`. */
   readonly name: string;
-  /** What one call brings, in the plural: `windows`. */
+  /** What is done as a whole, in the plural: `windows`. */
   readonly pieces: string;
   readonly wanted: number;
-  /** Operations whose calls bring a piece each. */
+  /** Calls that it takes; left out: one a piece. */
+  readonly calls?: number;
+  /** Operations of those calls. */
   readonly operations: readonly string[];
   /** From which call on the vendor keeps its answers to itself, so that there is a middle. */
   readonly hold: { readonly operation: string; readonly skip: number };
@@ -43,4 +45,6 @@ export interface Work {
   readonly reads?: readonly ReadPiece[];
   /** Pieces that are done for good, as the database has it. */
   done(): Promise<number>;
+  /** Calls whose answers are there for good; left out: as many as pieces. */
+  answered?(): Promise<number>;
 }
