@@ -1,4 +1,4 @@
-"""Logs in, lists, reads and locks with the package bimmer_connected, unchanged but for the host that it calls.
+"""Logs in, lists, reads, locks and sets charging with the package bimmer_connected, unchanged but for the host that it calls.
 
 Usage: client.py URL, where a MyBMW simulator listens that nobody else uses. Prints a line for each step; exits with 1
 at the first that is not as it should be.
@@ -15,6 +15,7 @@ import bimmer_connected.api.client
 from bimmer_connected.account import MyBMWAccount
 from bimmer_connected.api.regions import Regions
 from bimmer_connected.models import GPSPosition, MyBMWAuthError, MyBMWQuotaError
+from bimmer_connected.vehicle.charging_profile import ChargingMode
 from bimmer_connected.vehicle.doors_windows import LockState
 from bimmer_connected.vehicle.remote_services import ExecutionState
 
@@ -104,6 +105,24 @@ async def run():
     ):
         status = await send()
         step(f"{name}: {status.state.value}", status.state == ExecutionState.EXECUTED)
+
+    electric = next(v for v in demo.vehicles if v.drive_train.value == "ELECTRIC" and v.is_lsc_enabled)
+    status = await electric.remote_services.trigger_charging_settings_update(target_soc=65, ac_limit=10)
+    target, limit = electric.fuel_and_battery.charging_target, electric.charging_profile.ac_current_limit
+    step(
+        f"charging settings: {status.state.value}, then {target} % and {limit} A",
+        status.state == ExecutionState.EXECUTED and (target, limit) == (65, 10),
+    )
+    status = await electric.remote_services.trigger_charging_profile_update(
+        charging_mode=ChargingMode.DELAYED_CHARGING, precondition_climate=True
+    )
+    profile = electric.charging_profile
+    step(
+        f"charging profile: {status.state.value}, then {profile.charging_mode.value}",
+        status.state == ExecutionState.EXECUTED
+        and profile.charging_mode == ChargingMode.DELAYED_CHARGING
+        and profile.is_pre_entry_climatization_enabled,
+    )
 
     refresh_token = demo.refresh_token
     simulator("control", {"expireTokens": True})

@@ -2,6 +2,7 @@
 import type { SimCar } from '../../bmw/simulator/cars';
 import type { CarState } from '../../bmw/simulator/life';
 import { hash32 } from '../../kit/random';
+import { chargingProfile } from './charging';
 import type { Changes } from './commands';
 
 export function mappingInfos(cars: readonly SimCar[], gcid: string) {
@@ -103,7 +104,7 @@ export function vehicleState(car: SimCar, state: CarState, changes: Changes, now
   return {
     capabilities: capabilities(car),
     state: {
-      chargingProfile: chargingProfile(car, state),
+      chargingProfile: chargingProfile(car, changes.plan),
       checkControlMessages: [{ severity: 'LOW', type: 'TIRE_PRESSURE' }],
       climateControlState:
         changes.climateUntil === null
@@ -164,7 +165,8 @@ function fuelLevel(car: SimCar, state: CarState) {
 }
 
 function chargingState(state: CarState, changes: Changes) {
-  const charging = state.plugged && (changes.charging ?? state.charging);
+  const reached = (state.soc ?? 0) >= state.targetSoc;
+  const charging = state.plugged && !reached && (changes.charging ?? state.charging);
   return {
     chargingConnectionType: state.plugged ? 'CONDUCTIVE' : 'UNKNOWN',
     chargingLevelPercent: Math.round(state.soc ?? 0),
@@ -173,66 +175,6 @@ function chargingState(state: CarState, changes: Changes) {
     isChargerConnected: state.plugged,
     range: state.electricRangeKm ?? 0,
     ...(charging ? { remainingChargingMinutes: state.remainingMinutes } : {}),
-  };
-}
-
-function chargingProfile(car: SimCar, state: CarState) {
-  return {
-    chargingControlType: 'WEEKLY_PLANNER',
-    chargingMode: 'IMMEDIATE_CHARGING',
-    chargingPreference: 'NO_PRESELECTION',
-    chargingSettings: {
-      acCurrentLimit: car.batteryKwh > 0 ? 16 : 0,
-      hospitality: 'NO_ACTION',
-      idcc: 'UNLIMITED_LOUD',
-      targetSoc: state.targetSoc,
-    },
-    climatisationOn: false,
-    departureTimes: [1, 2, 3, 4].map((id) => ({
-      action: 'DEACTIVATE',
-      id,
-      timeStamp: { hour: 0, minute: 0 },
-      timerWeekDays: [],
-    })),
-  };
-}
-
-/** Charging settings and profile, of cars that charge. */
-export function chargingSettings() {
-  const never = '0001-01-01T00:00:00';
-  return {
-    chargeAndClimateSettings: { chargeAndClimateTimer: { showDepartureTimers: false } },
-    chargeAndClimateTimerDetail: {
-      chargingMode: {
-        chargingPreference: 'NO_PRESELECTION',
-        endTimeSlot: never,
-        startTimeSlot: never,
-        type: 'CHARGING_IMMEDIATELY',
-      },
-      departureTimer: {
-        type: 'WEEKLY_DEPARTURE_TIMER',
-        weeklyTimers: [1, 2, 3, 4].map((id) => ({
-          daysOfTheWeek: [],
-          id,
-          time: never,
-          timerAction: 'DEACTIVATE',
-        })),
-      },
-      isPreconditionForDepartureActive: false,
-    },
-    chargingSettingsDetail: {
-      acLimit: {
-        current: { unit: 'A', value: 16 },
-        isUnlimited: false,
-        max: 32,
-        min: 6,
-        values: [6, 10, 16, 32],
-      },
-      chargingTarget: 80,
-      dcLoudness: 'UNLIMITED_LOUD',
-      isUnlockCableActive: false,
-    },
-    servicePack: 'TCB1',
   };
 }
 

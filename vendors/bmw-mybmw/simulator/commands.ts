@@ -5,6 +5,13 @@ import { MINUTE_MS } from '../../../quota/durations';
 import type { SimCar } from '../../bmw/simulator/cars';
 import type { CarState } from '../../bmw/simulator/life';
 import { hash32, pickBetween, unitOf } from '../../kit/random';
+import {
+  afterOrder,
+  type ChargingOrder,
+  type ChargingPlan,
+  chargingOrderSchema,
+  deliveredPlan,
+} from './charging';
 import { COMMANDS, type CommandName, type CommandOutcome, type MyBmwScenario } from './options';
 
 const CLIMATE_MS = 30 * MINUTE_MS;
@@ -16,6 +23,8 @@ const commandSchema = z.object({
   command: z.enum(COMMANDS),
   /** `START` or `STOP` of the climate control. */
   action: z.string().nullable(),
+  /** What it sets of the charging. */
+  order: chargingOrderSchema.optional(),
   /** Epoch ms at which it was received, and what follows from it. */
   at: z.number(),
   pendingAt: z.number(),
@@ -31,6 +40,10 @@ export interface Changes {
   readonly charging: boolean | null;
   /** When the climate control stops; null when it is off. */
   readonly climateUntil: number | null;
+  /** How it charges; drives do not end that. */
+  readonly plan: ChargingPlan;
+  /** When the plan was last set, epoch ms; null as the car was delivered. */
+  readonly planSetAt: number | null;
 }
 
 export class CommandDesk {
@@ -50,7 +63,7 @@ export class CommandDesk {
     car: SimCar,
     state: CarState,
     command: CommandName,
-    action: string | null,
+    { action = null, order }: { readonly action?: string | null; readonly order?: ChargingOrder },
     now: number,
   ): SimCommand {
     const n = this.commands.length + 1;
@@ -74,6 +87,7 @@ export class CommandDesk {
       vin: car.vin,
       command,
       action,
+      ...(order ? { order } : {}),
       at: now,
       pendingAt: Math.min(now + pendingMs, knownAt),
       deliveredAt: Math.min(now + delivery, knownAt),
@@ -95,11 +109,16 @@ export class CommandDesk {
     return now < command.knownAt ? 'DELIVERED' : command.outcome;
   }
 
-  /** @param since when the car was last driven: what was changed before is no more. */
-  changes(vin: string, since: number, now: number): Changes {
-    const done = this.commands.filter(
-      (c) => c.vin === vin && c.outcome === 'EXECUTED' && c.knownAt <= now && c.knownAt >= since,
-    );
+  /**
+   * @param since when the car was last driven: what was changed before is no more, but for how it charges.
+   * @param target as the car was delivered, percent.
+   */
+  changes(vin: string, target: number, since: number, now: number): Changes {
+    const executed = this.commands
+      .filter((c) => c.vin === vin && c.outcome === 'EXECUTED' && c.knownAt <= now)
+      .sort((a, b) => a.knownAt - b.knownAt);
+    const done = executed.filter((c) => c.knownAt >= since);
+    const set = executed.filter((c) => c.order !== undefined);
     const last = (...names: readonly CommandName[]) => done.filter((c) => names.includes(c.command)).at(-1);
     const lock = last('door-lock', 'door-unlock');
     const charge = last('start-charging', 'stop-charging');
@@ -109,6 +128,8 @@ export class CommandDesk {
       locked: lock ? lock.command === 'door-lock' : null,
       charging: charge ? charge.command === 'start-charging' : null,
       climateUntil: until > now ? until : null,
+      plan: set.reduce((plan, { order }) => (order ? afterOrder(plan, order) : plan), deliveredPlan(target)),
+      planSetAt: set.at(-1)?.knownAt ?? null,
     };
   }
 

@@ -10,7 +10,8 @@ import type { Clock } from '../../kit/clock';
 import type { VendorLimit } from '../../kit/limit-book';
 import { json } from '../../kit/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
-import { chargingSettings, mappingInfos, profile, vehicleState } from './answers';
+import { mappingInfos, profile, vehicleState } from './answers';
+import { chargedTo, chargingOrder, chargingSettings } from './charging';
 import { CommandDesk } from './commands';
 import { applyMyBmwControl, type MyBmwState, myBmwControlShape } from './control';
 import { blocked, errorOf, gatewayError, quotaRefusal, rateRefusal } from './errors';
@@ -122,7 +123,9 @@ export function createMyBmwVendor(
     // Commands happen by the wall clock, cars drive by their own; a drive ends what a command had changed.
     const drivenMs = at - life.lastTripEnd(car, at);
     const since = now - drivenMs / scenario.speed;
-    return { at, state: found, changes: commands.changes(car.vin, since, now) };
+    const changes = commands.changes(car.vin, found.targetSoc, since, now);
+    const plugged = life.state(car, time.at(Math.max(since, changes.planSetAt ?? 0)));
+    return { at, state: chargedTo(found, changes.plan, plugged.soc), changes };
   };
 
   function ofCar(request: SimRequest, route: Route, car: SimCar): SimAnswer {
@@ -134,7 +137,7 @@ export function createMyBmwVendor(
         return image();
       case 'chargingSettings':
         return car.batteryKwh > 0
-          ? json(200, chargingSettings())
+          ? json(200, chargingSettings(seen(car, now).changes.plan))
           : gatewayError(404, 'The vehicle has no charging settings.');
       case 'command':
         return command(request, route, car);
@@ -152,14 +155,18 @@ export function createMyBmwVendor(
     if (name === 'climate-now' && action !== null && action !== 'START' && action !== 'STOP') {
       return gatewayError(400, 'action must be START or STOP');
     }
-    if (objectIn(request) === null && name.startsWith('charging-')) {
-      return gatewayError(400, 'the body must be a JSON object');
-    }
     if (CHARGING_COMMANDS.has(name) && car.batteryKwh === 0)
       return gatewayError(400, 'The vehicle cannot be charged.');
     const { state: found } = seen(car, request.at);
-    const { eventId, at } = commands.receive(car, found, name, action, request.at);
-    return { ...json(200, { eventId, creationTime: new Date(at).toISOString() }), detail: { eventId } };
+    const receive = (what: Parameters<CommandDesk['receive']>[3]) => {
+      const { eventId, at } = commands.receive(car, found, name, what, request.at);
+      return { ...json(200, { eventId, creationTime: new Date(at).toISOString() }), detail: { eventId } };
+    };
+    if (name !== 'charging-settings' && name !== 'charging-profile') return receive({ action });
+    const body = objectIn(request);
+    if (body === null) return gatewayError(400, 'the body must be a JSON object');
+    const order = chargingOrder(name, body);
+    return typeof order === 'string' ? gatewayError(400, order) : receive({ order });
   }
 
   /** Places are for the car that the body names; there is nothing to ask about afterwards. */

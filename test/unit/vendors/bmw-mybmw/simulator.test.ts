@@ -196,6 +196,125 @@ describe('commands', () => {
     expect(await send(path)).toBe(400);
   });
 
+  describe('of charging settings and profile', () => {
+    const charging = async (vin: string) =>
+      (await call('/eadrax-crccs/v2/vehicles', { vin })).body as {
+        chargingSettingsDetail: object;
+        chargeAndClimateTimerDetail: object;
+      };
+    const stateOf = async (vin: string) =>
+      ((await call(STATE, { vin })).body as { state: Record<string, Record<string, unknown>> }).state;
+    const set = async (vin: string, what: string, json: object) => {
+      const path = `/eadrax-crccs/v1/vehicles/${vin}/charging-${what}`;
+      const answer = await call(path, { method: 'POST', vin, json });
+      now += 10_000;
+      return answer;
+    };
+    const fast = {
+      deliveredMs: { min: 1000, max: 1000 },
+      executedMs: { min: 3000, max: 3000 },
+      slowShare: 0,
+    };
+
+    test('change what the next reads show, for good, and not that of other cars', async () => {
+      await start({ cars: [{ driveTrain: 'ELECTRIC' }, { driveTrain: 'ELECTRIC' }], commands: fast });
+      const [vin = '', other = ''] = (await cars()).map((car) => car.vin);
+      expect(await set(vin, 'settings', { chargingTarget: 65, acLimitValue: 10 })).toMatchObject({
+        status: 200,
+      });
+      // Null leaves as it is, as the platform's own clients send it.
+      expect(await set(vin, 'settings', { chargingTarget: null, dcLoudness: 'LIMITED_LOUD' })).toMatchObject({
+        status: 200,
+      });
+      const timer = {
+        id: 2,
+        daysOfTheWeek: ['MONDAY'],
+        time: '0001-01-01T07:35:00.000',
+        timerAction: 'ACTIVATE',
+      };
+      await set(vin, 'profile', {
+        chargingMode: {
+          type: 'TIME_SLOT',
+          chargingPreference: 'CHARGING_WINDOW',
+          startTimeSlot: '0001-01-01T18:01:00.000',
+          endTimeSlot: '0001-01-01T01:30:00.000',
+          timerChange: 'NO_CHANGE',
+        },
+        departureTimer: { type: 'TWO_DEPARTURE_TIMER', weeklyTimers: [timer] },
+        isPreconditionForDepartureActive: true,
+        servicePack: 'TCB1',
+      });
+      // Drives end what was locked, and nothing of this.
+      now += 22 * HOUR;
+      token = (await tokens()).access_token;
+      const { chargingProfile, electricChargingState } = await stateOf(vin);
+      expect(electricChargingState).toMatchObject({ chargingTarget: 65 });
+      expect(chargingProfile).toMatchObject({
+        chargingControlType: 'TWO_TIMES_TIMER',
+        chargingMode: 'DELAYED_CHARGING',
+        chargingPreference: 'CHARGING_WINDOW',
+        chargingSettings: { acCurrentLimit: 10, idcc: 'LIMITED_LOUD', targetSoc: 65 },
+        climatisationOn: true,
+        reductionOfChargeCurrent: { start: { hour: 18, minute: 1 }, end: { hour: 1, minute: 30 } },
+      });
+      expect(chargingProfile?.departureTimes).toContainEqual({
+        action: 'ACTIVATE',
+        id: 2,
+        timeStamp: { hour: 7, minute: 35 },
+        timerWeekDays: ['MONDAY'],
+      });
+      expect(await charging(vin)).toMatchObject({
+        chargingSettingsDetail: { acLimit: { current: { value: 10 } }, chargingTarget: 65 },
+        chargeAndClimateTimerDetail: {
+          chargingMode: { type: 'TIME_SLOT', endTimeSlot: '0001-01-01T01:30:00' },
+        },
+      });
+      expect((await stateOf(other)).electricChargingState).toMatchObject({ chargingTarget: 80 });
+    });
+
+    test('end the charging at a lower target, and change nothing before they are executed', async () => {
+      await start({
+        cars: [{ driveTrain: 'ELECTRIC' }],
+        commands: fast,
+        tokens: { lifetimeSeconds: 7 * 86_400 },
+      });
+      const [{ vin } = { vin: '' }] = await cars();
+      const soc = async () => (await stateOf(vin)).electricChargingState;
+      // Cars live by a seed, so that one that charges at this hour is found by going on.
+      while ((await soc())?.chargingStatus !== 'CHARGING') now += HOUR / 2;
+      const before = await soc();
+      const percent = Number(before?.chargingLevelPercent);
+      const target = Math.max(20, Math.floor(percent / 5) * 5);
+      const path = `/eadrax-crccs/v1/vehicles/${vin}/charging-settings`;
+      await call(path, { method: 'POST', vin, json: { chargingTarget: target } });
+      now += 2000;
+      expect(await soc()).toMatchObject({ chargingStatus: 'CHARGING', chargingTarget: 80 });
+      now += 8000;
+      expect(await soc()).toMatchObject({ chargingStatus: 'PLUGGED_IN', chargingTarget: target });
+      now += HOUR / 2;
+      expect(await soc()).toMatchObject({ chargingLevelPercent: percent });
+    });
+
+    test.each([
+      ['settings', { chargingTarget: 82 }, 'chargingTarget'],
+      ['settings', { chargingTarget: 15 }, 'chargingTarget'],
+      ['settings', { chargingTarget: '80' }, 'chargingTarget'],
+      ['settings', { acLimitValue: 11 }, 'acLimitValue'],
+      ['profile', { chargingMode: { type: 'LATER' } }, 'chargingMode.type'],
+      [
+        'profile',
+        { departureTimer: { type: 'WEEKLY_DEPARTURE_TIMER', weeklyTimers: [{ id: 9 }] } },
+        'weeklyTimers',
+      ],
+    ])('%s: %j is refused and named', async (what, json, field) => {
+      await start({ cars: [{ driveTrain: 'ELECTRIC' }] });
+      const answer = await set(await carWith('ELECTRIC'), what, json);
+      expect(answer.status).toBe(400);
+      expect(messageOf(answer)).toContain(field);
+      expect((await page<{ commands: unknown[] }>('commands')).commands).toEqual([]);
+    });
+  });
+
   test('end as their scenario says, and are counted by car', async () => {
     await start({
       commands: { outcomes: [{ command: 'horn-blow', status: 'ERROR', afterMs: 500, count: 1 }] },
