@@ -139,7 +139,8 @@ export function clipMessage(text: string, max: number = MESSAGE_MAX): string {
 /** One line for logs and the Web UI: `429 QuotaExceeded "You exceeded…" (createReport, request 4711)`. */
 export function describeEvidence(e: Evidence): string {
   const parts = [e.httpStatus === undefined ? 'no response' : String(e.httpStatus)];
-  if (e.code) parts.push(e.code);
+  // Gateways repeat the status as the body's code.
+  if (e.code && e.code !== parts[0]) parts.push(e.code);
   if (e.message) parts.push(`"${e.message}"`);
   const about = e.subject === undefined ? e.operation : `${e.operation} of ${e.subject}`;
   parts.push(`(${about}${e.requestId ? `, request ${e.requestId}` : ''})`);

@@ -1,9 +1,8 @@
 /** `sluice demo gps51` as a person runs it: against its own simulator, and against an account of the settings. */
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { generateKey } from '../../../../../store/secrets/keyring';
+import { demoEnvironment, type Ran, runNode, summaryOf } from '../../../../support/processes/demo';
 import { type Gps51Process, startGps51Process } from '../../../../support/processes/gps51-process';
 import { ROOT, SLUICE } from '../../../../support/processes/program';
 import {
@@ -14,32 +13,14 @@ import {
   uniqueName,
 } from '../../../../support/stacks/embedded';
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 let database: TestDatabase;
 let temporalAddress: string;
 let vendor: Gps51Process | null = null;
 
-function runNode(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [...args], { cwd, env }, (_error, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
-
 /** Runs the demo beside the run's servers, in a folder of its own. */
 function demo(folder: string, ...args: string[]): Promise<Ran> {
   return runNode([SLUICE, 'demo', 'gps51', ...args], folder, {
-    PATH: process.env.PATH,
-    DATABASE_URL: database.url,
-    TEMPORAL_ADDRESS: temporalAddress,
-    SLUICE_STATE_DIR: join(folder, 'state'),
-    SLUICE_VAULT_KEY: generateKey(),
+    ...demoEnvironment(folder, { databaseUrl: database.url, temporalAddress }),
     TEST_FLEET_PASSWORD: 'fleet-secret',
   });
 }
@@ -61,7 +42,6 @@ function demoAlone(folder: string, ...args: string[]): Promise<Ran> {
 }
 
 interface Summary {
-  readonly type: string;
   readonly exceeded: number;
   readonly functions: readonly { readonly name: string; readonly calls: number; readonly percent: number }[];
   readonly limits: readonly {
@@ -74,16 +54,6 @@ interface Summary {
   readonly positions: { readonly devices: number; readonly located: number };
   readonly commands: Readonly<Record<string, number>>;
   readonly problems: readonly string[];
-}
-
-function summaryOf({ out, err, code }: Ran): Summary {
-  const lines = out
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Summary);
-  const found = lines.find((line) => line.type === 'summary');
-  if (!found) throw new Error(`no summary (exit code ${code}): ${err}`);
-  return found;
 }
 
 beforeAll(async () => {
@@ -105,7 +75,7 @@ afterEach(async () => {
 test('runs all six functions against a simulator, says what each limit saw, and leaves nothing behind', async () => {
   const folder = temporaryFolder('demo');
   const ran = await demo(folder, '--for', '18s', '--json');
-  const summary = summaryOf(ran);
+  const summary = summaryOf<Summary>(ran);
   expect(summary).toMatchObject({ exceeded: 0, problems: [] });
   expect(ran.code).toBe(0);
   expect(new Set(summary.functions.map((f) => f.name))).toEqual(

@@ -1,0 +1,115 @@
+/** `sluice demo bmw` as a person runs it, whose worker is killed while it waits for a quota. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { readInstance } from '../../../../../embedded/instance';
+import { stateDir } from '../../../../../embedded/state-dir';
+import { callsSeen, type VendorCallSeen } from '../../../../support/callers/vendor-view';
+import { eventually } from '../../../../support/eventually';
+import { demoEnvironment, runNode, summaryOf } from '../../../../support/processes/demo';
+import { SLUICE } from '../../../../support/processes/program';
+import {
+  type TestDatabase,
+  temporaryFolder,
+  testDatabase,
+  testTemporal,
+} from '../../../../support/stacks/embedded';
+
+interface Summary {
+  readonly exceeded: number;
+  readonly problems: readonly string[];
+  readonly stale: readonly string[];
+  readonly vehicles: number;
+  readonly logins: Readonly<Record<string, string>>;
+  readonly reads: Readonly<Record<string, number>>;
+  readonly commands: Readonly<Record<string, string>>;
+  readonly vendors: readonly {
+    readonly account: string;
+    readonly limits: readonly Readonly<Record<string, unknown>>[];
+    readonly functions: readonly { readonly name: string; readonly refused: number }[];
+  }[];
+}
+/** As the demo has it stated, and what a busy machine may need to carry out that all calls stop, ms. */
+const QUOTA_MS = 20_000;
+const UNDER_WAY_MS = 5_000;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database?.drop());
+
+test('logs in, reads as one, waits out a quota over the death of its worker, and says what each limit saw', async () => {
+  const folder = temporaryFolder('demo-bmw');
+  const state = join(folder, 'state', 'demo-bmw');
+  const { address } = await testTemporal();
+  const env = demoEnvironment(folder, { databaseUrl: database.url, temporalAddress: address });
+  let ended = false;
+  const running = runNode([SLUICE, 'demo', 'bmw', '--for', '15s', '--json'], folder, env).finally(() => {
+    ended = true;
+  });
+  const found = async <T>(what: string, find: () => Promise<T | null | undefined | false>) =>
+    eventually(what, async () => (ended ? { ended } : find())).then((it) => {
+      if (typeof it === 'object' && it !== null && 'ended' in it) throw new Error(`ended before: ${what}`);
+      return it as T;
+    });
+  let calls: readonly VendorCallSeen[] = [];
+  const look = async () => {
+    const { accounts } = parse(readFileSync(join(state, 'demo.yaml'), 'utf8'));
+    calls = await callsSeen(accounts['demo-mybmw'].baseUrl);
+  };
+  const refused = () => calls.filter(({ status }) => status === 403);
+  const worker = () =>
+    readInstance(stateDir(folder, { SLUICE_STATE_DIR: state }))?.processes.find(
+      ({ name }) => name === 'demo-worker',
+    );
+  try {
+    await found('a quota is refused', async () => {
+      await look();
+      return refused().length > 0;
+    });
+    const killed = await found('the worker', async () => worker());
+    process.kill(killed.pid, 'SIGKILL');
+    await found('another worker', async () => worker()?.pid !== killed.pid);
+    // Until it is over, for then nobody can be asked.
+    while (!ended) {
+      await look().catch(() => undefined);
+      await new Promise((next) => setTimeout(next, 200));
+    }
+  } finally {
+    await running;
+  }
+  const ran = await running;
+  const summary = summaryOf<Summary>(ran);
+  expect(summary).toMatchObject({
+    problems: [],
+    exceeded: 0,
+    vehicles: 8,
+    logins: { 'demo-cardata': 'done', 'demo-mybmw': 'done' },
+    commands: { lock: 'executed', flash: 'executed', climate: 'executed' },
+  });
+  expect(ran).toMatchObject({ code: 0, err: '' });
+
+  // What was stated was waited for, by commands and by readers, who had the last values meanwhile.
+  const firstAt = refused()[0]?.t ?? 0;
+  expect(calls.filter(({ t }) => t > firstAt + UNDER_WAY_MS && t < firstAt + QUOTA_MS)).toEqual([]);
+  expect(summary.stale.join('\n')).toContain('Quota will be replenished in 00:00:');
+  expect(calls.filter(({ operation, status }) => operation === 'command' && status === 200)).toHaveLength(3);
+
+  // Three ask each time, and one call at most is made for them.
+  const { call = 0, stored = 0, stale = 0 } = summary.reads;
+  expect(call).toBeGreaterThan(0);
+  expect(3 * call).toBeLessThanOrEqual(call + stored + stale);
+  expect(stale).toBeGreaterThan(0);
+
+  const [cardata, mybmw] = summary.vendors;
+  const limit = (of: typeof cardata, name: string) => of?.limits.find((one) => one.limit === name);
+  expect(limit(cardata, 'calls-per-day')).toMatchObject({ allowed: 50, refused: 0 });
+  expect(Number(limit(cardata, 'calls-per-day')?.most)).toBeLessThanOrEqual(50);
+  expect(limit(mybmw, 'user-agent-per-day')).toMatchObject({ refused: 0 });
+  expect(mybmw?.functions.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['vehicles', 'command', 'login']),
+  );
+  expect(existsSync(state)).toBe(false);
+});
