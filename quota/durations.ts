@@ -91,17 +91,26 @@ export function clockDurationAt(text: string, from: number): Span | null {
   };
 }
 
+/** Of each unit, what English texts call it, and what those in the languages of the vendors' other markets do. */
 const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
-  [/^(?:ns|nanos?|nanoseconds?)$/i, 1e-6],
-  [/^(?:us|µs|μs|microseconds?)$/i, 1e-3],
-  [/^(?:ms|msecs?|millis|milliseconds?)$/i, 1],
-  // With what German, French, Italian, Spanish, Portuguese and Dutch texts call them.
-  [/^(?:s|secs?|seconds?|sek(?:unden?)?|seconde[ns]?|second[oi]|segundos?)$/i, SECOND_MS],
+  [/^(?:ns|nanos?|nanoseconds?)$/iu, 1e-6],
+  [/^(?:us|µs|μs|microseconds?)$/iu, 1e-3],
+  [/^(?:ms|msecs?|millis|milliseconds?)$/iu, 1],
+  [
+    /^(?:s|secs?|seconds?|sek(?:und(?:en?|er|[yuę])?)?|sekun(?:tia?|nin)|seconde[ns]?|second[oi]|segundos?|secunde|saniye|másodperc|секунд[ыу]?)$/iu,
+    SECOND_MS,
+  ],
   // A capital M alone is millions, or months: never minutes.
   [/^m$/, MINUTE_MS],
-  [/^(?:mins?|minut(?:es?|en|[oi]s?|as?))$/i, MINUTE_MS],
-  [/^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[ae]|u[ur]{2})$/i, HOUR_MS],
-  [/^(?:d|days?|tage?n?|jours?|d[ií]as?|giorn[oi]|dagen)$/i, DAY_MS],
+  [/^(?:mins?|minut(?:es?|en|er|[oi]s?|as?|[yęu]|ter)?|minuut(?:tia?|in)|perc|dakika|минут[ыу]?)$/iu, MINUTE_MS],
+  [
+    /^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[aeă]|u[ur]{2}|tim(?:m[ea]r?|er)|tun(?:tia?|nin)|godzin(?:[yaęu])?|hodin(?:[yau])?|óra|saat|час(?:а|ов)?)$/iu,
+    HOUR_MS,
+  ],
+  [
+    /^(?:d|days?|tage?n?|jours?|d[ií]as?|giorn[oi]|dagen|dag(?:ar|er|e)?|dni|dny|gün|nap|дн(?:я|ей)|день)$/iu,
+    DAY_MS,
+  ],
   [/^(?:w|wks?|weeks?)$/i, 7 * DAY_MS],
 ];
 
@@ -110,8 +119,9 @@ export function unitMs(name: string): number | null {
   return WORD_UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
-const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)([a-zíµμ]{1,12})/iuy;
-const SEPARATOR = /\s{0,3}(?:(?:,|&|and)\s{0,3})?/iuy;
+const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)(\p{L}{1,12})/iuy;
+/** Between the parts of one length: the "and" of each language that has units above. */
+const SEPARATOR = /\s{0,3}(?:(?:,|&|(?:and|und|et|ed?|y|en|och|og|ja|i|a|și|és|ve|и)(?=\s))\s{0,3})?/iuy;
 
 /**
  * A number with its unit, or several in falling order: `57 seconds`, `an hour`, `2 h 26 min`, `1 hour and 5

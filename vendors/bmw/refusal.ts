@@ -25,7 +25,7 @@ export interface Refusal {
 
 /** Says that the calls of some time are used up: gateways of all makers, in the languages of their markets. */
 const QUOTA_WORDS =
-  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
+  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|(?<!\p{L})(?:kvót[ayu]?|kota|kiintiö|квот\p{L}{1,2}|limit (?:wywołań|żądań|zapytań|volání|požadavků))(?!\p{L})|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
 
 export function saysQuota(text: string): boolean {
   return QUOTA_WORDS.test(text.replaceAll('_', ' '));

@@ -159,6 +159,13 @@ describe('what gateways say', () => {
     [403, '{"message":"Forbidden","retry_after_ms":9000,"retryCount":3}', 'quota', 9000],
     [403, '{"message":"Das Kontingent wird in 13 Minuten aufgefüllt"}', 'quota', 780_000],
     [403, '{"message":"La cuota se repondrá en 00:13:18."}', 'quota', 798_000],
+    [403, '{"message":"Quota erschöpft, erneuert in 2 Stunden und 26 Minuten."}', 'quota', 8_760_000],
+    [403, '{"message":"Kvoten är slut. Försök igen om 20 minuter."}', 'quota', 1_200_000],
+    [403, '{"message":"Przekroczono limit wywołań. Spróbuj ponownie za 15 minut."}', 'quota', 900_000],
+    [403, '{"message":"Kvóta je vyčerpána. Zkuste to znovu za 10 minut."}', 'quota', 600_000],
+    [403, '{"message":"Квота исчерпана. Повторите через 13 минут."}', 'quota', 780_000],
+    [403, '{"message":"Kota aşıldı. 10 dakika sonra tekrar deneyin."}', 'quota', 600_000],
+    [403, '{"message":"Kiintiö täynnä. Yritä uudelleen 5 minuutin kuluttua."}', 'quota', 300_000],
     [
       403,
       '{"message":"Quota dépassé à 12:13:14 UTC, réessayez dans 2 heures 26 minutes"}',
