@@ -102,7 +102,10 @@ const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
   ],
   // A capital M alone is millions, or months: never minutes.
   [/^m$/, MINUTE_MS],
-  [/^(?:mins?|minut(?:es?|en|er|[oi]s?|as?|[yęu]|ter)?|minuut(?:tia?|in)|perc|dakika|минут[ыу]?)$/iu, MINUTE_MS],
+  [
+    /^(?:mins?|minut(?:es?|en|er|[oi]s?|as?|[yęu]|ter)?|minuut(?:tia?|in)|perc|dakika|минут[ыу]?)$/iu,
+    MINUTE_MS,
+  ],
   [
     /^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[aeă]|u[ur]{2}|tim(?:m[ea]r?|er)|tun(?:tia?|nin)|godzin(?:[yaęu])?|hodin(?:[yau])?|óra|saat|час(?:а|ов)?)$/iu,
     HOUR_MS,

@@ -31,6 +31,7 @@ import { isOurFault } from '../gateway/spool/held';
 import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';
 import type { VehicleReads } from '../reads/vehicle-reads';
+import { UnlistedVehicles } from './unlisted';
 
 export interface StreamDeps {
   readonly db: Pool;
@@ -84,6 +85,7 @@ class StreamRefused extends Error {
 export class AccountStream {
   private readonly owner = randomUUID();
   private readonly times: StreamTimes;
+  private readonly unlisted: UnlistedVehicles;
   private failures = 0;
   /** Connections in a row that stood for a moment only. */
   private cutOff = 0;
@@ -105,6 +107,7 @@ export class AccountStream {
     private readonly stopping: AbortSignal,
   ) {
     this.times = { ...TIMES, ...deps.times };
+    this.unlisted = new UnlistedVehicles(deps, account, this.times.seedMs);
   }
 
   /** Ends when `stopping` is aborted. Throws nothing. */
@@ -238,6 +241,7 @@ export class AccountStream {
         await noteAlive(deps.db, account.name, messages);
         messages = 0;
         if (this.broken) await this.missed();
+        for (const vehicleId of await this.unlisted.look()) this.toSeed(vehicleId);
         await this.seed();
         if (!this.silent && !this.broken) {
           const of = { account: account.name, read: api.read, vehicleIds: null };
@@ -270,7 +274,9 @@ export class AccountStream {
     }
     const { vehicleId, values } = parsed.value;
     try {
-      await storeStreamed(deps.db, { account: account.name, vehicleId, read: api.read, values, retained });
+      const about = { account: account.name, vehicleId, read: api.read };
+      const { listed } = await storeStreamed(deps.db, { ...about, values, retained });
+      if (!listed) await this.unlisted.note(vehicleId);
     } catch (error) {
       // The message does not come again, so its values are read by a call; unless no column can hold them: a call brings the same.
       if (!isOurFault(error)) this.broken = true;
@@ -292,6 +298,11 @@ export class AccountStream {
     this.unseeded = new Set(
       known?.vehicles.filter(({ readable }) => readable).map((v) => v.vehicleId) ?? [''],
     );
+  }
+
+  private toSeed(vehicleId: string): void {
+    this.unseeded.add(vehicleId);
+    this.seedAt = 0;
   }
 
   private async seed(): Promise<void> {

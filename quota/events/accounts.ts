@@ -39,6 +39,12 @@ export const ACCOUNT_EVENTS = {
     ['account', 'reason'],
     'the connection is there and brings no messages: each vehicle is read once by a call',
   ),
+  'stream.unlisted': event(
+    'warn',
+    BOTH,
+    ['account', 'vehicle'],
+    "the stream tells of a vehicle that is not on the account's list: the list is fetched again, at most once an hour, and its values are kept; emitted once a day",
+  ),
   'stream.back': event('info', ROW, ['account'], 'messages arrive again'),
   'key.created': event('info', ROW, ['key', 'id', 'scope', 'by'], 'a key of the API was created'),
   'key.revoked': event('info', ROW, ['key', 'id', 'by'], 'a key of the API was revoked'),

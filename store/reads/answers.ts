@@ -162,16 +162,24 @@ export interface StreamedValues {
   readonly retained?: boolean;
 }
 
-/** Values from a stream. They are the latest of each; the rest of the read stays as it is, and so does its age. */
+/**
+ * Values from a stream. They are the latest of each; the rest of the read stays as it is, and so does its age.
+ * @returns whether the account's list names the vehicle.
+ */
 export async function storeStreamed(
   db: Pool,
   { values, retained = false, ...key }: StreamedValues,
-): Promise<void> {
-  await inTransaction(db, async (client) => {
+): Promise<{ readonly listed: boolean }> {
+  return inTransaction(db, async (client) => {
     const id = await readId(client, { ...key, params: {} });
-    const { rows } = await client.query<{ now: number }>('select now_ms() as now');
-    const now = rows[0]?.now ?? Date.now();
+    const { rows } = await client.query<{ now: number; listed: boolean }>(
+      `select now_ms() as now,
+         exists (select from vehicles where account = $1 and vehicle_id = $2 and removed_at is null) as listed`,
+      [key.account, key.vehicleId],
+    );
+    const { now = Date.now(), listed = true } = rows[0] ?? {};
     await upsertValues(client, id, values, 'stream', { asked: retained ? 0 : now, answered: now });
+    return { listed };
   });
 }
 

@@ -138,6 +138,25 @@ export async function noteStreamTrouble(
   });
 }
 
+/** A message was about a vehicle that the account's list does not name: an event, once a day. @returns whether it was news. */
+export async function noteUnlisted(
+  db: Pool,
+  account: string,
+  pool: string,
+  vehicle: string,
+): Promise<boolean> {
+  return inTransaction(db, async (client) => {
+    const { rowCount } = await client.query(
+      `select from events where kind = 'stream.unlisted' and pool = $1 and data ->> 'vehicle' = $2
+         and at > clock_timestamp() - interval '1 day' limit 1`,
+      [pool, vehicle],
+    );
+    if (rowCount !== 0) return false;
+    await insertEvent(client, 'stream.unlisted', pool, { account, vehicle });
+    return true;
+  });
+}
+
 export async function listStreams(db: Pool): Promise<readonly StreamStanding[]> {
   const { rows } = await db.query<StreamStanding>(
     `select account, state, reason, connected_at as "connectedAt", continuous_since as "continuousSince",

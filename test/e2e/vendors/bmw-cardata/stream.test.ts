@@ -107,6 +107,38 @@ test('after a login one connection stands over all workers; what was before is r
   expect(broker.most).toBe(1);
 });
 
+test('a vehicle that the list does not name is told of once, and shown as soon as the vendor lists it', async () => {
+  const [, added = ''] = vins;
+  const foreign = 'WBATEST00SLUC0009';
+  // As though the car had been added to the account after the list was fetched.
+  await stack.db.query('update vehicles set removed_at = now() where vehicle_id = $1', [added]);
+  await stack.db.query("update reads set answered_at = now() - interval '2 hours' where read = 'vehicles'");
+  await stack.db.query("delete from reads where vehicle_id = $1 and read = 'telematics'", [added]);
+  const lists = () => stack.vendor.log.list({ operation: 'mappings' }).length;
+  const before = lists();
+  for (let n = 0; n < 3; n++) {
+    tellMileage(added, '888');
+    tellMileage(foreign, '999');
+  }
+  await eventually('it is listed', async () => {
+    const { rowCount } = await stack.db.query(
+      'select from vehicles where vehicle_id = $1 and removed_at is null',
+      [added],
+    );
+    return rowCount === 1;
+  });
+  await eventually('it is read as a whole', async () => (await reads()) === 2);
+  await eventually('the other is stored, and kept', async () => (await mileage(foreign))?.value === '999');
+  const told = (await listEvents(stack.db, { limit: 100, kinds: ['stream.unlisted'] })).map(
+    ({ data }) => data,
+  );
+  expect(told.map(({ vehicle }) => vehicle).sort()).toEqual([added, foreign].sort());
+  tellMileage(foreign, '1000');
+  await eventually('news of it come in', async () => (await mileage(foreign))?.value === '1000');
+  expect(await listEvents(stack.db, { limit: 100, kinds: ['stream.unlisted'] })).toHaveLength(2);
+  expect(lists()).toBe(before + 1);
+});
+
 test('a broker that is killed and comes back is connected to again and reported once, and a short gap costs no call', async () => {
   const before = await stack.db.query('select max(answered_at) as at from reads');
   await broker.kill();
