@@ -1,5 +1,5 @@
 /**
- * Vehicles that a stream tells of and the account's list does not name: one that was added since the list was fetched, or
+ * Vehicles that a stream reports and the account's list does not name: one that was added since the list was fetched, or
  * one that has gone. An event says so, once a day for each, and the list is asked for once more. Values are kept meanwhile.
  */
 import type { Pool } from 'pg';
@@ -47,7 +47,7 @@ export class UnlistedVehicles {
       deps.log,
       'stream.unlisted',
       about,
-      `the stream tells of ${vehicleId}, which is not among the vehicles of ${account.name}`,
+      `the stream reports ${vehicleId}, which is not among the vehicles of ${account.name}`,
     );
   }
 

@@ -43,7 +43,7 @@ export const ACCOUNT_EVENTS = {
     'warn',
     BOTH,
     ['account', 'vehicle'],
-    "the stream tells of a vehicle that is not on the account's list: the list is fetched again, at most once an hour, and its values are kept; emitted once a day",
+    "the stream reports a vehicle that is not on the account's list: the list is fetched again, at most once an hour, and its values are kept; emitted once a day",
   ),
   'stream.back': event('info', ROW, ['account'], 'messages arrive again'),
   'key.created': event('info', ROW, ['key', 'id', 'scope', 'by'], 'a key of the API was created'),

@@ -107,7 +107,7 @@ test('after a login one connection stands over all workers; what was before is r
   expect(broker.most).toBe(1);
 });
 
-test('a vehicle that the list does not name is told of once, and shown as soon as the vendor lists it', async () => {
+test('a vehicle that the list does not name is reported once, and shown as soon as the vendor lists it', async () => {
   const [, added = ''] = vins;
   const foreign = 'WBATEST00SLUC0009';
   // As though the car had been added to the account after the list was fetched.
@@ -117,8 +117,8 @@ test('a vehicle that the list does not name is told of once, and shown as soon a
   const lists = () => stack.vendor.log.list({ operation: 'mappings' }).length;
   const before = lists();
   for (let n = 0; n < 3; n++) {
-    tellMileage(added, '888');
-    tellMileage(foreign, '999');
+    sendMileage(added, '888');
+    sendMileage(foreign, '999');
   }
   await eventually('it is listed', async () => {
     const { rowCount } = await stack.db.query(
@@ -129,11 +129,11 @@ test('a vehicle that the list does not name is told of once, and shown as soon a
   });
   await eventually('it is read as a whole', async () => (await reads()) === 2);
   await eventually('the other is stored, and kept', async () => (await mileage(foreign))?.value === '999');
-  const told = (await listEvents(stack.db, { limit: 100, kinds: ['stream.unlisted'] })).map(
+  const reported = (await listEvents(stack.db, { limit: 100, kinds: ['stream.unlisted'] })).map(
     ({ data }) => data,
   );
-  expect(told.map(({ vehicle }) => vehicle).sort()).toEqual([added, foreign].sort());
-  tellMileage(foreign, '1000');
+  expect(reported.map(({ vehicle }) => vehicle).sort()).toEqual([added, foreign].sort());
+  sendMileage(foreign, '1000');
   await eventually('news of it come in', async () => (await mileage(foreign))?.value === '1000');
   expect(await listEvents(stack.db, { limit: 100, kinds: ['stream.unlisted'] })).toHaveLength(2);
   expect(lists()).toBe(before + 1);
