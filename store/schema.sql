@@ -787,6 +787,8 @@ CREATE INDEX batch_parts_open ON sluice.batch_parts USING btree (pool, model) WH
 
 CREATE INDEX commands_newest ON sluice.commands USING btree (created_at DESC);
 
+CREATE INDEX coverage_failed ON sluice.coverage USING btree (id) WHERE (state = 'failed'::text);
+
 CREATE INDEX coverage_series ON sluice.coverage USING btree (series_id, lower(span));
 
 CREATE INDEX events_orders ON sluice.events USING btree (((data ->> 'subject'::text)), id) WHERE (kind = ANY (ARRAY['operator.paused'::text, 'operator.resumed'::text]));
@@ -951,6 +953,8 @@ AS $function$
     ('batch_waits', '{since_ms,notified_at}', '{until_ms,notified_until}', '{}', 'batch_id', 'true', true),
     ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject', 'true', true),
     ('commands', '{created_at,sent_at}', '{}', '{}', 'id', 'ended_at is null', false),
+    ('coverage', '{fetched_at,failed_since}', '{retry_at}', '{}', 'id', 'state = ''failed''', true),
+    ('doubted_hours', '{first_at,last_at}', '{recheck_at}', '{}', 'series_id, hour', 'true', true),
     ('grants', '{refreshed_at,sent_at,lost_at,needed_at}', '{refresh_expires_at}', '{}', 'account', 'true', true),
     ('limit_waits', '{notified_at}', '{notified_until}', '{}', 'pool, limit_key, caller', 'true', true),
     ('outside_permits', '{depart_at,claimed_at}', '{expires_at}', '{}', 'id', 'answer is null', false),

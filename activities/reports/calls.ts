@@ -9,6 +9,7 @@ import { type DatasetContext, datasetContext } from '../../settings/datasets/rep
 import { getSeries, type Series } from '../../store/datasets/datasets';
 import type { Job } from '../../store/datasets/job';
 import { getJob, setDocumentUrl } from '../../store/datasets/jobs';
+import { readClock } from '../../store/permits/permits';
 import type { DocumentLocation, ReportRequest } from '../../vendors/capabilities/reports';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
@@ -44,15 +45,23 @@ export class DocumentRefused extends Error {
 export class ReportCalls {
   constructor(private readonly deps: ReportDeps) {}
 
+  /**
+   * Epoch ms by the database's clock: what is stored of windows and reports, and compared with it, goes by that alone, so
+   * that a step of this machine's clock makes nothing due and holds nothing up.
+   */
+  now(): Promise<number> {
+    return readClock(this.deps.db);
+  }
+
   /** Where the document is. The address is kept while it lasts, for another one costs a scarce call. */
   async locate(context: JobContext, priority: Priority): Promise<DocumentLocation> {
     const { account, job } = context;
     const { reports } = account;
-    if (job.documentUrl && job.urlExpiresAt !== null && job.urlExpiresAt > Date.now()) {
+    if (job.documentUrl && job.urlExpiresAt !== null && job.urlExpiresAt > (await this.now())) {
       return JSON.parse(job.documentUrl) as DocumentLocation;
     }
     if (job.documentId === null) throw new Error(`job ${job.id} is ${job.state} without a document id`);
-    const askedAt = Date.now();
+    const askedAt = await this.now();
     const result = await this.call(
       context,
       reports.operations.document,
@@ -63,7 +72,7 @@ export class ReportCalls {
     await setDocumentUrl(this.deps.db, job.id, {
       url: JSON.stringify(location),
       expiresAt: askedAt + reports.urlLifetimeMs,
-      now: Date.now(),
+      now: await this.now(),
     });
     return location;
   }

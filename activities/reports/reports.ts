@@ -75,7 +75,7 @@ class Reports {
         context,
         chunkPolicy(context, input.chunkHours),
         input,
-        Date.now(),
+        await this.calls.now(),
       ),
       poolKey: context.account.poolKey,
       poll: {
@@ -93,7 +93,7 @@ class Reports {
     const { account, settings } = context;
     const closed = await this.deps.gateway.whyClosed(account);
     const series = await seriesOf(this.deps.db, context);
-    const now = Date.now();
+    const now = await this.calls.now();
     const due = (kind: 'daily' | 'weekly', everyMs: number): AuditDue[] =>
       series
         .filter((s) => now - (s.lastAudit[kind] ?? 0) >= everyMs)
@@ -110,7 +110,12 @@ class Reports {
   }
 
   async finishAudit({ purpose, seriesId }: DatasetRef & AuditDue): Promise<void> {
-    await recordAudit(this.deps.db, seriesId, purpose === 'weekly_audit' ? 'weekly' : 'daily', Date.now());
+    await recordAudit(
+      this.deps.db,
+      seriesId,
+      purpose === 'weekly_audit' ? 'weekly' : 'daily',
+      await this.calls.now(),
+    );
   }
 
   async recordFailure({
@@ -121,7 +126,7 @@ class Reports {
     endsJob,
     ...input
   }: ChunkFailure): Promise<RecordedChunk> {
-    const now = Date.now();
+    const now = await this.calls.now();
     const { seriesId, from, to } = chunk;
     const { account, settings } = this.calls.context(input);
     const evidence = { ...input.evidence };
@@ -164,17 +169,17 @@ class Reports {
     } catch (error) {
       if (!isGone(error)) throw error;
       // What has just been made is not known everywhere at once.
-      if (this.isYoung(job.requestedAt ?? job.createdAt)) return { kind: 'pending' };
+      if (await this.isYoung(job.requestedAt ?? job.createdAt)) return { kind: 'pending' };
       const reason = `the vendor no longer knows the report: ${error.message}`;
       await markFailed(this.deps.db, job.id, {
         reason,
         evidence: { ...error.verdict.evidence },
-        now: Date.now(),
+        now: await this.calls.now(),
       });
       return { kind: 'gone', reason };
     }
     const report = this.calls.parsed(status);
-    const now = Date.now();
+    const now = await this.calls.now();
     const evidence = { reportId: report.reportId };
     switch (report.status) {
       case 'pending':
@@ -211,7 +216,11 @@ class Reports {
     const kind = account.reports.classifyFatal(text);
     const explanation = text ?? 'no explanation';
     const evidence = { reportId: job.reportId, fatal: kind, text };
-    await markFailed(this.deps.db, job.id, { reason: `FATAL: ${explanation}`, evidence, now: Date.now() });
+    await markFailed(this.deps.db, job.id, {
+      reason: `FATAL: ${explanation}`,
+      evidence,
+      now: await this.calls.now(),
+    });
     return { class: kind, text: explanation, evidence };
   }
 
@@ -227,11 +236,11 @@ class Reports {
     if ('gone' in opened) {
       const reason = `the vendor no longer has the document: ${opened.gone.message}`;
       const evidence = { ...opened.gone.verdict.evidence };
-      await markFailed(this.deps.db, job.id, { reason, evidence, now: Date.now() });
+      await markFailed(this.deps.db, job.id, { reason, evidence, now: await this.calls.now() });
       return { kind: 'gone', reason };
     }
     if ('refused' in opened) {
-      const now = Date.now();
+      const now = await this.calls.now();
       const reason = opened.refused;
       await markFailed(this.deps.db, job.id, { reason, now });
       const { retryAt } = await recordFailure(this.deps.db, {
@@ -259,7 +268,7 @@ class Reports {
         ...(job.requestId === null ? {} : { requestId: job.requestId }),
         ...(job.documentId === null ? {} : { documentId: job.documentId }),
       },
-      now: Date.now(),
+      now: await this.calls.now(),
       poolKey: account.poolKey,
       badRows: { onBadRow: settings.onBadRow, maxShare: settings.badRowShare },
       restatement: restatementPolicy(settings),
@@ -295,7 +304,7 @@ class Reports {
       location = await this.calls.locate(context, priority);
     } catch (error) {
       if (!isGone(error)) throw error;
-      if (this.isYoung(context.job.updatedAt)) throw notYetKnown(error);
+      if (await this.isYoung(context.job.updatedAt)) throw notYetKnown(error);
       return { gone: error };
     }
     try {
@@ -308,7 +317,11 @@ class Reports {
       if (error instanceof DocumentRefused) return { refused: error.message };
       if (!isGone(error)) throw error;
       // The URL ran out earlier than it should have: the next attempt fetches another.
-      await setDocumentUrl(this.deps.db, context.job.id, { url: '', expiresAt: 0, now: Date.now() });
+      await setDocumentUrl(this.deps.db, context.job.id, {
+        url: '',
+        expiresAt: 0,
+        now: await this.calls.now(),
+      });
       throw ApplicationFailure.create({
         message: `the document's URL has expired: ${error.message}`,
         type: FAILURE.server,
@@ -319,8 +332,8 @@ class Reports {
   }
 
   /** True when the vendor has made it so short a time ago that it may not know it everywhere. */
-  private isYoung(madeAt: number): boolean {
-    return Date.now() - madeAt < this.deps.settings.reports.youngSeconds * 1000;
+  private async isYoung(madeAt: number): Promise<boolean> {
+    return (await this.calls.now()) - madeAt < this.deps.settings.reports.youngSeconds * 1000;
   }
 }
 

@@ -54,7 +54,7 @@ export class ReportRequests {
       seriesId: chunk.seriesId,
       span: { from: chunk.from, to: chunk.to },
       purpose: chunk.purpose,
-      now: Date.now(),
+      now: await this.calls.now(),
       minReRequestMs: base.settings.minRerequestMinutes * MINUTE_MS,
       failing: chunk.failing !== undefined,
       ...(budget === null ? {} : { budget }),
@@ -68,13 +68,13 @@ export class ReportRequests {
       if (waits !== null) return waits;
       const reportId = await this.findExisting(context, input.priority);
       if (reportId !== null) {
-        await markRequested(this.deps.db, job.id, { reportId, now: Date.now() });
+        await markRequested(this.deps.db, job.id, { reportId, now: await this.calls.now() });
         return { kind: 'requested', jobId: job.id, adopted: true };
       }
       // That the list does not show it means nothing yet: it lags.
       const until = this.settledAt(job);
       const reason = job.reason ?? 'the answer to the request for the report was lost';
-      if (until > Date.now())
+      if (until > (await this.calls.now()))
         return { kind: 'settling', until, since: job.requestedAt ?? job.createdAt, reason };
       if (job.attempts >= MOST_UNANSWERED) {
         return {
@@ -114,23 +114,28 @@ export class ReportRequests {
         reports.create(request),
         async () => {
           // From here on the report may exist, whatever becomes of this process.
-          const now = Date.now();
+          const from = performance.now();
+          const now = await this.calls.now();
           const marked = await markAttempt(this.deps.db, job.id, now, attempt.number);
           if (!marked.applied) throw new Error('the report was taken up by another worker meanwhile');
           attempt.markedAt = now;
           attempt.number = marked.job.attempts;
           // Others reckon with the call from the mark on: one that was held up must not leave when they no longer do.
-          if (Date.now() - now > LATE_MS) throw new Error('the call for the report was held up');
+          if (performance.now() - from > LATE_MS) throw new Error('the call for the report was held up');
         },
       );
       const { reportId } = this.calls.parsed(reports.parseCreate(bodyOf(result)));
       const requestId = result.kind === 'response' ? reports.requestId(result.response) : undefined;
-      await markRequested(this.deps.db, job.id, { reportId, requestId, now: Date.now() });
+      await markRequested(this.deps.db, job.id, {
+        reportId,
+        requestId,
+        now: await this.calls.now(),
+      });
     } catch (error) {
       if (attempt.markedAt !== null && certainlyNotMade(error)) {
-        await releaseAttempt(this.deps.db, job.id, Date.now(), attempt.number);
+        await releaseAttempt(this.deps.db, job.id, await this.calls.now(), attempt.number);
       } else if (attempt.markedAt !== null) {
-        this.over.set(job.id, { markedAt: attempt.markedAt, endedAt: Date.now() });
+        this.over.set(job.id, { markedAt: attempt.markedAt, endedAt: await this.calls.now() });
         await this.reportUnanswered(context, attempt.number, reasonOf(error));
       }
       throw error;
@@ -142,7 +147,7 @@ export class ReportRequests {
     const { account, dataset, job, series } = context;
     const noted = await noteUnanswered(this.deps.db, job.id, {
       reason,
-      now: Date.now(),
+      now: await this.calls.now(),
       attemptsSeen: attempt,
     });
     if (!noted.applied) return;
@@ -164,7 +169,7 @@ export class ReportRequests {
    */
   private async untilCallIsOver(job: Job): Promise<RequestOutcome | null> {
     const until = this.callOverAt(job);
-    const left = until - Date.now();
+    const left = until - (await this.calls.now());
     if (left > SHORT_WAIT_MS) {
       const reason = job.reason ?? 'a request for the report may still be under way';
       return { kind: 'settling', until, since: job.requestedAt ?? job.createdAt, reason };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DAY_MS } from '../../../quota/durations';
 import { fleetKindOf } from '../../../settings';
 import { type FleetSummary, summarizeFleet } from '../../../store/fleet/fleet';
+import { readClock } from '../../../store/permits/permits';
 import { chooseDataset, chooseFleet } from '../choose';
 import { asFieldLater } from '../errors';
 import { hour, name, spanOrNone } from '../fields';
@@ -46,7 +47,7 @@ export const showCoverage = operation({
       const context = chooseDataset(settings, dataset, given);
       refuse(dataset, { devices: chosen });
       const found = await backend.database((db) =>
-        readCoverage(db, context, span ?? wholeSpan(context, now), now),
+        readClock(db).then((at) => readCoverage(db, context, span ?? wholeSpan(context, at), at)),
       );
       return { kind: 'windows', dataset, account: context.account.name, found, isAudited: true };
     }

@@ -6,6 +6,7 @@ import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/doubted-hours';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/failed-windows';
 import { listSetAside, type StoredSetAside } from '../../../store/datasets/set-aside';
+import { readClock } from '../../../store/permits/permits';
 import type { Backend } from '../backend';
 import { chooseSynced } from '../choose';
 import { hour, inOrder, name, type Span, spanOrNone, whole } from '../fields';
@@ -75,7 +76,7 @@ export const acceptDoubtedHours = operation({
     const { poolKey } = findAccount(backend.settings, of.account);
     const accepted = await backend.database(async (db) => {
       const seriesIds = (await listSeries(db, of)).map((series) => series.id);
-      return acceptDoubts(db, { seriesIds, span, by: backend.caller, now: Date.now(), poolKey });
+      return acceptDoubts(db, { seriesIds, span, by: backend.caller, now: await readClock(db), poolKey });
     });
     return { accepted };
   },

@@ -15,6 +15,8 @@ language sql immutable as $$
     ('batch_waits', '{since_ms,notified_at}', '{until_ms,notified_until}', '{}', 'batch_id', 'true', true),
     ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject', 'true', true),
     ('commands', '{created_at,sent_at}', '{}', '{}', 'id', 'ended_at is null', false),
+    ('coverage', '{fetched_at,failed_since}', '{retry_at}', '{}', 'id', 'state = ''failed''', true),
+    ('doubted_hours', '{first_at,last_at}', '{recheck_at}', '{}', 'series_id, hour', 'true', true),
     ('grants', '{refreshed_at,sent_at,lost_at,needed_at}', '{refresh_expires_at}', '{}', 'account', 'true', true),
     ('limit_waits', '{notified_at}', '{notified_until}', '{}', 'pool, limit_key, caller', 'true', true),
     ('outside_permits', '{depart_at,claimed_at}', '{expires_at}', '{}', 'id', 'answer is null', false),

@@ -273,8 +273,8 @@ const STAY: Readonly<Record<string, string>> = {
   batch_items: 'answered_at',
   batch_parts: 'expires_at',
   clock_steps: 'noticed_at step_ms',
-  coverage: 'retry_at fetched_at daily_audited_at weekly_audited_at failed_since',
-  doubted_hours: 'first_at last_at recheck_at accepted_at',
+  coverage: 'daily_audited_at weekly_audited_at',
+  doubted_hours: 'accepted_at',
   fleet_devices:
     'last_active_at expires_at listed_at removed_at snapshot_at moved_at trips_asked_at trips_until',
   fleet_positions: 'arrived_at',
