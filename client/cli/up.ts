@@ -1,9 +1,13 @@
 /** `sluice up` and `sluice down`: the servers and the worker of this machine. */
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { runsWith, tailOf } from '../../embedded/child';
-import { type StateDir, stateDir } from '../../embedded/state-dir';
+import { EmbeddedError } from '../../embedded/errors';
+import { withLock } from '../../embedded/lock';
+import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
+import { MINUTE_MS } from '../../quota/durations';
 import { fleetKindOf } from '../../settings';
 import type { KeyRing } from '../../store/secrets/keyring';
 import {
@@ -42,12 +46,23 @@ import {
 import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../operations/processes/supervisor';
 import { type EnvironmentPrint, environmentPrint } from '../operations/processes/worker-environment';
 import { contextOf } from './command';
-import { untilInterrupted } from './interrupt';
+import { type Interrupt, untilInterrupted } from './interrupt';
 import { note, print } from './output';
+
+/** How long what is being started may take before it is stopped, ms. */
+const BEING_STARTED_MS = MINUTE_MS;
 
 /** `sluice down`. */
 export async function down(): Promise<void> {
-  const stopped = await stopAll(stateDir(process.cwd()), note);
+  const dir = stateDir(process.cwd());
+  const stop = () => stopAll(dir, note);
+  // What is being started is stopped once it has started; one that does not get on is stopped all the same.
+  const stopped = existsSync(dir.root)
+    ? await withLock(upLock(dir), stop, { timeoutMs: BEING_STARTED_MS }).catch((error: unknown) => {
+        if (error instanceof EmbeddedError && error.code === 'LOCK_TIMEOUT') return stop();
+        throw error;
+      })
+    : await stop();
   print(stopped.length === 0 ? 'Nothing was running.' : `Stopped: ${stopped.join(', ')}.`);
 }
 
@@ -65,6 +80,55 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   const { dir, settings } = context;
   const keys = await loadVaultKeys(context);
   const environment = environmentPrint(settings, keys);
+  const interrupt = untilInterrupted();
+  const own: OwnUp = { keeps: false, kept: null };
+  try {
+    const goesOn = await oneAtATime(dir, () => begin(context, detach, { keys, environment, interrupt, own }));
+    if (!goesOn) return;
+    print('Ctrl-C stops what this has started.');
+    await interrupt.promise;
+  } finally {
+    if (own.keeps) {
+      print('Stopping.');
+      await own.kept?.stop();
+      await forgetProcess(dir, 'up');
+      await stopServersIfUnused(dir);
+    }
+    interrupt.done();
+  }
+}
+
+/** What an `up` in the foreground has to stop at its end. */
+interface OwnUp {
+  keeps: boolean;
+  kept: Kept | null;
+}
+
+/** Longer than the first start takes where Temporal is built, ms. */
+const LONGEST_START_MS = 15 * MINUTE_MS;
+
+/** Two that start the same folder at once would each start a worker, and only one of them would be known. */
+function oneAtATime<T>(dir: StateDir, work: () => Promise<T>): Promise<T> {
+  ensureStateDir(dir);
+  return withLock(upLock(dir), work, {
+    timeoutMs: LONGEST_START_MS,
+    onWait: (pid) => note(`process ${pid} starts or stops the same; waiting for it`),
+  });
+}
+
+const upLock = (dir: StateDir) => join(dir.root, 'up.lock');
+
+interface Beginning {
+  readonly keys: KeyRing;
+  readonly environment: EnvironmentPrint;
+  readonly interrupt: Interrupt;
+  readonly own: OwnUp;
+}
+
+/** @returns whether it stays in the foreground. */
+async function begin(context: Context, detach: boolean, beginning: Beginning): Promise<boolean> {
+  const { dir, settings } = context;
+  const { keys, environment, interrupt, own } = beginning;
   const other = otherKeeper(dir);
   if (other?.name === 'demo') {
     throw new ClientError(
@@ -74,50 +138,38 @@ export async function up(detach: boolean, command: Command): Promise<void> {
   if (other?.name === 'up') {
     print(`It runs already (process ${other.pid}). What it does: npx sluice status`);
     runsAsWanted(context, environment);
-    return;
+    return false;
   }
-  const interrupt = untilInterrupted();
-  let kept: Kept | null = null;
-  try {
-    if (other !== null) {
-      if (detach && runsAsWanted(context, environment)) {
-        await untilWorkerPolls(context, interrupt.signal);
-        await startSyncs(context);
-        print(`It runs already, supervised by process ${other.pid}; npx sluice down stops it.`);
-        return;
-      }
-      await dismissSupervisor(other);
+  if (other !== null) {
+    if (detach && runsAsWanted(context, environment)) {
+      await untilWorkerPolls(context, interrupt.signal);
+      await startSyncs(context);
+      print(`It runs already, supervised by process ${other.pid}; npx sluice down stops it.`);
+      return false;
     }
-    if (!detach) await becomeKeeper(dir, 'up');
-    const endpoint = await codecEndpoint(dir, settings);
-    const servers = await startServers(dir, settings, note, endpoint);
-    describe(servers);
-    if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
-    await warnOfMissingKeys(context, keys);
-    const endpoints = { codec: endpoint, api: await apiAddress(dir, settings, note) };
-    const programs = programsOf(context, servers, endpoints, environment);
-    if (!detach) kept = await keep(context, servers, endpoints, programs, environment, note);
-    else await launchMissing(dir, programs);
-    if (endpoint !== null) describeCodec(servers, endpoint);
-    await untilWorkerPolls(context, interrupt.signal);
-    await describeApi(context, endpoints.api);
-    await startSyncs(context);
-    if (detach) {
-      await startSupervisor(dir, settings);
-      print('All of it goes on running, and what ends is started again; npx sluice down stops it.');
-      return;
-    }
-    print('Ctrl-C stops what this has started.');
-    await interrupt.promise;
-  } finally {
-    if (!detach) {
-      print('Stopping.');
-      await kept?.stop();
-      await forgetProcess(dir, 'up');
-      await stopServersIfUnused(dir);
-    }
-    interrupt.done();
+    await dismissSupervisor(other);
   }
+  if (!detach) {
+    own.keeps = true;
+    await becomeKeeper(dir, 'up');
+  }
+  const endpoint = await codecEndpoint(dir, settings);
+  const servers = await startServers(dir, settings, note, endpoint);
+  describe(servers);
+  if (Object.keys(settings.accounts).length === 0) note(CONFIGURE);
+  await warnOfMissingKeys(context, keys);
+  const endpoints = { codec: endpoint, api: await apiAddress(dir, settings, note) };
+  const programs = programsOf(context, servers, endpoints, environment);
+  if (detach) await launchMissing(dir, programs);
+  else own.kept = await keep(context, servers, endpoints, programs, environment, note);
+  if (endpoint !== null) describeCodec(servers, endpoint);
+  await untilWorkerPolls(context, interrupt.signal);
+  await describeApi(context, endpoints.api);
+  await startSyncs(context);
+  if (!detach) return true;
+  await startSupervisor(dir, settings);
+  print('All of it goes on running, and what ends is started again; npx sluice down stops it.');
+  return false;
 }
 
 /** Histories are searched by `doctor`: with many open workflows that takes a while. */

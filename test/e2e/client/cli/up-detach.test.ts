@@ -1,5 +1,5 @@
 /** `up --detach` on a machine of its own: what ends by itself is started again, until `down` ends all of it. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
@@ -54,6 +54,12 @@ function processOf(name: string): ProcessIdentity {
   return found;
 }
 
+/** Known to `instance.json` or not. */
+function workersOfFolder(): number {
+  const all = execFileSync('ps', ['-ww', '-eo', 'args'], { encoding: 'utf8' }).split('\n');
+  return all.filter((args) => args.includes(join('workers', 'main.js')) && args.includes(folder)).length;
+}
+
 const NAMES = ['postgres', 'temporal', 'worker', 'api', 'supervisor'];
 const allOf = () => Object.fromEntries(NAMES.map((name) => [name, processOf(name)]));
 
@@ -67,8 +73,11 @@ afterAll(async () => {
 });
 
 test('a process that dies is restarted, an outdated one is reported, and down ends all of them', async () => {
-  const first = await sluice(['up', '--detach']);
-  expect(first).toMatchObject({ code: 0 });
+  // Two at once: one starts everything, and the other one finds it.
+  const first = await Promise.all([sluice(['up', '--detach']), sluice(['up', '--detach'])]);
+  expect(first).toMatchObject([{ code: 0 }, { code: 0 }]);
+  expect(first.map(({ said }) => /runs already/.test(said)).sort()).toEqual([false, true]);
+  expect(workersOfFolder()).toBe(1);
   const started = allOf();
   expect(Object.values(started).every(isAlive)).toBe(true);
 
