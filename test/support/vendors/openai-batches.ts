@@ -1,5 +1,8 @@
 /** The vendor's side of batches by files, read over HTTP as a stranger would, and what a text should have been. */
-import type { OpenAiStack } from '../stacks/openai-stack';
+
+interface VendorAt {
+  readonly simulator: { readonly baseUrl: string };
+}
 
 export interface VendorBatchSeen {
   readonly id: string;
@@ -12,14 +15,14 @@ export interface VendorBatchSeen {
 const HEADERS = { authorization: 'Bearer sk-bios', 'content-type': 'application/json' };
 
 /** Every batch that the vendor has made, oldest first. */
-export async function vendorBatches(s: OpenAiStack): Promise<readonly VendorBatchSeen[]> {
+export async function vendorBatches(s: VendorAt): Promise<readonly VendorBatchSeen[]> {
   const answer = await fetch(`${s.simulator.baseUrl}/batches?limit=100`, { headers: HEADERS });
   const { data } = (await answer.json()) as { data: VendorBatchSeen[] };
   return data.reverse();
 }
 
 /** As somebody does it in the vendor's console. @returns the answer's status. */
-export async function cancelAtVendor(s: OpenAiStack, id: string): Promise<number> {
+export async function cancelAtVendor(s: VendorAt, id: string): Promise<number> {
   const answer = await fetch(`${s.simulator.baseUrl}/batches/${id}/cancel`, {
     method: 'POST',
     headers: HEADERS,
@@ -29,7 +32,7 @@ export async function cancelAtVendor(s: OpenAiStack, id: string): Promise<number
 }
 
 /** The text that the vendor writes for this input, asked for directly. @param most tokens; null for no cap. */
-export async function trueText(s: OpenAiStack, input: string, most: number | null = 300): Promise<string> {
+export async function trueText(s: VendorAt, input: string, most: number | null = 300): Promise<string> {
   const answer = await fetch(`${s.simulator.baseUrl}/responses`, {
     method: 'POST',
     headers: HEADERS,
