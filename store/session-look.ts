@@ -5,7 +5,7 @@ import { connectionTrouble } from './connection-trouble';
 import type { Sessions } from './guarded-pool';
 
 /** A server that takes longer is silent, ms. */
-const ANSWER_MS = 3_000;
+const ANSWER_MS = 5_000;
 
 /**
  * @param open makes a connection whose every wait is bounded by the time given, ms.

@@ -20,7 +20,7 @@ import type { ConnectedClient } from '../../temporal/connection';
 import { type Context, databaseUrl, START, temporalAddress } from './context-servers';
 import { type ErrorCode, failed, messageOf, OperationError } from './errors';
 import { hint } from './hints';
-import { ServerSilent, SilenceWatch, WATCH_TIMES } from './silence-watch';
+import { DATABASE_WATCH_TIMES, ServerSilent, SilenceWatch } from './silence-watch';
 
 export { type Context, databaseUrl, liveInstance, temporalAddress } from './context-servers';
 
@@ -111,7 +111,7 @@ export async function withDatabase<T>(
   const db = createPool(url, { max: 4, applicationName: 'sluice-cli', use });
   try {
     const watch = new SilenceWatch(
-      WATCH_TIMES,
+      DATABASE_WATCH_TIMES,
       (withinMs) => databaseAnswers(url, withinMs),
       () => db.abandon(),
     );

@@ -15,7 +15,7 @@ import {
   temporalConnection,
 } from './context';
 import { OperationError, problem } from './errors';
-import { ServerSilent, SilenceWatch, WATCH_TIMES, type WatchTimes } from './silence-watch';
+import { DATABASE_WATCH_TIMES, ServerSilent, SilenceWatch, type WatchTimes } from './silence-watch';
 
 export interface OpenBackend extends Backend {
   /** The same connections for somebody else. @param request see Backend. */
@@ -78,7 +78,7 @@ class Databases {
   ) {
     this.url = remembered(() => databaseUrl(context));
     this.watch = new SilenceWatch(
-      options.watch ?? WATCH_TIMES,
+      options.watch ?? DATABASE_WATCH_TIMES,
       (withinMs) => databaseAnswers(this.url(), withinMs),
       () => this.forget(),
     );

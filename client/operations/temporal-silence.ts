@@ -42,7 +42,7 @@ export function temporalWatch(
 }
 
 /** A server that says nothing to a new connection for so long is silent, ms. */
-export const SPEAK_MS = 500;
+export const SPEAK_MS = 1_000;
 
 export function temporalSilent(context: Pick<Context, 'settings' | 'dir'>, address: string): OperationError {
   return failed(`Temporal at ${address} does not answer: ${whyOf(context)}`, 'TEMPORAL_UNAVAILABLE');
