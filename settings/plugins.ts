@@ -4,6 +4,7 @@
  *
  * Loading is synchronous, as settings are read everywhere: Node loads modules of both kinds by `require`.
  */
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { basename, isAbsolute, join } from 'node:path';
 import { isVendor, type Vendor } from '../vendors/define';
@@ -121,7 +122,7 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return TYPESCRIPT;
     default:
-      return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin)}`;
+      return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin) || checkedPlace(error, plugin, baseDir)}`;
   }
 }
 
@@ -130,6 +131,15 @@ const TYPESCRIPT = 'is of a kind that this Node does not load; compile it to .mj
 function firstLine(error: unknown): string {
   const [line = ''] = String(error).split('\n');
   return line.slice(0, 500);
+}
+
+/** Of a module's syntax, `require` says no place: Node's own check does. */
+function checkedPlace(error: unknown, plugin: string, baseDir: string): string {
+  if (!(error instanceof SyntaxError)) return '';
+  const args = ['--check', pluginFile(plugin, baseDir)];
+  const { stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 10_000 });
+  const line = /:(\d+)\r?\n/.exec(stderr ?? '')?.[1];
+  return line === undefined ? ' (in a module that it imports)' : ` (line ${line})`;
 }
 
 /** The line of the plugin in which it failed, when the stack leads there. */

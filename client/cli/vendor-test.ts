@@ -6,6 +6,7 @@ import { TestServers } from '../operations/vendors/servers';
 import { testVendors } from '../operations/vendors/test';
 import { untilInterrupted } from './interrupt';
 import { note, print, printJson } from './output';
+import { watchForStandstill } from './standstill';
 
 interface TestOptions {
   readonly json?: boolean;
@@ -38,6 +39,7 @@ async function run(named: readonly string[], options: TestOptions): Promise<void
   const servers = options.jobs ? new TestServers(options) : null;
   const interrupt = untilInterrupted();
   const isJudged = expectReport();
+  const isOver = watchForStandstill(`vendor test ${named.join(' ')}`);
   try {
     const tested = testVendors(named, process.cwd(), { seed, answers, servers });
     const reports = await Promise.race([tested, interrupt.promise]);
@@ -53,6 +55,7 @@ async function run(named: readonly string[], options: TestOptions): Promise<void
     if (failed) process.exitCode = 1;
   } finally {
     isJudged();
+    await isOver();
     await servers?.close();
     const { aborted } = interrupt.signal;
     interrupt.done();

@@ -149,6 +149,8 @@ test('the command line loads modules of the other kind, too, and its schema know
   write('bad.yaml', 'plugins: [./waits.mjs]');
   write('prints.mjs', `${IMPORTED}console.log('hello');\nexport default defineVendor(${vendor('prints')});`);
   write('json.yaml', 'plugins: [./prints.mjs]\naccounts: { a: { vendor: prints, apiKey: "env:K" } }');
+  write('syntax.mjs', 'export default {\n  a: 1,\n  b c\n};');
+  write('syntax.yaml', 'plugins: [./syntax.mjs]');
   write('ends.mjs', '\nprocess.exit(0);');
   write('ends.yaml', 'plugins: [./ends.mjs]');
   const sluice = (...args: string[]) =>
@@ -161,6 +163,9 @@ test('the command line loads modules of the other kind, too, and its schema know
   // What it prints is not the command's own output.
   const schema = JSON.parse(sluice('--settings', 'json.yaml', 'settings', 'schema'));
   expect(JSON.stringify(schema)).toContain('"prints"');
+  expect(() => sluice('--settings', 'syntax.yaml', 'settings', 'check')).toThrow(
+    /"\.\/syntax\.mjs" cannot be loaded: SyntaxError: .* \(line 3\)/,
+  );
   expect(() => sluice('--settings', 'ends.yaml', 'settings', 'check')).toThrow(
     'calls process.exit(0) while it is loaded (line 2)',
   );
