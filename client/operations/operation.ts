@@ -80,7 +80,7 @@ function problemsOf(schema: z.ZodObject, issue: z.core.$ZodIssue, given: unknown
     return issue.keys.map((key) => ({
       code: 'UNKNOWN_FIELD',
       field: [...path, key].join('.'),
-      message: `is not known (fields: ${known})`,
+      message: `is not known (fields: ${known || 'none'})`,
     }));
   }
   if (issue.code === 'invalid_key') {
