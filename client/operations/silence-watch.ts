@@ -13,7 +13,7 @@ export interface WatchTimes {
 
 export const WATCH_TIMES: WatchTimes = { lateMs: 1_500, answerMs: 2_500 };
 /** A new connection to Postgres is a new process there, which takes its time on a busy machine. */
-export const DATABASE_WATCH_TIMES: WatchTimes = { lateMs: 2_000, answerMs: 6_000 };
+export const DATABASE_WATCH_TIMES: WatchTimes = { lateMs: 2_000, answerMs: 7_000 };
 
 /** Nothing comes back from a server: what waited for it has been given up. */
 export class ServerSilent extends Error {
