@@ -42,16 +42,19 @@ const MOST = 50;
 /** A transport error of this code means that no answer came in time. */
 const TIMEOUT_CODES: ReadonlySet<string | undefined> = new Set(['ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT']);
 
-/** Null for a verdict that says nothing about the answers to other items, or that concerns all by itself. */
+/**
+ * Null for a verdict that says nothing about the answers to other items, or that concerns all by itself. A vendor may
+ * number its refusals, or give each item another code: refused is refused.
+ */
 export function alikeOf(verdict: Verdict): AlikeKey | null {
   const { httpStatus, code = '' } = verdict.evidence;
   switch (verdict.kind) {
     case 'blocked':
     case 'gone':
     case 'quota':
-      return verdict.ofRequest ? `${verdict.kind}:${httpStatus}:${code}` : null;
+      return verdict.ofRequest ? `${verdict.kind}:${httpStatus}` : null;
     case 'invalid':
-      return code === 'event_stream' ? 'stream:' : `request:${httpStatus}:${code}`;
+      return code === 'event_stream' ? 'stream:' : `request:${httpStatus}`;
     case 'server':
       if (httpStatus === undefined) return TIMEOUT_CODES.has(code) ? 'timeout:' : null;
       return verdict.ambiguous && httpStatus < 300 ? 'page:' : null;

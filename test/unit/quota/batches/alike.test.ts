@@ -2,7 +2,7 @@ import { type AlikeKey, AlikeRow, alikeOf, rowNeeded } from '../../../../quota/b
 import type { Verdict } from '../../../../quota/verdict';
 
 const fresh = () => new AlikeRow({ usable: 0, alike: new Map(), row: null });
-const KEY: AlikeKey = 'blocked:403:';
+const KEY: AlikeKey = 'blocked:403';
 const evidence = { vendor: 'v', account: 'a', operation: 'o' };
 
 describe('how many in a row are no chance', () => {
@@ -34,7 +34,7 @@ describe('a row', () => {
     row.add(KEY, 2);
     row.usable();
     expect(row.add(KEY, 3)).toBeNull();
-    row.add('request:400:x', 4);
+    row.add('request:400', 4);
     expect(row.add(KEY, 5)).toBeNull();
   });
 
@@ -51,11 +51,12 @@ describe('a row', () => {
 
 test.each<[Verdict, string | null]>([
   [
-    { kind: 'blocked', ofRequest: true, evidence: { ...evidence, httpStatus: 403, code: 'x' } },
-    'blocked:403:x',
+    // A code for each request is no difference.
+    { kind: 'blocked', ofRequest: true, evidence: { ...evidence, httpStatus: 403, code: 'ray-7f' } },
+    'blocked:403',
   ],
   [{ kind: 'blocked', evidence: { ...evidence, httpStatus: 403 } }, null],
-  [{ kind: 'invalid', evidence: { ...evidence, httpStatus: 400, code: 'y' } }, 'request:400:y'],
+  [{ kind: 'invalid', evidence: { ...evidence, httpStatus: 400, code: 'y' } }, 'request:400'],
   [{ kind: 'invalid', evidence: { ...evidence, httpStatus: 200, code: 'event_stream' } }, 'stream:'],
   [
     { kind: 'server', statedWaitMs: null, ambiguous: true, evidence: { ...evidence, code: 'ETIMEDOUT' } },
