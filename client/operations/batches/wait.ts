@@ -91,7 +91,11 @@ export async function readStanding(
   const now = Date.now();
   const keys = limitsOfCall(account, operation, attributes(batch.model)).map(({ key }) => key);
   const charged = stored.filter(({ key }) => keys.includes(key));
-  const [blocked = null] = charged
+  // Calls about files fall under limits of their own; which of them holds the batch, its page knows.
+  const waitedFor = noted?.cause === 'limit' ? noted.subject : null;
+  const [blocked = null] = (
+    batch.via === 'batch-api' ? stored.filter(({ key }) => key === waitedFor) : charged
+  )
     .filter(({ blockedUntil }) => blockedUntil !== null)
     // Of those that wait alike, one that holds calls and not only watches them.
     .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0) || isWatched(a) - isWatched(b));
@@ -103,7 +107,8 @@ export async function readStanding(
   const [part = null] = parts
     .filter(({ failures, note, state }) => failures > 0 || (state === 'created' && note !== ''))
     .sort((a, b) => b.unchangedMs - a.unchangedMs)
-    .map((stuck) => ({ ...stuck, since: now - stuck.unchangedMs }));
+    // Each try changes its state; what has been doubted since goes on.
+    .map((stuck) => ({ ...stuck, since: now - Math.max(stuck.unchangedMs, stuck.doubtedMs) }));
   return {
     pool: stopping(pools, now)?.state ?? null,
     blocked,
@@ -156,16 +161,21 @@ export function waitOf(
     const frees = hint('start worker');
     return { what, why: 'no worker runs', since: workless.since, until: null, frees };
   }
-  if (part !== null) return stuckOf(part, now);
+  if (part !== null) {
+    const stuck = stuckOf(part, now);
+    // The limit may hold the file's next try for longer than the file itself waits.
+    return blocked !== null && (blocked.blockedUntil ?? 0) > (stuck.until ?? 0)
+      ? { ...blockedWait(what, batch.account, blocked), since: blocked.blockedSince ?? stuck.since }
+      : stuck;
+  }
   if (counts.running > 0) return null;
   if (pool?.state === 'half_open') {
     const why = `its pool lets one call go first, to see whether the vendor accepts calls again: ${pool.reason}`;
     return { what, why, since: pool.since, until: null, frees: byItself() };
   }
   if (blocked !== null) {
-    const { blockedSince: since, blockedUntil: until } = blocked;
-    const frees = byItself(hint('pool unblock', batch.account));
-    return { what, why: limitWaitText(blocked), since: since ?? noted?.since ?? null, until, frees };
+    const wait = blockedWait(what, batch.account, blocked);
+    return { ...wait, since: wait.since ?? noted?.since ?? null };
   }
   const since = noted?.since ?? null;
   if (quota?.shouldPause && batch.priority === 'background') {
@@ -193,6 +203,12 @@ const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
   held: 'held',
   open: 'stopped after failures',
 };
+
+function blockedWait(what: string, account: string, blocked: NonNullable<Standing['blocked']>): Standstill {
+  const { blockedSince: since, blockedUntil: until } = blocked;
+  const frees = byItself(hint('pool unblock', account));
+  return { what, why: limitWaitText(blocked), since, until, frees };
+}
 
 const HIGHER_TERMS = 'the same batch begun with a higher daily limit or quota threshold';
 

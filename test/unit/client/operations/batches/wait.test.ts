@@ -106,6 +106,32 @@ test('a file that does not get on says which, why and when it is tried again, ev
   expect(waitOf({ ...batch, state: 'cancelled' }, busy, { ...NOTHING_KNOWN, part }, well)).toEqual(stuck);
 });
 
+test('a file whose next call is held by a limit says so, for the limit holds it for longer', () => {
+  const part = {
+    state: 'uploaded',
+    ...{ id: 3, vendorId: null, failures: 2, since: 4, dueInMs: 25 },
+    note: 'no batch is made of the file yet',
+  } as const;
+  const counted = { name: 'batch-creates', used: 3, limit: 2000, source: 'x', blockedSince: 6 };
+  const heldUntil = (blockedUntil: number) =>
+    waitOf(
+      batch,
+      { ...counts, running: 30 },
+      {
+        ...NOTHING_KNOWN,
+        part,
+        blocked: { ...counted, blockedUntil, blockedReason: '429' },
+      },
+      well,
+    );
+  expect(heldUntil(77)).toMatchObject({
+    why: 'the vendor has asked calls of batch-creates to wait: 429',
+    ...{ since: 6, until: 77 },
+    frees: 'nothing, it goes on by itself; to try now: `pool unblock texts`',
+  });
+  expect(heldUntil(30)).toMatchObject({ why: 'no batch is made of the file yet', until: 35 });
+});
+
 test('a queue that takes no file says until when', () => {
   const queue = { reason: 'token_limit_exceeded', since: 7, until: 60 };
   expect(waitOf(batch, counts, { ...NOTHING_KNOWN, queue }, well)).toMatchObject({ until: 60, since: 7 });
