@@ -4,10 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal } from '@temporalio/activity';
-import { MINUTE_MS } from '../../quota/durations';
+import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import { callsADay } from '../../quota/limits/day-quota';
 import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
+import { isTooOld } from '../../quota/windows/chunks';
 import type { DatasetContext } from '../../settings/datasets/report-context';
 import type { Job } from '../../store/datasets/job';
 import {
@@ -35,6 +36,18 @@ const MOST_UNANSWERED = 3;
 const MOST_PAGES = 20;
 /** The vendor's clock may differ from ours by some minutes. */
 const CLOCK_SKEW_MS = 10 * MINUTE_MS;
+
+/** A window may wait for a limit until its vendor keeps it no more: a call would only be told so. @throws CallFailed. */
+function refuseTooOld({ account, dataset, job }: JobContext, now: number): void {
+  if (!isTooOld(job.span, dataset.lookbackMs, now)) return;
+  const evidence = {
+    vendor: account.vendor.id,
+    account: account.name,
+    operation: account.reports.operations.create,
+    message: `not requested: the window begins before the ${dataset.lookbackMs / DAY_MS} days that the vendor keeps`,
+  };
+  throw new CallFailed({ kind: 'invalid', evidence }, 0, false);
+}
 
 export class ReportRequests {
   /** Create calls of this process that are over without a usable answer, by job: when each was marked, and ended. */
@@ -105,6 +118,7 @@ export class ReportRequests {
   private async create(context: JobContext, priority: Priority): Promise<void> {
     const { account, job, request } = context;
     const { reports } = account;
+    refuseTooOld(context, Date.now());
     const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
     try {
       const result = await this.calls.call(

@@ -59,6 +59,11 @@ export function askableSpan(policy: ChunkPolicy, now: number): Span | null {
   return from < to ? { from, to } : null;
 }
 
+/** Whether a vendor keeps a span's beginning no more: one that could be requested when it was planned, and has waited. */
+export function isTooOld({ from }: Span, lookbackMs: number, now: number): boolean {
+  return from < now - lookbackMs;
+}
+
 /** Sorted, overlapping and touching spans joined, empty ones dropped. */
 export function joinSpans(spans: readonly Span[]): readonly Span[] {
   const joined: { from: number; to: number }[] = [];

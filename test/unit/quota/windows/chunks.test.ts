@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   askableSpan,
   type ChunkPolicy,
+  isTooOld,
   joinSpans,
   planChunks,
   type Span,
@@ -22,6 +23,13 @@ const policy: ChunkPolicy = {
 };
 const now = at('2026-11-20T12:34');
 const span = (from: string, to: string): Span => ({ from: at(from), to: at(to) });
+
+test('a window that has waited is too old once its first hour has left the lookback', () => {
+  const { from, to } = askableSpan(policy, now) ?? { from: 0, to: 0 };
+  expect(isTooOld({ from, to }, policy.lookbackMs, now)).toBe(false);
+  expect(isTooOld({ from, to }, policy.lookbackMs, from + policy.lookbackMs)).toBe(false);
+  expect(isTooOld({ from, to }, policy.lookbackMs, from + policy.lookbackMs + 1)).toBe(true);
+});
 
 describe('planning reports for gaps', () => {
   test('recent hours are cut on the clock, newest first', () => {
