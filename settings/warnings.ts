@@ -1,5 +1,6 @@
 /** What is allowed in the settings and probably not meant: `settings check` and `doctor` say it. Pure. */
 import { resolveLimits } from '../quota/limits/limit';
+import { COMMON_ATTRIBUTES } from '../vendors/contract';
 import { accountAttributes, accountParts, vendorOf } from '../vendors/registry';
 import { effectiveLimits } from './accounts/effective';
 import { suggestion } from './problems';
@@ -15,22 +16,36 @@ export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): stri
       return sharingWarnings(name, account, other, first);
     }),
   );
-  return [...sharing, ...enabled.flatMap(([name, account]) => matchWarnings(name, account))];
+  return [...sharing, ...enabled.flatMap(([name, account]) => matchWarnings(name, account, enabled))];
 }
 
 /** A limit that no call falls under limits nothing, and says nothing of it either. */
-function matchWarnings(name: string, account: AccountSettings): string[] {
+function matchWarnings(
+  name: string,
+  account: AccountSettings,
+  enabled: readonly (readonly [string, AccountSettings])[],
+): string[] {
   const { rules = vendorOf(account.vendor).rules, limits = account.limits } = accountParts(account);
-  return Object.entries(limits ?? {}).flatMap(([limit, { match = {} }]) =>
-    Object.entries(match).flatMap(([attribute, values]) => {
-      const known = rules.attributes[attribute]?.values;
+  const ofAccounts = (attribute: string) =>
+    enabled
+      .filter(([, { vendor }]) => vendor === account.vendor)
+      .flatMap(([of, one]) => (attribute === 'account' ? of : (accountAttributes(one)[attribute] ?? [])));
+  return Object.entries(limits ?? {}).flatMap(([limit, { match = {}, unit }]) => [
+    ...(unit === 'tokens' && !rules.limits.some((one) => one.unit === 'tokens')
+      ? [
+          `accounts.${name}.limits.${limit}.unit: calls of ${account.vendor} have no tokens, so none is charged to the limit`,
+        ]
+      : []),
+    ...Object.entries(match).flatMap(([attribute, values]) => {
+      const { of, values: listed } = { ...COMMON_ATTRIBUTES, ...rules.attributes }[attribute] ?? {};
+      const known = of === 'account' ? ofAccounts(attribute) : listed;
       const unknown = known === undefined ? [] : [values].flat().filter((value) => !known.includes(value));
       return unknown.map(
         (value) =>
           `accounts.${name}.limits.${limit}.match.${attribute}: no call has the value "${value}", so none is charged to the limit for it${suggestion(value, known ?? [])}`,
       );
     }),
-  );
+  ]);
 }
 
 /** The vendor counts by whom it knows: the same credentials are one caller. */

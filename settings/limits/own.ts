@@ -108,7 +108,8 @@ export function ownLimitProblems(
     ...Object.keys(match).map((attribute): [string, Path] => [attribute, at('match', attribute)]),
   ];
   for (const [attribute, path] of wanted) {
-    const what = attributeProblem(rules, attribute, named, own);
+    const known = named.filter((operation) => all.includes(operation));
+    const what = attributeProblem(rules, attribute, known, own);
     if (what !== null) problems.push({ path, what });
   }
   return problems;

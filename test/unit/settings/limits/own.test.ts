@@ -248,6 +248,22 @@ describe('region, marketplaces and currencies', () => {
 });
 
 describe('warnings', () => {
+  test('a limit for an account that there is not, or for tokens where calls have none', () => {
+    const limit = (more: string) =>
+      `limits: {spacing: {operations: [createReport], scope: [application], ms: 15m, ${more}}}`;
+    const warned = (more: string) =>
+      settingsWarnings(settings({ a: ['amazon', 'application: shop', limit(more)] }));
+    expect(warned('match: {application: shop}')).toEqual([]);
+    expect(warned('match: {application: shopp}')).toEqual([
+      expect.stringMatching(
+        /spacing\.match\.application: no call has the value "shopp".*did you mean "shop"/,
+      ),
+    ]);
+    expect(warned('unit: tokens')).toEqual([
+      expect.stringMatching(/spacing\.unit: calls of amazon have no tokens/),
+    ]);
+  });
+
   test('a limit for a value that no call has', () => {
     const limit = (type: string) =>
       `limits: {spacing: {operations: [createReport], ms: 15m, match: {reportType: ${type}}}}`;
