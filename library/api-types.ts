@@ -3328,6 +3328,7 @@ export interface operations {
                         name: string;
                         limits: components["schemas"]["Limit"][];
                         override: components["schemas"]["LimitOverride"] | null;
+                        unreached: string | null;
                     };
                 };
             };
@@ -3374,6 +3375,7 @@ export interface operations {
                         name: string;
                         limits: components["schemas"]["Limit"][];
                         override: components["schemas"]["LimitOverride"] | null;
+                        unreached: string | null;
                     };
                 };
             };

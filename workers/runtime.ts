@@ -32,7 +32,7 @@ import { installDatasets } from '../store/datasets/datasets';
 import { type ConnectionUse, createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { CallCounter } from '../store/permits/call-counts';
-import { publishDefinitions } from '../store/pools/settings-generations';
+import { type PoolStanding, publishDefinitions } from '../store/pools/settings-generations';
 import { GrantStore } from '../store/secrets/grants';
 import { KeyRing } from '../store/secrets/keyring';
 import { LoginStore } from '../store/secrets/logins';
@@ -62,6 +62,8 @@ export interface Runtime {
   readonly gateway: VendorGateway;
   /** As which generation of the settings this process registers each account's pool, by the pool's key. */
   readonly generations: ReadonlyMap<string, number>;
+  /** Accounts whose pool or limits this process has just defined otherwise than they were. */
+  readonly redefined: readonly string[];
   readonly activities: ReturnType<typeof createPoolActivities> &
     ReturnType<typeof createReportActivities> &
     ReturnType<typeof createBatchActivities> &
@@ -114,7 +116,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   // Apart, too: pages of many batches stand in line for the others.
   const control = connections('permits', CONTROL_CONNECTIONS, 'control');
   await installDatasets(db, datasetsOf(settings));
-  const generations = await publishSettings(db, settings, log);
+  const standings = await publishSettings(db, settings, log);
+  const generations = new Map(standings.map(({ pool, generation }) => [pool, generation]));
+  const replaced = new Set(standings.filter(({ hasReplaced }) => hasReplaced).map(({ pool }) => pool));
   const { connectTimeoutMs } = settings.http;
   const agent = new Agent({
     connections: MAX_CONNECTIONS,
@@ -257,6 +261,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     db,
     gateway,
     generations,
+    redefined: Object.keys(settings.accounts).filter((name) =>
+      replaced.has(findAccount(settings, name).poolKey),
+    ),
     activities,
     ping: async () => {
       await permits.query('select 1');
@@ -274,11 +281,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 }
 
 /** Makes this process's settings those that stand, unless they are older than those; then says so. */
-async function publishSettings(
-  db: Pool,
-  settings: Settings,
-  log: Logger,
-): Promise<ReadonlyMap<string, number>> {
+async function publishSettings(db: Pool, settings: Settings, log: Logger): Promise<PoolStanding[]> {
   const author = authorOf(settings);
   // Without a URL the database is this machine's own, and the worker that is started last decides.
   const byHand = settings.database.url === null;
@@ -293,7 +296,7 @@ async function publishSettings(
       'these settings are older than those that stand in the database, or differ from them: pool, organization and limits stay as they are (npx sluice settings publish makes these the ones that stand)',
     );
   }
-  return new Map(standings.map(({ pool, generation }) => [pool, generation]));
+  return standings;
 }
 
 /** The workflow's own pause and resume never come this way; a `pause` here is a lost row that is held. */

@@ -1,6 +1,7 @@
 /** A worker: takes workflow and activity tasks until it is to stop, then finishes what it has begun. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
 import {
   type NativeConnection,
   Runtime as TemporalRuntime,
@@ -14,7 +15,9 @@ import { ACTIVITY_SLOTS, activityQueue, WORK_KINDS, type WorkKind } from '../quo
 import type { Settings } from '../settings';
 import type { CallableAccount } from '../settings/accounts/accounts';
 import { findAccount } from '../settings/accounts/accounts';
+import { accountLimits } from '../settings/limits/instances';
 import { workerGraceMs } from '../settings/longest-call';
+import { registerLimits } from '../store/permits/permits';
 import { holdLostPool, registerPool } from '../store/pools/pools';
 import { dataConverterFor } from '../temporal/codec';
 import { connectClient, connectWorker } from '../temporal/connection';
@@ -23,6 +26,7 @@ import { temporalLogger } from './log';
 import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
 import { ServerChecks } from './server-checks';
+import { wakeWork } from './wake-work';
 import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {
@@ -92,9 +96,20 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       const generation = runtime.generations.get(poolKey) ?? 0;
       await registerPool(runtime.db, poolKey, pool, organization ?? null, generation);
     }
+    // Changed limits are shown as they are, and not as they were until a call needs them.
+    for (const account of accounts.filter(({ name }) => runtime.redefined.includes(name))) {
+      const { poolKey } = account;
+      await registerLimits(
+        runtime.db,
+        poolKey,
+        accountLimits(account),
+        runtime.generations.get(poolKey) ?? 0,
+      );
+    }
     for (const { key, policy } of poolsOfAll(accounts)) {
       await signalPool(client.client, settings.temporal.taskQueue, key, policy, { name: 'reconcile' });
     }
+    await askAgain(client.client, runtime, options);
     const open = connection;
     const watch = new WorkflowWatch({
       db: runtime.db,
@@ -135,6 +150,20 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await client.close();
     await connection?.close();
     throw error;
+  }
+}
+
+/** Work that sleeps until a limit has room again may have been let go by other settings. */
+async function askAgain(
+  client: Client,
+  { redefined }: Runtime,
+  { settings, log }: Pick<WorkerOptions, 'settings' | 'log'>,
+): Promise<void> {
+  if (redefined.length === 0) return;
+  try {
+    await wakeWork(client, settings.temporal.taskQueue, redefined);
+  } catch (error) {
+    log.warn({ error: String(error) }, 'work that sleeps under the former settings could not be woken');
   }
 }
 

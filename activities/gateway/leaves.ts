@@ -11,7 +11,7 @@ import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/
 import type { CallInfo } from '../../vendors/contract';
 import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
 import { type CallTerms, chargesOf, describeCall, isGoverned } from './call-terms';
-import type { HeldPermit, PermitGate } from './permits/gate';
+import type { HeldPermit, PermitGate, Preparation } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';
 import { WaitWatch } from './permits/wait-watch';
 import type { ConsequenceDeps, Consequences } from './verdicts/consequences';
@@ -25,6 +25,9 @@ export interface LeaveDeps extends ConsequenceDeps {
    */
   readonly generations?: ReadonlyMap<string, number> | null;
 }
+
+/** A permit that took longer than this is used only when its kind of call is still not stopped, ms. */
+const RECHECK_AFTER_MS = 100;
 
 export class CallLeaves {
   private readonly registered = new Map<string, Promise<void>>();
@@ -109,7 +112,7 @@ export class CallLeaves {
           slackMs,
           operation: call.operation,
           ...(call.signal ? { signal: call.signal } : {}),
-          ...(call.prepare ? { prepare: call.prepare } : {}),
+          prepare: this.preparationOf(call),
         },
       );
     } catch (error) {
@@ -122,6 +125,15 @@ export class CallLeaves {
       const { state, until, reason, epoch } = await this.holdLost(call.account);
       throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, epoch });
     }
+  }
+
+  /** While a call waited for its turn, the vendor may have refused another of its kind. */
+  private preparationOf(call: CallTerms): Preparation {
+    const asked = performance.now();
+    return async () => {
+      if (performance.now() - asked > RECHECK_AFTER_MS) await this.check(call);
+      return (await call.prepare?.()) ?? (async () => undefined);
+    };
   }
 
   private async holdLost(account: CallableAccount): Promise<PoolState> {

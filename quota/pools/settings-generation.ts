@@ -14,6 +14,8 @@ export interface Definitions {
 export interface PoolDefinitions extends Definitions {
   /** Key of the account's pool. */
   readonly pool: string;
+  /** Names of its limits. */
+  readonly limits: readonly string[];
 }
 
 export interface Generation extends Definitions {

@@ -19,7 +19,7 @@ export function definitionsOf(settings: Settings): PoolDefinitions[] {
       organization,
       limits: limits.map((limit) => [limit, limitDefinition(limit)]),
     };
-    return { pool: poolKey, digest: digestOf(content), fileMs };
+    return { pool: poolKey, digest: digestOf(content), fileMs, limits: limits.map((limit) => limit.name) };
   });
 }
 

@@ -276,7 +276,7 @@ export async function listLimits(db: Pool, pool?: string): Promise<LimitStatus[]
             capacity, used, resets_at, blocked_until, source, mode, ratio_period, granted_calls, granted_units,
             shadow_over, blocked_reason, blocked_since, lowered_rate, override
      from limit_status s
-     where $1::text is null or pool = $1 or key in (select limit_key from pool_limits where pool = $1) order by key`,
+     where $1::text is null or key in (select limit_key from pool_limits where pool = $1) order by key`,
     [pool ?? null],
   );
   return rows.map((r) => ({

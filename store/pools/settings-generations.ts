@@ -17,6 +17,8 @@ export interface PoolStanding {
   readonly generation: number;
   /** Null when its definitions stand; else those that do. */
   readonly supersededBy: SettingsGeneration | null;
+  /** They have just taken the place of others. */
+  readonly hasReplaced: boolean;
 }
 
 export interface SettingsGeneration extends Generation {
@@ -50,8 +52,9 @@ export async function publishDefinitions(
         const generation = inserted.rows[0]?.generation ?? 0;
         if (rows.length > 0) {
           await insertEvent(client, 'settings.published', own.pool, { generation, by: author });
+          await dropLimits(client, own);
         }
-        standings.push({ pool: own.pool, generation, supersededBy: null });
+        standings.push({ pool: own.pool, generation, supersededBy: null, hasReplaced: rows.length > 0 });
         continue;
       }
       if (standing.kind === 'current' && own.fileMs !== null) {
@@ -68,10 +71,24 @@ export async function publishDefinitions(
         const about = { by: author, generation, publishedBy };
         await insertEvent(client, 'settings.superseded', own.pool, about);
       }
-      standings.push({ pool: own.pool, generation: standing.generation, supersededBy });
+      standings.push({
+        pool: own.pool,
+        generation: standing.generation,
+        supersededBy,
+        hasReplaced: false,
+      });
     }
     return standings;
   });
+}
+
+/** Limits that the settings have no more stop nothing, and nobody is to be shown them. */
+async function dropLimits(client: Pick<Pool, 'query'>, { pool, limits }: PoolDefinitions): Promise<void> {
+  await client.query(
+    `delete from pool_limits p using limits l
+     where p.pool = $1 and l.key = p.limit_key and not l.name = any ($2)`,
+    [pool, limits],
+  );
 }
 
 const GENERATIONS = `

@@ -6,6 +6,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   condition,
+  patched,
   proxyActivities,
   setHandler,
   sleep,
@@ -103,6 +104,7 @@ export class PoolGate {
         throw new HistoryIsFull('the history is long: continue as new');
       }
       const isProbe = await this.waitForTurn();
+      const nudges = this.nudges;
       try {
         const result = await call();
         this.probing = false;
@@ -114,6 +116,8 @@ export class PoolGate {
         if (failure?.type === FAILURE.permitWait) {
           this.probing = false;
           if (isProbe) this.probeOut = false;
+          // Whoever woke us meanwhile did so after the limit was asked, and what it said may not be so any more.
+          if (this.nudges > nudges && patched('woken-while-asking')) continue;
           await this.waitOut(detailsOf<WaitDetails>(failure), failure.message);
         } else if (failure?.type === FAILURE.poolClosed) {
           await this.pause(detailsOf<PoolClosedDetails>(failure));

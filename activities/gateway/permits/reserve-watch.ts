@@ -9,7 +9,7 @@ import { logEvent } from '../../log/emit';
 import type { CallTerms } from '../call-terms';
 
 export class ReserveWatch {
-  /** Until when this process reports nothing more for each limit and priority, epoch ms. */
+  /** Until when this process reports nothing more for each pool, limit and priority, epoch ms. */
   private readonly quietUntil = new Map<string, number>();
 
   constructor(private readonly deps: { readonly db: Pool; readonly log: Logger }) {}
@@ -24,7 +24,8 @@ export class ReserveWatch {
     // Only what comes back with its window is kept for others; a pace comes back all the time.
     if (template.window.kind !== 'calendar' && template.window.kind !== 'vendor-reset') return;
     if (!isAccountWide(template.scope, account)) return;
-    const id = `${priority} ${denied.deniedBy}`;
+    // Accounts that share the limit pause each for itself.
+    const id = `${account.poolKey} ${priority} ${denied.deniedBy}`;
     if ((this.quietUntil.get(id) ?? 0) > denied.now) return;
     this.quietUntil.set(id, denied.retryAt ?? denied.now);
     const limit = denied.deniedBy;

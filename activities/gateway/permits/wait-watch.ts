@@ -13,7 +13,7 @@ import { isAccountWide } from './reserve-watch';
 const QUIET_MS = 2_000;
 
 export class WaitWatch {
-  /** Until when this process reports nothing more for each limit and caller, by the database's clock, epoch ms. */
+  /** Until when this process reports nothing more for each pool, limit and caller, by the database's clock, epoch ms. */
   private readonly quietUntil = new Map<string, number>();
 
   constructor(private readonly deps: { readonly db: Pool; readonly log: Logger }) {}
@@ -25,10 +25,11 @@ export class WaitWatch {
     if (tellsWaits || retryAt === null) return;
     const template = limits.find(({ key }) => key === limit)?.template;
     if (template === undefined || !isAccountWide(template.scope, account)) return;
-    const id = `${caller} ${limit}`;
+    const pool = account.poolKey;
+    // Accounts that share the limit wait each for itself.
+    const id = `${pool} ${caller} ${limit}`;
     if ((this.quietUntil.get(id) ?? 0) > now) return;
     this.quietUntil.set(id, Math.max(retryAt, now + QUIET_MS));
-    const pool = account.poolKey;
     try {
       const reported = await recordLimitWait(this.deps.db, { pool, limit, caller, priority, until: retryAt });
       if (reported !== null)

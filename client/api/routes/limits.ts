@@ -12,6 +12,7 @@ const changed = z.object({
   name: z.string(),
   limits: z.array(limit),
   override: orNull(override),
+  unreached: orNull(z.string()),
 });
 
 export const LIMIT_ROUTES: readonly ApiRoute[] = [

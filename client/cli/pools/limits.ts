@@ -11,6 +11,7 @@ import {
 import { amountText } from '../../operations/time-text';
 import { call, contextOf } from '../command';
 import { print, printJson, table } from '../output';
+import { noteUnreached } from './orders';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -76,6 +77,7 @@ function amountOf(field: string, text: string | undefined): number | undefined {
 }
 
 function report(changed: ChangedLimits, json: boolean | undefined): void {
+  noteUnreached(changed);
   if (json) printJson(changeLimit.json(changed));
   else print(limitTable(changed.limits));
 }

@@ -115,7 +115,8 @@ async function reset(
     print(`The vendor stated that wait; to end it: npx sluice pool unblock ${report.pool}`);
 }
 
-function noteUnreached({ unreached }: { readonly unreached: string | null }): void {
+/** Of an order that frees work. */
+export function noteUnreached({ unreached }: { readonly unreached: string | null }): void {
   if (unreached === null) return;
   note(`Sleeping work could not be woken, and checks again when the old wait is over: ${unreached}`);
 }

@@ -16,6 +16,7 @@ import { name } from '../fields';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { limitJson } from './json';
+import { wakePools } from './orders';
 import { readPoolReport } from './report';
 
 const why = z
@@ -82,6 +83,8 @@ export interface ChangedLimits {
   readonly limits: readonly LimitStatus[];
   /** Null after a reset. */
   readonly override: LimitOverride | null;
+  /** Work that sleeps for the limit could not be woken, and why: it checks again when the old wait is over. */
+  readonly unreached: string | null;
 }
 
 export const changeLimit = operation({
@@ -124,7 +127,7 @@ export const changeLimit = operation({
         change,
       ),
     );
-    return { pool: of.pool, name: of.limitName, limits: (await found(backend, given)).limits, override };
+    return changed(backend, given, override);
   },
 });
 
@@ -145,14 +148,20 @@ export const resetLimit = operation({
     if (rows === null) {
       throw problem('NOT_FOUND', 'limit', `nothing was changed of ${given.limit}: its settings hold`);
     }
-    return {
-      pool: of.pool,
-      name: of.limitName,
-      limits: (await found(backend, given)).limits,
-      override: null,
-    };
+    return changed(backend, given, null);
   },
 });
+
+/** The limits as they are now. Whoever sleeps until the old ones had room asks again at once, in every pool that shares them. */
+async function changed(
+  backend: Backend,
+  given: { readonly pool: string; readonly limit: string },
+  override: LimitOverride | null,
+): Promise<ChangedLimits> {
+  const { pool, limitName, limits } = await found(backend, given);
+  const unreached = await wakePools(backend, new Set([pool, ...limits.flatMap((limit) => limit.pools)]));
+  return { pool, name: limitName, limits, override, unreached };
+}
 
 function changedJson({ limits, override, ...rest }: ChangedLimits) {
   return { ...rest, limits: limits.map(limitJson), override: override && overrideJson(override) };

@@ -194,22 +194,30 @@ export async function unblockPool(
   const report = await backend.database(async (db) => {
     const names = order.names.length === 0 ? null : order.names;
     const ended = await unblockLimits(db, { pool: poolKey, names, by: backend.caller, reason: order.reason });
-    const freed = accountsOf(settings, new Set(ended.flatMap(({ pools }) => pools)));
-    const items = ended.length === 0 ? 0 : await hurryRefusedItems(db, freed);
+    const pools = new Set(ended.flatMap((limit) => limit.pools));
+    const items = ended.length === 0 ? 0 : await hurryRefusedItems(db, accountsOf(settings, pools));
     const stands = await readStoppingPools(db, poolKey);
     const state = stopping(stands, Date.now())?.state ?? CLOSED_POOL;
-    return { ended, items, freed, state };
+    return { ended, items, pools, state };
   });
-  const { ended, items, freed, state } = report;
-  let unreached: string | null = null;
-  if (ended.length > 0) {
-    try {
-      await backend.temporal((client) => wakeWork(client, settings.temporal.taskQueue, freed));
-    } catch (error) {
-      unreached = messageOf(error);
-    }
+  const { pools, ...done } = report;
+  return { pool: poolKey, ...done, unreached: await wakePools(backend, pools) };
+}
+
+/**
+ * Has the work of these pools' accounts ask for its permits again at once: what it slept for is not so any more.
+ * @returns why it could not be told; null when it was, or there is none.
+ */
+export async function wakePools(backend: Backend, pools: ReadonlySet<string>): Promise<string | null> {
+  const { settings } = backend;
+  if (pools.size === 0) return null;
+  try {
+    const freed = accountsOf(settings, pools);
+    await backend.temporal((client) => wakeWork(client, settings.temporal.taskQueue, freed));
+    return null;
+  } catch (error) {
+    return messageOf(error);
   }
-  return { pool: poolKey, ended, items, unreached, state };
 }
 
 export interface ResetReport extends ResetOutcome {
@@ -234,16 +242,7 @@ export async function resetPoolLimits(
     blocked: (await listLimits(db, poolKey)).filter((limit) => limit.blockedUntil !== null),
   }));
   const pools = new Set([...outcome.limits.flatMap((limit) => limit.pools), ...outcome.pools]);
-  let unreached: string | null = null;
-  if (pools.size > 0) {
-    try {
-      const freed = accountsOf(settings, pools);
-      await backend.temporal((client) => wakeWork(client, settings.temporal.taskQueue, freed));
-    } catch (error) {
-      unreached = messageOf(error);
-    }
-  }
-  return { pool: poolKey, ...outcome, blocked, unreached };
+  return { pool: poolKey, ...outcome, blocked, unreached: await wakePools(backend, pools) };
 }
 
 /** The account. @throws OperationError for a name that is no limit of it. */

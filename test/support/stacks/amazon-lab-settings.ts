@@ -51,16 +51,17 @@ export function settingsOf<L extends string>(
   simulator: AmazonSimulator,
   taskQueue: string,
   datasetPatch: Record<string, unknown>,
+  accountPatch: Readonly<Record<string, Record<string, unknown>>> = {},
 ): Settings {
   const entries = Object.entries<LabAccount>(options.accounts).map(
-    ([label, account]) => [names[label as L], account] as const,
+    ([label, account]) => [names[label as L], account, accountPatch[label]] as const,
   );
   const yaml = stringify({
     temporal: { taskQueue, encryptPayloads: options.encryptPayloads ?? false },
     reports: { settleSeconds: 1 },
     ...options.settings,
     accounts: Object.fromEntries(
-      entries.map(([name, { account }]) => [
+      entries.map(([name, { account }, patch]) => [
         name,
         {
           vendor: 'amazon',
@@ -75,6 +76,7 @@ export function settingsOf<L extends string>(
           currency: 'USD',
           limits: WIDE_LIMITS,
           ...account,
+          ...patch,
         },
       ]),
     ),

@@ -73,6 +73,7 @@ export class Lab<L extends string> {
   readonly logLines: string[] = [];
   private worker: RunningWorker | null = null;
   private datasetPatch: Record<string, unknown> = {};
+  private accountPatch: Readonly<Record<string, Record<string, unknown>>> = {};
 
   private constructor(
     private readonly options: LabOptions<L>,
@@ -142,9 +143,13 @@ export class Lab<L extends string> {
     });
   }
 
-  /** The same worker with other settings of its datasets, as after an operator's edit. */
-  async restartWorker(datasetPatch: Record<string, unknown>): Promise<void> {
+  /** The same worker with other settings of its datasets, or accounts, as after an operator's edit. */
+  async restartWorker(
+    datasetPatch: Record<string, unknown>,
+    accountPatch: Readonly<Record<string, Record<string, unknown>>> = {},
+  ): Promise<void> {
     await this.worker?.stop();
+    this.accountPatch = accountPatch;
     await this.startWorker(datasetPatch);
   }
 
@@ -160,7 +165,14 @@ export class Lab<L extends string> {
   }
 
   settings(): Settings {
-    return settingsOf(this.options, this.names, this.simulator, this.taskQueue, this.datasetPatch);
+    return settingsOf(
+      this.options,
+      this.names,
+      this.simulator,
+      this.taskQueue,
+      this.datasetPatch,
+      this.accountPatch,
+    );
   }
 
   account(label: L): string {

@@ -1,13 +1,18 @@
 /** A limit that an operator adds for one report type, over two accounts of one application, as the vendor sees it. */
-
+import type { Backend } from '../../../../client/operations/backend';
 import { planReports } from '../../../../client/operations/datasets/plan';
+import { changeLimit } from '../../../../client/operations/pools/limits';
 import { datasetContext } from '../../../../settings/datasets/report-context';
+import { listKindStops } from '../../../../store/permits/call-kinds';
+import { listLimits } from '../../../../store/permits/permits';
 import { violations } from '../../../support/models/arrival-judge';
-import { Lab, lastHours } from '../../../support/stacks/amazon-lab';
+import { Lab, lastHours, phaseOf } from '../../../support/stacks/amazon-lab';
+import { plainBackend } from '../../../support/stacks/plain-backend';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const SALES = 'amazon/rt-sales';
 const SPACING_MS = 1500;
+const TYPE = 'GET_VENDOR_REAL_TIME_TRAFFIC_REPORT';
 
 const account = {
   application: 'one application',
@@ -18,11 +23,19 @@ const account = {
     'traffic-spacing': {
       operations: ['createReport'],
       scope: ['application'],
-      match: { reportType: 'GET_VENDOR_REAL_TIME_TRAFFIC_REPORT' },
+      match: { reportType: TYPE },
       ms: SPACING_MS,
     },
   },
 };
+/** Two reports, and then none for hours. */
+const SCARCE = { 'of-mine': { operations: ['createReport'], scope: ['account'], count: 2, ms: '6h' } };
+const WIDE = {
+  createReport: { ratePerSecond: 50, burst: 50 },
+  getReport: { ratePerSecond: 50, burst: 50 },
+  getReportDocument: { ratePerSecond: 50, burst: 50 },
+};
+
 const lab = Lab.start({
   scenario: {
     limits: {
@@ -34,6 +47,8 @@ const lab = Lab.start({
   accounts: {
     first: { datasets: [TRAFFIC, SALES], account },
     second: { datasets: [TRAFFIC, SALES], account },
+    raised: { account: { limits: { ...WIDE, ...SCARCE } } },
+    removed: { account: { limits: { ...WIDE, ...SCARCE } } },
   },
 });
 afterAll(async () => (await lab).close());
@@ -64,5 +79,59 @@ test('is planned with, and keeps the calls of both accounts apart that it matche
     `select key, granted_calls::int as calls, (select count(*)::int from pool_limits p where p.limit_key = l.key) as pools
      from limits l where name = 'traffic-spacing'`,
   );
-  expect(rows).toEqual([{ key: 'amazon/one%20application/traffic-spacing', calls: 16, pools: 2 }]);
+  // A permit that a busy process could not use counts as well.
+  expect(rows).toEqual([
+    { key: 'amazon/one%20application/traffic-spacing', calls: expect.any(Number), pools: 2 },
+  ]);
+  expect(rows[0].calls).toBeGreaterThanOrEqual(16);
+});
+
+test('a call that waited for its turn does not leave when its report type was refused meanwhile', async () => {
+  const l = await lab;
+  l.fault('first', { id: 'refused', kind: 'quota', operation: 'createReport', where: { reportType: TYPE } });
+  const before = l.calls('first', 'createReport').length;
+  const work = await l.backfill('first', lastHours(12), 1, TRAFFIC);
+  await phaseOf(work, 'waiting for quota');
+  // Any more of its calls would have left by then.
+  await new Promise((resolve) => setTimeout(resolve, 3 * SPACING_MS));
+  expect(l.calls('first', 'createReport').length - before).toBe(1);
+  expect(await listKindStops(l.db, l.poolKey('first'))).toMatchObject([{ subject: TYPE, strikes: 1 }]);
+  l.simulator.control({ clearFaults: ['refused'] });
+  await work.terminate();
+});
+
+describe('work that sleeps until a limit has room goes on at once', () => {
+  const waiting = async (name: 'raised' | 'removed') => {
+    const l = await lab;
+    const work = await l.backfill(name, lastHours(4));
+    await phaseOf(work, 'waiting for quota');
+    expect(await l.poolEvents(name)).toContainEqual(expect.objectContaining({ kind: 'limit.waiting' }));
+    return { l, work };
+  };
+
+  test('when an operator raises it', async () => {
+    const { l, work } = await waiting('raised');
+    const backend: Backend = {
+      ...plainBackend(l.db, {}),
+      settings: l.settings(),
+      temporal: (ask) => ask(l.client),
+    };
+    const terms = {
+      pool: l.account('raised'),
+      limit: 'of-mine',
+      capacity: 9,
+      reason: 'the vendor has raised it',
+    };
+    expect(await changeLimit(backend, terms)).toMatchObject({ limits: [{ limit: 9 }], unreached: null });
+    expect(await work.result()).toMatchObject({ chunks: 4, done: 4 });
+  });
+
+  test('when the settings have it no more, and nobody is shown it any more', async () => {
+    const { l, work } = await waiting('removed');
+    await l.restartWorker({}, { removed: { limits: WIDE } });
+    expect(await work.result()).toMatchObject({ chunks: 4, done: 4 });
+    const names = (await listLimits(l.db, l.poolKey('removed'))).map(({ name }) => name);
+    expect(names).toContain('createReport');
+    expect(names).not.toContain('of-mine');
+  });
 });
