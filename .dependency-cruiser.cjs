@@ -92,7 +92,7 @@ module.exports = {
           '^activities/gateway/http/http.ts$',
           // They make the pool of connections, and send nothing.
           '^workers/runtime.ts$',
-          '^client/operations/own-gateway.ts$',
+          '^client/operations/gateway/own-gateway.ts$',
           // It knows addresses, and connects to none.
           '^activities/gateway/http/document-address.ts$',
           // Servers of ours, and the way to Temporal.
@@ -154,7 +154,7 @@ module.exports = {
       from: {
         path: '^client/',
         pathNot:
-          '^client/operations/((own-gateway|own-spool|user-auth|diagnosis/doctor-logins|keys-in-use).ts|permits/|vehicles/|vendors/|logins/)',
+          '^client/operations/((diagnosis/doctor-logins|secrets/keys-in-use).ts|gateway/|permits/|vehicles/|vendors/|logins/)',
       },
       // What a polling plan is made from is read from the tables; nobody is called.
       to: { path: '^activities/(?!reads/polling/input.ts)' },
@@ -176,7 +176,7 @@ module.exports = {
       comment:
         'A command holds no rule and no SQL statement: it passes what was typed to a use case, and knows the types of what comes back.',
       // A codec server in the foreground is a process of this machine.
-      from: { path: '^client/cli/', pathNot: '^client/cli/codec-server[.]ts$' },
+      from: { path: '^client/cli/', pathNot: '^client/cli/processes/codec-server[.]ts$' },
       to: {
         path: '^(activities|bench|library|temporal|workers|workflows)/',
       },
@@ -195,7 +195,7 @@ module.exports = {
         'Commands about processes, settings and simulators of this machine work with these directly. All others know their types alone.',
       from: {
         path: '^client/cli/',
-        pathNot: '^client/cli/((codec-server|doctor|simulate|status|up|vault|batches/start)[.]ts|demo/)',
+        pathNot: '^client/cli/((access/vault|batches/start)[.]ts|processes/|demo/)',
       },
       to: { path: '^(embedded|settings|vendors)/', dependencyTypesNot: ['type-only'] },
     },
@@ -203,7 +203,7 @@ module.exports = {
       name: 'api-and-cli-apart',
       severity: 'error',
       comment: 'Neither face builds on the other; `sluice api` starts the server.',
-      from: { path: '^client/cli/', pathNot: '^client/cli/api[.]ts$' },
+      from: { path: '^client/cli/', pathNot: '^client/cli/processes/api[.]ts$' },
       to: { path: '^client/api/', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -22,11 +22,11 @@ import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
 import { HOUR_MS } from '../quota/durations';
 import type { Span } from '../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../store/datasets/datasets';
-import { ingestDocument } from '../store/datasets/ingest';
+import { ingestDocument } from '../store/datasets/ingest/ingest';
 import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { RT_SALES } from '../vendors/amazon/datasets';
-import { openReportDocument } from '../vendors/amazon/document';
+import { openReportDocument } from '../vendors/amazon/document/document';
 
 const JSON_WANTED = process.argv.includes('--json');
 const FLOOR_ROWS_PER_SECOND = 30_000;

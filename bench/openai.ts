@@ -23,7 +23,7 @@ import { createPool } from '../store/db';
 import { migrate } from '../store/migrate';
 import { generateKey } from '../store/secrets/keyring';
 import { connectClient } from '../temporal/connection';
-import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/kit/discoveries';
+import { type CallSeen, discoveriesOf, useOfRate } from '../vendors/kit/judge/discoveries';
 import { batchWorkflowId } from '../workflows/messages';
 import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
 import { type BenchServers, withServers } from './servers';

@@ -29,7 +29,7 @@ import { loadSettings } from '../settings';
 import { findAccount } from '../settings/accounts/accounts';
 import { listLimits } from '../store/permits/permits';
 import { API_OPERATIONS, DAY_LIMIT } from '../vendors/bmw-cardata/limits';
-import type { CallSeen } from '../vendors/kit/discoveries';
+import type { CallSeen } from '../vendors/kit/judge/discoveries';
 import { givenNumbers, JSON_WANTED, progress, run } from './command-line';
 
 const [seconds = 260, kills = 10] = givenNumbers();

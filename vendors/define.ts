@@ -18,7 +18,7 @@ import type { VehiclesApi } from './capabilities/vehicles';
 import type { ClientIdentity, VendorRules } from './contract';
 import type { DatasetDescription } from './dataset';
 import { definitionProblems, VendorError } from './definition/problems';
-import type { RunningSimulator } from './kit/server';
+import type { RunningSimulator } from './kit/server/server';
 
 /** What can be done with an account; what its vendor does not offer is left out. */
 export interface AccountParts {

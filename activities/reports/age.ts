@@ -1,8 +1,8 @@
 /** A report that is not made: it is reported, polled less and less often, and at some age requested again. */
 import type { Pool } from 'pg';
 import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
-import { markFailed } from '../../store/datasets/jobs';
-import { recordSlow } from '../../store/datasets/slow-reports';
+import { markFailed } from '../../store/datasets/jobs/jobs';
+import { recordSlow } from '../../store/datasets/jobs/slow-reports';
 import { insertEvent } from '../../store/events/events';
 import type { JobContext } from './calls';
 import type { PollOutcome } from './types';

@@ -11,8 +11,14 @@ import type { Priority } from '../../quota/limits/limit';
 import { restatementPolicy } from '../../settings';
 import { chunkPolicy } from '../../settings/datasets/report-context';
 import { recordFailure } from '../../store/datasets/failed-windows';
-import { type IngestResult, ingestDocument } from '../../store/datasets/ingest';
-import { liveJobs, markCancelled, markFailed, markReady, setDocumentUrl } from '../../store/datasets/jobs';
+import { type IngestResult, ingestDocument } from '../../store/datasets/ingest/ingest';
+import {
+  liveJobs,
+  markCancelled,
+  markFailed,
+  markReady,
+  setDocumentUrl,
+} from '../../store/datasets/jobs/jobs';
 import { recordAudit } from '../../store/datasets/ledger';
 import { chunksFor, seriesOf } from '../../store/datasets/plan';
 import type { DocumentLocation } from '../../vendors/capabilities/reports';

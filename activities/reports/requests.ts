@@ -10,7 +10,7 @@ import { charges, matches, type Priority } from '../../quota/limits/limit';
 import { describeEvidence } from '../../quota/verdict';
 import { isTooOld } from '../../quota/windows/chunks';
 import type { DatasetContext } from '../../settings/datasets/report-context';
-import type { Job } from '../../store/datasets/job';
+import type { Job } from '../../store/datasets/jobs/job';
 import {
   type FailingBudget,
   type IntentionResult,
@@ -20,7 +20,7 @@ import {
   markRequested,
   noteUnanswered,
   releaseAttempt,
-} from '../../store/datasets/jobs';
+} from '../../store/datasets/jobs/jobs';
 import { insertEvent } from '../../store/events/events';
 import { CallFailed, PermitWait, PoolClosed } from '../gateway/call-errors';
 import { bodyOf, type JobContext, type ReportCalls, type ReportDeps } from './calls';

@@ -2,7 +2,7 @@
 
 import type { Priority } from '../../quota/limits/limit';
 import type { WindowCause } from '../../quota/windows/window-retry';
-import type { JobPurpose } from '../../store/datasets/job';
+import type { JobPurpose } from '../../store/datasets/jobs/job';
 import type { Chunk } from '../../store/datasets/plan';
 import type { FatalClass } from '../../vendors/capabilities/reports';
 

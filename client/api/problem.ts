@@ -8,7 +8,7 @@ import {
   OperationError,
   type Problem,
 } from '../operations/errors';
-import { isSetupError } from '../operations/setup-errors';
+import { isSetupError } from '../operations/settings/setup-errors';
 
 /** Codes of the API itself; those of use cases are in client/operations/errors.ts. */
 export const API_CODES = {

@@ -1,7 +1,7 @@
 /** The `sluice` command. Exit codes: 0 success, 1 failure, 2 invalid input. */
 import { type Command, CommanderError } from 'commander';
 import { messageOf, OperationError } from '../operations/errors';
-import { setupErrorStatus } from '../operations/setup-errors';
+import { setupErrorStatus } from '../operations/settings/setup-errors';
 import { errorText } from './fields';
 import { note } from './output';
 import { createProgram } from './program';

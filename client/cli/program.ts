@@ -1,8 +1,9 @@
 /** The commands of `sluice`. */
 import { Command } from 'commander';
-import { addApi } from './api';
+import { addKeys } from './access/keys';
+import { addLogin } from './access/login';
+import { addSettings, addVault } from './access/vault';
 import { addBatch } from './batches/batch';
-import { addCodecServer } from './codec-server';
 import { addBackfill } from './datasets/backfill';
 import { addCoverage } from './datasets/coverage';
 import { addPlan } from './datasets/plan';
@@ -11,18 +12,17 @@ import { addWindows } from './datasets/windows';
 import { addExplain } from './explain';
 import { addDeviceCommand } from './fleet/device-command';
 import { addUserAuth } from './fleet/user-auth';
-import { addKeys } from './keys';
-import { addLogin } from './login';
-import { addMachine } from './machine';
 import { addPolling } from './polling/polling';
 import { addLimits } from './pools/limits';
 import { addPools } from './pools/pools';
+import { addApi } from './processes/api';
+import { addCodecServer } from './processes/codec-server';
+import { addMachine } from './processes/machine';
+import { addStatus } from './processes/status';
+import { addVendorTest } from './processes/vendor-test';
 import { addPrune } from './prune';
-import { addStatus } from './status';
 import { addStreams } from './streams';
-import { addSettings, addVault } from './vault';
 import { addVehicles } from './vehicles/vehicles';
-import { addVendorTest } from './vendor-test';
 
 /** @param onCommand called with the command, before it acts. */
 export function createProgram(onCommand: (command: Command) => void = () => undefined): Command {

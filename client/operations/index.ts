@@ -44,6 +44,7 @@ import { pageEvents } from './events/events';
 import { explainWork } from './explain/explain';
 import { cancelCommand, listSentCommands, sendCommand, showCommand } from './fleet/device-commands';
 import { cancelLogin, listLogins, showLogin, startLogin } from './logins/logins';
+import { authenticateEndUser } from './logins/user-auth';
 import { planPollingDay } from './polling/plan';
 import { listPolling, pausePolling, resumePolling, startPolling, stopPolling } from './polling/runs';
 import { changeLimit, listLimitsOf, resetLimit, showLimit } from './pools/limits';
@@ -58,10 +59,9 @@ import {
 } from './pools/pools';
 import { workersRun } from './processes/workers';
 import { pruneOld } from './prune';
-import { publishSettings } from './settings-publish';
+import { deleteSecret, listSecrets, putSecret, rotateVault } from './secrets/vault';
+import { publishSettings } from './settings/publish';
 import { listStreamsOf } from './streams/streams';
-import { authenticateEndUser } from './user-auth';
-import { deleteSecret, listSecrets, putSecret, rotateVault } from './vault';
 import { listVehicles, readVehicle, refreshVehicles, showVehicle } from './vehicles/vehicles';
 
 export const operations = {

@@ -11,10 +11,10 @@ import {
 import type { Partition } from '../../vendors/capabilities/reports';
 import type { DatasetDescription } from '../../vendors/dataset';
 import { ensureSeries, installDatasets, type Series } from './datasets';
-import { doubtsDue } from './doubted-hours';
 import { failsAlike } from './failed-windows';
-import type { JobPurpose } from './job';
-import { liveJobs } from './jobs';
+import { doubtsDue } from './ingest/doubted-hours';
+import type { JobPurpose } from './jobs/job';
+import { liveJobs } from './jobs/jobs';
 import { type AuditKind, auditCandidates, gaps } from './ledger';
 
 /** A backfill's job that nobody has touched for this long lost its workflow: a sync takes it up, ms. */

@@ -6,7 +6,7 @@ import type { Pool, PoolClient } from 'pg';
 import { DAY_MS, HOUR_MS } from '../../quota/durations';
 import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../quota/windows/restatement';
 import type { FleetPosition, FleetTrip, ReportedTrips } from '../../vendors/capabilities/fleet';
-import { readDoubts, reportDoubts, writeDoubts } from '../datasets/doubted-hours';
+import { readDoubts, reportDoubts, writeDoubts } from '../datasets/ingest/doubted-hours';
 import { lockSeries } from '../datasets/ledger';
 import type { Span } from '../datasets/span';
 import { inTransaction, toTimestamptz } from '../db';

@@ -69,7 +69,7 @@ create index jobs_span on jobs (series_id, span, requested_at);
 -- By when the call ended: one that was refused has made no request.
 create index jobs_failing on jobs (updated_at) where failing and attempts > 0;
 
--- Documents that were refused, with enough of them to see why. Bounded by store/datasets/ingest.ts.
+-- Documents that were refused, with enough of them to see why. Bounded by store/datasets/ingest/ingest.ts.
 create table rejected_documents (
   id          bigint generated always as identity primary key,
   series_id   integer not null references series on delete cascade,
@@ -101,7 +101,7 @@ create table doubted_hours (
   primary key (series_id, hour)
 );
 
--- Rows of documents that were put aside, and why. Bounded by store/datasets/set-aside.ts.
+-- Rows of documents that were put aside, and why. Bounded by store/datasets/ingest/set-aside.ts.
 create table set_aside_rows (
   id           bigint generated always as identity primary key,
   series_id    integer not null references series on delete cascade,

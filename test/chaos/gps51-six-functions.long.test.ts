@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { listCommands } from '../../store/commands/commands';
 import { coverageByDevice } from '../../store/fleet/ledger';
-import type { LimitReport } from '../../vendors/kit/limit-book';
+import type { LimitReport } from '../../vendors/kit/judge/limit-book';
 import { pickBetween } from '../../vendors/kit/random';
 import type { fleetBackfill } from '../../workflows/fleet/fleet-backfill';
 import { ChaosRig } from '../support/chaos/chaos-rig';

@@ -17,7 +17,7 @@ import {
   parseReportDocument,
   parseReportsPage,
 } from './contract';
-import { openReportDocument, readErrorDocument } from './document';
+import { openReportDocument, readErrorDocument } from './document/document';
 import { currencyOf } from './marketplaces';
 import { type AmazonAccount, amazonEndpoints } from './settings';
 

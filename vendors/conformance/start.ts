@@ -1,6 +1,6 @@
 /** Starts a vendor's simulator, whatever it does instead of starting. */
 import type { Vendor, VendorSimulator } from '../define';
-import type { RunningSimulator } from '../kit/server';
+import type { RunningSimulator } from '../kit/server/server';
 
 /** Longest time until a simulator listens, ms. */
 const PATIENCE_MS = 30_000;

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import type { VendorSimulator } from '../define';
 import type { Clock } from './clock';
 import { parseScenario } from './scenario';
-import type { RunningSimulator } from './server';
-import { type ServerScenario, serverFields, startScenario } from './start';
+import type { RunningSimulator } from './server/server';
+import { type ServerScenario, serverFields, startScenario } from './server/start';
 import type { SimulatedVendor } from './vendor';
 
 /** What is the vendor's own; the rest may be left out. */

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import type { CountedCall, LimitBook, Refusal, VendorLimit } from './limit-book';
+import type { CountedCall, LimitBook, Refusal, VendorLimit } from './judge/limit-book';
 
 export interface SimRequest {
   readonly method: string;

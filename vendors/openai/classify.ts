@@ -16,11 +16,11 @@ import {
 } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { redactNamed } from '../redact';
-import { type ApiError, readError, readObject } from './error-text';
+import { isPaymentWord, isQuotaText, isSpentText } from './errors/payment';
+import { isQuotaUsedUp, isTooFastText } from './errors/refusal-text';
+import { type ApiError, readError, readObject } from './errors/text';
 import { withRetryAliases } from './limit-headers';
 import { OPENAI_ANNOUNCED_WINDOWS, OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
-import { isPaymentWord, isQuotaText, isSpentText } from './payment';
-import { isQuotaUsedUp, isTooFastText } from './refusal-text';
 import { resetWait } from './reset-wait';
 
 /** Too many calls for now, whatever the status: "Slow Down" comes with 503, too. */

@@ -1,7 +1,7 @@
 /** OpenAI's Responses and Batch APIs, as a vendor. */
 import { defineVendor } from '../define';
 import { authorizeWith } from './authorize';
-import { openaiTextBatches } from './batch-calls';
+import { openaiTextBatches } from './batches/calls';
 import { openaiTexts } from './calls';
 import { openaiLimitOverrides, openaiRules } from './rules';
 import { openaiAccountSchema } from './settings';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { commonAccountFields, duration, pathUrl, secretRef } from '../account-fields';
 import { batchConcurrency, batchFields } from '../batch-fields';
-import { openaiBatchApiFields } from './batch-settings';
+import { openaiBatchApiFields } from './batches/settings';
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 

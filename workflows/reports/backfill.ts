@@ -6,7 +6,7 @@ import { condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef } from '../../activities/reports/types';
 import type { Priority } from '../../quota/limits/limit';
-import type { JobPurpose } from '../../store/datasets/job';
+import type { JobPurpose } from '../../store/datasets/jobs/job';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';
 import type { HistoryLimit } from '../history';

@@ -10,7 +10,7 @@ import type { PoolActivities } from '../../activities/pools/pool';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef, WorkPlan } from '../../activities/reports/types';
 import { MINUTE_MS } from '../../quota/durations';
-import type { JobPurpose } from '../../store/datasets/job';
+import type { JobPurpose } from '../../store/datasets/jobs/job';
 import type { Chunk } from '../../store/datasets/plan';
 import { activitiesFor } from '../activity-queues';
 import { showDetails } from '../details';

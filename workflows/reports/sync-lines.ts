@@ -4,7 +4,7 @@
  */
 import { condition } from '@temporalio/workflow';
 import { subtract } from '../../quota/spans';
-import type { JobPurpose } from '../../store/datasets/job';
+import type { JobPurpose } from '../../store/datasets/jobs/job';
 import type { Chunk } from '../../store/datasets/plan';
 import type { ReportPipeline } from './report-pipeline';
 import type { Wait } from './waits';

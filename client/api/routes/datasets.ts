@@ -1,10 +1,10 @@
 /** Datasets: what is there, and the work that completes them. `{vendor}/{name}` is a dataset's id. */
 import { PassThrough } from 'node:stream';
 import { z } from 'zod';
-import { isVendor } from '../../operations/choose';
 import { OperationError, type Problem } from '../../operations/errors';
 import { operations } from '../../operations/index';
 import { checkInput, type Operation } from '../../operations/operation';
+import { isVendor } from '../../operations/settings/choose';
 import { API, type ApiRoute, type Call, type OfOperation, operationRoute } from '../route';
 import {
   acceptedDoubts,

@@ -10,7 +10,7 @@ import { workerPolls } from '../../operations/datasets/work';
 import { type EndUser, type FleetDemo, startFleetDemo } from '../../operations/demo/fleet';
 import { FleetDemoWork, type Tally } from '../../operations/demo/fleet-work';
 import { type FunctionUse, type Spending, spendingOf, spent } from '../../operations/demo/spending';
-import { readPassword } from '../../operations/password';
+import { readPassword } from '../../operations/secrets/password';
 import { countText, isoOrNull, lengthText, pluralText, relativeText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';

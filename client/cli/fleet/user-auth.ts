@@ -1,10 +1,10 @@
 /** `sluice user-auth`: checks an end user's own credentials, and lists the devices that the user sees. */
 import type { Command } from 'commander';
-import { chooseEndUserAccount } from '../../operations/choose';
 import { UsageError } from '../../operations/errors';
-import { readPasswordOf } from '../../operations/password';
+import { authenticateEndUser } from '../../operations/logins/user-auth';
+import { readPasswordOf } from '../../operations/secrets/password';
+import { chooseEndUserAccount } from '../../operations/settings/choose';
 import { pluralText, relativeText, whenText } from '../../operations/time-text';
-import { authenticateEndUser } from '../../operations/user-auth';
 import { parseLength } from '../arguments';
 import { call, contextOf } from '../command';
 import { note, print, printJson, table } from '../output';

@@ -5,11 +5,11 @@ import { fleetKindOf } from '../../../settings';
 import { listSeries } from '../../../store/datasets/datasets';
 import { exportRows } from '../../../store/datasets/export';
 import { exportFleet } from '../../../store/fleet/export';
-import { chooseDataset, chooseFleet } from '../choose';
 import { problem } from '../errors';
 import { hour, inOrder, name } from '../fields';
 import { hint } from '../hints';
 import { operation } from '../operation';
+import { chooseDataset, chooseFleet } from '../settings/choose';
 
 const FORMATS = ['csv', 'jsonl'] as const;
 

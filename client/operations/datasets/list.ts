@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { fleetKindOf, type Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
-import { chooseNamedAccount } from '../choose';
 import { name } from '../fields';
 import { operation } from '../operation';
+import { chooseNamedAccount } from '../settings/choose';
 
 export interface NamedAccount {
   readonly account: string;

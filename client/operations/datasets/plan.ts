@@ -12,8 +12,8 @@ import {
 import type { Span } from '../../../quota/windows/chunks';
 import { limitsOfCall } from '../../../settings/accounts/accounts';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
+import { measuredReports } from '../../../store/datasets/jobs/report-statistics';
 import { chunksFor } from '../../../store/datasets/plan';
-import { measuredReports } from '../../../store/datasets/report-statistics';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
 

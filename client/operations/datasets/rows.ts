@@ -9,10 +9,10 @@ import {
   readRows,
   rowKeys,
 } from '../../../store/datasets/rows';
-import { chooseDataset, chooseFleet } from '../choose';
 import { cursorOf, readCursor } from '../cursor';
 import { hour, inOrder, name, whole } from '../fields';
 import { operation } from '../operation';
+import { chooseDataset, chooseFleet } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 
 const CURSOR = 'rows';

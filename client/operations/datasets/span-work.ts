@@ -9,9 +9,9 @@ import { askableSpan } from '../../../quota/windows/chunks';
 import { fleetKindOf, type Settings } from '../../../settings';
 import { type FleetContext, historyOperation } from '../../../settings/datasets/fleet-context';
 import { chunkPolicy, type DatasetContext } from '../../../settings/datasets/report-context';
-import { chooseDataset, chooseFleet } from '../choose';
 import { asField, invalid } from '../errors';
 import { hour, inOrder, name, priority, quotedLength, type Span } from '../fields';
+import { chooseDataset, chooseFleet } from '../settings/choose';
 import { lengthText, shortInstant } from '../time-text';
 
 export const spanFields = {

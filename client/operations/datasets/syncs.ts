@@ -9,13 +9,13 @@ import { fleetKindOf, type Settings } from '../../../settings';
 import { isRunning } from '../../../temporal/start-or-attach';
 import { syncWorkflowId } from '../../../workflows/messages';
 import type { Backend } from '../backend';
-import { chooseSynced } from '../choose';
 import { problem } from '../errors';
 import { noteOrder, type Order, poolOf } from '../explain/orders';
 import { name, reason } from '../fields';
 import { hint } from '../hints';
 import { waitJson, workStatusJson } from '../json';
 import { operation } from '../operation';
+import { chooseSynced } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 import {
   isScheduled,

@@ -3,15 +3,15 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
-import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/doubted-hours';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/failed-windows';
-import { listSetAside, type StoredSetAside } from '../../../store/datasets/set-aside';
+import { listSetAside, type StoredSetAside } from '../../../store/datasets/ingest/set-aside';
 import { readClock } from '../../../store/permits/permits';
+import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/ingest/doubted-hours';
 import type { Backend } from '../backend';
-import { chooseSynced } from '../choose';
 import { hour, inOrder, name, type Span, spanOrNone, whole } from '../fields';
 import { spanJson } from '../json';
 import { operation } from '../operation';
+import { chooseSynced } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 
 /** As far as Postgres's time goes, for what is listed without a span. */

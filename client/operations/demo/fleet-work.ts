@@ -12,7 +12,7 @@ import { pauseSchedule, readSchedule, scheduleId, startSchedule, stopSchedule } 
 import { messageOf } from '../errors';
 import { startCommand, storeCommand } from '../fleet/commands';
 import { startFleetBackfill } from '../fleet/work';
-import { checkUser } from '../user-auth';
+import { checkUser } from '../logins/user-auth';
 import type { FleetDemo } from './fleet';
 
 const COMMAND = 'LOCATE';

@@ -11,8 +11,8 @@ import type { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
 import { messageOf } from '../errors';
+import { withOwnGateway } from '../gateway/own-gateway';
 import { hint } from '../hints';
-import { withOwnGateway } from '../own-gateway';
 
 export interface LoginCheck {
   readonly account: string;

@@ -10,12 +10,12 @@ import type { Account } from '../../../settings/accounts/accounts';
 import { chunkPolicy } from '../../../settings/datasets/report-context';
 import { sumRows } from '../../../store/datasets/totals';
 import type { Backend } from '../backend';
-import { chooseDataset } from '../choose';
 import { startBackfill } from '../datasets/backfills';
 import { readWork, workerPolls } from '../datasets/work';
 import { readAccountStanding } from '../datasets/work-wait';
 import { invalid } from '../errors';
 import { operation } from '../operation';
+import { chooseDataset } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 
 const HOURS = { last_3h: 3, last_24h: 24 } as const;

@@ -1,11 +1,11 @@
 /** Device commands: sends one, and reports those that were sent. */
 import { z } from 'zod';
 import { type Command, listCommands, outcomeOf } from '../../../store/commands/commands';
-import { chooseCommandAccount, chooseNamedAccount } from '../choose';
 import { workerPolls } from '../datasets/work';
 import { problem } from '../errors';
 import { length, name, reason, whole } from '../fields';
 import { operation } from '../operation';
+import { chooseCommandAccount, chooseNamedAccount } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 import { checkedCommand } from './command-input';
 import { cancel, checkDevice, chooseStored, startCommand, storeCommand } from './commands';

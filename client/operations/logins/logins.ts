@@ -17,9 +17,9 @@ import { loadVaultKeys } from '../context';
 import { workerPolls } from '../datasets/work';
 import { asField, invalid, messageOf, problem } from '../errors';
 import { name, reason, whole } from '../fields';
+import { withOwnGateway } from '../gateway/own-gateway';
+import { ownSpool } from '../gateway/own-spool';
 import { operation } from '../operation';
-import { withOwnGateway } from '../own-gateway';
-import { ownSpool } from '../own-spool';
 import { signalOrder } from '../pools/orders';
 import { isoOrNull } from '../time-text';
 

@@ -25,8 +25,8 @@ import { signalPool } from '../../../workers/pool-signals';
 import type { Backend } from '../backend';
 import { loadVaultKeys } from '../context';
 import { asField, failed } from '../errors';
-import { createDispatcher } from '../own-gateway';
-import { ownSpool } from '../own-spool';
+import { createDispatcher } from '../gateway/own-gateway';
+import { ownSpool } from '../gateway/own-spool';
 
 /** Permits whose outcome may be reported to this very process; a few more than are under way at once. */
 const REMEMBERED = 20_000;

@@ -2,8 +2,8 @@
 import { findPolledAccount, type PolledAccount } from '../../../activities/reads/polling/input';
 import type { Settings } from '../../../settings';
 import { vehicleAccounts } from '../../../settings/accounts/vehicles';
-import { chooseOfVendor } from '../choose';
 import { asField, invalid } from '../errors';
+import { chooseOfVendor } from '../settings/choose';
 
 /** All whose vendor has something to poll, in order of their names. */
 export function polledAccounts(settings: Settings): PolledAccount[] {

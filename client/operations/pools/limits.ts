@@ -10,10 +10,10 @@ import {
 } from '../../../store/permits/limit-overrides';
 import type { LimitStatus } from '../../../store/permits/permits';
 import type { Backend } from '../backend';
-import { choosePoolAccount } from '../choose';
 import { invalid, problem } from '../errors';
 import { name } from '../fields';
 import { operation } from '../operation';
+import { choosePoolAccount } from '../settings/choose';
 import { isoOrNull } from '../time-text';
 import { limitJson } from './json';
 import { wakePools } from './orders';

@@ -19,9 +19,9 @@ import { wakeWork } from '../../../workers/wake-work';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
 import type { Backend } from '../backend';
-import type { PoolChoice } from '../choose';
 import { failed, invalid, messageOf } from '../errors';
 import { noteOrder } from '../explain/orders';
+import type { PoolChoice } from '../settings/choose';
 
 export type PoolOrder =
   | { readonly type: 'pause'; readonly reason: string; readonly until: number | null }

@@ -20,8 +20,8 @@ import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
 import type { Backend } from '../backend';
 import { loadVaultKeys } from '../context';
-import { type OwnGateway, withOwnGateway } from '../own-gateway';
-import { ownSpool } from '../own-spool';
+import { type OwnGateway, withOwnGateway } from '../gateway/own-gateway';
+import { ownSpool } from '../gateway/own-spool';
 
 export interface ReadService {
   readonly reads: VehicleReads;

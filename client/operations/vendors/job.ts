@@ -12,10 +12,10 @@ import { findAccount } from '../../../settings/accounts/accounts';
 import { type Check, check, skipped } from '../../../vendors/conformance/check';
 import { type StartedSimulator, startSimulator } from '../../../vendors/conformance/start';
 import { type SampleCall, Wire } from '../../../vendors/conformance/wire';
-import type { RunningSimulator } from '../../../vendors/kit/server';
+import type { RunningSimulator } from '../../../vendors/kit/server/server';
 import type { Vendor } from '../../../vendors/registry';
 import { messageOf } from '../errors';
-import { type OwnGateway, withOwnGateway } from '../own-gateway';
+import { type OwnGateway, withOwnGateway } from '../gateway/own-gateway';
 import { quickLimits, withoutLimits } from './quick-limits';
 
 const ACCOUNT = 'conformance';

@@ -1,6 +1,6 @@
 /** A vendor's limits at a test's pace, for both sides: so small that calls wait, and so short that waits end soon. */
 import type { LimitTemplate } from '../../../quota/limits/limit';
-import type { RunningSimulator } from '../../../vendors/kit/server';
+import type { RunningSimulator } from '../../../vendors/kit/server/server';
 import type { Vendor } from '../../../vendors/registry';
 
 /**

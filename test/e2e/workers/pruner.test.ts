@@ -5,7 +5,7 @@ import pino from 'pino';
 import { createBatch, findBatch, readBatch } from '../../../store/batches/batches';
 import { recordFinished, recordStarted } from '../../../store/batches/events';
 import { createCommand } from '../../../store/commands/commands';
-import { intend } from '../../../store/datasets/jobs';
+import { intend } from '../../../store/datasets/jobs/jobs';
 import { createPool } from '../../../store/db';
 import { recordAlert } from '../../../store/events/alerts';
 import { type PruneCounts, prune, type Retention } from '../../../store/prune';

@@ -1,6 +1,6 @@
 /** What must be true of the vendor's log and of our database at the end, whatever was killed on the way. */
 import { coverage } from '../../../store/datasets/ledger';
-import { judgeArrivals } from '../../../vendors/kit/judge';
+import { judgeArrivals } from '../../../vendors/kit/judge/judge';
 import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
 import { callsSeen, SALES_QUERY, trueSales, type VendorCallSeen } from '../callers/vendor-view';
 import { DATASET, QUICK_LIMITS } from '../stacks/stack';

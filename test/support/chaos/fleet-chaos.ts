@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { scheduleId, startSchedule } from '../../../client/operations/datasets/schedules';
 import { startCommand, storeCommand } from '../../../client/operations/fleet/commands';
 import { startFleetBackfill } from '../../../client/operations/fleet/work';
-import { checkUser } from '../../../client/operations/user-auth';
+import { checkUser } from '../../../client/operations/logins/user-auth';
 import { type EndUserAccount, findEndUserAccount } from '../../../settings/accounts/commands';
 import { hash32 } from '../../../vendors/kit/random';
 import type { ChaosRig, RigVendor } from './chaos-rig';

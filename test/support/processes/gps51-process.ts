@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Gps51ScenarioInput } from '../../../vendors/gps51/simulator';
-import type { Arrival } from '../../../vendors/kit/arrivals';
-import type { LimitReport } from '../../../vendors/kit/limit-book';
+import type { Arrival } from '../../../vendors/kit/judge/arrivals';
+import type { LimitReport } from '../../../vendors/kit/judge/limit-book';
 import { endWithRun, temporaryFolder } from '../run/run-folder';
 import { program } from './program';
 

@@ -17,7 +17,7 @@ import { readPool } from '../../../store/pools/pools';
 import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../../temporal/codec';
 import { connectClient } from '../../../temporal/connection';
 import { type AmazonSimulator, startAmazonSimulator } from '../../../vendors/amazon/simulator';
-import type { Arrival } from '../../../vendors/kit/arrivals';
+import type { Arrival } from '../../../vendors/kit/judge/arrivals';
 import {
   installTemporalRuntime,
   type RunningWorker,

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { Span } from '../../../quota/windows/chunks';
 import { RT_SALES } from '../../../vendors/amazon/datasets';
-import { openReportDocument } from '../../../vendors/amazon/document';
+import { openReportDocument } from '../../../vendors/amazon/document/document';
 import type { ReportDocument } from '../../../vendors/capabilities/reports';
 
 export const HOUR = 3_600_000;

@@ -1,4 +1,4 @@
-import { type CallSeen, discoveriesOf, useOfRate } from '../../../vendors/kit/discoveries';
+import { type CallSeen, discoveriesOf, useOfRate } from '../../../vendors/kit/judge/discoveries';
 
 const call = (t: number, status = 200, latencyMs = 500): CallSeen => ({
   t,

@@ -1,6 +1,6 @@
 /** The Amazon fields of `POST /_sim/control`. */
 import { z } from 'zod';
-import { rangeSchema } from '../../kit/start';
+import { rangeSchema } from '../../kit/server/start';
 import type { Restatement, SimWorld } from './data';
 import type { DocumentStore } from './documents';
 import { outcomeSchema, restatementSchema } from './options';

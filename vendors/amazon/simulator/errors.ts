@@ -1,5 +1,5 @@
 /** Amazon's error bodies, verbatim. */
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 
 function errors(status: number, code: string, message: string, details = ''): SimAnswer {

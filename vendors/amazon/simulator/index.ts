@@ -3,7 +3,7 @@
  * server. `baseUrl` of an account is its url; `tokenUrl` is the url and `/auth/o2/token`.
  */
 import type { VendorSimulator } from '../../define';
-import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/server/start';
 import type { AmazonControl } from './control';
 import { type AmazonScenarioInput, amazonScenarioSchema } from './options';
 import { createAmazonVendor } from './vendor';

@@ -1,5 +1,5 @@
-/** The Amazon simulator as a program: see vendors/kit/program.ts. */
-import { runSimulator } from '../../kit/program';
+/** The Amazon simulator as a program: see vendors/kit/server/program.ts. */
+import { runSimulator } from '../../kit/server/program';
 import { amazonSimulator } from './index';
 
 runSimulator(amazonSimulator);

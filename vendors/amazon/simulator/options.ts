@@ -3,8 +3,8 @@
  * `startAmazonSimulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import type { VendorLimit } from '../../kit/limit-book';
-import { serverFields } from '../../kit/start';
+import type { VendorLimit } from '../../kit/judge/limit-book';
+import { serverFields } from '../../kit/server/start';
 import { DATASETS } from './report-types';
 
 const range = (min: number, max: number) =>

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { hash32 } from '../../kit/random';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import type { AmazonScenario } from './options';
 

@@ -1,8 +1,8 @@
 /** Amazon as the simulator kit sees it: which call is what, whose it is, and who answers it. */
 
 import type { Clock } from '../../kit/clock';
-import type { LimitBook } from '../../kit/limit-book';
-import { json } from '../../kit/server';
+import type { LimitBook } from '../../kit/judge/limit-book';
+import { json } from '../../kit/server/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
 import { amazonControlShape, applyAmazonControl, toRestatement } from './control';
 import { SimWorld } from './data';

@@ -3,7 +3,7 @@ import { DAY_MS } from '../../../quota/durations';
 import type { SimCar } from '../../bmw/simulator/cars';
 import type { CarLife, ChargingSession } from '../../bmw/simulator/life';
 import { hash32 } from '../../kit/random';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import { carDataError } from './errors';
 import type { CarDataScenario } from './options';

@@ -1,7 +1,7 @@
 /** Containers: each names the values that `telematicData` answers. */
 import { z } from 'zod';
 import { hash32 } from '../../kit/random';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import { carDataError } from './errors';
 import type { CarDataScenario } from './options';

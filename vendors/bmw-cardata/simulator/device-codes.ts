@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { provesKey } from '../../bmw/simulator/forms';
 import type { Grant, GrantDesk } from '../../bmw/simulator/grants';
 import type { SimUser } from '../../bmw/simulator/users';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import { oauthError } from './errors';
 import type { CarDataScenario } from './options';

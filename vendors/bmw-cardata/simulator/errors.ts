@@ -1,6 +1,6 @@
 /** CarData's errors: `{exveErrorId, exveErrorRef, exveErrorMsg, exveNote}`, and those of its login. */
 import { randomUUID } from 'node:crypto';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 
 /** By id: the status and the message. */

@@ -3,7 +3,7 @@
  * demo@example.com unless configured otherwise; a login is approved by following the link that it shows.
  */
 import type { VendorSimulator } from '../../define';
-import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/server/start';
 import type { CarDataControl } from './control';
 import { type CarDataScenarioInput, carDataScenarioSchema } from './options';
 import { createCarDataVendor, DAY_LIMIT } from './vendor';

@@ -5,7 +5,7 @@ import { carsSchema } from '../../bmw/simulator/cars';
 import { tokensSchema } from '../../bmw/simulator/grants';
 import { carTimeShape } from '../../bmw/simulator/time';
 import { usersSchema } from '../../bmw/simulator/users';
-import { serverFields } from '../../kit/start';
+import { serverFields } from '../../kit/server/start';
 
 export const carDataScenarioSchema = z.strictObject({
   ...serverFields,

@@ -1,7 +1,7 @@
 /** The errors of MyBMW's gateway, `{statusCode, message}` and odder ones, and those of its login. */
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../quota/durations';
 import { quotaText, rateText } from '../../bmw/simulator/wait-text';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import type { MyBmwScenario } from './options';
 

@@ -3,7 +3,7 @@
  * demo@example.com with the password demo unless configured otherwise, and takes any captcha token.
  */
 import type { VendorSimulator } from '../../define';
-import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/server/start';
 import type { MyBmwControl } from './control';
 import { type MyBmwScenarioInput, myBmwScenarioSchema } from './options';
 import { createMyBmwVendor, QUOTA_LIMIT } from './vendor';

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { formOf, headerOf, isForm, provesKey } from '../../bmw/simulator/forms';
 import { type Grant, type GrantDesk, idToken } from '../../bmw/simulator/grants';
 import type { SimUser } from '../../bmw/simulator/users';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer, SimRequest } from '../../kit/vendor';
 import { oauthError } from './errors';
 import type { MyBmwScenario } from './options';

@@ -1,5 +1,5 @@
-/** The MyBMW simulator as a program: see vendors/kit/program.ts. */
-import { runSimulator } from '../../kit/program';
+/** The MyBMW simulator as a program: see vendors/kit/server/program.ts. */
+import { runSimulator } from '../../kit/server/program';
 import { myBmwSimulator } from './index';
 
 runSimulator(myBmwSimulator);

@@ -1,5 +1,5 @@
 /** GPS51's codes: an answer is HTTP 200 with `status` and `cause` in its body. */
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 
 /** The codes of the vendor's page "API Call Instructions", and 9904, which is met but not on it. */

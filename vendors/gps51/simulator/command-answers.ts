@@ -1,5 +1,5 @@
 /** The actions that command: `sendcmd` waits for the result, `sendcommand` and `querycommand` ask for it. */
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { SimAnswer } from '../../kit/vendor';
 import type { Principal } from './accounts';
 import { deviceIn, type Fields, textIn } from './answers';

@@ -1,6 +1,6 @@
 /** The GPS51 fields of `POST /_sim/control`. */
 import { z } from 'zod';
-import { rangeSchema } from '../../kit/start';
+import { rangeSchema } from '../../kit/server/start';
 import type { AccountDesk } from './accounts';
 import type { CommandDesk } from './commands';
 import type { ErrorBook } from './error-book';

@@ -3,7 +3,7 @@
  * `{baseUrl}?action=…&token=…&serverid=…`.
  */
 import type { VendorSimulator } from '../../define';
-import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/server/start';
 import type { Gps51Control } from './control';
 import { type Gps51ScenarioInput, gps51ScenarioSchema } from './options';
 import { createGps51Vendor } from './vendor';

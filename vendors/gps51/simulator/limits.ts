@@ -1,5 +1,5 @@
 /** GPS51's published limits, and the two faster ones that careful callers keep, as the kit counts them. */
-import type { VendorLimit } from '../../kit/limit-book';
+import type { VendorLimit } from '../../kit/judge/limit-book';
 import { CODES } from './codes';
 import type { Gps51Scenario } from './options';
 

@@ -1,5 +1,5 @@
-/** The GPS51 simulator as a program: see vendors/kit/program.ts. */
-import { runSimulator } from '../../kit/program';
+/** The GPS51 simulator as a program: see vendors/kit/server/program.ts. */
+import { runSimulator } from '../../kit/server/program';
 import { gps51Simulator } from './index';
 
 runSimulator(gps51Simulator);

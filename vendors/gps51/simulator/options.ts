@@ -3,7 +3,7 @@
  * `startGps51Simulator` and the defaults are the same thing. Durations say their unit in their name.
  */
 import { z } from 'zod';
-import { range, serverFields } from '../../kit/start';
+import { range, serverFields } from '../../kit/server/start';
 
 const share = (value: number) => z.number().min(0).max(1).default(value);
 const code = z.int().min(-1).max(99_999);

@@ -1,7 +1,7 @@
 /** GPS51 as the simulator kit sees it: which call is what, whose it is, and who answers it. */
 import { DAY_MS } from '../../../quota/durations';
 import type { Clock } from '../../kit/clock';
-import { json } from '../../kit/server';
+import { json } from '../../kit/server/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
 import { AccountDesk, type Principal } from './accounts';
 import {

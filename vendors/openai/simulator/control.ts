@@ -1,11 +1,11 @@
 /** The OpenAI fields of `POST /_sim/control`. */
 import { z } from 'zod';
-import { rangeSchema } from '../../kit/start';
-import type { BatchDesk } from './batches';
-import { type ErrorBook, errorSchema } from './error-book';
+import { rangeSchema } from '../../kit/server/start';
+import { type ErrorBook, errorSchema } from './answers/error-book';
+import type { ResponseDesk } from './answers/responses';
+import type { BatchDesk } from './batches/batches';
 import type { KeyRing } from './keys';
 import { batchOutcomeSchema, type HeaderForm, headerFormSchema } from './options';
-import type { ResponseDesk } from './responses';
 
 export const openAiControlShape = {
   /** OpenAI's own errors from now on, by code. */

@@ -1,8 +1,8 @@
 /** The headers of limits and waits, in the forms that OpenAI and its imitators send. */
 import { HOUR_MS, MINUTE_MS } from '../../../quota/durations';
-import type { LimitBook } from '../../kit/limit-book';
+import type { LimitBook } from '../../kit/judge/limit-book';
 import type { SimAnswer, SimCall, SimRequest } from '../../kit/vendor';
-import { isBilling } from './errors';
+import { isBilling } from './answers/errors';
 import type { HeaderForm } from './options';
 
 /** Go's `Duration.String` in whole milliseconds, rounded up: `0s`, `120ms`, `7.66s`, `6m0s`, `1h2m3s`. */

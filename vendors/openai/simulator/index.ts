@@ -3,7 +3,7 @@
  * official client takes as `baseURL`.
  */
 import type { VendorSimulator } from '../../define';
-import { type Simulator, type StartOverrides, startScenario } from '../../kit/start';
+import { type Simulator, type StartOverrides, startScenario } from '../../kit/server/start';
 import type { OpenAiControl } from './control';
 import { changedLimits, type OpenAiScenarioInput, openAiScenarioSchema } from './options';
 import { createOpenAiVendor } from './vendor';

@@ -1,5 +1,5 @@
-/** The OpenAI simulator as a program: see vendors/kit/program.ts. */
-import { runSimulator } from '../../kit/program';
+/** The OpenAI simulator as a program: see vendors/kit/server/program.ts. */
+import { runSimulator } from '../../kit/server/program';
 import { openaiSimulator } from './index';
 
 runSimulator(openaiSimulator);

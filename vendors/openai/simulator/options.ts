@@ -4,10 +4,10 @@
  */
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../../../quota/durations';
-import type { VendorLimit } from '../../kit/limit-book';
-import { range, serverFields } from '../../kit/start';
-import { errorSchema } from './error-book';
-import { oddAnswerSchema } from './odd-answers';
+import type { VendorLimit } from '../../kit/judge/limit-book';
+import { range, serverFields } from '../../kit/server/start';
+import { errorSchema } from './answers/error-book';
+import { oddAnswerSchema } from './answers/odd-answers';
 
 const share = (value: number) => z.number().min(0).max(1).default(value);
 

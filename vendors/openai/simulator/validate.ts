@@ -1,5 +1,5 @@
 /** Reads the body of `POST /v1/responses` and refuses, in OpenAI's words, what the API would refuse. */
-import { invalidRequest, modelNotFound, type OpenAiError, promptsShutDown } from './errors';
+import { invalidRequest, modelNotFound, type OpenAiError, promptsShutDown } from './answers/errors';
 import type { OpenAiScenario } from './options';
 
 export interface ResponseRequest {

@@ -1,12 +1,10 @@
 /** OpenAI as the simulator kit sees it: which call is what, whose it is, and who answers it. */
 import { z } from 'zod';
 import type { Clock } from '../../kit/clock';
-import type { LimitBook } from '../../kit/limit-book';
-import { json } from '../../kit/server';
+import type { LimitBook } from '../../kit/judge/limit-book';
+import { json } from '../../kit/server/server';
 import type { Identified, SimAnswer, SimCall, SimRequest, SimulatedVendor } from '../../kit/vendor';
-import { BatchDesk } from './batches';
-import { applyOpenAiControl, openAiControlShape } from './control';
-import { ErrorBook } from './error-book';
+import { ErrorBook } from './answers/error-book';
 import {
   errorAnswer,
   faultBody,
@@ -15,16 +13,18 @@ import {
   missingApiKey,
   modelNotFound,
   promptsShutDown,
-} from './errors';
-import { FileDesk } from './files';
+} from './answers/errors';
+import { OddAnswers } from './answers/odd-answers';
+import { rateLimited, standingAnswer } from './answers/refusals';
+import { ResponseDesk } from './answers/responses';
+import { inputHash } from './answers/text';
+import { BatchDesk } from './batches/batches';
+import { FileDesk } from './batches/files';
+import { applyOpenAiControl, openAiControlShape } from './control';
 import { commonHeaders } from './headers';
 import { KeyRing, type Principal } from './keys';
-import { OddAnswers } from './odd-answers';
 import { modelGroupOf, type OpenAiScenario, openAiLimits } from './options';
-import { rateLimited, standingAnswer } from './refusals';
-import { ResponseDesk } from './responses';
 import { type Operation, routeOf } from './routes';
-import { inputHash } from './text';
 import { parseJson, type Validated, validateResponseRequest } from './validate';
 
 const errorHitSchema = z.object({ type: z.literal('error-hit'), id: z.string() });

@@ -14,7 +14,7 @@ import { createKeyFile } from '../../../../store/secrets/keyring';
 import { Vault } from '../../../../store/secrets/vault';
 import { startSimulator } from '../../../../vendors/conformance/start';
 import { Wire } from '../../../../vendors/conformance/wire';
-import type { RunningSimulator } from '../../../../vendors/kit/server';
+import type { RunningSimulator } from '../../../../vendors/kit/server/server';
 import { contextWith, loadVaultKeys } from '../../context';
 import { messageOf } from '../../errors';
 import { type OpenBackend, openBackend } from '../../open-backend';

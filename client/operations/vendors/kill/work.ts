@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Settings } from '../../../../settings';
 import type { AccountParts } from '../../../../vendors/define';
-import type { RunningSimulator } from '../../../../vendors/kit/server';
+import type { RunningSimulator } from '../../../../vendors/kit/server/server';
 import type { Vendor } from '../../../../vendors/registry';
 import type { Backend } from '../../backend';
 

@@ -1,5 +1,5 @@
 /** What Amazon allows may differ from what it says: headers teach, and a hidden limit costs what is in flight. */
-import type { Arrival } from '../../../../vendors/kit/arrivals';
+import type { Arrival } from '../../../../vendors/kit/judge/arrivals';
 import { failuresIn } from '../../../support/histories';
 import { Lab, lastHours } from '../../../support/stacks/amazon-lab';
 

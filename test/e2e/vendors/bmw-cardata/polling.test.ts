@@ -12,7 +12,7 @@ import {
 import { pausePool, resumePool } from '../../../../client/operations/pools/pools';
 import { stateDir } from '../../../../embedded/state-dir';
 import { type CarDataSimulator, startCarDataSimulator } from '../../../../vendors/bmw-cardata/simulator';
-import type { Arrival } from '../../../../vendors/kit/arrivals';
+import type { Arrival } from '../../../../vendors/kit/judge/arrivals';
 import { type Cli, cliFor } from '../../../support/cli';
 import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run/run-folder';

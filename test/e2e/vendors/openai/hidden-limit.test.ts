@@ -1,6 +1,6 @@
 /** A limit that is lower than what the headers say, found by refusals: judged at the vendor, call by call. */
 import { Runtime } from '@temporalio/worker';
-import { discoveriesOf, useOfRate } from '../../../../vendors/kit/discoveries';
+import { discoveriesOf, useOfRate } from '../../../../vendors/kit/judge/discoveries';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { longOr } from '../../../support/run/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';

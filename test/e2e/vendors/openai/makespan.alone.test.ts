@@ -4,7 +4,7 @@
  * is refused is refused by our doing.
  */
 import { Runtime } from '@temporalio/worker';
-import { type CallSeen, useOfRate } from '../../../../vendors/kit/discoveries';
+import { type CallSeen, useOfRate } from '../../../../vendors/kit/judge/discoveries';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { longOr } from '../../../support/run/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';

@@ -8,7 +8,7 @@ import {
 } from '../../../../store/commands/commands';
 import { readCallCounts } from '../../../../store/permits/call-counts';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
-import type { LimitReport } from '../../../../vendors/kit/limit-book';
+import type { LimitReport } from '../../../../vendors/kit/judge/limit-book';
 import type { command } from '../../../../workflows/commands/command';
 import {
   cancelSignal,

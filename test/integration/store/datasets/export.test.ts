@@ -4,7 +4,7 @@ import type { Pool } from 'pg';
 import type { Span } from '../../../../quota/windows/chunks';
 import { ensureSeries, installDatasets } from '../../../../store/datasets/datasets';
 import { type ExportFormat, exportRows } from '../../../../store/datasets/export';
-import { ingestDocument } from '../../../../store/datasets/ingest';
+import { ingestDocument } from '../../../../store/datasets/ingest/ingest';
 import { createPool } from '../../../../store/db';
 import { RT_SALES } from '../../../../vendors/amazon/datasets';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';

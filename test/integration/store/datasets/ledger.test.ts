@@ -8,7 +8,7 @@ import {
   type Series,
 } from '../../../../store/datasets/datasets';
 import { failedWindows, failsAlike, recordFailure } from '../../../../store/datasets/failed-windows';
-import { ingestDocument } from '../../../../store/datasets/ingest';
+import { ingestDocument } from '../../../../store/datasets/ingest/ingest';
 import {
   getJob,
   intend,
@@ -21,7 +21,7 @@ import {
   markRequested,
   releaseAttempt,
   setDocumentUrl,
-} from '../../../../store/datasets/jobs';
+} from '../../../../store/datasets/jobs/jobs';
 import { auditCandidates, coverage, gaps, recordAudit } from '../../../../store/datasets/ledger';
 import { createPool } from '../../../../store/db';
 import { migrate } from '../../../../store/migrate';

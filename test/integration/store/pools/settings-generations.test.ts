@@ -2,10 +2,10 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { choosePool } from '../../../../client/operations/choose';
 import { type Context, loadContext } from '../../../../client/operations/context';
 import { orderPool } from '../../../../client/operations/pools/orders';
-import { otherGenerations, publishSettings } from '../../../../client/operations/settings-publish';
+import { choosePool } from '../../../../client/operations/settings/choose';
+import { otherGenerations, publishSettings } from '../../../../client/operations/settings/publish';
 import type { Settings } from '../../../../settings';
 import { findAccount } from '../../../../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../../../../settings/accounts/definitions';

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { createPool } from '../../../../store/db';
 import { generateKey } from '../../../../store/secrets/keyring';
 import type { Gps51ScenarioInput } from '../../../../vendors/gps51/simulator';
-import type { Arrival } from '../../../../vendors/kit/arrivals';
+import type { Arrival } from '../../../../vendors/kit/judge/arrivals';
 import { Child } from '../../../support/processes/child';
 import type {
   CallerProcessOptions,

@@ -1,6 +1,5 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { chooseDataset, choosePool, choosePoolAccount } from '../../../../client/operations/choose';
 import { windowsOf } from '../../../../client/operations/datasets/progress';
 import { checkSpanWork } from '../../../../client/operations/datasets/span-work';
 import { demoSpan, earlierSpan } from '../../../../client/operations/demo/demo';
@@ -19,6 +18,7 @@ import {
 } from '../../../../client/operations/fields';
 import { checkInput } from '../../../../client/operations/operation';
 import { changeLimit } from '../../../../client/operations/pools/limits';
+import { chooseDataset, choosePool, choosePoolAccount } from '../../../../client/operations/settings/choose';
 import { lengthText, relativeText, whenText } from '../../../../client/operations/time-text';
 import { parseSettings } from '../../../../settings';
 import { findAccount } from '../../../../settings/accounts/accounts';

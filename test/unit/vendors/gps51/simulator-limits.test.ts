@@ -8,7 +8,7 @@ import {
   startGps51Simulator,
 } from '../../../../vendors/gps51/simulator';
 import { printLocalTime } from '../../../../vendors/gps51/simulator/local-time';
-import { judgeArrivals } from '../../../../vendors/kit/judge';
+import { judgeArrivals } from '../../../../vendors/kit/judge/judge';
 import {
   callGps51,
   type Gps51Session,

@@ -4,7 +4,7 @@ import {
   type OpenAiSimulator,
   startOpenAiSimulator,
 } from '../../../../vendors/openai/simulator';
-import { readMultipart } from '../../../../vendors/openai/simulator/multipart';
+import { readMultipart } from '../../../../vendors/openai/simulator/batches/multipart';
 import { clientOf, MODEL, readLines, refusalOf, upload } from '../../../support/callers/openai-caller';
 
 const NO_WAIT = { latencyMs: { min: 0, max: 0 } };

@@ -1,0 +1,325 @@
+/**
+ * Ingests a vendor's document. It is read to its end into a spool file first, so that nobody waits for a slow vendor.
+ * Then it replaces the rows of its span and updates the ledger and the job in one short transaction: readers see the
+ * old hours or the new ones, and a crash leaves no half.
+ *
+ * Rows are replaced, not merged: a restated hour can lose rows, and an upsert would leave the old ones behind. But
+ * known rows are not replaced by a document that holds far fewer (quota/windows/restatement.ts), nor by a row that
+ * cannot be used.
+ */
+import { types } from 'node:util';
+import type { Pool, PoolClient } from 'pg';
+import { DAY_MS, HOUR_MS } from '../../../quota/durations';
+import { type BadRowPolicy, refusedForBadRows } from '../../../quota/windows/bad-rows';
+import { type DoubtedHour, doubtedHours, type RestatementPolicy } from '../../../quota/windows/restatement';
+import { inTransaction, toTimestamptz } from '../../db';
+import { jsonText } from '../../storable';
+import { factTable } from '../datasets';
+import { healSkipped, recordFailureIn } from '../failed-windows';
+import { type JobState, LIVE_STATES } from '../jobs/job';
+import { markFailed, markIngested } from '../jobs/jobs';
+import { carve, lockSeries } from '../ledger';
+import { insertWindowEvent } from '../series-events';
+import { type Span, toRange } from '../span';
+import { refusal, type SpooledRows, spoolRows } from './document-spool';
+import { readDoubts, reportDoubts, summaryOf, writeDoubts } from './doubted-hours';
+import { replaceRows } from './replace-span';
+import { insertSetAside, type SetAsideRow } from './set-aside';
+import type { DocumentProblem, DoubtedSummary, Ingest, IngestResult } from './types';
+
+export type { Ingest, IngestResult } from './types';
+
+/** Refused documents that are kept for each series; older ones go. */
+const MAX_REJECTED_PER_SERIES = 50;
+const MAX_HEAD_BYTES = 64 * 1024;
+const DEFAULT_MAX_BYTES = 2 * 1024 ** 3;
+
+export const DEFAULT_BAD_ROWS: BadRowPolicy = { onBadRow: 'setAside', maxShare: 0.05 };
+export const DEFAULT_RESTATEMENT: RestatementPolicy = {
+  doubtShare: 0.5,
+  usualLoss: 0.05,
+  answers: 3,
+  overMs: 3 * DAY_MS,
+};
+
+/**
+ * Ingests one document. Ingests of one series wait for each other, for as long as the database writes.
+ * @throws whatever the download or the database failed with, after rolling back: nothing has changed then,
+ *   the job is still live, and the same call may be made again with the document fetched again.
+ */
+export async function ingestDocument(pool: Pool, ingest: Ingest): Promise<IngestResult> {
+  const abort = () =>
+    ingest.document.abort(new Error('the ingest was aborted', { cause: ingest.signal?.reason }));
+  ingest.signal?.addEventListener('abort', abort);
+  try {
+    ingest.signal?.throwIfAborted();
+    const stale = await endedJob(pool, ingest.jobId);
+    if (stale !== null) return { outcome: 'stale', jobState: stale };
+    return await spoolAndReplace(pool, ingest);
+  } catch (error) {
+    const problem = problemOf(error);
+    if (problem === null) throw error;
+    const retryAt = await inTransaction(pool, (client) => recordRejection(client, ingest, problem));
+    return { outcome: 'rejected', problem, retryAt };
+  } finally {
+    ingest.signal?.removeEventListener('abort', abort);
+    // Not every way out has read the document; an open download must not be left behind.
+    ingest.document.abort(new Error('the ingest has ended'));
+  }
+}
+
+async function spoolAndReplace(pool: Pool, ingest: Ingest): Promise<IngestResult> {
+  const { document, seriesId, span, maxBytes = DEFAULT_MAX_BYTES } = ingest;
+  const spooled = await spoolRows(document, { seriesId, span, maxBytes });
+  try {
+    checkBadRows(ingest, spooled.rows, document.badRows().count);
+    return await inTransaction(pool, (client) => replaceSpan(client, ingest, spooled));
+  } finally {
+    await spooled.spool.close();
+  }
+}
+
+/** @throws what refuses the document. */
+function checkBadRows({ document, badRows = DEFAULT_BAD_ROWS }: Ingest, good: number, bad: number): void {
+  const reason = refusedForBadRows(good, bad, badRows);
+  if (reason === null) return;
+  const first = document.badRows().rows[0]?.problem;
+  throw refusal('schema', first === undefined ? reason : `${reason}; the first: ${first}`);
+}
+
+async function endedJob(db: Pool | PoolClient, jobId: number | undefined): Promise<JobState | null> {
+  if (jobId === undefined) return null;
+  const { rows } = await db.query<{ state: JobState }>('select state from jobs where id = $1', [jobId]);
+  const state = rows[0]?.state;
+  if (state === undefined) throw new RangeError(`job ${jobId} does not exist`);
+  return (LIVE_STATES as readonly JobState[]).includes(state) ? null : state;
+}
+
+async function replaceSpan(client: PoolClient, ingest: Ingest, spooled: SpooledRows): Promise<IngestResult> {
+  const { dataset, seriesId, span, document, now } = ingest;
+  await lockSeries(client, seriesId);
+  // Asked under the lock: another ingest of the same job may have been the one we waited for.
+  const stale = await endedJob(client, ingest.jobId);
+  if (stale !== null) return { outcome: 'stale', jobState: stale };
+
+  const known = await knownRows(client, ingest);
+  const doubts = await readDoubts(client, seriesId, span);
+  const doubted = doubtedHours({
+    known,
+    reported: spooled.byHour,
+    doubts,
+    policy: ingest.restatement ?? DEFAULT_RESTATEMENT,
+    now,
+  });
+  const bad = document.badRows();
+  const replaced = await replaceRows(client, {
+    dataset,
+    seriesId,
+    span,
+    rows: spooled,
+    keptHours: doubted.map(({ hour }) => hour),
+    badRows: bad.rows,
+    moreBadRows: bad.count > bad.rows.length,
+  });
+  const setAside = bad.count + replaced.duplicates.length;
+  checkBadRows(ingest, spooled.rows - replaced.duplicates.length, setAside);
+
+  const summary = summaryOf(doubted);
+  const evidence = {
+    ...ingest.evidence,
+    fetchedAt: new Date(now).toISOString(),
+    digest: document.digest(),
+    bytes: document.bytes(),
+    ...(setAside === 0 ? {} : { setAside }),
+    ...(summary === null ? {} : { doubted: { ...summary, recheckAt: iso(summary.recheckAt) } }),
+  };
+  for (const piece of without(span, doubted)) await writeWindow(client, ingest, piece, evidence);
+  await writeDoubts(client, { seriesId, span, doubted, evidence, now });
+  await insertSetAside(client, { seriesId, span, evidence, now }, [
+    ...unusable(ingest),
+    ...replaced.duplicates,
+  ]);
+  await recordEvents(client, ingest, {
+    doubts,
+    doubted,
+    setAside,
+    duplicates: replaced.duplicates,
+    summary,
+    known,
+    reported: spooled.byHour,
+  });
+  if (ingest.jobId !== undefined) {
+    const { applied, job } = await markIngested(client, ingest.jobId, { evidence, now });
+    if (!applied)
+      throw new Error(`job ${job.id} is ${job.state}; only a requested or ready job can be ingested`);
+  }
+  await healSkipped(client, seriesId, now);
+  const state = spooled.rows === 0 ? 'empty_provisional' : 'done';
+  return {
+    outcome: 'ingested',
+    state,
+    rows: replaced.rows,
+    replaced: replaced.deleted,
+    digest: document.digest(),
+    setAside,
+    doubted: summary,
+  };
+}
+
+/** Rows that the span has, by the start of their hour. */
+async function knownRows(
+  client: PoolClient,
+  { dataset, seriesId, span }: Ingest,
+): Promise<ReadonlyMap<number, number>> {
+  const { rows } = await client.query<{ hour: number; n: number }>(
+    `select date_trunc('hour', start_time) as hour, count(*) as n from ${factTable(dataset)}
+     where series_id = $1 and start_time >= $2 and start_time < $3 group by 1`,
+    [seriesId, toTimestamptz(span.from), toTimestamptz(span.to)],
+  );
+  return new Map(rows.map(({ hour, n }) => [hour, n]));
+}
+
+/** The parts of a span between doubted hours. */
+function without(span: Span, doubted: readonly DoubtedHour[]): Span[] {
+  const pieces: Span[] = [];
+  let from = span.from;
+  for (const { hour } of doubted) {
+    if (hour > from) pieces.push({ from, to: hour });
+    from = Math.max(from, hour + HOUR_MS);
+  }
+  if (from < span.to) pieces.push({ from, to: span.to });
+  return pieces;
+}
+
+async function writeWindow(client: PoolClient, ingest: Ingest, piece: Span, evidence: object): Promise<void> {
+  const table = factTable(ingest.dataset);
+  const range = toRange(piece);
+  // What is left of a window that reaches over our edges keeps its evidence, but has fewer rows than before.
+  const rowCount = `(select count(*) from ${table} f where f.series_id = cut.series_id
+    and f.start_time >= lower(piece) and f.start_time < upper(piece))`;
+  await carve(client, ingest.seriesId, range, 'true', rowCount);
+  const at = toTimestamptz(ingest.now);
+  await client.query(
+    `insert into coverage
+       (series_id, span, state, row_count, evidence, fetched_at, daily_audited_at, weekly_audited_at)
+     select $1, $2::tstzrange, case when n = 0 then 'empty_provisional' else 'done' end, n, $3::jsonb, $4, $5, $6
+     from (select count(*) as n from ${table} f where f.series_id = $1
+             and f.start_time >= lower($2::tstzrange) and f.start_time < upper($2::tstzrange)) counted`,
+    [
+      ingest.seriesId,
+      range,
+      jsonText(evidence),
+      at,
+      ingest.purpose === 'daily_audit' || ingest.purpose === 'weekly_audit' ? at : null,
+      ingest.purpose === 'weekly_audit' ? at : null,
+    ],
+  );
+}
+
+function unusable({ document }: Ingest): SetAsideRow[] {
+  return document.badRows().rows.map(({ index, start, key, problem, text }) => ({
+    code: 'unusable',
+    index,
+    start,
+    key,
+    problem,
+    text,
+  }));
+}
+
+/** Events for operators: rows that were set aside, hours that are doubted, and doubts that are over. */
+async function recordEvents(
+  client: PoolClient,
+  ingest: Ingest,
+  what: {
+    readonly doubts: ReadonlyMap<number, { readonly answers: number; readonly accepted: boolean }>;
+    readonly doubted: readonly DoubtedHour[];
+    readonly setAside: number;
+    readonly duplicates: readonly SetAsideRow[];
+    readonly summary: DoubtedSummary | null;
+    readonly known: ReadonlyMap<number, number>;
+    readonly reported: ReadonlyMap<number, number>;
+  },
+): Promise<void> {
+  const { seriesId, span, poolKey = null } = ingest;
+  const window = { seriesId, span, poolKey };
+  if (what.setAside > 0) {
+    await insertWindowEvent(client, 'rows.set_aside', window, {
+      rows: what.setAside,
+      duplicates: what.duplicates.length,
+      first: (unusable(ingest)[0] ?? what.duplicates[0])?.problem,
+    });
+  }
+  await reportDoubts(client, window, what.doubted, ingest.restatement ?? DEFAULT_RESTATEMENT);
+  const still = new Set(what.doubted.map(({ hour }) => hour));
+  const over = [...what.doubts].filter(([hour]) => !still.has(hour));
+  if (over.length > 0) {
+    const believed = over.filter(
+      ([hour]) => (what.known.get(hour) ?? 0) > (what.reported.get(hour) ?? 0),
+    ).length;
+    await insertWindowEvent(client, 'window.doubt_over', window, {
+      hours: over.length,
+      answers: Math.max(...over.map(([, { answers }]) => answers)),
+      believedHours: believed,
+      byOperator: over.some(([, { accepted }]) => accepted),
+    });
+  }
+}
+
+/** What is wrong with the document, or null when the error is about something else. */
+function problemOf(error: unknown): DocumentProblem | null {
+  if (!types.isNativeError(error)) return null;
+  if ('documentProblem' in error) return error.documentProblem as DocumentProblem;
+  const code = 'code' in error ? String(error.code) : '';
+  // Class 22, data exception: a value that the column cannot hold.
+  if (code.startsWith('22')) return { code: 'schema', position: null, problem: error.message };
+  return null;
+}
+
+/** @returns when the window is tried again, epoch ms. */
+async function recordRejection(
+  client: PoolClient,
+  ingest: Ingest,
+  problem: DocumentProblem,
+): Promise<number | null> {
+  const { seriesId, now, document } = ingest;
+  const evidence = {
+    ...ingest.evidence,
+    fetchedAt: new Date(now).toISOString(),
+    bytes: document.bytes(),
+    ...problem,
+  };
+  const reason = `${problem.code}: ${problem.problem}`;
+  const failure = { seriesId, span: ingest.span, reason, cause: 'unreadable' as const, evidence, now };
+  const { retryAt } = await recordFailureIn(client, {
+    ...failure,
+    ...(ingest.poolKey === undefined ? {} : { poolKey: ingest.poolKey }),
+  });
+  if (ingest.jobId !== undefined) await markFailed(client, ingest.jobId, { reason, evidence, now });
+  await insertSetAside(client, { seriesId, span: ingest.span, evidence, now }, unusable(ingest));
+  await client.query(
+    `insert into rejected_documents (series_id, job_id, span, code, position, problem, head, evidence, rejected_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      seriesId,
+      ingest.jobId ?? null,
+      toRange(ingest.span),
+      problem.code,
+      problem.position,
+      problem.problem,
+      document.head().subarray(0, MAX_HEAD_BYTES),
+      jsonText(evidence),
+      toTimestamptz(now),
+    ],
+  );
+  await client.query(
+    `delete from rejected_documents where series_id = $1 and id not in (
+       select id from rejected_documents where series_id = $1 order by id desc limit ${MAX_REJECTED_PER_SERIES})`,
+    [seriesId],
+  );
+  return retryAt;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

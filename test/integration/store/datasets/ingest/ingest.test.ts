@@ -1,0 +1,665 @@
+import { Readable } from 'node:stream';
+import type { Pool } from 'pg';
+import type { Span } from '../../../../../quota/windows/chunks';
+import { ensureSeries, installDatasets, type Series } from '../../../../../store/datasets/datasets';
+import { acceptDoubts, doubtedSpans, doubtsDue } from '../../../../../store/datasets/ingest/doubted-hours';
+import { type Ingest, ingestDocument } from '../../../../../store/datasets/ingest/ingest';
+import { getJob, intend, markReady, markRequested } from '../../../../../store/datasets/jobs/jobs';
+import { gaps } from '../../../../../store/datasets/ledger';
+import { createPool } from '../../../../../store/db';
+import { RT_SALES } from '../../../../../vendors/amazon/datasets';
+import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
+import {
+  DAY_START,
+  HOUR,
+  hours,
+  openText,
+  PARTITION,
+  type SalesRow,
+  salesDocument,
+  salesText,
+} from '../../../../support/vendors/sales-documents';
+
+const NOW = DAY_START + 48 * HOUR;
+let database: TestDatabase;
+let pool: Pool;
+let account = 0;
+let series: Series;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  pool = createPool(database.url, { max: 8 });
+  await installDatasets(pool, [RT_SALES]);
+});
+afterAll(async () => {
+  await pool?.end();
+  await database?.drop();
+});
+beforeEach(async () => {
+  account += 1;
+  series = await ensureSeries(pool, RT_SALES, `seller-${account}`, PARTITION);
+});
+
+const ingest = (span: Span, document: Ingest['document'], more: Partial<Ingest> = {}) =>
+  ingestDocument(pool, {
+    dataset: RT_SALES,
+    seriesId: series.id,
+    span,
+    purpose: 'sync',
+    document,
+    evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1' },
+    now: NOW,
+    ...more,
+  });
+const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
+  ingest(span, salesDocument(span, rows), more);
+
+/** `hour asin units revenue` of all rows that people see. */
+async function visible(): Promise<string[]> {
+  const { rows } = await pool.query<{
+    start_time: number;
+    asin: string;
+    ordered_units: number;
+    ordered_revenue: string;
+  }>('select * from amazon_rt_sales where account = $1 order by start_time, asin', [series.account]);
+  return rows.map(
+    (r) => `${(r.start_time - DAY_START) / HOUR} ${r.asin} ${r.ordered_units} ${r.ordered_revenue}`,
+  );
+}
+async function windows() {
+  const { rows } = await pool.query(
+    `select lower(span) as from_time, upper(span) as to_time, state, row_count, evidence ->> 'reportId' as report, reason
+     from coverage where series_id = $1 order by span`,
+    [series.id],
+  );
+  return rows.map(
+    (r) =>
+      `${(r.from_time - DAY_START) / HOUR}-${(r.to_time - DAY_START) / HOUR} ${r.state} ${r.row_count} ${r.report}`,
+  );
+}
+async function readyJob(span: Span) {
+  const result = await intend(pool, { seriesId: series.id, span, purpose: 'sync', now: NOW });
+  if (!result.allowed) throw new Error('not allowed');
+  await markRequested(pool, result.job.id, { reportId: 'r1', now: NOW });
+  await markReady(pool, result.job.id, { documentId: 'd1', now: NOW });
+  return result.job.id;
+}
+/** A source that gives `first` and then waits for the gate. */
+function gated(first: string, rest: () => Promise<string>): Readable {
+  return Readable.from(
+    (async function* () {
+      yield Buffer.from(first);
+      yield Buffer.from(await rest());
+    })(),
+  );
+}
+
+describe('a document that is ingested', () => {
+  test('gives rows with exact amounts, a window with evidence, and ends its job', async () => {
+    const span = hours(0, 2);
+    const jobId = await readyJob(span);
+    const result = await ingestRows(
+      span,
+      [
+        { hour: 0, asin: 'B1', units: -2, revenue: '-12345678901234567890.10' },
+        { hour: 1, asin: 'tab\tback\\slash\nü🛒', revenue: '0.1e-20' },
+      ],
+      { jobId },
+    );
+    expect(result).toMatchObject({ outcome: 'ingested', state: 'done', rows: 2, replaced: 0 });
+    expect(await visible()).toEqual([
+      '0 B1 -2 -12345678901234567890.10',
+      '1 tab\tback\\slash\nü🛒 1 0.000000000000000000001',
+    ]);
+    expect(await windows()).toEqual(['0-2 done 2 r1']);
+    const job = await getJob(pool, jobId);
+    expect(job).toMatchObject({
+      state: 'ingested',
+      evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1', fetchedAt: new Date(NOW).toISOString() },
+    });
+    expect(job?.evidence.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('replaces its span: a restated hour that lost rows leaves no ghosts', async () => {
+    await ingestRows(
+      hours(0, 3),
+      [0, 1, 2].flatMap((hour) => [
+        { hour, asin: 'A' },
+        { hour, asin: 'B' },
+      ]),
+    );
+    const result = await ingestRows(hours(1, 2), [{ hour: 1, asin: 'B', units: 9 }]);
+    expect(result).toMatchObject({ rows: 1, replaced: 2 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00', '1 B 9 1.00', '2 A 1 1.00', '2 B 1 1.00']);
+  });
+
+  test('cuts the windows it reaches into; what is left of them keeps its evidence and its own count', async () => {
+    await ingestRows(
+      hours(0, 4),
+      [
+        { hour: 0, asin: 'A' },
+        { hour: 1, asin: 'A' },
+        { hour: 3, asin: 'A' },
+      ],
+      {
+        evidence: { reportId: 'old' },
+      },
+    );
+    await ingestRows(hours(4, 6), [{ hour: 5, asin: 'A' }], { evidence: { reportId: 'next' } });
+    await ingestRows(
+      hours(2, 5),
+      [
+        { hour: 3, asin: 'B' },
+        { hour: 4, asin: 'A' },
+      ],
+      { evidence: { reportId: 'new' } },
+    );
+    expect(await windows()).toEqual(['0-2 done 2 old', '2-5 done 2 new', '5-6 done 1 next']);
+    await ingestRows(hours(2, 3), [], { evidence: { reportId: 'hole' } });
+    expect(await windows()).toEqual([
+      '0-2 done 2 old',
+      '2-3 empty_provisional 0 hole',
+      '3-5 done 2 new',
+      '5-6 done 1 next',
+    ]);
+  });
+
+  test('without rows makes a window that had none provisionally empty', async () => {
+    expect(await ingestRows(hours(0, 1), [])).toMatchObject({
+      state: 'empty_provisional',
+      rows: 0,
+      replaced: 0,
+    });
+    expect(await windows()).toEqual(['0-1 empty_provisional 0 r1']);
+  });
+
+  test('leaves other currencies of the same account alone', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+    const other = await ensureSeries(pool, RT_SALES, series.account, { ...PARTITION, currencyCode: 'EUR' });
+    const { rows } = await pool.query('select currency from amazon_rt_sales where account = $1', [
+      series.account,
+    ]);
+    expect(rows).toEqual([{ currency: 'USD' }]);
+    expect((await gaps(pool, other.id, hours(0, 1), NOW)).all).toEqual([hours(0, 1)]);
+  });
+
+  test('notes the audit it was for', async () => {
+    await ingestRows(hours(0, 1), [], { purpose: 'daily_audit' });
+    await ingestRows(hours(1, 2), [], { purpose: 'weekly_audit' });
+    const { rows } = await pool.query(
+      'select daily_audited_at, weekly_audited_at from coverage where series_id = $1 order by span',
+      [series.id],
+    );
+    expect(rows).toEqual([
+      { daily_audited_at: NOW, weekly_audited_at: null },
+      { daily_audited_at: NOW, weekly_audited_at: NOW },
+    ]);
+  });
+
+  test('twice: the second time is a late duplicate that is not even read', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId });
+    const source = new Readable({ read() {} });
+    const closed = new Promise((resolve) => source.once('close', resolve));
+    const document = openText(source, hours(0, 1));
+    expect(await ingest(hours(0, 1), document, { jobId })).toEqual({
+      outcome: 'stale',
+      jobState: 'ingested',
+    });
+    await closed;
+    expect(document.bytes()).toBe(0);
+    expect(await visible()).toHaveLength(1);
+  });
+
+  test('is not seen by anybody before all of it is there', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const text = salesText(
+      hours(0, 1),
+      Array.from({ length: 5_000 }, (_, index) => ({ hour: 0, asin: `N${index}` })),
+    );
+    const source = gated(text.slice(0, -100), async () => {
+      expect(await visible()).toEqual(['0 OLD 1 1.00']);
+      expect(await windows()).toEqual(['0-1 done 1 r1']);
+      return text.slice(-100);
+    });
+    expect(await ingest(hours(0, 1), openText(source, hours(0, 1)))).toMatchObject({
+      rows: 5_000,
+      replaced: 1,
+    });
+    expect(await windows()).toEqual(['0-1 done 5000 r1']);
+  });
+});
+
+describe('a document that is refused', () => {
+  const span = hours(0, 2);
+
+  test('in the middle changes no row, marks the window and the job, and is kept as evidence', async () => {
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const jobId = await readyJob(span);
+    const rows = Array.from({ length: 3_000 }, (_, index) => ({ hour: 0, asin: `N${index}` }));
+    const text = salesText(span, [...rows, { hour: 1, asin: 'BAD', revenue: '"1.00"' }]);
+    const badRows = { onBadRow: 'refuse', maxShare: 0 } as const;
+    const result = await ingest(span, openText(text, span), { jobId, badRows });
+    expect(result).toMatchObject({ outcome: 'rejected', problem: { code: 'schema' } });
+    if (result.outcome === 'rejected')
+      expect(result.problem.problem).toMatch(/reportData\[3000\].orderedRevenue/);
+
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+    expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
+    const { failed } = await gaps(pool, series.id, span, NOW);
+    expect(failed).toEqual([
+      {
+        ...hours(1, 2),
+        reason: expect.stringContaining('orderedRevenue'),
+        retryAt: NOW + 24 * HOUR,
+        cause: 'unreadable',
+        tries: 1,
+      },
+    ]);
+    expect(await getJob(pool, jobId)).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('orderedRevenue'),
+    });
+    const kept = await pool.query('select * from rejected_documents where job_id = $1', [jobId]);
+    expect(kept.rows).toHaveLength(1);
+    expect(kept.rows[0]).toMatchObject({ code: 'schema', evidence: { reportId: 'r1', code: 'schema' } });
+    expect(kept.rows[0].head.toString()).toBe(text.slice(0, 64 * 1024));
+  });
+
+  test('by a later document is made good', async () => {
+    await ingest(span, openText('{"errorDetails":"not yet available"}', span));
+    expect(await windows()).toEqual(['0-2 failed 0 r1']);
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
+    expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
+  });
+
+  test.each([
+    [
+      'the error document of the vendor',
+      '{"reportRequestError":"A client error occurred"}',
+      'vendor_error',
+      /client error/,
+    ],
+    ['a document of another span', salesText(hours(0, 3), []), 'mismatch', /dataEndTime/],
+    ['a document cut off', salesText(span, [{ hour: 0, asin: 'A' }]).slice(0, -1), 'json', /cut off/],
+  ])('%s', async (_, text, code, problem) => {
+    const result = await ingest(span, openText(text, span));
+    expect(result).toMatchObject({ outcome: 'rejected', problem: { code } });
+    if (result.outcome === 'rejected') expect(result.problem.problem).toMatch(problem);
+    expect(await visible()).toEqual([]);
+    expect(await windows()).toEqual(['0-2 failed 0 r1']);
+  });
+
+  test('whatever reads the document, a row outside of the span is refused by the store', async () => {
+    const document = salesDocument(hours(0, 3), [{ hour: 2, asin: 'A' }]);
+    expect(await ingest(span, document)).toMatchObject({
+      outcome: 'rejected',
+      problem: { code: 'schema', problem: expect.stringMatching(/outside of the requested span/) },
+    });
+  });
+
+  test('keeps only the last 50 of a series', async () => {
+    for (let index = 0; index < 52; index += 1) await ingest(span, openText('nothing', span));
+    const { rows } = await pool.query(
+      'select count(*) as kept from rejected_documents where series_id = $1',
+      [series.id],
+    );
+    expect(rows).toEqual([{ kept: 50 }]);
+  });
+});
+
+describe('rows that cannot be used', () => {
+  const span = hours(0, 2);
+  const asideOf = async () => {
+    const { rows } = await pool.query(
+      'select code, row_index, row_key, problem from set_aside_rows where series_id = $1 order by id',
+      [series.id],
+    );
+    return rows;
+  };
+  const eventsOf = async (kind: string) => {
+    const { rows } = await pool.query(
+      `select data from events where kind = $1 and data ->> 'account' = $2 order by id`,
+      [kind, series.account],
+    );
+    return rows.map((row) => row.data);
+  };
+
+  test('are set aside with the reason, and the others are stored', async () => {
+    const text = salesText(span, [
+      { hour: 0, asin: 'A' },
+      { hour: 1, asin: 'B', units: 7, revenue: 'null' },
+    ]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({
+      outcome: 'ingested',
+      rows: 1,
+      setAside: 1,
+    });
+    expect(await visible()).toEqual(['0 A 1 1.00']);
+    expect(await windows()).toEqual(['0-2 done 1 r1']);
+    const problem = 'reportData[1].orderedRevenue is null; it must be a number';
+    expect(await asideOf()).toEqual([{ code: 'unusable', row_index: 1, row_key: ['B'], problem }]);
+    expect(await eventsOf('rows.set_aside')).toEqual([
+      expect.objectContaining({ dataset: 'amazon/rt-sales', rows: 1, duplicates: 0, first: problem }),
+    ]);
+  });
+
+  test('leave what is known under their key as it is', async () => {
+    const known = ['A', 'B', 'C'].map((asin) => ({ hour: 0, asin }));
+    await ingestRows(span, known);
+    const text = salesText(span, [
+      { hour: 0, asin: 'A', units: 2 },
+      { hour: 0, asin: 'B', revenue: '{"amount":1}' },
+      { hour: 0, asin: 'D' },
+    ]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({ rows: 2, replaced: 2, setAside: 1 });
+    expect(await visible()).toEqual(['0 A 2 1.00', '0 B 1 1.00', '0 D 1 1.00']);
+    expect(await windows()).toEqual(['0-2 done 3 r1']);
+  });
+
+  test.each([
+    [
+      'of a row without a key its hour',
+      '"asin":"B"',
+      '"asin":null',
+      ['0 A 2 1.00', '0 B 1 1.00', '0 C 1 1.00'],
+    ],
+    [
+      'of one without a time its key',
+      '"startTime":"2026-11-20T00:00:00.000Z","endTime":"2026-11-20T01:00:00.000Z","asin":"B"',
+      '"asin":"B"',
+      ['0 A 2 1.00', '0 B 1 1.00', '1 B 1 1.00'],
+    ],
+    [
+      'of one without either everything',
+      /\{[^{}]*"asin":"B"[^{}]*\}/,
+      'null',
+      ['0 A 2 1.00', '0 B 1 1.00', '0 C 1 1.00', '1 B 1 1.00', '1 C 1 1.00'],
+    ],
+  ] as const)('leave what they may have reported as it is known: %s', async (_, from, to, rows) => {
+    await ingestRows(
+      span,
+      ['A', 'B', 'C'].flatMap((asin) =>
+        [0, 1].filter((hour) => asin !== 'A' || hour === 0).map((hour) => ({ hour, asin })),
+      ),
+    );
+    const reported = [0, 0, 0, 0].map((hour, i) => ({
+      hour,
+      asin: i === 0 ? 'A' : i === 1 ? 'B' : `N${i}`,
+      units: 2,
+    }));
+    const text = salesText(span, reported).replace(from, to);
+    expect(await ingest(span, openText(text, span))).toMatchObject({ outcome: 'ingested', setAside: 1 });
+    expect(await visible()).toEqual([...rows, '0 N2 2 1.00', '0 N3 2 1.00'].sort());
+  });
+
+  test('are those of another marketplace or currency, too', async () => {
+    await ingestRows(span, [{ hour: 0, asin: 'A' }]);
+    const text = salesText(span, [
+      { hour: 0, asin: 'A', units: 9 },
+      { hour: 0, asin: 'B' },
+    ]).replace('"asin":"A"', '"marketplaceId":"A1PA6795UKMFR9","asin":"A"');
+    expect(await ingest(span, openText(text, span))).toMatchObject({ rows: 1, setAside: 1 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00']);
+    expect((await asideOf())[0].problem).toBe(
+      'reportData[0].marketplaceId is "A1PA6795UKMFR9"; the report is of "ATVPDKIKX0DER"',
+    );
+  });
+
+  test('and texts that no database holds are kept all the same', async () => {
+    const hostile = 'a\0b\ud800c\\u0000';
+    const text = JSON.stringify({ errorDetails: hostile });
+    const evidence = { reportId: hostile };
+    expect(await ingest(span, openText(text, span), { evidence })).toMatchObject({ outcome: 'rejected' });
+    const { rows: kept } = await pool.query(
+      `select problem, evidence ->> 'reportId' as id from rejected_documents where series_id = $1`,
+      [series.id],
+    );
+    expect(kept).toEqual([{ problem: 'errorDetails: a\ufffdb\ufffdc\\u0000', id: 'a\ufffdb\ufffdc\\u0000' }]);
+  });
+
+  test('beyond their share refuse the document', async () => {
+    const rows = (bad: number) => [
+      ...Array.from({ length: 100 }, (_, i) => ({ hour: 0, asin: `A${i}` })),
+      ...Array.from({ length: bad }, (_, i) => ({ hour: 1, asin: `B${i}`, revenue: 'null' })),
+    ];
+    expect(await ingest(span, openText(salesText(span, rows(11)), span))).toMatchObject({
+      outcome: 'rejected',
+      problem: {
+        code: 'schema',
+        problem: expect.stringMatching(/^11 of 111 rows .*badRowShare.*B?reportData\[100\]/),
+      },
+    });
+    expect(await visible()).toEqual([]);
+    expect(await asideOf()).toHaveLength(11);
+    expect(await ingest(span, openText(salesText(span, rows(10)), span))).toMatchObject({
+      rows: 100,
+      setAside: 10,
+    });
+  });
+
+  test('when there are no others refuse it, too: the vendor has changed its shape', async () => {
+    await ingestRows(span, [{ hour: 0, asin: 'OLD' }]);
+    const text = salesText(span, [{ hour: 0, asin: 'A', revenue: '{"amount":9.9,"currencyCode":"EUR"}' }]);
+    expect(await ingest(span, openText(text, span))).toMatchObject({
+      outcome: 'rejected',
+      problem: {
+        problem: expect.stringMatching(/^1 of 1 row cannot be used: .*another shape.*orderedRevenue is/),
+      },
+    });
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+  });
+
+  test('that are identical are one row; of two that differ the first counts', async () => {
+    const result = await ingestRows(span, [
+      { hour: 0, asin: 'A' },
+      { hour: 0, asin: 'B' },
+      { hour: 0, asin: 'A' },
+      { hour: 0, asin: 'B', units: 4 },
+      { hour: 0, asin: 'B', units: 4 },
+    ]);
+    expect(result).toMatchObject({ outcome: 'ingested', rows: 2, setAside: 2 });
+    expect(await visible()).toEqual(['0 A 1 1.00', '0 B 1 1.00']);
+    const aside = await asideOf();
+    expect(aside).toHaveLength(2);
+    expect(aside[0]).toMatchObject({
+      code: 'duplicate_key',
+      row_key: ['B'],
+      problem: expect.stringMatching(
+        /^two rows for 2026-11-20T00:00:00.000Z B: ordered_units 1 and 4; the first counts/,
+      ),
+    });
+    // What operators read names no number of ours.
+    expect(JSON.stringify([aside, await eventsOf('rows.set_aside')])).not.toMatch(/series_id|job_id/);
+  });
+});
+
+describe('a document that holds far less than is known', () => {
+  const span = hours(0, 6);
+  const ROWS = [0, 1, 2, 3, 4, 5].flatMap((hour) =>
+    Array.from({ length: 10 }, (_, i) => ({ hour, asin: `A${i}` })),
+  );
+  const POLICY = { doubtShare: 0.5, usualLoss: 0.05, answers: 3, overMs: 48 * HOUR };
+  const audit = (rows: readonly SalesRow[], now: number, within = span) =>
+    ingestRows(within, rows, { purpose: 'daily_audit', restatement: POLICY, now });
+  const doubts = async () =>
+    (await doubtedSpans(pool, [series.id], hours(0, 24))).map(
+      (d) =>
+        `${(d.from - DAY_START) / HOUR}-${(d.to - DAY_START) / HOUR} ${d.known}>${d.reported} x${d.answers}`,
+    );
+
+  test('or nothing is doubted: the rows stay, an event says so, and the window stays a candidate', async () => {
+    await ingestRows(span, ROWS, { now: NOW - 40 * HOUR });
+    const reported = await audit([], NOW);
+    expect(reported).toMatchObject({ rows: 0, replaced: 0, doubted: { hours: 6, known: 60, reported: 0 } });
+    expect(await visible()).toHaveLength(60);
+    expect(await windows()).toEqual(['0-6 done 60 r1']);
+    expect(await doubts()).toEqual(['0-6 60>0 x1']);
+    const { rows } = await pool.query(
+      `select data from events where kind = 'window.doubted' and data ->> 'account' = $1`,
+      [series.account],
+    );
+    expect(rows).toEqual([
+      {
+        data: expect.objectContaining({
+          hours: 6,
+          knownRows: 60,
+          reportedRows: 0,
+          answers: 1,
+          dataset: 'amazon/rt-sales',
+        }),
+      },
+    ]);
+    expect((await doubtsDue(pool, series.id, NOW + HOUR)).due).toEqual([]);
+    expect((await doubtsDue(pool, series.id, NOW + 2 * HOUR)).due).toEqual([span]);
+  });
+
+  test('is checked again at growing intervals, and believed after several answers over days', async () => {
+    await ingestRows(span, ROWS);
+    const checks: number[] = [];
+    let at = NOW;
+    for (;;) {
+      const result = await audit([], at);
+      if (result.outcome !== 'ingested' || result.doubted === null) break;
+      expect(await visible()).toHaveLength(60);
+      checks.push((result.doubted.recheckAt - at) / HOUR);
+      at = result.doubted.recheckAt;
+    }
+    expect(checks).toEqual([2, 6, 18, 24]);
+    expect(at - NOW).toBeGreaterThanOrEqual(48 * HOUR);
+    expect(await visible()).toEqual([]);
+    expect(await windows()).toEqual(['0-6 empty_provisional 0 r1']);
+    expect(await doubts()).toEqual([]);
+  });
+
+  test('three answers within an hour are not enough, and a full answer ends the doubt', async () => {
+    await ingestRows(span, ROWS);
+    for (const minutes of [0, 20, 40]) await audit([], NOW + minutes * 60_000);
+    expect(await visible()).toHaveLength(60);
+    await audit(ROWS.slice(1), NOW + HOUR);
+    expect(await visible()).toHaveLength(59);
+    expect(await doubts()).toEqual([]);
+    // What comes next begins anew.
+    expect(await audit([], NOW + 100 * HOUR)).toMatchObject({ doubted: { hours: 6 } });
+  });
+
+  test('is believed at once when an operator says so', async () => {
+    await ingestRows(span, ROWS);
+    await audit([], NOW);
+    const order = { seriesIds: [series.id], span, by: 'ops', now: NOW, poolKey: 'amazon/x' };
+    expect(await acceptDoubts(pool, order)).toBe(6);
+    expect((await doubtsDue(pool, series.id, NOW)).due).toEqual([span]);
+    expect(await audit([], NOW + 1)).toMatchObject({ doubted: null, replaced: 60 });
+    expect(await visible()).toEqual([]);
+  });
+
+  test('in some hours is taken over in the others', async () => {
+    await ingestRows(span, ROWS);
+    const rest = ROWS.filter(({ hour }) => hour < 2 || hour > 3).map((row) => ({ ...row, units: 5 }));
+    expect(await audit([...rest, { hour: 2, asin: 'A0', units: 5 }], NOW)).toMatchObject({
+      rows: 40,
+      doubted: { hours: 2, known: 20, reported: 1 },
+    });
+    const seen = await visible();
+    expect(seen).toHaveLength(60);
+    expect(seen.filter((row) => row.includes(' 5 '))).toHaveLength(40);
+    expect(await windows()).toEqual(['0-2 done 20 r1', '2-4 done 20 r1', '4-6 done 20 r1']);
+    expect(await doubts()).toEqual(['2-4 20>1 x1']);
+  });
+
+  test('counts by hours, however the spans of the documents lie', async () => {
+    await ingestRows(span, ROWS);
+    await audit([], NOW, hours(0, 3));
+    await audit([], NOW + 50 * HOUR, hours(0, 3));
+    // The other half is reported for the first time: a third answer over days makes the first half true, and it alone.
+    expect(await audit([], NOW + 51 * HOUR)).toMatchObject({ doubted: { hours: 3, known: 30 } });
+    expect(await visible()).toHaveLength(30);
+    expect(await windows()).toEqual(['0-3 empty_provisional 0 r1', '3-6 done 30 r1']);
+  });
+
+  test('a few rows less are an ordinary restatement', async () => {
+    await ingestRows(span, ROWS);
+    expect(await audit(ROWS.slice(25), NOW)).toMatchObject({ rows: 35, doubted: { hours: 2 } });
+    expect(
+      await audit(
+        ROWS.filter((_, i) => i % 10 > 2),
+        NOW,
+      ),
+    ).toMatchObject({ rows: 42, doubted: null });
+  });
+});
+
+describe('a download that breaks', () => {
+  const broken = () =>
+    gated(salesText(hours(0, 1), [{ hour: 0, asin: 'A' }]).slice(0, 300), () =>
+      Promise.reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })),
+    );
+
+  test('changes nothing, and the job can be tried again', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    await ingestRows(hours(0, 1), [{ hour: 0, asin: 'OLD' }]);
+    const failing = ingest(hours(0, 1), openText(broken(), hours(0, 1)), { jobId });
+    await expect(failing).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(await visible()).toEqual(['0 OLD 1 1.00']);
+    expect(await windows()).toEqual(['0-1 done 1 r1']);
+    expect((await getJob(pool, jobId))?.state).toBe('ready');
+    expect(await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId })).toMatchObject({
+      outcome: 'ingested',
+    });
+  });
+
+  test('before it is read is no crash', async () => {
+    const source = new Readable({ read() {} });
+    const document = openText(source, hours(0, 1));
+    source.destroy(new Error('reset while waiting'));
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(ingest(hours(0, 1), document)).rejects.toThrow('reset while waiting');
+  });
+
+  test('by stalling can be aborted, and is then rolled back', async () => {
+    const stop = new AbortController();
+    const source = gated(salesText(hours(0, 1), [{ hour: 0, asin: 'A' }]).slice(0, -1), () => {
+      stop.abort(new Error('worker is shutting down'));
+      return new Promise<string>(() => {});
+    });
+    const ingesting = ingest(hours(0, 1), openText(source, hours(0, 1)), { signal: stop.signal });
+    await expect(ingesting).rejects.toThrow('the ingest was aborted');
+    expect(await windows()).toEqual([]);
+    expect(pool.idleCount).toBe(pool.totalCount);
+  });
+});
+
+describe('ingests at the same time', () => {
+  test('of overlapping spans go one after the other', async () => {
+    const spans = [hours(0, 6), hours(3, 9), hours(5, 8), hours(0, 9), hours(2, 4)];
+    await Promise.all(
+      spans.map((span, index) => {
+        const rows: SalesRow[] = [];
+        for (let hour = (span.from - DAY_START) / HOUR; hour < (span.to - DAY_START) / HOUR; hour += 1) {
+          rows.push({ hour, asin: 'A', units: index }, { hour, asin: `only-${index}`, units: index });
+        }
+        return ingestRows(span, rows, { evidence: { reportId: `${index}` } });
+      }),
+    );
+    // Whatever their order was: each hour holds the two rows of the one document that its window names.
+    const byHour = await pool.query<{ hour: number; units: string; rows: number; report: string }>(
+      `select (extract(epoch from start_time) / 3600 - $2)::int as hour, string_agg(distinct ordered_units::text, ',') as units,
+              count(*) as rows, min(c.evidence ->> 'reportId') as report
+       from fact_amazon_rt_sales f join coverage c on c.series_id = f.series_id and c.span @> f.start_time
+       where f.series_id = $1 group by start_time order by start_time`,
+      [series.id, DAY_START / HOUR],
+    );
+    expect(byHour.rows.map(({ hour }) => hour)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const { units, rows, report } of byHour.rows)
+      expect({ units, rows }).toEqual({ units: report, rows: 2 });
+    expect((await gaps(pool, series.id, hours(0, 9), NOW)).all).toEqual([]);
+  });
+
+  test('of one job take it in once', async () => {
+    const jobId = await readyJob(hours(0, 1));
+    const results = await Promise.all(
+      [1, 2, 3].map(() => ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId })),
+    );
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(['ingested', 'stale', 'stale']);
+  });
+});

@@ -1,0 +1,466 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { RT_SALES, RT_TRAFFIC } from '../../../../../vendors/amazon/datasets';
+import {
+  openReportDocument,
+  type ReportExpectation,
+  readErrorDocument,
+} from '../../../../../vendors/amazon/document/document';
+import { parseInstant } from '../../../../../vendors/amazon/document/value';
+import { type DatasetRow, DocumentError } from '../../../../../vendors/dataset';
+
+const FROM = Date.parse('2026-11-20T20:00:00Z');
+const HOUR = 3_600_000;
+const sales: ReportExpectation = {
+  dataset: RT_SALES,
+  span: { from: FROM, to: FROM + 2 * HOUR },
+  partition: { marketplaceId: 'ATVPDKIKX0DER', currencyCode: 'USD' },
+};
+
+const SPECIFICATION = `{
+  "reportType": "GET_VENDOR_REAL_TIME_SALES_REPORT",
+  "dataStartTime": "2026-11-20T20:00:00Z", "dataEndTime": "2026-11-20T22:00:00+00:00",
+  "marketplaceIds": ["ATVPDKIKX0DER"], "reportOptions": {"currencyCode": "USD"}}`;
+const row = (fields: Record<string, string> = {}) => {
+  const all = {
+    startTime: '"2026-11-20T20:00:00Z"',
+    endTime: '"2026-11-20T21:00:00Z"',
+    asin: '"B00ABCD123"',
+    orderedUnits: '1',
+    orderedRevenue: '167.14',
+    ...fields,
+  };
+  return `{${Object.entries(all)
+    .map(([name, text]) => `"${name}":${text}`)
+    .join(',')}}`;
+};
+const documentOf = (rows: readonly string[], specification = SPECIFICATION) =>
+  `{"reportSpecification":${specification},"reportData":[${rows.join(',')}]}`;
+
+/** Cuts bytes at the given places, wherever they fall. */
+function pieces(bytes: Buffer, cuts: readonly number[] = []): Readable {
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  return Readable.from(places.slice(1).map((end, index) => bytes.subarray(places[index], end)));
+}
+
+async function read(
+  text: string | Buffer,
+  expected = sales,
+  cuts: readonly number[] = [],
+  algorithm?: string,
+) {
+  const document = openReportDocument(pieces(Buffer.from(text), cuts), expected, {
+    compressionAlgorithm: algorithm,
+  });
+  const rows: DatasetRow[] = [];
+  for await (const batch of document.batches) rows.push(...batch);
+  return { rows, document };
+}
+
+/** Unlike events.once, minds no error: a source that is given up ends with one. */
+const closing = (source: Readable) => new Promise<void>((resolve) => source.once('close', () => resolve()));
+
+async function problemOf(reading: Promise<unknown>) {
+  const error: unknown = await reading.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof DocumentError)) throw new Error(`expected a DocumentError, got ${String(error)}`);
+  return error.documentProblem;
+}
+
+test.each([
+  ['an error', new Error('the connection broke')],
+  ['no word', undefined],
+])('a download that ends with %s while its first bytes are read fails', async (_, error) => {
+  const source = new Readable({ read() {} });
+  const { batches } = openReportDocument(source, sales);
+  // In the same turn as the bytes arrive, before whoever waits for them goes on.
+  source.once('readable', () => source.destroy(error));
+  source.push('{"reportSpecification"');
+  const reading = (async () => {
+    for await (const _batch of batches);
+  })();
+  await expect(reading).rejects.toThrow(error?.message ?? 'the download was given up');
+});
+
+describe('a good report document', () => {
+  test('gives rows with times as instants and amounts as written', async () => {
+    const { rows } = await read(
+      documentOf([
+        row({ orderedRevenue: '12345678901234567890.123456789012345678' }),
+        row({
+          startTime: '"2026-11-20T21:00:00+00:00"',
+          endTime: '"2026-11-20T22:00:00.000Z"',
+          orderedUnits: '-3',
+        }),
+        row({ asin: '"B0 ümläut 🛒 \\u00e9"', orderedRevenue: '-0.0' }),
+      ]),
+    );
+    expect(rows).toEqual([
+      {
+        start: FROM,
+        end: FROM + HOUR,
+        values: ['B00ABCD123', '1', '12345678901234567890.123456789012345678'],
+      },
+      { start: FROM + HOUR, end: FROM + 2 * HOUR, values: ['B00ABCD123', '-3', '167.14'] },
+      { start: FROM, end: FROM + HOUR, values: ['B0 ümläut 🛒 é', '1', '-0.0'] },
+    ]);
+  });
+
+  test('may have its parts in any order, a byte order mark and fields unknown to us', async () => {
+    const text =
+      '\uFEFF{"new":{"reportData":[{"asin":1}]},"reportData":[' +
+      `${row({ extra: '[1,{"a":null}]' })}],"also":"reportData","reportSpecification":${SPECIFICATION}} \n`;
+    expect((await read(text)).rows).toHaveLength(1);
+  });
+
+  test('may have no rows', async () => {
+    expect((await read(documentOf([]))).rows).toEqual([]);
+  });
+
+  test('is read through GZIP, with digest, size and head of the plain text', async () => {
+    const text = documentOf(Array.from({ length: 2_000 }, (_, index) => row({ asin: `"B${index}"` })));
+    const { rows, document } = await read(gzipSync(text), sales, [], 'GZIP');
+    expect(rows).toHaveLength(2_000);
+    expect(document.bytes()).toBe(text.length);
+    expect(document.head().toString()).toBe(text.slice(0, 64 * 1024));
+    expect(document.digest()).toBe(createHash('sha256').update(text).digest('hex'));
+  });
+
+  test.each([
+    ['announced as GZIP and plain', false, 'GZIP'],
+    ['announced as plain and GZIP', true, undefined],
+    ['announced as something nobody knows and plain', false, 'ZSTD'],
+    ['announced as something nobody knows and GZIP', true, 'ZSTD'],
+  ])('is read by its bytes when it is %s, wherever it is cut', async (_, gzip, said) => {
+    const text = documentOf([row(), row({ asin: '"B2"' })]);
+    const bytes = gzip ? gzipSync(text) : Buffer.from(text);
+    for (const cuts of [[], [1], [0, 1, 2], [...bytes.keys()]]) {
+      expect((await read(bytes, sales, cuts, said)).rows).toHaveLength(2);
+    }
+    expect((await read(gzipSync(gzipSync(text)), sales, [], said)).rows).toHaveLength(2);
+  });
+
+  test.each([
+    ['Brotli, as the download says', brotliCompressSync, 'br'],
+    ['Brotli among others', brotliCompressSync, 'identity, BR'],
+    ['Brotli that nobody speaks of', brotliCompressSync, undefined],
+    ['bare deflate', deflateRawSync, 'deflate'],
+    ["zlib's format, whatever is said", deflateSync, undefined],
+    ['nothing, whatever is said', Buffer.from, 'br'],
+  ] as const)('is read when it is compressed with %s', async (_, pack, contentEncoding) => {
+    const bytes = pack(documentOf([row(), row({ asin: '"B2"' })]));
+    const document = openReportDocument(pieces(bytes, [1, 2]), sales, { contentEncoding });
+    const rows: DatasetRow[] = [];
+    for await (const batch of document.batches) rows.push(...batch);
+    expect(rows).toHaveLength(2);
+  });
+
+  test('of a type without options needs no options', async () => {
+    const specification = SPECIFICATION.replace('SALES', 'TRAFFIC').replace('{"currencyCode": "USD"}', '{}');
+    const expected = { ...sales, dataset: RT_TRAFFIC, partition: { marketplaceId: 'ATVPDKIKX0DER' } };
+    const { rows } = await read(documentOf([row({ glanceViews: '7' })], specification), expected);
+    expect(rows[0]?.values).toEqual(['B00ABCD123', '7']);
+  });
+});
+
+describe('any document, cut anywhere', () => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((s) => !s.includes('\0'));
+  const decimal = fc
+    .tuple(
+      fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }),
+      fc.stringMatching(/^(\.[0-9]{1,12})?([eE][+-]?[0-9])?$/),
+    )
+    .map(([whole, rest]) => `${whole}${rest}`);
+  const item = fc.record({
+    asin: text,
+    escaped: fc.boolean(),
+    units: fc.integer(),
+    revenue: decimal,
+    extra: fc.jsonValue(),
+  });
+  const escapeAll = (s: string) =>
+    `"${[...Array(s.length).keys()].map((i) => `\\u${s.charCodeAt(i).toString(16).padStart(4, '0')}`).join('')}"`;
+
+  test('says the same as JSON.parse, and keeps every digit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(item, { maxLength: 6 }),
+        fc.array(fc.nat({ max: 5_000 }), { maxLength: 40 }),
+        fc.boolean(),
+        fc.boolean(),
+        async (items, cuts, dataFirst, gzip) => {
+          const rows = items.map((one) =>
+            row({
+              extra: JSON.stringify(one.extra),
+              asin: one.escaped ? escapeAll(one.asin) : JSON.stringify(one.asin),
+              orderedUnits: String(one.units),
+              orderedRevenue: one.revenue,
+            }),
+          );
+          const parts = [`"reportSpecification":${SPECIFICATION}`, `"reportData":[${rows.join(' ,\n')}]`];
+          const source = `{${(dataFirst ? parts.reverse() : parts).join(',')}}`;
+          const bytes = gzip ? gzipSync(source) : Buffer.from(source);
+          const got = await read(bytes, sales, cuts, gzip ? 'GZIP' : undefined);
+          const parsed = JSON.parse(source) as { reportData: { asin: string; orderedUnits: number }[] };
+          expect(got.rows.map((r) => [r.values[0], Number(r.values[1])])).toEqual(
+            parsed.reportData.map((r) => [r.asin, r.orderedUnits]),
+          );
+          expect(got.rows.map((r) => r.values[2])).toEqual(items.map((one) => one.revenue));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test('every byte alone gives the same rows', async () => {
+    const source = Buffer.from(
+      documentOf([row({ asin: '"ü🛒\\ud83d\\uded2\\n"', orderedRevenue: '1.5e-3' })]),
+    );
+    const { rows } = await read(source, sales, [...source.keys()]);
+    expect(rows[0]?.values).toEqual(['ü🛒🛒\n', '1', '1.5e-3']);
+  });
+
+  test('a document cut off after any byte is an error, never a shorter document', async () => {
+    const source = Buffer.from(documentOf([row(), row({ asin: '"B2"' })]));
+    for (let length = 0; length < source.length; length += 7) {
+      expect((await problemOf(read(source.subarray(0, length)))).code).toBe('json');
+    }
+    const zipped = gzipSync(source);
+    for (let length = 2; length < zipped.length; length += 7) {
+      expect((await problemOf(read(zipped.subarray(0, length), sales, [], 'GZIP'))).code).toBe('gzip');
+    }
+  });
+});
+
+describe('a row that cannot be used is set aside, and the others are read', () => {
+  test.each([
+    ['a row that is null', documentOf([row(), 'null']), /reportData\[1\] is null/],
+    [
+      'units with a fraction',
+      documentOf([row({ orderedUnits: '1.5' })]),
+
+      /orderedUnits is 1.5.*an integer/,
+    ],
+    ['units in quotes', documentOf([row({ orderedUnits: '"1"' })]), /orderedUnits is "1"/],
+    ['units beyond bigint', documentOf([row({ orderedUnits: '1'.repeat(20) })]), /orderedUnits/],
+    [
+      'revenue that is null',
+      documentOf([row({ orderedRevenue: 'null' })]),
+
+      /orderedRevenue is null/,
+    ],
+    [
+      'revenue beyond all bounds',
+      documentOf([row({ orderedRevenue: '1e9999' })]),
+
+      /orderedRevenue is 1e9999/,
+    ],
+    ['an empty ASIN', documentOf([row({ asin: '""' })]), /asin is ""/],
+    ['an ASIN with U+0000', documentOf([row({ asin: '"a\\u0000"' })]), /asin/],
+    ['an ASIN with half a character', documentOf([row({ asin: '"a\\ud83d"' })]), /asin/],
+    ['a time without zone', documentOf([row({ startTime: '"2026-11-20T20:00:00"' })]), /startTime/],
+    [
+      'half an hour',
+      documentOf([row({ startTime: '"2026-11-20T20:30:00Z"' })]),
+
+      /not one whole hour/,
+    ],
+    [
+      'a row outside of the span',
+      documentOf([row({ startTime: '"2026-11-20T22:00:00Z"', endTime: '"2026-11-20T23:00:00Z"' })]),
+
+      /outside of the requested span/,
+    ],
+    [
+      'a revenue that is missing',
+      documentOf([row({ orderedRevenue: 'null' }).replace(',"orderedRevenue":null', '')]),
+      /orderedRevenue is missing/,
+    ],
+    [
+      'a revenue that is an object',
+      documentOf([row({ orderedRevenue: '{"amount":9.9,"currencyCode":"EUR"}' })]),
+      /orderedRevenue is .*it must be a number/,
+    ],
+    ['a list in place of a row', documentOf(['[1]']), /reportData\[0\] is \[1\]; it must be an object/],
+  ])('%s', async (_, text, problem) => {
+    const good = row({ asin: '"GOOD"' });
+    const { rows, document } = await read((text as string).replace(/\]\}$/, `,${good}]}`));
+    expect(rows.at(-1)?.values[0]).toBe('GOOD');
+    expect(document.badRows().count).toBe(1);
+    expect(document.badRows().rows[0]?.problem).toMatch(problem);
+  });
+
+  test('with its place, and what can be read of its key', async () => {
+    const source = documentOf([row(), row({ asin: '"B2"', orderedUnits: 'null' }), row({ asin: 'null' })]);
+    const { rows, document } = await read(source);
+    expect(rows).toHaveLength(1);
+    const [units, asin] = document.badRows().rows;
+    expect(units).toMatchObject({
+      index: 1,
+      start: FROM,
+      key: ['B2'],
+      text: expect.stringContaining('"B2"'),
+    });
+    expect(Math.abs((units?.position ?? -1) - source.indexOf('},{', source.indexOf('B2')))).toBeLessThan(20);
+    expect(asin).toMatchObject({ index: 2, start: FROM, key: null });
+  });
+});
+
+describe('a document that must not be ingested', () => {
+  test.each([
+    ['garbage', '<html>Service unavailable</html>', 'json', /not valid JSON/],
+    ['garbage after the end', `${documentOf([row()])} {}`, 'json', /not valid JSON/],
+    [
+      'invalid UTF-8',
+      Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
+      'json',
+      /./,
+    ],
+    ['an array', '[]', 'schema', /is an array/],
+    ['a text', '"x"', 'schema', /is x/],
+    ['a missing specification', '{"reportData":[]}', 'schema', /reportSpecification is missing/],
+    ['missing data', `{"reportSpecification":${SPECIFICATION}}`, 'schema', /reportData is missing/],
+    ['data that is an object', '{"reportData":{"a":{}}}', 'schema', /must be an array/],
+    ['data twice', '{"reportData":[],"reportData":[]}', 'schema', /twice/],
+    ['another type', documentOf([], SPECIFICATION.replace('SALES', 'TRAFFIC')), 'mismatch', /reportType/],
+    [
+      'another currency',
+      documentOf([], SPECIFICATION.replace('USD', 'EUR')),
+      'mismatch',
+      /currencyCode is "EUR", but USD/,
+    ],
+    ['another start', documentOf([], SPECIFICATION.replace('T20', 'T19')), 'mismatch', /dataStartTime/],
+    ['another end', documentOf([], SPECIFICATION.replace('T22', 'T23')), 'mismatch', /dataEndTime/],
+    [
+      'another marketplace',
+      documentOf([], SPECIFICATION.replace('ATV', 'A1P')),
+      'mismatch',
+      /marketplaceIds/,
+    ],
+    ['errorDetails', '{"errorDetails":"not yet available"}', 'vendor_error', /not yet available/],
+    [
+      'a reportRequestError behind data',
+      `${documentOf([row()]).slice(0, -1)},"reportRequestError":"client error"}`,
+      'vendor_error',
+      /client error/,
+    ],
+  ])('%s', async (_, text, code, problem) => {
+    const found = await problemOf(read(text));
+    expect(found.code).toBe(code);
+    expect(found.problem).toMatch(problem);
+  });
+
+  test('says near which byte it went wrong', async () => {
+    const source = documentOf([row(), row(), row({ orderedUnits: 'x' })]);
+    const { position } = await problemOf(read(source));
+    expect(Math.abs((position ?? -1) - source.indexOf('"orderedUnits":x'))).toBeLessThan(20);
+  });
+
+  test.each([
+    ['Zstandard', [0x28, 0xb5, 0x2f, 0xfd, 0x00]],
+    ['ZIP', [0x50, 0x4b, 0x03, 0x04, 0x00]],
+  ])('%s data is named', async (format, bytes) => {
+    const { code, problem } = await problemOf(read(Buffer.from(bytes), sales, [], 'ZSTD'));
+    expect(code).toBe('gzip');
+    expect(problem).toContain(`${format} data (announced as "ZSTD")`);
+  });
+
+  test('a document that is compressed over and over again', async () => {
+    let bytes = Buffer.from(documentOf([]));
+    for (let i = 0; i < 4; i++) bytes = gzipSync(bytes);
+    expect((await problemOf(read(bytes))).problem).toMatch(/more than 3 times/);
+  });
+
+  test('endless text without a value is given up within bounds', async () => {
+    const endless = Readable.from(
+      (function* () {
+        yield Buffer.from('{"reportData":[{"asin":"');
+        for (;;) yield Buffer.alloc(64 * 1024, 0x61);
+      })(),
+    );
+    const closed = closing(endless);
+    const { batches } = openReportDocument(endless, sales);
+    expect((await problemOf(batches[Symbol.asyncIterator]().next())).problem).toMatch(/no complete value/);
+    await closed;
+  });
+});
+
+test('a broken download is not a bad document: the error of the source passes through', async () => {
+  const failing = (gzip: boolean) =>
+    Readable.from(
+      (async function* () {
+        const bytes = Buffer.from(documentOf([row()]));
+        yield (gzip ? gzipSync(bytes) : bytes).subarray(0, 60);
+        throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+      })(),
+    );
+  for (const gzip of [false, true]) {
+    const options = gzip ? { compressionAlgorithm: 'GZIP' } : {};
+    const { batches } = openReportDocument(failing(gzip), sales, options);
+    await expect(batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ECONNRESET' });
+  }
+});
+
+test('nothing is read ahead of the consumer but what the streams buffer', async () => {
+  let pulled = 0;
+  const line = `${row()},`.repeat(100);
+  const source = Readable.from(
+    (function* () {
+      yield Buffer.from(`{"reportSpecification":${SPECIFICATION},"reportData":[`);
+      for (; pulled < 1_000; pulled++) yield Buffer.from(line);
+    })(),
+  );
+  const iterator = openReportDocument(source, sales).batches[Symbol.asyncIterator]();
+  await iterator.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(pulled).toBeLessThan(50);
+  const closed = closing(source);
+  await iterator.return?.(undefined);
+  await closed;
+});
+
+describe('the document of a FATAL report', () => {
+  const readText = (text: string | Buffer, algorithm?: string) =>
+    readErrorDocument(pieces(Buffer.from(text)), { compressionAlgorithm: algorithm });
+
+  test('is read for its explanation only', async () => {
+    expect(await readText('{"errorDetails":"not yet"}')).toBe('not yet');
+    expect(await readText(gzipSync('{"reportRequestError":"A client error occurred"}'), 'GZIP')).toMatch(
+      /client error/,
+    );
+    expect(await readText(documentOf([]))).toBeNull();
+    expect(await readText('<html>')).toBeNull();
+    expect(await readText('no gzip', 'GZIP')).toBeNull();
+  });
+});
+
+describe('instants', () => {
+  test.each([
+    ['2026-11-20T20:00:00Z', FROM],
+    ['2026-11-20T20:00:00+00:00', FROM],
+    ['2026-11-20T20:00Z', FROM],
+    ['2026-11-20T20:00:00.000000Z', FROM],
+    ['2026-11-21T01:30:00+05:30', FROM],
+    ['2026-11-20T12:00:00-0800', FROM],
+  ])('%s', (text, instant) => expect(parseInstant(text)).toBe(instant));
+
+  test.each(['2026-11-20', '2026-02-30T00:00:00Z', '2026-11-20T24:00:00Z', '2026-11-20T20:00:00', '1', ''])(
+    '%s is none',
+    (text) => expect(parseInstant(text)).toBeNull(),
+  );
+
+  test('any instant reads as JavaScript prints it', () => {
+    fc.assert(
+      fc.property(
+        fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
+        (date) => {
+          expect(parseInstant(date.toISOString())).toBe(date.getTime());
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,272 @@
+/**
+ * The shapes of the Files and Batch APIs, as far as they are used; unknown fields are ignored.
+ *
+ * Source: platform.openai.com/docs/api-reference/batch, …/files, …/guides/batch.
+ */
+import { z } from 'zod';
+import { clipMessage } from '../../../quota/verdict';
+import type {
+  BatchProblem,
+  BatchRefusal,
+  BatchResult,
+  UnusableBatch,
+  VendorBatch,
+  VendorBatchList,
+} from '../../capabilities/text-batches';
+import type { Parsed } from '../../http';
+import { isPaymentWord } from '../errors/payment';
+import { readError } from '../errors/text';
+import { idText, instantMs, shownText } from '../fields';
+
+/** The whole file is at fault, whoever sends it again. */
+const REFUSED_CODES: ReadonlySet<string> = new Set([
+  'model_not_found',
+  'mismatched_model',
+  'invalid_endpoint',
+  'unsupported_model',
+  'empty_file',
+  'too_many_requests',
+  'too_many_tasks',
+  'duplicate_custom_id',
+]);
+
+const ENDS = ['completed', 'expired', 'cancelled', 'failed'] as const;
+const UNDER_WAY: readonly string[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
+
+/** Where a number makes no sense, nothing is known. */
+const count = z.coerce.number().int().min(0).max(1e9).catch(0);
+/** What is known by its id. */
+const id = idText.refine((found) => found !== undefined, 'is no id').transform(String);
+const word = z.string().nullish().catch(null);
+
+const fileSchema = z.object({ id });
+
+const problemSchema = z.object({
+  code: z.coerce.string().nullish().catch(null),
+  message: word,
+  line: z.number().int().nullish().catch(null),
+});
+/** A list of problems, however it is wrapped; one that cannot be read is one without a code. */
+const problems = z.preprocess(
+  (errors) => {
+    const data = Array.isArray(errors) ? errors : (errors as { data?: unknown } | null)?.data;
+    if (Array.isArray(data)) return data;
+    return typeof errors === 'string' && errors !== '' ? [{ message: errors }] : [];
+  },
+  z.array(problemSchema.catch({ code: null, message: null, line: null })),
+);
+
+const batchSchema = z.object({
+  id,
+  object: z.literal(['batch', '']).nullish(),
+  status: z
+    .string()
+    .min(1)
+    .transform((status) => clipMessage(status)),
+  created_at: instantMs,
+  expires_at: instantMs,
+  input_file_id: idText.catch(undefined),
+  output_file_id: idText,
+  error_file_id: idText,
+  errors: problems,
+  request_counts: z.object({ total: count, completed: count, failed: count }).nullish().catch(null),
+  metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
+});
+
+const listSchema = z.object({
+  // Empty lists are null where the server is written in Go.
+  data: z.array(z.unknown()).nullable(),
+  last_id: idText.catch(undefined),
+  has_more: z.unknown().optional(),
+});
+
+/** Of a record that cannot be used as a whole, whose it is. */
+const traceSchema = z.object({
+  id: idText.catch(undefined),
+  input_file_id: idText.catch(undefined),
+  metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
+});
+
+const resultSchema = z.object({
+  custom_id: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().min(1)),
+  response: z
+    .object({
+      status_code: z.coerce.number().int().min(0).max(999).catch(0),
+      request_id: shownText,
+      body: z.unknown().optional(),
+    })
+    .nullish()
+    .catch(null),
+  error: z
+    .union([
+      z.string().transform((message) => ({ code: null, message })),
+      z.object({ code: z.coerce.string().nullish().catch(null), message: word }),
+    ])
+    .nullish()
+    .catch(null),
+});
+
+export function parseFile(body: string): Parsed<string> {
+  return parsed(fileSchema, body, ({ id }) => id);
+}
+
+export function parseBatch(body: string): Parsed<VendorBatch> {
+  return parsed(batchSchema, body, toBatch);
+}
+
+/** A record that cannot be used spoils none of the others; whose it is, is kept. */
+export function parseBatchList(body: string): Parsed<VendorBatchList> {
+  return parsed(listSchema, body, ({ data, last_id, has_more }): VendorBatchList => {
+    const batches: VendorBatch[] = [];
+    const unusable: UnusableBatch[] = [];
+    let last: string | undefined;
+    for (const record of data ?? []) {
+      const batch = batchSchema.safeParse(record);
+      if (batch.success) batches.push(toBatch(batch.data));
+      else unusable.push(unusableOf(record, problemIn(batch.error)));
+      last = batch.success ? batch.data.id : (unusable.at(-1)?.id ?? last);
+    }
+    const more = has_more === true || has_more === 'true';
+    return { batches, unusable, after: more ? (last_id ?? last ?? null) : null };
+  });
+}
+
+function unusableOf(record: unknown, problem: string): UnusableBatch {
+  const trace = traceSchema.safeParse(record);
+  const { id = null, input_file_id: inputFileId = null, metadata } = trace.success ? trace.data : {};
+  return { id, inputFileId, labels: labelsOf(metadata), problem };
+}
+
+export function parseBatchResult(line: string): Parsed<BatchResult> {
+  return parsed(resultSchema, line, ({ custom_id: customId, response, error }): BatchResult => {
+    const { status_code: status = 0, request_id, body } = response ?? {};
+    const requestId = clipMessage(request_id ?? '');
+    const answered = bodyText(body);
+    if (answered !== null) {
+      return { customId, kind: 'answer', status: status === 0 ? 200 : status, requestId, body: answered };
+    }
+    const code = error?.code || 'no_answer';
+    const reason = clipMessage(error?.message || 'the line holds neither an answer nor an error');
+    if (code === 'batch_expired') return { customId, kind: 'expired', reason };
+    if (code === 'batch_cancelled') return { customId, kind: 'cancelled', reason };
+    if (status >= 400) {
+      // What it was refused with stands beside the answer.
+      const refusal = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
+      return { customId, kind: 'answer', status, requestId, body: refusal };
+    }
+    return { customId, kind: 'error', code: clipMessage(code), reason };
+  });
+}
+
+/** An answer's text; null when there is none in it. */
+function bodyText(body: unknown): string | null {
+  if (typeof body === 'string') return body.trim() === '' ? null : body;
+  if (typeof body !== 'object' || body === null || Object.keys(body).length === 0) return null;
+  return JSON.stringify(body);
+}
+
+function toBatch(batch: z.output<typeof batchSchema>): VendorBatch {
+  const { id, request_counts: counts, metadata } = batch;
+  const status = batch.status === 'canceled' ? 'cancelled' : batch.status;
+  const end = ENDS.find((word) => word === status) ?? null;
+  return {
+    id,
+    status,
+    begun: status !== 'validating',
+    strange: end === null && !UNDER_WAY.includes(status),
+    end,
+    ending: end !== null || status === 'cancelling' || status === 'finalizing',
+    createdAt: batch.created_at,
+    expiresAt: batch.expires_at,
+    inputFileId: batch.input_file_id ?? null,
+    labels: labelsOf(metadata),
+    total: counts?.total ?? 0,
+    completed: counts?.completed ?? 0,
+    failed: counts?.failed ?? 0,
+    outputFileId: batch.output_file_id ?? null,
+    errorFileId: batch.error_file_id ?? null,
+    problems: end === 'failed' ? problemsOf(batch.errors) : [],
+  };
+}
+
+function labelsOf(metadata: Readonly<Record<string, unknown>> | null | undefined): Record<string, string> {
+  const labels = Object.entries(metadata ?? {}).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === 'string';
+  });
+  return Object.fromEntries(labels);
+}
+
+function problemsOf(errors: readonly z.output<typeof problemSchema>[]): BatchProblem[] {
+  if (errors.length === 0) return [{ kind: 'service', text: 'the batch failed without a reason' }];
+  return errors.map(({ code, message, line }): BatchProblem => {
+    const text = clipMessage([code, message].filter(Boolean).join(': ') || 'no reason given');
+    if (isQueueFull(code ?? '', message ?? '')) {
+      return { kind: 'queue full', limit: statedLimit(message ?? ''), text };
+    }
+    if (code && isPaymentWord(code)) return { kind: 'billing', text };
+    if (code && REFUSED_CODES.has(code)) return { kind: 'refused', text };
+    if (line !== null && line !== undefined) return { kind: 'line', line, text };
+    return { kind: 'service', text };
+  });
+}
+
+/**
+ * Why a batch was not made of a file at all. What is passing is waited for with the same upload.
+ * @param error the code, the message and the field that the answer names.
+ */
+export function parseBatchRefusal(body: string): BatchRefusal {
+  const { code = '', message = '', param = '' } = readError(body, false) ?? {};
+  const text = clipMessage([code, message].filter((part) => part !== '').join(': ') || 'no reason given');
+  if (isQueueFull(code, message)) return { kind: 'queue full', limit: statedLimit(message), text };
+  if (REFUSED_CODES.has(code) || param === 'model') return { kind: 'refused', text };
+  if (NOT_READY.test(message)) return { kind: 'file not ready', text };
+  if (/^(?:input_)?file_id$/.test(param) || FILE_MISSING.test(message)) return { kind: 'file missing', text };
+  return { kind: 'unknown', text };
+}
+
+const NOT_READY =
+  /\bfile\b.{0,80}\b(?:being processed|processing|pending|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
+const FILE_MISSING =
+  /\b(?:cannot|could not|can't|unable to) (?:find|locate|access)\b.{0,30}\bfile\b|\bno such file\b|\bfile\b.{0,80}\b(?:not (?:be )?found|not exist)/i;
+const QUEUE_TEXT = [
+  /\benqueued\b.{0,40}\b(?:token|limit|request)/i,
+  /\bqueue\b.{0,40}\b(?:full|limit|capacity|exceed)/i,
+  /\b(?:too many|maximum|max|limit)\b.{0,50}\b(?:batch(?:es)?|jobs?)\b.{0,60}\b(?:progress|active|running|queue|concurrent|pending|reached|exceeded|at once)/i,
+  /\b(?:concurrent|active|running|pending)\b.{0,30}\b(?:batch(?:es)?|jobs?)\b/i,
+  /\bbatch(?:es)?\b.{0,40}\b(?:limit|quota)\b.{0,30}\b(?:reached|exceeded|full)/i,
+];
+
+function isQueueFull(code: string, message: string): boolean {
+  if (/^(?:enqueued_)?token_limit_(?:exceeded|reached)$|queue.*(?:full|limit|exceed)/i.test(code))
+    return true;
+  return !REFUSED_CODES.has(code) && QUEUE_TEXT.some((pattern) => pattern.test(message));
+}
+
+/**
+ * "Enqueued token limit reached for gpt-x in organization org-y. Limit: 2,000,000 enqueued tokens. …", or Azure's
+ * "… has surpassed the configured limit of 30K for the deployment …".
+ */
+function statedLimit(message: string): number | null {
+  const found = /limit(?:\s+(?:of|is)|\s*:)\s*(\d[\d,_]*)(?:\.(\d+))?\s*([KM](?![a-z]))?/i.exec(message);
+  if (!found) return null;
+  const [, whole = '', fraction = '0', scale = ''] = found;
+  const times = scale === '' ? 1 : /k/i.test(scale) ? 1000 : 1_000_000;
+  const limit = Math.floor(Number(`${whole.replace(/\D/g, '')}.${fraction}`) * times);
+  return Number.isSafeInteger(limit) && limit > 0 ? limit : null;
+}
+
+function parsed<S extends z.ZodType, T>(schema: S, body: string, make: (value: z.output<S>) => T): Parsed<T> {
+  let root: unknown;
+  try {
+    root = JSON.parse(body);
+  } catch {
+    return { ok: false, problem: 'is not JSON' };
+  }
+  const result = schema.safeParse(root);
+  if (result.success) return { ok: true, value: make(result.data) };
+  return { ok: false, problem: problemIn(result.error) };
+}
+
+function problemIn({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.') || 'body'}: ${issue?.message ?? 'unexpected'}`;
+}
