@@ -12,7 +12,7 @@ const EXCEPTIONS: readonly (readonly [why: string, path: RegExp])[] = [
   ['each vendor in its folder', /^vendors\/(?:amazon|openai|gps51|bmw(?:-cardata|-mybmw)?)\//],
   ['the list of the vendors that ship', /^vendors\/registry\.ts$/],
   ['the demos, which show one vendor each', /^client\/(?:cli|operations)\/demo\//],
-  ['the commands that start a demo', /^client\/cli\/machine\.ts$/],
+  ['the commands that start a demo', /^client\/cli\/processes\/machine\.ts$/],
   ['variables of older set-ups, which stand for one dataset', /^settings\/(?:\w+\/)?environment\.ts$/],
 ];
 /** Texts for people may have examples, and name the variables of older set-ups. */

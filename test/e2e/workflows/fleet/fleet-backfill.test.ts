@@ -1,0 +1,183 @@
+/** The history of a fleet, device by device. */
+import { Runtime } from '@temporalio/worker';
+import { coverageByDevice } from '../../../../store/fleet/ledger';
+import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
+import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
+import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
+import { callsSeen } from '../../../support/callers/vendor-view';
+import { eventually } from '../../../support/eventually';
+import { uniqueName } from '../../../support/stacks/embedded';
+import {
+  type Gps51Stack,
+  type Gps51StackOptions,
+  startGps51Stack,
+} from '../../../support/stacks/gps51-stack';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let stack: Gps51Stack | null = null;
+
+afterEach(async () => {
+  await stack?.close();
+  stack = null;
+});
+
+afterAll(() => Runtime.instance().shutdown());
+
+async function start(options: Gps51StackOptions = {}): Promise<Gps51Stack> {
+  stack = await startGps51Stack({
+    ...options,
+    scenario: { ...options.scenario, fleet: { devices: 6, parkedShare: 0, ...options.scenario?.fleet } },
+  });
+  return stack;
+}
+
+function tick(s: Gps51Stack, name: 'positionsTick' | 'tripsTick', intervalMs = MINUTE): Promise<TickResult> {
+  const dataset = name === 'positionsTick' ? 'gps51/positions' : 'gps51/trips';
+  // Both take and give the same.
+  return s.client.workflow.execute<typeof positionsTick>(name, {
+    workflowId: uniqueName('tick'),
+    taskQueue: s.settings.temporal.taskQueue,
+    args: [{ dataset, account: s.account, intervalMs }],
+  });
+}
+const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
+
+describe('a backfill', () => {
+  test('of more days than a day has calls for goes on when the day ends; pause and resume hold and wake it', async () => {
+    // A "day" of a minute: 5 calls a device of which history may make 3.
+    const s = await start({
+      scenario: { fleet: { devices: 2 }, days: { per: 'minute' }, rules: { trajectoryShared: true } },
+      account: {
+        limits: {
+          spacing: { ms: 5 },
+          'per-second': { count: 100 },
+          'ip-per-minute': { count: 500 },
+          'device-trajectory-per-day': { per: 'minute' },
+        },
+      },
+    });
+    await s.startWorker();
+    await positions(s);
+    await eventually('a minute with room for six calls', () => Date.now() % MINUTE < 40_000);
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/tracks',
+      account: s.account,
+      from: to - 5 * DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const handle = await s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+      workflowId: uniqueName('backfill'),
+      taskQueue: s.settings.temporal.taskQueue,
+      args: [input],
+    });
+    const status = () => handle.query(workStatusQuery);
+    const waiting = await eventually('the day’s calls are used up', async () => {
+      const now = await status();
+      return now.phase === 'waiting for quota' ? now : null;
+    });
+    expect(waiting).toMatchObject({
+      chunksTotal: 10,
+      chunksFailed: 0,
+      detail: expect.stringMatching(/2 devices/),
+    });
+    expect(waiting.chunksDone).toBe(6);
+    expect(waiting.until).toBeGreaterThan(Date.now() - MINUTE);
+
+    await handle.signal(pauseSignal, 'inventory count');
+    expect(await status()).toMatchObject({ phase: 'paused', detail: 'inventory count', until: null });
+    await handle.signal(resumeSignal);
+    expect(await handle.result()).toMatchObject({ chunks: 10, done: 10, failed: 0, problems: [] });
+
+    const calls = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'querytracks');
+    expect(calls).toHaveLength(10);
+    const { rows } = await s.db.query('select distinct device_id from fleet_devices order by 1');
+    const found = await coverageByDevice(
+      s.db,
+      input.dataset,
+      s.account,
+      rows.map((row) => row.device_id),
+      input,
+      Date.now(),
+    );
+    expect(found).toMatchObject([
+      { done: 5, failed: 0, gaps: [] },
+      { done: 5, failed: 0, gaps: [] },
+    ]);
+    const stored = await s.db.query(`select count(*) n from positions where source = 'track'`);
+    expect(stored.rows[0].n).toBe(found.reduce((sum, { rows: n }) => sum + n, 0));
+    expect(stored.rows[0].n).toBeGreaterThan(1000);
+  });
+
+  test('does not end because the list of devices cannot be had: it waits, and goes on with the last one', async () => {
+    const s = await start({
+      scenario: { fleet: { devices: 2 } },
+      account: { retry: { rate: { baseMs: 50, maxMs: 50, attempts: 2 } } },
+    });
+    await s.startWorker();
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/tracks',
+      account: s.account,
+      from: to - DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const begin = () =>
+      s.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [input],
+      });
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    const early = await begin();
+    await eventually('it waits for a list', async () => {
+      const { phase, detail } = await early.query(workStatusQuery);
+      return phase === 'waiting for quota' && /list of devices cannot be had.*8902/.test(detail);
+    });
+    await early.terminate();
+    s.simulator.control({ clearErrors: true });
+    await positions(s);
+
+    s.simulator.control({ addErrors: [{ code: 8902, action: 'querymonitorlist' }] });
+    await s.db.query(`update fleet_cursors set updated_at = now() - interval '1 day' where feed = 'devices'`);
+    const later = await begin();
+    expect(await later.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
+    expect(await positions(s)).toMatchObject({ outcome: 'done' });
+  });
+
+  test('marks a window that the vendor refuses as failed, goes on, and tries it again on an operator’s order', async () => {
+    const s = await start({ scenario: { fleet: { devices: 1 } } });
+    await s.startWorker();
+    s.simulator.control({ addErrors: [{ code: -1, action: 'querytrips', count: 1 }] });
+    const to = Math.floor(Date.now() / DAY) * DAY - DAY;
+    const input: FleetBackfillInput = {
+      dataset: 'gps51/trips',
+      account: s.account,
+      from: to - 2 * DAY,
+      to,
+      devices: null,
+      chunkHours: null,
+      priority: 'background',
+    };
+    const run = () =>
+      s.client.workflow.execute<typeof fleetBackfill>('fleetBackfill', {
+        workflowId: uniqueName('backfill'),
+        taskQueue: s.settings.temporal.taskQueue,
+        args: [input],
+      });
+    const first = await run();
+    expect(first).toMatchObject({ chunks: 2, done: 1, failed: 1 });
+    expect(first.problems[0]).toMatch(/invalid: 200 -1/);
+    expect(await run()).toMatchObject({ chunks: 1, done: 1, failed: 0 });
+    expect(await run()).toMatchObject({ chunks: 0, done: 0, failed: 0 });
+  });
+});
