@@ -44,10 +44,10 @@ import {
 } from '../../operations/processes/servers';
 import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../../operations/processes/supervisor';
 import { type EnvironmentPrint, environmentPrint } from '../../operations/processes/worker-environment';
+import { keysInUse, missingText, sortKeys } from '../../operations/secrets/keys-in-use';
 import { contextOf } from '../command';
 import { type Interrupt, untilInterrupted } from '../interrupt';
 import { note, print } from '../output';
-import { keysInUse, missingText, sortKeys } from '../../operations/secrets/keys-in-use';
 
 /** How long what is being started may take before it is stopped, ms. */
 const BEING_STARTED_MS = MINUTE_MS;
