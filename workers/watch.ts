@@ -46,6 +46,11 @@ export class WorkflowWatch {
   constructor(private readonly options: WatchOptions) {}
 
   start(): void {
+    const { db, log } = this.options;
+    // Whoever asks in the first half minute is to know that there is one.
+    this.working = noteWorker(db).catch((error: unknown) =>
+      warnOnce(log, {}, error, 'that a worker runs could not be noted'),
+    );
     this.timer = setInterval(() => void this.check(), this.options.everyMs ?? EVERY_MS).unref();
   }
 

@@ -23,7 +23,9 @@ const NO_HTTP = new ApiError('BAD_REQUEST', 'this is no request of HTTP/1.1 that
 
 /** For Node's `clientError`. */
 export function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (socket.writable && !socket.destroyed && error.code !== 'ECONNRESET') {
+  // Clients open connections ahead of need. A 408 there would be taken for the answer to a request on its way.
+  const isUnused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0;
+  if (socket.writable && !socket.destroyed && !isUnused && error.code !== 'ECONNRESET') {
     socket.write(bareAnswer(problemOf(REFUSED[error.code ?? ''] ?? NO_HTTP, randomUUID())));
   }
   socket.destroySoon();

@@ -107,6 +107,25 @@ export async function becameReady(
   return answer !== undefined;
 }
 
+/** Lines that the CLI prints once its own server has its ports; of all versions since 1.0. */
+const ANNOUNCEMENT = /^(Temporal )?Server: /m;
+/** A version that prints something else is believed after this. */
+const ANNOUNCEMENT_MS = 5_000;
+
+/**
+ * Whether the server that answers is this process: another that starts in the same moment may have taken the port, and
+ * answers there while this one is still on its way to find that out.
+ * @param offset where this process's output begins in its log file, bytes.
+ */
+export async function isItself(server: ServerRecord, logFile: string, offset: number): Promise<boolean> {
+  const deadline = performance.now() + ANNOUNCEMENT_MS;
+  while (isAlive(server)) {
+    if (ANNOUNCEMENT.test(tailOf(logFile, 20, offset)) || performance.now() > deadline) return true;
+    await delay(20);
+  }
+  return false;
+}
+
 /** Retention and search attributes. Both are repeated at every start and change nothing the second time. */
 export async function configure(
   server: ServerRecord,

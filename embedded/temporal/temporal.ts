@@ -20,7 +20,7 @@ import { withLock } from '../lock';
 import { choosePort, freePort, OWN_PORT_PATIENCE_MS } from '../ports';
 import { ensureWritable } from '../state-dir';
 import { compareVersions, findTemporalBinary, type TemporalBinary } from './binary';
-import { becameReady, configure, HOST, type NamespaceOptions, READY_TIMEOUT_MS } from './ready';
+import { becameReady, configure, HOST, isItself, type NamespaceOptions, READY_TIMEOUT_MS } from './ready';
 import {
   checkFile,
   checkVersion,
@@ -139,10 +139,12 @@ async function launch(
       writtenBy: isNew || last === null ? binary.serverVersion : last.writtenBy,
     };
     writeRecord(dbFile, server);
-    if (await becameReady(server, namespace, READY_TIMEOUT_MS, log)) return server;
+    const answers = await becameReady(server, namespace, READY_TIMEOUT_MS, log);
+    if (answers && (await isItself(server, options.logFile, offset))) return server;
     await terminate(server);
     const output = tailOf(options.logFile, 8, offset);
-    if (/address already in use/i.test(output) && attempt < 5) {
+    // A server that has begun already says so in a stack trace of a hundred lines.
+    if (/address already in use/i.test(tailOf(options.logFile, 1000, offset)) && attempt < 5) {
       log('Temporal: a port was taken in the same moment; trying others.');
       continue;
     }

@@ -107,6 +107,13 @@ describe('starting and stopping', () => {
     expect(server.said).toContain(`Temporal: port ${port} is in use; using ${server.port} instead.`);
     taken.close();
   });
+
+  test('servers that want one port in the same moment each have their own in the end', async () => {
+    const port = await freePort();
+    const servers = await Promise.all([1, 2, 3].map(() => start(place(), { port, retentionDays: 7 })));
+    expect(new Set(servers.map((server) => server.port)).size).toBe(3);
+    for (const server of servers) expect(isAlive(server)).toBe(true);
+  });
 });
 
 describe('after a crash', () => {

@@ -60,7 +60,7 @@ test('vendors, one from outside among them, keep to all that holds for vendors, 
 });
 
 test.each([
-  ['that ends the process', 'process.exit(0)', 'nothing is proved'],
+  ['that ends the process', 'process.exit(0)', 'it calls process.exit(0) while it is loaded'],
   ['that waits for what never comes', 'await new Promise(() => {})', 'must not await at its top level'],
 ])('a vendor %s has not passed', async (_, code, said) => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-vendor-'));

@@ -177,7 +177,8 @@ function unlike(sent: Sent, field: string, value: unknown): string | null {
 const SECRET = /password|captcha|value|fields/;
 
 test('bad input: every value of every field that cannot be right is refused by its name, and nothing is written', async () => {
-  const before = await contentsOf(stack.db);
+  // How often an end user has asked is counted whatever is asked.
+  const before = await contentsOf(stack.db, ['api_key_use']);
   let tried = 0;
   expect(
     await failing(async (route) => {
@@ -217,7 +218,7 @@ test('bad input: every value of every field that cannot be right is refused by i
     }),
   ).toEqual([]);
   expect(tried).toBeGreaterThan(2_000);
-  expect(await contentsOf(stack.db)).toEqual(before);
+  expect(await contentsOf(stack.db, ['api_key_use'])).toEqual(before);
 });
 
 const isOptional = (schema: unknown) =>

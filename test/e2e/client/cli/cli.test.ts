@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
+import { eventually } from '../../../support/eventually';
 import { ROOT, SLUICE } from '../../../support/processes/program';
 import { undisturbed } from '../../../support/run/undisturbed';
 import { temporaryFolder } from '../../../support/stacks/embedded';
@@ -120,8 +121,7 @@ test('work that is started while no worker runs says so, and waits for one', asy
     code: 0,
     out: expect.stringContaining(': resumed'),
   });
-  const again = await sluice(['backfill', DATASET, ...span(1, 48), '--wait']);
-  expect(again).toMatchObject({ code: 0, out: expect.stringContaining('1/1 windows') });
+  await eventually('it has ended', async () => (await explained(id)).state === 'finished');
   // The time of the pause stays in the account of a run that has ended.
   const ended = await explained(id);
   expect(ended).toMatchObject({ state: 'finished', to: expect.any(String), wait: null });
@@ -132,6 +132,8 @@ test('work that is started while no worker runs says so, and waits for one', asy
     ...{ kind: 'window', wait: null, evidence: null },
     to: expect.any(String),
   });
+  const again = await sluice(['backfill', DATASET, ...span(1, 48), '--wait']);
+  expect(again).toMatchObject({ code: 0, out: expect.stringContaining('1/1 windows') });
   const unknown = await sluice(['explain', 'job:12']);
   expect(unknown.err).toContain('names no work; give batch:7');
   expect([unknown.code, unknown.out]).toEqual([1, '']);
@@ -141,6 +143,7 @@ test('work that is started while no worker runs says so, and waits for one', asy
 });
 
 interface Explained {
+  readonly state: string;
   readonly wait: { readonly why: string } | null;
   readonly elapsedMs: number;
   readonly shares: readonly { readonly cause: string; readonly ms: number }[];

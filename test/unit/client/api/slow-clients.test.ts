@@ -52,6 +52,10 @@ test('a head that never ends is answered 408, and cut off', async () => {
   }
 });
 
+test('a connection on which nothing comes is closed without a word', async () => {
+  expect((await stall('')).text).toBe('');
+});
+
 test('bodies that stop coming are cut off, and give their places back', async () => {
   const json = `POST /api/v1/prune ${HEAD}content-type: application/json\r\ncontent-length: 100\r\n\r\n{"dry`;
   const file = `POST /api/v1/batches/upload?kind=openai/x&account=x&model=x&prompt=x ${HEAD}content-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n3\r\na,b\r\n`;

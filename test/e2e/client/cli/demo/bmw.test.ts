@@ -87,7 +87,12 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
     exceeded: 0,
     vehicles: 8,
     logins: { 'demo-cardata': 'done', 'demo-mybmw': 'done' },
-    commands: { lock: 'executed', flash: 'executed', climate: 'executed' },
+    // Of a lock that was on its way when the worker died nobody knows whether it arrived, and it is not sent again.
+    commands: {
+      lock: expect.stringMatching(/^(executed|interrupted)$/),
+      flash: 'executed',
+      climate: 'executed',
+    },
   });
   expect(ran).toMatchObject({ code: 0, err: '' });
 
@@ -95,7 +100,9 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
   const firstAt = refused()[0]?.t ?? 0;
   expect(calls.filter(({ t }) => t > firstAt + UNDER_WAY_MS && t < firstAt + QUOTA_MS)).toEqual([]);
   expect(summary.stale.join('\n')).toContain('Quota will be replenished in 00:00:');
-  expect(calls.filter(({ operation, status }) => operation === 'command' && status === 200)).toHaveLength(3);
+  // What may be repeated is sent again after such a death.
+  const sent = calls.filter(({ operation, status }) => operation === 'command' && status === 200).length;
+  expect(sent).toBeGreaterThanOrEqual(summary.commands.lock === 'executed' ? 3 : 2);
 
   // Three ask each time, and one call at most is made for them.
   const { call = 0, stored = 0, stale = 0 } = summary.reads;
