@@ -17,6 +17,7 @@ import { Wire } from '../../../../vendors/conformance/wire';
 import type { RunningSimulator } from '../../../../vendors/kit/server/server';
 import { contextWith, loadVaultKeys } from '../../context';
 import { messageOf } from '../../errors';
+import { hint } from '../../hints';
 import { type OpenBackend, openBackend } from '../../open-backend';
 import { quickLimits, withoutLimits } from '../quick-limits';
 import type { TestServers } from '../servers';
@@ -220,7 +221,7 @@ function untriedWork(
       'the simulator answers fewer than three, of one vehicle a call',
     ],
   ];
-  const noTemporal = 'no Temporal is on this machine (npx sluice up fetches one; --temporal names one)';
+  const noTemporal = `no Temporal is on this machine; ${hint('start servers')} fetches one`;
   return offered
     .filter(([part, name]) => part !== undefined && !has(name))
     .map(([, name, what, why]) => [vendor.id, what, hasTemporal || name === 'reads' ? why : noTemporal]);
