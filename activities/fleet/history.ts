@@ -14,7 +14,7 @@ import { widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries, failedTries } from '../../store/fleet/ledger';
 import { chosenDevices, type HistoryWindow, missingWindows } from '../../store/fleet/missing-windows';
 import { deviceAllowances } from '../../store/permits/device-allowances';
-import { readClock } from '../../store/permits/permits';
+import { readStorableTime } from '../../store/permits/permits';
 import { askedBy, type FleetCalls, isPassing } from './calls';
 import { keepAnswer } from './kept';
 import { FleetPage, type Refusal } from './page';
@@ -59,7 +59,14 @@ export async function fetchHistory(calls: FleetCalls, input: HistoryPageInput): 
     end: HistoryPageOutcome['end'],
     wait: PageWait | null,
   ): Promise<HistoryPageOutcome> => {
-    const { windows, failed } = await missingWindows(db, context, input, devices, await readClock(db), false);
+    const { windows, failed } = await missingWindows(
+      db,
+      context,
+      input,
+      devices,
+      await readStorableTime(db),
+      false,
+    );
     return {
       end,
       wait,
@@ -121,7 +128,7 @@ async function plan(
   operation: string,
   retryFailed: boolean,
 ): Promise<HistoryWork> {
-  const now = await readClock(db);
+  const now = await readStorableTime(db);
   const missing = await missingWindows(db, context, input, devices, now, retryFailed);
   const waiting = [...new Set(missing.windows.map(({ deviceId }) => deviceId))];
   const allowances = await deviceAllowances(db, context.account, operation, input.priority, waiting, now);
@@ -162,7 +169,13 @@ async function askForWindow(
     priority,
     deviceId,
   };
-  const answer = { account: account.name, deviceId, seriesId, evidence: askedBy(), now: await readClock(db) };
+  const answer = {
+    account: account.name,
+    deviceId,
+    seriesId,
+    evidence: askedBy(),
+    now: await readStorableTime(db),
+  };
   if (terms.kind === 'tracks') {
     const positions = await calls.ask(context, {
       ...question,
@@ -201,7 +214,7 @@ async function noteRefusal(
   span: Span,
   { reason, evidence, passing }: Refusal,
 ): Promise<void> {
-  const now = await readClock(db);
+  const now = await readStorableTime(db);
   const tries = (await failedTries(db, seriesId, span)) + 1;
   await recordFailure(db, {
     seriesId,

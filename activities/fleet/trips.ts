@@ -9,7 +9,7 @@ import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
 import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';
 import { deviceAllowances } from '../../store/permits/device-allowances';
-import { readClock } from '../../store/permits/permits';
+import { readStorableTime } from '../../store/permits/permits';
 import { askedBy, type FleetCalls } from './calls';
 import { keepAnswer } from './kept';
 import { FleetPage } from './page';
@@ -48,7 +48,7 @@ export async function syncTrips(calls: FleetCalls, input: TripsPageInput): Promi
     call: (device) => askForTrips(calls, context, policy, device, series.get(device.deviceId)),
     isOwnLimit: (device, key) => own.some((limit) => fleetLimitKey(account, limit, device.deviceId) === key),
     onRefused: async ({ deviceId, tripsUntil }, { reason, evidence }) => {
-      const now = await readClock(db);
+      const now = await readStorableTime(db);
       await noteTripsRefused(db, account.name, deviceId, now);
       const seriesId = series.get(deviceId);
       const span = tripsSpan(tripsUntil, policy, now);
@@ -73,7 +73,7 @@ async function dueDevices(
   { account }: FleetContext,
   policy: TripsPolicy,
 ): Promise<StoredDevice[]> {
-  const now = await readClock(deps.db);
+  const now = await readStorableTime(deps.db);
   const devices = await listDevices(deps.db, account.name);
   const allowances = await deviceAllowances(
     deps.db,
@@ -111,7 +111,7 @@ async function askForTrips(
   const { account, terms } = context;
   const { fleet } = account;
   const { db } = calls.deps;
-  const now = await readClock(db);
+  const now = await readStorableTime(db);
   const wanted = tripsSpan(tripsUntil, policy, now);
   const { from } = await widenToTrips(db, account.name, deviceId, wanted);
   // Never so far back that the end comes nearer: a trip of many days would be requested again and again.

@@ -9,7 +9,7 @@ import { type DatasetContext, datasetContext } from '../../settings/datasets/rep
 import { getSeries, type Series } from '../../store/datasets/datasets';
 import type { Job } from '../../store/datasets/jobs/job';
 import { getJob, setDocumentUrl } from '../../store/datasets/jobs/jobs';
-import { readClock } from '../../store/permits/permits';
+import { readStorableTime } from '../../store/permits/permits';
 import type { DocumentLocation, ReportRequest } from '../../vendors/capabilities/reports';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';
@@ -50,7 +50,7 @@ export class ReportCalls {
    * that a step of this machine's clock makes nothing due and holds nothing up.
    */
   now(): Promise<number> {
-    return readClock(this.deps.db);
+    return readStorableTime(this.deps.db);
   }
 
   /** Where the document is. The address is kept while it lasts, for another one costs a scarce call. */

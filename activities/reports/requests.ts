@@ -118,7 +118,7 @@ export class ReportRequests {
   private async create(context: JobContext, priority: Priority): Promise<void> {
     const { account, job, request } = context;
     const { reports } = account;
-    refuseTooOld(context, Date.now());
+    refuseTooOld(context, await this.calls.now());
     const attempt: { markedAt: number | null; number: number } = { markedAt: null, number: job.attempts };
     try {
       const result = await this.calls.call(

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DAY_MS } from '../../../quota/durations';
 import { fleetKindOf } from '../../../settings';
 import { type FleetSummary, summarizeFleet } from '../../../store/fleet/fleet';
-import { readClock } from '../../../store/permits/permits';
+import { readStorableTime } from '../../../store/permits/permits';
 import { asFieldLater } from '../errors';
 import { hour, name, spanOrNone } from '../fields';
 import { readFleetCoverage } from '../fleet/work';
@@ -47,7 +47,7 @@ export const showCoverage = operation({
       const context = chooseDataset(settings, dataset, given);
       refuse(dataset, { devices: chosen });
       const found = await backend.database((db) =>
-        readClock(db).then((at) => readCoverage(db, context, span ?? wholeSpan(context, at), at)),
+        readStorableTime(db).then((at) => readCoverage(db, context, span ?? wholeSpan(context, at), at)),
       );
       return { kind: 'windows', dataset, account: context.account.name, found, isAudited: true };
     }

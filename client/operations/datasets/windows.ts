@@ -6,7 +6,7 @@ import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/failed-windows';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/ingest/doubted-hours';
 import { listSetAside, type StoredSetAside } from '../../../store/datasets/ingest/set-aside';
-import { readClock } from '../../../store/permits/permits';
+import { readStorableTime } from '../../../store/permits/permits';
 import type { Backend } from '../backend';
 import { hour, inOrder, name, type Span, spanOrNone, whole } from '../fields';
 import { spanJson } from '../json';
@@ -76,7 +76,13 @@ export const acceptDoubtedHours = operation({
     const { poolKey } = findAccount(backend.settings, of.account);
     const accepted = await backend.database(async (db) => {
       const seriesIds = (await listSeries(db, of)).map((series) => series.id);
-      return acceptDoubts(db, { seriesIds, span, by: backend.caller, now: await readClock(db), poolKey });
+      return acceptDoubts(db, {
+        seriesIds,
+        span,
+        by: backend.caller,
+        now: await readStorableTime(db),
+        poolKey,
+      });
     });
     return { accepted };
   },
