@@ -235,8 +235,8 @@ export class Lab<L extends string> {
   }
 
   /** What was recorded about the account's pool, oldest first. */
-  async poolEvents(label: L): Promise<{ kind: string; data: Record<string, unknown> }[]> {
-    const { rows } = await this.db.query('select kind, data from events where pool = $1 order by id', [
+  async poolEvents(label: L): Promise<{ at: number; kind: string; data: Record<string, unknown> }[]> {
+    const { rows } = await this.db.query('select at, kind, data from events where pool = $1 order by id', [
       this.poolKey(label),
     ]);
     return rows;

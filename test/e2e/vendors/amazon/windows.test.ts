@@ -184,15 +184,14 @@ describe('a refusal', () => {
     l.outcome('cancelled', { status: 'CANCELLED' });
     const work = await l.backfill('cancelled', lastHours(2), 2);
     expect(await work.result()).toMatchObject({ done: 1, failed: 0 });
-    const asked = l.calls('cancelled', 'createReport').map((call) => call.t);
-    expect(asked).toHaveLength(3);
-    const [first = 0, second = 0, third = 0] = asked;
-    expect(third - second).toBeGreaterThan((second - first) * 1.5);
+    expect(l.calls('cancelled', 'createReport')).toHaveLength(3);
     expect(await l.windows('cancelled')).toMatchObject([{ state: 'empty_provisional' }]);
-    const kinds = (await l.poolEvents('cancelled'))
-      .map(({ kind }) => kind)
-      .filter((kind) => kind.startsWith('window.'));
-    expect(kinds).toEqual(['window.failed', 'window.failed', 'window.empty']);
+    const told = (await l.poolEvents('cancelled')).filter(({ kind }) => kind.startsWith('window.'));
+    expect(told.map(({ kind }) => kind)).toEqual(['window.failed', 'window.failed', 'window.empty']);
+    // As they are planned: how late a busy machine is with each does not matter.
+    const [first = 0, second = 0] = told.map(({ at, data }) => Date.parse(String(data.nextTryAt)) - at);
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(first * 1.5);
   });
 });
 
