@@ -44,7 +44,7 @@ export function addStatus(program: Command): void {
       const context = contextOf(command);
       const here = readHere(context);
       if (options.json) printJson(statusJson(here, await call(readStatus, context, {})));
-      else await printStatus(context, here, beginStatus(context));
+      else await printStatus(context, here, beginStatus(context, SOON_MS));
     });
 }
 
@@ -89,7 +89,7 @@ async function printStatus({ settings, dir }: Context, here: Here, status: Statu
       print(`Worker    ${workerText(worker.value, here)} (task queue ${settings.temporal.taskQueue})`);
     } else if (temporal.address !== null) print(`Worker    unknown: ${worker.problem}`);
   };
-  const worker = await Promise.race([status.worker, delay(2 * SOON_MS, null, { ref: false })]);
+  const worker = await Promise.race([status.worker, delay(SOON_MS, null, { ref: false })]);
   if (worker !== null) printWorker(worker);
   else print(`Worker    Temporal has not said yet whether one runs; here is what Postgres knows`);
   for (const { name, pid, url } of processes) {

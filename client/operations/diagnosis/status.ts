@@ -70,10 +70,11 @@ export const readStatus = operation({
 /** The same, each part as soon as it is known: a server that is silent holds up only what it alone knows. */
 export type StatusParts = { readonly [Part in keyof Status]: Promise<Status[Part]> };
 
-export function beginStatus(backend: Backend): StatusParts {
+/** @param soonMs how long batches wait for what Temporal says of workers; left out: as long as it takes. */
+export function beginStatus(backend: Backend, soonMs?: number): StatusParts {
   const polls = backend.temporal((client) => workerPolls(client, backend.settings.temporal.taskQueue));
-  // Batches do not wait for a Temporal that is silent.
-  const hasWorker = Promise.race([polls.catch(() => true), delay(SOON_MS, true, { ref: false })]);
+  const known = polls.catch(() => true);
+  const hasWorker = soonMs === undefined ? known : Promise.race([known, delay(soonMs, true, { ref: false })]);
   return {
     worker: read(() => polls),
     pools: read(() => readPools(backend)),
@@ -85,8 +86,8 @@ export function beginStatus(backend: Backend): StatusParts {
   };
 }
 
-/** A server that is well has answered by then, ms. */
-export const SOON_MS = 1_000;
+/** A server that is well has answered a person by then, on a busy machine, too; ms. */
+export const SOON_MS = 3_000;
 
 function readPools(backend: Backend): Promise<readonly PoolReport[]> {
   const { settings } = backend;

@@ -76,7 +76,7 @@ describe('a Temporal that is silent', () => {
     const whole = contextWith(settings, stateDir('/nowhere', {}), () => undefined);
     proxy.silence(true);
     const from = performance.now();
-    const parts = beginStatus(whole);
+    const parts = beginStatus(whole, 1_000);
     expect(await Promise.all([parts.pools, parts.batches])).toEqual([{ value: [] }, { value: [] }]);
     expect(await parts.worker).toEqual({ problem: silent.message });
     expect(await parts.syncs).toEqual({ problem: silent.message });
