@@ -48,7 +48,10 @@ export class PermitLane {
     return this.line.length === 0 && this.out.size === 0;
   }
 
-  /** A grant, or the denial of one that is not due in time. Rejects when aborted, or with the database's error. */
+  /**
+   * A grant, or the denial of one that is not due in time. Rejects when aborted, or with the database's error. One that
+   * is aborted while it asks may get a grant all the same, which it has to give back.
+   */
   enter(caller: LaneCaller): Promise<PermitDecision> {
     return new Promise((resolve, reject) => {
       const { signal } = caller;
@@ -57,6 +60,8 @@ export class PermitLane {
         return;
       }
       const onAbort = () => {
+        // What the database is about to grant has to be given back, a probe above all: its decision is waited for.
+        if (this.out.has(standing)) return;
         this.line = this.line.filter((s) => s !== standing);
         this.move();
         reject(signal?.reason);
@@ -144,8 +149,10 @@ export class PermitLane {
     // A closed pool is nothing to remember: an operator may open it at any time.
     this.notBefore = poolSaysNo ? Number.NEGATIVE_INFINITY : retryAt - this.leadMs * 0.75;
     const [leaving, staying] = partition([standing, ...this.line], (s) => retryAt > s.giveUpAt);
-    this.line = staying.filter((s) => !s.signal?.aborted).sort((a, b) => a.order - b.order);
+    const [aborted, waiting] = partition(staying, (s) => s.signal?.aborted === true);
+    this.line = waiting.sort((a, b) => a.order - b.order);
     for (const s of leaving) s.resolve(denial);
+    for (const s of aborted) s.reject(s.signal?.reason);
   }
 }
 

@@ -139,7 +139,8 @@ test.each([HOUR_MS, -HOUR_MS])(
     const after = at.filter((call) => call > paused + 100).map((call) => call - paused);
     expect(after.length).toBeGreaterThan(0);
     expect(Math.min(...after)).toBeGreaterThan(1_400);
-    expect(Math.min(...after)).toBeLessThan(2_500);
+    // A step forward would end it at once, and one back after an hour.
+    expect(Math.min(...after)).toBeLessThan(3_300);
   },
 );
 

@@ -6,6 +6,7 @@ import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../../../
 import { createPool } from '../../../../../store/db';
 import { listLimits, registerLimits, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
+import { eventually } from '../../../../support/eventually';
 import { undisturbed } from '../../../../support/run/undisturbed';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
@@ -260,7 +261,8 @@ describe('waiting', () => {
   });
 });
 
-test('a probe that is aborted before it leaves makes room for the next', async () => {
+/** A pool whose next call is the probe. */
+async function probingPool(): Promise<string> {
   const pool = uniqueName('pool');
   await registerPool(db, pool, {
     unknownQuotaMs: 1000,
@@ -273,9 +275,6 @@ test('a probe that is aborted before it leaves makes room for the next', async (
     hintAfterStrikes: 3,
     hint: '',
   });
-  // Due only 5 s from now, so that there is time to abort between the grant and the departure.
-  const charges = await newLimit({ kind: 'spacing', ms: 5000 });
-  await takePermits(db, [requestOf(charges)], 0);
   await applyPoolEvent(db, pool, {
     type: 'quota',
     epoch: 1,
@@ -285,20 +284,58 @@ test('a probe that is aborted before it leaves makes room for the next', async (
     jitter: 0,
   });
   await applyPoolEvent(db, pool, { type: 'resume' });
+  return pool;
+}
+
+const probeUntil = async (pool: string) =>
+  (await db.query<{ probe_until: number }>('select probe_until from pools where key = $1', [pool])).rows[0]
+    ?.probe_until ?? 0;
+
+test('a probe that is aborted before it leaves makes room for the next', async () => {
+  const pool = await probingPool();
+  // Due only 5 s from now, so that there is time to abort between the grant and the departure.
+  const charges = await newLimit({ kind: 'spacing', ms: 5000 });
+  await takePermits(db, [requestOf(charges)], 0);
   const gate = new PermitGate(db, { leadMs: 6000 });
   const stop = new AbortController();
   const probing = gate.acquire(
     { pool, priority: 'background', charges },
     { inlineWaitMs: 10_000, slackMs: 100, signal: stop.signal },
   );
-  const probeUntil = async () =>
-    (await db.query<{ probe_until: number }>('select probe_until from pools where key = $1', [pool])).rows[0]
-      ?.probe_until ?? 0;
-  while ((await probeUntil()) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while ((await probeUntil(pool)) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort(new Error('cancelled'));
   await expect(probing).rejects.toThrow('cancelled');
-  expect(await probeUntil()).toBe(0);
+  expect(await probeUntil(pool)).toBe(0);
   expect((await readPool(db, pool))?.state.state).toBe('half_open');
+});
+
+test('so does one that is aborted while the database grants it', async () => {
+  const pool = await probingPool();
+  const charges = await newLimit({ kind: 'spacing', ms: 10 });
+  const gate = new PermitGate(db, { leadMs: 40 });
+  const stop = new AbortController();
+  const holder = await db.connect();
+  try {
+    await holder.query('begin');
+    await holder.query('select from pools where key = $1 for update', [pool]);
+    const probing = gate.acquire(
+      { pool, priority: 'background', charges },
+      { inlineWaitMs: 10_000, slackMs: 100, signal: stop.signal },
+    );
+    await eventually('it asks', async () => {
+      const { rows } = await db.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%take_permits%'
+           and datname = current_database()`,
+      );
+      return rows.length > 0;
+    });
+    stop.abort(new Error('cancelled'));
+    await holder.query('commit');
+    await expect(probing).rejects.toThrow('cancelled');
+  } finally {
+    holder.release();
+  }
+  expect(await probeUntil(pool)).toBe(0);
 });
 
 describe('what has to be done before a call leaves', () => {
