@@ -107,7 +107,7 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
   if (!first) throw new Error('no account');
   let until = Number.POSITIVE_INFINITY;
   const refuses = (at: number) => {
-    until = Math.min(until, at + 1500);
+    until = Math.min(until, at + 4000);
     return at < until ? RATE : null;
   };
   const made: Made[] = [];
