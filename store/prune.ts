@@ -16,8 +16,10 @@
  * Rows are deleted a thousand at a time, each time in a transaction of its own, and rows that somebody has locked are left for
  * the next time: nobody waits for this.
  */
+
 import type { Pool, PoolClient } from 'pg';
 import { DAY_MS } from '../quota/durations';
+import { readClock } from './clock';
 import { inTransaction } from './db';
 
 /** Ages in days after which rows go. */
@@ -66,9 +68,7 @@ export async function prune(
   retention: Retention,
   options: PruneOptions = {},
 ): Promise<PruneCounts | null> {
-  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
-  const now = options.now ?? rows[0]?.now;
-  if (now === undefined) throw new Error('a query without a row');
+  const now = options.now ?? (await readClock(db));
   const run: Run = { db, now, chunk: options.chunk ?? CHUNK, signal: options.signal };
   if (options.dryRun) return countAll(run, retention);
   const counts = { jobs: 0, events: 0, refusals: 0, callCounts: 0, commands: 0, reads: 0, batches: 0 };

@@ -2,6 +2,7 @@
  * The history of a fleet, device by device and window by window: asks for what the ledger lacks, the youngest window
  * first, within each device's calls of the day.
  */
+
 import { cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import { MINUTE_MS } from '../../quota/durations';
@@ -9,12 +10,12 @@ import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { askAround } from '../../quota/fleet/history-windows';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext, historyOperation } from '../../settings/datasets/fleet-context';
+import { readStorableTime } from '../../store/clock';
 import { recordFailure } from '../../store/datasets/failed-windows';
 import { widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries, failedTries } from '../../store/fleet/ledger';
 import { chosenDevices, type HistoryWindow, missingWindows } from '../../store/fleet/missing-windows';
 import { deviceAllowances } from '../../store/permits/device-allowances';
-import { readStorableTime } from '../../store/permits/permits';
 import { askedBy, type FleetCalls, isPassing } from './calls';
 import { keepAnswer } from './kept';
 import { FleetPage, type Refusal } from './page';

@@ -1,15 +1,16 @@
 /** Trips on schedule: asks the devices that are due, the most overdue first, for as long as the page may last. */
+
 import { cancellationSignal } from '@temporalio/activity';
 import { deviceLimits, fleetLimitKey } from '../../quota/fleet/device-limits';
 import { dueForTrips, reachMs, settledUntil, type TripsPolicy, tripsSpan } from '../../quota/fleet/trips-due';
 import type { Span } from '../../quota/windows/chunks';
 import { type FleetContext, fleetContext } from '../../settings/datasets/fleet-context';
+import { readStorableTime } from '../../store/clock';
 import { recordFailure } from '../../store/datasets/failed-windows';
 import { listDevices, type StoredDevice } from '../../store/fleet/fleet';
 import { noteTripsRefused, widenToTrips } from '../../store/fleet/history';
 import { ensureDeviceSeries } from '../../store/fleet/ledger';
 import { deviceAllowances } from '../../store/permits/device-allowances';
-import { readStorableTime } from '../../store/permits/permits';
 import { askedBy, type FleetCalls } from './calls';
 import { keepAnswer } from './kept';
 import { FleetPage } from './page';

@@ -1,4 +1,5 @@
 /** The calls of a report's life through the gateway, and the context that each of them is made in. */
+
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Pool } from 'pg';
 import type { Dispatcher } from 'undici';
@@ -6,10 +7,10 @@ import { FAILURE } from '../../quota/failures';
 import type { Priority } from '../../quota/limits/limit';
 import type { Settings } from '../../settings';
 import { type DatasetContext, datasetContext } from '../../settings/datasets/report-context';
+import { readStorableTime } from '../../store/clock';
 import { getSeries, type Series } from '../../store/datasets/datasets';
 import type { Job } from '../../store/datasets/jobs/job';
 import { getJob, setDocumentUrl } from '../../store/datasets/jobs/jobs';
-import { readStorableTime } from '../../store/permits/permits';
 import type { DocumentLocation, ReportRequest } from '../../vendors/capabilities/reports';
 import type { CallResult } from '../../vendors/contract';
 import type { HttpRequest, Parsed } from '../../vendors/http';

@@ -39,12 +39,6 @@ export async function poolSpans(db: Pool, keys: readonly string[], from: number)
   return all.flat();
 }
 
-/** The database's clock, epoch ms. */
-export async function databaseNow(db: Pool): Promise<number> {
-  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
-  return rows[0]?.now ?? Date.now();
-}
-
 /** Pauses by hand of a pool or a piece of work. @param subject its key or id. */
 export async function operatorSpans(db: Pool, subject: string): Promise<CausedSpan[]> {
   const { rows } = await db.query<EventRow>(

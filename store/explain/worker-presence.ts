@@ -1,6 +1,7 @@
 /** When workers took work, a row for each stretch. */
 import type { Pool } from 'pg';
 import { DAY_MS, MINUTE_MS } from '../../quota/durations';
+import { readClock } from '../clock';
 
 /** Workers note themselves twice a minute; a longer silence means that there was none, ms. */
 export const SILENCE_MS = 1.5 * MINUTE_MS;
@@ -30,8 +31,7 @@ export async function workerGaps(db: Pool): Promise<{ readonly from: number; rea
   const { rows } = await db.query<{ from: number; to: number | null }>(
     `select to_ms as "from", lead(from_ms) over (order by from_ms) as "to" from worker_presence order by from_ms`,
   );
-  const { rows: clock } = await db.query<{ now: number }>('select now_ms() as now');
-  const now = clock[0]?.now ?? 0;
+  const now = await readClock(db);
   return rows
     .map(({ from, to }) => ({ from, to: to ?? Number.POSITIVE_INFINITY }))
     .filter(({ from, to }) => Math.min(to, now) - from > SILENCE_MS);

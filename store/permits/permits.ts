@@ -380,14 +380,3 @@ export async function moveClock(
 ): Promise<void> {
   await db.query('select clock_stepped($1, $2)', [step, lastGood]);
 }
-
-/** The database's clock, epoch ms with a fraction. */
-export async function readClock(db: Pool): Promise<number> {
-  const { rows } = await db.query<{ now: number }>({ name: 'read_clock', text: 'select now_ms() as now' });
-  return rows[0]?.now ?? Number.NaN;
-}
-
-/** The same in whole ms, as tables keep times: what is stored of it comes back equal. */
-export async function readStorableTime(db: Pool): Promise<number> {
-  return Math.floor(await readClock(db));
-}

@@ -7,6 +7,7 @@ import { afterRefusalAlert, type RateAlertPolicy } from '../../quota/limits/rate
 import { afterRefusal, type RateRefusal } from '../../quota/limits/rate-strikes';
 import type { BackoffPolicy } from '../../quota/retry-delay';
 import { describeEvidence, type Evidence } from '../../quota/verdict';
+import { readClock } from '../clock';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
 
@@ -75,7 +76,7 @@ async function block(client: PoolClient, call: RefusedCall) {
     [call.limits],
   );
   // In a statement of its own: the locks may have been waited for.
-  const now = await readNow(client);
+  const now = await readClock(client);
   let longest = { strikes: 0, blockedUntil: 0 };
   let stands = rows.length === 0;
   for (const { key, strikes, blocked_until: blockedUntil, unblocked_at: unblockedAt } of rows) {
@@ -101,11 +102,6 @@ async function block(client: PoolClient, call: RefusedCall) {
     strikes: longest.strikes,
     now,
   };
-}
-
-async function readNow(client: PoolClient): Promise<number> {
-  const { rows } = await client.query<{ now: number }>('select now_ms() as now');
-  return rows[0]?.now ?? Number.NaN;
 }
 
 /** @returns recent refusals when they are worth an alert now. */

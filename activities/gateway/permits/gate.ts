@@ -2,15 +2,16 @@
  * Asks the database for permits for all callers of this process. A permit is used at its departure time and not
  * before. A short wait happens here; a longer one is returned to the caller, so that a workflow sleeps.
  */
+
 import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';
+import { readClock } from '../../../store/clock';
 import {
   type DeniedPermit,
   type GrantedPermit,
   moveClock,
   type PermitDecision,
   type PermitRequest,
-  readClock,
   reportLateArrival,
   restampPermit,
   returnUnused,

@@ -6,7 +6,7 @@ import { TestServers } from '../../operations/vendors/servers';
 import { testVendors } from '../../operations/vendors/test';
 import { untilInterrupted } from '../interrupt';
 import { note, print, printJson } from '../output';
-import { watchForStandstill } from '../standstill';
+import { watchForStandstill } from './standstill';
 
 interface TestOptions {
   readonly json?: boolean;

@@ -1,9 +1,10 @@
 /** How complete a dataset of an account is, over all its series or devices. */
+
 import { z } from 'zod';
 import { DAY_MS } from '../../../quota/durations';
 import { fleetKindOf } from '../../../settings';
+import { readStorableTime } from '../../../store/clock';
 import { type FleetSummary, summarizeFleet } from '../../../store/fleet/fleet';
-import { readStorableTime } from '../../../store/permits/permits';
 import { asFieldLater } from '../errors';
 import { hour, name, spanOrNone } from '../fields';
 import { readFleetCoverage } from '../fleet/work';

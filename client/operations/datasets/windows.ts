@@ -1,12 +1,13 @@
 /** What is not complete in a dataset, and why: failed windows, doubted hours, rejected rows. */
+
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { findAccount } from '../../../settings/accounts/accounts';
+import { readStorableTime } from '../../../store/clock';
 import { listSeries, type Series } from '../../../store/datasets/datasets';
 import { type FailedWindow, failedWindows } from '../../../store/datasets/failed-windows';
 import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../store/datasets/ingest/doubted-hours';
 import { listSetAside, type StoredSetAside } from '../../../store/datasets/ingest/set-aside';
-import { readStorableTime } from '../../../store/permits/permits';
 import type { Backend } from '../backend';
 import { hour, inOrder, name, type Span, spanOrNone, whole } from '../fields';
 import { spanJson } from '../json';

@@ -1,11 +1,12 @@
 /** Overall health and figures in the form that clients of the earlier services know: `GET /health`, `GET /metrics`. */
+
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { isBlocked } from '../../../quota/pools/pool';
 import type { PoolStateName } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
+import { readClock } from '../../../store/clock';
 import { readDeployment } from '../../../store/deployment';
-import { databaseNow } from '../../../store/explain/life-spans';
 import { readWorkerSeenAt, SILENCE_MS } from '../../../store/explain/worker-presence';
 import { type CallTotals, readCallTotals } from '../../../store/permits/call-counts';
 import { readStoppingPools } from '../../../store/pools/pools';
@@ -91,7 +92,7 @@ async function readAll(db: Pool, { settings }: Backend): Promise<Health> {
   const seenAt = await readWorkerSeenAt(db);
   return {
     ...{ accounts, main },
-    worker: seenAt === null ? null : { running: (await databaseNow(db)) - seenAt < SILENCE_MS, seenAt },
+    worker: seenAt === null ? null : { running: (await readClock(db)) - seenAt < SILENCE_MS, seenAt },
     userAgent: identity === undefined ? null : identity.name(await readDeployment(db)),
   };
 }

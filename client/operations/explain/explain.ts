@@ -2,6 +2,7 @@
  * Why a piece of work is where it is: what it waits for right now and on what evidence, and where the time of its whole
  * life has gone. Read from rows and events that are kept anyway; no call is noted for it.
  */
+
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import type { Standstill } from '../../../quota/pools/standstill';
@@ -15,7 +16,8 @@ import {
   wholeLife,
 } from '../../../quota/time-shares';
 import { findAccount } from '../../../settings/accounts/accounts';
-import { databaseNow, kindSpans, limitSpans, poolSpans } from '../../../store/explain/life-spans';
+import { readClock } from '../../../store/clock';
+import { kindSpans, limitSpans, poolSpans } from '../../../store/explain/life-spans';
 import { workerGaps } from '../../../store/explain/worker-presence';
 import type { Backend } from '../backend';
 import { readAccountStanding } from '../datasets/work-wait';
@@ -80,7 +82,7 @@ async function explained(db: Pool, backend: Backend, subject: Subject): Promise<
   const { resting = [] } = subject;
   const keys = poolsOf(backend, account);
   const [own = ''] = keys;
-  const now = await databaseNow(db);
+  const now = await readClock(db);
   const life = wholeLife({ from, to: to ?? now });
   const [ofPools, ofLimits, ofKind, gaps, standing] = await Promise.all([
     poolSpans(db, keys, life.from),

@@ -1,14 +1,16 @@
 /** The database's clock is set, forward and back: no limit is exceeded, nothing is called in a pause, nothing stops. */
+
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { PermitGate } from '../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
 import { claimRequest } from '../../../../store/api/requests';
+import { readClock } from '../../../../store/clock';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { resetLimits } from '../../../../store/permits/limit-resets';
 import { claimOutcome } from '../../../../store/permits/outside-permits';
-import { listLimits, readClock, registerLimits, takePermits } from '../../../../store/permits/permits';
+import { listLimits, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
 import { clockTrouble, mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';

@@ -1,13 +1,15 @@
 /** "Too fast": one wait for the callers of all processes, longer each time, and what operators see of it. */
+
 import type { Pool } from 'pg';
 import { CallFailed } from '../../../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../../../activities/gateway/call-terms';
 import type { LimitTemplate } from '../../../../../quota/limits/limit';
 import type { CallableAccount } from '../../../../../settings/accounts/accounts';
+import { readClock } from '../../../../../store/clock';
 import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { unblockLimits } from '../../../../../store/permits/limit-blocks';
-import { listLimits, readClock } from '../../../../../store/permits/permits';
+import { listLimits } from '../../../../../store/permits/permits';
 import {
   answer,
   type Said,

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { ROOT } from '../../../support/processes/program';
+import { ROOT } from '../../../../support/processes/program';
 
-const MODULE = join(ROOT, 'dist', 'client', 'cli', 'standstill.js');
+const MODULE = join(ROOT, 'dist', 'client', 'cli', 'processes', 'standstill.js');
 
 /** A program that is watched, with 1 s of patience. */
 function watched(code: string) {
