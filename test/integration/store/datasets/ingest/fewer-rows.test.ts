@@ -1,78 +1,9 @@
 /** A document that holds far fewer rows than are known: doubted, and believed only in the end. */
-import type { Pool } from 'pg';
-import type { Span } from '../../../../../quota/windows/chunks';
-import { ensureSeries, installDatasets, type Series } from '../../../../../store/datasets/datasets';
 import { acceptDoubts, doubtedSpans, doubtsDue } from '../../../../../store/datasets/ingest/doubted-hours';
-import { type Ingest, ingestDocument } from '../../../../../store/datasets/ingest/ingest';
-import { createPool } from '../../../../../store/db';
-import { RT_SALES } from '../../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
-import {
-  DAY_START,
-  HOUR,
-  hours,
-  PARTITION,
-  type SalesRow,
-  salesDocument,
-} from '../../../../support/vendors/sales-documents';
+import { NOW, salesLedger } from '../../../../support/stacks/sales-ledger';
+import { DAY_START, HOUR, hours, type SalesRow } from '../../../../support/vendors/sales-documents';
 
-const NOW = DAY_START + 48 * HOUR;
-let database: TestDatabase;
-let pool: Pool;
-let account = 0;
-let series: Series;
-
-beforeAll(async () => {
-  database = await testDatabase();
-  pool = createPool(database.url, { max: 8 });
-  await installDatasets(pool, [RT_SALES]);
-});
-afterAll(async () => {
-  await pool?.end();
-  await database?.drop();
-});
-beforeEach(async () => {
-  account += 1;
-  series = await ensureSeries(pool, RT_SALES, `seller-${account}`, PARTITION);
-});
-
-const ingest = (span: Span, document: Ingest['document'], more: Partial<Ingest> = {}) =>
-  ingestDocument(pool, {
-    dataset: RT_SALES,
-    seriesId: series.id,
-    span,
-    purpose: 'sync',
-    document,
-    evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1' },
-    now: NOW,
-    ...more,
-  });
-const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
-  ingest(span, salesDocument(span, rows), more);
-
-/** `hour asin units revenue` of all rows that people see. */
-async function visible(): Promise<string[]> {
-  const { rows } = await pool.query<{
-    start_time: number;
-    asin: string;
-    ordered_units: number;
-    ordered_revenue: string;
-  }>('select * from amazon_rt_sales where account = $1 order by start_time, asin', [series.account]);
-  return rows.map(
-    (r) => `${(r.start_time - DAY_START) / HOUR} ${r.asin} ${r.ordered_units} ${r.ordered_revenue}`,
-  );
-}
-async function windows() {
-  const { rows } = await pool.query(
-    `select lower(span) as from_time, upper(span) as to_time, state, row_count, evidence ->> 'reportId' as report, reason
-     from coverage where series_id = $1 order by span`,
-    [series.id],
-  );
-  return rows.map(
-    (r) =>
-      `${(r.from_time - DAY_START) / HOUR}-${(r.to_time - DAY_START) / HOUR} ${r.state} ${r.row_count} ${r.report}`,
-  );
-}
+const { state, ingestRows, visible, windows } = salesLedger();
 
 describe('a document that holds far less than is known', () => {
   const span = hours(0, 6);
@@ -83,7 +14,7 @@ describe('a document that holds far less than is known', () => {
   const audit = (rows: readonly SalesRow[], now: number, within = span) =>
     ingestRows(within, rows, { purpose: 'daily_audit', restatement: POLICY, now });
   const doubts = async () =>
-    (await doubtedSpans(pool, [series.id], hours(0, 24))).map(
+    (await doubtedSpans(state.pool, [state.series.id], hours(0, 24))).map(
       (d) =>
         `${(d.from - DAY_START) / HOUR}-${(d.to - DAY_START) / HOUR} ${d.known}>${d.reported} x${d.answers}`,
     );
@@ -95,9 +26,9 @@ describe('a document that holds far less than is known', () => {
     expect(await visible()).toHaveLength(60);
     expect(await windows()).toEqual(['0-6 done 60 r1']);
     expect(await doubts()).toEqual(['0-6 60>0 x1']);
-    const { rows } = await pool.query(
+    const { rows } = await state.pool.query(
       `select data from events where kind = 'window.doubted' and data ->> 'account' = $1`,
-      [series.account],
+      [state.series.account],
     );
     expect(rows).toEqual([
       {
@@ -110,8 +41,8 @@ describe('a document that holds far less than is known', () => {
         }),
       },
     ]);
-    expect((await doubtsDue(pool, series.id, NOW + HOUR)).due).toEqual([]);
-    expect((await doubtsDue(pool, series.id, NOW + 2 * HOUR)).due).toEqual([span]);
+    expect((await doubtsDue(state.pool, state.series.id, NOW + HOUR)).due).toEqual([]);
+    expect((await doubtsDue(state.pool, state.series.id, NOW + 2 * HOUR)).due).toEqual([span]);
   });
 
   test('is checked again at growing intervals, and believed after several answers over days', async () => {
@@ -146,9 +77,9 @@ describe('a document that holds far less than is known', () => {
   test('is believed at once when an operator says so', async () => {
     await ingestRows(span, ROWS);
     await audit([], NOW);
-    const order = { seriesIds: [series.id], span, by: 'ops', now: NOW, poolKey: 'amazon/x' };
-    expect(await acceptDoubts(pool, order)).toBe(6);
-    expect((await doubtsDue(pool, series.id, NOW)).due).toEqual([span]);
+    const order = { seriesIds: [state.series.id], span, by: 'ops', now: NOW, poolKey: 'amazon/x' };
+    expect(await acceptDoubts(state.pool, order)).toBe(6);
+    expect((await doubtsDue(state.pool, state.series.id, NOW)).due).toEqual([span]);
     expect(await audit([], NOW + 1)).toMatchObject({ doubted: null, replaced: 60 });
     expect(await visible()).toEqual([]);
   });

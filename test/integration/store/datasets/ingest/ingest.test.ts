@@ -1,13 +1,10 @@
 import { Readable } from 'node:stream';
-import type { Pool } from 'pg';
 import type { Span } from '../../../../../quota/windows/chunks';
-import { ensureSeries, installDatasets, type Series } from '../../../../../store/datasets/datasets';
-import { type Ingest, ingestDocument } from '../../../../../store/datasets/ingest/ingest';
+import { ensureSeries } from '../../../../../store/datasets/datasets';
 import { getJob, intend, markReady, markRequested } from '../../../../../store/datasets/jobs/jobs';
 import { gaps } from '../../../../../store/datasets/ledger';
-import { createPool } from '../../../../../store/db';
 import { RT_SALES } from '../../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
+import { NOW, salesLedger } from '../../../../support/stacks/sales-ledger';
 import {
   DAY_START,
   HOUR,
@@ -19,68 +16,12 @@ import {
   salesText,
 } from '../../../../support/vendors/sales-documents';
 
-const NOW = DAY_START + 48 * HOUR;
-let database: TestDatabase;
-let pool: Pool;
-let account = 0;
-let series: Series;
-
-beforeAll(async () => {
-  database = await testDatabase();
-  pool = createPool(database.url, { max: 8 });
-  await installDatasets(pool, [RT_SALES]);
-});
-afterAll(async () => {
-  await pool?.end();
-  await database?.drop();
-});
-beforeEach(async () => {
-  account += 1;
-  series = await ensureSeries(pool, RT_SALES, `seller-${account}`, PARTITION);
-});
-
-const ingest = (span: Span, document: Ingest['document'], more: Partial<Ingest> = {}) =>
-  ingestDocument(pool, {
-    dataset: RT_SALES,
-    seriesId: series.id,
-    span,
-    purpose: 'sync',
-    document,
-    evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1' },
-    now: NOW,
-    ...more,
-  });
-const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
-  ingest(span, salesDocument(span, rows), more);
-
-/** `hour asin units revenue` of all rows that people see. */
-async function visible(): Promise<string[]> {
-  const { rows } = await pool.query<{
-    start_time: number;
-    asin: string;
-    ordered_units: number;
-    ordered_revenue: string;
-  }>('select * from amazon_rt_sales where account = $1 order by start_time, asin', [series.account]);
-  return rows.map(
-    (r) => `${(r.start_time - DAY_START) / HOUR} ${r.asin} ${r.ordered_units} ${r.ordered_revenue}`,
-  );
-}
-async function windows() {
-  const { rows } = await pool.query(
-    `select lower(span) as from_time, upper(span) as to_time, state, row_count, evidence ->> 'reportId' as report, reason
-     from coverage where series_id = $1 order by span`,
-    [series.id],
-  );
-  return rows.map(
-    (r) =>
-      `${(r.from_time - DAY_START) / HOUR}-${(r.to_time - DAY_START) / HOUR} ${r.state} ${r.row_count} ${r.report}`,
-  );
-}
+const { state, ingest, ingestRows, visible, windows } = salesLedger();
 async function readyJob(span: Span) {
-  const result = await intend(pool, { seriesId: series.id, span, purpose: 'sync', now: NOW });
+  const result = await intend(state.pool, { seriesId: state.series.id, span, purpose: 'sync', now: NOW });
   if (!result.allowed) throw new Error('not allowed');
-  await markRequested(pool, result.job.id, { reportId: 'r1', now: NOW });
-  await markReady(pool, result.job.id, { documentId: 'd1', now: NOW });
+  await markRequested(state.pool, result.job.id, { reportId: 'r1', now: NOW });
+  await markReady(state.pool, result.job.id, { documentId: 'd1', now: NOW });
   return result.job.id;
 }
 /** A source that gives `first` and then waits for the gate. */
@@ -111,7 +52,7 @@ describe('a document that is ingested', () => {
       '1 tab\tback\\slash\nü🛒 1 0.000000000000000000001',
     ]);
     expect(await windows()).toEqual(['0-2 done 2 r1']);
-    const job = await getJob(pool, jobId);
+    const job = await getJob(state.pool, jobId);
     expect(job).toMatchObject({
       state: 'ingested',
       evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1', fetchedAt: new Date(NOW).toISOString() },
@@ -174,20 +115,23 @@ describe('a document that is ingested', () => {
 
   test('leaves other currencies of the same account alone', async () => {
     await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }]);
-    const other = await ensureSeries(pool, RT_SALES, series.account, { ...PARTITION, currencyCode: 'EUR' });
-    const { rows } = await pool.query('select currency from amazon_rt_sales where account = $1', [
-      series.account,
+    const other = await ensureSeries(state.pool, RT_SALES, state.series.account, {
+      ...PARTITION,
+      currencyCode: 'EUR',
+    });
+    const { rows } = await state.pool.query('select currency from amazon_rt_sales where account = $1', [
+      state.series.account,
     ]);
     expect(rows).toEqual([{ currency: 'USD' }]);
-    expect((await gaps(pool, other.id, hours(0, 1), NOW)).all).toEqual([hours(0, 1)]);
+    expect((await gaps(state.pool, other.id, hours(0, 1), NOW)).all).toEqual([hours(0, 1)]);
   });
 
   test('notes the audit it was for', async () => {
     await ingestRows(hours(0, 1), [], { purpose: 'daily_audit' });
     await ingestRows(hours(1, 2), [], { purpose: 'weekly_audit' });
-    const { rows } = await pool.query(
+    const { rows } = await state.pool.query(
       'select daily_audited_at, weekly_audited_at from coverage where series_id = $1 order by span',
-      [series.id],
+      [state.series.id],
     );
     expect(rows).toEqual([
       { daily_audited_at: NOW, weekly_audited_at: null },
@@ -245,7 +189,7 @@ describe('a document that is refused', () => {
 
     expect(await visible()).toEqual(['0 OLD 1 1.00']);
     expect(await windows()).toEqual(['0-1 done 1 r1', '1-2 failed 0 r1']);
-    const { failed } = await gaps(pool, series.id, span, NOW);
+    const { failed } = await gaps(state.pool, state.series.id, span, NOW);
     expect(failed).toEqual([
       {
         ...hours(1, 2),
@@ -255,11 +199,11 @@ describe('a document that is refused', () => {
         tries: 1,
       },
     ]);
-    expect(await getJob(pool, jobId)).toMatchObject({
+    expect(await getJob(state.pool, jobId)).toMatchObject({
       state: 'failed',
       reason: expect.stringContaining('orderedRevenue'),
     });
-    const kept = await pool.query('select * from rejected_documents where job_id = $1', [jobId]);
+    const kept = await state.pool.query('select * from rejected_documents where job_id = $1', [jobId]);
     expect(kept.rows).toHaveLength(1);
     expect(kept.rows[0]).toMatchObject({ code: 'schema', evidence: { reportId: 'r1', code: 'schema' } });
     expect(kept.rows[0].head.toString()).toBe(text.slice(0, 64 * 1024));
@@ -299,9 +243,9 @@ describe('a document that is refused', () => {
 
   test('keeps only the last 50 of a series', async () => {
     for (let index = 0; index < 52; index += 1) await ingest(span, openText('nothing', span));
-    const { rows } = await pool.query(
+    const { rows } = await state.pool.query(
       'select count(*) as kept from rejected_documents where series_id = $1',
-      [series.id],
+      [state.series.id],
     );
     expect(rows).toEqual([{ kept: 50 }]);
   });
@@ -320,7 +264,7 @@ describe('a download that breaks', () => {
     await expect(failing).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(await visible()).toEqual(['0 OLD 1 1.00']);
     expect(await windows()).toEqual(['0-1 done 1 r1']);
-    expect((await getJob(pool, jobId))?.state).toBe('ready');
+    expect((await getJob(state.pool, jobId))?.state).toBe('ready');
     expect(await ingestRows(hours(0, 1), [{ hour: 0, asin: 'A' }], { jobId })).toMatchObject({
       outcome: 'ingested',
     });
@@ -343,7 +287,7 @@ describe('a download that breaks', () => {
     const ingesting = ingest(hours(0, 1), openText(source, hours(0, 1)), { signal: stop.signal });
     await expect(ingesting).rejects.toThrow('the ingest was aborted');
     expect(await windows()).toEqual([]);
-    expect(pool.idleCount).toBe(pool.totalCount);
+    expect(state.pool.idleCount).toBe(state.pool.totalCount);
   });
 });
 
@@ -360,17 +304,17 @@ describe('ingests at the same time', () => {
       }),
     );
     // Whatever their order was: each hour holds the two rows of the one document that its window names.
-    const byHour = await pool.query<{ hour: number; units: string; rows: number; report: string }>(
+    const byHour = await state.pool.query<{ hour: number; units: string; rows: number; report: string }>(
       `select (extract(epoch from start_time) / 3600 - $2)::int as hour, string_agg(distinct ordered_units::text, ',') as units,
               count(*) as rows, min(c.evidence ->> 'reportId') as report
        from fact_amazon_rt_sales f join coverage c on c.series_id = f.series_id and c.span @> f.start_time
        where f.series_id = $1 group by start_time order by start_time`,
-      [series.id, DAY_START / HOUR],
+      [state.series.id, DAY_START / HOUR],
     );
     expect(byHour.rows.map(({ hour }) => hour)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     for (const { units, rows, report } of byHour.rows)
       expect({ units, rows }).toEqual({ units: report, rows: 2 });
-    expect((await gaps(pool, series.id, hours(0, 9), NOW)).all).toEqual([]);
+    expect((await gaps(state.pool, state.series.id, hours(0, 9), NOW)).all).toEqual([]);
   });
 
   test('of one job take it in once', async () => {

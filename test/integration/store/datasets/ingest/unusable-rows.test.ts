@@ -1,93 +1,22 @@
 /** Rows of a document that cannot be used: set aside, or the document refused. */
-import type { Pool } from 'pg';
-import type { Span } from '../../../../../quota/windows/chunks';
-import { ensureSeries, installDatasets, type Series } from '../../../../../store/datasets/datasets';
-import { type Ingest, ingestDocument } from '../../../../../store/datasets/ingest/ingest';
-import { createPool } from '../../../../../store/db';
-import { RT_SALES } from '../../../../../vendors/amazon/datasets';
-import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
-import {
-  DAY_START,
-  HOUR,
-  hours,
-  openText,
-  PARTITION,
-  type SalesRow,
-  salesDocument,
-  salesText,
-} from '../../../../support/vendors/sales-documents';
+import { salesLedger } from '../../../../support/stacks/sales-ledger';
+import { hours, openText, salesText } from '../../../../support/vendors/sales-documents';
 
-const NOW = DAY_START + 48 * HOUR;
-let database: TestDatabase;
-let pool: Pool;
-let account = 0;
-let series: Series;
-
-beforeAll(async () => {
-  database = await testDatabase();
-  pool = createPool(database.url, { max: 8 });
-  await installDatasets(pool, [RT_SALES]);
-});
-afterAll(async () => {
-  await pool?.end();
-  await database?.drop();
-});
-beforeEach(async () => {
-  account += 1;
-  series = await ensureSeries(pool, RT_SALES, `seller-${account}`, PARTITION);
-});
-
-const ingest = (span: Span, document: Ingest['document'], more: Partial<Ingest> = {}) =>
-  ingestDocument(pool, {
-    dataset: RT_SALES,
-    seriesId: series.id,
-    span,
-    purpose: 'sync',
-    document,
-    evidence: { reportId: 'r1', requestId: 'q1', documentId: 'd1' },
-    now: NOW,
-    ...more,
-  });
-const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
-  ingest(span, salesDocument(span, rows), more);
-
-/** `hour asin units revenue` of all rows that people see. */
-async function visible(): Promise<string[]> {
-  const { rows } = await pool.query<{
-    start_time: number;
-    asin: string;
-    ordered_units: number;
-    ordered_revenue: string;
-  }>('select * from amazon_rt_sales where account = $1 order by start_time, asin', [series.account]);
-  return rows.map(
-    (r) => `${(r.start_time - DAY_START) / HOUR} ${r.asin} ${r.ordered_units} ${r.ordered_revenue}`,
-  );
-}
-async function windows() {
-  const { rows } = await pool.query(
-    `select lower(span) as from_time, upper(span) as to_time, state, row_count, evidence ->> 'reportId' as report, reason
-     from coverage where series_id = $1 order by span`,
-    [series.id],
-  );
-  return rows.map(
-    (r) =>
-      `${(r.from_time - DAY_START) / HOUR}-${(r.to_time - DAY_START) / HOUR} ${r.state} ${r.row_count} ${r.report}`,
-  );
-}
+const { state, ingest, ingestRows, visible, windows } = salesLedger();
 
 describe('rows that cannot be used', () => {
   const span = hours(0, 2);
   const asideOf = async () => {
-    const { rows } = await pool.query(
+    const { rows } = await state.pool.query(
       'select code, row_index, row_key, problem from set_aside_rows where series_id = $1 order by id',
-      [series.id],
+      [state.series.id],
     );
     return rows;
   };
   const eventsOf = async (kind: string) => {
-    const { rows } = await pool.query(
+    const { rows } = await state.pool.query(
       `select data from events where kind = $1 and data ->> 'account' = $2 order by id`,
-      [kind, series.account],
+      [kind, state.series.account],
     );
     return rows.map((row) => row.data);
   };
@@ -178,9 +107,9 @@ describe('rows that cannot be used', () => {
     const text = JSON.stringify({ errorDetails: hostile });
     const evidence = { reportId: hostile };
     expect(await ingest(span, openText(text, span), { evidence })).toMatchObject({ outcome: 'rejected' });
-    const { rows: kept } = await pool.query(
+    const { rows: kept } = await state.pool.query(
       `select problem, evidence ->> 'reportId' as id from rejected_documents where series_id = $1`,
-      [series.id],
+      [state.series.id],
     );
     expect(kept).toEqual([{ problem: 'errorDetails: a\ufffdb\ufffdc\\u0000', id: 'a\ufffdb\ufffdc\\u0000' }]);
   });
