@@ -1,55 +1,23 @@
 import fc from 'fast-check';
 import { unknownCooldownMs } from '../../../../quota/pools/cooldowns';
-import { CLOSED_POOL, isBlocked, transition } from '../../../../quota/pools/pool';
-import type { HoldCause, PoolEvent, PoolPolicy, PoolState } from '../../../../quota/pools/state';
-import type { Evidence } from '../../../../quota/verdict';
-
-const MIN = 60_000;
-const policy: PoolPolicy = {
-  unknownQuotaMs: 30 * MIN,
-  unknownQuotaFactor: 2,
-  unknownQuotaMaxMs: 8 * 60 * MIN,
-  absurdWaitMs: 7 * 24 * 60 * MIN,
-  breakerFailures: 5,
-  breakerOpenMs: MIN,
-  probeTimeoutMs: 2 * MIN,
-  hintAfterStrikes: 3,
-  hint: 'check role and report type',
-};
-const evidence: Evidence = { vendor: 'v', account: 'a', operation: 'op', httpStatus: 429 };
-const NOW = 1_700_000_000_000;
-
-const quota = (epoch: number, statedWaitMs: number | null = null, jitter = 0): PoolEvent => ({
-  type: 'quota',
-  epoch,
-  statedWaitMs,
-  reason: 'quota exceeded',
+import { CLOSED_POOL, isBlocked } from '../../../../quota/pools/pool';
+import type { PoolEvent, PoolState } from '../../../../quota/pools/state';
+import {
   evidence,
-  jitter,
-});
-const failure = (epoch: number): PoolEvent => ({ type: 'failure', epoch, reason: '503', evidence });
-const hold = (epoch: number, reason = 'unpaid', cause: HoldCause = 'billing') =>
-  ({ type: 'hold', epoch, reason, evidence, cause }) as const;
-const success = (epoch: number): PoolEvent => ({ type: 'success', epoch });
-const timer: PoolEvent = { type: 'timer' };
-const resume: PoolEvent = { type: 'resume' };
-const pause = (until: number | null): PoolEvent => ({ type: 'pause', reason: 'maintenance', until });
-
-const step = (state: PoolState, event: PoolEvent, now = NOW) => transition(state, event, policy, now);
-/** A pool that met a quota `strikes` times in a row, each pause waited out and probed in vain. */
-function paused(strikes = 1, statedWaitMs: number | null = null): PoolState {
-  let state = CLOSED_POOL;
-  let now = NOW;
-  for (let i = 0; i < strikes; i++) {
-    if (state.until !== null) {
-      now = state.until;
-      state = step(state, timer, now);
-    }
-    state = step(state, quota(state.epoch, statedWaitMs), now);
-  }
-  return state;
-}
-const halfOpen = () => step(paused(), timer, NOW + 30 * MIN);
+  failure,
+  halfOpen,
+  hold,
+  MIN,
+  NOW,
+  pause,
+  paused,
+  policy,
+  quota,
+  resume,
+  step,
+  success,
+  timer,
+} from '../../../support/models/pool-events';
 
 describe('a quota closes the pool', () => {
   test('until the time that the vendor states, to the millisecond', () => {

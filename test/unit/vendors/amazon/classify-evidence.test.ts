@@ -3,24 +3,9 @@ import { CLOSED_POOL, transition } from '../../../../quota/pools/pool';
 import { AMAZON_OPERATIONS } from '../../../../vendors/amazon/limits';
 import { amazonRules } from '../../../../vendors/amazon/rules';
 import { scrub } from '../../../../vendors/amazon/scrub';
-import type { CallInfo, CallResult } from '../../../../vendors/contract';
+import type { CallResult } from '../../../../vendors/contract';
+import { classify, errors, NOW, QUOTA, response } from '../../../support/vendors/amazon-answers';
 
-const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
-const call = (operation: string): CallInfo => ({
-  vendor: 'amazon',
-  account: 'main',
-  operation,
-  attributes: { vendor: 'amazon', account: 'main' },
-});
-const response = (status: number, body: unknown = '', headers: Record<string, string> = {}): CallResult => ({
-  kind: 'response',
-  response: { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) },
-});
-const classify = (operation: string, result: CallResult) =>
-  amazonRules.classify(call(operation), result, NOW);
-const errors = (code: string, message = '', details = '') => ({ errors: [{ code, message, details }] });
-
-const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested resource.');
 const s3 = (code: string, message = '') =>
   `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message><RequestId>S3ID</RequestId></Error>`;
 

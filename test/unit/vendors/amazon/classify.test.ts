@@ -1,28 +1,17 @@
 import fc from 'fast-check';
 import { AMAZON_OPERATIONS } from '../../../../vendors/amazon/limits';
 import { amazonRules } from '../../../../vendors/amazon/rules';
-import type { CallInfo, CallResult } from '../../../../vendors/contract';
+import type { CallResult } from '../../../../vendors/contract';
 import { processorMs } from '../../../support/processes/processor-time';
+import {
+  call,
+  classify,
+  classifyRenewed,
+  errors,
+  QUOTA,
+  response,
+} from '../../../support/vendors/amazon-answers';
 
-const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
-const call = (operation: string): CallInfo => ({
-  vendor: 'amazon',
-  account: 'main',
-  operation,
-  attributes: { vendor: 'amazon', account: 'main' },
-});
-const response = (status: number, body: unknown = '', headers: Record<string, string> = {}): CallResult => ({
-  kind: 'response',
-  response: { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) },
-});
-const classify = (operation: string, result: CallResult) =>
-  amazonRules.classify(call(operation), result, NOW);
-/** With a token that has just been fetched because the one before was refused. */
-const classifyRenewed = (operation: string, result: CallResult) =>
-  amazonRules.classify({ ...call(operation), freshLogin: true }, result, NOW);
-const errors = (code: string, message = '', details = '') => ({ errors: [{ code, message, details }] });
-
-const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested resource.');
 const EXPIRED = 'The access token you provided has expired.';
 const DENIED = errors('Unauthorized', 'Access to requested resource is denied.');
 const s3 = (code: string, message = '') =>

@@ -2,24 +2,7 @@
 import { fillScope, resolveLimits } from '../../../../quota/limits/limit';
 import { CLOSED_POOL, transition } from '../../../../quota/pools/pool';
 import { amazonRules } from '../../../../vendors/amazon/rules';
-import type { CallInfo, CallResult } from '../../../../vendors/contract';
-
-const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
-const call = (operation: string): CallInfo => ({
-  vendor: 'amazon',
-  account: 'main',
-  operation,
-  attributes: { vendor: 'amazon', account: 'main' },
-});
-const response = (status: number, body: unknown = '', headers: Record<string, string> = {}): CallResult => ({
-  kind: 'response',
-  response: { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) },
-});
-const classify = (operation: string, result: CallResult) =>
-  amazonRules.classify(call(operation), result, NOW);
-const errors = (code: string, message = '', details = '') => ({ errors: [{ code, message, details }] });
-
-const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested resource.');
+import { call, classify, NOW, QUOTA, response } from '../../../support/vendors/amazon-answers';
 
 describe('learn', () => {
   const learn = (

@@ -1,22 +1,7 @@
 /** What gateways before OpenAI's API say, and what it means. */
 import type { VerdictKind } from '../../../../quota/verdict';
-import type { CallInfo, CallResult } from '../../../../vendors/contract';
 import { classifyOpenAi } from '../../../../vendors/openai/classify';
-
-const NOW = Date.UTC(2026, 10, 24, 12);
-const call: CallInfo = {
-  vendor: 'openai',
-  account: 'bios',
-  operation: 'createResponse',
-  attributes: { vendor: 'openai', account: 'bios' },
-};
-
-function answer(status: number, error: unknown, headers: Record<string, string> = {}): CallResult {
-  const body = typeof error === 'string' ? error : JSON.stringify({ error });
-  return { kind: 'response', response: { status, headers, body } };
-}
-
-const verdict = (result: CallResult) => classifyOpenAi(call, result, NOW);
+import { answer, call, NOW, verdict } from '../../../support/vendors/openai-answers';
 
 describe('what gateways say', () => {
   const spent = 'Budget has been exceeded! Team=0000 Current cost: 10.2, Max budget: 10.0';

@@ -1,22 +1,8 @@
 import fc from 'fast-check';
 import type { VerdictKind } from '../../../../quota/verdict';
-import type { CallInfo, CallResult } from '../../../../vendors/contract';
+import type { CallResult } from '../../../../vendors/contract';
 import { classifyOpenAi } from '../../../../vendors/openai/classify';
-
-const NOW = Date.UTC(2026, 10, 24, 12);
-const call: CallInfo = {
-  vendor: 'openai',
-  account: 'bios',
-  operation: 'createResponse',
-  attributes: { vendor: 'openai', account: 'bios' },
-};
-
-function answer(status: number, error: unknown, headers: Record<string, string> = {}): CallResult {
-  const body = typeof error === 'string' ? error : JSON.stringify({ error });
-  return { kind: 'response', response: { status, headers, body } };
-}
-
-const verdict = (result: CallResult) => classifyOpenAi(call, result, NOW);
+import { answer, call, NOW, verdict } from '../../../support/vendors/openai-answers';
 
 describe('429', () => {
   const families: [string, { code?: string | null; type?: string; message?: string }, VerdictKind][] = [
