@@ -17,7 +17,7 @@ const RATE = 30;
 const MOST_IN_FLIGHT = 20;
 const SEED = Number(process.env.CHAOS_SEED ?? 20_26);
 /** A result that has come is stored within this, as a rule, ms; a call lost with it counts as on the way. */
-const STORED_MS = 500;
+const STORED_MS = 1000;
 /** A page whose worker died is given to the next one after a quarter of a minute: other deaths do not wait for it, ms. */
 const NO_CALLS_MS = 6000;
 

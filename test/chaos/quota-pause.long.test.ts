@@ -33,8 +33,8 @@ beforeAll(async () => {
       // Used for 15 s: the pause outlives a token, and nobody may fetch another before it ends.
       tokens: { lifetimeSeconds: 20 },
     },
-    // Long enough on this machine for four rounds of kills and restarts.
-    account: (startMs) => ({ pool: { cooldownMinutes: Math.max(12_000, 2 * startMs) / 60_000 } }),
+    // Long enough for four rounds of kills and restarts, also on a machine that is busier now than at its start.
+    account: (startMs) => ({ pool: { cooldownMinutes: Math.max(60_000, 10 * startMs) / 60_000 } }),
   });
 });
 
@@ -68,7 +68,7 @@ test('a pause outlives every process, and what follows is one probe and then the
   const restored = await readPool(rig.db, rig.pool);
   if (Date.now() < paused.until) expect(restored?.state).toEqual(paused);
 
-  expect(await finished(rig, 120_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
+  expect(await finished(rig, 180_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
 
   const calls = await allCalls(rig);
   const refused = calls.filter((c) => c.status === 429);

@@ -1,49 +1,17 @@
 /** The history of a fleet, device by device. */
-import { Runtime } from '@temporalio/worker';
 import { coverageByDevice } from '../../../../store/fleet/ledger';
 import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
-import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
 import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import { uniqueName } from '../../../support/stacks/embedded';
-import {
-  type Gps51Stack,
-  type Gps51StackOptions,
-  startGps51Stack,
-} from '../../../support/stacks/gps51-stack';
+import { fleetStacks, positions } from '../../../support/stacks/fleet-stacks';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-let stack: Gps51Stack | null = null;
-
-afterEach(async () => {
-  await stack?.close();
-  stack = null;
-});
-
-afterAll(() => Runtime.instance().shutdown());
-
-async function start(options: Gps51StackOptions = {}): Promise<Gps51Stack> {
-  stack = await startGps51Stack({
-    ...options,
-    scenario: { ...options.scenario, fleet: { devices: 6, parkedShare: 0, ...options.scenario?.fleet } },
-  });
-  return stack;
-}
-
-function tick(s: Gps51Stack, name: 'positionsTick' | 'tripsTick', intervalMs = MINUTE): Promise<TickResult> {
-  const dataset = name === 'positionsTick' ? 'gps51/positions' : 'gps51/trips';
-  // Both take and give the same.
-  return s.client.workflow.execute<typeof positionsTick>(name, {
-    workflowId: uniqueName('tick'),
-    taskQueue: s.settings.temporal.taskQueue,
-    args: [{ dataset, account: s.account, intervalMs }],
-  });
-}
-const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
+const start = fleetStacks();
 
 describe('a backfill', () => {
   test('of more days than a day has calls for goes on when the day ends; pause and resume hold and wake it', async () => {

@@ -1,51 +1,19 @@
-import { Runtime } from '@temporalio/worker';
 import { readCursor } from '../../../../store/fleet/fleet';
 import { coverageByDevice } from '../../../../store/fleet/ledger';
 import { readPool } from '../../../../store/pools/pools';
 import type { fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
-import type { positionsTick, TickResult } from '../../../../workflows/fleet/fleet-ticks';
 import { pauseSignal, poolWorkflowId, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import { uniqueName } from '../../../support/stacks/embedded';
-import {
-  type Gps51Stack,
-  type Gps51StackOptions,
-  startGps51Stack,
-} from '../../../support/stacks/gps51-stack';
+import { fleetStacks, positions, tick, trips } from '../../../support/stacks/fleet-stacks';
+import type { Gps51Stack } from '../../../support/stacks/gps51-stack';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-let stack: Gps51Stack | null = null;
-
-afterEach(async () => {
-  await stack?.close();
-  stack = null;
-});
-
-afterAll(() => Runtime.instance().shutdown());
-
-async function start(options: Gps51StackOptions = {}): Promise<Gps51Stack> {
-  stack = await startGps51Stack({
-    ...options,
-    scenario: { ...options.scenario, fleet: { devices: 6, parkedShare: 0, ...options.scenario?.fleet } },
-  });
-  return stack;
-}
-
-function tick(s: Gps51Stack, name: 'positionsTick' | 'tripsTick', intervalMs = MINUTE): Promise<TickResult> {
-  const dataset = name === 'positionsTick' ? 'gps51/positions' : 'gps51/trips';
-  // Both take and give the same.
-  return s.client.workflow.execute<typeof positionsTick>(name, {
-    workflowId: uniqueName('tick'),
-    taskQueue: s.settings.temporal.taskQueue,
-    args: [{ dataset, account: s.account, intervalMs }],
-  });
-}
-const positions = (s: Gps51Stack) => tick(s, 'positionsTick');
-const trips = (s: Gps51Stack) => tick(s, 'tripsTick');
+const start = fleetStacks();
 
 /** Polls of positions: how many devices were requested, and since which cursor. */
 async function checks(s: Gps51Stack): Promise<{ asked: number; since: number }[]> {

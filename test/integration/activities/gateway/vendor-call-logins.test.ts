@@ -3,82 +3,21 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Pool } from 'pg';
 import { Agent } from 'undici';
 import { CallFailed, PoolClosed } from '../../../../activities/gateway/call-errors';
 import type { CallTerms, TokenSource } from '../../../../activities/gateway/call-terms';
 import { createTokenSource } from '../../../../activities/gateway/credentials/login';
-import type { LimitTemplate } from '../../../../quota/limits/limit';
 import type { CallableAccount } from '../../../../settings/accounts/accounts';
-import { createPool } from '../../../../store/db';
 import { listLimits } from '../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
 import { KeyRing } from '../../../../store/secrets/keyring';
 import { TokenStore } from '../../../../store/secrets/tokens';
-import type { CallResult } from '../../../../vendors/contract';
-import {
-  answer,
-  type Said,
-  type ScriptedGateway,
-  scriptedGateway,
-  termsOf,
-} from '../../../support/scripted-gateway';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import { failure, scriptedCalls } from '../../../support/scripted-calls';
+import { type Said, termsOf } from '../../../support/scripted-gateway';
 
 jest.setTimeout(60_000);
 
-let database: TestDatabase;
-let db: Pool;
-let scripted: ScriptedGateway;
-
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
-});
-
-beforeEach(() => {
-  scripted = scriptedGateway(db);
-});
-
-const BY_IP: LimitTemplate = {
-  name: 'ip-per-minute',
-  operations: '*',
-  scope: '{egressIp}',
-  unit: 'calls',
-  window: { kind: 'rolling', count: 100, ms: 60_000 },
-  mode: 'enforce',
-  source: 'test',
-};
-
-const newAccount = () =>
-  scripted.account(uniqueName('account'), [BY_IP], { attributes: { egressIp: uniqueName('ip') } });
-
-/** Makes one call that is answered with each of `said` in turn. */
-async function call(terms: CallTerms, ...said: readonly Said[]): Promise<CallResult> {
-  const left = [...said];
-  return scripted.gateway.call({
-    ...terms,
-    send: async () => {
-      const next = left.shift();
-      if (next === undefined) throw new Error('the call was sent more often than the test foresaw');
-      return answer(next);
-    },
-  });
-}
-
-const failure = async (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error: unknown) => error,
-  );
-
+const { rig, newAccount, call } = scriptedCalls();
 const OK: Said = { kind: 'ok' };
 const EXPIRED: Said = { kind: 'auth', reason: 'expired' };
 const RATE: Said = { kind: 'rate', statedWaitMs: null, limit: 'ip-per-minute' };
@@ -101,7 +40,7 @@ describe('a token that the vendor calls expired', () => {
     await call(terms, EXPIRED, OK);
     await call(terms, OK);
     await call(terms, EXPIRED, OK);
-    expect(scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([
+    expect(rig.scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([
       false,
       true,
       false,
@@ -117,7 +56,7 @@ describe('a token that the vendor calls expired', () => {
     expect(await failure(call(terms, EXPIRED, RATE))).toMatchObject({ verdict: { kind: 'rate' } });
     // The next caller, or the same one's next try, comes with the token that has not worked yet.
     await failure(call(termsOf(account, { auth, inlineWaitMs: 3_000 }), RATE));
-    expect(scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
+    expect(rig.scripted.callInfos.map((info) => info.freshLogin ?? false)).toEqual([false, true, true]);
     expect(auth.version).toBe(2);
   });
 });
@@ -135,21 +74,21 @@ describe("a call with an end user's own credentials", () => {
   ])("leaves the account's pool as it is after %j, and says what the vendor said", async (said) => {
     const account = newAccount();
     await call(termsOf(account), OK);
-    const before = await readPool(db, account.poolKey);
+    const before = await readPool(rig.db, account.poolKey);
     const error = await failure(call(termsOf(account, { foreign: true }), said));
     expect(error).toBeInstanceOf(CallFailed);
     expect(error).toMatchObject({
       verdict: { ...said, evidence: { code: '8902', operation: 'ask' } },
       ambiguous: said.kind === 'server',
     });
-    expect(await readPool(db, account.poolKey)).toEqual(before);
+    expect(await readPool(rig.db, account.poolKey)).toEqual(before);
     expect(await call(termsOf(account), OK)).toBeDefined();
   });
 
   test('is charged to the limits that its attributes name, and slows everybody under them', async () => {
     const account = newAccount();
     await failure(call(termsOf(account, { foreign: true }), RATE));
-    const [limit] = await listLimits(db, account.poolKey);
+    const [limit] = await listLimits(rig.db, account.poolKey);
     expect(limit?.used).toBe(1);
     expect(limit?.blockedUntil).toBeGreaterThan(Date.now() + 500);
     const denied = await failure(call(termsOf(account, { inlineWaitMs: 0 }), OK));
@@ -160,13 +99,17 @@ describe("a call with an end user's own credentials", () => {
     const account = newAccount();
     await failure(call(termsOf(account), QUOTA));
     expect(await call(termsOf(account, { foreign: true }), OK)).toBeDefined();
-    expect((await readPool(db, account.poolKey))?.state.state).toBe('quota_paused');
+    expect((await readPool(rig.db, account.poolKey))?.state.state).toBe('quota_paused');
   });
 
   test("stops at an operator's pause", async () => {
     const account = newAccount();
-    await registerPool(db, account.poolKey, account.pool);
-    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    await registerPool(rig.db, account.poolKey, account.pool);
+    await applyPoolEvent(rig.db, account.poolKey, {
+      type: 'pause',
+      reason: 'paused by operator',
+      until: null,
+    });
     const error = await failure(call(termsOf(account, { foreign: true }), OK));
     expect(error).toBeInstanceOf(PoolClosed);
   });
@@ -183,9 +126,13 @@ describe('a login, which is outside the pool', () => {
     const account = newAccount();
     // Some epochs on: the login knows none of them.
     await call(termsOf(account), OK);
-    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
-    await applyPoolEvent(db, account.poolKey, { type: 'resume' });
-    const epoch = (await readPool(db, account.poolKey))?.state.epoch ?? 0;
+    await applyPoolEvent(rig.db, account.poolKey, {
+      type: 'pause',
+      reason: 'paused by operator',
+      until: null,
+    });
+    await applyPoolEvent(rig.db, account.poolKey, { type: 'resume' });
+    const epoch = (await readPool(rig.db, account.poolKey))?.state.epoch ?? 0;
     const error = await failure(call(login(account), { kind: 'quota', statedWaitMs, limit: null }));
     expect(error).toMatchObject({
       name: 'PoolClosed',
@@ -211,8 +158,8 @@ describe('a login made for a call', () => {
       const keys = KeyRing.parse(randomBytes(32).toString('base64'));
       const auth = createTokenSource(
         {
-          gateway: scripted.gateway,
-          tokens: new TokenStore(db, keys),
+          gateway: rig.scripted.gateway,
+          tokens: new TokenStore(rig.db, keys),
           keys,
           secrets: {},
           dispatcher,
@@ -229,7 +176,7 @@ describe('a login made for a call', () => {
           }),
         },
       );
-      await registerPool(db, account.poolKey, account.pool);
+      await registerPool(rig.db, account.poolKey, account.pool);
       await use(account, auth);
     } finally {
       await dispatcher.close();
@@ -246,9 +193,9 @@ describe('a login made for a call', () => {
         expect(paused).toMatchObject({ name: 'PoolClosed', details: { state: 'quota_paused' } });
 
         says = { kind: 'ok', token: 'a token' };
-        await applyPoolEvent(db, account.poolKey, { type: 'resume' });
+        await applyPoolEvent(rig.db, account.poolKey, { type: 'resume' });
         expect(await call(termsOf(account, { auth }), OK)).toBeDefined();
-        expect((await readPool(db, account.poolKey))?.state.state).toBe('closed');
+        expect((await readPool(rig.db, account.poolKey))?.state.state).toBe('closed');
       },
     );
   });

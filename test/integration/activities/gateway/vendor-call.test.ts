@@ -1,77 +1,19 @@
 /** What the gateway makes of a verdict, for the account's own calls, its logins, and calls for somebody else. */
-import type { Pool } from 'pg';
 import { CallFailed, PermitWait, PoolClosed } from '../../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../../activities/gateway/call-terms';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import type { CallableAccount } from '../../../../settings/accounts/accounts';
-import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { listLimits } from '../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
 import type { CallResult } from '../../../../vendors/contract';
-import {
-  answer,
-  type Said,
-  type ScriptedGateway,
-  scriptedGateway,
-  termsOf,
-} from '../../../support/scripted-gateway';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import { BY_IP, failure, scriptedCalls } from '../../../support/scripted-calls';
+import { answer, type Said, scriptedGateway, termsOf } from '../../../support/scripted-gateway';
+import { uniqueName } from '../../../support/stacks/embedded';
 
 jest.setTimeout(60_000);
 
-let database: TestDatabase;
-let db: Pool;
-let scripted: ScriptedGateway;
-
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
-});
-
-beforeEach(() => {
-  scripted = scriptedGateway(db);
-});
-
-const BY_IP: LimitTemplate = {
-  name: 'ip-per-minute',
-  operations: '*',
-  scope: '{egressIp}',
-  unit: 'calls',
-  window: { kind: 'rolling', count: 100, ms: 60_000 },
-  mode: 'enforce',
-  source: 'test',
-};
-
-const newAccount = () =>
-  scripted.account(uniqueName('account'), [BY_IP], { attributes: { egressIp: uniqueName('ip') } });
-
-/** Makes one call that is answered with each of `said` in turn. */
-async function call(terms: CallTerms, ...said: readonly Said[]): Promise<CallResult> {
-  const left = [...said];
-  return scripted.gateway.call({
-    ...terms,
-    send: async () => {
-      const next = left.shift();
-      if (next === undefined) throw new Error('the call was sent more often than the test foresaw');
-      return answer(next);
-    },
-  });
-}
-
-const failure = async (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => {
-      throw new Error('it did not fail');
-    },
-    (error: unknown) => error,
-  );
-
+const { rig, newAccount, call } = scriptedCalls();
 const OK: Said = { kind: 'ok' };
 
 test('an account describes every call of its own, logins too', async () => {
@@ -80,8 +22,8 @@ test('an account describes every call of its own, logins too', async () => {
   await call(termsOf(account, { attributes: { deviceId: '7' } }), OK);
   const { egressIp } = account.attributes ?? {};
   const own = { vendor: 'scripted', account: account.name, egressIp };
-  expect(scripted.callInfos.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
-  const [limit] = await listLimits(db, account.poolKey);
+  expect(rig.scripted.callInfos.map((info) => info.attributes)).toEqual([own, { ...own, deviceId: '7' }]);
+  const [limit] = await listLimits(rig.db, account.poolKey);
   expect(limit).toMatchObject({ key: `scripted/${egressIp}/ip-per-minute`, used: 2 });
 });
 
@@ -98,17 +40,17 @@ describe('a reserve that background work runs into', () => {
     source: 'test',
   });
   const reported = async (pool: string) =>
-    (await listEvents(db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
+    (await listEvents(rig.db, { pool, limit: 100 })).filter((e) => e.kind === 'limit.reserve');
 
   test('is reported once a window, while there is something left for others', async () => {
-    const account = scripted.account(uniqueName('account'), [daily('{account}')]);
+    const account = rig.scripted.account(uniqueName('account'), [daily('{account}')]);
     const background = termsOf(account, { priority: 'background', inlineWaitMs: 0 });
     await call(background, OK);
     await call(background, OK);
     for (let i = 0; i < 3; i++) {
       expect(await failure(call(background, OK))).toMatchObject({ name: 'PermitWait' });
       // Another process, which has informed nobody yet.
-      scripted = scriptedGateway(db);
+      rig.scripted = scriptedGateway(rig.db);
     }
     const limit = `scripted/${account.name}/per-day`;
     expect((await reported(account.poolKey)).map((e) => e.data)).toEqual([
@@ -118,7 +60,7 @@ describe('a reserve that background work runs into', () => {
   });
 
   test('is not reported for each of many devices', async () => {
-    const account = scripted.account(uniqueName('account'), [daily('{account}/{deviceId}')]);
+    const account = rig.scripted.account(uniqueName('account'), [daily('{account}/{deviceId}')]);
     const terms = termsOf(account, {
       priority: 'background',
       inlineWaitMs: 0,
@@ -141,7 +83,7 @@ describe('whether a request may have been carried out', () => {
       kind: 'transport',
       error: { code: 'ECONNRESET', message: 'gone', mayHaveBeenSent },
     };
-    const error = await failure(scripted.gateway.call({ ...termsOf(account), send: async () => lost }));
+    const error = await failure(rig.scripted.gateway.call({ ...termsOf(account), send: async () => lost }));
     expect(error).toBeInstanceOf(CallFailed);
     expect(error).toMatchObject({ ambiguous: mayHaveBeenSent });
   });
@@ -149,14 +91,20 @@ describe('whether a request may have been carried out', () => {
   test('a call that gets no permit has not been sent', async () => {
     const account = newAccount();
     await call(termsOf(account), OK);
-    await registerPool(db, account.poolKey, account.pool);
-    await applyPoolEvent(db, account.poolKey, { type: 'pause', reason: 'paused by operator', until: null });
+    await registerPool(rig.db, account.poolKey, account.pool);
+    await applyPoolEvent(rig.db, account.poolKey, {
+      type: 'pause',
+      reason: 'paused by operator',
+      until: null,
+    });
     let sent = 0;
     const send = async () => {
       sent++;
       return answer(OK);
     };
-    expect(await failure(scripted.gateway.call({ ...termsOf(account), send }))).toBeInstanceOf(PoolClosed);
+    expect(await failure(rig.scripted.gateway.call({ ...termsOf(account), send }))).toBeInstanceOf(
+      PoolClosed,
+    );
     expect(sent).toBe(0);
   });
 });
@@ -190,12 +138,12 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
         termsOf(account, { operation: 'track', attributes: { deviceId }, inlineWaitMs: 0, ...more }),
         said,
       );
-    const state = async () => (await readPool(db, account.poolKey))?.state.state;
+    const state = async () => (await readPool(rig.db, account.poolKey))?.state.state;
     return { account, track, state };
   }
   /** As if the refusals so far had been noted then. */
   const aMinuteLater = ({ poolKey }: CallableAccount) =>
-    db.query('update quota_doubts set noted_at = noted_at - 61000 where pool = $1', [poolKey]);
+    rig.db.query('update quota_doubts set noted_at = noted_at - 61000 where pool = $1', [poolKey]);
   const key = (name: string, device: string) => `scripted/${name}/${device}/device-per-day`;
 
   test('spends that device’s calls of the day; every other call goes on', async () => {
@@ -207,9 +155,9 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     await track('b', OK);
     await call(termsOf(account), OK);
     expect(await state()).toBe('closed');
-    const [device] = (await listLimits(db, account.poolKey)).filter(({ key: k }) => k.includes('/a/'));
+    const [device] = (await listLimits(rig.db, account.poolKey)).filter(({ key: k }) => k.includes('/a/'));
     expect(device).toMatchObject({ used: 5, left: 0 });
-    const [event] = await listEvents(db, { pool: account.poolKey, limit: 1 });
+    const [event] = await listEvents(rig.db, { pool: account.poolKey, limit: 1 });
     expect(event).toMatchObject({
       kind: 'limit.spent',
       data: { limit: key(account.name, 'a'), code: '8902' },
@@ -238,7 +186,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     await aMinuteLater(account);
     expect(await failure(track('d', USED_UP))).toBeInstanceOf(PoolClosed);
     expect(await state()).toBe('quota_paused');
-    expect(scripted.callInfos).toHaveLength(4);
+    expect(rig.scripted.callInfos).toHaveLength(4);
   });
 
   test('calls that were in flight together count as one refusal', async () => {
@@ -251,7 +199,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     });
     const together = left.map((deviceId) =>
       failure(
-        scripted.gateway.call({
+        rig.scripted.gateway.call({
           ...termsOf(account, { operation: 'track', attributes: { deviceId } }),
           send: async () => {
             left.pop();
@@ -299,7 +247,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     const held = new Promise<void>((done) => {
       release = done;
     });
-    const early = scripted.gateway.call({
+    const early = rig.scripted.gateway.call({
       ...termsOf(account),
       send: async () => {
         await held;
