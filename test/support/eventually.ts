@@ -4,6 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Finds what is awaited; null, undefined and false: not yet. */
 export type Finder<T> = () => Promise<T | null | undefined | false> | T | null | undefined | false;
 
+/** The first tries come soon after each other; what takes long is looked at less often, and leaves the processors to what is awaited. */
+const FIRST_MS = 25;
+const GROWTH = 1.25;
+const LONGEST_MS = 200;
+
 /**
  * Tries until something is found: anything but null, undefined and false. A try that throws (a server is down)
  * is a try that found nothing.
@@ -13,9 +18,10 @@ export async function eventually<T>(
   what: string,
   find: Finder<T>,
   timeoutMs = 180_000,
-  everyMs = 25,
+  everyMs?: number,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
+  let waitMs = everyMs ?? FIRST_MS;
   let last: unknown = null;
   for (;;) {
     try {
@@ -30,6 +36,7 @@ export async function eventually<T>(
         `not within ${timeoutMs / 1000} s: ${what}${last === null ? '' : ` (${String(last)})`}`,
       );
     }
-    await delay(everyMs);
+    await delay(waitMs);
+    if (everyMs === undefined) waitMs = Math.min(waitMs * GROWTH, LONGEST_MS);
   }
 }

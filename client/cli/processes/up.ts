@@ -164,7 +164,8 @@ async function begin(context: Context, detach: boolean, beginning: Beginning): P
   else own.kept = await keep(context, servers, endpoints, programs, environment, note);
   if (endpoint !== null) describeCodec(servers, endpoint);
   await untilWorkerPolls(context, interrupt.signal);
-  await describeApi(context, endpoints.api);
+  // It may have had to take another port.
+  await describeApi(context, await apiAddress(dir, settings, note));
   await startSyncs(context);
   if (!detach) return true;
   await startSupervisor(dir, settings);

@@ -1,7 +1,7 @@
 /** How `sluice up` and the demo run an API server beside the worker. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { choosePort } from '../../../embedded/ports';
+import { choosePort, OWN_PORT_PATIENCE_MS } from '../../../embedded/ports';
 import type { StateDir } from '../../../embedded/state-dir';
 import type { Settings } from '../../../settings';
 import { UsageError } from '../errors';
@@ -31,14 +31,25 @@ export function apiProgram(dir: StateDir, settings: Settings, url: string): Chil
   return {
     name: API_PROCESS,
     script: join(__dirname, '..', '..', 'api', 'main.js'),
-    args: [
-      ...(settings.file === null ? [] : ['--settings', settings.file]),
-      ...['--port', new URL(url).port],
-    ],
+    ...listeningAt(settings, url),
     logFile: join(dir.logs, `${API_PROCESS}.log`),
-    url,
     stopMs: STOP_MS,
     dependsOn: settings.file === null ? [] : [settings.file],
+  };
+}
+
+/** While it was down, another program may have taken its port: it would end at every start. */
+function listeningAt(settings: Settings, url: string): Pick<ChildProgram, 'args' | 'url' | 'whereFree'> {
+  const wanted = Number(new URL(url).port);
+  return {
+    args: [...(settings.file === null ? [] : ['--settings', settings.file]), ...['--port', String(wanted)]],
+    url,
+    whereFree: async (say) => {
+      const { port, moved } = await choosePort(wanted, OWN_PORT_PATIENCE_MS);
+      if (!moved) return {};
+      say(`port ${wanted} is in use by another program now: the API takes ${port}`);
+      return listeningAt(settings, `http://127.0.0.1:${port}`);
+    },
   };
 }
 
@@ -64,7 +75,7 @@ export async function keepApi(
   const program = apiProgram(dir, settings, url);
   const keeper = new Keeper(dir, program, say);
   await keeper.start(await adoptable(dir, program, say));
-  return { url, keeper };
+  return { url: findProcess(dir, API_PROCESS)?.url ?? url, keeper };
 }
 
 /** @throws UsageError */

@@ -209,6 +209,8 @@ export interface ChildProgram {
   readonly health?: AskHealth;
   /** What it keeps from the environment that it is started in. */
   readonly environment?: EnvironmentPrint;
+  /** Asked before each start: what has to be another where its place is taken, such as its port. */
+  readonly whereFree?: (say: Say) => Promise<Partial<Pick<ChildProgram, 'args' | 'url' | 'whereFree'>>>;
 }
 
 /** Distinguishes ways of running a program: with what arguments, which files, and from which build. */
@@ -298,6 +300,7 @@ export class Keeper {
 
   /** Starts it without staying to watch. */
   async launch(): Promise<void> {
+    this.program = { ...this.program, ...(await this.program.whereFree?.(this.say)) };
     const { name, script, args, env, logFile, url, stopMs, environment } = this.program;
     const child = spawnToLog({
       command: process.execPath,

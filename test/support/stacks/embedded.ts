@@ -33,11 +33,18 @@ function withDatabase(url: string, name: string): string {
   return changed.toString();
 }
 
+/** Nobody kills the shared server: it need not be safe against a power cut. Tests that kill one have one of their own. */
+const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
 /** `postgres://…/postgres` of the run's shared server. `SLUICE_TEST_PG_URL` names one to use in its place. */
 export async function testPostgresUrl(): Promise<string> {
   const given = process.env.SLUICE_TEST_PG_URL;
   if (given) return given;
-  const server = await startPostgres({ dataDir: postgresFolder(runFolder()), database: 'postgres' });
+  const server = await startPostgres({
+    dataDir: postgresFolder(runFolder()),
+    database: 'postgres',
+    settings: NOT_DURABLE,
+  });
   return server.url;
 }
 

@@ -1,6 +1,8 @@
 /** `up --detach` on a machine of its own: what ends by itself is started again, until `down` ends all of it. */
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
 import { type Instance, readInstance } from '../../../../embedded/instance';
@@ -60,6 +62,37 @@ function workersOfFolder(): number {
   return all.filter((args) => args.includes(join('workers', 'main.js')) && args.includes(folder)).length;
 }
 
+/** Where `status` says that it is found. */
+async function apiUrl(): Promise<string> {
+  const { said } = await sluice(['status', '--json']);
+  return (JSON.parse(said) as { readonly api: { readonly url: string } }).api.url;
+}
+
+async function apiAnswers(): Promise<boolean> {
+  return (await fetch(`${await apiUrl()}/readyz`).catch(() => null))?.status === 200;
+}
+
+function comesBack(name: string, before: ProcessIdentity | undefined): Promise<unknown> {
+  return eventually(`${name} comes back`, () => {
+    const now = processOf(name);
+    return now.pid !== before?.pid && isAlive(now);
+  });
+}
+
+/** Kills it until its port can be had before it is started again. */
+async function killAndTakePort(name: string, port: number): Promise<Server> {
+  for (;;) {
+    process.kill(processOf(name).pid, 'SIGKILL');
+    const server = createServer().listen(port, '127.0.0.1');
+    const taken = await Promise.race([
+      once(server, 'listening').then(() => true),
+      once(server, 'error').then(() => false),
+    ]);
+    if (taken) return server;
+    await eventually(`${name} is there to be killed`, () => isAlive(processOf(name)));
+  }
+}
+
 const NAMES = ['postgres', 'temporal', 'worker', 'api', 'supervisor'];
 const allOf = () => Object.fromEntries(NAMES.map((name) => [name, processOf(name)]));
 
@@ -94,22 +127,24 @@ test('a process that dies is restarted, an outdated one is reported, and down en
   );
   expect((await sluice(['up', '--detach'])).said).not.toContain('of its start');
 
-  const status = await sluice(['status', '--json']);
-  const { api } = JSON.parse(status.said) as { readonly api: { readonly url: string } };
-  const answers = async () => (await fetch(`${api.url}/readyz`).catch(() => null))?.status;
-  expect(first.some(({ said }) => said.includes(`${api.url}/api/v1`))).toBe(true);
-  expect(await answers()).toBe(200);
+  const firstUrl = await apiUrl();
+  expect(first.some(({ said }) => said.includes(`${firstUrl}/api/v1`))).toBe(true);
+  expect(await apiAnswers()).toBe(true);
 
   for (const name of ['worker', 'temporal', 'postgres', 'api']) {
-    const before = processOf(name);
-    process.kill(before.pid, 'SIGKILL');
-    await eventually(`${name} comes back`, () => {
-      const now = processOf(name);
-      return now.pid !== before.pid && isAlive(now);
-    });
+    process.kill(processOf(name).pid, 'SIGKILL');
+    await comesBack(name, started[name]);
   }
   // Postgres may have another port now.
-  await eventually('the API answers again', async () => (await answers()) === 200);
+  await eventually('the API answers again', apiAnswers);
+
+  // Another program takes the API's port while the API is down.
+  const lost = processOf('api');
+  const other = await killAndTakePort('api', Number(new URL(await apiUrl()).port));
+  await comesBack('api', lost);
+  await eventually('the API answers at another port', apiAnswers);
+  expect(new URL(await apiUrl()).port).not.toBe(String((other.address() as AddressInfo).port));
+  other.close();
   await eventually('the worker asks for work', async () =>
     /Worker +asks for work/.test((await sluice(['doctor'])).said),
   );
