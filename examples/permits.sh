@@ -7,13 +7,15 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 ask() { # path, JSON: the answer is in $folder/said, its status is printed
-  curl -s -o "$folder/said" -w '%{http_code}' -H 'Content-Type: application/json' \
+  curl -s -D "$folder/terms" -o "$folder/said" -w '%{http_code}' -H 'Content-Type: application/json' \
     ${SLUICE_API_KEY:+-H "Authorization: Bearer $SLUICE_API_KEY"} -d "$2" "$sluice/api/v1$1"
 }
 
 while [ "$answers" -lt "$calls" ]; do
   wanted=$(jq -n --arg a "$account" --arg o "$operation" '{account: $a, operation: $o, waitMs: 5000}')
   if [ "$(ask /permits "$wanted")" != 200 ]; then
+    wait=$(sed -n 's/^[Rr]etry-[Aa]fter: *\([0-9]*\).*/\1/p' "$folder/terms")
+    if [ "${wait:-31}" -le 30 ]; then sleep "$wait"; continue; fi
     jq -r .detail "$folder/said" >&2
     break
   fi

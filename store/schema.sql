@@ -1607,6 +1607,31 @@ begin
   return later;
 end $function$;
 
+CREATE OR REPLACE FUNCTION sluice.return_unused(p_keys text[], p_units double precision[], granted_at double precision)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  l limits;
+  n double precision;
+begin
+  for l in select * from limits x
+           where x.key = any (p_keys) and x.kind in ('calendar', 'vendor', 'rolling') order by x.key for update loop
+    n := p_units[array_position(p_keys, l.key)];
+    if l.kind <> 'rolling' then
+      perform settle_units(l.key, -n, granted_at);
+      continue;
+    end if;
+    delete from limit_events e
+      where e.ctid = (select f.ctid from limit_events f
+                      where f.limit_id = l.id and f.at = granted_at and f.units = n limit 1);
+    continue when not found;
+    l.used := l.used - n;
+    l.granted_units := l.granted_units - n;
+    perform limits_store(array[l]);
+  end loop;
+end $function$;
+
 CREATE OR REPLACE FUNCTION sluice.rows_mended()
  RETURNS integer
  LANGUAGE plpgsql

@@ -338,20 +338,19 @@ export async function restampPermit(
 }
 
 /**
- * Gives back what a permit for `grantedAt` has taken of calendar windows and of those that the vendor resets: it is
- * certain that its call was not sent. Windows that have turned since, and those that refill by themselves, are left.
+ * Gives back what a permit for `grantedAt` has taken of windows that count: it is certain that its call was not sent.
+ * Windows that have turned since, and buckets, which refill by themselves, are left.
  */
 export async function returnUnused(
   db: Pool,
   charges: PermitRequest['charges'],
   grantedAt: number,
 ): Promise<void> {
-  await db.query(
-    `select settle_units(l.key, -c.units, $3)
-     from unnest($1::text[], $2::float8[]) c (key, units) join limits l on l.key = c.key
-     where l.kind in ('calendar', 'vendor') order by l.key`,
-    [charges.map((c) => c.key), charges.map((c) => c.units), grantedAt],
-  );
+  await db.query('select return_unused($1::text[], $2::float8[], $3)', [
+    charges.map((c) => c.key),
+    charges.map((c) => c.units),
+    grantedAt,
+  ]);
 }
 
 /** Informs the limits that a call granted for `grantedAt` may have arrived as late as `arrivedAt`, epoch ms. */

@@ -72,6 +72,11 @@ export interface HeldPermit {
   readonly answered: () => Promise<void>;
 }
 
+/** Where a permit stands in the books until its call leaves, epoch ms by the database's clock. */
+interface Booked {
+  at: number;
+}
+
 /** More than the answer takes to come back; less would be late again, more is lost to the limit. */
 const RESTAMP_AHEAD_MS = 3;
 /**
@@ -253,11 +258,16 @@ export class PermitGate {
   ): Promise<number | null> {
     let departAt: number | null = null;
     let takeBack: Awaited<ReturnType<Preparation>> | undefined;
+    const booked: Booked = { at: permit.departAt };
     try {
       options.signal?.throwIfAborted();
-      takeBack = await this.prepare(request, permit, options.prepare);
+      takeBack = await options.prepare?.();
       options.signal?.throwIfAborted();
-      departAt = await this.depart(request, permit, options);
+      departAt = await this.depart(request, permit, options, booked);
+    } catch (error) {
+      // The call does not leave: what the permit has taken of a day is given back.
+      await returnUnused(this.db, request.charges, booked.at).catch(() => undefined);
+      throw error;
     } finally {
       if (departAt === null) {
         await takeBack?.();
@@ -269,16 +279,6 @@ export class PermitGate {
     return departAt;
   }
 
-  private async prepare({ charges }: PermitRequest, { departAt }: GrantedPermit, prepare?: Preparation) {
-    try {
-      return await prepare?.();
-    } catch (error) {
-      // The call must not leave: what the permit has taken of a day is given back.
-      await returnUnused(this.db, charges, departAt);
-      throw error;
-    }
-  }
-
   /**
    * Waits for the departure; moves the permit when this process was too late for it. A process that is late by as much
    * each time would move its permit for ever: a permit that is moved again, or is urgent, is good for a span as long as
@@ -288,6 +288,7 @@ export class PermitGate {
     request: PermitRequest,
     permit: GrantedPermit,
     options: AcquireOptions,
+    booked: Booked,
   ): Promise<number | null> {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
     let aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
@@ -301,8 +302,9 @@ export class PermitGate {
     await this.settleClock();
     for (;;) {
       const { stepped } = this;
-      await this.sleepUntil(departAt, options.signal);
       const bookedAt = departAt + spanMs;
+      booked.at = bookedAt;
+      await this.sleepUntil(departAt, options.signal);
       if (this.stepped !== stepped || departAt - this.clock.now() > this.options.leadMs + STEP_MS) {
         // It was granted by a clock that has stepped since: what that time was is not to be known any more.
         await returnUnused(this.db, request.charges, bookedAt);

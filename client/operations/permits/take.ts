@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { PermitWait, PoolClosed, Unsatisfiable } from '../../../activities/gateway/call-errors';
 import type { CallTerms } from '../../../activities/gateway/call-terms';
+import type { Leave } from '../../../activities/gateway/outside-calls';
 import { charges, matches, scopeNames } from '../../../quota/limits/limit';
 import type { PoolStateName } from '../../../quota/pools/state';
 import { type Account, findAccount } from '../../../settings/accounts/accounts';
@@ -212,24 +213,22 @@ class Taking {
   private async take(inlineWaitMs: number): Promise<GivenPermit> {
     const { id, account, terms, desk } = this;
     const lifeMs = account.pool.probeTimeoutMs;
+    const call = outsideCall(account, terms);
+    let leave: Leave | null = null;
     try {
-      const leave = await desk.gateway.outside.leave({
-        ...outsideCall(account, terms),
-        inlineWaitMs,
-        record: { id, lifeMs, terms },
+      leave = await desk.gateway.outside.leave({
+        ...{ ...call, inlineWaitMs, record: { id, lifeMs, terms } },
         ...(this.signal ? { signal: this.signal } : {}),
       });
-      const { departAt, probe, moved } = leave.permit;
       // Whoever has gone meanwhile makes no call.
-      if (this.signal?.aborted) {
-        await desk.gateway.outside.giveBack(outsideCall(account, terms), leave);
-        throw this.signal.reason;
-      }
-      desk.remember(id, leave);
+      this.signal?.throwIfAborted();
+      const { departAt, probe, moved } = leave.permit;
       if (moved) await this.backend.database((db) => moveOutsidePermit(db, id, departAt), 'permits');
+      desk.remember(id, leave);
       leave.permit.sent();
       return { permit: id, departAt, expiresAt: departAt + lifeMs, probe };
     } catch (error) {
+      if (leave !== null) await desk.gateway.outside.giveBack(call, leave).catch(() => undefined);
       // A grant whose departure was missed, and the denial that came after it. Nobody waits for it: Postgres may be silent.
       void this.backend.database((db) => forgetOutsidePermit(db, id), 'permits').catch(() => undefined);
       throw error;

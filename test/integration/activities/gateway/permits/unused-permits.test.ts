@@ -57,13 +57,78 @@ test('a process that stalls and misses departures spends no more of the day than
   expect((await used(pool))[0]).toEqual(['calendar', 60]);
 });
 
-test('only what does not come back by itself is given back', async () => {
-  const { pool, charges } = await newLimits(DAY, { kind: 'rolling', count: 100, ms: 3_600_000 });
-  const [decision] = await takePermits(db, [{ pool: null, priority: 'live', charges }], 0);
-  if (!decision?.granted) throw new Error('no permit');
-  await returnUnused(db, charges, decision.departAt);
+test('of what counts, a permit that was not used is given back, and once only', async () => {
+  const rolling: LimitWindow = { kind: 'rolling', count: 3, ms: 3_600_000 };
+  const { pool, charges } = await newLimits(DAY, rolling, {
+    kind: 'token-bucket',
+    ratePerSecond: 0.001,
+    burst: 3,
+  });
+  const take = async () => (await takePermits(db, [{ pool: null, priority: 'live', charges }], 0))[0];
+  const first = await take();
+  const second = await take();
+  if (!first?.granted || !second?.granted) throw new Error('no permit');
+  await returnUnused(db, charges, second.departAt);
+  await returnUnused(
+    db,
+    charges.filter(({ key }) => key.endsWith('rolling')),
+    second.departAt,
+  );
+  expect(await used(pool)).toEqual([
+    ['calendar', 1],
+    ['rolling', 1],
+    ['token-bucket', expect.closeTo(2, 1)],
+  ]);
+});
+
+test('a process that stalls spends no more of any hour than it has sent, and the others get all the rest', async () => {
+  const [COUNT, MS] = [40, 3_600_000];
+  const { pool, charges } = await newLimits(
+    { kind: 'rolling', count: COUNT, ms: MS },
+    { kind: 'spacing', ms: 4 },
+  );
+  const stalling = new PermitGate(db, { leadMs: 40 });
+  const other = new PermitGate(db, { leadMs: 40 });
+  const stall = setInterval(() => {
+    const until = performance.now() + 25;
+    while (performance.now() < until);
+  }, 40);
+  let sent = 0;
+  const caller = async (gate: PermitGate) => {
+    for (;;) {
+      const permit = await gate.acquire(
+        { pool: null, priority: 'live', charges },
+        { inlineWaitMs: 60_000, slackMs: 1 },
+      );
+      if (!permit.granted) return;
+      sent++;
+    }
+  };
+  await Promise.all([stalling, stalling, stalling, other].map(caller));
+  clearInterval(stall);
+  expect(sent).toBe(COUNT);
+  expect((await used(pool))[0]).toEqual(['rolling', COUNT]);
+});
+
+test('a caller who is cancelled before the departure spends nothing that counts', async () => {
+  const rolling: LimitWindow = { kind: 'rolling', count: 3, ms: 3_600_000 };
+  const { pool, charges } = await newLimits(DAY, rolling);
+  const gate = new PermitGate(db, { leadMs: 40 });
+  const gone = new AbortController();
+  const acquired = gate.acquire(
+    { pool: null, priority: 'live', charges },
+    {
+      ...{ inlineWaitMs: 1000, slackMs: 1, signal: gone.signal },
+      // The permit is granted, and its departure has not come.
+      prepare: async () => {
+        gone.abort(new Error('has gone'));
+        return async () => undefined;
+      },
+    },
+  );
+  await expect(acquired).rejects.toThrow('has gone');
   expect(await used(pool)).toEqual([
     ['calendar', 0],
-    ['rolling', 1],
+    ['rolling', 0],
   ]);
 });
