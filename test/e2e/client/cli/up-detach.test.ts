@@ -84,11 +84,9 @@ async function killAndTakePort(name: string, port: number): Promise<Server> {
   for (;;) {
     process.kill(processOf(name).pid, 'SIGKILL');
     const server = createServer().listen(port, '127.0.0.1');
-    const taken = await Promise.race([
-      once(server, 'listening').then(() => true),
-      once(server, 'error').then(() => false),
-    ]);
-    if (taken) return server;
+    // Rejects when the port is in use.
+    const taken = once(server, 'listening').catch(() => null);
+    if ((await taken) !== null) return server;
     await eventually(`${name} is there to be killed`, () => isAlive(processOf(name)));
   }
 }

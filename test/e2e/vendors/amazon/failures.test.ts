@@ -77,7 +77,7 @@ test('500 from every operation in turn is got over', async () => {
 test('five failures in a row open the breaker; one probe ends it', async () => {
   const l = await lab;
   // Not five and no more: between them, a create call that comes late would begin the count anew.
-  l.fault('breaker', { kind: 'status', status: 500, operation: 'getReport' });
+  l.fault('breaker', { id: 'breaker', kind: 'status', status: 500, operation: 'getReport' });
   const span = lastHours(6);
   const work = await l.backfill('breaker', span);
   const open = await l.poolBecomes('breaker', 'open');
