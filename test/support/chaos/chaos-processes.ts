@@ -61,8 +61,8 @@ export class Supervised {
     this.child?.kill('SIGCONT');
   }
 
-  /** How often it has written `text` so far. */
-  said(text: string): number {
+  /** How often it has written this so far. */
+  said(text: string | RegExp): number {
     return readFileSync(this.logFile, 'utf8').split(text).length - 1;
   }
 }

@@ -16,10 +16,11 @@ import type { AmazonScenarioInput } from '../../../vendors/amazon/simulator';
 import type { OpenAiScenarioInput } from '../../../vendors/openai/simulator';
 import { eventually, type Finder } from '../eventually';
 import { program } from '../processes/program';
+import { WORKER_IS_UP, workerArguments, workerEnvironment } from '../processes/worker';
 import { temporaryFolder } from '../run/run-folder';
 import { describeStanding } from '../run/standing';
 import { TEST_ENV } from '../stacks/core-stack';
-import { QUICK_LIMITS, settingsFor } from '../stacks/stack';
+import { QUICK_LIMITS, refreshTokens, settingsFor } from '../stacks/stack';
 import { Server, Supervised } from './chaos-processes';
 
 /** What is as quick as a test wants it, on a machine so busy that calls are late by up to a second. */
@@ -83,18 +84,9 @@ export class ChaosRig {
     this.temporal = servers.temporal;
     this.settingsFile = join(folder, 'sluice.yaml');
     writeFileSync(this.settingsFile, settingsYaml);
-    const env = () => ({
-      ...RIG_ENV,
-      SLUICE_EMBEDDED_DATABASE_URL: this.postgres.address,
-      SLUICE_EMBEDDED_TEMPORAL_ADDRESS: this.temporal.address,
-    });
+    const env = () => ({ ...RIG_ENV, ...workerEnvironment(this.postgres.address, this.temporal.address) });
     this.workers = [1, 2].map(
-      (n) =>
-        new Supervised(
-          [program('workers', 'main'), '--settings', this.settingsFile],
-          env,
-          join(folder, `worker-${n}.log`),
-        ),
+      (n) => new Supervised(workerArguments(this.settingsFile), env, join(folder, `worker-${n}.log`)),
     );
   }
 
@@ -113,10 +105,7 @@ export class ChaosRig {
       scenario: { ...options.scenario, limits: { ...QUICK_LIMITS, ...options.scenario?.limits } },
       settings: (at, startMs) => {
         const account = { limits: LIMITS, ...options.account?.(startMs) };
-        return {
-          temporal: { taskQueue: 'chaos', encryptPayloads: false },
-          ...settingsFor(at, 'acme', { account }),
-        };
+        return settingsFor(at, 'acme', { account });
       },
       httpTimeoutMs: options.httpTimeoutMs,
     });
@@ -133,10 +122,7 @@ export class ChaosRig {
       id: 'openai',
       account: Object.keys(accounts)[0] ?? '',
       scenario,
-      settings: (at) => ({
-        temporal: { taskQueue: 'chaos', encryptPayloads: false },
-        accounts: Object.fromEntries(fields(at)),
-      }),
+      settings: (at) => ({ accounts: Object.fromEntries(fields(at)) }),
       httpTimeoutMs: undefined,
     });
   }
@@ -151,6 +137,7 @@ export class ChaosRig {
     ]);
     const startMs = Date.now() - began;
     const settingsYaml = stringify({
+      temporal: { taskQueue: 'chaos', encryptPayloads: false },
       ...settings(vendor.at, startMs),
       log: { level: 'info' },
       http: { timeoutMs: httpTimeoutMs ?? 10_000, connectTimeoutMs: 1000 },
@@ -185,9 +172,9 @@ export class ChaosRig {
 
   /** Resolves when a worker that is being started takes tasks. */
   async ready(worker: Supervised): Promise<void> {
-    const before = worker.said('"event":"worker.started"');
+    const before = worker.said(WORKER_IS_UP);
     await eventually(`a worker starts (${worker.logFile})`, () =>
-      worker.said('"event":"worker.started"') > before ? true : null,
+      worker.said(WORKER_IS_UP) > before ? true : null,
     ).catch((error) => {
       throw new Error(`${error.message}; it said:\n${tailOf(worker.logFile, 20)}`);
     });
@@ -239,7 +226,7 @@ export class ChaosRig {
 
 const RIG_ENV = {
   ...TEST_ENV,
-  TEST_REFRESH_TOKEN_acme: 'Atzr|acme',
+  ...refreshTokens(['acme']),
   TEST_OPENAI_KEY: 'sk-bios',
   TEST_FLEET_PASSWORD: 'fleet-secret',
 };

@@ -52,7 +52,6 @@ export function fleetVendor(seed: number): RigVendor {
       ],
     },
     settings: ({ baseUrl }) => ({
-      temporal: { taskQueue: 'chaos', encryptPayloads: false },
       accounts: {
         [ACCOUNT]: {
           vendor: 'gps51',

@@ -1,18 +1,20 @@
 /**
  * Sluice as its users run it, for any vendor: a database, a task queue and workers of its own beside the run's shared
- * servers, and settings as a user would write them. `stack.ts` (Amazon), `openai-stack.ts` and `gps51-stack.ts` add
- * their vendor.
+ * servers, and settings as a user would write them. `stack.ts` (Amazon), `amazon-lab/`, `openai-stack.ts` and
+ * `gps51-stack.ts` add their vendor.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
+import { bundleWorkflowCode } from '@temporalio/worker';
 import type { Pool } from 'pg';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
 import { parseSettings, type Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
 import { generateKey } from '../../../store/secrets/keyring';
+import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../../temporal/codec';
 import { connectClient } from '../../../temporal/connection';
 import {
   installTemporalRuntime,
@@ -20,8 +22,9 @@ import {
   startWorker,
   type WorkerOptions,
 } from '../../../workers/worker';
-import { program, workflowBundle } from '../processes/program';
+import { workflowBundle } from '../processes/program';
 import { startProgram } from '../processes/started-program';
+import { WORKER_IS_UP, workerArguments, workerEnvironment } from '../processes/worker';
 import { temporaryFolder } from '../run/run-folder';
 import { isUnique, testDatabase, testTemporal, uniqueName } from './embedded';
 
@@ -48,9 +51,13 @@ export interface CoreStack {
   readonly db: Pool;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
+  /** The settings with other top-level keys, as after an operator's edit; `settings` stay as they are. */
+  settingsWith(change: Readonly<Record<string, unknown>>): Settings;
   /** In this process. */
   startWorker(
-    own?: Partial<Pick<WorkerOptions, 'databaseUrl' | 'spoolDir' | 'slots' | 'watch' | 'streamTimes'>>,
+    own?: Partial<
+      Pick<WorkerOptions, 'settings' | 'databaseUrl' | 'spoolDir' | 'slots' | 'watch' | 'streamTimes'>
+    >,
   ): Promise<RunningWorker>;
   startWorkerProcess(): Promise<WorkerProcess>;
   /** Ends the workers, then the vendor, and removes the database. */
@@ -70,6 +77,9 @@ export interface CoreOptions<V extends Ended> {
   readonly startVendor: () => Promise<V>;
   /** The settings for that vendor, with accounts and organizations of unique names; `temporal` is the core's own. */
   readonly settings: (vendor: V) => Readonly<Record<string, unknown>>;
+  readonly encryptPayloads?: boolean;
+  /** Takes the lines of the workers and, where it is the file's first, of Temporal's SDK. Default: `TEST_LOG`'s level. */
+  readonly log?: Logger;
 }
 
 let installed = false;
@@ -79,7 +89,7 @@ export async function startCore<V extends Ended>(
 ): Promise<CoreStack & { vendor: V }> {
   const env = { ...TEST_ENV, ...options.env };
   Object.assign(process.env, env);
-  const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
+  const { encryptPayloads = false, log = pino({ level: process.env.TEST_LOG ?? 'silent' }) } = options;
   if (!installed) installTemporalRuntime(log);
   installed = true;
   const [database, temporal, vendor] = await Promise.all([
@@ -87,16 +97,19 @@ export async function startCore<V extends Ended>(
     testTemporal(),
     options.startVendor(),
   ]);
-  const settingsYaml = stringify({
-    temporal: { taskQueue: uniqueName('queue'), encryptPayloads: false },
+  const written = {
+    temporal: { taskQueue: uniqueName('queue'), encryptPayloads },
     ...options.settings(vendor),
-  });
+  };
+  const settingsYaml = stringify(written);
   const folder = temporaryFolder(options.name);
   const settingsFile = join(folder, 'sluice.yaml');
   writeFileSync(settingsFile, settingsYaml);
-  const settings = parseSettings(settingsYaml, { file: settingsFile, baseDir: folder, env });
+  const parse = (yaml: string) => parseSettings(yaml, { file: settingsFile, baseDir: folder, env });
+  const settings = parse(settingsYaml);
   checkNames(settings);
-  const connected = await connectClient(settings, temporal.address);
+  const converter = encryptPayloads ? await dataConverterFor(settings) : undefined;
+  const connected = await connectClient(settings, temporal.address, converter);
   const db = createPool(database.url, { max: 4, applicationName: 'test' });
   const workers: RunningWorker[] = [];
   const processes: WorkerProcess[] = [];
@@ -104,24 +117,29 @@ export async function startCore<V extends Ended>(
     ...{ settings, settingsYaml, settingsFile, env, vendor, db, client: connected.client },
     databaseUrl: database.url,
     temporalAddress: temporal.address,
+    settingsWith: (change) => parse(stringify({ ...written, ...change })),
     startWorker: async (own = {}) => {
       const worker = await startWorker({
         settings,
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
-        workflowBundle: workflowBundle(),
+        workflowBundle: await bundleFor(encryptPayloads),
         ...own,
       });
       workers.push(worker);
       return worker;
     },
     startWorkerProcess: async () => {
-      const worker = await startWorkerProcess(folder, settingsFile, {
-        ...env,
-        SLUICE_EMBEDDED_DATABASE_URL: database.url,
-        SLUICE_EMBEDDED_TEMPORAL_ADDRESS: temporal.address,
+      const { log: said, end } = await startProgram(workerArguments(settingsFile), {
+        cwd: folder,
+        env: { ...env, ...workerEnvironment(database.url, temporal.address) },
+        up: WORKER_IS_UP,
       });
+      const kill = async () => {
+        await end('SIGKILL');
+      };
+      const worker = { kill, log: said };
       processes.push(worker);
       return worker;
     },
@@ -149,20 +167,14 @@ function checkNames(settings: Settings): void {
   }
 }
 
-async function startWorkerProcess(
-  folder: string,
-  settingsFile: string,
-  env: NodeJS.ProcessEnv,
-): Promise<WorkerProcess> {
-  const { log, end } = await startProgram([program('workers', 'main'), '--settings', settingsFile], {
-    cwd: folder,
-    env,
-    up: /worker\.started/,
+/** An encrypting worker's bundle has the failure converter in it. */
+async function bundleFor(encrypted: boolean): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
+  if (!encrypted) return workflowBundle();
+  const nothing = () => undefined;
+  const logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing };
+  return bundleWorkflowCode({
+    workflowsPath: require.resolve('../../../workflows'),
+    logger: { ...logger, error: console.error },
+    failureConverterPath: FAILURE_CONVERTER_PATH,
   });
-  return {
-    kill: async () => {
-      await end('SIGKILL');
-    },
-    log,
-  };
 }

@@ -8,6 +8,7 @@ import { type CoreStack, startCore } from './core-stack';
 import { uniqueName } from './embedded';
 
 export const DATASET = 'amazon/rt-sales';
+export const MARKETPLACE = 'ATVPDKIKX0DER';
 
 /** Amazon's limits, quick enough for a test; the burst is Amazon's. */
 export const QUICK_LIMITS = {
@@ -34,9 +35,45 @@ export interface Stack extends CoreStack {
   readonly simulator: AmazonSimulator;
 }
 
-/** The settings a user would write for a simulator (or any other server that speaks the Reports API). */
+export interface AmazonAddress {
+  readonly url: string;
+  readonly tokenUrl: string;
+}
+
+const tokenName = (account: string) => `TEST_REFRESH_TOKEN_${account.slice(-12)}`;
+
+/** The refresh token of a simulated seller. */
+export const refreshToken = (account: string) => `Atzr|${account}`;
+
+/** What the settings of these accounts refer to, beside TEST_ENV. */
+export function refreshTokens(accounts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(accounts.map((account) => [tokenName(account), refreshToken(account)]));
+}
+
+/** An account as a user would write it for a simulator (or any other server that speaks the Reports API). */
+export function amazonAccount(
+  { url, tokenUrl }: AmazonAddress,
+  account: string,
+  keys: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    vendor: 'amazon',
+    baseUrl: url,
+    tokenUrl,
+    credentials: {
+      clientId: 'env:TEST_CLIENT_ID',
+      clientSecret: 'env:TEST_CLIENT_SECRET',
+      refreshToken: `env:${tokenName(account)}`,
+    },
+    marketplaces: [MARKETPLACE],
+    currency: 'USD',
+    ...keys,
+  };
+}
+
+/** Settings with one account and one dataset. */
 export function settingsFor(
-  simulator: { readonly url: string; readonly tokenUrl: string },
+  simulator: AmazonAddress,
   account: string,
   options: StackOptions = {},
 ): Record<string, unknown> {
@@ -44,20 +81,10 @@ export function settingsFor(
     log: { level: 'warn' },
     reports: { settleSeconds: 1 },
     accounts: {
-      [account]: {
-        vendor: 'amazon',
-        baseUrl: simulator.url,
-        tokenUrl: simulator.tokenUrl,
-        credentials: {
-          clientId: 'env:TEST_CLIENT_ID',
-          clientSecret: 'env:TEST_CLIENT_SECRET',
-          refreshToken: `env:TEST_REFRESH_TOKEN_${account.slice(-12)}`,
-        },
-        marketplaces: ['ATVPDKIKX0DER'],
-        currency: 'USD',
+      [account]: amazonAccount(simulator, account, {
         limits: options.limits ?? QUICK_LIMITS,
         ...options.account,
-      },
+      }),
     },
     datasets: [
       {
@@ -74,7 +101,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const account = uniqueName('acme');
   const { vendor: simulator, ...core } = await startCore({
     name: 'amazon',
-    env: { [`TEST_REFRESH_TOKEN_${account.slice(-12)}`]: `Atzr|${account}` },
+    env: refreshTokens([account]),
     startVendor: () =>
       startAmazonSimulator({ ...options.scenario, limits: { ...QUICK_LIMITS, ...options.scenario?.limits } }),
     settings: (vendor) => settingsFor(vendor, account, options),

@@ -6,7 +6,8 @@ import { datasetContext } from '../../../../settings/datasets/report-context';
 import { listKindStops } from '../../../../store/permits/call-kinds';
 import { listLimits } from '../../../../store/permits/permits';
 import { violations } from '../../../support/models/arrival-judge';
-import { Lab, lastHours, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 import { plainBackend } from '../../../support/stacks/plain-backend';
 
 const TRAFFIC = 'amazon/rt-traffic';
@@ -128,7 +129,7 @@ describe('work that sleeps until a limit has room goes on at once', () => {
 
   test('when the settings have it no more, and nobody is shown it any more', async () => {
     const { l, work } = await waiting('removed');
-    await l.restartWorker({}, { removed: { limits: WIDE } });
+    await l.restartWorker({ accounts: { removed: { limits: WIDE } } });
     expect(await work.result()).toMatchObject({ chunks: 4, done: 4 });
     const names = (await listLimits(l.db, l.poolKey('removed'))).map(({ name }) => name);
     expect(names).toContain('createReport');

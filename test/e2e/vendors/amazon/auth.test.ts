@@ -1,7 +1,9 @@
 /** Login with Amazon: tokens that expire, credentials that are refused, and the way back. */
 import { resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const lab = Lab.start({
   accounts: { expired: {}, revoked: {}, unauthorised: {}, wrong: {} },
@@ -54,7 +56,7 @@ test('refused credentials hold the account until there are new ones, which is no
   expect(await work.result()).toMatchObject({ chunks: 4, done: 4, failed: 0 });
   expect(l.calls('revoked', 'token')).toHaveLength(3);
   expect(await l.pool('revoked')).toMatchObject({ state: 'closed' });
-  expect(await l.rows('revoked', span)).toEqual(await l.truth('revoked', span));
+  expect(await l.data.rows('revoked', span)).toEqual(await l.data.truth('revoked', span));
 });
 
 test('a 403 that a new token does not cure holds an account that makes one kind of calls only', async () => {

@@ -1,7 +1,9 @@
 /** Amazon's own failures and the network's: short waits, a breaker when they go on, and no report twice. */
 
 import { failuresIn } from '../../../support/histories';
-import { Lab, lastHours, leaksOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
 
 const TIMEOUT_MS = 3000;
 const OPEN_MS = 10_000;
@@ -52,7 +54,7 @@ test('a report is requested at most three times when neither an answer nor a rep
   l.fault('silent', { id: 'silent', kind: 'drop-before', operation: 'createReport' });
   expect(await (await l.backfill('silent', lastHours(1))).result()).toMatchObject({ done: 0, failed: 1 });
   expect(l.calls('silent', 'createReport')).toHaveLength(3);
-  const [window] = await l.windows('silent');
+  const [window] = await l.data.windows('silent');
   expect(window).toMatchObject({
     state: 'failed',
     reason: expect.stringMatching(/^3 requests brought no report; the last: .*createReport/),
@@ -71,7 +73,7 @@ test('500 from every operation in turn is got over', async () => {
   // believed, unless that is so already.
   expect([1, 2]).toContain(l.calls('unavailable', 'getReports').length);
   expect(l.reportsMade('unavailable')).toHaveLength(3);
-  expect(await l.rows('unavailable', span)).toEqual(await l.truth('unavailable', span));
+  expect(await l.data.rows('unavailable', span)).toEqual(await l.data.truth('unavailable', span));
 });
 
 test('five failures in a row open the breaker; one probe ends it', async () => {
@@ -100,7 +102,7 @@ test('five failures in a row open the breaker; one probe ends it', async () => {
     'pool.half_open',
     'pool.closed',
   ]);
-  expect(await l.rows('breaker', span)).toEqual(await l.truth('breaker', span));
+  expect(await l.data.rows('breaker', span)).toEqual(await l.data.truth('breaker', span));
 });
 
 test('dropped connections are tried again, wherever they happen', async () => {
@@ -124,8 +126,8 @@ test('a document that breaks off leaves nothing behind and is fetched again', as
   expect(await work.result()).toMatchObject({ done: 1, failed: 0 });
   expect(l.calls('cut', 'downloadDocument')).toHaveLength(2);
   expect(l.calls('cut', 'getReportDocument')).toHaveLength(1);
-  expect((await l.windows('cut')).map((w) => w.state)).toEqual(['done']);
-  expect(await l.rows('cut', span)).toEqual(await l.truth('cut', span));
+  expect((await l.data.windows('cut')).map((w) => w.state)).toEqual(['done']);
+  expect(await l.data.rows('cut', span)).toEqual(await l.data.truth('cut', span));
 });
 
 test('an answer that takes too long is given up, and its report is found again', async () => {

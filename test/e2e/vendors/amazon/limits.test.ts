@@ -1,7 +1,8 @@
 /** What Amazon allows may differ from what it says: headers teach, and a hidden limit costs what is in flight. */
 import type { Arrival } from '../../../../vendors/kit/judge/arrivals';
 import { failuresIn } from '../../../support/histories';
-import { Lab, lastHours } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
 
 const lab = Lab.start({
   // Longer waits than this sleep in the workflow.
@@ -57,7 +58,7 @@ test('a limit that is lower than announced costs the calls in flight at each dis
   for (const group of together(refused)) expect(group.length).toBeLessThanOrEqual(2);
   expect(together(refused)).toHaveLength(pauses.length);
   expect(l.reportsMade('hidden')).toHaveLength(14);
-  expect(await l.rows('hidden', span)).toEqual(await l.truth('hidden', span));
+  expect(await l.data.rows('hidden', span)).toEqual(await l.data.truth('hidden', span));
 });
 
 test('a limit that a header announces takes the place of ours', async () => {

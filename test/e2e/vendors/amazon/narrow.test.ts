@@ -3,7 +3,9 @@
 import { listKindStops } from '../../../../store/permits/call-kinds';
 import { resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
 const TRAFFIC = 'amazon/rt-traffic';
@@ -185,7 +187,7 @@ test.each([
   await phaseOf(work, 'waiting for quota');
   l.simulator.control({ clearFaults: [label] });
   expect(await work.result()).toMatchObject({ done: 3, failed: 0, problems: [] });
-  expect((await l.windows(label)).filter((w) => w.state === 'failed')).toEqual([]);
+  expect((await l.data.windows(label)).filter((w) => w.state === 'failed')).toEqual([]);
 });
 
 test('nothing secret is left anywhere', async () => {

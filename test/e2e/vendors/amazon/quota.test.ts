@@ -2,7 +2,9 @@
 import { backfillWorkflowId, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { failuresIn } from '../../../support/histories';
-import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const LONG_PAUSE = { pool: { cooldownMinutes: 10 } };
 
@@ -48,7 +50,7 @@ describe.each(Object.keys(IN_FLIGHT) as (keyof typeof IN_FLIGHT)[])('QuotaExceed
     l.simulator.control({ clearFaults: [operation] });
     await l.poolWorkflow(operation).signal(resumeSignal);
     expect(await work.result()).toMatchObject({ chunks: 8, done: 8, failed: 0 });
-    expect(await l.rows(operation, span)).toEqual(await l.truth(operation, span));
+    expect(await l.data.rows(operation, span)).toEqual(await l.data.truth(operation, span));
     expect(l.reportsMade(operation)).toHaveLength(8);
   });
 });

@@ -2,14 +2,10 @@
 import { HOUR_MS } from '../../../../quota/durations';
 import { resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import {
-  Lab,
-  type LedgerWindow,
-  lastHours,
-  leaksOf,
-  nextCycle,
-  phaseOf,
-} from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import type { LedgerWindow } from '../../../support/stacks/amazon-lab/lab-data';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const NOT_YET =
   'The report data for the requested date range is not yet available. Please try again with an earlier date range.';
@@ -63,7 +59,7 @@ describe('FATAL', () => {
       chunksFailed: 1,
       problems: [expect.stringContaining('not ready at the vendor')],
     });
-    const [late, ...others] = failed(await l.windows('notyet'));
+    const [late, ...others] = failed(await l.data.windows('notyet'));
     expect(others).toEqual([]);
     expect(late).toMatchObject({ reason: expect.stringContaining(NOT_YET), evidence: { fatal: 'not-yet' } });
     expect(late?.retry_at).toBeGreaterThan(Date.now() + 30 * 60_000);
@@ -74,7 +70,7 @@ describe('FATAL', () => {
 
     // The hour is over, and so is the interval between two requests.
     await l.db.query(
-      `update coverage set retry_at = now() where state = 'failed' and series_id = ${await l.seriesId('notyet')}`,
+      `update coverage set retry_at = now() where state = 'failed' and series_id = ${await l.data.seriesId('notyet')}`,
     );
     await eventually(
       'the interval is over',
@@ -82,7 +78,7 @@ describe('FATAL', () => {
     );
     await nextCycle(sync);
     expect(l.reportsMade('notyet').slice(made)).toEqual([{ from: late?.from, to: late?.to }]);
-    expect(failed(await l.windows('notyet'))).toEqual([]);
+    expect(failed(await l.data.windows('notyet'))).toEqual([]);
     await sync.terminate();
   });
 
@@ -95,7 +91,7 @@ describe('FATAL', () => {
       count: 1,
     });
     const { sync } = await firstCycle(l, 'configuration');
-    const windows = await l.windows('configuration');
+    const windows = await l.data.windows('configuration');
     expect(failed(windows)).toMatchObject([
       {
         reason: expect.stringContaining(OPTION_MISSING),
@@ -122,11 +118,11 @@ describe('FATAL', () => {
       expect.objectContaining({ from: expect.any(Number) }),
       expect.objectContaining({ from: expect.any(Number) }),
     ]);
-    expect((await l.windows('unknown')).map(({ from, to }) => ({ from, to }))).toEqual([
+    expect((await l.data.windows('unknown')).map(({ from, to }) => ({ from, to }))).toEqual([
       { from: span.from, to: middle },
       { from: middle, to: span.to },
     ]);
-    expect(await l.rows('unknown', span)).toEqual(await l.truth('unknown', span));
+    expect(await l.data.rows('unknown', span)).toEqual(await l.data.truth('unknown', span));
   });
 
   test('without a document: halves down to an hour, which is tried again another day', async () => {
@@ -137,7 +133,7 @@ describe('FATAL', () => {
     const work = await l.backfill('speechless', span, 2);
     expect(await work.result()).toMatchObject({ chunks: 2, done: 1, failed: 1 });
     expect(l.calls('speechless', 'createReport')).toHaveLength(3);
-    const windows = await l.windows('speechless');
+    const windows = await l.data.windows('speechless');
     expect(windows.map((w) => w.state)).toEqual(['failed', 'done']);
     expect(windows[0]?.reason).toMatch(/FATAL: no explanation/);
     expect(windows[0]?.retry_at).toBeGreaterThan(Date.now() + 12 * HOUR_MS);
@@ -152,7 +148,7 @@ describe('FATAL', () => {
     l.simulator.control({ clearFaults: ['explain'] });
     await l.poolWorkflow('interrupted').signal(resumeSignal);
     await phaseOf(sync, 'sleeping');
-    const windows = failed(await l.windows('interrupted'));
+    const windows = failed(await l.data.windows('interrupted'));
     expect(windows.length).toBeGreaterThan(3);
     expect(windows.filter((w) => w.evidence.fatal !== 'not-yet' || w.retry_at === null)).toEqual([]);
     expect(await rejected(l, 'interrupted')).toEqual([]);
@@ -182,7 +178,7 @@ describe.each([
       const { sync, status } = await firstCycle(l, label);
       expect(status.chunksFailed).toBe(1);
       const asked = l.reportsMade(label);
-      const ended = (await l.jobs(label)).filter((job) => job.state !== 'ingested');
+      const ended = (await l.data.jobs(label)).filter((job) => job.state !== 'ingested');
       expect(ended).toHaveLength(1);
 
       const firstAskedAt = l.calls(label, 'createReport')[0]?.t ?? 0;
@@ -193,7 +189,7 @@ describe.each([
       const again = l.calls(label, 'createReport').slice(asked.length);
       expect(l.reportsMade(label).slice(asked.length)).toEqual([{ from: ended[0]?.from, to: ended[0]?.to }]);
       expect(again[0]?.t).toBeGreaterThanOrEqual(firstAskedAt + INTERVAL_MS);
-      expect((await l.windows(label)).filter((w) => w.state !== 'done')).toEqual([]);
+      expect((await l.data.windows(label)).filter((w) => w.state !== 'done')).toEqual([]);
       await sync.terminate();
     });
   },
@@ -210,7 +206,7 @@ describe.each(['getReport', 'getReportDocument'] as const)('400 from %s', (opera
     const { sync, status } = await firstCycle(l, label);
     expect(status).toMatchObject({ chunksFailed: 1, problems: [expect.stringContaining('Not like this.')] });
     const answer = l.calls(label, operation).find((call) => call.status === 400);
-    const windows = await l.windows(label);
+    const windows = await l.data.windows(label);
     expect(failed(windows)).toMatchObject([
       {
         reason: expect.stringContaining('400 InvalidInput "Not like this."'),
@@ -219,7 +215,7 @@ describe.each(['getReport', 'getReportDocument'] as const)('400 from %s', (opera
     ]);
     expect(failed(windows)[0]?.retry_at).toBeGreaterThan(Date.now() + 12 * HOUR_MS);
     expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
-    expect((await l.jobs(label)).filter((job) => job.state !== 'ingested')).toMatchObject([
+    expect((await l.data.jobs(label)).filter((job) => job.state !== 'ingested')).toMatchObject([
       { state: 'failed' },
     ]);
     const calls = l.calls(label).length;
@@ -250,7 +246,7 @@ test('an answer that is not JSON is no answer: the call is repeated', async () =
   const work = await l.backfill('babble', span);
   expect(await work.result()).toMatchObject({ done: 2, failed: 0 });
   expect(l.reportsMade('babble')).toHaveLength(2);
-  expect(await l.rows('babble', span)).toEqual(await l.truth('babble', span));
+  expect(await l.data.rows('babble', span)).toEqual(await l.data.truth('babble', span));
 });
 
 describe('a createReport without an answer', () => {
@@ -264,7 +260,7 @@ describe('a createReport without an answer', () => {
     expect(made).toHaveLength(6);
     expect(new Set(made).size).toBe(6);
     expect(l.calls('lostanswer', 'getReports')).toHaveLength(2);
-    expect(await l.rows('lostanswer', span)).toEqual(await l.truth('lostanswer', span));
+    expect(await l.data.rows('lostanswer', span)).toEqual(await l.data.truth('lostanswer', span));
   });
 
   test('that never arrived: looked up, then requested', async () => {
@@ -289,7 +285,7 @@ describe('a document', () => {
     l.fault('garbage', { kind: 'garbage-body', operation: 'downloadDocument', count: 1 });
     const { sync, status } = await firstCycle(l, 'garbage');
     expect(status).toMatchObject({ chunksFailed: 1 });
-    const windows = await l.windows('garbage');
+    const windows = await l.data.windows('garbage');
     expect(failed(windows)).toHaveLength(1);
     expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
     const [evidence] = await rejected(l, 'garbage');
@@ -305,10 +301,10 @@ describe('a document', () => {
     l.fault('currency', { kind: 'drop-before', operation: 'createReport', count: 1 });
     const work = await l.backfill('currency', span);
     expect(await work.result()).toMatchObject({ done: 0, failed: 1 });
-    expect(failed(await l.windows('currency'))[0]?.reason).toMatch(/currency/i);
+    expect(failed(await l.data.windows('currency'))[0]?.reason).toMatch(/currency/i);
     const [evidence] = await rejected(l, 'currency');
     expect(evidence?.head).toMatch(/"currencyCode":"EUR"/);
-    expect(await l.rows('currency', span)).toEqual([]);
+    expect(await l.data.rows('currency', span)).toEqual([]);
   });
 
   test('behind a link that has expired: another link is fetched', async () => {
@@ -322,8 +318,8 @@ describe('a document', () => {
       return refused.length >= 2;
     });
     l.simulator.control({ documentUrlLifetimeSeconds: 300 });
-    await eventually('the good one is in', async () => (await l.windows('oldlink')).length === 2);
-    const windows = await l.windows('oldlink');
+    await eventually('the good one is in', async () => (await l.data.windows('oldlink')).length === 2);
+    const windows = await l.data.windows('oldlink');
     expect(windows.map((w) => w.state)).toEqual(['done', 'failed']);
     expect(windows[1]).toMatchObject({ evidence: { fatal: 'not-yet' } });
     expect(await l.pool('oldlink')).toMatchObject({ state: 'closed', failures: 0 });
@@ -335,12 +331,12 @@ test('nothing secret is left anywhere', async () => {
   expect(await leaksOf(await lab)).toEqual([]);
 });
 
-async function rejected(l: Awaited<typeof lab>, label: Parameters<typeof l.seriesId>[0]) {
+async function rejected(l: Awaited<typeof lab>, label: Parameters<typeof l.data.seriesId>[0]) {
   const { rows } = await l.db.query<{ code: string; problem: string; head: string; from: number }>(
     `select code, problem, convert_from(case when code = 'gzip' then ''::bytea else head end, 'utf8') as head,
             lower(span) as "from"
      from rejected_documents where series_id = $1 order by id`,
-    [await l.seriesId(label)],
+    [await l.data.seriesId(label)],
   );
   return rows;
 }
@@ -348,7 +344,7 @@ async function rejected(l: Awaited<typeof lab>, label: Parameters<typeof l.serie
 /** A report that somebody else has asked for with the same account. */
 async function askAsStranger(
   l: Awaited<typeof lab>,
-  label: Parameters<typeof l.seriesId>[0],
+  label: Parameters<typeof l.data.seriesId>[0],
   span: { from: number; to: number },
   currencyCode: string,
 ): Promise<void> {

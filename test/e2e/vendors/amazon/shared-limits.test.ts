@@ -1,7 +1,9 @@
 /** Traffic and inventory share everything with sales; and what Temporal stores can be encrypted. */
 import { resumeSignal, type WorkStatus, workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, lastHours, leaksOf, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { historyText, leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const INVENTORY = 'amazon/rt-inventory';
@@ -30,9 +32,9 @@ test.each([
     const span = lastHours(12);
     const work = await l.backfill('vendor', span, 6, dataset);
     expect(await work.result()).toMatchObject({ chunks: 2, done: 2, failed: 0 });
-    const rows = await l.rows('vendor', span, dataset);
+    const rows = await l.data.rows('vendor', span, dataset);
     expect(rows.length).toBeGreaterThan(100);
-    expect(rows).toEqual(await l.truth('vendor', span, dataset));
+    expect(rows).toEqual(await l.data.truth('vendor', span, dataset));
     const asked = l.calls('vendor', 'createReport').slice(before);
     expect(asked.map((c) => c.requestDetail.reportType)).toEqual([type, type]);
     for (const { requestDetail } of asked) expect(requestDetail).not.toHaveProperty('reportOptions');
@@ -65,8 +67,8 @@ test('the datasets of an account stop together, and each goes on', async () => {
     if (sync === undefined) throw new Error('a sync for each dataset');
     await phaseOf(sync, 'sleeping');
     const span = lastHours(20);
-    expect((await l.coverage('vendor', span, dataset)).gaps).toEqual([]);
-    expect(await l.rows('vendor', span, dataset)).toEqual(await l.truth('vendor', span, dataset));
+    expect((await l.data.coverage('vendor', span, dataset)).gaps).toEqual([]);
+    expect(await l.data.rows('vendor', span, dataset)).toEqual(await l.data.truth('vendor', span, dataset));
     await sync.terminate();
   }
 });
@@ -76,7 +78,7 @@ test('encrypted histories reveal nothing: neither what was requested, nor why it
   const ids = await l.workflowIds();
   expect(ids.length).toBeGreaterThanOrEqual(6);
   for (const id of ids) {
-    const history = await l.historyText(id);
+    const history = await historyText(l.client, id);
     // A payload in the clear would say that it is JSON.
     const reported = [
       'json/plain',

@@ -11,7 +11,8 @@ import type { Standstill } from '../../../../quota/pools/standstill';
 import { workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run/run-folder';
-import { Lab, lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 
@@ -50,7 +51,7 @@ afterAll(async () => (await lab).close());
 test('new hours are requested on time while an old report is stuck, and nothing is requested twice', async () => {
   const l = await lab;
   l.outcome('stuck', { id: 'stuck', status: 'IN_QUEUE', count: 1 });
-  await l.restartWorker({ safeMinutesLag: 180 });
+  await l.restartWorker({ datasets: { safeMinutesLag: 180 } });
   const sync = await l.sync('stuck');
   await eventually('one report alone is left', async () => {
     const status = await sync.query(workStatusQuery);
@@ -65,7 +66,7 @@ test('new hours are requested on time while an old report is stuck, and nothing 
   await sync.signal('resume');
   await eventually('the new hours are there', async () => l.reportsMade('stuck').length > before);
   await eventually('they are in', async () => {
-    const windows = await l.windows('stuck');
+    const windows = await l.data.windows('stuck');
     return Math.max(...windows.map((w) => w.to)) > Date.now() - 3 * HOUR_MS;
   });
   const asked = l.reportsMade('stuck').map(({ from, to }) => `${from}..${to}`);
@@ -106,15 +107,15 @@ test('a report that is not made is reported with its age, and requested again at
     age: expect.stringMatching(/ h$/),
   });
   await phaseOf(sync, 'sleeping');
-  const failed = (await l.windows('old')).find((w) => w.state === 'failed');
+  const failed = (await l.data.windows('old')).find((w) => w.state === 'failed');
   expect(failed?.reason).toMatch(/has not made report \d+ within/);
   await l.db.query(`update coverage set retry_at = now() where series_id = $1 and state = 'failed'`, [
-    await l.seriesId('old'),
+    await l.data.seriesId('old'),
   ]);
   // The vendor may end a report that is asked for again so soon in any way; here it makes it.
   l.outcome('old', { id: 'anew', status: 'DONE' });
   await nextCycle(sync);
-  expect((await l.windows('old')).filter((w) => w.state === 'failed')).toEqual([]);
+  expect((await l.data.windows('old')).filter((w) => w.state === 'failed')).toEqual([]);
   await sync.terminate();
 });
 

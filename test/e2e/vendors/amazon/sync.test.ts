@@ -2,7 +2,9 @@
 import { DAY_MS, HOUR_MS } from '../../../../quota/durations';
 import { pauseSignal, resumeSignal, workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, type LedgerWindow, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import type { LedgerWindow } from '../../../support/stacks/amazon-lab/lab-data';
+import { nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
 
 /** Without a least time between two requests for a window, so that audits can follow at once. */
 const AT_ONCE = { minRerequestMinutes: 0 };
@@ -41,14 +43,14 @@ const auditTimes = async (l: Lab<string>, label: string) => {
 test('a cycle fills the lookback, newest first, and sleeps; the next one asks for the new hour alone', async () => {
   const l = await lab;
   // The last hour is not asked for yet.
-  await l.restartWorker({ safeMinutesLag: 120 });
+  await l.restartWorker({ datasets: { safeMinutesLag: 120 } });
   const sync = await l.sync('hourly');
   const slept = await phaseOf(sync, 'sleeping');
   expect(slept).toMatchObject({ chunksFailed: 0, problems: [] });
   expect(slept.until).toBeGreaterThan(Date.now() + 10 * 60_000);
-  const filled = spanOf(await l.windows('hourly'));
+  const filled = spanOf(await l.data.windows('hourly'));
   expect(filled.to - filled.from).toBeGreaterThanOrEqual(DAY_MS - 3 * HOUR_MS);
-  expect((await l.coverage('hourly', filled)).gaps).toEqual([]);
+  expect((await l.data.coverage('hourly', filled)).gaps).toEqual([]);
   const asked = l.reportsMade('hourly');
   // Two requests are under way at a time.
   expect(asked.slice(0, 2).map((s) => s.to)).toContain(filled.to);
@@ -57,7 +59,7 @@ test('a cycle fills the lookback, newest first, and sleeps; the next one asks fo
 
   await l.restartWorker({});
   await nextCycle(sync);
-  const now = spanOf(await l.windows('hourly'));
+  const now = spanOf(await l.data.windows('hourly'));
   expect(now.to).toBeGreaterThan(filled.to);
   expect(l.reportsMade('hourly').slice(asked.length)).toEqual([{ from: filled.to, to: now.to }]);
 
@@ -71,7 +73,7 @@ test('the daily audit fetches again what had not settled: late rows come, lost r
   l.outcome('daily', { status: 'DONE', empty: true, count: 1 });
   const sync = await l.sync('daily');
   await phaseOf(sync, 'sleeping');
-  const filled = spanOf(await l.windows('daily'));
+  const filled = spanOf(await l.data.windows('daily'));
   const before = l.reportsMade('daily').length;
   expect((await auditTimes(l, 'daily'))?.daily).toBeGreaterThan(Date.now() - 60_000);
 
@@ -79,7 +81,7 @@ test('the daily audit fetches again what had not settled: late rows come, lost r
   expect(l.reportsMade('daily')).toHaveLength(before);
 
   // A day passes at the vendor: late hours are ready, and some of the others have lost rows.
-  const early = await l.rows('daily', filled);
+  const early = await l.data.rows('daily', filled);
   l.passTimeAtVendor(DAY_MS);
   const restated = { from: filled.from + 6 * HOUR_MS, to: filled.from + 12 * HOUR_MS };
   l.simulator.control({
@@ -93,10 +95,10 @@ test('the daily audit fetches again what had not settled: late rows come, lost r
       },
     ],
   });
-  await l.makeAuditsDue('daily');
+  await l.data.makeAuditsDue('daily');
   await nextCycle(sync);
-  const rows = await l.rows('daily', filled);
-  expect(rows).toEqual(await l.truth('daily', filled));
+  const rows = await l.data.rows('daily', filled);
+  expect(rows).toEqual(await l.data.truth('daily', filled));
   const key = (row: unknown) => {
     const { start_time, asin } = row as { start_time: number; asin: string };
     return `${start_time} ${asin}`;
@@ -113,23 +115,23 @@ test('an empty window counts and is audited again; a missed audit is made up for
   l.outcome('behind', { status: 'DONE', empty: true, to: new Date(yesterday).toISOString() });
   const sync = await l.sync('behind');
   expect(await phaseOf(sync, 'sleeping')).toMatchObject({ chunksFailed: 0 });
-  const windows = await l.windows('behind');
+  const windows = await l.data.windows('behind');
   const empty = windows.filter((w) => w.state === 'empty_provisional');
   expect(empty.length).toBeGreaterThan(2);
   expect(windows.filter((w) => w.state === 'done').length).toBeGreaterThan(2);
-  expect(await l.coverage('behind', spanOf(windows))).toMatchObject({
+  expect(await l.data.coverage('behind', spanOf(windows))).toMatchObject({
     gaps: [],
     emptyProvisional: empty.length,
   });
 
   // Two days pass without a worker, so the windows, their rows apart, are of two days before.
-  await l.shiftWindows('behind', -2 * DAY_MS);
-  await l.makeAuditsDue('behind');
+  await l.data.shiftWindows('behind', -2 * DAY_MS);
+  await l.data.makeAuditsDue('behind');
   l.simulator.control({ clearOutcomes: true });
   await nextCycle(sync);
   const filled = spanOf(windows);
-  expect(await l.rows('behind', filled)).toEqual(await l.truth('behind', filled));
-  const states = (await l.windows('behind')).filter((w) => w.from >= filled.from).map((w) => w.state);
+  expect(await l.data.rows('behind', filled)).toEqual(await l.data.truth('behind', filled));
+  const states = (await l.data.windows('behind')).filter((w) => w.from >= filled.from).map((w) => w.state);
   expect(new Set(states)).toEqual(new Set(['done']));
   await sync.terminate();
 });
@@ -144,7 +146,7 @@ test('the weekly audit is off unless it is switched on, and reaches back for day
   ).toHaveLength(1);
   const sync = await l.sync('weekly');
   await phaseOf(sync, 'sleeping');
-  const filled = spanOf(await l.windows('weekly'));
+  const filled = spanOf(await l.data.windows('weekly'));
   expect(filled.to - filled.from).toBeGreaterThan(3 * DAY_MS);
   l.simulator.control({
     restate: [
@@ -157,11 +159,11 @@ test('the weekly audit is off unless it is switched on, and reaches back for day
       },
     ],
   });
-  const before = await l.rows('weekly', filled);
-  await l.makeAuditsDue('weekly');
+  const before = await l.data.rows('weekly', filled);
+  await l.data.makeAuditsDue('weekly');
   await nextCycle(sync);
-  const after = await l.rows('weekly', filled);
-  expect(after).toEqual(await l.truth('weekly', filled));
+  const after = await l.data.rows('weekly', filled);
+  expect(after).toEqual(await l.data.truth('weekly', filled));
   expect(after.length).toBeLessThan(before.length);
   const times = await auditTimes(l, 'weekly');
   expect(times?.weekly).toBeGreaterThan(Date.now() - 60_000);
@@ -187,7 +189,7 @@ test('an operator’s pause ends the requests, and the resume goes on where they
   expect(l.calls('restful')).toHaveLength(quiet);
   await sync.signal(resumeSignal);
   await phaseOf(sync, 'sleeping');
-  const { gaps } = await l.coverage('restful', spanOf(await l.windows('restful')));
+  const { gaps } = await l.data.coverage('restful', spanOf(await l.data.windows('restful')));
   expect(gaps).toEqual([]);
   expect(new Set(l.reportsMade('restful').map((s) => s.from)).size).toBe(l.reportsMade('restful').length);
 
@@ -206,20 +208,20 @@ test('a quota stops the cycle: the rest is not tried, nothing is marked, and it 
   const paused = await l.pool('stopped');
   expect(waiting).toMatchObject({ until: paused.until, detail: expect.stringContaining('QuotaExceeded') });
   expect(l.calls('stopped', 'createReport').length).toBeLessThanOrEqual(7);
-  const windows = await l.windows('stopped');
+  const windows = await l.data.windows('stopped');
   expect(windows.length).toBeLessThanOrEqual(5);
   expect(windows.filter((w) => w.state !== 'done')).toEqual([]);
 
   l.simulator.control({ clearFaults: ['quota'] });
   await l.poolWorkflow('stopped').signal(resumeSignal);
   await phaseOf(sync, 'sleeping');
-  const filled = spanOf(await l.windows('stopped'));
+  const filled = spanOf(await l.data.windows('stopped'));
   expect(filled.to - filled.from).toBeGreaterThanOrEqual(DAY_MS - 2 * HOUR_MS);
-  expect((await l.coverage('stopped', filled)).gaps).toEqual([]);
+  expect((await l.data.coverage('stopped', filled)).gaps).toEqual([]);
   // What was asked for before the pause was taken up again, not asked for twice.
   const made = l.reportsMade('stopped').map((s) => s.from);
   expect(new Set(made).size).toBe(made.length);
-  expect((await l.jobs('stopped')).filter((job) => job.state !== 'ingested')).toEqual([]);
+  expect((await l.data.jobs('stopped')).filter((job) => job.state !== 'ingested')).toEqual([]);
   await sync.terminate();
 });
 
@@ -228,7 +230,7 @@ test('an audit that a quota stops is not marked as done, and is due again', asyn
   const sync = await l.sync('unaudited');
   await phaseOf(sync, 'sleeping');
   const first = await auditTimes(l, 'unaudited');
-  await l.makeAuditsDue('unaudited');
+  await l.data.makeAuditsDue('unaudited');
   const due = await auditTimes(l, 'unaudited');
   expect(due?.daily).toBeLessThan(first?.daily ?? 0);
   l.fault('unaudited', { id: 'quota', kind: 'quota', operation: 'getReportDocument', skip: 3 });
@@ -240,8 +242,8 @@ test('an audit that a quota stops is not marked as done, and is due again', asyn
   await l.poolWorkflow('unaudited').signal(resumeSignal);
   await phaseOf(sync, 'sleeping');
   expect((await auditTimes(l, 'unaudited'))?.daily).toBeGreaterThan(due?.daily ?? 0);
-  const filled = spanOf(await l.windows('unaudited'));
-  expect(await l.rows('unaudited', filled)).toEqual(await l.truth('unaudited', filled));
-  expect((await l.jobs('unaudited')).filter((job) => job.state !== 'ingested')).toEqual([]);
+  const filled = spanOf(await l.data.windows('unaudited'));
+  expect(await l.data.rows('unaudited', filled)).toEqual(await l.data.truth('unaudited', filled));
+  expect((await l.data.jobs('unaudited')).filter((job) => job.state !== 'ingested')).toEqual([]);
   await sync.terminate();
 });

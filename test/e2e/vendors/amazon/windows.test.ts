@@ -2,7 +2,9 @@
 import { HOUR_MS } from '../../../../quota/durations';
 import { workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import { Lab, lastHours, leaksOf } from '../../../support/stacks/amazon-lab';
+import { Lab } from '../../../support/stacks/amazon-lab/lab';
+import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
+import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
 
 /** Failing windows may make three calls a day here: the fewest there are. */
 const SETTINGS = { reports: { failingShare: 0, settleSeconds: 4 } };
@@ -31,7 +33,7 @@ const lab = Lab.start({
 });
 afterAll(async () => (await lab).close());
 
-type Label = Parameters<Awaited<typeof lab>['windows']>[0];
+type Label = Parameters<Awaited<typeof lab>['data']['windows']>[0];
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
@@ -39,7 +41,7 @@ async function tries(label: Label) {
   const l = await lab;
   const { rows } = await l.db.query<{ from: number; tries: number; cause: string; state: string }>(
     `select lower(span) as "from", tries, cause, state from coverage where series_id = $1 and tries > 0 order by 1`,
-    [await l.seriesId(label)],
+    [await l.data.seriesId(label)],
   );
   return rows;
 }
@@ -52,7 +54,7 @@ describe('an audit', () => {
     const l = await lab;
     const span = lastHours(6);
     expect(await (await l.backfill(label, span, 3)).result()).toMatchObject({ done: 2, failed: 0 });
-    const before = await l.rows(label, span);
+    const before = await l.data.rows(label, span);
     expect(before.length).toBeGreaterThan(100);
     l.outcome(label, { status: 'DONE', ...outcome, count: 2 });
     const reported = await (await l.audit(label, span, 3)).result();
@@ -63,20 +65,20 @@ describe('an audit', () => {
         expect.anything(),
       ],
     });
-    expect(await l.rows(label, span)).toEqual(before);
+    expect(await l.data.rows(label, span)).toEqual(before);
     const events = (await l.poolEvents(label)).filter(({ kind }) => kind === 'window.doubted');
     expect(events).toHaveLength(2);
     expect(events[0]?.data).toMatchObject({ dataset: 'amazon/rt-sales', hours: 3, answers: 1 });
 
     // The hour of the next try has come, and the vendor has found its data.
     await l.db.query(
-      `update doubted_hours set recheck_at = now() where series_id = ${await l.seriesId(label)}`,
+      `update doubted_hours set recheck_at = now() where series_id = ${await l.data.seriesId(label)}`,
     );
     const made = l.reportsMade(label).length;
     const sync = await l.sync(label);
     await eventually('the doubt is over', async () => {
       const { rows } = await l.db.query('select from doubted_hours where series_id = $1', [
-        await l.seriesId(label),
+        await l.data.seriesId(label),
       ]);
       return rows.length === 0;
     });
@@ -86,7 +88,7 @@ describe('an audit', () => {
         .slice(made)
         .filter(({ from }) => from >= span.from && from < span.to),
     ).not.toEqual([]);
-    expect(await l.rows(label, span)).toEqual(await l.truth(label, span));
+    expect(await l.data.rows(label, span)).toEqual(await l.data.truth(label, span));
     await sync.terminate();
   });
 });
@@ -104,7 +106,7 @@ describe('a refusal', () => {
       const result = await (await l.backfill(label, span, 1)).result();
       expect(result).toMatchObject({ done: 0, failed: 10 });
       expect(l.calls(label, 'createReport').length - calls).toBeLessThanOrEqual(5);
-      const windows = (await l.windows(label)).filter(({ from }) => from >= span.from && from < span.to);
+      const windows = (await l.data.windows(label)).filter(({ from }) => from >= span.from && from < span.to);
       expect(windows.map((w) => w.state)).toEqual(windows.map(() => 'failed'));
       expect(windows.every((w) => w.retry_at !== null && w.retry_at > Date.now() + 30 * 60_000)).toBe(true);
       // Five are asked for at first; three refusals are enough, and more may have come in the same moment.
@@ -124,7 +126,7 @@ describe('a refusal', () => {
     expect(result).toMatchObject({ done: 1, failed: 0 });
     const { rows } = await l.db.query(
       `select from coverage where series_id = $1 and state = 'failed' and cause = 'skipped' and retry_at > now()`,
-      [await l.seriesId('refused')],
+      [await l.data.seriesId('refused')],
     );
     expect(rows).toEqual([]);
   });
@@ -139,7 +141,7 @@ describe('a refusal', () => {
       failed: 1,
     });
     expect(l.calls('both', 'createReport')).toHaveLength(3);
-    expect(await l.windows('both')).toMatchObject([
+    expect(await l.data.windows('both')).toMatchObject([
       {
         ...span,
         state: 'failed',
@@ -159,7 +161,7 @@ describe('a refusal', () => {
     expect(left).toBeGreaterThan(0);
     // The whole, its two halves, and half of the half that was refused; the share is three calls.
     expect(l.calls('budget', 'createReport')).toHaveLength(4);
-    const failed = (await l.windows('budget')).filter((w) => w.state === 'failed');
+    const failed = (await l.data.windows('budget')).filter((w) => w.state === 'failed');
     expect(failed.length).toBeGreaterThan(0);
     expect(failed.map((w) => w.reason).join()).toMatch(/This range cannot be reported|reports.failingShare/);
     expect(failed.every((w) => w.retry_at !== null)).toBe(true);
@@ -175,7 +177,7 @@ describe('a refusal', () => {
       done: 1,
       failed: 0,
     });
-    expect(await l.windows('nodata')).toMatchObject([{ state: 'empty_provisional' }]);
+    expect(await l.data.windows('nodata')).toMatchObject([{ state: 'empty_provisional' }]);
     expect(l.calls('nodata', 'createReport')).toHaveLength(1);
   });
 
@@ -185,7 +187,7 @@ describe('a refusal', () => {
     const work = await l.backfill('cancelled', lastHours(2), 2);
     expect(await work.result()).toMatchObject({ done: 1, failed: 0 });
     expect(l.calls('cancelled', 'createReport')).toHaveLength(3);
-    expect(await l.windows('cancelled')).toMatchObject([{ state: 'empty_provisional' }]);
+    expect(await l.data.windows('cancelled')).toMatchObject([{ state: 'empty_provisional' }]);
     const told = (await l.poolEvents('cancelled')).filter(({ kind }) => kind.startsWith('window.'));
     expect(told.map(({ kind }) => kind)).toEqual(['window.failed', 'window.failed', 'window.empty']);
     // As they are planned: how late a busy machine is with each does not matter.
@@ -265,10 +267,12 @@ describe('a document', () => {
       failed: 0,
       problems: [expect.stringContaining(`${aside} rows could not be used`)],
     });
-    const truth = await l.truth(label, span);
-    expect(await l.rows(label, span)).toHaveLength(label === 'badrows' ? truth.length - 2 : truth.length);
+    const truth = await l.data.truth(label, span);
+    expect(await l.data.rows(label, span)).toHaveLength(
+      label === 'badrows' ? truth.length - 2 : truth.length,
+    );
     const { rows } = await l.db.query('select problem from set_aside_rows where series_id = $1', [
-      await l.seriesId(label),
+      await l.data.seriesId(label),
     ]);
     expect(rows).toHaveLength(aside);
   });
@@ -279,7 +283,7 @@ describe('a document', () => {
     l.outcome('lies', { status: 'DONE', compressionLie: 'plain-as-gzip', count: 1 });
     l.outcome('lies', { status: 'DONE', compressionLie: 'gzip-as-plain', count: 1 });
     expect(await (await l.backfill('lies', span)).result()).toMatchObject({ done: 2, failed: 0 });
-    expect(await l.rows('lies', span)).toEqual(await l.truth('lies', span));
+    expect(await l.data.rows('lies', span)).toEqual(await l.data.truth('lies', span));
   });
 });
 

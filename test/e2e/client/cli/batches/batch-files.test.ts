@@ -9,7 +9,7 @@ import { callsSeen } from '../../../../support/callers/vendor-view';
 import { Supervised } from '../../../../support/chaos/chaos-processes';
 import { type Cli, cliFor } from '../../../../support/cli';
 import { eventually } from '../../../../support/eventually';
-import { program } from '../../../../support/processes/program';
+import { WORKER_IS_UP, workerArguments } from '../../../../support/processes/worker';
 import { temporaryFolder } from '../../../../support/stacks/embedded';
 import {
   type OpenAiStack,
@@ -60,10 +60,10 @@ async function person(items: number, options: OpenAiStackOptions): Promise<Perso
     ],
     worker: async () => {
       const log = path(`worker-${workers.length}.log`);
-      const worker = new Supervised([program('workers', 'main'), '--settings', settingsFile], () => env, log);
+      const worker = new Supervised(workerArguments(settingsFile), () => env, log);
       workers.push(worker);
       worker.start();
-      await eventually('a worker starts', () => worker.said('"worker.started"') > 0);
+      await eventually('a worker starts', () => worker.said(WORKER_IS_UP) > 0);
       return worker;
     },
   };

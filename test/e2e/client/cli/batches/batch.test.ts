@@ -8,7 +8,7 @@ import { readPace } from '../../../../../store/batches/pace';
 import { listEvents } from '../../../../../store/events/events';
 import { callsSeen } from '../../../../support/callers/vendor-view';
 import { eventually } from '../../../../support/eventually';
-import { program, ROOT, SLUICE } from '../../../../support/processes/program';
+import { ROOT, SLUICE } from '../../../../support/processes/program';
 import { endWithRun } from '../../../../support/run/run-folder';
 import { temporaryFolder } from '../../../../support/stacks/embedded';
 import { type OpenAiStack, startOpenAiStack } from '../../../../support/stacks/openai-stack';
@@ -63,25 +63,6 @@ function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Ru
   return new Promise((resolve) => child.once('exit', (code) => resolve({ code, stdout, stderr })));
 }
 
-/** Starts a worker process; resolves when it takes tasks. */
-async function startWorkerProcess(
-  s: OpenAiStack,
-  settings: string,
-): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
-  const child = launch(s, program('workers', 'main'), ['--settings', settings]);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (text) => {
-      said += text;
-    });
-  }
-  await eventually('a worker starts', () => {
-    if (child.exitCode !== null) throw new Error(`the worker ended: ${said.slice(-500)}`);
-    return said.includes('"worker.started"');
-  });
-  return { child, said: () => said };
-}
-
 interface Line {
   readonly artist_id: string;
   readonly artist_name: string;
@@ -109,7 +90,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   });
   const s = stack;
   const { folder, path } = files(s);
-  const { child: first } = await startWorkerProcess(s, path('sluice.yaml'));
+  const first = await s.startWorkerProcess();
   const start = ['batch', 'start', 'openai/bios', '--account', s.account, '--model', 'gpt-4.1-mini'];
   const inputs = ['--input', path('artists.csv'), '--prompt-file', path('prompt.md')];
   const started = await sluice(s, path('sluice.yaml'), ...start, ...inputs);
@@ -121,7 +102,7 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
     'a part is done, and how many calls in flight were good is kept',
     async () => (await countItems(s.db, id)).done > 150 && (await readPace(s.db, id)) !== null,
   );
-  first.kill('SIGKILL');
+  await first.kill();
   const killed = await countItems(s.db, id);
   expect(killed.done).toBeLessThan(ITEMS);
   const early = await sluice(
@@ -136,13 +117,13 @@ test('kill -9 of a worker in the middle: every item has one result, and the same
   expect(early.code).toBe(0);
   expect(readFileSync(path('part.jsonl'), 'utf8').trim().split('\n').length).toBeGreaterThan(150);
 
-  const second = await startWorkerProcess(s, path('sluice.yaml'));
+  const second = await s.startWorkerProcess();
   const again = [...start, ...inputs, '--wait', '--output', path('bios.jsonl')];
   const ended = await sluice(s, path('sluice.yaml'), ...again);
   expect([ended.code, ended.stderr.includes('600 of 600 done, 0 failed')]).toEqual([0, true]);
   expect(ended.stdout).toContain('goes on');
 
-  expect(second.said()).toMatch(
+  expect(second.log()).toMatch(
     /"change":"start".*a page was cut short \d+ s ago: half of the \d+ that were good/,
   );
   expect(await readPace(s.db, id)).toMatchObject({ endedWell: true });
