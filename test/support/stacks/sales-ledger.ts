@@ -2,7 +2,9 @@
 import type { Pool } from 'pg';
 import type { Span } from '../../../quota/windows/chunks';
 import { ensureSeries, installDatasets, type Series } from '../../../store/datasets/datasets';
+import { recordFailure } from '../../../store/datasets/failed-windows';
 import { type Ingest, ingestDocument } from '../../../store/datasets/ingest/ingest';
+import { intend } from '../../../store/datasets/jobs/jobs';
 import { createPool } from '../../../store/db';
 import { RT_SALES } from '../../../vendors/amazon/datasets';
 import { DAY_START, HOUR, PARTITION, type SalesRow, salesDocument } from '../vendors/sales-documents';
@@ -43,6 +45,29 @@ export function salesLedger() {
     });
   const ingestRows = (span: Span, rows: readonly SalesRow[], more: Partial<Ingest> = {}) =>
     ingest(span, salesDocument(span, rows), more);
+  /** A row of each of these products in the span's first hour. */
+  const ingestHours = (span: Span, asins: readonly string[], now = NOW) =>
+    ingestRows(
+      span,
+      asins.map((asin) => ({ hour: (span.from - DAY_START) / HOUR, asin })),
+      { now },
+    );
+
+  const fail = (span: Span, retryAt: number | null = null) =>
+    recordFailure(state.pool, {
+      ...{ seriesId: state.series.id, span, reason: 'FATAL', evidence: {}, retryAt },
+      now: NOW,
+    });
+  const due = (span: Span, now = NOW) => ({
+    ...{ seriesId: state.series.id, span, now },
+    purpose: 'sync' as const,
+  });
+  const intention = (span: Span, now = NOW) => intend(state.pool, due(span, now));
+  async function newJob(span: Span, now = NOW) {
+    const result = await intention(span, now);
+    if (!result.allowed) throw new Error('not allowed');
+    return result.job;
+  }
 
   /** `hour asin units revenue` of all rows that people see. */
   async function visible(): Promise<string[]> {
@@ -68,5 +93,5 @@ export function salesLedger() {
     );
   }
 
-  return { state, ingest, ingestRows, visible, windows };
+  return { state, ingest, ingestRows, ingestHours, fail, due, intention, newJob, visible, windows };
 }

@@ -1,100 +1,25 @@
-import { Runtime } from '@temporalio/worker';
-import {
-  type Command,
-  type CommandOutcome,
-  createCommand,
-  knownCommand,
-  type NewCommand,
-} from '../../../../store/commands/commands';
+import { type CommandOutcome, createCommand, knownCommand } from '../../../../store/commands/commands';
 import { readCallCounts } from '../../../../store/permits/call-counts';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
 import type { LimitReport } from '../../../../vendors/kit/judge/limit-book';
-import type { command } from '../../../../workflows/commands/command';
-import {
-  cancelSignal,
-  commandStatusQuery,
-  commandWorkflowId,
-  resumeSignal,
-} from '../../../../workflows/messages';
-import { callsSeen } from '../../../support/callers/vendor-view';
+import { cancelSignal, commandStatusQuery, resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
-import {
-  COMMAND_PASSWORD,
-  FLEET_PASSWORD,
-  type Gps51Stack,
-  QUICK_GPS51,
-  startGps51Stack,
-} from '../../../support/stacks/gps51-stack';
+import { commandStack } from '../../../support/stacks/command-stack';
+import { COMMAND_PASSWORD, FLEET_PASSWORD, QUICK_GPS51 } from '../../../support/stacks/gps51-stack';
 
-let stack: Gps51Stack;
-let device: string;
-
-afterAll(() => Runtime.instance().shutdown());
-
-async function simulated<T>(page: string): Promise<T> {
-  return (await fetch(`${stack.simulator.url}/_sim/${page}`)).json() as Promise<T>;
-}
-
-async function useStack(options: Parameters<typeof startGps51Stack>[0] = {}): Promise<void> {
-  stack = await startGps51Stack(options);
-  device = (await simulated<{ id: string }[]>('devices'))[0]?.id ?? '';
-}
-
-async function ask(change: Partial<NewCommand> = {}) {
-  const wanted: NewCommand = {
-    account: stack.account,
-    requestId: null,
-    device,
-    code: 'LOCATE',
-    params: ['now'],
-    repeatable: false,
-    timeoutMs: 20_000,
-    waitForPool: false,
-    askedBy: 'a test',
-    ...change,
-  };
-  const { command: made } = await createCommand(stack.db, wanted);
-  return { handle: await start(made), id: made.id };
-}
-
-async function start(made: Command) {
-  const { id, account, device: to, code, repeatable, timeoutMs, waitForPool } = made;
-  return stack.client.workflow.start<typeof command>('command', {
-    workflowId: commandWorkflowId(account, id),
-    taskQueue: stack.settings.temporal.taskQueue,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    args: [{ commandId: id, account, device: to, code, repeatable, timeoutMs, waitForPool }],
-  });
-}
-
-/** What became of a command that was asked for now, as the workflow and the row say it. */
-async function outcome(change: Partial<NewCommand> = {}): Promise<CommandOutcome & { id: number }> {
-  const { handle, id } = await ask(change);
-  const result = await handle.result();
-  expect(await knownCommand(stack.db, id)).toMatchObject({ state: result.state, resultName: result.name });
-  return { ...result, id };
-}
-
-/** How often the vendor has received commands of this code. */
-async function received(code = 'LOCATE'): Promise<number> {
-  return (await simulated<{ commands: unknown[] }>(`commands?code=${code}`)).commands.length;
-}
-
-async function operations(): Promise<string[]> {
-  return (await callsSeen(stack.simulator.url)).map((call) => call.operation);
-}
+const { running, ask, outcome, received, operations, simulated, useStack, start } = commandStack();
 
 describe('with a worker', () => {
   beforeAll(async () => {
     await useStack();
-    await stack.startWorker();
+    await running.stack.startWorker();
   });
 
   beforeEach(() => {
-    stack.simulator.control({ clearCommandOutcomes: true, clearErrors: true, clearFaults: true });
+    running.stack.simulator.control({ clearCommandOutcomes: true, clearErrors: true, clearFaults: true });
   });
 
-  afterAll(() => stack.close());
+  afterAll(() => running.stack.close());
 
   test.each([
     [0, 'succeeded', 'sent'],
@@ -107,34 +32,34 @@ describe('with a worker', () => {
     [7, 'failed', 'retries-failed'],
     [8, 'unknown', 'confirmation-timeout'],
   ] as const)('result %i: %s, %s', async (result, state, name) => {
-    stack.simulator.control({ commandOutcomes: [{ device: '*', command: '*', result, afterMs: 5 }] });
+    running.stack.simulator.control({ commandOutcomes: [{ device: '*', command: '*', result, afterMs: 5 }] });
     const code = `RESULT-${result}`;
     const ended = await outcome({ code });
     expect(ended).toMatchObject({ state, name, code: String(result) });
     expect(ended.message).not.toBe('');
     expect(await received(code)).toBe(1);
-    expect(await knownCommand(stack.db, ended.id)).toMatchObject({ attempts: 1 });
+    expect(await knownCommand(running.stack.db, ended.id)).toMatchObject({ attempts: 1 });
   });
 
   test('an expired token costs one login, and the command is received once', async () => {
     expect(await outcome({ code: 'BEFORE' })).toMatchObject({ state: 'succeeded' });
     const logins = (await operations()).filter((o) => o === 'login').length;
-    stack.simulator.control({ expireTokens: true });
+    running.stack.simulator.control({ expireTokens: true });
     expect(await outcome({ code: 'AFTER' })).toMatchObject({ state: 'succeeded', name: 'confirmed' });
     expect((await operations()).filter((o) => o === 'login')).toHaveLength(logins + 1);
     expect(await received('AFTER')).toBe(1);
   });
 
   test('“too fast” (8902) carries nothing out: it waits and is sent again', async () => {
-    stack.simulator.control({ addErrors: [{ code: 8902, action: 'sendcmd', count: 1 }] });
+    running.stack.simulator.control({ addErrors: [{ code: 8902, action: 'sendcmd', count: 1 }] });
     const ended = await outcome({ code: 'PATIENT' });
     expect(ended).toMatchObject({ state: 'succeeded', name: 'confirmed' });
     expect(await received('PATIENT')).toBe(1);
-    expect(await knownCommand(stack.db, ended.id)).toMatchObject({ attempts: 2 });
+    expect(await knownCommand(running.stack.db, ended.id)).toMatchObject({ attempts: 2 });
   });
 
   test('what the vendor refuses is a failure with the vendor’s words', async () => {
-    stack.simulator.control({
+    running.stack.simulator.control({
       addErrors: [{ code: -1, action: 'sendcmd', count: 1, cause: 'no such command' }],
     });
     expect(await outcome()).toMatchObject({
@@ -146,7 +71,9 @@ describe('with a worker', () => {
   });
 
   test('a result that nobody knows is an unknown outcome with the vendor’s code', async () => {
-    stack.simulator.control({ addErrors: [{ code: 77, action: 'sendcmd', count: 1, cause: 'new words' }] });
+    running.stack.simulator.control({
+      addErrors: [{ code: 77, action: 'sendcmd', count: 1, cause: 'new words' }],
+    });
     expect(await outcome()).toMatchObject({
       state: 'unknown',
       name: 'unrecognised',
@@ -156,7 +83,7 @@ describe('with a worker', () => {
   });
 
   test('a lost answer is an unknown outcome, and is not sent again', async () => {
-    stack.simulator.control({
+    running.stack.simulator.control({
       addFaults: [{ kind: 'drop-after-processing', operation: 'sendcmd', count: 1 }],
     });
     expect(await outcome({ code: 'LOST' })).toMatchObject({ state: 'unknown', name: 'no-answer' });
@@ -164,7 +91,7 @@ describe('with a worker', () => {
   });
 
   test('a repeatable command whose answer is lost is sent again', async () => {
-    stack.simulator.control({
+    running.stack.simulator.control({
       addFaults: [{ kind: 'drop-after-processing', operation: 'sendcmd', count: 1 }],
     });
     const ended = await outcome({ code: 'LOST-AGAIN', repeatable: true });
@@ -176,7 +103,7 @@ describe('with a worker', () => {
     ['a server error', { kind: 'status', status: 502 }],
     ['an answer that nobody can read', { kind: 'garbage-body' }],
   ] as const)('%s is an unknown outcome', async (_, fault) => {
-    stack.simulator.control({ addFaults: [{ ...fault, operation: 'sendcmd', count: 1 }] });
+    running.stack.simulator.control({ addFaults: [{ ...fault, operation: 'sendcmd', count: 1 }] });
     const before = (await operations()).filter((o) => o === 'sendcmd').length;
     expect(await outcome({ code: 'ODD' })).toMatchObject({ state: 'unknown', name: 'no-answer' });
     expect((await operations()).filter((o) => o === 'sendcmd')).toHaveLength(before + 1);
@@ -184,8 +111,8 @@ describe('with a worker', () => {
 
   test('the same request id is the same command', async () => {
     const once = await outcome({ requestId: 'only-once', code: 'ONCE' });
-    const { command: again, created } = await createCommand(stack.db, {
-      ...(await knownCommand(stack.db, once.id)),
+    const { command: again, created } = await createCommand(running.stack.db, {
+      ...(await knownCommand(running.stack.db, once.id)),
       requestId: 'only-once',
     });
     expect(created).toBe(false);
@@ -196,7 +123,7 @@ describe('with a worker', () => {
   });
 
   test('a closed pool fails a command clearly, with the time', async () => {
-    await applyPoolEvent(stack.db, stack.pool, {
+    await applyPoolEvent(running.stack.db, running.stack.pool, {
       type: 'pause',
       reason: 'stock count',
       until: Date.now() + 3_600_000,
@@ -210,22 +137,26 @@ describe('with a worker', () => {
     const { handle } = await ask({ code: 'WAITING', waitForPool: true, timeoutMs: 5000 });
     await eventually('it waits', async () => (await handle.query(commandStatusQuery)).phase === 'waiting');
     expect(await received('WAITING')).toBe(0);
-    await stack.client.workflow.getHandle(`pool:${stack.pool}`).signal(resumeSignal);
+    await running.stack.client.workflow.getHandle(`pool:${running.stack.pool}`).signal(resumeSignal);
     expect(await handle.result()).toMatchObject({ state: 'succeeded' });
     expect(await received('CLOSED')).toBe(0);
     expect(await received('WAITING')).toBe(1);
   });
 
   test('a command that waits can be called back, and is then never sent', async () => {
-    await applyPoolEvent(stack.db, stack.pool, { type: 'pause', reason: 'stock count', until: null });
+    await applyPoolEvent(running.stack.db, running.stack.pool, {
+      type: 'pause',
+      reason: 'stock count',
+      until: null,
+    });
     const { handle, id } = await ask({ code: 'RECALLED', waitForPool: true });
     await eventually('it waits', async () => (await handle.query(commandStatusQuery)).phase === 'waiting');
     await handle.signal(cancelSignal, 'not needed any more');
     expect(await handle.result()).toMatchObject({ state: 'cancelled', message: 'not needed any more' });
-    expect(await knownCommand(stack.db, id)).toMatchObject({ state: 'cancelled' });
-    await stack.client.workflow.getHandle(`pool:${stack.pool}`).signal(resumeSignal);
+    expect(await knownCommand(running.stack.db, id)).toMatchObject({ state: 'cancelled' });
+    await running.stack.client.workflow.getHandle(`pool:${running.stack.pool}`).signal(resumeSignal);
     await eventually('the pool is open', async () => {
-      const pool = await readPool(stack.db, stack.pool);
+      const pool = await readPool(running.stack.db, running.stack.pool);
       return pool?.state.state === 'closed' || pool?.state.state === 'half_open';
     });
     expect(await outcome({ code: 'NEXT' })).toMatchObject({ state: 'succeeded' });
@@ -233,10 +164,10 @@ describe('with a worker', () => {
   });
 
   test('a command whose time is over is not sent later', async () => {
-    const { command: made } = await createCommand(stack.db, {
-      account: stack.account,
+    const { command: made } = await createCommand(running.stack.db, {
+      account: running.stack.account,
       requestId: null,
-      device,
+      device: running.device,
       code: 'LATE',
       params: [],
       repeatable: false,
@@ -253,7 +184,7 @@ describe('with a worker', () => {
     const { handle } = await ask({ code: 'COUNTED' });
     await handle.result();
     const counts = await eventually('counted', async () => {
-      const all = await readCallCounts(stack.db, stack.pool, 0);
+      const all = await readCallCounts(running.stack.db, running.stack.pool, 0);
       return all.some((c) => c.operation === 'sendcmd') ? all : null;
     });
     expect(counts.filter((c) => c.operation === 'sendcmd').map((c) => c.caller)).toEqual(
@@ -261,7 +192,7 @@ describe('with a worker', () => {
     );
     expect(counts.find((c) => c.operation === 'login')?.caller).toBe('gps-auth');
     const history = JSON.stringify(await handle.fetchHistory());
-    const { rows } = await stack.db.query('select commands::text as row from commands');
+    const { rows } = await running.stack.db.query('select commands::text as row from commands');
     for (const secret of [COMMAND_PASSWORD, FLEET_PASSWORD]) {
       expect(history).not.toContain(secret);
       expect(JSON.stringify(rows)).not.toContain(secret);
@@ -269,68 +200,24 @@ describe('with a worker', () => {
   });
 });
 
-describe('a platform without sendcmd', () => {
-  beforeAll(async () => {
-    await useStack({ scenario: { missingActions: ['sendcmd'] } });
-    await stack.startWorker();
-  });
-
-  afterAll(() => stack.close());
-
-  test('the other form is used, its result polled, and remembered for the next command', async () => {
-    const first = await outcome({ code: 'FIRST' });
-    expect(first).toMatchObject({ state: 'succeeded', name: 'confirmed' });
-    expect(await knownCommand(stack.db, first.id)).toMatchObject({
-      vendorCommandId: expect.stringMatching(/^cmd-/),
-    });
-    expect(await outcome({ code: 'SECOND' })).toMatchObject({ state: 'succeeded' });
-    const seen = await operations();
-    expect(seen.filter((o) => o === 'sendcmd')).toHaveLength(1);
-    expect(seen.filter((o) => o === 'sendcommand')).toHaveLength(2);
-    expect(await received('FIRST')).toBe(1);
-    expect(await received('SECOND')).toBe(1);
-  });
-
-  test('a result that never comes is an unknown outcome, never a success', async () => {
-    stack.simulator.control({
-      commandOutcomes: [{ device: '*', command: 'NEVER', result: 6, afterMs: 3_600_000 }],
-    });
-    const ended = await outcome({ code: 'NEVER', timeoutMs: 3000 });
-    expect(ended).toMatchObject({ state: 'unknown', name: 'timeout' });
-    expect(ended.message).toMatch(/cmd-.* no result came within 3 s/);
-    expect(await received('NEVER')).toBe(1);
-  });
-
-  test.each([
-    [2, 'failed', 'offline'],
-    [3, 'succeeded', 'cached'],
-  ] as const)('a result of %i at once, with nothing to ask by, is the result', async (code, state, name) => {
-    stack.simulator.control({ addErrors: [{ code, action: 'sendcommand', count: 1, cause: 'words' }] });
-    expect(await outcome()).toMatchObject({ state, name, code: String(code), message: 'words' });
-  });
-
-  test('a lost answer to the handing over is unknown as well', async () => {
-    stack.simulator.control({
-      addFaults: [{ kind: 'drop-after-processing', operation: 'sendcommand', count: 1 }],
-    });
-    expect(await outcome({ code: 'HANDED' })).toMatchObject({ state: 'unknown', name: 'no-answer' });
-    expect(await received('HANDED')).toBe(1);
-  });
-});
-
 describe('devices that do not answer in time', () => {
   beforeAll(async () => {
     await useStack({ account: { timeoutSeconds: 0.5 }, scenario: { commands: { timeoutMs: 60_000 } } });
-    await stack.startWorker();
+    await running.stack.startWorker();
   });
 
-  afterAll(() => stack.close());
+  afterAll(() => running.stack.close());
 
   test('any number of them is no reason to call the vendor no more', async () => {
-    stack.simulator.control({ commandOutcomes: [{ device: '*', command: '*', result: 6, afterMs: 3000 }] });
+    running.stack.simulator.control({
+      commandOutcomes: [{ device: '*', command: '*', result: 6, afterMs: 3000 }],
+    });
     const ended = await Promise.all(Array.from({ length: 8 }, (_, i) => outcome({ code: `SILENT-${i}` })));
     expect(ended.map((e) => e.name)).toEqual(ended.map(() => 'no-answer'));
-    expect((await readPool(stack.db, stack.pool))?.state).toMatchObject({ state: 'closed', failures: 0 });
+    expect((await readPool(running.stack.db, running.stack.pool))?.state).toMatchObject({
+      state: 'closed',
+      failures: 0,
+    });
   });
 });
 
@@ -339,25 +226,25 @@ describe('a database that is slow to say that a command may leave', () => {
     // So much slack that a stall of this machine is no arrival too close.
     const own = { ...QUICK_GPS51, spacing: { ms: 150, slackMs: 60 } };
     await useStack({ account: { limits: own }, scenario: { limits: { spacing: { ms: 150 } } } });
-    await stack.startWorker();
+    await running.stack.startWorker();
   });
 
-  afterAll(() => stack.close());
+  afterAll(() => running.stack.close());
 
   test('lets none arrive too close before the next', async () => {
     expect(await outcome({ code: 'FIRST' })).toMatchObject({ state: 'succeeded' });
-    await stack.db.query(
+    await running.stack.db.query(
       `create function dawdle() returns trigger language plpgsql as $$
        begin if new.state = 'sending' and new.code = 'SLOW' then perform pg_sleep(0.1); end if; return new; end $$`,
     );
-    await stack.db.query(
+    await running.stack.db.query(
       'create trigger dawdle before update on commands for each row execute function dawdle()',
     );
     const codes = ['SLOW', 'QUICK', 'SLOW', 'QUICK', 'SLOW', 'QUICK'];
     const ended = await Promise.all(codes.map((code) => outcome({ code })));
     expect(ended.map((e) => e.state)).toEqual(codes.map(() => 'succeeded'));
     // A departure that was missed is no attempt.
-    const sent = await Promise.all(ended.map(({ id }) => knownCommand(stack.db, id)));
+    const sent = await Promise.all(ended.map(({ id }) => knownCommand(running.stack.db, id)));
     expect(sent.map((c) => c.attempts)).toEqual(codes.map(() => 1));
     const { limits } = await simulated<{ limits: LimitReport[] }>('stats');
     expect(limits.find((l) => l.limit === 'spacing')).toMatchObject({ allowed: 1, worst: 1 });
@@ -369,20 +256,20 @@ describe('a worker that is killed while it sends', () => {
     await useStack({ scenario: { commands: { timeoutMs: 60_000 } } });
   });
 
-  afterAll(() => stack.close());
+  afterAll(() => running.stack.close());
 
   /** Kills the worker when the vendor has the command and takes its time, and lets another one go on. */
   async function killInTheMiddle(code: string, repeatable: boolean): Promise<CommandOutcome> {
-    stack.simulator.control({
+    running.stack.simulator.control({
       clearCommandOutcomes: true,
       commandOutcomes: [{ device: '*', command: code, result: 6, afterMs: 8000, count: 1 }],
     });
-    const worker = await stack.startWorkerProcess();
+    const worker = await running.stack.startWorkerProcess();
     const { handle } = await ask({ code, repeatable, timeoutMs: 60_000 });
     await eventually('the vendor has it', async () => (await received(code)) > 0);
     await worker.kill();
     expect(worker.log()).not.toContain(COMMAND_PASSWORD);
-    const next = await stack.startWorkerProcess();
+    const next = await running.stack.startWorkerProcess();
     const result = await handle.result();
     await next.kill();
     return result;
