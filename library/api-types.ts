@@ -1942,13 +1942,13 @@ export interface components {
             callsPerMinute: {
                 callers: {
                     name: string;
-                    perMinute: number;
-                    busiest: number;
+                    perMinute: number | null;
+                    busiest: number | null;
                 }[];
                 limits: {
                     name: string;
-                    perMinute: number;
-                    busiest: number;
+                    perMinute: number | null;
+                    busiest: number | null;
                 }[];
             };
         };

@@ -108,6 +108,8 @@ export interface WorkStatus {
   readonly until: number | null;
   /** Epoch ms since when it has been so, where that is known. */
   readonly since?: number;
+  /** Key of the limit whose room it waits for; left out where it waits for something else. */
+  readonly limit?: string;
   readonly chunksTotal: number;
   readonly chunksDone: number;
   readonly chunksFailed: number;

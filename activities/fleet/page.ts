@@ -104,7 +104,10 @@ export class FleetPage<Item extends PageItem> {
       if (this.parts.isOwnLimit(item, limit)) {
         this.spent.add(item.deviceId);
         this.spentUntil = Math.min(this.spentUntil, until);
-      } else if (this.wait === null || until > this.wait.until) this.wait = { until, reason: error.message };
+      } else if (this.wait === null || until > this.wait.until) {
+        const isRoom = error.details.reason === undefined;
+        this.wait = { until, reason: error.message, ...(isRoom && { limit }) };
+      }
       return;
     }
     const refusal = refusalOf(error);

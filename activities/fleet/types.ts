@@ -31,6 +31,8 @@ export interface PageWait {
   /** Epoch ms. */
   readonly until: number;
   readonly reason: string;
+  /** Key of the limit whose room is waited for; left out where it is something else. */
+  readonly limit?: string;
 }
 
 export interface TripsPageOutcome {

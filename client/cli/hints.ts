@@ -4,6 +4,7 @@ import { RECOMMENDED, type Recommended } from '../operations/hints';
 /** Those whose command is called otherwise, or takes an option. */
 const COMMANDS: Readonly<Partial<Record<Recommended, (...of: string[]) => string>>> = {
   'backfill start': (...of) => `backfill ${of.join(' ')}`,
+  'limit set': (...of) => `limit set ${of.join(' ')} --capacity <n> --reason <text>`,
   'read by force': (vehicle = '', read = '', account = '') =>
     `vehicle read ${vehicle} ${read} --account ${account} --force`,
   'start servers': () => 'up (or npm start for the demo)',

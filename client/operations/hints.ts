@@ -9,6 +9,7 @@ export const RECOMMENDED = [
   'batch list',
   'batch resume',
   'command list',
+  'limit set',
   'login',
   'pool resume',
   'pool unblock',

@@ -9,7 +9,10 @@ export function waitJson(wait: Standstill | null) {
 }
 
 export function workStatusJson(status: WorkStatus | null) {
-  return status && { ...status, until: isoOrNull(status.until), since: isoOrNull(status.since ?? null) };
+  if (status === null) return null;
+  // Which limit it is, and what frees it, is told by the wait.
+  const { limit: _, ...rest } = status;
+  return { ...rest, until: isoOrNull(rest.until), since: isoOrNull(rest.since ?? null) };
 }
 
 export function spanJson({ from, to }: Span) {

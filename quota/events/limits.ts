@@ -69,7 +69,10 @@ export const LIMIT_EVENTS = {
   ),
   'limit.waiting': event(
     'info',
-    { row: 'when the wait begins; once an hour where waits are short and frequent', log: true },
+    {
+      row: 'when the wait begins; once an hour where waits are short and frequent; of the limits of single devices, models or report types ten of a name an hour',
+      log: true,
+    },
     ['limit', 'caller', 'priority', 'reason', 'until'],
     'a sync, a backfill or a fleet sleeps until a limit has room',
   ),

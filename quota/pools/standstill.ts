@@ -19,3 +19,8 @@ export function byItself(sooner?: string): string {
   const itself = 'nothing, it goes on by itself';
   return sooner === undefined ? itself : `${itself}; to try now: ${sooner}`;
 }
+
+/** For what waits for a limit of ours. @param raise a command that makes the limit larger, where that is ours to say. */
+export function byItselfOrRaised(raise: string | null): string {
+  return raise === null ? byItself() : `${byItself()}; sooner, where the vendor allows more: ${raise}`;
+}

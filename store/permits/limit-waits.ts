@@ -1,5 +1,6 @@
 /** Waits for a limit, reported as events. */
 import type { Pool } from 'pg';
+import { HOUR_MS } from '../../quota/durations';
 import type { EventData } from '../../quota/events';
 import { limitWaitText, type WaitedLimit } from '../../quota/limits/limit-wait';
 import { isWaitNews } from '../../quota/pools/reported-waits';
@@ -25,14 +26,23 @@ export interface LimitWait {
   readonly priority: string;
   /** Epoch ms. */
   readonly until: number;
+  /** Name of a limit that has a row for each of many things: an hour reports some of them. Null: it has one row. */
+  readonly name: string | null;
 }
+
+/**
+ * Limits of one name, of devices say, that a caller's waits are reported for within an hour. Models and report types are
+ * fewer; thousands of devices would drown what concerns all.
+ */
+export const MOST_OF_A_NAME = 10;
 
 /** @returns what was reported; null when there is nothing new to report. */
 export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventData<'limit.waiting'> | null> {
-  const { pool, limit, caller, priority, until } = wait;
+  const { pool, limit, caller, priority, until, name } = wait;
   return inTransaction(db, async (client) => {
     await client.query('select pg_advisory_xact_lock(hashtextextended($1, 47))', [
-      `${pool} ${limit} ${caller}`,
+      // Of many things one after the other, for they are counted.
+      `${pool} ${name ?? limit} ${caller}`,
     ]);
     const { rows } = await client.query<{ now: number; at: number | null; until: number | null }>(
       `select now_ms() as now, w.notified_at as at, w.notified_until as until
@@ -44,8 +54,12 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     const cause = { cause: 'limit', subject: limit };
     const reported = row.at === null ? null : { ...cause, at: row.at, until: row.until ?? 0 };
     if (!isWaitNews(reported, cause, until, row.now)) return null;
+    if (name !== null && row.at === null && (await isDrowning(client, wait))) return null;
     const found = await readWaitedLimit(client, limit);
-    const reason = found === null ? `${limit} has nothing left` : limitWaitText(found);
+    const reason =
+      found === null
+        ? `${limit} has nothing left`
+        : limitWaitText(name === null ? found : { ...found, name: `${name} of ${scopeText(limit)}` });
     await client.query(
       `insert into limit_waits (pool, limit_key, caller, notified_at, notified_until) values ($1, $2, $3, now_ms(), $4)
        on conflict (pool, limit_key, caller) do update set notified_at = excluded.notified_at, notified_until = excluded.notified_until`,
@@ -55,4 +69,22 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     await insertEvent(client, 'limit.waiting', pool, about);
     return about;
   });
+}
+
+/** What stands between the vendor and the limit's name in its key. */
+function scopeText(key: string): string {
+  return key.split('/').slice(1, -1).map(decodeURIComponent).join('/');
+}
+
+/** Whether enough waits for limits of the same name have been reported for now. */
+async function isDrowning(
+  db: Pick<Pool, 'query'>,
+  { pool, caller, name }: Pick<LimitWait, 'pool' | 'caller' | 'name'>,
+): Promise<boolean> {
+  const { rows } = await db.query<{ n: number }>(
+    `select count(*)::int4 as n from limit_waits w join limits l on l.key = w.limit_key
+     where w.pool = $1 and w.caller = $2 and l.name = $3 and w.notified_at > now_ms() - $4::float8`,
+    [pool, caller, name, HOUR_MS],
+  );
+  return (rows[0]?.n ?? 0) >= MOST_OF_A_NAME;
 }

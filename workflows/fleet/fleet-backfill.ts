@@ -192,6 +192,7 @@ class FleetBackfill {
       phase: this.phase(),
       detail: this.pause.reason ?? block?.reason ?? '',
       until: block?.until ?? null,
+      ...(block !== null && 'limit' in block && { limit: block.limit }),
       chunksTotal: this.total,
       chunksDone: done,
       chunksFailed: failed,

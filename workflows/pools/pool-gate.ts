@@ -58,6 +58,8 @@ export interface GateBlock {
   readonly until: number | null;
   /** Epoch ms since when, where that is known. */
   readonly since?: number;
+  /** Key of the limit that has no room; left out where the pool is closed. */
+  readonly limit?: string;
 }
 
 export class PoolGate {
@@ -139,7 +141,12 @@ export class PoolGate {
     if (closed !== null) return { reason: closed.reason, until: closed.until };
     if (waiting === null) return null;
     const { limit, reason = `limit ${limit} has nothing left`, until, since } = waiting;
-    return { reason, until, ...(since !== undefined && { since }) };
+    return {
+      ...{ reason, until },
+      // Where more is said, what is waited for is no room of a limit.
+      ...(waiting.reason === undefined && { limit }),
+      ...(since !== undefined && { since }),
+    };
   }
 
   /** Asks again at once for what a limit had nothing left of: its terms may have changed. */

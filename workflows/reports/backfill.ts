@@ -157,7 +157,7 @@ class Backfill {
   }
 
   /** What nothing gets on for. */
-  private wait(): Pick<WorkStatus, 'detail' | 'until' | 'since'> {
+  private wait(): Pick<WorkStatus, 'detail' | 'until' | 'since' | 'limit'> {
     if (this.pause.reason !== null) return { detail: this.pause.reason, until: null };
     const { block } = this.gate;
     if (block !== null) {

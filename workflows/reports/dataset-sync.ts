@@ -206,7 +206,7 @@ class DatasetSync {
   }
 
   /** What it does now: lines may have ended, or wait, since the cycle began. */
-  private doing(): Pick<WorkStatus, 'phase' | 'detail' | 'until' | 'since'> {
+  private doing(): Pick<WorkStatus, 'phase' | 'detail' | 'until' | 'since' | 'limit'> {
     const { phase, since } = this.state;
     if (this.pause.reason !== null) return { phase: 'paused', detail: this.pause.reason, until: null, since };
     if (phase !== 'sleeping') return this.state;
@@ -224,6 +224,7 @@ class DatasetSync {
       detail: [block.reason, underWay].filter(Boolean).join('; '),
       until: block.until,
       since: block.since ?? since,
+      ...(block.limit !== undefined && { limit: block.limit }),
     };
   }
 

@@ -24,14 +24,17 @@ export class WaitWatch {
     const { deniedBy: limit, retryAt, now } = denied;
     if (tellsWaits || retryAt === null) return;
     const template = limits.find(({ key }) => key === limit)?.template;
-    if (template === undefined || !isAccountWide(template.scope, account)) return;
+    if (template === undefined) return;
     const pool = account.poolKey;
     // Accounts that share the limit wait each for itself.
     const id = `${pool} ${caller} ${limit}`;
     if ((this.quietUntil.get(id) ?? 0) > now) return;
     this.quietUntil.set(id, Math.max(retryAt, now + QUIET_MS));
     try {
-      const reported = await recordLimitWait(this.deps.db, { pool, limit, caller, priority, until: retryAt });
+      const reported = await recordLimitWait(this.deps.db, {
+        ...{ pool, limit, caller, priority, until: retryAt },
+        name: isAccountWide(template.scope, account) ? null : template.name,
+      });
       if (reported !== null)
         logEvent(
           this.deps.log,

@@ -59,7 +59,9 @@ export const quota = z
 const spent = z.array(
   z.object({ caller: z.string(), operation: z.string(), calls: count, percent: z.number() }),
 );
-const frequencies = z.array(z.object({ name: z.string(), perMinute: z.number(), busiest: z.number() }));
+const frequencies = z.array(
+  z.object({ name: z.string(), perMinute: orNull(z.number()), busiest: orNull(z.number()) }),
+);
 
 const stop = {
   operation: z.string(),

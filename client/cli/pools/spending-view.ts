@@ -67,8 +67,8 @@ export function printSpending({ spending, frequencies, limits }: PoolReport): vo
   const row = (what: string, { name, perMinute, busiest }: Frequency) => [
     what,
     name,
-    amountText(perMinute),
-    countText(busiest),
+    perMinute === null ? 'not counted' : amountText(perMinute),
+    busiest === null ? 'by what it matches' : countText(busiest),
   ];
   const named = new Set(limits.map((limit) => limit.name));
   print(

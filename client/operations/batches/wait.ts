@@ -1,5 +1,6 @@
 /** What a batch waits for: since when, until when, why, and what an operator can do about it. */
 import type { Pool } from 'pg';
+import { freedBy } from '../../../quota/limits/limit-of-work';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { stopping } from '../../../quota/pools/pool';
@@ -56,8 +57,12 @@ export interface Standing {
     readonly since: number | null;
     readonly until: number;
   } | null;
-  /** What its last page has found to be in its way. */
-  readonly noted: Pick<NotedWait, 'cause' | 'reason' | 'since' | 'until'> | null;
+  /** What its last page has found to be in its way, and of a limit its row. */
+  readonly noted:
+    | (Pick<NotedWait, 'cause' | 'reason' | 'since' | 'until'> & {
+        readonly limit?: Pick<LimitStatus, 'name' | 'source' | 'loweredRate'>;
+      })
+    | null;
   /** No worker takes work, and nothing has become of the batch since; null where one does, or nobody knows. */
   readonly workless: { readonly since: number } | null;
 }
@@ -118,9 +123,14 @@ export async function readStanding(
       queue && queue.blockedMs > 0
         ? { reason: queue.reason, since: queue.blockedSince, until: now + queue.blockedMs }
         : null,
-    noted,
+    noted: noted && withLimit(noted, stored),
     workless: sign === null ? null : { since: sign },
   };
+}
+
+function withLimit(noted: NotedWait, limits: readonly LimitStatus[]): NonNullable<Standing['noted']> {
+  const limit = noted.cause === 'limit' ? limits.find(({ key }) => key === noted.subject) : undefined;
+  return limit === undefined ? noted : { ...noted, limit };
 }
 
 function isWatched({ mode }: LimitStatus): number {
@@ -184,7 +194,8 @@ export function waitOf(
   }
   if (usedUp !== null) {
     const why = limitWaitText({ ...usedUp, blockedUntil: null, blockedReason: '' });
-    return { what, why, since, until: usedUp.until, frees: byItself() };
+    const frees = freedBy(usedUp, hint('limit set', batch.account, usedUp.name));
+    return { what, why, since, until: usedUp.until, frees };
   }
   if (queue !== null) {
     const why = `the vendor's queue of files takes none: ${queue.reason}`;
@@ -192,7 +203,10 @@ export function waitOf(
   }
   // The page knows what its calls need, tokens for instance, and what these have met.
   if (noted !== null && noted.cause !== 'retry' && (noted.until === null || noted.until > now)) {
-    return { what, why: noted.reason, since, until: noted.until, frees: byItself() };
+    const { limit } = noted;
+    const frees =
+      limit === undefined ? byItself() : freedBy(limit, hint('limit set', batch.account, limit.name));
+    return { what, why: noted.reason, since, until: noted.until, frees };
   }
   if (counts.pending > 0 || counts.retry === 0) return null;
   const why = `${pluralText(counts.retry, 'item')} to be tried again`;

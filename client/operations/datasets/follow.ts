@@ -16,7 +16,7 @@ import { limitsNow, reportSteps } from './plan';
 import { type Progress, readProgress, type Watched } from './progress';
 import type { SpanWork } from './span-work';
 import { askWork } from './work';
-import { workWait } from './work-wait';
+import { type AccountStanding, subjectOf, workWait } from './work-wait';
 
 export interface FollowWork {
   /** Called with each reading; `etaMs` is null when unknown. */
@@ -130,7 +130,7 @@ export async function followWith(
     const asks = over === null && progress.wait === null && stands === seen;
     seen = stands;
     // What it waits for in a limit only the workflow knows.
-    const own = asks ? await ownWait(handle, now) : null;
+    const own = asks ? await ownWait(handle, progress.standing, now) : null;
     const wait = own?.wait ?? progress.wait;
     const eta = etaThrough(wait, etaMs, now);
     // What no limit explains, a report that is not made say, is in no estimate: then only the end of the wait is known.
@@ -158,10 +158,11 @@ function etaThrough(wait: Standstill | null, etaMs: number | null, now: number):
 
 async function ownWait(
   { client, workflowId }: Pick<WorkflowHandle, 'client' | 'workflowId'>,
+  standing: AccountStanding,
   now: number,
 ): Promise<{ readonly wait: Standstill; readonly ofLimit: boolean } | null> {
   const report = await askWork(client, workflowId);
-  const wait = workWait(report, null, null, now);
+  const wait = workWait(report, standing, subjectOf(workflowId), now);
   return wait && { wait, ofLimit: report.status?.phase !== 'running' };
 }
 

@@ -13,7 +13,7 @@ import { coverage } from '../../../store/datasets/ledger';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readPool } from '../../../store/pools/pools';
-import { accountWait, readAccountStanding } from './work-wait';
+import { type AccountStanding, accountWait, readAccountStanding } from './work-wait';
 
 export interface OperationProgress {
   readonly operation: string;
@@ -37,6 +37,8 @@ export interface Progress {
   /** What stands in the way of its calls; null when nothing does. */
   readonly wait: Standstill | null;
   readonly operations: readonly OperationProgress[];
+  /** What Postgres knows of its account. */
+  readonly standing: AccountStanding;
 }
 
 export interface Watched {
@@ -77,7 +79,7 @@ export async function readProgress(db: Pool, watched: Watched, now: number): Pro
   }
   const [pool, standing, limits, counts] = await Promise.all([
     readPool(db, account.poolKey),
-    readAccountStanding(db, account.name, account.poolKey),
+    readAccountStanding(db, account),
     listLimits(db, account.poolKey),
     // Counted by the minute.
     readCallCounts(db, account.poolKey, Math.floor(watched.since / MINUTE_MS) * MINUTE_MS),
@@ -102,6 +104,7 @@ export async function readProgress(db: Pool, watched: Watched, now: number): Pro
     gaps: series.length === 0 ? [span] : gaps,
     pool: pool?.state ?? null,
     wait: accountWait(dataset.id, standing, dataset.reportType, now),
+    standing,
     operations: operations.filter((o) => o.calls > 0).sort((a, b) => b.calls - a.calls),
   };
 }

@@ -1,10 +1,11 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
+import { concerns, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
-import { findAccount } from '../../../settings/accounts/accounts';
+import { type CallableAccount, findAccount } from '../../../settings/accounts/accounts';
 import { readWorkerSeenAt } from '../../../store/explain/worker-presence';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
@@ -20,16 +21,19 @@ export interface AccountStanding {
   /** The pool, or its organization's: whichever stands in the way. */
   readonly pool: PoolState | null;
   readonly stops: readonly KindStop[];
-  readonly blocked: readonly LimitStatus[];
+  /** Its limits as they stand. */
+  readonly limits: readonly LimitStatus[];
+  /** Null where the settings do not know the account: then each of its limits may concern each of its works. */
+  readonly calls: (WorkCalls & { readonly subject: string | null }) | null;
   /** When a worker took work last, epoch ms; null where none ever did. */
   readonly workerSeenAt: number | null;
 }
 
 export async function readAccountStanding(
   db: Pool,
-  account: string,
-  poolKey: string,
+  account: Pick<CallableAccount, 'name' | 'poolKey'> & Partial<CallableAccount>,
 ): Promise<AccountStanding> {
+  const { name, poolKey } = account;
   const [pools, stops, limits, workerSeenAt] = await Promise.all([
     readStoppingPools(db, poolKey),
     listKindStops(db, poolKey),
@@ -37,21 +41,60 @@ export async function readAccountStanding(
     readWorkerSeenAt(db),
   ]);
   return {
-    account,
+    account: name,
     pool: stopping(pools, Date.now())?.state ?? null,
     stops,
-    blocked: limits.filter(({ blockedUntil }) => blockedUntil !== null),
+    limits,
+    calls: callsOf(account),
     workerSeenAt,
   };
 }
 
-/** Null while nothing that Postgres knows of stands in the way. @param subject only stops of this report type count. */
+function callsOf({
+  name,
+  vendor,
+  limits,
+  attributes,
+}: Pick<CallableAccount, 'name'> & Partial<CallableAccount>): AccountStanding['calls'] {
+  if (vendor === undefined || limits === undefined) return null;
+  return {
+    vendor: vendor.id,
+    templates: limits,
+    attributes: { ...attributes, vendor: vendor.id, account: name },
+    subject: vendor.subject ?? null,
+  };
+}
+
+/**
+ * Of the limits that calls of a piece of work may be charged to, the one whose wait, stated by the vendor, is longest.
+ * @param subject what the calls are about; null where that varies.
+ */
+export function blockedLimit(
+  { limits, calls }: Pick<AccountStanding, 'limits' | 'calls'>,
+  subject: string | null,
+): LimitStatus | undefined {
+  const about = subject === null || calls?.subject == null ? {} : { [calls.subject]: subject };
+  const [longest] = limits
+    .filter(({ blockedUntil }) => blockedUntil !== null)
+    .filter(
+      (limit) =>
+        calls === null || concerns(limit, { ...calls, attributes: { ...calls.attributes, ...about } }),
+    )
+    .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  return longest;
+}
+
+/**
+ * Null while nothing that Postgres knows of stands in the way.
+ * @param subject only stops and limits of this report type count.
+ */
 export function accountWait(
   what: string,
-  { account, pool, stops, blocked }: AccountStanding,
+  standing: AccountStanding,
   subject: string | null,
   now: number,
 ): Standstill | null {
+  const { account, pool, stops } = standing;
   const resume = hint('pool resume', account);
   if (pool !== null && isBlocked(pool, now)) {
     const why = `its pool is ${POOL_WORDS[pool.state] ?? pool.state}: ${pool.reason}`;
@@ -62,7 +105,7 @@ export function accountWait(
     .filter((one) => one.subject === subject && one.until > now)
     .sort((a, b) => b.until - a.until);
   if (stop !== undefined) return { ...kindWait(what, account, stop) };
-  const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  const limit = blockedLimit(standing, subject);
   if (limit === undefined) return null;
   const { blockedSince: since, blockedUntil: until } = limit;
   const frees = byItself(hint('pool unblock', account));
@@ -131,9 +174,16 @@ export function workWait(
   const known = standing === null ? null : accountWait(what, standing, subject, now);
   if (known !== null) return known;
   if (status.phase === 'waiting for quota' || (status.phase === 'running' && status.until !== null)) {
-    return { what, why: status.detail, since, until: status.until, frees: byItself() };
+    return { what, why: status.detail, since, until: status.until, frees: freedFor(status.limit, standing) };
   }
   return null;
+}
+
+/** @param key of the limit whose room is waited for. */
+function freedFor(key: string | undefined, standing: AccountStanding | null): string {
+  const limit = standing?.limits.find((one) => one.key === key);
+  if (standing === null || limit === undefined) return byItself();
+  return freedBy(limit, hint('limit set', standing.account, limit.name));
 }
 
 /** Of each piece of work why it stands still. Without a database only what the workflows say is known. */
@@ -150,7 +200,7 @@ export async function withWaits<T extends WorkReport>(
   try {
     await backend.database(async (db) => {
       for (const name of accounts) {
-        standings.set(name, await readAccountStanding(db, name, findAccount(settings, name).poolKey));
+        standings.set(name, await readAccountStanding(db, findAccount(settings, name)));
       }
     });
   } catch {

@@ -122,7 +122,7 @@ const QUOTA: Stop = { error: 'QuotaExceeded', words: 'quota has been exceeded fo
 /** What lets no call of the dataset through; null when nothing does. */
 async function whyStopped(db: Pool, account: Account, reportType: string): Promise<Stop | null> {
   const now = Date.now();
-  const { pool, stops } = await readAccountStanding(db, account.name, account.poolKey);
+  const { pool, stops } = await readAccountStanding(db, account);
   if (pool !== null && isBlocked(pool, now)) return poolStop(pool);
   const stop = stops.find(({ subject, until }) => subject === reportType && until > now);
   if (stop === undefined) return null;

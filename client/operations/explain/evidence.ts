@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { isBlocked } from '../../../quota/pools/pool';
 import { lastOrder, lastRefusal, limitWaitedFor } from '../../../store/explain/evidence';
 import { readStoppingPools } from '../../../store/pools/pools';
-import type { AccountStanding } from '../datasets/work-wait';
+import { type AccountStanding, blockedLimit } from '../datasets/work-wait';
 import type { Subject, WaitEvidence } from './subject';
 
 const NOBODY: Omit<WaitEvidence, 'words'> = {
@@ -18,10 +18,11 @@ const NOBODY: Omit<WaitEvidence, 'words'> = {
 export async function evidenceOf(
   db: Pool,
   subject: Subject,
-  { pool, stops, blocked }: AccountStanding,
+  standing: AccountStanding,
   keys: readonly string[],
   now: number,
 ): Promise<WaitEvidence | null> {
+  const { pool, stops } = standing;
   const [own = ''] = keys;
   const order = subject.pausedAs ? await lastOrder(db, subject.pausedAs) : null;
   if (order !== null) return { ...NOBODY, words: order.reason || 'by operator', by: order.by };
@@ -46,7 +47,7 @@ export async function evidenceOf(
       requestId: evidence?.requestId ?? null,
     };
   }
-  const [limit] = [...blocked].sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0));
+  const limit = blockedLimit(standing, subject.calls ?? null);
   if (limit !== undefined) {
     const { code = null, requestId = null } = (await lastRefusal(db, own, limit.key)) ?? {};
     return { ...NOBODY, limit: limit.key, words: limit.blockedReason, code, requestId };

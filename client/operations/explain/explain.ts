@@ -27,6 +27,7 @@ import { waitJson } from '../json';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';
 import { evidenceOf } from './evidence';
+import { accountKnown } from './orders';
 import type { Subject, WaitEvidence } from './subject';
 import { readSubject } from './subjects';
 
@@ -89,7 +90,7 @@ async function explained(db: Pool, backend: Backend, subject: Subject): Promise<
     limitSpans(db, own, caller, life.from),
     kindSpans(db, own, calls, life.from),
     workerGaps(db),
-    readAccountStanding(db, account, own),
+    readAccountStanding(db, accountKnown(backend, account)),
   ]);
   const workless = gaps.map((gap): CausedSpan => ({ cause: 'noWorker', ...gap }));
   const all = [...ofPools, ...ofLimits, ...ofKind, ...workless, ...spans];

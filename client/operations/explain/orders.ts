@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { insertEvent } from '../../../store/events/events';
 import type { Backend } from '../backend';
+import type { readAccountStanding } from '../datasets/work-wait';
 
 export interface Order {
   /** Key of the pool, or id of the work. */
@@ -24,6 +25,14 @@ export async function noteOrder(
       ? insertEvent(db, 'operator.resumed', pool, about)
       : insertEvent(db, 'operator.paused', pool, { ...about, ...paused });
   await backend.database(write).catch(() => undefined);
+}
+
+/** The account, or what is left to know of one that the settings have lost. */
+export function accountKnown(
+  { settings }: Pick<Backend, 'settings'>,
+  name: string,
+): Parameters<typeof readAccountStanding>[1] {
+  return Object.hasOwn(settings.accounts, name) ? findAccount(settings, name) : { name, poolKey: '' };
 }
 
 /** Empty for an account that the settings have lost. */

@@ -21,7 +21,7 @@ import { accountWait, readAccountStanding, subjectOf } from '../datasets/work-wa
 import { problem } from '../errors';
 import { commandStateText, showCommand } from '../fleet/device-commands';
 import { readSubjectOf } from '../vehicles/explained-read';
-import { poolOf } from './orders';
+import { accountKnown, poolOf } from './orders';
 import { type RunKind, runSubject } from './runs';
 import type { Subject, WaitEvidence } from './subject';
 
@@ -98,9 +98,9 @@ export async function commandHold(
   backend: Pick<Backend, 'settings'>,
   { id, account, state }: Pick<Command, 'id' | 'account' | 'state'>,
 ): Promise<Standstill | null> {
-  const standing = await readAccountStanding(db, account, poolOf(backend, account));
+  const standing = await readAccountStanding(db, accountKnown(backend, account));
   // A result is polled for by other calls than the command's own, which a closed pool holds as it holds all.
-  const inTheWay = state === 'queued' ? { ...standing, stops: [], blocked: [] } : standing;
+  const inTheWay = state === 'queued' ? { ...standing, stops: [], limits: [] } : standing;
   return accountWait(`command ${id}`, inTheWay, null, Date.now());
 }
 
@@ -160,7 +160,7 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
     const over = to !== null && failedAt === null;
     const why = reason ?? `its report is ${state}`;
     const own = { what: id, why, since: to ?? life.from, until: retryAt, frees: byItself() };
-    const standing = await readAccountStanding(db, account, poolOf(backend, account));
+    const standing = await readAccountStanding(db, accountKnown(backend, account));
     const calls = subjectOf(`window:${dataset}`);
     const stopped = accountWait(id, standing, calls, Date.now());
     return {

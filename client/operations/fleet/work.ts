@@ -70,7 +70,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
     known.reduce((total, one) => total + pick(one), 0);
   const [pool, standing, limits, counts] = await Promise.all([
     readPool(db, account.poolKey),
-    readAccountStanding(db, account.name, account.poolKey),
+    readAccountStanding(db, account),
     listLimits(db, account.poolKey),
     readCallCounts(db, account.poolKey, Math.floor(watched.since / MINUTE_MS) * MINUTE_MS),
   ]);
@@ -83,6 +83,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
     gaps: known.flatMap(({ gaps }) => gaps),
     pool: pool?.state ?? null,
     wait: accountWait(dataset, standing, null, now),
+    standing,
     operations: [...new Set(counts.map(({ operation }) => operation))].map((operation) => {
       const of = counts.filter((c) => c.operation === operation);
       const calls = (some: typeof of) => some.reduce((total, c) => total + c.calls, 0);

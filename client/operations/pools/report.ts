@@ -20,8 +20,9 @@ import { type KindStop, listKindStops } from '../../../store/permits/call-kinds'
 import { type LimitOverride, listOverrides } from '../../../store/permits/limit-overrides';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { organizationOfPool, type PoolRecord, poolsOf, readStoppingPools } from '../../../store/pools/pools';
+import { vendors } from '../../../vendors/registry';
 import { filesOfToday, quotaOf } from './quota';
-import { type Frequencies, frequencies, type Share, shares } from './spending';
+import { type AttributesOf, type Frequencies, frequencies, type Share, shares } from './spending';
 
 export interface PoolReport {
   readonly pool: string;
@@ -90,9 +91,12 @@ export async function readPoolReport(
   const limits = [...stored, ...unused]
     .map((limit) => (limit.name === daily ? withItems(limit, files.items) : limit))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
-  const counted = account.limits.map(({ name, operations }) => {
+  const counted = account.limits.map(({ name, operations, match }) => {
     const pools = limits.filter((limit) => limit.name === name).flatMap((limit) => limit.pools);
-    return { name, operations, pools: [...new Set([account.poolKey, ...pools])] };
+    return {
+      ...{ name, operations, pools: [...new Set([account.poolKey, ...pools])] },
+      ...(match === undefined ? {} : { match }),
+    };
   });
   const sharing = [...new Set(counted.flatMap((limit) => limit.pools))];
   const minutes = await readMinuteCounts(db, sharing, now - HOUR_MS);
@@ -112,7 +116,28 @@ export async function readPoolReport(
     ),
     calls,
     spending: { hour: shares(calls), day: shares(day) },
-    frequencies: frequencies(minutes, account.poolKey, counted, now),
+    frequencies: frequencies(minutes, account.poolKey, counted, now, attributesOf(settings)),
+  };
+}
+
+/** Of the calls that are counted: what follows from whose they are, and of which dataset. */
+function attributesOf(settings: Settings): AttributesOf {
+  const accounts = new Map(
+    Object.keys(settings.accounts).map((name) => {
+      const account = findAccount(settings, name);
+      return [account.poolKey, account] as const;
+    }),
+  );
+  const described = vendors().flatMap(({ descriptions }) => descriptions);
+  return ({ pool, caller }) => {
+    const account = accounts.get(pool);
+    if (account === undefined) return {};
+    const { name, vendor, attributes } = account;
+    const reportType = described.find(({ id }) => id === caller)?.reportType;
+    return {
+      ...{ ...attributes, vendor: vendor.id, account: name },
+      ...(vendor.subject === undefined || reportType === undefined ? {} : { [vendor.subject]: reportType }),
+    };
   };
 }
 

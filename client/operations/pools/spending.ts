@@ -1,6 +1,6 @@
 /** Who spent an account's calls: how often each function calls, and under which limits. Pure. */
 import { MINUTE_MS } from '../../../quota/durations';
-import { charges, type LimitTemplate } from '../../../quota/limits/limit';
+import { charges, type LimitTemplate, matches } from '../../../quota/limits/limit';
 import type { CallCount, MinuteCount } from '../../../store/permits/call-counts';
 
 /** "Now", for a frequency: short enough to follow, long enough to hold what comes every few minutes. */
@@ -32,10 +32,10 @@ export function shares(counts: readonly CallCount[]): Share[] {
 export interface Frequency {
   /** A caller, or the name of a limit. */
   readonly name: string;
-  /** Calls a minute over the last ten whole minutes. */
-  readonly perMinute: number;
+  /** Calls a minute over the last ten whole minutes; null for a limit whose calls are not told apart in what is counted. */
+  readonly perMinute: number | null;
   /** Calls of the busiest minute there was. */
-  readonly busiest: number;
+  readonly busiest: number | null;
 }
 
 export interface Frequencies {
@@ -45,9 +45,12 @@ export interface Frequencies {
 }
 
 /** A limit as its calls are counted: by the operations that fall under it, in all pools that it holds for. */
-export interface CountedLimit extends Pick<LimitTemplate, 'name' | 'operations'> {
+export interface CountedLimit extends Pick<LimitTemplate, 'name' | 'operations' | 'match'> {
   readonly pools: readonly string[];
 }
+
+/** What is known of the calls that a count adds up, as far as a limit may match it. */
+export type AttributesOf = (count: MinuteCount) => Readonly<Record<string, string>>;
 
 /**
  * @param counts of the last hour, of all pools that share a limit with this one.
@@ -58,20 +61,22 @@ export function frequencies(
   pool: string,
   limits: readonly CountedLimit[],
   now: number,
+  attributesOf: AttributesOf = () => ({}),
 ): Frequencies {
   const callers = [...new Set(counts.filter((c) => c.pool === pool).map((c) => c.caller))].sort();
   return {
     callers: callers.map((name) =>
       frequencyOf(name, counts, now, (c) => c.pool === pool && c.caller === name),
     ),
-    limits: limits.map((limit) =>
-      frequencyOf(
-        limit.name,
-        counts,
-        now,
-        (c) => limit.pools.includes(c.pool) && charges(limit, c.operation),
-      ),
-    ),
+    limits: limits.map((limit) => {
+      const { name, match = {} } = limit;
+      const charged = counts.filter((c) => limit.pools.includes(c.pool) && charges(limit, c.operation));
+      const isTold = charged.every((c) =>
+        Object.keys(match).every((attribute) => Object.hasOwn(attributesOf(c), attribute)),
+      );
+      if (!isTold) return { name, perMinute: null, busiest: null };
+      return frequencyOf(name, charged, now, (c) => matches(limit, attributesOf(c)));
+    }),
   };
 }
 

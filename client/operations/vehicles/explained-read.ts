@@ -5,6 +5,7 @@ import { checkedParams } from '../../../activities/reads/params';
 import { ReadInputError } from '../../../activities/reads/types';
 import { MINUTE_MS, SECOND_MS } from '../../../quota/durations';
 import { resolveLimits } from '../../../quota/limits/limit';
+import { freedBy } from '../../../quota/limits/limit-of-work';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import { currentAt, decideRead } from '../../../quota/reads/decision';
@@ -125,7 +126,7 @@ async function standing(
       evidence: { ...wordsOf(call.failure?.reason ?? reason), code: call.failure?.code ?? null },
     };
   }
-  const known = await readAccountStanding(db, account.name, account.poolKey);
+  const known = await readAccountStanding(db, account);
   const wait = accountWait(id, known, null, Date.now());
   if (wait !== null) return { state, wait };
   const attributes = {
@@ -143,9 +144,11 @@ async function standing(
   const limit = (await listLimits(db, account.poolKey)).find(({ key }) => key === last.key);
   const why = limit === undefined ? `${last.key} has no room` : limitWaitText(limit);
   const until = Number.isFinite(last.at) ? last.at : null;
+  const frees =
+    limit === undefined ? byItself() : freedBy(limit, hint('limit set', account.name, limit.name));
   return {
     state,
-    wait: { what: id, why, since: null, until, frees: byItself() },
+    wait: { what: id, why, since: null, until, frees },
     evidence: { ...wordsOf(why), limit: last.key },
   };
 }

@@ -31,6 +31,7 @@ const account = {
 };
 /** Two reports, and then none for hours. */
 const SCARCE = { 'of-mine': { operations: ['createReport'], scope: ['account'], count: 2, ms: '6h' } };
+const SCARCE_OF_TYPE = { 'of-mine': { ...SCARCE['of-mine'], scope: ['account', 'reportType'] } };
 const WIDE = {
   createReport: { ratePerSecond: 50, burst: 50 },
   getReport: { ratePerSecond: 50, burst: 50 },
@@ -48,7 +49,7 @@ const lab = Lab.start({
   accounts: {
     first: { datasets: [TRAFFIC, SALES], account },
     second: { datasets: [TRAFFIC, SALES], account },
-    raised: { account: { limits: { ...WIDE, ...SCARCE } } },
+    raised: { account: { limits: { ...WIDE, ...SCARCE_OF_TYPE } } },
     removed: { account: { limits: { ...WIDE, ...SCARCE } } },
   },
 });
@@ -106,7 +107,10 @@ describe('work that sleeps until a limit has room goes on at once', () => {
     const l = await lab;
     const work = await l.backfill(name, lastHours(4));
     await phaseOf(work, 'waiting for quota');
-    expect(await l.poolEvents(name)).toContainEqual(expect.objectContaining({ kind: 'limit.waiting' }));
+    const isOfType = name === 'raised';
+    const scope = isOfType ? `of-mine of ${l.account(name)}/GET_VENDOR_REAL_TIME_SALES_REPORT` : 'of-mine';
+    const data = expect.objectContaining({ reason: `${scope} has 2 of 2 used, by settings` });
+    expect(await l.poolEvents(name)).toContainEqual(expect.objectContaining({ kind: 'limit.waiting', data }));
     return { l, work };
   };
 

@@ -4,9 +4,11 @@ import {
   accountWait,
   workWait,
 } from '../../../../../client/operations/datasets/work-wait';
+import type { LimitTemplate } from '../../../../../quota/limits/limit';
 import { CLOSED_POOL } from '../../../../../quota/pools/pool';
 import type { PoolState } from '../../../../../quota/pools/state';
 import type { KindStop } from '../../../../../store/permits/call-kinds';
+import type { LimitStatus } from '../../../../../store/permits/permits';
 import type { WorkStatus } from '../../../../../workflows/messages';
 
 const NOW = 1_700_000_000_000;
@@ -17,7 +19,8 @@ const standing = (of: Partial<AccountStanding> = {}): AccountStanding => ({
   account: 'acme',
   pool: null,
   stops: [],
-  blocked: [],
+  limits: [],
+  calls: null,
   workerSeenAt: null,
   ...of,
 });
@@ -82,6 +85,53 @@ describe('what Postgres knows of an account', () => {
   });
 });
 
+const TRAFFIC = 'GET_VENDOR_REAL_TIME_TRAFFIC_REPORT';
+const template = (of: Partial<LimitTemplate>): LimitTemplate => ({
+  ...{ name: 'of-type', operations: ['createReport'], scope: '{account}/{reportType}', unit: 'calls' },
+  ...{ window: { kind: 'spacing', ms: 1 }, mode: 'enforce', source: 'settings' },
+  ...of,
+});
+const limit = (key: string, of: Partial<LimitStatus> = {}): LimitStatus => ({
+  ...{ key, pools: ['amazon/acme'], name: key.split('/').at(-1) ?? '', unit: 'calls', kind: 'rolling' },
+  ...{ limit: 2, used: 2, left: 0, resetsAt: null, source: 'settings', mode: 'enforce', ratePerSecond: null },
+  ...{ blockedUntil: NOW + MIN, blockedSince: NOW - MIN, blockedReason: '429 too fast', periodMs: null },
+  ...{ grantedCalls: 0, grantedUnits: 0, shadowOver: 0 },
+  ...of,
+});
+
+describe('a limit that the vendor has asked to wait for', () => {
+  const calls = (...templates: LimitTemplate[]): AccountStanding['calls'] => ({
+    ...{ vendor: 'amazon', templates, subject: 'reportType' },
+    attributes: { vendor: 'amazon', account: 'acme' },
+  });
+  const why = (blocked: LimitStatus, about: string | null, ...templates: LimitTemplate[]) =>
+    accountWait('x', standing({ limits: [blocked], calls: calls(...templates) }), about, NOW)?.why ?? null;
+
+  test('is shown to the work whose report type it is of, and to no other', () => {
+    const blocked = limit(`amazon/acme/${SALES}/of-type`);
+    expect(why(blocked, SALES, template({}))).toMatch(/of-type to wait: 429 too fast/);
+    expect(why(blocked, TRAFFIC, template({}))).toBeNull();
+    expect(why(blocked, null, template({}))).not.toBeNull();
+  });
+
+  test('nor to work that it does not match', () => {
+    const blocked = limit('amazon/acme/sales-only');
+    const only = template({ name: 'sales-only', scope: '{account}', match: { reportType: [SALES] } });
+    expect(why(blocked, SALES, only)).not.toBeNull();
+    expect(why(blocked, TRAFFIC, only)).toBeNull();
+  });
+
+  test('is shown to all where the scope does not say whose it is, or the settings do not know it', () => {
+    const device = limit('amazon/acme/860080434600001/of-device');
+    expect(why(device, SALES, template({ name: 'of-device', scope: '{account}/{deviceId}' }))).not.toBeNull();
+    expect(why(limit('amazon/acme/gone'), SALES)).not.toBeNull();
+    // Of another account, with which it shares nothing.
+    const mixed = template({ name: 'mixed', scope: '{account}/{deviceId}/{reportType}' });
+    expect(why(limit(`amazon/acme/d/${SALES}/mixed`), SALES, mixed)).not.toBeNull();
+    expect(why(limit(`amazon/acme/d/${TRAFFIC}/mixed`), SALES, mixed)).toBeNull();
+  });
+});
+
 describe('a piece of work', () => {
   test('that an operator has paused is freed by the command that resumes it', () => {
     const paused = { phase: 'paused', detail: 'inventory', since: NOW - MIN } as const;
@@ -138,5 +188,17 @@ describe('a piece of work', () => {
       why: 'limit x has nothing left',
       until: NOW + MIN,
     });
+  });
+
+  test.each([
+    ['settings', null, '; sooner, where the vendor allows more: `limit set acme of-type`'],
+    ['header', null, ''],
+    ['settings', 0.01, ''],
+  ])('and that it can be raised, where its size is ours (%s, lowered to %s)', (source, loweredRate, more) => {
+    const full = limit('amazon/acme/of-type', { blockedUntil: null, source, loweredRate });
+    const waits = work({ phase: 'waiting for quota', until: NOW + MIN, limit: full.key });
+    expect(workWait(waits, standing({ limits: [full] }), SALES, NOW)?.frees).toBe(
+      `nothing, it goes on by itself${more}`,
+    );
   });
 });

@@ -68,6 +68,30 @@ describe('how often', () => {
   });
 });
 
+describe('how often, of calls that a limit matches', () => {
+  const call = (caller: string, operation: string, calls: number) => ({
+    ...{ pool: 'amazon/a', minute: THIS - MINUTE, caller, operation, calls },
+  });
+  const counts = [call('sales', 'create', 10), call('traffic', 'create', 20), call('login', 'login', 40)];
+  const types: Readonly<Record<string, string>> = { sales: 'S', traffic: 'T' };
+  const limit = {
+    ...{ name: 'of-sales', operations: ['create'], pools: ['amazon/a'], match: { reportType: ['S'] } },
+  };
+  const of = (operations: readonly string[] | '*') =>
+    frequencies(counts, 'amazon/a', [{ ...limit, operations }], NOW, ({ caller }) => {
+      const reportType = types[caller];
+      return reportType === undefined ? {} : { reportType };
+    }).limits;
+
+  test('counts those alone', () => {
+    expect(of(['create'])).toEqual([{ name: 'of-sales', perMinute: 1, busiest: 10 }]);
+  });
+
+  test('or counts nothing where it is not known of each call whether the limit matches it', () => {
+    expect(of('*')).toEqual([{ name: 'of-sales', perMinute: null, busiest: null }]);
+  });
+});
+
 describe('limits beside a pool', () => {
   const limit = (name: string, scope: string, used: number, pools = ['gps/a']): LimitStatus => ({
     key: `gps/${scope}/${name}`,

@@ -1,0 +1,53 @@
+/** Waits for a limit as events: each of a limit that is one row, and some of a limit that has a row for each of many things. */
+import type { Pool } from 'pg';
+import { HOUR_MS } from '../../../../quota/durations';
+import type { LimitTemplate } from '../../../../quota/limits/limit';
+import { createPool } from '../../../../store/db';
+import { MOST_OF_A_NAME, recordLimitWait } from '../../../../store/permits/limit-waits';
+import { registerLimits } from '../../../../store/permits/permits';
+import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+
+let database: TestDatabase;
+let db: Pool;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  db = createPool(database.url, { max: 4 });
+});
+
+afterAll(async () => {
+  await db.end();
+  await database.drop();
+});
+
+const POOL = 'acme/main';
+const template: LimitTemplate = {
+  ...{ name: 'of-type', operations: '*', scope: '{account}/{type}', unit: 'calls', mode: 'enforce' },
+  ...{ window: { kind: 'rolling', ms: HOUR_MS, count: 2 }, source: 'settings' },
+};
+
+test('of one name ten an hour are reported, each with what it is of, and again what has been', async () => {
+  const keys = Array.from({ length: MOST_OF_A_NAME + 3 }, (_, i) => `acme/main/type%20${i}/of-type`);
+  await registerLimits(
+    db,
+    POOL,
+    keys.map((key) => ({ key, template })),
+    null,
+  );
+  const wait = (limit: string, caller: string, name: string | null = 'of-type') => {
+    const until = Date.now() + 2 * HOUR_MS;
+    return recordLimitWait(db, { pool: POOL, limit, caller, priority: 'background', until, name });
+  };
+  const all = await Promise.all(keys.map((key) => wait(key, 'sync')));
+  const reported = all.filter((one) => one !== null);
+  expect(reported).toHaveLength(MOST_OF_A_NAME);
+  for (const { limit, reason } of reported) {
+    const number = /%20(\d+)/.exec(String(limit))?.[1];
+    expect(reason).toBe(`of-type of main/type ${number} has 0 of 2 used, by settings`);
+  }
+  // Another caller's waits are counted for themselves, and a limit that is one row is reported in any case.
+  expect(await wait(keys[0] ?? '', 'backfill')).not.toBeNull();
+  const silent = keys.filter((_, i) => all[i] === null);
+  expect(await wait(silent[0] ?? '', 'sync')).toBeNull();
+  expect(await wait(silent[0] ?? '', 'sync', null)).not.toBeNull();
+});
