@@ -121,7 +121,9 @@ function ownerProblems({ accounts: raw }: Raw, account: unknown, path: Path): Ra
 
 function referenceProblems(root: Raw, { dataset, account }: Raw, path: Path): RawProblem[] {
   const problems = ownerProblems(root, account, [...path, 'account']);
-  const owner = typeof account === 'string' && isMap(root.accounts) ? root.accounts[account] : undefined;
+  const isThere =
+    typeof account === 'string' && isMap(root.accounts) && Object.hasOwn(root.accounts, account);
+  const owner = isThere && isMap(root.accounts) ? root.accounts[account] : undefined;
   if (typeof dataset !== 'string' || !dataset.includes('/')) return problems;
   const [prefix = '', name = ''] = dataset.split('/');
   const vendor = vendorOf(dataset);

@@ -11,6 +11,7 @@ import { crossProblems, vaultKeyOf, vendorOf } from './checks';
 import { withKindDefaults } from './datasets/kinds';
 import { type Environment, overlayEnvironment } from './environment';
 import { expandReferences } from './expand';
+import { isUnusable, namedTwice, unusableNames } from './names';
 import { loadPlugins } from './plugins';
 import {
   isMap,
@@ -96,11 +97,16 @@ export function parseSettings(text: string, context: ParseContext): Settings {
 
   const partless = partProblems(overlay.root.accounts);
   const parsed = settingsSchema(vendors).safeParse(overlay.root, PLAIN_WORDS);
-  const found = [
+  const ofSchema = [
     ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema(vendors))),
     ...plugins.problems,
     // What accounts say of each other is asked of their parts.
     ...(partless.length > 0 ? partless : crossProblems(overlay.root, context.env)),
+  ];
+  const found = [
+    ...unusableNames(overlay.root),
+    ...namedTwice(overlay.root),
+    ...ofSchema.filter((problem) => !isUnusable(problem)),
   ];
   // A reference to an unset variable is one problem, not also an ill-formed value.
   const unset = new Set(expansion.problems.map(({ path }) => pathText(path)));

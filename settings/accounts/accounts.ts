@@ -69,7 +69,7 @@ function organizationKey(vendor: string, organization: string): string {
 
 /** @throws RangeError that lists the accounts there are. */
 export function findAccount(settings: Settings, name: string): Account {
-  const account = settings.accounts[name];
+  const account = Object.hasOwn(settings.accounts, name) ? settings.accounts[name] : undefined;
   if (account === undefined) {
     const known = Object.keys(settings.accounts).join(', ') || 'none are set up';
     throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);

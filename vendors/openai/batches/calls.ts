@@ -29,9 +29,9 @@ export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
     timeoutMs: account.timeoutSeconds * 1000,
     poll: { firstMs: pollSeconds * 1000, maxMs: Math.max(pollSeconds, pollMaxSeconds) * 1000 },
     settleMs: settleSeconds * 1000,
-    enqueuedTokens: (model) => enqueuedTokens[model] ?? null,
+    enqueuedTokens: (model) => ownOf(enqueuedTokens, model),
     priceShare: 0.5,
-    priceOf: (model) => account.prices[model] ?? null,
+    priceOf: (model) => ownOf(account.prices, model),
     inputTokens: (request) => inputTokens(String(request.input)),
     line: (customId, body) =>
       `${JSON.stringify({ custom_id: customId, method: 'POST', url: ENDPOINT, body })}\n`,
@@ -74,4 +74,9 @@ export function openaiTextBatches(account: OpenAiAccount): TextBatchApi {
     parseRefusal: parseBatchRefusal,
     parseResult: parseBatchResult,
   };
+}
+
+/** A model may have any name, also one that every object knows. */
+function ownOf<T>(map: Readonly<Record<string, T>>, model: string): T | null {
+  return Object.hasOwn(map, model) ? (map[model] ?? null) : null;
 }
