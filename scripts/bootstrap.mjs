@@ -26,7 +26,14 @@ export const { buildIsCurrent, COMMAND_LINE, DIST, ROOT } = checkout;
 
 /** What the workflow bundle is made of; dependency-cruiser keeps workflows from importing anything else. */
 const BUNDLE_FOLDERS = ['workflows', 'quota'];
-const BUNDLE = join(DIST, 'workflow-bundle.js');
+/** One for each way of storing failures: encrypting workers have a converter in theirs, see temporal/failure-converter.ts. */
+const BUNDLES = [
+  { file: join(DIST, 'workflow-bundle.js'), options: {} },
+  {
+    file: join(DIST, 'workflow-bundle-encrypting.js'),
+    options: { failureConverterPath: join(DIST, 'temporal', 'failure-converter.js') },
+  },
+];
 const HEARTBEAT_MS = 10_000;
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -211,7 +218,8 @@ function copyAssets(sources) {
 function bundleFingerprint() {
   const hash = createHash('sha256');
   const inputs = BUNDLE_FOLDERS.flatMap((folder) => [...filesUnder(join(DIST, folder))].sort());
-  for (const file of [...inputs, join(ROOT, 'package-lock.json')]) {
+  const converter = join(DIST, 'temporal', 'failure-converter.js');
+  for (const file of [...inputs, converter, join(ROOT, 'package-lock.json')]) {
     if (/\.(js|json)$/.test(file)) {
       hash.update(`${relative(ROOT, file)}\n`).update(readFileSync(file));
     }
@@ -225,9 +233,12 @@ async function bundleWorkflows() {
   if (!existsSync(workflowsPath)) return;
   say('Bundling workflows …');
   const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  writeFileSync(`${BUNDLE}.new`, code);
-  renameSync(`${BUNDLE}.new`, BUNDLE);
+  for (const { file, options } of BUNDLES) {
+    const logger = new DefaultLogger('WARN');
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger, ...options });
+    writeFileSync(`${file}.new`, code);
+    renameSync(`${file}.new`, file);
+  }
 }
 
 async function bundleCommandLine() {
@@ -250,7 +261,7 @@ export async function ensureBuild() {
     copyAssets(sources);
     removeLeftovers(sources);
     const bundle = bundleFingerprint();
-    if (bundle !== stamp.bundle || !existsSync(BUNDLE)) await bundleWorkflows();
+    if (bundle !== stamp.bundle || !BUNDLES.every(({ file }) => existsSync(file))) await bundleWorkflows();
     await bundleCommandLine();
     const dependencies = dependenciesMatch() ? checkout.locksAsTheyAre() : null;
     writeFileSync(STAMP, JSON.stringify({ ...stamp, bundle, dependencies }));

@@ -219,9 +219,9 @@ function workflowSource(
   options: WorkerOptions,
 ): Partial<Pick<TemporalWorkerOptions, 'workflowBundle' | 'workflowsPath'>> {
   if (options.workflowBundle) return { workflowBundle: options.workflowBundle };
-  const built = join(__dirname, '..', 'workflow-bundle.js');
-  // An encrypting worker needs the failure converter in its bundle, so it makes its own.
-  if (!options.settings.temporal.encryptPayloads && existsSync(built))
-    return { workflowBundle: { codePath: built } };
+  const name = options.settings.temporal.encryptPayloads ? 'workflow-bundle-encrypting' : 'workflow-bundle';
+  const built = join(__dirname, '..', `${name}.js`);
+  if (existsSync(built)) return { workflowBundle: { codePath: built } };
+  // From sources: made at each start.
   return { workflowsPath: require.resolve('../workflows') };
 }

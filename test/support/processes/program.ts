@@ -17,9 +17,9 @@ export function program(...path: readonly string[]): string {
   return `${join(DIST, ...path)}.js`;
 }
 
-/** One bundle serves all workers of a run, those within tests as well. */
-export function workflowBundle(): { readonly codePath: string } {
-  return { codePath: join(DIST, 'workflow-bundle.js') };
+/** What the build has made for all workers; workers within tests take it, too. */
+export function workflowBundle(encrypting = false): { readonly codePath: string } {
+  return { codePath: join(DIST, encrypting ? 'workflow-bundle-encrypting.js' : 'workflow-bundle.js') };
 }
 
 /** Builds what has changed; a tenth of a second as a rule. */

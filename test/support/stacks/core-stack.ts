@@ -6,7 +6,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { bundleWorkflowCode } from '@temporalio/worker';
 import type { Pool } from 'pg';
 import pino, { type Logger } from 'pino';
 import { stringify } from 'yaml';
@@ -14,7 +13,7 @@ import { parseSettings, type Settings } from '../../../settings';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { createPool } from '../../../store/db';
 import { generateKey } from '../../../store/secrets/keyring';
-import { dataConverterFor, FAILURE_CONVERTER_PATH } from '../../../temporal/codec';
+import { dataConverterFor } from '../../../temporal/codec';
 import { connectClient } from '../../../temporal/connection';
 import {
   installTemporalRuntime,
@@ -92,6 +91,9 @@ export async function startCore<V extends Ended>(
   const { encryptPayloads = false, log = pino({ level: process.env.TEST_LOG ?? 'silent' }) } = options;
   if (!installed) installTemporalRuntime(log);
   installed = true;
+  // Workflows in this thread: to start another one for each test's worker takes a fifth of such a test's time. Workers in
+  // processes of their own, and tests that judge instants, run them as users do.
+  if (!/\.alone\./.test(expect.getState().testPath ?? '')) process.env.TEMPORAL_DEBUG = '1';
   const [database, temporal, vendor] = await Promise.all([
     testDatabase(),
     testTemporal(),
@@ -124,7 +126,7 @@ export async function startCore<V extends Ended>(
         databaseUrl: database.url,
         temporalAddress: temporal.address,
         log,
-        workflowBundle: await bundleFor(encryptPayloads),
+        workflowBundle: workflowBundle(encryptPayloads),
         ...own,
       });
       workers.push(worker);
@@ -165,16 +167,4 @@ function checkNames(settings: Settings): void {
     if (shared !== undefined)
       throw new Error(`make ${shared} with uniqueName(): tests share a Temporal server`);
   }
-}
-
-/** An encrypting worker's bundle has the failure converter in it. */
-async function bundleFor(encrypted: boolean): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
-  if (!encrypted) return workflowBundle();
-  const nothing = () => undefined;
-  const logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing };
-  return bundleWorkflowCode({
-    workflowsPath: require.resolve('../../../workflows'),
-    logger: { ...logger, error: console.error },
-    failureConverterPath: FAILURE_CONVERTER_PATH,
-  });
 }
