@@ -8,8 +8,6 @@ import { listLimits } from '../../../../store/permits/permits';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
-jest.setTimeout(120_000);
-
 let stack: OpenAiStack | null = null;
 
 afterEach(async () => {

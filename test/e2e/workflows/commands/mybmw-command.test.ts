@@ -25,8 +25,6 @@ let simulator: MyBmwSimulator;
 let sluice: Cli;
 const vins: Record<string, string> = {};
 
-jest.setTimeout(120_000);
-
 beforeAll(async () => {
   const started = await startCore({
     name: 'mybmw',

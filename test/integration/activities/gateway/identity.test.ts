@@ -14,8 +14,6 @@ import type { ClientIdentity } from '../../../../vendors/contract';
 import { scriptedGateway, termsOf } from '../../../support/scripted-gateway';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
-jest.setTimeout(60_000);
-
 let database: TestDatabase;
 let db: Pool;
 let server: Server;

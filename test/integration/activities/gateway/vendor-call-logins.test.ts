@@ -15,8 +15,6 @@ import { TokenStore } from '../../../../store/secrets/tokens';
 import { failure, scriptedCalls } from '../../../support/scripted-calls';
 import { type Said, termsOf } from '../../../support/scripted-gateway';
 
-jest.setTimeout(60_000);
-
 const { rig, newAccount, call } = scriptedCalls();
 const OK: Said = { kind: 'ok' };
 const EXPIRED: Said = { kind: 'auth', reason: 'expired' };

@@ -11,8 +11,6 @@ import { BY_IP, failure, scriptedCalls } from '../../../support/scripted-calls';
 import { answer, type Said, scriptedGateway, termsOf } from '../../../support/scripted-gateway';
 import { uniqueName } from '../../../support/stacks/embedded';
 
-jest.setTimeout(60_000);
-
 const { rig, newAccount, call } = scriptedCalls();
 const OK: Said = { kind: 'ok' };
 

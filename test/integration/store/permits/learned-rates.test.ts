@@ -9,7 +9,7 @@ import { registerLimits, toDecision } from '../../../../store/permits/permits';
 import { longOr } from '../../../support/run/long';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 let database: TestDatabase;
 let db: Pool;

@@ -205,7 +205,9 @@ test(
     const failures = new Map<string, number>();
     const done = new Map<number, number>();
     const worker = async () => {
-      while (performance.now() < until) {
+      // All of it at least once, however slow the machine is.
+      while (performance.now() < until || done.size < WORK.length) {
+        if (failures.size > 0) return;
         const which = Math.floor(Math.random() * WORK.length);
         try {
           await WORK[which]?.();
@@ -221,7 +223,7 @@ test(
     expect([...failures]).toEqual([]);
     expect(done.size).toBe(WORK.length);
   },
-  RUN_MS + 60_000,
+  RUN_MS + 300_000,
 );
 
 test('processes that make limits for the first time, some of which are there, do not lock each other out', async () => {

@@ -19,8 +19,6 @@ import {
 } from '../../../../support/scripted-gateway';
 import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
 
-jest.setTimeout(60_000);
-
 /** Short, so that the test is. */
 const RATE_POLICY = { baseMs: 200, maxMs: 600, attempts: 4, shared: true };
 const PROCESSES = 4;
