@@ -89,5 +89,7 @@ export function timeOfDay(day: number, minutes: number, zone: string): number {
   const plain = day + minutes * MINUTE_MS;
   if (zone === 'UTC') return plain;
   const moved = plain + (minutes - shownMinutes(plain, zone)) * MINUTE_MS;
-  return shownMinutes(moved, zone) === minutes ? moved : plain;
+  if (shownMinutes(moved, zone) !== minutes) return plain;
+  const again = moved + HOUR_MS;
+  return shownMinutes(again, zone) === minutes ? again : moved;
 }

@@ -117,14 +117,30 @@ const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
   [/^(?:w|wks?|weeks?)$/i, 7 * DAY_MS],
 ];
 
+/**
+ * Units of languages that are written without spaces. What else these characters mean is left out: `日` and `分` are
+ * dates and times of day as well, and lengths where the word for it, or what follows, says so.
+ */
+const JOINED_UNITS: readonly (readonly [string, number])[] = [
+  ['ミリ秒|毫秒|밀리초', 1],
+  ['秒钟?|秒鐘|秒間?|초', SECOND_MS],
+  ['分钟|分鐘|分間?|분', MINUTE_MS],
+  ['時間|[个個]?小[时時]|[个個]钟头|시간', HOUR_MS],
+  ['天|日間?(?=[後后])|日間|일(?= ?(?:후|뒤))', DAY_MS],
+  ['週間|[个個]?星期|周(?=[後后])', 7 * DAY_MS],
+];
+const JOINED = new RegExp(`^(?:${JOINED_UNITS.map(([unit]) => `(${unit})`).join('|')})`, 'u');
+
 /** Milliseconds in a unit's name (`s`, `Seconds`, `min`), or null when it is none. */
 export function unitMs(name: string): number | null {
   return WORD_UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
-const ATOM = /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)(\p{L}{1,12})/iuy;
+const ATOM =
+  /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)(\p{L}[\p{L}ー]{0,11})/iuy;
 /** Between the parts of one length: the "and" of each language that has units above. */
-const SEPARATOR = /\s{0,3}(?:(?:,|&|(?:and|und|et|ed?|y|en|och|og|ja|i|a|și|és|ve|и)(?=\s))\s{0,3})?/iuy;
+const SEPARATOR =
+  /\s{0,3}(?:(?:,|&|(?:and|und|et|ed?|y|en|och|og|ja|i|a|și|és|ve|и)(?=\s)|[と零又])\s{0,3})?/iuy;
 
 /**
  * A number with its unit, or several in falling order: `57 seconds`, `an hour`, `2 h 26 min`, `1 hour and 5
@@ -135,20 +151,31 @@ export function unitDurationAt(text: string, from: number): Span | null {
   let ms = 0;
   let end = from;
   let smallest = Number.POSITIVE_INFINITY;
+  let isJoined = false;
   for (let at = from; ; ) {
     ATOM.lastIndex = at;
     const match = ATOM.exec(text);
-    const unit = unitMs(match?.[3] ?? '');
-    if (!match || unit === null || unit >= smallest) break;
+    if (!match) break;
+    const unitAt = match.index + match[0].length - (match[3] ?? '').length;
+    const joined = JOINED.exec(text.slice(unitAt, unitAt + 6));
+    const unit = joined ? joinedMs(joined) : unitMs(match[3] ?? '');
+    if (unit === null || unit >= smallest) break;
     ms += count(match[1] ?? '') * unit;
     smallest = unit;
-    end = ATOM.lastIndex;
+    isJoined = joined !== null;
+    end = joined ? unitAt + joined[0].length : ATOM.lastIndex;
     SEPARATOR.lastIndex = end;
     SEPARATOR.exec(text);
     at = Math.max(end, SEPARATOR.lastIndex);
   }
-  if (end === from || /^(?:[\p{L}\p{N}_/%°]|[-.,:]\d)/u.test(text.slice(end, end + 2))) return null;
+  // After a unit that is written without a space, a letter is the next word.
+  const more = isJoined ? /^(?:[\p{N}_/%°]|[-.,:]\d)/u : /^(?:[\p{L}\p{N}_/%°]|[-.,:]\d)/u;
+  if (end === from || more.test(text.slice(end, end + 2))) return null;
   return { ms, end };
+}
+
+function joinedMs(match: RegExpExecArray): number | null {
+  return JOINED_UNITS[match.slice(1).findIndex((unit) => unit !== undefined)]?.[1] ?? null;
 }
 
 function count(text: string): number {

@@ -7,6 +7,7 @@ import {
   clockDurationAt,
   DAY_MS,
   isoDurationAt,
+  MINUTE_MS,
   parseGoDuration,
   SECOND_MS,
   type Span,
@@ -14,6 +15,7 @@ import {
   unitMs,
 } from './durations';
 import { parseHttpDate, parseIsoInstant } from './instants';
+import { timeOfDayAt } from './times-of-day';
 
 export { parseGoDuration } from './durations';
 
@@ -109,6 +111,8 @@ function oneValue(value: string, unitMs: number, nowMs: number): HeaderValue | n
   if (/^\d+(?:\.\d+)?$/.test(text)) return numberOrEpoch(Number(text), unitMs, nowMs);
   const instant = Number.isFinite(nowMs) ? (parseHttpDate(text, nowMs) ?? parseIsoInstant(text)) : null;
   if (instant !== null) return { ms: instant - nowMs, isInstant: true };
+  const ofDay = timeOfDayAt(text, 0, nowMs, false);
+  if (ofDay?.end === text.length) return { ms: ofDay.ms, isInstant: true };
   const clock = clockDurationAt(text, 0);
   const ms = parseGoDuration(text) ?? (clock?.end === text.length ? clock.ms : wholeText(text));
   return ms === null ? null : { ms, isInstant: false };
@@ -148,7 +152,7 @@ export function parseWaitText(
   nowMs?: number,
   absurdMs: number = ABSURD_WAIT_MS,
 ): StatedWait | null {
-  const head = text.slice(0, MAX_TEXT);
+  const head = legible(text);
   const found = wholeText(head.trim()) ?? keyedNumber(head) ?? inProse(head, nowMs);
   return found === null ? null : stated(found, 'text', absurdMs);
 }
@@ -158,20 +162,46 @@ export function parseWaitText(
  * aufgefüllt", "réessayez dans 13 minutes". Null where there are several, and for what `parseWaitText` takes for something
  * else than a wait.
  */
-export function parseLoneWait(text: string, absurdMs: number = ABSURD_WAIT_MS): StatedWait | null {
-  const head = text.slice(0, MAX_TEXT);
+export function parseLoneWait(
+  text: string,
+  nowMs?: number,
+  absurdMs: number = ABSURD_WAIT_MS,
+): StatedWait | null {
+  const head = legible(text);
   const found: number[] = [];
   START.lastIndex = 0;
   for (let start = START.exec(head); start !== null; start = START.exec(head)) {
     const at = start.index;
-    const candidate = candidateAt(head, at, undefined);
+    const candidate = candidateAt(head, at, nowMs);
     if (!candidate) continue;
     START.lastIndex = Math.max(candidate.end, at + 1);
     const isLength = candidate.form === 'clock' || candidate.form === 'units';
-    if (isLength && !isOtherTime(head, at, candidate)) found.push(candidate.ms);
+    const counts = isLength ? !isOtherTime(head, at, candidate) : isLoneEnd(head, at, candidate);
+    if (counts) found.push(candidate.ms);
   }
   const [ms] = found;
   return ms !== undefined && ms > 0 && found.length === 1 ? stated(ms, 'text', absurdMs) : null;
+}
+
+/** Full-width digits, and the one time of day that has a name. */
+function legible(text: string): string {
+  return text
+    .slice(0, MAX_TEXT)
+    .replace(/[０-９：]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .replace(/\b(?:midnight|mitternacht|minuit|medianoche|mezzanotte|middernacht|midnatt?)\b/gi, '00:00');
+}
+
+/** A refusal may carry when it was made, by a clock that is a little ahead. */
+const CLOCK_SKEW_MS = MINUTE_MS;
+
+/** An instant or a time of day at which something ends or begins, in a text that speaks of a quota. */
+function isLoneEnd(text: string, at: number, { form, ms, end }: Candidate): boolean {
+  const tail = clauseBefore(text, at);
+  if (NOT_AN_END.test(tail) && !FROM_THEN.test(tail)) return false;
+  if (form === 'instant') return ms > CLOCK_SKEW_MS;
+  if (form !== 'day-time') return false;
+  if (FROM_THEN.test(tail) || FROM_THEN_AFTER.test(text.slice(end, end + 8))) return true;
+  return AT_THEN.test(tail) && TO_COME.test(text);
 }
 
 /** A window's length ("24-hour quota", "quota (24 hours)"), a past event, a time of day, a date's time. */
@@ -180,6 +210,8 @@ function isOtherTime(text: string, at: number, { form, end }: Candidate): boolea
   const after = text.slice(end, end + 16);
   if (PERIOD.test(tail) || PAST.test(after) || OTHER_TIME.test(tail) || COUNTED.test(tail)) return true;
   if (/\d-\p{L}/u.test(text.slice(at, end)) || after.startsWith('-') || /\($/.test(tail)) return true;
+  if (JOINED_PERIOD_BEFORE.test(tail) || JOINED_PERIOD_AFTER.test(after) || JOINED_TIME.test(tail))
+    return true;
   if (form !== 'clock') return false;
   const isOfDay = TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after);
   return isOfDay || /\d[-./]\d{1,4},?[ T]*$/.test(text.slice(Math.max(0, at - 12), at));
@@ -202,7 +234,9 @@ function keyedNumber(text: string): number | null {
 }
 
 // Not within a word, number, price, path or id. A sign before the number makes it no wait either.
-const START = /(?<![\p{L}\p{N}_.$€£¥#@/\\-]|\d[:,]|[$€£¥-] )(?:\d|P(?=[\dT])|(?:an?|one) )/giu;
+// Chinese, Japanese and Korean put no space before one.
+const START =
+  /(?<![\p{N}_.$€£¥#@/\\-]|[^\P{L}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]|\d[:,]|[$€£¥-] )(?:\d|P(?=[\dT])|(?:an?|one) )/giu;
 
 function inProse(text: string, nowMs: number | undefined): number | null {
   let weak: number | null = null;
@@ -220,7 +254,7 @@ function inProse(text: string, nowMs: number | undefined): number | null {
 }
 
 interface Candidate extends Span {
-  readonly form: 'instant' | 'clock' | 'iso' | 'units' | 'article';
+  readonly form: 'instant' | 'day-time' | 'clock' | 'iso' | 'units' | 'article';
 }
 
 const INSTANT =
@@ -237,6 +271,9 @@ function candidateAt(text: string, at: number, nowMs: number | undefined): Candi
     const usable = ms !== null && nowMs !== undefined && Number.isFinite(nowMs);
     return usable ? { form: 'instant', ms: ms - nowMs, end: at + instant.length } : null;
   }
+  const isTomorrow = TOMORROW.test(text.slice(Math.max(0, at - 24), at + 40));
+  const ofDay = nowMs === undefined ? null : timeOfDayAt(text, at, nowMs, isTomorrow);
+  if (ofDay) return { form: 'day-time', ...ofDay };
   return withForm('clock', clockDurationAt(text, at)) ?? withForm('units', unitDurationAt(text, at));
 }
 
@@ -263,19 +300,45 @@ const TIME_OF_DAY_AFTER = /^\s?(?:UTC|GMT|Z\b|[ap]\.?m\b|[+-]\d{2}|\d{4}\b|[A-Z]
 const TIME_OF_DAY_BEFORE = /\b(?:at|until|till|on|since|before|by)\s*["']?$/i;
 const NOT_AN_END = /\b(?:for|from|between|since|before|than)\s*["']?$/i;
 
+const TOMORROW = /(?<!\p{L})(?:tomorrow|morgen|demain|mañana|domani|amanhã)(?!\p{L})|明日|明天|내일/iu;
+/** What begins or ends then, in the languages of the vendors' markets. */
+const FROM_THEN =
+  /(?<!\p{L})(?:until|till|after|from|bis|ab|nach|jusqu['’]à|à partir de|après|dès|hasta(?: las)?|a partir de(?: las)?|después de las|fino alle|dalle|dopo le|vanaf|tot|från|efter|fra|til|od|do|po|с|до|после)\s*["'(]?$/iu;
+const FROM_THEN_AFTER = /^\s?(?:以降|以后|以後|之后|之後|[後后]|まで|から|起|까지|이후|부터)/u;
+/** At that time; what happens then is past, unless the text speaks of what is to come. */
+const AT_THEN = /(?<!\p{L})(?:at|um|gegen|à|a las|alle|om|kl\.?|o|в)\s*["'(]?$/iu;
+const TO_COME =
+  /(?<!\p{L})(?:will|again|next|wird|werden|wieder|sera|seront|será|serán|sarà|saranno|wordt|opnieuw|igen|ponownie|znovu|снова)(?!\p{L})/iu;
+/** "blocked at", "last retry at": when it happened, and not when it ends. */
+const AT_OF_PAST =
+  /(?:\blast\b.*|(?:throttled|blocked|banned|locked|paused|suspended|limited|retried|renewed|restored)\s+(?:at|on)\s*["']?$)/i;
+/** A window and not a wait: "60秒内", "1分間に100回", "每60秒", "2分前", "24時間の上限". */
+const JOINED_PERIOD_BEFORE = /(?:[每毎매]|過去|过去|最近|지난)\s?$/u;
+const JOINED_PERIOD_AFTER =
+  /^\s?(?:以?内|之内|間?に\s?\d|間?に(?:最大|つき)|あたり|ごと|前|[间間]?[の的]?(?:上限|制限|限[额額]|配[额額]|クォータ|窗口)|당|마다|전)/u;
+/** A time of day or a date in those languages: "8時15分", "11月30日". */
+const JOINED_TIME = /\d\s?[時时点點시月월年년]\s?$/u;
+/** A length that something comes after, or that one has to wait: "2時間26分後", "请等待30秒". */
+const JOINED_WAIT_AFTER = /^\s?(?:[後后]|之[后後]|以[后後]|(?:ほど|間)?お?待|待ち|후|뒤|기다)/u;
+const JOINED_WAIT_BEFORE = /(?:等待|等候|稍等|待って|대기)[^\d]{0,6}$/u;
+
 /** How clearly the words before a candidate say that it is a wait. */
 function cueStrength(text: string, at: number, found: Candidate): 'strong' | 'weak' | null {
   const tail = clauseBefore(text, at);
   const after = text.slice(found.end, found.end + 16);
   if (PERIOD.test(tail) || PAST.test(after)) return null;
+  if (found.form === 'units' && !JOINED_TIME.test(tail) && !JOINED_PERIOD_BEFORE.test(tail)) {
+    if (JOINED_WAIT_AFTER.test(after) || JOINED_WAIT_BEFORE.test(tail)) return 'strong';
+  }
+  const isEnd = found.form === 'instant' || found.form === 'day-time';
   if (found.form === 'clock' && (TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after))) return null;
-  if (found.form === 'instant' && NOT_AN_END.test(tail)) return null;
+  if (isEnd && (NOT_AN_END.test(tail) || AT_OF_PAST.test(tail))) return null;
   // "retry an hour later" counts, "twice an hour" does not: the article needs its preposition.
   if (found.form === 'article' && !/\b(?:in|after|for|wait|another)\s*(?:about\s)?$/i.test(tail)) return null;
   let cueEnd = -1;
   for (const cue of tail.matchAll(STRONG_CUE)) cueEnd = cue.index + cue[0].length;
   if (cueEnd >= 0 && !OTHER_TIME.test(tail.slice(cueEnd))) return 'strong';
-  if (found.form === 'instant' || OTHER_TIME.test(tail) || COUNTED.test(tail)) return null;
+  if (isEnd || OTHER_TIME.test(tail) || COUNTED.test(tail)) return null;
   return WEAK_CUE.test(tail) ? 'weak' : null;
 }
 

@@ -25,7 +25,7 @@ export interface Refusal {
 
 /** Says that the calls of some time are used up: gateways of all makers, in the languages of their markets. */
 const QUOTA_WORDS =
-  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|(?<!\p{L})(?:kvót[ayu]?|kota|kiintiö|квот\p{L}{1,2}|limit (?:wywołań|żądań|zapytań|volání|požadavků))(?!\p{L})|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
+  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|(?<!\p{L})(?:kvót[ayu]?|kota|kiintiö|квот\p{L}{1,2}|limit (?:wywołań|żądań|zapytań|volání|požadavků))(?!\p{L})|配[额額]|[额額]度|限[额額]|クォ?オ?ータ|割り?当て|(?:[回次][数數]|リクエスト|呼び出し|调用|調用|请求|請求|利用).{0,8}(?:上限|制限|限制|用完|用尽|用盡)|할당량|쿼터|한도|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
 
 export function saysQuota(text: string): boolean {
   return QUOTA_WORDS.test(text.replaceAll('_', ' '));
@@ -38,7 +38,7 @@ export function readRefusal({ body, statusText = '', headers }: VendorResponse, 
   said.add(statusText);
   const quotaText = said.texts.find(saysQuota) ?? '';
   const inText = longest(said.texts.map((text) => parseWaitText(text, nowMs)));
-  const alone = inText === null && quotaText !== '' ? parseLoneWait(said.texts.join('\n')) : null;
+  const alone = inText === null && quotaText !== '' ? parseLoneWait(said.texts.join('\n'), nowMs) : null;
   return { quotaText, wait: longest([parseRetryAfter(headers, nowMs), inText, alone, ...said.waits]) };
 }
 

@@ -93,6 +93,24 @@ describe('parseWaitText finds the wait that a text states', () => {
     ['Please retry after 2026-11-23T12:00:01.250Z', 1250],
     ['suspended until 2026-11-23 12:30:00 UTC', 30 * M],
     ['paused until 2020-01-01T00:00:00Z', 1],
+    // times of day: the next such instant
+    ['Quota exceeded, blocked until 13:15 UTC', 75 * M],
+    ['Try again after 13:18:00 UTC', 78 * M],
+    ['try again at 8:15 pm (CET)', 7 * H + 15 * M],
+    ['try again at 14:15 Europe/Berlin', 75 * M],
+    ['paused until 14:15 GMT+1', 75 * M],
+    ['available again at 14:15:30+01:00', 75 * M + 30 * S],
+    ['blocked until 11:00 UTC', 23 * H],
+    ['quota resets at midnight UTC', 12 * H],
+    ['quota resets tomorrow at 13:15 UTC', 25 * H + 15 * M],
+    ['blocked until 11:59:40 UTC', 40 * S], // just over
+    // no spaces, other digits
+    ['2時間26分後に再試行してください。', 2 * H + 26 * M],
+    ['13分18秒後にリセットされます', 13 * M + 18 * S],
+    ['将在2小时26分钟后恢复', 2 * H + 26 * M],
+    ['請在 2 小時 26 分鐘後重試', 2 * H + 26 * M],
+    ['请等待３０秒', 30 * S],
+    ['2시간 26분 후에 다시 시도하세요', 2 * H + 26 * M],
     // fields that carry their unit
     ['{"retryAfterSeconds": 30}', 30 * S],
     ['{"error":{"retry_after_ms":1500}}', 1500],
@@ -123,6 +141,23 @@ test.each<[string, number | null]>([
   ['2 saat 26 dakika sonra', 8_760_000],
   ['2 tuntia ja 26 minuuttia', 8_760_000],
   ['через 2 часа и 26 минут', 8_760_000],
+  ['wieder ab 13:15 Uhr', 900_000],
+  ['Das Kontingent wird um 13:15 Uhr aufgefüllt', 900_000],
+  ['erst ab 14 Uhr MEZ', 3_600_000],
+  ['épuisé jusqu’à 13h15 UTC', 4_500_000],
+  ['se renovará a partir de las 14:15 CET', 4_500_000],
+  ['back at 2026-11-23T13:15:00Z', 4_500_000],
+  ['クォータを超過しました。2時間26分後', 8_760_000],
+  ['配额已用完，2小时26分钟后恢复', 8_760_000],
+  ['3日後', 259_200_000],
+  ['used up at 2026-11-23T11:59:59Z', null],
+  ['made at 2026-11-23T12:00:01Z', null], // by a clock that is ahead
+  ['epuisé à 11:15 UTC', null],
+  ['wieder ab 13:15', null], // whose?
+  ['8時15分にリセット', null],
+  ['1分間に100回', null],
+  ['每60秒100次', null],
+  ['最近24小时内', null],
   ['you may retry 1 time', null],
   ['00:13:18, 00:00:20', null],
   ['100 calls per 60 seconds', null],
@@ -133,7 +168,7 @@ test.each<[string, number | null]>([
   ['00:00:00', null],
   ['', null],
 ])('parseLoneWait of %j is %j ms', (text, ms) => {
-  expect(parseLoneWait(text)?.ms ?? null).toBe(ms);
+  expect(parseLoneWait(text, NOW)?.ms ?? null).toBe(ms);
 });
 
 describe('parseWaitText takes nothing else for a wait', () => {
@@ -182,8 +217,12 @@ describe('parseWaitText takes nothing else for a wait', () => {
     'not available for 2026-11-24T00:00:00Z',
     'until 2026-02-30T00:00:00Z',
     'Try again at 13:18:00',
-    'Try again after 13:18:00 UTC',
     'Try again after 01:18:00 pm',
+    'Try again after 13:18:00 CST',
+    'blocked at 13:18:00 UTC',
+    'blocked since 13:18 UTC',
+    'last retry at 13:18 UTC',
+    'refused at 13:18 UTC',
     'wait since Tue Nov 24 00:13:18 2026',
     '2026-11-24 00:13:18',
     '00:13:18',
@@ -247,6 +286,10 @@ describe('whatever arrives', () => {
     ],
     ...[
       '00:13:18',
+      '08:15 UTC',
+      '24:00 Europe/Berlin',
+      'until ',
+      '2時間',
       '2026-11-24T00:00:00Z',
       'an hour',
       '$',
@@ -266,7 +309,7 @@ describe('whatever arrives', () => {
     fc.assert(
       fc.property(hostile, fc.option(fc.double(), { nil: undefined }), (text, now) => {
         sound(parseWaitText(text, now));
-        sound(parseLoneWait(text));
+        sound(parseLoneWait(text, now));
       }),
       { numRuns: 5000 },
     );

@@ -157,6 +157,8 @@ describe('what gateways say', () => {
     [403, '<error><message>Quota exceeded</message></error>', 'quota', null],
     [403, '{"error":"quota_exceeded","retryAfter":"00:13:18"}', 'quota', 798_000],
     [403, '{"message":"Forbidden","retry_after_ms":9000,"retryCount":3}', 'quota', 9000],
+    [403, '{"message":"クォータを超過しました。2時間26分後に再試行してください。"}', 'quota', 8_760_000],
+    [403, '{"message":"调用次数已用完，将在13分18秒后恢复"}', 'quota', 798_000],
     [403, '{"message":"Das Kontingent wird in 13 Minuten aufgefüllt"}', 'quota', 780_000],
     [403, '{"message":"La cuota se repondrá en 00:13:18."}', 'quota', 798_000],
     [403, '{"message":"Quota erschöpft, erneuert in 2 Stunden und 26 Minuten."}', 'quota', 8_760_000],
