@@ -42,6 +42,8 @@ export interface LoginStep {
 export interface PollStep extends LoginStep {
   /** An earlier poll has left and its answer is not known: what it brought may be lost, and the code be used up. */
   readonly unanswered?: boolean;
+  /** Another code may be asked for where this one and its answer are lost. */
+  readonly mayAskAgain?: boolean;
 }
 
 const LOST = 'the code is used up, and the answer that brought the tokens was lost: log in again';
@@ -50,6 +52,8 @@ const LOST = 'the code is used up, and the answer that brought the tokens was lo
 export type LoginProgress =
   | { readonly kind: 'waiting'; readonly intervalMs: number; readonly expiresAt: number }
   | { readonly kind: 'slow-down' }
+  /** The code is used up, and what it brought is lost: another one is needed. */
+  | { readonly kind: 'lost' }
   | { readonly kind: 'ended'; readonly state: LoginState; readonly message: string };
 
 export type LoginActivities = ReturnType<typeof createLoginActivities>;
@@ -71,7 +75,7 @@ export function createLoginActivities(deps: LoginActivityDeps) {
   };
 
   return {
-    /** Asks the vendor for a code. After a crash it asks for another one. */
+    /** Asks the vendor for a code, which takes the place of the one before. After a crash it asks for another one. */
     startLogin: guarded(async ({ account: name, loginId }: LoginStep): Promise<LoginProgress> => {
       const account = findAccount(settings, name);
       const { grant, login } = deviceLoginOf(account.parts.grant, name);
@@ -96,7 +100,8 @@ export function createLoginActivities(deps: LoginActivityDeps) {
     }),
 
     /** Asks whether the person has entered the code. */
-    pollLogin: guarded(async ({ account: name, loginId, unanswered }: PollStep): Promise<LoginProgress> => {
+    pollLogin: guarded(async (step: PollStep): Promise<LoginProgress> => {
+      const { account: name, loginId, unanswered, mayAskAgain } = step;
       const account = findAccount(settings, name);
       const { grant, login } = deviceLoginOf(account.parts.grant, name);
       // What a process has left that ended over the answer.
@@ -125,8 +130,10 @@ export function createLoginActivities(deps: LoginActivityDeps) {
         keeping = keepGrant(deps, account, kept, at);
         keeping.catch(() => undefined);
       };
-      const ended = async (state: 'expired' | 'refused' | 'failed', message: string) =>
-        end(loginId, unanswered ? 'failed' : state, unanswered ? LOST : message);
+      const ended = async (state: 'expired' | 'failed', message: string): Promise<LoginProgress> => {
+        if (unanswered && mayAskAgain) return { kind: 'lost' };
+        return end(loginId, unanswered ? 'failed' : state, unanswered ? LOST : message);
+      };
       const asked = loginCall<Exclude<DeviceCodePoll, { kind: 'other' }>>(deps, account, {
         operation: login.operations.poll,
         request: login.poll(deviceCode, proof, values),

@@ -2,7 +2,7 @@
  * A login by device code: a code and a link are shown to a person, and the vendor is polled at its interval whether the
  * code has been entered. Timers are durable, so a restart polls on. Codes and tokens are in the database and never
  * here. A poll that fails is one poll less: the code's own time ends the login. The answer to a poll whose worker
- * died is found on its disk, or the login ends as lost.
+ * died is found on its disk, or it is lost and the code used up: then the person is shown another code, once.
  */
 import { ActivityFailure, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { LoginActivities, LoginProgress, LoginStep } from '../../activities/logins/logins';
@@ -34,6 +34,8 @@ const { endLogin } = activitiesFor<LoginActivities>('commands', {
   retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
 });
 
+const ANOTHER = 'a second code: the first is used up, and its answer was lost';
+
 /** RFC 8628, section 3.5. */
 const SLOWER_BY_MS = 5_000;
 
@@ -51,6 +53,7 @@ class DeviceLogin {
   private detail = '';
   private until: number | null = null;
   private cancelReason: string | null = null;
+  private askedAgain = false;
 
   constructor(private readonly input: LoginStep) {
     setHandler(cancelSignal, (cancel) => {
@@ -76,12 +79,12 @@ class DeviceLogin {
 
   private async poll(started: LoginProgress): Promise<Extract<LoginProgress, { kind: 'ended' }>> {
     if (started.kind === 'ended') return started;
-    if (started.kind === 'slow-down') return this.end('failed', 'the vendor gave no code');
+    if (started.kind !== 'waiting') return this.end('failed', 'the vendor gave no code');
     const { expiresAt } = started;
     let { intervalMs } = started;
     let trouble = '';
     let unanswered = false;
-    this.setStatus('waiting for the person', '', expiresAt);
+    this.setStatus('waiting for the person', this.askedAgain ? ANOTHER : '', expiresAt);
     for (
       let next = Date.now() + intervalMs;
       next < expiresAt;
@@ -91,8 +94,12 @@ class DeviceLogin {
         return this.end('cancelled', this.cancelReason ?? '');
       }
       try {
-        const progress = await pollLogin({ ...this.input, unanswered });
+        const progress = await pollLogin({ ...this.input, unanswered, mayAskAgain: !this.askedAgain });
         if (progress.kind === 'ended') return progress;
+        if (progress.kind === 'lost') {
+          this.askedAgain = true;
+          return this.poll(await this.start());
+        }
         if (progress.kind === 'slow-down') intervalMs += SLOWER_BY_MS;
         trouble = '';
       } catch (error) {

@@ -25,6 +25,7 @@ const HELP = `
 ACCOUNT is an account of the settings, or a vendor with --account, or with one account only.
 
 By device code, a code and a link are shown, and this waits until somebody has entered the code; Ctrl-C gives it up.
+Where a worker dies over the answer to a code that was entered, a second code is shown: the vendor gives each answer once.
 Where a vendor asks for a user name and a password, they are prompted for, read from standard input as a JSON object or
 as lines of name=value, or named by --field-from; they are no arguments, and nothing of them is kept.
 
@@ -52,7 +53,10 @@ export function addLogin(program: Command): void {
     .option('--account <name>', 'account, where a vendor was named and has several')
     .option('--field-from <name=reference>', 'where a field is: env:NAME, file:PATH or vault:NAME', several)
     .option('--no-wait', 'show the code, and do not wait for the person')
-    .option('--json', 'JSON: the code as soon as it is known, then how it ended')
+    .option(
+      '--json',
+      'JSON: the code as soon as it is known, another one if its answer is lost, then how it ended',
+    )
     .addHelpText('after', HELP)
     .action(login);
   const logins = program
@@ -101,13 +105,16 @@ async function follow(
   { json, wait }: LoginOptions,
 ): Promise<LoginRecord | null> {
   const interrupt = untilInterrupted();
-  let shown = false;
+  let shown: string | null = null;
   try {
     for (;;) {
       const now = await call(showLogin, context, { login: id });
       if (now.endedAt !== null) return now;
-      if (!shown && now.url !== null) {
-        shown = true;
+      if (now.url !== null && now.userCode !== shown) {
+        // The worker has died over the answer to it, which is not to be had again.
+        if (shown !== null)
+          note(`The code ${shown} is used up, and the answer that brought the tokens was lost.`);
+        shown = now.userCode;
         if (json) printJson(showLogin.json(now));
         else {
           print(`Open ${now.url}`);

@@ -14,6 +14,7 @@ const ACCOUNT = uniqueName('cars');
 const HASTY = uniqueName('hasty');
 const ODD = uniqueName('odd');
 const LOSING = uniqueName('losing');
+const UNLUCKY = uniqueName('unlucky');
 const TEXTS = uniqueName('texts');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
@@ -22,7 +23,13 @@ let sluice: Cli;
 let hasty: CarDataSimulator;
 
 /** A login whose answers go wrong, then ask for more patience, then bring tokens; or, for another client, are lost with them. */
-const odd = { url: '', polls: [] as number[], lost: 0, close: () => undefined as unknown };
+const odd = {
+  url: '',
+  polls: [] as number[],
+  codes: 0,
+  asked: new Map<string, number>(),
+  close: () => undefined as unknown,
+};
 
 async function startOdd(): Promise<void> {
   const server = createServer(async (request, response) => {
@@ -31,20 +38,21 @@ async function startOdd(): Promise<void> {
     if (request.url?.endsWith('/device/code')) {
       const code = {
         device_code: 'a-device-code-of-the-test',
-        user_code: 'ABCD',
+        user_code: `ABCD${++odd.codes}`,
         interval: 1,
         expires_in: 60,
       };
       response.end(JSON.stringify({ ...code, verification_uri: odd.url }));
       return;
     }
-    if (form.includes('client-that-loses')) {
-      odd.lost++;
-      if (odd.lost === 1) request.socket.destroy();
-      else response.writeHead(400).end(JSON.stringify({ error: 'invalid_grant' }));
-      return;
+    const [loser] = /client-that-loses-(?:once|twice)/.exec(form) ?? [];
+    const asked = (odd.asked.get(loser ?? '') ?? 0) + 1;
+    if (loser !== undefined) {
+      odd.asked.set(loser, asked);
+      if (asked === 1 || (asked === 3 && loser.endsWith('twice'))) return void request.socket.destroy();
+      if (asked !== 3) return void response.writeHead(400).end(JSON.stringify({ error: 'invalid_grant' }));
     }
-    odd.polls.push(Date.now());
+    if (loser === undefined) odd.polls.push(Date.now());
     if (odd.polls.length === 1) request.socket.destroy();
     else if (odd.polls.length === 2) {
       response.statusCode = 400;
@@ -76,7 +84,18 @@ beforeAll(async () => {
           clientId: 'client-of-the-test',
         },
         [ODD]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-of-the-test' },
-        [LOSING]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-that-loses' },
+        [LOSING]: {
+          vendor: 'bmw-cardata',
+          baseUrl: url,
+          loginUrl: odd.url,
+          clientId: 'client-that-loses-once',
+        },
+        [UNLUCKY]: {
+          vendor: 'bmw-cardata',
+          baseUrl: url,
+          loginUrl: odd.url,
+          clientId: 'client-that-loses-twice',
+        },
         [TEXTS]: { vendor: 'openai', apiKey: 'env:SLUICE_VAULT_KEY' },
       },
     }),
@@ -93,6 +112,7 @@ afterAll(async () => {
 interface Shown {
   readonly state: string;
   readonly url: string;
+  readonly userCode: string;
   readonly message: string;
 }
 const shown = (out: string): Shown[] => {
@@ -162,14 +182,18 @@ test('a lost answer is one poll less, and "slow down" makes the polls five secon
   expect(JSON.parse((await sluice(['logins', '--json'])).out)[2]).toMatchObject({ subject: 'somebody' });
 });
 
-test('a code that is used up by a poll whose answer was lost is reported, at once and once', async () => {
+test('a code that is used up by a poll whose answer was lost is asked for again, once', async () => {
   const ran = await sluice(['login', LOSING, '--json']);
-  expect(ran.code).toBe(1);
-  expect(shown(ran.out).at(-1)).toMatchObject({
-    state: 'failed',
-    message: expect.stringContaining('was lost: log in again'),
-  });
-  expect(odd.lost).toBe(2);
+  const codes = shown(ran.out).map(({ state, userCode }) => ({ state, userCode }));
+  expect(codes.map(({ state }) => state)).toEqual(['waiting', 'waiting', 'done']);
+  expect(codes[1]?.userCode).not.toBe(codes[0]?.userCode);
+  expect(ran).toMatchObject({ code: 0, err: expect.stringContaining('was lost') });
+
+  const unlucky = await sluice(['login', UNLUCKY, '--json']);
+  expect(unlucky.code).toBe(1);
+  expect(shown(unlucky.out).map(({ state }) => state)).toEqual(['waiting', 'waiting', 'failed']);
+  expect(shown(unlucky.out).at(-1)?.message).toContain('was lost: log in again');
+  expect([...odd.asked.values()]).toEqual([3, 4]);
 });
 
 test('an account with a key has nothing to log in to', async () => {
