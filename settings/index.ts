@@ -6,4 +6,4 @@ export { SettingsError } from './problems';
 export { type AccountSettings, settingsJsonSchema } from './schema';
 export { resolveSecret, Secret, SecretError, type SecretSources } from './secret';
 export type { Settings } from './types';
-export { settingsWarnings } from './warnings';
+export { brokenPlugins, settingsWarnings } from './warnings';

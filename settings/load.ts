@@ -34,6 +34,8 @@ export interface LoadOptions {
   readonly path?: string | undefined;
   readonly env?: Environment;
   readonly cwd?: string;
+  /** Accounts of plugins that cannot be loaded are left out, so that all others go on. */
+  readonly leaveOut?: boolean;
 }
 
 /** Throws a SettingsError with all that is wrong. Without a file the defaults and the environment hold. */
@@ -51,7 +53,8 @@ export function loadSettings(options: LoadOptions = {}): Settings {
     const where = options.path !== undefined ? '--settings' : named !== undefined ? 'SLUICE_SETTINGS' : file;
     throw new SettingsError([{ where, what: `${file} cannot be read (${code})`, line: null }], null);
   }
-  return parseSettings(text, { file, baseDir: dirname(file), env });
+  const { leaveOut = false } = options;
+  return parseSettings(text, { file, baseDir: dirname(file), env, leaveOut });
 }
 
 export interface ParseContext {
@@ -59,6 +62,7 @@ export interface ParseContext {
   /** What relative paths in the file are relative to. */
   readonly baseDir: string;
   readonly env: Environment;
+  readonly leaveOut?: boolean;
 }
 
 /** The same text, environment and plugins give the same settings, or the same SettingsError. */
@@ -95,13 +99,15 @@ export function parseSettings(text: string, context: ParseContext): Settings {
       : { where: variable, what, line: null };
   };
 
-  const partless = partProblems(overlay.root.accounts);
-  const parsed = settingsSchema(vendors).safeParse(overlay.root, PLAIN_WORDS);
+  const goesOn = context.leaveOut === true && plugins.problems.length > 0;
+  const { root, leftOut } = goesOn ? withoutUnknown(overlay.root) : { root: overlay.root, leftOut: [] };
+  const partless = partProblems(root.accounts);
+  const parsed = settingsSchema(vendors).safeParse(root, PLAIN_WORDS);
   const ofSchema = [
-    ...(parsed.success ? [] : problemsOf(parsed.error, overlay.root, settingsJsonSchema(vendors))),
-    ...plugins.problems,
+    ...(parsed.success ? [] : problemsOf(parsed.error, root, settingsJsonSchema(vendors))),
+    ...(goesOn ? [] : plugins.problems),
     // What accounts say of each other is asked of their parts.
-    ...(partless.length > 0 ? partless : crossProblems(overlay.root, context.env)),
+    ...(partless.length > 0 ? partless : crossProblems(root, context.env)),
   ];
   const found = [
     ...unusableNames(overlay.root),
@@ -115,11 +121,36 @@ export function parseSettings(text: string, context: ParseContext): Settings {
     ...overlay.problems,
     ...found
       .filter(({ path }) => !unset.has(pathText(path)))
-      .filter(({ path }) => plugins.problems.length === 0 || !isOfUnknownVendor(overlay.root, path))
+      .filter(({ path }) => plugins.problems.length === 0 || !isOfUnknownVendor(root, path))
       .map(place),
   ];
   if (!parsed.success || problems.length > 0) throw new SettingsError(unique(problems), context.file);
-  return finish(parsed.data, context);
+  return { ...finish(parsed.data, context), broken: { plugins: plugins.problems.map(place), leftOut } };
+}
+
+/** Where a plugin could not be loaded: all but the accounts and datasets of vendors that are not there. */
+function withoutUnknown(root: Raw): { readonly root: Raw; readonly leftOut: readonly string[] } {
+  const accounts = isMap(root.accounts) ? root.accounts : {};
+  const leftOut = Object.keys(accounts).filter((name) => isOfUnknownVendor(root, ['accounts', name]));
+  const isLeft = (dataset: unknown) =>
+    isMap(dataset) &&
+    (leftOut.includes(String(dataset.account)) ||
+      (typeof dataset.dataset === 'string' && vendorOf(dataset.dataset) === null));
+  const { datasets } = root;
+  const kept = Array.isArray(datasets)
+    ? datasets.filter((dataset) => !isLeft(dataset))
+    : isMap(datasets)
+      ? Object.fromEntries(Object.entries(datasets).filter(([, dataset]) => !isLeft(dataset)))
+      : datasets;
+  const others = Object.entries(accounts).filter(([name]) => !leftOut.includes(name));
+  return {
+    root: {
+      ...root,
+      ...(isMap(root.accounts) ? { accounts: Object.fromEntries(others) } : {}),
+      ...(kept === undefined ? {} : { datasets: kept }),
+    },
+    leftOut,
+  };
 }
 
 /** Where a plugin could not be loaded, an account or dataset of a vendor that is not there is no further problem. */
@@ -145,7 +176,7 @@ function toPlain(document: Document.Parsed, file: string | null): unknown {
   }
 }
 
-function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): Settings {
+function finish(parsed: ParsedSettings, { file, env, baseDir }: ParseContext): Omit<Settings, 'broken'> {
   const { apiKey, tls, address, encryptPayloads } = parsed.temporal;
   const key = vaultKeyOf(parsed.vault.keyFile, env);
   const inFile = (path: string | undefined) => (path === undefined ? null : resolve(baseDir, path));

@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { basename, isAbsolute, join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { isVendor, type Vendor } from '../vendors/define';
 import { VendorError } from '../vendors/definition/problems';
 import { registerVendor } from '../vendors/registry';
@@ -40,11 +41,12 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
 /**
  * The vendors that a module exports, registered.
  * @param plugin a path (`./my-vendor.mjs`) or the name of a package.
+ * @param withinMs how long it may take: a module that loops would hang every process that reads the settings.
  * @throws an error for `pluginProblem`.
  */
-export function loadVendors(plugin: string, baseDir: string): readonly Vendor[] {
+export function loadVendors(plugin: string, baseDir: string, withinMs = LOAD_MS): readonly Vendor[] {
   const file = pluginFile(plugin, baseDir);
-  const exported = vendorsOf(contained(() => requireFrom(baseDir)(file)));
+  const exported = vendorsOf(contained(() => bounded(() => requireFrom(baseDir)(file), withinMs)));
   if (exported.length === 0) {
     throw new VendorError(['it exports none; write: export default defineVendor({ … })']);
   }
@@ -69,6 +71,14 @@ function contained(load: () => unknown): unknown {
     process.exit = exit;
     process.stdout.write = write;
   }
+}
+
+/** Modules take milliseconds; this is for a machine that is busy with other things, ms. */
+const LOAD_MS = 10_000;
+
+/** By a script, for only those can be stopped from within their own process. */
+function bounded(load: () => unknown, timeout: number): unknown {
+  return runInNewContext('load()', { load }, { timeout });
 }
 
 /** Thrown where nothing is found by a plugin's name. */
@@ -121,6 +131,8 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
       return `needs Node 20.19, 22.12 or newer: this is ${process.version}`;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return TYPESCRIPT;
+    case 'ERR_SCRIPT_EXECUTION_TIMEOUT':
+      return 'was stopped: it was loading for seconds and came to no end (a loop?)';
     default:
       return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin) || checkedPlace(error, plugin, baseDir)}`;
   }

@@ -1,6 +1,7 @@
 /** The checked settings, as the rest of the program sees them. */
 import type { SecretRef } from '../vendors/account-fields';
 import type { KindDefaults } from './datasets/kinds';
+import type { SettingsProblem } from './problems';
 import type { ParsedDataset, ParsedSettings } from './schema';
 import type { Secret } from './secret';
 
@@ -45,6 +46,8 @@ export interface Settings {
   readonly retention: ParsedSettings['retention'];
   /** Modules that define vendors; loaded when these settings were read. */
   readonly plugins: ParsedSettings['plugins'];
+  /** Plugins that could not be loaded, and the accounts that are left out for want of them; else no settings come about. */
+  readonly broken: { readonly plugins: readonly SettingsProblem[]; readonly leftOut: readonly string[] };
   readonly accounts: ParsedSettings['accounts'];
   readonly datasets: readonly DatasetSettings[];
 }

@@ -19,6 +19,15 @@ export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): stri
   return [...sharing, ...enabled.flatMap(([name, account]) => matchWarnings(name, account, enabled))];
 }
 
+/** Of each plugin that could not be loaded, what is wrong and what follows; empty where all are. */
+export function brokenPlugins({ broken: { plugins, leftOut } }: Pick<Settings, 'broken'>): string[] {
+  const follows =
+    leftOut.length === 0
+      ? 'no account is left out'
+      : `left out until it can be: ${leftOut.map((name) => `accounts.${name}`).join(', ')}`;
+  return plugins.map(({ where, what }) => `${where}: ${what}; ${follows}`);
+}
+
 /** A limit that no call falls under limits nothing, and says nothing of it either. */
 function matchWarnings(
   name: string,

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { logEvent } from '../activities/log/emit';
 import { growHeapSlowly } from '../embedded/heap';
 import { stateDir } from '../embedded/state-dir';
-import { loadSettings, SettingsError } from '../settings';
+import { brokenPlugins, loadSettings, SettingsError } from '../settings';
 import { serveHealth } from './health-socket';
 import { createLog } from './log';
 import { installTemporalRuntime, startWorker } from './worker';
@@ -11,8 +11,9 @@ import { installTemporalRuntime, startWorker } from './worker';
 async function main(): Promise<void> {
   growHeapSlowly();
   const { values } = parseArgs({ options: { settings: { type: 'string' } } });
-  const settings = loadSettings(values.settings === undefined ? {} : { path: values.settings });
+  const settings = loadSettings({ path: values.settings, leaveOut: true });
   const log = createLog(settings.log);
+  for (const broken of brokenPlugins(settings)) log.error(broken);
   installTemporalRuntime(log);
   const worker = await startWorker({
     settings,

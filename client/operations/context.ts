@@ -11,7 +11,7 @@ import type { Pool } from 'pg';
 import { config } from 'zod';
 import { withoutPassword } from '../../embedded/instance';
 import { ensureStateDir, type StateDir, stateDir } from '../../embedded/state-dir';
-import { loadSettings, type Settings } from '../../settings';
+import { brokenPlugins, loadSettings, type Settings } from '../../settings';
 import { connectionTrouble } from '../../store/connection-trouble';
 import { type ConnectionUse, createPool, databaseAnswers } from '../../store/db';
 import { UnsupportedPooler } from '../../store/pooler';
@@ -49,8 +49,10 @@ export function loadContext(options: ContextOptions = {}): Context {
   if (useDemo) note(`(no sluice.yaml here: using the demo's settings, ${relative(cwd, demo) || demo})`);
   // Settings are read once: to compile their schemas would take longer than that.
   config({ jitless: true });
-  const load = () => loadSettings({ env, cwd, path: options.settings ?? (useDemo ? demo : undefined) });
+  const path = options.settings ?? (useDemo ? demo : undefined);
+  const load = () => loadSettings({ env, cwd, path, leaveOut: true });
   const settings = load();
+  for (const broken of brokenPlugins(settings)) note(`warning: ${broken}`);
   if (!takesOwnKey(settings) || !existsSync(ownKeyFile(dir))) return contextWith(settings, dir, note);
   // Children and secret references find it the way they find a key that an operator has set.
   env.SLUICE_VAULT_KEY = readFileSync(ownKeyFile(dir), 'utf8').trim();

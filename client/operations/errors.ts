@@ -4,6 +4,7 @@
  * (hints.ts), and each face replaces that by its own name (an option or a command on the command line). No message holds a
  * secret.
  */
+import { AccountLeftOut } from '../../settings/accounts/accounts';
 
 /** What kind of trouble a code is: decides the exit code of a command, and the status of an HTTP response. */
 export type ErrorStatus =
@@ -204,6 +205,7 @@ export async function asFieldLater<T>(field: string, work: () => Promise<T>): Pr
 }
 
 function ofField(field: string, error: unknown): unknown {
+  if (error instanceof AccountLeftOut) return problem('NOT_RUNNING', field, error.message);
   return error instanceof RangeError ? invalid(field, error.message, 'UNKNOWN_NAME') : error;
 }
 

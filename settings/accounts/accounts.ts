@@ -18,6 +18,7 @@ import {
   vendors,
 } from '../../vendors/registry';
 import { totalRules } from '../../vendors/total-rules';
+import type { SettingsProblem } from '../problems';
 import type { AccountSettings } from '../schema';
 import type { Settings } from '../types';
 import { effectiveLimits, effectivePool, effectiveRetry } from './effective';
@@ -67,10 +68,22 @@ function organizationKey(vendor: string, organization: string): string {
   return `${vendor}/organization/${encodeURIComponent(organization)}`;
 }
 
-/** @throws RangeError that lists the accounts there are. */
+/** Comes right once the plugin does: unlike an account that nobody knows, its work is tried again. */
+export class AccountLeftOut extends Error {
+  override readonly name = 'AccountLeftOut';
+
+  constructor(account: string, plugins: readonly SettingsProblem[]) {
+    const which = plugins.map(({ where, what }) => `${where}: ${what}`).join('; ');
+    super(`account "${account}" is left out, for want of a plugin that cannot be loaded: ${which}`);
+  }
+}
+
+/** @throws RangeError that lists the accounts there are, AccountLeftOut. */
 export function findAccount(settings: Settings, name: string): Account {
   const account = Object.hasOwn(settings.accounts, name) ? settings.accounts[name] : undefined;
   if (account === undefined) {
+    const { leftOut, plugins } = settings.broken;
+    if (leftOut.includes(name)) throw new AccountLeftOut(name, plugins);
     const known = Object.keys(settings.accounts).join(', ') || 'none are set up';
     throw new RangeError(`account "${name}" is not in the settings (accounts: ${known})`);
   }

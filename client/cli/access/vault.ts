@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { withoutPassword } from '../../../embedded/instance';
-import { type Settings, settingsWarnings } from '../../../settings';
+import { type Settings, SettingsError, settingsWarnings } from '../../../settings';
 import { vendors } from '../../../vendors/registry';
 import { UsageError } from '../../operations/errors';
 import { useText } from '../../operations/secrets/keys-in-use';
@@ -92,6 +92,9 @@ export function addSettings(program: Command): void {
     .description('say everything that is wrong with them')
     .action((_options: unknown, command: Command) => {
       const found = contextOf(command).settings;
+      // Everything else goes on without them; here they are what was asked about.
+      const { plugins } = found.broken;
+      if (plugins.length > 0) throw new SettingsError(plugins, found.file);
       const accounts = Object.keys(found.accounts).length;
       print(
         `${found.file ?? 'no settings file, only the environment'}: valid; ${pluralText(accounts, 'account')}, ${pluralText(found.datasets.length, 'dataset')}`,

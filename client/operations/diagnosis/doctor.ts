@@ -10,7 +10,13 @@ import { isPortFree } from '../../../embedded/ports';
 import { findData } from '../../../embedded/postgres/cluster';
 import { cacheDir, type StateDir } from '../../../embedded/state-dir';
 import { TEMPORAL_VERSION } from '../../../embedded/temporal/binary';
-import { type AccountSettings, resolveSecret, type SecretRef, settingsWarnings } from '../../../settings';
+import {
+  type AccountSettings,
+  brokenPlugins,
+  resolveSecret,
+  type SecretRef,
+  settingsWarnings,
+} from '../../../settings';
 import { createPool } from '../../../store/db';
 import { appliedMigrations, beforeFirstRelease, readMigrations } from '../../../store/migrate';
 import { clockTrouble } from '../../../store/rows-mended';
@@ -77,6 +83,7 @@ async function examine(backend: Backend): Promise<Check[]> {
     withDatabase(async () => (hasFailed(await temporal) ? [] : checkKeysInUse(backend))),
     [checkAccounts(backend)],
     database.then((found) => checkCredentials(backend, !hasFailed(found))),
+    brokenPlugins(backend.settings).map((broken) => fail('Plugins', broken)),
     settingsWarnings(backend.settings).map((warning) => warn('Settings', warning)),
     database.then((found) => (hasFailed(found) ? untriedLogins(backend, NO_DATABASE) : checkLogins(backend))),
   ]);

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseSettings, SettingsError } from '../../../settings';
+import { brokenPlugins, parseSettings, SettingsError } from '../../../settings';
+import { AccountLeftOut, findAccount } from '../../../settings/accounts/accounts';
+import { loadVendors, pluginProblem } from '../../../settings/plugins';
 import { accountParts, builtInVendors, findVendor } from '../../../vendors/registry';
 
 const ROOT = resolve(__dirname, '../../..');
@@ -172,5 +174,42 @@ test('the command line loads modules of the other kind, too, and its schema know
   expect(sluice('settings', 'schema')).toContain('"line-three"');
   expect(() => sluice('--settings', 'bad.yaml', 'settings', 'check')).toThrow(
     'must not await at its top level',
+  );
+});
+
+test('a module that loops while it is loaded is stopped, and others are loaded', () => {
+  write('endless.cjs', 'for (;;) {}');
+  let problem = '';
+  try {
+    loadVendors('./endless.cjs', folder, 300);
+  } catch (error) {
+    problem = pluginProblem(error, './endless.cjs', folder);
+  }
+  expect(problem).toContain('was stopped');
+  write('after-it.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('after-it')});`);
+  expect(loadVendors('./after-it.cjs', folder)).toHaveLength(1);
+});
+
+test('where a plugin cannot be loaded, all accounts of other vendors can go on', () => {
+  write('breaks.cjs', 'throw new Error("no licence");');
+  const text = `plugins: [./breaks.cjs]
+accounts:
+  cars: { vendor: broken-line, apiKey: "env:KEY" }
+  texts: { vendor: openai, apiKey: "env:KEY" }
+datasets: [{ dataset: broken-line/x, account: cars }]`;
+  expect(problemsOf(text)).toEqual([expect.stringContaining('no licence')]);
+  const settings = parseSettings(text, { file: null, baseDir: folder, env: {}, leaveOut: true });
+  expect(Object.keys(settings.accounts)).toEqual(['texts']);
+  expect(settings.datasets).toEqual([]);
+  expect(brokenPlugins(settings)).toEqual([
+    expect.stringMatching(/^plugins\[0\]: "\.\/breaks\.cjs" cannot be loaded: .*no licence.*accounts\.cars$/),
+  ]);
+  // Its work is tried again, unlike that of an account that nobody knows.
+  expect(() => findAccount(settings, 'cars')).toThrow(AccountLeftOut);
+  expect(() => findAccount(settings, 'nobody')).toThrow(RangeError);
+  // What else is wrong is as wrong as ever.
+  const wrong = text.replace('vendor: openai', 'vendor: openai, regoin: eu');
+  expect(() => parseSettings(wrong, { file: null, baseDir: folder, env: {}, leaveOut: true })).toThrow(
+    /regoin/,
   );
 });

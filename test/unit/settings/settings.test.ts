@@ -23,6 +23,7 @@ describe('what holds with an empty file', () => {
       vault: { key: null },
       permits: { inlineWaitMs: 5000, leadMs: 40 },
       plugins: [],
+      broken: { plugins: [], leftOut: [] },
       http: { timeoutMs: 30_000, connectTimeoutMs: 10_000 },
       alerts: { rateRefusals: 3, rateWindowMinutes: 10 },
       api: {
