@@ -23,6 +23,7 @@ import { OutsideCalls } from './outside-calls';
 import type { HeldPermit } from './permits/gate';
 import { AnswerBooks } from './verdicts/answer-books';
 import { Consequences } from './verdicts/consequences';
+import { judge } from './verdicts/judge';
 import type { HoldVerdict } from './verdicts/organization';
 
 export interface GatewayDeps extends LeaveDeps {
@@ -65,7 +66,7 @@ export class VendorGateway {
       const pass = new CallPass(permit.sent, secrets, identify);
       const result = await this.sendUnderPermit(call, permit, accessToken, pass);
       const ageMs = performance.now() - departed;
-      const judged = call.account.vendor.classify(info, result, Date.now());
+      const judged = judge(call.account.vendor, info, result, Date.now());
       const verdict = withCaller(withoutSecrets(judged, pass), call);
       this.deps.counter.count(call.account.poolKey, call.operation, call.caller, verdict.kind);
       const tokensUsed = call.tokensUsed?.(result);

@@ -10,6 +10,9 @@ import { LATE_DEPARTURE } from './departures';
 /** More than any answer that is read whole: a day's track of one device that reports every second is some 25 MiB. */
 export const BODY_MAX = 64 * 1024 * 1024;
 
+/** What is kept of a refusal that is longer, bytes. */
+const REFUSAL_KEPT = 64 * 1024;
+
 /**
  * An answer that is read whole may take this many times the longest wait: one that comes byte by byte is no answer, and
  * whoever waits for it holds a worker's slot.
@@ -46,7 +49,8 @@ export interface HttpOptions {
 }
 
 /**
- * Sends and reads the whole answer as text, up to 64 MiB; a longer one is an error, for half an answer misleads.
+ * Sends and reads the whole answer as text, up to 64 MiB; a longer one is an error, for half an answer misleads,
+ * except of a refusal: its status says enough, and comes with the beginning of the text.
  * Nothing asks for compression, but some gateways compress all the same: that is undone.
  * @throws only when the caller's signal aborts.
  */
@@ -57,7 +61,10 @@ export async function sendForText(wanted: HttpRequest, options: HttpOptions): Pr
     const answer = await open(request, { ...options, signal: deadline.signal });
     const { status } = answer.head;
     const read = request.binary && status >= 200 && status < 300 ? readBinary : readText;
-    const body = await read(answer, options.timeoutMs * WHOLE_BODY_WAITS);
+    const body = await read(answer, options.timeoutMs * WHOLE_BODY_WAITS).catch((error: unknown) => {
+      if (status >= 400 && error instanceof TooLong) return error.beginning;
+      throw error;
+    });
     const response: VendorResponse = { ...answer.head, body };
     options.pass.alsoHide(options.inspect?.(response) ?? []);
     return options.pass.clean({ kind: 'response', response });
@@ -166,7 +173,7 @@ async function readWhole(answer: Answer, withinMs: number): Promise<Buffer> {
     for await (const part of answer.body as AsyncIterable<Buffer>) {
       parts.push(part);
       size += part.length;
-      if (size > BODY_MAX) throw tooLong();
+      if (size > BODY_MAX) throw new TooLong(Buffer.concat(parts, REFUSAL_KEPT));
     }
   } finally {
     clearTimeout(timer);
@@ -201,9 +208,17 @@ export function isTooLong({ code }: TransportError): boolean {
 
 const BODY_TOO_LONG = 'BODY_TOO_LONG';
 
-function tooLong(): Error {
-  const message = `the answer is longer than ${BODY_MAX / 1024 / 1024} MiB`;
-  return Object.assign(new Error(message), { code: BODY_TOO_LONG });
+class TooLong extends Error {
+  readonly code = BODY_TOO_LONG;
+
+  constructor(private readonly bytes: Buffer) {
+    super(`the answer is longer than ${BODY_MAX / 1024 / 1024} MiB`);
+  }
+
+  /** Its beginning. */
+  get beginning(): string {
+    return new TextDecoder().decode(this.bytes);
+  }
 }
 
 function tooSlow(withinMs: number): Error {
