@@ -1714,6 +1714,16 @@ export interface components {
                 field?: string | null;
                 detail?: string;
             }[];
+            /** @description What lets no call of the pool through. Where only a person ends it, `until` is null */
+            stop?: {
+                pool: string;
+                state: string;
+                /** Format: date-time */
+                since: string;
+                reason: string;
+                /** @description The operator who has paused it */
+                by: string | null;
+            };
             /** @description A vendor's answer that is not handed on: the call was made, and counts */
             answer?: {
                 /** @description Null: it was not read to its end */
@@ -6300,7 +6310,7 @@ export interface operations {
                         /** @constant */
                         status: "error";
                         /** @enum {string} */
-                        error: "QuotaExceeded" | "PausedByOperator" | "VendorUnavailable" | "CredentialsRefused" | "LoginNeeded" | "AccountStopped" | "AccessRefused" | "NoWorker";
+                        error: "QuotaExceeded" | "PausedByOperator" | "VendorUnavailable" | "CredentialsRefused" | "LoginNeeded" | "AccountStopped" | "AccessRefused" | "NoWorker" | "RefreshFailed";
                         message: string;
                         /** @enum {string} */
                         window: "last_3h" | "last_24h";

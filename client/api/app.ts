@@ -11,8 +11,10 @@ import {
   fastify,
   LogController,
 } from 'fastify';
-import { messageOf, OperationError } from '../operations/errors';
+import type { Backend } from '../operations/backend';
+import { messageOf, OperationError, type StopFacts } from '../operations/errors';
 import { EventFeed } from '../operations/events/feed';
+import { stopFacts } from '../operations/pools/stop-facts';
 import { digestOfUser } from '../operations/vehicles/turns';
 import { type Caller, checkHost, checkOrigin, includesScope, shownKey } from './access';
 import { type CallerTerms, callerOf, SharedRates } from './caller';
@@ -84,8 +86,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   app.decorateRequest('caller', null);
-  app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
-  app.setNotFoundHandler((request, reply) => refuse(noRoute(request, options.routes), request, reply));
+  const refusing = async (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    refuse(error, await stopOf(options.backend, error), request, reply);
+  app.setErrorHandler(refusing);
+  app.setNotFoundHandler((request, reply) => refuse(noRoute(request, options.routes), null, request, reply));
   // Checked by the use cases themselves, with the words of the command line.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
@@ -207,12 +211,23 @@ function sendAnswer(reply: FastifyReply, route: ApiRoute, { status, location, he
   return reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Of a pool that lets no call through: who or what stops it. With the database away nobody knows. */
+async function stopOf(backend: Backend, error: unknown): Promise<StopFacts | null> {
+  const pool = error instanceof OperationError ? error.wait?.pool : undefined;
+  return pool === undefined ? null : stopFacts(backend, pool).catch(() => null);
+}
+
+function refuse(
+  error: unknown,
+  stop: StopFacts | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const route = request.routeOptions.config?.route;
   const inPath = route === undefined ? [] : pathFields(route.path);
   const inBody = (field: string) =>
     route !== undefined && takesBody(route) && route.consumes === undefined && !inPath.includes(field);
-  const problem = problemOf(error, request.id, inBody);
+  const problem = problemOf(error, request.id, inBody, stop);
   if (problem.internal) {
     // Whoever has gone makes waits and uploads end like this.
     const level = reply.raw.destroyed ? 'info' : 'error';

@@ -5,7 +5,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventJson } from '../operations/events/events';
-import type { EventFeed } from '../operations/events/feed';
+import type { EventFeed, Gap } from '../operations/events/feed';
 import { ApiError } from './problem';
 
 type StoredEvent = Parameters<typeof eventJson>[0];
@@ -69,7 +69,7 @@ export async function streamEvents(
       after,
     );
     beginStream(reply);
-    if (subscription.gap) raw.write(`event: gap\ndata: ${JSON.stringify({ after })}\n\n`);
+    if (subscription.gap) raw.write(`event: gap\ndata: ${JSON.stringify(gapJson(subscription.gap))}\n\n`);
     const beat = setInterval(() => {
       raw.write(': \n\n');
       mayListen().then(
@@ -116,6 +116,8 @@ function lastEventId(request: FastifyRequest): number | null {
   if (Number.isSafeInteger(id)) return id;
   throw new ApiError('BAD_REQUEST', 'must be the id of an event', { field: 'Last-Event-ID' });
 }
+
+const gapJson = ({ keptSince, ...gap }: Gap) => ({ ...gap, keptSince: new Date(keptSince).toISOString() });
 
 function sse(event: StoredEvent): string {
   return `id: ${event.id}\ndata: ${JSON.stringify(eventJson(event))}\n\n`;

@@ -103,6 +103,18 @@ const PROBLEM: Json = {
         },
       },
     },
+    stop: {
+      type: 'object',
+      description: 'What lets no call of the pool through. Where only a person ends it, `until` is null',
+      required: ['pool', 'state', 'since', 'reason', 'by'],
+      properties: {
+        pool: { type: 'string' },
+        state: { type: 'string' },
+        since: { type: 'string', format: 'date-time' },
+        reason: { type: 'string' },
+        by: { type: ['string', 'null'], description: 'The operator who has paused it' },
+      },
+    },
     answer: {
       type: 'object',
       description: "A vendor's answer that is not handed on: the call was made, and counts",

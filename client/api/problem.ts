@@ -7,6 +7,7 @@ import {
   messageOf,
   OperationError,
   type Problem,
+  type StopFacts,
 } from '../operations/errors';
 import { isSetupError } from '../operations/settings/setup-errors';
 
@@ -109,6 +110,7 @@ export interface ProblemBody {
     readonly detail: string;
   }[];
   readonly answer?: AnswerFacts;
+  readonly stop?: Omit<StopFacts, 'since'> & { readonly since: string };
 }
 
 export interface ProblemAnswer {
@@ -118,11 +120,15 @@ export interface ProblemAnswer {
   readonly internal: boolean;
 }
 
-/** @param inBody whether a field of the input comes in the body: it is named by a JSON pointer then. */
+/**
+ * @param inBody whether a field of the input comes in the body: it is named by a JSON pointer then.
+ * @param stop what stops the pool that the error names.
+ */
 export function problemOf(
   error: unknown,
   requestId: string,
   inBody: (field: string) => boolean = () => false,
+  stop: StopFacts | null = null,
 ): ProblemAnswer {
   if (error instanceof ApiError) {
     const { field, limit, until, retryAfter, headers } = error.details;
@@ -147,8 +153,9 @@ export function problemOf(
         detail: away ?? detail.join('\n'),
         ...(problems.length > 1 ? { errors: problems } : {}),
         answer: error.problems[0].answer,
+        ...(stop === null ? {} : { stop }),
       },
-      error.wait === null ? undefined : secondsUntil(until),
+      secondsUntil(until) ?? (error.wait?.pool === undefined ? undefined : patience(stop, Date.now())),
     );
     return away === undefined ? made : { ...made, internal: true };
   }
@@ -177,10 +184,11 @@ type Parts = {
   readonly until?: number | undefined;
   readonly errors?: ProblemBody['errors'];
   readonly answer?: AnswerFacts | undefined;
+  readonly stop?: StopFacts;
 };
 
 function answer(
-  { status, code, detail, field, limit, until, requestId, errors, answer: made }: Parts,
+  { status, code, detail, field, limit, until, requestId, errors, answer: made, stop }: Parts,
   retryAfter = status === 503 ? AWAY_SECONDS : status === 429 ? 1 : undefined,
   headers: Readonly<Record<string, string>> = {},
 ): ProblemAnswer {
@@ -197,6 +205,7 @@ function answer(
       requestId,
       ...(errors === undefined ? {} : { errors }),
       ...(made === undefined ? {} : { answer: made }),
+      ...(stop === undefined ? {} : { stop: { ...stop, since: new Date(stop.since).toISOString() } }),
     },
     headers: { ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }), ...headers },
     internal: status === 500,
@@ -213,6 +222,17 @@ function shown({ code, field, message }: Problem, inBody: (field: string) => boo
 function secondsUntil(until: number | undefined): number | undefined {
   if (until === undefined || !Number.isFinite(until)) return undefined;
   return Math.max(1, Math.ceil((until - Date.now()) / 1000));
+}
+
+const [LEAST_PATIENCE, MOST_PATIENCE] = [30, 300];
+
+/**
+ * Where only a person ends a stop, its end is not known: whoever waits a tenth of the time that it has lasted asks seldom,
+ * and loses little when it ends. Seconds.
+ */
+function patience(stop: StopFacts | null, now: number): number {
+  const lasted = stop === null ? 0 : (now - stop.since) / 1000;
+  return Math.ceil(Math.min(MOST_PATIENCE, Math.max(LEAST_PATIENCE, lasted / 10)));
 }
 
 /** A parameter has no parts: one that is wrong in a list is wrong as a whole. */

@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import pino from 'pino';
 import { MINUTE_MS } from '../../quota/durations';
 import { someKey } from '../operations/access/keys';
 import { forgetOldRequests } from '../operations/access/requests';
 import type { Context } from '../operations/context';
 import { failed, messageOf } from '../operations/errors';
+import { replaySpool } from '../operations/gateway/replay-spool';
 import { openBackend } from '../operations/open-backend';
 import { sweepPermits } from '../operations/permits/desk';
 import { isLoopback } from '../operations/processes/codec-server';
@@ -73,6 +75,7 @@ export async function serveApi(
     // With the database away the next one finds them.
     sweepPermits(backend).catch(() => undefined);
   }, SWEEP_MS);
+  const spool = replaySpool(backend, pino({ name: 'api', level: logLevel }));
   const unused = unusedConnections(app.server);
   const close = async () => {
     clearInterval(sweeping);
@@ -80,6 +83,7 @@ export async function serveApi(
     const closed = app.close();
     unused.close();
     await closed;
+    await spool.stop();
     await backend.close();
   };
   try {

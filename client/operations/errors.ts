@@ -127,6 +127,19 @@ export interface WaitFacts {
   readonly requestId?: string;
 }
 
+/** What lets no call of a pool through, as it stands. */
+export interface StopFacts {
+  /** Key of the pool. */
+  readonly pool: string;
+  readonly state: string;
+  /** Epoch ms. */
+  readonly since: number;
+  /** In words. */
+  readonly reason: string;
+  /** The operator who has paused it; null: nobody has, or nobody knows who. */
+  readonly by: string | null;
+}
+
 /** The only error that use cases throw for a person to read; anything else is a fault of ours. */
 export class OperationError extends Error {
   override readonly name: string = 'OperationError';

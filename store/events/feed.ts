@@ -40,15 +40,18 @@ export interface Known {
   readonly at: number | null;
   /** It would be later than any that there is: of another database, or of one that was set back. */
   readonly ahead: boolean;
+  /** The first event after it; null: there is none. */
+  readonly next: number | null;
 }
 
 export async function findEvent(db: Pool, id: number): Promise<Known> {
   const { rows } = await db.query<Known>(
     `select (select extract(epoch from at)::float8 * 1000 from events where id = $1) as at,
-            $1 > (select case when is_called then last_value else 0 end from events_id_seq) as ahead`,
+            $1 > (select case when is_called then last_value else 0 end from events_id_seq) as ahead,
+            (select min(id) from events where id > $1) as next`,
     [id],
   );
-  return rows[0] ?? { at: null, ahead: false };
+  return rows[0] ?? { at: null, ahead: false, next: null };
 }
 
 export interface FeedPage {

@@ -1,5 +1,6 @@
 /** Refreshing a dataset of reports, and what is known of it, in the form that clients of the earlier services know. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { HOUR_MS } from '../../../quota/durations';
@@ -9,11 +10,12 @@ import { fleetKindOf } from '../../../settings';
 import type { Account } from '../../../settings/accounts/accounts';
 import { chunkPolicy } from '../../../settings/datasets/report-context';
 import { sumRows } from '../../../store/datasets/totals';
+import type { backfill } from '../../../workflows/reports/backfill';
 import type { Backend } from '../backend';
 import { startBackfill } from '../datasets/backfills';
 import { readWork, workerPolls } from '../datasets/work';
 import { readAccountStanding } from '../datasets/work-wait';
-import { invalid } from '../errors';
+import { invalid, messageOf } from '../errors';
 import { operation } from '../operation';
 import { chooseDataset } from '../settings/choose';
 import { isoOrNull } from '../time-text';
@@ -26,7 +28,7 @@ const WAIT_MS = 45_000;
 
 export const REFRESH_ERRORS = [
   ...(['QuotaExceeded', 'PausedByOperator', 'VendorUnavailable', 'CredentialsRefused'] as const),
-  ...(['LoginNeeded', 'AccountStopped', 'AccessRefused', 'NoWorker'] as const),
+  ...(['LoginNeeded', 'AccountStopped', 'AccessRefused', 'NoWorker', 'RefreshFailed'] as const),
 ] as const;
 
 /** Why nothing is fetched: clients decide by `error`, people read the message. */
@@ -89,8 +91,10 @@ export const refreshDataset = operation({
       const complete = await backend.temporal(
         async (client) => !(await readWork(client, workflowId)).running,
       );
-      const meanwhile = complete ? null : await stopped();
+      const failure = complete ? await backend.temporal((client) => failureOf(client, workflowId)) : null;
+      const meanwhile = complete && failure === null ? null : await stopped();
       if (meanwhile !== null) return meanwhile;
+      if (failure !== null) return because('RefreshFailed', `could not be refreshed: ${failure}`);
       if (complete || performance.now() > over) {
         const { rows } = await totals(backend, { from, to });
         return { window, refused: null, summary: { from, to, complete, rows } };
@@ -99,6 +103,17 @@ export const refreshDataset = operation({
     }
   },
 });
+
+/** Why a run that has ended has not fetched all that it was to fetch; null when it has. */
+async function failureOf(client: Client, workflowId: string): Promise<string | null> {
+  try {
+    const { failed, problems } = await client.workflow.getHandle<typeof backfill>(workflowId).result();
+    return failed === 0 ? null : (problems.at(-1) ?? `${failed} windows failed`);
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return messageOf(error.cause?.cause ?? error.cause ?? error);
+  }
+}
 
 interface Stop {
   readonly error: Refusal['error'];

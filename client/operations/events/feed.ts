@@ -12,6 +12,8 @@ const POLL_MS = 50;
 /** After a poll that has failed, ms. */
 const FAILED_MS = 1_000;
 const PAGE = 500;
+/** The first event of a database. */
+const FIRST_ID = 1;
 
 export interface Listener {
   /** Called with events in order. */
@@ -20,9 +22,21 @@ export interface Listener {
   ready(): Promise<void>;
 }
 
+/** What a listener may have missed for good. */
+export interface Gap {
+  /** `deleted`: kept no longer. `unknown`: no such event was ever here, so it is of another database. */
+  readonly reason: 'deleted' | 'unknown';
+  /** The event that the listener has named: what is missing came after it. */
+  readonly after: number;
+  /** The first event that there is after it, and before which events may be missing; null: there is none. */
+  readonly next: number | null;
+  /** Events that are older may have been deleted, epoch ms. */
+  readonly keptSince: number;
+}
+
 export interface Subscription {
-  /** Events between the one that the listener names and the first that it gets may have been deleted. */
-  readonly gap: boolean;
+  /** Null: nothing is missing between the event that the listener names and the first that it gets. */
+  readonly gap: Gap | null;
   stop(): void;
 }
 
@@ -54,7 +68,7 @@ export class EventFeed {
    */
   async subscribe(listener: Listener, after: number | null): Promise<Subscription> {
     await this.begin();
-    const { gap, from } = after === null ? { gap: false, from: this.last } : await this.since(after);
+    const { gap, from } = after === null ? { gap: null, from: this.last } : await this.since(after);
     const entry: Entry = { listener, position: from, live: false, stopped: false };
     this.entries.add(entry);
     this.polling ??= this.poll();
@@ -69,11 +83,14 @@ export class EventFeed {
   }
 
   /** A listener has had every event that it names, so one that is not there any more was deleted. 0: from the first on. */
-  private async since(after: number): Promise<{ readonly gap: boolean; readonly from: number }> {
-    if (after === 0) return { gap: false, from: 0 };
-    const { at, ahead } = await this.backend.database((db) => findEvent(db, after));
-    const oldest = Date.now() - this.backend.settings.retention.eventsDays * DAY_MS;
-    return { gap: at === null || at < oldest, from: ahead ? this.last : after };
+  private async since(after: number): Promise<{ readonly gap: Gap | null; readonly from: number }> {
+    const { at, ahead, next } = await this.backend.database((db) => findEvent(db, after));
+    const { eventsDays, callCountsDays } = this.backend.settings.retention;
+    // Single refusals are kept as long as counts of calls.
+    const keptSince = Date.now() - Math.min(eventsDays, callCountsDays) * DAY_MS;
+    if (ahead) return { gap: { reason: 'unknown', after, next, keptSince }, from: this.last };
+    const missing = after === 0 ? next !== FIRST_ID && this.last > 0 : at === null || at < keptSince;
+    return { gap: missing ? { reason: 'deleted', after, next, keptSince } : null, from: after };
   }
 
   /** Where the stream stands, before the first listener. */

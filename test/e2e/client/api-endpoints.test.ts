@@ -153,6 +153,28 @@ test.each([
   await applyPoolEvent(stack.db, stack.pool, { type: 'resume' });
 });
 
+test('a refresh that was begun and has failed says so, and why', async () => {
+  const reason = 'The data is not there';
+  stack.simulator.control({
+    outcomes: [{ account: '*', status: 'REFUSED', errorDetails: reason } as never],
+  });
+  try {
+    expect(await refresh({ window: 'last_24h' })).toEqual({
+      status: 200,
+      body: {
+        status: 'error',
+        error: 'RefreshFailed',
+        window: 'last_24h',
+        message: expect.stringMatching(
+          /^Amazon .* could not be refreshed: .*The data is not there.*\. Showing last known data\.$/,
+        ),
+      },
+    });
+  } finally {
+    stack.simulator.control({ clearOutcomes: true });
+  }
+});
+
 test('without a worker a refresh says so, and begins nothing', async () => {
   const own = parse(stack.settingsYaml) as { temporal: object };
   const temporal = { ...own.temporal, address: stack.temporalAddress, taskQueue: 'nobody-works-here' };

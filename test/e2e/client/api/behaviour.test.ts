@@ -119,7 +119,7 @@ class Listener {
   readonly ids: number[] = [];
   readonly kinds: string[] = [];
   ended = false;
-  gap = false;
+  gap: Record<string, unknown> | null = null;
   private response: IncomingMessage | null = null;
 
   async open(at: string, after: number | null, query = ''): Promise<this> {
@@ -136,7 +136,8 @@ class Listener {
       text = parts.pop() ?? '';
       for (const part of parts) {
         if (part.startsWith('event: end')) this.ended = true;
-        if (part.startsWith('event: gap')) this.gap = true;
+        const gap = /^event: gap\ndata: (.*)$/.exec(part)?.[1];
+        if (gap !== undefined) this.gap = JSON.parse(gap);
         const id = /^id: (\d+)$/m.exec(part)?.[1];
         if (id === undefined) continue;
         this.ids.push(Number(id));
@@ -228,6 +229,7 @@ test('events: none lost, none twice, in order, whoever commits first and however
 });
 
 test('events that were deleted, or are of another database, are reported as a gap; a slow listener is let go', async () => {
+  await reported(stack.db, 0);
   await reported(stack.db, 1);
   const { rows } = await stack.db.query<{ first: number; last: number }>(
     'select min(id) as first, max(id) as last from events',
@@ -243,7 +245,19 @@ test('events that were deleted, or are of another database, are reported as a ga
   await eventually('all have the new one', () =>
     [deleted, future, right].every(({ ids }) => (ids.at(-1) ?? 0) > last),
   );
-  expect([deleted.gap, future.gap, right.gap]).toEqual([true, true, false]);
+  const { rows: left } = await stack.db.query<{ next: number }>('select min(id) as next from events');
+  const next = left[0]?.next;
+  const keptSince = expect.stringMatching(/Z$/);
+  const fromTheStart = await new Listener().open(second, 0);
+  await eventually('all that there is', () => fromTheStart.ids.length > 0);
+  expect(fromTheStart.ids[0]).toBe(next);
+  expect([deleted.gap, fromTheStart.gap, future.gap, right.gap]).toEqual([
+    { reason: 'deleted', after: first, next, keptSince },
+    { reason: 'deleted', after: 0, next, keptSince },
+    { reason: 'unknown', after: last + 1_000_000, next: null, keptSince },
+    null,
+  ]);
+  fromTheStart.cut();
   expect(right.ids).toHaveLength(1);
   const slow = await new Listener().open(url, null);
   slow.pause();
