@@ -6,8 +6,8 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { operations } from '../client/operations';
-import type { Backend } from '../client/operations/backend';
-import { contextWith, loadContext } from '../client/operations/context';
+import type { Backend } from '../client/operations/backend/backend';
+import { contextWith, loadContext } from '../client/operations/backend/context';
 import type { Operation } from '../client/operations/operation';
 import { stateDir } from '../embedded/state-dir';
 import { parseSettings } from '../settings/load';

@@ -15,10 +15,17 @@
  * process's zone by the driver, and numbers are not accepted by timestamptz.
  */
 import { Client, type ClientConfig, type Pool, type PoolClient, types as pgTypes } from 'pg';
-import { GuardedPool, type GuardTimes } from './guarded-pool';
-import { checkSession, explainRefusal } from './pooler';
-import { BOUNDS, CONNECT_MS, type ConnectionUse, SCHEMA, START_CONNECT_MS, sessionOptions } from './session';
-import { lookAtSessions } from './session-look';
+import { GuardedPool, type GuardTimes } from './connections/guarded-pool';
+import { checkSession, explainRefusal } from './connections/pooler';
+import {
+  BOUNDS,
+  CONNECT_MS,
+  type ConnectionUse,
+  SCHEMA,
+  START_CONNECT_MS,
+  sessionOptions,
+} from './connections/session';
+import { lookAtSessions } from './connections/session-look';
 import { storable } from './storable';
 
 export { type ConnectionUse, SCHEMA };

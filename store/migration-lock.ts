@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import { MINUTE_MS } from '../quota/durations';
-import { SILENCE_MS } from './session';
+import { SILENCE_MS } from './connections/session';
 
 /** Any constant will do, as long as nobody else on this database uses it. */
 const MIGRATION_LOCK = '7309453216654021';

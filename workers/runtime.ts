@@ -38,11 +38,11 @@ import { KeyRing } from '../store/secrets/keyring';
 import { LoginStore } from '../store/secrets/logins';
 import { TokenStore } from '../store/secrets/tokens';
 import { Vault } from '../store/secrets/vault';
-import { signalPool } from './pool-signals';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
 import { startStreams } from './streams';
-import { REPORT_WORK, wakeWork } from './wake-work';
+import { signalPool } from './work/pool-signals';
+import { REPORT_WORK, wakeWork } from './work/wake-work';
 
 export interface RuntimeOptions {
   readonly settings: Settings;

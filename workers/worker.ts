@@ -23,11 +23,11 @@ import { dataConverterFor } from '../temporal/codec';
 import { connectClient, connectWorker } from '../temporal/connection';
 import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
-import { poolWorkflowRuns, signalPool } from './pool-signals';
 import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
 import { ServerChecks } from './server-checks';
-import { wakeWork } from './wake-work';
-import { type WatchOptions, WorkflowWatch } from './watch';
+import { poolWorkflowRuns, signalPool } from './work/pool-signals';
+import { wakeWork } from './work/wake-work';
+import { type WatchOptions, WorkflowWatch } from './work/watch';
 
 export interface WorkerOptions {
   readonly settings: Settings;

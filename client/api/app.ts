@@ -16,10 +16,10 @@ import { messageOf, OperationError, type StopFacts } from '../operations/errors'
 import { EventFeed } from '../operations/events/feed';
 import { stopFacts } from '../operations/pools/stop-facts';
 import { digestOfUser } from '../operations/vehicles/turns';
-import { type Caller, checkHost, checkOrigin, includesScope, shownKey } from './access';
-import { type CallerTerms, callerOf, SharedRates } from './caller';
+import { type Caller, checkHost, checkOrigin, includesScope, shownKey } from './access/access';
+import { type CallerTerms, callerOf, SharedRates } from './access/caller';
+import { allowOrigins } from './access/cors';
 import { BARE_HEADERS, boundBody, refuseConnection } from './connection';
-import { allowOrigins } from './cors';
 import { addDocument } from './document';
 import type { Streams } from './event-stream';
 import { type PerformTerms, perform } from './perform';

@@ -1,6 +1,6 @@
 /** Entry of an API process: `node dist/client/api/main.js [--settings sluice.yaml] [--host H] [--port P]`. Any number may run. */
 import { parseArgs } from 'node:util';
-import { loadContext } from '../operations/context';
+import { loadContext } from '../operations/backend/context';
 import { messageOf } from '../operations/errors';
 import { apiPort, parseHost } from '../operations/processes/api-process';
 import { serveApi } from './serve';

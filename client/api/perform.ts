@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { once, recordCall } from '../operations/access/requests';
-import type { Backend } from '../operations/backend';
+import type { Backend } from '../operations/backend/backend';
+import type { OpenBackend } from '../operations/backend/open-backend';
 import { messageOf } from '../operations/errors';
-import type { OpenBackend } from '../operations/open-backend';
 import { isSecret } from '../operations/operation';
-import type { Caller } from './access';
+import type { Caller } from './access/access';
 import type { Streams } from './event-stream';
 import { inputOf } from './input';
 import { ApiError } from './problem';

@@ -5,7 +5,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Backend } from '../operations/backend';
+import type { Backend } from '../operations/backend/backend';
 import type { Operation } from '../operations/operation';
 import type { Streams } from './event-stream';
 import type { Upload } from './upload';

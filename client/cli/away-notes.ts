@@ -1,5 +1,5 @@
 /** What somebody who waits is told while a server is away. */
-import type { Patience } from '../operations/patience';
+import type { Patience } from '../operations/backend/patience';
 import { instantText } from '../operations/time-text';
 import { note } from './output';
 

@@ -1,6 +1,6 @@
 /** Shared by all commands: the context from the global options, and how a command calls a use case. */
 import type { Command } from 'commander';
-import { type Context, loadContext } from '../operations/context';
+import { type Context, loadContext } from '../operations/backend/context';
 import { note } from './output';
 
 /** The context of a command's action; `command` is the last argument that commander hands to it. */

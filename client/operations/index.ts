@@ -31,13 +31,18 @@ import {
   startAudit,
   startBackfill,
 } from './datasets/backfills';
-import { showCoverage } from './datasets/coverage';
+import { showCoverage } from './datasets/coverage/coverage';
+import {
+  acceptDoubtedHours,
+  listDoubts,
+  listFailedWindows,
+  listSetAsideRows,
+} from './datasets/coverage/windows';
 import { exportDataset } from './datasets/export';
 import { listAccounts, listDatasets, showAccount } from './datasets/list';
 import { planBackfill } from './datasets/plans';
 import { pageRows } from './datasets/rows';
 import { listSyncs, pauseSync, resumeSync, startSync, stopSync } from './datasets/syncs';
-import { acceptDoubtedHours, listDoubts, listFailedWindows, listSetAsideRows } from './datasets/windows';
 import { examineMachine } from './diagnosis/doctor';
 import { readStatus } from './diagnosis/status';
 import { pageEvents } from './events/events';

@@ -1,6 +1,6 @@
 /** What a use case is: its input as a schema, its typed result, and how that looks as JSON. */
 import { z } from 'zod';
-import type { Backend } from './backend';
+import type { Backend } from './backend/backend';
 import { type ErrorCode, OperationError, type Problem } from './errors';
 import { quoted, unfitTexts } from './texts';
 

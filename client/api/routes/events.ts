@@ -5,7 +5,7 @@ import { checkKinds } from '../../operations/events/events';
 import { operations } from '../../operations/index';
 import { operation } from '../../operations/operation';
 import { poolsNamed } from '../../operations/pools/pools';
-import { shownKey } from '../access';
+import { shownKey } from '../access/access';
 import { streamEvents } from '../event-stream';
 import { type ApiRoute, operationRoute } from '../route';
 import { instant, orNull } from '../shapes/common';

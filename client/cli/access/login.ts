@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { LoginRecord } from '../../../store/secrets/logins';
 import type { FormLogin } from '../../../vendors/capabilities/login';
-import type { Context } from '../../operations/context';
+import type { Context } from '../../operations/backend/context';
 import { UsageError } from '../../operations/errors';
 import {
   cancelLogin,

@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { growHeapSlowly } from '../../../embedded/heap';
 import { PRIORITIES } from '../../../quota/limits/limit';
+import type { Context } from '../../operations/backend/context';
 import { describeChange } from '../../operations/batches/again';
 import { checkOutput, intoWholeFile } from '../../operations/batches/batch';
 import { exportBatchItems } from '../../operations/batches/batches';
 import { type BatchProgress, followBatch } from '../../operations/batches/follow';
 import { planBatch, type StartedBatch, startBatch } from '../../operations/batches/start';
-import type { Context } from '../../operations/context';
 import { ClientError } from '../../operations/errors';
 import { countText, instantText } from '../../operations/time-text';
 import { awayNotes } from '../away-notes';

@@ -1,7 +1,7 @@
 /** `sluice backfill` and `sluice audit`: work over a span of a dataset. */
 import type { Command } from 'commander';
 import { PRIORITIES } from '../../../quota/limits/limit';
-import type { Context } from '../../operations/context';
+import type { Context } from '../../operations/backend/context';
 import { type StartedWork, startAudit, startBackfill } from '../../operations/datasets/backfills';
 import { followWork } from '../../operations/datasets/follow';
 import { failed } from '../../operations/errors';

@@ -8,7 +8,7 @@ import {
   listDoubts,
   listFailedWindows,
   listSetAsideRows,
-} from '../../operations/datasets/windows';
+} from '../../operations/datasets/coverage/windows';
 import { UsageError } from '../../operations/errors';
 import { pluralText, spanText, whenText } from '../../operations/time-text';
 import { call, contextOf } from '../command';

@@ -5,12 +5,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { type OpenBackend, openBackend } from '../../operations/backend/open-backend';
 import { workerPolls } from '../../operations/datasets/work';
 import { CARDATA, MYBMW, startBmwDemo } from '../../operations/demo/bmw';
 import { BmwDemoWork, type BmwTally } from '../../operations/demo/bmw-work';
 import type { SimulatedDemo } from '../../operations/demo/simulated';
 import { accountSpending, type Spending } from '../../operations/demo/spending';
-import { type OpenBackend, openBackend } from '../../operations/open-backend';
 import { isoOrNull, lengthText } from '../../operations/time-text';
 import { parseLength } from '../arguments';
 import { contextOf } from '../command';

@@ -14,7 +14,7 @@ import {
   demoSettingsFile,
   withDatabase,
   withTemporal,
-} from '../../operations/context';
+} from '../../operations/backend/context';
 import { follow } from '../../operations/datasets/follow';
 import { type Progress, readProgress, type Watched } from '../../operations/datasets/progress';
 import { startReportWork, startSyncWork } from '../../operations/datasets/work';

@@ -2,7 +2,7 @@
 import type { Command as Cli } from 'commander';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { Command } from '../../../store/commands/commands';
-import type { Context } from '../../operations/context';
+import type { Context } from '../../operations/backend/context';
 import { OperationError } from '../../operations/errors';
 import { explainWork } from '../../operations/explain/explain';
 import {

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { resolveSecret, type Secret } from '../../../settings';
 import { SECRET_REF_PATTERN, type SecretRef } from '../../../vendors/account-fields';
-import { loadVaultKeys } from '../../operations/context';
+import { loadVaultKeys } from '../../operations/backend/context';
 import { ClientError, messageOf, UsageError } from '../../operations/errors';
 import {
   CODEC_PORT,

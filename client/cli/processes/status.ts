@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { isAlive } from '../../../embedded/child';
 import { readInstance, withoutPassword } from '../../../embedded/instance';
-import { type Context, liveInstance, temporalAddress } from '../../operations/context';
+import { type Context, liveInstance, temporalAddress } from '../../operations/backend/context';
 import {
   beginStatus,
   readStatus,

@@ -18,7 +18,7 @@ import {
   temporalAddress,
   withDatabase,
   withTemporal,
-} from '../../operations/context';
+} from '../../operations/backend/context';
 import { isScheduled } from '../../operations/datasets/schedules';
 import { beginSync } from '../../operations/datasets/syncs';
 import { workerPolls } from '../../operations/datasets/work';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { takeRequestShare, type WantedRequests } from '../../../store/api/key-use';
 import { type ApiKey, createKey, findKey, hasKeys, listKeys, revokeKey } from '../../../store/api/keys';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { problem } from '../errors';
 import { name, until, whole } from '../fields';
 import { operation } from '../operation';

@@ -12,7 +12,7 @@ import {
   type StoredAnswer,
 } from '../../../store/api/requests';
 import { insertEvent } from '../../../store/events/events';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { OperationError } from '../errors';
 
 export type Outcome =

@@ -10,7 +10,7 @@ import { type BatchPart, listParts, openParts } from '../../../store/batches/par
 import * as items from '../../../store/batches/skips';
 import { isRunning } from '../../../temporal/start-or-attach';
 import { batchWorkflowId, cancelSignal, pauseSignal } from '../../../workflows/messages';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { hasWorker } from '../datasets/work';
 import { problem } from '../errors';
 import { noteOrder } from '../explain/orders';

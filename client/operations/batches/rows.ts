@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { invalid, OperationError, type Problem } from '../errors';
 import { operation } from '../operation';
 import { document } from '../texts';

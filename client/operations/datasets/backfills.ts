@@ -9,7 +9,7 @@ import type { Standstill } from '../../../quota/pools/standstill';
 import type { Settings } from '../../../settings';
 import { chosenDevices } from '../../../store/fleet/missing-windows';
 import { listExecutions } from '../../../temporal/executions';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { asFieldLater, invalid, problem } from '../errors';
 import { noteOrder, type Order, poolOf } from '../explain/orders';
 import { name, reason } from '../fields';

@@ -8,7 +8,7 @@ import type { Standstill } from '../../../quota/pools/standstill';
 import { fleetKindOf, type Settings } from '../../../settings';
 import { isRunning } from '../../../temporal/start-or-attach';
 import { syncWorkflowId } from '../../../workflows/messages';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { problem } from '../errors';
 import { noteOrder, type Order, poolOf } from '../explain/orders';
 import { name, reason } from '../fields';

@@ -11,7 +11,7 @@ import { type KindStop, listKindStops } from '../../../store/permits/call-kinds'
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import { vendors } from '../../../vendors/registry';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { hint } from '../hints';
 import type { WorkReport } from './work';
 

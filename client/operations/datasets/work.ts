@@ -23,7 +23,7 @@ import {
 } from '../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../workflows/reports/backfill';
 import type { datasetSync } from '../../../workflows/reports/dataset-sync';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { messageOf } from '../errors';
 import { spanText } from '../time-text';
 

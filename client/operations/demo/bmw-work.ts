@@ -1,7 +1,7 @@
 /** What people do in BMW's demo: they log in, read cars several at once, and send commands, one of them during a pause. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { outcomeOf } from '../../../store/commands/commands';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { ClientError, messageOf } from '../errors';
 import { sendCommand, showCommand } from '../fleet/device-commands';
 import { showLogin, startLogin } from '../logins/logins';

@@ -1,6 +1,6 @@
 /** The parts of BMW's demo: both vendors simulated, with an account at each that shares the cars of one user. */
 import { DAY_MS } from '../../../quota/durations';
-import type { Context } from '../context';
+import type { Context } from '../backend/context';
 import type { Say } from '../processes/servers';
 import { type SimulatedDemo, startSimulated } from './simulated';
 

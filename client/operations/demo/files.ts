@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import { ensureStateDir, type StateDir } from '../../../embedded/state-dir';
 import { createKeyFile } from '../../../store/secrets/keyring';
-import { demoSettingsFile } from '../context';
+import { demoSettingsFile } from '../backend/context';
 
 export const DEMO_ACCOUNT = 'demo-vendor';
 export const DEMO_DATASET = 'amazon/rt-sales';

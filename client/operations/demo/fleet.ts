@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
-import { type Context, ensureVaultKey, loadVaultKeys } from '../context';
+import { type Context, ensureVaultKey, loadVaultKeys } from '../backend/context';
 import type { Say, Servers } from '../processes/servers';
 import { startParts } from './parts';
 import { startSimulated } from './simulated';

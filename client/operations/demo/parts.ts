@@ -1,6 +1,6 @@
 /** What every demo runs beside its simulator: the servers, a worker, and a codec server where payloads are encrypted. */
 
-import type { Context } from '../context';
+import type { Context } from '../backend/context';
 import { keepApi } from '../processes/api-process';
 import { codecEndpoint, keepCodecServer } from '../processes/codec-server';
 import {

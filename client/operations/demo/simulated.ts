@@ -10,7 +10,7 @@ import { removePostgres } from '../../../embedded/postgres/postgres';
 import { ensureStateDir, type StateDir, stateDir } from '../../../embedded/state-dir';
 import { loadSettings } from '../../../settings';
 import { createKeyFile } from '../../../store/secrets/keyring';
-import { type Context, contextWith } from '../context';
+import { type Context, contextWith } from '../backend/context';
 import { ClientError } from '../errors';
 import { becomeKeeper, type Keeper, otherKeeper, type Say } from '../processes/servers';
 import { type DemoParts, startParts } from './parts';

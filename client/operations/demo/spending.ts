@@ -4,7 +4,7 @@ import { MINUTE_MS } from '../../../quota/durations';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { readCallCounts } from '../../../store/permits/call-counts';
 import { listLimits } from '../../../store/permits/permits';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { type LimitUse, limitsSeen, limitUse } from '../pools/limit-use';
 import { shares } from '../pools/spending';
 

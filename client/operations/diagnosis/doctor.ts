@@ -17,16 +17,16 @@ import {
   type SecretRef,
   settingsWarnings,
 } from '../../../settings';
+import { readServer } from '../../../store/connections/server';
 import { createPool } from '../../../store/db';
 import { appliedMigrations, beforeFirstRelease, readMigrations } from '../../../store/migrate';
 import { clockTrouble } from '../../../store/rows-mended';
 import { type AppliedSchema, appliedSchema, readSchema, type SchemaTexts } from '../../../store/schema';
 import { Vault } from '../../../store/secrets/vault';
-import { readServer } from '../../../store/server';
 import { SECRET_REF_PATTERN } from '../../../vendors/account-fields';
 import { accountParts } from '../../../vendors/registry';
-import type { Backend } from '../backend';
-import { databaseUrl, liveInstance, loadVaultKeys } from '../context';
+import type { Backend } from '../backend/backend';
+import { databaseUrl, liveInstance, loadVaultKeys } from '../backend/context';
 import { workerPolls } from '../datasets/work';
 import { messageOf, OperationError } from '../errors';
 import { hint } from '../hints';

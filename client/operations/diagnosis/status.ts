@@ -1,7 +1,7 @@
 /** What is under way on the servers of these settings, and what is wrong. Shows what it can when parts are down. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { batchJson } from '../batches/batches';
 import { type BatchReport, readBatches } from '../batches/wait';
 import { listBackfills, type WaitingWork } from '../datasets/backfills';

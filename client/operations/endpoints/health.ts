@@ -10,7 +10,7 @@ import { readDeployment } from '../../../store/deployment';
 import { readWorkerSeenAt, SILENCE_MS } from '../../../store/explain/worker-presence';
 import { type CallTotals, readCallTotals } from '../../../store/permits/call-counts';
 import { readStoppingPools } from '../../../store/pools/pools';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { asField } from '../errors';
 import { operation } from '../operation';
 import { isoOrNull } from '../time-text';

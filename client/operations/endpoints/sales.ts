@@ -11,7 +11,7 @@ import type { Account } from '../../../settings/accounts/accounts';
 import { chunkPolicy } from '../../../settings/datasets/report-context';
 import { sumRows } from '../../../store/datasets/totals';
 import type { backfill } from '../../../workflows/reports/backfill';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { startBackfill } from '../datasets/backfills';
 import { readWork, workerPolls } from '../datasets/work';
 import { readAccountStanding } from '../datasets/work-wait';

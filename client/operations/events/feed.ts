@@ -5,7 +5,7 @@
 import { DAY_MS } from '../../../quota/durations';
 import type { StoredEvent } from '../../../store/events/events';
 import { advance, findEvent, type Horizon, NO_HORIZON, readFeed } from '../../../store/events/feed';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 
 /** Between two polls while anybody listens, ms. */
 const POLL_MS = 50;

@@ -19,7 +19,7 @@ import { findAccount } from '../../../settings/accounts/accounts';
 import { readClock } from '../../../store/clock';
 import { kindSpans, limitSpans, poolSpans } from '../../../store/explain/life-spans';
 import { workerGaps } from '../../../store/explain/worker-presence';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { readAccountStanding } from '../datasets/work-wait';
 import { type ErrorStatus, OperationError, problem } from '../errors';
 import { hint } from '../hints';

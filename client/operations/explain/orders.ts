@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { insertEvent } from '../../../store/events/events';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import type { readAccountStanding } from '../datasets/work-wait';
 
 export interface Order {

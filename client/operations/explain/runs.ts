@@ -3,7 +3,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { CausedSpan } from '../../../quota/time-shares';
 import { operatorSpans, reportSpans } from '../../../store/explain/life-spans';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { readSchedule, scheduleWait } from '../datasets/schedules';
 import { readWork, type WorkReport } from '../datasets/work';
 import { subjectOf, withWaits } from '../datasets/work-wait';

@@ -15,7 +15,7 @@ import {
   reportSpans,
   type WindowTry,
 } from '../../../store/explain/life-spans';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { showBatch } from '../batches/batches';
 import { accountWait, readAccountStanding, subjectOf } from '../datasets/work-wait';
 import { problem } from '../errors';

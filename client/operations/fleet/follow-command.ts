@@ -4,8 +4,8 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Standstill } from '../../../quota/pools/standstill';
 import { type Command, endCommand, knownCommand, outcomeOf } from '../../../store/commands/commands';
-import type { Backend } from '../backend';
-import { type Context, withDatabase, withTemporal } from '../context';
+import type { Backend } from '../backend/backend';
+import { type Context, withDatabase, withTemporal } from '../backend/context';
 import { commandHold } from '../explain/subjects';
 
 /** A worker says that a command has expired within this, ms. */

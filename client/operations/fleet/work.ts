@@ -16,8 +16,8 @@ import { readPool } from '../../../store/pools/pools';
 import { type Begun, startOnce } from '../../../temporal/start-or-attach';
 import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet/fleet-backfill';
 import { backfillWorkflowId } from '../../../workflows/messages';
+import type { DatasetCoverage } from '../datasets/coverage/series-coverage';
 import type { Progress } from '../datasets/progress';
-import type { DatasetCoverage } from '../datasets/series-coverage';
 import { accountWait, readAccountStanding } from '../datasets/work-wait';
 import { spanText } from '../time-text';
 

@@ -8,7 +8,7 @@ import type { KeepDeps } from '../../../activities/gateway/spool/held';
 import { Spool } from '../../../activities/gateway/spool/spool';
 import type { KeyRing } from '../../../store/secrets/keyring';
 import { hasEnded, workerIdentity } from '../../../workers/identity';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 
 /** By folder: what a process writes lies together. */
 const spools = new Map<string, Spool>();

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Spool } from '../../../activities/gateway/spool/spool';
 import { signalPool } from '../../../workers/pool-signals';
 import { storeEntries } from '../../../workers/spool';
-import type { Backend } from '../backend';
-import { loadVaultKeys } from '../context';
+import type { Backend } from '../backend/backend';
+import { loadVaultKeys } from '../backend/context';
 import { messageOf } from '../errors';
 import { spoolAt } from './own-spool';
 

@@ -18,7 +18,7 @@ import {
   type OutsidePermit,
 } from '../../../store/permits/outside-permits';
 import type { CallResult } from '../../../vendors/contract';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { failed, invalid, problem } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';

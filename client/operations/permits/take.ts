@@ -14,7 +14,7 @@ import {
   type OutsideTerms,
 } from '../../../store/permits/outside-permits';
 import { COMMON_ATTRIBUTES } from '../../../vendors/contract';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { asField, invalid, noLeave, OperationError, type Problem } from '../errors';
 import { name, priority, wellFormed, whole } from '../fields';
 import { operation } from '../operation';

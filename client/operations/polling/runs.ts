@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isRunning, startOrAttach } from '../../../temporal/start-or-attach';
 import { pollingWorkflowId } from '../../../workflows/messages';
 import type { polling } from '../../../workflows/polling/polling';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { pauseWork, readWorks, resumeWork, stopWork, type WorkReport, workerPolls } from '../datasets/work';
 import { problem } from '../errors';
 import { noteOrder, type Order } from '../explain/orders';

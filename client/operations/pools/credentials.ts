@@ -5,7 +5,7 @@
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';
 import { readPool } from '../../../store/pools/pools';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { credentialsOf } from '../diagnosis/doctor';
 import { messageOf } from '../errors';
 import { applyOrder, signalOrder, type Target } from './orders';

@@ -9,7 +9,7 @@ import {
   resetOverride,
 } from '../../../store/permits/limit-overrides';
 import type { LimitStatus } from '../../../store/permits/permits';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { invalid, problem } from '../errors';
 import { name } from '../fields';
 import { operation } from '../operation';

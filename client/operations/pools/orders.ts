@@ -15,10 +15,10 @@ import {
   readStoppingPools,
   registerPool,
 } from '../../../store/pools/pools';
-import { wakeWork } from '../../../workers/wake-work';
+import { wakeWork } from '../../../workers/work/wake-work';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { failed, invalid, messageOf } from '../errors';
 import { noteOrder } from '../explain/orders';
 import type { PoolChoice } from '../settings/choose';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { choosePort } from '../../../embedded/ports';
 import type { StateDir } from '../../../embedded/state-dir';
 import type { Settings } from '../../../settings';
-import { type Context, liveInstance } from '../context';
+import { type Context, liveInstance } from '../backend/context';
 import { UsageError } from '../errors';
 import { adoptable, type ChildProgram, findProcess, Keeper, type Say, type Servers } from './servers';
 

@@ -4,7 +4,7 @@
  */
 import { isStopped, type ProcessIdentity } from '../../../embedded/child';
 import { insertEvent } from '../../../store/events/events';
-import { type Context, withDatabase } from '../context';
+import { type Context, withDatabase } from '../backend/context';
 
 /** A process that stays silent for this long is ended, ms; the first query has waited some seconds before. */
 export const HUNG_MS = 15_000;

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { resolveSecret, type SecretRef, type SecretSources } from '../../../settings';
 import { Vault } from '../../../store/secrets/vault';
 import { SECRET_REF_PATTERN } from '../../../vendors/account-fields';
-import { type Context, loadVaultKeys, withDatabase } from '../context';
+import { type Context, loadVaultKeys, withDatabase } from '../backend/context';
 import { ClientError, UsageError } from '../errors';
 
 /**

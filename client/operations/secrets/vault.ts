@@ -1,7 +1,7 @@
 /** Use cases of the vault: secrets by name, encrypted in Postgres. Values can be set but never read. */
 import { z } from 'zod';
 import { Vault, type VaultEntry, VaultNameError } from '../../../store/secrets/vault';
-import { loadVaultKeys } from '../context';
+import { loadVaultKeys } from '../backend/context';
 import { invalid, messageOf, problem } from '../errors';
 import { name } from '../fields';
 import { hint } from '../hints';

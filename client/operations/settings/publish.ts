@@ -6,7 +6,7 @@ import {
   publishDefinitions,
   type SettingsGeneration,
 } from '../../../store/pools/settings-generations';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { operation } from '../operation';
 
 export const publishSettings = operation({

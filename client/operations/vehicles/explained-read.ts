@@ -15,7 +15,7 @@ import { listLimits } from '../../../store/permits/permits';
 import { findRead, type ReadRow } from '../../../store/reads/reads';
 import { storedVehicles } from '../../../store/reads/vehicles';
 import type { ReadDescription } from '../../../vendors/capabilities/vehicles';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { accountWait, readAccountStanding } from '../datasets/work-wait';
 import { asField, invalid, problem } from '../errors';
 import type { Subject, WaitEvidence } from '../explain/subject';

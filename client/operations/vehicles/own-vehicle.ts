@@ -16,8 +16,8 @@ import { AcceptedUsers, type Credentials } from '../../../store/secrets/accepted
 import { GrantStore } from '../../../store/secrets/grants';
 import { Vault } from '../../../store/secrets/vault';
 import type { FormLogin, GrantApi } from '../../../vendors/capabilities/login';
-import type { Backend } from '../backend';
-import { loadVaultKeys } from '../context';
+import type { Backend } from '../backend/backend';
+import { loadVaultKeys } from '../backend/context';
 import { invalid, noLeave, problem } from '../errors';
 import { withOwnGateway } from '../gateway/own-gateway';
 import { operation } from '../operation';

@@ -18,8 +18,8 @@ import { GrantStore } from '../../../store/secrets/grants';
 import type { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
-import type { Backend } from '../backend';
-import { loadVaultKeys } from '../context';
+import type { Backend } from '../backend/backend';
+import { loadVaultKeys } from '../backend/context';
 import { type OwnGateway, withOwnGateway } from '../gateway/own-gateway';
 import { ownSpool } from '../gateway/own-spool';
 

@@ -1,6 +1,6 @@
 /** How often one end user may read, or be checked, over all processes. */
 import type { Pool } from 'pg';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { OperationError } from '../errors';
 import { readService } from './service';
 

@@ -12,7 +12,7 @@ import { findVehicleAccount } from '../../../settings/accounts/vehicles';
 import type { StoredValue } from '../../../store/reads/answers';
 import { type KnownRead, knownReads } from '../../../store/reads/known';
 import { type StoredVehicle, storedVehicles } from '../../../store/reads/vehicles';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import { invalid, OperationError, type Problem } from '../errors';
 import { age, length, name } from '../fields';
 import { operation } from '../operation';

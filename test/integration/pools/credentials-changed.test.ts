@@ -1,7 +1,7 @@
 /** New credentials in the vault free what was held for the old ones, and nothing else. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadContext } from '../../../client/operations/context';
+import { loadContext } from '../../../client/operations/backend/context';
 import { credentialsChanged } from '../../../client/operations/pools/credentials';
 import type { HoldCause } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';

@@ -2,8 +2,9 @@
  * Run as a child process: begins a transaction on a connection like those of a worker, runs the statements in it, says
  * `holding`, and leaves it open. The parent freezes it.
  */
+
+import type { ConnectionUse } from '../../../store/connections/session';
 import { createPool, inTransaction } from '../../../store/db';
-import type { ConnectionUse } from '../../../store/session';
 
 export interface LockHolderOptions {
   readonly databaseUrl: string;

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { createApiKey } from '../../../client/operations/access/keys';
-import { contextWith } from '../../../client/operations/context';
+import { contextWith } from '../../../client/operations/backend/context';
 import { freePort } from '../../../embedded/ports';
 import { stateDir } from '../../../embedded/state-dir';
 import { Secret } from '../../../settings/secret';

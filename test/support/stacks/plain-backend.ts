@@ -1,7 +1,7 @@
 /** A backend over a test's database, without Temporal, as a process that goes on running has one. */
 import type { Pool } from 'pg';
 import { stringify } from 'yaml';
-import type { Backend } from '../../../client/operations/backend';
+import type { Backend } from '../../../client/operations/backend/backend';
 import { failed } from '../../../client/operations/errors';
 import { stateDir } from '../../../embedded/state-dir';
 import { parseSettings } from '../../../settings/load';

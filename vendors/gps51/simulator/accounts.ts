@@ -1,7 +1,7 @@
 /** Logins: who may log in, what each sees, and whose a token is. */
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { SimDevice } from './fleet';
+import type { SimDevice } from './fleet/fleet';
 import type { Gps51Account, Gps51Scenario } from './options';
 
 /** Tokens are good only at the server that gave them out. */

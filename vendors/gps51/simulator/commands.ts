@@ -1,7 +1,7 @@
 /** Commands to devices: what was received, what became of it, and when that is known. */
 import { z } from 'zod';
 import { hash32, pickBetween, unitOf } from '../../kit/random';
-import type { SimDevice } from './fleet';
+import type { SimDevice } from './fleet/fleet';
 import type { CommandOutcome, Gps51Scenario } from './options';
 
 /** As the vendor numbers a command's result. */

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { rangeSchema } from '../../kit/server/start';
 import type { AccountDesk } from './accounts';
+import type { ErrorBook } from './answers/error-book';
 import type { CommandDesk } from './commands';
-import type { ErrorBook } from './error-book';
 import { commandOutcomeSchema, errorSchema } from './options';
 
 export const gps51ControlShape = {

@@ -1,6 +1,6 @@
 /** GPS51's published limits, and the two faster ones that careful callers keep, as the kit counts them. */
 import type { VendorLimit } from '../../kit/judge/limit-book';
-import { CODES } from './codes';
+import { CODES } from './answers/codes';
 import type { Gps51Scenario } from './options';
 
 export const TRAJECTORY_ACTIONS = ['querytracks', 'querytrips'] as const;

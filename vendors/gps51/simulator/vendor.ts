@@ -13,17 +13,17 @@ import {
   tracks,
   trips,
   type World,
-} from './answers';
-import { CallError, CODES, causeOf, failure, ok } from './codes';
-import { queryCommand, sendCmd, sendCommand } from './command-answers';
+} from './answers/answers';
+import { CallError, CODES, causeOf, failure, ok } from './answers/codes';
+import { queryCommand, sendCmd, sendCommand } from './answers/command-answers';
+import { ErrorBook } from './answers/error-book';
+import { gps51Pages } from './answers/pages';
 import { CommandDesk } from './commands';
 import { applyGps51Control, type Gps51State, gps51ControlShape } from './control';
-import { ErrorBook } from './error-book';
-import { createFleet } from './fleet';
+import { createFleet } from './fleet/fleet';
+import { Motion } from './fleet/motion';
 import { gps51Limits, refusalOf } from './limits';
-import { Motion } from './motion';
 import type { Gps51Scenario } from './options';
-import { gps51Pages } from './pages';
 
 const PATHS = ['/openapi', '/webapi'];
 

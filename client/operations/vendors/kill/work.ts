@@ -4,7 +4,7 @@ import type { Settings } from '../../../../settings';
 import type { AccountParts } from '../../../../vendors/define';
 import type { RunningSimulator } from '../../../../vendors/kit/server/server';
 import type { Vendor } from '../../../../vendors/registry';
-import type { Backend } from '../../backend';
+import type { Backend } from '../../backend/backend';
 
 /** An account at a simulated vendor, whose servers and processes are the test's own. */
 export interface KillBench {

@@ -1,5 +1,5 @@
 /** A limit that an operator adds for one report type, over two accounts of one application, as the vendor sees it. */
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { planReports } from '../../../../client/operations/datasets/plan';
 import { changeLimit } from '../../../../client/operations/pools/limits';
 import { datasetContext } from '../../../../settings/datasets/report-context';

@@ -1,5 +1,5 @@
 /** A sync never waits for its slowest piece, and whatever it waits for is said everywhere. */
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { listBackfills, startBackfill } from '../../../../client/operations/datasets/backfills';
 import { followWork } from '../../../../client/operations/datasets/follow';
 import { listSyncs, pauseSync, startSync } from '../../../../client/operations/datasets/syncs';

@@ -1,6 +1,6 @@
 /** A day of polling, shortened to seconds: it keeps to its plan, and what goes wrong costs it no call. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { showLogin, startLogin } from '../../../../client/operations/logins/logins';
 import { planPollingDay } from '../../../../client/operations/polling/plan';
 import {

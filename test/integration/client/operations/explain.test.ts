@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { pauseBatch } from '../../../../client/operations/batches/batches';
 import { type Explanation, explainWork } from '../../../../client/operations/explain/explain';
 import { pausePool, resumePool } from '../../../../client/operations/pools/pools';

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { sweepPermits } from '../../../../client/operations/permits/desk';
 import { reportOutcome } from '../../../../client/operations/permits/outcome';
 import { takePermit } from '../../../../client/operations/permits/take';

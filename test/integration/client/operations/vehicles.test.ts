@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Backend } from '../../../../client/operations/backend';
+import type { Backend } from '../../../../client/operations/backend/backend';
 import { explainWork } from '../../../../client/operations/explain/explain';
 import { listVehicles } from '../../../../client/operations/vehicles/vehicles';
 import { HOUR_MS } from '../../../../quota/durations';

@@ -2,7 +2,7 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { type Context, loadContext } from '../../../../client/operations/context';
+import { type Context, loadContext } from '../../../../client/operations/backend/context';
 import { orderPool } from '../../../../client/operations/pools/orders';
 import { choosePool } from '../../../../client/operations/settings/choose';
 import { otherGenerations, publishSettings } from '../../../../client/operations/settings/publish';

@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import { createApp } from '../../../../client/api/app';
 import { ROUTES } from '../../../../client/api/routes/index';
-import { contextWith } from '../../../../client/operations/context';
-import { openBackend } from '../../../../client/operations/open-backend';
+import { contextWith } from '../../../../client/operations/backend/context';
+import { openBackend } from '../../../../client/operations/backend/open-backend';
 import { stateDir } from '../../../../embedded/state-dir';
 import { parseSettings } from '../../../../settings';
 

@@ -7,7 +7,7 @@ import {
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../../../vendors/gps51/simulator';
-import { printLocalTime } from '../../../../vendors/gps51/simulator/local-time';
+import { printLocalTime } from '../../../../vendors/gps51/simulator/fleet/local-time';
 import { judgeArrivals } from '../../../../vendors/kit/judge/judge';
 import {
   callGps51,

@@ -4,7 +4,7 @@ import {
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../../../vendors/gps51/simulator';
-import { parseLocalTime, printLocalTime } from '../../../../vendors/gps51/simulator/local-time';
+import { parseLocalTime, printLocalTime } from '../../../../vendors/gps51/simulator/fleet/local-time';
 import {
   callGps51,
   type Gps51Session,
