@@ -1,3 +1,4 @@
+/** The settings, as other folders use them. */
 export type { SecretRef } from '../vendors/account-fields';
 export { effectiveLimits, effectivePool, effectiveRetry } from './accounts/effective';
 export { type FleetTerms, fleetKindOf, fleetTerms, restatementPolicy } from './datasets/kinds';

@@ -1,6 +1,6 @@
 /**
  * The fields that account settings of all vendors share. A vendor's `settings.ts` builds its account schema from
- * these, and its entry in `registry.ts` registers it.
+ * these.
  */
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../quota/durations';

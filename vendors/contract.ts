@@ -1,6 +1,6 @@
 /**
- * What a vendor's folder has to provide. A new vendor is a new folder with these parts and one line in
- * `registry.ts`; nothing else in the project knows vendors by name.
+ * What a vendor's folder has to provide. A new vendor is a new folder with these parts and an entry in `registry.ts`;
+ * nothing else in the project knows vendors by name.
  */
 import type { LimitTemplate } from '../quota/limits/limit';
 import type { PoolPolicy } from '../quota/pools/state';

@@ -1,7 +1,7 @@
 /**
- * Rules as calls are judged by them: whatever a vendor's `classify` throws or gives is one verdict with whose call it was.
- * What is none counts as the vendor's own failure, of which nobody knows what it did: after a few the breaker stops the
- * account, and no other. The conformance suite tries the rules as they are.
+ * A vendor's rules, made total: whatever its `classify` throws or returns, the call gets exactly one verdict. What is
+ * no verdict counts as a failure of the vendor's with an unknown effect, so after a few of them the breaker stops
+ * that account alone. The conformance suite tries the rules as they are.
  */
 import { clipMessage, type Evidence, type Verdict, type VerdictKind } from '../quota/verdict';
 import type { CallInfo, CallResult, LearnedLimit, VendorRules } from './contract';

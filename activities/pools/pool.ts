@@ -1,4 +1,4 @@
-/** What the pool workflow and those who wait for it do in the world. */
+/** Activities of the pool workflow, and of the workflows that wait for a pool. */
 import type { Pool } from 'pg';
 import type { PoolEvent, PoolPolicy, PoolState } from '../../quota/pools/state';
 import { unregisteredPool } from '../../store/permits/permit-errors';

@@ -1,4 +1,4 @@
-/** Accounts that track a fleet: what their syncs have brought answers reads, too. */
+/** For accounts that track a fleet: answers reads from what their syncs have stored. */
 import type { Pool } from 'pg';
 import type { VehicleAccount } from '../../settings/accounts/vehicles';
 import { takeOverAnswer } from '../../store/reads/answers';

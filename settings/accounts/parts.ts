@@ -1,4 +1,4 @@
-/** Accounts whose vendor, a plugin's, gives no parts that could be used: known before any process works with them. */
+/** Finds accounts for which a plugin's vendor returns unusable parts, before any process works with them. */
 import { triedParts } from '../../vendors/definition/parts';
 import { findVendor } from '../../vendors/registry';
 import { isMap, type RawProblem } from '../problems';

@@ -1,4 +1,4 @@
-/** What stood in the way of work, from events and rows that are kept anyway. */
+/** The spans of time in which something held work up, from events and rows that are kept anyway. */
 import type { Pool } from 'pg';
 import { DAY_MS } from '../../quota/durations';
 import type { CausedSpan, TimeCause, Try } from '../../quota/time-shares';

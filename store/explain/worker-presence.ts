@@ -1,4 +1,4 @@
-/** When workers took work, a row for each stretch. */
+/** The spans of time in which workers polled for work: one row for each. */
 import type { Pool } from 'pg';
 import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import { readClock } from '../clock';

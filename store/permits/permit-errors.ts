@@ -1,4 +1,4 @@
-/** The errors of our own that `take_permits` and its like raise, by their SQLSTATE. */
+/** The errors that `take_permits` and the other functions of permits raise, by their SQLSTATE. */
 
 const NO_POOL = 'SL001';
 const NO_LIMIT = 'SL002';

@@ -1,4 +1,4 @@
-/** How accounts at BMW pause: as the platform's own clients have done, which operators know. */
+/** How accounts at BMW pause. The lengths are those of the platform's own clients, because operators know them. */
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../quota/durations';
 import type { PoolPolicy } from '../../quota/pools/state';
 import type { VendorEnvironment } from '../define';

@@ -1,4 +1,7 @@
-/** The wait of a refusal that states none but in the headers of its limits, which say when a limit is full again. */
+/**
+ * The wait of a refusal that states none itself: taken from its limits' headers, which say when a limit is full
+ * again.
+ */
 import { announcedWindow, isFullRefill } from '../../quota/limits/announced-window';
 import { parseReset, type StatedWait } from '../../quota/waits';
 import { type HeaderLimit, headerLimits } from './limit-headers';

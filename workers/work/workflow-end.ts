@@ -1,4 +1,4 @@
-/** How a workflow that should be running has ended. */
+/** How a workflow ended that should still be running. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 
 const ENDS: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 /**
- * A refusal that may mean a narrow limit or the pool. The answers to other calls decide (quota/pools/quota-doubt.ts).
+ * Handles a refusal that may mean a narrow limit or the whole pool. The answers to other calls decide which
+ * (quota/pools/quota-doubt.ts).
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';

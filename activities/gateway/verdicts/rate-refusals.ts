@@ -1,4 +1,7 @@
-/** A refusal as too fast: every caller of the limit waits, and its answers after that show when they are accepted again. */
+/**
+ * Handles a rate refusal ("too fast"): every caller of the limit waits, and later answers show when calls are
+ * accepted again.
+ */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { MINUTE_MS } from '../../../quota/durations';

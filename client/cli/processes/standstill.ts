@@ -1,4 +1,7 @@
-/** Ends the process when a vendor's function does not end: no timer of this thread fires then, and nobody would hear. */
+/**
+ * Ends the process when a vendor's function never returns. Such a function blocks this thread and its timers, so a
+ * second thread watches.
+ */
 import { Worker } from 'node:worker_threads';
 
 const BEAT_MS = 500;

@@ -1,7 +1,7 @@
 /**
- * A server that has fallen silent: connections stand, and nothing comes back. Its own bounds are long, for work may take
- * that long. So whoever waits for more than a moment has the server looked at; when it gives no answer, nobody waits any
- * longer.
+ * Notices a server that has fallen silent: its connections stay open, and nothing comes back. The time limits of
+ * single calls are long, because work may take that long. So a caller that waits for more than a moment has the
+ * server probed; when the probe gets no answer, the caller stops waiting.
  */
 
 export interface WatchTimes {

@@ -1,4 +1,7 @@
-/** A batch from rows or from a text instead of a file on this machine. Either is a file for as long as it is read. */
+/**
+ * Makes a batch of rows, or of a text, in place of a file on this machine: either is written to a file that is read
+ * and removed.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

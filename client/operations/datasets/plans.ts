@@ -1,4 +1,7 @@
-/** What a backfill would cost and when it would be done, before any call. */
+/**
+ * The use case of plans: what a backfill would cost and when it would be done. Reports are planned by plan.ts, fleets
+ * by fleet/plan.ts.
+ */
 import { z } from 'zod';
 import { asFieldLater, invalid } from '../errors';
 import { lengthRange, type Span, whole } from '../fields';

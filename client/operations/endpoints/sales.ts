@@ -1,4 +1,7 @@
-/** Refreshing a dataset of reports, and what is known of it, in the form that clients of the earlier services know. */
+/**
+ * Refreshes a dataset of reports and says what is known of it, in the form that clients of the earlier services
+ * expect.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import type { Pool } from 'pg';

@@ -1,4 +1,4 @@
-/** Runs that fetch or poll: a workflow, or the schedule that begins its runs. */
+/** Explains runs that fetch or poll: a workflow, or the schedule that starts its runs. */
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { CausedSpan } from '../../../quota/time-shares';

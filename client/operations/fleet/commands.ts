@@ -1,4 +1,4 @@
-/** Use cases of device commands: input, checked; start, cancel and follow. */
+/** The life of a device command as use cases need it: stored, started, found again, cancelled. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Settings } from '../../../settings';

@@ -1,4 +1,4 @@
-/** Device commands: sends one, and reports those that were sent. */
+/** Use cases of device commands: send one, cancel it, and list those that were sent. */
 import { z } from 'zod';
 import { type Command, listCommands, outcomeOf } from '../../../store/commands/commands';
 import { workerPolls } from '../datasets/work';

@@ -1,4 +1,4 @@
-/** Which accounts are polled. */
+/** The accounts that can be polled. */
 import { findPolledAccount, type PolledAccount } from '../../../activities/reads/polling/input';
 import type { Settings } from '../../../settings';
 import { vehicleAccounts } from '../../../settings/accounts/vehicles';

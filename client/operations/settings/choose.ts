@@ -1,4 +1,4 @@
-/** Accounts, datasets and pools by their names, as the settings know them. Pure; problems name the field. */
+/** Finds accounts, datasets and pools of the settings by their names. Pure; problems name the field. */
 
 import type { PoolOrganization } from '../../../quota/pools/state';
 import { fleetKindOf, type Settings } from '../../../settings';

@@ -1,3 +1,4 @@
+/** What the conformance suite is run on. */
 import type { Vendor } from '../../../vendors/registry';
 
 /** A vendor to be tried. */
