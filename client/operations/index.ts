@@ -31,13 +31,13 @@ import {
   startAudit,
   startBackfill,
 } from './datasets/backfills';
-import { showCoverage } from './datasets/coverage/coverage';
+import { showCoverage } from './datasets/completeness/coverage';
 import {
   acceptDoubtedHours,
   listDoubts,
   listFailedWindows,
   listSetAsideRows,
-} from './datasets/coverage/windows';
+} from './datasets/completeness/windows';
 import { exportDataset } from './datasets/export';
 import { listAccounts, listDatasets, showAccount } from './datasets/list';
 import { planBackfill } from './datasets/plans';

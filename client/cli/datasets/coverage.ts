@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import { type Coverage, showCoverage } from '../../operations/datasets/coverage/coverage';
+import { type Coverage, showCoverage } from '../../operations/datasets/completeness/coverage';
 import { exportDataset } from '../../operations/datasets/export';
 import { invalid } from '../../operations/errors';
 import { countText, lengthText, pluralText, spanText, whenText } from '../../operations/time-text';

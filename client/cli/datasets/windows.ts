@@ -8,7 +8,7 @@ import {
   listDoubts,
   listFailedWindows,
   listSetAsideRows,
-} from '../../operations/datasets/coverage/windows';
+} from '../../operations/datasets/completeness/windows';
 import { UsageError } from '../../operations/errors';
 import { pluralText, spanText, whenText } from '../../operations/time-text';
 import { call, contextOf } from '../command';

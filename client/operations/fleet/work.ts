@@ -16,7 +16,7 @@ import { readPool } from '../../../store/pools/pools';
 import { type Begun, startOnce } from '../../../temporal/start-or-attach';
 import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet/fleet-backfill';
 import { backfillWorkflowId } from '../../../workflows/messages';
-import type { DatasetCoverage } from '../datasets/coverage/series-coverage';
+import type { DatasetCoverage } from '../datasets/completeness/series-coverage';
 import type { Progress } from '../datasets/progress';
 import { accountWait, readAccountStanding } from '../datasets/work-wait';
 import { spanText } from '../time-text';

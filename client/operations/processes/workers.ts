@@ -1,4 +1,4 @@
-/** Whether a worker polls the task queues of these settings. */
+/** Whether a worker polls the settings' task queue. */
 import { z } from 'zod';
 import { workerPolls } from '../datasets/work';
 import { operation } from '../operation';

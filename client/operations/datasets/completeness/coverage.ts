@@ -12,8 +12,8 @@ import { spanJson } from '../../json';
 import { operation } from '../../operation';
 import { chooseDataset, chooseFleet } from '../../settings/choose';
 import { isoOrNull } from '../../time-text';
-import { type DatasetCoverage, readCoverage, wholeSpan } from './series-coverage';
 import { devices, refuse } from '../span-work';
+import { type DatasetCoverage, readCoverage, wholeSpan } from './series-coverage';
 
 /** Of live positions there are no windows: they are fresh or not. */
 export type Coverage = { readonly dataset: string; readonly account: string } & (

@@ -6,7 +6,11 @@ import { findAccount } from '../../../../settings/accounts/accounts';
 import { readStorableTime } from '../../../../store/clock';
 import { listSeries, type Series } from '../../../../store/datasets/datasets';
 import { type FailedWindow, failedWindows } from '../../../../store/datasets/failed-windows';
-import { acceptDoubts, type DoubtedSpan, doubtedSpans } from '../../../../store/datasets/ingest/doubted-hours';
+import {
+  acceptDoubts,
+  type DoubtedSpan,
+  doubtedSpans,
+} from '../../../../store/datasets/ingest/doubted-hours';
 import { listSetAside, type StoredSetAside } from '../../../../store/datasets/ingest/set-aside';
 import type { Backend } from '../../backend/backend';
 import { hour, inOrder, name, type Span, spanOrNone, whole } from '../../fields';
