@@ -2,20 +2,9 @@
  * The import directions of docs/architecture.md. Type-only imports are marked as such by TypeScript, so that
  * workflows may name an activity's type without pulling its code into the sandbox.
  */
-const OURS = [
-  'activities',
-  'bench',
-  'client',
-  'embedded',
-  'library',
-  'quota',
-  'settings',
-  'store',
-  'temporal',
-  'vendors',
-  'workers',
-  'workflows',
-];
+const { SOURCE_FOLDERS } = require('./scripts/checkout.cjs');
+
+const OURS = SOURCE_FOLDERS.filter((folder) => folder !== 'types');
 
 /** `folder` may import itself and `allowed`; `types` only as types. */
 function only(folder, allowed, types = []) {

@@ -9,7 +9,6 @@
 import { Runtime } from '@temporalio/worker';
 import { readBatch } from '../../store/batches/batches';
 import { countItems } from '../../store/batches/items';
-import { createCommand } from '../../store/commands/commands';
 import { readPool } from '../../store/pools/pools';
 import type { batch } from '../../workflows/batches/batch';
 import type { command } from '../../workflows/commands/command';
@@ -33,7 +32,7 @@ import { eventually } from './eventually';
 import { saveHistory } from './history-files';
 import { loginAndPolling } from './record-cars';
 import { createRunFolder, removeRunFolder } from './run/run-folder';
-import { QUICK_GPS51, startGps51Stack } from './stacks/gps51-stack';
+import { QUICK_GPS51, startGps51Stack, storeWaitingCommand } from './stacks/gps51-stack';
 import { startOpenAiStack } from './stacks/openai-stack';
 import { DATASET, type Stack, startStack } from './stacks/stack';
 
@@ -229,26 +228,11 @@ async function commandThatWaits(): Promise<void> {
       signalArgs: [{ reason: 'stocktaking' }],
     });
     await eventually('the pool is held', async () => (await poolState(stack)) === 'held');
-    const devices = await fetch(`${stack.simulator.url}/_sim/devices`);
-    const [device] = (await devices.json()) as { id: string }[];
-    const asked = {
-      account: stack.account,
-      device: device?.id ?? '',
-      code: 'LOCATE',
-      repeatable: false,
-      timeoutMs: 60_000,
-      waitForPool: true,
-    };
-    const { command: made } = await createCommand(stack.db, {
-      ...asked,
-      requestId: null,
-      params: [],
-      askedBy: 'a recording',
-    });
+    const asked = await storeWaitingCommand(stack);
     const handle = await stack.client.workflow.start<typeof command>('command', {
-      workflowId: commandWorkflowId(stack.account, made.id),
+      workflowId: commandWorkflowId(stack.account, asked.commandId),
       taskQueue: stack.settings.temporal.taskQueue,
-      args: [{ commandId: made.id, ...asked }],
+      args: [asked],
     });
     await eventually('it waits for the pool', async () =>
       JSON.stringify(await handle.query(commandStatusQuery)).includes('stocktaking'),

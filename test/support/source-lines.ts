@@ -1,12 +1,9 @@
 /** The project's own source, line by line, for tests of rules that hold for all of it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { SHIPPED_FOLDERS } from './source-folders';
 
 const ROOT = path.join(__dirname, '..', '..');
-const FOLDERS = [
-  ...['activities', 'client', 'embedded', 'library', 'quota', 'settings', 'store', 'temporal', 'vendors'],
-  ...['workers', 'workflows'],
-];
 
 const GENERATED: ReadonlySet<string> = new Set(['library/api-types.ts']);
 
@@ -22,7 +19,7 @@ export interface SourceLine extends SourceFile {
 }
 
 export function sourceLines(wanted: (file: SourceFile) => boolean): SourceLine[] {
-  return FOLDERS.flatMap((folder) =>
+  return SHIPPED_FOLDERS.flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map(
       (name) => `${folder}/${name.split(path.sep).join('/')}`,
     ),

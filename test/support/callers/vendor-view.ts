@@ -1,15 +1,10 @@
 /** The vendor's side of a test: what it holds, and which calls it saw. Read over HTTP, as a stranger would. */
+import type { Arrival } from '../../../vendors/kit/judge/arrivals';
 
-export interface VendorCallSeen {
-  /** Epoch ms of the arrival. */
-  readonly t: number;
-  readonly operation: string;
-  readonly account: string;
-  /** 0 when no answer was given. */
-  readonly status: number;
-  readonly requestId: string;
-  readonly requestDetail: Readonly<Record<string, unknown>>;
-}
+export type VendorCallSeen = Pick<
+  Arrival,
+  't' | 'operation' | 'account' | 'status' | 'requestId' | 'requestDetail'
+>;
 
 async function ask<T>(url: string): Promise<T> {
   const answer = await fetch(url);

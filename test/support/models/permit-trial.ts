@@ -2,9 +2,8 @@
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { type LimitTemplate, priorityRank } from '../../../quota/limits/limit';
-import { createPool } from '../../../store/db';
 import { registerLimits, toDecision } from '../../../store/permits/permits';
-import { type TestDatabase, testDatabase } from '../stacks/embedded';
+import { ownDatabase } from '../stacks/own-database';
 import { violations } from './arrival-judge';
 import { type ModelRequest, PermitModel } from './permit-model';
 import type { Ask, LimitSpec, Scenario } from './permit-scenarios';
@@ -29,20 +28,11 @@ function expectKept(specs: readonly LimitSpec[], granted: readonly Granted[]): v
 
 /** To be called once in a test file: it sets up and tears down by itself. */
 export function permitTrial() {
-  let database: TestDatabase;
   let db: Pool;
   let scenario = 0;
 
-  beforeAll(async () => {
-    database = await testDatabase();
-    db = createPool(database.url, { max: 1 });
-    // Nothing here outlives the run.
-    await db.query('set synchronous_commit = off');
-  });
-
-  afterAll(async () => {
-    await db.end();
-    await database.drop();
+  ownDatabase({ max: 1, durable: false }, (made) => {
+    db = made;
   });
 
   async function take(requests: readonly ModelRequest[], leadMs: number, now: number) {

@@ -1,10 +1,12 @@
 /** Sluice beside a GPS51 simulator: see core-stack.ts. */
 import { type FleetAccount, findFleetAccount } from '../../../settings/accounts/fleet';
+import { createCommand } from '../../../store/commands/commands';
 import {
   type Gps51ScenarioInput,
   type Gps51Simulator,
   startGps51Simulator,
 } from '../../../vendors/gps51/simulator';
+import type { CommandInput } from '../../../workflows/commands/command';
 import { type CoreStack, startCore } from './core-stack';
 import { uniqueName } from './embedded';
 
@@ -89,4 +91,20 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
     fleet: findFleetAccount(core.settings, account),
     simulator,
   };
+}
+
+/** A stored command to the first device, which waits while the pool is closed: the input of its workflow. */
+export async function storeWaitingCommand({ simulator, db, account }: Gps51Stack): Promise<CommandInput> {
+  const [device] = (await (await fetch(`${simulator.url}/_sim/devices`)).json()) as { id: string }[];
+  const wanted = {
+    ...{ account, device: device?.id ?? '', code: 'LOCATE' },
+    ...{ repeatable: false, timeoutMs: 60_000, waitForPool: true },
+  };
+  const { command } = await createCommand(db, {
+    ...wanted,
+    requestId: null,
+    params: [],
+    askedBy: 'a test',
+  });
+  return { commandId: command.id, ...wanted };
 }

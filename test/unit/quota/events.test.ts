@@ -2,19 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EVENTS, eventsReference, isEventKind } from '../../../quota/events';
+import { SHIPPED_FOLDERS } from '../../support/source-folders';
 
 const ROOT = join(__dirname, '..', '..', '..');
-const FOLDERS = [
-  'activities',
-  'client',
-  'quota',
-  'settings',
-  'store',
-  'temporal',
-  'vendors',
-  'workers',
-  'workflows',
-];
 
 function* sources(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -24,7 +14,7 @@ function* sources(folder: string): Generator<string> {
   }
 }
 
-const texts = FOLDERS.flatMap((folder) => [...sources(join(ROOT, folder))]).map((path) => ({
+const texts = SHIPPED_FOLDERS.flatMap((folder) => [...sources(join(ROOT, folder))]).map((path) => ({
   path: path.slice(ROOT.length + 1),
   text: readFileSync(path, 'utf8'),
 }));

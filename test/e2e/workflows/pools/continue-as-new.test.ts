@@ -1,7 +1,6 @@
 /** What waits at a closed pool for very long goes on waiting in fresh histories: commands, fleets' histories, the pool. */
 import { Runtime } from '@temporalio/worker';
 import { HOUR_MS } from '../../../../quota/durations';
-import { createCommand } from '../../../../store/commands/commands';
 import { readPool } from '../../../../store/pools/pools';
 import type { CommandInput, command } from '../../../../workflows/commands/command';
 import type { FleetBackfillInput, fleetBackfill } from '../../../../workflows/fleet/fleet-backfill';
@@ -21,7 +20,7 @@ import type { QuotaPoolInput, quotaPool } from '../../../../workflows/pools/quot
 import { eventually } from '../../../support/eventually';
 import { runsOf } from '../../../support/runs';
 import { uniqueName } from '../../../support/stacks/embedded';
-import { type Gps51Stack, startGps51Stack } from '../../../support/stacks/gps51-stack';
+import { type Gps51Stack, startGps51Stack, storeWaitingCommand } from '../../../support/stacks/gps51-stack';
 
 const EVENTS = 30;
 
@@ -66,26 +65,31 @@ async function lengthen(workflowId: string, signal: typeof limitUnblockedSignal)
   });
 }
 
-test('a command that has waited for very long is sent once, from a fresh history', async () => {
-  const [device] = (await (await fetch(`${stack.simulator.url}/_sim/devices`)).json()) as { id: string }[];
-  const asked = {
-    account: stack.account,
-    device: device?.id ?? '',
-    code: 'LOCATE',
-    repeatable: false,
-    timeoutMs: 60_000,
-    waitForPool: true,
-  };
-  const { command: made } = await createCommand(stack.db, {
-    ...asked,
-    requestId: null,
-    params: [],
-    askedBy: 'a test',
-  });
-  const handle = await stack.client.workflow.start<typeof command>('command', {
-    workflowId: commandWorkflowId(stack.account, made.id),
+/** A backfill of a day's tracks that waits at the pool. */
+async function startBackfill(more: Partial<FleetBackfillInput> = {}) {
+  const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
+  const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
+    workflowId: uniqueName('fleet-backfill'),
     taskQueue: stack.settings.temporal.taskQueue,
-    args: [{ commandId: made.id, ...asked, eventsBeforeContinue: EVENTS }],
+    args: [
+      {
+        dataset: 'gps51/tracks',
+        account: stack.account,
+        ...{ from: to - 24 * HOUR_MS, to, devices: null, chunkHours: null, priority: 'background' },
+        ...more,
+      },
+    ],
+  });
+  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  return handle;
+}
+
+test('a command that has waited for very long is sent once, from a fresh history', async () => {
+  const asked = await storeWaitingCommand(stack);
+  const handle = await stack.client.workflow.start<typeof command>('command', {
+    workflowId: commandWorkflowId(stack.account, asked.commandId),
+    taskQueue: stack.settings.temporal.taskQueue,
+    args: [{ ...asked, eventsBeforeContinue: EVENTS }],
   });
   await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
   await lengthen(handle.workflowId, limitUnblockedSignal);
@@ -97,26 +101,13 @@ test('a command that has waited for very long is sent once, from a fresh history
   expect(await handle.result()).toMatchObject({ state: 'succeeded' });
 
   const runs = await runsOf<CommandInput>(stack.client, handle.workflowId, handle.firstExecutionRunId);
-  expect(runs.map(({ input }) => input.commandId)).toEqual([made.id, made.id]);
+  expect(runs.map(({ input }) => input.commandId)).toEqual([asked.commandId, asked.commandId]);
   const sent = await fetch(`${stack.simulator.url}/_sim/commands?code=LOCATE`);
   expect(((await sent.json()) as { commands: unknown[] }).commands).toHaveLength(1);
 });
 
 test('a fleet’s backfill that has waited for very long goes on in a fresh history', async () => {
-  const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
-  const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
-    workflowId: uniqueName('fleet-backfill'),
-    taskQueue: stack.settings.temporal.taskQueue,
-    args: [
-      {
-        dataset: 'gps51/tracks',
-        account: stack.account,
-        ...{ from: to - 24 * HOUR_MS, to, devices: null, chunkHours: null, priority: 'background' },
-        eventsBeforeContinue: EVENTS,
-      },
-    ],
-  });
-  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  const handle = await startBackfill({ eventsBeforeContinue: EVENTS });
   await lengthen(handle.workflowId, limitUnblockedSignal);
   await poolHandle().signal(resumeSignal);
   expect(await handle.result()).toMatchObject({ failed: 0, problems: [] });
@@ -126,19 +117,7 @@ test('a fleet’s backfill that has waited for very long goes on in a fresh hist
 });
 
 test('a pool remembers its pause and who waits for it, and wakes them from a fresh history', async () => {
-  const to = Math.floor(Date.now() / HOUR_MS - 24) * HOUR_MS;
-  const handle = await stack.client.workflow.start<typeof fleetBackfill>('fleetBackfill', {
-    workflowId: uniqueName('fleet-backfill'),
-    taskQueue: stack.settings.temporal.taskQueue,
-    args: [
-      {
-        dataset: 'gps51/tracks',
-        account: stack.account,
-        ...{ from: to - 24 * HOUR_MS, to, devices: null, chunkHours: null, priority: 'background' },
-      },
-    ],
-  });
-  await eventually('it waits', async () => (await waiting()).includes(handle.workflowId));
+  const handle = await startBackfill();
   const poolRuns = () => runsOf<QuotaPoolInput>(stack.client, pool.workflowId, pool.firstExecutionRunId);
   const before = (await poolRuns()).length;
   await lengthen(pool.workflowId, reconcileSignal);

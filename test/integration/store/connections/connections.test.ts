@@ -1,20 +1,13 @@
 /** What the death of a connection does to those who were using it: an error for them, and nothing for the process. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { createPool, inTransaction } from '../../../../store/db';
-import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { inTransaction } from '../../../../store/db';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
-let database: TestDatabase;
 let pool: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  pool = createPool(database.url, { max: 2 });
-});
-
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
+ownDatabase({ max: 2 }, (made) => {
+  pool = made;
 });
 
 test('a connection that dies between two queries of a transaction fails the transaction alone', async () => {

@@ -1,21 +1,13 @@
 import type { Pool } from 'pg';
-import { createPool } from '../../../../store/db';
 import { CallCounter, readCallCounts, readMinuteCounts } from '../../../../store/permits/call-counts';
-import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
 const MINUTE = 60_000;
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 4 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 4 }, (made) => {
+  db = made;
 });
 
 test('calls of several processes add up by the minute', async () => {

@@ -5,26 +5,18 @@
 import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
-import { createPool } from '../../../../store/db';
 import { registerLimits, reportLateArrival, takePermits } from '../../../../store/permits/permits';
 import { violations } from '../../../support/models/arrival-judge';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
 jest.setTimeout(600_000);
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 1 });
-  await db.query('set synchronous_commit = off');
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 1, durable: false }, (made) => {
+  db = made;
 });
 
 async function register(windows: readonly LimitWindow[], slackMs: number) {

@@ -1,23 +1,15 @@
 /** What an operator has changed of a limit holds for every process, whatever its settings say, until it is reset. */
 import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
-import { createPool } from '../../../../store/db';
 import { listOverrides, overrideLimit, resetOverride } from '../../../../store/permits/limit-overrides';
 import { learnLimit, listLimits, registerLimits, takePermits } from '../../../../store/permits/permits';
 import { registerPool } from '../../../../store/pools/pools';
-import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 4 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 4 }, (made) => {
+  db = made;
 });
 
 const POOL = 'acme/main';

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { CLOSED_POOL, isBlocked, transition } from '../../../../quota/pools/pool';
 import type { PoolEvent, PoolPolicy, PoolState } from '../../../../quota/pools/state';
-import { createPool } from '../../../../store/db';
 import {
   type PermitRequest,
   registerLimits,
@@ -12,7 +11,8 @@ import {
   toDecision,
 } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool, releaseProbe, restorePool } from '../../../../store/pools/pools';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
 const RUNS = Number(process.env.SLUICE_PROPERTY_RUNS ?? 60);
 jest.setTimeout(600_000);
@@ -30,17 +30,10 @@ const POLICY: PoolPolicy = {
 };
 const EVIDENCE = { vendor: 'v', account: 'a', operation: 'o' };
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 10 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 10 }, (made) => {
+  db = made;
 });
 
 async function newPool(): Promise<string> {

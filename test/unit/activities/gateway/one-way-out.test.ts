@@ -4,23 +4,11 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { SHIPPED_FOLDERS } from '../../../support/source-folders';
 
 const ROOT = join(__dirname, '..', '..', '..', '..');
-const FOLDERS = [
-  'activities',
-  'client',
-  'embedded',
-  'library',
-  'quota',
-  'settings',
-  'store',
-  'temporal',
-  'vendors',
-  'workers',
-  'workflows',
-];
 
-const sources = FOLDERS.flatMap((folder) =>
+const sources = SHIPPED_FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => relative(ROOT, join(ROOT, folder, name))),

@@ -3,26 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { type HeldPermit, PermitGate } from '../../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../../../../quota/limits/limit';
-import { createPool } from '../../../../../store/db';
 import { listLimits, registerLimits, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
 import { eventually } from '../../../../support/eventually';
 import { undisturbed } from '../../../../support/run/undisturbed';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
+import { uniqueName } from '../../../../support/stacks/embedded';
+import { ownDatabase } from '../../../../support/stacks/own-database';
 
 const LEAD_MS = 40;
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 10 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 10 }, (made) => {
+  db = made;
 });
 
 async function newLimit(window: LimitWindow, reserve: Reserve = {}) {

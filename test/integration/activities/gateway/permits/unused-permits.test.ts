@@ -2,21 +2,14 @@
 import type { Pool } from 'pg';
 import { PermitGate } from '../../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../../quota/limits/limit';
-import { createPool } from '../../../../../store/db';
 import { listLimits, registerLimits, returnUnused, takePermits } from '../../../../../store/permits/permits';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
+import { uniqueName } from '../../../../support/stacks/embedded';
+import { ownDatabase } from '../../../../support/stacks/own-database';
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 10 });
-});
-
-afterAll(async () => {
-  await db?.end();
-  await database?.drop();
+ownDatabase({ max: 10 }, (made) => {
+  db = made;
 });
 
 async function newLimits(...windows: readonly LimitWindow[]) {

@@ -4,12 +4,11 @@ import { planFleet } from '../../../../../client/operations/fleet/plan';
 import { fleetLimitKey } from '../../../../../quota/fleet/device-limits';
 import { parseSettings } from '../../../../../settings';
 import { fleetContext } from '../../../../../settings/datasets/fleet-context';
-import { createPool } from '../../../../../store/db';
 import { storeDevices } from '../../../../../store/fleet/fleet';
 import { storeTrack } from '../../../../../store/fleet/history';
 import { ensureDeviceSeries } from '../../../../../store/fleet/ledger';
 import { registerLimits, takePermits } from '../../../../../store/permits/permits';
-import { type TestDatabase, testDatabase } from '../../../../support/stacks/embedded';
+import { ownDatabase } from '../../../../support/stacks/own-database';
 
 const DAY = 24 * 3_600_000;
 const SETTINGS = `
@@ -24,18 +23,11 @@ const settings = parseSettings(SETTINGS, { file: null, baseDir: '/', env: {} });
 const context = fleetContext(settings, { dataset: 'gps51/tracks', account: 'fleet' });
 const now = Date.now();
 const to = Math.floor(now / DAY) * DAY - DAY;
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 3 });
+ownDatabase({ max: 3 }, (made) => {
+  db = made;
 });
-afterAll(async () => {
-  await db?.end();
-  await database?.drop();
-});
-
 /** The vendor's day begins at 16:00 UTC. */
 const DAWN = Math.ceil((now - 16 * 3_600_000) / DAY) * DAY + 16 * 3_600_000;
 
