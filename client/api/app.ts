@@ -11,7 +11,7 @@ import {
   fastify,
   LogController,
 } from 'fastify';
-import type { Backend } from '../operations/backend';
+import type { Backend } from '../operations/backend/backend';
 import { messageOf, OperationError, type StopFacts } from '../operations/errors';
 import { EventFeed } from '../operations/events/feed';
 import { stopFacts } from '../operations/pools/stop-facts';

@@ -1,8 +1,8 @@
 /** A server of the API stores what was spooled while Postgres was away, as a worker does. */
 import type { Logger } from 'pino';
 import type { Spool } from '../../../activities/gateway/spool/spool';
-import { signalPool } from '../../../workers/pool-signals';
 import { storeEntries } from '../../../workers/spool';
+import { signalPool } from '../../../workers/work/pool-signals';
 import type { Backend } from '../backend/backend';
 import { loadVaultKeys } from '../backend/context';
 import { messageOf } from '../errors';

@@ -2,7 +2,7 @@
 import { isBlocked } from '../../../quota/pools/pool';
 import { lastOrder } from '../../../store/explain/evidence';
 import { readPool } from '../../../store/pools/pools';
-import type { Backend } from '../backend';
+import type { Backend } from '../backend/backend';
 import type { StopFacts } from '../errors';
 
 /** @returns null for a pool that is open again meanwhile, or that is not known. */
