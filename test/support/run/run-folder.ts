@@ -66,13 +66,27 @@ async function endProcesses(folder: string): Promise<void> {
 
 const RECORD = '.server.json';
 
+/** What `up --detach` and the demo have started: their supervisors first, which would start the others again. */
+async function endInstance(file: string): Promise<void> {
+  let processes: readonly (ProcessIdentity & { readonly name: string })[];
+  try {
+    processes = JSON.parse(readFileSync(file, 'utf8')).processes ?? [];
+  } catch {
+    return;
+  }
+  const keeps = ({ name }: { readonly name: string }) => ['up', 'demo', 'supervisor'].includes(name);
+  for (const found of [...processes.filter(keeps), ...processes.filter((process) => !keeps(process))])
+    await terminate(found, [{ signal: 'SIGKILL', waitMs: 5_000 }]);
+}
+
 /** Every server whose files lie in the folder, at most a few levels down: shared ones and tests' private ones. */
 async function stopServers(folder: string, depth = 3): Promise<void> {
   // Another run may be sweeping the same folder.
   if (!existsSync(folder)) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.name.endsWith(RECORD)) await stopTemporal(path.slice(0, -RECORD.length));
+    if (entry.name === 'instance.json') await endInstance(path);
+    else if (entry.name.endsWith(RECORD)) await stopTemporal(path.slice(0, -RECORD.length));
     else if (entry.isDirectory() && existsSync(join(path, 'password'))) await removePostgres(path);
     else if (entry.isDirectory() && depth > 1) await stopServers(path, depth - 1);
   }
