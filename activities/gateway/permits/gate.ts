@@ -72,9 +72,9 @@ export interface HeldPermit {
   readonly answered: () => Promise<void>;
 }
 
-/** Where a permit stands in the books until its call leaves, epoch ms by the database's clock. */
+/** Where a permit stands in the books until its call leaves, epoch ms by the database's clock; null: it was given back. */
 interface Booked {
-  at: number;
+  at: number | null;
 }
 
 /** More than the answer takes to come back; less would be late again, more is lost to the limit. */
@@ -265,8 +265,8 @@ export class PermitGate {
       options.signal?.throwIfAborted();
       departAt = await this.depart(request, permit, options, booked);
     } catch (error) {
-      // The call does not leave: what the permit has taken of a day is given back.
-      await returnUnused(this.db, request.charges, booked.at).catch(() => undefined);
+      // The call does not leave: what the permit has taken of windows that count is given back.
+      await this.giveBack(request, booked).catch(() => undefined);
       throw error;
     } finally {
       if (departAt === null) {
@@ -307,7 +307,7 @@ export class PermitGate {
       await this.sleepUntil(departAt, options.signal);
       if (this.stepped !== stepped || departAt - this.clock.now() > this.options.leadMs + STEP_MS) {
         // It was granted by a clock that has stepped since: what that time was is not to be known any more.
-        await returnUnused(this.db, request.charges, bookedAt);
+        await this.giveBack(request, booked);
         return null;
       }
       const lateMs = this.clock.now() - departAt;
@@ -322,13 +322,20 @@ export class PermitGate {
       );
       if (moved === null) {
         // It will not be sent: what it has taken of a day, which does not come back by itself, is given back.
-        await returnUnused(this.db, request.charges, bookedAt);
+        await this.giveBack(request, booked);
         return null;
       }
       departAt = moved;
       // A busy process is late again by as little.
       aheadMs = Math.min(2 * aheadMs, this.options.leadMs);
     }
+  }
+
+  /** Once: an answer that is lost leaves open whether it was given back, and twice would be more than was taken. */
+  private async giveBack({ charges }: PermitRequest, booked: Booked): Promise<void> {
+    const { at } = booked;
+    booked.at = null;
+    if (at !== null) await returnUnused(this.db, charges, at);
   }
 
   /** Asks the database for its time until it is known well, but not for ever. */
