@@ -21,6 +21,7 @@ import {
   TRAFFIC,
   truth,
 } from '../../../support/callers/amazon-caller';
+import { longOr } from '../../../support/run/long';
 
 const START = Date.UTC(2026, 4, 20, 12, 30);
 /** The six full hours of most tests: long ready. */
@@ -143,8 +144,9 @@ describe('documents', () => {
     );
   });
 
-  test('a million rows are streamed', async () => {
-    await start({ data: { catalogueSize: 42_000, density: 1, emptyHourShare: 0 } });
+  test('hundreds of thousands of rows are streamed', async () => {
+    const catalogueSize = longOr(42_000, 10_000);
+    await start({ data: { catalogueSize, density: 1, emptyHourShare: 0 } });
     const token = await login(sim.url);
     const created = await api(sim.url, token, 'POST', '/reports', salesRequest(FROM - 18 * HOUR, TO));
     now += 60_000;
@@ -166,7 +168,7 @@ describe('documents', () => {
     }
     await asked;
     // Braces of the document, the specification and its options.
-    expect(rows - 3).toBe(24 * 42_000);
+    expect(rows - 3).toBe(24 * catalogueSize);
     // The judge does not sleep meanwhile: a call made at the first rows was answered long before the last.
     expect(meanwhile).toBeGreaterThan(0);
     expect(meanwhile).toBeLessThan(rows / 2);
