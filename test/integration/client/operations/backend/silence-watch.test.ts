@@ -33,7 +33,7 @@ test('whoever waits for a silent database is told soon, and the next one is serv
   proxy.silence(true);
   const from = performance.now();
   const asked = await Promise.allSettled(Array.from({ length: 5 }, () => ask()));
-  expect(performance.now() - from).toBeLessThan(5_000);
+  expect(performance.now() - from).toBeLessThan(15_000);
   for (const one of asked) {
     expect(one).toMatchObject({ status: 'rejected', reason: { code: 'DATABASE_UNAVAILABLE' } });
   }
@@ -63,7 +63,7 @@ describe('a Temporal that is silent', () => {
     proxy.silence(true);
     const from = performance.now();
     await expect(context.temporal(hello)).rejects.toMatchObject(silent);
-    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(performance.now() - from).toBeLessThan(20_000);
     proxy.restore();
     await expect(context.temporal(hello)).resolves.toBe('hello');
   });
@@ -84,7 +84,7 @@ describe('a Temporal that is silent', () => {
     expect(checks).toContainEqual({ name: 'Temporal', result: 'fail', detail: silent.message });
     expect(checks).toContainEqual(expect.objectContaining({ name: 'Database', result: 'ok' }));
     // Both, one after the other: each is bounded by the same few seconds.
-    expect(performance.now() - from).toBeLessThan(20_000);
+    expect(performance.now() - from).toBeLessThan(40_000);
     await database.drop();
   });
 
@@ -109,7 +109,7 @@ describe('a Temporal that is silent', () => {
     proxy.silence();
     const from = performance.now();
     await expect(backend.temporal(hello)).rejects.toMatchObject(silent);
-    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(performance.now() - from).toBeLessThan(20_000);
     expect(await backend.temporal(hello)).toBe('hello');
     await backend.close();
   });
