@@ -95,6 +95,9 @@ test('a change holds at the next permit, over older and newer settings, and a re
   ]);
 });
 
+/** Rounded: it refills meanwhile, by one in a minute and a half. */
+const level = (limit: { readonly used: number } | undefined) => Math.ceil(limit?.used ?? 0);
+
 test('a bucket keeps its level in units when its rate is changed', async () => {
   const bucket = {
     name: 'pace',
@@ -111,9 +114,9 @@ test('a bucket keeps its level in units when its rate is changed', async () => {
   await overrideLimit(db, pace, { period_ms: 200_000 });
   const slower = (await listLimits(db, POOL)).find((limit) => limit.key === key);
   expect(slower?.ratePerSecond).toBeCloseTo(0.005);
-  expect(slower?.used).toBeCloseTo(6, 1);
+  expect(level(slower)).toBe(6);
   await resetOverride(db, pace);
   const before = (await listLimits(db, POOL)).find((limit) => limit.key === key);
   expect(before?.ratePerSecond).toBeCloseTo(0.01);
-  expect(before?.used).toBeCloseTo(6, 1);
+  expect(level(before)).toBe(6);
 });
