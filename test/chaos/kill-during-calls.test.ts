@@ -105,4 +105,4 @@ test('nothing is lost, repeated or called too fast, whichever process dies and w
   expect(calls.filter((c) => c.operation === 'getReports').length).toBeGreaterThanOrEqual(3);
   await expectWholeAndOnce(rig, span, WINDOWS);
   await expectLimitsKept(rig);
-}, 400_000);
+}, 600_000);

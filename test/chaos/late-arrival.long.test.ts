@@ -39,4 +39,4 @@ test('a request that outlives its worker makes the only report of its window', a
   expect(await finished(rig, 120_000)).toMatchObject({ chunks: WINDOWS, done: WINDOWS, failed: 0 });
   expect(proxy.held()).toBe(0);
   await expectWholeAndOnce(rig, span, WINDOWS);
-}, 300_000);
+}, 600_000);

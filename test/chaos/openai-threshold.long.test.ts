@@ -70,4 +70,4 @@ test('the pause at the threshold outlives every process, ends when the day turns
   expect(calls).toHaveLength(ITEMS);
   expect(calls.filter((c) => c.t < turnsAt)).toHaveLength(BEFORE_PAUSE);
   expect(calls.filter((c) => c.status !== 200)).toEqual([]);
-}, 300_000);
+}, 600_000);

@@ -20,8 +20,8 @@ const WINDOWS = 40;
 const ANSWER_MS = 150;
 /** Calls that the backfill has under way at most: two creates, six polls, four fetches. */
 const MOST_IN_FLIGHT = 12;
-/** A call that had its permit when the pool closed arrives within this, ms. */
-const DEPARTURE_MS = 1000;
+/** A call that had its permit when the pool closed arrives within this on a busy machine, ms. */
+const DEPARTURE_MS = 3000;
 
 let rig: ChaosRig;
 
@@ -86,4 +86,4 @@ test('a pause outlives every process, and what follows is one probe and then the
   await expectWholeAndOnce(rig, span, WINDOWS);
   await expectLimitsKept(rig);
   expect((await readPool(rig.db, rig.pool))?.state).toMatchObject({ state: 'closed', strikes: 0 });
-}, 300_000);
+}, 600_000);
