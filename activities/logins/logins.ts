@@ -7,7 +7,7 @@ import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import type { Settings } from '../../settings';
 import { findAccount } from '../../settings/accounts/accounts';
-import { endLogin, type LoginState, type LoginStore, readLogin } from '../../store/secrets/logins';
+import { endLogin, type LoginRecord, type LoginState, type LoginStore, readLogin } from '../../store/secrets/logins';
 import type {
   DeviceCodeLogin,
   DeviceCodePoll,
@@ -131,8 +131,9 @@ export function createLoginActivities(deps: LoginActivityDeps) {
         keeping.catch(() => undefined);
       };
       const ended = async (state: 'expired' | 'failed', message: string): Promise<LoginProgress> => {
-        if (unanswered && mayAskAgain) return { kind: 'lost' };
-        return end(loginId, unanswered ? 'failed' : state, unanswered ? LOST : message);
+        const lost = unanswered === true && !(state === 'expired' && hasRunOut(record, Date.now()));
+        if (lost && mayAskAgain) return { kind: 'lost' };
+        return end(loginId, lost ? 'failed' : state, lost ? LOST : message);
       };
       const asked = loginCall<Exclude<DeviceCodePoll, { kind: 'other' }>>(deps, account, {
         operation: login.operations.poll,
@@ -189,6 +190,14 @@ function deviceLoginOf(grant: GrantApi | undefined, account: string) {
     throw new RangeError(`account "${account}" has no login by device code`);
   }
   return { grant, login: grant.login as DeviceCodeLogin };
+}
+
+/** The vendor counts a code's life from its answer, or by a clock of its own, ms. */
+const EARLY_MS = 5_000;
+
+/** Whether a code that is called expired is so by its age: some vendors use that word for a code that was used, too. */
+function hasRunOut({ expiresAt, intervalMs }: Pick<LoginRecord, 'expiresAt' | 'intervalMs'>, nowMs: number) {
+  return expiresAt !== null && nowMs >= expiresAt - (intervalMs ?? 0) - EARLY_MS;
 }
 
 /** The vendor's words where it refuses the code for good (RFC 8628, section 3.5), and not a request or a moment. */

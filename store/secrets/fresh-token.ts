@@ -62,7 +62,11 @@ export async function freshToken(store: TokenStore, request: FreshTokenRequest):
     if (token !== null && version > staleVersion && isFresh(token, marginMs)) {
       return { accessToken: token.accessToken, version };
     }
-    const claim = await store.claimRefresh({ key, seenVersion: version, leaseMs, owner: randomUUID() });
+    const calledExpired = version > 0 && version <= staleVersion;
+    const claim = await store.claimRefresh({
+      ...{ key, seenVersion: version, calledExpired, leaseMs },
+      owner: randomUUID(),
+    });
     switch (claim.kind) {
       case 'newer':
         break;

@@ -53,6 +53,8 @@ export interface ClaimRequest {
   readonly key: TokenKey;
   /** The version that is expired or refused; 0 for none. */
   readonly seenVersion: number;
+  /** The vendor has called it expired: whatever becomes of the refresh, nobody sends it again. Default: false. */
+  readonly calledExpired?: boolean;
   /** Until then it has to be renewed. */
   readonly leaseMs: number;
   /** Unique to this attempt, e.g. a UUID. */
@@ -110,16 +112,17 @@ export class TokenStore {
 
   /** Atomic: of any number of callers that have seen the same version, one gets `refresh`. */
   async claimRefresh(request: ClaimRequest): Promise<RefreshClaim> {
-    const { key, seenVersion, leaseMs, owner } = request;
+    const { key, seenVersion, calledExpired = false, leaseMs, owner } = request;
     for (;;) {
       const claimed = await this.db.query(
         `insert into tokens as t (account, fingerprint, version, lease_owner, lease_until)
          values ($1, $2, $3, $4, clock_timestamp() + $5::float8 * interval '1 ms')
          on conflict (account, fingerprint) do update
-           set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+           set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
+             expires_at = case when $6 then least(t.expires_at, clock_timestamp()) else t.expires_at end
            where t.version = excluded.version and t.refused_reason is null
              and (t.lease_until is null or t.lease_until <= clock_timestamp())`,
-        [key.account, key.fingerprint, seenVersion, owner, leaseMs],
+        [key.account, key.fingerprint, seenVersion, owner, leaseMs, calledExpired],
       );
       if (claimed.rowCount === 1) return { kind: 'refresh', version: seenVersion, owner };
       const claim = await this.whyNot(key, seenVersion);

@@ -101,6 +101,8 @@ class DeviceLogin {
           return this.poll(await this.start());
         }
         if (progress.kind === 'slow-down') intervalMs += SLOWER_BY_MS;
+        // Nobody has entered it so far: what was not answered has brought nothing.
+        else unanswered = false;
         trouble = '';
       } catch (error) {
         const wait = waitOf(error);

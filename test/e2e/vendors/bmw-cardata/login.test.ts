@@ -15,6 +15,8 @@ const HASTY = uniqueName('hasty');
 const ODD = uniqueName('odd');
 const LOSING = uniqueName('losing');
 const UNLUCKY = uniqueName('unlucky');
+const LATE = uniqueName('late');
+const IDLE = uniqueName('idle');
 const TEXTS = uniqueName('texts');
 
 let stack: CoreStack & { readonly vendor: CarDataSimulator };
@@ -28,6 +30,7 @@ const odd = {
   polls: [] as number[],
   codes: 0,
   asked: new Map<string, number>(),
+  unentered: new Map<string, number>(),
   close: () => undefined as unknown,
 };
 
@@ -40,10 +43,19 @@ async function startOdd(): Promise<void> {
         device_code: 'a-device-code-of-the-test',
         user_code: `ABCD${++odd.codes}`,
         interval: 1,
-        expires_in: 60,
+        expires_in: form.includes('client-that-is-late') ? 3 : 60,
       };
       response.end(JSON.stringify({ ...code, verification_uri: odd.url }));
       return;
+    }
+    const [, nobody] = /client-that-is-(late|idle)/.exec(form) ?? [];
+    if (nobody !== undefined) {
+      const asked = (odd.unentered.get(nobody) ?? 0) + 1;
+      odd.unentered.set(nobody, asked);
+      if (asked === 1) return void request.socket.destroy();
+      const [status, error] =
+        nobody === 'idle' && asked === 2 ? [403, 'authorization_pending'] : [401, 'expired_token'];
+      return void response.writeHead(status).end(JSON.stringify({ error }));
     }
     const [loser] = /client-that-loses-(?:once|twice)/.exec(form) ?? [];
     const asked = (odd.asked.get(loser ?? '') ?? 0) + 1;
@@ -96,6 +108,8 @@ beforeAll(async () => {
           loginUrl: odd.url,
           clientId: 'client-that-loses-twice',
         },
+        [LATE]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-that-is-late' },
+        [IDLE]: { vendor: 'bmw-cardata', baseUrl: url, loginUrl: odd.url, clientId: 'client-that-is-idle' },
         [TEXTS]: { vendor: 'openai', apiKey: 'env:SLUICE_VAULT_KEY' },
       },
     }),
@@ -194,6 +208,16 @@ test('a code that is used up by a poll whose answer was lost is asked for again,
   expect(shown(unlucky.out).map(({ state }) => state)).toEqual(['waiting', 'waiting', 'failed']);
   expect(shown(unlucky.out).at(-1)?.message).toContain('was lost: log in again');
   expect([...odd.asked.values()]).toEqual([3, 4]);
+});
+
+test.each([
+  ['by its age', LATE],
+  ['and a later poll said that it had not been entered', IDLE],
+])('a code that expires after an unanswered poll has expired, %s: nothing was lost', async (_, account) => {
+  const ran = await sluice(['login', account, '--json']);
+  expect(shown(ran.out).map(({ state }) => state)).toEqual(['waiting', 'expired']);
+  expect(shown(ran.out).at(-1)?.message).toBe('the code was not entered in time');
+  expect(ran.err).not.toContain('lost');
 });
 
 test('an account with a key has nothing to log in to', async () => {

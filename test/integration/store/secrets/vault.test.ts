@@ -261,6 +261,17 @@ describe('access tokens', () => {
     expect(await claimBy(key, 'b', 1)).toMatchObject({ kind: 'refresh' });
   });
 
+  test('a token that the vendor has called expired is not sent again where its refresh fails', async () => {
+    const key = newKey();
+    const good = { accessToken: 'old', expiresInMs: 3_600_000 };
+    const version = (await store().storeToken(key, await leaseOf(key, 'a'), good)) ?? 0;
+    let refreshes = 0;
+    const refresh = () => Promise.reject(new Error(`refresh ${++refreshes}`));
+    await expect(freshToken(store(), { key, refresh, staleVersion: version })).rejects.toThrow('refresh 1');
+    // The next caller has not heard of it, and each call with the old token would be refused and counted.
+    await expect(freshToken(store(), { key, refresh })).rejects.toThrow('refresh 2');
+  });
+
   test('a holder renews its lease while the vendor takes its time; one that is gone keeps nobody for long', async () => {
     const key = newKey();
     const leaseMs = async () => {
