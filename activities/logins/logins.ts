@@ -7,7 +7,13 @@ import type { Pool } from 'pg';
 import { HOUR_MS } from '../../quota/durations';
 import type { Settings } from '../../settings';
 import { findAccount } from '../../settings/accounts/accounts';
-import { endLogin, type LoginRecord, type LoginState, type LoginStore, readLogin } from '../../store/secrets/logins';
+import {
+  endLogin,
+  type LoginRecord,
+  type LoginState,
+  type LoginStore,
+  readLogin,
+} from '../../store/secrets/logins';
 import type {
   DeviceCodeLogin,
   DeviceCodePoll,

@@ -3,8 +3,9 @@
  * creation had no answer is found that way, and none is left behind.
  */
 
+import type { Pool } from 'pg';
 import { loadAnswer } from '../../store/reads/answers';
-import { ensureRead, forgetAnswer, type ReadKey, type ReadLease } from '../../store/reads/reads';
+import { ensureRead, findRead, forgetAnswer, type ReadKey, type ReadLease } from '../../store/reads/reads';
 import type { ResourceApi } from '../../vendors/capabilities/vehicles';
 import type { KeepDeps } from '../gateway/spool/held';
 import { askVendor, type CallTerms, failureOf, Hindered, stored } from './calls';
@@ -22,7 +23,8 @@ export class Resources {
 
   /** @returns its id. @throws Hindered when there is none and none can be made now. */
   async get(terms: CallTerms, api: ResourceApi): Promise<string> {
-    const key = keyOf(terms);
+    const key = keyOf(terms.account);
+    await this.forgetOther(key, api);
     const found = await this.lookups.find({
       key,
       maxAgeMs: FOR_EVER,
@@ -32,8 +34,8 @@ export class Resources {
       whyClosed: () => terms.way.gateway.whyClosed(terms.account),
       ask: (lease) => this.make(terms, api, lease),
     });
-    const id = found.stale === null ? await this.idOf(found.row.id) : null;
-    if (id !== null) return id;
+    const kept = found.stale === null ? await keptOf(this.keep.db, found.row.id) : null;
+    if (kept !== null) return kept.id;
     throw new Hindered(
       found.stale ?? { cause: 'failed', reason: 'what the vendor has made has no id', until: null },
     );
@@ -41,14 +43,24 @@ export class Resources {
 
   /** The vendor reports `gone` as missing: one caller looks up another, or makes one. */
   async replace(terms: CallTerms, api: ResourceApi, gone: string): Promise<string> {
-    const row = await ensureRead(this.keep.db, keyOf(terms));
-    if ((await this.idOf(row.id)) === gone) await forgetAnswer(this.keep.db, row);
+    const row = await ensureRead(this.keep.db, keyOf(terms.account));
+    if ((await keptOf(this.keep.db, row.id))?.id === gone) await forgetAnswer(this.keep.db, row);
     return this.get(terms, api);
+  }
+
+  /** One that was made for other settings serves no more. */
+  private async forgetOther(key: ReadKey, api: ResourceApi): Promise<void> {
+    const { db } = this.keep;
+    const row = await findRead(db, key);
+    if (row === null || row.answeredAt === null) return;
+    const kept = await keptOf(db, row.id);
+    if (kept !== null && !isFor(kept, api)) await forgetAnswer(db, row);
   }
 
   private async make(terms: CallTerms, api: ResourceApi, lease: ReadLease): Promise<void> {
     // What was kept before has gone, whatever a list that lags says.
-    const gone = await this.idOf(lease.id);
+    const before = await keptOf(this.keep.db, lease.id);
+    const gone = before !== null && isFor(before, api) ? before.id : null;
     const { operations } = api;
     const listed = await askVendor(terms, {
       operation: operations.list,
@@ -68,7 +80,7 @@ export class Resources {
           })
         : { ...listed, value: kept.id };
     const { at, requestId } = made;
-    const answer = { values: {}, records: [{ id: made.value }] };
+    const answer = { values: {}, records: [{ id: made.value, identity: api.identity ?? '' }] };
     await stored(this.keep, {
       ...{ kind: 'answer', account: terms.account.name, lease, at, described: null },
       answer: { answer, source: 'call', requestId },
@@ -84,14 +96,31 @@ export class Resources {
       if (failureOf(error) === null) throw error;
     }
   }
-
-  private async idOf(readId: number): Promise<string | null> {
-    const { records } = await loadAnswer(this.keep.db, readId);
-    const id = records?.[0]?.id;
-    return typeof id === 'string' ? id : null;
-  }
 }
 
-function keyOf({ account }: CallTerms): ReadKey {
-  return { account: account.name, vehicleId: '', read: READ, params: {} };
+interface Kept {
+  readonly id: string;
+  readonly identity: string;
+}
+
+async function keptOf(db: Pool, readId: number): Promise<Kept | null> {
+  const { records } = await loadAnswer(db, readId);
+  const { id, identity } = records?.[0] ?? {};
+  return typeof id === 'string' ? { id, identity: typeof identity === 'string' ? identity : '' } : null;
+}
+
+function isFor({ identity }: Kept, api: ResourceApi): boolean {
+  return identity === (api.identity ?? '');
+}
+
+/** Whether one is kept that is what the settings want: then none is looked up. */
+export async function hasResource(db: Pool, account: { readonly name: string }, api: ResourceApi) {
+  const row = await findRead(db, keyOf(account));
+  if (row === null || row.answeredAt === null) return false;
+  const kept = await keptOf(db, row.id);
+  return kept !== null && isFor(kept, api);
+}
+
+function keyOf({ name }: { readonly name: string }): ReadKey {
+  return { account: name, vehicleId: '', read: READ, params: {} };
 }

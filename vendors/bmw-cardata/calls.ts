@@ -145,6 +145,7 @@ function cardataContainers(account: CarDataAccount): ResourceApi {
   const wanted = `${containerName}-${digestOf(descriptors)}`;
   const made = new RegExp(`^${containerName}-[0-9a-f]{12}$`);
   return {
+    identity: wanted,
     operations: {
       list: API_OPERATIONS.listContainers,
       create: API_OPERATIONS.createContainer,

@@ -117,6 +117,11 @@ export interface VehiclesApi {
  * that are wanted. One is kept: an old one of ours is adopted, further ones are deleted, a lost one is made again.
  */
 export interface ResourceApi {
+  /**
+   * What the settings want of it now, as a short text: where the one that is kept was for another, it is looked up again.
+   * Default: it is always the same.
+   */
+  readonly identity?: string;
   readonly operations: { readonly list: string; readonly create: string; readonly remove: string };
   list(): HttpRequest;
   /** `ours`: made by this software, and naming the values that are wanted now. `stale`: ours, and naming others. */

@@ -14,11 +14,10 @@ import {
 } from '../../../store/reads/polling';
 import { storedVehicles } from '../../../store/reads/vehicles';
 import type { PollingApi } from '../../../vendors/capabilities/polling';
+import { hasResource } from '../resources';
 
 /** The list of vehicles as an item of the plan. */
 export const VEHICLE_LIST = 'vehicles';
-/** How `activities/reads` calls the account's resource. */
-const RESOURCE = 'resource';
 
 export interface PolledAccount extends VehicleAccount {
   readonly polling: PollingApi;
@@ -105,10 +104,10 @@ export async function pollingOutlook(
   const needed = polling.wishes.some(
     ({ read }) => api.reads.find(({ name }) => name === read)?.needsResource,
   );
-  const hasResource = (ageOf.get(itemKey({ vehicleId: '', read: RESOURCE }))?.answeredAt ?? null) !== null;
+  const { resource } = api;
   const setup =
-    needed && !hasResource && polled.length > 0 && api.resource
-      ? [api.resource.operations.list, api.resource.operations.create]
+    needed && resource && polled.length > 0 && !(await hasResource(db, account, resource))
+      ? [resource.operations.list, resource.operations.create]
       : [];
   return {
     input: {

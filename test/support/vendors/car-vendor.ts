@@ -146,7 +146,7 @@ function parsed<T>(body: string): Parsed<T> {
   }
 }
 
-function carsApi(base: string): VehiclesApi {
+function carsApi(base: string, identity: string): VehiclesApi {
   const get = (path: string, method: HttpRequest['method'] = 'GET'): HttpRequest => ({
     method,
     url: `${base}${path}`,
@@ -202,6 +202,7 @@ function carsApi(base: string): VehiclesApi {
       return answer.ok ? { ok: true, value: new Map(Object.entries(answer.value)) } : answer;
     },
     resource: {
+      identity,
       operations: { list: 'list-boxes', create: 'make-box', remove: 'remove-box' },
       list: () => get('/boxes'),
       parseList: parsed,
@@ -222,13 +223,14 @@ export interface Reading {
   readonly gateway: VendorGateway;
 }
 
-/** Reads of an account of that vendor, as one process makes them. */
+/** Reads of an account of that vendor, as one process makes them. @param identity of the box that its settings want. */
 export function carReads(
   db: Pool,
   url: string,
   name: string,
   memoryMb = 1,
   keep: Pick<VehicleReadsDeps, 'spool' | 'stopping'> = {},
+  identity = '',
 ): Reading {
   const account = {
     name,
@@ -239,7 +241,7 @@ export function carReads(
     retry: RULES.retry,
     settings: { vendor: 'cars' },
     parts: {},
-    vehicles: carsApi(url),
+    vehicles: carsApi(url, identity),
   } as unknown as VehicleAccount;
   const gateway = new VendorGateway({
     db,

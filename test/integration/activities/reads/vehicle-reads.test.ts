@@ -252,34 +252,6 @@ test('an answer that cannot be read or stored costs one call, and then backs off
   expect([callsTo('/state'), callsTo('/history')]).toEqual([1, 1]);
 });
 
-test('the resource is adopted, and made again once for all when it has gone; others of ours go', async () => {
-  vendor.boxes.set('old', 'ours').set('spare', 'ours').set('past', 'stale').set('theirs', 'foreign');
-  await ask('state');
-  expect([...vendor.boxes.keys()]).toEqual(['old', 'theirs']);
-  expect(callsTo('/state?box=old')).toBe(1);
-  vendor.boxes.delete('old');
-  const others = [elsewhere(), elsewhere(), elsewhere()];
-  const asked = others.map((reads) => reads.read({ account, vehicleId: 'A1', read: 'state', maxAgeMs: 0 }));
-  const second = reading.reads.read({ account, vehicleId: 'B2', read: 'state', maxAgeMs: 0 });
-  for (const served of await Promise.all([...asked, second])) expect(served.stale).toBeNull();
-  expect([...vendor.boxes.keys()]).toEqual(['theirs', 'b1']);
-  expect(vendor.calls.filter((call) => call === 'POST /boxes')).toHaveLength(1);
-
-  // Its creation was carried out, and nobody heard of it: it is found, not made a second time.
-  vendor.boxes.delete('b1');
-  vendor.onCall = async (call) => {
-    if (call !== 'POST /boxes') return undefined;
-    vendor.boxes.set('unheard', 'ours');
-    return { status: 502, body: '' };
-  };
-  expect((await ask('state', { maxAgeMs: 0 })).stale).toMatchObject({ cause: 'failed' });
-  vendor.onCall = async () => undefined;
-  await db.query(`update reads set retry_at = null where account = $1`, [account]);
-  const found = await elsewhere().read({ account, vehicleId: 'A1', read: 'state', maxAgeMs: 0 });
-  expect(found.stale).toBeNull();
-  expect([...vendor.boxes.keys()]).toEqual(['theirs', 'unheard']);
-});
-
 test('pages are kept as they come: whoever goes on asks for the rest', async () => {
   const params = { from: '2026-11-01' };
   vendor.onCall = async (call) => (call.includes('page=2') ? { status: 500, body: '' } : undefined);
