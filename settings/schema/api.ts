@@ -43,7 +43,7 @@ export const api = z.strictObject({
   mainAccount: name
     .optional()
     .describe(
-      'Whose quota and breaker `GET /health` shows first (default: the first account), and whose vehicles `POST /` answers with (default: the only account that has any).',
+      'Whose quota, breaker and user agent `GET /health` and `GET /metrics` show, and whose vehicles `POST /` answers with. Default: the only account that has vehicles, or the only one. Of several none is the one: then `POST /` refuses, `main_account` is null, and quota and breaker are those of the account that is stopped for longest.',
     ),
   salesDataset: z
     .strictObject({ dataset: z.string(), account: name.optional() })

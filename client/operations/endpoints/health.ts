@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { isBlocked } from '../../../quota/pools/pool';
 import type { PoolStateName } from '../../../quota/pools/state';
 import { findAccount } from '../../../settings/accounts/accounts';
+import { mainAccount } from '../../../settings/accounts/main-account';
 import { readClock } from '../../../store/clock';
 import { readDeployment } from '../../../store/deployment';
 import { readWorkerSeenAt, SILENCE_MS } from '../../../store/explain/worker-presence';
@@ -25,8 +26,10 @@ interface AccountHealth {
 
 export interface Health {
   readonly accounts: readonly AccountHealth[];
-  /** The account that the settings name for these endpoints, or the first one. */
+  /** The account of these endpoints (settings/accounts/main-account.ts); null where none of several is named. */
   readonly main: AccountHealth | null;
+  /** What quota and breaker speak of: the main account; without one, the one that is stopped for longest. */
+  readonly shown: AccountHealth | null;
   /** What its vendor sees; null where that does not count by it. */
   readonly userAgent: string | null;
   /** Whether one takes work now, to about a minute, and when one did last; null where none was ever there. */
@@ -45,13 +48,13 @@ const BREAKER: Readonly<Record<PoolStateName, string>> = {
 export const readHealth = operation({
   about: 'overall health, with the quota, the breaker and the name that the vendor counts calls by',
   input: z.strictObject({}),
-  json: ({ accounts, main, userAgent, worker }: Health) => ({
+  json: ({ accounts, shown, userAgent, worker }: Health) => ({
     status:
       accounts.every(({ state }) => state === 'closed') && worker?.running !== false ? 'healthy' : 'degraded',
-    quota_status: quotaStatus(main?.state === 'quota_paused' ? main : null),
+    quota_status: quotaStatus(shown?.state === 'quota_paused' ? shown : null),
     worker: worker && { running: worker.running, last_seen: isoOrNull(worker.seenAt) },
     user_agent_info: { user_agent: userAgent },
-    circuit_breaker_state: BREAKER[main?.state ?? 'closed'],
+    circuit_breaker_state: BREAKER[shown?.state ?? 'closed'],
     accounts: accounts.map(({ account, state, until, reason }) => ({
       ...{ account, circuit_breaker_state: BREAKER[state], until: isoOrNull(until), reason },
     })),
@@ -85,16 +88,33 @@ async function readAll(db: Pool, { settings }: Backend): Promise<Health> {
       reason: state?.reason ?? '',
     });
   }
-  const named = settings.api.mainAccount ?? accounts[0]?.account;
-  const main = accounts.find(({ account }) => account === named) ?? null;
-  const identity =
-    main === null ? undefined : asField('account', () => findAccount(settings, main.account)).identity;
+  const name = mainAccount(settings);
+  const main = accounts.find(({ account }) => account === name) ?? null;
+  const shown = main ?? longestStopped(accounts);
+  const identities = (main === null ? accounts : [main]).flatMap(({ account }) => {
+    const { identity } = asField('account', () => findAccount(settings, account));
+    return identity === undefined ? [] : [identity];
+  });
+  const deployment = identities.length === 0 ? null : await readDeployment(db);
+  const agents = new Set(deployment === null ? [] : identities.map((one) => one.name(deployment)));
+  const [agent = null] = agents;
   const seenAt = await readWorkerSeenAt(db);
   return {
-    ...{ accounts, main },
+    ...{ accounts, main, shown },
     worker: seenAt === null ? null : { running: (await readClock(db)) - seenAt < SILENCE_MS, seenAt },
-    userAgent: identity === undefined ? null : identity.name(await readDeployment(db)),
+    // Of several none is the one.
+    userAgent: agents.size === 1 ? agent : null,
   };
+}
+
+/** Nobody who looks at one account shall miss that another one stands. */
+function longestStopped(accounts: readonly AccountHealth[]): AccountHealth | null {
+  const stopped = accounts.filter(({ state }) => state !== 'closed');
+  const end = ({ until }: AccountHealth) => until ?? Number.POSITIVE_INFINITY;
+  return stopped.reduce<AccountHealth | null>(
+    (most, one) => (most === null || end(one) > end(most) ? one : most),
+    null,
+  );
 }
 
 export interface Metrics {

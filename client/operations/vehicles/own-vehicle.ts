@@ -10,6 +10,7 @@ import { logInByForm, OtherUser } from '../../../activities/gateway/credentials/
 import { UnreadableLogin } from '../../../activities/gateway/credentials/login-call';
 import type { ServedRead } from '../../../activities/reads/types';
 import { HOUR_MS } from '../../../quota/durations';
+import { mainAccount } from '../../../settings/accounts/main-account';
 import { findVehicleAccount, type VehicleAccount } from '../../../settings/accounts/vehicles';
 import type { StoredVehicle } from '../../../store/reads/vehicles';
 import { AcceptedUsers, type Credentials } from '../../../store/secrets/accepted-users';
@@ -70,18 +71,18 @@ export const showOwnVehicle = operation({
     }),
 });
 
-/** The account that the settings name for these endpoints; without one, the only one with vehicles. */
+/** The main account, if it has vehicles. */
 function chosen({ settings }: Backend): VehicleAccount {
   const names = chooseVehicleAccounts(settings, settings.api.mainAccount);
-  const [only] = names;
-  if (only === undefined || names.length > 1) {
+  const main = mainAccount(settings);
+  if (main === null) {
     throw problem(
       'AMBIGUOUS_NAME',
       null,
       `several accounts have vehicles: set api.mainAccount to one of ${names.join(', ')}`,
     );
   }
-  return findVehicleAccount(settings, only);
+  return findVehicleAccount(settings, main);
 }
 
 /** @throws OperationError unless the vendor has accepted these credentials, and they are those of the account's user. */

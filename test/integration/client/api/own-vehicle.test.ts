@@ -1,7 +1,8 @@
 /** `POST /`: a vehicle for whoever knows its user's credentials, and for nobody else. */
 import { stringify } from 'yaml';
 import { createPool } from '../../../../store/db';
-import { applyPoolEvent } from '../../../../store/pools/pools';
+import { applyPoolEvent, registerPool } from '../../../../store/pools/pools';
+import { bmwPool } from '../../../../vendors/bmw/pool';
 import { type MyBmwSimulator, startMyBmwSimulator } from '../../../../vendors/bmw-mybmw/simulator';
 import { routeOf, send, undocumented } from '../../../support/api-samples';
 import { type ApiProcess, startApi } from '../../../support/processes/api-process';
@@ -37,13 +38,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-const serve = (databaseUrl = database.url) =>
-  startApi(
-    stringify({
-      database: { url: databaseUrl },
-      accounts: { car: { vendor: 'bmw-mybmw', baseUrl: simulator.url } },
-    }),
-  );
+const car = () => ({ vendor: 'bmw-mybmw', baseUrl: simulator.url });
+const serve = (databaseUrl = database.url, more: object = {}) =>
+  startApi(stringify({ database: { url: databaseUrl }, accounts: { car: car() }, ...more }));
 
 async function ask(body: Record<string, unknown>, { url } = api) {
   const answer = await fetch(`${url}/`, {
@@ -157,4 +154,32 @@ test.each([
   [{ ...OWNER, wkn: 'x', captcha: 1 }, '/captcha'],
 ])('%j is refused', async (body, field) => {
   expect(await ask(body)).toMatchObject({ status: 400, body: { field } });
+});
+
+test('of several accounts with vehicles none is the main one, in any of the endpoints, unless it is named', async () => {
+  const accounts = { first: car(), second: car() };
+  const several = await serve(database.url, { accounts });
+  const named = await serve(database.url, { accounts, api: { mainAccount: 'second' } });
+  const metrics = async ({ url }: ApiProcess) => (await fetch(`${url}/metrics`)).json();
+  const evidence = { vendor: 'bmw-mybmw', account: 'first', operation: 'any', message: 'no' };
+  const pool = 'bmw-mybmw/first';
+  const db = createPool(database.url, { max: 1 });
+  try {
+    expect(await ask({ ...OWNER, wkn: 'any' }, several)).toMatchObject({
+      status: 400,
+      body: { code: 'AMBIGUOUS_NAME', detail: expect.stringContaining('api.mainAccount') },
+    });
+    await registerPool(db, pool, bmwPool);
+    await applyPoolEvent(db, pool, { type: 'hold', epoch: 1, reason: 'no', cause: 'credentials', evidence });
+    const agent = { user_agent: expect.stringMatching(/\/[0-9a-f]{16}$/) };
+    expect(await metrics(several)).toMatchObject({
+      ...{ main_account: null, circuit_breaker_state: 'HELD', user_agent_info: agent },
+    });
+    expect(await metrics(named)).toMatchObject({ main_account: 'second', circuit_breaker_state: 'CLOSED' });
+    expect(await ask({ ...OWNER, wkn: 'any' }, named)).toMatchObject({
+      body: { code: 'LOGIN_NEEDS_CAPTCHA' },
+    });
+  } finally {
+    await Promise.all([several.end(), named.end(), db.end()]);
+  }
 });
