@@ -17,6 +17,7 @@ import { type NotedWait, readWaitNote } from '../../../store/batches/waits';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { TextApi } from '../../../vendors/capabilities/texts';
+import { probeWait } from '../datasets/work-wait';
 import { OperationError } from '../errors';
 import { hint } from '../hints';
 import { quotaOfBatch } from '../pools/quota';
@@ -179,10 +180,7 @@ export function waitOf(
       : stuck;
   }
   if (counts.running > 0) return null;
-  if (pool?.state === 'half_open') {
-    const why = `its pool lets one call go first, to see whether the vendor accepts calls again: ${pool.reason}`;
-    return { what, why, since: pool.since, until: null, frees: byItself() };
-  }
+  if (pool?.state === 'half_open') return probeWait(what, pool);
   if (blocked !== null) {
     const wait = blockedWait(what, batch.account, blocked);
     return { ...wait, since: wait.since ?? noted?.since ?? null };

@@ -207,7 +207,7 @@ async function steer(
     const workerRuns = await workerPolls(client, settings.temporal.taskQueue);
     // Where nobody would answer, nobody is asked.
     const read = async (): Promise<WorkReport> =>
-      workerRuns ? readWork(client, id) : readWithoutWorker(client, id);
+      workerRuns ? readWork(client, id, true) : readWithoutWorker(client, id);
     const before = await read();
     await order(client, id);
     await noteOrder(backend, { subject: id, pool: poolOf(backend, accountOf(id)), paused });

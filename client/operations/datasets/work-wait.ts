@@ -112,6 +112,12 @@ export function accountWait(
   return { what, why: limitWaitText(limit), since, until, frees };
 }
 
+/** Of a pool whose stop is over, and whose calls wait for what comes of the first. */
+export function probeWait(what: string, { reason, since }: Pick<PoolState, 'reason' | 'since'>): Standstill {
+  const why = `its pool lets one call go first, to see whether the vendor accepts calls again: ${reason}`;
+  return { what, why, since, until: null, frees: byItself() };
+}
+
 const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
   quota_paused: 'paused',
   open: 'stopped after failures',
@@ -146,7 +152,7 @@ export function kindText({
 
 /** By what the workflow says of itself, and by what Postgres knows already. */
 export function workWait(
-  { workflowId, running, status, problem, startedAt }: WorkReport,
+  { workflowId, running, status, problem, startedAt, workerRuns }: WorkReport,
   standing: AccountStanding | null,
   subject: string | null,
   now: number,
@@ -155,14 +161,19 @@ export function workWait(
   const [kind = '', dataset = '', account = ''] = workflowId.split(':');
   const what = workflowId;
   if (status === null) {
+    const known = standing === null ? null : accountWait(what, standing, subject, now);
+    if (problem !== null && workerRuns) {
+      // What stops the account stops it, whether or not it can say so.
+      return known ?? { what, why: problem, since: null, until: null, frees: byItself() };
+    }
     if (problem !== null) {
       // It cannot have waited for longer than it runs.
-      const known = [startedAt, standing?.workerSeenAt].filter((at) => at != null);
-      const since = known.length === 0 ? null : Math.max(...known);
+      const times = [startedAt, standing?.workerSeenAt].filter((at) => at != null);
+      const since = times.length === 0 ? null : Math.max(...times);
       return { what, why: problem, since, until: null, frees: hint('start worker') };
     }
     // Kept by a schedule: between two runs there is no workflow to query.
-    return standing === null ? null : accountWait(what, standing, subject, now);
+    return known;
   }
   const since = status.since ?? null;
   if (status.phase === 'paused') {
@@ -174,6 +185,7 @@ export function workWait(
   const known = standing === null ? null : accountWait(what, standing, subject, now);
   if (known !== null) return known;
   if (status.phase === 'waiting for quota' || (status.phase === 'running' && status.until !== null)) {
+    if (standing?.pool?.state === 'half_open') return probeWait(what, standing.pool);
     return { what, why: status.detail, since, until: status.until, frees: freedFor(status.limit, standing) };
   }
   return null;

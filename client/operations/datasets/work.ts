@@ -88,17 +88,22 @@ export interface WorkReport {
   /** Null when the workflow could not be asked, e.g. because no worker runs. */
   readonly status: WorkStatus | null;
   readonly problem: string | null;
+  /** Whether a worker takes work all the same: it was only too busy to answer. */
+  readonly workerRuns?: boolean;
   /** Epoch ms of the present run, where it could not be asked. */
   readonly startedAt?: number;
 }
 
 const QUERY_MS = 3_000;
 
-/** What a workflow says of itself; never waits longer than some seconds for it. */
-export async function readWork(client: Client, workflowId: string): Promise<WorkReport> {
+/**
+ * What a workflow says of itself; never waits longer than some seconds for it.
+ * @param workerRuns whether a worker is known to take work.
+ */
+export async function readWork(client: Client, workflowId: string, workerRuns = false): Promise<WorkReport> {
   const startedAt = await runsSince(client, workflowId);
   if (startedAt === null) return { workflowId, running: false, status: null, problem: null };
-  const report = await askWork(client.workflow, workflowId);
+  const report = await askWork(client.workflow, workflowId, workerRuns);
   return report.status === null ? { ...report, startedAt } : report;
 }
 
@@ -110,7 +115,7 @@ export async function readWorks(
 ): Promise<WorkReport[]> {
   const workerRuns = await workerPolls(client, taskQueue);
   return Promise.all(
-    workflowIds.map((id) => (workerRuns ? readWork(client, id) : readWithoutWorker(client, id))),
+    workflowIds.map((id) => (workerRuns ? readWork(client, id, true) : readWithoutWorker(client, id))),
   );
 }
 
@@ -124,14 +129,19 @@ export async function readWithoutWorker(client: Client, workflowId: string): Pro
 }
 
 /** As `readWork`, of a workflow that is known to run. */
-export async function askWork(client: WorkflowClient, workflowId: string): Promise<WorkReport> {
+export async function askWork(
+  client: WorkflowClient,
+  workflowId: string,
+  workerRuns = false,
+): Promise<WorkReport> {
   try {
     const status = await client.withDeadline(Date.now() + QUERY_MS, () =>
       client.getHandle(workflowId).query(workStatusQuery),
     );
     return { workflowId, running: true, status, problem: null };
   } catch (error) {
-    return { workflowId, running: true, status: null, problem: `no worker answers (${messageOf(error)})` };
+    const who = workerRuns ? 'the worker is too busy to answer' : 'no worker answers';
+    return { workflowId, running: true, status: null, problem: `${who} (${messageOf(error)})`, workerRuns };
   }
 }
 

@@ -28,7 +28,13 @@ const lab = Lab.start({
     blocked: QUIET,
     credentials: QUIET,
     loginTooFast: QUIET,
-    down: { ...QUIET, account: { retry: { server: { baseMs: 50, maxMs: 100, attempts: 8 } } } },
+    down: {
+      ...QUIET,
+      account: {
+        retry: { server: { baseMs: 50, maxMs: 100, attempts: 8 } },
+        pool: { breakerOpenSeconds: 900 },
+      },
+    },
     stuck: { dataset: { dailyAudit: false, lookbackDays: 1, chunkHours: 6 } },
     apart: { account: { marketplaces: MARKETPLACES }, dataset: { dailyAudit: false } },
     old: {
@@ -39,7 +45,7 @@ const lab = Lab.start({
           factor: 1.5,
           maxSeconds: 0.2,
           reportAfterMinutes: 0.01,
-          requestAgainAfterHours: 0.0006,
+          requestAgainAfterHours: 0.005,
         },
         minRerequestMinutes: 0,
       },

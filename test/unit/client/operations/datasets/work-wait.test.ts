@@ -174,6 +174,25 @@ describe('a piece of work', () => {
     expect(since(NOW - MIN, NOW - 5 * MIN)).toBe(NOW - MIN);
   });
 
+  test('that a busy worker does not answer for stands still for what its account does, or goes on by itself', () => {
+    const busy = work(null, { problem: 'the worker is too busy to answer', workerRuns: true });
+    expect(workWait(busy, standing(), SALES, NOW)).toMatchObject({
+      why: 'the worker is too busy to answer',
+      frees: 'nothing, it goes on by itself',
+    });
+    const held = pool({ state: 'held', until: null, reason: 'audit of ours' });
+    expect(workWait(busy, standing({ pool: held }), SALES, NOW)?.why).toBe('its pool is held: audit of ours');
+  });
+
+  test('that waits for what comes of the first call after a stop says since when', () => {
+    const half = pool({ state: 'half_open', until: null, since: NOW - MIN, reason: '5 failures' });
+    const waiting = work({ phase: 'waiting for quota', detail: '5 failures', until: NOW + 9 });
+    expect(workWait(waiting, standing({ pool: half }), SALES, NOW)).toMatchObject({
+      why: expect.stringMatching(/lets one call go first.*: 5 failures$/),
+      since: NOW - MIN,
+    });
+  });
+
   test('that works, sleeps or has ended stands not still', () => {
     expect(workWait(work({}), standing(), SALES, NOW)).toBeNull();
     expect(workWait(work({ phase: 'sleeping', until: NOW + MIN }), standing(), SALES, NOW)).toBeNull();
