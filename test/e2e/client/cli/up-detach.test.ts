@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
 import { type Instance, readInstance } from '../../../../embedded/instance';
 import { stateDir } from '../../../../embedded/state-dir';
@@ -82,12 +83,16 @@ function comesBack(name: string, before: ProcessIdentity | undefined): Promise<u
 /** Kills it until its port can be had before it is started again. */
 async function killAndTakePort(name: string, port: number): Promise<Server> {
   for (;;) {
-    process.kill(processOf(name).pid, 'SIGKILL');
-    const server = createServer().listen(port, '127.0.0.1');
-    // Rejects when the port is in use.
-    const taken = once(server, 'listening').catch(() => null);
-    if ((await taken) !== null) return server;
-    await eventually(`${name} is there to be killed`, () => isAlive(processOf(name)));
+    const victim = processOf(name);
+    if (isAlive(victim)) process.kill(victim.pid, 'SIGKILL');
+    // Its own port is free a moment after its end.
+    do {
+      const server = createServer().listen(port, '127.0.0.1');
+      // Rejects when the port is in use.
+      const taken = once(server, 'listening').catch(() => null);
+      if ((await taken) !== null) return server;
+      await delay(5);
+    } while (processOf(name).pid === victim.pid);
   }
 }
 

@@ -81,7 +81,7 @@ async function eventOf(s: OpenAiStack, id: number): Promise<WaitEvent & { readon
 }
 
 /** On a quiet machine it is within a second. */
-const SOON_MS = 5_000;
+const SOON_MS = 15_000;
 
 /** The event was there soon after the wait's beginning, and lists say the same beginning. */
 function expectSame(waits: Waits, reported: WaitEvent & { readonly at: number }, toleranceMs = 1): void {
@@ -109,7 +109,8 @@ test('the rest of a day that is not for background work, and then a day that is 
   await s.run(urgent.id);
   const spent = await waitsOf(s, urgent.id);
   expect(spent.why).toMatch(/^daily has 10 of 10 used, by /);
-  expect(spent.frees).toBe('nothing, it goes on by itself');
+  const raise = `npx sluice limit set ${s.account} daily --capacity <n> --reason <text>`;
+  expect(spent.frees).toBe(`nothing, it goes on by itself; sooner, where the vendor allows more: ${raise}`);
   const spentEvent = await eventOf(s, urgent.id);
   expect(Math.abs(spentEvent.until - nextMidnight())).toBeLessThan(1000);
   expectSame(spent, spentEvent);
@@ -131,7 +132,7 @@ test('a wait that the vendor has stated', async () => {
   expect(reported).toMatchObject({ cause: 'limit', reason: waits.why });
   expect(reported.until - reported.since).toBeGreaterThan(waitMs - 60_000);
   // The limit's own beginning: the refusal, of which the page heard a moment later.
-  expectSame(waits, reported, 1000);
+  expectSame(waits, reported, SOON_MS);
 });
 
 test('tokens that do not suffice for one more call, though some are left', async () => {
