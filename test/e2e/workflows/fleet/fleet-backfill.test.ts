@@ -29,7 +29,7 @@ describe('a backfill', () => {
     });
     await s.startWorker();
     await positions(s);
-    await eventually('a minute with room for six calls', () => Date.now() % MINUTE < 40_000);
+    await eventually('a minute with room for six calls', () => Date.now() % MINUTE < 20_000);
     const to = Math.floor(Date.now() / DAY) * DAY - DAY;
     const input: FleetBackfillInput = {
       dataset: 'gps51/tracks',
@@ -48,13 +48,10 @@ describe('a backfill', () => {
     const status = () => handle.query(workStatusQuery);
     const waiting = await eventually('the day’s calls are used up', async () => {
       const now = await status();
-      return now.phase === 'waiting for quota' ? now : null;
+      // A busy machine may be seen waiting for the distance of two calls, too.
+      return now.phase === 'waiting for quota' && /2 devices/.test(now.detail) ? now : null;
     });
-    expect(waiting).toMatchObject({
-      chunksTotal: 10,
-      chunksFailed: 0,
-      detail: expect.stringMatching(/2 devices/),
-    });
+    expect(waiting).toMatchObject({ chunksTotal: 10, chunksFailed: 0 });
     expect(waiting.chunksDone).toBe(6);
     expect(waiting.until).toBeGreaterThan(Date.now() - MINUTE);
 
