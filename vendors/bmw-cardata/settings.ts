@@ -134,7 +134,7 @@ export const cardataAccountSchema = z.strictObject({
     .describe('Values that telematics reads.'),
   staleness: z
     .strictObject({
-      vehicles: stale('hours', 24, 'The list of vehicles.'),
+      vehicles: stale('hours', 24, 'The list of vehicles; polling asks for it once a day at most.'),
       telematics: stale('minutes', 5, 'Values of the vehicle.'),
       basicData: stale('days', 30, 'What the vehicle is.'),
       chargingHistory: stale('hours', 12, 'Charging sessions.'),

@@ -1,6 +1,7 @@
 /** What a polling plan is made from, as settings and database have it now. Calls no vendor. */
 import type { Pool } from 'pg';
 import { nextBoundary } from '../../../quota/calendar';
+import { DAY_MS } from '../../../quota/durations';
 import { type LimitTemplate, limitKey, usableCapacity, usableShare } from '../../../quota/limits/limit';
 import type { PollingBudget, PollingInput, PollingItem } from '../../../quota/polling/types';
 import type { Settings } from '../../../settings';
@@ -18,6 +19,9 @@ import { hasResource } from '../resources';
 
 /** The list of vehicles as an item of the plan. */
 export const VEHICLE_LIST = 'vehicles';
+
+/** A list changes when a vehicle is bought or sold: polling spends no more on it than this, however fresh people want it. */
+const LIST_MS = DAY_MS;
 
 export interface PolledAccount extends VehicleAccount {
   readonly polling: PollingApi;
@@ -96,7 +100,7 @@ export async function pollingOutlook(
       notBefore: moreOf(age?.retryAt ?? null, heldBack[key] ?? null),
     };
   };
-  const { listStaleMs } = api;
+  const listStaleMs = Math.max(api.listStaleMs, LIST_MS);
   const list = item('', VEHICLE_LIST, { active: listStaleMs, plugged: listStaleMs, idle: listStaleMs });
   const reads = polling.wishes.flatMap(({ read, freshMs, calls }) =>
     polled.map((vehicleId) => item(vehicleId, read, freshMs, calls)),
