@@ -6,6 +6,9 @@ const GOOD_FOR_MS = 1_000;
 /** An answer that is fresh enough is served for this long while the database is read, ms: nobody waits for that. */
 const SERVED_MEANWHILE_MS = 5_000;
 
+/** What an answer costs that says nothing: of thousands of those, this is what fills the memory. */
+const ENTRY_BYTES = 512;
+
 interface Entry {
   readonly served: ServedRead;
   /** Monotonic. */
@@ -46,7 +49,7 @@ export class ReadMemory {
     const before = this.entries.get(name);
     if (before) this.drop(name, before);
     // Two bytes a character, and as much again for what objects cost.
-    const bytes = 4 * JSON.stringify(served.answer).length;
+    const bytes = 4 * (JSON.stringify(served.answer).length + name.length) + ENTRY_BYTES;
     if (bytes > this.maxBytes) return;
     this.entries.set(name, { served, at: performance.now(), bytes });
     this.bytes += bytes;
