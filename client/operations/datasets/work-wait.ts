@@ -162,11 +162,8 @@ export function workWait(
   const what = workflowId;
   if (status === null) {
     const known = standing === null ? null : accountWait(what, standing, subject, now);
-    if (problem !== null && workerRuns) {
-      // What stops the account stops it, whether or not it can say so.
-      return known ?? { what, why: problem, since: null, until: null, frees: byItself() };
-    }
-    if (problem !== null) {
+    // What stops the account stops it, whether or not a busy worker can say so.
+    if (problem !== null && !(workerRuns && known !== null)) {
       // It cannot have waited for longer than it runs.
       const times = [startedAt, standing?.workerSeenAt].filter((at) => at != null);
       const since = times.length === 0 ? null : Math.max(...times);

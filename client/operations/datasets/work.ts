@@ -88,7 +88,7 @@ export interface WorkReport {
   /** Null when the workflow could not be asked, e.g. because no worker runs. */
   readonly status: WorkStatus | null;
   readonly problem: string | null;
-  /** Whether a worker takes work all the same: it was only too busy to answer. */
+  /** Whether a worker has taken work lately: it may only have been too busy to answer. */
   readonly workerRuns?: boolean;
   /** Epoch ms of the present run, where it could not be asked. */
   readonly startedAt?: number;
@@ -98,7 +98,7 @@ const QUERY_MS = 3_000;
 
 /**
  * What a workflow says of itself; never waits longer than some seconds for it.
- * @param workerRuns whether a worker is known to take work.
+ * @param workerRuns whether a worker has taken work lately.
  */
 export async function readWork(client: Client, workflowId: string, workerRuns = false): Promise<WorkReport> {
   const startedAt = await runsSince(client, workflowId);
@@ -140,8 +140,8 @@ export async function askWork(
     );
     return { workflowId, running: true, status, problem: null };
   } catch (error) {
-    const who = workerRuns ? 'the worker is too busy to answer' : 'no worker answers';
-    return { workflowId, running: true, status: null, problem: `${who} (${messageOf(error)})`, workerRuns };
+    const problem = `no worker answers (${messageOf(error)})`;
+    return { workflowId, running: true, status: null, problem, workerRuns };
   }
 }
 

@@ -5,8 +5,8 @@ import { callsSeen } from '../../../support/callers/vendor-view';
 import { longOr } from '../../../support/run/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
-const ITEMS = longOr(1500, 700);
-const ANNOUNCED = 60;
+const ITEMS = longOr(900, 400);
+const ANNOUNCED = 30;
 const TRUE = 0.7 * ANNOUNCED;
 
 let stack: OpenAiStack | null = null;

@@ -155,11 +155,10 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     expect(await state()).toBe('closed');
     const [device] = (await listLimits(rig.db, account.poolKey)).filter(({ key: k }) => k.includes('/a/'));
     expect(device).toMatchObject({ used: 5, left: 0 });
-    const [event] = await listEvents(rig.db, { pool: account.poolKey, limit: 1 });
-    expect(event).toMatchObject({
-      kind: 'limit.spent',
-      data: { limit: key(account.name, 'a'), code: '8902' },
-    });
+    const events = await listEvents(rig.db, { pool: account.poolKey, limit: 10 });
+    expect(events.filter(({ kind }) => kind === 'limit.spent')).toMatchObject([
+      { data: { limit: key(account.name, 'a'), code: '8902' } },
+    ]);
   });
 
   test('device after device, as long as the account’s other calls are accepted', async () => {

@@ -4,10 +4,11 @@ import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { SilentConnection } from '../../../../store/connections/connection-trouble';
 import { isLost } from '../../../../store/connections/guarded-pool';
-import { createPool, inTransaction } from '../../../../store/db';
+import { connect, createPool, inTransaction } from '../../../../store/db';
 import { registerLimits, takePermits } from '../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/pools';
 import { amazonPool } from '../../../../vendors/amazon/limits';
+import { eventually } from '../../../support/eventually';
 import { startBreakableProxy } from '../../../support/network/breakable-proxy';
 import { Child } from '../../../support/processes/child';
 import type { LockHolderOptions } from '../../../support/processes/lock-holder';
@@ -164,7 +165,18 @@ describe('a connection that something in between has forgotten, while Postgres a
       await proxy.close();
       await database.drop();
     };
-    return { proxy, pool, end };
+    /** Resolves when Postgres works for so many statements of these connections. */
+    const working = (count: number) =>
+      eventually('Postgres works for them', async () => {
+        const direct = await connect(database.url, 'test');
+        const { rowCount } = await direct.query(
+          `select from pg_stat_activity where state = 'active' and query like '%pg_sleep%' and pid <> pg_backend_pid()
+             and datname = current_database()`,
+        );
+        await direct.end();
+        return rowCount === count;
+      });
+    return { proxy, pool, end, working };
   }
 
   test('is tried when it was idle, and replaced', async () => {
@@ -193,10 +205,9 @@ describe('a connection that something in between has forgotten, while Postgres a
   });
 
   test('a Postgres that is silent as a whole ends every wait, and what is closed then ends soon', async () => {
-    const { proxy, pool, end } = await behindProxy();
+    const { proxy, pool, end, working } = await behindProxy();
     const lost = [1, 2].map(() => expect(sleep(pool, 60)).rejects.toBeInstanceOf(SilentConnection));
-    while (pool.totalCount < 2 || pool.idleCount > 0) await delay(10);
-    await delay(100);
+    await working(2);
     proxy.silence(true);
     await Promise.all(lost);
     await end();

@@ -6,6 +6,7 @@ import { examineMachine } from '../../../../../client/operations/diagnosis/docto
 import { beginStatus } from '../../../../../client/operations/diagnosis/status';
 import { stateDir } from '../../../../../embedded/state-dir';
 import { parseSettings } from '../../../../../settings';
+import { eventually } from '../../../../support/eventually';
 import { type BreakableProxy, startBreakableProxy } from '../../../../support/network/breakable-proxy';
 import { testDatabase, testTemporal } from '../../../../support/stacks/embedded';
 
@@ -38,7 +39,8 @@ test('whoever waits for a silent database is told soon, and the next one is serv
     expect(one).toMatchObject({ status: 'rejected', reason: { code: 'DATABASE_UNAVAILABLE' } });
   }
   proxy.restore();
-  expect(await ask()).toBe(1);
+  // A busy machine's Postgres may pass for silent once more.
+  expect(await eventually('the next is served', () => ask())).toBe(1);
   await backend.close();
   await proxy.close();
   await database.drop();

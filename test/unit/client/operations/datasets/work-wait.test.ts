@@ -174,12 +174,9 @@ describe('a piece of work', () => {
     expect(since(NOW - MIN, NOW - 5 * MIN)).toBe(NOW - MIN);
   });
 
-  test('that a busy worker does not answer for stands still for what its account does, or goes on by itself', () => {
-    const busy = work(null, { problem: 'the worker is too busy to answer', workerRuns: true });
-    expect(workWait(busy, standing(), SALES, NOW)).toMatchObject({
-      why: 'the worker is too busy to answer',
-      frees: 'nothing, it goes on by itself',
-    });
+  test('that a busy worker does not answer for stands still for what stops its account', () => {
+    const busy = work(null, { problem: 'no worker answers', workerRuns: true });
+    expect(workWait(busy, standing(), SALES, NOW)?.why).toBe('no worker answers');
     const held = pool({ state: 'held', until: null, reason: 'audit of ours' });
     expect(workWait(busy, standing({ pool: held }), SALES, NOW)?.why).toBe('its pool is held: audit of ours');
   });
