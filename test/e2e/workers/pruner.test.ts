@@ -293,7 +293,7 @@ test('a batch whose removal was cut short is not found by its input any more, an
   const cut = new AbortController();
   // The batch's own row is locked by its last statement only: whoever holds an item stops the run in between.
   const holder = await db.connect();
-  await holder.query('begin');
+  await holder.query('begin; set local idle_in_transaction_session_timeout = 0');
   await holder.query('select 1 from batch_items where seq = 3 for update');
   const asked = { ...RETENTION, batchesDays: 40 };
   const run = prune(db, asked, { chunk: 2, signal: cut.signal });
@@ -319,7 +319,7 @@ test('rows that are locked are left for the next time, and one prunes at a time'
     `insert into events (kind, at) select 'x', now() - interval '70 days' from generate_series(1, 10)`,
   );
   const holder = await db.connect();
-  await holder.query('begin');
+  await holder.query('begin; set local idle_in_transaction_session_timeout = 0');
   await holder.query('select 1 from events order by id limit 1 for update');
   expect(await prune(db, RETENTION, { chunk: 4 })).toEqual({ ...NONE, events: 9 });
   await holder.query('rollback');

@@ -75,7 +75,7 @@ test('a process killed between start and answer: the next one finds what was sta
   const doomed = await stack.serve();
   // Events cannot be written: the work is begun, and its answer is not kept.
   const blocker = await connect(stack.databaseUrl);
-  await blocker.query('begin');
+  await blocker.query('begin; set local idle_in_transaction_session_timeout = 0');
   await blocker.query('lock table events in exclusive mode');
   const lost = start(doomed.url, 'startAudit', 'audit-1').catch(() => 'cut off');
   const runs = async () => {
@@ -180,7 +180,7 @@ test('events: none lost, none twice, in order, whoever commits first and however
   let n = 1;
   for (let round = 0; round < 4; round++) {
     // A lower id is drawn first, and becomes visible last.
-    await slow.query('begin');
+    await slow.query('begin; set local idle_in_transaction_session_timeout = 0');
     await reported(slow as never, n++);
     await reported(stack.db, n++);
     broken.cut();
@@ -189,7 +189,7 @@ test('events: none lost, none twice, in order, whoever commits first and however
     // A transaction that fails leaves a gap, which holds nobody up.
     if (round === 2) {
       const failed = await connect(stack.databaseUrl);
-      await failed.query('begin');
+      await failed.query('begin; set local idle_in_transaction_session_timeout = 0');
       await reported(failed as never, 999);
       await failed.query('rollback');
       await failed.end();
@@ -291,7 +291,7 @@ test('SIGTERM: what is begun is answered, streams are ended, and the process end
   const server = await stack.serve();
   const listener = await new Listener().open(server.url, null);
   const blocker = await connect(stack.databaseUrl);
-  await blocker.query('begin');
+  await blocker.query('begin; set local idle_in_transaction_session_timeout = 0');
   await blocker.query('lock table pools in access exclusive mode');
   const slow = send(server.url, routeOf('listPools'), {});
   await new Promise((done) => setTimeout(done, 200));

@@ -5,6 +5,7 @@ import { changeLimit } from '../../../../client/operations/pools/limits';
 import { datasetContext } from '../../../../settings/datasets/report-context';
 import { listKindStops } from '../../../../store/permits/call-kinds';
 import { listLimits } from '../../../../store/permits/permits';
+import { eventually } from '../../../support/eventually';
 import { violations } from '../../../support/models/arrival-judge';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
@@ -110,7 +111,11 @@ describe('work that sleeps until a limit has room goes on at once', () => {
     const isOfType = name === 'raised';
     const scope = isOfType ? `of-mine of ${l.account(name)}/GET_VENDOR_REAL_TIME_SALES_REPORT` : 'of-mine';
     const data = expect.objectContaining({ reason: `${scope} has 2 of 2 used, by settings` });
-    expect(await l.poolEvents(name)).toContainEqual(expect.objectContaining({ kind: 'limit.waiting', data }));
+    // The call's own process reports it, a moment before or after the workflow sleeps.
+    const reported = await eventually('the wait is reported', async () =>
+      (await l.poolEvents(name)).find(({ kind }) => kind === 'limit.waiting'),
+    );
+    expect(reported).toMatchObject({ data });
     return { l, work };
   };
 

@@ -11,8 +11,8 @@ const lab = Lab.start({
     limits: {
       // Says what it does, and it is less than the settings have.
       getReportDocument: { ratePerSecond: 4, burst: 15 },
-      // Allows less than it says.
-      createReport: { ratePerSecond: 1, burst: 6, announcedRatePerSecond: 20 },
+      // Allows less than it says, and less than a busy machine asks for.
+      createReport: { ratePerSecond: 0.5, burst: 2, announcedRatePerSecond: 20 },
     },
   },
   accounts: {
@@ -29,7 +29,7 @@ const lab = Lab.start({
       account: {
         limits: {
           // Slower than a busy machine is.
-          createReport: { ratePerSecond: 0.25, burst: 3 },
+          createReport: { ratePerSecond: 0.25, burst: 2 },
           getReport: { ratePerSecond: 50, burst: 50 },
           getReportDocument: { ratePerSecond: 20, burst: 15 },
         },

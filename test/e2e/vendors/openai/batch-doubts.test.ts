@@ -253,11 +253,11 @@ test('a resume that comes before the workflow has seen the pause is not lost', a
   // The pause cannot be written until the page's last word, the counts, cannot be read: then it stands for itself.
   const [pause, counts] = [await s.db.connect(), await s.db.connect()];
   try {
-    await pause.query('begin');
+    await pause.query('begin; set local idle_in_transaction_session_timeout = 0');
     await pause.query('select 1 from batches where id = $1 for no key update', [id]);
     await cancelAtVendor(s, vendorBatch);
     await eventually('its file is settled', async () => (await listParts(s.db, id))[0]?.state === 'settled');
-    await counts.query('begin');
+    await counts.query('begin; set local idle_in_transaction_session_timeout = 0');
     await counts.query('lock table batch_items in access exclusive mode');
     await pause.query('rollback');
     await eventually('paused', async () => (await readBatch(s.db, id))?.state === 'paused');

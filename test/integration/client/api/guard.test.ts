@@ -289,7 +289,7 @@ test('two lengths, a length beside chunks, and half a request are no request', a
 
 test('a flood is asked to come again, probes are answered meanwhile, and all is well afterwards', async () => {
   const blocker = await connect(database.url);
-  await blocker.query('begin');
+  await blocker.query('begin; set local idle_in_transaction_session_timeout = 0');
   await blocker.query('lock table pools in access exclusive mode');
   const flood = Array.from({ length: 10 * MOST }, () => fetch(`${plain.url}/api/v1/pools`));
   const settled: Response[] = [];

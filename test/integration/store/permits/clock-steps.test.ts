@@ -99,7 +99,7 @@ test('a step while a request waits for its locks is noticed: nothing is granted 
   await registerLimits(db, POOL, [limit(ROLLING)]);
   const holder = await db.connect();
   try {
-    await holder.query('begin');
+    await holder.query('begin; set local idle_in_transaction_session_timeout = 0');
     await holder.query('select from limits where key = $1 for update', [KEY]);
     const asked = takePermits(db, [REQUEST], 40, await readClock(db)).catch(
       (error: { code?: string }) => error.code,

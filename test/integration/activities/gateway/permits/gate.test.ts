@@ -186,7 +186,8 @@ describe('a call that is held up between its permit and the wire', () => {
       permit.sent();
       await permit.answered();
     });
-    expect(distance).toBeGreaterThan(545);
+    // What a busy process takes to be the database's time is some milliseconds off.
+    expect(distance).toBeGreaterThan(530);
   });
 
   test('and once more where it arrived, when its answer says so', async () => {
@@ -197,7 +198,7 @@ describe('a call that is held up between its permit and the wire', () => {
       await delay(100);
       await permit.answered();
     });
-    expect(distance).toBeGreaterThan(595);
+    expect(distance).toBeGreaterThan(580);
   });
 });
 
@@ -318,7 +319,7 @@ test('so does one that is aborted while the database grants it', async () => {
   const stop = new AbortController();
   const holder = await db.connect();
   try {
-    await holder.query('begin');
+    await holder.query('begin; set local idle_in_transaction_session_timeout = 0');
     await holder.query('select from pools where key = $1 for update', [pool]);
     const probing = gate.acquire(
       { pool, priority: 'background', charges },
