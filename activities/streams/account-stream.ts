@@ -22,7 +22,6 @@ import {
   noteGap,
   noteStreamTrouble,
   releaseStream,
-  renewStream,
 } from '../../store/streams/streams';
 import type { StreamApi, StreamConnection, StreamMessage } from '../../vendors/capabilities/stream';
 import type { GrantSource } from '../gateway/credentials/grant';
@@ -31,6 +30,7 @@ import { isOurFault } from '../gateway/spool/held';
 import { logEvent } from '../log/emit';
 import { warnOnce } from '../log/warn-once';
 import type { VehicleReads } from '../reads/vehicle-reads';
+import { type LeaseEnd, StreamLease } from './stream-lease';
 import { UnlistedVehicles } from './unlisted';
 
 export interface StreamDeps {
@@ -45,7 +45,7 @@ export interface StreamDeps {
 export interface StreamTimes {
   /** Without a renewal the lease is free after this; the holder gives up before. */
   readonly leaseMs: number;
-  /** Between renewals, and notes that the stream is alive. */
+  /** Between renewals, and between notes that the stream is alive. */
   readonly tickMs: number;
   /** First wait after a failure. */
   readonly retryMs: number;
@@ -71,7 +71,8 @@ const TIMES: StreamTimes = {
 const REFUSED = new Set([4, 5, 0x86, 0x87]);
 
 type Ending =
-  | { readonly kind: 'renew' | 'stopped' | 'lease' }
+  | LeaseEnd
+  | { readonly kind: 'renew' | 'stopped' }
   | { readonly kind: 'lost'; readonly reason: string };
 
 /** What was claimed, and when, monotonic ms. */
@@ -114,20 +115,24 @@ export class AccountStream {
   async run(): Promise<void> {
     const { account, deps, times } = this;
     while (!this.stopping.aborted) {
+      let lease: StreamLease | null = null;
       try {
+        const askedAt = performance.now();
         const held = await claimStream(deps.db, account.name, this.owner, times.leaseMs);
         if (held === null) {
           await this.pause(times.tickMs);
           continue;
         }
         const began = performance.now();
-        const ending = await this.connect({ ...held, claimedAt: began });
+        const terms = { account: account.name, owner: this.owner, ...times };
+        lease = new StreamLease(deps.db, terms, askedAt);
+        const ending = await this.connect({ ...held, claimedAt: began }, lease);
         this.failures = 0;
         if (ending.kind !== 'lost') continue;
         await this.troubled('lost', ending.reason);
         // A broker that ends each connection at once is not tried again without a pause.
         this.cutOff = performance.now() - began < times.steadyMs ? this.cutOff + 1 : 0;
-        if (this.cutOff > 0) await this.wait(retryAfterMs(this.cutOff, times.retryMs));
+        if (this.cutOff > 0) await this.pause(retryAfterMs(this.cutOff, times.retryMs));
       } catch (error) {
         this.failures++;
         const kind = error instanceof StreamRefused ? 'refused' : 'lost';
@@ -135,13 +140,16 @@ export class AccountStream {
         await this.troubled(kind, reason).catch(() =>
           warnOnce(deps.log, { account: account.name }, error, 'a stream failed'),
         );
-        await this.wait(retryAfterMs(this.failures, times.retryMs));
+        // With the lease: no other process would have more luck.
+        await this.pause(retryAfterMs(this.failures, times.retryMs));
+      } finally {
+        lease?.stop();
       }
     }
     await releaseStream(deps.db, account.name, this.owner).catch(() => undefined);
   }
 
-  private async connect(held: Held): Promise<Ending> {
+  private async connect(held: Held, lease: StreamLease): Promise<Ending> {
     const { deps, api, account, times } = this;
     const { grant, accessToken, version, expiresInMs } = await deps.tokens.session(this.stopping);
     const session = { accessToken, idToken: grant.idToken ?? null, subject: grant.subject };
@@ -149,6 +157,7 @@ export class AccountStream {
     if (!described.ok) throw new Error(described.problem);
     const { topics, password } = described.value;
     const secrets = SecretValues.of([password, accessToken, grant.idToken ?? '']);
+    if (lease.ending !== null) return lease.ending;
     let client: MqttClient;
     try {
       client = await open(described.value, times);
@@ -160,7 +169,10 @@ export class AccountStream {
       throw new StreamRefused(`the stream refuses the login: ${reason}`);
     }
     try {
-      return await this.listen(client, topics, held, renewAfterMs(expiresInMs));
+      // It may have been lost while the connection was made.
+      return (
+        lease.ending ?? (await this.listen(client, topics, { ...held, lease }, renewAfterMs(expiresInMs)))
+      );
     } finally {
       await client.endAsync(true).catch(() => undefined);
       logEvent(
@@ -175,13 +187,19 @@ export class AccountStream {
   private async listen(
     client: MqttClient,
     topics: readonly string[],
-    before: Held,
+    before: Held & { readonly lease: StreamLease },
     renewMs: number,
   ): Promise<Ending> {
     const { deps, account, api, times } = this;
+    const { lease } = before;
     let end: (ending: Ending) => void = () => undefined;
     const ended = new Promise<Ending>((resolve) => {
       end = resolve;
+    });
+    // At once, whatever is being waited for: there is one connection an account.
+    void lease.lost.then((ending) => {
+      end(ending);
+      void client.endAsync(true).catch(() => undefined);
     });
     client.once('close', () => end({ kind: 'lost', reason: 'the connection has ended' }));
     client.on('error', (error) => end({ kind: 'lost', reason: error.message }));
@@ -213,21 +231,13 @@ export class AccountStream {
       this.carryOn(before, carried.seed);
       if (carried.seed) await this.missed();
       await this.report();
-      let renewedAt = performance.now();
       for (;;) {
         const ending = await Promise.race([ended, delay(times.tickMs, null, { ref: false })]);
         if (ending !== null) {
           await storing;
           return ending;
         }
-        const renewed = await renewStream(deps.db, account.name, this.owner, times.leaseMs).catch(() => null);
-        if (renewed === false) return { kind: 'lease' };
-        if (renewed) renewedAt = performance.now();
-        // Another process may hold it soon: there is one connection an account.
-        if (performance.now() - renewedAt > times.leaseMs - 2 * times.tickMs) {
-          return { kind: 'lost', reason: 'Postgres does not answer, so the connection is given up' };
-        }
-        if (!renewed) continue;
+        if (!lease.renewed) continue;
         const isQuiet = this.quietMs >= api.silentAfterMs;
         if (this.silent && !isQuiet) {
           this.silent = false;
@@ -344,16 +354,6 @@ export class AccountStream {
       about,
       `the stream of ${account.name} brings no messages: ${reason}`,
     );
-  }
-
-  /** Keeps the lease: no other process would have more luck. */
-  private async wait(ms: number): Promise<void> {
-    const { deps, account, times } = this;
-    const until = performance.now() + ms;
-    while (performance.now() < until && !this.stopping.aborted) {
-      await this.pause(Math.min(times.tickMs, until - performance.now()));
-      await renewStream(deps.db, account.name, this.owner, times.leaseMs).catch(() => undefined);
-    }
   }
 
   private async pause(ms: number): Promise<void> {
