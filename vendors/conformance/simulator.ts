@@ -20,7 +20,7 @@ import { type SampleCall, Wire } from './wire';
 const ADMITTED = 3;
 const BEYOND = 3;
 /** Answers are this late: what is refused before the first one is refused at arrival. */
-const LATENCY_MS = 150;
+const LATENCY_MS = 600;
 /** The share of a wait that its rounding to other units leaves. */
 const WHOLE = 0.9;
 /** No window that is tried ends by itself. */
