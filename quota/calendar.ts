@@ -11,6 +11,16 @@ const LONGEST_MS: Record<CalendarUnit, number> = {
   month: (31 * 24 + 2) * HOUR_MS,
 };
 
+/** True for an IANA zone that this machine knows. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** Names the unit that holds `at`: two instants share the name exactly when they share the unit. */

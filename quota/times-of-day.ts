@@ -2,7 +2,7 @@
  * Times of day as vendors write them, for the end of a wait: `08:15 UTC`, `8:15 pm (CET)`, `08:15:00 +02:00`,
  * `08:15 Europe/Berlin`, `ab 08:15 Uhr`. Pure.
  */
-import { startOfDay, timeOfDay } from './calendar';
+import { isTimeZone, startOfDay, timeOfDay } from './calendar';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, type Span } from './durations';
 
 /** Hours east of UTC. Letters that name several zones, such as CST and IST, are left out: they would be a guess. */
@@ -85,16 +85,7 @@ function zoneAt(text: string, from: number): { readonly zone: Zone; readonly end
     const hours = ABBREVIATIONS[letters.toUpperCase()];
     return hours === undefined ? null : { zone: hours * HOUR_MS, end };
   }
-  return name !== undefined && isZone(name) ? { zone: name, end } : null;
-}
-
-function isZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
+  return name !== undefined && isTimeZone(name) ? { zone: name, end } : null;
 }
 
 function untilShown(

@@ -3,6 +3,7 @@
  * these.
  */
 import { z } from 'zod';
+import { isTimeZone } from '../quota/calendar';
 import { DAY_MS, HOUR_MS } from '../quota/durations';
 
 /** Where a secret is kept; the secret itself is read in activities only, at the moment it is needed. */
@@ -226,13 +227,3 @@ export const commonAccountFields = {
   pool: poolOverride.optional().describe('Overrides of pauses and of the breaker.'),
   retry: retryOverride.optional().describe('Overrides of retry delays.'),
 };
-
-/** True for an IANA zone that this machine knows. */
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

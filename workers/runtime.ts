@@ -41,8 +41,8 @@ import { Vault } from '../store/secrets/vault';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
 import { startStreams } from './streams';
-import { signalPool } from './work/pool-signals';
-import { REPORT_WORK, wakeWork } from './work/wake-work';
+import { signalPool } from './upkeep/pool-signals';
+import { REPORT_WORK, wakeWork } from './upkeep/wake-work';
 
 export interface RuntimeOptions {
   readonly settings: Settings;

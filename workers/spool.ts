@@ -16,7 +16,7 @@ import { applyPoolEvent, readPool } from '../store/pools/pools';
 import { GrantStore } from '../store/secrets/grants';
 import type { KeyRing } from '../store/secrets/keyring';
 import { hasEnded, workerIdentity } from './identity';
-import { signalPool } from './work/pool-signals';
+import { signalPool } from './upkeep/pool-signals';
 
 export interface SpoolDeps {
   readonly db: Pool;

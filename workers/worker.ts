@@ -25,9 +25,9 @@ import { workerIdentity } from './identity';
 import { temporalLogger } from './log';
 import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
 import { ServerChecks } from './server-checks';
-import { poolWorkflowRuns, signalPool } from './work/pool-signals';
-import { wakeWork } from './work/wake-work';
-import { type WatchOptions, WorkflowWatch } from './work/watch';
+import { poolWorkflowRuns, signalPool } from './upkeep/pool-signals';
+import { wakeWork } from './upkeep/wake-work';
+import { type WatchOptions, WorkflowWatch } from './upkeep/watch';
 
 export interface WorkerOptions {
   readonly settings: Settings;

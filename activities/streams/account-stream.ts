@@ -70,10 +70,7 @@ const TIMES: StreamTimes = {
 /** Not authorized, and wrong user name or password, in both versions of the protocol. */
 const REFUSED = new Set([4, 5, 0x86, 0x87]);
 
-type Ending =
-  | LeaseEnd
-  | { readonly kind: 'renew' | 'stopped' }
-  | { readonly kind: 'lost'; readonly reason: string };
+type Ending = LeaseEnd | { readonly kind: 'renew' | 'stopped' };
 
 /** What was claimed, and when, monotonic ms. */
 type Held = ClaimedStream & { readonly claimedAt: number };

@@ -16,9 +16,7 @@ export interface LeaseTerms {
 }
 
 /** Another process has it, or may have it soon. */
-export type LeaseEnd =
-  | { readonly kind: 'lease' }
-  | { readonly kind: 'lost'; readonly reason: 'Postgres does not answer, so the connection is given up' };
+export type LeaseEnd = { readonly kind: 'lease' } | { readonly kind: 'lost'; readonly reason: string };
 
 export class StreamLease {
   /** Resolves when it is lost; never after `stop`. */

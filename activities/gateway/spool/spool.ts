@@ -86,10 +86,13 @@ export class Spool {
     this.replays.set(kind, replay);
   }
 
-  /** Stores what ended processes have left, now and from time to time. Throws nothing: what fails stays for later. */
-  async start(): Promise<void> {
+  /**
+   * Stores what ended processes have left, now and from time to time. Throws nothing: what fails stays for later.
+   * @param everyMs between two looks, ms.
+   */
+  async start(everyMs = POLL_MS): Promise<void> {
     await this.poll();
-    this.timer = setInterval(() => void this.poll(), POLL_MS).unref();
+    this.timer = setInterval(() => void this.poll(), everyMs).unref();
   }
 
   /** Stores what ended processes have left since the last time. Throws nothing. */

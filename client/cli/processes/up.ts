@@ -23,24 +23,31 @@ import { isScheduled } from '../../operations/datasets/schedules';
 import { beginSync } from '../../operations/datasets/syncs';
 import { workerPolls } from '../../operations/datasets/work';
 import { ClientError } from '../../operations/errors';
-import { apiAddress, apiProgram, untilApiAnswers } from '../../operations/processes/api-process';
+import {
+  apiAddress,
+  apiProgram,
+  recordedAddress,
+  untilApiAnswers,
+} from '../../operations/processes/api-process';
 import { codecEndpoint, codecServerProgram } from '../../operations/processes/codec-server';
 import { recordHung } from '../../operations/processes/hang-watch';
-import { watchServers } from '../../operations/processes/server-watch';
 import {
   adoptable,
-  becomeKeeper,
   type ChildProgram,
-  forgetProcess,
   isSameProgram,
   Keeper,
+  sayWhatIsOlder,
+  workerProgram,
+} from '../../operations/processes/keeper';
+import { watchServers } from '../../operations/processes/server-watch';
+import {
+  becomeKeeper,
+  forgetProcess,
   otherKeeper,
   type Servers,
-  sayWhatIsOlder,
   startServers,
   stopAll,
   stopServersIfUnused,
-  workerProgram,
 } from '../../operations/processes/servers';
 import { dismissSupervisor, SUPERVISOR, startSupervisor } from '../../operations/processes/supervisor';
 import { type EnvironmentPrint, environmentPrint } from '../../operations/processes/worker-environment';
@@ -164,8 +171,7 @@ async function begin(context: Context, detach: boolean, beginning: Beginning): P
   else own.kept = await keep(context, servers, endpoints, programs, environment, note);
   if (endpoint !== null) describeCodec(servers, endpoint);
   await untilWorkerPolls(context, interrupt.signal);
-  // It may have had to take another port.
-  await describeApi(context, await apiAddress(dir, settings, note));
+  await describeApi(context, recordedAddress(dir) ?? endpoints.api);
   await startSyncs(context);
   if (!detach) return true;
   await startSupervisor(dir, settings);

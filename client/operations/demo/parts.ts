@@ -3,15 +3,13 @@
 import type { Context } from '../backend/context';
 import { keepApi } from '../processes/api-process';
 import { codecEndpoint, keepCodecServer } from '../processes/codec-server';
+import { adoptable, Keeper, workerProgram } from '../processes/keeper';
 import {
-  adoptable,
   forgetProcess,
-  Keeper,
   type Say,
   type Servers,
   startServers,
   stopServersIfUnused,
-  workerProgram,
 } from '../processes/servers';
 
 export interface DemoParts {

@@ -12,7 +12,8 @@ import { loadSettings } from '../../../settings';
 import { createKeyFile } from '../../../store/secrets/keyring';
 import { type Context, contextWith } from '../backend/context';
 import { ClientError } from '../errors';
-import { becomeKeeper, type Keeper, otherKeeper, type Say } from '../processes/servers';
+import type { Keeper } from '../processes/keeper';
+import { becomeKeeper, otherKeeper, type Say } from '../processes/servers';
 import { type DemoParts, startParts } from './parts';
 import { keepSimulator } from './simulator-process';
 

@@ -5,7 +5,8 @@ import { tailOf } from '../../../embedded/child';
 import { choosePort } from '../../../embedded/ports';
 import type { StateDir } from '../../../embedded/state-dir';
 import { ClientError } from '../errors';
-import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from '../processes/servers';
+import { adoptable, type ChildProgram, Keeper } from '../processes/keeper';
+import { findProcess, type Say } from '../processes/servers';
 
 export const SIMULATOR = 'amazon-simulator';
 

@@ -10,7 +10,7 @@ import type { Settings } from '../../../settings';
 import { unfinishedBatches } from '../../../store/batches/batches';
 import { listExecutions } from '../../../temporal/executions';
 import { askWorkers } from '../../../workers/health-socket';
-import { workflowEnd } from '../../../workers/work/workflow-end';
+import { workflowEnd } from '../../../workers/upkeep/workflow-end';
 import { batchWorkflowId } from '../../../workflows/messages';
 import { hint } from '../hints';
 import { lengthText } from '../time-text';

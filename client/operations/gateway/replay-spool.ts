@@ -1,8 +1,7 @@
 /** A server of the API stores what was spooled while Postgres was away, as a worker does. */
 import type { Logger } from 'pino';
-import type { Spool } from '../../../activities/gateway/spool/spool';
 import { storeEntries } from '../../../workers/spool';
-import { signalPool } from '../../../workers/work/pool-signals';
+import { signalPool } from '../../../workers/upkeep/pool-signals';
 import type { Backend } from '../backend/backend';
 import { loadVaultKeys } from '../backend/context';
 import { messageOf } from '../errors';
@@ -17,11 +16,10 @@ const REPLAY_MS = 5_000;
  */
 export function replaySpool(backend: Backend, log: Logger): { stop(): Promise<void> } {
   const { temporal, settings, dir } = backend;
-  let spool: Spool | null = null;
   const open = async () => {
     const keys = await loadVaultKeys(backend);
-    const opened = spoolAt(dir.spool, keys, log);
-    storeEntries(opened, {
+    const spool = spoolAt(dir.spool, keys, log);
+    storeEntries(spool, {
       keys,
       use: (work) => backend.database(work),
       // The block stands in Postgres, with Temporal away as well.
@@ -32,31 +30,16 @@ export function replaySpool(backend: Backend, log: Logger): { stop(): Promise<vo
           log.warn({ pool: key, error: messageOf(error) }, 'the pool workflow could not be signalled'),
         ),
     });
-    return opened;
+    await spool.start(REPLAY_MS);
+    return spool;
   };
-  let ended = false;
-  let timer: NodeJS.Timeout | undefined;
-  const look = async () => {
-    try {
-      spool ??= await open();
-      await spool.collect();
-    } catch {
-      // No key: nothing was sealed with it either.
-    }
-    if (!ended) timer = setTimeout(() => void looking(), REPLAY_MS).unref();
-  };
-  let working: Promise<void> = Promise.resolve();
-  const looking = () => {
-    working = look();
-    return working;
-  };
-  void looking();
+  const opened = open().catch((error: unknown) => {
+    log.debug({ error: messageOf(error) }, 'without the key of the vault nothing of the spool can be read');
+    return null;
+  });
   return {
     stop: async () => {
-      ended = true;
-      clearTimeout(timer);
-      await working;
-      await spool?.stop();
+      await (await opened)?.stop();
     },
   };
 }

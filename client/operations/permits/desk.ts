@@ -21,7 +21,7 @@ import { GrantStore } from '../../../store/secrets/grants';
 import { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
-import { signalPool } from '../../../workers/work/pool-signals';
+import { signalPool } from '../../../workers/upkeep/pool-signals';
 import type { Backend } from '../backend/backend';
 import { loadVaultKeys } from '../backend/context';
 import { asField, failed } from '../errors';

@@ -6,7 +6,8 @@ import type { StateDir } from '../../../embedded/state-dir';
 import type { Settings } from '../../../settings';
 import { UsageError } from '../errors';
 import { parsePort } from './codec-server';
-import { adoptable, type ChildProgram, findProcess, Keeper, type Say } from './servers';
+import { adoptable, type ChildProgram, Keeper } from './keeper';
+import { findProcess, type Say } from './servers';
 
 export const API_PROCESS = 'api';
 
@@ -15,8 +16,12 @@ const STOP_MS = 35_000;
 
 /** Where this folder's API server is found: the usual port, or another one, which is printed. */
 export async function apiAddress(dir: StateDir, settings: Settings, say: Say): Promise<string> {
-  const running = findProcess(dir, API_PROCESS)?.url;
-  return running ?? `http://127.0.0.1:${await apiPort(settings, undefined, say)}`;
+  return recordedAddress(dir) ?? `http://127.0.0.1:${await apiPort(settings, undefined, say)}`;
+}
+
+/** Where the one that runs listens: it may have had to take another port than it was to. */
+export function recordedAddress(dir: StateDir): string | null {
+  return findProcess(dir, API_PROCESS)?.url ?? null;
 }
 
 /** The port given, which has to be free; without one the usual one, or another when that is in use, which is printed. */
@@ -75,7 +80,7 @@ export async function keepApi(
   const program = apiProgram(dir, settings, url);
   const keeper = new Keeper(dir, program, say);
   await keeper.start(await adoptable(dir, program, say));
-  return { url: findProcess(dir, API_PROCESS)?.url ?? url, keeper };
+  return { url: recordedAddress(dir) ?? url, keeper };
 }
 
 /** @throws UsageError */

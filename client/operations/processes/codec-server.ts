@@ -5,7 +5,8 @@ import type { StateDir } from '../../../embedded/state-dir';
 import type { Settings } from '../../../settings';
 import { type Context, liveInstance } from '../backend/context';
 import { UsageError } from '../errors';
-import { adoptable, type ChildProgram, findProcess, Keeper, type Say, type Servers } from './servers';
+import { adoptable, type ChildProgram, Keeper } from './keeper';
+import { findProcess, type Say, type Servers } from './servers';
 
 export const CODEC_PORT = 8234;
 const PROCESS = 'codec-server';

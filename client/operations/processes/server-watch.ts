@@ -5,7 +5,8 @@ import type { StateDir } from '../../../embedded/state-dir';
 import type { Settings } from '../../../settings';
 import { messageOf } from '../errors';
 import { HangWatch, HUNG_MS } from './hang-watch';
-import { BACKOFF_MS, type Say, type Servers, startServers, WELL_MS } from './servers';
+import { BACKOFF_MS, WELL_MS } from './keeper';
+import { type Say, type Servers, startServers } from './servers';
 
 const WATCH_MS = 250;
 

@@ -34,7 +34,7 @@ function withDatabase(url: string, name: string): string {
 }
 
 /** Nobody kills the shared server: it need not be safe against a power cut. Tests that kill one have one of their own. */
-const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+const NOT_DURABLE = { fsync: 'off', full_page_writes: 'off' };
 
 /** `postgres://…/postgres` of the run's shared server. `SLUICE_TEST_PG_URL` names one to use in its place. */
 export async function testPostgresUrl(): Promise<string> {

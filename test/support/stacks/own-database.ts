@@ -10,8 +10,11 @@ export interface OwnDatabaseOptions {
   readonly durable?: boolean;
 }
 
-/** To be called once in a test file: it sets up and tears down by itself. `use` gets the pool before the first test. */
-export function ownDatabase({ max, durable = true }: OwnDatabaseOptions, use: (db: Pool) => void): void {
+/** To be called once in a test file: it sets up and tears down by itself. `use` gets the pool, and the database's URL, before the first test. */
+export function ownDatabase(
+  { max, durable = true }: OwnDatabaseOptions,
+  use: (db: Pool, url: string) => void,
+): void {
   let database: TestDatabase;
   let db: Pool;
 
@@ -19,7 +22,7 @@ export function ownDatabase({ max, durable = true }: OwnDatabaseOptions, use: (d
     database = await testDatabase();
     db = createPool(database.url, { max });
     if (!durable) await db.query('set synchronous_commit = off');
-    use(db);
+    use(db, database.url);
   });
 
   afterAll(async () => {

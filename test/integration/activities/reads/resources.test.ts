@@ -1,22 +1,15 @@
 import type { Pool } from 'pg';
-import { createPool } from '../../../../store/db';
-import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 import { type CarVendor, carReads, type Reading, startCarVendor } from '../../../support/vendors/car-vendor';
 
-let database: TestDatabase;
 let db: Pool;
 let vendor: CarVendor;
 let account = '';
 let count = 0;
 let reading: Reading;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-afterAll(async () => {
-  await db?.end();
-  await database?.drop();
+ownDatabase({ max: 8 }, (made) => {
+  db = made;
 });
 beforeEach(async () => {
   account = `depot-${++count}`;

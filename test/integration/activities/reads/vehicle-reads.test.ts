@@ -15,7 +15,7 @@ import { eventually } from '../../../support/eventually';
 import { startBreakableProxy } from '../../../support/network/breakable-proxy';
 import type { CarReaderOptions } from '../../../support/processes/car-reader-process';
 import { Child } from '../../../support/processes/child';
-import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 import {
   type CarVendor,
   carReads,
@@ -25,20 +25,15 @@ import {
   value,
 } from '../../../support/vendors/car-vendor';
 
-let database: TestDatabase;
 let db: Pool;
+let databaseUrl: string;
 let vendor: CarVendor;
 let account = '';
 let count = 0;
 let reading: Reading;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-afterAll(async () => {
-  await db?.end();
-  await database?.drop();
+ownDatabase({ max: 8 }, (made, url) => {
+  [db, databaseUrl] = [made, url];
 });
 beforeEach(async () => {
   account = `garage-${++count}`;
@@ -139,7 +134,7 @@ test('a stream without a gap keeps a read fresh', async () => {
 
 test('two processes that ask at once make one call; one that is killed over it keeps nobody for long', async () => {
   await ask('state');
-  const options: CarReaderOptions = { databaseUrl: database.url, url: vendor.url, account };
+  const options: CarReaderOptions = { databaseUrl: databaseUrl, url: vendor.url, account };
   const [one, other] = [
     new Child('car-reader-process.ts', options),
     new Child('car-reader-process.ts', options),
@@ -266,8 +261,8 @@ test('pages are kept as they come: whoever goes on asks for the rest', async () 
 test('answers that come while Postgres is away are stored when it is back, as old as they are, by the next process, too', async () => {
   await ask('state');
   const root = mkdtempSync(join(tmpdir(), 'spool-'));
-  const proxy = await startBreakableProxy(new URL(database.url).host);
-  const url = new URL(database.url);
+  const proxy = await startBreakableProxy(new URL(databaseUrl).host);
+  const url = new URL(databaseUrl);
   url.host = proxy.address;
   const away = createPool(url.toString(), { max: 6 });
   const spoolOf = (identity: string) =>

@@ -4,25 +4,17 @@
  */
 import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
-import { createPool } from '../../../../store/db';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
 import { longOr } from '../../../support/run/long';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../support/stacks/embedded';
+import { uniqueName } from '../../../support/stacks/embedded';
+import { ownDatabase } from '../../../support/stacks/own-database';
 
 jest.setTimeout(600_000);
 
-let database: TestDatabase;
 let db: Pool;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 1 });
-  await db.query('set synchronous_commit = off');
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 1, durable: false }, (made) => {
+  db = made;
 });
 
 interface Vendor {

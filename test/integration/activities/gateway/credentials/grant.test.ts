@@ -10,7 +10,6 @@ import {
   storeKept,
 } from '../../../../../activities/gateway/credentials/grant';
 import type { CallableAccount } from '../../../../../settings/accounts/accounts';
-import { createPool } from '../../../../../store/db';
 import { listEvents } from '../../../../../store/events/events';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
 import { GrantStore } from '../../../../../store/secrets/grants';
@@ -28,23 +27,19 @@ import {
   spoolIn,
 } from '../../../../support/processes/grant-caller';
 import { answer, termsOf } from '../../../../support/scripted-gateway';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
+import { uniqueName } from '../../../../support/stacks/embedded';
+import { ownDatabase } from '../../../../support/stacks/own-database';
 import { OAuthServer } from '../../../../support/vendors/oauth-server';
 
-let database: TestDatabase;
 let db: Pool;
+let databaseUrl: string;
 let server: OAuthServer;
 let caller: GrantCaller;
 const key = randomBytes(32).toString('base64');
 const keys = KeyRing.parse(key);
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 8 }, (made, url) => {
+  [db, databaseUrl] = [made, url];
 });
 
 beforeEach(async () => {
@@ -191,7 +186,7 @@ describe('a process that is killed', () => {
   ): Promise<void> {
     await logIn();
     const { name: account } = caller.account;
-    const options = { databaseUrl: database.url, key, account, url: server.url, killAt, spoolDir };
+    const options = { databaseUrl: databaseUrl, key, account, url: server.url, killAt, spoolDir };
     const child = new Child('grant-caller.ts', options);
     try {
       expect(await child.hear()).toBe('asking');

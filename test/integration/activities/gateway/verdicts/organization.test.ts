@@ -1,7 +1,6 @@
 /** An organization's limit: one call finds it, every account of the organization is stopped, one resume frees them all. */
 import type { Pool } from 'pg';
 import type { CallableAccount } from '../../../../../settings/accounts/accounts';
-import { createPool } from '../../../../../store/db';
 import { restampPermit, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, poolsOf, readPools, registerPool } from '../../../../../store/pools/pools';
 import type { CallResult } from '../../../../../vendors/contract';
@@ -12,21 +11,15 @@ import {
   scriptedGateway,
   termsOf,
 } from '../../../../support/scripted-gateway';
-import { type TestDatabase, testDatabase, uniqueName } from '../../../../support/stacks/embedded';
+import { uniqueName } from '../../../../support/stacks/embedded';
+import { ownDatabase } from '../../../../support/stacks/own-database';
 
-let database: TestDatabase;
 let db: Pool;
 let scripted: ScriptedGateway;
 let organization: NonNullable<CallableAccount['organization']>;
 
-beforeAll(async () => {
-  database = await testDatabase();
-  db = createPool(database.url, { max: 8 });
-});
-
-afterAll(async () => {
-  await db.end();
-  await database.drop();
+ownDatabase({ max: 8 }, (made) => {
+  db = made;
 });
 
 beforeEach(() => {
