@@ -2,8 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client } from 'pg';
 import { removePostgres, startPostgres } from '../embedded/postgres/postgres';
+import {
+  createTemporaryDatabase,
+  dropTemporaryDatabase,
+  temporaryDatabaseName,
+} from '../store/connections/temporary-database';
 
 /** @param measure false when a bar was missed: the process then ends with exit code 1. */
 export async function withBenchDatabase(measure: (databaseUrl: string) => Promise<boolean>): Promise<void> {
@@ -26,18 +30,11 @@ async function onServer(
   serverUrl: string,
   measure: (databaseUrl: string) => Promise<boolean>,
 ): Promise<boolean> {
-  const name = `sluice_bench_${process.pid}`;
-  const administer = async (sql: string) => {
-    const client = new Client({ connectionString: serverUrl });
-    await client.connect();
-    await client.query(sql).finally(() => client.end());
-  };
-  await administer(`create database ${name}`);
+  const name = temporaryDatabaseName('sluice_bench');
+  const url = await createTemporaryDatabase(serverUrl, name);
   try {
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    return await measure(url.toString());
+    return await measure(url);
   } finally {
-    await administer(`drop database if exists ${name} with (force)`);
+    await dropTemporaryDatabase(serverUrl, name);
   }
 }

@@ -38,7 +38,11 @@ const temporal = z.strictObject({
     .regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'must be host:port, without http://')
     .optional()
     .describe('Temporal to use; without it a development server is started (env TEMPORAL_ADDRESS).'),
-  namespace: text.default('default').describe('env TEMPORAL_NAMESPACE'),
+  namespace: text
+    .default('default')
+    .describe(
+      'Of this database alone: ids of workflows are made of accounts and pools, and two deployments in one namespace would share them (env TEMPORAL_NAMESPACE).',
+    ),
   apiKey: secretRef.optional(),
   tls: z
     .strictObject({

@@ -1,6 +1,6 @@
 /**
  * A demo against simulated vendors: servers, the vendors, a worker and an API server, in a state folder of the demo's own
- * that goes away with it.
+ * that goes away with it. In servers that it is given it works apart from all that is there (places.ts).
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { ClientError } from '../errors';
 import type { Keeper } from '../processes/keeper';
 import { becomeKeeper, otherKeeper, type Say } from '../processes/servers';
 import { type DemoParts, startParts } from './parts';
+import { Places } from './places';
 import { keepSimulator } from './simulator-process';
 
 export interface SimulatedDemo extends DemoParts {
@@ -40,6 +41,8 @@ export async function startSimulated(outer: Context, say: Say, terms: Terms): Pr
   const dir = stateDir(process.cwd(), { SLUICE_STATE_DIR: root });
   const other = otherKeeper(dir);
   if (other !== null) throw new ClientError(`this demo runs already (process ${other.pid})`);
+  const places = new Places(dir);
+  await places.leave();
   await removeFolder(dir);
   ensureStateDir(dir);
   const vaultKey = join(dir.root, 'vault.key');
@@ -65,12 +68,14 @@ export async function startSimulated(outer: Context, say: Say, terms: Terms): Pr
     const file = join(dir.root, 'demo.yaml');
     const settings = terms.settings(urls, (secret) => `file:${fileOf(secret)}`);
     writeFileSync(file, stringify({ vault: { keyFile: vaultKey }, ...settings }));
+    await places.take(terms.folder);
     const context = contextWith(loadSettings({ path: file }), dir, outer.note);
     const started = await startParts(context, say, simulators);
     return {
       ...started,
       stop: async () => {
         await started.stop();
+        await places.leave();
         await removeFolder(dir);
       },
       context,
@@ -78,6 +83,7 @@ export async function startSimulated(outer: Context, say: Say, terms: Terms): Pr
     };
   } catch (error) {
     for (const simulator of simulators) await simulator.stop();
+    await places.leave().catch(() => undefined);
     await removeFolder(dir);
     throw error;
   }

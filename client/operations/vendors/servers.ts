@@ -2,16 +2,26 @@
  * Servers for the time of a test: an embedded Postgres and Temporal in a folder that is removed at the end, or others
  * that the caller names. Each is started when it is first asked for; all vendors of a run share them.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { Connection } from '@temporalio/client';
 import { EmbeddedError } from '../../../embedded/errors';
 import { removePostgres, startPostgres } from '../../../embedded/postgres/postgres';
 import { findTemporalBinary } from '../../../embedded/temporal/binary';
 import { type RunningTemporal, startTemporal } from '../../../embedded/temporal/temporal';
+import {
+  createTemporaryDatabase,
+  dropTemporaryDatabase,
+  temporaryDatabaseName,
+} from '../../../store/connections/temporary-database';
 import { migrate } from '../../../store/migrate';
+import {
+  createTemporaryNamespace,
+  deleteTemporaryNamespace,
+  temporaryNamespaceName,
+} from '../../../temporal/temporary-namespace';
+import { messageOf } from '../errors';
 
 export interface GivenServers {
   /** A Postgres in which a database may be made, as a URL. */
@@ -20,13 +30,19 @@ export interface GivenServers {
   readonly temporal?: string | undefined;
 }
 
+export interface TestTemporal {
+  /** `host:port`. */
+  readonly address: string;
+  readonly namespace: string;
+}
+
 export class TestServers {
   /** For whatever belongs to the run. */
   readonly folder = mkdtempSync(join(tmpdir(), 'sluice-vendor-test-'));
   private readonly dataDir = join(this.folder, 'pg');
   private readonly ends: (() => Promise<unknown>)[] = [];
   private url: Promise<string> | null = null;
-  private address: Promise<string> | null = null;
+  private place: Promise<TestTemporal> | null = null;
 
   constructor(private readonly given: GivenServers) {}
 
@@ -44,26 +60,39 @@ export class TestServers {
       await migrate(url);
       return url;
     }
-    const name = `sluice_vendor_test_${randomBytes(6).toString('hex')}`;
-    await administer(postgres, `create database ${name}`);
-    this.ends.push(() => administer(postgres, `drop database if exists ${name} with (force)`));
-    const url = new URL(postgres);
-    url.pathname = `/${name}`;
-    await migrate(url.toString());
-    return url.toString();
+    const name = temporaryDatabaseName('sluice_vendor_test');
+    const url = await createTemporaryDatabase(postgres, name);
+    this.ends.push(() => dropTemporaryDatabase(postgres, name));
+    await migrate(url);
+    return url;
   }
 
   /**
-   * `host:port`. A Temporal CLI that is not on this machine is not fetched: that takes minutes.
+   * A namespace that nobody else uses. A Temporal CLI that is not on this machine is not fetched: that takes minutes.
    * @throws EmbeddedError that says what was looked for.
    */
-  temporal(): Promise<string> {
-    this.address ??= this.startTemporal();
-    return this.address;
+  temporal(): Promise<TestTemporal> {
+    this.place ??= this.makeNamespace();
+    return this.place;
+  }
+
+  private async makeNamespace(): Promise<TestTemporal> {
+    const address = this.given.temporal ?? (await this.startTemporal());
+    const namespace = temporaryNamespaceName('vendor-test');
+    const connection = await Connection.connect({ address });
+    this.ends.push(() => connection.close());
+    try {
+      await createTemporaryNamespace(connection, namespace);
+    } catch (error) {
+      throw new Error(`Temporal at ${address} does not let a namespace be made: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    this.ends.push(() => deleteTemporaryNamespace(connection, namespace));
+    return { address, namespace };
   }
 
   private async startTemporal(): Promise<string> {
-    if (this.given.temporal !== undefined) return this.given.temporal;
     const binary = await findTemporalBinary({ install: false });
     const file = join(this.folder, 'temporal.db');
     const server: RunningTemporal = await startTemporal({ dbFile: file, logFile: `${file}.log`, binary });
@@ -86,14 +115,4 @@ export class TestServers {
 /** Whether there is no Temporal on this machine, and nothing else is wrong. */
 export function isTemporalMissing(error: unknown): boolean {
   return error instanceof EmbeddedError && error.code === 'BINARY_MISSING';
-}
-
-async function administer(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }

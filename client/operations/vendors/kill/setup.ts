@@ -20,7 +20,7 @@ import { type OpenBackend, openBackend } from '../../backend/open-backend';
 import { messageOf } from '../../errors';
 import { hint } from '../../hints';
 import { quickLimits, withoutLimits } from '../quick-limits';
-import type { TestServers } from '../servers';
+import type { TestServers, TestTemporal } from '../servers';
 import type { Subject } from '../subject';
 import { commandWork } from './commands';
 import { fleetWork, reportWork } from './covered';
@@ -57,10 +57,10 @@ interface Simulated extends Subject {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** @param temporal `host:port`; null: work that takes a worker is left out. */
+/** @param temporal null: work that takes a worker is left out. */
 export async function begin(
   servers: TestServers,
-  temporal: string | null,
+  temporal: TestTemporal | null,
   subjects: readonly Subject[],
   baseDir: string,
 ): Promise<Setup> {
@@ -86,7 +86,9 @@ export async function begin(
   const env = {
     ...secrets,
     DATABASE_URL: url,
-    ...(temporal === null ? {} : { TEMPORAL_ADDRESS: temporal }),
+    ...(temporal === null
+      ? {}
+      : { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
   };
   const file = join(folder, 'sluice.yaml');
   const text = JSON.stringify({

@@ -1,6 +1,7 @@
 /** `sluice demo bmw` as a person runs it, whose worker is killed while it waits for a quota. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
 import type { Pool } from 'pg';
 import { parse } from 'yaml';
 import { readInstance } from '../../../../../embedded/instance';
@@ -37,6 +38,8 @@ const UNDER_WAY_MS = 5_000;
 
 let database: TestDatabase;
 let db: Pool;
+/** In the database that the demo makes for itself. */
+let own: Pool | null = null;
 
 // The demo runs by the clock: what a stalled machine keeps it from gets a second attempt, and the first is reported.
 jest.retryTimes(1, { logErrorsBeforeRetry: true });
@@ -49,6 +52,20 @@ afterEach(async () => {
   await db?.end();
   await database?.drop();
 });
+
+/** Those that demos of this kind have made in the Postgres that they are given; null for none. */
+async function ownDatabases(): Promise<readonly string[] | null> {
+  const { rows } = await db.query<{ datname: string }>(
+    "select datname from pg_database where datname like 'sluice\\_demo\\_bmw\\_%'",
+  );
+  return rows.length === 0 ? null : rows.map(({ datname }) => datname);
+}
+
+function withName(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.toString();
+}
 
 test('logs in, reads as one, waits out a quota over the death of its worker, and says what each limit saw', async () => {
   const folder = temporaryFolder('demo-bmw');
@@ -82,9 +99,13 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
       await look();
       return refused().length > 0;
     });
+    own = createPool(withName(database.url, (await found('its database', ownDatabases))[0] ?? ''), {
+      max: 1,
+    });
+    const inOwn = own;
     // Of a command that is on its way when the worker dies nobody knows whether it arrived.
     await found('all commands wait', async () => {
-      const { rows } = await db.query<{ state: string }>('select state from sluice.commands');
+      const { rows } = await inOwn.query<{ state: string }>('select state from sluice.commands');
       return rows.length === 3 && rows.every((one) => one.state === 'created');
     });
     const killed = await found('the worker', async () => worker());
@@ -96,6 +117,8 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
       await new Promise((next) => setTimeout(next, 200));
     }
   } finally {
+    await own?.end();
+    own = null;
     await running;
   }
   const ran = await running;
@@ -129,5 +152,18 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
   expect(mybmw?.functions.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['vehicles', 'command', 'login']),
   );
+
+  // Nothing is left behind, and nothing was done in what others may use.
   expect(existsSync(state)).toBe(false);
+  expect(await ownDatabases()).toBeNull();
+  expect((await db.query('select 1 from sluice.pools')).rows).toEqual([]);
+  const temporal = await Connection.connect({ address });
+  try {
+    const { namespaces } = await temporal.workflowService.listNamespaces({});
+    const names = namespaces.map(({ namespaceInfo }) => namespaceInfo?.name ?? '');
+    // The server renames one whose content it still deletes.
+    expect(names.filter((name) => /^sluice-demo-bmw-[0-9a-f]+$/.test(name))).toEqual([]);
+  } finally {
+    await temporal.close();
+  }
 });
