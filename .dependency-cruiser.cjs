@@ -106,7 +106,26 @@ module.exports = {
     ...only('settings', ['quota', 'vendors']),
     ...only('workflows', ['quota'], ['activities', 'vendors', 'settings', 'store']),
     ...only('activities', ['quota', 'vendors', 'store', 'settings'], ['workflows']),
-    ...only('temporal', ['quota', 'settings', 'store']),
+    ...only('temporal', ['quota', 'settings', 'store', 'embedded', 'workflows'], ['activities']),
+    {
+      name: 'temporal-knows-messages',
+      severity: 'error',
+      comment: 'What signals a workflow knows its messages, and its arguments as types.',
+      from: { path: '^temporal/' },
+      to: {
+        path: '^workflows/',
+        pathNot: '^workflows/messages[.]ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'client-asks-workers',
+      severity: 'error',
+      comment:
+        'Of workers a client knows how their health is asked for, and how what a process has spooled is stored.',
+      from: { path: '^client/' },
+      to: { path: '^workers/', pathNot: '^workers/(health-socket|spool)[.]ts$' },
+    },
     ...only('library', [
       'quota',
       'vendors',

@@ -9,9 +9,10 @@
 import { join } from 'node:path';
 import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
-import { resolveSecret, type SecretSources } from '../settings/secret';
+import type { SecretSources } from '../settings/secret';
 import type { Settings } from '../settings/types';
-import { KeyRing } from '../store/secrets/keyring';
+import type { KeyRing } from '../store/secrets/keyring';
+import { keyRingFor } from './keys';
 
 const ENCODING = 'binary/encrypted';
 const CIPHER = 'AES-256-GCM';
@@ -66,15 +67,6 @@ export class EncryptionCodec implements PayloadCodec {
 
 function isEncrypted({ metadata }: Payload): boolean {
   return text(metadata?.encoding) === ENCODING && text(metadata?.['encryption-cipher']) === CIPHER;
-}
-
-/** The keys that the settings point at, or null when they name none. */
-export async function keyRingFor(
-  settings: Pick<Settings, 'vault'>,
-  sources: SecretSources = {},
-): Promise<KeyRing | null> {
-  if (settings.vault.key === null) return null;
-  return KeyRing.parse((await resolveSecret(settings.vault.key, sources)).reveal());
 }
 
 /** Module that `bundleWorkflowCode` and workers load by path when payloads are encrypted. */

@@ -23,7 +23,7 @@ import { createReportActivities } from '../activities/reports/reports';
 import type { StreamTimes } from '../activities/streams/account-stream';
 import { MINUTE_MS } from '../quota/durations';
 import type { PoolEvent, PoolPolicy, PoolState } from '../quota/pools/state';
-import { resolveSecret, type SecretSources, type Settings } from '../settings';
+import type { SecretSources, Settings } from '../settings';
 import { type Account, answerTimeoutMs, findAccount } from '../settings/accounts/accounts';
 import { authorOf, definitionsOf } from '../settings/accounts/definitions';
 import { findVehicleAccount } from '../settings/accounts/vehicles';
@@ -34,15 +34,15 @@ import { migrate } from '../store/migrate';
 import { CallCounter } from '../store/permits/call-counts';
 import { type PoolStanding, publishDefinitions } from '../store/pools/settings-generations';
 import { GrantStore } from '../store/secrets/grants';
-import { KeyRing } from '../store/secrets/keyring';
+import type { KeyRing } from '../store/secrets/keyring';
 import { LoginStore } from '../store/secrets/logins';
 import { TokenStore } from '../store/secrets/tokens';
 import { Vault } from '../store/secrets/vault';
+import { signalPool } from '../temporal/pool-signals';
+import { REPORT_WORK, wakeWork } from '../temporal/wake-work';
 import { startPruner } from './pruner';
 import { openSpool } from './spool';
 import { startStreams } from './streams';
-import { signalPool } from './upkeep/pool-signals';
-import { REPORT_WORK, wakeWork } from './upkeep/wake-work';
 
 export interface RuntimeOptions {
   readonly settings: Settings;
@@ -86,16 +86,6 @@ const MAX_CONNECTIONS = 2000;
 
 /** Beyond the longest wait for a connection a request has no reason to be late, ms. */
 const LATE_MS = 2_000;
-
-/** The master key of tokens, vault and payloads. @throws with what to set when there is none. */
-export async function loadKeys(settings: Settings): Promise<KeyRing> {
-  if (settings.vault.key === null) {
-    throw new Error(
-      'no vault key: access tokens are stored encrypted. Set SLUICE_VAULT_KEY (base64 of 32 bytes, e.g. `openssl rand -base64 32`) or vault.keyFile',
-    );
-  }
-  return KeyRing.parse((await resolveSecret(settings.vault.key)).reveal());
-}
 
 /** Brings the database to this version and puts the parts together. Starts nothing by itself. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {

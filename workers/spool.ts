@@ -15,8 +15,8 @@ import { storeOutcomes } from '../store/batches/outcomes';
 import { applyPoolEvent, readPool } from '../store/pools/pools';
 import { GrantStore } from '../store/secrets/grants';
 import type { KeyRing } from '../store/secrets/keyring';
-import { hasEnded, workerIdentity } from './identity';
-import { signalPool } from './upkeep/pool-signals';
+import { signalPool } from '../temporal/pool-signals';
+import { hasEnded, workerIdentity } from '../temporal/worker-identity';
 
 export interface SpoolDeps {
   readonly db: Pool;

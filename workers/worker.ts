@@ -21,13 +21,14 @@ import { registerLimits } from '../store/permits/permits';
 import { holdLostPool, registerPool } from '../store/pools/pools';
 import { dataConverterFor } from '../temporal/codec';
 import { connectClient, connectWorker } from '../temporal/connection';
-import { workerIdentity } from './identity';
+import { keyRingFor, NO_VAULT_KEY } from '../temporal/keys';
+import { poolWorkflowRuns, signalPool } from '../temporal/pool-signals';
+import { wakeWork } from '../temporal/wake-work';
+import { workerIdentity } from '../temporal/worker-identity';
 import { temporalLogger } from './log';
-import { createRuntime, loadKeys, type Runtime, type RuntimeOptions } from './runtime';
+import { createRuntime, type Runtime, type RuntimeOptions } from './runtime';
 import { ServerChecks } from './server-checks';
-import { poolWorkflowRuns, signalPool } from './upkeep/pool-signals';
-import { wakeWork } from './upkeep/wake-work';
-import { type WatchOptions, WorkflowWatch } from './upkeep/watch';
+import { type WatchOptions, WorkflowWatch } from './watch';
 
 export interface WorkerOptions {
   readonly settings: Settings;
@@ -74,7 +75,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       'no database: set database.url (or DATABASE_URL), or start an embedded one with: sluice up',
     );
   }
-  const keys = await loadKeys(settings);
+  const keys = await keyRingFor(settings);
+  if (keys === null) throw new Error(NO_VAULT_KEY);
   const dataConverter = await dataConverterFor(settings);
   const client = await connectClient(settings, options.temporalAddress, dataConverter);
   const runtime = await createRuntime({

@@ -1,3 +1,4 @@
+/** Time in the simulators, in epoch ms: what they judge arrivals by. */
 import { performance } from 'node:perf_hooks';
 
 /** Epoch milliseconds with a fraction. Never goes back while the process lives. */

@@ -17,6 +17,7 @@ import { UnsupportedPooler } from '../../../store/connections/pooler';
 import { type ConnectionUse, createPool, databaseAnswers } from '../../../store/db';
 import { createKeyFile, type KeyRing } from '../../../store/secrets/keyring';
 import type { ConnectedClient } from '../../../temporal/connection';
+import { keyRingFor, NO_VAULT_KEY } from '../../../temporal/keys';
 import { type ErrorCode, failed, messageOf, OperationError } from '../errors';
 import { hint } from '../hints';
 import { type Context, databaseUrl, START, temporalAddress } from './context-servers';
@@ -237,8 +238,9 @@ export async function temporalConnection(context: Context): Promise<ConnectedCli
   }
 }
 
-/** The master key. @throws with what to set when there is none. */
+/** The master keys. @throws OperationError with what to set when there are none. */
 export async function loadVaultKeys(context: Pick<Context, 'settings'>): Promise<KeyRing> {
-  const { loadKeys } = await import('../../../workers/runtime.js');
-  return loadKeys(context.settings);
+  const keys = await keyRingFor(context.settings);
+  if (keys === null) throw failed(NO_VAULT_KEY);
+  return keys;
 }

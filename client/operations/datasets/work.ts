@@ -11,7 +11,7 @@ import {
   startOnce,
   startOrAttach,
 } from '../../../temporal/start-or-attach';
-import { hasEnded } from '../../../workers/identity';
+import { hasEnded } from '../../../temporal/worker-identity';
 import {
   auditWorkflowId,
   backfillWorkflowId,

@@ -7,7 +7,7 @@ import pino, { type Logger } from 'pino';
 import type { KeepDeps } from '../../../activities/gateway/spool/held';
 import { Spool } from '../../../activities/gateway/spool/spool';
 import type { KeyRing } from '../../../store/secrets/keyring';
-import { hasEnded, workerIdentity } from '../../../workers/identity';
+import { hasEnded, workerIdentity } from '../../../temporal/worker-identity';
 import type { Backend } from '../backend/backend';
 
 /** By folder: what a process writes lies together. */

@@ -13,18 +13,17 @@ import { PermitGate } from '../../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../../activities/gateway/vendor-call';
 import { MINUTE_MS } from '../../../quota/durations';
 import type { PoolEvent, PoolState } from '../../../quota/pools/state';
-import { resolveSecret, type SecretSources, type Settings } from '../../../settings';
+import type { SecretSources, Settings } from '../../../settings';
 import { type Account, answerTimeoutMs, type CallableAccount } from '../../../settings/accounts/accounts';
 import { CallCounter } from '../../../store/permits/call-counts';
 import { sweepOutsidePermits } from '../../../store/permits/outside-permits';
 import { GrantStore } from '../../../store/secrets/grants';
-import { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
 import { Vault } from '../../../store/secrets/vault';
-import { signalPool } from '../../../workers/upkeep/pool-signals';
+import { signalPool } from '../../../temporal/pool-signals';
 import type { Backend } from '../backend/backend';
 import { loadVaultKeys } from '../backend/context';
-import { asField, failed } from '../errors';
+import { asField } from '../errors';
 import { createDispatcher } from '../gateway/own-gateway';
 import { ownSpool } from '../gateway/own-spool';
 
@@ -87,10 +86,7 @@ export class PermitDesk {
 
   private async prepareSending() {
     const { settings } = this.backend;
-    if (settings.vault.key === null) {
-      throw failed('no vault key: access tokens are stored encrypted; set SLUICE_VAULT_KEY or vault.keyFile');
-    }
-    const keys = KeyRing.parse((await resolveSecret(settings.vault.key)).reveal());
+    const keys = await loadVaultKeys(this.backend);
     const { db, gateway } = this;
     const secrets: SecretSources = { vault: new Vault(db, keys) };
     const deps = {

@@ -15,7 +15,7 @@ import {
   readStoppingPools,
   registerPool,
 } from '../../../store/pools/pools';
-import { wakeWork } from '../../../workers/upkeep/wake-work';
+import { wakeWork } from '../../../temporal/wake-work';
 import { pauseSignal, poolWorkflowId, resumeSignal } from '../../../workflows/messages';
 import type { quotaPool } from '../../../workflows/pools/quota-pool';
 import type { Backend } from '../backend/backend';

@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { workerPolls } from '../../../client/operations/datasets/work';
 import { parseSettings, type Settings } from '../../../settings';
 import { connectClient, connectWorker } from '../../../temporal/connection';
-import { workerIdentity } from '../../../workers/identity';
+import { workerIdentity } from '../../../temporal/worker-identity';
 import { cliFor } from '../../support/cli';
 import { eventually } from '../../support/eventually';
 import {

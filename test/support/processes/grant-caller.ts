@@ -14,8 +14,8 @@ import { createPool } from '../../../store/db';
 import { GrantStore } from '../../../store/secrets/grants';
 import { KeyRing } from '../../../store/secrets/keyring';
 import { TokenStore } from '../../../store/secrets/tokens';
+import { hasEnded, workerIdentity } from '../../../temporal/worker-identity';
 import type { GrantApi } from '../../../vendors/capabilities/login';
-import { hasEnded, workerIdentity } from '../../../workers/identity';
 import { type ScriptedGateway, scriptedGateway } from '../scripted-gateway';
 
 export function scriptedGrant(url: string, singleUse = true): GrantApi {

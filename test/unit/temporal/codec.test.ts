@@ -2,8 +2,9 @@ import { inspect } from 'node:util';
 import { ApplicationFailure, defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { parseSettings } from '../../../settings';
 import { generateKey, KeyError, KeyRing } from '../../../store/secrets/keyring';
-import { dataConverterFor, EncryptionCodec, keyRingFor } from '../../../temporal/codec';
+import { dataConverterFor, EncryptionCodec } from '../../../temporal/codec';
 import { failureConverter } from '../../../temporal/failure-converter';
+import { keyRingFor } from '../../../temporal/keys';
 
 const key = generateKey();
 const codec = new EncryptionCodec(KeyRing.parse(key));

@@ -1,7 +1,7 @@
 /** Wakes workflows that sleep for a limit, or for a kind of call that is stopped, so that they ask again at once. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { listExecutions } from '../../temporal/executions';
-import { itemsDueSignal, limitUnblockedSignal } from '../../workflows/messages';
+import { itemsDueSignal, limitUnblockedSignal } from '../workflows/messages';
+import { listExecutions } from './executions';
 
 /** Types of workflows that fetch reports: calls of these alone are stopped by report type. */
 export const REPORT_WORK = ['datasetSync', 'backfill'] as const;

@@ -6,20 +6,20 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { emit } from '../../activities/log/emit';
-import { warnOnce } from '../../activities/log/warn-once';
-import { HOUR_MS } from '../../quota/durations';
-import type { Settings } from '../../settings';
-import { findAccount } from '../../settings/accounts/accounts';
-import { type Batch, unfinishedBatches } from '../../store/batches/batches';
-import { noteWorker } from '../../store/explain/worker-presence';
-import { sweepOutsidePermits } from '../../store/permits/outside-permits';
-import { readPools } from '../../store/pools/pools';
-import { mendRows } from '../../store/rows-mended';
-import type { batch } from '../../workflows/batches/batch';
-import { batchWorkflowId, poolWorkflowId } from '../../workflows/messages';
-import { signalPool } from './pool-signals';
-import { workflowEnd } from './workflow-end';
+import { emit } from '../activities/log/emit';
+import { warnOnce } from '../activities/log/warn-once';
+import { HOUR_MS } from '../quota/durations';
+import type { Settings } from '../settings';
+import { findAccount } from '../settings/accounts/accounts';
+import { type Batch, unfinishedBatches } from '../store/batches/batches';
+import { noteWorker } from '../store/explain/worker-presence';
+import { sweepOutsidePermits } from '../store/permits/outside-permits';
+import { readPools } from '../store/pools/pools';
+import { mendRows } from '../store/rows-mended';
+import { signalPool } from '../temporal/pool-signals';
+import { workflowEnd } from '../temporal/workflow-end';
+import type { batch } from '../workflows/batches/batch';
+import { batchWorkflowId, poolWorkflowId } from '../workflows/messages';
 
 export interface WatchOptions {
   readonly db: Pool;

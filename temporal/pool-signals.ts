@@ -1,7 +1,7 @@
 /** Signals pool workflows, and starts those that do not run. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { PoolSignal } from '../../activities/pools/pool';
-import type { PoolPolicy } from '../../quota/pools/state';
+import type { PoolSignal } from '../activities/pools/pool';
+import type { PoolPolicy } from '../quota/pools/state';
 import {
   failureSignal,
   poolWorkflowId,
@@ -9,8 +9,8 @@ import {
   reconcileSignal,
   successSignal,
   waitingSignal,
-} from '../../workflows/messages';
-import type { quotaPool } from '../../workflows/pools/quota-pool';
+} from '../workflows/messages';
+import type { quotaPool } from '../workflows/pools/quota-pool';
 
 /** True when the pool's workflow runs: it may remember what an empty database does not know. */
 export async function poolWorkflowRuns(client: Client, poolKey: string): Promise<boolean> {

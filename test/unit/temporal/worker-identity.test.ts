@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { hasEnded, workerIdentity } from '../../../workers/identity';
+import { hasEnded, workerIdentity } from '../../../temporal/worker-identity';
 
 test('a worker of this machine has ended when its process has', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
