@@ -72,6 +72,12 @@ export function startOfDay(at: number, zone: string): number {
   return nextBoundary(nextBoundary(at, 'day', zone) - 36 * HOUR_MS, 'day', zone);
 }
 
+/** The day that calendars of a zone show at an instant, as its start in UTC. */
+export function calendarDay(at: number, zone: string): number {
+  const [day = 0, month = 0, year = 0] = unitName(at, 'day', zone).split('/').map(Number);
+  return Date.UTC(year, month - 1, day);
+}
+
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
 /** Minutes after midnight that clocks of the zone show. */

@@ -1,8 +1,11 @@
 /**
  * Times of day as vendors write them, for the end of a wait: `08:15 UTC`, `8:15 pm (CET)`, `08:15:00 +02:00`,
  * `08:15 Europe/Berlin`, `ab 08:15 Uhr`. Pure.
+ *
+ * "Uhr" without a zone is read by the clocks where German is spoken and by those of UTC, which servers show, and the later
+ * instant counts: a pause must not end too early. Any other time of day without a zone is none.
  */
-import { isTimeZone, startOfDay, timeOfDay } from './calendar';
+import { calendarDay, isTimeZone, startOfDay, timeOfDay } from './calendar';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, type Span } from './durations';
 
 /** Hours east of UTC. Letters that name several zones, such as CST and IST, are left out: they would be a guess. */
@@ -24,39 +27,72 @@ const ABBREVIATIONS: Readonly<Record<string, number>> = {
   },
   ...{ JST: 9, KST: 9, EST: -5, EDT: -4, CDT: -5, MST: -7, MDT: -6, PST: -8, PDT: -7 },
 };
-/** Where "Uhr" is said, all clocks show the same. */
-const UHR_ZONE = 'Europe/Berlin';
+/** Where "Uhr" is said, all clocks show the same; the server that says it may show UTC. */
+const UHR_ZONES: readonly Zone[] = ['Europe/Berlin', 0];
 
 const TIME =
-  /(\d{1,2})(?::([0-5]\d)(?::([0-5]\d)(?:[.,]\d{1,9})?)?|[.h]([0-5]\d))?(?![\d:])(?: ?([ap])\.?m\b\.?)?( Uhr\b)?/iuy;
+  /(\d{1,2})(?::([0-5]\d)(?::([0-5]\d)(?:[.,]\d{1,9})?)?|[.h]([0-5]\d))?(?![\d:])(?: ?([ap])\.?m\b\.?)?( Uhr\b(?: (?:(abends|nachmittags)|morgens|früh|vormittags|mittags|nachts)\b)?)?/iuy;
 const ZONE =
   /\s?\(?(?:(?:UTC|GMT)([+-]\d{1,2})(?::?([0-5]\d))?(?![\d:])|([+-]\d{1,2})(?::?([0-5]\d))?(?![\d:]| ?[A-Z]{3})|([A-Z]{1,4}|utc|gmt)(?![\p{L}\p{N}])|([A-Z][a-z]+(?:\/[A-Z]\w+){1,2}))\)?/uy;
 
 /** A refusal may take so long to arrive that its end is over: the call is made again a moment later, not a day. */
 const JUST_OVER_MS = MINUTE_MS;
 
-/**
- * The next instant at which clocks of its zone show a time of day, which starts at `from`; null without a zone. One that has
- * just passed is over in what is left of a minute after it.
- * @param isTomorrow it is the next day's, by the clocks of its zone.
- */
-export function timeOfDayAt(text: string, from: number, nowMs: number, isTomorrow: boolean): Span | null {
-  if (!Number.isFinite(nowMs) || Math.abs(nowMs) > 8e15) return null;
+/** Which day's: a number of days from today, or the next of a weekday (0 is Sunday); null: of the next day that fits. */
+export type DayMeant = number | { readonly weekday: number } | null;
+
+/** An offset in ms, or the name of a zone. */
+export type Zone = number | string;
+
+export interface ShownTime {
+  /** After midnight. */
+  readonly minutes: number;
+  /** After that minute. */
+  readonly ms: number;
+  /** By the clocks of each of them it may be meant; null when nothing says whose. */
+  readonly zones: readonly Zone[] | null;
+  readonly end: number;
+}
+
+/** What clocks show, which starts at `from`; null for anything else. */
+export function shownAt(text: string, from: number): ShownTime | null {
   TIME.lastIndex = from;
   const match = TIME.exec(text);
   if (!match) return null;
-  const [, hours = '', colonMinutes, seconds = '0', plainMinutes, half, uhr] = match;
+  const [, hours = '', colonMinutes, seconds = '0', plainMinutes, half, uhr, late] = match;
   const minutes = colonMinutes ?? plainMinutes;
   // A bare number is none.
   if (minutes === undefined && half === undefined && uhr === undefined) return null;
   const hour = hourOf(Number(hours), half?.toLowerCase());
   if (hour === null) return null;
-  const shown = { minutes: hour * 60 + Number(minutes ?? '0'), ms: Number(seconds) * SECOND_MS };
-  const zone = zoneAt(text, TIME.lastIndex);
-  if (zone !== null) return { ms: untilShown(shown, zone.zone, nowMs, isTomorrow), end: zone.end };
-  return uhr === undefined
-    ? null
-    : { ms: untilShown(shown, UHR_ZONE, nowMs, isTomorrow), end: TIME.lastIndex };
+  const end = TIME.lastIndex;
+  const zone = zoneAt(text, end);
+  return {
+    minutes: (late !== undefined && hour < 12 ? hour + 12 : hour) * 60 + Number(minutes ?? '0'),
+    ms: Number(seconds) * SECOND_MS,
+    zones: zone === null ? (uhr === undefined ? null : UHR_ZONES) : [zone.zone],
+    end: zone?.end ?? end,
+  };
+}
+
+/**
+ * The next instant at which clocks of its zone show a time of day, which starts at `from`; null without a zone. One that has
+ * just passed is over in what is left of a minute after it.
+ */
+export function timeOfDayAt(text: string, from: number, nowMs: number, day: DayMeant): Span | null {
+  if (!Number.isFinite(nowMs) || Math.abs(nowMs) > 8e15) return null;
+  const shown = shownAt(text, from);
+  if (shown === null || shown.zones === null) return null;
+  return { ms: Math.max(...shown.zones.map((zone) => untilShown(shown, zone, nowMs, day))), end: shown.end };
+}
+
+/** When clocks of a zone show a time on a day. @param utcDay when that day starts in UTC. */
+export function instantOf(utcDay: number, minutes: number, zone: Zone): number {
+  if (typeof zone === 'number') return utcDay + minutes * MINUTE_MS - zone;
+  const start = startOfDay(utcDay + 12 * HOUR_MS, zone);
+  // East of the date line's other side, it is the next day there by noon.
+  const isNext = calendarDay(start, zone) > utcDay;
+  return timeOfDay(isNext ? startOfDay(start - HOUR_MS, zone) : start, minutes, zone);
 }
 
 function hourOf(hour: number, half: string | undefined): number | null {
@@ -64,9 +100,6 @@ function hourOf(hour: number, half: string | undefined): number | null {
   if (hour < 1 || hour > 12) return null;
   return (hour % 12) + (half === 'p' ? 12 : 0);
 }
-
-/** An offset in ms, or the name of a zone. */
-type Zone = number | string;
 
 function zoneAt(text: string, from: number): { readonly zone: Zone; readonly end: number } | null {
   ZONE.lastIndex = from;
@@ -88,26 +121,13 @@ function zoneAt(text: string, from: number): { readonly zone: Zone; readonly end
   return name !== undefined && isTimeZone(name) ? { zone: name, end } : null;
 }
 
-function untilShown(
-  { minutes, ms }: { readonly minutes: number; readonly ms: number },
-  zone: Zone,
-  nowMs: number,
-  isTomorrow: boolean,
-): number {
-  const today = typeof zone === 'number' ? startOfShifted(nowMs, zone) : startOfDay(nowMs, zone);
-  // From noon of a day its neighbours are a day away, however long the clocks make either.
-  const day = (days: number) =>
-    typeof zone === 'number' || days === 0
-      ? today + days * DAY_MS
-      : startOfDay(today + 12 * HOUR_MS + days * DAY_MS, zone);
-  const at = (days: number) =>
-    (typeof zone === 'number' ? day(days) + minutes * MINUTE_MS : timeOfDay(day(days), minutes, zone)) + ms;
-  if (isTomorrow) return at(1) - nowMs;
-  const lefts = [-1, 0, 1].map((days) => at(days) - nowMs).filter((left) => left > -JUST_OVER_MS);
-  const left = Math.min(...lefts);
-  return left > 0 ? left : left + JUST_OVER_MS;
-}
-
-function startOfShifted(nowMs: number, offsetMs: number): number {
-  return Math.floor((nowMs + offsetMs) / DAY_MS) * DAY_MS - offsetMs;
+function untilShown({ minutes, ms }: ShownTime, zone: Zone, nowMs: number, day: DayMeant): number {
+  const isOffset = typeof zone === 'number';
+  const today = isOffset ? Math.floor((nowMs + zone) / DAY_MS) * DAY_MS : calendarDay(nowMs, zone);
+  const left = (days: number) => instantOf(today + days * DAY_MS, minutes, zone) + ms - nowMs;
+  if (typeof day === 'number') return left(day);
+  const ahead = day === null ? 0 : (day.weekday - new Date(today).getUTCDay() + 7) % 7;
+  const days = day === null ? [-1, 0, 1] : [ahead, ahead + 7];
+  const next = Math.min(...days.map(left).filter((one) => one > -JUST_OVER_MS));
+  return next > 0 ? next : next + JUST_OVER_MS;
 }

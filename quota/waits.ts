@@ -3,6 +3,8 @@
  * ("Quota will be replenished in 00:13:18."). Pure: the clock is a parameter. Never throws; a wait is never
  * negative, NaN or 0. No wait found is null, which is not the same as a short one.
  */
+
+import { dateAt } from './dates';
 import {
   clockDurationAt,
   DAY_MS,
@@ -14,6 +16,7 @@ import {
   unitDurationAt,
   unitMs,
 } from './durations';
+import { dayMeant, endsOrBegins, isAtHour, isEnd, isUpTo } from './end-words';
 import { parseHttpDate, parseIsoInstant } from './instants';
 import { timeOfDayAt } from './times-of-day';
 
@@ -111,7 +114,7 @@ function oneValue(value: string, unitMs: number, nowMs: number): HeaderValue | n
   if (/^\d+(?:\.\d+)?$/.test(text)) return numberOrEpoch(Number(text), unitMs, nowMs);
   const instant = Number.isFinite(nowMs) ? (parseHttpDate(text, nowMs) ?? parseIsoInstant(text)) : null;
   if (instant !== null) return { ms: instant - nowMs, isInstant: true };
-  const ofDay = timeOfDayAt(text, 0, nowMs, false);
+  const ofDay = timeOfDayAt(text, 0, nowMs, null);
   if (ofDay?.end === text.length) return { ms: ofDay.ms, isInstant: true };
   const clock = clockDurationAt(text, 0);
   const ms = parseGoDuration(text) ?? (clock?.end === text.length ? clock.ms : wholeText(text));
@@ -143,8 +146,8 @@ function header(headers: Readonly<Record<string, string | undefined>>, name: str
  * A number alone is never a wait: it needs a unit, or the form HH:MM:SS, and a cue (retry, again, wait,
  * replenished, reset, in, after…) in the same sentence with no other number between. So limits ("5 requests per 60
  * seconds"), past events ("timed out after 30 seconds"), dates, prices, ids, versions and status codes are not
- * waits. A text that consists of nothing but a number and its unit is one. If several are stated, the first with a
- * strong cue counts.
+ * waits. A text that consists of nothing but a number and its unit is one. If several are stated, the longest with a
+ * strong cue counts: a stated wait is not cut short.
  * @param nowMs needed for instants; without it they are ignored.
  */
 export function parseWaitText(
@@ -177,18 +180,19 @@ export function parseLoneWait(
     START.lastIndex = Math.max(candidate.end, at + 1);
     const isLength = candidate.form === 'clock' || candidate.form === 'units';
     const counts = isLength ? !isOtherTime(head, at, candidate) : isLoneEnd(head, at, candidate);
-    if (counts) found.push(candidate.ms);
+    if (counts) found.push(candidate.ms + wholeDay(head, at, candidate));
   }
   const [ms] = found;
   return ms !== undefined && ms > 0 && found.length === 1 ? stated(ms, 'text', absurdMs) : null;
 }
 
-/** Full-width digits, and the one time of day that has a name. */
+/** Full-width digits, and the one time of day that has a name; in German it says whose, as "Uhr" does. */
 function legible(text: string): string {
   return text
     .slice(0, MAX_TEXT)
     .replace(/[０-９：]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
-    .replace(/\b(?:midnight|mitternacht|minuit|medianoche|mezzanotte|middernacht|midnatt?)\b/gi, '00:00');
+    .replace(/\bmitternacht\b/gi, '00:00 Uhr')
+    .replace(/\b(?:midnight|minuit|medianoche|mezzanotte|middernacht|midnatt?)\b/gi, '00:00');
 }
 
 /** A refusal may carry when it was made, by a clock that is a little ahead. */
@@ -196,12 +200,24 @@ const CLOCK_SKEW_MS = MINUTE_MS;
 
 /** An instant or a time of day at which something ends or begins, in a text that speaks of a quota. */
 function isLoneEnd(text: string, at: number, { form, ms, end }: Candidate): boolean {
-  const tail = clauseBefore(text, at);
-  if (NOT_AN_END.test(tail) && !FROM_THEN.test(tail)) return false;
+  const before = clauseBefore(text, at);
+  const after = text.slice(end, end + 8);
+  if (NOT_AN_END.test(before) && !endsOrBegins(before, after)) return false;
   if (form === 'instant') return ms > CLOCK_SKEW_MS;
-  if (form !== 'day-time') return false;
-  if (FROM_THEN.test(tail) || FROM_THEN_AFTER.test(text.slice(end, end + 8))) return true;
-  return AT_THEN.test(tail) && TO_COME.test(text);
+  if (form !== 'day-time' && form !== 'local-date') return false;
+  return (
+    ms > 0 && isEnd({ clause: before + restOfClause(text, end), before, after, day: dayMeant(text, at) })
+  );
+}
+
+/** Of a day that is named as the end, and does not say at which time of it. */
+function wholeDay(text: string, at: number, { isDay, end }: Candidate): number {
+  return isDay === true && isUpTo(clauseBefore(text, at), text.slice(end, end + 8)) ? DAY_MS : 0;
+}
+
+/** "8h", "8 Stunden", "8h30": behind some words a time of day. */
+function isHours(words: string): boolean {
+  return /^\d{1,2} ?(?:h|heures?|uur|horas|ore|часов)/iu.test(words);
 }
 
 /** A window's length ("24-hour quota", "quota (24 hours)"), a past event, a time of day, a date's time. */
@@ -212,6 +228,7 @@ function isOtherTime(text: string, at: number, { form, end }: Candidate): boolea
   if (/\d-\p{L}/u.test(text.slice(at, end)) || after.startsWith('-') || /\($/.test(tail)) return true;
   if (JOINED_PERIOD_BEFORE.test(tail) || JOINED_PERIOD_AFTER.test(after) || JOINED_TIME.test(tail))
     return true;
+  if (isHours(text.slice(at, end)) && isAtHour(tail)) return true;
   if (form !== 'clock') return false;
   const isOfDay = TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after);
   return isOfDay || /\d[-./]\d{1,4},?[ T]*$/.test(text.slice(Math.max(0, at - 12), at));
@@ -239,7 +256,7 @@ const START =
   /(?<![\p{N}_.$€£¥#@/\\-]|[^\P{L}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]|\d[:,]|[$€£¥-] )(?:\d|P(?=[\dT])|(?:an?|one) )/giu;
 
 function inProse(text: string, nowMs: number | undefined): number | null {
-  let weak: number | null = null;
+  const longest = { strong: 0, weak: 0 };
   START.lastIndex = 0;
   for (let start = START.exec(text); start !== null; start = START.exec(text)) {
     const at = start.index;
@@ -247,14 +264,15 @@ function inProse(text: string, nowMs: number | undefined): number | null {
     if (!found) continue;
     START.lastIndex = Math.max(found.end, at + 1);
     const strength = cueStrength(text, at, found);
-    if (strength === 'strong') return found.ms;
-    if (strength === 'weak') weak ??= found.ms;
+    if (strength !== null) longest[strength] = Math.max(longest[strength], found.ms, 1);
   }
-  return weak;
+  return longest.strong || longest.weak || null;
 }
 
 interface Candidate extends Span {
-  readonly form: 'instant' | 'day-time' | 'clock' | 'iso' | 'units' | 'article';
+  readonly form: 'instant' | 'local-date' | 'day-time' | 'clock' | 'iso' | 'units' | 'article';
+  /** A date without a time of day. */
+  readonly isDay?: boolean;
 }
 
 const INSTANT =
@@ -271,8 +289,9 @@ function candidateAt(text: string, at: number, nowMs: number | undefined): Candi
     const usable = ms !== null && nowMs !== undefined && Number.isFinite(nowMs);
     return usable ? { form: 'instant', ms: ms - nowMs, end: at + instant.length } : null;
   }
-  const isTomorrow = TOMORROW.test(text.slice(Math.max(0, at - 24), at + 40));
-  const ofDay = nowMs === undefined ? null : timeOfDayAt(text, at, nowMs, isTomorrow);
+  const dated = nowMs === undefined ? null : dateAt(text, at, nowMs);
+  if (dated) return { form: dated.hasZone ? 'instant' : 'local-date', ...dated };
+  const ofDay = nowMs === undefined ? null : timeOfDayAt(text, at, nowMs, dayMeant(text, at));
   if (ofDay) return { form: 'day-time', ...ofDay };
   return withForm('clock', clockDurationAt(text, at)) ?? withForm('units', unitDurationAt(text, at));
 }
@@ -300,15 +319,6 @@ const TIME_OF_DAY_AFTER = /^\s?(?:UTC|GMT|Z\b|[ap]\.?m\b|[+-]\d{2}|\d{4}\b|[A-Z]
 const TIME_OF_DAY_BEFORE = /\b(?:at|until|till|on|since|before|by)\s*["']?$/i;
 const NOT_AN_END = /\b(?:for|from|between|since|before|than)\s*["']?$/i;
 
-const TOMORROW = /(?<!\p{L})(?:tomorrow|morgen|demain|mañana|domani|amanhã)(?!\p{L})|明日|明天|내일/iu;
-/** What begins or ends then, in the languages of the vendors' markets. */
-const FROM_THEN =
-  /(?<!\p{L})(?:until|till|after|from|bis|ab|nach|jusqu['’]à|à partir de|après|dès|hasta(?: las)?|a partir de(?: las)?|después de las|fino alle|dalle|dopo le|vanaf|tot|från|efter|fra|til|od|do|po|с|до|после)\s*["'(]?$/iu;
-const FROM_THEN_AFTER = /^\s?(?:以降|以后|以後|之后|之後|[後后]|まで|から|起|까지|이후|부터)/u;
-/** At that time; what happens then is past, unless the text speaks of what is to come. */
-const AT_THEN = /(?<!\p{L})(?:at|um|gegen|à|a las|alle|om|kl\.?|o|в)\s*["'(]?$/iu;
-const TO_COME =
-  /(?<!\p{L})(?:will|again|next|wird|werden|wieder|sera|seront|será|serán|sarà|saranno|wordt|opnieuw|igen|ponownie|znovu|снова)(?!\p{L})/iu;
 /** "blocked at", "last retry at": when it happened, and not when it ends. */
 const AT_OF_PAST =
   /(?:\blast\b.*|(?:throttled|blocked|banned|locked|paused|suspended|limited|retried|renewed|restored)\s+(?:at|on)\s*["']?$)/i;
@@ -330,15 +340,16 @@ function cueStrength(text: string, at: number, found: Candidate): 'strong' | 'we
   if (found.form === 'units' && !JOINED_TIME.test(tail) && !JOINED_PERIOD_BEFORE.test(tail)) {
     if (JOINED_WAIT_AFTER.test(after) || JOINED_WAIT_BEFORE.test(tail)) return 'strong';
   }
-  const isEnd = found.form === 'instant' || found.form === 'day-time';
+  if (found.form === 'local-date' || (isHours(text.slice(at, found.end)) && isAtHour(tail))) return null;
+  const isInstant = found.form === 'instant' || found.form === 'day-time';
   if (found.form === 'clock' && (TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after))) return null;
-  if (isEnd && (NOT_AN_END.test(tail) || AT_OF_PAST.test(tail))) return null;
+  if (isInstant && (NOT_AN_END.test(tail) || AT_OF_PAST.test(tail))) return null;
   // "retry an hour later" counts, "twice an hour" does not: the article needs its preposition.
   if (found.form === 'article' && !/\b(?:in|after|for|wait|another)\s*(?:about\s)?$/i.test(tail)) return null;
   let cueEnd = -1;
   for (const cue of tail.matchAll(STRONG_CUE)) cueEnd = cue.index + cue[0].length;
   if (cueEnd >= 0 && !OTHER_TIME.test(tail.slice(cueEnd))) return 'strong';
-  if (isEnd || OTHER_TIME.test(tail) || COUNTED.test(tail)) return null;
+  if (isInstant || OTHER_TIME.test(tail) || COUNTED.test(tail)) return null;
   return WEAK_CUE.test(tail) ? 'weak' : null;
 }
 
@@ -350,6 +361,10 @@ function clauseBefore(text: string, at: number): string {
     if (/[\d.!?;\n]/.test(text.charAt(from))) break;
   }
   return text.slice(from, at);
+}
+
+function restOfClause(text: string, from: number): string {
+  return /^[^,.;!?\n]{0,64}/.exec(text.slice(from))?.[0] ?? '';
 }
 
 function stated(ms: number, source: StatedWait['source'], absurdMs: number): StatedWait {

@@ -1,17 +1,17 @@
-import { timeOfDayAt } from '../../../quota/times-of-day';
+import { type DayMeant, timeOfDayAt } from '../../../quota/times-of-day';
 
 const M = 60_000;
 const H = 60 * M;
 
 /** ms until a time of day, seen from an instant. */
-const until = (text: string, now: string, isTomorrow = false) =>
-  timeOfDayAt(text, 0, Date.parse(now), isTomorrow)?.ms ?? null;
+const until = (text: string, now: string, day: DayMeant = null) =>
+  timeOfDayAt(text, 0, Date.parse(now), day)?.ms ?? null;
 
 test('a zone whose clocks change', () => {
   // 2026-10-25: 03:00 summer time becomes 02:00; 2026-03-29: 02:00 becomes 03:00.
   expect(until('08:15 Europe/Berlin', '2026-10-24T21:00:00Z')).toBe(10 * H + 15 * M);
   expect(until('08:15 Europe/Berlin', '2026-03-28T21:00:00Z')).toBe(9 * H + 15 * M);
-  expect(until('08:15 Uhr', '2026-10-24T12:00:00Z', true)).toBe(19 * H + 15 * M);
+  expect(until('08:15 Uhr', '2026-10-24T12:00:00Z', 1)).toBe(20 * H + 15 * M);
   // Shown twice: the later, which is never too early.
   expect(until('02:30 Europe/Berlin', '2026-10-24T21:00:00Z')).toBe(4 * H + 30 * M);
 });
@@ -22,8 +22,11 @@ test.each<[string, number | null]>([
   ['12:00 am UTC', 12 * H],
   ['12:30 pm UTC', 30 * M],
   ['1 pm UTC', H],
-  ['13 Uhr', M], // as in Berlin
-  ['14 Uhr', H],
+  ['13 Uhr', H], // in Berlin this very minute, in UTC in an hour
+  ['14 Uhr', 2 * H],
+  ['12:30 Uhr', 23 * H + 30 * M], // in Berlin it is over
+  ['8 Uhr abends', 8 * H],
+  ['8 Uhr morgens', 20 * H],
   ['13:00 utc', H],
   ['13:00Z', H],
   ['08:00 EST', H],
