@@ -13,7 +13,7 @@ const KILL = 'a kill in the middle neither loses nor repeats';
 const WORK: Readonly<Record<string, readonly string[]>> = {
   amazon: ['a backfill of amazon/rt-sales'],
   openai: ['a batch of texts'],
-  gps51: ['a backfill of gps51/tracks', 'the command stop'],
+  gps51: ['a backfill of gps51/tracks', 'reads of vehicles together (position)', 'the command stop'],
   'bmw-cardata': ['reads of vehicles'],
   'bmw-mybmw': ['reads of vehicles', 'the command lock'],
   'acme-cars': ['reads of vehicles'],

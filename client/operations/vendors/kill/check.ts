@@ -149,12 +149,13 @@ function arrivals({ bench, work }: Tried) {
   return bench.running.log.list({}).filter(({ operation }) => work.operations.includes(operation));
 }
 
-/** Some of it is done for good, some is with the vendor, and nothing is on its way to the database. */
+/** Some of it is done for good unless its first call is held, some is with the vendor, and nothing is on its way to the database. */
 async function isInTheMiddle(one: Tried): Promise<boolean> {
   const arrived = arrivals(one);
   const held = arrived.filter(({ fault }) => fault === 'latency').length;
   const done = await one.work.done();
-  return held > 0 && done > 0 && (await answered(one)) === arrived.length - held;
+  const isBegun = done > 0 || one.work.hold.skip === 0;
+  return held > 0 && isBegun && (await answered(one)) === arrived.length - held;
 }
 
 async function inFlight(one: Tried): Promise<number> {
@@ -169,7 +170,8 @@ function judged(one: Tried, done: number, lost: number): string[] {
   const arrived = arrivals(one);
   const refused = new Set(arrived.flatMap(({ refusedBy }) => refusedBy ?? []));
   const most = needed + (once ? 0 : lost);
-  const paged = needed === wanted ? '' : ` of ${needed} pages`;
+  const paged =
+    needed === wanted ? '' : needed > wanted ? ` of ${needed} pages` : `, which ${needed} can answer`;
   const calls = `${arrived.length} calls of ${operations.join(', ')} arrived for ${wanted} ${pieces}${paged}`;
   const rule = once ? 'none may be asked for twice' : `only ${lost} were in flight at the kill`;
   return [

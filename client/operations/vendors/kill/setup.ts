@@ -25,7 +25,7 @@ import type { Subject } from '../subject';
 import { commandWork } from './commands';
 import { fleetWork, reportWork } from './covered';
 import { Victim } from './processes';
-import { readWork } from './reads';
+import { readWorks } from './reads';
 import { textWork } from './texts';
 import type { KillBench, ReadPiece, Work } from './work';
 
@@ -186,18 +186,18 @@ function datasetsOf(id: string, { datasets, descriptions }: Subject['vendor'], a
 /** All that the account offers and that can be begun here. */
 async function worksOf(bench: KillBench, wire: Wire, folder: string, hasTemporal: boolean): Promise<Work[]> {
   const token = await logIn(bench, wire);
-  const reads = await readWork(bench, wire, token);
-  if (!hasTemporal) return reads === null ? [] : [reads];
+  const reads = await readWorks(bench, wire, token);
+  if (!hasTemporal) return reads;
   const { fleet } = bench.parts;
   // Not before the fleet's work: it stores them, and a command goes to a device that is known.
   const histories = [reportWork(bench), await fleetWork(bench, wire, token)];
   const devices = fleet === undefined ? [] : await wire.devices(fleet, token);
   const ids = [
-    ...(reads?.reads ?? []).map(({ vehicleId }) => vehicleId),
+    ...reads.flatMap((work) => (work.reads ?? []).map(({ vehicleId }) => vehicleId)),
     ...devices.map((one) => one.deviceId),
   ];
   const byWorker = [...histories, textWork(bench, folder), commandWork(bench, [...new Set(ids)])];
-  return [reads, ...byWorker].filter((work) => work !== null);
+  return [...reads, ...byWorker].filter((work) => work !== null);
 }
 
 /** What the account offers and nothing is shown of, so that nobody takes it for shown. */
