@@ -7,15 +7,14 @@ import { DAY_MS } from '../../quota/durations';
 import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
+import { unanswered } from '../unanswered';
 import { type AmazonError, isQuotaCode, readError } from './error-body';
 import { scrub } from './scrub';
 
 /** Total: any result becomes exactly one verdict. `nowMs` serves dates in Retry-After and texts only. */
 export function classifyAmazon(call: CallInfo, result: CallResult, nowMs: number): Verdict {
   if (result.kind === 'transport') {
-    const { code, message, mayHaveBeenSent } = result.error;
-    const evidence = { ...identity(call), code: short(code), message: clean(message) };
-    return { kind: 'server', statedWaitMs: null, ambiguous: mayHaveBeenSent && creates(call), evidence };
+    return unanswered(call, result.error, clean, result.error.mayHaveBeenSent && creates(call));
   }
   const answer = readAnswer(call, result.response, nowMs);
   switch (call.operation) {

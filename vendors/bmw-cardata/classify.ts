@@ -5,9 +5,11 @@
  * Source: BMW CarData integration guide, error codes; RFC 8628 and RFC 6749 for the login.
  */
 import type { Verdict } from '../../quota/verdict';
+import { scrub } from '../bmw/error-body';
 import type { BmwAnswer } from '../bmw/verdicts';
-import { byGateway, failed, readAnswer, unanswered } from '../bmw/verdicts';
+import { byGateway, failed, readAnswer } from '../bmw/verdicts';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
+import { unanswered } from '../unanswered';
 import { API_OPERATIONS, DAY_LIMIT, LOGIN_OPERATIONS, type QuotaWindow, usedUpForMs } from './limits';
 
 type Meaning = 'quota' | 'token' | 'refused' | 'gone' | 'invalid' | 'server';
@@ -68,7 +70,7 @@ export function classifyCarData(
   nowMs: number,
   quotaWindow: QuotaWindow,
 ): Verdict {
-  if (result.kind === 'transport') return unanswered(call, result.error);
+  if (result.kind === 'transport') return unanswered(call, result.error, scrub);
   const answer = readAnswer(call, result.response, nowMs, isPicture(call, result.response));
   return LOGINS.has(call.operation) ? ofLogin(call, answer) : ofApi(call, answer, nowMs, quotaWindow);
 }

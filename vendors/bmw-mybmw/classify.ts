@@ -4,9 +4,11 @@
  * tokens stay. 489 shuts the user agent out for good.
  */
 import type { Verdict } from '../../quota/verdict';
+import { scrub } from '../bmw/error-body';
 import { readJsonObject } from '../bmw/json';
-import { type BmwAnswer, byGateway, failed, readAnswer, unanswered } from '../bmw/verdicts';
+import { type BmwAnswer, byGateway, failed, readAnswer } from '../bmw/verdicts';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
+import { unanswered } from '../unanswered';
 import { OPERATIONS, QUOTA_LIMIT } from './limits';
 
 const LOGINS: ReadonlySet<string> = new Set([OPERATIONS.login, OPERATIONS.refresh]);
@@ -24,7 +26,7 @@ const OF_ONE: ReadonlySet<string> = new Set([
 
 /** Total. */
 export function classifyMyBmw(call: CallInfo, result: CallResult, nowMs: number): Verdict {
-  if (result.kind === 'transport') return unanswered(call, result.error);
+  if (result.kind === 'transport') return unanswered(call, result.error, scrub);
   const answer = readAnswer(call, asSaid(result.response), nowMs);
   return ofDeployment(LOGINS.has(call.operation) ? ofLogin(call, answer) : ofService(call, answer));
 }

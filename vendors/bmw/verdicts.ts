@@ -5,7 +5,7 @@
 import { MINUTE_MS } from '../../quota/durations';
 import type { Evidence, Verdict } from '../../quota/verdict';
 import type { StatedWait } from '../../quota/waits';
-import type { CallInfo, TransportError, VendorResponse } from '../contract';
+import type { CallInfo, VendorResponse } from '../contract';
 import { type BmwBody, readBmwBody, scrub } from './error-body';
 import { readRefusal, saysQuota } from './refusal';
 
@@ -50,17 +50,6 @@ export function readAnswer(
   };
   const wait = refusal?.wait ?? null;
   return { response, body, evidence, wait, quotaText, explicit: error?.explicit === true };
-}
-
-/** No answer came. */
-export function unanswered(call: CallInfo, { code, message, mayHaveBeenSent }: TransportError): Verdict {
-  const { vendor, account, operation } = call;
-  return {
-    kind: 'server',
-    statedWaitMs: null,
-    ambiguous: mayHaveBeenSent,
-    evidence: { vendor, account, operation, code: scrub(code), message: scrub(message) },
-  };
 }
 
 /** Says that calls come too fast. */

@@ -12,6 +12,7 @@ import { DAY_MS, MINUTE_MS } from '../../quota/durations';
 import type { Evidence, RateVerdict, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
+import { unanswered } from '../unanswered';
 import { readBody, scrub } from './body';
 import { isCommandStatus } from './command-status';
 
@@ -43,15 +44,7 @@ const ANSWERS_WITH_RESULT: ReadonlySet<string> = new Set(['sendcmd', 'sendcomman
  */
 export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number, zone: string): Verdict {
   const identity = { vendor: call.vendor, account: call.account, operation: call.operation };
-  if (result.kind === 'transport') {
-    const { code, message, mayHaveBeenSent } = result.error;
-    return {
-      kind: 'server',
-      statedWaitMs: null,
-      ambiguous: mayHaveBeenSent,
-      evidence: { ...identity, code: scrub(code), message: scrub(message) },
-    };
-  }
+  if (result.kind === 'transport') return unanswered(call, result.error, scrub);
   const { status: httpStatus, body } = result.response;
   const root = readBody(body);
   const evidence: Evidence = {

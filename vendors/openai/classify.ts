@@ -3,6 +3,7 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
+
 import { HOUR_MS } from '../../quota/durations';
 import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';
@@ -16,6 +17,7 @@ import {
 } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { redactNamed } from '../redact';
+import { unanswered } from '../unanswered';
 import { isPaymentWord, isQuotaText, isSpentText } from './errors/payment';
 import { isQuotaUsedUp, isTooFastText } from './errors/refusal-text';
 import { type ApiError, readError, readObject } from './errors/text';
@@ -61,16 +63,8 @@ const BLOCKED_CODES: ReadonlySet<string> = new Set([
 /** Total. `nowMs` serves HTTP dates only. */
 export function classifyOpenAi(call: CallInfo, result: CallResult, nowMs: number): Verdict {
   const identity = { vendor: call.vendor, account: call.account, operation: call.operation };
-  if (result.kind === 'transport') {
-    const { code, message, mayHaveBeenSent } = result.error;
-    return {
-      kind: 'server',
-      statedWaitMs: null,
-      // A text that is made twice costs money but does no harm: there is nothing to look up, so it is called again.
-      ambiguous: mayHaveBeenSent,
-      evidence: { ...identity, code, message: scrub(message) },
-    };
-  }
+  // A text that is made twice costs money but does no harm: there is nothing to look up, so it is called again.
+  if (result.kind === 'transport') return unanswered(call, result.error, scrub);
   const { status, body } = result.response;
   const isSuccess = status >= 200 && status < 300;
   const error = readError(body, isSuccess);
