@@ -11,6 +11,7 @@ import { runInNewContext } from 'node:vm';
 import { isVendor, type Vendor } from '../vendors/define';
 import { VendorError } from '../vendors/definition/problems';
 import { registerVendor } from '../vendors/registry';
+import { LoopingPlugins } from './looping-plugins';
 import { describeValue, type RawProblem } from './problems';
 
 export interface LoadedPlugins {
@@ -18,8 +19,15 @@ export interface LoadedPlugins {
   readonly problems: readonly RawProblem[];
 }
 
-/** @param baseDir what relative paths are relative to, and where packages are resolved from. */
-export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
+/**
+ * @param baseDir what relative paths are relative to, and where packages are resolved from.
+ * @param looping modules that are not tried again now.
+ */
+export function loadPlugins(
+  plugins: unknown,
+  baseDir: string,
+  looping = new LoopingPlugins(),
+): LoadedPlugins {
   // Of the wrong form: the schema says so.
   const listed = Array.isArray(plugins) ? plugins : [];
   const vendors: Vendor[] = [];
@@ -27,7 +35,7 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
   listed.forEach((plugin: unknown, i) => {
     if (typeof plugin !== 'string' || plugin === '') return;
     try {
-      vendors.push(...loadVendors(plugin, baseDir));
+      vendors.push(...loadVendors(plugin, baseDir, { looping }));
     } catch (error) {
       problems.push({
         path: ['plugins', i],
@@ -38,15 +46,36 @@ export function loadPlugins(plugins: unknown, baseDir: string): LoadedPlugins {
   return { vendors, problems };
 }
 
+export interface Loading {
+  /** How long it may take: a module that loops would hang every process that reads the settings. */
+  readonly withinMs?: number;
+  /** Left out: it is tried, whatever came of it before. */
+  readonly looping?: LoopingPlugins;
+}
+
 /**
  * The vendors that a module exports, registered.
  * @param plugin a path (`./my-vendor.mjs`) or the name of a package.
- * @param withinMs how long it may take: a module that loops would hang every process that reads the settings.
  * @throws an error for `pluginProblem`.
  */
-export function loadVendors(plugin: string, baseDir: string, withinMs = LOAD_MS): readonly Vendor[] {
+export function loadVendors(
+  plugin: string,
+  baseDir: string,
+  { withinMs = LOAD_MS, looping }: Loading = {},
+): readonly Vendor[] {
   const file = pluginFile(plugin, baseDir);
-  const exported = vendorsOf(contained(() => bounded(() => requireFrom(baseDir)(file), withinMs)));
+  if (looping?.has(file)) throw new StillLooping();
+  let exported: readonly Vendor[];
+  try {
+    exported = vendorsOf(contained(() => bounded(() => requireFrom(baseDir)(file), withinMs)));
+  } catch (error) {
+    if (isTimeout(error)) {
+      // Node has it as half loaded, and would say next time that it exports nothing.
+      delete requireFrom(baseDir).cache[file];
+      looping?.add(file);
+    }
+    throw error;
+  }
   if (exported.length === 0) {
     throw new VendorError(['it exports none; write: export default defineVendor({ … })']);
   }
@@ -80,6 +109,13 @@ const LOAD_MS = 10_000;
 function bounded(load: () => unknown, timeout: number): unknown {
   return runInNewContext('load()', { load }, { timeout });
 }
+
+function isTimeout(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | null | undefined)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+}
+
+/** Another process has been held up by it a moment ago. */
+class StillLooping extends Error {}
 
 /** Thrown where nothing is found by a plugin's name. */
 class NoSuchPlugin extends Error {}
@@ -118,6 +154,9 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
       ? `does not exist, seen from ${baseDir}`
       : `is not installed, seen from ${baseDir}; a path begins with ./`;
   }
+  if (error instanceof StillLooping || isTimeout(error)) {
+    return 'was stopped: it was loading for seconds and came to no end (a loop?)';
+  }
   // Node without types takes it for JavaScript, and says what is wrong with it as such.
   if (error instanceof SyntaxError && /\.[cm]?tsx?$/.test(plugin)) return TYPESCRIPT;
   // A module may throw anything.
@@ -131,8 +170,6 @@ export function pluginProblem(error: unknown, plugin: string, baseDir: string): 
       return `needs Node 20.19, 22.12 or newer: this is ${process.version}`;
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return TYPESCRIPT;
-    case 'ERR_SCRIPT_EXECUTION_TIMEOUT':
-      return 'was stopped: it was loading for seconds and came to no end (a loop?)';
     default:
       return `cannot be loaded: ${firstLine(error)}${placeOf(error, plugin) || checkedPlace(error, plugin, baseDir)}`;
   }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { brokenPlugins, parseSettings, SettingsError } from '../../../settings';
 import { AccountLeftOut, findAccount } from '../../../settings/accounts/accounts';
+import { LoopingPlugins } from '../../../settings/looping-plugins';
 import { loadVendors, pluginProblem } from '../../../settings/plugins';
 import { accountParts, builtInVendors, findVendor } from '../../../vendors/registry';
 
@@ -181,13 +182,32 @@ test('a module that loops while it is loaded is stopped, and others are loaded',
   write('endless.cjs', 'for (;;) {}');
   let problem = '';
   try {
-    loadVendors('./endless.cjs', folder, 300);
+    loadVendors('./endless.cjs', folder, { withinMs: 300 });
   } catch (error) {
     problem = pluginProblem(error, './endless.cjs', folder);
   }
   expect(problem).toContain('was stopped');
   write('after-it.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('after-it')});`);
   expect(loadVendors('./after-it.cjs', folder)).toHaveLength(1);
+});
+
+test('a module that loops holds up one process and not the next one, until it has changed', () => {
+  const looping = new LoopingPlugins(join(folder, 'looping'));
+  const load = () => {
+    try {
+      return String(loadVendors('./stuck.cjs', folder, { withinMs: 300, looping }).length);
+    } catch (error) {
+      return pluginProblem(error, './stuck.cjs', folder);
+    }
+  };
+  const log = join(folder, 'node_modules', 'begun');
+  write('stuck.cjs', `require('node:fs').appendFileSync(${JSON.stringify(log)}, '.'); for (;;) {}`);
+  const begun = () => readFileSync(log).length;
+  const said = load();
+  expect([load(), begun()]).toEqual([said, 1]);
+  expect(said).toMatch(/^was stopped: it was loading for seconds and came to no end \(a loop\?\)$/);
+  write('stuck.cjs', `${REQUIRED}module.exports = defineVendor(${vendor('stuck')});`);
+  expect(load()).toBe('1');
 });
 
 test('where a plugin cannot be loaded, all accounts of other vendors can go on', () => {
