@@ -131,7 +131,8 @@ export class Keeper {
     const child = spawnToLog({
       command: process.execPath,
       args: [script, ...args],
-      env: { ...process.env, ...env },
+      // It belongs to this folder's servers: a demo's is another than the one that the demo was started in.
+      env: { ...process.env, SLUICE_STATE_DIR: this.dir.root, SLUICE_SPOOL_DIR: this.dir.spool, ...env },
       logFile,
     });
     const failed = new Promise<never>((_, reject) => child.once('error', reject));

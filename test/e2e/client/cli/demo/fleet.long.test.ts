@@ -2,6 +2,9 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { readInstance } from '../../../../../embedded/instance';
+import { stateDir } from '../../../../../embedded/state-dir';
+import { eventually } from '../../../../support/eventually';
 import { demoEnvironment, type Ran, runNode, summaryOf } from '../../../../support/processes/demo';
 import { type Gps51Process, startGps51Process } from '../../../../support/processes/gps51-process';
 import { ROOT, SLUICE } from '../../../../support/processes/program';
@@ -74,7 +77,17 @@ afterEach(async () => {
 
 test('runs all six functions against a simulator, says what each limit saw, and leaves nothing behind', async () => {
   const folder = temporaryFolder('demo');
-  const ran = await demo(folder, '--for', '18s', '--json');
+  mkdirSync(folder, { recursive: true });
+  const state = stateDir(folder, { SLUICE_STATE_DIR: join(folder, 'state', 'demo-gps51') });
+  const running = demoAlone(folder, '--for', '18s', '--json');
+  // Its API shows what it does, and not what runs in the folder where it was started.
+  const api = eventually('its API shows its pool', async () => {
+    const url = readInstance(state)?.processes.find(({ name }) => name === 'api')?.url;
+    const answer = await fetch(`${url}/api/v1/pools`);
+    return answer.ok && (await answer.text()).includes('demo-fleet');
+  });
+  const ran = await running;
+  expect(await api).toBe(true);
   const summary = summaryOf<Summary>(ran);
   expect(summary).toMatchObject({ exceeded: 0, problems: [] });
   expect(ran.code).toBe(0);
@@ -95,7 +108,7 @@ test('runs all six functions against a simulator, says what each limit saw, and 
   expect(ip?.most).toBeGreaterThan(5);
   expect(summary.positions.located).toBeGreaterThan(8);
   expect(Object.values(summary.commands).reduce((a, b) => a + b, 0)).toBeGreaterThan(0);
-  expect(existsSync(join(folder, 'state', 'demo-gps51'))).toBe(false);
+  expect(existsSync(state.root)).toBe(false);
 });
 
 test('uses the account of the settings in a fresh folder, sends no command unasked, and shows a table', async () => {
