@@ -1735,7 +1735,8 @@ export interface components {
                 verdict: string;
                 /** @description As in an outcome */
                 next: string;
-                waitMs: number;
+                /** @description Null: only a person ends the stop */
+                waitMs: number | null;
                 requestId: string | null;
             };
         };
@@ -2513,9 +2514,20 @@ export interface components {
             verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
             /** @enum {string} */
             next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
-            waitMs: number;
+            /** @description 0: none. Null: nobody knows, for only a person ends the stop */
+            waitMs: number | null;
             until: string | null;
             pool: string | null;
+            /** @description What closes the pool */
+            stop: {
+                pool: string;
+                state: string;
+                /** Format: date-time */
+                since: string;
+                reason: string;
+                /** @description The operator who has paused it */
+                by: string | null;
+            } | null;
             reason: string;
             requestId: string | null;
         };
@@ -2524,11 +2536,24 @@ export interface components {
             verdict: "ok" | "rate" | "quota" | "server" | "auth" | "billing" | "blocked" | "gone" | "pending" | "invalid" | "unused";
             /** @enum {string} */
             next: "use" | "retry" | "stop" | "renew-credentials" | "look-first" | "give-up";
-            waitMs: number;
+            /** @description 0: none. Null: nobody knows, for only a person ends the stop */
+            waitMs: number | null;
             until: string | null;
             pool: string | null;
+            /** @description What closes the pool */
+            stop: {
+                pool: string;
+                state: string;
+                /** Format: date-time */
+                since: string;
+                reason: string;
+                /** @description The operator who has paused it */
+                by: string | null;
+            } | null;
             reason: string;
             requestId: string | null;
+            /** @description For the next call, where `nextWaitMs` asked for it and it was had in that time */
+            permit: components["schemas"]["Permit"] | null;
         };
         Health: {
             /** @enum {string} */
@@ -6148,6 +6173,8 @@ export interface operations {
                      * @default false
                      */
                     freshLogin?: boolean;
+                    /** @description After a good answer (`use`): asks for a permit for another call of the same kind in the same request, and waits for it as long as this; it comes in `permit` */
+                    nextWaitMs?: number | string;
                 };
             };
         };

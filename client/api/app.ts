@@ -22,6 +22,8 @@ import { allowOrigins } from './access/cors';
 import { BARE_HEADERS, boundBody, refuseConnection } from './connection';
 import { addDocument } from './document';
 import type { Streams } from './event-stream';
+import { checkCharset, checkHead, unfitType } from './head';
+import { parseJsonBody } from './json-body';
 import { type PerformTerms, perform } from './perform';
 import { ApiError, problemOf, sendProblem } from './problem';
 import { type Answer, type ApiRoute, fullPath, pathFields, takesBody } from './route';
@@ -76,6 +78,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: headersMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
+      // Node's own refusal says nothing; `checkHead` does.
+      requireHostHeader: false,
     },
     clientErrorHandler: refuseConnection,
     // The head's own bound holds; what a field may be is the use case's to say.
@@ -103,6 +107,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     strictTransportSecurity: false,
     crossOriginResourcePolicy: { policy: 'same-origin' },
   });
+  // An expectation that nobody knows may be ignored (RFC 9110); Node refuses it without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   guard(app, options, bodyIdleMs);
   await addDocument(app, options.routes, options.version);
   const streams: Streams = { feed: new EventFeed(options.backend), open: new Set() };
@@ -115,7 +121,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
 /** JSON alone: a form or plain text is what pages of other sites can send without asking. */
 function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
-  app.removeContentTypeParser('text/plain');
+  app.removeContentTypeParser(['text/plain', 'application/json']);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      checkCharset(request.headers['content-type']);
+      done(null, parseJsonBody(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
   const types = new Set(routes.flatMap(({ consumes }) => consumes ?? []));
   for (const type of types) {
     app.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
@@ -125,13 +139,15 @@ function readBodies(app: FastifyInstance, routes: readonly ApiRoute[]): void {
 /** Before anything is read of a request. */
 function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): void {
   const rates = new SharedRates(options.backend);
-  let inFlight = 0;
+  /** Those that wait for permits keep nobody from looking, or from ending what they wait for. */
+  const inFlight = { waiting: 0, working: 0 };
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('cache-control', 'no-store');
+    checkHead(request.raw);
     boundBody(request.raw, bodyIdleMs);
     const { route } = request.routeOptions.config;
     if (closing) {
@@ -142,12 +158,13 @@ function guard(app: FastifyInstance, options: AppOptions, bodyIdleMs: number): v
     }
     // Probes are answered however much there is to do: nobody is helped by a restart.
     if (!route?.longLived && route?.scope !== null) {
-      inFlight++;
+      const places = route?.waits ? 'waiting' : 'working';
+      inFlight[places]++;
       // Also when the caller has gone before it was answered.
       reply.raw.once('close', () => {
-        inFlight--;
+        inFlight[places]--;
       });
-      if (inFlight > options.maxInFlight) {
+      if (inFlight[places] > options.maxInFlight) {
         throw new ApiError('OVERLOADED', `${options.maxInFlight} requests are under way already`, {
           retryAfter: 1,
         });
@@ -227,7 +244,7 @@ function refuse(
   const inPath = route === undefined ? [] : pathFields(route.path);
   const inBody = (field: string) =>
     route !== undefined && takesBody(route) && route.consumes === undefined && !inPath.includes(field);
-  const problem = problemOf(error, request.id, inBody, stop);
+  const problem = problemOf(ofBody(error, request) ?? error, request.id, inBody, stop);
   if (problem.internal) {
     // Whoever has gone makes waits and uploads end like this.
     const level = reply.raw.destroyed ? 'info' : 'error';
@@ -237,6 +254,19 @@ function refuse(
     );
   }
   return sendProblem(reply, problem);
+}
+
+/** What Fastify says of a body, with what would be right. */
+function ofBody(error: unknown, request: FastifyRequest): ApiError | null {
+  const { bodyLimit, config } = request.routeOptions;
+  switch ((error as { readonly code?: unknown } | null)?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ApiError('TOO_LARGE', `the body is longer than ${bodyLimit} bytes`, { field: '' });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return unfitType(request.headers['content-type'], config?.route?.consumes);
+    default:
+      return null;
+  }
 }
 
 /** What use cases say needs no stack. */

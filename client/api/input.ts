@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { OperationError, type Problem } from '../operations/errors';
+import { unfitType } from './head';
 import { fieldSchemas } from './openapi';
 import { ApiError } from './problem';
 import { type ApiRoute, pathFields, takesBody } from './route';
@@ -20,17 +21,17 @@ export function inputOf(route: ApiRoute, request: FastifyRequest): Readonly<Reco
       field: unknown,
     });
   }
-  return { ...fromBody(route, request.body), ...params };
+  return { ...fromBody(route, request.body, request.headers['content-type']), ...params };
 }
 
-function fromBody(route: ApiRoute, body: unknown): Readonly<Record<string, unknown>> {
-  if (body === undefined || body === null) return {};
-  if (body instanceof Readable) {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the body must be application/json', {
-      field: 'Content-Type',
-    });
-  }
-  if (typeof body !== 'object' || Array.isArray(body)) {
+function fromBody(
+  route: ApiRoute,
+  body: unknown,
+  type: string | undefined,
+): Readonly<Record<string, unknown>> {
+  if (body === undefined) return {};
+  if (body instanceof Readable) throw unfitType(type);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ApiError('BAD_REQUEST', 'the body must be a JSON object', { field: '' });
   }
   const twice = pathFields(route.path).find((name) => name in body);

@@ -125,7 +125,7 @@ const PROBLEM: Json = {
         maxSize: { type: 'integer', description: 'Bytes that are handed on at most' },
         verdict: { type: 'string' },
         next: { type: 'string', description: 'As in an outcome' },
-        waitMs: { type: 'number' },
+        waitMs: { type: ['number', 'null'], description: 'Null: only a person ends the stop' },
         requestId: { type: ['string', 'null'] },
       },
     },

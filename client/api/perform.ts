@@ -8,6 +8,7 @@ import { messageOf } from '../operations/errors';
 import { isSecret } from '../operations/operation';
 import type { Caller } from './access/access';
 import type { Streams } from './event-stream';
+import { unfitType } from './head';
 import { inputOf } from './input';
 import { ApiError } from './problem';
 import type { Answer, ApiRoute, Call } from './route';
@@ -33,11 +34,7 @@ export async function perform(
   });
   if (route.consumes === undefined) return performOnce(route, terms, by, null, request);
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!route.consumes.includes(type)) {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', `the body must be one of ${route.consumes.join(', ')}`, {
-      field: 'Content-Type',
-    });
-  }
+  if (!route.consumes.includes(type)) throw unfitType(request.headers['content-type'], route.consumes);
   const limits = { suffix: SUFFIXES[type] ?? '', maxBytes: terms.maxUploadBytes };
   return withUpload(request.body, limits, (upload) => performOnce(route, terms, by, upload, request));
 }

@@ -256,18 +256,8 @@ function ofFramework(error: unknown): ApiError | null {
   }
   if (statusCode === 413) return new ApiError('TOO_LARGE', messageOf(error));
   if (statusCode === 415) return new ApiError('UNSUPPORTED_MEDIA_TYPE', messageOf(error));
-  return new ApiError(
-    'BAD_REQUEST',
-    messageOf(error),
-    typeof code === 'string' && OF_BODY.has(code) ? { field: '' } : {},
-  );
+  return new ApiError('BAD_REQUEST', messageOf(error));
 }
-
-/** The body as a whole: JSON that cannot be read, or that would change what all objects have. */
-const OF_BODY: ReadonlySet<string> = new Set([
-  'FST_ERR_CTP_INVALID_JSON_BODY',
-  'FST_ERR_CTP_EMPTY_JSON_BODY',
-]);
 
 /** What Postgres says of a value that no check of ours has stopped, and of work that took too long. */
 function ofPostgres(error: unknown): ApiError | OperationError | null {

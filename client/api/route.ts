@@ -68,6 +68,8 @@ export interface ApiRoute {
   readonly refusals?: Readonly<Record<number, string>>;
   /** Goes on for as long as the caller likes: it takes no place among the requests under way. */
   readonly longLived?: boolean;
+  /** Is held until a limit has room: such requests have as many places under way as all others. */
+  readonly waits?: boolean;
   /** Requests count for the caller's rate limit. Default true. */
   readonly rateLimited?: boolean;
   /** Field that names an end user: requests for one are limited, whoever asks. */

@@ -30,6 +30,8 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** Connections that come at once: Node's own 511 are fewer than may listen, and the kernel lets those beyond wait for seconds. */
+const BACKLOG = 4096;
 const CONNECTIONS = 16;
 const BODY_BYTES = 1024 * 1024;
 /** How often answers that nobody asks for again are deleted. */
@@ -87,7 +89,7 @@ export async function serveApi(
     await backend.close();
   };
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     await close();
     const { code } = error as NodeJS.ErrnoException;

@@ -109,8 +109,8 @@ export interface AnswerFacts {
   readonly maxSize: number;
   readonly verdict: string;
   readonly next: string;
-  /** Before the next try, ms; 0 for none. */
-  readonly waitMs: number;
+  /** Before the next try, ms; 0 for none, null when only a person ends the stop. */
+  readonly waitMs: number | null;
   /** The vendor's, to quote in a support case. */
   readonly requestId: string | null;
 }

@@ -10,6 +10,8 @@ export const MAX_TEXT = 10_000;
 const MAX_DEPTH = 100;
 /** Control characters but those that texts of several lines have. */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
+/** It cannot be stored, and would come back as another one. */
+const HALF = /\p{Surrogate}/u;
 /** What a terminal acts on instead of showing it, and what turns the direction of the text around it. */
 const ACTING = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
@@ -68,6 +70,7 @@ function wrongOf({ path, value }: Place, document: boolean): string | null {
   const key = path.length > 1 ? path.at(-1) : undefined;
   for (const text of [key, value]) {
     if (typeof text !== 'string') continue;
+    if (HALF.test(text)) return `${quoted(text)} holds half a character (a lone surrogate); leave it out`;
     if (CONTROL.test(text)) return `${quoted(text)} holds a control character; leave it out`;
     if (text.length > MAX_TEXT) {
       return `${quoted(text)} has ${text.length} characters; at most ${MAX_TEXT} are allowed`;

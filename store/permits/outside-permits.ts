@@ -45,7 +45,12 @@ export interface OutsidePermit {
 export type Claim =
   /** Apply it. `again`: somebody began to, and did not end. `now` is the database's time. */
   | { readonly kind: 'yours'; readonly permit: OutsidePermit; readonly again: boolean; readonly now: number }
-  | { readonly kind: 'answered'; readonly digest: string; readonly answer: unknown }
+  | {
+      readonly kind: 'answered';
+      readonly digest: string;
+      readonly answer: unknown;
+      readonly terms: OutsideTerms;
+    }
   /** Somebody else applies it. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'unknown' };
@@ -81,7 +86,8 @@ export async function claimOutcome(db: Pool, id: string, digest: string): Promis
   if (row === undefined) return { kind: 'unknown' };
   const { claimedAt, digest: reported, answer, mine, now, ...permit } = row;
   if (mine) return { kind: 'yours', permit, again: claimedAt !== null, now };
-  if (answer !== null && reported !== null) return { kind: 'answered', digest: reported, answer };
+  if (answer !== null && reported !== null)
+    return { kind: 'answered', digest: reported, answer, terms: permit.terms };
   return { kind: 'busy' };
 }
 

@@ -224,8 +224,8 @@ export class PermitGate {
       answered: () => {
         // A time from before a clock step does not show how long the call was under way.
         if (this.stepped !== stepped) return booked;
-        const now = this.clock.now();
-        if (transit.note(now - leftAt, toleranceMs)) book(now);
+        const lateMs = transit.note(this.clock.now() - leftAt, toleranceMs);
+        if (lateMs > 0) book(leftAt + lateMs);
         return booked;
       },
     };

@@ -18,21 +18,23 @@ export class Transit {
 
   /**
    * Notes an answer `elapsedMs` after the departure.
-   * @returns true when the call may have arrived more than `toleranceMs` later than usual. Where answers vary a lot by
-   * themselves they say nothing about arrivals: always false then.
+   * @returns by how much later than usual the call may have arrived, ms: 0 up to `toleranceMs`. What the fastest answer has
+   * taken is the way there and back and the vendor's work, which this one has had, too; only the rest can have gone by before it
+   * arrived. Where answers vary a lot by themselves they say nothing about arrivals: always 0 then.
    */
-  note(elapsedMs: number, toleranceMs: number): boolean {
-    const late = this.isLate(elapsedMs, toleranceMs);
+  note(elapsedMs: number, toleranceMs: number): number {
+    const lateMs = elapsedMs - this.usualMs();
     this.times[this.next] = elapsedMs;
     this.next = (this.next + 1) % REMEMBERED;
-    return late;
+    return lateMs > toleranceMs ? lateMs : 0;
   }
 
-  private isLate(elapsedMs: number, toleranceMs: number): boolean {
-    if (this.times.length < FIRST) return elapsedMs > toleranceMs;
+  /** What a call takes that is not late; infinite where that is not to be said. */
+  private usualMs(): number {
+    if (this.times.length < FIRST) return 0;
     const sorted = [...this.times].sort((a, b) => a - b);
     const least = sorted[0] ?? 0;
     const usual = sorted[Math.floor(sorted.length / 2)] ?? 0;
-    return usual - least <= VARIED_MS && elapsedMs - least > toleranceMs;
+    return usual - least <= VARIED_MS ? least : Number.POSITIVE_INFINITY;
   }
 }

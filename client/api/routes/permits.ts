@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { callVendor } from '../../operations/permits/call';
 import { reportOutcome } from '../../operations/permits/outcome';
 import { takePermit } from '../../operations/permits/take';
-import { type ApiRoute, operationRoute } from '../route';
+import type { ApiRoute } from '../route';
 import { instant } from '../shapes/common';
 
 const VERDICTS = [
@@ -25,9 +25,19 @@ const NEXT_STEPS = ['use', 'retry', 'stop', 'renew-credentials', 'look-first', '
 const outcome = {
   verdict: z.enum(VERDICTS),
   next: z.enum(NEXT_STEPS),
-  waitMs: z.number(),
+  waitMs: z.number().nullable().describe('0: none. Null: nobody knows, for only a person ends the stop'),
   until: instant.nullable(),
   pool: z.string().nullable(),
+  stop: z
+    .object({
+      pool: z.string(),
+      state: z.string(),
+      since: instant,
+      reason: z.string(),
+      by: z.string().nullable().describe('The operator who has paused it'),
+    })
+    .nullable()
+    .describe('What closes the pool'),
   reason: z.string(),
   requestId: z.string().nullable(),
 };
@@ -35,7 +45,14 @@ const outcome = {
 const permit = z
   .object({ permit: z.string(), departAt: instant, expiresAt: instant, probe: z.boolean() })
   .meta({ id: 'Permit' });
-const outcomeAnswer = z.object(outcome).meta({ id: 'Outcome' });
+const outcomeAnswer = z
+  .object({
+    ...outcome,
+    permit: permit
+      .nullable()
+      .describe('For the next call, where `nextWaitMs` asked for it and it was had in that time'),
+  })
+  .meta({ id: 'Outcome' });
 const callAnswer = z
   .object({
     status: z.int().nullable(),
@@ -69,6 +86,7 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     result: permit satisfies z.ZodType<ReturnType<typeof takePermit.json>>,
     audited: false,
     rateLimited: false,
+    waits: true,
     refusals: NO_LEAVE,
     handle: async ({ backend, input, reply }) => ({
       body: takePermit.json(await takePermit(backend, input as never, whileHere(reply))),
@@ -79,21 +97,23 @@ export const PERMIT_ROUTES: readonly ApiRoute[] = [
     about: callVendor.about,
     input: callVendor.input,
     result: callAnswer satisfies z.ZodType<ReturnType<typeof callVendor.json>>,
+    waits: true,
     refusals: { ...NO_LEAVE, ...TOO_LARGE },
     handle: async ({ backend, input, reply }) => ({
       body: callVendor.json(await callVendor(backend, input as never, whileHere(reply))),
     }),
   },
-  operationRoute(reportOutcome, {
-    ...{
-      method: 'POST',
-      path: '/permits/{id}/outcome',
-      id: 'reportOutcome',
-      tag: 'permits',
-      scope: 'operate',
-    },
+  {
+    ...{ method: 'POST', path: '/permits/{id}/outcome', id: 'reportOutcome', tag: 'permits' },
+    ...{ scope: 'operate', status: 200 },
+    about: reportOutcome.about,
+    input: reportOutcome.input,
+    result: outcomeAnswer satisfies z.ZodType<ReturnType<typeof reportOutcome.json>>,
     audited: false,
     rateLimited: false,
-    result: outcomeAnswer,
-  }),
+    waits: true,
+    handle: async ({ backend, input, reply }) => ({
+      body: reportOutcome.json(await reportOutcome(backend, input as never, whileHere(reply))),
+    }),
+  },
 ];

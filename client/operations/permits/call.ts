@@ -13,9 +13,8 @@ import { invalid, OperationError } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';
 import { document } from '../texts';
-import { isoOrNull } from '../time-text';
 import { atDesk } from './desk';
-import { answerOf, type OutcomeAnswer } from './outcome';
+import { answerOf, type OutcomeAnswer, outcomeJson, withStop } from './outcome';
 import { callFields, checkedTerms, explained, outsideCall } from './take';
 
 const MAX_REQUEST = 512 * 1024;
@@ -69,7 +68,10 @@ export const callVendor = operation({
       .describe('Text, or an object that is sent as JSON'),
     attempt: whole(1, 1000).default(1).describe('Which try of the same request it is: waits grow with it'),
   }),
-  json: (answer: CallAnswer) => ({ ...answer, until: isoOrNull(answer.until) }),
+  json: ({ status, headers, body, ...answer }: CallAnswer) => ({
+    ...{ status, headers, body },
+    ...outcomeJson(answer),
+  }),
   run: (backend, { method, path, headers, body, waitMs, attempt, ...asked }, signal?: AbortSignal) => {
     const { account, terms } = checkedTerms(backend, asked);
     const { requests } = account.parts;
@@ -103,7 +105,7 @@ export const callVendor = operation({
         const verdict = verdictOf(error, evidence);
         // What stood in the way before anything was sent.
         if (result === null || verdict === null) throw explained(error);
-        return answerWith(result, answerOf(verdict, error, Date.now()));
+        return answerWith(result, await withStop(backend, answerOf(verdict, error, Date.now())));
       }
     });
   },

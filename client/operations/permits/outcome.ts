@@ -16,16 +16,18 @@ import {
   dropClaim,
   keepAnswer,
   type OutsidePermit,
+  type OutsideTerms,
 } from '../../../store/permits/outside-permits';
 import type { CallResult } from '../../../vendors/contract';
 import type { Backend } from '../backend/backend';
-import { failed, invalid, problem } from '../errors';
+import { failed, invalid, problem, type StopFacts } from '../errors';
 import { whole } from '../fields';
 import { operation } from '../operation';
+import { stopFacts } from '../pools/stop-facts';
 import { document } from '../texts';
 import { isoOrNull } from '../time-text';
 import { atDesk, type PermitDesk } from './desk';
-import { outsideCall } from './take';
+import { checkedTerms, type GivenPermit, MAX_WAIT_MS, outsideCall, takeFor, takePermit } from './take';
 
 const MAX_BODY = 64 * 1024;
 const MAX_HEADERS = 200;
@@ -49,16 +51,23 @@ export interface OutcomeAnswer {
   /** `unused`: the call was not sent. */
   readonly verdict: VerdictKind | 'unused';
   readonly next: NextStep;
-  /** Before the next try, ms; 0 for none. */
-  readonly waitMs: number;
+  /** Before the next try, ms; 0 for none; null: nobody knows how long, for only a person ends the stop. */
+  readonly waitMs: number | null;
   /** Epoch ms before which nothing is to be sent; null when there is no such time. */
   readonly until: number | null;
   /** Key of the pool that is closed now; null when none is. */
   readonly pool: string | null;
+  /** What closes it, and who; null when it is not closed, or open again meanwhile. */
+  readonly stop: StopFacts | null;
   /** The vendor's message, for people. */
   readonly reason: string;
   /** The vendor's, to quote in a support case. */
   readonly requestId: string | null;
+}
+
+export interface ReportAnswer extends OutcomeAnswer {
+  /** For the next call, where it was asked for and had; null otherwise. */
+  readonly permit: GivenPermit | null;
 }
 
 const header = z.union([z.string(), z.array(z.string())]);
@@ -94,25 +103,72 @@ export const reportOutcome = operation({
       .boolean()
       .default(false)
       .describe('It carried a token fetched because the last one had expired'),
+    nextWaitMs: whole(0, MAX_WAIT_MS)
+      .optional()
+      .describe(
+        'After a good answer (`use`): asks for a permit for another call of the same kind in the same request, and waits for it as long as this; it comes in `permit`',
+      ),
   }),
-  json: (answer: OutcomeAnswer) => ({ ...answer, until: isoOrNull(answer.until) }),
-  run: async (backend, { id, ...outcome }): Promise<OutcomeAnswer> => {
+  json: ({ permit, ...answer }: ReportAnswer) => ({
+    ...outcomeJson(answer),
+    permit: permit === null ? null : takePermit.json(permit),
+  }),
+  run: async (backend, { id, nextWaitMs, ...outcome }, signal?: AbortSignal): Promise<ReportAnswer> => {
     checkOne(outcome);
     const digest = createHash('sha256').update(JSON.stringify(outcome)).digest('hex');
     return atDesk(backend, async (desk) => {
-      const claim = await claimed(backend, id, digest);
-      if (claim.kind !== 'yours') return answered(claim, digest);
-      try {
-        const answer = await apply(backend, desk, claim, outcome);
-        await backend.database((db) => keepAnswer(db, id, answer), 'permits');
-        return answer;
-      } catch (error) {
-        await backend.database((db) => dropClaim(db, id), 'permits').catch(() => undefined);
-        throw error;
-      }
+      const { answer, terms } = await reported(backend, desk, { id, digest }, outcome);
+      const wanted = nextWaitMs !== undefined && answer.next === 'use';
+      const permit = wanted ? await nextPermit(backend, desk, terms, nextWaitMs, signal) : null;
+      return { ...answer, permit };
     });
   },
 });
+
+/** An answer as JSON, wherever it is given. */
+export function outcomeJson({ until, stop, ...answer }: OutcomeAnswer) {
+  const stopped = stop === null ? null : { ...stop, since: new Date(stop.since).toISOString() };
+  return { ...answer, until: isoOrNull(until), stop: stopped };
+}
+
+async function reported(
+  backend: Backend,
+  desk: PermitDesk,
+  { id, digest }: { readonly id: string; readonly digest: string },
+  outcome: Outcome,
+): Promise<{ readonly answer: OutcomeAnswer; readonly terms: OutsideTerms }> {
+  const claim = await claimed(backend, id, digest);
+  if (claim.kind !== 'yours') return answered(claim, digest);
+  try {
+    const answer = await withStop(backend, await apply(backend, desk, claim, outcome));
+    await backend.database((db) => keepAnswer(db, id, answer), 'permits');
+    return { answer, terms: claim.permit.terms };
+  } catch (error) {
+    await backend.database((db) => dropClaim(db, id), 'permits').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The outcome is applied whatever comes of this: without leave there is none, and who asks for it alone hears why. */
+async function nextPermit(
+  backend: Backend,
+  desk: PermitDesk,
+  { account: named, ...terms }: OutsideTerms,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<GivenPermit | null> {
+  try {
+    return await takeFor(backend, desk, checkedTerms(backend, { account: named, ...terms }), waitMs, signal);
+  } catch {
+    return null;
+  }
+}
+
+/** Who or what closes the pool that the answer names. A database that has gone meanwhile takes only that with it. */
+export async function withStop(backend: Backend, answer: OutcomeAnswer): Promise<OutcomeAnswer> {
+  if (answer.pool === null) return answer;
+  return { ...answer, stop: await stopFacts(backend, answer.pool).catch(() => null) };
+}
 
 /** The same outcome may be under way, reported twice at once: its answer is waited for this long, ms. */
 const BUSY_MS = 2_000;
@@ -127,7 +183,7 @@ async function claimed(backend: Backend, id: string, digest: string): Promise<Cl
   }
 }
 
-type Outcome = Omit<z.output<typeof reportOutcome.input>, 'id'>;
+type Outcome = Omit<z.output<typeof reportOutcome.input>, 'id' | 'nextWaitMs'>;
 
 function checkOne({ status, error, unused }: Outcome): void {
   const given = [status !== undefined, error !== undefined, unused].filter(Boolean).length;
@@ -141,10 +197,14 @@ function checkOne({ status, error, unused }: Outcome): void {
       );
 }
 
-function answered(claim: Exclude<Claim, { kind: 'yours' }>, digest: string): OutcomeAnswer {
+const NO_STOP: Partial<OutcomeAnswer> = { stop: null };
+
+function answered(claim: Exclude<Claim, { kind: 'yours' }>, digest: string) {
   switch (claim.kind) {
     case 'answered':
-      if (claim.digest === digest) return claim.answer as OutcomeAnswer;
+      // Kept by a release before this one, it has no `stop`.
+      if (claim.digest === digest)
+        return { answer: { ...NO_STOP, ...(claim.answer as OutcomeAnswer) }, terms: claim.terms };
       throw failed('another outcome of this permit was reported before', 'ALREADY_REPORTED');
     case 'busy':
       throw failed('the outcome of this permit is being applied', 'BUSY');
@@ -213,9 +273,9 @@ function resultOf({ status, headers, body, error }: Outcome): CallResult {
   return { kind: 'response', response: { status, headers: Object.fromEntries(lower), body: body ?? '' } };
 }
 
-const NOTHING_SAID = { waitMs: 0, until: null, pool: null, requestId: null } as const;
+const NOTHING_SAID = { waitMs: 0, until: null, pool: null, stop: null, requestId: null } as const;
 
-/** Pure. @param error what a call of our own would have thrown; null for a usable answer. */
+/** Pure; what closes a pool is added by `withStop`. @param error what a call of our own would have thrown; null for a usable answer. */
 export function answerOf(verdict: Verdict, error: unknown, now: number): OutcomeAnswer {
   const { evidence, kind } = verdict;
   const reported = {
@@ -227,7 +287,7 @@ export function answerOf(verdict: Verdict, error: unknown, now: number): Outcome
   if (error === null) return { ...reported, next: 'use' };
   if (error instanceof PoolClosed) {
     const { pool, until } = error.details;
-    const waitMs = until === null ? 0 : Math.max(0, Math.ceil(until - now));
+    const waitMs = until === null ? null : Math.max(0, Math.ceil(until - now));
     return { ...reported, next: 'stop', pool, until, waitMs };
   }
   if (error instanceof PermitWait) {

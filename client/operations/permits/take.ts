@@ -69,10 +69,21 @@ export const takePermit = operation({
     probe,
   }),
   run: (backend, { waitMs, ...asked }, signal?: AbortSignal): Promise<GivenPermit> => {
-    const { account, terms } = checkedTerms(backend, asked);
-    return atDesk(backend, (desk) => new Taking(backend, desk, account, terms, signal).within(waitMs));
+    const checked = checkedTerms(backend, asked);
+    return atDesk(backend, (desk) => takeFor(backend, desk, checked, waitMs, signal));
   },
 });
+
+/** @throws OperationError when there is no leave within `waitMs`. */
+export function takeFor(
+  backend: Backend,
+  desk: PermitDesk,
+  { account, terms }: ReturnType<typeof checkedTerms>,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<GivenPermit> {
+  return new Taking(backend, desk, account, terms, signal).within(waitMs);
+}
 
 interface Asked {
   readonly account: string;

@@ -3,6 +3,7 @@ import type { Backend } from '../../../../client/operations/backend/backend';
 import { sweepPermits } from '../../../../client/operations/permits/desk';
 import { reportOutcome } from '../../../../client/operations/permits/outcome';
 import { takePermit } from '../../../../client/operations/permits/take';
+import { pausePool } from '../../../../client/operations/pools/pools';
 import { createPool } from '../../../../store/db';
 import { listEvents } from '../../../../store/events/events';
 import { applyPoolEvent, readPool } from '../../../../store/pools/pools';
@@ -25,7 +26,19 @@ const account = (limits: Record<string, unknown>) => ({
   currency: 'USD',
   limits,
 });
-const NAMES = ['small', 'asked', 'refused', 'used', 'probing', 'lost', 'given', 'twice', 'hidden'];
+const NAMES = [
+  'small',
+  'asked',
+  'refused',
+  'used',
+  'probing',
+  'lost',
+  'given',
+  'twice',
+  'hidden',
+  'held',
+  'on',
+];
 const SETTINGS = {
   accounts: {
     ...Object.fromEntries(
@@ -185,6 +198,49 @@ test('a used-up quota closes the pool for everybody', async () => {
     code: 'QUOTA_PAUSED',
     wait: { pool: 'amazon/used', until: answer.until },
   });
+});
+
+test('a stop that only a person ends has no wait, and says what stops the pool, who, and since when', async () => {
+  const { permit } = await takePermit(one, getReports('held'));
+  const { permit: late } = await takePermit(one, getReports('held'));
+  await pausePool(one, { pool: 'held', reason: 'stock-taking' });
+  const quota = { id: permit, status: 429, body: QUOTA };
+  const answer = await reportOutcome(one, quota);
+  expect(answer).toMatchObject({
+    ...{ next: 'stop', waitMs: null, until: null, pool: 'amazon/held' },
+    stop: {
+      ...{ pool: 'amazon/held', state: 'held', reason: 'stock-taking', by: one.caller },
+      since: expect.any(Number),
+    },
+  });
+  expect(await reportOutcome(other, quota)).toEqual(answer);
+  expect(reportOutcome.json(answer)).toMatchObject({
+    waitMs: null,
+    stop: { since: expect.stringMatching(/Z$/) },
+  });
+  // A good answer is good whatever stops the next call, and has no permit for it.
+  const good = { id: late, status: 200, nextWaitMs: 0 };
+  expect(await reportOutcome(one, good)).toMatchObject({ next: 'use', waitMs: 0, stop: null, permit: null });
+});
+
+test('an outcome brings the permit for the next call, after a good answer alone', async () => {
+  const { permit: first } = await takePermit(one, getReports('on'));
+  const report = (id: string, more: object) => reportOutcome(one, { id, nextWaitMs: 0, ...more });
+  const went = await report(first, { status: 200 });
+  expect(went).toMatchObject({
+    next: 'use',
+    permit: { permit: expect.stringMatching(/^permit_/), probe: false },
+  });
+  const second = went.permit?.permit ?? '';
+  // The limit of two is used up.
+  expect(await report(first, { status: 200 })).toEqual({ ...went, permit: null });
+  await db.query(`update limits set tat = tat - 60000 where pool = 'amazon/on'`);
+  expect(await report(second, { error: { sent: false } })).toMatchObject({ next: 'retry', permit: null });
+  const { rows } = await db.query(
+    `select terms from outside_permits where terms ->> 'account' = 'on' order by depart_at`,
+  );
+  expect(rows).toHaveLength(2);
+  expect(rows[1]).toEqual(rows[0]);
 });
 
 test('one call probes a pool that opens; when its outcome never comes, another one may', async () => {

@@ -63,22 +63,26 @@ describe('Transit', () => {
   const steady = (ms: number) => Array.from({ length: 64 }, (_, i) => ms + (i % 3));
 
   test('a call that took longer than usual by more than the tolerance may have arrived late', () => {
-    expect(seen(steady(1)).note(5, 5)).toBe(false);
-    expect(seen(steady(1)).note(7, 5)).toBe(true);
+    expect(seen(steady(1)).note(5, 5)).toBe(0);
+    expect(seen(steady(1)).note(7, 5)).toBe(6);
   });
 
   test('a far vendor is not late', () => {
-    expect(seen(steady(180)).note(183, 5)).toBe(false);
-    expect(seen(steady(180)).note(190, 5)).toBe(true);
+    expect(seen(steady(180)).note(183, 5)).toBe(0);
+  });
+
+  test('of a late call only what it took longer than the fastest can have gone by before it arrived', () => {
+    // Booked at its answer, each call of a vendor that takes 180 ms would cost the limit that time.
+    expect(seen(steady(180)).note(190, 5)).toBe(10);
   });
 
   test('a vendor whose answers vary says nothing about arrivals', () => {
     const varied = Array.from({ length: 64 }, (_, i) => 50 + (i % 16) * 10);
-    expect(seen(varied).note(400, 5)).toBe(false);
+    expect(seen(varied).note(400, 5)).toBe(0);
   });
 
   test('until something is usual, every slow call counts as late', () => {
-    expect(new Transit().note(4, 5)).toBe(false);
-    expect(new Transit().note(30, 5)).toBe(true);
+    expect(new Transit().note(4, 5)).toBe(0);
+    expect(new Transit().note(30, 5)).toBe(30);
   });
 });

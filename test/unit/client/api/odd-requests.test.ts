@@ -1,0 +1,140 @@
+/** Requests that two readers could understand differently: each is refused, with where it is wrong and what would be right. */
+import { connect } from 'node:net';
+import { createApp } from '../../../../client/api/app';
+import { parseJsonBody } from '../../../../client/api/json-body';
+import type { ApiError } from '../../../../client/api/problem';
+import { ROUTES } from '../../../../client/api/routes/index';
+import { contextWith } from '../../../../client/operations/backend/context';
+import { openBackend } from '../../../../client/operations/backend/open-backend';
+import { stateDir } from '../../../../embedded/state-dir';
+import { parseSettings } from '../../../../settings';
+
+let app: Awaited<ReturnType<typeof createApp>>;
+let port: number;
+
+beforeAll(async () => {
+  const settings = parseSettings('accounts: {}', { file: null, baseDir: '/', env: {} });
+  const context = contextWith(settings, stateDir('/nowhere', {}), () => undefined);
+  app = await createApp({
+    ...settings.api,
+    backend: openBackend(context, { applicationName: 'test', connections: 1 }),
+    routes: ROUTES,
+    ...{ version: '0', loopback: true, logLevel: 'silent' },
+    ...{ bodyLimit: 1000, maxUploadBytes: 1000 },
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  port = (app.server.address() as { port: number }).port;
+});
+afterAll(() => app.close());
+
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly field: string | null;
+  readonly detail: string;
+}
+
+/** As it is written on the wire; the server is asked to close. */
+function send(head: readonly string[], body: Buffer | string = ''): Promise<Refusal> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(
+        [...head, 'connection: close', `content-length: ${Buffer.byteLength(body)}`, '', ''].join('\r\n'),
+      );
+      socket.write(body);
+    });
+    socket.on('data', (part) => parts.push(part)).on('error', reject);
+    socket.on('close', () => {
+      const [first = '', json = ''] = Buffer.concat(parts).toString().split('\r\n\r\n');
+      expect(first).toContain('application/problem+json');
+      resolve({ ...JSON.parse(json), status: Number(first.split(' ')[1]) });
+    });
+  });
+}
+
+const POST = 'POST /api/v1/pools/acme/pause HTTP/1.1';
+const HOST = 'host: 127.0.0.1';
+const JSON_TYPE = 'content-type: application/json';
+const ASKED = '{"reason": "a"}';
+const post = (body: Buffer | string, type = JSON_TYPE, ...more: string[]) =>
+  send([POST, HOST, type, ...more], body);
+
+test.each<[string, Buffer | string, string, RegExp]>([
+  ['a name twice', '{"reason": "a", "reason": "b"}', '/reason', /"reason" stands twice/],
+  [
+    'a name that all objects have',
+    '{"reason": "a", "__proto__": {"x": 1}}',
+    '/__proto__',
+    /no name that a field may have/,
+  ],
+  ['a prototype by another way', '{"constructor": {"prototype": {}}}', '/constructor', /no name/],
+  ['no JSON', '{"reason": NaN}', '', /^the body is not JSON: Unexpected token 'N'$/],
+  ['more than JSON', `${ASKED}{}`, '', /not JSON: .*position 15/],
+  ['no UTF-8', Buffer.from('{"reason": "\xff"}', 'latin1'), '', /not UTF-8/],
+  ['null', 'null', '', /must be a JSON object/],
+  ['nothing', '', '', /is empty/],
+  ['half a character', '{"reason": "\\ud800"}', '/reason', /half a character/],
+])('%s in a body', async (_, body, field, detail) => {
+  expect(await post(body)).toMatchObject({ status: 400, field, detail: expect.stringMatching(detail) });
+});
+
+test('a body that is too long is told how long it may be', async () => {
+  expect(await post(`{"reason": "${'a'.repeat(1000)}"}`)).toMatchObject({
+    ...{ status: 413, code: 'TOO_LARGE', field: '' },
+    detail: 'the body is longer than 1000 bytes',
+  });
+});
+
+test.each([
+  [['content-type: text/plain'], 'Content-Type', '"text/plain" is not taken here; send application/json'],
+  [['x-none: 1'], 'Content-Type', 'is missing; send application/json'],
+  [
+    ['content-type: application/json; charset=utf-16'],
+    'Content-Type',
+    'charset "utf-16" is not read; send UTF-8',
+  ],
+  [
+    [JSON_TYPE, 'content-encoding: gzip'],
+    'Content-Encoding',
+    '"gzip" is not unpacked; send the body as it is',
+  ],
+])('a body with %j', async (head, field, detail) => {
+  expect(await send([POST, HOST, ...head], ASKED)).toMatchObject({
+    ...{ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' },
+    ...{ field, detail },
+  });
+});
+
+test.each([
+  ['no', []],
+  ['two', [HOST, 'host: evil.example']],
+])('%s names for this server', async (_, hosts) => {
+  const refused = { status: 400, code: 'BAD_REQUEST', field: 'Host' };
+  expect(await send(['GET /api/v1/pools HTTP/1.1', ...hosts])).toMatchObject(refused);
+});
+
+test('an expectation that nobody knows changes nothing', async () => {
+  expect(await post('[]', JSON_TYPE, 'expect: 200-maybe')).toMatchObject({ status: 400, field: '' });
+});
+
+describe('parseJsonBody', () => {
+  const at = (json: string) => {
+    try {
+      parseJsonBody(Buffer.from(json));
+      return null;
+    } catch (error) {
+      return (error as ApiError).details.field;
+    }
+  };
+
+  test('finds a name that stands twice wherever it is, however it is written', () => {
+    expect(at('{"rows": [{"a": 1}, {"b": [], "a~/": 1, "a~\\u002f": {"b": 2}}]}')).toBe('/rows/1/a~0~1');
+    expect(at('{"a": {"b": 1}, "c": {"b": 1}, "d": ["b", "b", "\\"b\\": {"]}')).toBeNull();
+  });
+
+  test('reads what is nested however deep, and a text that begins with a mark of its order', () => {
+    expect(at(`{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`)).toBeNull();
+    expect(parseJsonBody(Buffer.from('\ufeff{"a": 1}'))).toEqual({ a: 1 });
+  });
+});
