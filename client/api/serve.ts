@@ -30,6 +30,8 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** For how long requests that were sent before the end are still read, ms. */
+const UNREAD_MS = 3_000;
 /** Connections that come at once: Node's own 511 are fewer than may listen, and the kernel lets those beyond wait for seconds. */
 const BACKLOG = 4096;
 const CONNECTIONS = 16;
@@ -83,8 +85,9 @@ export async function serveApi(
     clearInterval(sweeping);
     clearInterval(forgetting);
     const closed = app.close();
-    unused.close();
-    await closed;
+    // A request may be on its way on each of them: one that comes now is told that the server ends.
+    const hangUp = setTimeout(() => unused.close(), UNREAD_MS);
+    await closed.finally(() => clearTimeout(hangUp));
     await spool.stop();
     await backend.close();
   };

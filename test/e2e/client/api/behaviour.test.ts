@@ -1,5 +1,7 @@
 /** What the API promises over processes, crashes and broken connections. */
+import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { createConnection } from 'node:net';
 import type { ProblemBody } from '../../../../client/api/problem';
 import { connect } from '../../../../store/db';
 import { insertEvent } from '../../../../store/events/events';
@@ -287,6 +289,22 @@ test('a cursor that was made up, or is of another list, is refused', async () =>
   expect((await send(url, routeOf('listBatchItems'), { ...items, cursor: far })).status).toBe(400);
 });
 
+/** A connection on which nothing was asked yet. @returns what it answers to these bytes. */
+async function opened(at: string): Promise<(bytes: string) => Promise<string>> {
+  const { hostname, port } = new URL(at);
+  const socket = createConnection(Number(port), hostname);
+  let text = '';
+  socket.on('data', (part) => {
+    text += part;
+  });
+  await once(socket, 'connect');
+  return async (bytes) => {
+    socket.write(bytes);
+    await once(socket, 'close');
+    return text;
+  };
+}
+
 test('SIGTERM: what is begun is answered, streams are ended, and the process ends with 0', async () => {
   const server = await stack.serve();
   const listener = await new Listener().open(server.url, null);
@@ -295,8 +313,13 @@ test('SIGTERM: what is begun is answered, streams are ended, and the process end
   await blocker.query('lock table pools in access exclusive mode');
   const slow = send(server.url, routeOf('listPools'), {});
   await new Promise((done) => setTimeout(done, 200));
+  const unread = await opened(server.url);
   const ended = server.end();
   await eventually('the stream is ended', () => listener.ended);
+  // Its client had opened the connection before, and its request is on the way.
+  expect(await unread('GET /api/v1/pools HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n')).toMatch(
+    /^HTTP\/1\.1 503 .*retry-after: 1.*"code":"OVERLOADED"/is,
+  );
   await blocker.query('rollback');
   await blocker.end();
   expect((await slow).status).toBe(200);

@@ -30,6 +30,10 @@ beforeAll(async () => {
         database: { url: database.url },
         accounts: {
           texts: { vendor: 'openai', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'env:TEST_CLIENT_SECRET' },
+          narrow: {
+            ...{ vendor: 'openai', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'env:TEST_CLIENT_SECRET' },
+            limits: { one: { operations: ['getBatch'], ratePerSecond: 0.02, burst: 1 } },
+          },
         },
       }),
       {},
@@ -377,4 +381,23 @@ test('wrong keys and requests of one end user are counted over processes togethe
   expect(wrong).toBeLessThanOrEqual(30);
   expect(wrong).toBeGreaterThanOrEqual(27);
   expect((await send(1, '/api/v1/accounts', good)).status).toBe(200);
+});
+
+test('those who wait for permits keep nobody from looking', async () => {
+  const gone = new AbortController();
+  const wait = { account: 'narrow', operation: 'getBatch', waitMs: 55_000 };
+  const post = () =>
+    fetch(`${plain.url}/api/v1/permits`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(wait),
+      signal: gone.signal,
+    });
+  expect((await post()).status).toBe(200);
+  const waiting = Array.from({ length: MOST + 1 }, () => post().catch(() => null));
+  // One finds all places of those who wait taken.
+  expect((await Promise.race(waiting))?.status).toBe(503);
+  expect((await ask('/api/v1/accounts')).status).toBe(200);
+  gone.abort();
+  await Promise.all(waiting);
 });
