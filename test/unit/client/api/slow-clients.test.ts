@@ -8,7 +8,8 @@ import { stateDir } from '../../../../embedded/state-dir';
 import { parseSettings } from '../../../../settings';
 
 const HEADERS_MS = 300;
-const IDLE_MS = 400;
+// Long enough for a busy machine to look meanwhile.
+const IDLE_MS = 2_000;
 
 let app: Awaited<ReturnType<typeof createApp>>;
 let port: number;
