@@ -38,8 +38,9 @@ export function mybmwGrant(account: MyBmwAccount): GrantApi {
     },
     parse: (body, kept) => tokensOf(body, unpacked(kept).client),
     refreshTokenIn: (body, kept) => {
-      const next = refreshTokenIn(body);
-      return next === null ? null : packed(unpacked(kept).client, next);
+      const { client, refreshToken } = unpacked(kept);
+      const next = refreshTokenIn(body, refreshToken);
+      return next === null ? null : packed(client, next);
     },
     login: mybmwLogin(account),
   };

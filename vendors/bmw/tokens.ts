@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GrantTokens } from '../capabilities/login';
 import type { VendorResponse } from '../contract';
 import type { Parsed } from '../http';
-import { readJsonObject } from './json';
+import { isObject, readJson, readJsonObject } from './json';
 
 const token = z.string({ error: 'must be text' }).min(1, 'must not be empty');
 const seconds = z
@@ -67,10 +67,28 @@ export function formBody(fields: Readonly<Record<string, string>>): string {
   return new URLSearchParams(fields).toString();
 }
 
-/** The refresh token of an answer that may be unusable otherwise; null when it holds none. */
-export function refreshTokenIn(body: string): string | null {
-  const found = readJsonObject(body)?.refresh_token;
-  return typeof found === 'string' && found !== '' ? found : null;
+/** Gateways wrap an answer once or twice; what lies deeper is none of theirs. */
+const WRAPPED = 6;
+
+/**
+ * The refresh token of an answer that may be unusable otherwise, whatever it is wrapped in: a list, a field, a text; null when
+ * it holds none, or only the one that was sent.
+ */
+export function refreshTokenIn(body: string, sent: string): string | null {
+  return refreshTokenOf(body, sent, WRAPPED);
+}
+
+function refreshTokenOf(value: unknown, sent: string, depth: number): string | null {
+  if (depth === 0) return null;
+  if (typeof value === 'string') return refreshTokenOf(readJson(value), sent, depth - 1);
+  if (typeof value !== 'object' || value === null) return null;
+  const found = isObject(value) ? value.refresh_token : undefined;
+  if (typeof found === 'string' && found !== '' && found !== sent) return found;
+  for (const one of Object.values(value)) {
+    const within = refreshTokenOf(one, sent, depth - 1);
+    if (within !== null) return within;
+  }
+  return null;
 }
 
 /** OAuth's error of an answer, e.g. `authorization_pending`; empty when it names none. */

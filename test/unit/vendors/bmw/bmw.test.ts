@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { readBmwBody } from '../../../../vendors/bmw/error-body';
 import { readJson } from '../../../../vendors/bmw/json';
-import { parseBmwTokens } from '../../../../vendors/bmw/tokens';
+import { parseBmwTokens, refreshTokenIn } from '../../../../vendors/bmw/tokens';
 import { readEntry, readFields, readValue, timestampOf } from '../../../../vendors/bmw/values';
 import { byGateway, readAnswer } from '../../../../vendors/bmw/verdicts';
 import { vinProblem } from '../../../../vendors/bmw/vin';
@@ -216,6 +216,21 @@ test('tokens of an answer, and its faults by field and never by value', () => {
     expect(JSON.stringify(parsed)).not.toContain('secret-A');
   }
   expect(parseBmwTokens('<html>')).toMatchObject({ ok: false });
+});
+
+test.each<[string, string | null]>([
+  ['{"refresh_token":"R2"}', 'R2'],
+  ['[{"access_token":"A","refresh_token":"R2"}]', 'R2'],
+  ['{"data":{"refresh_token":"R2"}}', 'R2'],
+  [JSON.stringify('{"refresh_token":"R2"}'), 'R2'],
+  ['{"request":{"refresh_token":"R1"},"answer":{"refresh_token":"R2"}}', 'R2'],
+  ['{"request":{"refresh_token":"R1"}}', null],
+  ['{"refresh_token":""}', null],
+  ['{"refresh_token":7}', null],
+  ['[null]', null],
+  ['<html>', null],
+])('the refresh token of an unusable answer: %s', (body, token) => {
+  expect(refreshTokenIn(body, 'R1')).toBe(token);
 });
 
 test('VINs', () => {
