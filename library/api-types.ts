@@ -1758,6 +1758,8 @@ export interface components {
                 stops: {
                     operation: string;
                     subject: string;
+                    /** @description What part of the subject alone is stopped, a marketplace say; empty for all of it */
+                    part: string;
                     since: string | null;
                     until: string | null;
                     reason: string;
@@ -1922,6 +1924,8 @@ export interface components {
             stops: {
                 operation: string;
                 subject: string;
+                /** @description What part of the subject alone is stopped, a marketplace say; empty for all of it */
+                part: string;
                 since: string | null;
                 until: string | null;
                 reason: string;
@@ -2024,6 +2028,7 @@ export interface components {
             until: string | null;
             reason: string | null;
             pools: string[];
+            freed: string[];
             organization: {
                 pool: string;
                 before: ("closed" | "quota_paused" | "open" | "half_open" | "held") | null;
@@ -2031,6 +2036,7 @@ export interface components {
                 until: string | null;
                 reason: string | null;
                 pools: string[];
+                freed: string[];
             } | null;
             blockedLimits: {
                 name: string;

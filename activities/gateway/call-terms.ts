@@ -26,6 +26,8 @@ export interface CallTerms {
   readonly operation: string;
   /** Further attributes for limit scopes, e.g. a device id. */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** What part of its subject the call is about, a marketplace say: access to it may be refused alone. */
+  readonly part?: string;
   readonly priority: Priority;
   /** Who calls, for "who spent what": a dataset or function name. */
   readonly caller: string;

@@ -127,6 +127,7 @@ export class ReportCalls {
       account: context.account,
       operation,
       attributes: context.account.reports.attributes(context.dataset),
+      part: partName(context.series.partition),
       priority,
       caller: context.dataset.id,
       attempt: activityInfo().attempt,
@@ -167,6 +168,13 @@ export class ReportCalls {
     };
   }
 }
+
+/** Of a series, for people: its marketplace, with the currency where it has one. */
+const partName = (partition: Readonly<Record<string, string>>) =>
+  Object.entries(partition)
+    .sort(([a], [b]) => (a < b ? 1 : -1))
+    .map(([, value]) => value)
+    .join(' ');
 
 /** Whoever has the query of a pre-signed URL has the document. */
 function signatureOf(url: string): string[] {

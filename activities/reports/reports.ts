@@ -173,9 +173,10 @@ class Reports {
       );
       status = reports.parseGet(bodyOf(result));
     } catch (error) {
+      // What has just been made is not known everywhere at once, whatever the refusal says of it.
+      const isOfReport = isGone(error) || isInvalid(error);
+      if (isOfReport && (await this.isYoung(job.requestedAt ?? job.createdAt))) return { kind: 'pending' };
       if (!isGone(error)) throw error;
-      // What has just been made is not known everywhere at once.
-      if (await this.isYoung(job.requestedAt ?? job.createdAt)) return { kind: 'pending' };
       const reason = `the vendor no longer knows the report: ${error.message}`;
       await markFailed(this.deps.db, job.id, {
         reason,
@@ -309,8 +310,9 @@ class Reports {
     try {
       location = await this.calls.locate(context, priority);
     } catch (error) {
+      const isOfDocument = isGone(error) || isInvalid(error);
+      if (isOfDocument && (await this.isYoung(context.job.updatedAt))) throw notYetKnown(error);
       if (!isGone(error)) throw error;
-      if (await this.isYoung(context.job.updatedAt)) throw notYetKnown(error);
       return { gone: error };
     }
     try {
@@ -345,6 +347,10 @@ class Reports {
 
 function isGone(error: unknown): error is CallFailed {
   return error instanceof CallFailed && error.verdict.kind === 'gone';
+}
+
+function isInvalid(error: unknown): error is CallFailed {
+  return error instanceof CallFailed && error.verdict.kind === 'invalid';
 }
 
 function notYetKnown(error: CallFailed): ApplicationFailure {

@@ -46,13 +46,13 @@ export const LIMIT_EVENTS = {
   'calls.stopped': event(
     'warn',
     BOTH,
-    ['operation', 'subject', 'caller', 'code', 'message', 'until', 'strikes', 'hint', 'evidence'],
-    "the vendor refuses one kind of calls, those for one report type say; the account's other calls go on",
+    ['operation', 'subject', 'part', 'caller', 'code', 'message', 'until', 'strikes', 'hint', 'evidence'],
+    "the vendor refuses one kind of calls, those for one report type say, or access to one marketplace (`part`); the account's other calls go on",
   ),
   'calls.resumed': event(
     'info',
     BOTH,
-    ['operation', 'subject', 'caller'],
+    ['operation', 'subject', 'part', 'caller'],
     'the vendor accepts that kind of calls again',
   ),
   'limit.unblocked': event(

@@ -1,6 +1,7 @@
 /**
  * How wide a refusal reaches, where one answer may mean one kind of call (an operation of one report type) or the whole
- * account: a type may have a limit of its own, or lack a role, and answer for days while the others work. Pure; times
+ * account: a type may have a limit of its own, or lack a role, and answer for days while the others work. Access may
+ * be refused for one part of a report type, a marketplace, too; limits are counted over all of them. Pure; times
  * are epoch milliseconds. The evidence is the answers to the account's other kinds of calls.
  *
  *   others were accepted since anything else was refused   that kind alone
@@ -20,6 +21,8 @@ export interface CallKind {
   readonly operation: string;
   /** E.g. a report type. */
   readonly subject: string;
+  /** E.g. a marketplace, where access to one may be refused and to others not; empty for what concerns all. */
+  readonly part: string;
 }
 
 export type RefusalOf = 'quota' | 'access';
@@ -42,6 +45,8 @@ export interface Refusal extends CallKind {
   readonly departedAt: number;
   /** What the account's calls can be about: with more than one there are others to ask. */
   readonly subjects: readonly string[];
+  /** Whether the subject has other parts to ask. */
+  readonly hasOtherParts?: boolean;
   /** True for an operation outside the metered API: its answers say nothing of others, nor theirs of it. */
   readonly alone?: boolean;
 }
@@ -55,7 +60,8 @@ export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: n
   const fresh = (at: number) => at > now - RELEVANT_MS;
   // Buckets are an operation's: that another operation is served says nothing of this one's quota. Of access it does.
   const relevant = records.filter(
-    ({ operation }) => refusal.of === 'access' || operation === refusal.operation,
+    ({ operation, part }) =>
+      (refusal.of === 'access' || operation === refusal.operation) && (part === '') === (refusal.part === ''),
   );
   const others = relevant.filter((one) => !isSameKind(one, refusal));
   const acceptedAt = Math.max(0, ...relevant.map((one) => one.acceptedAt).filter(fresh));
@@ -66,16 +72,24 @@ export function reachOf(records: readonly KindRecord[], refusal: Refusal, now: n
   );
   if (otherAcceptedAt > otherRefusedAt) return 'kind';
   if (otherRefusedAt > acceptedAt && fresh(otherRefusedAt)) return 'pool';
-  return refusal.subjects.some((subject) => subject !== refusal.subject) ? 'kind' : 'pool';
+  const hasOthers = refusal.hasOtherParts || refusal.subjects.some((subject) => subject !== refusal.subject);
+  return hasOthers ? 'kind' : 'pool';
 }
 
 export function isSameKind(a: CallKind, b: CallKind): boolean {
-  return a.operation === b.operation && a.subject === b.subject;
+  return a.operation === b.operation && a.subject === b.subject && a.part === b.part;
 }
 
-/** A call that left before the refusal was known adds nothing to it. */
+/** `createReport of GET_… for ATVPDKIKX0DER`. */
+export function kindName({ operation, subject, part }: CallKind): string {
+  const of = subject === '' ? '' : ` of ${subject}`;
+  return `${operation}${of}${part === '' ? '' : ` for ${part}`}`;
+}
+
+/** A call that left before the refusal was known, or before the wait for it was over, adds nothing to it. */
 export function isNews(known: KindRecord | undefined, departedAt: number): boolean {
-  return known === undefined || known.refusedAt === 0 || departedAt > known.refusedAt;
+  if (known === undefined || known.refusedAt === 0) return true;
+  return departedAt > Math.max(known.refusedAt, known.until);
 }
 
 const ACCESS: RecheckPolicy = { credentialsMs: 900_000, configurationMs: 60_000, maxMs: 8 * HOUR_MS };

@@ -10,6 +10,7 @@ import {
 import type { PoolOrganization, PoolPolicy } from '../../quota/pools/state';
 import type { RetryPolicies } from '../../quota/retry-delay';
 import type { ClientIdentity, VendorRules } from '../../vendors/contract';
+import type { DatasetDescription } from '../../vendors/dataset';
 import {
   type AccountParts,
   accountAttributes,
@@ -40,6 +41,8 @@ export interface CallableAccount {
   readonly loginByPerson?: boolean;
   /** What its calls can be about, by the settings: the report types of its datasets. */
   readonly subjects?: readonly string[];
+  /** Whether one of these has several parts, as reports of several marketplaces are. */
+  readonly hasParts?: boolean;
   /** What every call of the account is described with besides, for limit scopes, e.g. the egress IP. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
@@ -89,6 +92,7 @@ export function findAccount(settings: Settings, name: string): Account {
   }
   const parts = accountParts(account);
   const rules = parts.rules ?? vendorOf(account.vendor).rules;
+  const listed = datasetsOf(settings, name);
   return {
     name,
     vendor: totalRules(rules),
@@ -103,7 +107,8 @@ export function findAccount(settings: Settings, name: string): Account {
     ...(parts.identity === undefined ? {} : { identity: parts.identity }),
     ...(parts.grant === undefined ? {} : { loginByPerson: true }),
     attributes: accountAttributes(account),
-    subjects: subjectsOf(settings, name),
+    subjects: listed.map(({ reportType }) => reportType),
+    hasParts: listed.some((dataset) => (parts.partitions?.(dataset).length ?? 0) > 1),
     settings: account,
     parts,
   };
@@ -118,13 +123,12 @@ export function answerTimeoutMs(
   return own.length === 0 ? http.timeoutMs : Math.max(...own);
 }
 
-/** Report types of the datasets that the settings list for an account. */
-function subjectsOf(settings: Settings, name: string): string[] {
+/** The datasets of reports that the settings list for an account. */
+function datasetsOf(settings: Settings, name: string): DatasetDescription[] {
   const listed = new Set(settings.datasets.filter((one) => one.account === name).map((one) => one.dataset));
   return vendors()
     .flatMap((vendor) => vendor.descriptions)
-    .filter(({ id }) => listed.has(id))
-    .map(({ reportType }) => reportType);
+    .filter(({ id }) => listed.has(id));
 }
 
 /** The limits that a call of the account is charged to. @param attributes of the call. */

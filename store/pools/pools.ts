@@ -3,6 +3,7 @@
  * under a lock, so that a 429 stops all workers at their next permit even when Temporal is down.
  */
 import type { Pool, PoolClient } from 'pg';
+import type { CallKind } from '../../quota/pools/narrow-refusal';
 import { isBlocked, transition } from '../../quota/pools/pool';
 import type {
   HoldCause,
@@ -127,6 +128,8 @@ export interface PoolChange {
   readonly after: PoolState;
   /** True when the state, its end or its reason changed: worth reporting to the workflow and the log. */
   readonly changed: boolean;
+  /** Kinds of calls that a resume lets be tried again, which were stopped for themselves. */
+  readonly freed: readonly CallKind[];
 }
 
 /**
@@ -140,7 +143,8 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
     const before = toRecord(row).state;
     const after = transition(before, event, row.policy, row.now);
     if (after !== before) await writeState(client, key, after);
-    if (event.type === 'resume' && before.state !== 'half_open') await vouchFor(client, key, before);
+    const isOrdered = event.type === 'resume' && before.state !== 'half_open';
+    const freed = isOrdered ? await vouchFor(client, key, before) : [];
     const changed =
       after.state !== before.state || after.until !== before.until || after.reason !== before.reason;
     if (changed) {
@@ -154,18 +158,18 @@ export async function applyPoolEvent(db: Pool, key: string, event: PoolEvent): P
         hint: after.hint,
       });
     }
-    return { before, after, changed };
+    return { before, after, changed, freed };
   });
 }
 
 /**
  * Whoever resumes vouches for the account: what it was refused for may be tried, with a token of its own. A pool that was
- * open keeps its token, for this may be the same order for the second time; so does one that somebody has logged in to
+ * open, and whose calls had access, keeps its token, for this may be the same order for the second time; so does one that somebody has logged in to
  * since it was held.
  */
-async function vouchFor(client: PoolClient, key: string, before: PoolState): Promise<void> {
-  await clearKindStops(client, key);
-  if (before.state === 'closed') return;
+async function vouchFor(client: PoolClient, key: string, before: PoolState): Promise<readonly CallKind[]> {
+  const freed = await clearKindStops(client, key);
+  if (before.state === 'closed' && freed.every(({ refusedFor }) => refusedFor !== 'access')) return freed;
   await client.query(
     `update tokens set refused_reason = null, refused_at = null, key_id = null, nonce = null, ciphertext = null,
        expires_at = null
@@ -173,6 +177,7 @@ async function vouchFor(client: PoolClient, key: string, before: PoolState): Pro
        and not (fingerprint = $3 and refused_reason is null and updated_at >= to_timestamp($2::float8 / 1000))`,
     [key, before.since, GRANT_FINGERPRINT],
   );
+  return freed;
 }
 
 /**

@@ -146,7 +146,9 @@ export class ReportPipeline {
     const wholes: Span[] = [];
     const open: { readonly part: Chunk; readonly failed: Failed }[] = [];
     for (const part of parts.map((one): Chunk => ({ ...chunk, ...one, failing: 'part' }))) {
-      const ending: Ending = (await caution.admitAgain()) ? await this.ask(part) : refused;
+      const ending: Ending = (await caution.admitAgain())
+        ? await this.ask(part)
+        : { ...refused, cause: 'skipped', splittable: false };
       if (ending.kind === 'done') wholes.push(part);
       else if (ending.kind === 'failed') open.push({ part, failed: ending });
       else if (ending.kind === 'passing') {

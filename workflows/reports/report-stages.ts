@@ -2,7 +2,7 @@
  * The stages of a report: it is requested, made by the vendor, and fetched. Each stage has a short queue, because
  * calls of one operation share a quota and only the next one needs to be ready.
  */
-import { condition, sleep } from '@temporalio/workflow';
+import { condition, patched, sleep } from '@temporalio/workflow';
 import type { ReportActivities } from '../../activities/reports/reports';
 import type { DatasetRef, FatalOutcome, JobCall, PollPolicy } from '../../activities/reports/types';
 import { HOUR_MS, MINUTE_MS } from '../../quota/durations';
@@ -41,11 +41,21 @@ export interface StageOptions extends DatasetRef {
   readonly whileRunning: () => Promise<void>;
 }
 
+interface Queues {
+  readonly creating: Stage;
+  readonly polling: Stage;
+  readonly downloading: Stage;
+}
+
+const queues = (): Queues => ({ creating: new Stage(2), polling: new Stage(6), downloading: new Stage(1) });
+
 export class ReportStages {
-  private readonly creating = new Stage(2);
-  private readonly polling = new Stage(6);
   private readonly fetching = new Stage(4);
-  private readonly downloading = new Map<number, Stage>();
+  /** By series: access to one marketplace may be refused for hours, and the others are not to wait for it. */
+  private readonly queues = new Map<number, Queues>();
+  /** Workflows that began before this share the first queues. */
+  private readonly isBySeries = patched('queues-by-series');
+  private readonly shared: Queues = queues();
   private closed = false;
   private leaving = false;
 
@@ -69,7 +79,7 @@ export class ReportStages {
   /** Asks for the report; waits out, as long as it takes, what is not settled of an earlier request. Null: closed. */
   async request(chunk: Chunk) {
     for (;;) {
-      const requested = await this.creating.run(async () => {
+      const requested = await this.queuesOf(chunk).creating.run(async () => {
         await this.options.whileRunning();
         if (this.closed) return null;
         return this.options.gate.run(() => requestReport({ ...this.call, chunk }));
@@ -95,7 +105,7 @@ export class ReportStages {
       if (Math.max(ageMs, rarely) < NOTABLE_WAIT_MS) await untilMade();
       else await this.waits.during({ why, since: Date.now() - ageMs, until: Date.now() + rarely }, untilMade);
       if (this.leaving) return { kind: 'left' } as const;
-      const polled = await this.polling.run(async () => {
+      const polled = await this.queuesOf(chunk).polling.run(async () => {
         await whileRunning();
         return gate.run(() => pollReport({ ...this.call, jobId }));
       });
@@ -116,15 +126,23 @@ export class ReportStages {
   }
 
   /** One download a series at a time: a slow vendor, or a long document, takes one of the worker's slots. */
-  private download<T>({ seriesId }: Chunk, work: () => Promise<T>): Promise<T> {
-    const own = this.downloading.get(seriesId) ?? new Stage(1);
-    this.downloading.set(seriesId, own);
-    return own.run(() =>
+  private download<T>(chunk: Chunk, work: () => Promise<T>): Promise<T> {
+    return this.ownQueues(chunk).downloading.run(() =>
       this.fetching.run(async () => {
         await this.options.whileRunning();
         return this.options.gate.run(work);
       }),
     );
+  }
+
+  private queuesOf(chunk: Chunk): Queues {
+    return this.isBySeries ? this.ownQueues(chunk) : this.shared;
+  }
+
+  private ownQueues({ seriesId }: Chunk): Queues {
+    const known = this.queues.get(seriesId) ?? queues();
+    this.queues.set(seriesId, known);
+    return known;
   }
 
   private get call() {

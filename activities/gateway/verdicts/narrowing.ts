@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { DAY_MS } from '../../../quota/durations';
-import type { CallKind } from '../../../quota/pools/narrow-refusal';
+import { type CallKind, kindName, type RefusalOf } from '../../../quota/pools/narrow-refusal';
 import { type AuthVerdict, describeEvidence, type QuotaVerdict } from '../../../quota/verdict';
 import { isUnmetered } from '../../../settings/accounts/accounts';
 import {
@@ -34,26 +34,26 @@ export class Narrowing {
 
   /** @throws PermitWait while this kind of call is stopped for itself. */
   async check(call: CallTerms): Promise<void> {
-    const kind = kindOf(call);
+    const kind = kindOf(call, 'access');
     if (kind === null) return;
     const stop = await readKindStop(this.deps.db, call.account.poolKey, kind);
     if (stop !== null) throw waitFor(stop);
   }
 
   async accepted(call: CallTerms, departedAt: number): Promise<void> {
-    const kind = kindOf(call);
+    const kind = kindOf(call, 'access');
     if (kind === null) return;
     const { poolKey } = call.account;
     // One that says nothing of others is noted where there is something to end.
     if (kind.alone && !(await isKindRefused(this.deps.db, poolKey, kind))) return;
-    const id = `${poolKey}|${kind.operation}|${kind.subject}`;
+    const id = `${poolKey}|${kind.operation}|${kind.subject}|${kind.part}`;
     const now = performance.now();
     if (now - (this.acceptedAt.get(id) ?? Number.NEGATIVE_INFINITY) < ACCEPTED_EVERY_MS) return;
     this.acceptedAt.set(id, now);
     if (!(await recordKindAccepted(this.deps.db, poolKey, kind, departedAt))) return;
-    const { operation, subject } = kind;
-    const about = { operation, subject, caller: call.caller };
-    await emit(this.deps, 'calls.resumed', poolKey, about, `${textOf(kind)} is accepted again`);
+    const { operation, subject, part } = kind;
+    const about = { operation, subject, part, caller: call.caller };
+    await emit(this.deps, 'calls.resumed', poolKey, about, `${kindName(kind)} is accepted again`);
   }
 
   /** @returns what the caller waits for; null when the pool is meant. */
@@ -63,7 +63,8 @@ export class Narrowing {
     verdict: QuotaVerdict | AuthVerdict,
     jitter: number,
   ): Promise<PermitWait | null> {
-    const kind = kindOf(call);
+    const of = verdict.kind === 'quota' ? 'quota' : 'access';
+    const kind = kindOf(call, of);
     if (kind === null || (kind.alone && verdict.kind !== 'quota')) return null;
     const { account } = call;
     const stated = verdict.kind === 'quota' ? verdict.statedWaitMs : null;
@@ -75,9 +76,10 @@ export class Narrowing {
     const stop = await judgeRefusal(this.deps.db, {
       ...kind,
       pool: account.poolKey,
-      of: verdict.kind === 'quota' ? 'quota' : 'access',
+      of,
       departedAt,
       subjects: account.subjects ?? [],
+      hasOtherParts: kind.part !== '',
       policy: account.pool,
       statedWaitMs,
       jitter,
@@ -88,20 +90,23 @@ export class Narrowing {
     if (stop === null) return null;
     const { until, strikes, hint, evidence } = stop;
     const { code, message } = verdict.evidence;
-    const { operation, subject } = kind;
-    const about = { operation, subject, caller: call.caller, code, message, until, strikes, hint, evidence };
+    const { operation, subject, part } = kind;
+    const about = {
+      ...{ operation, subject, part, caller: call.caller },
+      ...{ code, message, until, strikes, hint, evidence },
+    };
     logEvent(
       this.deps.log,
       'calls.stopped',
       { ...about, pool: account.poolKey },
-      `${account.poolKey}: ${textOf(kind)} is refused; the account's other calls go on`,
+      `${account.poolKey}: ${kindName(kind)} is refused; the account's other calls go on`,
     );
     return waitFor(stop);
   }
 
   /** The pool is closed because of this call: whoever is of another kind makes the probe, if anybody is. */
   async standBack(call: CallTerms, poolUntil: number | null): Promise<void> {
-    const kind = kindOf(call);
+    const kind = kindOf(call, 'quota');
     if (kind === null || kind.alone || poolUntil === null || (call.account.subjects ?? []).length < 2) return;
     await standBack(this.deps.db, call.account.poolKey, kind, poolUntil);
   }
@@ -112,25 +117,26 @@ interface Kind extends CallKind {
   readonly alone: boolean;
 }
 
-/** Null where the vendor's calls are all of one kind, and for calls that are not about one thing. */
-function kindOf(call: CallTerms): Kind | null {
+/**
+ * Null where the vendor's calls are all of one kind, and for calls that are not about one thing. Parts that share the
+ * quota may be refused access each for itself.
+ */
+function kindOf(call: CallTerms, of: RefusalOf): Kind | null {
   const { account, operation } = call;
-  if (isUnmetered(account, operation)) return { operation, subject: '', alone: true };
+  if (isUnmetered(account, operation)) return { operation, subject: '', part: '', alone: true };
   const { vendor } = account;
   if (vendor.subject === undefined || call.foreign || call.outsidePool) return null;
   const subject = call.attributes?.[vendor.subject];
-  return subject === undefined ? null : { operation, subject, alone: false };
+  const part = of === 'access' && account.hasParts ? (call.part ?? '') : '';
+  return subject === undefined ? null : { operation, subject, part, alone: false };
 }
-
-const textOf = ({ operation, subject }: CallKind) =>
-  subject === '' ? operation : `${operation} of ${subject}`;
 
 function waitFor(stop: KindStop): PermitWait {
   const what = stop.refusedFor === 'access' ? 'the vendor refuses access to' : 'the vendor accepts no more';
   return new PermitWait({
-    limit: textOf(stop),
+    limit: kindName(stop),
     until: stop.until,
     since: stop.since,
-    reason: `${what} ${textOf(stop)}: ${stop.reason}`,
+    reason: `${what} ${kindName(stop)}: ${stop.reason}`,
   });
 }

@@ -66,6 +66,9 @@ const frequencies = z.array(
 const stop = {
   operation: z.string(),
   subject: z.string(),
+  part: z
+    .string()
+    .describe('What part of the subject alone is stopped, a marketplace say; empty for all of it'),
   since: orNull(instant),
   until: orNull(instant),
   reason: z.string(),
@@ -132,6 +135,7 @@ const ordered = {
   until: orNull(instant),
   reason: orNull(z.string()),
   pools: z.array(z.string()),
+  freed: z.array(z.string()),
 };
 
 export const order = z

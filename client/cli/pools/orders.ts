@@ -72,16 +72,18 @@ function show(report: OrderReport, order: Order, json: boolean): void {
 
 type Order = 'pause' | 'resume';
 
-function orderText({ pool, before, state, pools }: OrderOutcome, order: Order, now: number): string {
+function orderText({ pool, before, state, pools, freed }: OrderOutcome, order: Order, now: number): string {
   if (state === null) return `${pool}: its workflow was signalled, and acts on it when a worker runs`;
-  const untouched = order === 'resume' && before?.state === 'closed' ? ' (it was not stopped)' : '';
+  const wasOpen = order === 'resume' && before?.state === 'closed';
+  const untouched = wasOpen && freed.length === 0 ? ' (it was not stopped)' : '';
+  const kinds = freed.length === 0 ? '' : `; may be tried again: ${freed.join(', ')}`;
   const found = before?.evidence?.account;
   const stopped =
-    pools.length === 0 || untouched !== ''
+    pools.length === 0 || wasOpen
       ? ''
       : `; it ${order === 'resume' ? 'stopped' : 'stops'} ${pools.join(', ')}` +
         (order === 'resume' && found ? `, found by account ${found}` : '');
-  return `${pool}: ${poolText(state, now)}${untouched}${stopped}`;
+  return `${pool}: ${poolText(state, now)}${untouched}${kinds}${stopped}`;
 }
 
 async function unblock(

@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { concerns, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
 import { limitWaitText } from '../../../quota/limits/limit-wait';
+import { kindName } from '../../../quota/pools/narrow-refusal';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
@@ -131,19 +132,11 @@ export function kindWait(what: string, account: string, stop: KindStop): Standst
 }
 
 /** `createReport of GET_… (amazon/rt-sales) is refused: 429 QuotaExceeded …; strikes: 3`. */
-export function kindText({
-  operation,
-  subject,
-  reason,
-  strikes,
-  hint,
-  evidence,
-  refusedFor,
-}: KindStop): string {
+export function kindText({ reason, strikes, hint, evidence, refusedFor, ...kind }: KindStop): string {
   const caller = evidence?.caller === undefined ? '' : ` (${evidence.caller})`;
   const refused = refusedFor === 'access' ? 'has no access' : 'is refused';
   const parts = [
-    `${operation} of ${subject}${caller} ${refused}: ${reason}`,
+    `${kindName(kind)}${caller} ${refused}: ${reason}`,
     ...(strikes > 1 ? [`strikes: ${strikes}`] : []),
     ...(hint === null ? [] : [hint]),
   ];

@@ -142,9 +142,10 @@ function poolJson({ pool, client, state, organization, limits, stops }: PoolRepo
     reason: state.reason,
     since: isoOrNull(state.since === 0 ? null : state.since),
     strikes: state.strikes,
-    stops: stops.map(({ operation: stopped, subject, since, until, reason, strikes }) => ({
+    stops: stops.map(({ operation: stopped, subject, part, since, until, reason, strikes }) => ({
       operation: stopped,
       subject,
+      part,
       since: isoOrNull(since),
       until: isoOrNull(until),
       reason,

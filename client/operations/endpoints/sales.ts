@@ -142,7 +142,8 @@ async function whyStopped(db: Pool, account: Account, reportType: string): Promi
   const now = Date.now();
   const { pool, stops } = await readAccountStanding(db, account);
   if (pool !== null && isBlocked(pool, now)) return poolStop(pool);
-  const stop = stops.find(({ subject, until }) => subject === reportType && until > now);
+  // Where access to one marketplace is refused, the others' calls go through.
+  const stop = stops.find(({ subject, part, until }) => subject === reportType && part === '' && until > now);
   if (stop === undefined) return null;
   return stop.refusedFor === 'access'
     ? { error: 'AccessRefused', words: `is refused: ${stop.reason}` }

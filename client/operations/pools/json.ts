@@ -83,13 +83,14 @@ function spendingJson({ calls, spending, frequencies }: PoolReport) {
 }
 
 export function orderJson({ outcomes, blocked, unreached, stoppedBy }: OrderReport) {
-  const [first, organization] = outcomes.map(({ pool, before, state, pools }) => ({
+  const [first, organization] = outcomes.map(({ pool, before, state, pools, freed }) => ({
     pool,
     before: before?.state ?? null,
     state: state?.state ?? null,
     until: isoOrNull(state?.until ?? null),
     reason: state?.reason ?? null,
     pools,
+    freed,
   }));
   return {
     ...first,

@@ -1,6 +1,7 @@
 /** Operators' commands to pools: pause, resume, and ending a wait that a vendor has asked for. */
 import type { Client } from '@temporalio/client';
 import type { Pool } from 'pg';
+import { kindName } from '../../../quota/pools/narrow-refusal';
 import { CLOSED_POOL, pauseReason, stopping } from '../../../quota/pools/pool';
 import type { PoolEvent, PoolOrganization, PoolState } from '../../../quota/pools/state';
 import type { Settings } from '../../../settings';
@@ -34,6 +35,8 @@ export interface OrderOutcome {
   readonly state: PoolState | null;
   /** Of an organization: the pools that it stops. */
   readonly pools: readonly string[];
+  /** Kinds of calls that were stopped for themselves, and may be tried again. */
+  readonly freed: readonly string[];
 }
 
 export interface OrderReport {
@@ -70,6 +73,7 @@ export async function orderPool(
     before: null,
     state: null,
     pools: [],
+    freed: [],
   }));
   let blocked: readonly LimitStatus[] = [];
   let stoppedBy: string | null = null;
@@ -138,9 +142,9 @@ export async function applyOrder(db: Pool, target: Target, order: PoolOrder): Pr
       ? { type: 'pause', reason: pauseReason(order.reason), until: order.until }
       : { type: 'resume' };
   await registerPool(db, key, policy, organization, null);
-  const { before, after } = await applyPoolEvent(db, key, event);
+  const { before, after, freed } = await applyPoolEvent(db, key, event);
   const pools = organization === undefined ? await poolsOf(db, key) : [];
-  return { pool: key, before, state: after, pools };
+  return { pool: key, before, state: after, pools, freed: freed.map(kindName) };
 }
 
 export async function signalOrder(

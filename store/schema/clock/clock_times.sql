@@ -13,7 +13,7 @@ language sql immutable as $$
     ('batch_parts', '{doubted_at,asked_at,changed_at}', '{next_try_at}', '{}', 'id', 'state <> ''settled''', true),
     ('batch_queues', '{blocked_since,learned_at}', '{blocked_until}', '{}', 'pool, model', 'true', true),
     ('batch_waits', '{since_ms,notified_at}', '{until_ms,notified_until}', '{}', 'batch_id', 'true', true),
-    ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject', 'true', true),
+    ('call_kinds', '{accepted_at,refused_at,since_ms}', '{until_ms}', '{}', 'pool, operation, subject, part', 'true', true),
     ('commands', '{created_at,sent_at}', '{}', '{}', 'id', 'ended_at is null', false),
     ('coverage', '{fetched_at,failed_since}', '{retry_at}', '{}', 'id', 'state = ''failed''', true),
     ('doubted_hours', '{first_at,last_at}', '{recheck_at}', '{}', 'series_id, hour', 'true', true),

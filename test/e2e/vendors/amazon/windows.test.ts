@@ -237,6 +237,15 @@ describe('a report is requested once', () => {
     l.simulator.control({ reports: { unknownForSeconds: 0 } });
   });
 
+  test('although it calls the requests for a young report wrong', async () => {
+    const l = await lab;
+    const body = JSON.stringify({ errors: [{ code: 'InvalidInput', message: 'Report not found' }] });
+    l.fault('young', { kind: 'status', status: 400, body, operation: 'getReport', count: 2 });
+    expect(await (await l.backfill('young', lastHours(2))).result()).toMatchObject({ failed: 0 });
+    expect(l.calls('young', 'getReport').filter((call) => call.status === 400)).toHaveLength(2);
+    expect(l.calls('young', 'createReport')).toHaveLength(2);
+  });
+
   test('although a page of a gateway says 503', async () => {
     const l = await lab;
     l.fault('page', {

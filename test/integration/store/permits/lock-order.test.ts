@@ -49,6 +49,7 @@ const WORKERS = 12;
 const POOLS = ['a', 'b', 'c'];
 const ORGANIZATION = { key: 'organization', policy: amazonPool };
 const KEYS = ['k1', 'k2', 'k3', 'k4', 'k5'];
+const PARTS = ['', 'p1', 'p2'];
 
 const instance = (key: string, i: number): LimitInstance => ({
   key,
@@ -188,10 +189,17 @@ const WORK: readonly (() => Promise<unknown>)[] = [
       RATE_ALERT,
     ),
   () => refuseLimits(db, some(KEYS), { departAt: Date.now(), waitMs: 5, reason: '' }),
-  () => recordKindAccepted(db, pick(POOLS), { operation: 'o', subject: pick(KEYS) }, Date.now()),
+  () =>
+    recordKindAccepted(
+      db,
+      pick(POOLS),
+      { operation: 'o', subject: pick(KEYS), part: pick(PARTS) },
+      Date.now(),
+    ),
   () =>
     judgeRefusal(db, {
-      ...{ pool: pick(POOLS), operation: 'o', subject: pick(KEYS), of: 'quota', departedAt: Date.now() },
+      ...{ pool: pick(POOLS), operation: 'o', subject: pick(KEYS), departedAt: Date.now() },
+      ...{ part: pick(PARTS), of: 'quota' },
       ...{ subjects: KEYS, policy: amazonPool, statedWaitMs: 5, jitter: 0.5, reason: '', evidence: EVIDENCE },
       hint: '',
     } as Parameters<typeof judgeRefusal>[1]),

@@ -14,6 +14,7 @@ const HOUR = 60 * MIN;
 
 const record = (subject: string, of: Partial<KindRecord> = {}): KindRecord => ({
   operation: 'createReport',
+  part: '',
   subject,
   acceptedAt: 0,
   refusedAt: 0,
@@ -28,6 +29,7 @@ const refusedAt = (ago: number, refusedFor: 'quota' | 'access' = 'quota') => ({
 });
 const refusal = (of: Partial<Refusal> = {}): Refusal => ({
   operation: 'createReport',
+  part: '',
   subject: 'SALES',
   of: 'quota',
   departedAt: NOW - 100,
@@ -72,6 +74,33 @@ describe('how wide a refusal reaches', () => {
     ],
     ['another was refused days ago', [record('TRAFFIC', refusedAt(48 * HOUR))], {}, 'kind'],
     ['it was refused before itself', [record('SALES', refusedAt(HOUR))], {}, 'kind'],
+    [
+      'access to one marketplace, with others to ask',
+      [],
+      { of: 'access', part: 'A', hasOtherParts: true, subjects: ['SALES'] },
+      'kind',
+    ],
+    [
+      'access to another was refused, and what was accepted since says nothing of marketplaces',
+      [record('SALES', { part: 'B', ...refusedAt(MIN, 'access') }), record('SALES', { acceptedAt: NOW })],
+      { of: 'access', part: 'A', hasOtherParts: true, subjects: ['SALES'] },
+      'pool',
+    ],
+    [
+      'access to another was refused, and to a third accepted since',
+      [
+        record('SALES', { part: 'B', ...refusedAt(2 * MIN, 'access') }),
+        record('SALES', { part: 'C', acceptedAt: NOW - MIN }),
+      ],
+      { of: 'access', part: 'A', hasOtherParts: true, subjects: ['SALES'] },
+      'kind',
+    ],
+    [
+      'a quota is of all marketplaces',
+      [record('TRAFFIC', refusedAt(MIN)), record('SALES', { part: 'B', acceptedAt: NOW })],
+      {},
+      'pool',
+    ],
     ['another lacks a role: that is no quota', [record('TRAFFIC', refusedAt(MIN, 'access'))], {}, 'kind'],
     [
       'another operation is served: its bucket is its own',

@@ -26,6 +26,7 @@ const standing = (of: Partial<AccountStanding> = {}): AccountStanding => ({
 });
 const stop: KindStop = {
   operation: 'createReport',
+  part: '',
   subject: SALES,
   since: NOW - 5 * MIN,
   until: NOW + 25 * MIN,
