@@ -32,14 +32,18 @@ function parse(text: string): Body | null {
   if (typeof root !== 'object' || root === null || Array.isArray(root)) return null;
   const fields = root as Record<string, unknown>;
   const outer = isWrapped(fields) ? (WRAPPERS.map((name) => fields[name]).find(isObject) ?? fields) : fields;
-  return { root: fields, status: statusIn(outer), cause: scrub(causeIn(outer)) };
+  const status = statusIn(outer);
+  // A 0 of the gateway's, around an error of the platform's.
+  const inner = status === 0 ? WRAPPERS.map((name) => fields[name]).find(hasCode) : undefined;
+  const told = inner ?? outer;
+  return { root: fields, status: statusIn(told), cause: scrub(causeIn(told)) };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Where a platform has its status and its words, the usual place first. */
-const STATUSES = ['status', 'code', 'errcode', 'errorcode', 'resultcode', 'retcode'];
-const CAUSES = ['cause', 'message', 'msg', 'errmsg', 'error', 'desc'];
+const STATUSES = ['status', 'code', 'errcode', 'errorcode', 'errno', 'resultcode', 'retcode', 'statuscode'];
+const CAUSES = ['cause', 'message', 'msg', 'errmsg', 'retmsg', 'error', 'desc'];
 /** What a platform wraps its answers in. */
 const WRAPPERS = ['data', 'result', 'response', 'body'];
 const DONE = /^(?:ok|success|succeeded|true)$/i;
@@ -48,8 +52,15 @@ const ERROR_CODE_FROM = 1000;
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const said = (fields: Fields, names: readonly string[]) =>
-  names.map((name) => fields[name]).filter((value) => value !== undefined && value !== null);
+/** Names are written in any case. */
+const said = (fields: Fields, names: readonly string[]) => {
+  const written = new Map(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
+  return names
+    .map((name) => fields[name] ?? written.get(name))
+    .filter((value) => value !== undefined && value !== null);
+};
+const hasCode = (value: unknown): value is Fields =>
+  isObject(value) && (statusIn(value) ?? 0) >= ERROR_CODE_FROM;
 
 /** Nothing of a status or of words stands in front. */
 function isWrapped(fields: Fields): boolean {

@@ -117,15 +117,15 @@ function tokenRefused(call: CallInfo, evidence: Evidence): Verdict {
 }
 
 const TOKEN =
-  '(?:token|session|ticket|credential|sesi[oó]n|sess[aã]o|sessione|sitzung|jeton|сесси|токен|토큰|세션|トークン|セッション|令牌|会话|登录|登陆)';
-const OVER = String.raw`(?:expir|abgelaufen|ung[üu]ltig|scadut|caducad|истек|недействит|만료|期限切れ|invalid|illegal|time[\s_-]?out|timed[\s_-]?out|not[\s_-]?(?:found|exist|valid)|missing|wrong|error|lost|失效|过期|无效|超时|不存在)`;
+  '(?:token|session|ticket|credential|sesi[oó]n|sess[aã]o|sessione|sitzung|jeton|сесси|токен|авториз|phiên|جلسة|토큰|세션|トークン|セッション|令牌|会话|登录|登陆)';
+const OVER = String.raw`(?:expir|abgelaufen|ung[üu]ltig|scadut|caducad|истек|недейств|hết hạn|انتهит|만료|期限切れ|invalid|illegal|time[\s_-]?out|timed[\s_-]?out|not[\s_-]?(?:found|exist|valid)|missing|wrong|error|lost|失效|过期|无效|超时|不存在)`;
 /** Says that a token is none, whichever comes first. */
 const TOKEN_OVER = new RegExp(`${TOKEN}.{0,40}${OVER}|${OVER}.{0,40}${TOKEN}`, 'iu');
 const LOG_IN =
-  /(?:please|must|need|re|not|no|again|请|重新|未)[\s_-]*(?:to[\s_-]*)?(?:be[\s_-]*)?(?:log|sign|登录|登陆)(?:ged|ed)?[\s_-]?(?:in|on)?(?![a-z])/iu;
+  /(?:please|must|need|re|not|no|again|请|重新|未)[\s_-]*(?:to[\s_-]*)?(?:be[\s_-]*)?(?:log|sign|登录|登陆)(?:ged|ed)?[\s_-]?(?:in|on)?(?![a-z])|auth(?:entication|ori[sz]ation)[\s_-]*(?:is[\s_-]*)?(?:required|needed|failed)|unauthori[sz]ed/iu;
 /** Has to do with tokens or logins at all. */
 const OF_TOKENS = new RegExp(
-  `${TOKEN}|(?<![a-z])(?:log|sign)[\\s_-]?(?:in|on)(?![a-z])|unauthori[sz]ed|(?<![a-z])auth`,
+  `${TOKEN}|(?<![a-z])(?:log|sign)(?:ged|ed)?[\\s_-]?(?:in|on|out|off)(?![a-z])|unauthori[sz]ed|(?<![a-z])auth`,
   'iu',
 );
 /** A command that did not get through: it is the device that is not online. */

@@ -24,7 +24,7 @@ import {
   optionalText,
   text,
 } from './fields';
-import { isFields, listIn, namesOf, TRIP_LISTS, withUsualNames } from './other-names';
+import { isFields, listIn, namesOf, otherEndIn, TRIP_LISTS, withUsualNames } from './other-names';
 import { describe, each, NOT_AN_OBJECT, recordsOf } from './records';
 import { timeOf } from './time';
 
@@ -97,6 +97,8 @@ export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
   const groups = groupsSchema.safeParse(found.kind === 'list' ? found.list : []);
   if (!groups.success) return { ok: false, problem: describe('groups', groups.error) };
   const listed = listedIn(groups.data, DEEPEST_GROUP);
+  const unknown = listed.length === 0 ? otherListIn(groups.data, DEEPEST_GROUP) : null;
+  if (unknown !== null) return { ok: false, problem: `groups: no devices, and there is ${unknown}` };
   const parsed = each(listed, 'groups[].devices', ({ device, group }) => {
     const record = deviceSchema.safeParse(device);
     if (!record.success) return record.error;
@@ -113,6 +115,8 @@ export function parseDevices(body: string): Parsed<readonly FleetDevice[]> {
     };
   });
   if (!parsed.ok) return parsed;
+  const { leftOut } = parsed;
+  if (parsed.value.length === 0 && leftOut) return { ok: false, problem: leftOut.problem };
   const devices = new Map<string, FleetDevice>();
   for (const device of parsed.value) {
     if (!devices.has(device.deviceId)) devices.set(device.deviceId, device);
@@ -135,6 +139,23 @@ function listedIn(
     return [...own, ...listedIn(inner, depth - 1)];
   });
 }
+
+/** A list in groups without devices whose records are no groups either: the devices, under another name. */
+function otherListIn(groups: readonly Group[], depth: number): string | null {
+  for (const { groupname: _, devices: __, ...rest } of depth === 0 ? [] : groups) {
+    for (const [name, value] of Object.entries(rest)) {
+      const records = Array.isArray(value) ? value.filter(isFields) : [];
+      const other = records.find((one) => !('groupname' in one || 'devices' in one) && !holdsList(one));
+      if (other !== undefined) return `${name} (fields: ${namesOf(other)})`;
+      const inner = groupsSchema.safeParse(records);
+      const deeper = inner.success ? otherListIn(inner.data, depth - 1) : null;
+      if (deeper !== null) return deeper;
+    }
+  }
+  return null;
+}
+
+const holdsList = (record: object) => Object.values(record).some(Array.isArray);
 
 const DEEPEST_GROUP = 8;
 
@@ -231,12 +252,19 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   if (found.kind === 'problem') return { ok: false, problem: found.problem };
   if (found.kind === 'none') return { ok: true, value: null };
   const records = found.list.map(withUsualNames);
+  // One trip may be under way and have no end; where several have none, the field has another name.
+  if (records.length > 1 && records.some(isFields) && !records.some(hasEnd)) {
+    const fields = namesOf(found.list[0]);
+    return { ok: false, problem: `${found.key}: no trip has an endtime (fields: ${fields})` };
+  }
   let openSince: number | null = null;
   let ended = 0;
   let measured = 0;
   const parsed = each(records, found.key, (record) => {
     const begun = openTripSchema.safeParse(record);
     if (begun.success && timeOf(begun.data.endtime) === null) {
+      const other = otherEndIn(record, begun.data.starttime);
+      if (other !== undefined) return endUnder(other);
       openSince = Math.min(openSince ?? begun.data.starttime, begun.data.starttime);
       return 'has not ended yet';
     }
@@ -262,11 +290,6 @@ export function parseTrips(body: string, deviceId: string): Parsed<ReportedTrips
   if (!parsed.ok) return parsed;
   const { leftOut } = parsed;
   if (leftOut?.malformed === records.length) return { ok: false, problem: leftOut.problem };
-  // One trip may be under way and have no end; where several have none, the field has another name.
-  if (records.length > 1 && !records.some((record) => isFields(record) && 'endtime' in record)) {
-    const fields = namesOf(found.list[0]);
-    return { ok: false, problem: `${found.key}: no trip has an endtime (fields: ${fields})` };
-  }
   // A trip of unknown length may be one of a platform's oddities; when none has one, it has another name.
   if (ended > 0 && measured === 0) {
     const fields = namesOf(found.list[0]);
@@ -281,6 +304,11 @@ function durationOf(stated: number | null, elapsedMs: number): number {
   return stated > 0 && stated < elapsedMs / 100 && stated * 1000 <= elapsedMs * 1.05 ? stated * 1000 : stated;
 }
 
+const hasEnd = (record: unknown) => isFields(record) && 'endtime' in record;
+const endUnder = (name: string) =>
+  new z.ZodError([
+    { code: 'custom', path: ['endtime'], message: `is missing, and there is ${name}`, input: undefined },
+  ]);
 const NO_DEVICE = new z.ZodError([
   { code: 'custom', path: ['deviceid'], message: 'is missing', input: undefined },
 ]);

@@ -2,6 +2,8 @@
  * White-labelled platforms rename fields of their answers. Names known to be used are recognised; a list under any
  * other name is reported, because an answer that is not understood must not pass for an empty one.
  */
+import { timeOf } from './time';
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Where `querytrips` has its trips. */
@@ -9,8 +11,8 @@ export const TRIP_LISTS = ['totaltrips', 'records', 'trips'] as const;
 
 /** Fields of a trip by their usual names; case and separators do not count. All lengths in metres, all times in ms. */
 const TRIP_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  starttime: ['begintime', 'startat', 'starttimestamp'],
-  endtime: ['stoptime', 'endat', 'endtimestamp'],
+  starttime: ['begintime', 'startat', 'starttimestamp', 'departtime', 'departuretime'],
+  endtime: ['stoptime', 'endat', 'endtimestamp', 'finishtime', 'arrivetime', 'arrivaltime'],
   tripdistance: ['distance'],
   maxspeed: ['topspeed'],
   averagespeed: ['avgspeed', 'meanspeed'],
@@ -34,6 +36,18 @@ export function withUsualNames(record: unknown): unknown {
     if (usual === name || !(usual in record || usual in renamed)) renamed[usual] = value;
   }
   return renamed;
+}
+
+/** How platforms call the time at which a trip ended. */
+const END_NAME = /end|stop|finish|over|arriv|clos/i;
+
+/** A field that reads as the end of a trip that has none by a known name; undefined when there is none. */
+export function otherEndIn(record: unknown, start: number): string | undefined {
+  if (!isFields(record) || 'endtime' in record) return undefined;
+  return Object.keys(record).find((name) => {
+    const at = END_NAME.test(name) ? timeOf(record[name]) : null;
+    return typeof at === 'number' && at > start;
+  });
 }
 
 /** The names of a record's fields, for who has to say why it is not understood. */
@@ -62,7 +76,9 @@ export function listIn(root: Fields, names: readonly string[]): FoundList {
   const found = levels.flatMap((level) =>
     names.filter((name) => level[name] != null).map((key) => ({ key, value: level[key] })),
   );
-  const full = found.find(({ value }) => Array.isArray(value) && value.length > 0) ?? found[0];
+  const lists = found.filter(({ value }) => Array.isArray(value));
+  // A count under the list's name says nothing beside a list.
+  const full = lists.find(({ value }) => (value as unknown[]).length > 0) ?? lists[0] ?? found[0];
   if (full !== undefined) {
     const { key, value } = full;
     return Array.isArray(value)

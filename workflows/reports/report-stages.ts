@@ -53,9 +53,6 @@ export class ReportStages {
   private readonly fetching = new Stage(4);
   /** By series: access to one marketplace may be refused for hours, and the others are not to wait for it. */
   private readonly queues = new Map<number, Queues>();
-  /** Workflows that began before this share the first queues. */
-  private readonly isBySeries = patched('queues-by-series');
-  private readonly shared: Queues = queues();
   private closed = false;
   private leaving = false;
 
@@ -136,7 +133,10 @@ export class ReportStages {
   }
 
   private queuesOf(chunk: Chunk): Queues {
-    return this.isBySeries ? this.ownQueues(chunk) : this.shared;
+    const own = this.ownQueues(chunk);
+    const [first = own] = this.queues.values();
+    // Workflows that began before this share those of the first series.
+    return own === first || patched('queues-by-series') ? own : first;
   }
 
   private ownQueues({ seriesId }: Chunk): Queues {
