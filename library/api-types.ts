@@ -1758,7 +1758,7 @@ export interface components {
                 stops: {
                     operation: string;
                     subject: string;
-                    /** @description What part of the subject alone is stopped, a marketplace say; empty for all of it */
+                    /** @description What part of the subject alone is stopped; empty for all of it */
                     part: string;
                     since: string | null;
                     until: string | null;
@@ -1924,7 +1924,7 @@ export interface components {
             stops: {
                 operation: string;
                 subject: string;
-                /** @description What part of the subject alone is stopped, a marketplace say; empty for all of it */
+                /** @description What part of the subject alone is stopped; empty for all of it */
                 part: string;
                 since: string | null;
                 until: string | null;

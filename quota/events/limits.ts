@@ -47,7 +47,7 @@ export const LIMIT_EVENTS = {
     'warn',
     BOTH,
     ['operation', 'subject', 'part', 'caller', 'code', 'message', 'until', 'strikes', 'hint', 'evidence'],
-    "the vendor refuses one kind of calls, those for one report type say, or access to one marketplace (`part`); the account's other calls go on",
+    "the vendor refuses one kind of calls, those for one report type say, or access to one part of it (`part`); the account's other calls go on",
   ),
   'calls.resumed': event(
     'info',

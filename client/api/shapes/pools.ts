@@ -66,9 +66,7 @@ const frequencies = z.array(
 const stop = {
   operation: z.string(),
   subject: z.string(),
-  part: z
-    .string()
-    .describe('What part of the subject alone is stopped, a marketplace say; empty for all of it'),
+  part: z.string().describe('What part of the subject alone is stopped; empty for all of it'),
   since: orNull(instant),
   until: orNull(instant),
   reason: z.string(),
