@@ -67,10 +67,23 @@ const UNFIT_SECRET = 'is too long, or holds a control character';
 
 /** Where a schema has no message of its own. */
 function ordinaryWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_value') return `is none of ${issue.values.join(', ')}`;
+  if (issue.code === 'invalid_union') return wordsOfUnion(issue.errors);
   if (issue.code !== 'invalid_type') return undefined;
   return issue.input === undefined
     ? 'is missing'
     : `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}`;
+}
+
+/** What it may be, each kind once. */
+function wordsOfUnion(branches: readonly (readonly z.core.$ZodIssue[])[]): string | undefined {
+  const kinds = branches.map(([first]) =>
+    first?.code === 'invalid_type' && first.path.length === 0
+      ? (TYPE_NAMES[first.expected] ?? `a ${first.expected}`)
+      : null,
+  );
+  if (kinds.length === 0 || kinds.includes(null)) return undefined;
+  return `must be ${[...new Set(kinds)].join(' or ')}`;
 }
 
 function problemsOf(schema: z.ZodObject, issue: z.core.$ZodIssue, given: unknown): Problem[] {

@@ -70,7 +70,7 @@ export interface ReportAnswer extends OutcomeAnswer {
   readonly permit: GivenPermit | null;
 }
 
-const header = z.union([z.string(), z.array(z.string())]);
+const header = z.union([z.string(), z.array(z.string())], { error: 'must be text or a list of texts' });
 
 export const reportOutcome = operation({
   about: 'what came of a call that was sent with a permit, and what to do next',

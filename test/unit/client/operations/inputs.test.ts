@@ -48,6 +48,14 @@ function read(kind: z.ZodType, value: unknown): unknown {
   return checkInput(z.strictObject({ field: kind }), { field: value }).field;
 }
 
+test.each([
+  [z.enum(['GET', 'POST']), 'TRACE', '"TRACE" is none of GET, POST'],
+  [z.union([z.string(), z.number()]), true, 'true must be text or a number'],
+  [z.union([z.boolean(), z.array(z.string())]), 'x', '"x" must be true or false or a list'],
+])('a field without words of its own says what would be right', (kind, value, message) => {
+  expect(() => read(kind, value)).toThrow(`field: ${message}`);
+});
+
 describe('times', () => {
   test('a date is midnight UTC; an instant needs its zone', () => {
     expect(read(instant, '2026-11-01')).toBe(Date.UTC(2026, 10, 1));
