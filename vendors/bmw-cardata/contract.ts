@@ -51,21 +51,27 @@ function vehicleOf({ vin, mappingType, ...details }: z.output<typeof mappingSche
 
 const NAMES = ['name', 'descriptor', 'key', 'technicalDescriptor'] as const;
 
+/**
+ * What an answer or a message says of each descriptor: in an object by its name, or in a list in which each names itself. Null
+ * for anything else; the name is empty where there is none.
+ */
+export function descriptorEntries(data: unknown): readonly (readonly [string, unknown])[] | null {
+  if (isObject(data)) return Object.entries(data);
+  if (!Array.isArray(data)) return null;
+  return data.map((entry: unknown) => [
+    (isObject(entry) ? NAMES.map((key) => entry[key]).find(isText) : undefined) ?? '',
+    entry,
+  ]);
+}
+
 /** `{telematicData: {<descriptor>: {value, unit, timestamp}}}`; the same as a list has been seen, too. */
 export function parseTelematics(body: string): Parsed<ReadAnswer> {
   const root = readJsonObject(body);
   if (root === null) return { ok: false, problem: 'the answer is no JSON object' };
   const data = root.telematicData;
   if (data === null) return { ok: true, value: { values: {}, next: null } };
-  if (!isObject(data) && !Array.isArray(data)) {
-    return { ok: false, problem: 'telematicData must be an object of descriptors' };
-  }
-  const entries: [string, unknown][] = Array.isArray(data)
-    ? data.flatMap((entry): [string, unknown][] => {
-        const name = isObject(entry) ? NAMES.map((key) => entry[key]).find(isText) : undefined;
-        return [[name ?? '', entry]];
-      })
-    : Object.entries(data);
+  const entries = descriptorEntries(data);
+  if (entries === null) return { ok: false, problem: 'telematicData must be an object of descriptors' };
   const values: [string, ReadValue][] = [];
   const faults: string[] = [];
   for (const [name, entry] of entries) {

@@ -51,11 +51,23 @@ describe('messages of the stream', () => {
   });
 
   test.each([
+    ['alone in a list', [{ vin: VIN, data: { a: entry } }]],
+    ['as a text', JSON.stringify({ vin: VIN, data: { a: entry } })],
+    ['with a list of descriptors', { vin: VIN, data: [{ name: 'a', ...entry }, 1] }],
+    ['with a text of descriptors', { vin: VIN, data: JSON.stringify({ a: entry }) }],
+  ])('a message that comes %s is read', (_, message) => {
+    expect(parse(`gcid/${VIN}`, JSON.stringify(message))).toMatchObject({
+      ok: true,
+      value: { vehicleId: VIN, values: { a: { state: 'value' } } },
+    });
+  });
+
+  test.each([
     ['', 'is empty'],
     ['not JSON', 'no JSON object'],
     ['[]', 'no JSON object'],
     [JSON.stringify({ vin: VIN }), 'data must be an object'],
-    [JSON.stringify({ vin: VIN, data: [1] }), 'data must be an object'],
+    [JSON.stringify({ vin: VIN, data: 1 }), 'data must be an object'],
   ])('%j is reported', (payload, problem) => {
     expect(parse(`gcid/${VIN}`, payload)).toMatchObject({
       ok: false,
