@@ -4,9 +4,20 @@
  * fault that it did not cause.
  */
 import type { Pool } from 'pg';
-import { type AlikeCause, type AlikeKey, AlikeRow, causeOf } from '../../quota/batches/alike';
-import { type KnownTally, type PutBack, putBack, readTally } from '../../store/batches/alike';
+import {
+  type AlikeCause,
+  type AlikeKey,
+  AlikeRow,
+  alikeOf,
+  causeOf,
+  isOwn,
+  MOST_PUT_BACK,
+  type PutBack,
+} from '../../quota/batches/alike';
+import type { Verdict } from '../../quota/verdict';
+import { type KnownTally, putBack, readTally } from '../../store/batches/alike';
 import type { Batch } from '../../store/batches/batches';
+import { readPool } from '../../store/pools/pools';
 
 export interface WatchedItem {
   readonly seq: number;
@@ -22,8 +33,8 @@ export interface AlikeMark {
   readonly own?: true;
 }
 
-/** An item that was put back this often keeps its next answer. */
-const MOST_PUT_BACK = 2;
+/** After a resume the probe is left to items that were not refused, another batch's too, for so long. */
+const STAND_BACK_MS = 2000;
 
 export class AlikeWatch {
   private readonly row: AlikeRow;
@@ -53,6 +64,39 @@ export class AlikeWatch {
   }
 
   /**
+   * What the account's pool says about an item that was put back: when others were last known to be accepted, epoch ms,
+   * and how long it leaves the probe to others, ms.
+   */
+  async standing(
+    { putBack: before }: WatchedItem,
+    pool: string,
+  ): Promise<{ acceptedAt: number; waitMs: number }> {
+    const state = before && (await readPool(this.db, pool))?.state;
+    if (!state) return { acceptedAt: 0, waitMs: 0 };
+    const waitMs = state.state === 'half_open' ? Math.max(0, state.since + STAND_BACK_MS - Date.now()) : 0;
+    return { acceptedAt: state.state === 'closed' ? state.since : 0, waitMs };
+  }
+
+  /**
+   * Whether a refusal in the words for what concerns all is this item's alone: the others are accepted.
+   * @param acceptedAt when anything of the account was last known to be accepted, epoch ms; 0 for never.
+   */
+  isItsOwn({ putBack: before }: WatchedItem, verdict: Verdict, acceptedAt: number): boolean {
+    const key = alikeOf(verdict);
+    if (key === null || causeOf(key) !== 'access') return false;
+    return this.row.seen(key) > 0 || isOwn(before, key, Math.max(this.lastUsableAt, acceptedAt));
+  }
+
+  /** All are refused so after all: the items that have just failed alike are put back. */
+  async ofAll(verdict: Verdict): Promise<void> {
+    const key = alikeOf(verdict);
+    if (key === null) return;
+    this.stopped = key;
+    const row = this.row.takeBack(key);
+    if (row.length > 0) await putBack(this.db, this.batchId, row);
+  }
+
+  /**
    * Called for each item whose outcome is stored with its mark.
    * @returns how many items in a row say that it is none of theirs; they have been put back. 0: more of a row that has
    * been counted. Null: as far as is known, the item itself is at fault.
@@ -79,14 +123,16 @@ export function markOf(
   now: number,
 ): AlikeMark {
   const times = before?.alike === alike ? before.times : 0;
-  const isOwn = times > 0 && (times >= MOST_PUT_BACK || lastUsableAt > (before?.at ?? 0));
-  return { alike, at: now, ...(times > 0 ? { putBack: times } : {}), ...(isOwn ? { own: true } : {}) };
+  // Where access is refused, several in a row speak of all, whatever was accepted before; an operator is asked once more.
+  const own = isOwn(before, alike, lastUsableAt) && (causeOf(alike) !== 'access' || times >= MOST_PUT_BACK);
+  return { alike, at: now, ...(times > 0 ? { putBack: times } : {}), ...(own ? { own: true } : {}) };
 }
 
 const ADVICE: Readonly<Record<AlikeCause, string>> = {
   blocked: 'clear it with the vendor, then resume',
   gone: 'check baseUrl and the model, then resume',
   quota: 'the vendor has no room for them',
+  access: 'check the credentials and the model, then resume',
   request: 'change what all requests share, or skip the items, then resume',
   declined: 'change the prompt, then resume',
   incomplete: 'allow more output (--max-output-tokens) or ask for less, then resume',

@@ -1,12 +1,12 @@
 /** What an answer or a verdict means for an item, in either delivery mode. Pure. */
-import { type AlikeKey, alikeOf } from '../../quota/batches/alike';
+import { type AlikeKey, alikeOf, causeOf, type PutBack } from '../../quota/batches/alike';
 import { describeEvidence, type Verdict } from '../../quota/verdict';
 import type { ItemOutcome } from '../../store/batches/outcomes';
 import type { TextAnswer, TextApi } from '../../vendors/capabilities/texts';
 
 /** What became of an item, and what others may have in common with it: null when it was of use, or it says nothing. */
 export interface JudgedOutcome {
-  readonly outcome: ItemOutcome;
+  readonly outcome: Exclude<ItemOutcome, { state: 'later' }>;
   readonly alike: AlikeKey | null;
 }
 
@@ -37,14 +37,28 @@ export function refusedOutcome(
   const alike = alikeOf(verdict);
   // "Too fast" says nothing about the item: it is retried for as long as it takes.
   const free = verdict.kind === 'rate';
-  const outcome: ItemOutcome =
+  const outcome: JudgedOutcome['outcome'] =
     free || retryable ? { seq, state: 'retry', evidence, waitMs, free } : { seq, state: 'failed', evidence };
   return { outcome, alike };
 }
 
-/** The item's answer concerns all items: it is retried behind the others, so that another one goes first. */
-export function behindOthers(seq: number, verdict: Verdict): ItemOutcome {
-  return { seq, state: 'retry', evidence: evidenceOf(verdict), waitMs: 0, free: true };
+/**
+ * The item's answer concerns all items: it is retried behind the others, so that another one goes first. It counts as put
+ * back: should the others be accepted, and it be answered so again, it is this item.
+ */
+export function behindOthers(
+  seq: number,
+  verdict: Verdict,
+  before: PutBack | null,
+  now: number,
+): Extract<ItemOutcome, { state: 'retry' }> {
+  const alike = alikeOf(verdict);
+  const times = before?.alike === alike ? before.times : 0;
+  const mark =
+    alike !== null && causeOf(alike) === 'access'
+      ? { alike, at: now, putBack: times + 1, putBackAt: now }
+      : {};
+  return { seq, state: 'retry', evidence: { ...evidenceOf(verdict), ...mark }, waitMs: 0, free: true };
 }
 
 /** As it is stored with an item. */

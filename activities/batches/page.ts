@@ -225,7 +225,7 @@ export class BatchPage {
     try {
       await this.quota.enter();
     } catch (error) {
-      return this.afterError(item, error, null);
+      return this.afterError(item, error, null, 0);
     }
     let sent = false;
     const leave = () => {
@@ -244,6 +244,11 @@ export class BatchPage {
 
   private async callOnce(item: ClaimedItem, departed: () => void): Promise<CallEnd> {
     const { batch, api } = this.context;
+    const { acceptedAt, waitMs } = await this.alike.standing(item, this.context.account.poolKey);
+    if (waitMs > 0) {
+      await this.write({ seq: item.seq, state: 'later', waitMs });
+      return 'not sent';
+    }
     let answer: CallResult | null = null;
     try {
       const request = api.request(
@@ -252,6 +257,7 @@ export class BatchPage {
       );
       await this.deps.gateway.call({
         ...this.terms(item),
+        isItsOwn: (verdict) => this.alike.isItsOwn(item, verdict, acceptedAt),
         tokens: api.estimate(request, Math.ceil(this.expectedOutput)),
         send: async (key, signal, pass) => {
           departed();
@@ -267,7 +273,7 @@ export class BatchPage {
         tokensUsed: (result: CallResult) => this.tokensUsed(result),
       });
     } catch (error) {
-      return this.afterError(item, error, answer);
+      return this.afterError(item, error, answer, acceptedAt);
     }
     return this.keep(item, bodyOf(answer));
   }
@@ -318,7 +324,7 @@ export class BatchPage {
     await this.write({ ...outcome, evidence });
     const inRow = await this.alike.judge(item, mark);
     if (inRow) {
-      if (verdict?.kind === 'blocked' || verdict?.kind === 'quota') {
+      if (verdict?.kind === 'blocked' || verdict?.kind === 'quota' || verdict?.kind === 'auth') {
         throw await this.deps.gateway.apply(this.terms(item), verdict);
       }
       throw this.refuse(alikeReason(alike, inRow, evidence.reason));
@@ -335,9 +341,17 @@ export class BatchPage {
     if (this.ended % logInterval === 0) this.journal.progress(this.ended, this.runner.running);
   }
 
-  private async afterError(item: ClaimedItem, error: unknown, answer: CallResult | null): Promise<CallEnd> {
+  /** @param acceptedAt when anything of the account was last known to be accepted, epoch ms; 0 for never. */
+  private async afterError(
+    item: ClaimedItem,
+    error: unknown,
+    answer: CallResult | null,
+    acceptedAt: number,
+  ): Promise<CallEnd> {
     const { seq } = item;
-    if (error instanceof CallFailed && !isOfAll(error.verdict)) {
+    const isItsOwn = (verdict: Verdict) =>
+      !isOfAll(verdict) || this.alike.isItsOwn(item, verdict, acceptedAt);
+    if (error instanceof CallFailed && isItsOwn(error.verdict)) {
       const { verdict, waitMs, retryable } = error;
       const judged = refusedOutcome(seq, verdict, waitMs, retryable);
       if (judged.outcome.state === 'retry') this.journal.retry(item, evidenceOf(verdict), waitMs);
@@ -349,8 +363,10 @@ export class BatchPage {
     }
     const closed = error instanceof PoolClosed || error instanceof PermitWait;
     const refusal = error instanceof CallFailed || error instanceof PoolClosed ? error.verdict : null;
-    if (refusal !== null) await this.write(behindOthers(seq, refusal));
-    else if (!closed && isUsable(answer)) {
+    if (refusal !== null) {
+      await this.write(behindOthers(seq, refusal, item.putBack, Date.now()));
+      await this.alike.ofAll(refusal);
+    } else if (!closed && isUsable(answer)) {
       // The answer came, only its booking failed: it has been paid for.
       await this.write(answeredOutcome(this.context.api, seq, bodyOf(answer)).outcome);
     } else await this.write({ seq, state: 'released' });

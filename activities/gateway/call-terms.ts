@@ -51,6 +51,11 @@ export interface CallTerms {
   readonly answeredByDevice?: boolean;
   /** True where the caller reports to operators itself what it waits for. */
   readonly tellsWaits?: boolean;
+  /**
+   * Whether a refusal in the words for what concerns all, credentials say, is known to be of this call alone: then it is
+   * thrown as CallFailed, and the account goes on.
+   */
+  isItsOwn?(verdict: Verdict): boolean;
   /** 1 for the first try; drives the backoff. */
   readonly attempt: number;
   readonly inlineWaitMs: number;

@@ -12,6 +12,8 @@ export type AlikeCause =
   | 'quota'
   | 'request'
   | 'declined'
+  /** Refused in the words for what concerns all: the credentials, the account, the model. */
+  | 'access'
   /** Cut short. */
   | 'incomplete'
   /** Answered, and with no text. */
@@ -31,7 +33,7 @@ export type AlikeKey = `${AlikeCause}:${string}`;
 
 /** In a row, when nothing else is known. A cause that may pass gets the breaker's pause, and one try after it. */
 const FEW: Readonly<Record<AlikeCause, number>> = {
-  ...{ blocked: 3, gone: 3, quota: 3 },
+  ...{ blocked: 3, gone: 3, quota: 3, access: 3 },
   ...{ request: 5, declined: 5, incomplete: 5, empty: 5, shape: 5, stream: 5, timeout: 5 },
   page: 6,
 };
@@ -49,10 +51,15 @@ const TIMEOUT_CODES: ReadonlySet<string | undefined> = new Set(['ETIMEDOUT', 'UN
 export function alikeOf(verdict: Verdict): AlikeKey | null {
   const { httpStatus, code = '' } = verdict.evidence;
   switch (verdict.kind) {
+    case 'auth':
+      return `access:${httpStatus}`;
     case 'blocked':
+      if (verdict.ofRequest) return `blocked:${httpStatus}`;
+      return verdict.reason === 'configuration' ? null : `access:${httpStatus}`;
     case 'gone':
+      return `${verdict.ofRequest ? 'gone' : 'access'}:${httpStatus}`;
     case 'quota':
-      return verdict.ofRequest ? `${verdict.kind}:${httpStatus}` : null;
+      return verdict.ofRequest ? `quota:${httpStatus}` : null;
     case 'invalid':
       return code === 'event_stream' ? 'stream:' : `request:${httpStatus}`;
     case 'server':
@@ -77,6 +84,28 @@ export function rowNeeded(key: AlikeKey, usable: number, alike: number): number 
   const share = alike / (usable + alike);
   if (share >= 1) return MOST;
   return Math.min(MOST, Math.max(few, Math.ceil(Math.log(CHANCE) / Math.log(share))));
+}
+
+/** An item that was put back this often keeps its next answer. */
+export const MOST_PUT_BACK = 2;
+
+/** The answer that an item got before it was put back. */
+export interface PutBack {
+  readonly alike: string;
+  readonly times: number;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/**
+ * Whether an item is at fault that is answered as it was before it was put back. What is refused in the words for all
+ * may be true of all for long: that counts only where others were accepted.
+ * @param lastUsableAt epoch ms of the last usable answer to any item; 0 when there was none, or it is not known.
+ */
+export function isOwn(before: PutBack | null, key: AlikeKey, lastUsableAt: number): boolean {
+  if (before?.alike !== key) return false;
+  const isOften = before.times >= MOST_PUT_BACK && (causeOf(key) !== 'access' || lastUsableAt > 0);
+  return isOften || lastUsableAt > before.at;
 }
 
 /** The answers of a run so far. */
@@ -113,6 +142,17 @@ export class AlikeRow {
     this.key = key;
     this.items.add(item);
     if (this.items.size < rowNeeded(key, this.usableCount, this.before.get(key) ?? 0)) return null;
+    return this.takeBack(key);
+  }
+
+  /** Items before the row that ended alike, so that usable answers have come since. */
+  seen(key: AlikeKey): number {
+    return this.before.get(key) ?? 0;
+  }
+
+  /** @returns the items of the row when it is of this kind; the row is over then, and they have not ended so. */
+  takeBack(key: AlikeKey): readonly number[] {
+    if (key !== this.key) return [];
     const row = [...this.items];
     this.items = new Set();
     this.key = null;

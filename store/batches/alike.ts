@@ -5,14 +5,6 @@
 import type { Pool } from 'pg';
 import { type AlikeKey, type AlikeTally, ITEMS_OWN } from '../../quota/batches/alike';
 
-/** The answer that an item got before it was put back. */
-export interface PutBack {
-  readonly alike: string;
-  readonly times: number;
-  /** Epoch ms. */
-  readonly at: number;
-}
-
 /** Of an item that was put back and not called since; for `select … from batch_items i`. */
 export const PUT_BACK = `case when i.evidence ? 'putBackAt' then jsonb_build_object('alike', i.evidence -> 'alike',
   'times', i.evidence -> 'putBack', 'at', i.evidence -> 'putBackAt') end as "putBack"`;
@@ -22,14 +14,22 @@ export interface KnownTally extends AlikeTally {
   readonly lastUsableAt: number | null;
 }
 
-/** @param since epoch ms: a run of equal answers does not reach back behind an operator's last order. */
-export async function readTally(db: Pool, batchId: number, since: number): Promise<KnownTally> {
-  const { rows: done } = await db.query<{ usable: number; at: number | null }>(
+/** Usable answers so far, and when the last one came, epoch ms; null before the first. */
+export async function readUsable(
+  db: Pool,
+  batchId: number,
+): Promise<{ readonly usable: number; readonly at: number | null }> {
+  const { rows } = await db.query<{ usable: number; at: number | null }>(
     `select count(*) as usable, extract(epoch from max(answered_at))::float8 * 1000 as at
      from batch_items where batch_id = $1 and state = 'done'`,
     [batchId],
   );
-  const lastUsableAt = done[0]?.at ?? null;
+  return rows[0] ?? { usable: 0, at: null };
+}
+
+/** @param since epoch ms: a run of equal answers does not reach back behind an operator's last order. */
+export async function readTally(db: Pool, batchId: number, since: number): Promise<KnownTally> {
+  const { usable, at: lastUsableAt } = await readUsable(db, batchId);
   // Those that were put back are not in a row any more; of what the items themselves may be the cause, they count.
   const { rows } = await db.query<{ key: AlikeKey; n: number; row: number[] | null; latest: number }>(
     `select evidence ->> 'alike' as key, max((evidence ->> 'at')::float8) as latest,
@@ -42,7 +42,7 @@ export async function readTally(db: Pool, batchId: number, since: number): Promi
   );
   const [latest] = rows.filter(({ row }) => row !== null).sort((a, b) => b.latest - a.latest);
   return {
-    usable: done[0]?.usable ?? 0,
+    usable,
     alike: new Map(rows.map(({ key, n }) => [key, n])),
     row: latest ? { key: latest.key, items: latest.row ?? [] } : null,
     lastUsableAt,

@@ -3,7 +3,8 @@
  * that died expire, and its items are claimed again.
  */
 import type { Pool } from 'pg';
-import { PUT_BACK, type PutBack } from './alike';
+import type { PutBack } from '../../quota/batches/alike';
+import { PUT_BACK } from './alike';
 
 export interface ClaimedItem {
   readonly seq: number;

@@ -21,6 +21,8 @@ export type ItemOutcome =
       readonly waitMs: number;
       readonly free: boolean;
     }
+  /** Nothing was sent: tried later, with the evidence that it has. */
+  | { readonly seq: number; readonly state: 'later'; readonly waitMs: number }
   /** Nothing was sent: back where it came from. */
   | { readonly seq: number; readonly state: 'released' };
 
@@ -59,9 +61,9 @@ export async function storeOutcomes(
          order by seq for update)
        update batch_items i set
          state = case when r.state = 'released' then case when i.next_attempt_at is null then 'pending' else 'retry' end
-                      else r.state end,
+                      when r.state = 'later' then 'retry' else r.state end,
          attempts = i.attempts + case when r.state = 'failed' or (r.state = 'retry' and not r.free) then 1 else 0 end,
-         next_attempt_at = case when r.state = 'retry'
+         next_attempt_at = case when r.state in ('retry', 'later')
            then clock_timestamp() + r."waitMs" * interval '1 millisecond' else i.next_attempt_at end,
          lease_owner = null, lease_until = null,
          response_id = coalesce(r."responseId", i.response_id),

@@ -5,10 +5,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import type { PutBack } from '../../quota/batches/alike';
 import type { VendorBatch } from '../../vendors/capabilities/text-batches';
 import { inTransaction } from '../db';
 import { jsonText } from '../storable';
-import { PUT_BACK, type PutBack } from './alike';
+import { PUT_BACK } from './alike';
 import type { ClaimedItem } from './claims';
 
 export type PartState = 'cutting' | 'cut' | 'uploaded' | 'creating' | 'created' | 'ended' | 'settled';

@@ -3,23 +3,36 @@
  * May run again at any time: an item keeps its first result.
  */
 import type { Readable } from 'node:stream';
-import { type AlikeKey, rowNeeded } from '../../../quota/batches/alike';
+import { type AlikeKey, alikeOf, isOwn, type PutBack, rowNeeded } from '../../../quota/batches/alike';
 import { retryDelayMs } from '../../../quota/retry-delay';
 import type { Verdict } from '../../../quota/verdict';
-import type { PutBack } from '../../../store/batches/alike';
+import { readUsable } from '../../../store/batches/alike';
 import { type ItemOutcome, storeOutcomes } from '../../../store/batches/outcomes';
 import { type BatchPart, triesOf } from '../../../store/batches/parts';
 import type { BatchResult } from '../../../vendors/capabilities/text-batches';
 import type { CallInfo } from '../../../vendors/contract';
 import { warnOnce } from '../../log/warn-once';
 import { markOf } from '../alike-watch';
-import { answeredOutcome, behindOthers, type JudgedOutcome, refusedOutcome } from '../item-outcome';
+import {
+  answeredOutcome,
+  behindOthers,
+  evidenceOf,
+  type JudgedOutcome,
+  refusedOutcome,
+} from '../item-outcome';
 import type { ResultFile } from './calls';
 import { type BatchApiContext, type BatchApiDeps, BrokenAnswer, DoubtfulAnswer, seqOf } from './types';
 import { unpacked } from './unpack';
 
 /** Verdicts about the whole account, whichever call they came with. */
 type HoldVerdict = Extract<Verdict, { kind: 'auth' | 'billing' | 'blocked' | 'quota' }>;
+
+/** A refusal in the words for what concerns all: of the account, or of what all requests name. */
+interface Common {
+  readonly verdict: HoldVerdict | Extract<Verdict, { kind: 'gone' }>;
+  readonly key: AlikeKey;
+  readonly before: PutBack | null;
+}
 
 export interface ResultsRead {
   readonly lines: number;
@@ -90,7 +103,8 @@ export class ResultReader {
   /** Kept back until the file has been read to its end: an item that is due again is soon on its way. */
   private readonly passing = new Map<number, Passing>();
   private hold: HoldVerdict | null = null;
-  private refused: string | null = null;
+  /** By item; others' answers in the same files decide whose they are. */
+  private readonly common = new Map<number, Common>();
   private readonly usable = new Set<number>();
   private readonly alike = new Map<AlikeKey, AlikeItems>();
 
@@ -129,6 +143,7 @@ export class ResultReader {
       stream.destroy();
       await this.store(part, chunk);
     }
+    const ofAll = await this.settleCommon(part);
     const passing = [...this.passing.values()];
     for (let from = 0; from < passing.length; from += CHUNK) {
       await storeOutcomes(this.deps.db, part.batchId, part.key, passing.slice(from, from + CHUNK));
@@ -139,7 +154,31 @@ export class ResultReader {
     if (broken > 0)
       warnOnce(this.deps.log, about, `${broken} of them`, 'lines of the results that cannot be read');
     this.passing.clear();
-    return { lines, hold: this.hold, refused: this.refused, usable: this.usable.size };
+    const refused = ofAll?.kind === 'gone' ? whatIsGone(ofAll) : null;
+    const hold = this.hold ?? (ofAll === null || ofAll.kind === 'gone' ? null : ofAll);
+    return { lines, hold, refused, usable: this.usable.size };
+  }
+
+  /**
+   * Where another line holds an answer that can be used, a refusal in the words for all does not speak of all: its item
+   * goes behind the others, and fails when it is refused so again. @returns the refusal that does speak of all.
+   */
+  private async settleCommon(part: BatchPart): Promise<Common['verdict'] | null> {
+    if (this.common.size === 0) return null;
+    const { at } = await readUsable(this.deps.db, part.batchId);
+    const failed: ItemOutcome[] = [];
+    let ofAll: Common['verdict'] | null = null;
+    for (const [seq, { verdict, key, before }] of this.common) {
+      if (!this.passing.has(seq)) continue;
+      if (isOwn(before, key, at ?? 0)) {
+        const evidence = { ...evidenceOf(verdict), ...markOf(before, key, at ?? 0, Date.now()) };
+        failed.push({ seq, state: 'failed', evidence });
+        this.passing.delete(seq);
+      } else if (part.usable === 0 && this.usable.size === 0) ofAll ??= verdict;
+    }
+    this.common.clear();
+    await storeOutcomes(this.deps.db, part.batchId, part.key, failed);
+    return ofAll;
   }
 
   /**
@@ -176,7 +215,7 @@ export class ResultReader {
     for (const { seq, result } of chunk) {
       if (outcomes.get(seq)?.state === 'done') continue;
       const { attempts = 0, putBack = null } = tries.get(seq) ?? {};
-      const outcome = this.noted(seq, putBack, this.outcome(seq, result, attempts, now));
+      const outcome = this.noted(seq, putBack, this.outcome(seq, result, { attempts, putBack }, now));
       if (isPassing(outcome)) this.passing.set(seq, outcome);
       else outcomes.set(seq, outcome);
     }
@@ -197,7 +236,7 @@ export class ResultReader {
     return { ...outcome, evidence: { ...outcome.evidence, ...mark } };
   }
 
-  private outcome(seq: number, result: BatchResult, attempts: number, now: number): Noted {
+  private outcome(seq: number, result: BatchResult, tries: Tries, now: number): Noted {
     const { account, texts } = this.context;
     const info: CallInfo = {
       vendor: account.vendor.id,
@@ -222,7 +261,7 @@ export class ResultReader {
       case 'error': {
         const evidence = { ...identity, code: result.code, message: result.reason };
         const verdict: Verdict = { kind: 'server', statedWaitMs: null, ambiguous: false, evidence };
-        return this.judged(seq, verdict, attempts);
+        return this.judged(seq, verdict, tries, now);
       }
       case 'answer': {
         const { status, requestId, body } = result;
@@ -231,12 +270,12 @@ export class ResultReader {
         const verdict = account.vendor.classify(info, answer, now);
         return verdict.kind === 'ok'
           ? { ...answeredOutcome(texts, seq, body), verdict: null }
-          : this.judged(seq, verdict, attempts);
+          : this.judged(seq, verdict, tries, now);
       }
     }
   }
 
-  private judged(seq: number, verdict: Verdict, attempts: number): Noted {
+  private judged(seq: number, verdict: Verdict, { attempts, putBack }: Tries, now: number): Noted {
     const { retry } = this.context.account;
     const refused = (waitMs: number, retryable: boolean): Noted => ({
       ...refusedOutcome(seq, verdict, waitMs, retryable),
@@ -246,17 +285,14 @@ export class ResultReader {
       case 'auth':
       case 'billing':
       case 'blocked':
-        if (verdict.kind === 'blocked' && verdict.ofRequest) return refused(0, false);
-        this.hold ??= verdict;
-        return own(behindOthers(seq, verdict));
       case 'gone':
-        if (verdict.ofRequest) return refused(0, false);
-        this.refused ??= verdict.evidence.message ?? 'what the requests name does not exist';
-        return own(behindOthers(seq, verdict));
-      case 'quota':
-        if (verdict.ofRequest) return refused(0, false);
-        this.hold ??= verdict;
-        return own(behindOthers(seq, verdict));
+      case 'quota': {
+        if ('ofRequest' in verdict && verdict.ofRequest) return refused(0, false);
+        const key = alikeOf(verdict);
+        if (key !== null) this.common.set(seq, { verdict, key, before: putBack });
+        else if (verdict.kind !== 'gone') this.hold ??= verdict;
+        return own(behindOthers(seq, verdict, putBack, now));
+      }
       case 'rate': {
         const waitMs = retryDelayMs(retry.rate, attempts + 1, verdict.statedWaitMs, Math.random() * 2 - 1);
         return own(refusedOutcome(seq, verdict, waitMs, true).outcome);
@@ -271,11 +307,20 @@ export class ResultReader {
   }
 }
 
+interface Tries {
+  readonly attempts: number;
+  readonly putBack: PutBack | null;
+}
+
 interface Noted extends JudgedOutcome {
   readonly verdict: Verdict | null;
 }
 
+function whatIsGone({ evidence }: Verdict): string {
+  return evidence.message ?? 'what the requests name does not exist';
+}
+
 /** What says nothing of other items. */
-function own(outcome: ItemOutcome): Noted {
+function own(outcome: Noted['outcome']): Noted {
   return { outcome, alike: null, verdict: null };
 }

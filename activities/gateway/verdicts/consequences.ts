@@ -119,14 +119,15 @@ export class Consequences {
           (await this.stops.close(call, await this.stops.epochsFor(call, permit), verdict, this.jitter()))
         );
       case 'auth': {
-        if (call.foreign) throw new CallFailed(verdict, 0, false);
+        if (call.foreign || call.isItsOwn?.(verdict)) throw new CallFailed(verdict, 0, false);
         const narrow = await this.narrow(call, permit, verdict);
         throw narrow ?? (await this.stops.hold(call, await this.stops.epochsFor(call, permit), verdict));
       }
       case 'billing':
       case 'blocked':
         if (call.foreign) throw new CallFailed(verdict, 0, false);
-        if (verdict.kind === 'blocked' && verdict.ofRequest) throw new CallFailed(verdict, 0, false);
+        if (verdict.kind === 'blocked' && (verdict.ofRequest || call.isItsOwn?.(verdict)))
+          throw new CallFailed(verdict, 0, false);
         throw await this.stops.hold(call, await this.stops.epochsFor(call, permit), verdict);
     }
   }

@@ -48,6 +48,11 @@ const isItem = (prompt: string, ...items: number[]) => items.some((n) => prompt.
 const poolState = async () => (await readPool(stack.db, stack.pool))?.state;
 const resumePool = () => stack.client.workflow.getHandle(`pool:${stack.pool}`).signal(resumeSignal);
 
+/** The pool lets calls through, an earlier test's resume included. */
+async function open(): Promise<void> {
+  await eventually('not held', async () => (await poolState())?.state !== 'held');
+}
+
 async function held(id: number): Promise<void> {
   await eventually('held', async () => (await poolState())?.state === 'held');
   await eventually('nothing in flight', async () => (await countItems(stack.db, id)).running === 0);
@@ -205,4 +210,83 @@ test('a refusal that concerns the whole account, resumed without a cure, is repo
   await run.signal(cancelSignal, {});
   await run.result();
   await resumePool();
+});
+
+const BAD_KEY = { error: { message: 'Incorrect API key provided', code: 'invalid_api_key' } };
+const NO_MODEL = { error: { message: 'The model does not exist', code: 'model_not_found' } };
+
+test('credentials refused for single items alone: the account is held once for each, and then they fail alone', async () => {
+  server.answers = (prompt) => (isItem(prompt, 2, 5, 8) ? { status: 401, body: BAD_KEY } : null);
+  await open();
+  const { id } = await stack.load(30, { options: { maxOutputTokens: 300, maxConcurrency: 1 } });
+  const run = await stack.run(id);
+  await held(id);
+  const before = server.prompts.length;
+  let holds = 1;
+  let ended = false;
+  const result = run.result().finally(() => {
+    ended = true;
+  });
+  for (; !ended; holds++) {
+    await resumePool();
+    await open();
+    await eventually('held again, or done', async () => ended || (await poolState())?.state === 'held');
+  }
+  expect(await result).toMatchObject({ done: 27, failed: 3 });
+  // The last three in a row may speak of all: an operator is asked once more.
+  expect(holds).toBeLessThanOrEqual(5);
+  expect(isItem(server.prompts[before] ?? '', 2)).toBe(false);
+  const failed = (await resultsOf(stack.db, id)).filter(({ state }) => state === 'failed');
+  expect(failed.map(({ seq, evidence }) => [seq, evidence?.reason])).toEqual(
+    [2, 5, 8].map((seq) => [seq, expect.stringContaining('invalid_api_key')]),
+  );
+  expect((await poolState())?.state).not.toBe('held');
+});
+
+test('a single item that is refused so while another batch is served fails alone', async () => {
+  server.answers = (prompt) => (isItem(prompt, 0) ? { status: 401, body: BAD_KEY } : null);
+  await open();
+  const lone = await stack.load(1);
+  const run = await stack.run(lone.id);
+  await held(lone.id);
+  const other = await stack.load(5, {}, (n) => `Painter ${n}`);
+  const otherRun = await stack.run(other.id);
+  await resumePool();
+  expect(await otherRun.result()).toMatchObject({ done: 5, failed: 0 });
+  expect(await run.result()).toMatchObject({ done: 0, failed: 1 });
+  expect((await poolState())?.state).toBe('closed');
+});
+
+test('credentials that are refused after all, for every item, hold the account again and burn no item', async () => {
+  let isRevoked = false;
+  server.answers = (prompt) => (isRevoked || isItem(prompt, 1) ? { status: 401, body: BAD_KEY } : null);
+  await open();
+  const { id } = await stack.load(12, { options: { maxOutputTokens: 300, maxConcurrency: 1 } });
+  const run = await stack.run(id);
+  await held(id);
+  const { epoch = 0 } = (await poolState()) ?? {};
+  server.answers = (prompt, nth) => {
+    isRevoked ||= nth > 6;
+    return isRevoked || isItem(prompt, 1) ? { status: 401, body: BAD_KEY } : null;
+  };
+  await resumePool();
+  await eventually('held again', async () => {
+    const state = await poolState();
+    return state?.state === 'held' && state.epoch > epoch + 1;
+  });
+  await held(id);
+  expect(await countItems(stack.db, id)).toMatchObject({ done: 5, failed: 0 });
+  server.answers = () => null;
+  await resumePool();
+  expect(await run.result()).toMatchObject({ done: 12, failed: 0 });
+});
+
+test('a model that is refused for one item alone stops the run once', async () => {
+  server.answers = (prompt) => (isItem(prompt, 1) ? { status: 404, body: NO_MODEL } : null);
+  await open();
+  const { id } = await stack.load(6);
+  const run = await stack.run(id);
+  expect(await paused(id)).toMatch(/model does not exist/);
+  await run.signal(resumeSignal);
+  expect(await run.result()).toMatchObject({ done: 5, failed: 1 });
 });

@@ -55,7 +55,11 @@ test.each<[Verdict, string | null]>([
     { kind: 'blocked', ofRequest: true, evidence: { ...evidence, httpStatus: 403, code: 'ray-7f' } },
     'blocked:403',
   ],
-  [{ kind: 'blocked', evidence: { ...evidence, httpStatus: 403 } }, null],
+  [{ kind: 'blocked', evidence: { ...evidence, httpStatus: 403 } }, 'access:403'],
+  [{ kind: 'blocked', reason: 'configuration', evidence: { ...evidence, httpStatus: 407 } }, null],
+  [{ kind: 'auth', reason: 'refused', evidence: { ...evidence, httpStatus: 401 } }, 'access:401'],
+  [{ kind: 'gone', evidence: { ...evidence, httpStatus: 404 } }, 'access:404'],
+  [{ kind: 'billing', evidence: { ...evidence, httpStatus: 402 } }, null],
   [{ kind: 'invalid', evidence: { ...evidence, httpStatus: 400, code: 'y' } }, 'request:400'],
   [{ kind: 'invalid', evidence: { ...evidence, httpStatus: 200, code: 'event_stream' } }, 'stream:'],
   [
