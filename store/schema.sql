@@ -1375,7 +1375,8 @@ begin
       if l.rate_ramp then
         lowest := greatest(lowest, least(l.rate_share,
           cost * l.period_ms * l.rate_share
-            / greatest(300000, 2 * coalesce(wait_ms, 0), (t - l.starved_from) / 4)));
+            / greatest(300000, 2 * coalesce(wait_ms, 0),
+                       (t - l.starved_from) / case when t - l.starved_from > 3600000 then 2 else 4 end)));
       elsif since < before then
         lowest := 0;
       end if;

@@ -46,7 +46,19 @@ export const LIMIT_EVENTS = {
   'calls.stopped': event(
     'warn',
     BOTH,
-    ['operation', 'subject', 'part', 'caller', 'code', 'message', 'until', 'strikes', 'hint', 'evidence'],
+    [
+      'operation',
+      'subject',
+      'part',
+      'caller',
+      'code',
+      'message',
+      'since',
+      'until',
+      'strikes',
+      'hint',
+      'evidence',
+    ],
     "the vendor refuses one kind of calls, those for one report type say, or access to one part of it (`part`); the account's other calls go on",
   ),
   'calls.resumed': event(
@@ -73,7 +85,7 @@ export const LIMIT_EVENTS = {
       row: 'when the wait begins; once an hour where waits are short and frequent; of the limits of single devices, models or report types ten of a name an hour',
       log: true,
     },
-    ['limit', 'caller', 'priority', 'reason', 'until'],
+    ['limit', 'caller', 'priority', 'reason', 'since', 'until'],
     'a sync, a backfill or a fleet sleeps until a limit has room',
   ),
   'limit.reserve': event(

@@ -146,6 +146,7 @@ export async function judgeRefusal(db: Pool, refusal: KindRefusal): Promise<Kind
         caller: caller ?? '',
         code,
         message,
+        since,
         until,
         strikes,
         hint,

@@ -44,8 +44,13 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
       // Of many things one after the other, for they are counted.
       `${pool} ${name ?? limit} ${caller}`,
     ]);
-    const { rows } = await client.query<{ now: number; at: number | null; until: number | null }>(
-      `select now_ms() as now, w.notified_at as at, w.notified_until as until
+    const { rows } = await client.query<{
+      now: number;
+      since: number | null;
+      at: number | null;
+      until: number | null;
+    }>(
+      `select now_ms() as now, nullif(w.since_ms, 0) as since, w.notified_at as at, w.notified_until as until
        from (select 1) one left join limit_waits w on pool = $1 and limit_key = $2 and caller = $3`,
       [pool, limit, caller],
     );
@@ -55,17 +60,21 @@ export async function recordLimitWait(db: Pool, wait: LimitWait): Promise<EventD
     const reported = row.at === null ? null : { ...cause, at: row.at, until: row.until ?? 0 };
     if (!isWaitNews(reported, cause, until, row.now)) return null;
     if (name !== null && row.at === null && (await isDrowning(client, wait))) return null;
+    // Reported again, after an hour, while it lasts.
+    const since = row.at !== null && (row.until ?? 0) > row.now ? (row.since ?? row.at) : row.now;
     const found = await readWaitedLimit(client, limit);
     const reason =
       found === null
         ? `${limit} has nothing left`
         : limitWaitText(name === null ? found : { ...found, name: `${name} of ${scopeText(limit)}` });
     await client.query(
-      `insert into limit_waits (pool, limit_key, caller, notified_at, notified_until) values ($1, $2, $3, now_ms(), $4)
-       on conflict (pool, limit_key, caller) do update set notified_at = excluded.notified_at, notified_until = excluded.notified_until`,
-      [pool, limit, caller, until],
+      `insert into limit_waits (pool, limit_key, caller, since_ms, notified_at, notified_until)
+       values ($1, $2, $3, $5, now_ms(), $4)
+       on conflict (pool, limit_key, caller) do update set since_ms = excluded.since_ms,
+         notified_at = excluded.notified_at, notified_until = excluded.notified_until`,
+      [pool, limit, caller, until, since],
     );
-    const about = { limit, caller, priority, reason, until };
+    const about = { limit, caller, priority, reason, since, until };
     await insertEvent(client, 'limit.waiting', pool, about);
     return about;
   });

@@ -88,12 +88,12 @@ export class Narrowing {
       hint: account.pool.hint,
     });
     if (stop === null) return null;
-    const { until, strikes, hint, evidence } = stop;
+    const { since, until, strikes, hint, evidence } = stop;
     const { code, message } = verdict.evidence;
     const { operation, subject, part } = kind;
     const about = {
       ...{ operation, subject, part, caller: call.caller },
-      ...{ code, message, until, strikes, hint, evidence },
+      ...{ code, message, since, until, strikes, hint, evidence },
     };
     logEvent(
       this.deps.log,

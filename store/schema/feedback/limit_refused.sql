@@ -9,9 +9,9 @@
 --   of a window, or rounded up.
 -- * Otherwise the rate becomes what was measured, and at least a tenth less than before.
 -- * Where nothing was admitted between the two, the rate becomes half a call in that time, and no less than one call in
---   five minutes, in twice the wait, or in a quarter of the time for which all was refused. That is a guess as well: a
---   vendor that refuses everything for an hour, and then nothing, is found out in a quarter of it, by a ramp; and one that
---   admits a call a day costs some thirty refusals, however long it does.
+--   five minutes, in twice the wait, or in a part of the time for which all was refused: a quarter of it up to an hour,
+--   half of it beyond. That is a guess as well: a vendor that refuses everything for an hour, and then nothing, is found
+--   out in a quarter of it, by a ramp; and one that admits a call a day costs some twenty refusals, however long it does.
 -- * Where a few were admitted, they are measured from the first refusal of such a time on: one call in the minutes after
 --   the last refusal of many says little.
 -- * Where our bucket had been refilling unused, a burst explains the refusal, and the rate stays.
@@ -77,7 +77,8 @@ begin
       if l.rate_ramp then
         lowest := greatest(lowest, least(l.rate_share,
           cost * l.period_ms * l.rate_share
-            / greatest(300000, 2 * coalesce(wait_ms, 0), (t - l.starved_from) / 4)));
+            / greatest(300000, 2 * coalesce(wait_ms, 0),
+                       (t - l.starved_from) / case when t - l.starved_from > 3600000 then 2 else 4 end)));
       elsif since < before then
         lowest := 0;
       end if;

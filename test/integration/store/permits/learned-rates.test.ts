@@ -2,8 +2,11 @@
  * What refusals teach of a rate that is lower than announced, played through on a clock of its own: a vendor with a true
  * token bucket, callers that ask the database for permits at the times they would, and answers that come later.
  */
+import fc from 'fast-check';
 import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
+import { afterRefusal, type RateBlock } from '../../../../quota/limits/rate-strikes';
+import type { BackoffPolicy } from '../../../../quota/retry-delay';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
 import { longOr } from '../../../support/run/long';
 import { uniqueName } from '../../../support/stacks/embedded';
@@ -23,11 +26,14 @@ interface Vendor {
   readonly admitted: number;
   /** Calls that it admits at once. */
   readonly burst: number;
-  /** The wait that it states with a refusal, from the true one, ms. */
-  readonly stated: (ms: number) => number;
+  /** The wait that it states with a refusal, from the true one, ms; null for none: then calls wait by the accounts' rules. */
+  readonly stated: (ms: number) => number | null;
   /** It admits what it announces from then on, ms. */
   readonly freeAfterMs?: number;
 }
+
+/** As the gateway waits where no wait is stated. */
+const UNSTATED: BackoffPolicy = { baseMs: 60_000, maxMs: 300_000, attempts: 6 };
 
 interface Call {
   readonly departAt: number;
@@ -66,6 +72,7 @@ async function play(
   let left = burst;
   let leftAt = START;
   let lookedAt = 0;
+  let block: RateBlock = { strikes: 0, blockedUntil: 0 };
   const arrive = (now: number): number | null => {
     const rate = now - START < freeAfterMs ? admitted : announced;
     left = Math.min(burst, left + ((now - leftAt) / 1000) * rate);
@@ -89,12 +96,20 @@ async function play(
       plan(arrivedAt + LATENCY_MS / 2, async (answeredAt) => {
         if (wait !== null) {
           const waitMs = stated(wait);
+          const refusal = { departedAt: departAt, statedWaitMs: waitMs, jitter: 0 };
+          block = afterRefusal(block, refusal, UNSTATED, answeredAt);
           await db.query('update limits set blocked_until = greatest(blocked_until, $2) where key = $1', [
             key,
-            answeredAt + waitMs,
+            block.blockedUntil,
           ]);
-          await db.query('select limit_refused($1, $2, $3, 1, $4)', [key, departAt, answeredAt, waitMs]);
+          await db.query('select limit_refused($1, $2, $3, 1, $4)', [
+            key,
+            departAt,
+            answeredAt,
+            waitMs ?? UNSTATED.baseMs,
+          ]);
         } else if (answeredAt - lookedAt >= 1000) {
+          if (departAt >= block.blockedUntil) block = { strikes: 0, blockedUntil: 0 };
           lookedAt = answeredAt;
           await db.query('select limit_recover($1, $2, $3)', [key, answeredAt, departAt]);
         }
@@ -159,6 +174,33 @@ test('a call in an hour is found by a dozen refusals, and then hardly one is ref
   const later = calls.filter(({ departAt }) => departAt >= START + 15 * 60 * MINUTE_MS);
   expect(later.length).toBeGreaterThan(35);
   expect(later.filter((call) => call.refused).length / later.length).toBeLessThan(0.05);
+});
+
+test('however low the true rate is, few refusals find it, whatever waits are stated', async () => {
+  const logOf = (seconds: number) => Math.round(Math.log(seconds) * 100);
+  const seconds = fc
+    .integer({ min: logOf(300), max: logOf(86_400) })
+    .map((log) => Math.round(Math.exp(log / 100)));
+  const waits = fc.constantFrom<number | null>(null, 1000, MINUTE_MS);
+  const burst = fc.integer({ min: 1, max: 2 });
+  await fc.assert(
+    fc.asyncProperty(seconds, waits, burst, async (period, wait, admittedAtOnce) => {
+      const vendor = { announced: 1, admitted: 1 / period, burst: admittedAtOnce, stated: () => wait };
+      const calls = await play(vendor, (30 * period) / 60, 2);
+      const refused = calls.filter((call) => call.refused).length;
+      expect(refused).toBeLessThan(period <= 7200 ? 22 : 26);
+      const later = calls.filter(({ departAt }) => departAt >= START + 10 * period * 1000);
+      expect(later.filter((call) => call.refused).length).toBeLessThanOrEqual(1 + 0.05 * later.length);
+      expect(later.length).toBeGreaterThan(8);
+    }),
+    {
+      numRuns: longOr(40, 4),
+      examples: [
+        [600, null, 1],
+        [86_400, null, 1],
+      ],
+    },
+  );
 });
 
 test('a rate that is admitted again in full is found again', async () => {

@@ -1,6 +1,6 @@
 /** Waits for a limit as events: each of a limit that is one row, and some of a limit that has a row for each of many things. */
 import type { Pool } from 'pg';
-import { HOUR_MS } from '../../../../quota/durations';
+import { HOUR_MS, MINUTE_MS } from '../../../../quota/durations';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { createPool } from '../../../../store/db';
 import { MOST_OF_A_NAME, recordLimitWait } from '../../../../store/permits/limit-waits';
@@ -50,4 +50,36 @@ test('of one name ten an hour are reported, each with what it is of, and again w
   const silent = keys.filter((_, i) => all[i] === null);
   expect(await wait(silent[0] ?? '', 'sync')).toBeNull();
   expect(await wait(silent[0] ?? '', 'sync', null)).not.toBeNull();
+});
+
+test('a wait is reported with when it began, also when it is reported again after an hour', async () => {
+  const key = 'acme/main/daily';
+  await registerLimits(
+    db,
+    POOL,
+    [{ key, template: { ...template, name: 'daily', scope: '{account}' } }],
+    null,
+  );
+  const wait = () =>
+    recordLimitWait(db, {
+      ...{ pool: POOL, limit: key, caller: 'sync', priority: 'background' },
+      ...{ until: Date.now() + 5 * HOUR_MS, name: null },
+    });
+  const first = await wait();
+  expect(Math.abs(Number(first?.since) - Date.now())).toBeLessThan(MINUTE_MS);
+  const age = (ms: number) =>
+    db.query(
+      `update limit_waits set since_ms = since_ms - $2, notified_at = notified_at - $2 where limit_key = $1`,
+      [key, ms],
+    );
+  for (const hours of [2, 4]) {
+    await age(2 * HOUR_MS);
+    expect(Number((await wait())?.since)).toBeCloseTo(Number(first?.since) - hours * HOUR_MS, -1);
+  }
+  // It has ended meanwhile: the next one begins when it is met.
+  await db.query('update limit_waits set notified_at = $2, notified_until = $2 where limit_key = $1', [
+    key,
+    Date.now() - HOUR_MS,
+  ]);
+  expect(Number((await wait())?.since)).toBeGreaterThanOrEqual(Number(first?.since));
 });
