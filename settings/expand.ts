@@ -41,7 +41,7 @@ function expandText(
     /\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
     (whole, escaped: string | undefined, name: string | undefined, fallback: string | undefined) => {
       if (escaped !== undefined || name === undefined) return '${';
-      const value = env[name] || fallback;
+      const value = (Object.hasOwn(env, name) && env[name]) || fallback;
       if (value !== undefined) return value;
       problems.push({
         path,

@@ -80,7 +80,7 @@ function fromEnvironment(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Secret {
-  const value = env[name];
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (value === undefined) {
     throw new SecretError(
       ref,

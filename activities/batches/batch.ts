@@ -117,7 +117,7 @@ async function reportEnd(
 
 /** An account that the settings have lost must not stand in the way of a pause. */
 function poolOf(settings: Settings, account: string): string | null {
-  return account in settings.accounts ? findAccount(settings, account).poolKey : null;
+  return Object.hasOwn(settings.accounts, account) ? findAccount(settings, account).poolKey : null;
 }
 
 async function known(deps: BatchDeps, { batchId }: BatchRef) {

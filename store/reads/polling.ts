@@ -43,7 +43,7 @@ export async function latestValues(
   );
   const found = new Map<string, Record<string, ReadValue>>();
   for (const { vehicleId, name, ...value } of rows) {
-    const values = found.get(vehicleId) ?? {};
+    const values: Record<string, ReadValue> = found.get(vehicleId) ?? Object.create(null);
     values[name] = value;
     found.set(vehicleId, values);
   }

@@ -30,12 +30,12 @@ const USUAL = new Map(
 /** A record under the usual names. A field that is there by its usual name wins over one by another. */
 export function withUsualNames(record: unknown): unknown {
   if (!isFields(record)) return record;
-  const renamed: Record<string, unknown> = {};
+  const renamed = new Map<string, unknown>();
   for (const [name, value] of Object.entries(record)) {
     const usual = USUAL.get(name.toLowerCase().replace(/[\s_-]/g, '')) ?? name;
-    if (usual === name || !(usual in record || usual in renamed)) renamed[usual] = value;
+    if (usual === name || !(Object.hasOwn(record, usual) || renamed.has(usual))) renamed.set(usual, value);
   }
-  return renamed;
+  return Object.fromEntries(renamed);
 }
 
 /** How platforms call the time at which a trip ended. */

@@ -18,7 +18,10 @@ const FIELD_FIRST = new RegExp(`${FAMILY}-(limit|remaining|reset)(?:-(?:after$|(
 const NAME_FIRST = new RegExp(`${FAMILY}-(.+)-(limit|remaining|reset)$`);
 /** `limit=100, remaining=0, reset=30`, or `"default";r=0;t=30`. */
 const STRUCTURED = /\b(limit|remaining|reset|[rt])=(\d+)/g;
-const STRUCTURED_FIELDS: Readonly<Record<string, Field>> = { r: 'remaining', t: 'reset' };
+const STRUCTURED_FIELDS: ReadonlyMap<string, Field> = new Map([
+  ['r', 'remaining'],
+  ['t', 'reset'],
+]);
 
 /** @param headers with names in lower case. */
 export function headerLimits(headers: Readonly<Record<string, string>>): HeaderLimit[] {
@@ -33,7 +36,7 @@ export function headerLimits(headers: Readonly<Record<string, string>>): HeaderL
     else if (last) note(name, last as Field, value);
     else if (/^(?:x-)?ratelimit$/.test(header)) {
       for (const [, key = '', number = ''] of value.matchAll(STRUCTURED)) {
-        note('', STRUCTURED_FIELDS[key] ?? (key as Field), number);
+        note('', STRUCTURED_FIELDS.get(key) ?? (key as Field), number);
       }
     }
   }

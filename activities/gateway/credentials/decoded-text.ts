@@ -7,7 +7,9 @@
 const ESCAPES =
   /(?:%(?:25)*[0-9a-f]{2})+|(?:\\+x[0-9a-f]{2})+|(?:\\+u[0-9a-f]{4})+|&(?:amp;)*(?:#0*\d{1,7}|#x0*[0-9a-f]{1,6}|amp|lt|gt|quot|apos);|\\+(?:[nrtfb]|[^\p{L}\p{N}\s\\%&])|\\+/giu;
 const ESCAPED = new RegExp(ESCAPES.source, 'iu');
-const HTML_NAMES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const HTML_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }),
+);
 /** A secret with a backslash before such a letter reads like the control character, and must be found either way. */
 const LETTERS: Readonly<Record<string, string>> = { '\n': 'n', '\r': 'r', '\t': 't', '\f': 'f', '\b': 'b' };
 /** JSON in JSON, a URL in a URL: each pass resolves all escapes of a kind at once, so that more kinds in one are rare. */
@@ -129,7 +131,7 @@ function charactersOf(sequence: string): Decoded[] {
 
 function htmlOf(sequence: string): string {
   const named = /([a-z]+);$/.exec(sequence)?.[1] ?? '';
-  if (!sequence.includes('#')) return HTML_NAMES[named] ?? '';
+  if (!sequence.includes('#')) return HTML_NAMES.get(named) ?? '';
   const [, hex = '', digits = ''] = /#(x?)0*([0-9a-f]*);$/.exec(sequence) ?? [];
   const point = Number.parseInt(digits, hex === '' ? 10 : 16);
   return point > 0 && point <= 0x10ffff ? String.fromCodePoint(point) : '';

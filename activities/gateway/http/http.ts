@@ -186,7 +186,7 @@ async function readWhole(answer: Answer, withinMs: number): Promise<Buffer> {
 function unpacked(body: Buffer, encoding: string): Buffer {
   const bounds = { maxOutputLength: BODY_MAX };
   if (body[0] === 0x1f && body[1] === 0x8b) return gunzipSync(body, bounds);
-  const decode = DECODERS[encoding];
+  const decode = DECODERS.get(encoding);
   if (decode === undefined || body.length === 0) return body;
   try {
     return decode(body, bounds);
@@ -196,10 +196,10 @@ function unpacked(body: Buffer, encoding: string): Buffer {
   }
 }
 
-const DECODERS: Readonly<Record<string, typeof inflateSync>> = {
-  deflate: inflateSync,
-  br: brotliDecompressSync,
-};
+const DECODERS: ReadonlyMap<string, typeof inflateSync> = new Map([
+  ['deflate', inflateSync],
+  ['br', brotliDecompressSync],
+]);
 
 /** Whether an answer was cut off because it is longer than `BODY_MAX`, packed or unpacked. */
 export function isTooLong({ code }: TransportError): boolean {

@@ -103,11 +103,11 @@ function checked(key: keyof RunOptions, name: string, value: unknown): unknown {
   throw new UsageError(`${name}: "${value}" ${parsed.error.issues[0]?.message ?? 'is not valid'}`);
 }
 
-const FLAGS: Readonly<Record<string, boolean>> = {
-  ...{ true: true, yes: true, on: true, '1': true },
-  ...{ false: false, no: false, off: false, '0': false },
-};
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
+  ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
+]);
 
 function asFlag(text: string): unknown {
-  return FLAGS[text.trim().toLowerCase()] ?? text;
+  return FLAGS.get(text.trim().toLowerCase()) ?? text;
 }

@@ -58,15 +58,15 @@ async function read(vehicle: string, name: string, options: ReadOptions, command
 }
 
 function paramsOf(given: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = {};
+  const params = new Map<string, string>();
   for (const text of given) {
     const at = text.indexOf('=');
     if (at < 1) throw new UsageError(`--param: "${text}" must be name=value such as from=2026-11-01`);
     const name = text.slice(0, at);
-    if (Object.hasOwn(params, name)) throw new UsageError(`--param: ${name} is given twice`);
-    params[name] = text.slice(at + 1);
+    if (params.has(name)) throw new UsageError(`--param: ${name} is given twice`);
+    params.set(name, text.slice(at + 1));
   }
-  return params;
+  return Object.fromEntries(params);
 }
 
 const SERVED = { call: 'just asked', database: 'stored', memory: 'stored' } as const;

@@ -190,7 +190,7 @@ export async function continueBatch(client: Client, settings: Settings, known: B
 
 /** For the event of a change that was ordered here. An account that the settings have lost has no pool. */
 export function operatorOf(settings: Settings, { account }: Pick<Batch, 'account'>): ChangedBy {
-  const pool = account in settings.accounts ? findAccount(settings, account).poolKey : null;
+  const pool = Object.hasOwn(settings.accounts, account) ? findAccount(settings, account).poolKey : null;
   return { by: 'operator', pool };
 }
 

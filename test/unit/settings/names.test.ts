@@ -83,3 +83,8 @@ test('nor does any other list of names', () => {
     'accounts.acme.marketplaces[1] (6): must not be there twice, as "A1PA6795UKMFR9" is',
   ]);
 });
+
+test.each(['constructor', 'toString', '__proto__'])('the variable %s is not set unless it is', (name) => {
+  const text = `accounts:\n  acme:${ACCOUNT}\ndatabase: { url: 'postgres://\${${name}}@db/x' }`;
+  expect(problems(text)).toEqual([expect.stringContaining(`variable ${name}, which is not set`)]);
+});

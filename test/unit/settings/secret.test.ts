@@ -52,6 +52,11 @@ describe('references', () => {
     expect((await resolveSecret('env:NAME', { env })).reveal()).toBe('two');
   });
 
+  test.each(['constructor', 'toString', '__proto__'])('env:%s is a variable like any other', async (name) => {
+    await expect(resolveSecret(`env:${name}`, { env: {} })).rejects.toThrow(/is not set/);
+    await expect(resolveSecret(`env:${name}`)).rejects.toThrow(/is not set/);
+  });
+
   test.each([
     ['value', 'value'],
     ['value\n', 'value'],
