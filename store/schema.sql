@@ -430,6 +430,7 @@ create table limit_waits (
   caller text not null,
   notified_at double precision not null,
   notified_until double precision not null,
+  since_ms double precision not null default 0,
   constraint limit_waits_pkey PRIMARY KEY (pool, limit_key, caller)
 );
 
@@ -957,7 +958,7 @@ AS $function$
     ('coverage', '{fetched_at,failed_since}', '{retry_at}', '{}', 'id', 'state = ''failed''', true),
     ('doubted_hours', '{first_at,last_at}', '{recheck_at}', '{}', 'series_id, hour', 'true', true),
     ('grants', '{refreshed_at,sent_at,lost_at,needed_at}', '{refresh_expires_at}', '{}', 'account', 'true', true),
-    ('limit_waits', '{notified_at}', '{notified_until}', '{}', 'pool, limit_key, caller', 'true', true),
+    ('limit_waits', '{since_ms,notified_at}', '{notified_until}', '{}', 'pool, limit_key, caller', 'true', true),
     ('outside_permits', '{depart_at,claimed_at}', '{expires_at}', '{}', 'id', 'answer is null', false),
     ('quota_doubts', '{departed_at,noted_at}', '{until_ms}', '{}', 'pool, limit_key', 'true', true),
     ('rate_episodes', '{refused_at}', '{}', '{}', 'subject', 'true', true),

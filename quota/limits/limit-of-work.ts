@@ -7,6 +7,8 @@ export interface WorkCalls {
   readonly vendor: string;
   readonly templates: readonly LimitTemplate[];
   readonly attributes: Readonly<Record<string, string>>;
+  /** What it calls; null or left out where that is not known. */
+  readonly operations?: readonly string[] | null;
 }
 
 /**
@@ -15,10 +17,17 @@ export interface WorkCalls {
  */
 export function concerns(
   { key, name }: { readonly key: string; readonly name: string },
-  { vendor, templates, attributes }: WorkCalls,
+  { vendor, templates, attributes, operations = null }: WorkCalls,
 ): boolean {
   const named = templates.filter((template) => template.name === name);
-  return named.length === 0 || named.some((template) => mayCharge(template, key, vendor, attributes));
+  return (
+    named.length === 0 ||
+    named.some((one) => isOfOne(one, operations) && mayCharge(one, key, vendor, attributes))
+  );
+}
+
+function isOfOne({ operations: charged }: LimitTemplate, operations: readonly string[] | null): boolean {
+  return charged === '*' || operations === null || operations.some((one) => charged.includes(one));
 }
 
 function mayCharge(

@@ -6,15 +6,26 @@ import { kindName } from '../../../quota/pools/narrow-refusal';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
-import { type CallableAccount, findAccount } from '../../../settings/accounts/accounts';
+import { type Account, type CallableAccount, findAccount } from '../../../settings/accounts/accounts';
 import { readWorkerSeenAt } from '../../../store/explain/worker-presence';
 import { type KindStop, listKindStops } from '../../../store/permits/call-kinds';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
+import type { FleetApi } from '../../../vendors/capabilities/fleet';
 import { vendors } from '../../../vendors/registry';
 import type { Backend } from '../backend/backend';
 import { hint } from '../hints';
 import type { WorkReport } from './work';
+
+type KnownAccount = Pick<CallableAccount, 'name'> &
+  Partial<CallableAccount> &
+  Partial<Pick<Account, 'parts'>>;
+
+interface WorkOfAccount {
+  readonly subject: string | null;
+  /** Of an account with a fleet, whose datasets call different operations. */
+  readonly fleet?: FleetApi['operations'];
+}
 
 /** What Postgres says of an account: it is recorded there first. */
 export interface AccountStanding {
@@ -25,14 +36,14 @@ export interface AccountStanding {
   /** Its limits as they stand. */
   readonly limits: readonly LimitStatus[];
   /** Null where the settings do not know the account: then each of its limits may concern each of its works. */
-  readonly calls: (WorkCalls & { readonly subject: string | null }) | null;
+  readonly calls: (WorkCalls & WorkOfAccount) | null;
   /** When a worker took work last, epoch ms; null where none ever did. */
   readonly workerSeenAt: number | null;
 }
 
 export async function readAccountStanding(
   db: Pool,
-  account: Pick<CallableAccount, 'name' | 'poolKey'> & Partial<CallableAccount>,
+  account: KnownAccount & Pick<CallableAccount, 'poolKey'>,
 ): Promise<AccountStanding> {
   const { name, poolKey } = account;
   const [pools, stops, limits, workerSeenAt] = await Promise.all([
@@ -51,14 +62,25 @@ export async function readAccountStanding(
   };
 }
 
-function callsOf({
-  name,
-  vendor,
-  limits,
-  attributes,
-}: Pick<CallableAccount, 'name'> & Partial<CallableAccount>): AccountStanding['calls'] {
+/** The same for one dataset's work: limits of operations that it does not call do not concern it. */
+export function forDataset(standing: AccountStanding, dataset: string): AccountStanding {
+  const { calls } = standing;
+  const fleet = calls?.fleet;
+  if (!calls || !fleet) return standing;
+  const own = new Map<string, string>([
+    ['positions', fleet.positions],
+    ['trips', fleet.trips],
+    ['tracks', fleet.track],
+  ]).get(dataset.slice(dataset.indexOf('/') + 1));
+  return own === undefined
+    ? standing
+    : { ...standing, calls: { ...calls, operations: [own, fleet.devices] } };
+}
+
+function callsOf({ name, vendor, limits, attributes, parts }: KnownAccount): AccountStanding['calls'] {
   if (vendor === undefined || limits === undefined) return null;
   return {
+    ...(parts?.fleet && { fleet: parts.fleet.operations }),
     vendor: vendor.id,
     templates: limits,
     attributes: { ...attributes, vendor: vendor.id, account: name },
@@ -146,12 +168,13 @@ export function kindText({ reason, strikes, hint, evidence, refusedFor, ...kind 
 /** By what the workflow says of itself, and by what Postgres knows already. */
 export function workWait(
   { workflowId, running, status, problem, startedAt, workerRuns }: WorkReport,
-  standing: AccountStanding | null,
+  ofAccount: AccountStanding | null,
   subject: string | null,
   now: number,
 ): Standstill | null {
   if (!running) return null;
   const [kind = '', dataset = '', account = ''] = workflowId.split(':');
+  const standing = ofAccount && forDataset(ofAccount, dataset);
   const what = workflowId;
   if (status === null) {
     const known = standing === null ? null : accountWait(what, standing, subject, now);

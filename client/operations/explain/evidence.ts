@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { isBlocked } from '../../../quota/pools/pool';
 import { lastOrder, lastRefusal, limitWaitedFor } from '../../../store/explain/evidence';
 import { readStoppingPools } from '../../../store/pools/pools';
-import { type AccountStanding, blockedLimit } from '../datasets/work-wait';
+import { type AccountStanding, blockedLimit, forDataset } from '../datasets/work-wait';
 import type { Subject, WaitEvidence } from './subject';
 
 const NOBODY: Omit<WaitEvidence, 'words'> = {
@@ -47,7 +47,7 @@ export async function evidenceOf(
       requestId: evidence?.requestId ?? null,
     };
   }
-  const limit = blockedLimit(standing, subject.calls ?? null);
+  const limit = blockedLimit(forDataset(standing, subject.caller ?? ''), subject.calls ?? null);
   if (limit !== undefined) {
     const { code = null, requestId = null } = (await lastRefusal(db, own, limit.key)) ?? {};
     return { ...NOBODY, limit: limit.key, words: limit.blockedReason, code, requestId };

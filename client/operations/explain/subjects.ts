@@ -17,7 +17,7 @@ import {
 } from '../../../store/explain/life-spans';
 import type { Backend } from '../backend/backend';
 import { showBatch } from '../batches/batches';
-import { accountWait, readAccountStanding, subjectOf } from '../datasets/work-wait';
+import { accountWait, forDataset, readAccountStanding, subjectOf } from '../datasets/work-wait';
 import { problem } from '../errors';
 import { commandStateText, showCommand } from '../fleet/device-commands';
 import { readSubjectOf } from '../vehicles/explained-read';
@@ -160,7 +160,7 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
     const over = to !== null && failedAt === null;
     const why = reason ?? `its report is ${state}`;
     const own = { what: id, why, since: to ?? life.from, until: retryAt, frees: byItself() };
-    const standing = await readAccountStanding(db, accountKnown(backend, account));
+    const standing = forDataset(await readAccountStanding(db, accountKnown(backend, account)), dataset);
     const calls = subjectOf(`window:${dataset}`);
     const stopped = accountWait(id, standing, calls, Date.now());
     return {

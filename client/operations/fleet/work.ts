@@ -18,7 +18,7 @@ import type { FleetBackfillInput, fleetBackfill } from '../../../workflows/fleet
 import { backfillWorkflowId } from '../../../workflows/messages';
 import type { DatasetCoverage } from '../datasets/completeness/series-coverage';
 import type { Progress } from '../datasets/progress';
-import { accountWait, readAccountStanding } from '../datasets/work-wait';
+import { accountWait, forDataset, readAccountStanding } from '../datasets/work-wait';
 import { spanText } from '../time-text';
 
 /** One backfill for each span and choice of devices: starting the same one again finds the one that runs. */
@@ -82,7 +82,7 @@ export async function readFleetProgress(db: Pool, watched: FleetWatched, now: nu
     rows: sum(({ rows }) => rows),
     gaps: known.flatMap(({ gaps }) => gaps),
     pool: pool?.state ?? null,
-    wait: accountWait(dataset, standing, null, now),
+    wait: accountWait(dataset, forDataset(standing, dataset), null, now),
     standing,
     operations: [...new Set(counts.map(({ operation }) => operation))].map((operation) => {
       const of = counts.filter((c) => c.operation === operation);

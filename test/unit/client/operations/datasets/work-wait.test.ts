@@ -122,6 +122,29 @@ describe('a limit that the vendor has asked to wait for', () => {
     expect(why(blocked, TRAFFIC, only)).toBeNull();
   });
 
+  test('nor to work that does not call what it is of', () => {
+    const device = limit('gps51/fleet/860080434600001/device-trajectory-per-day');
+    const templates = [
+      template({
+        name: 'device-trajectory-per-day',
+        operations: ['querytrips'],
+        scope: '{account}/{deviceId}',
+      }),
+    ];
+    const fleet = { devices: 'list', positions: 'lastposition', trips: 'querytrips', track: 'querytracks' };
+    const attributes = { vendor: 'gps51', account: 'fleet' };
+    const of = standing({
+      limits: [device],
+      calls: { vendor: 'gps51', templates, subject: null, attributes, fleet },
+    });
+    const shown = (dataset: string) =>
+      workWait(work({ phase: 'sleeping' }, { workflowId: `sync:${dataset}:fleet` }), of, null, NOW)?.why ??
+      null;
+    expect(shown('gps51/trips')).toMatch(/device-trajectory-per-day/);
+    expect(shown('gps51/positions')).toBeNull();
+    expect(shown('gps51/tracks')).toBeNull();
+  });
+
   test('is shown to all where the scope does not say whose it is, or the settings do not know it', () => {
     const device = limit('amazon/acme/860080434600001/of-device');
     expect(why(device, SALES, template({ name: 'of-device', scope: '{account}/{deviceId}' }))).not.toBeNull();
