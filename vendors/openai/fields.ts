@@ -1,11 +1,12 @@
 /**
  * Fields as OpenAI and the servers that speak like it send them. A text that is empty means that there is nothing: Azure
- * sends `""` for ids and files that do not exist.
+ * sends `""` for ids and files that do not exist, and others the word for nothing of their language.
  */
 import { z } from 'zod';
+import { isNothing } from './errors/fields';
 
 const isAbsent = (value: unknown) =>
-  value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+  value === undefined || value === null || (typeof value === 'string' && isNothing(value));
 
 /** An id that may be missing: goes into paths, logs and the database. */
 export const idText = z.preprocess(

@@ -51,6 +51,6 @@ export function withRetryAliases(headers: Readonly<Record<string, string>>): Rec
     if (value !== undefined) found[name] = value;
   };
   alias('retry-after-ms', 'x-retry-after-ms', 'x-ms-retry-after-ms');
-  alias('retry-after', 'x-retry-after');
+  alias('retry-after', 'x-retry-after', 'ratelimit-retry-after', 'x-ratelimit-retry-after');
   return found;
 }

@@ -54,7 +54,7 @@ export function formOf(file: string): InputForm {
     const json = jsonText(start);
     if (json !== null) throw is(json);
   }
-  const sep = /^"?sep=([^\r\n"])"?[ \t]*(?:[\r\n]|$)/i.exec(text);
+  const sep = /^"?sep=(?: +(?=[^\s"]))?([^\r\n"])"?[ \t]*(?:[\r\n]|$)/i.exec(text);
   if (sep?.[1] !== undefined) {
     return { delimiter: sep[1], trimmed: isSpaced(text.slice(sep[0].length), sep[1]), hasSepLine: true };
   }

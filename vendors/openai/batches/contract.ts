@@ -14,7 +14,9 @@ import type {
   VendorBatchList,
 } from '../../capabilities/text-batches';
 import type { Parsed } from '../../http';
+import { withoutMark } from '../errors/fields';
 import { isPaymentWord } from '../errors/payment';
+import { statusOf, statusOfWord } from '../errors/status-words';
 import { readError } from '../errors/text';
 import { idText, instantMs, shownText } from '../fields';
 
@@ -32,6 +34,12 @@ const REFUSED_CODES: ReadonlySet<string> = new Set([
 
 const ENDS = ['completed', 'expired', 'cancelled', 'failed'] as const;
 const UNDER_WAY: readonly string[] = ['validating', 'in_progress', 'finalizing', 'cancelling'];
+const KNOWN: ReadonlySet<string> = new Set([...ENDS, ...UNDER_WAY]);
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['canceled', 'cancelled'],
+  ['canceling', 'cancelling'],
+  ['succeeded', 'completed'],
+]);
 
 /** Where a number makes no sense, nothing is known. */
 const count = z.coerce.number().int().min(0).max(1e9).catch(0);
@@ -90,7 +98,7 @@ const traceSchema = z.object({
 const resultSchema = z.object({
   custom_id: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().min(1)),
   response: z
-    .object({
+    .looseObject({
       status_code: z.coerce.number().int().min(0).max(999).catch(0),
       request_id: shownText,
       body: z.unknown().optional(),
@@ -99,8 +107,8 @@ const resultSchema = z.object({
     .catch(null),
   error: z
     .union([
-      z.string().transform((message) => ({ code: null, message })),
-      z.object({ code: z.coerce.string().nullish().catch(null), message: word }),
+      z.string().transform((message) => ({ code: null, type: null, message })),
+      z.object({ code: z.coerce.string().nullish().catch(null), type: word, message: word }),
     ])
     .nullish()
     .catch(null),
@@ -141,21 +149,29 @@ export function parseBatchResult(line: string): Parsed<BatchResult> {
   return parsed(resultSchema, line, ({ custom_id: customId, response, error }): BatchResult => {
     const { status_code: status = 0, request_id, body } = response ?? {};
     const requestId = clipMessage(request_id ?? '');
-    const answered = bodyText(body);
+    // Some leave the envelope out: what would be its body stands in its place.
+    const answered = bodyText(body) ?? (isAnswer(response) ? bodyText(response) : null);
     if (answered !== null) {
       return { customId, kind: 'answer', status: status === 0 ? 200 : status, requestId, body: answered };
     }
-    const code = error?.code || 'no_answer';
+    const code = error?.code || error?.type || 'no_answer';
     const reason = clipMessage(error?.message || 'the line holds neither an answer nor an error');
     if (code === 'batch_expired') return { customId, kind: 'expired', reason };
     if (code === 'batch_cancelled') return { customId, kind: 'cancelled', reason };
-    if (status >= 400) {
-      // What it was refused with stands beside the answer.
+    // What it was refused with stands beside the answer, or in its place.
+    const named = status >= 400 ? status : (statusOf({ code }) ?? statusOfWord(code) ?? 0);
+    if (status >= 400 || (named >= 400 && named < 500)) {
       const refusal = JSON.stringify({ error: { code: error?.code ?? null, message: error?.message ?? '' } });
-      return { customId, kind: 'answer', status, requestId, body: refusal };
+      return { customId, kind: 'answer', status: named, requestId, body: refusal };
     }
     return { customId, kind: 'error', code: clipMessage(code), reason };
   });
+}
+
+function isAnswer(response: Readonly<Record<string, unknown>> | null | undefined): boolean {
+  return (
+    response?.object === 'response' || Array.isArray(response?.output) || Array.isArray(response?.choices)
+  );
 }
 
 /** An answer's text; null when there is none in it. */
@@ -167,7 +183,8 @@ function bodyText(body: unknown): string | null {
 
 function toBatch(batch: z.output<typeof batchSchema>): VendorBatch {
   const { id, request_counts: counts, metadata } = batch;
-  const status = batch.status === 'canceled' ? 'cancelled' : batch.status;
+  const word = batch.status.toLowerCase().replace(/[\s-]+/g, '_');
+  const status = OTHER_WORDS.get(word) ?? (KNOWN.has(word) ? word : batch.status);
   const end = ENDS.find((word) => word === status) ?? null;
   return {
     id,
@@ -225,12 +242,13 @@ export function parseBatchRefusal(body: string): BatchRefusal {
 }
 
 const NOT_READY =
-  /\bfile\b.{0,80}\b(?:being processed|processing|pending|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
+  /\bfile\b.{0,80}\b(?:being (?:processed|validated)|processing|pending|(?:in|under) (?:progress|validation)|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
 const FILE_MISSING =
   /\b(?:cannot|could not|can't|unable to) (?:find|locate|access)\b.{0,30}\bfile\b|\bno such file\b|\bfile\b.{0,80}\b(?:not (?:be )?found|not exist)/i;
 const QUEUE_TEXT = [
   /\benqueued\b.{0,40}\b(?:token|limit|request)/i,
   /\bqueue\b.{0,40}\b(?:full|limit|capacity|exceed)/i,
+  /\b(?:maximum|max|limit)\b.{0,50}\b(?:progress|active|running|queued|concurrent|pending)\b.{0,20}\b(?:batch(?:es)?|jobs?)\b/i,
   /\b(?:too many|maximum|max|limit)\b.{0,50}\b(?:batch(?:es)?|jobs?)\b.{0,60}\b(?:progress|active|running|queue|concurrent|pending|reached|exceeded|at once)/i,
   /\b(?:concurrent|active|running|pending)\b.{0,30}\b(?:batch(?:es)?|jobs?)\b/i,
   /\bbatch(?:es)?\b.{0,40}\b(?:limit|quota)\b.{0,30}\b(?:reached|exceeded|full)/i,
@@ -258,7 +276,7 @@ function statedLimit(message: string): number | null {
 function parsed<S extends z.ZodType, T>(schema: S, body: string, make: (value: z.output<S>) => T): Parsed<T> {
   let root: unknown;
   try {
-    root = JSON.parse(body);
+    root = JSON.parse(withoutMark(body));
   } catch {
     return { ok: false, problem: 'is not JSON' };
   }

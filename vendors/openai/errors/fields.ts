@@ -36,10 +36,14 @@ export function fieldsIn(text: string): Fields | null {
 }
 
 /** What Python's gateways write for nothing at all. */
-const NOTHING = /^(?:none|null|undefined|nil)$/i;
+const NOTHING = /^(?:none|null|undefined|nil)?$/i;
+
+export function isNothing(text: string): boolean {
+  return NOTHING.test(text.trim());
+}
 
 /** Text, or the digits of a number, for codes come as numbers, too; empty when there is nothing. */
 export function textOf(value: unknown): string {
   if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && !NOTHING.test(value.trim()) ? value : '';
+  return typeof value === 'string' && !isNothing(value) ? value : '';
 }

@@ -174,7 +174,7 @@ function messageOf(fields: Fields): string {
 
 /** `retry_after`, `retryAfterMs`, `retryDelay`, `resets_in_seconds`, `resets_at`: seconds, as of the header of that name, unless it says otherwise. */
 const WAIT_FIELD =
-  /^(?:retry_?(?:after|delay|in)|resets?_?(?:in|after|at))(?:_?(ms|millis\w*|m?s|sec\w*))?$/i;
+  /^(?:retry_?(?:after|delay|in)|resets?_?(?:in|after|at)|wait(?:_?(?:time|for))?|cool_?down)(?:_?(ms|millis\w*|m?s|sec\w*))?$/i;
 
 function waitIn(objects: readonly Fields[]): ApiError['wait'] {
   for (const object of objects) {

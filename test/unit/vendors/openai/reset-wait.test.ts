@@ -80,6 +80,8 @@ test('the limit that the refusal names is the one that is waited for, and words 
 
 test.each<[string, object, number]>([
   ['beside the message', { retry_after: 7 }, 7000],
+  ['as a time to wait', { wait_time_ms: 7000 }, 7000],
+  ['as a cooldown', { cooldown: 7 }, 7000],
   ['in milliseconds', { retryAfterMs: 700 }, 700],
   ['as an instant', { resets_at: NOW / 1000 + 90 }, 90_000],
   ['in details', { details: [{ '@type': 'google.rpc.RetryInfo', retryDelay: '34.074s' }] }, 34_074],

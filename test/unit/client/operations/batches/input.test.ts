@@ -193,6 +193,7 @@ describe('the input', () => {
     ['semicolons', 'id;text\n1;one\n2;two, with a comma\n3;"three; quoted"\n'],
     ['a sep= line', 'sep=;\r\nid;text\r\n1;one\r\n2;two, with a comma\r\n3;"three; quoted"\r\n'],
     ['a BOM and a sep= line', '\ufeffsep=|\nid|text\n1|one\n2|two, with a comma\n3|three; quoted\n'],
+    ['a sep= line with a blank', 'sep= ;\nid;text\n1;one\n2;two, with a comma\n3;"three; quoted"\n'],
     ['tabs', 'id\ttext\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n'],
     ['tabs and comments', '# one, two\nid\ttext\n# x\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n'],
     ['bars', 'id|text\n1|one\n2|two, with a comma\n3|three; quoted\n'],

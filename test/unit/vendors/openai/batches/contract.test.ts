@@ -227,6 +227,19 @@ describe('as servers that speak alike write it', () => {
       { kind: 'error', code: '502' },
     ],
     [{ response: { status_code: 200, body: '{"id":"x"}' } }, { kind: 'answer', body: '{"id":"x"}' }],
+    [
+      { response: { object: 'response', output: [] } },
+      { kind: 'answer', status: 200, body: expect.stringContaining('"output":[]') },
+    ],
+    [
+      { response: null, error: { code: 429, message: 'slow' } },
+      { kind: 'answer', status: 429, body: '{"error":{"code":"429","message":"slow"}}' },
+    ],
+    [
+      { response: null, error: { code: 'rate_limit_exceeded', message: 'slow' } },
+      { kind: 'answer', status: 429 },
+    ],
+    [{ response: null, error: { type: 'batch_expired', message: 'late' } }, { kind: 'expired' }],
   ])('the line %j is %j', (line, result) => {
     expect(parseBatchResult(JSON.stringify({ id: 'v', custom_id: 'item-1', ...line }))).toMatchObject({
       value: result,
@@ -253,9 +266,42 @@ describe('as servers that speak alike write it', () => {
       { param: 'file_id', message: 'File file-1 is not in a processed state' },
       { kind: 'file not ready' },
     ],
+    [
+      'a count of those under way',
+      { message: 'You have reached the maximum number of in-progress batches (50)' },
+      { kind: 'queue full' },
+    ],
+    ['a file that is checked', { message: 'file validation in progress' }, { kind: 'file not ready' }],
     ['a model', { code: 'model_not_found', message: 'no such model' }, { kind: 'refused' }],
     ['anything else', { message: 'the moon' }, { kind: 'unknown' }],
   ])('a batch that is not made: %s', (_, error, refusal) => {
     expect(parseBatchRefusal(JSON.stringify({ error }))).toMatchObject(refusal);
+  });
+
+  test('a state in other letters is known, and a word for nothing is no file', () => {
+    const batchOf = (fields: object) =>
+      parseBatch(JSON.stringify({ id: 'batch_1', object: 'batch', ...fields }));
+    for (const status of ['Completed', 'COMPLETED', 'succeeded']) {
+      expect(batchOf({ status, output_file_id: 'null', error_file_id: 'None' })).toMatchObject({
+        value: {
+          status: 'completed',
+          end: 'completed',
+          strange: false,
+          outputFileId: null,
+          errorFileId: null,
+        },
+      });
+    }
+    expect(batchOf({ status: 'In Progress' })).toMatchObject({
+      value: { status: 'in_progress', strange: false },
+    });
+    expect(batchOf({ status: 'Canceled' })).toMatchObject({ value: { end: 'cancelled' } });
+    expect(batchOf({ status: 'Paused' })).toMatchObject({ value: { status: 'Paused', strange: true } });
+  });
+
+  test('a byte order mark before a line is none of it', () => {
+    expect(parseBatchResult('\ufeff{"custom_id":"item-1","response":{"body":{"id":"x"}}}')).toMatchObject({
+      value: { customId: 'item-1', kind: 'answer' },
+    });
   });
 });
