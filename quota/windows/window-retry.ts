@@ -48,24 +48,13 @@ const DISTANCES: Readonly<Record<WindowCause, Distances>> = {
   skipped: { firstMs: HOUR_MS, factor: 1, maxMs: HOUR_MS },
 };
 
-/** What is refused of a window this young may only be late, for vendors say so in ever new words. */
-const RECENT_MS = DAY_MS;
-const MAY_BE_LATE: ReadonlySet<WindowCause> = new Set(['fatal', 'unreadable']);
-
 /**
  * From a failure to the next try, ms. @param tries answers so far, this one among them.
  * @param reRequestMs the vendor wants the same request no sooner again; where that is all that is waited for, it is the
  *   first distance.
- * @param ageMs since the window's end.
  */
-export function retryDistanceMs(
-  cause: WindowCause,
-  tries: number,
-  reRequestMs = 30 * MINUTE_MS,
-  ageMs = Number.POSITIVE_INFINITY,
-): number {
-  const mayBeLate = MAY_BE_LATE.has(cause) && ageMs < RECENT_MS;
-  const { firstMs, factor, maxMs } = DISTANCES[mayBeLate ? 'not_yet' : cause];
+export function retryDistanceMs(cause: WindowCause, tries: number, reRequestMs = 30 * MINUTE_MS): number {
+  const { firstMs, factor, maxMs } = DISTANCES[cause];
   return Math.min(maxMs, (firstMs ?? reRequestMs) * factor ** Math.max(0, tries - 1));
 }
 

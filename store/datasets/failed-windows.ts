@@ -62,7 +62,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   const tries = before.tries + (cause === 'skipped' ? 0 : 1);
   const retryAt =
     failure.retryAt === undefined
-      ? now + retryDistanceMs(cause, tries, failure.reRequestMs, now - failure.span.to)
+      ? now + retryDistanceMs(cause, tries, failure.reRequestMs)
       : failure.retryAt;
   const empty = meansEmpty(cause, tries);
   // Failed windows have no rows, so their leftovers need no counting.

@@ -114,12 +114,6 @@ describe('hours that are doubted', () => {
 test('distances grow, and end', () => {
   expect([1, 2, 3, 4, 5].map((n) => recheckDelayMs(n) / HOUR)).toEqual([2, 6, 18, 24, 24]);
   expect([1, 2, 3, 9].map((n) => retryDistanceMs('fatal', n) / HOUR)).toEqual([24, 48, 96, 168]);
-  // A young window may only be late, whatever the vendor calls it.
-  expect([1, 2, 3, 9].map((n) => retryDistanceMs('fatal', n, undefined, 2 * HOUR) / HOUR)).toEqual([
-    1, 2, 4, 24,
-  ]);
-  expect(retryDistanceMs('unreadable', 1, undefined, 25 * HOUR) / HOUR).toBe(24);
-  expect(retryDistanceMs('refused', 1, undefined, 2 * HOUR) / HOUR).toBe(24);
   expect([1, 2, 3].map((n) => (retryDistanceMs('failed', n) / HOUR) * 60)).toEqual([5, 15, 45]);
   expect([1, 2, 3, 9].map((n) => retryDistanceMs('cancelled', n) / HOUR)).toEqual([0.5, 1.5, 4.5, 24]);
   expect([1, 2].map((n) => retryDistanceMs('lost', n, 60_000))).toEqual([60_000, 120_000]);
