@@ -13,7 +13,7 @@ import { createKeyFile } from '../../../store/secrets/keyring';
 import { type Context, contextWith } from '../backend/context';
 import { ClientError } from '../errors';
 import type { Keeper } from '../processes/keeper';
-import { becomeKeeper, otherKeeper, type Say } from '../processes/servers';
+import { becomeKeeper, otherKeeper, type Say, stopAll } from '../processes/servers';
 import { type DemoParts, startParts } from './parts';
 import { Places } from './places';
 import { keepSimulator } from './simulator-process';
@@ -41,6 +41,8 @@ export async function startSimulated(outer: Context, say: Say, terms: Terms): Pr
   const dir = stateDir(process.cwd(), { SLUICE_STATE_DIR: root });
   const other = otherKeeper(dir);
   if (other !== null) throw new ClientError(`this demo runs already (process ${other.pid})`);
+  // What a demo that was killed here has left runs on.
+  await stopAll(dir, () => undefined);
   const places = new Places(dir);
   await places.leave();
   await removeFolder(dir);
