@@ -12,7 +12,7 @@ import { type TestDatabase, testDatabase } from '../../../support/stacks/embedde
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** Between two readings of the true time on a busy machine, ms. */
-const APART_MS = 5 * 60_000;
+const APART_MS = 2 * 60_000;
 
 const SETTINGS = parseSettings(
   `
