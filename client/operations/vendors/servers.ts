@@ -79,7 +79,9 @@ export class TestServers {
   private async makeNamespace(): Promise<TestTemporal> {
     const address = this.given.temporal ?? (await this.startTemporal());
     const namespace = temporaryNamespaceName('vendor-test');
-    const connection = await Connection.connect({ address });
+    const connection = await Connection.connect({ address }).catch((error: unknown) => {
+      throw new Error(`Temporal cannot be reached at ${address}: ${messageOf(error)}`, { cause: error });
+    });
     this.ends.push(() => connection.close());
     try {
       await createTemporaryNamespace(connection, namespace);
