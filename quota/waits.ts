@@ -3,7 +3,6 @@
  * ("Quota will be replenished in 00:13:18."). Pure: the clock is a parameter. Never throws; a wait is never
  * negative, NaN or 0. No wait found is null, which is not the same as a short one.
  */
-
 import { dateAt } from './dates';
 import {
   clockDurationAt,

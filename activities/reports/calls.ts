@@ -127,7 +127,7 @@ export class ReportCalls {
       account: context.account,
       operation,
       attributes: context.account.reports.attributes(context.dataset),
-      part: partName(context.series.partition),
+      part: partOf(context),
       priority,
       caller: context.dataset.id,
       attempt: activityInfo().attempt,
@@ -169,12 +169,9 @@ export class ReportCalls {
   }
 }
 
-/** Of a series, for people: its marketplace, with the currency where it has one. */
-const partName = (partition: Readonly<Record<string, string>>) =>
-  Object.entries(partition)
-    .sort(([a], [b]) => (a < b ? 1 : -1))
-    .map(([, value]) => value)
-    .join(' ');
+/** What the series is of, in the dataset's order: its marketplace, and the currency where that belongs to it. */
+const partOf = ({ dataset, series }: Pick<JobContext, 'dataset' | 'series'>) =>
+  dataset.partition.map(({ name }) => series.partition[name]).join(' ');
 
 /** Whoever has the query of a pre-signed URL has the document. */
 function signatureOf(url: string): string[] {

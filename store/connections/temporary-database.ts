@@ -8,16 +8,26 @@ export function temporaryDatabaseName(prefix: string): string {
 }
 
 /**
- * Makes an empty database. It takes the right to make databases.
+ * Makes a database. It takes the right to make databases.
  * @param url of any database of that Postgres.
  * @param name as `temporaryDatabaseName` gives it.
+ * @param template what it is a copy of: `template1` is empty.
  * @returns its URL.
  */
-export async function createTemporaryDatabase(url: string, name: string): Promise<string> {
-  await administer(url, `create database ${name}`);
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  return own.toString();
+export async function createTemporaryDatabase(
+  url: string,
+  name: string,
+  template = 'template1',
+): Promise<string> {
+  await administer(url, `create database ${name} template ${template}`);
+  return urlOfDatabase(url, name);
+}
+
+/** Of another database of the same Postgres, for the same user. */
+export function urlOfDatabase(url: string, name: string): string {
+  const other = new URL(url);
+  other.pathname = `/${name}`;
+  return other.toString();
 }
 
 /** Ends whoever is still connected. One that is gone already is no error. */

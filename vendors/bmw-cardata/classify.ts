@@ -6,8 +6,7 @@
  */
 import type { Verdict } from '../../quota/verdict';
 import { scrub } from '../bmw/error-body';
-import type { BmwAnswer } from '../bmw/verdicts';
-import { byGateway, failed, readAnswer } from '../bmw/verdicts';
+import { type BmwAnswer, byGateway, failed, readAnswer } from '../bmw/verdicts';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
 import { unanswered } from '../unanswered';
 import { API_OPERATIONS, DAY_LIMIT, LOGIN_OPERATIONS, type QuotaWindow, usedUpForMs } from './limits';

@@ -3,7 +3,6 @@
  *
  * Sources: platform.openai.com/docs/guides/error-codes, …/rate-limits.
  */
-
 import { HOUR_MS } from '../../quota/durations';
 import { announcedWindow } from '../../quota/limits/announced-window';
 import { clipMessage, type Evidence, type RateVerdict, type Verdict } from '../../quota/verdict';

@@ -12,6 +12,7 @@ import { type KindStop, listKindStops } from '../../../store/permits/call-kinds'
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { FleetApi } from '../../../vendors/capabilities/fleet';
+import { type FleetKind, fleetKind } from '../../../vendors/fleet-datasets';
 import { vendors } from '../../../vendors/registry';
 import type { Backend } from '../backend/backend';
 import { hint } from '../hints';
@@ -62,19 +63,19 @@ export async function readAccountStanding(
   };
 }
 
+const OPERATION_OF = { positions: 'positions', trips: 'trips', tracks: 'track' } as const satisfies Record<
+  FleetKind,
+  keyof FleetApi['operations']
+>;
+
 /** The same for one dataset's work: limits of operations that it does not call do not concern it. */
 export function forDataset(standing: AccountStanding, dataset: string): AccountStanding {
   const { calls } = standing;
   const fleet = calls?.fleet;
   if (!calls || !fleet) return standing;
-  const own = new Map<string, string>([
-    ['positions', fleet.positions],
-    ['trips', fleet.trips],
-    ['tracks', fleet.track],
-  ]).get(dataset.slice(dataset.indexOf('/') + 1));
-  return own === undefined
-    ? standing
-    : { ...standing, calls: { ...calls, operations: [own, fleet.devices] } };
+  const kind = fleetKind(dataset.slice(dataset.indexOf('/') + 1));
+  if (kind === null) return standing;
+  return { ...standing, calls: { ...calls, operations: [fleet[OPERATION_OF[kind]], fleet.devices] } };
 }
 
 function callsOf({ name, vendor, limits, attributes, parts }: KnownAccount): AccountStanding['calls'] {

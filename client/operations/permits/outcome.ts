@@ -153,12 +153,12 @@ async function reported(
 async function nextPermit(
   backend: Backend,
   desk: PermitDesk,
-  { account: named, ...terms }: OutsideTerms,
+  terms: OutsideTerms,
   waitMs: number,
   signal: AbortSignal | undefined,
 ): Promise<GivenPermit | null> {
   try {
-    return await takeFor(backend, desk, checkedTerms(backend, { account: named, ...terms }), waitMs, signal);
+    return await takeFor(backend, desk, checkedTerms(backend, terms), waitMs, signal);
   } catch {
     return null;
   }

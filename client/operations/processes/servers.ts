@@ -1,3 +1,7 @@
+/**
+ * Embedded servers of one state folder, and the record of all that runs there. It outlives the command that started it;
+ * `instance.json` says what runs, so that the next command adopts it and `sluice down` stops it.
+ */
 import { join } from 'node:path';
 import { identify, isAlive, type ProcessIdentity, terminate } from '../../../embedded/child';
 import { type Instance, readInstance, removeInstance, writeInstance } from '../../../embedded/instance';

@@ -24,7 +24,7 @@ export class Processors {
   private readonly before = spent();
 
   /** Null where the machine does not count. */
-  idleShare(): number | null {
+  private idleShare(): number | null {
     const now = spent();
     const all = now.all - this.before.all;
     return all > 0 ? (now.idle - this.before.idle) / all : null;

@@ -10,6 +10,12 @@ import { withLock } from '../../../embedded/lock';
 import { startPostgres } from '../../../embedded/postgres/postgres';
 import type { SearchAttributeType } from '../../../embedded/temporal/ready';
 import { type RunningTemporal, startTemporal } from '../../../embedded/temporal/temporal';
+import {
+  createTemporaryDatabase,
+  dropTemporaryDatabase,
+  temporaryDatabaseName,
+  urlOfDatabase,
+} from '../../../store/connections/temporary-database';
 import { migrate } from '../../../store/migrate';
 import { postgresFolder, runFolder, temporalFile } from '../run/run-folder';
 
@@ -25,12 +31,6 @@ async function administer<T>(url: string, work: (client: Client) => Promise<T>):
   } finally {
     await client.end();
   }
-}
-
-function withDatabase(url: string, name: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.toString();
 }
 
 /** Nobody kills the shared server: it need not be safe against a power cut. Tests that kill one have one of their own. */
@@ -57,7 +57,7 @@ async function ensureTemplate(url: string): Promise<string> {
       if (found.rowCount !== 0) return name;
       await client.query(`drop database if exists ${name}_unfinished`);
       await client.query(`create database ${name}_unfinished`);
-      await migrate(withDatabase(url, `${name}_unfinished`));
+      await migrate(urlOfDatabase(url, `${name}_unfinished`));
       await client.query(`alter database ${name}_unfinished rename to ${name}`);
       return name;
     }),
@@ -75,13 +75,10 @@ export interface TestDatabase {
 export async function testDatabase(options: { readonly migrated?: boolean } = {}): Promise<TestDatabase> {
   const url = await testPostgresUrl();
   const template = options.migrated === false ? 'template1' : await ensureTemplate(url);
-  const name = `test_${randomBytes(6).toString('hex')}`;
-  await administer(url, (client) => client.query(`create database ${name} template ${template}`));
+  const name = temporaryDatabaseName('test');
   return {
-    url: withDatabase(url, name),
-    drop: async () => {
-      await administer(url, (client) => client.query(`drop database if exists ${name} with (force)`));
-    },
+    url: await createTemporaryDatabase(url, name, template),
+    drop: () => dropTemporaryDatabase(url, name),
   };
 }
 

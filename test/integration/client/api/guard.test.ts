@@ -10,6 +10,8 @@ import { type TestDatabase, testDatabase } from '../../../support/stacks/embedde
 
 const PAGE = 'https://console.example.com';
 const MOST = 20;
+const TEXTS = { vendor: 'openai', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'env:TEST_CLIENT_SECRET' };
+const NARROW = { operations: ['getBatch'], ratePerSecond: 0.02, burst: 1 };
 
 let database: TestDatabase;
 let db: ReturnType<typeof createPool>;
@@ -28,13 +30,7 @@ beforeAll(async () => {
         api,
         log: { level: 'debug' },
         database: { url: database.url },
-        accounts: {
-          texts: { vendor: 'openai', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'env:TEST_CLIENT_SECRET' },
-          narrow: {
-            ...{ vendor: 'openai', baseUrl: 'http://127.0.0.1:9/v1', apiKey: 'env:TEST_CLIENT_SECRET' },
-            limits: { one: { operations: ['getBatch'], ratePerSecond: 0.02, burst: 1 } },
-          },
-        },
+        accounts: { texts: TEXTS, narrow: { ...TEXTS, limits: { one: NARROW } } },
       }),
       {},
       host,

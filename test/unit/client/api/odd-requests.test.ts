@@ -1,31 +1,15 @@
 /** Requests that two readers could understand differently: each is refused, with where it is wrong and what would be right. */
 import { connect } from 'node:net';
-import { createApp } from '../../../../client/api/app';
 import { parseJsonBody } from '../../../../client/api/json-body';
 import type { ApiError } from '../../../../client/api/problem';
-import { ROUTES } from '../../../../client/api/routes/index';
-import { contextWith } from '../../../../client/operations/backend/context';
-import { openBackend } from '../../../../client/operations/backend/open-backend';
-import { stateDir } from '../../../../embedded/state-dir';
-import { parseSettings } from '../../../../settings';
+import { type BareApi, startBareApi } from '../../../support/stacks/bare-api';
 
-let app: Awaited<ReturnType<typeof createApp>>;
-let port: number;
+let api: BareApi;
 
 beforeAll(async () => {
-  const settings = parseSettings('accounts: {}', { file: null, baseDir: '/', env: {} });
-  const context = contextWith(settings, stateDir('/nowhere', {}), () => undefined);
-  app = await createApp({
-    ...settings.api,
-    backend: openBackend(context, { applicationName: 'test', connections: 1 }),
-    routes: ROUTES,
-    ...{ version: '0', loopback: true, logLevel: 'silent' },
-    ...{ bodyLimit: 1000, maxUploadBytes: 1000 },
-  });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  port = (app.server.address() as { port: number }).port;
+  api = await startBareApi();
 });
-afterAll(() => app.close());
+afterAll(() => api.close());
 
 interface Refusal {
   readonly status: number;
@@ -38,7 +22,7 @@ interface Refusal {
 function send(head: readonly string[], body: Buffer | string = ''): Promise<Refusal> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(api.port, '127.0.0.1', () => {
       socket.write(
         [...head, 'connection: close', `content-length: ${Buffer.byteLength(body)}`, '', ''].join('\r\n'),
       );

@@ -1,41 +1,27 @@
 /** Clients that send too slowly: what they hold is freed soon, and nobody else waits for it. */
 import { connect } from 'node:net';
-import { createApp } from '../../../../client/api/app';
-import { ROUTES } from '../../../../client/api/routes/index';
-import { contextWith } from '../../../../client/operations/backend/context';
-import { openBackend } from '../../../../client/operations/backend/open-backend';
-import { stateDir } from '../../../../embedded/state-dir';
-import { parseSettings } from '../../../../settings';
+import { type BareApi, startBareApi } from '../../../support/stacks/bare-api';
 
 const HEADERS_MS = 300;
 // Long enough for a busy machine to look meanwhile.
 const IDLE_MS = 2_000;
 
-let app: Awaited<ReturnType<typeof createApp>>;
-let port: number;
+let api: BareApi;
 
 beforeAll(async () => {
-  const settings = parseSettings('accounts: {}', { file: null, baseDir: '/', env: {} });
-  const context = contextWith(settings, stateDir('/nowhere', {}), () => undefined);
-  app = await createApp({
-    ...settings.api,
-    backend: openBackend(context, { applicationName: 'test', connections: 1 }),
-    routes: ROUTES,
-    ...{ version: '0', loopback: true, logLevel: 'silent' },
-    ...{ bodyLimit: 1000, maxUploadBytes: 1000, maxInFlight: 3 },
+  api = await startBareApi({
+    maxInFlight: 3,
     times: { headersMs: HEADERS_MS, bodyIdleMs: IDLE_MS },
   });
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  port = (app.server.address() as { port: number }).port;
 });
-afterAll(() => app.close());
+afterAll(() => api.close());
 
 /** Sends these bytes and no more. @returns what came back until the server hung up, and after how long. */
 function stall(bytes: string): Promise<{ readonly text: string; readonly ms: number }> {
   const from = performance.now();
   return new Promise((resolve) => {
     let text = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    const socket = connect(api.port, '127.0.0.1', () => socket.write(bytes));
     socket.setEncoding('utf8').on('data', (piece) => {
       text += piece;
     });
@@ -62,9 +48,9 @@ test('bodies that stop coming are cut off, and give their places back', async ()
   const file = `POST /api/v1/batches/upload?kind=openai/x&account=x&model=x&prompt=x ${HEAD}content-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n3\r\na,b\r\n`;
   const stalled = [json, json, file].map(stall);
   await new Promise((done) => setTimeout(done, IDLE_MS / 4));
-  const livez = await fetch(`http://127.0.0.1:${port}/livez`);
-  const full = await fetch(`http://127.0.0.1:${port}/api/v1/accounts`);
+  const livez = await fetch(`http://127.0.0.1:${api.port}/livez`);
+  const full = await fetch(`http://127.0.0.1:${api.port}/api/v1/accounts`);
   expect([livez.status, full.status]).toEqual([200, 503]);
   for (const { ms } of await Promise.all(stalled)) expect(ms).toBeGreaterThanOrEqual(IDLE_MS - 50);
-  expect((await fetch(`http://127.0.0.1:${port}/api/v1/accounts`)).status).toBe(200);
+  expect((await fetch(`http://127.0.0.1:${api.port}/api/v1/accounts`)).status).toBe(200);
 });

@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import { parse } from 'yaml';
 import { readInstance } from '../../../../../embedded/instance';
 import { stateDir } from '../../../../../embedded/state-dir';
+import { urlOfDatabase } from '../../../../../store/connections/temporary-database';
 import { createPool } from '../../../../../store/db';
 import { callsSeen, type VendorCallSeen } from '../../../../support/callers/vendor-view';
 import { eventually } from '../../../../support/eventually';
@@ -61,12 +62,6 @@ async function ownDatabases(): Promise<readonly string[] | null> {
   return rows.length === 0 ? null : rows.map(({ datname }) => datname);
 }
 
-function withName(url: string, name: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.toString();
-}
-
 test('logs in, reads as one, waits out a quota over the death of its worker, and says what each limit saw', async () => {
   const folder = temporaryFolder('demo-bmw');
   const state = join(folder, 'state', 'demo-bmw');
@@ -99,7 +94,7 @@ test('logs in, reads as one, waits out a quota over the death of its worker, and
       await look();
       return refused().length > 0;
     });
-    own = createPool(withName(database.url, (await found('its database', ownDatabases))[0] ?? ''), {
+    own = createPool(urlOfDatabase(database.url, (await found('its database', ownDatabases))[0] ?? ''), {
       max: 1,
     });
     const inOwn = own;
