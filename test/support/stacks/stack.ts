@@ -5,6 +5,7 @@ import {
   startAmazonSimulator,
 } from '../../../vendors/amazon/simulator';
 import { type CoreStack, startCore } from './core-stack';
+import { steadyLagMinutes } from './due-hours';
 import { uniqueName } from './embedded';
 
 export const DATASET = 'amazon/rt-sales';
@@ -90,6 +91,7 @@ export function settingsFor(
       {
         dataset: options.datasetId ?? DATASET,
         account,
+        safeMinutesLag: steadyLagMinutes(),
         poll: { initialSeconds: 0.3, factor: 1.5, maxSeconds: 2 },
         ...options.dataset,
       },

@@ -13,6 +13,7 @@ import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run/run-folder';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { steadyLagMinutes } from '../../../support/stacks/due-hours';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 
@@ -57,7 +58,7 @@ afterAll(async () => (await lab).close());
 test('new hours are requested on time while an old report is stuck, and nothing is requested twice', async () => {
   const l = await lab;
   l.outcome('stuck', { id: 'stuck', status: 'IN_QUEUE', count: 1 });
-  await l.restartWorker({ datasets: { safeMinutesLag: 180 } });
+  await l.restartWorker({ datasets: { safeMinutesLag: steadyLagMinutes(3) } });
   const sync = await l.sync('stuck');
   await eventually('one report alone is left', async () => {
     const status = await sync.query(workStatusQuery);

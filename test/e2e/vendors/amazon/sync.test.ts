@@ -7,6 +7,7 @@ import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import type { LedgerWindow } from '../../../support/stacks/amazon-lab/lab-data';
 import { nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { steadyLagMinutes } from '../../../support/stacks/due-hours';
 
 /** Without a least time between two requests for a window, so that audits can follow at once. */
 const AT_ONCE = { minRerequestMinutes: 0 };
@@ -58,7 +59,7 @@ const auditTimes = async (l: Lab<string>, label: string) => {
 test('a cycle fills the lookback, newest first, and sleeps; the next one asks for the new hour alone', async () => {
   const l = await lab;
   // The last hour is not asked for yet.
-  await l.restartWorker({ datasets: { safeMinutesLag: 120 } });
+  await l.restartWorker({ datasets: { safeMinutesLag: steadyLagMinutes(2) } });
   const sync = await l.sync('hourly');
   const slept = await phaseOf(sync, 'sleeping');
   expect(slept).toMatchObject({ chunksFailed: 0, problems: [] });

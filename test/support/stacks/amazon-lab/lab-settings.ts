@@ -1,5 +1,6 @@
 /** The settings of an Amazon lab: accounts with limits that are no obstacle, and datasets that are polled quickly. */
 import type { AmazonScenarioInput } from '../../../../vendors/amazon/simulator';
+import { steadyLagMinutes } from '../due-hours';
 import { type AmazonAddress, amazonAccount, DATASET } from '../stack';
 
 /** Limits that are no obstacle; the test of limits sets its own. */
@@ -54,6 +55,7 @@ export function labSettings<L extends string>(
         dataset: id,
         account: name,
         lookbackDays: 1,
+        safeMinutesLag: steadyLagMinutes(),
         poll: { initialSeconds: 0.1, factor: 1.5, maxSeconds: 0.4 },
         ...dataset,
         ...edit.datasets,
