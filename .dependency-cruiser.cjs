@@ -121,10 +121,9 @@ module.exports = {
     {
       name: 'client-asks-workers',
       severity: 'error',
-      comment:
-        'Of workers a client knows how their health is asked for, and how what a process has spooled is stored.',
+      comment: 'Of workers a client knows how their health is asked for.',
       from: { path: '^client/' },
-      to: { path: '^workers/', pathNot: '^workers/(health-socket|spool)[.]ts$' },
+      to: { path: '^workers/', pathNot: '^workers/health-socket[.]ts$' },
     },
     ...only('library', [
       'quota',
@@ -152,7 +151,7 @@ module.exports = {
       comment:
         'A use case reads and asks. What it needs of activities/ is the gateway alone: for a call that leaves from its own process, and for what waits on disk.',
       from: { path: '^client/' },
-      to: { path: '^activities/(?!gateway/|commands/user-auth|reads/)' },
+      to: { path: '^activities/(?!gateway/|commands/user-auth|reads/|replay[.]ts$)' },
     },
     {
       name: 'few-clients-call-vendors',

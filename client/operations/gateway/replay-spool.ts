@@ -1,7 +1,7 @@
 /** A server of the API stores what was spooled while Postgres was away, as a worker does. */
 import type { Logger } from 'pino';
+import { storeEntries } from '../../../activities/replay';
 import { signalPool } from '../../../temporal/pool-signals';
-import { storeEntries } from '../../../workers/spool';
 import type { Backend } from '../backend/backend';
 import { loadVaultKeys } from '../backend/context';
 import { messageOf } from '../errors';
