@@ -4,6 +4,7 @@ import { createPool } from '../../../store/db';
 import { migrate } from '../../../store/migrate';
 import { applyPoolEvent, registerPool } from '../../../store/pools/pools';
 import { vendorOf } from '../../../vendors/registry';
+import { STEADY_ZONE } from '../../support/stacks/due-hours';
 import { type TestDatabase, testDatabase } from '../../support/stacks/embedded';
 
 let database: TestDatabase;
@@ -64,7 +65,7 @@ test('a refusal that one program reports stops the others for as long as the ven
 });
 
 test('tokens are charged as an estimate and trued up; a call that can never fit is refused at once', async () => {
-  const window = { kind: 'calendar', count: 1000, per: 'day', zone: 'UTC' } as const;
+  const window = { kind: 'calendar', count: 1000, per: 'day', zone: STEADY_ZONE } as const;
   const permits = await open('texts', { limits: [{ name: 'tokens', unit: 'tokens', window }] });
   const permit = await permits.take({ tokens: 600 });
   await permit.done(150);

@@ -9,6 +9,7 @@ import { applyPoolEvent, readPool, registerPool } from '../../../../store/pools/
 import type { CallResult } from '../../../../vendors/contract';
 import { BY_IP, failure, scriptedCalls } from '../../../support/scripted-calls';
 import { answer, type Said, scriptedGateway, termsOf } from '../../../support/scripted-gateway';
+import { STEADY_ZONE } from '../../../support/stacks/due-hours';
 import { uniqueName } from '../../../support/stacks/embedded';
 
 const { rig, newAccount, call } = scriptedCalls();
@@ -31,7 +32,7 @@ describe('a reserve that background work runs into', () => {
     operations: '*',
     scope,
     unit: 'calls',
-    window: { kind: 'calendar', count: 4, per: 'month', zone: 'UTC' },
+    window: { kind: 'calendar', count: 4, per: 'month', zone: STEADY_ZONE },
     reserve: { background: 0.5 },
     slackMs: 0,
     mode: 'enforce',
@@ -112,14 +113,14 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
     ...BY_IP,
     name: 'account-per-day',
     scope: '{account}',
-    window: { kind: 'calendar', count: 40, per: 'day', zone: 'UTC' },
+    window: { kind: 'calendar', count: 40, per: 'day', zone: STEADY_ZONE },
   };
   const OF_DEVICE: LimitTemplate = {
     ...OF_DAY,
     name: 'device-per-day',
     operations: ['track'],
     scope: '{account}/{deviceId}',
-    window: { kind: 'calendar', count: 5, per: 'day', zone: 'UTC' },
+    window: { kind: 'calendar', count: 5, per: 'day', zone: STEADY_ZONE },
   };
   const USED_UP: Said = {
     kind: 'quota',
@@ -225,7 +226,7 @@ describe('a quota refusal that may be one device’s or the account’s', () => 
 
   test('closes the pool at the first when our own count of the account is at its end', async () => {
     const { track, state } = setup([
-      { ...OF_DAY, window: { kind: 'calendar', count: 1, per: 'day', zone: 'UTC' } },
+      { ...OF_DAY, window: { kind: 'calendar', count: 1, per: 'day', zone: STEADY_ZONE } },
       OF_DEVICE,
     ]);
     expect(await failure(track('a', USED_UP))).toBeInstanceOf(PoolClosed);

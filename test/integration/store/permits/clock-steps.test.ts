@@ -16,6 +16,7 @@ import { clockTrouble, mendRows } from '../../../../store/rows-mended';
 import { amazonPool } from '../../../../vendors/amazon/limits';
 import { eventually } from '../../../support/eventually';
 import { settableClock } from '../../../support/set-clock';
+import { STEADY_ZONE } from '../../../support/stacks/due-hours';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const HOUR_MS = 3_600_000;
@@ -147,7 +148,7 @@ test.each([HOUR_MS, -HOUR_MS])(
 );
 
 test('a day that is used up stays so, whatever day the clock shows', async () => {
-  await registerLimits(db, POOL, [limit({ kind: 'calendar', count: 3, per: 'day', zone: 'UTC' })]);
+  await registerLimits(db, POOL, [limit({ kind: 'calendar', count: 3, per: 'day', zone: STEADY_ZONE })]);
   const gate = new PermitGate(db, { leadMs: 40 });
   const ask = async () => (await gate.acquire(REQUEST, { inlineWaitMs: 0, slackMs: 25 })).granted;
   const taken = [await ask(), await ask(), await ask(), await ask()];

@@ -7,6 +7,7 @@ import { listLimits, registerLimits, takePermits } from '../../../../../store/pe
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
 import { eventually } from '../../../../support/eventually';
 import { undisturbed } from '../../../../support/run/undisturbed';
+import { STEADY_ZONE } from '../../../../support/stacks/due-hours';
 import { uniqueName } from '../../../../support/stacks/embedded';
 import { ownDatabase } from '../../../../support/stacks/own-database';
 
@@ -370,7 +371,7 @@ describe('what has to be done before a call leaves', () => {
   }
 
   test('is taken back when the call does not leave after all, and costs nothing of a day', async () => {
-    const charges = await newLimit({ kind: 'calendar', count: 5, per: 'day', zone: 'UTC' });
+    const charges = await newLimit({ kind: 'calendar', count: 5, per: 'day', zone: STEADY_ZONE });
     const gate = new PermitGate(db, { leadMs: LEAD_MS });
     const refused = new Error('not to be sent');
     const prepare = async () => {

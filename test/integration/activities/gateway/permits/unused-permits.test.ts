@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { PermitGate } from '../../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow } from '../../../../../quota/limits/limit';
 import { listLimits, registerLimits, returnUnused, takePermits } from '../../../../../store/permits/permits';
+import { STEADY_ZONE } from '../../../../support/stacks/due-hours';
 import { uniqueName } from '../../../../support/stacks/embedded';
 import { ownDatabase } from '../../../../support/stacks/own-database';
 
@@ -24,7 +25,7 @@ async function newLimits(...windows: readonly LimitWindow[]) {
 }
 const used = async (pool: string) => (await listLimits(db, pool)).map((limit) => [limit.name, limit.used]);
 
-const DAY: LimitWindow = { kind: 'calendar', count: 1000, per: 'day', zone: 'UTC' };
+const DAY: LimitWindow = { kind: 'calendar', count: 1000, per: 'day', zone: STEADY_ZONE };
 
 test('a process that stalls and misses departures spends no more of the day than it has sent', async () => {
   const { pool, charges } = await newLimits(DAY, { kind: 'spacing', ms: 4 });

@@ -8,12 +8,13 @@ import { storeDevices } from '../../../../../store/fleet/fleet';
 import { storeTrack } from '../../../../../store/fleet/history';
 import { ensureDeviceSeries } from '../../../../../store/fleet/ledger';
 import { registerLimits, takePermits } from '../../../../../store/permits/permits';
+import { STEADY_DAY_ENDS, STEADY_ZONE } from '../../../../support/stacks/due-hours';
 import { ownDatabase } from '../../../../support/stacks/own-database';
 
 const DAY = 24 * 3_600_000;
 const SETTINGS = `
 accounts:
-  fleet: { vendor: gps51, username: fleet, password: env:FLEET_PASSWORD }
+  fleet: { vendor: gps51, username: fleet, password: env:FLEET_PASSWORD, zone: ${STEADY_ZONE} }
 datasets:
   - { dataset: gps51/positions, account: fleet }
   - { dataset: gps51/trips, account: fleet }
@@ -28,8 +29,8 @@ let db: Pool;
 ownDatabase({ max: 3 }, (made) => {
   db = made;
 });
-/** The vendor's day begins at 16:00 UTC. */
-const DAWN = Math.ceil((now - 16 * 3_600_000) / DAY) * DAY + 16 * 3_600_000;
+/** When the vendor's next day begins. */
+const DAWN = STEADY_DAY_ENDS;
 
 const plan = (
   days: number,
