@@ -15,6 +15,8 @@ export interface LaneCaller {
 }
 
 interface Standing extends LaneCaller {
+  /** Of `performance.now()`. */
+  readonly enteredAt: number;
   /** Database time after which a denial is handed back; NaN until the database's clock is known. */
   giveUpAt: number;
   readonly resolve: (decision: PermitDecision) => void;
@@ -69,6 +71,7 @@ export class PermitLane {
       const leave = () => signal?.removeEventListener('abort', onAbort);
       const standing: Standing = {
         ...caller,
+        enteredAt: performance.now(),
         giveUpAt: this.clock.now() + caller.inlineWaitMs,
         resolve: (decision) => {
           leave();
@@ -93,8 +96,9 @@ export class PermitLane {
   }
 
   private stand(standing: Standing): void {
-    const at = this.line.findIndex((s) => s.order > standing.order);
-    this.line.splice(at === -1 ? this.line.length : at, 0, standing);
+    // As a rule the last: a look from the front would be long where a thousand stand.
+    const before = this.line.findLastIndex((s) => s.order < standing.order);
+    this.line.splice(before + 1, 0, standing);
     this.move();
   }
 
@@ -144,7 +148,7 @@ export class PermitLane {
   private denied(standing: Standing, denial: Extract<PermitDecision, { granted: false }>): void {
     const poolSaysNo = denial.deniedBy === 'pool' || denial.deniedBy === 'probe';
     const retryAt = poolSaysNo || denial.retryAt === null ? Number.POSITIVE_INFINITY : denial.retryAt;
-    if (Number.isNaN(standing.giveUpAt)) standing.giveUpAt = denial.now + standing.inlineWaitMs;
+    this.dateWaits(standing, denial.now);
     this.width = standing.request.priority === 'interactive' ? URGENT_WIDTH : 1;
     // A closed pool is nothing to remember: an operator may open it at any time.
     this.notBefore = poolSaysNo ? Number.NEGATIVE_INFINITY : retryAt - this.leadMs * 0.75;
@@ -153,6 +157,18 @@ export class PermitLane {
     this.line = waiting.sort((a, b) => a.order - b.order);
     for (const s of leaving) s.resolve(denial);
     for (const s of aborted) s.reject(s.signal?.reason);
+  }
+
+  /**
+   * Those who came before the database's clock was known learn when to give up: the one that was answered, and all that stand
+   * behind it, who would else wait for a turn that may be hours away.
+   */
+  private dateWaits(answered: Standing, now: number): void {
+    const local = performance.now();
+    for (const standing of [answered, ...this.line]) {
+      if (!Number.isNaN(standing.giveUpAt)) continue;
+      standing.giveUpAt = now + standing.inlineWaitMs - (local - standing.enteredAt);
+    }
   }
 }
 

@@ -218,6 +218,16 @@ describe('waiting', () => {
     }
   });
 
+  test('so it does for those who come to a process that does not know the clock yet, more than ask at once', async () => {
+    const charges = await newLimit({ kind: 'rolling', count: 3, ms: 600_000 });
+    const first = new PermitGate(db, { leadMs: LEAD_MS });
+    const terms = { inlineWaitMs: 50, slackMs: 100 };
+    for (let i = 0; i < 3; i++) await first.acquire(requestOf(charges), terms);
+    const fresh = new PermitGate(db, { leadMs: LEAD_MS });
+    const all = Array.from({ length: 200 }, () => fresh.acquire(requestOf(charges), terms));
+    expect((await Promise.all(all)).filter(({ granted }) => granted)).toEqual([]);
+  });
+
   test('those in line are served in the order they came', async () => {
     const charges = await newLimit({ kind: 'spacing', ms: 40 });
     const gate = new PermitGate(db, { leadMs: LEAD_MS });
