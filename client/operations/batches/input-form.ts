@@ -5,6 +5,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { invalid } from '../errors';
+import { DEFAULT_COLUMNS, isHeader } from './input-header';
 
 export interface InputForm {
   readonly delimiter: string;
@@ -45,6 +46,7 @@ export function formOf(file: string): InputForm {
   const binary = binaryText(head);
   if (binary !== null) throw is(binary);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
+  const isCut = head.length === HEAD_BYTES;
   const start = text.trimStart();
   if (/^<(?:!doctype html|html|head|body|table|!--)/i.test(start)) {
     throw is('an HTML page, as a login or an error page is when it is saved: a CSV file is needed');
@@ -56,10 +58,11 @@ export function formOf(file: string): InputForm {
   }
   const sep = /^"?sep=(?: +(?=[^\s"]))?([^\r\n"])"?[ \t]*(?:[\r\n]|$)/i.exec(text);
   if (sep?.[1] !== undefined) {
-    return { delimiter: sep[1], trimmed: isSpaced(text.slice(sep[0].length), sep[1]), hasSepLine: true };
+    const trimmed = isSpaced(text.slice(sep[0].length), sep[1], isCut);
+    return { delimiter: sep[1], trimmed, hasSepLine: true };
   }
-  const delimiter = delimiterOf(text, head.length === HEAD_BYTES);
-  return { delimiter, trimmed: isSpaced(text, delimiter), hasSepLine: false };
+  const delimiter = delimiterOf(text, isCut);
+  return { delimiter, trimmed: isSpaced(text, delimiter, isCut), hasSepLine: false };
 }
 
 /** Bytes that no text of any encoding for CSV holds: a share of them shows that it is some other kind of file. */
@@ -119,23 +122,26 @@ function jsonText(start: string): string | null {
 }
 
 /**
- * The one by which the first rows have most evenly more than one field. A comma where none does: then each row is one field.
+ * The one by which the first rows have most evenly more than one field; of several, one that makes the first row a header, or
+ * rows of a file without one. A comma where none does: then each row is one field.
  */
 function delimiterOf(text: string, isCut: boolean): string {
-  let best: { readonly delimiter: string; readonly even: number; readonly fields: number } | null = null;
+  let best: { readonly delimiter: string; readonly even: number; readonly fit: number } | null = null;
   for (const delimiter of DELIMITERS) {
-    const counts = fieldCounts(text, delimiter, isCut);
-    const fields = mostCommon(counts);
-    if (fields < 2) continue;
-    const even = counts.filter((n) => n === fields).length / counts.length;
+    const rows = sampleOf(text, delimiter, isCut);
+    const fields = mostCommon(rows);
     // The header speaks for all: what does not part it parts nothing.
-    if (counts[0] === 1) continue;
-    if (best === null || even > best.even) best = { delimiter, even, fields };
+    if (fields < 2 || rows[0]?.length === 1) continue;
+    const even = evenness(rows);
+    const fit = isHeader(rows[0] ?? []) ? 2 : fields === DEFAULT_COLUMNS.length ? 1 : 0;
+    const isBetter = best === null || fit > best.fit || (fit === best.fit && even > best.even);
+    if (isBetter) best = { delimiter, even, fit };
   }
   return best?.delimiter ?? ',';
 }
 
-function fieldCounts(text: string, delimiter: string, isCut: boolean): number[] {
+/** The first rows that are no comments, as far as can be told before it is known how many fields there are. */
+function sampleOf(text: string, delimiter: string, isCut: boolean, trim = false): string[][] {
   try {
     const rows = parse(text, {
       delimiter,
@@ -143,29 +149,38 @@ function fieldCounts(text: string, delimiter: string, isCut: boolean): number[] 
       relax_column_count: true,
       relax_quotes: true,
       skip_empty_lines: true,
+      trim,
       to: SAMPLED_ROWS * 2,
     }) as string[][];
     const whole = isCut && rows.length > 1 && rows.length < SAMPLED_ROWS * 2 ? rows.slice(0, -1) : rows;
     const data = whole.filter(([first = ''], i) => (i > 0 ? true : !first.startsWith('#')));
     const plain = data.filter(([first = '']) => !first.startsWith('#'));
-    return (plain.length > 0 ? plain : data).slice(0, SAMPLED_ROWS).map((row) => row.length);
+    return (plain.length > 0 ? plain : data).slice(0, SAMPLED_ROWS);
   } catch {
     // A quote that is open at the cut, or for good: the lines as they stand.
     const lines = text.split(/\r\n|\n|\r/).filter((line) => line !== '' && !line.startsWith('#'));
-    return lines.slice(0, SAMPLED_ROWS).map((line) => line.split(delimiter).length);
+    return lines.slice(0, SAMPLED_ROWS).map((line) => line.split(delimiter));
   }
 }
 
-function mostCommon(counts: readonly number[]): number {
+/** The share of the rows that have as many fields as most have. */
+function evenness(rows: readonly string[][]): number {
+  const fields = mostCommon(rows);
+  return rows.filter((row) => row.length === fields).length / rows.length;
+}
+
+function mostCommon(rows: readonly string[][]): number {
   const tally = new Map<number, number>();
-  for (const n of counts) tally.set(n, (tally.get(n) ?? 0) + 1);
+  for (const { length } of rows) tally.set(length, (tally.get(length) ?? 0) + 1);
   return [...tally].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 0;
 }
 
-/** Whether the first line has blanks between a quote and what parts the fields. */
-function isSpaced(text: string, delimiter: string): boolean {
+/** Whether blanks stand between a quote and what parts the fields: in the first line, or in rows that fit only without them. */
+function isSpaced(text: string, delimiter: string, isCut: boolean): boolean {
   const line = text.split(/[\r\n]+/).find((l) => l !== '' && !l.startsWith('#')) ?? '';
   const d = delimiter.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
   const blank = delimiter === '\t' ? ' +' : '[ \\t]+';
-  return new RegExp(`"${blank}(?:${d}|$)|${d}${blank}"|^${blank}"`).test(line);
+  if (new RegExp(`"${blank}(?:${d}|$)|${d}${blank}"|^${blank}"`).test(line)) return true;
+  const sample = (trim: boolean) => sampleOf(text, delimiter, isCut, trim);
+  return evenness(sample(true)) > evenness(sample(false));
 }

@@ -12,13 +12,15 @@ import { type CsvError, type Info, parse } from 'csv-parse';
 import type { NewItem } from '../../../store/batches/batches';
 import { invalid, OperationError } from '../errors';
 import { formOf, type InputForm, RECORD_ENDS } from './input-form';
+import {
+  columnsText,
+  DEFAULT_COLUMNS,
+  type Header,
+  hashedHeaderOf,
+  headerOf,
+  withoutTrailing,
+} from './input-header';
 
-/** Columns of a file without a header: this very list. */
-const DEFAULT_COLUMNS = ['artist_id', 'artist_name', 'artist_data'] as const;
-/** `id`, `artist_id`, `Artist ID`, `artist-id`, `artistId`. */
-const ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
-/** Elsewhere than in front, `id` alone may be part of the data. */
-const INNER_ID_COLUMN = /^(?:(?:[\p{L}\p{N}]+[\s_.-]+)+[iI][dD]|[\p{L}\p{N}]*\p{Ll}I[dD])$/u;
 const UTF16_MARKS = [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])];
 const ITEMS_AT_ONCE = 1000;
 /** Postgres keeps an index of ids, and takes no longer ones into it. */
@@ -63,13 +65,6 @@ type Row =
   | { readonly kind: 'comment'; readonly line: number }
   | { readonly kind: 'item'; readonly item: NewItem }
   | { readonly kind: 'bad'; readonly row: BadRow };
-
-/** The columns as an error names them; where there was no header, that. */
-export function columnsText(columns: readonly string[]): string {
-  const names = columns.join(', ');
-  if (columns !== DEFAULT_COLUMNS) return names;
-  return `${names}; no header was found, whose first column is called id or …_id`;
-}
 
 /** Reads the whole file once. @throws OperationError when it cannot be read, or is broken beyond single rows. */
 export async function checkInput(file: string, options: ReadOptions = {}): Promise<InputCheck> {
@@ -177,7 +172,8 @@ async function* rowsOf(
   try {
     for await (const read of parser as AsyncIterable<CsvRecord>) {
       const { info, raw } = read;
-      const record = header === null ? read.record : withoutTrailing(read.record, header.columns.length);
+      const record: readonly string[] =
+        header === null ? read.record : withoutTrailing(read.record, header.columns.length);
       // A row may span lines; it is named by the one on which it ends less those inside of it.
       const inner = count(record, /\r\n|\n|\r/g);
       // The parser takes a CR LF inside of quotes for two lines.
@@ -196,11 +192,19 @@ async function* rowsOf(
           continue;
         }
         const named: Header | null = headerOf(record, file);
-        header = named ?? { columns: DEFAULT_COLUMNS, idAt: 0 };
-        state.columns = header.columns;
+        const hashed: HashedHeader | null = named === null ? hashedHeaderIn(early, record.length) : null;
+        if (hashed !== null) checkHeader(hashed.header.columns, check);
+        const found: Header = named ?? hashed?.header ?? { columns: DEFAULT_COLUMNS, idAt: 0 };
+        header = found;
+        state.columns = found.columns;
         // Before a header there are no rows.
-        for (const one of early)
-          yield named === null ? toRow(one, header, form, seen, check) : commentOf(one);
+        const headerAt = named === null ? (hashed?.at ?? -1) : early.length;
+        for (const [i, one] of early.entries()) {
+          // Of a file whose rows have other fields than its columns, none is lost silently.
+          const isRow = [found.columns.length, record.length].includes(one.record.length);
+          if (i < headerAt || (i > headerAt && !isRow)) yield commentOf(one);
+          else if (i > headerAt) yield toRow(one, found, form, seen, check);
+        }
         early = [];
         if (named !== null) {
           checkHeader(named.columns, check);
@@ -213,8 +217,9 @@ async function* rowsOf(
     // Nothing but such lines: rows when they have fields.
     const bare = { columns: DEFAULT_COLUMNS, idAt: 0 };
     state.columns = header?.columns ?? bare.columns;
+    const least = early.some(({ record }) => record.length === bare.columns.length) ? bare.columns.length : 2;
     for (const one of early)
-      yield one.record.length < 2 ? commentOf(one) : toRow(one, bare, form, seen, check);
+      yield one.record.length < least ? commentOf(one) : toRow(one, bare, form, seen, check);
   } catch (error) {
     throw explain(error, file, lineBefore + 1);
   }
@@ -231,33 +236,25 @@ interface CsvRecord {
   readonly raw: string;
 }
 
-interface Header {
-  readonly columns: readonly string[];
-  readonly idAt: number;
-}
-
-/** Without empty fields behind the first `least`: a separator at the end of a line adds nothing. */
-function withoutTrailing(record: readonly string[], least: number): readonly string[] {
-  let length = record.length;
-  while (length > least && (record[length - 1] ?? '').trim() === '') length--;
-  return length === record.length ? record : record.slice(0, length);
-}
-
-/** Null when the first row is one of data. */
-function headerOf(record: readonly string[], file: string): Header | null {
-  const columns = withoutTrailing(record, 1).map((name) => name.trim());
-  if (ID_COLUMN.test(columns[0] ?? '')) return { columns, idAt: 0 };
-  const ids = columns.filter((name) => INNER_ID_COLUMN.test(name));
-  if (ids.length === 0) return null;
-  if (ids.length === 1) return { columns, idAt: columns.indexOf(ids[0] ?? '') };
-  throw invalid('input', `${file}: the id must be the first column, for there are ${ids.join(' and ')}`);
-}
-
 /** A row, as it was read. */
 interface Numbered {
   readonly record: readonly string[];
   readonly raw: string;
   readonly line: number;
+}
+
+interface HashedHeader {
+  readonly header: Header;
+  readonly at: number;
+}
+
+/** Some programs put a `#` before the header. The lines behind it are rows, whatever they begin with. */
+function hashedHeaderIn(early: readonly Numbered[], fields: number): HashedHeader | null {
+  for (const [at, { record }] of early.entries()) {
+    const header = hashedHeaderOf(record, fields);
+    if (header !== null) return { header, at };
+  }
+  return null;
 }
 
 /** A quoted first field is one of a row, whatever it begins with. */

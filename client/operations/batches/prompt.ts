@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { promptVariables } from '../../../vendors/prompt';
 import { invalid } from '../errors';
-import { columnsText } from './input';
+import { columnsText } from './input-header';
 
 /** OpenAI's stored prompts, which its API no longer takes: `pmpt_…`, alone, with its name, or in JSON. */
 const PROMPT_ID = /^\s*(?:\{.*["']pmpt_\w|(?:[\w-]+\s*[:=]\s*)?["']?pmpt_\w)/s;

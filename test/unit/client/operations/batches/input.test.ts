@@ -163,6 +163,11 @@ describe('the input', () => {
     ['# exported, by me\nid,text\n1,a\n', 1, 1],
     ['#1,Abba,x\n#2,Can,y\n', 2, 0],
     ['#1,Abba,x\n2,Can,y\n', 2, 0],
+    ['#id,text\n1,a\n#2,b\n', 2, 0],
+    ['# one, of many, tables\n# artist_id,text\n#1,a\n2,b\n# done\n', 2, 2],
+    ['# id, text\n1,a,b\n', 1, 1],
+    ['# made by me\n1,Abba,x\n2,Can,y\n', 2, 1],
+    ['# made by me, today\n#1,Abba,x\n', 1, 1],
     ['# nothing\n# at all\n', 0, 2],
   ])('%j holds %i rows and %i comments', async (content, rows, comments) => {
     const found = await checkInput(file('hash.csv', content));
@@ -207,6 +212,28 @@ describe('the input', () => {
       'two, with a comma',
       'three; quoted',
     ]);
+  });
+
+  test('blanks around quoted fields are seen where the header has none', async () => {
+    const path = file('spaced.csv', 'id, text\n1, "one, two"\n2 , "three" \n3, four\n');
+    expect(await checkInput(path)).toMatchObject({ columns: ['id', 'text'], items: 3, bad: [] });
+    expect((await items(path)).map(({ variables }) => variables.text)).toEqual(['one, two', 'three', 'four']);
+    const prose = file('prose.csv', 'id,text\n1,"he said, ""yes"" , twice"\n2, kept \n');
+    expect((await items(prose)).map(({ variables }) => variables.text)).toEqual([
+      'he said, "yes" , twice',
+      ' kept ',
+    ]);
+  });
+
+  test.each([
+    ['tabs', '1\tAnna\tsings, loud\n2\tBen\tplays, well\n'],
+    ['semicolons', '1;Anna;sings, loud\n2;Ben;plays, well\n'],
+    ['commas', '1,Anna,"sings, loud"\n2,Ben,"plays, well"\n'],
+    ['commas, and bars in each text', '1,Anna,"sings, loud"\n2,Ben,"plays, well"\n'.replaceAll(', ', ' | ')],
+  ])('without a header, fields are parted by %s so that there are three', async (_, content) => {
+    const found = await checkInput(file('bare.csv', content));
+    expect(found).toMatchObject({ items: 2, bad: [] });
+    expect(found.first[1]?.variables).toMatchObject({ artist_id: '2', artist_name: 'Ben' });
   });
 
   test('a file of one column is one of commas, whatever its words hold', async () => {
