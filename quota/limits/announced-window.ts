@@ -11,10 +11,13 @@ export interface AnnouncedLevel {
   readonly resetMs: number | undefined;
 }
 
+/** A window, and how it ends: bit by bit, as a bucket refills, or at once. */
 export interface WindowBelief {
   readonly ms: number;
   /** Answers in a row that this window does not explain. */
   readonly doubts: number;
+  /** The answer before, of a window that ends at once; undefined of one that refills steadily. */
+  readonly last?: WindowEvidence;
 }
 
 /** As many answers that contradict a window change it: one may be a coincidence. */
@@ -25,6 +28,9 @@ const ROUNDED_MS = 2;
 /**
  * The window that is believed after an answer. One without information, because nothing is used or no reset is stated, leaves
  * it as it was; the first of `windows` is what the vendor's numbers are counted in by its own documents.
+ *
+ * A reset that counts down to the end of a minute passes through what a longer window would say as well, one that
+ * refills steadily. Answer by answer they differ: there, the more is used, the longer the reset; here it only shrinks.
  * @param windows lengths in ms, ascending, the documented one first; at least one.
  */
 export function announcedWindow(
@@ -36,17 +42,35 @@ export function announcedWindow(
   const evidence = evidenceOf(level);
   if (evidence === null) return before ?? { ms: documented, doubts: 0 };
   const fits = (ms: number) => explains(ms, level.capacity, evidence);
-  if (before !== null && fits(before.ms)) return { ms: before.ms, doubts: 0 };
   // No window ends later than its own length: a bucket that refills all at once shows at least that.
   const isInside = (ms: number) => evidence.resetMs <= ms + SHORT_RESET_MS;
-  const continuous = windows.find(fits);
-  if (continuous === undefined && before !== null && isInside(before.ms)) return { ms: before.ms, doubts: 0 };
-  const found = continuous ?? windows.find(isInside) ?? documented;
-  // OpenAI's guide itself has a minute's tokens that are full in six.
-  if (before === null && continuous === undefined && found !== documented)
-    return { ms: documented, doubts: 1 };
-  if (before === null || before.doubts + 1 >= DOUBTS) return { ms: found, doubts: 0 };
-  return { ms: before.ms, doubts: before.doubts + 1 };
+  const steady = windows.find(fits);
+  const found: WindowBelief =
+    steady === undefined
+      ? { ms: windows.find(isInside) ?? documented, doubts: 0, last: evidence }
+      : { ms: steady, doubts: 0 };
+  if (before === null) {
+    // OpenAI's guide itself has a minute's tokens that are full in six.
+    return steady === undefined && found.ms !== documented
+      ? { ms: documented, doubts: 1, last: evidence }
+      : found;
+  }
+  const { ms, last } = before;
+  if (last === undefined && fits(ms)) return { ms, doubts: 0 };
+  // An end at once explains any reset within the window, but not one that grows with what is used.
+  const isExplained =
+    last === undefined ? ms === documented && steady === undefined : !isTogether(last, evidence);
+  if (isInside(ms) && (isExplained || (last !== undefined && (steady ?? ms) === ms))) {
+    return { ms, doubts: 0, last: evidence };
+  }
+  if (before.doubts + 1 >= DOUBTS) return found;
+  return { ms, doubts: before.doubts + 1, ...(last && { last: evidence }) };
+}
+
+/** Whether use and reset have grown together, or shrunk together, by more than a vendor rounds. */
+function isTogether(before: WindowEvidence, { used, resetMs }: WindowEvidence): boolean {
+  const grown = resetMs - before.resetMs;
+  return Math.abs(grown) > ROUNDED_MS && grown * (used - before.used) > 0;
 }
 
 /** Below this a reset with nothing left may be the time to the next unit, ms. */
@@ -79,7 +103,8 @@ function evidenceOf({ capacity, remaining, resetMs }: AnnouncedLevel): WindowEvi
 function explains(ms: number, capacity: number, { used, resetMs }: WindowEvidence): boolean {
   const unitMs = ms / capacity;
   const isWholeSeconds = resetMs % 1000 === 0;
-  const least = (used - 1) * unitMs * 0.999 - ROUNDED_MS;
+  // A single one has just been used: little of it can be back.
+  const least = Math.max(used - 1, 0.5) * unitMs * 0.999 - ROUNDED_MS;
   const most = used * unitMs * 1.001 + (isWholeSeconds ? 1000 : ROUNDED_MS);
   return resetMs >= least && resetMs <= most;
 }

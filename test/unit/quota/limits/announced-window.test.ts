@@ -64,8 +64,68 @@ test('a reset that no window in use reaches, twice in a row, is that of a window
   const second = after(first, 30, 11.3 * HOUR);
   expect([first.ms, second.ms]).toEqual([MINUTE, DAY]);
   // Its end comes nearer, and is the end of a day still.
-  expect(after(after(second, 2, 50_000), 1, 40_000)).toEqual({ ms: DAY, doubts: 0 });
+  expect(after(after(second, 2, 50_000), 1, 40_000)).toMatchObject({ ms: DAY, doubts: 0 });
   expect(after(first, 20, 400 * DAY).ms).toBe(MINUTE);
+});
+
+/** Answers of a vendor that counts from 0 again at the end of each window, whatever is left then. */
+function* countedDown(
+  ms: number,
+  capacity: number,
+  gapsMs: readonly number[],
+  round: (ms: number) => number,
+) {
+  let [at, window, used] = [0, 0, 0];
+  for (const gap of gapsMs) {
+    at += gap;
+    if (used >= capacity) at = Math.max(at, (window + 1) * ms);
+    if (Math.floor(at / ms) !== window) [window, used] = [Math.floor(at / ms), 0];
+    used++;
+    yield { capacity, remaining: capacity - used, resetMs: round((window + 1) * ms - at) };
+  }
+}
+
+test('a window that ends at once is not taken for a longer one that refills steadily', () => {
+  const rounds = [
+    Math.ceil,
+    (ms: number) => 1000 * Math.ceil(ms / 1000),
+    (ms: number) => 1000 * Math.floor(ms / 1000),
+  ];
+  const gap = fc.oneof(
+    fc.constantFrom(0, 20, 100),
+    fc.integer({ min: 0, max: 3000 }),
+    fc.integer({ min: 0, max: 50_000 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(5, 20, 60, 100, 600, 1440, 5000, 10_000),
+      fc.constantFrom(...rounds),
+      fc.oneof(
+        fc.array(gap, { minLength: 150, maxLength: 150 }),
+        gap.map((ms) => Array.from({ length: 150 }, () => ms)),
+      ),
+      (capacity, round, gapsMs) => {
+        let belief: WindowBelief | null = null;
+        let wrong = 0;
+        for (const level of countedDown(MINUTE, capacity, gapsMs, round)) {
+          belief = announcedWindow(belief, level, WINDOWS);
+          if (belief.ms !== MINUTE) wrong++;
+        }
+        expect(wrong).toBeLessThanOrEqual(15);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('one that refills steadily is seen after a coincidence with the end of a minute', () => {
+  const say = (before: WindowBelief | null, remaining: number, resetMs: number) =>
+    announcedWindow(before, { capacity: 10_000, remaining, resetMs }, WINDOWS);
+  const odd = say(null, 9000, 20_000);
+  expect(odd.ms).toBe(MINUTE);
+  const [first, second] = [say(odd, 9999, 8640), say(say(odd, 9999, 8640), 9998, 16_800)];
+  expect(first.ms).toBe(MINUTE);
+  expect(say(second, 9997, 25_000).ms).toBe(DAY);
 });
 
 test('a reset says when it is full again where the numbers fit together, or where nothing is left', () => {
