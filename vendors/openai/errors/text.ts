@@ -154,22 +154,27 @@ function firstStatus(words: readonly string[]): number | null {
   return words.map(statusOfWord).find((status) => status !== null) ?? null;
 }
 
-/** A message, under the names that are met; of a list of faults (FastAPI), the first. */
-function messageOf(fields: Fields): string {
-  const { message, detail, msg, error_description: described, faultstring, reason, title } = fields;
-  const [fault] = Array.isArray(detail) ? detail.filter(isFields) : [];
-  const inDetail = fieldsOf(detail);
-  return (
-    textOf(message) ||
-    textOf(detail) ||
-    textOf(fault?.msg) ||
-    (inDetail === null ? '' : textOf(inDetail.message) || textOf(inDetail.msg)) ||
-    textOf(msg) ||
-    textOf(described) ||
-    textOf(faultstring) ||
-    textOf(reason) ||
-    textOf(title)
-  );
+/** The names that a message is met under, those that say most first. */
+const MESSAGE_NAMES = [
+  'message',
+  'detail',
+  'msg',
+  'error_description',
+  'faultstring',
+  'reason',
+  'title',
+] as const;
+
+/** A message: a text, or the first text of a list or an object in its place, as of FastAPI's faults and of Mistral's. */
+function messageOf(fields: Fields, depth = 0): string {
+  for (const name of MESSAGE_NAMES) {
+    const found = fields[name];
+    const value: unknown = Array.isArray(found) ? found[0] : found;
+    const inner = fieldsOf(value);
+    const text = inner === null || depth >= DEPTH_MAX ? textOf(value) : messageOf(inner, depth + 1);
+    if (text !== '') return text;
+  }
+  return '';
 }
 
 /** `retry_after`, `retryAfterMs`, `retryDelay`, `resets_in_seconds`, `resets_at`: seconds, as of the header of that name, unless it says otherwise. */

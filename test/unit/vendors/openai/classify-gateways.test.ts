@@ -65,6 +65,8 @@ describe('what gateways say', () => {
     ['an error within an error', 200, { error: { code: 429, message: 'slow' } }, 'rate'],
     ['an error in a text', 200, { message: 'x - {"error":{"code":"insufficient_quota"}}' }, 'billing'],
     ['an error as a text of JSON', 200, '{"error":"{\\"code\\":502,\\"message\\":\\"lost\\"}"}', 'server'],
+    ['a message that is an object', 400, `{"object":"error","message":{"detail":"${spent}"}}`, 'billing'],
+    ['a message that is a list', 400, { message: [spent, 'ask your team'] }, 'billing'],
     ['a wrapped error', 200, '{"detail":{"error":{"code":429,"message":"slow"}}}', 'rate'],
     ['a word at the root', 200, '{"code":"rate_limit_exceeded","message":"slow"}', 'rate'],
     ['no success', 200, '{"success":false,"msg":"Something went wrong"}', 'server'],
