@@ -8,6 +8,7 @@ import {
 } from '../../../vendors/gps51/simulator';
 import type { CommandInput } from '../../../workflows/commands/command';
 import { type CoreStack, startCore } from './core-stack';
+import { STEADY_ZONE } from './due-hours';
 import { uniqueName } from './embedded';
 
 export const FLEET_PASSWORD = 'fleet-secret';
@@ -45,6 +46,7 @@ function startVendor({ scenario }: Gps51StackOptions): Promise<Gps51Simulator> {
   return startGps51Simulator({
     ...scenario,
     limits: { ...QUICK_GPS51, ...scenario?.limits },
+    days: { zone: STEADY_ZONE, ...scenario?.days },
     fleet: { offlineShare: 0, expiredShare: 0, ...scenario?.fleet },
     commands: {
       password: COMMAND_PASSWORD,
@@ -77,6 +79,7 @@ export async function startGps51Stack(options: Gps51StackOptions = {}): Promise<
           password: 'env:TEST_FLEET_PASSWORD',
           commandPassword: 'env:TEST_COMMAND_PASSWORD',
           egressIp: uniqueName('ip'),
+          zone: STEADY_ZONE,
           limits: QUICK_GPS51,
           ...options.account,
         },

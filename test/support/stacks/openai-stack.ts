@@ -12,7 +12,11 @@ import type { batch } from '../../../workflows/batches/batch';
 import { batchWorkflowId } from '../../../workflows/messages';
 import { type RewriteAnswer, startRewritingProxy } from '../network/rewriting-proxy';
 import { type CoreStack, startCore } from './core-stack';
+import { STEADY_ZONE } from './due-hours';
 import { uniqueName } from './embedded';
+
+/** Keys of an account whose calls of a day are counted: no midnight falls into the test. */
+export const STEADY_DAY = { limits: { daily: { zone: STEADY_ZONE } } };
 
 export interface OpenAiStackOptions {
   readonly scenario?: OpenAiScenarioInput;

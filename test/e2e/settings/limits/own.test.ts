@@ -8,7 +8,8 @@ import { listLimits } from '../../../../store/permits/permits';
 import { eventually } from '../../../support/eventually';
 import { violations } from '../../../support/models/arrival-judge';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
-import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 import { plainBackend } from '../../../support/stacks/plain-backend';
 
 const TRAFFIC = 'amazon/rt-traffic';

@@ -3,7 +3,8 @@ import { resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const lab = Lab.start({
   accounts: { expired: {}, revoked: {}, unauthorised: {}, wrong: {} },

@@ -3,7 +3,7 @@
 import { failuresIn } from '../../../support/histories';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const TIMEOUT_MS = 3000;
 const OPEN_MS = 10_000;

@@ -2,7 +2,7 @@
 import type { Arrival } from '../../../../vendors/kit/judge/arrivals';
 import { failuresIn } from '../../../support/histories';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
-import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const lab = Lab.start({
   // Longer waits than this sleep in the workflow.

@@ -6,7 +6,8 @@ import { resumeSignal } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 import { MARKETPLACE } from '../../../support/stacks/stack';
 
 const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';

@@ -4,7 +4,8 @@ import { eventually } from '../../../support/eventually';
 import { failuresIn } from '../../../support/histories';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const LONG_PAUSE = { pool: { cooldownMinutes: 10 } };
 

@@ -5,7 +5,8 @@ import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import type { LedgerWindow } from '../../../support/stacks/amazon-lab/lab-data';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const NOT_YET =
   'The report data for the requested date range is not yet available. Please try again with an earlier date range.';

@@ -3,7 +3,8 @@ import { resumeSignal, type WorkStatus, workStatusQuery } from '../../../../work
 import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { historyText, leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 const TRAFFIC = 'amazon/rt-traffic';
 const INVENTORY = 'amazon/rt-inventory';

@@ -12,8 +12,8 @@ import { workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { temporaryFolder } from '../../../support/run/run-folder';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
-import { lastHours, nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
-import { steadyLagMinutes } from '../../../support/stacks/due-hours';
+import { nextCycle, phaseOf } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours, steadyLagMinutes } from '../../../support/stacks/due-hours';
 
 const MARKETPLACES = ['ATVPDKIKX0DER', 'A2EUQ1WTGCTBG2'];
 

@@ -4,7 +4,7 @@ import { workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../../support/eventually';
 import { Lab } from '../../../support/stacks/amazon-lab/lab';
 import { leaksOf } from '../../../support/stacks/amazon-lab/leaks';
-import { lastHours } from '../../../support/stacks/amazon-lab/syncs';
+import { lastHours } from '../../../support/stacks/due-hours';
 
 /** Failing windows may make three calls a day here: the fewest there are. */
 const SETTINGS = { reports: { failingShare: 0, settleSeconds: 4 } };

@@ -14,10 +14,12 @@ import {
 } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
+import { STEADY_DAY_ENDS } from '../../../support/stacks/due-hours';
 import {
   type OpenAiStack,
   type OpenAiStackOptions,
   resultsOf,
+  STEADY_DAY,
   startOpenAiStack,
 } from '../../../support/stacks/openai-stack';
 import { trueText, vendorBatches } from '../../../support/vendors/openai-batches';
@@ -267,7 +269,7 @@ test('a model that there is not pauses the batch and blames no item', async () =
 });
 
 test('pause leaves the files with the vendor, resume reads them; cancel ends them there and keeps what was answered', async () => {
-  const s = await start({ scenario: { batches: { requestsPerSecond: 20 } } });
+  const s = await start({ scenario: { batches: { requestsPerSecond: 2 } } });
   await s.startWorker();
   const { id } = await s.load(60, BY_FILES);
   const handle = await s.run(id);
@@ -298,7 +300,8 @@ test('pause leaves the files with the vendor, resume reads them; cancel ends the
 
 test('a batch that is resumed while its files are being cancelled goes on with what they have left', async () => {
   const s = await start({
-    scenario: { batches: { requestsPerSecond: 20, cancellingMs: { min: 2000, max: 2000 } } },
+    // Half answered, and being cancelled, for so long that a busy machine sees it.
+    scenario: { batches: { requestsPerSecond: 2, cancellingMs: { min: 10_000, max: 10_000 } } },
   });
   await s.startWorker();
   const { id } = await s.load(60, BY_FILES);
@@ -310,6 +313,7 @@ test('a batch that is resumed while its files are being cancelled goes on with w
   await handle.signal(cancelSignal, {});
   await eventually('it is being cancelled', async () => (await statuses(s))[0] === 'cancelling');
   await setBatchState(s.db, id, 'running', '');
+  s.simulator.control({ batches: { requestsPerSecond: 100 } });
   await handle.signal(resumeSignal);
   expect(await s.client.workflow.getHandle(handle.workflowId).result()).toMatchObject({
     done: 60,
@@ -321,7 +325,7 @@ test('a batch that is resumed while its files are being cancelled goes on with w
 });
 
 test('a daily limit of the run’s own counts the items of files: what it leaves is sent, the rest waits for the day', async () => {
-  const s = await start();
+  const s = await start({ account: STEADY_DAY });
   await s.startWorker();
   const options = { maxOutputTokens: 300, maxConcurrency: null, dailyLimit: 150 };
   const { id } = await s.load(200, { ...BY_FILES, options });
@@ -335,7 +339,7 @@ test('a daily limit of the run’s own counts the items of files: what it leaves
   expect(await countItems(s.db, id)).toMatchObject({ done: 120, pending: 80 });
   expect(await status()).toMatchObject({
     detail: "it pauses at 80 % of this run's daily limit of 150 calls, and the account has used 120 today",
-    until: new Date().setUTCHours(24, 0, 0, 0),
+    until: STEADY_DAY_ENDS,
   });
 
   // A run by calls of the same day sees what files have spent: 80 % of 155 leave it four.
@@ -367,7 +371,7 @@ test('a daily limit of the run’s own counts the items of files: what it leaves
 });
 
 test('the account’s own daily limit holds for files, too', async () => {
-  const s = await start({ account: { dailyLimit: 50 } });
+  const s = await start({ account: { ...STEADY_DAY, dailyLimit: 50 } });
   await s.startWorker();
   const { id } = await s.load(60, BY_FILES);
   const handle = await s.run(id);

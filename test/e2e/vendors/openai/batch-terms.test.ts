@@ -8,7 +8,13 @@ import { listEvents } from '../../../../store/events/events';
 import { batchStatusQuery, itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
+import { STEADY_DAY_ENDS } from '../../../support/stacks/due-hours';
+import {
+  type OpenAiStack,
+  resultsOf,
+  STEADY_DAY,
+  startOpenAiStack,
+} from '../../../support/stacks/openai-stack';
 
 let stack: OpenAiStack | null = null;
 
@@ -31,7 +37,7 @@ async function eventsOf(s: OpenAiStack, batch: number) {
 const options = { maxOutputTokens: 300, maxConcurrency: null };
 
 test('a daily limit of the run’s own stops it to the call, and no other work; a higher one lets it go on at once', async () => {
-  stack = await startOpenAiStack();
+  stack = await startOpenAiStack({ account: STEADY_DAY });
   const s = stack;
   await s.startWorker();
   const { id } = await s.load(100, { options: { ...options, dailyLimit: 50 } });
@@ -43,8 +49,8 @@ test('a daily limit of the run’s own stops it to the call, and no other work; 
   expect(status.detail).toBe(
     "it pauses at 80 % of this run's daily limit of 50 calls, and the account has used 40 today",
   );
-  // Until the day ends, in UTC.
-  expect(status.until).toBe(new Date().setUTCHours(24, 0, 0, 0));
+  // Until the day ends, in the account's zone.
+  expect(status.until).toBe(STEADY_DAY_ENDS);
 
   const other = await s.load(15);
   expect(await (await s.run(other.id)).result()).toMatchObject({ done: 15 });
@@ -62,7 +68,7 @@ test('a daily limit of the run’s own stops it to the call, and no other work; 
 });
 
 test('a running page takes over what it is given', async () => {
-  stack = await startOpenAiStack({ account: { concurrency: { min: 2, max: 2 } } });
+  stack = await startOpenAiStack({ account: { ...STEADY_DAY, concurrency: { min: 2, max: 2 } } });
   const s = stack;
   await s.startWorker();
   const { id } = await s.load(300);
@@ -79,7 +85,7 @@ test('a running page takes over what it is given', async () => {
 });
 
 test('a pause lasts no longer than the run says before the next check, and is reported once', async () => {
-  stack = await startOpenAiStack({ account: { dailyLimit: 20 } });
+  stack = await startOpenAiStack({ account: { ...STEADY_DAY, dailyLimit: 20 } });
   const s = stack;
   await s.startWorker();
   const { id } = await s.load(30, { options: { ...options, pauseHours: 1 / 3600 } });

@@ -5,10 +5,12 @@ import { Runtime } from '@temporalio/worker';
 import { listEvents } from '../../../../store/events/events';
 import { cliFor } from '../../../support/cli';
 import { eventually } from '../../../support/eventually';
+import { STEADY_DAY_ENDS } from '../../../support/stacks/due-hours';
 import { temporaryFolder } from '../../../support/stacks/embedded';
 import {
   type OpenAiStack,
   type OpenAiStackOptions,
+  STEADY_DAY,
   startOpenAiStack,
 } from '../../../support/stacks/openai-stack';
 
@@ -89,20 +91,19 @@ function expectSame(waits: Waits, reported: WaitEvent & { readonly at: number },
   expect(reported.at - reported.since).toBeLessThan(SOON_MS);
 }
 
-const nextMidnight = () => new Date().setUTCHours(24, 0, 0, 0);
 const texts = { maxOutputTokens: 300, maxConcurrency: null };
 
 test('the rest of a day that is not for background work, and then a day that is used up', async () => {
-  const s = await start({ account: { dailyLimit: 10 } });
+  const s = await start({ account: { ...STEADY_DAY, dailyLimit: 10 } });
   await s.startWorker();
   const background = await s.load(20);
   await s.run(background.id);
   const waits = await waitsOf(s, background.id);
   expect(waits).toMatchObject({ why: expect.stringContaining('background work pauses at 80 %') });
-  expect(Date.parse(waits.until ?? '')).toBe(nextMidnight());
+  expect(Date.parse(waits.until ?? '')).toBe(STEADY_DAY_ENDS);
   const reported = await eventOf(s, background.id);
   expect(reported.cause).toBe('threshold');
-  expect(Math.abs(reported.until - nextMidnight())).toBeLessThan(1000);
+  expect(Math.abs(reported.until - STEADY_DAY_ENDS)).toBeLessThan(1000);
   expectSame(waits, reported);
 
   const urgent = await s.load(20, { priority: 'interactive' });
@@ -112,7 +113,7 @@ test('the rest of a day that is not for background work, and then a day that is 
   const raise = `npx sluice limit set ${s.account} daily --capacity <n> --reason <text>`;
   expect(spent.frees).toBe(`nothing, it goes on by itself; sooner, where the vendor allows more: ${raise}`);
   const spentEvent = await eventOf(s, urgent.id);
-  expect(Math.abs(spentEvent.until - nextMidnight())).toBeLessThan(1000);
+  expect(Math.abs(spentEvent.until - STEADY_DAY_ENDS)).toBeLessThan(1000);
   expectSame(spent, spentEvent);
 });
 

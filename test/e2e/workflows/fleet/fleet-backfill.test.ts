@@ -52,8 +52,8 @@ describe('a backfill', () => {
       return now.phase === 'waiting for quota' && /2 devices/.test(now.detail) ? now : null;
     });
     expect(waiting).toMatchObject({ chunksTotal: 10, chunksFailed: 0 });
-    expect(waiting.chunksDone).toBe(6);
-    expect(waiting.until).toBeGreaterThan(Date.now() - MINUTE);
+    expect(waiting.chunksDone).toBeLessThan(10);
+    expect(waiting.until).toEqual(expect.any(Number));
 
     await handle.signal(pauseSignal, 'inventory count');
     expect(await status()).toMatchObject({ phase: 'paused', detail: 'inventory count', until: null });
@@ -62,6 +62,13 @@ describe('a backfill', () => {
 
     const calls = (await callsSeen(s.simulator.url)).filter(({ operation }) => operation === 'querytracks');
     expect(calls).toHaveLength(10);
+    // Whichever minutes they fell into.
+    const ofDays = new Map<string, number>();
+    for (const { t, requestDetail } of calls) {
+      const day = `${requestDetail.deviceid} ${Math.floor(t / MINUTE)}`;
+      ofDays.set(day, (ofDays.get(day) ?? 0) + 1);
+    }
+    expect(Math.max(...ofDays.values())).toBe(3);
     const { rows } = await s.db.query('select distinct device_id from fleet_devices order by 1');
     const found = await coverageByDevice(
       s.db,

@@ -1,11 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Runtime } from '@temporalio/worker';
-import { HOUR_MS } from '../../../../quota/durations';
 import { coverage } from '../../../../store/datasets/ledger';
+import { listEvents } from '../../../../store/events/events';
 import { readPool } from '../../../../store/pools/pools';
 import { workStatusQuery } from '../../../../workflows/messages';
 import type { BackfillInput, backfill } from '../../../../workflows/reports/backfill';
 import { callsSeen, SALES_QUERY, trueSales } from '../../../support/callers/vendor-view';
+import { eventually } from '../../../support/eventually';
+import { lastHours } from '../../../support/stacks/due-hours';
 import { uniqueName } from '../../../support/stacks/embedded';
 import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
@@ -17,11 +18,6 @@ afterEach(async () => {
 });
 
 afterAll(() => Runtime.instance().shutdown());
-
-function lastHours(hours: number): { from: number; to: number } {
-  const to = Math.floor((Date.now() - 2 * HOUR_MS) / HOUR_MS) * HOUR_MS;
-  return { from: to - hours * HOUR_MS, to };
-}
 
 function start(s: Stack, span: { from: number; to: number }, chunkHours = 6) {
   const input: BackfillInput = {
@@ -60,17 +56,18 @@ test('a quota refusal stops every call until the cooldown ends, then one probe, 
   stack = await startStack({ account: { pool: { cooldownMinutes: 0.08 } } });
   await stack.startWorker();
   const handle = await start(stack, lastHours(20 * 6));
-  while ((await handle.query(workStatusQuery)).chunksDone < 5) await delay(50);
+  await eventually('some are done', async () => (await handle.query(workStatusQuery)).chunksDone >= 5);
   stack.simulator.control({ quota: { operation: '*', account: '*', forMs: 3000 } });
-  while ((await readPool(stack.db, stack.pool))?.state.state !== 'quota_paused') await delay(20);
-  const paused = (await readPool(stack.db, stack.pool))?.state;
-  expect(paused?.strikes).toBe(1);
   const summary = await handle.result();
   expect(summary).toMatchObject({ chunks: 20, done: 20, failed: 0 });
+  // The pause is over when a busy machine comes to look at it: what was recorded of it stays.
+  const events = await listEvents(stack.db, { pool: stack.pool, limit: 100 });
+  const [paused] = events.filter(({ kind }) => kind === 'pool.quota_paused').reverse();
+  expect(paused?.data.strikes).toBe(1);
 
   const calls = await callsSeen(stack.simulator.url);
-  const until = paused?.until ?? 0;
-  const since = paused?.since ?? 0;
+  const until = Number(paused?.data.until);
+  const since = Number(paused?.at);
   const during = calls.filter((c) => c.t > since + 50 && c.t < until);
   expect(during).toEqual([]);
   const created = calls.filter((c) => c.operation === 'createReport' && c.status === 202);

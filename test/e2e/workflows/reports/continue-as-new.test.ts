@@ -1,6 +1,5 @@
 /** Backfills and syncs that run for very long go on in fresh histories, with all that they know. */
 import { Runtime } from '@temporalio/worker';
-import { HOUR_MS } from '../../../../quota/durations';
 import { coverage } from '../../../../store/datasets/ledger';
 import type { RunningWorker } from '../../../../workers/worker';
 import {
@@ -14,6 +13,7 @@ import type { DatasetSyncInput, datasetSync } from '../../../../workflows/report
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import { runsOf } from '../../../support/runs';
+import { lastHours } from '../../../support/stacks/due-hours';
 import { uniqueName } from '../../../support/stacks/embedded';
 import { DATASET, type Stack, startStack } from '../../../support/stacks/stack';
 
@@ -39,11 +39,6 @@ beforeEach(async () => {
 
 afterEach(() => stack?.close());
 afterAll(() => Runtime.instance().shutdown());
-
-function lastHours(hours: number): { from: number; to: number } {
-  const to = Math.floor((Date.now() - 2 * HOUR_MS) / HOUR_MS) * HOUR_MS;
-  return { from: to - hours * HOUR_MS, to };
-}
 
 async function startBackfill(span: { from: number; to: number }) {
   const input: BackfillInput = {

@@ -100,12 +100,11 @@ test("an operator's pause names its reason, and counts as time of a person", asy
   expect(sumOf(found.shares)).toBe(found.elapsedMs);
 });
 
-/** Something that happened so many seconds ago. */
-const happened = (kind: string, ago: number, data: object = {}) =>
-  db.query(
-    `insert into events (at, kind, pool, data) values (clock_timestamp() - make_interval(secs => $1), $2, $3, $4)`,
-    [ago, kind, 'openai/texts', data],
-  );
+/** The database's clock, epoch ms: read once, so that what is told by it lies exactly so far apart on any machine. */
+async function databaseNow(): Promise<number> {
+  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
+  return rows[0]?.now ?? Number.NaN;
+}
 const aged = (id: number, seconds: number) =>
   db.query(`update batches set created_at = clock_timestamp() - make_interval(secs => $2) where id = $1`, [
     id,
@@ -117,6 +116,12 @@ const secondsOf = ({ shares }: Explanation) =>
 test('a long life: pauses, a restart, waits and a clock that was set back sum to it exactly', async () => {
   await db.query('delete from events');
   const id = await newBatch('long');
+  const now = await databaseNow();
+  /** Something that happened so many seconds ago. */
+  const happened = (kind: string, ago: number, data: object = {}) =>
+    db.query(`insert into events (at, kind, pool, data) values (to_timestamp($1), $2, $3, $4)`, [
+      ...[now / 1000 - ago, kind, 'openai/texts', data],
+    ]);
   await aged(id, 1000);
   await happened('pool.quota_paused', 900);
   await happened('pool.half_open', 800);
@@ -129,8 +134,6 @@ test('a long life: pauses, a restart, waits and a clock that was set back sum to
   // Refused for a minute, and freed by an operator after 20 seconds.
   await happened('limit.refused', 60, { subject: 'l', limits: ['l'], waitMs: 60_000 });
   await happened('limit.unblocked', 40, { limit: 'l' });
-  const { rows } = await db.query<{ now: number }>('select now_ms() as now');
-  const now = rows[0]?.now ?? 0;
   await db.query('delete from worker_presence');
   await db.query('insert into worker_presence values ($1, $2), ($3, $4)', [
     ...[now - 2_000_000, now - 300_000],
@@ -252,7 +255,10 @@ test('a window while the vendor makes its report, when it has failed, and when i
     wait: { why: expect.stringContaining('requested'), until: null },
     evidence: { requestId: 'q-1', words: expect.stringContaining('requested') },
   });
-  expect(secondsOf(made)).toEqual({ vendor: 60, calling: 40 });
+  // Asked for 60 s before it was written down, and still being made.
+  const { vendor = 0, ...others } = secondsOf(made);
+  expect(vendor).toBeGreaterThanOrEqual(60);
+  expect(others).toEqual({ calling: 40 });
   await db.query(
     `update jobs set state = 'failed', reason = 'FATAL', updated_at = clock_timestamp() - interval '20 s' where series_id = $1`,
     [series],
@@ -284,7 +290,7 @@ test('a window lives from its first report on: retries, pauses, a run held by ha
   const { rows } = await db.query<{ id: number }>(
     `insert into series (dataset, account) values ('amazon/rt-sales', 'lives') returning id`,
   );
-  const clock = (await db.query<{ now: number }>('select now_ms() as now')).rows[0]?.now ?? 0;
+  const clock = await databaseNow();
   const ago = (seconds: number | null) => (seconds === null ? null : clock / 1000 - seconds);
   const span = `tstzrange('2026-11-01T06:00Z', '2026-11-01T12:00Z')`;
   const report = (state: string, purpose: string, from: number, asked: number | null, to: number) =>
@@ -340,9 +346,9 @@ test('a command that the vendor has, and one that it has carried out', async () 
   );
   const sent = await explainWork(backend, { id: `command:${command.id}` });
   expect(sent).toMatchObject({ to: null, wait: { why: expect.stringContaining('the vendor has it') } });
-  expect(secondsOf(sent)).toMatchObject({ vendor: 20 });
+  expect(secondsOf(sent).vendor).toBeGreaterThanOrEqual(20);
   await db.query(
-    `update commands set state = 'succeeded', ended_at = clock_timestamp() - interval '5 s' where id = $1`,
+    `update commands set state = 'succeeded', ended_at = sent_at + interval '15 s' where id = $1`,
     [command.id],
   );
   const ended = await explainWork(backend, { id: `command:${command.id}` });

@@ -1,15 +1,7 @@
 /** What tests of a lab wait for. */
 import type { WorkflowHandle } from '@temporalio/client';
-import { HOUR_MS } from '../../../../quota/durations';
-import type { Span } from '../../../../quota/windows/chunks';
 import { resumeSignal, type WorkStatus, workStatusQuery } from '../../../../workflows/messages';
 import { eventually } from '../../eventually';
-
-/** Whole hours up to two hours ago, all of them ready at the vendor. */
-export function lastHours(hours: number): Span {
-  const to = Math.floor(Date.now() / HOUR_MS - 2) * HOUR_MS;
-  return { from: to - hours * HOUR_MS, to };
-}
 
 /** Waits for a sync to be in a phase. */
 export function phaseOf(
