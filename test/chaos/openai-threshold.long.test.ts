@@ -7,7 +7,7 @@ import { batchStatusQuery, batchWorkflowId } from '../../workflows/messages';
 import { callsSeen } from '../support/callers/vendor-view';
 import { ChaosRig } from '../support/chaos/chaos-rig';
 import { timersIn } from '../support/histories';
-import { loadBatch, startBatch } from '../support/stacks/openai-stack';
+import { loadBatch, STEADY_DAY, startBatch } from '../support/stacks/openai-stack';
 
 const DAILY_LIMIT = 50;
 const THRESHOLD = 0.8;
@@ -19,7 +19,7 @@ let rig: ChaosRig;
 beforeAll(async () => {
   rig = await ChaosRig.startOpenAi({
     scenario: { latencyMs: { min: 20, max: 100 } },
-    accounts: { bios: { dailyLimit: DAILY_LIMIT, quotaThreshold: THRESHOLD } },
+    accounts: { bios: { ...STEADY_DAY, dailyLimit: DAILY_LIMIT, quotaThreshold: THRESHOLD } },
   });
 });
 

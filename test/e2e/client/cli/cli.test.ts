@@ -279,9 +279,7 @@ test('a pool is paused though Temporal is down, with a note that its workflow wa
   expect((await json<PoolJson>(['pool', 'show'])).state).toBe('held');
   const reported = await sluice(['pool', 'resume'], { DATABASE_URL: 'postgres://sluice@127.0.0.1:1/none' });
   expect(reported).toMatchObject({ code: 0, out: expect.stringContaining('its workflow was signalled') });
-  const deadline = Date.now() + 10_000;
-  while ((await json<PoolJson>(['pool', 'show'])).state === 'held' && Date.now() < deadline);
-  expect((await json<PoolJson>(['pool', 'show'])).state).toBe('closed');
+  await eventually('it is closed', async () => (await json<PoolJson>(['pool', 'show'])).state === 'closed');
 });
 
 // The other cases are in test/unit/client/cli/cli-arguments.test.ts.

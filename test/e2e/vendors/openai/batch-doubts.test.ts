@@ -167,7 +167,7 @@ test('a cancelled batch whose files cannot be read is not taken up again, and en
   const s = await start(
     (request) => (isBroken && isPoll(request) ? { status: 400, body: '{}' } : undefined),
     {
-      scenario: { batches: { requestsPerSecond: 10 } },
+      scenario: { batches: SLOW },
     },
   );
   const { id } = await s.load(40, BY_FILES);
@@ -216,6 +216,9 @@ test('a list that goes in a circle does not say that a batch is not there', asyn
   expect(await vendorBatches(s)).toHaveLength(1);
 });
 
+/** So slow that a busy machine sees it half answered. */
+const SLOW = { requestsPerSecond: 1 };
+
 /** A batch by files of which some items are answered, and the vendor's own id for it. */
 async function halfAnswered(s: OpenAiStack) {
   const { id } = await s.load(40, BY_FILES);
@@ -228,7 +231,7 @@ async function halfAnswered(s: OpenAiStack) {
 }
 
 test('a batch that somebody cancels at the vendor pauses ours, and is sent again only after a resume', async () => {
-  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+  const s = await start(() => undefined, { scenario: { batches: SLOW } });
   const { id, handle, vendorBatch } = await halfAnswered(s);
   expect(await cancelAtVendor(s, vendorBatch)).toBe(200);
   await eventually('paused', async () => (await readBatch(s.db, id))?.state === 'paused');
@@ -248,8 +251,9 @@ test('a batch that somebody cancels at the vendor pauses ours, and is sent again
 });
 
 test('a resume that comes before the workflow has seen the pause is not lost', async () => {
-  const s = await start(() => undefined, { scenario: { batches: { requestsPerSecond: 10 } } });
+  const s = await start(() => undefined, { scenario: { batches: SLOW } });
   const { id, handle, vendorBatch } = await halfAnswered(s);
+  s.simulator.control({ batches: { requestsPerSecond: 100 } });
   // The pause cannot be written until the page's last word, the counts, cannot be read: then it stands for itself.
   const [pause, counts] = [await s.db.connect(), await s.db.connect()];
   try {

@@ -9,7 +9,12 @@ import { readPool } from '../../../../store/pools/pools';
 import { batchStatusQuery, cancelSignal, pauseSignal, resumeSignal } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
+import {
+  type OpenAiStack,
+  resultsOf,
+  STEADY_DAY,
+  startOpenAiStack,
+} from '../../../support/stacks/openai-stack';
 
 let stack: OpenAiStack | null = null;
 
@@ -207,7 +212,7 @@ test('pause stops the calls, resume goes on where it stood, cancel ends with wha
 });
 
 test('background work pauses at the threshold of the daily limit; interactive work goes on', async () => {
-  stack = await startOpenAiStack({ account: { dailyLimit: 50, quotaThreshold: 0.8 } });
+  stack = await startOpenAiStack({ account: { ...STEADY_DAY, dailyLimit: 50, quotaThreshold: 0.8 } });
   await stack.startWorker();
   const background = await stack.load(60);
   const waiting = await stack.run(background.id);

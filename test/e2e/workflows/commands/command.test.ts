@@ -134,7 +134,7 @@ describe('with a worker', () => {
     expect(ended.message).toMatch(/until \d{4}-\d\d-\d\dT/);
 
     // One that is to wait is sent when the pool opens.
-    const { handle } = await ask({ code: 'WAITING', waitForPool: true, timeoutMs: 5000 });
+    const { handle } = await ask({ code: 'WAITING', waitForPool: true, timeoutMs: 60_000 });
     await eventually('it waits', async () => (await handle.query(commandStatusQuery)).phase === 'waiting');
     expect(await received('WAITING')).toBe(0);
     await running.stack.client.workflow.getHandle(`pool:${running.stack.pool}`).signal(resumeSignal);

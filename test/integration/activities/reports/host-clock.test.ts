@@ -7,6 +7,7 @@ import { datasetsOf } from '../../../../settings/datasets/datasets';
 import { installDatasets } from '../../../../store/datasets/datasets';
 import { createPool } from '../../../../store/db';
 import { generateKey } from '../../../../store/secrets/keyring';
+import { steadyLagMinutes } from '../../../support/stacks/due-hours';
 import { type TestDatabase, testDatabase } from '../../../support/stacks/embedded';
 
 const HOUR_MS = 3_600_000;
@@ -24,7 +25,7 @@ accounts:
     credentials: { clientId: env:A, clientSecret: env:A, refreshToken: env:A }
     marketplaces: [A1PA6795UKMFR9]
     currency: EUR
-datasets: [{ dataset: amazon/rt-sales, account: acme }]
+datasets: [{ dataset: amazon/rt-sales, account: acme, safeMinutesLag: ${steadyLagMinutes()} }]
 `,
   { file: null, baseDir: '/', env: { A: 'a', SLUICE_VAULT_KEY: generateKey() } },
 );

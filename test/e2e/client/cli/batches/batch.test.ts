@@ -11,7 +11,7 @@ import { eventually } from '../../../../support/eventually';
 import { ROOT, SLUICE } from '../../../../support/processes/program';
 import { endWithRun } from '../../../../support/run/run-folder';
 import { temporaryFolder } from '../../../../support/stacks/embedded';
-import { type OpenAiStack, startOpenAiStack } from '../../../../support/stacks/openai-stack';
+import { type OpenAiStack, STEADY_DAY, startOpenAiStack } from '../../../../support/stacks/openai-stack';
 
 /** Said of the comment in the input. */
 const LEFT_OUT = 'line 2 begins with # and is left out as a comment; --no-comments makes rows of it.\n';
@@ -212,7 +212,7 @@ test('mistakes are reported before the first call, and a dry run calls nothing',
 });
 
 test('a run has quota terms of its own; started again it takes over what is given, wakes, and shows what is left', async () => {
-  stack = await startOpenAiStack({ account: { concurrency: { min: 4, max: 8 } } });
+  stack = await startOpenAiStack({ account: { ...STEADY_DAY, concurrency: { min: 4, max: 8 } } });
   const s = stack;
   const { path } = files(s);
   const settings = path('sluice.yaml');
