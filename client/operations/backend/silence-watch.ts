@@ -1,7 +1,8 @@
 /**
  * Notices a server that has fallen silent: its connections stay open, and nothing comes back. The time limits of
  * single calls are long, because work may take that long. So a caller that waits for more than a moment has the
- * server probed; when the probe gets no answer, the caller stops waiting.
+ * server probed; when the probe gets no answer, the caller stops waiting. From then on nobody waits for more than a moment,
+ * until the server answers again: work that goes to it several times would wait as long each time.
  */
 
 export interface WatchTimes {
@@ -23,9 +24,11 @@ export class ServerSilent extends Error {
 export class SilenceWatch {
   private readonly waiting = new Set<(error: Error) => void>();
   private looking: Promise<void> | null = null;
+  /** The last look has brought nothing, and nothing has come since. */
+  private silent = false;
 
   /**
-   * @param answers whether the server answers within this time, ms.
+   * @param answers whether the server answers within this time, ms; it may throw what those who wait are to be told.
    * @param onSilent its connections are of no use any more.
    */
   constructor(
@@ -34,29 +37,57 @@ export class SilenceWatch {
     private readonly onSilent: () => void = () => undefined,
   ) {}
 
-  /** @throws what `work` throws, and ServerSilent when the server is; the work's own end is nobody's business then. */
+  /**
+   * @throws what `work` throws; ServerSilent when the server is, and what looking at it has thrown: the work's own end is
+   * nobody's business then.
+   */
   async during<T>(work: Promise<T>): Promise<T> {
     let giveUp: (error: Error) => void = () => undefined;
     const silent = new Promise<never>((_, reject) => {
       giveUp = reject;
     });
-    const late = setInterval(() => {
+    const look = () => {
       this.waiting.add(giveUp);
       this.looking ??= this.look().finally(() => {
         this.looking = null;
       });
-    }, this.times.lateMs);
+    };
+    const late = setInterval(look, this.times.lateMs);
+    let known: NodeJS.Timeout | undefined;
+    if (this.silent) {
+      look();
+      known = setTimeout(() => {
+        if (this.silent) giveUp(new ServerSilent(SILENT));
+      }, this.times.lateMs / 4);
+    }
     try {
-      return await Promise.race([work, silent]);
+      const done = await Promise.race([work, silent]);
+      this.silent = false;
+      return done;
     } finally {
       clearInterval(late);
+      clearTimeout(known);
       this.waiting.delete(giveUp);
     }
   }
 
+  /** Never rejects: those who wait are told, and nobody else asks. */
   private async look(): Promise<void> {
-    if (await this.answers(this.times.answerMs)) return;
+    let why: Error = new ServerSilent(SILENT);
+    try {
+      if (await this.answers(this.times.answerMs)) {
+        this.silent = false;
+        return;
+      }
+      this.silent = true;
+    } catch (error) {
+      // Where it should be is not known any more, so no look has found it silent either.
+      this.silent = false;
+      why = error as Error;
+    }
     this.onSilent();
-    for (const giveUp of [...this.waiting]) giveUp(new ServerSilent('the server is silent'));
+    for (const giveUp of [...this.waiting]) giveUp(why);
   }
 }
+
+const SILENT = 'the server is silent';
