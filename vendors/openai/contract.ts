@@ -66,6 +66,9 @@ function otherAnswer(root: unknown): string {
   return `it is a ${clipMessage(object, 60)}; `;
 }
 
+/** What a filter has cut short is no longer with more room. */
+const FILTERED = /filter|safety|moderation|polic(?:y|ies)|recitation/i;
+
 function problemOf(a: {
   readonly status: string;
   readonly reason: string | null | undefined;
@@ -74,7 +77,8 @@ function problemOf(a: {
 }): { readonly kind: TextProblem; readonly text: string } | null {
   if (a.refusal !== '') return { kind: 'declined', text: `refused: ${a.refusal}` };
   if (a.status === 'incomplete') {
-    return { kind: 'incomplete', text: `incomplete: ${a.reason || 'no reason given'}` };
+    const text = `incomplete: ${a.reason || 'no reason given'}`;
+    return { kind: FILTERED.test(a.reason ?? '') ? 'declined' : 'incomplete', text };
   }
   if (a.status !== 'completed') return { kind: 'failed', text: `status ${a.status}` };
   return a.text === '' ? { kind: 'empty', text: 'the answer holds no text' } : null;

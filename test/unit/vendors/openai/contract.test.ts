@@ -38,17 +38,23 @@ describe('parseResponse', () => {
   });
 
   test.each([
-    [{ output: refusal }, 'refused: I cannot.'],
+    [{ output: refusal }, 'declined', 'refused: I cannot.'],
     [
       { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } },
+      'incomplete',
       'incomplete: max_output_tokens',
     ],
-    [{ status: 'cancelled' }, 'status cancelled'],
-    [{ output: [] }, 'the answer holds no text'],
-  ])('%j is answered, but no text to use', (change, problem) => {
+    [
+      { status: 'incomplete', incomplete_details: { reason: 'content_filter' } },
+      'declined',
+      'incomplete: content_filter',
+    ],
+    [{ status: 'cancelled' }, 'failed', 'status cancelled'],
+    [{ output: [] }, 'empty', 'the answer holds no text'],
+  ])('%j is answered, but no text to use', (change, kind, problem) => {
     expect(parseResponse(response(change))).toMatchObject({
       ok: true,
-      value: { problem: { text: problem } },
+      value: { problem: { kind, text: problem } },
     });
   });
 
