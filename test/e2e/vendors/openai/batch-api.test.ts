@@ -1,5 +1,4 @@
 /** Batches by files against the simulator's Files and Batch endpoints, with real workers. */
-import { Runtime } from '@temporalio/worker';
 import { changeBatch, readBatch, setBatchState } from '../../../../store/batches/batches';
 import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
@@ -15,47 +14,14 @@ import {
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import { STEADY_DAY_ENDS } from '../../../support/stacks/due-hours';
-import {
-  type OpenAiStack,
-  type OpenAiStackOptions,
-  resultsOf,
-  STEADY_DAY,
-  startOpenAiStack,
-} from '../../../support/stacks/openai-stack';
+import { BY_FILES, fileStacks } from '../../../support/stacks/file-stacks';
+import { type OpenAiStack, resultsOf, STEADY_DAY } from '../../../support/stacks/openai-stack';
 import { trueText, vendorBatches } from '../../../support/vendors/openai-batches';
 
-const QUICK = { min: 50, max: 100 };
-const BY_FILES = { via: 'batch-api' } as const;
-
-let stack: OpenAiStack | null = null;
-
-afterEach(async () => {
-  await stack?.close();
-  stack = null;
-});
-
-afterAll(() => Runtime.instance().shutdown());
-
-async function start(options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
-  const { scenario = {}, account = {} } = options;
-  stack = await startOpenAiStack({
-    scenario: {
-      ...scenario,
-      batches: { validatingMs: QUICK, finalizingMs: QUICK, cancellingMs: QUICK, ...scenario.batches },
-    },
-    account: {
-      ...account,
-      batchApi: {
-        maxRequests: 100,
-        pollSeconds: 0.2,
-        pollMaxSeconds: 1,
-        settleSeconds: 1.5,
-        ...(account.batchApi as object | undefined),
-      },
-    },
-  });
-  return stack;
-}
+const start = fileStacks(
+  { min: 50, max: 100 },
+  { batchApi: { maxRequests: 100, pollSeconds: 0.2, pollMaxSeconds: 1, settleSeconds: 1.5 } },
+);
 
 async function operations(s: OpenAiStack): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

@@ -1,5 +1,4 @@
 /** Batches by files at a vendor whose word is wrong for a while, or for good: what was paid for is not paid for again. */
-import { Runtime } from '@temporalio/worker';
 import { readBatch } from '../../../../store/batches/batches';
 import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
@@ -8,15 +7,10 @@ import { cancelSignal, itemsDueSignal, resumeSignal } from '../../../../workflow
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import type { RewriteAnswer } from '../../../support/network/rewriting-proxy';
-import {
-  type OpenAiStack,
-  type OpenAiStackOptions,
-  startOpenAiStack,
-} from '../../../support/stacks/openai-stack';
+import { BY_FILES, fileStacks, UNBROKEN } from '../../../support/stacks/file-stacks';
+import type { OpenAiStack, OpenAiStackOptions } from '../../../support/stacks/openai-stack';
 import { cancelAtVendor, vendorBatches } from '../../../support/vendors/openai-batches';
 
-const QUICK = { min: 20, max: 50 };
-const BY_FILES = { via: 'batch-api' } as const;
 const isPoll = (request: string) => /^GET \/batches\/\w+$/.test(request);
 const isDownload = (request: string) => request.endsWith('/content');
 const NOT_FOUND = {
@@ -24,31 +18,13 @@ const NOT_FOUND = {
   body: '{"error":{"message":"No such thing.","type":"invalid_request_error"}}',
 };
 
-let stack: OpenAiStack | null = null;
-
-afterEach(async () => {
-  await stack?.close();
-  stack = null;
-});
-
-afterAll(() => Runtime.instance().shutdown());
+const open = fileStacks(
+  { min: 20, max: 50 },
+  { ...UNBROKEN, batchApi: { pollSeconds: 0.1, pollMaxSeconds: 0.5, settleSeconds: 0.3 } },
+);
 
 async function start(rewrite: RewriteAnswer, options: OpenAiStackOptions = {}): Promise<OpenAiStack> {
-  const { scenario = {}, account = {} } = options;
-  stack = await startOpenAiStack({
-    rewrite,
-    scenario: {
-      ...scenario,
-      batches: { validatingMs: QUICK, finalizingMs: QUICK, cancellingMs: QUICK, ...scenario.batches },
-    },
-    account: {
-      retry: { server: { baseMs: 100, maxMs: 400, attempts: 5 } },
-      // The breaker is not what is tested.
-      pool: { breakerFailures: 100, cooldownMinutes: 0.002 },
-      batchApi: { pollSeconds: 0.1, pollMaxSeconds: 0.5, settleSeconds: 0.3 },
-      ...account,
-    },
-  });
+  const stack = await open({ ...options, rewrite });
   await stack.startWorker();
   return stack;
 }

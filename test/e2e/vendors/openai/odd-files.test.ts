@@ -1,5 +1,4 @@
 /** Batches by files at servers that answer oddly: what may pass is waited for on the same upload, and nothing is lost. */
-import { Runtime } from '@temporalio/worker';
 import { readBatch } from '../../../../store/batches/batches';
 import { countItems } from '../../../../store/batches/items';
 import { listParts } from '../../../../store/batches/parts';
@@ -11,34 +10,17 @@ import { itemsDueSignal, resumeSignal } from '../../../../workflows/messages';
 import { callsSeen } from '../../../support/callers/vendor-view';
 import { eventually } from '../../../support/eventually';
 import type { RewriteAnswer } from '../../../support/network/rewriting-proxy';
-import { type OpenAiStack, resultsOf, startOpenAiStack } from '../../../support/stacks/openai-stack';
+import { BY_FILES, fileStacks, UNBROKEN } from '../../../support/stacks/file-stacks';
+import { type OpenAiStack, resultsOf } from '../../../support/stacks/openai-stack';
 import { vendorBatches } from '../../../support/vendors/openai-batches';
 
-const QUICK = { min: 20, max: 50 };
-const BY_FILES = { via: 'batch-api' } as const;
-
-let stack: OpenAiStack | null = null;
-
-afterEach(async () => {
-  await stack?.close();
-  stack = null;
-});
-
-afterAll(() => Runtime.instance().shutdown());
+const open = fileStacks(
+  { min: 20, max: 50 },
+  { ...UNBROKEN, batchApi: { pollSeconds: 0.1, pollMaxSeconds: 0.5, settleSeconds: 0.4 } },
+);
 
 async function start(scenario: OpenAiScenarioInput, rewrite?: RewriteAnswer): Promise<OpenAiStack> {
-  stack = await startOpenAiStack({
-    ...(rewrite && { rewrite }),
-    scenario: {
-      ...scenario,
-      batches: { validatingMs: QUICK, finalizingMs: QUICK, cancellingMs: QUICK, ...scenario.batches },
-    },
-    account: {
-      retry: { server: { baseMs: 100, maxMs: 400, attempts: 5 } },
-      pool: { breakerFailures: 100, cooldownMinutes: 0.002 },
-      batchApi: { pollSeconds: 0.1, pollMaxSeconds: 0.5, settleSeconds: 0.4 },
-    },
-  });
+  const stack = await open({ scenario, ...(rewrite && { rewrite }) });
   await stack.startWorker();
   return stack;
 }
