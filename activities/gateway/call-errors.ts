@@ -52,6 +52,8 @@ export class CallFailed extends Error {
     /** Wait before the next try, ms; 0 when there is none. */
     readonly waitMs: number,
     readonly retryable: boolean,
+    /** Key of the account whose token could not be had; null when the call itself was made. */
+    readonly tokenOf: string | null = null,
   ) {
     super(`${verdict.kind}: ${describeEvidence(verdict.evidence)}`);
   }

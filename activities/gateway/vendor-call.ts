@@ -5,6 +5,7 @@
  * What happens at a crash: before the permit is committed nothing has happened; between permit and answer the permit
  * is spent and the pool's block, if the answer would have been one, is learned by the next call.
  */
+import { isFreedByLogin } from '../../quota/pools/pool';
 import type { HoldCause } from '../../quota/pools/state';
 import type { Evidence, QuotaVerdict, Verdict } from '../../quota/verdict';
 import { type CallableAccount, isUnmetered } from '../../settings/accounts/accounts';
@@ -135,7 +136,7 @@ export class VendorGateway {
     const { db } = this.deps;
     await registerPool(db, account.poolKey, account.pool, undefined, null);
     const cause = (await readPool(db, account.poolKey))?.state;
-    if (cause?.state !== 'held' || (cause.cause !== 'login' && cause.cause !== 'credentials')) return;
+    if (cause?.state !== 'held' || !isFreedByLogin(cause.cause)) return;
     const { after } = await applyPoolEvent(db, account.poolKey, { type: 'resume' });
     await this.deps.notifyPool(account, 'pause', after);
   }

@@ -155,13 +155,14 @@ export function failureOf(error: unknown): CallFailure | null {
     return { kind: 'refused', reason: error.message, code: null, waitMs: 0 };
   }
   if (!(error instanceof CallFailed)) return null;
-  const { verdict, waitMs } = error;
+  const { verdict, waitMs, tokenOf } = error;
   const stated = 'statedWaitMs' in verdict ? (verdict.statedWaitMs ?? 0) : 0;
   const kind: ReadFailureKind = PASSING.has(verdict.kind) ? 'passing' : 'refused';
   return {
     kind,
     reason: `${verdict.kind}: ${describeEvidence(verdict.evidence)}`,
     code: verdict.evidence.code ?? null,
+    ...(tokenOf === null ? {} : { tokenOf }),
     waitMs: Math.max(stated, error.retryable ? waitMs : 0),
   };
 }

@@ -19,7 +19,7 @@
  */
 import type { Evidence } from '../verdict';
 import { disprovedWaitMs, NO_WAIT_MS, recheckMs, unknownCooldownMs } from './cooldowns';
-import type { PoolEvent, PoolPolicy, PoolState } from './state';
+import type { HoldCause, PoolEvent, PoolPolicy, PoolState } from './state';
 
 export const CLOSED_POOL: PoolState = {
   state: 'closed',
@@ -77,6 +77,14 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       if (event.epoch < state.epoch && (state.state === 'half_open' || state.state === 'closed'))
         return state;
       if (isAlreadyReported(state, event, now)) return state;
+      // A login ends such a hold, and must not end an operator's pause with it. Its evidence makes the resume a probe.
+      if (
+        isFreedByLogin(event.cause) &&
+        state.state === 'held' &&
+        state.cause === 'operator' &&
+        isBlocked(state, now)
+      )
+        return { ...state, evidence: event.evidence };
       return onHold(state, event, policy, now);
     case 'timer':
       return onTimer(state, now);
@@ -91,7 +99,10 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
         reason: event.reason,
         evidence: state.evidence,
         strikes: state.strikes,
-        cause: state.state === 'held' && state.until === null ? (state.cause ?? null) : 'operator',
+        cause:
+          state.state === 'held' && state.until === null && !isFreedByLogin(state.cause)
+            ? (state.cause ?? null)
+            : 'operator',
       } as const;
       // The same order, by the database and then by the pool's workflow: it began when it was given.
       const { until, reason, cause = null } = state;
@@ -109,6 +120,11 @@ export function transition(state: PoolState, event: PoolEvent, policy: PoolPolic
       }
       return move(state, now, { state: 'half_open', until: null, reason: 'resumed by operator', strikes: 0 });
   }
+}
+
+/** Whether a login ends a hold for this cause, as a resume does. */
+export function isFreedByLogin(cause: HoldCause | null | undefined): boolean {
+  return cause === 'login' || cause === 'credentials';
 }
 
 function onHold(

@@ -3,7 +3,7 @@
  * the others wait for what it stores. A lease is short and renewed: one whose holder has died is free soon, and counts as
  * a failure. The database's clock decides.
  */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { ReadFailureKind } from '../../quota/reads/backoff';
 import type { ReadStanding } from '../../quota/reads/decision';
 import { inTransaction } from '../db';
@@ -21,6 +21,8 @@ export interface ReadFailure {
   readonly kind: ReadFailureKind;
   readonly reason: string;
   readonly code: string | null;
+  /** Key of the account whose token could not be had: the vendor was not asked, and a new token ends the failure. */
+  readonly tokenOf?: string;
 }
 
 export interface ReadRow extends ReadStanding {
@@ -138,6 +140,18 @@ export async function failRead(
       retryMs(row.failures),
     ]);
   });
+}
+
+/**
+ * A token has come: what failed for want of one has not failed any more. In the token's transaction. A row that another
+ * transaction has locked is about to get an answer or a failure of its own.
+ */
+export async function forgiveWantOfToken(client: Pick<PoolClient, 'query'>, tokenOf: string): Promise<void> {
+  await client.query(
+    `update reads set failures = 0, failure = null, failed_at = null, retry_at = null
+     where id in (select id from reads where failure ->> 'tokenOf' = $1 for update skip locked)`,
+    [tokenOf],
+  );
 }
 
 /** Keeps the pages that have come, for whoever goes on. */

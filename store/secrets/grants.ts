@@ -17,6 +17,7 @@ import type { Pool, PoolClient } from 'pg';
 import { DAY_MS } from '../../quota/durations';
 import { inTransaction } from '../db';
 import { insertEvent } from '../events/events';
+import { forgiveWantOfToken } from '../reads/reads';
 import type { KeyRing } from './keyring';
 import { endLogin } from './logins';
 import type { TokenKey } from './tokens';
@@ -232,6 +233,7 @@ export class GrantStore {
         bounded(bought.expiresInMs),
       ],
     );
+    await forgiveWantOfToken(client, account);
     return rows[0]?.version ?? 1;
   }
 

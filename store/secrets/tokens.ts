@@ -12,6 +12,8 @@
  * stored.
  */
 import type { Pool } from 'pg';
+import { inTransaction } from '../db';
+import { forgiveWantOfToken } from '../reads/reads';
 import type { KeyRing } from './keyring';
 
 export interface CachedToken {
@@ -170,29 +172,33 @@ export class TokenStore {
    */
   async storeToken(key: TokenKey, lease: RefreshLease, token: CachedToken): Promise<number | null> {
     const sealed = this.keys.seal('tokens', Buffer.from(token.accessToken, 'utf8'), key.account);
-    const { rows } = await this.db.query<{ version: number }>(
-      `with stored as (
-         update tokens set key_id = $5, nonce = $6, ciphertext = $7, version = version + 1,
-           expires_at = clock_timestamp() + $8::float8 * interval '1 ms',
-           lease_until = null, lease_owner = null, updated_at = now()
-         where account = $1 and fingerprint = $2 and version = $3 and lease_owner = $4 returning version
-       ), outdated as (
-         delete from tokens where account = $1 and fingerprint <> $2
-           and coalesce(expires_at, updated_at) < now() - ${KEEP_EXPIRED}
-       )
-       select version from stored`,
-      [
-        key.account,
-        key.fingerprint,
-        lease.version,
-        lease.owner,
-        sealed.keyId,
-        sealed.nonce,
-        sealed.ciphertext,
-        token.expiresInMs,
-      ],
-    );
-    return rows[0]?.version ?? null;
+    return inTransaction(this.db, async (client) => {
+      const { rows } = await client.query<{ version: number }>(
+        `with stored as (
+           update tokens set key_id = $5, nonce = $6, ciphertext = $7, version = version + 1,
+             expires_at = clock_timestamp() + $8::float8 * interval '1 ms',
+             lease_until = null, lease_owner = null, updated_at = now()
+           where account = $1 and fingerprint = $2 and version = $3 and lease_owner = $4 returning version
+         ), outdated as (
+           delete from tokens where account = $1 and fingerprint <> $2
+             and coalesce(expires_at, updated_at) < now() - ${KEEP_EXPIRED}
+         )
+         select version from stored`,
+        [
+          key.account,
+          key.fingerprint,
+          lease.version,
+          lease.owner,
+          sealed.keyId,
+          sealed.nonce,
+          sealed.ciphertext,
+          token.expiresInMs,
+        ],
+      );
+      if (rows[0] === undefined) return null;
+      await forgiveWantOfToken(client, key.account);
+      return rows[0].version;
+    });
   }
 
   /**

@@ -156,7 +156,7 @@ export class Consequences {
           )
         : waitMs;
     if (mayRetry(call, verdict) || call.account.pool.recheck === undefined) {
-      return new CallFailed(verdict, grown, mayRetry(call, verdict));
+      return new CallFailed(verdict, grown, mayRetry(call, verdict), call.account.poolKey);
     }
     // What the token was wanted for is not to blame: the account is held, with the login's answer as the cause.
     const { evidence } = verdict;

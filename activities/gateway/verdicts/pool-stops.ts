@@ -4,7 +4,7 @@
  */
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { isBlocked, stopping } from '../../../quota/pools/pool';
+import { isBlocked, isFreedByLogin, stopping } from '../../../quota/pools/pool';
 import type { PoolEvent, PoolState } from '../../../quota/pools/state';
 import { describeEvidence, type Evidence, type QuotaVerdict, type Verdict } from '../../../quota/verdict';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
@@ -194,7 +194,7 @@ export class PoolStops {
 
 function isExcused({ state, cause }: PoolState, { quota = false, login = false }: Excused): boolean {
   if (state === 'quota_paused') return quota;
-  return login && state === 'held' && (cause === 'login' || cause === 'credentials');
+  return login && state === 'held' && isFreedByLogin(cause);
 }
 
 function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {

@@ -191,9 +191,10 @@ function listJson({ account, vehicles, listedAt, ageMs, stale }: AccountVehicles
   };
 }
 
-function knownJson({ answeredAt, failedAt, retryAt, ...rest }: KnownRead) {
+function knownJson({ answeredAt, failedAt, retryAt, failure, ...rest }: KnownRead) {
   return {
     ...rest,
+    failure: failure && { kind: failure.kind, reason: failure.reason, code: failure.code },
     answeredAt: isoOrNull(answeredAt),
     failedAt: isoOrNull(failedAt),
     retryAt: isoOrNull(retryAt),

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Pool } from 'pg';
 import pino from 'pino';
 import { Agent } from 'undici';
+import type { TokenSource } from '../../../activities/gateway/call-terms';
 import { PermitGate } from '../../../activities/gateway/permits/gate';
 import { VendorGateway } from '../../../activities/gateway/vendor-call';
 import { VehicleReads, type VehicleReadsDeps } from '../../../activities/reads/vehicle-reads';
@@ -223,13 +224,17 @@ export interface Reading {
   readonly gateway: VendorGateway;
 }
 
+type CarReadsMore = Pick<VehicleReadsDeps, 'spool' | 'stopping'> & {
+  readonly tokenSource?: TokenSource | null;
+};
+
 /** Reads of an account of that vendor, as one process makes them. @param identity of the box that its settings want. */
 export function carReads(
   db: Pool,
   url: string,
   name: string,
   memoryMb = 1,
-  keep: Pick<VehicleReadsDeps, 'spool' | 'stopping'> = {},
+  { tokenSource = null, ...keep }: CarReadsMore = {},
   identity = '',
 ): Reading {
   const account = {
@@ -262,7 +267,7 @@ export function carReads(
       if (wanted === name) return account;
       throw new RangeError(`account "${wanted}" is unknown`);
     },
-    calling: (_, work) => work({ gateway, dispatcher, tokenSource: null }),
+    calling: (_, work) => work({ gateway, dispatcher, tokenSource }),
   });
   return { reads, account, gateway };
 }

@@ -92,6 +92,23 @@ describe('an operator', () => {
     expect(step(covered, resume).state).toBe('half_open');
   });
 
+  test('pauses an account that waits for a login: the pause is theirs, whichever came first', () => {
+    for (const cause of ['login', 'credentials'] as const) {
+      const waiting = step(CLOSED_POOL, hold(1, 'needs a login', cause));
+      const covered = step(waiting, pause(null));
+      expect(covered).toMatchObject({ until: null, reason: 'maintenance', cause: 'operator' });
+      const before = step(CLOSED_POOL, pause(null));
+      const late = step(before, hold(before.epoch, 'needs a login', cause));
+      expect(late).toEqual({ ...before, evidence });
+      const timed = step(CLOSED_POOL, pause(NOW + 1000));
+      expect(step(timed, hold(timed.epoch, 'needs a login', cause))).toEqual({ ...timed, evidence });
+      // What the login was wanted for is tried by one call.
+      for (const held of [covered, late]) expect(step(held, resume).state).toBe('half_open');
+    }
+    const unpaid = step(step(CLOSED_POOL, pause(null)), hold(2));
+    expect(unpaid).toMatchObject({ reason: expect.not.stringContaining('maintenance'), cause: 'billing' });
+  });
+
   test('resumes: nothing changes when closed, and a probe in flight still counts', () => {
     expect(step(CLOSED_POOL, resume)).toBe(CLOSED_POOL);
     const half = halfOpen();
