@@ -97,21 +97,21 @@ const WORD_UNITS: readonly (readonly [RegExp, number])[] = [
   [/^(?:us|µs|μs|microseconds?)$/iu, 1e-3],
   [/^(?:ms|msecs?|millis|milliseconds?)$/iu, 1],
   [
-    /^(?:s|secs?|seconds?|sek(?:und(?:en?|er|[yuę])?)?|sekun(?:tia?|nin)|seconde[ns]?|second[oi]|segundos?|secunde|saniye|másodperc|секунд[ыу]?)$/iu,
+    /^(?:s|secs?|seconds?|sek(?:und(?:en?|er|[yuę])?)?|sekun(?:tia?|nin)|sekúnd[ya]?|seconde[ns]?|second[oi]|segundos?|secund[eă]|saniye|másodperc|секунд[ыу]?|сек|δευτερόλεπτ[αο]|δευτ)$/iu,
     SECOND_MS,
   ],
   // A capital M alone is millions, or months: never minutes.
   [/^m$/, MINUTE_MS],
   [
-    /^(?:mins?|minut(?:es?|en|er|[oi]s?|as?|[yęu]|ter)?|minuut(?:tia?|in)|perc|dakika|минут[ыу]?)$/iu,
+    /^(?:mins?|minut(?:es?|en|er|[oi]s?|as?|[yęu]|ter)?|minuut(?:tia?|in)|minút[ya]?|mn|perc|dakika|минут[ыу]?|мин|λεπτ[άόο])$/iu,
     MINUTE_MS,
   ],
   [
-    /^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[aeă]|u[ur]{2}|tim(?:m[ea]r?|er)|tun(?:tia?|nin)|godzin(?:[yaęu])?|hodin(?:[yau])?|óra|saat|час(?:а|ов)?)$/iu,
+    /^(?:h|hrs?|hours?|std|stunden?|heures?|horas?|or[aeă]|u[ur]{2}|tim(?:m[ea]r?|er)|tun(?:tia?|nin)|godzin(?:[yaęu])?|hod[ií]n(?:[yau])?|óra|saat|час(?:а|ов)?|ч|ώρ(?:α|ες))$/iu,
     HOUR_MS,
   ],
   [
-    /^(?:d|days?|tage?n?|jours?|d[ií]as?|giorn[oi]|dagen|dag(?:ar|er|e)?|dni|dny|gün|nap|дн(?:я|ей)|день)$/iu,
+    /^(?:d|days?|tage?n?|jours?|d[ií]as?|giorn[oi]|dagen|dag(?:ar|er|e)?|dni|dny|gün|nap|dní|zile|дн(?:я|ей)|день|ημέρ(?:α|ες))$/iu,
     DAY_MS,
   ],
   [/^(?:w|wks?|weeks?)$/i, 7 * DAY_MS],
@@ -136,15 +136,41 @@ export function unitMs(name: string): number | null {
   return WORD_UNITS.find(([pattern]) => pattern.test(name))?.[1] ?? null;
 }
 
-const ATOM =
-  /(an?(?= )|one|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(\s{0,3}|-)(\p{L}[\p{L}ー]{0,11})/iuy;
-/** Between the parts of one length: the "and" of each language that has units above. */
+const NUMBER_WORDS: Readonly<Record<string, number>> = {
+  ...{
+    half: 0.5,
+    two: 2,
+    three: 3,
+    four: 4,
+    five: 5,
+    six: 6,
+    seven: 7,
+    eight: 8,
+    nine: 9,
+    ten: 10,
+    eleven: 11,
+  },
+  ...{ twelve: 12, fifteen: 15, twenty: 20, thirty: 30, forty: 40, fifty: 50, sixty: 60 },
+};
+/** "One" before a unit, in the languages that have units above. */
+const ONE = "an?|one|ein(?:e[rmn]?)?|une?|una|uno|uma?|een|ett?|en|un(?=['’])";
+/** Numbers that are words, as far as a length may begin with one. */
+export const NUMBER_WORD = `(?:half an?|${ONE}|${Object.keys(NUMBER_WORDS).slice(1).join('|')})(?=[\\s'’-])`;
+const ATOM = new RegExp(
+  `(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
+  'iuy',
+);
+/** Between the parts of one length: the point of an abbreviation, and the "and" of each language that has units above. */
 const SEPARATOR =
-  /\s{0,3}(?:(?:,|&|(?:and|und|et|ed?|y|en|och|og|ja|i|a|și|és|ve|и)(?=\s)|[と零又])\s{0,3})?/iuy;
+  /\.?\s{0,3}(?:(?:,|&|\+|(?:and|plus|und|et|ed?|y|en|och|og|ja|i|a|și|és|ve|и)(?=\s)|[と零又])\s{0,3})?/iuy;
+const AND_A_HALF = /\s{1,3}and a half(?!\p{L})/iuy;
+/** "1h30", "2 h 26": minutes that go without saying. */
+const BARE_MINUTES =
+  /(?:(?<=h)|\s)([0-5]\d)(?=\s*(?:$|[.,;!?)\]"'](?!\d)))|(?<=\dh)([0-5]\d)(?![\p{L}\p{N}_:%/]|[.,]\d)/iuy;
 
 /**
- * A number with its unit, or several in falling order: `57 seconds`, `an hour`, `2 h 26 min`, `1 hour and 5
- * minutes`, `6m0s`, `20ms`. Null when none starts at `from`, or when more letters, digits or a slash follow
+ * A number with its unit, or several in falling order: `57 seconds`, `an hour and a half`, `2 h. 26 min.`, `1 hour and 5
+ * minutes`, `6m0s`, `20ms`, `1h30`, `1 day, 2:26:00`. Null when none starts at `from`, or when more letters, digits or a slash follow
  * (`30s3`, `5 m/s`, `503 Service`).
  */
 export function unitDurationAt(text: string, from: number): Span | null {
@@ -156,14 +182,21 @@ export function unitDurationAt(text: string, from: number): Span | null {
     ATOM.lastIndex = at;
     const match = ATOM.exec(text);
     if (!match) break;
-    const unitAt = match.index + match[0].length - (match[3] ?? '').length;
+    const [whole, number = '', half, alsoHalf, word = ''] = match;
+    const unitAt = match.index + whole.replace(/\([a-z]+\)$/i, '').length - word.length;
     const joined = JOINED.exec(text.slice(unitAt, unitAt + 6));
-    const unit = joined ? joinedMs(joined) : unitMs(match[3] ?? '');
+    const unit = joined ? joinedMs(joined) : unitMs(word);
     if (unit === null || unit >= smallest) break;
-    ms += count(match[1] ?? '') * unit;
+    ms += (count(number) + ((half ?? alsoHalf) ? 0.5 : 0)) * unit;
     smallest = unit;
     isJoined = joined !== null;
     end = joined ? unitAt + joined[0].length : ATOM.lastIndex;
+    const rest = isJoined ? null : restOf(text, end, unit);
+    if (rest !== null) {
+      ms += rest.ms;
+      end = rest.end;
+      break;
+    }
     SEPARATOR.lastIndex = end;
     SEPARATOR.exec(text);
     at = Math.max(end, SEPARATOR.lastIndex);
@@ -174,12 +207,27 @@ export function unitDurationAt(text: string, from: number): Span | null {
   return { ms, end };
 }
 
+/** What ends a length without a unit of its own: "and a half", minutes behind hours, the time behind days. */
+function restOf(text: string, from: number, unit: number): Span | null {
+  AND_A_HALF.lastIndex = from;
+  if (AND_A_HALF.test(text)) return { ms: unit / 2, end: AND_A_HALF.lastIndex };
+  if (unit === HOUR_MS) {
+    BARE_MINUTES.lastIndex = from;
+    const minutes = BARE_MINUTES.exec(text);
+    return minutes && { ms: Number(minutes[1] ?? minutes[2]) * MINUTE_MS, end: BARE_MINUTES.lastIndex };
+  }
+  if (unit !== DAY_MS) return null;
+  SEPARATOR.lastIndex = from;
+  SEPARATOR.exec(text);
+  return clockDurationAt(text, Math.max(from, SEPARATOR.lastIndex));
+}
+
 function joinedMs(match: RegExpExecArray): number | null {
   return JOINED_UNITS[match.slice(1).findIndex((unit) => unit !== undefined)]?.[1] ?? null;
 }
 
 function count(text: string): number {
-  if (/^\p{L}/u.test(text)) return 1;
+  if (/^\p{L}/u.test(text)) return NUMBER_WORDS[text.toLowerCase().split(' ')[0] ?? ''] ?? 1;
   // `1,000` is a thousand; any other comma is a decimal one.
   return /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text) ? Number(text.replaceAll(',', '')) : decimal(text);
 }

@@ -9,6 +9,7 @@ import {
   DAY_MS,
   isoDurationAt,
   MINUTE_MS,
+  NUMBER_WORD,
   parseGoDuration,
   SECOND_MS,
   type Span,
@@ -177,7 +178,10 @@ export function parseLoneWait(
     const candidate = candidateAt(head, at, nowMs);
     if (!candidate) continue;
     START.lastIndex = Math.max(candidate.end, at + 1);
-    const isLength = candidate.form === 'clock' || candidate.form === 'units';
+    const isLength =
+      candidate.form === 'clock' ||
+      candidate.form === 'units' ||
+      (candidate.form === 'article' && IN_THAT_TIME.test(clauseBefore(head, at)));
     const counts = isLength ? !isOtherTime(head, at, candidate) : isLoneEnd(head, at, candidate);
     if (counts) found.push(candidate.ms + wholeDay(head, at, candidate));
   }
@@ -214,6 +218,10 @@ function wholeDay(text: string, at: number, { isDay, end }: Candidate): number {
   return isDay === true && isUpTo(clauseBefore(text, at), text.slice(end, end + 8)) ? DAY_MS : 0;
 }
 
+/** Before "an hour" in the languages that have units; without it, it is a rate: "zweimal die Stunde". */
+const IN_THAT_TIME =
+  /(?<!\p{L})(?:in|after|dans|nach|dentro de|en|em|tra|fra|över|over|om|binnen|efter|après|después de|dopo|depois de)\s*$/iu;
+
 /** "8h", "8 Stunden", "8h30": behind some words a time of day. */
 function isHours(words: string): boolean {
   return /^\d{1,2} ?(?:h|heures?|uur|horas|ore|часов)/iu.test(words);
@@ -228,6 +236,8 @@ function isOtherTime(text: string, at: number, { form, end }: Candidate): boolea
   if (JOINED_PERIOD_BEFORE.test(tail) || JOINED_PERIOD_AFTER.test(after) || JOINED_TIME.test(tail))
     return true;
   if (isHours(text.slice(at, end)) && isAtHour(tail)) return true;
+  // "après 14h30" may be a length, and is more often a time of day of an unknown zone.
+  if (/^\d{1,2}h\d{2}$/i.test(text.slice(at, end)) && endsOrBegins(tail, '')) return true;
   if (form !== 'clock') return false;
   const isOfDay = TIME_OF_DAY_BEFORE.test(tail) || TIME_OF_DAY_AFTER.test(after);
   return isOfDay || /\d[-./]\d{1,4},?[ T]*$/.test(text.slice(Math.max(0, at - 12), at));
@@ -251,8 +261,9 @@ function keyedNumber(text: string): number | null {
 
 // Not within a word, number, price, path or id. A sign before the number makes it no wait either.
 // Chinese, Japanese and Korean put no space before one.
-const START =
-  /(?<![\p{N}_.$€£¥#@/\\-]|[^\P{L}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]|\d[:,]|[$€£¥-] )(?:\d|P(?=[\dT])|(?:an?|one) )/giu;
+const START_OF_WORD =
+  /(?<![\p{N}_.$€£¥#@/\\-]|[^\P{L}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]|\d[:,]|[$€£¥-] )/u;
+const START = new RegExp(`${START_OF_WORD.source}(?:\\d|P(?=[\\dT])|${NUMBER_WORD})`, 'giu');
 
 function inProse(text: string, nowMs: number | undefined): number | null {
   const longest = { strong: 0, weak: 0 };
