@@ -76,8 +76,10 @@ export const cardataRetry: RetryPolicies = {
   server: { baseMs: 30 * SECOND_MS, maxMs: 5 * MINUTE_MS, attempts: 1 },
 };
 
-/** So far the vendor's clock may be behind ours, ms. */
+/** So far the vendor's clock is usually behind ours at most, ms. */
 const CLOCKS_APART_MS = 10 * MINUTE_MS;
+/** So long after midnight a refusal may still be the day's before, ms. */
+const LATE_END_MS = 2 * HOUR_MS;
 /** After midnight, ms. */
 const MARGIN_MS = 5 * SECOND_MS;
 
@@ -86,13 +88,16 @@ const MARGIN_MS = 5 * SECOND_MS;
  *
  * To probe every five minutes, as after an unknown pause, would be right only if a probe cost nothing; here a refused
  * probe is a call. Of a day that ends at midnight all are spent, so the end of that day is the time, and no probe comes
- * before. What is refused right after midnight is refused by a day that has not ended there: that is waited for by minutes.
+ * before. What is refused in the hours after midnight may be refused by a day that has not ended there: it is asked again at 10
+ * minutes past, and then when twice the time has gone by, five times at most. To wait for the next midnight would lose the day.
  * In a rolling window 288 probes a day would fill it by themselves, and it would never be free again. There a twelfth of it
  * is waited: by then 4 calls have left on average, and 12 probes a day leave three quarters of it to work.
  */
 export function usedUpForMs(quotaWindow: QuotaWindow, nowMs: number): number {
   if (quotaWindow === 'rolling' || !Number.isFinite(nowMs)) return 2 * HOUR_MS;
   const began = startOfDay(nowMs, 'UTC');
-  if (nowMs - began < CLOCKS_APART_MS) return began + CLOCKS_APART_MS - nowMs;
+  const sinceMs = nowMs - began;
+  if (sinceMs < CLOCKS_APART_MS) return CLOCKS_APART_MS - sinceMs;
+  if (sinceMs < LATE_END_MS) return sinceMs;
   return began + DAY_MS + MARGIN_MS - nowMs;
 }

@@ -181,7 +181,27 @@ describe('how long the day is used up', () => {
     expect(judge('image', 403, exve('CU-429'), {}, { quotaWindow: 'rolling' })).toMatchObject({
       statedWaitMs: 2 * HOUR_MS,
     });
-    expect(usedUpForMs('midnight', Date.UTC(2026, 10, 29, 0, 1))).toBe(9 * 60_000);
+  });
+
+  test.each([
+    ['on time', 0, ['00:00:05']],
+    ['a moment late', 20_000, ['00:00:05', '00:10:00']],
+    ['twelve minutes late', 12 * 60_000, ['00:00:05', '00:10:00', '00:20:00']],
+    ['an hour late', HOUR_MS, ['00:00:05', '00:10:00', '00:20:00', '00:40:00', '01:20:00']],
+    [
+      'a day of its own',
+      5 * HOUR_MS,
+      ['00:00:05', '00:10:00', '00:20:00', '00:40:00', '01:20:00', '02:40:00'],
+    ],
+  ])('a day that ends %s by our clock is not lost', (_, lateMs, asked) => {
+    const midnight = Date.UTC(2026, 10, 30);
+    const calls: string[] = [];
+    let at = midnight - 3 * HOUR_MS;
+    do {
+      at += usedUpForMs('midnight', at);
+      if (at < midnight + 20 * HOUR_MS) calls.push(new Date(at).toISOString().slice(11, 19));
+    } while (at < midnight + lateMs);
+    expect(calls).toEqual(asked);
   });
 
   test('never more checks in a day than leave most of it to work', () => {
