@@ -67,6 +67,11 @@ const TIMES: StreamTimes = {
   keepAliveMs: 30_000,
   seedMs: 60_000,
 };
+/**
+ * Longer than any message about one vehicle. To read and store one of many megabytes keeps the process, and with it all its
+ * other work, for longer than a lease lasts.
+ */
+const MESSAGE_BYTES = 1024 * 1024;
 /** Not authorized, and wrong user name or password, in both versions of the protocol. */
 const REFUSED = new Set([4, 5, 0x86, 0x87]);
 
@@ -210,7 +215,7 @@ export class AccountStream {
       // What the broker had from before says nothing of whether anything comes.
       if (!retain) this.heardAt = performance.now();
       messages += retain ? 0 : 1;
-      storing = storing.then(() => this.store(topic, payload.toString('utf8'), retain));
+      storing = storing.then(() => this.store(topic, payload, retain));
     });
     try {
       const granted = await client.subscribeAsync([...topics], { qos: 1 });
@@ -272,7 +277,7 @@ export class AccountStream {
     return this.heardAt === null ? 0 : performance.now() - this.heardAt;
   }
 
-  private async store(topic: string, payload: string, retained: boolean): Promise<void> {
+  private async store(topic: string, payload: Buffer, retained: boolean): Promise<void> {
     const { deps, account, api } = this;
     const parsed = readMessage(api, topic, payload);
     if (!parsed.ok) {
@@ -372,9 +377,11 @@ function isRefusal(error: unknown): boolean {
 }
 
 /** A vendor's parser that throws is a message that cannot be read. */
-function readMessage(api: StreamApi, topic: string, payload: string): ReturnType<StreamApi['parse']> {
+function readMessage(api: StreamApi, topic: string, payload: Buffer): ReturnType<StreamApi['parse']> {
+  if (payload.length > MESSAGE_BYTES)
+    return { ok: false, problem: `the message has more than ${MESSAGE_BYTES} bytes` };
   try {
-    const parsed = api.parse(topic, payload);
+    const parsed = api.parse(topic, payload.toString('utf8'));
     const problem = parsed.ok ? problemOf(parsed.value) : null;
     return problem === null ? parsed : { ok: false, problem };
   } catch (error) {

@@ -98,9 +98,15 @@ test('after a login one connection stands over all workers; what was before is r
   chatter = setInterval(() => sendMileage(vins[0] ?? '', '123456'), 500);
 
   broker.publish(`${gcid}/${vins[0]}`, 'no JSON');
+  broker.publish(`${gcid}/${vins[0]}`, {
+    vin: vins[0],
+    data: { 'far.too.long': { value: 'x'.repeat(1024 * 1024) } },
+  });
   sendMileage(vins[0] ?? '', '123456');
   await eventually('the value is stored', async () => (await mileage(vins[0] ?? ''))?.value === '123456');
   expect(await mileage(vins[0] ?? '')).toMatchObject({ source: 'stream' });
+  const { rows: long } = await stack.db.query(`select name from read_values where name = 'far.too.long'`);
+  expect(long).toEqual([]);
   expect(await stream()).toMatchObject({ state: 'connected', held: true, reason: '' });
   // As fresh as if it had been called for.
   await eventually('the read counts as fresh', async () => {
