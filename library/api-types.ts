@@ -1789,6 +1789,19 @@ export interface components {
             polling: components["schemas"]["PollingRun"][] | {
                 problem: string;
             };
+            streams: {
+                account: string;
+                /** @enum {string} */
+                state: "waiting" | "connected" | "silent";
+                reason: string;
+                held: boolean;
+                messages: number;
+                connectedAt: string | null;
+                continuousSince: string | null;
+                messageAt: string | null;
+            }[] | {
+                problem: string;
+            };
             troubles: {
                 what: string;
                 why: string;

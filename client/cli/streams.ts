@@ -1,5 +1,8 @@
 /** `sluice streams`: changes that vendors send by themselves. */
 import type { Command } from 'commander';
+import { MINUTE_MS } from '../../quota/durations';
+import { LONGEST_RETRY_MS } from '../../quota/streams/continuity';
+import type { StreamStanding } from '../../store/streams/streams';
 import { listStreamsOf } from '../operations/streams/streams';
 import { whenText } from '../operations/time-text';
 import { call, contextOf } from './command';
@@ -22,4 +25,19 @@ export function addStreams(program: Command): void {
       ]);
       print(table(['account', 'state', 'without a gap since', 'last message', 'messages', 'reason'], rows));
     });
+}
+
+/** Why a stream brings nothing, and what follows; null when it stands. */
+export function streamTrouble(
+  { account, held, state, reason, messageAt }: StreamStanding,
+  now: number,
+): string | null {
+  if (held && state === 'connected') return null;
+  const why = held ? reason || 'it is being connected' : 'no worker holds it';
+  const last = messageAt === null ? 'no message so far' : `last message ${whenText(messageAt, now)}`;
+  const next =
+    held && state === 'silent'
+      ? 'each vehicle is read once by a call, as the budget of polling allows'
+      : `tried again by itself, at most ${Math.round(LONGEST_RETRY_MS / MINUTE_MS)} min apart`;
+  return `${account} brings no changes: ${why}; ${last}; ${next}`;
 }

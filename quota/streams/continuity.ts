@@ -28,7 +28,7 @@ export function renewAfterMs(expiresInMs: number): number {
   return Math.max(0, expiresInMs - Math.min(LONGEST_MARGIN_MS, expiresInMs / 5));
 }
 
-const LONGEST_RETRY_MS = 5 * MINUTE_MS;
+export const LONGEST_RETRY_MS = 5 * MINUTE_MS;
 
 /** Wait before the next try, by the number of failures in a row. */
 export function retryAfterMs(failures: number, firstMs = SECOND_MS): number {

@@ -16,6 +16,20 @@ export const status = z
     backfills: orProblem(z.array(run)),
     syncs: orProblem(z.array(sync)),
     polling: orProblem(z.array(pollingRun)),
+    streams: orProblem(
+      z.array(
+        z.object({
+          account: z.string(),
+          state: z.enum(['waiting', 'connected', 'silent']),
+          reason: z.string(),
+          held: z.boolean(),
+          messages: count,
+          connectedAt: orNull(instant),
+          continuousSince: orNull(instant),
+          messageAt: orNull(instant),
+        }),
+      ),
+    ),
     troubles: orProblem(
       z.array(z.object({ what: z.string(), why: z.string(), since: orNull(instant), frees: z.string() })),
     ),

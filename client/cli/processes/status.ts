@@ -21,6 +21,7 @@ import { blockedLines, organizationText, poolText, sinceText, stopLines } from '
 import { syncTable } from '../datasets/sync';
 import { print, printJson } from '../output';
 import { pollingTable } from '../polling/polling';
+import { streamTrouble } from '../streams';
 
 /** What runs for this folder. */
 interface Here {
@@ -106,6 +107,12 @@ async function printStatus({ settings, dir }: Context, here: Here, status: Statu
       for (const line of blockedLines(limits)) print(`Limit     ${pool}: ${line}`);
     }
   } else if (postgres.url !== null) print(`Pools     unknown: ${pools.problem}`);
+  const streams = await status.streams;
+  if ('value' in streams) {
+    for (const line of streams.value.map((one) => streamTrouble(one, now))) {
+      if (line !== null) print(`Stream    ${line}`);
+    }
+  }
   const batches = await status.batches;
   if ('value' in batches) {
     for (const line of batchLines(batches.value, now)) print(`Batch     ${line}`);

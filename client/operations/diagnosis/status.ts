@@ -1,6 +1,7 @@
 /** What is under way on the servers of these settings, and what is wrong. Shows what it can when parts are down. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import type { StreamStanding } from '../../../store/streams/streams';
 import type { Backend } from '../backend/backend';
 import { batchJson } from '../batches/batches';
 import { type BatchReport, readBatches } from '../batches/wait';
@@ -11,6 +12,7 @@ import { messageOf } from '../errors';
 import { operation } from '../operation';
 import { listPolling, type PollingReport } from '../polling/runs';
 import { type PoolReport, readPoolReport } from '../pools/report';
+import { listStreamsOf } from '../streams/streams';
 import { isoOrNull } from '../time-text';
 import { ailingWorkers, failingWorkflows, strandedBatches, type Trouble, waitingTasks } from './troubles';
 
@@ -35,6 +37,8 @@ export interface Status {
   readonly syncs: Read<readonly SyncReport[]>;
   /** Of every account that is polled, whether it runs or not. */
   readonly polling: Read<readonly PollingReport[]>;
+  /** Of every account that is to receive changes by itself, whether they come or not. */
+  readonly streams: Read<readonly StreamStanding[]>;
   /** What ought to run and does not. */
   readonly troubles: Read<readonly Trouble[]>;
 }
@@ -42,19 +46,20 @@ export interface Status {
 export const readStatus = operation({
   about: 'what runs, and what it does',
   input: z.strictObject({}),
-  json: ({ worker, pools, batches, backfills, syncs, polling, troubles }: Status) => ({
+  json: ({ worker, pools, batches, backfills, syncs, polling, streams, troubles }: Status) => ({
     worker: orProblem(worker, (runs) => ({ runs })),
     pools: orProblem(pools, (all) => all.map(poolJson)),
     batches: orProblem(batches, (all) => all.map(batchJson)),
     backfills: orProblem(backfills, listBackfills.json),
     syncs: orProblem(syncs, listSyncs.json),
     polling: orProblem(polling, listPolling.json),
+    streams: orProblem(streams, listStreamsOf.json),
     troubles: orProblem(troubles, (all) =>
       all.map((trouble) => ({ ...trouble, since: isoOrNull(trouble.since) })),
     ),
   }),
   run: async (backend): Promise<Status> => {
-    const { worker, pools, batches, backfills, syncs, polling, troubles } = beginStatus(backend);
+    const { worker, pools, batches, backfills, syncs, polling, streams, troubles } = beginStatus(backend);
     return {
       worker: await worker,
       pools: await pools,
@@ -62,6 +67,7 @@ export const readStatus = operation({
       backfills: await backfills,
       syncs: await syncs,
       polling: await polling,
+      streams: await streams,
       troubles: await troubles,
     };
   },
@@ -82,6 +88,7 @@ export function beginStatus(backend: Backend, soonMs?: number): StatusParts {
     backfills: read(() => listBackfills(backend, {})),
     syncs: read(() => listSyncs(backend, {})),
     polling: read(() => listPolling(backend, {})),
+    streams: read(() => listStreamsOf(backend, {})),
     troubles: read(() => readTroubles(backend)),
   };
 }
