@@ -1438,15 +1438,20 @@ begin
   order by x.key nulls last limit 1;
   if o.id is null then
     new.override := null;
-    return new;
+  else
+    new.override := o.change || jsonb_build_object('id', o.id, 'author', o.author, 'reason', o.reason, 'at', o.at);
+    new.capacity := coalesce((o.change ->> 'capacity')::float8, new.capacity);
+    new.mode := coalesce(o.change ->> 'mode', new.mode);
+    new.source := 'operator';
+    if new.kind = 'bucket' and o.change ? 'period_ms' then new.period_ms := (o.change ->> 'period_ms')::float8; end if;
+    if tg_op = 'UPDATE' and new.kind = 'bucket' and old.kind = 'bucket' and old.tat > now_ms() then
+      new.tat := now_ms() + least((old.tat - now_ms()) / old.period_ms, new.capacity) * new.period_ms;
+    end if;
   end if;
-  new.override := o.change || jsonb_build_object('id', o.id, 'author', o.author, 'reason', o.reason, 'at', o.at);
-  new.capacity := coalesce((o.change ->> 'capacity')::float8, new.capacity);
-  new.mode := coalesce(o.change ->> 'mode', new.mode);
-  new.source := 'operator';
-  if new.kind = 'bucket' and o.change ? 'period_ms' then new.period_ms := (o.change ->> 'period_ms')::float8; end if;
-  if tg_op = 'UPDATE' and new.kind = 'bucket' and old.kind = 'bucket' and old.tat > now_ms() then
-    new.tat := now_ms() + least((old.tat - now_ms()) / old.period_ms, new.capacity) * new.period_ms;
+  if tg_op = 'UPDATE' and (new.kind, new.capacity, new.period_ms, new.calendar_unit, new.zone, new.mode)
+       is distinct from (old.kind, old.capacity, old.period_ms, old.calendar_unit, old.zone, old.mode) then
+    new.claim_rank := 0;
+    new.claim_until := 0;
   end if;
   return new;
 end $function$;

@@ -170,7 +170,7 @@ export class ReportCalls {
 }
 
 /** What the series is of, in the dataset's order: its marketplace, and the currency where that belongs to it. */
-const partOf = ({ dataset, series }: Pick<JobContext, 'dataset' | 'series'>) =>
+export const partOf = ({ dataset, series }: Pick<JobContext, 'dataset' | 'series'>) =>
   dataset.partition.map(({ name }) => series.partition[name]).join(' ');
 
 /** Whoever has the query of a pre-signed URL has the document. */

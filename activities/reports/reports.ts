@@ -25,7 +25,7 @@ import type { DocumentLocation } from '../../vendors/capabilities/reports';
 import { CallFailed } from '../gateway/call-errors';
 import { guarded } from '../gateway/guarded';
 import { stillPending } from './age';
-import { bodyOf, DocumentRefused, type JobContext, ReportCalls, type ReportDeps } from './calls';
+import { bodyOf, DocumentRefused, type JobContext, partOf, ReportCalls, type ReportDeps } from './calls';
 import { ReportRequests } from './requests';
 import type {
   AuditDue,
@@ -74,7 +74,9 @@ class Reports {
 
   async plan(input: PlanInput): Promise<WorkPlan> {
     const context = this.calls.context(input);
-    const { settings } = context;
+    const { account, dataset, settings } = context;
+    const isOne = account.partitions(dataset).length < 2;
+    const series = isOne ? [] : await seriesOf(this.deps.db, context);
     return {
       chunks: await chunksFor(
         this.deps.db,
@@ -91,6 +93,11 @@ class Reports {
       },
       priority: input.purpose === 'backfill' ? settings.backfillPriority : settings.priority,
       gridMs: context.dataset.gridMs,
+      ...(isOne
+        ? {}
+        : {
+            seriesNames: Object.fromEntries(series.map((one) => [one.id, partOf({ dataset, series: one })])),
+          }),
     };
   }
 

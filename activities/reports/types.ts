@@ -27,6 +27,8 @@ export interface WorkPlan {
   readonly poolKey: string;
   readonly poll: PollPolicy;
   readonly priority: Priority;
+  /** Where there are several series: each one's name, by its id. Left out by workers of earlier versions. */
+  readonly seriesNames?: Readonly<Record<number, string>>;
   /** The grid that windows are cut on, ms. */
   readonly gridMs: number;
 }

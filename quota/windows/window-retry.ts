@@ -52,11 +52,24 @@ const DISTANCES: Readonly<Record<WindowCause, Distances>> = {
  * From a failure to the next try, ms. @param tries answers so far, this one among them.
  * @param reRequestMs the vendor wants the same request no sooner again; where that is all that is waited for, it is the
  *   first distance.
+ * @param ageMs how long ago the window ended, where the vendor serves others of its kind. What it refuses of the latest
+ *   hours, in whatever words, it mostly just does not have yet: no such window waits for longer than it is old, so that
+ *   the tries go apart with its age.
  */
-export function retryDistanceMs(cause: WindowCause, tries: number, reRequestMs = 30 * MINUTE_MS): number {
+export function retryDistanceMs(
+  cause: WindowCause,
+  tries: number,
+  reRequestMs = 30 * MINUTE_MS,
+  ageMs = Number.POSITIVE_INFINITY,
+): number {
   const { firstMs, factor, maxMs } = DISTANCES[cause];
-  return Math.min(maxMs, (firstMs ?? reRequestMs) * factor ** Math.max(0, tries - 1));
+  const distance = Math.min(maxMs, (firstMs ?? reRequestMs) * factor ** Math.max(0, tries - 1));
+  const mayBeLate = firstMs !== null && firstMs >= DAY_MS;
+  return mayBeLate ? Math.min(distance, Math.max(YOUNGEST_MS, ageMs)) : distance;
 }
+
+/** Least wait of what may only be late, ms. */
+const YOUNGEST_MS = HOUR_MS;
 
 /** Amazon and its like cancel a report for which there is no data; so many such answers in a row are believed. */
 const CANCELLED_MEANS_EMPTY = 3;

@@ -60,10 +60,7 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   );
   const before = rows[0] ?? { tries: 0, since: null };
   const tries = before.tries + (cause === 'skipped' ? 0 : 1);
-  const retryAt =
-    failure.retryAt === undefined
-      ? now + retryDistanceMs(cause, tries, failure.reRequestMs)
-      : failure.retryAt;
+  const retryAt = failure.retryAt === undefined ? await nextTry(client, failure, tries) : failure.retryAt;
   const empty = meansEmpty(cause, tries);
   // Failed windows have no rows, so their leftovers need no counting.
   await carve(client, seriesId, range, "state = 'failed'", '0');
@@ -103,6 +100,16 @@ export async function recordFailureIn(client: PoolClient, failure: WindowFailure
   return { tries, retryAt: empty ? null : retryAt, empty };
 }
 
+/** Where the vendor refuses all of a series, its latest windows are refused for the same reason, and not for their age. */
+async function nextTry(
+  client: PoolClient,
+  { seriesId, span, cause = 'failed', reRequestMs, now }: WindowFailure,
+  tries: number,
+): Promise<number> {
+  const age = (await failsAlike(client, seriesId)) ? undefined : now - span.to;
+  return now + retryDistanceMs(cause, tries, reRequestMs, age);
+}
+
 /** Windows that were not requested because others were refused are due again: one of their series has succeeded. */
 export async function healSkipped(client: PoolClient, seriesId: number, now: number): Promise<void> {
   await client.query(
@@ -118,7 +125,7 @@ const ALIKE = 3;
  * Whether the last answers of a series were refusals, each of them: then its next window is likely to be refused, too. Not
  * of cancelled ones, which mostly say that there is nothing.
  */
-export async function failsAlike(db: Pool, seriesId: number): Promise<boolean> {
+export async function failsAlike(db: Pool | PoolClient, seriesId: number): Promise<boolean> {
   const { rows } = await db.query<{ state: string; cause: WindowCause | null }>(
     `select state, cause from coverage where series_id = $1 and cause is distinct from 'skipped'
      order by fetched_at desc limit ${ALIKE}`,

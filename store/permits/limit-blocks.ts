@@ -38,7 +38,8 @@ export async function unblockLimits(db: Pool, { pool, names, by, reason }: Unblo
     );
     const { rows } = await client.query<Unblocked>(
       `with ended as (
-         update limits l set blocked_until = n.t, unblocked_at = n.t, rate_strikes = 0, blocked_reason = ''
+         update limits l set blocked_until = n.t, unblocked_at = n.t, rate_strikes = 0, blocked_reason = '',
+           claim_rank = 0, claim_until = 0
          from (select now_ms() as t) n,
               (select id, blocked_until as until, blocked_reason as because from limits) was
          where was.id = l.id and l.blocked_until > n.t and ($2::text[] is null or l.name = any ($2))

@@ -34,6 +34,7 @@ interface PoolRow {
   hint: string | null;
   cause: HoldCause | null;
   short_waits: number;
+  probe_until: number;
   policy: PoolPolicy;
 }
 
@@ -41,10 +42,12 @@ export interface PoolRecord {
   readonly key: string;
   readonly state: PoolState;
   readonly policy: PoolPolicy;
+  /** Epoch ms until which the probe that has left is waited for; null while none has. */
+  readonly probeUntil: number | null;
 }
 
 const COLUMNS =
-  'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, cause, short_waits, policy';
+  'key, state, until_ms, since_ms, reason, strikes, failures, epoch, evidence, hint, cause, short_waits, probe_until, policy';
 
 /**
  * Makes the pool's row if there is none, and brings its policy and organization up to date, unless a newer generation of
@@ -251,6 +254,7 @@ function toRecord(row: PoolRow): PoolRecord {
   return {
     key: row.key,
     policy: row.policy,
+    probeUntil: row.state === 'half_open' && row.probe_until > 0 ? row.probe_until : null,
     state: {
       state: row.state,
       until: row.until_ms,

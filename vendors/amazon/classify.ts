@@ -8,7 +8,7 @@ import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { unanswered } from '../unanswered';
-import { type AmazonError, isQuotaCode, readError } from './error-body';
+import { type AmazonError, isQuotaCode, parseObject, readError } from './error-body';
 import { scrub } from './scrub';
 
 /** Total: any result becomes exactly one verdict. `nowMs` serves dates in Retry-After and texts only. */
@@ -82,15 +82,22 @@ function classifyReports(call: CallInfo, answer: Answer): Verdict {
   // Usage plans are the only limits here, so a 429 under another code, or without a body, is one of them too. To
   // take it for a short "too fast" would spend calls on a quota that can last for days.
   if (status === 429) return quota(evidence, wait);
-  if (status === 410 || (status === 404 && addressesOne(call) && !answer.foreign)) {
+  // One report or document is gone; where none was named, the API itself is not there.
+  if ((status === 404 || status === 410) && addressesOne(call) && !answer.foreign) {
     return { kind: 'gone', evidence };
   }
   return byStatus(call, answer);
 }
 
-/** Every answer of the API's is an object; only a cancellation may have nothing to say. */
+/** Of these fields every answer of the API's has one. */
+const FIELDS = ['reportId', 'processingStatus', 'reports', 'reportDocumentId', 'url'];
+
+/** JSON of another server's is no more an answer of the API's than a page is; only a cancellation may have nothing to say. */
 function isUsable(call: CallInfo, body: string): boolean {
-  return call.operation === 'cancelReport' || body.trimStart().startsWith('{');
+  if (call.operation === 'cancelReport') return true;
+  const text = body.trim();
+  const object = text.startsWith('{') ? parseObject(text) : null;
+  return object !== null && FIELDS.some((field) => Object.hasOwn(object, field));
 }
 
 /**

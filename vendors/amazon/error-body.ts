@@ -88,7 +88,7 @@ function toText(value: unknown): string {
   return typeof value === 'number' ? String(value) : '';
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
+export function parseObject(text: string): Record<string, unknown> | null {
   try {
     const parsed: unknown = JSON.parse(text);
     const value: unknown = Array.isArray(parsed) ? parsed[0] : parsed;

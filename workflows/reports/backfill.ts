@@ -81,6 +81,7 @@ class Backfill {
       ...{ dataset, account, poll: plan.poll, gridMs: plan.gridMs },
       gate: this.gate,
       priority: priority ?? plan.priority,
+      ...(plan.seriesNames && { seriesNames: plan.seriesNames }),
       persistent: true,
       whileRunning: this.pause.whileRunning,
     });

@@ -155,11 +155,17 @@ class DatasetSync {
       gate: this.gate,
       poll: plan.poll,
       priority: plan.priority,
+      ...(plan.seriesNames && { seriesNames: plan.seriesNames }),
       gridMs: plan.gridMs,
       persistent: false,
       whileRunning: this.pause.whileRunning,
     });
-    return this.lines.begin(purpose, seriesId, chunks, pipeline);
+    return this.lines.begin(
+      purpose,
+      { id: seriesId, name: plan.seriesNames?.[seriesId] ?? null },
+      chunks,
+      pipeline,
+    );
   }
 
   /** Until the next cycle is due, or the pool is open again, or something wakes the sync earlier. */

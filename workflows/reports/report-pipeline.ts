@@ -14,7 +14,7 @@ import { activitiesFor } from '../activity-queues';
 import { applicationFailure, HistoryIsFull, PoolIsClosed } from '../pools/pool-gate';
 import { Caution } from './caution';
 import { afterFailure, afterFatal, type Ending, type Failed } from './report-endings';
-import { ReportStages, type StageOptions, spanText } from './report-stages';
+import { ReportStages, type StageOptions } from './report-stages';
 import { type Wait, Waits } from './waits';
 
 const { recordChunkFailure } = activitiesFor<ReportActivities>('reports', {
@@ -96,7 +96,7 @@ export class ReportPipeline {
       const mayWait = this.options.persistent && attempt < CHUNK_TRIES && !this.isLeft;
       const again = await this.afterwards(chunk, ending, mayWait, attempt);
       if (again === null) return;
-      const why = `try ${spanText(chunk)} again: ${ending.reason}`;
+      const why = `try ${this.stages.text(chunk)} again: ${ending.reason}`;
       await this.waits.during({ why, since: Date.now(), until: again }, () =>
         sleep(Math.max(1000, again - Date.now()), { summary: why }),
       );
@@ -142,7 +142,10 @@ export class ReportPipeline {
    */
   private async split(chunk: Chunk, parts: readonly [Span, Span], refused: Failed): Promise<void> {
     const caution = this.cautionOf(chunk);
-    log.info('a report was refused; trying its parts', { chunk: spanText(chunk), reason: refused.reason });
+    log.info('a report was refused; trying its parts', {
+      chunk: this.stages.text(chunk),
+      reason: refused.reason,
+    });
     const wholes: Span[] = [];
     const open: { readonly part: Chunk; readonly failed: Failed }[] = [];
     for (const part of parts.map((one): Chunk => ({ ...chunk, ...one, failing: 'part' }))) {
@@ -218,11 +221,11 @@ export class ReportPipeline {
   private fail(chunk: Chunk, reason: string): void {
     this.result.failed++;
     this.note(chunk, `failed: ${reason}`);
-    log.warn('a chunk failed', { chunk: spanText(chunk), reason });
+    log.warn('a chunk failed', { chunk: this.stages.text(chunk), reason });
   }
 
   private note(chunk: Chunk, text: string): void {
-    this.result.problems.push(`${spanText(chunk)}: ${text}`);
+    this.result.problems.push(`${this.stages.text(chunk)}: ${text}`);
     if (this.result.problems.length > 20) this.result.problems.shift();
   }
 

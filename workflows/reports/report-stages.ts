@@ -37,6 +37,8 @@ export interface StageOptions extends DatasetRef {
   readonly gate: PoolGate;
   readonly poll: PollPolicy;
   readonly priority: Priority;
+  /** Where there are several series: each one's name, by its id. */
+  readonly seriesNames?: Readonly<Record<number, string>>;
   /** Blocks while an operator has paused this work. */
   readonly whileRunning: () => Promise<void>;
 }
@@ -73,6 +75,12 @@ export class ReportStages {
     this.leaving = true;
   }
 
+  /** Which report it is, of which series where there are several. */
+  text(chunk: Chunk): string {
+    const series = this.options.seriesNames?.[chunk.seriesId];
+    return series === undefined ? spanText(chunk) : `${spanText(chunk)} of ${series}`;
+  }
+
   /** Asks for the report; waits out, as long as it takes, what is not settled of an earlier request. Null: closed. */
   async request(chunk: Chunk) {
     for (;;) {
@@ -83,7 +91,7 @@ export class ReportStages {
       });
       if (requested?.kind !== 'settling') return requested;
       const { until, since, reason } = requested;
-      const why = `whether the report of ${spanText(chunk)} was made is looked up in the vendor's list: ${reason}`;
+      const why = `whether the report of ${this.text(chunk)} was made is looked up in the vendor's list: ${reason}`;
       await this.waits.during({ why, since, until }, () =>
         sleep(Math.max(1000, until - Date.now()), { summary: "until the vendor's list can be believed" }),
       );
@@ -94,7 +102,7 @@ export class ReportStages {
   async untilMade(chunk: Chunk, jobId: JobCall['jobId'], onSlow: () => void) {
     const { gate, poll, whileRunning } = this.options;
     const since = Date.now();
-    let why = `the vendor makes the report of ${spanText(chunk)}`;
+    let why = `the vendor makes the report of ${this.text(chunk)}`;
     for (let wait = poll.initialMs, ageMs = 0; ; wait = Math.min(poll.maxMs, wait * poll.factor)) {
       // What has not been made for hours is not made in the next minute.
       const rarely = Math.max(wait, Math.min(LONGEST_POLL_MS, ageMs / 10));
@@ -108,7 +116,7 @@ export class ReportStages {
       });
       if (polled.kind !== 'pending') return polled;
       ageMs = polled.ageMs ?? 0;
-      why = `the vendor has not made report ${polled.reportId ?? ''} yet (status ${polled.said || 'none'})`;
+      why = `the vendor has not made report ${polled.reportId ?? ''} of ${this.text(chunk)} yet (status ${polled.said || 'none'})`;
       if (Date.now() - since > SLOW_REPORT_MS) onSlow();
     }
   }
@@ -152,6 +160,6 @@ export class ReportStages {
 }
 
 /** `2026-11-01T00:00..2026-11-01T06:00` */
-export function spanText({ from, to }: Span): string {
+function spanText({ from, to }: Span): string {
   return `${new Date(from).toISOString().slice(0, 16)}..${new Date(to).toISOString().slice(0, 16)}`;
 }

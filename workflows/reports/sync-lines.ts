@@ -12,6 +12,8 @@ import type { Wait } from './waits';
 export interface Line {
   readonly purpose: JobPurpose;
   readonly seriesId: number;
+  /** Null where there is one series only. */
+  readonly seriesName: string | null;
   readonly chunks: readonly Chunk[];
   readonly pipeline: ReportPipeline;
   /** Epoch ms. */
@@ -39,8 +41,14 @@ export class SyncLines {
   }
 
   /** Begins a line. */
-  begin(purpose: JobPurpose, seriesId: number, chunks: readonly Chunk[], pipeline: ReportPipeline): Line {
-    const line: Line = { purpose, seriesId, chunks, pipeline, since: Date.now(), over: false };
+  begin(
+    purpose: JobPurpose,
+    series: { readonly id: number; readonly name: string | null },
+    chunks: readonly Chunk[],
+    pipeline: ReportPipeline,
+  ): Line {
+    const { id: seriesId, name: seriesName } = series;
+    const line: Line = { purpose, seriesId, seriesName, chunks, pipeline, since: Date.now(), over: false };
     this.lines.push(line);
     this.follow(
       pipeline.run(chunks).then(() => {
@@ -133,16 +141,17 @@ export class SyncLines {
     return waits.includes(null) ? null : first;
   }
 
-  /** What is under way, the oldest first: `sync: 2 of 3 reports since 04:10Z`. */
+  /** What is under way, the oldest first: `sync of A1PA6795UKMFR9 EUR: 2 of 3 reports under way since …`. */
   underWayText(): string {
     return this.lines
       .filter((line) => !line.over)
       .sort((a, b) => a.since - b.since)
       .slice(0, 3)
-      .map(({ purpose, pipeline, since }) => {
+      .map(({ purpose, seriesName, pipeline, since }) => {
         const { done, failed } = pipeline.result;
         const at = new Date(since).toISOString().slice(0, 16);
-        return `${NAMES[purpose]}: ${pipeline.total - done - failed} of ${pipeline.total} reports under way since ${at}Z`;
+        const work = seriesName === null ? NAMES[purpose] : `${NAMES[purpose]} of ${seriesName}`;
+        return `${work}: ${pipeline.total - done - failed} of ${pipeline.total} reports under way since ${at}Z`;
       })
       .join('; ');
   }

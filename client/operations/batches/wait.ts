@@ -41,6 +41,8 @@ export type StuckPart = Pick<BatchPart, 'id' | 'state' | 'vendorId' | 'note' | '
 export interface Standing {
   /** The pool, or its organization's: whichever stands in the way. */
   readonly pool: Pick<PoolState, 'state' | 'until' | 'reason' | 'since'> | null;
+  /** Of that pool: epoch ms until which the result of the one call is waited for that it has let go first. */
+  readonly probeUntil: number | null;
   /** Of the limits that its calls are charged to, the one whose wait, stated by the vendor, is longest. */
   readonly blocked: Pick<
     LimitStatus,
@@ -70,6 +72,7 @@ export interface Standing {
 
 export const NOTHING_KNOWN: Standing = {
   pool: null,
+  probeUntil: null,
   blocked: null,
   usedUp: null,
   part: null,
@@ -95,6 +98,7 @@ export async function readStanding(
     hasWorker ? null : lastSign(db, batch.id),
   ]);
   const now = Date.now();
+  const inTheWay = stopping(pools, now);
   const keys = limitsOfCall(account, operation, attributes(batch.model)).map(({ key }) => key);
   const charged = stored.filter(({ key }) => keys.includes(key));
   // Calls about files fall under limits of their own; which of them holds the batch, its page knows.
@@ -116,7 +120,8 @@ export async function readStanding(
     // Each try changes its state; what has been doubted since goes on.
     .map((stuck) => ({ ...stuck, since: now - Math.max(stuck.unchangedMs, stuck.doubtedMs) }));
   return {
-    pool: stopping(pools, now)?.state ?? null,
+    pool: inTheWay?.state ?? null,
+    probeUntil: inTheWay?.probeUntil ?? null,
     blocked,
     usedUp,
     part,
@@ -149,7 +154,7 @@ function roomAt({ kind, left, periodMs, resetsAt }: LimitStatus, now: number): n
 export function waitOf(
   batch: Pick<Batch, 'id' | 'account' | 'items' | 'state' | 'reason' | 'priority' | 'changedAt'>,
   counts: BatchCounts,
-  { pool, blocked, usedUp, part, queue, noted, workless }: Standing,
+  { pool, probeUntil, blocked, usedUp, part, queue, noted, workless }: Standing,
   quota: Pick<QuotaStatus, 'shouldPause' | 'reason' | 'pausesUntil'> | null,
   now: number,
 ): Standstill | null {
@@ -180,7 +185,9 @@ export function waitOf(
       : stuck;
   }
   if (counts.running > 0) return null;
-  if (pool?.state === 'half_open') return probeWait(what, pool);
+  if (pool?.state === 'half_open') {
+    return probeWait(what, pool, { probeUntil, nextTryAt: noted?.until ?? null }, now);
+  }
   if (blocked !== null) {
     const wait = blockedWait(what, batch.account, blocked);
     return { ...wait, since: wait.since ?? noted?.since ?? null };

@@ -33,6 +33,8 @@ export interface AccountStanding {
   readonly account: string;
   /** The pool, or its organization's: whichever stands in the way. */
   readonly pool: PoolState | null;
+  /** Of that pool: epoch ms until which the result of the one call is waited for that it has let go first. */
+  readonly probeUntil: number | null;
   readonly stops: readonly KindStop[];
   /** Its limits as they stand. */
   readonly limits: readonly LimitStatus[];
@@ -53,9 +55,11 @@ export async function readAccountStanding(
     listLimits(db, poolKey),
     readWorkerSeenAt(db),
   ]);
+  const inTheWay = stopping(pools, Date.now());
   return {
     account: name,
-    pool: stopping(pools, Date.now())?.state ?? null,
+    pool: inTheWay?.state ?? null,
+    probeUntil: inTheWay?.probeUntil ?? null,
     stops,
     limits,
     calls: callsOf(account),
@@ -136,10 +140,23 @@ export function accountWait(
   return { what, why: limitWaitText(limit), since, until, frees };
 }
 
+export interface ProbeEnds {
+  /** Another call may go from then on, if there is no answer; null while none has left. Epoch ms. */
+  readonly probeUntil: number | null;
+  /** When the work itself tries again; null where it does not say. */
+  readonly nextTryAt: number | null;
+}
+
 /** Of a pool whose stop is over, and whose calls wait for what comes of the first. */
-export function probeWait(what: string, { reason, since }: Pick<PoolState, 'reason' | 'since'>): Standstill {
+export function probeWait(
+  what: string,
+  { reason, since }: Pick<PoolState, 'reason' | 'since'>,
+  ends: ProbeEnds,
+  now: number,
+): Standstill {
   const why = `its pool lets one call go first, to see whether the vendor accepts calls again: ${reason}`;
-  return { what, why, since, until: null, frees: byItself() };
+  const until = [ends.probeUntil, ends.nextTryAt].find((at) => at !== null && at > now) ?? null;
+  return { what, why, since, until, frees: byItself() };
 }
 
 const POOL_WORDS: Readonly<Partial<Record<PoolState['state'], string>>> = {
@@ -199,7 +216,9 @@ export function workWait(
   const known = standing === null ? null : accountWait(what, standing, subject, now);
   if (known !== null) return known;
   if (status.phase === 'waiting for quota' || (status.phase === 'running' && status.until !== null)) {
-    if (standing?.pool?.state === 'half_open') return probeWait(what, standing.pool);
+    if (standing?.pool?.state === 'half_open') {
+      return probeWait(what, standing.pool, { ...standing, nextTryAt: status.until }, now);
+    }
     return { what, why: status.detail, since, until: status.until, frees: freedFor(status.limit, standing) };
   }
   return null;

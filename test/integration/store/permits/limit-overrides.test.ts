@@ -120,3 +120,18 @@ test('a bucket keeps its level in units when its rate is changed', async () => {
   expect(before?.ratePerSecond).toBeCloseTo(0.01);
   expect(level(before)).toBe(6);
 });
+
+test('a change ends what lower ranks stand back for: the more important caller waited for the limit as it was', async () => {
+  await registerPool(db, POOL, POLICY, null, 1);
+  const key = 'acme/main/claimed/daily';
+  await register(1, 1, key);
+  const ask = async (priority: 'live' | 'background') => {
+    const [decision] = await takePermits(db, [{ pool: POOL, priority, charges: [{ key, units: 1 }] }], 0);
+    return decision?.granted;
+  };
+  expect([await ask('live'), await ask('live'), await ask('background')]).toEqual([true, false, false]);
+
+  await overrideLimit(db, { ...order('bought more'), key }, { capacity: 9 });
+  // Whoever is woken first: the one that claimed it may have gone, or come later.
+  expect([await ask('background'), await ask('live')]).toEqual([true, true]);
+});

@@ -127,6 +127,30 @@ describe('jobs', () => {
     expect(calls.map((at) => (at - NOW) / HOUR)).toEqual([0, 24].flatMap((hour) => Array(72).fill(hour)));
   });
 
+  test('a window of the latest hours is looked at again in about its age, unless all of its series is refused', async () => {
+    const refuse = async (hour: number, now: number) => {
+      const { retryAt } = await recordFailure(state.pool, {
+        ...{
+          seriesId: state.series.id,
+          span: hours(hour, hour + 1),
+          reason: 'FATAL: other words',
+          evidence: {},
+        },
+        ...{ cause: 'fatal', now },
+      });
+      return ((retryAt ?? 0) - now) / HOUR;
+    };
+    const over = (hour: number, later: number) => hours(hour, hour + 1).to + later * HOUR;
+    expect(await refuse(0, over(0, 0.25))).toBe(1);
+    expect(await refuse(0, over(0, 1.5))).toBe(1.5);
+    expect(await refuse(0, over(0, 6))).toBe(6);
+    // What is old waits as long as any.
+    expect(await refuse(1, over(1, 400))).toBe(24);
+    await refuse(2, over(2, 400));
+    // Three of three: it is not that they are late.
+    expect(await refuse(3, over(3, 0.25))).toBe(24);
+  });
+
   test('a series that is only refused is known for it, one that is cancelled is not', async () => {
     const end = (hour: number, cause: 'fatal' | 'cancelled') =>
       recordFailure(state.pool, {

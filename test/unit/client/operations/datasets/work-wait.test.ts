@@ -18,6 +18,7 @@ const SALES = 'GET_VENDOR_REAL_TIME_SALES_REPORT';
 const standing = (of: Partial<AccountStanding> = {}): AccountStanding => ({
   account: 'acme',
   pool: null,
+  probeUntil: null,
   stops: [],
   limits: [],
   calls: null,
@@ -211,7 +212,12 @@ describe('a piece of work', () => {
     expect(workWait(waiting, standing({ pool: half }), SALES, NOW)).toMatchObject({
       why: expect.stringMatching(/lets one call go first.*: 5 failures$/),
       since: NOW - MIN,
+      until: NOW + 9,
     });
+    // Once that call has left: until its answer is not waited for any longer.
+    const out = standing({ pool: half, probeUntil: NOW + MIN });
+    expect(workWait(waiting, out, SALES, NOW)?.until).toBe(NOW + MIN);
+    expect(workWait(waiting, out, SALES, NOW + 2 * MIN)?.until).toBeNull();
   });
 
   test('that works, sleeps or has ended stands not still', () => {
