@@ -120,7 +120,7 @@ export class SyncLines {
     };
   }
 
-  /** Of each purpose, what became of its lines: `sync: 3 fetched, 0 failed`. */
+  /** Of each purpose, what became of its lines, and of what failed the last reason: `sync: 3 fetched, 0 failed`. */
   outcomesText(): string {
     const purposes = [...new Set(this.lines.map(({ purpose }) => purpose))];
     return purposes
@@ -129,7 +129,10 @@ export class SyncLines {
           .filter((line) => line.purpose === purpose)
           .map(({ pipeline }) => pipeline.result);
         const sum = (of: 'done' | 'failed') => results.reduce((total, result) => total + result[of], 0);
-        return `${NAMES[purpose]}: ${sum('done')} fetched, ${sum('failed')} failed`;
+        const failed = sum('failed');
+        const last = failed === 0 ? undefined : results.flatMap(({ problems }) => problems).at(-1);
+        const why = last === undefined ? '' : ` (${last})`;
+        return `${NAMES[purpose]}: ${sum('done')} fetched, ${failed} failed${why}`;
       })
       .join('; ');
   }

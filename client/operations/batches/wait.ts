@@ -1,10 +1,9 @@
 /** What a batch waits for: since when, until when, why, and what an operator can do about it. */
 import type { Pool } from 'pg';
 import { freedBy } from '../../../quota/limits/limit-of-work';
-import { limitWaitText } from '../../../quota/limits/limit-wait';
+import { limitWaitText, usedUpOf } from '../../../quota/limits/limit-wait';
 import type { QuotaStatus } from '../../../quota/limits/quota-status';
 import { stopping } from '../../../quota/pools/pool';
-import { WORTH_SAYING_MS } from '../../../quota/pools/reported-waits';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
 import type { Settings } from '../../../settings';
@@ -109,11 +108,7 @@ export async function readStanding(
     .filter(({ blockedUntil }) => blockedUntil !== null)
     // Of those that wait alike, one that holds calls and not only watches them.
     .sort((a, b) => (b.blockedUntil ?? 0) - (a.blockedUntil ?? 0) || isWatched(a) - isWatched(b));
-  const [usedUp = null] = charged
-    .filter(({ mode, left }) => mode === 'enforce' && left < 1)
-    .map((limit) => ({ ...limit, until: roomAt(limit, now) }))
-    .filter(({ until }) => until - now >= WORTH_SAYING_MS)
-    .sort((a, b) => b.until - a.until);
+  const usedUp = usedUpOf(charged, now);
   const [part = null] = parts
     .filter(({ failures, note, state }) => failures > 0 || (state === 'created' && note !== ''))
     .sort((a, b) => b.unchangedMs - a.unchangedMs)
@@ -141,13 +136,6 @@ function withLimit(noted: NotedWait, limits: readonly LimitStatus[]): NonNullabl
 
 function isWatched({ mode }: LimitStatus): number {
   return mode === 'shadow' ? 1 : 0;
-}
-
-/** When a limit that is used up has room for one unit, epoch ms. */
-function roomAt({ kind, left, periodMs, resetsAt }: LimitStatus, now: number): number {
-  if (kind !== 'bucket') return resetsAt ?? now;
-  const unitAt = now + (1 - left) * (periodMs ?? 0);
-  return resetsAt === null ? unitAt : Math.min(unitAt, resetsAt);
 }
 
 /** Pure. @param quota of its account; null when nothing is known of it. @param now epoch ms. */

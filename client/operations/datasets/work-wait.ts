@@ -1,7 +1,7 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
 import { concerns, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
-import { limitWaitText } from '../../../quota/limits/limit-wait';
+import { limitWaitText, usedUpOf } from '../../../quota/limits/limit-wait';
 import { kindName } from '../../../quota/pools/narrow-refusal';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
@@ -138,6 +138,35 @@ export function accountWait(
   const { blockedSince: since, blockedUntil: until } = limit;
   const frees = byItself(hint('pool unblock', account));
   return { what, why: limitWaitText(limit), since, until, frees };
+}
+
+/**
+ * Of work that has not yet been let go: the limit of ours without room for its calls. Null where there is none, or where
+ * the settings do not know the calls.
+ */
+export function usedUpWait(
+  what: string,
+  { account, limits, calls }: AccountStanding,
+  { operations, subject }: { readonly operations: readonly string[]; readonly subject: string | null },
+  since: number,
+  now: number,
+): Standstill | null {
+  if (calls === null) return null;
+  const about = subject === null || calls.subject === null ? {} : { [calls.subject]: subject };
+  const of = { ...calls, operations, attributes: { ...calls.attributes, ...about } };
+  const limit = usedUpOf(
+    limits.filter((one) => concerns(one, of)),
+    now,
+  );
+  if (limit === null) return null;
+  const why = limitWaitText({ ...limit, blockedUntil: null, blockedReason: '' });
+  return {
+    what,
+    why,
+    since,
+    until: limit.until,
+    frees: freedBy(limit, hint('limit set', account, limit.name)),
+  };
 }
 
 export interface ProbeEnds {

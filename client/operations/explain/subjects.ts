@@ -15,9 +15,10 @@ import {
   reportSpans,
   type WindowTry,
 } from '../../../store/explain/life-spans';
+import type { ReportApi } from '../../../vendors/capabilities/reports';
 import type { Backend } from '../backend/backend';
 import { showBatch } from '../batches/batches';
-import { accountWait, forDataset, readAccountStanding, subjectOf } from '../datasets/work-wait';
+import { accountWait, forDataset, readAccountStanding, subjectOf, usedUpWait } from '../datasets/work-wait';
 import { problem } from '../errors';
 import { commandStateText, showCommand } from '../fleet/device-commands';
 import { readSubjectOf } from '../vehicles/explained-read';
@@ -160,9 +161,16 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
     const over = to !== null && failedAt === null;
     const why = reason ?? `its report is ${state}`;
     const own = { what: id, why, since: to ?? life.from, until: retryAt, frees: byItself() };
-    const standing = forDataset(await readAccountStanding(db, accountKnown(backend, account)), dataset);
+    const known = accountKnown(backend, account);
+    const standing = forDataset(await readAccountStanding(db, known), dataset);
     const calls = subjectOf(`window:${dataset}`);
-    const stopped = accountWait(id, standing, calls, Date.now());
+    const now = Date.now();
+    const step = stepOf(state, known.parts?.reports?.operations);
+    const stopped =
+      accountWait(id, standing, calls, now) ??
+      (step === null
+        ? null
+        : usedUpWait(id, standing, { operations: [step], subject: calls }, life.from, now));
     return {
       ...{ id, kind: 'window', state, from, to: over ? to : null, account, caller: dataset },
       calls,
@@ -181,6 +189,12 @@ async function windowSubject(backend: Backend, id: string, match: RegExpExecArra
         : { evidence: said(why, requestId) }),
     };
   });
+}
+
+/** The call that takes a report on from its state; the polls of one that is being made are no matter of a limit. */
+function stepOf(state: string, operations: ReportApi['operations'] | undefined): string | null {
+  if (operations === undefined) return null;
+  return state === 'intended' ? operations.create : state === 'ready' ? operations.document : null;
 }
 
 /** Pauses by hand of the runs that this window is fetched by. */

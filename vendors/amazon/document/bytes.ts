@@ -16,6 +16,8 @@ const OTHER_FORMATS: readonly (readonly [string, readonly number[]])[] = [
   ['Zstandard', [0x28, 0xb5, 0x2f, 0xfd]],
   ['ZIP', [0x50, 0x4b, 0x03, 0x04]],
   ['bzip2', [0x42, 0x5a, 0x68]],
+  ['UTF-16', [0xff, 0xfe]],
+  ['UTF-16', [0xfe, 0xff]],
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
 ];
 const LONGEST_MAGIC = 5;
@@ -84,7 +86,7 @@ function unpackerOf(head: Buffer, { contentEncoding = '' }: SaidOfBytes): Duplex
 
 function unknownFormat(format: string, said: string | undefined): string {
   const announced = said === undefined ? 'nothing' : JSON.stringify(said.slice(0, 40));
-  return `the document is ${format} data (announced as ${announced}); only plain text and GZIP are read`;
+  return `the document is ${format} data (announced as ${announced}); only plain text in UTF-8 and GZIP are read`;
 }
 
 interface Beginning {

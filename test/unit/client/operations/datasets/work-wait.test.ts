@@ -2,6 +2,7 @@ import type { WorkReport } from '../../../../../client/operations/datasets/work'
 import {
   type AccountStanding,
   accountWait,
+  usedUpWait,
   workWait,
 } from '../../../../../client/operations/datasets/work-wait';
 import type { LimitTemplate } from '../../../../../quota/limits/limit';
@@ -99,6 +100,44 @@ const limit = (key: string, of: Partial<LimitStatus> = {}): LimitStatus => ({
   ...{ blockedUntil: NOW + MIN, blockedSince: NOW - MIN, blockedReason: '429 too fast', periodMs: null },
   ...{ grantedCalls: 0, grantedUnits: 0, shadowOver: 0 },
   ...of,
+});
+
+describe('a limit without room', () => {
+  const only = template({ name: 'sales-only', scope: '{account}', match: { reportType: [SALES] } });
+  const wait = (of: Partial<LimitStatus>, operation: string, subject: string) => {
+    const full = { blockedUntil: null, blockedReason: '', resetsAt: NOW + 15 * MIN, ...of };
+    const known: AccountStanding['calls'] = {
+      ...{ vendor: 'amazon', templates: [only], subject: 'reportType' },
+      attributes: { vendor: 'amazon', account: 'acme' },
+    };
+    return usedUpWait(
+      'x',
+      standing({ limits: [limit('amazon/acme/sales-only', full)], calls: known }),
+      { operations: [operation], subject },
+      NOW - MIN,
+      NOW,
+    );
+  };
+
+  test('is what a report waits for that has not been requested', () => {
+    expect(wait({}, 'createReport', SALES)).toEqual({
+      ...{
+        what: 'x',
+        why: 'sales-only has 2 of 2 used, by settings',
+        since: NOW - MIN,
+        until: NOW + 15 * MIN,
+      },
+      frees: expect.stringContaining('`limit set acme sales-only`'),
+    });
+  });
+
+  test('and nothing that makes other calls, nor while it has room, or will have in a moment', () => {
+    expect(wait({}, 'getReportDocument', SALES)).toBeNull();
+    expect(wait({}, 'createReport', TRAFFIC)).toBeNull();
+    expect(wait({ left: 1 }, 'createReport', SALES)).toBeNull();
+    expect(wait({ resetsAt: NOW + 500 }, 'createReport', SALES)).toBeNull();
+    expect(wait({ mode: 'shadow' }, 'createReport', SALES)).toBeNull();
+  });
 });
 
 describe('a limit that the vendor has asked to wait for', () => {

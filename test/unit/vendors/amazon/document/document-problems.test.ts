@@ -139,6 +139,8 @@ describe('a document that must not be ingested', () => {
 
   test.each([
     ['Zstandard', [0x28, 0xb5, 0x2f, 0xfd, 0x00]],
+    ['UTF-16', [0xff, 0xfe, 0x7b, 0x00, 0x0a]],
+    ['UTF-16', [0xfe, 0xff, 0x00, 0x7b, 0x00]],
     ['ZIP', [0x50, 0x4b, 0x03, 0x04, 0x00]],
   ])('%s data is named', async (format, bytes) => {
     const { code, problem } = await problemOf(read(Buffer.from(bytes), sales, [], 'ZSTD'));
