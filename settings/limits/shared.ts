@@ -126,6 +126,6 @@ function problemOf(account: string, { name, scope }: LimitTemplate, other: strin
   const keys = scopeNames(scope).join(', ');
   return {
     path: ['accounts', account, 'limits', name],
-    what: `must be the same as in accounts.${other}: both accounts share this limit; give both the same override, or each a ${keys} of its own`,
+    what: `must be the same as in accounts.${other}: both accounts share this limit; give both the same override, or each its own ${keys}`,
   };
 }

@@ -88,7 +88,7 @@ describe('accounts behind the same egress IP', () => {
 
   test('must not differ in the limits that they share', () => {
     expect(two(shadow, {})).toEqual([
-      'accounts.b.limits.ip-per-minute: must be the same as in accounts.a: both accounts share this limit; give both the same override, or each a egressIp of its own',
+      'accounts.b.limits.ip-per-minute: must be the same as in accounts.a: both accounts share this limit; give both the same override, or each its own egressIp',
     ]);
     expect(two({ limits: { spacing: { ms: 200 } } }, { limits: { spacing: { ms: 300 } } })).toHaveLength(1);
     expect(
