@@ -8,8 +8,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../durations';
  * - `not_yet`: the vendor says that its data is late
  * - `no_data`: the vendor says that there is nothing
  * - `cancelled`: the vendor gave the report up, which mostly means that there is no data
- * - `fatal`: the vendor could not make the report, whatever it says about why
- * - `refused`: the vendor did not take the request for this span
+ * - `fatal`: the vendor could not make the report, in words that do not say why
+ * - `refused`: the vendor did not take the request for this span, or has called it wrong
  * - `unreadable`: the document is not one of the report's
  * - `lost`: the vendor no longer knows the report or its document, or has answered no request for one
  * - `failed`: calls failed for longer than they are repeated
@@ -52,9 +52,9 @@ const DISTANCES: Readonly<Record<WindowCause, Distances>> = {
  * From a failure to the next try, ms. @param tries answers so far, this one among them.
  * @param reRequestMs the vendor wants the same request no sooner again; where that is all that is waited for, it is the
  *   first distance.
- * @param ageMs how long ago the window ended, where the vendor serves others of its kind. What it refuses of the latest
- *   hours, in whatever words, it mostly just does not have yet: no such window waits for longer than it is old, so that
- *   the tries go apart with its age.
+ * @param ageMs how long ago the window ended, where the vendor serves others of its kind. What it cannot
+ *   make of the latest hours, without saying why, it mostly just does not have yet: no such window waits for longer than
+ *   it is old, so that the tries go apart with its age.
  */
 export function retryDistanceMs(
   cause: WindowCause,
@@ -64,8 +64,7 @@ export function retryDistanceMs(
 ): number {
   const { firstMs, factor, maxMs } = DISTANCES[cause];
   const distance = Math.min(maxMs, (firstMs ?? reRequestMs) * factor ** Math.max(0, tries - 1));
-  const mayBeLate = firstMs !== null && firstMs >= DAY_MS;
-  return mayBeLate ? Math.min(distance, Math.max(YOUNGEST_MS, ageMs)) : distance;
+  return cause === 'fatal' ? Math.min(distance, Math.max(YOUNGEST_MS, ageMs)) : distance;
 }
 
 /** Least wait of what may only be late, ms. */

@@ -48,7 +48,7 @@ export function afterFatal(fatal: FatalOutcome): Ending {
     case 'no-data':
       return { kind: 'failed', cause: 'no_data', reason, evidence, splittable: false };
     case 'configuration':
-      return { kind: 'failed', cause: 'fatal', reason, evidence, splittable: false };
+      return { kind: 'failed', cause: 'refused', reason, evidence, splittable: false };
     case 'unknown':
       return { kind: 'failed', cause: 'fatal', reason, evidence, splittable: true };
   }

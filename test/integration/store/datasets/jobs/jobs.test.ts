@@ -128,7 +128,7 @@ describe('jobs', () => {
   });
 
   test('a window of the latest hours is looked at again in about its age, unless all of its series is refused', async () => {
-    const refuse = async (hour: number, now: number) => {
+    const refuse = async (hour: number, now: number, cause: 'fatal' | 'refused' = 'fatal') => {
       const { retryAt } = await recordFailure(state.pool, {
         ...{
           seriesId: state.series.id,
@@ -136,7 +136,7 @@ describe('jobs', () => {
           reason: 'FATAL: other words',
           evidence: {},
         },
-        ...{ cause: 'fatal', now },
+        ...{ cause, now },
       });
       return ((retryAt ?? 0) - now) / HOUR;
     };
@@ -144,9 +144,9 @@ describe('jobs', () => {
     expect(await refuse(0, over(0, 0.25))).toBe(1);
     expect(await refuse(0, over(0, 1.5))).toBe(1.5);
     expect(await refuse(0, over(0, 6))).toBe(6);
-    // What is old waits as long as any.
+    // What is old waits as long as any, and what the vendor calls wrong.
     expect(await refuse(1, over(1, 400))).toBe(24);
-    await refuse(2, over(2, 400));
+    expect(await refuse(2, over(2, 0.25), 'refused')).toBe(24);
     // Three of three: it is not that they are late.
     expect(await refuse(3, over(3, 0.25))).toBe(24);
   });
