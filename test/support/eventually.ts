@@ -9,6 +9,23 @@ const FIRST_MS = 25;
 const GROWTH = 1.25;
 const LONGEST_MS = 200;
 
+/** The last try may take this much longer on a busy machine, ms. */
+const GRACE_MS = 60_000;
+
+/** A try may wait by itself for what never comes, such as a workflow's result: it, too, has an end. */
+async function bounded<T>(found: T | Promise<T>, deadline: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const leftMs = Math.max(0, deadline - Date.now()) + GRACE_MS;
+    timer = setTimeout(() => reject(new Error('the last try has not ended')), leftMs);
+  });
+  try {
+    return await Promise.race([found, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * Tries until something is found: anything but null, undefined and false. A try that throws (a server is down)
  * is a try that found nothing.
@@ -25,7 +42,7 @@ export async function eventually<T>(
   let last: unknown = null;
   for (;;) {
     try {
-      const found = await find();
+      const found = await bounded(find(), deadline);
       if (found !== null && found !== undefined && found !== false) return found;
       last = null;
     } catch (error) {
