@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Settings } from '../settings';
+import { afterFreeTime } from './free-time';
 
 export interface TlsFiles {
   readonly ca: Buffer | null;
@@ -118,14 +119,15 @@ function hostAndPort(address: string): { readonly host: string; readonly port: n
 /** Whether something listens there: it may yet be slow to answer. */
 export function accepts(address: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connectTcp({ ...hostAndPort(address), timeout: PROBE_MS });
+    const socket = connectTcp(hostAndPort(address));
     const finish = (answer: boolean) => {
+      cancel();
       socket.destroy();
       resolve(answer);
     };
+    const cancel = afterFreeTime(PROBE_MS, () => finish(false));
     socket.once('connect', () => finish(true));
     socket.once('error', () => finish(false));
-    socket.once('timeout', () => finish(false));
   });
 }
 
@@ -133,18 +135,18 @@ export function accepts(address: string): Promise<boolean> {
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
 
 /**
- * Whether a server says anything at all within this time, ms. One that is frozen, or behind a proxy that lost it, does
+ * Whether a server says anything at all within this time, ms of ours in which we could read it. One that is frozen, or behind a proxy that lost it, does
  * not, though connections to it are taken; one that is only busy does at once.
  */
 export function speaks(address: string, tls: Temporal['tls'], withinMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectTcp(hostAndPort(address));
     const finish = (answer: boolean) => {
-      clearTimeout(timer);
+      cancel();
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish(false), withinMs);
+    const cancel = afterFreeTime(withinMs, () => finish(false));
     socket.once('error', () => finish(false));
     socket.once('close', () => finish(false));
     if (!tls.enabled) {

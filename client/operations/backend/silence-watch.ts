@@ -5,6 +5,8 @@
  * until the server answers again: work that goes to it several times would wait as long each time.
  */
 
+import { afterFreeTime } from '../../../temporal/free-time';
+
 export interface WatchTimes {
   /** Work that takes longer has the server looked at, this often; ms. */
   readonly lateMs: number;
@@ -53,12 +55,12 @@ export class SilenceWatch {
       });
     };
     const late = setInterval(look, this.times.lateMs);
-    let known: NodeJS.Timeout | undefined;
+    let cancel = () => {};
     if (this.silent) {
       look();
-      known = setTimeout(() => {
+      cancel = afterFreeTime(this.times.lateMs / 4, () => {
         if (this.silent) giveUp(new ServerSilent(SILENT));
-      }, this.times.lateMs / 4);
+      });
     }
     try {
       const done = await Promise.race([work, silent]);
@@ -66,7 +68,7 @@ export class SilenceWatch {
       return done;
     } finally {
       clearInterval(late);
-      clearTimeout(known);
+      cancel();
       this.waiting.delete(giveUp);
     }
   }

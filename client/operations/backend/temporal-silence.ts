@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { isStopped } from '../../../embedded/child';
 import type { Settings } from '../../../settings';
+import { afterFreeTime } from '../../../temporal/free-time';
 import { failed, messageOf, type OperationError } from '../errors';
 import { type Context, liveInstance } from './context-servers';
 import { ServerSilent, SilenceWatch, WATCH_TIMES, type WatchTimes } from './silence-watch';
@@ -28,17 +29,29 @@ export function temporalWatch(
 ): SilenceWatch {
   let slow = 0;
   const answers = async (withinMs: number): Promise<boolean> => {
-    const asked = client.withDeadline(Date.now() + withinMs, () => client.workflowService.getSystemInfo({}));
-    const answered = await asked.then(
-      () => true,
-      (error: unknown) => !isTemporalAway(error),
-    );
+    const answered = await answersWithin(client, withinMs);
     const { speaks } = await import('../../../temporal/connection-trouble.js');
     // A server that speaks to others is slow, or has lost this connection: the next look tells.
     slow = answered ? 0 : slow + 1;
     return answered || (slow < 2 && (await speaks(address, temporal.tls, SPEAK_MS)));
   };
   return new SilenceWatch(times, answers, onSilent);
+}
+
+/** @param withinMs of time in which this process could have read an answer: that it was busy is no silence of the server's. */
+async function answersWithin(client: Client, withinMs: number): Promise<boolean> {
+  let cancel = () => {};
+  const late = new Promise<false>((resolve) => {
+    cancel = afterFreeTime(withinMs, () => resolve(false));
+  });
+  // A call ends some time after it is waited for, whatever becomes of the server.
+  const asked = client
+    .withDeadline(Date.now() + 4 * withinMs, () => client.workflowService.getSystemInfo({}))
+    .then(
+      () => true,
+      (error: unknown) => !isTemporalAway(error),
+    );
+  return Promise.race([asked, late]).finally(cancel);
 }
 
 /** A server that says nothing to a new connection for so long is silent, ms. */
