@@ -47,6 +47,8 @@ export interface BatchQuotaContext {
 
 /** The end of the vendor's day is unknown: it is checked again after this, ms. */
 const UNKNOWN_RESET_MS = 60_000;
+/** As many readings of a level at the most, when calls depart during each. */
+const LEVEL_READINGS = 3;
 
 export class BatchQuota {
   /** Share of the tightest hard quota that is used, 0..1; null when nothing is known or watched. */
@@ -193,9 +195,15 @@ export class BatchQuota {
     }
   }
 
+  /** It is shown to people: what departs during a reading may be in it or not, so that it is read again. */
   private async readLevel(): Promise<KeyedLevel | undefined> {
-    const limits = await this.readLimits();
-    return limits.find(({ name }) => name === this.cap?.limit);
+    for (let tries = 1; ; tries++) {
+      const before = this.departed;
+      const limits = await this.readLimits();
+      if (this.departed === before || tries === LEVEL_READINGS) {
+        return limits.find(({ name }) => name === this.cap?.limit);
+      }
+    }
   }
 
   private async readLimits(): Promise<readonly KeyedLevel[]> {

@@ -37,7 +37,10 @@ export class ModelLimit {
   /** Buckets: the part of the announced rate that is used, and what the last two discoveries of a refusal showed. */
   private share = 1;
   private shareAt = 0;
-  private refusals = { from: 0, at: 0, took: null as number | null, mark: 0, cost: 1, floor: 0, raises: 0 };
+  private refusals = {
+    ...{ from: 0, at: 0, measuredFrom: 0, starvedFrom: 0 },
+    ...{ took: null as number | null, mark: 0, cost: 1, floor: 0, raises: 0 },
+  };
   private ramp = false;
   private sizedAt = 0;
   /** Buckets: drawn on until then by a refusal, whatever was charged. */
@@ -184,28 +187,36 @@ export class ModelLimit {
     }
     this.refill(now);
     const unusedMs = (this.capacity - this.held(now)) * this.msPerUnit;
+    const before = r.at;
     const took = this.granted - r.mark - units;
-    const spanMs = now - r.at;
-    const lowest = this.share / (this.ramp ? 4 : 10);
+    const since = took < 5 * Math.max(cost, 1) && r.starvedFrom > 0 ? r.starvedFrom : before;
+    Object.assign(r, { from: before, measuredFrom: since, took: null });
     let { share } = this;
-    r.from = r.at;
-    r.took = null;
     if (departed > this.sizedAt) {
-      if (unusedMs <= Math.max(2000, 2 * units * this.msPerUnit)) {
+      let lowest = this.share / (this.ramp ? 4 : 10);
+      // Of nothing that was admitted no burst can have been.
+      const longWait = waitMs !== null && waitMs >= 1000 ? waitMs : 0;
+      const noBurst = before > 0 && (took <= 0 || (longWait > 0 && now - before <= 2 * longWait));
+      if (unusedMs <= Math.max(2000, 2 * units * this.msPerUnit) || noBurst) {
         share *= 0.9;
-        if (r.from > 0 && spanMs >= 1000 && spanMs <= 3_600_000) r.took = took;
+        const longest = Math.max(3_600_000, 50 * this.msPerUnit, 8 * (before - since));
+        if (before > 0 && now - before >= 1000 && now - since <= longest) r.took = took;
       }
-      Object.assign(r, { at: now, mark: this.granted, cost: units, floor: lowest });
+      if (took > 0 || r.starvedFrom === 0) r.starvedFrom = now;
+      Object.assign(r, { at: now, mark: this.granted, cost: units });
       if (r.took !== null) {
-        share = Math.min(share, Math.max(lowest, this.measured()));
-        this.ramp = false;
-      } else if (waitMs !== null && waitMs >= 1000 && ((10 * units) / waitMs) * this.msPerUnit < 1) {
-        share = Math.min(share, Math.max(1e-6, ((this.share * 10 * units) / waitMs) * this.msPerUnit));
+        this.ramp = took <= 0;
+        if (this.ramp) lowest = Math.max(lowest, this.guessed(units, now, waitMs ?? 0));
+        else if (since < before) lowest = 0;
+        share = Math.max(lowest, Math.min(share, this.measured()));
+      } else if (now - before >= 1000 && longWait > 10 * units * this.msPerUnit) {
+        share = Math.min(share, Math.max(1e-9, ((this.share * 10 * units) / longWait) * this.msPerUnit));
         this.ramp = true;
       }
+      r.floor = lowest;
     }
     r.raises = 0;
-    share = Math.max(1e-6, share);
+    share = Math.max(1e-9, share);
     if (share < this.share) this.use(share, now);
     // Empty, until this one call may go again.
     const goesAt = Math.max(waitMs ?? 0, units * this.msPerUnit);
@@ -229,10 +240,20 @@ export class ModelLimit {
     if (this.share >= 1) this.ramp = false;
   }
 
+  /** No lower where nothing was admitted: a call in five minutes, in twice the wait, or in a part of the time so far. */
+  private guessed(units: number, now: number, waitMs: number): number {
+    const starvedMs = now - this.refusals.starvedFrom;
+    const longestMs = Math.max(300_000, 2 * waitMs, starvedMs / (starvedMs > 3_600_000 ? 2 : 4));
+    return Math.min(this.share, (units * this.msPerUnit * this.share) / longestMs);
+  }
+
   /** What was admitted between the last two discoveries, as a share of what is announced. */
   private measured(): number {
-    const { took, cost, at, from } = this.refusals;
-    return Math.max(1e-6, (Math.max(took ?? 0, cost / 2) / (at - from)) * this.msPerUnit * this.share);
+    const { took, cost, at, measuredFrom } = this.refusals;
+    return Math.max(
+      1e-9,
+      (Math.max(took ?? 0, cost / 2) / (at - measuredFrom)) * this.msPerUnit * this.share,
+    );
   }
 
   /** Another share of the rate; the bucket holds as many units as before. */

@@ -230,11 +230,14 @@ describe('a report is requested once', () => {
 
   test('although the vendor does not know it at first, nor its document', async () => {
     const l = await lab;
-    l.simulator.control({ reports: { unknownForSeconds: 2 } });
-    expect(await (await l.backfill('young', lastHours(1))).result()).toMatchObject({ done: 1, failed: 0 });
-    expect(l.calls('young', 'getReport').some((call) => call.status === 404)).toBe(true);
-    expect(l.calls('young', 'createReport')).toHaveLength(1);
+    l.simulator.control({ reports: { unknownForSeconds: 3600 } });
+    const work = await l.backfill('young', lastHours(1));
+    await eventually('the report is not known', () =>
+      l.calls('young', 'getReport').some((call) => call.status === 404),
+    );
     l.simulator.control({ reports: { unknownForSeconds: 0 } });
+    expect(await work.result()).toMatchObject({ done: 1, failed: 0 });
+    expect(l.calls('young', 'createReport')).toHaveLength(1);
   });
 
   test('although it calls the requests for a young report wrong', async () => {

@@ -121,4 +121,30 @@ describe('one limit decides as the model does, and keeps its definition', () => 
     });
     expect(granted.map(({ at }) => at - PLAIN_START)).toEqual([59_987, 60_004]);
   });
+
+  test('where nothing was admitted since the last refusal, no burst explains the next, however much is unused', async () => {
+    const bucketOfOne: LimitSpec = {
+      window: { kind: 'token-bucket', ratePerSecond: 250, burst: 1 },
+      slackMs: 0,
+      unit: 'calls',
+      mode: 'enforce',
+      reserve: { background: 0, scheduled: 0, live: 0 },
+    };
+    const ask: Ask = { priority: 'background', units: [1] };
+    const { granted } = await runBoth({
+      inexact: true,
+      limits: [bucketOfOne],
+      start: PLAIN_START,
+      steps: [
+        { after: 1000, step: { do: 'take', asks: [ask], leadMs: 0 } },
+        { after: 1000, step: { do: 'refuse', back: 0, waitMs: 60_000 } },
+        { after: 59_980, step: { do: 'take', asks: [ask], leadMs: 20 } },
+        // Now three fit, of which two are unused: twice what one call takes.
+        { after: 0, step: { do: 'learn', capacity: 3 } },
+        { after: 21, step: { do: 'refuse', back: 0, waitMs: null } },
+        { after: 1000, step: { do: 'take', asks: [ask], leadMs: 0 } },
+      ],
+    });
+    expect(granted).toHaveLength(2);
+  });
 });
