@@ -138,7 +138,6 @@ export function unitMs(name: string): number | null {
 
 const NUMBER_WORDS: Readonly<Record<string, number>> = {
   ...{
-    half: 0.5,
     two: 2,
     three: 3,
     four: 4,
@@ -149,13 +148,14 @@ const NUMBER_WORDS: Readonly<Record<string, number>> = {
     nine: 9,
     ten: 10,
     eleven: 11,
+    twelve: 12,
   },
-  ...{ twelve: 12, fifteen: 15, twenty: 20, thirty: 30, forty: 40, fifty: 50, sixty: 60 },
+  ...{ fifteen: 15, twenty: 20, thirty: 30, forty: 40, fifty: 50, sixty: 60 },
 };
 /** "One" before a unit, in the languages that have units above. */
 const ONE = "an?|one|ein(?:e[rmn]?)?|une?|una|uno|uma?|een|ett?|en|un(?=['’])";
 /** Numbers that are words, as far as a length may begin with one. */
-export const NUMBER_WORD = `(?:half an?|${ONE}|${Object.keys(NUMBER_WORDS).slice(1).join('|')})(?=[\\s'’-])`;
+export const NUMBER_WORD = `(?:half an?|${ONE}|${Object.keys(NUMBER_WORDS).join('|')})(?=[\\s'’-])`;
 const ATOM = new RegExp(
   `(${NUMBER_WORD}|\\d{1,3}(?:,\\d{3})+(?:\\.\\d+)?|\\d+(?:[.,]\\d+)?)(?:\\s?(½)|\\s(1/2|and a half))?(?:\\sde\\s|\\s{0,3}|-|['’])(\\p{L}[\\p{L}ー]{0,11})(?:\\((?:s|e?n|e)\\))?`,
   'iuy',
@@ -170,8 +170,8 @@ const BARE_MINUTES =
 
 /**
  * A number with its unit, or several in falling order: `57 seconds`, `an hour and a half`, `2 h. 26 min.`, `1 hour and 5
- * minutes`, `6m0s`, `20ms`, `1h30`, `1 day, 2:26:00`. Null when none starts at `from`, or when more letters, digits or a slash follow
- * (`30s3`, `5 m/s`, `503 Service`).
+ * minutes`, `6m0s`, `20ms`, `1h30`, `1 day, 2:26:00`. Null when none starts at `from`, or when more letters, digits or a
+ * slash follow (`30s3`, `5 m/s`, `503 Service`).
  */
 export function unitDurationAt(text: string, from: number): Span | null {
   let ms = 0;
@@ -227,7 +227,8 @@ function joinedMs(match: RegExpExecArray): number | null {
 }
 
 function count(text: string): number {
-  if (/^\p{L}/u.test(text)) return NUMBER_WORDS[text.toLowerCase().split(' ')[0] ?? ''] ?? 1;
+  if (/^half/i.test(text)) return 0.5;
+  if (/^\p{L}/u.test(text)) return NUMBER_WORDS[text.toLowerCase()] ?? 1;
   // `1,000` is a thousand; any other comma is a decimal one.
   return /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text) ? Number(text.replaceAll(',', '')) : decimal(text);
 }

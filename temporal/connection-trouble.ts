@@ -135,8 +135,8 @@ export function accepts(address: string): Promise<boolean> {
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
 
 /**
- * Whether a server says anything at all within this time, ms of ours in which we could read it. One that is frozen, or behind a proxy that lost it, does
- * not, though connections to it are taken; one that is only busy does at once.
+ * Whether a server says anything at all within this time, ms, of which only that counts in which we could read it. One that is
+ * frozen, or behind a proxy that lost it, does not, though connections to it are taken; one that is only busy does at once.
  */
 export function speaks(address: string, tls: Temporal['tls'], withinMs: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -74,9 +74,7 @@ class Reports {
 
   async plan(input: PlanInput): Promise<WorkPlan> {
     const context = this.calls.context(input);
-    const { account, dataset, settings } = context;
-    const isOne = account.partitions(dataset).length < 2;
-    const series = isOne ? [] : await seriesOf(this.deps.db, context);
+    const { settings } = context;
     return {
       chunks: await chunksFor(
         this.deps.db,
@@ -93,12 +91,18 @@ class Reports {
       },
       priority: input.purpose === 'backfill' ? settings.backfillPriority : settings.priority,
       gridMs: context.dataset.gridMs,
-      ...(isOne
-        ? {}
-        : {
-            seriesNames: Object.fromEntries(series.map((one) => [one.id, partOf({ dataset, series: one })])),
-          }),
+      ...(await this.seriesNames(context)),
     };
+  }
+
+  /** Only where there are several: a name says nothing of one. */
+  private async seriesNames(
+    context: ReturnType<ReportCalls['context']>,
+  ): Promise<Pick<WorkPlan, 'seriesNames'>> {
+    const { account, dataset } = context;
+    if (account.partitions(dataset).length < 2) return {};
+    const all = await seriesOf(this.deps.db, context);
+    return { seriesNames: Object.fromEntries(all.map((series) => [series.id, partOf({ dataset, series })])) };
   }
 
   async planCycle(input: DatasetRef): Promise<CyclePlan> {

@@ -4,7 +4,6 @@
  * server probed; when the probe gets no answer, the caller stops waiting. From then on nobody waits for more than a moment,
  * until the server answers again: work that goes to it several times would wait as long each time.
  */
-
 import { afterFreeTime } from '../../../temporal/free-time';
 
 export interface WatchTimes {

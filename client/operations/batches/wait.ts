@@ -16,7 +16,7 @@ import { type NotedWait, readWaitNote } from '../../../store/batches/waits';
 import { type LimitStatus, listLimits } from '../../../store/permits/permits';
 import { readStoppingPools } from '../../../store/pools/pools';
 import type { TextApi } from '../../../vendors/capabilities/texts';
-import { probeWait } from '../datasets/work-wait';
+import { probeWait, usedUpStandstill } from '../datasets/work-wait';
 import { OperationError } from '../errors';
 import { hint } from '../hints';
 import { quotaOfBatch } from '../pools/quota';
@@ -186,9 +186,7 @@ export function waitOf(
     return { what, why: quota.reason, since, until, frees: byItself(HIGHER_TERMS) };
   }
   if (usedUp !== null) {
-    const why = limitWaitText({ ...usedUp, blockedUntil: null, blockedReason: '' });
-    const frees = freedBy(usedUp, hint('limit set', batch.account, usedUp.name));
-    return { what, why, since, until: usedUp.until, frees };
+    return usedUpStandstill(what, batch.account, usedUp, since);
   }
   if (queue !== null) {
     const why = `the vendor's queue of files takes none: ${queue.reason}`;

@@ -1,7 +1,7 @@
 /** Why a sync, a backfill or an audit stands still: since when, until when, and what would free it. */
 import type { Pool } from 'pg';
-import { concerns, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
-import { limitWaitText, usedUpOf } from '../../../quota/limits/limit-wait';
+import { concerns, type FullLimit, freedBy, type WorkCalls } from '../../../quota/limits/limit-of-work';
+import { limitWaitText, usedUpOf, type WaitedLimit } from '../../../quota/limits/limit-wait';
 import { kindName } from '../../../quota/pools/narrow-refusal';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import { byItself, type Standstill } from '../../../quota/pools/standstill';
@@ -158,13 +158,19 @@ export function usedUpWait(
     limits.filter((one) => concerns(one, of)),
     now,
   );
-  if (limit === null) return null;
+  return limit === null ? null : usedUpStandstill(what, account, limit, since);
+}
+
+/** Of work that waits for a limit of ours that is used up, whether the vendor has blocked it as well or not. */
+export function usedUpStandstill(
+  what: string,
+  account: string,
+  limit: Omit<WaitedLimit, 'blockedUntil' | 'blockedReason'> & FullLimit & { readonly until: number },
+  since: number | null,
+): Standstill {
   const why = limitWaitText({ ...limit, blockedUntil: null, blockedReason: '' });
   return {
-    what,
-    why,
-    since,
-    until: limit.until,
+    ...{ what, why, since, until: limit.until },
     frees: freedBy(limit, hint('limit set', account, limit.name)),
   };
 }

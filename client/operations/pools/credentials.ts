@@ -2,6 +2,7 @@
  * What follows a change of credentials: an account that is held because the old ones were refused tries the new ones
  * at once, with a single call. Holds for other reasons stay.
  */
+import { isFreedByLogin } from '../../../quota/pools/pool';
 import { findAccount } from '../../../settings/accounts/accounts';
 import { listKindStops } from '../../../store/permits/call-kinds';
 import { readPool } from '../../../store/pools/pools';
@@ -35,7 +36,7 @@ export async function credentialsChanged(
       const { poolKey, pool, organization = null } = findAccount(settings, name);
       const state = (await readPool(db, poolKey))?.state;
       const stops = await listKindStops(db, poolKey);
-      const held = state?.state === 'held' && (state.cause === 'credentials' || state.cause === 'login');
+      const held = state?.state === 'held' && isFreedByLogin(state.cause);
       const partly = stops.length > 0 && stops.every(({ refusedFor }) => refusedFor === 'access');
       if (!held && !(state?.state === 'closed' && partly)) continue;
       const target = { key: poolKey, policy: pool, organization };

@@ -29,6 +29,14 @@ jest.setTimeout(600_000);
 
 const { check, runBoth } = permitTrial();
 
+/** What a limit has beside its window. */
+const PLAIN = {
+  slackMs: 0,
+  unit: 'calls',
+  mode: 'enforce',
+  reserve: { background: 0, scheduled: 0, live: 0 },
+} as const;
+
 describe('one limit decides as the model does, and keeps its definition', () => {
   test.each([
     ['a token bucket', bucket],
@@ -103,11 +111,9 @@ describe('one limit decides as the model does, and keeps its definition', () => 
 
   test('what is given ahead for the next window counts there, also for a caller with a shorter lead', async () => {
     const minute: LimitSpec = {
+      ...PLAIN,
       window: { kind: 'calendar', count: 1, per: 'minute', zone: 'UTC' },
       slackMs: 4,
-      unit: 'calls',
-      mode: 'enforce',
-      reserve: { background: 0, scheduled: 0, live: 0 },
     };
     const ask: Ask = { priority: 'background', units: [1] };
     const { granted } = await runBoth({
@@ -124,11 +130,8 @@ describe('one limit decides as the model does, and keeps its definition', () => 
 
   test('where nothing was admitted since the last refusal, no burst explains the next, however much is unused', async () => {
     const bucketOfOne: LimitSpec = {
+      ...PLAIN,
       window: { kind: 'token-bucket', ratePerSecond: 250, burst: 1 },
-      slackMs: 0,
-      unit: 'calls',
-      mode: 'enforce',
-      reserve: { background: 0, scheduled: 0, live: 0 },
     };
     const ask: Ask = { priority: 'background', units: [1] };
     const { granted } = await runBoth({

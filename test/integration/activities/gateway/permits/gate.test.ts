@@ -3,11 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { type HeldPermit, PermitGate } from '../../../../../activities/gateway/permits/gate';
 import type { LimitTemplate, LimitWindow, Priority, Reserve } from '../../../../../quota/limits/limit';
-import { listLimits, registerLimits, takePermits } from '../../../../../store/permits/permits';
+import { registerLimits, takePermits } from '../../../../../store/permits/permits';
 import { applyPoolEvent, readPool, registerPool } from '../../../../../store/pools/pools';
 import { eventually } from '../../../../support/eventually';
 import { undisturbed } from '../../../../support/run/undisturbed';
-import { STEADY_ZONE } from '../../../../support/stacks/due-hours';
 import { uniqueName } from '../../../../support/stacks/embedded';
 import { ownDatabase } from '../../../../support/stacks/own-database';
 
@@ -379,30 +378,4 @@ describe('what has to be done before a call leaves', () => {
     expect(Math.min(...at.slice(1).map((t, i) => t - (at[i] ?? 0)))).toBeGreaterThanOrEqual(149);
     return Math.max(...left.map((l) => l.lateMs));
   }
-
-  test('is taken back when the call does not leave after all, and costs nothing of a day', async () => {
-    const charges = await newLimit({ kind: 'calendar', count: 5, per: 'day', zone: STEADY_ZONE });
-    const gate = new PermitGate(db, { leadMs: LEAD_MS });
-    const refused = new Error('not to be sent');
-    const prepare = async () => {
-      throw refused;
-    };
-    await expect(gate.acquire(requestOf(charges), { ...wait, prepare })).rejects.toBe(refused);
-    const limits = await listLimits(db, 'gate');
-    expect(limits.find(({ key }) => key === charges[0]?.key)?.used).toBe(0);
-    const stop = new AbortController();
-    let takenBack = 0;
-    const asked = gate.acquire(requestOf(charges), {
-      ...wait,
-      signal: stop.signal,
-      prepare: async () => {
-        stop.abort(new Error('stopped'));
-        return async () => {
-          takenBack++;
-        };
-      },
-    });
-    await expect(asked).rejects.toThrow('stopped');
-    expect(takenBack).toBe(1);
-  });
 });

@@ -126,3 +126,32 @@ test('a caller who is cancelled before the departure spends nothing that counts'
     ['rolling', 0],
   ]);
 });
+
+test('what has to be done before the call leaves is taken back when it does not leave after all, and costs nothing of a day', async () => {
+  const { pool, charges } = await newLimits(DAY);
+  const gate = new PermitGate(db, { leadMs: 40 });
+  const [request, wait] = [
+    { pool: null, priority: 'background', charges } as const,
+    { inlineWaitMs: 10_000, slackMs: 4 },
+  ];
+  const refused = new Error('not to be sent');
+  const prepare = async () => {
+    throw refused;
+  };
+  await expect(gate.acquire(request, { ...wait, prepare })).rejects.toBe(refused);
+  expect(await used(pool)).toEqual([['calendar', 0]]);
+  const stop = new AbortController();
+  let takenBack = 0;
+  const asked = gate.acquire(request, {
+    ...wait,
+    signal: stop.signal,
+    prepare: async () => {
+      stop.abort(new Error('stopped'));
+      return async () => {
+        takenBack++;
+      };
+    },
+  });
+  await expect(asked).rejects.toThrow('stopped');
+  expect(takenBack).toBe(1);
+});
