@@ -14,7 +14,7 @@ export interface AnnouncedLevel {
 /** A window, and how it ends: bit by bit, as a bucket refills, or at once. */
 export interface WindowBelief {
   readonly ms: number;
-  /** Answers in a row that this window does not explain. */
+  /** Answers that this window does not explain, since the last one that hardly another would give. */
   readonly doubts: number;
   /** The answer before, of a window that ends at once; undefined of one that refills steadily. */
   readonly last?: WindowEvidence;
@@ -26,8 +26,8 @@ const DOUBTS = 2;
 const ROUNDED_MS = 2;
 
 /**
- * The window that is believed after an answer. One without information, because nothing is used or no reset is stated, leaves
- * it as it was; the first of `windows` is what the vendor's numbers are counted in by its own documents.
+ * The window that is believed after an answer. One without information, because nothing is used or no reset is stated,
+ * leaves it as it was; the first of `windows` is what the vendor's numbers are counted in by its own documents.
  *
  * A reset that counts down to the end of a minute passes through what a longer window would say as well, one that
  * refills steadily. Answer by answer they differ: there, the more is used, the longer the reset; here it only shrinks.
@@ -56,7 +56,10 @@ export function announcedWindow(
       : found;
   }
   const { ms, last } = before;
-  if (last === undefined && fits(ms)) return { ms, doubts: 0 };
+  // What an end at once would often say as well takes no doubt away.
+  if (last === undefined && fits(ms)) {
+    return { ms, doubts: isTelling(ms, level.capacity, evidence, documented) ? 0 : before.doubts };
+  }
   // An end at once explains any reset within the window, but not one that grows with what is used.
   const isExplained =
     last === undefined ? ms === documented && steady === undefined : !isTogether(last, evidence);
@@ -99,12 +102,29 @@ function evidenceOf({ capacity, remaining, resetMs }: AnnouncedLevel): WindowEvi
   return used >= 1 ? { used, resetMs } : null;
 }
 
-/** What is left is rounded down: between `used − 1` and `used` units are to be refilled. */
-function explains(ms: number, capacity: number, { used, resetMs }: WindowEvidence): boolean {
+function explains(ms: number, capacity: number, evidence: WindowEvidence): boolean {
+  const { least, most } = refillOf(ms, capacity, evidence);
+  return evidence.resetMs >= least && evidence.resetMs <= most;
+}
+
+/** Whether few of the resets that a window of `documented` ms passes through would fit as well. */
+function isTelling(ms: number, capacity: number, evidence: WindowEvidence, documented: number): boolean {
+  const { least, most } = refillOf(ms, capacity, evidence);
+  return Math.min(most, documented) - least < TELLING_SHARE * documented;
+}
+
+const TELLING_SHARE = 0.05;
+
+/**
+ * The resets that a bucket which refills steadily in `ms` can state, in ms. What is left is rounded down: between
+ * `used − 1` and `used` units are to be refilled.
+ */
+function refillOf(ms: number, capacity: number, { used, resetMs }: WindowEvidence) {
   const unitMs = ms / capacity;
   const isWholeSeconds = resetMs % 1000 === 0;
-  // A single one has just been used: little of it can be back.
-  const least = Math.max(used - 1, 0.5) * unitMs * 0.999 - ROUNDED_MS;
-  const most = used * unitMs * 1.001 + (isWholeSeconds ? 1000 : ROUNDED_MS);
-  return resetMs >= least && resetMs <= most;
+  return {
+    // A single one has just been used: little of it can be back.
+    least: Math.max(used - 1, 0.5) * unitMs * 0.999 - ROUNDED_MS,
+    most: used * unitMs * 1.001 + (isWholeSeconds ? 1000 : ROUNDED_MS),
+  };
 }

@@ -167,7 +167,8 @@ test('no call above a limit, no old position, no trip lost or twice, no command 
   const devices = [...newest.keys()];
   const history = await coverageByDevice(rig.db, 'gps51/tracks', ACCOUNT, devices, past, Date.now());
   expect(history.flatMap((device) => device.gaps)).toEqual([]);
-  expect(history.map((device) => device.done)).toEqual(devices.map(() => HISTORY_HOURS));
+  // One window or several: those of a day that were answered oldest first have become one.
+  expect(history.filter((device) => device.done < 1 || device.done > HISTORY_HOURS)).toEqual([]);
 
   const states = await expectCommandsOnce(drivers.driven.commands);
   expect(drivers.driven.usersAccepted).toBeGreaterThanOrEqual(ENOUGH.users);

@@ -102,7 +102,8 @@ test('a window that ends at once is not taken for a longer one that refills stea
       fc.constantFrom(...rounds),
       fc.oneof(
         fc.array(gap, { minLength: 150, maxLength: 150 }),
-        gap.map((ms) => Array.from({ length: 150 }, () => ms)),
+        // Calls that keep step with the minute to some milliseconds look like those of a longer window for hours.
+        gap.map((ms) => Array.from({ length: 150 }, () => 100 * Math.round(ms / 100))),
       ),
       (capacity, round, gapsMs) => {
         let belief: WindowBelief | null = null;
@@ -112,6 +113,39 @@ test('a window that ends at once is not taken for a longer one that refills stea
           if (belief.ms !== MINUTE) wrong++;
         }
         expect(wrong).toBeLessThanOrEqual(15);
+      },
+    ),
+    {
+      numRuns: 300,
+      // Every second answer fits an hour's window, and the others contradict it.
+      examples: [[60, Math.ceil, Array.from({ length: 150 }, () => 28_000)]],
+    },
+  );
+});
+
+/** Answers of a bucket that refills steadily. */
+function* refilled(ms: number, capacity: number, gapsMs: readonly number[]) {
+  let used = 0;
+  for (const gap of gapsMs) {
+    used = Math.min(Math.max(0, used - (gap * capacity) / ms), capacity - 1) + 1;
+    yield { capacity, remaining: Math.floor(capacity - used), resetMs: Math.ceil((used * ms) / capacity) };
+  }
+}
+
+test('a window that refills steadily is not taken for one that ends at once', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...WINDOWS),
+      fc.constantFrom(5, 20, 60, 100, 600, 1440, 5000, 10_000),
+      fc.array(fc.integer({ min: 0, max: 900_000 }), { minLength: 150, maxLength: 150 }),
+      (ms, capacity, gapsMs) => {
+        let belief: WindowBelief | null = null;
+        let wrong = 0;
+        for (const level of refilled(ms, capacity, gapsMs)) {
+          belief = announcedWindow(belief, level, WINDOWS);
+          if (belief.ms !== ms) wrong++;
+        }
+        expect(wrong).toBeLessThanOrEqual(4);
       },
     ),
     { numRuns: 300 },
