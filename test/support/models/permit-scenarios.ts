@@ -1,6 +1,7 @@
 /** Scenarios of permits for property tests: limits, and what callers and the vendor do to them over time. */
-import fc from 'fast-check';
+
 import { type LimitWindow, PRIORITIES, type Priority } from '../../../quota/limits/limit';
+import fc from '../run/properties';
 
 export interface LimitSpec {
   readonly window: LimitWindow;

@@ -1,8 +1,9 @@
 /** `take_permits` and its reference model side by side: both get a scenario, and must decide the same. */
-import fc from 'fast-check';
+
 import type { Pool } from 'pg';
 import { type LimitTemplate, priorityRank } from '../../../quota/limits/limit';
 import { registerLimits, toDecision } from '../../../store/permits/permits';
+import fc from '../run/properties';
 import { ownDatabase } from '../stacks/own-database';
 import { violations } from './arrival-judge';
 import { type ModelRequest, PermitModel } from './permit-model';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { backoffFor, MIN_DELAY_MS, type RetryPolicies, retryDelayMs } from '../../../quota/retry-delay';
 import { clipMessage, describeEvidence, type VerdictKind } from '../../../quota/verdict';
+import fc from '../../support/run/properties';
 
 const rate = { baseMs: 60_000, maxMs: 300_000, attempts: 4 };
 const server = { baseMs: 500, maxMs: 4_000, attempts: 4 };

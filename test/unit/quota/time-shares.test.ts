@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { type CausedSpan, causeAt, TIME_CAUSES, timeShares, wholeLife } from '../../../quota/time-shares';
+import fc from '../../support/run/properties';
 
 const life = { from: 100, to: 200 };
 

@@ -1,7 +1,8 @@
 /** Any text at all: a wait or none, soon, and never an error. */
-import fc from 'fast-check';
+
 import { parseGoDuration, parseLoneWait, parseRetryAfter, parseWaitText } from '../../../quota/waits';
 import { processorMs } from '../../support/processes/processor-time';
+import fc from '../../support/run/properties';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 

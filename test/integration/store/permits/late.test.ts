@@ -2,11 +2,12 @@
  * Permits that leave late: whatever stalls, and whenever, the departures that result keep every limit. Time is a
  * parameter.
  */
-import fc from 'fast-check';
+
 import type { Pool } from 'pg';
 import type { LimitTemplate, LimitWindow } from '../../../../quota/limits/limit';
 import { registerLimits, reportLateArrival, takePermits } from '../../../../store/permits/permits';
 import { violations } from '../../../support/models/arrival-judge';
+import fc from '../../../support/run/properties';
 import { uniqueName } from '../../../support/stacks/embedded';
 import { ownDatabase } from '../../../support/stacks/own-database';
 

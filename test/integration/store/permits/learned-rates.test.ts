@@ -2,13 +2,14 @@
  * What refusals teach of a rate that is lower than announced, played through on a clock of its own: a vendor with a true
  * token bucket, callers that ask the database for permits at the times they would, and answers that come later.
  */
-import fc from 'fast-check';
+
 import type { Pool } from 'pg';
 import type { LimitTemplate } from '../../../../quota/limits/limit';
 import { afterRefusal, type RateBlock } from '../../../../quota/limits/rate-strikes';
 import type { BackoffPolicy } from '../../../../quota/retry-delay';
 import { registerLimits, toDecision } from '../../../../store/permits/permits';
 import { longOr } from '../../../support/run/long';
+import fc from '../../../support/run/properties';
 import { uniqueName } from '../../../support/stacks/embedded';
 import { ownDatabase } from '../../../support/stacks/own-database';
 

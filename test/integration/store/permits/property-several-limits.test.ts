@@ -2,7 +2,7 @@
  * `take_permits` against a model that keeps every charge in a list, and against the definitions of several limits. Time is
  * a parameter. Numbers are such that sums of them are exact, so that decisions and departures must be equal.
  */
-import fc from 'fast-check';
+
 import type { LimitWindow, Priority } from '../../../../quota/limits/limit';
 import {
   bucket,
@@ -18,6 +18,7 @@ import {
   vendorReset,
 } from '../../../support/models/permit-scenarios';
 import { permitTrial, RUNS } from '../../../support/models/permit-trial';
+import fc from '../../../support/run/properties';
 
 jest.setTimeout(600_000);
 

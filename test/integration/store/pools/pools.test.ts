@@ -1,5 +1,5 @@
 /** What a pool that is not closed lets through: nothing while it is blocked, then one probe at a time. */
-import fc from 'fast-check';
+
 import type { Pool } from 'pg';
 import { CLOSED_POOL, isBlocked, transition } from '../../../../quota/pools/pool';
 import type { PoolEvent, PoolPolicy, PoolState } from '../../../../quota/pools/state';
@@ -11,6 +11,7 @@ import {
   toDecision,
 } from '../../../../store/permits/permits';
 import { applyPoolEvent, registerPool, releaseProbe, restorePool } from '../../../../store/pools/pools';
+import fc from '../../../support/run/properties';
 import { uniqueName } from '../../../support/stacks/embedded';
 import { ownDatabase } from '../../../support/stacks/own-database';
 

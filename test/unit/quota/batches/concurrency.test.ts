@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import {
   decideConcurrency,
   DEFAULT_CONCURRENCY as P,
   startingConcurrency,
 } from '../../../../quota/batches/concurrency';
+import fc from '../../../support/run/properties';
 
 const sample = (current: number, succeeded: number, failed: number, quotaUse: number | null = 0.1) => ({
   current,

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { announcedWindow, isFullRefill, type WindowBelief } from '../../../../quota/limits/announced-window';
+import fc from '../../../support/run/properties';
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;

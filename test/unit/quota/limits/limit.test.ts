@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   defaultSlackMs,
   fillScope,
@@ -7,6 +6,7 @@ import {
   priorityRank,
   resolveLimits,
 } from '../../../../quota/limits/limit';
+import fc from '../../../support/run/properties';
 
 const template = (name: string, scope: string, operations: readonly string[] | '*' = '*'): LimitTemplate => ({
   name,

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { afterRefusalAlert, type RateEpisode } from '../../../../quota/limits/rate-alert';
 import { afterRefusal, type RateBlock } from '../../../../quota/limits/rate-strikes';
+import fc from '../../../support/run/properties';
 
 const POLICY = { baseMs: 1000, maxMs: 30_000, attempts: 4 };
 const OPEN: RateBlock = { strikes: 0, blockedUntil: 0 };

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { planPolling } from '../../../../quota/polling/plan';
 import type { PollingBudget, PollingInput, PollingItem } from '../../../../quota/polling/types';
 import { retryAt } from '../../../../quota/polling/urgency';
+import fc from '../../../support/run/properties';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { unknownCooldownMs } from '../../../../quota/pools/cooldowns';
 import { CLOSED_POOL, isBlocked } from '../../../../quota/pools/pool';
 import type { PoolEvent, PoolState } from '../../../../quota/pools/state';
@@ -18,6 +17,7 @@ import {
   success,
   timer,
 } from '../../../support/models/pool-events';
+import fc from '../../../support/run/properties';
 
 describe('a quota closes the pool', () => {
   test('until the time that the vendor states, to the millisecond', () => {

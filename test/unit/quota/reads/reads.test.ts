@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { readRetryMs } from '../../../../quota/reads/backoff';
 import { decideRead, type ReadStanding } from '../../../../quota/reads/decision';
+import fc from '../../../support/run/properties';
 
 const NOW = 1_000_000_000;
 const DAY = 86_400_000;

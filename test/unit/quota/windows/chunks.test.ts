@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   askableSpan,
   type ChunkPolicy,
@@ -9,6 +8,7 @@ import {
   subtractSpans,
 } from '../../../../quota/windows/chunks';
 import { AMAZON_DATASETS, RT_TRAFFIC } from '../../../../vendors/amazon/datasets';
+import fc from '../../../support/run/properties';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

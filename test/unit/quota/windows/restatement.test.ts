@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { refusedForBadRows } from '../../../../quota/windows/bad-rows';
 import {
   type Doubt,
@@ -7,6 +6,7 @@ import {
   recheckDelayMs,
 } from '../../../../quota/windows/restatement';
 import { meansEmpty, retryDistanceMs } from '../../../../quota/windows/window-retry';
+import fc from '../../../support/run/properties';
 
 const HOUR = 3_600_000;
 const NOW = 1_000 * HOUR;

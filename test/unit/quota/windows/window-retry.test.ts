@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { callsADay } from '../../../../quota/limits/day-quota';
 import {
   failingCallsLeft,
@@ -6,6 +5,7 @@ import {
   speaksAgainstAll,
   splitWindow,
 } from '../../../../quota/windows/window-retry';
+import fc from '../../../support/run/properties';
 
 const HOUR = 3_600_000;
 type Span = { readonly from: number; readonly to: number };

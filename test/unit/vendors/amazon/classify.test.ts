@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { AMAZON_OPERATIONS } from '../../../../vendors/amazon/limits';
 import { amazonRules } from '../../../../vendors/amazon/rules';
 import type { CallResult } from '../../../../vendors/contract';
 import { processorMs } from '../../../support/processes/processor-time';
+import fc from '../../../support/run/properties';
 import {
   call,
   classify,

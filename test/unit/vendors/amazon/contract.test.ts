@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   classifyFatal,
   parseCreateReport,
@@ -8,6 +7,7 @@ import {
   parseReportsPage,
   readFatalText,
 } from '../../../../vendors/amazon/contract';
+import fc from '../../../support/run/properties';
 
 const AT = Date.UTC(2026, 10, 23, 12, 0, 0);
 const report = {

@@ -1,9 +1,10 @@
 /** The simulators judge whether limits were kept, so their own accounting is checked against definitions. */
-import fc from 'fast-check';
+
 import { nextBoundary } from '../../../../quota/calendar';
 import { judgeArrivals } from '../../../../vendors/kit/judge/judge';
 import { LimitBook, type VendorLimit } from '../../../../vendors/kit/judge/limit-book';
 import { createMeter, type Meter, type VendorWindow } from '../../../../vendors/kit/judge/meters';
+import fc from '../../../support/run/properties';
 
 const T0 = Date.UTC(2026, 4, 20, 12, 0);
 

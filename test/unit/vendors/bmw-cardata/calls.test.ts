@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { cardataVehicles } from '../../../../vendors/bmw-cardata/calls';
 import { type CarDataAccount, cardataAccountSchema } from '../../../../vendors/bmw-cardata/settings';
+import fc from '../../../support/run/properties';
 
 const VIN = 'WBATEST00SLUC0001';
 const account = (more: object = {}): CarDataAccount =>

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import type { Verdict } from '../../../../quota/verdict';
 import { classifyCarData } from '../../../../vendors/bmw-cardata/classify';
 import {
@@ -10,6 +9,7 @@ import {
 import { cardataRules } from '../../../../vendors/bmw-cardata/rules';
 import { checkRules } from '../../../../vendors/conformance/rules';
 import type { CallInfo, CallResult } from '../../../../vendors/contract';
+import fc from '../../../support/run/properties';
 
 const NOW = Date.UTC(2026, 10, 29, 18);
 const HOUR_MS = 3_600_000;

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { classifyMyBmw } from '../../../../vendors/bmw-mybmw/classify';
 import { MYBMW_OPERATIONS } from '../../../../vendors/bmw-mybmw/limits';
 import { mybmwRules } from '../../../../vendors/bmw-mybmw/rules';
 import type { CallInfo, VendorResponse } from '../../../../vendors/contract';
+import fc from '../../../support/run/properties';
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { readBmwBody } from '../../../../vendors/bmw/error-body';
 import { readJson } from '../../../../vendors/bmw/json';
 import { parseBmwTokens, refreshTokenIn } from '../../../../vendors/bmw/tokens';
 import { readEntry, readFields, readValue, timestampOf } from '../../../../vendors/bmw/values';
 import { byGateway, readAnswer } from '../../../../vendors/bmw/verdicts';
 import { vinProblem } from '../../../../vendors/bmw/vin';
+import fc from '../../../support/run/properties';
 
 const AT = Date.UTC(2026, 8, 7, 20, 35, 44, 995);
 

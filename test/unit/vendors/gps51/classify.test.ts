@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import type { VerdictKind } from '../../../../quota/verdict';
 import type { CallInfo, CallResult } from '../../../../vendors/contract';
 import { classifyGps51 } from '../../../../vendors/gps51/classify';
 import { gps51Rules } from '../../../../vendors/gps51/rules';
+import fc from '../../../support/run/properties';
 
 const ZONE = 'Asia/Shanghai';
 /** 20:00 in Shanghai. */

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { resolveLimits } from '../../../../quota/limits/limit';
 import { retryDelayMs } from '../../../../quota/retry-delay';
 import type { FleetDevice } from '../../../../vendors/capabilities/fleet';
@@ -7,6 +6,7 @@ import { callsADay, gps51Limits, gps51Pool, gps51Retry } from '../../../../vendo
 import { gps51Rules } from '../../../../vendors/gps51/rules';
 import { gps51AccountSchema } from '../../../../vendors/gps51/settings';
 import { TRAJECTORY_ACTIONS } from '../../../../vendors/gps51/simulator/limits';
+import fc from '../../../support/run/properties';
 
 const ZONE = 'Asia/Shanghai';
 const limits = gps51Limits(ZONE);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import type { VerdictKind } from '../../../../quota/verdict';
 import type { CallResult } from '../../../../vendors/contract';
 import { classifyOpenAi } from '../../../../vendors/openai/classify';
+import fc from '../../../support/run/properties';
 import { answer, call, NOW, verdict } from '../../../support/vendors/openai-answers';
 
 describe('429', () => {

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import fc from 'fast-check';
 import { SecretValues } from '../../../../../activities/gateway/credentials/secret-values';
 import type { CallResult } from '../../../../../vendors/contract';
 import { freePass } from '../../../../support/pass';
+import fc from '../../../../support/run/properties';
 
 const KEY = 'pä$$ "w/ö|rd+&<1>\\=';
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');

@@ -1,7 +1,8 @@
 /** Telling the database's time, and telling a call that was held up from one whose vendor is far. */
-import fc from 'fast-check';
+
 import { DbClock } from '../../../../../activities/gateway/permits/db-clock';
 import { Transit } from '../../../../../activities/gateway/permits/transit';
+import fc from '../../../../support/run/properties';
 
 describe('DbClock', () => {
   const legs = fc.record({

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { RT_TRAFFIC } from '../../../../../vendors/amazon/datasets';
 import { openReportDocument, readErrorDocument } from '../../../../../vendors/amazon/document/document';
 import { parseInstant } from '../../../../../vendors/amazon/document/value';
 import type { DatasetRow } from '../../../../../vendors/dataset';
+import fc from '../../../../support/run/properties';
 import {
   closing,
   documentOf,
