@@ -2,7 +2,7 @@
  * The stable codes under which a vendor call fails, shared by activities (which throw them) and workflows (which
  * decide by them). They are the `type` of a Temporal ApplicationFailure; the details carry the evidence.
  */
-import type { PoolStateName } from './pools/state';
+import type { HoldCause, PoolStateName } from './pools/state';
 import type { Evidence, VerdictKind } from './verdict';
 
 export const FAILURE = {
@@ -45,6 +45,8 @@ export interface PoolClosedDetails {
   /** Epoch ms; null when an operator must resume. */
   readonly until: number | null;
   readonly reason: string;
+  /** Of a hold; absent from what was recorded before causes were. */
+  readonly cause?: HoldCause | null;
   readonly epoch: number;
 }
 

@@ -103,7 +103,7 @@ function describeIssue(
   }
   if (issue.code === 'custom') return [{ path, what: issue.message }];
   if (Array.isArray(value) && issue.code !== 'invalid_type') {
-    return [{ path, what: `${expected}, not ${value.length}` }];
+    return [{ path, what: `${expected}, not ${value.length === 0 ? 'an empty list' : value.length}` }];
   }
   return [{ path, what: `${expected}${shown(value, nodes, path)}` }];
 }

@@ -16,7 +16,16 @@ export function settingsWarnings({ accounts }: Pick<Settings, 'accounts'>): stri
       return sharingWarnings(name, account, other, first);
     }),
   );
-  return [...sharing, ...enabled.flatMap(([name, account]) => matchWarnings(name, account, enabled))];
+  return [
+    ...sharing,
+    ...enabled.flatMap(([name, account]) =>
+      (accountParts(account).unknownValues ?? []).map(
+        ({ key, value, known }) =>
+          `accounts.${name}.${key}: "${value}" is not known, and is used as it is${suggestion(value, known)}`,
+      ),
+    ),
+    ...enabled.flatMap(([name, account]) => matchWarnings(name, account, enabled)),
+  ];
 }
 
 /** Of each plugin that could not be loaded, what is wrong and what follows; empty where all are. */

@@ -46,6 +46,8 @@ export interface AccountParts {
   readonly attributes?: Readonly<Record<string, string>>;
   /** Settings by which accounts say that the vendor counts them together. */
   readonly sharedBy?: readonly string[];
+  /** Values of its settings that are used as they are, though no such value is known. */
+  readonly unknownValues?: readonly UnknownValue[];
   /** Devices, positions and trips. */
   readonly fleet?: FleetApi;
   /** Commands to devices or vehicles. */
@@ -62,6 +64,13 @@ export interface AccountParts {
   readonly polling?: PollingApi;
   /** Overrides of limits that follow from other keys; default: the account's `limits`. */
   readonly limits?: Readonly<Record<string, LimitOverride>>;
+}
+
+export interface UnknownValue {
+  /** Its key within the account, e.g. `marketplaces[0]`. */
+  readonly key: string;
+  readonly value: string;
+  readonly known: readonly string[];
 }
 
 /** The keys that every account has, checked. */

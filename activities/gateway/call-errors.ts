@@ -10,6 +10,7 @@ import {
   type PoolClosedDetails,
   type WaitDetails,
 } from '../../quota/failures';
+import { endlessHoldText } from '../../quota/pools/pool';
 import { describeEvidence, type Verdict } from '../../quota/verdict';
 
 /** Nothing was sent: a limit of ours is used up until `details.until`. */
@@ -28,7 +29,8 @@ export class PoolClosed extends Error {
     readonly details: PoolClosedDetails,
     readonly verdict: Verdict | null = null,
   ) {
-    const until = details.until === null ? 'until an operator resumes it' : `until ${iso(details.until)}`;
+    const { cause, until: at } = details;
+    const until = at === null ? endlessHoldText(cause) : `until ${iso(at)}`;
     super(`pool ${details.pool} is ${details.state} ${until}: ${details.reason}`);
   }
 }

@@ -122,8 +122,8 @@ export class CallLeaves {
       this.registered.clear();
       const organization = organizationOf(call.account);
       if (organization !== null) await this.holdLost(organization);
-      const { state, until, reason, epoch } = await this.holdLost(call.account);
-      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, epoch });
+      const { state, until, reason, cause = null, epoch } = await this.holdLost(call.account);
+      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, cause, epoch });
     }
   }
 
@@ -157,6 +157,7 @@ export class CallLeaves {
         state: denied.poolState,
         until: denied.retryAt,
         reason: record?.state.reason || `waiting for the probe`,
+        cause: record?.state.cause ?? null,
         epoch: pool === account.poolKey ? denied.epoch : denied.organizationEpoch,
       });
     }

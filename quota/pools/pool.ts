@@ -127,6 +127,12 @@ export function isFreedByLogin(cause: HoldCause | null | undefined): boolean {
   return cause === 'login' || cause === 'credentials';
 }
 
+/** What ends a hold that has no end of its own: completes "held …". */
+export function endlessHoldText(cause: HoldCause | null | undefined): string {
+  const resumed = 'until an operator resumes it';
+  return isFreedByLogin(cause) ? `until somebody logs in, or ${resumed}` : resumed;
+}
+
 function onHold(
   state: PoolState,
   { reason, evidence, cause }: Extract<PoolEvent, { type: 'hold' }>,
@@ -237,7 +243,10 @@ function onFailure(
     return move(state, now, {
       state: 'open',
       until: now + policy.breakerOpenMs,
-      reason: `${failures} service failures in a row; last: ${event.reason}`,
+      reason:
+        failures === 1
+          ? `a service failure: ${event.reason}`
+          : `${failures} service failures in a row; last: ${event.reason}`,
       evidence: event.evidence,
       strikes: state.strikes,
       failures,

@@ -2,6 +2,7 @@
 import { defineVendor } from '../define';
 import { amazonLogin, amazonPartitions, amazonReports } from './calls';
 import { AMAZON_DATASETS as DESCRIPTIONS } from './datasets';
+import { unknownMarketplaces } from './marketplaces';
 import { amazonRules, amazonRulesOf } from './rules';
 import { AMAZON_DATASETS, amazonAccountSchema, amazonEndpoints } from './settings';
 
@@ -17,6 +18,7 @@ export const amazon = defineVendor({
     partitions: (dataset) => amazonPartitions(account, dataset),
     rules: amazonRulesOf(account),
     sharedBy: ['sellerId', 'application'],
+    unknownValues: unknownMarketplaces(account),
     attributes: account.sellerId === undefined ? {} : { sellerId: account.sellerId },
   }),
   simulator: async () => (await import('./simulator/index.js')).amazonSimulator,

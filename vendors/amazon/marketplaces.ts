@@ -1,9 +1,11 @@
 /**
  * Amazon's marketplaces: where their calls go, and the currency they sell in. New ones are added now and then, so an id
- * that is not here is let pass.
+ * that is not here is let pass, with a warning.
  *
  * Source: developer-docs.amazon.com/sp-api, "Marketplace IDs".
  */
+import type { UnknownValue } from '../define';
+
 export type Region = 'na' | 'eu' | 'fe';
 
 interface Marketplace {
@@ -85,6 +87,18 @@ export function marketplaceProblems(account: Placed): MarketplaceProblem[] {
     }
   }
   return problems;
+}
+
+/** Marketplaces that are none of those known here. An account with a base URL of its own may have any. */
+export function unknownMarketplaces({
+  baseUrl,
+  marketplaces,
+}: Pick<Placed, 'baseUrl' | 'marketplaces'>): UnknownValue[] {
+  if (baseUrl !== undefined) return [];
+  const known = Object.keys(MARKETPLACES);
+  return marketplaces.flatMap((value, i) =>
+    known.includes(value) ? [] : [{ key: `marketplaces[${i}]`, value, known }],
+  );
 }
 
 /** The currency in which sales of a marketplace are requested; null when the settings name none. */

@@ -5,6 +5,9 @@ import type { VendorResponse } from '../contract';
 import type { Parsed } from '../http';
 import { isObject, readJson, readJsonObject } from './json';
 
+/** Taken for the life of an access token whose answer states none that can be read, in seconds: it costs one refresh. */
+const ASSUMED_LIFE_S = 300;
+
 const token = z.string({ error: 'must be text' }).min(1, 'must not be empty');
 const seconds = z
   .union(
@@ -28,7 +31,8 @@ const optionalText = z.string().nullish().catch(null);
 const tokensSchema = z.object({
   access_token: token,
   token_type: optionalText,
-  expires_in: seconds,
+  // The refresh token beside it is not to be lost for this: RFC 6749 only recommends it.
+  expires_in: seconds.nullish().catch(null),
   refresh_token: token.nullish(),
   refresh_token_expires_in: seconds.nullish().catch(null),
   id_token: optionalText,
@@ -53,7 +57,7 @@ export function parseBmwTokens(body: string): Parsed<GrantTokens> {
     ok: true,
     value: {
       accessToken: data.access_token,
-      expiresInMs: data.expires_in * 1000,
+      expiresInMs: (data.expires_in ?? ASSUMED_LIFE_S) * 1000,
       ...(data.refresh_token ? { refreshToken: data.refresh_token } : {}),
       ...(data.refresh_token_expires_in ? { refreshExpiresInMs: data.refresh_token_expires_in * 1000 } : {}),
       ...(data.id_token ? { idToken: data.id_token } : {}),

@@ -9,7 +9,10 @@ type Kind = 'function' | 'text' | 'texts' | 'number' | 'flag' | 'list' | 'object
 /** A kind for each thing that a part must have; one that is added to the contract is missing here until it is named. */
 type Contract<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: Kind };
 type Parts = Required<AccountParts>;
-type Checked = Exclude<keyof Parts, 'apiKey' | 'partitions' | 'organization' | 'sharedBy' | 'limits'>;
+type Checked = Exclude<
+  keyof Parts,
+  'apiKey' | 'partitions' | 'organization' | 'sharedBy' | 'unknownValues' | 'limits'
+>;
 
 const CONTRACTS: { readonly [P in Checked]: Contract<Parts[P]> } = {
   login: { operation: 'text', credentials: 'texts', request: 'function', parse: 'function' },
@@ -77,6 +80,7 @@ const OTHERS: Readonly<Record<Exclude<keyof Parts, Checked>, Kind>> = {
   partitions: 'function',
   organization: 'text',
   sharedBy: 'list',
+  unknownValues: 'list',
   limits: 'object',
 };
 const NAMES = [...Object.keys(CONTRACTS), ...Object.keys(OTHERS)];

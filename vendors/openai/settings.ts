@@ -6,6 +6,9 @@ import { openaiBatchApiFields } from './batches/settings';
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 
+/** What others ask to be given as the address, and is no more than one route of it. */
+const ROUTE = /\/(?:responses|completions|embeddings|batches|files|models)\/*$/i;
+
 const text = z.string({ error: 'must be text' }).min(1, 'must not be empty');
 
 const MODELS = 'must be a list of models';
@@ -34,7 +37,12 @@ function groupProblems(groups: Readonly<Record<string, readonly string[]>>): [st
 export const openaiAccountSchema = z
   .strictObject({
     vendor: z.literal('openai'),
-    baseUrl: pathUrl.default(OPENAI_URL).describe('Where the API answers, with /v1; e.g. a simulator.'),
+    baseUrl: pathUrl
+      .refine((url) => !ROUTE.test(url), {
+        error: 'must end before the route, e.g. with /v1: /responses, /files and the like are appended to it',
+      })
+      .default(OPENAI_URL)
+      .describe('Where the API answers, with /v1; e.g. a simulator.'),
     apiKey: secretRef,
     project: text.optional().describe('Sent as OpenAI-Project.'),
     timeoutSeconds: duration('seconds', { min: 0.001 })

@@ -7,6 +7,7 @@ import { setCurrentDetails, sleep } from '@temporalio/workflow';
 import type { FleetActivities } from '../../activities/fleet/fleet';
 import type { FleetRef, TripsPageOutcome } from '../../activities/fleet/types';
 import { FAILURE, type PoolClosedDetails, type WaitDetails } from '../../quota/failures';
+import { endlessHoldText } from '../../quota/pools/pool';
 import { activitiesFor } from '../activity-queues';
 import { applicationFailure } from '../pools/pool-gate';
 
@@ -126,8 +127,8 @@ async function waitOut(error: unknown, deadline: number): Promise<string | null>
   const failure = applicationFailure(error);
   const details = failure?.details?.[0];
   if (failure?.type === FAILURE.poolClosed) {
-    const { until, reason } = details as PoolClosedDetails;
-    const when = until === null ? 'until an operator resumes it' : `until ${new Date(until).toISOString()}`;
+    const { until, reason, cause } = details as PoolClosedDetails;
+    const when = until === null ? endlessHoldText(cause) : `until ${new Date(until).toISOString()}`;
     return `pool closed ${when}: ${reason}`;
   }
   if (failure?.type !== FAILURE.permitWait) throw error;

@@ -15,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { PoolActivities } from '../../activities/pools/pool';
 import { HOUR_MS } from '../../quota/durations';
-import { CLOSED_POOL, pauseReason } from '../../quota/pools/pool';
+import { CLOSED_POOL, endlessHoldText, pauseReason } from '../../quota/pools/pool';
 import type { PoolPolicy, PoolState } from '../../quota/pools/state';
 import { type HistoryLimit, isHistoryLong } from '../history';
 import {
@@ -281,7 +281,7 @@ class PoolEntity {
     const s = this.state;
     const lines = [`**${this.input.key}**: ${s.state.replace('_', ' ')} since ${iso(s.since)}`];
     if (s.until !== null) lines.push(`Until: **${iso(s.until)}**`);
-    else if (s.state === 'held') lines.push('Until: **an operator resumes it** (signal `resume`)');
+    else if (s.state === 'held') lines.push(`**Held ${endlessHoldText(s.cause)}** (signal \`resume\`)`);
     if (s.reason) lines.push(`Why: ${s.reason}`);
     if (s.strikes > 0) lines.push(`Strikes: ${s.strikes}`);
     if (s.hint) lines.push(`**${s.hint}**`);

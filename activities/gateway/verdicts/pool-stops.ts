@@ -198,9 +198,9 @@ function isExcused({ state, cause }: PoolState, { quota = false, login = false }
 }
 
 function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {
-  const { until, epoch } = state;
+  const { until, epoch, cause = null } = state;
   const reason = state.reason || (verdict === null ? '' : describeEvidence(verdict.evidence));
-  return new PoolClosed({ pool, state: state.state, until, reason, epoch }, verdict);
+  return new PoolClosed({ pool, state: state.state, until, reason, cause, epoch }, verdict);
 }
 
 const ORGANIZATION_REASON = "an organization's limit is reached: settle it with the vendor, then resume";

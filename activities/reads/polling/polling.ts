@@ -122,8 +122,8 @@ async function passPool(db: Pool, { poolKey }: PolledAccount): Promise<void> {
   const now = Date.now();
   const found = stopping(await readStoppingPools(db, poolKey), now);
   if (found === null || !isBlocked(found.state, now)) return;
-  const { state, until, reason, epoch } = found.state;
-  throw new PoolClosed({ pool: found.key, state, until, reason, epoch }, null);
+  const { state, until, reason, cause = null, epoch } = found.state;
+  throw new PoolClosed({ pool: found.key, state, until, reason, cause, epoch }, null);
 }
 
 interface Asked {

@@ -1,5 +1,6 @@
 /** Live progress: a block that is redrawn on a terminal, plain lines elsewhere, JSON lines for programs. */
 
+import { endlessHoldText } from '../../../quota/pools/pool';
 import type { Standstill } from '../../../quota/pools/standstill';
 import type { PoolState } from '../../../quota/pools/state';
 import type { KindStop } from '../../../store/permits/call-kinds';
@@ -46,7 +47,7 @@ export function poolText(pool: PoolState | null, now: number): string {
     case 'half_open':
       return `one call probes${why}`;
     case 'held':
-      return `held${pool.until === null ? ' until an operator resumes it' : when}${why}`;
+      return `held${pool.until === null ? ` ${endlessHoldText(pool.cause)}` : when}${why}`;
   }
 }
 

@@ -1,5 +1,6 @@
 /** `sluice polling` and `sluice plan polling`: keeping vehicles fresh under a limit of calls. */
 import type { Command } from 'commander';
+import { endlessHoldText } from '../../../quota/pools/pool';
 import { type PlannedDay, planPollingDay } from '../../operations/polling/plan';
 import {
   listPolling,
@@ -86,7 +87,7 @@ function printPlan(planned: PlannedDay): void {
   else if (items.every(({ vehicleId }) => vehicleId === '')) note('It has no vehicles that may be read.');
   if (closed !== null)
     print(
-      `no calls ${closed.until === null ? 'until an operator resumes it' : `before ${instantText(closed.until)}`}: ${closed.reason}`,
+      `no calls ${closed.until === null ? endlessHoldText(closed.cause) : `before ${instantText(closed.until)}`}: ${closed.reason}`,
     );
   for (const { from, to, budget, planned: count, stretch } of windows) {
     const older =

@@ -5,6 +5,7 @@ import { pollingOutlook } from '../../../activities/reads/polling/input';
 import { planPolling } from '../../../quota/polling/plan';
 import type { ItemOutlook, PlannedCall, PollingPlan } from '../../../quota/polling/types';
 import { isBlocked, stopping } from '../../../quota/pools/pool';
+import type { PoolState } from '../../../quota/pools/state';
 import { readStoppingPools } from '../../../store/pools/pools';
 import { invalid } from '../errors';
 import { name, whole } from '../fields';
@@ -24,7 +25,7 @@ export interface PlannedDay extends PollingPlan {
   /** Vehicles that nobody has listed yet, and that are planned for as if they were there. */
   readonly assumed: readonly string[];
   /** Why nothing is called now, and until when, epoch ms; null: until an operator resumes. Null where calls may be made. */
-  readonly closed: { readonly until: number | null; readonly reason: string } | null;
+  readonly closed: Pick<PoolState, 'until' | 'reason' | 'cause'> | null;
 }
 
 export const planPollingDay = operation({
@@ -85,6 +86,6 @@ async function closedNow(db: Pool, poolKey: string): Promise<PlannedDay['closed'
   const now = Date.now();
   const found = stopping(await readStoppingPools(db, poolKey), now);
   if (found === null || !isBlocked(found.state, now)) return null;
-  const { until, reason } = found.state;
-  return { until, reason };
+  const { until, reason, cause = null } = found.state;
+  return { until, reason, cause };
 }

@@ -24,7 +24,7 @@ datasets:
       'log.level: must be trace, debug, info, warn, error, fatal or silent, not "loud"',
       'log.fromat: is not a setting; did you mean "format"?',
       'accounts.main.credentials.refreshToken: is missing; it must be a reference to a secret (env:NAME, file:/path or vault:name); the secret itself must not stand here',
-      'accounts.main.marketplaces: must be a list of 1 to 25 marketplace ids, not 0',
+      'accounts.main.marketplaces: must be a list of 1 to 25 marketplace ids, not an empty list',
       'accounts.main.currency: must be a currency code such as EUR, not "euro"',
       'accounts.main.limits.createReport.burst: must be a whole number, at least 1, not 0',
       'accounts.main.regoin: is not a setting; did you mean "region"?',
@@ -101,6 +101,14 @@ datasets:
     [
       ACCOUNT.replace('region: eu', 'baseUrl: http://127.0.0.1:1'),
       'accounts.main.tokenUrl: is missing: give a region (na, eu or fe), or both',
+    ],
+    [
+      `accounts: { main: { vendor: openai, apiKey: "env:KEY", baseUrl: "https://gateway.example/v1/responses" } }`,
+      'accounts.main.baseUrl: must end before the route, e.g. with /v1',
+    ],
+    [
+      `${ACCOUNT}    limits: { mine: { operations: ["*"], ms: 1s, match: { reportType: [] } } }`,
+      'accounts.main.limits.mine.match.reportType: must be text, or a list of texts, not an empty list',
     ],
     [ACCOUNT.replace('region: eu', ''), 'accounts.main.region: is missing: give a region'],
     [

@@ -169,7 +169,12 @@ describe('service failures', () => {
   });
   test('of the probe open it again, and keep the strikes', () => {
     const half = halfOpen();
-    expect(step(half, failure(half.epoch))).toMatchObject({ state: 'open', strikes: 1, failures: 1 });
+    expect(step(half, failure(half.epoch))).toMatchObject({
+      state: 'open',
+      strikes: 1,
+      failures: 1,
+      reason: 'a service failure: 503',
+    });
   });
   test('a quota met while the breaker is open never ends before it', () => {
     expect(step(failed(5), quota(1, 1_000))).toMatchObject({ state: 'quota_paused', until: NOW + MIN });

@@ -276,6 +276,20 @@ describe('warnings', () => {
     ]);
   });
 
+  test('a marketplace that is not known, which a simulator may have', () => {
+    const warned = (...more: string[]) => {
+      const lines = [...ACCOUNT.amazon, ...more].map((line) =>
+        line.replace('[A1PA6795UKMFR9]', '[A1PA6795UKMFR9, A13V1IB3VIYZZ]'),
+      );
+      const text = ['accounts:', '  a:', ...lines.map((line) => `    ${line}`)].join('\n');
+      return settingsWarnings(parseSettings(text, { file: null, baseDir: '/', env: {} }));
+    };
+    expect(warned()).toEqual([
+      'accounts.a.marketplaces[1]: "A13V1IB3VIYZZ" is not known, and is used as it is; did you mean "A13V1IB3VIYZZH"?',
+    ]);
+    expect(warned('baseUrl: "http://127.0.0.1:1"')).toEqual([]);
+  });
+
   test('the same credentials without the same seller, or the same anything', () => {
     const warned = (accounts: Parameters<typeof settings>[0]) => settingsWarnings(settings(accounts));
     expect(warned({ a: ['amazon'], b: ['amazon'] })).toEqual([
