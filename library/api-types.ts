@@ -1799,6 +1799,7 @@ export interface components {
                 connectedAt: string | null;
                 continuousSince: string | null;
                 messageAt: string | null;
+                retryAt: string | null;
             }[] | {
                 problem: string;
             };

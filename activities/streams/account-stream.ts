@@ -131,19 +131,21 @@ export class AccountStream {
         const ending = await this.connect({ ...held, claimedAt: began }, lease);
         this.failures = 0;
         if (ending.kind !== 'lost') continue;
-        await this.troubled('lost', ending.reason);
         // A broker that ends each connection at once is not tried again without a pause.
         this.cutOff = performance.now() - began < times.steadyMs ? this.cutOff + 1 : 0;
-        if (this.cutOff > 0) await this.pause(retryAfterMs(this.cutOff, times.retryMs));
+        const waitMs = this.cutOff > 0 ? retryAfterMs(this.cutOff, times.retryMs) : 0;
+        await this.troubled('lost', ending.reason, waitMs);
+        if (waitMs > 0) await this.pause(waitMs);
       } catch (error) {
         this.failures++;
         const kind = error instanceof StreamRefused ? 'refused' : 'lost';
         const reason = error instanceof Error ? error.message : String(error);
-        await this.troubled(kind, reason).catch(() =>
+        const waitMs = retryAfterMs(this.failures, times.retryMs);
+        await this.troubled(kind, reason, waitMs).catch(() =>
           warnOnce(deps.log, { account: account.name }, error, 'a stream failed'),
         );
         // With the lease: no other process would have more luck.
-        await this.pause(retryAfterMs(this.failures, times.retryMs));
+        await this.pause(waitMs);
       } finally {
         lease?.stop();
       }
@@ -340,13 +342,14 @@ export class AccountStream {
     return noteStreamTrouble(deps.db, account.name, account.poolKey, {
       ...(silent ? { state: 'silent', kind: 'silent' } : { state: 'connected', kind: null }),
       reason,
+      retryMs: null,
     });
   }
 
-  private async troubled(kind: 'lost' | 'refused', reason: string): Promise<void> {
+  private async troubled(kind: 'lost' | 'refused', reason: string, retryMs: number): Promise<void> {
     const { deps, account } = this;
     const news = await noteStreamTrouble(deps.db, account.name, account.poolKey, {
-      ...{ state: 'waiting', kind, reason },
+      ...{ state: 'waiting', kind, reason, retryMs },
     });
     if (!news) return;
     const about = { account: account.name, pool: account.poolKey, reason };

@@ -21,15 +21,20 @@ export function addStreams(program: Command): void {
       const at = (ms: number | null) => (ms === null ? '' : whenText(ms, now));
       const rows = streams.map((one) => [
         ...[one.account, one.held ? one.state : 'no worker', at(one.continuousSince), at(one.messageAt)],
-        ...[String(one.messages), one.reason],
+        ...[String(one.messages), one.reason, one.held ? at(one.retryAt) : ''],
       ]);
-      print(table(['account', 'state', 'without a gap since', 'last message', 'messages', 'reason'], rows));
+      print(
+        table(
+          ['account', 'state', 'without a gap since', 'last message', 'messages', 'reason', 'next try'],
+          rows,
+        ),
+      );
     });
 }
 
 /** Why a stream brings nothing, and what follows; null when it stands. */
 export function streamTrouble(
-  { account, held, state, reason, messageAt }: StreamStanding,
+  { account, held, state, reason, messageAt, retryAt }: StreamStanding,
   now: number,
 ): string | null {
   if (held && state === 'connected') return null;
@@ -38,6 +43,8 @@ export function streamTrouble(
   const next =
     held && state === 'silent'
       ? 'each vehicle is read once by a call, as the budget of polling allows'
-      : `tried again by itself, at most ${Math.round(LONGEST_RETRY_MS / MINUTE_MS)} min apart`;
+      : held && retryAt !== null && retryAt > now
+        ? `next try ${whenText(retryAt, now)}`
+        : `tried again by itself, at most ${Math.round(LONGEST_RETRY_MS / MINUTE_MS)} min apart`;
   return `${account} brings no changes: ${why}; ${last}; ${next}`;
 }

@@ -19,6 +19,8 @@ export interface StreamStanding {
   readonly continuousSince: number | null;
   readonly messageAt: number | null;
   readonly messages: number;
+  /** When the next try to connect is due; null while none is waited for. */
+  readonly retryAt: number | null;
   /** False: no process holds it now. */
   readonly held: boolean;
 }
@@ -70,7 +72,7 @@ export async function renewStream(
 
 export async function releaseStream(db: Pool, account: string, owner: string): Promise<void> {
   await db.query(
-    `update streams set lease_owner = null, lease_until = null, state = 'waiting'
+    `update streams set lease_owner = null, lease_until = null, state = 'waiting', retry_at = null
      where account = $1 and lease_owner = $2`,
     [account, owner],
   );
@@ -79,7 +81,7 @@ export async function releaseStream(db: Pool, account: string, owner: string): P
 /** A connection is made. @param since when no change will have been missed, epoch ms; null: from now on. */
 export async function noteConnected(db: Pool, account: string, since: number | null): Promise<number> {
   const { rows } = await db.query<{ since: number }>(
-    `update streams set state = 'connected', reason = '', connected_at = clock_timestamp(), alive_at = clock_timestamp(),
+    `update streams set state = 'connected', reason = '', retry_at = null, connected_at = clock_timestamp(), alive_at = clock_timestamp(),
        continuous_since = coalesce(to_timestamp($2::float8 / 1000), clock_timestamp())
      where account = $1 returning continuous_since as since`,
     [account, since],
@@ -118,6 +120,8 @@ export async function noteStreamTrouble(
     readonly state: StreamState;
     readonly kind: 'lost' | 'refused' | 'silent' | null;
     readonly reason: string;
+    /** Until the next try to connect, ms; null where none is waited for. */
+    readonly retryMs: number | null;
   },
 ): Promise<boolean> {
   return inTransaction(db, async (client) => {
@@ -127,8 +131,9 @@ export async function noteStreamTrouble(
     );
     const reported = rows[0]?.reported_trouble ?? null;
     await client.query(
-      'update streams set state = $2, reason = $3, reported_trouble = $4 where account = $1',
-      [...[account, trouble.state, trouble.reason, trouble.kind]],
+      `update streams set state = $2, reason = $3, reported_trouble = $4,
+         retry_at = clock_timestamp() + $5::float8 * interval '1 ms' where account = $1`,
+      [account, trouble.state, trouble.reason, trouble.kind, trouble.retryMs],
     );
     if (reported === trouble.kind) return false;
     const about = { account, reason: trouble.reason };
@@ -160,7 +165,8 @@ export async function noteUnlisted(
 export async function listStreams(db: Pool): Promise<readonly StreamStanding[]> {
   const { rows } = await db.query<StreamStanding>(
     `select account, state, reason, connected_at as "connectedAt", continuous_since as "continuousSince",
-       message_at as "messageAt", messages, coalesce(lease_until > clock_timestamp(), false) as held
+       message_at as "messageAt", messages, retry_at as "retryAt",
+       coalesce(lease_until > clock_timestamp(), false) as held
      from streams order by account`,
   );
   return rows;

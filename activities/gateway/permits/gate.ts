@@ -58,6 +58,8 @@ export interface HeldPermit {
   readonly failures: number;
   /** Database time at which the call leaves, or at the latest may: where it is booked. */
   readonly departAt: number;
+  /** Database time at which it was let go: what is judged by order of departure goes by this. Never after `departAt`. */
+  readonly leftAt: number;
   /** It leaves at another time than it was first granted for: this process was late. */
   readonly moved: boolean;
   /**
@@ -70,6 +72,14 @@ export interface HeldPermit {
    * might come too close behind it. Settles when that is done; never rejects, and need not be awaited.
    */
   readonly answered: () => Promise<void>;
+}
+
+/** When a call leaves, epoch ms by the database's clock. */
+interface Departure {
+  /** Where it is booked: the end of the span in which its permit may be used. */
+  readonly departAt: number;
+  /** In that span. */
+  readonly leftAt: number;
 }
 
 /** Where a permit stands in the books until its call leaves, epoch ms by the database's clock; null: it was given back. */
@@ -159,15 +169,16 @@ export class PermitGate {
         signal: options.signal,
       });
       if (!decision.granted) return decision;
-      const departAt = await this.departOrRelease(request, decision, options);
-      if (departAt === null) continue;
+      const departure = await this.departOrRelease(request, decision, options);
+      if (departure === null) continue;
+      const { departAt } = departure;
       return {
         granted: true,
         epoch: decision.epoch,
         organizationEpoch: decision.organizationEpoch,
         probe: decision.probe,
         failures: decision.failures,
-        departAt,
+        ...departure,
         moved: departAt !== decision.departAt,
         ...this.underWay(request, departAt, options),
       };
@@ -255,41 +266,41 @@ export class PermitGate {
     request: PermitRequest,
     permit: GrantedPermit,
     options: AcquireOptions,
-  ): Promise<number | null> {
-    let departAt: number | null = null;
+  ): Promise<Departure | null> {
+    let departure: Departure | null = null;
     let takeBack: Awaited<ReturnType<Preparation>> | undefined;
     const booked: Booked = { at: permit.departAt };
     try {
       options.signal?.throwIfAborted();
       takeBack = await options.prepare?.();
       options.signal?.throwIfAborted();
-      departAt = await this.depart(request, permit, options, booked);
+      departure = await this.depart(request, permit, options, booked);
     } catch (error) {
       // The call does not leave: what the permit has taken of windows that count is given back.
       await this.giveBack(request, booked).catch(() => undefined);
       throw error;
     } finally {
-      if (departAt === null) {
+      if (departure === null) {
         await takeBack?.();
         if (permit.probe && request.pool !== null) {
           await releaseProbe(this.db, request.pool, permit.epoch, permit.organizationEpoch);
         }
       }
     }
-    return departAt;
+    return departure;
   }
 
   /**
    * Waits for the departure; moves the permit when this process was too late for it. A process that is late by as much
    * each time would move its permit for ever: a permit that is moved again, or is urgent, is good for a span as long as
-   * its process has been late by. @returns where it is booked; null: spent, take another.
+   * its process has been late by. @returns null: spent, take another.
    */
   private async depart(
     request: PermitRequest,
     permit: GrantedPermit,
     options: AcquireOptions,
     booked: Booked,
-  ): Promise<number | null> {
+  ): Promise<Departure | null> {
     const tolerance = Math.max(1.5, options.slackMs * 0.5);
     let aheadMs = Math.min(RESTAMP_AHEAD_MS, this.options.leadMs);
     let spanMs = 0;
@@ -311,8 +322,9 @@ export class PermitGate {
         return null;
       }
       const lateMs = this.clock.now() - departAt;
-      if (lateMs <= spanMs + tolerance) return bookedAt;
-      if (request.charges.length === 0 && pool === null) return bookedAt;
+      if (lateMs <= spanMs + tolerance || (request.charges.length === 0 && pool === null)) {
+        return { departAt: bookedAt, leftAt: departAt + Math.min(spanMs, Math.max(0, lateMs)) };
+      }
       const ahead = aheadMs;
       if (moves++ > 0 || request.priority === 'interactive')
         spanMs = Math.min(LONGEST_SPAN_MS, Math.max(spanMs, 2 * lateMs));

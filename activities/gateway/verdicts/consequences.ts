@@ -113,7 +113,7 @@ export class Consequences {
         if (verdict.ofRequest) throw new CallFailed(verdict, 0, false);
         throw (
           (await this.writer.refusal(call.account, () =>
-            narrowRefusal(this.deps, call, limits, permit.departAt, verdict),
+            narrowRefusal(this.deps, call, limits, permit.leftAt, verdict),
           )) ??
           (await this.narrow(call, permit, verdict)) ??
           (await this.stops.close(call, await this.stops.epochsFor(call, permit), verdict, this.jitter()))
@@ -182,27 +182,27 @@ export class Consequences {
     return this.stops.close(call, epochs, stop, jitter);
   }
 
-  private narrow(call: CallTerms, { departAt }: HeldPermit, verdict: QuotaVerdict | AuthVerdict) {
+  private narrow(call: CallTerms, { leftAt }: HeldPermit, verdict: QuotaVerdict | AuthVerdict) {
     const jitter = this.jitter();
-    return this.writer.refusal(call.account, () => this.narrowing.refused(call, departAt, verdict, jitter));
+    return this.writer.refusal(call.account, () => this.narrowing.refused(call, leftAt, verdict, jitter));
   }
 
   private async accepted(
     call: CallTerms,
     limits: readonly LimitInstance[],
-    { departAt }: HeldPermit,
+    { leftAt }: HeldPermit,
   ): Promise<void> {
     const { account } = call;
     // The answer to a login, or to a call with somebody else's credentials, says nothing about the account's quota.
     const ofQuota = account.vendor.ambiguousQuota === true && !call.foreign && !call.outsidePool;
     await Promise.all([
-      this.rates.accepted(call, limits, departAt),
-      ofQuota ? settleDoubts(this.deps.db, account.poolKey, departAt) : null,
+      this.rates.accepted(call, limits, leftAt),
+      ofQuota ? settleDoubts(this.deps.db, account.poolKey, leftAt) : null,
     ]);
   }
 
   private async answered(call: CallTerms, permit: HeldPermit): Promise<void> {
-    await this.narrowing.accepted(call, permit.departAt);
+    await this.narrowing.accepted(call, permit.leftAt);
     await this.stops.answered(call, permit);
   }
 

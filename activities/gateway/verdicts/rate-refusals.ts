@@ -54,7 +54,7 @@ export class RateRefusals {
       named,
       caller,
       evidence,
-      departedAt: permit.departAt,
+      departedAt: permit.leftAt,
       statedWaitMs,
       jitter,
       escalation: rate.shared ? rate : null,

@@ -27,6 +27,7 @@ export const status = z
           connectedAt: orNull(instant),
           continuousSince: orNull(instant),
           messageAt: orNull(instant),
+          retryAt: orNull(instant),
         }),
       ),
     ),

@@ -258,7 +258,7 @@ async function apply(
 /** A permit that another process has given: how long it was under way is not known here. */
 function heldElsewhere({ departAt, epoch, organizationEpoch, probe, failures }: OutsidePermit): HeldPermit {
   return {
-    ...{ granted: true, moved: false, departAt, epoch, organizationEpoch, probe, failures },
+    ...{ granted: true, moved: false, departAt, leftAt: departAt, epoch, organizationEpoch, probe, failures },
     sent: () => undefined,
     answered: async () => undefined,
   };

@@ -10,11 +10,12 @@ export const listStreamsOf = operation({
     'which accounts receive changes from their vendor by a stream, since when without a gap, and what prevents it',
   input: z.strictObject({}),
   json: (streams: readonly StreamStanding[]) =>
-    streams.map(({ connectedAt, continuousSince, messageAt, ...rest }) => ({
+    streams.map(({ connectedAt, continuousSince, messageAt, retryAt, ...rest }) => ({
       ...rest,
       connectedAt: isoOrNull(connectedAt),
       continuousSince: isoOrNull(continuousSince),
       messageAt: isoOrNull(messageAt),
+      retryAt: isoOrNull(retryAt),
     })),
   /** Of the accounts whose settings switch one on. */
   run: async ({ settings, database }): Promise<readonly StreamStanding[]> => {
@@ -32,4 +33,5 @@ const NOT_BEGUN = {
   connectedAt: null,
   continuousSince: null,
   messageAt: null,
+  retryAt: null,
 } as const satisfies Omit<StreamStanding, 'account'>;

@@ -25,7 +25,7 @@ language sql immutable as $$
     ('reader_buckets', '{at}', '{}', '{}', 'reader', 'true', true),
     ('reads', '{answered_at,streamed_at,asked_at,failed_at,progress_at}', '{retry_at}', '{lease_until}',
      'account, vehicle_id, read, params', 'true', true),
-    ('streams', '{connected_at,continuous_since,alive_at,message_at}', '{}', '{lease_until}', 'account', 'true', true),
+    ('streams', '{connected_at,continuous_since,alive_at,message_at}', '{retry_at}', '{lease_until}', 'account', 'true', true),
     ('tokens', '{updated_at}', '{expires_at}', '{lease_until}', 'account, fingerprint', 'true', true)
   ) as x (t, s, e, l, o, w, b)
 $$;

@@ -217,8 +217,10 @@ test('a token that the stream refuses is reported, and its password is nowhere',
   await broker.kill();
   await broker.listen();
   await eventually('the refusal is reported', async () => (await streamEvents()).at(-1) === 'stream.refused');
+  expect(await stream()).toMatchObject({ state: 'waiting', retryAt: expect.any(String) });
   broker.accept(true);
   await eventually('it is let in again', () => broker.connections === 1);
+  await eventually('nothing is waited for', async () => (await stream()).retryAt === null);
   const reported =
     JSON.stringify(await listEvents(stack.db, { limit: 200 })) + JSON.stringify(await stream());
   for (const { password } of broker.entered) expect(reported).not.toContain(password);

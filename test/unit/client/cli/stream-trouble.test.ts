@@ -11,6 +11,7 @@ const standing: StreamStanding = {
   connectedAt: NOW,
   continuousSince: NOW,
   messageAt: NOW - 60_000,
+  retryAt: null,
 };
 
 test('a stream that stands is no trouble', () => {
@@ -22,6 +23,11 @@ test.each<[string, Partial<StreamStanding>, RegExp]>([
     'that has ended',
     { state: 'waiting', reason: 'connect ECONNREFUSED' },
     /connect ECONNREFUSED; last message .*1 min.*; tried again by itself, at most 5 min apart/,
+  ],
+  [
+    'that waits for its next try',
+    { state: 'waiting', reason: 'connect ECONNREFUSED', retryAt: NOW + 32_000 },
+    /connect ECONNREFUSED; last message .*; next try .*32 s/,
   ],
   [
     'that is silent',

@@ -149,6 +149,8 @@ describe('a process that is late again and again', () => {
         const departures = await held(60, async () => [await took(), await took()]);
         const [first, second] = departures.map(({ permit, at }) => {
           if (!permit.granted) throw new Error(`denied by ${permit.deniedBy}`);
+          // However late in its span it is booked, it left when it was let go.
+          expect(permit.leftAt).toBeLessThanOrEqual(Math.min(permit.departAt, at));
           return { at, bookedAt: permit.departAt, lateMs: at - permit.departAt };
         });
         if (first === undefined || second === undefined) throw new Error('two were asked for');

@@ -128,8 +128,11 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
   // Calls in flight together are one strike, and the next strike is of a call that left after the block had ended.
   const reported = (await Promise.all(accounts.map(refusals))).flat().sort((a, b) => a.id - b.id);
   const strikes = reported.map((e) => Number(e.data.strikes));
-  expect(strikes).toEqual([...strikes].sort((a, b) => a - b));
-  const blocks = reported.filter((e, i) => e.data.strikes !== reported[i - 1]?.data.strikes);
+  // At the end some are refused beside others that are accepted already: with those, strikes begin anew.
+  const anew = strikes.findIndex((n, i) => n < (strikes[i - 1] ?? 0));
+  const grown = anew < 0 ? reported : reported.slice(0, anew);
+  expect(strikes.slice(grown.length).filter((n) => n !== 1)).toEqual([]);
+  const blocks = grown.filter((e, i) => e.data.strikes !== grown[i - 1]?.data.strikes);
   expect(blocks.map((e) => e.data.strikes)).toEqual(blocks.map((_, i) => i + 1));
   expect(blocks.length).toBeGreaterThanOrEqual(3);
   for (const [i, { at, data }] of blocks.entries()) {
@@ -140,7 +143,7 @@ test('four processes meet a vendor that refuses for a while: one wait for all, a
     if (next) expect(next.at - at).toBeGreaterThanOrEqual(Number(data.waitMs));
     // Whoever was in flight waits for the same end, if it is not over yet, and not for one of its own.
     const end = at + Number(data.waitMs) + 2;
-    for (const other of reported.filter((e) => e.data.strikes === data.strikes)) {
+    for (const other of grown.filter((e) => e.data.strikes === data.strikes)) {
       const waitMs = Number(other.data.waitMs);
       expect(waitMs === 0 || other.at + waitMs <= end).toBe(true);
     }
