@@ -1,13 +1,17 @@
 /**
  * `npm test`: prepares the checkout, finds a Temporal CLI while progress can be shown, and runs jest: first all tests
  * side by side, then those that judge the instants of calls (`*.alone.test.ts`), for which every millisecond that
- * another test takes from them looks like a fault of ours: one by one.
+ * another test takes from them looks like a fault of ours: one by one. A few that fail side by side are run once more by
+ * themselves, and named (`second-run.mjs`).
  * Tests that take minutes to prove by chance what others prove by construction (`*.long.test.ts`) run with SLUICE_LONG=1
  * only, as in CI. Arguments are jest's; with any other than `--coverage` it runs once, with just these.
  */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { become, bootstrap, main, ROOT, requireBuilt } from './bootstrap.mjs';
+import { filesToRunAgain } from './second-run.mjs';
 
 const JEST = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
 const ALONE = '\\.alone\\.test\\.ts$';
@@ -36,6 +40,25 @@ function jest(args) {
   });
 }
 
+/** @returns jest's exit code, and the files that have passed by themselves only. */
+async function sideBySide(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-report-'));
+  try {
+    const report = join(folder, 'report.json');
+    const code = await jest([...args, '--json', '--outputFile', report]);
+    const again = code === 0 || interrupted ? [] : filesToRunAgain(report);
+    if (again.length === 0) return { code, byThemselves: [] };
+    say(`Failed beside the others, and run once more by themselves:\n${listed(again)}`);
+    const second = await jest(['--runInBand', '--runTestsByPath', ...again]);
+    return { code: second, byThemselves: second === 0 ? again : [] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const listed = (files) => files.map((file) => `  ${relative(ROOT, file)}`).join('\n');
+const say = (text) => process.stderr.write(`\n${text}\n`);
+
 await main(async () => {
   await bootstrap();
   const { findTemporalBinary } = requireBuilt('embedded/temporal/binary.js');
@@ -47,12 +70,20 @@ await main(async () => {
     return;
   }
   const notNow = process.env.SLUICE_LONG === '1' ? [ALONE] : [ALONE, ONLY_LONG];
-  const sideBySide = await jest([...args, '--testPathIgnorePatterns', '/node_modules/', ...notNow]);
+  const { code, byThemselves } = await sideBySide([
+    ...args,
+    '--testPathIgnorePatterns',
+    '/node_modules/',
+    ...notNow,
+  ]);
   if (interrupted) {
-    process.exitCode = sideBySide || 1;
+    process.exitCode = code || 1;
     return;
   }
-  process.stderr.write('\nNow the tests that need the processors for themselves.\n');
+  say('Now the tests that need the processors for themselves.');
   const alone = await jest(['--runInBand', '--testPathPatterns', ALONE]);
-  process.exitCode = sideBySide || alone;
+  if (byThemselves.length > 0) {
+    say(`Passed by themselves only, and are to be mended for it:\n${listed(byThemselves)}`);
+  }
+  process.exitCode = code || alone;
 });
