@@ -25,6 +25,10 @@ export type Cli = (
   interruptAt?: RegExp,
 ) => Promise<Ran>;
 
+/** What was printed, without what a busy machine makes a command say of its servers. */
+export const withoutBusyNotes = (text: string) =>
+  text.replace(/^Temporal at \S+ is slow to answer; waiting \d+ s more\n/gm, '');
+
 export function cliFor(stack: CliStack): Cli {
   const folder = temporaryFolder('cli');
   return (args, input = '', env = {}, interruptAt) =>
@@ -50,7 +54,7 @@ export function cliFor(stack: CliStack): Cli {
       child.stderr.setEncoding('utf8').on('data', (text) => {
         err += text;
       });
-      child.once('close', (code) => resolve({ code, out, err }));
+      child.once('close', (code) => resolve({ code, out, err: withoutBusyNotes(err) }));
       child.stdin.end(input);
     });
 }

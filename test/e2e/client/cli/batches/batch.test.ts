@@ -7,6 +7,7 @@ import { countItems } from '../../../../../store/batches/items';
 import { readPace } from '../../../../../store/batches/pace';
 import { listEvents } from '../../../../../store/events/events';
 import { callsSeen } from '../../../../support/callers/vendor-view';
+import { withoutBusyNotes } from '../../../../support/cli';
 import { eventually } from '../../../../support/eventually';
 import { ROOT, SLUICE } from '../../../../support/processes/program';
 import { endWithRun } from '../../../../support/run/run-folder';
@@ -60,7 +61,9 @@ function sluice(s: OpenAiStack, settings: string, ...args: string[]): Promise<Ru
   child.stderr?.on('data', (text) => {
     stderr += text;
   });
-  return new Promise((resolve) => child.once('exit', (code) => resolve({ code, stdout, stderr })));
+  return new Promise((resolve) =>
+    child.once('close', (code) => resolve({ code, stdout, stderr: withoutBusyNotes(stderr) })),
+  );
 }
 
 interface Line {
