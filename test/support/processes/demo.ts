@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { generateKey } from '../../../store/secrets/keyring';
+import { withoutBusyNotes } from '../cli';
 
 export interface Ran {
   readonly code: number;
@@ -16,7 +17,7 @@ export function runNode(
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [...args], { cwd, env }, (_error, out, err) =>
-      resolve({ code: child.exitCode ?? -1, out, err }),
+      resolve({ code: child.exitCode ?? -1, out, err: withoutBusyNotes(err) }),
     );
   });
 }
