@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity } from '../../../../embedded/child';
 import { type Instance, readInstance } from '../../../../embedded/instance';
 import { stateDir } from '../../../../embedded/state-dir';
+import { withoutBusyNotes } from '../../../support/cli';
 import { eventually } from '../../../support/eventually';
 import { SLUICE } from '../../../support/processes/program';
 import { temporaryFolder } from '../../../support/stacks/embedded';
@@ -37,7 +38,7 @@ function sluice(args: readonly string[], key = SECRET): Promise<{ code: number |
         said += text;
       });
     }
-    child.once('close', (code) => resolve({ code, said }));
+    child.once('close', (code) => resolve({ code, said: withoutBusyNotes(said) }));
   });
 }
 

@@ -5,9 +5,9 @@ import { callsSeen } from '../../../support/callers/vendor-view';
 import { longOr } from '../../../support/run/long';
 import { type OpenAiStack, startOpenAiStack } from '../../../support/stacks/openai-stack';
 
-const ITEMS = longOr(450, 200);
+const ITEMS = longOr(450, 150);
 /** A second; a busy machine has to reach the true rate, or it discovers nothing. */
-const ANNOUNCED = 15;
+const ANNOUNCED = 8;
 const TRUE = 0.7 * ANNOUNCED;
 
 let stack: OpenAiStack | null = null;
