@@ -216,7 +216,10 @@ test.each([
 ])('a code that expires after an unanswered poll has expired, %s: nothing was lost', async (_, account) => {
   const ran = await sluice(['login', account, '--json']);
   expect(shown(ran.out).map(({ state }) => state)).toEqual(['waiting', 'expired']);
-  expect(shown(ran.out).at(-1)?.message).toBe('the code was not entered in time');
+  // On a busy machine no poll may come after the unanswered one: then that is said, too.
+  expect(shown(ran.out).at(-1)?.message).toMatch(
+    /^the code was not entered in time(?:; the last answer was none|$)/,
+  );
   expect(ran.err).not.toContain('lost');
 });
 
