@@ -1,6 +1,6 @@
 /**
  * JSON bodies, read strictly: what two readers could understand differently is refused, and said where. That is bytes that are
- * no UTF-8, a name twice in one object, and names that change what every object has.
+ * no UTF-8, a name twice in one object, names that change what every object has, and numbers that would become others.
  */
 import { isUtf8 } from 'node:buffer';
 import { quoted } from '../operations/texts';
@@ -20,6 +20,7 @@ export function parseJsonBody(body: Buffer): unknown {
     throw wrong(`the body is not JSON: ${reason}`);
   }
   if (namesIn(value) !== namesWrittenIn(text)) throw repeatedName(text);
+  if (PERHAPS_UNFIT.test(text)) refuseUnfitNumbers(text);
   return value;
 }
 
@@ -80,26 +81,63 @@ function namesWrittenIn(json: string): number {
   return count;
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\],]/g;
+/** Names (with their colon), other texts, brackets, commas, and numbers. */
+const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\],]|-?\d[\d.eE+-]*/g;
+
+interface Token {
+  readonly text: string;
+  /** Of a name: without its colon. */
+  readonly name: string | null;
+  /** Where it stands. */
+  path(): string[];
+}
+
+/** Walks through JSON that is known to be right. A name is visited before it is where we are. */
+function* tokens(json: string): Generator<Token> {
+  const open: { readonly isList: boolean; at: string }[] = [];
+  const path = () => open.map(({ at }) => at);
+  for (const [text, colon] of json.matchAll(TOKEN)) {
+    const inner = open.at(-1);
+    const name = colon === undefined ? null : (JSON.parse(text.slice(0, -colon.length)) as string);
+    if (text === ',' && inner?.isList) inner.at = String(Number(inner.at) + 1);
+    if (name !== null && inner) inner.at = name;
+    yield { text, name, path };
+    if (text === '{' || text === '[') open.push({ isList: text === '[', at: text === '[' ? '0' : '' });
+    if (text === '}' || text === ']') open.pop();
+  }
+}
 
 /** Where it stands. Only called for JSON that has one. */
 function repeatedName(json: string): ApiError {
-  const open: { names: Set<string> | null; at: string }[] = [];
-  for (const [token, colon] of json.matchAll(TOKEN)) {
-    const inner = open.at(-1);
-    if (token === '{') open.push({ names: new Set(), at: '' });
-    else if (token === '[') open.push({ names: null, at: '0' });
-    else if (token === '}' || token === ']') open.pop();
-    else if (token === ',') {
-      if (inner?.names === null) inner.at = String(Number(inner.at) + 1);
-    } else if (colon !== undefined && inner?.names) {
-      inner.at = JSON.parse(token.slice(0, -colon.length)) as string;
-      if (inner.names.has(inner.at)) {
-        const path = open.map(({ at }) => at);
-        return wrong(`${quoted(inner.at)} stands twice in one object; leave one of them`, path);
-      }
-      inner.names.add(inner.at);
+  const objects: Set<string>[] = [];
+  for (const { text, name, path } of tokens(json)) {
+    if (text === '{' || text === '[') objects.push(new Set());
+    else if (text === '}' || text === ']') objects.pop();
+    else if (name !== null) {
+      const names = objects.at(-1);
+      if (names?.has(name))
+        return wrong(`${quoted(name)} stands twice in one object; leave one of them`, path());
+      names?.add(name);
     }
   }
   return wrong('a name stands twice in one object');
 }
+
+/** Whether it is worth looking for such a number. */
+const PERHAPS_UNFIT = /\d{16}|\d[eE]\+?\d{2}/;
+
+/** @throws ApiError for the first number that is read as another one: an id that has lost its last digits is another's. */
+function refuseUnfitNumbers(json: string): void {
+  for (const { text, path } of tokens(json)) {
+    if (!/^[-\d]/.test(text)) continue;
+    const read = Number(text);
+    const isWhole = /^-?\d+$/.test(text);
+    if (Number.isFinite(read) && !(isWhole && BigInt(text) !== BigInt(read))) continue;
+    throw wrong(
+      `${text.slice(0, MAX_SHOWN)} is no number that is read as it is written; send it as text, "${text.slice(0, MAX_SHOWN)}"`,
+      path(),
+    );
+  }
+}
+
+const MAX_SHOWN = 50;

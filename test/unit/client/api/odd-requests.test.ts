@@ -58,6 +58,12 @@ test.each<[string, Buffer | string, string, RegExp]>([
   ['no UTF-8', Buffer.from('{"reason": "\xff"}', 'latin1'), '', /not UTF-8/],
   ['null', 'null', '', /must be a JSON object/],
   ['nothing', '', '', /is empty/],
+  [
+    'a number that would be another one',
+    '{"reason": 12345678901234567891}',
+    '/reason',
+    /^12345678901234567891 is no number that is read as it is written; send it as text, "12345678901234567891"$/,
+  ],
   ['half a character', '{"reason": "\\ud800"}', '/reason', /half a character/],
 ])('%s in a body', async (_, body, field, detail) => {
   expect(await post(body)).toMatchObject({ status: 400, field, detail: expect.stringMatching(detail) });
@@ -115,6 +121,18 @@ describe('parseJsonBody', () => {
   test('finds a name that stands twice wherever it is, however it is written', () => {
     expect(at('{"rows": [{"a": 1}, {"b": [], "a~/": 1, "a~\\u002f": {"b": 2}}]}')).toBe('/rows/1/a~0~1');
     expect(at('{"a": {"b": 1}, "c": {"b": 1}, "d": ["b", "b", "\\"b\\": {"]}')).toBeNull();
+  });
+
+  test('takes no number that would be read as another one, wherever it is', () => {
+    expect(at('{"rows": [{"id": 1}, {"id": 9007199254740993}]}')).toBe('/rows/1/id');
+    expect(at('{"a": {"b": [[], -12345678901234567891]}}')).toBe('/a/b/1');
+    expect(at('{"a": [1, {"b": 1e400}]}')).toBe('/a/1/b');
+    expect(at('{"a": [1, {"b": -1E+309}]}')).toBe('/a/1/b');
+    // Rounded as every reader of JSON rounds it; or no number at all.
+    for (const right of ['0.30000000000000004', '3.14159265358979323846', '1e300', '9007199254740992']) {
+      expect(at(`{"a": ${right}}`)).toBeNull();
+    }
+    expect(at('{"12345678901234567891": "12345678901234567891 1e400", "b": ["\\\\", "1e400"]}')).toBeNull();
   });
 
   test('reads what is nested however deep, and a text that begins with a mark of its order', () => {
