@@ -37,28 +37,39 @@ export const hour = instant.superRefine((ms, context) => {
 
 const LENGTH_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: HOUR_MS, d: DAY_MS };
 
-/** As `lengthMs`, and `0s`. */
-function lengthOrZeroMs(text: string): number | null {
+/** A hundred years. From now on, it ends within the years of four digits, which all that reads instants takes. */
+const MAX_LENGTH_DAYS = 36_500;
+
+/** Of any size; null for what has not the form of a length. */
+function writtenLengthMs(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
-  const ms = Number(match?.[1]) * (LENGTH_MS[match?.[2] ?? ''] ?? Number.NaN);
-  return Number.isFinite(ms) ? ms : null;
+  return match === null ? null : Number(match[1]) * (LENGTH_MS[match[2] ?? ''] ?? Number.NaN);
 }
 
-/** `90s`, `30m`, `6h`, `14d` to ms; null for anything else. */
+/** As `lengthMs`, and `0s`. */
+function lengthOrZeroMs(text: string): number | null {
+  const ms = writtenLengthMs(text);
+  return ms !== null && ms <= MAX_LENGTH_DAYS * DAY_MS ? ms : null;
+}
+
+/** `90s`, `30m`, `6h`, `14d` to ms; null for anything else, and for more than a hundred years. */
 export function lengthMs(text: string): number | null {
   return lengthOrZeroMs(text) || null;
 }
 
-export const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
+const NOT_A_LENGTH = 'is not a length of time; give one such as 30m, 6h or 14d';
+const TOO_LONG = `is too long; at most ${MAX_LENGTH_DAYS}d (a hundred years) are taken`;
+
+const isTooLong = (text: string) => (writtenLengthMs(text) ?? 0) > MAX_LENGTH_DAYS * DAY_MS;
+
+/** What is wrong with a text that `lengthMs` does not take. */
+export const notALength = (text: string) => (isTooLong(text) ? TOO_LONG : NOT_A_LENGTH);
 
 /** `90s`, `30m`, `6h`, `14d` to ms. */
 export const length = z.string().transform((text, context) => {
   const ms = lengthMs(text);
   if (ms !== null) return ms;
-  context.addIssue({
-    code: 'custom',
-    message: NOT_A_LENGTH,
-  });
+  context.addIssue({ code: 'custom', message: notALength(text) });
   return z.NEVER;
 });
 
@@ -66,15 +77,18 @@ export const length = z.string().transform((text, context) => {
 export const age = z.string().transform((text, context) => {
   const ms = text === '0' ? 0 : lengthOrZeroMs(text);
   if (ms !== null) return ms;
-  context.addIssue({ code: 'custom', message: `${NOT_A_LENGTH}, or 0 for one of now` });
+  const message = isTooLong(text) ? TOO_LONG : `${NOT_A_LENGTH}, or 0 for one of now`;
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
 
 /** A length with its own text, for those whose range depends on more than the field. */
-export const quotedLength = z
-  .string()
-  .transform((text) => ({ text, ms: lengthMs(text) }))
-  .refine((given): given is { text: string; ms: number } => given.ms !== null, NOT_A_LENGTH);
+export const quotedLength = z.string().transform((text, context) => {
+  const ms = lengthMs(text);
+  if (ms !== null) return { text, ms };
+  context.addIssue({ code: 'custom', message: notALength(text) });
+  return z.NEVER;
+});
 
 /** `15s..5m`, or one length for both, to ms. */
 export const lengthRange = z.string().transform((text, context) => {
@@ -92,7 +106,8 @@ export const until = z.string().transform((text, context) => {
   const parsed = inside === null ? instant.safeParse(text) : null;
   const ms = inside === null ? (parsed?.data ?? Number.NaN) : now + inside;
   if (ms > now) return ms;
-  const message = Number.isNaN(ms) ? NOT_A_TIME : 'has passed; give a later time, or a length such as 2h';
+  const passed = 'has passed; give a later time, or a length such as 2h';
+  const message = isTooLong(text) ? TOO_LONG : Number.isNaN(ms) ? NOT_A_TIME : passed;
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });

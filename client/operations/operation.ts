@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Backend } from './backend/backend';
 import { type ErrorCode, OperationError, type Problem } from './errors';
 import { quoted, unfitTexts } from './texts';
+import { countText } from './time-text';
 
 /**
  * A use case. It takes an object, checks it, and prints nothing: faces (command line, API, library) call it.
@@ -43,24 +44,58 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   number: 'a number',
   object: 'an object',
+  record: 'an object',
   string: 'text',
 };
 
+/** So many mistakes are listed; a list of a million rows of the wrong kind would be answered with a hundred megabytes. */
+const MOST_LISTED = 50;
+/** Of a long list, so many entries are checked before the rest: mostly all are wrong in the same way. */
+const CHECKED_FIRST = 1_000;
+
 /**
  * The input with its values read: instants as epoch ms, lengths as ms.
- * @throws OperationError with everything that is wrong.
+ * @throws OperationError with what is wrong: all of it, or the first fifty things and how many more were found.
  */
 export function checkInput<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
   const unfit = unfitTexts(schema, given).map((one) =>
     isSecret(schema, one.field?.split('.') ?? []) ? { ...one, message: UNFIT_SECRET } : one,
   );
-  const [unfitFirst, ...unfitOthers] = unfit;
-  if (unfitFirst !== undefined) throw new OperationError([unfitFirst, ...unfitOthers]);
-  const parsed = schema.safeParse(given, { error: ordinaryWords });
-  if (parsed.success) return parsed.data;
-  const [first, ...others] = parsed.error.issues.flatMap((issue) => problemsOf(schema, issue, given));
-  if (first === undefined) throw parsed.error;
-  throw new OperationError([first, ...others]);
+  if (unfit.length > 0) throw listing(unfit, unfit.length);
+  const parse = (input: unknown) => schema.safeParse(input, { error: ordinaryWords });
+  const beginning = beginningOf(given);
+  const early = beginning === null ? undefined : parse(beginning).error;
+  const parsed = early?.issues.some(({ path }) => path.length > 1) ? null : parse(given);
+  if (parsed?.success) return parsed.data;
+  const { issues } = (parsed?.error ?? early) as z.ZodError;
+  const found = issues.slice(0, MOST_LISTED).flatMap((issue) => problemsOf(schema, issue, given));
+  throw listing(found, found.length + Math.max(0, issues.length - MOST_LISTED));
+}
+
+/** With the beginnings of its lists; null where none is long. */
+function beginningOf(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return null;
+  const isLong = (value: unknown) => Array.isArray(value) && value.length > CHECKED_FIRST;
+  if (!Object.values(given).some(isLong)) return null;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [
+      name,
+      isLong(value) ? (value as unknown[]).slice(0, CHECKED_FIRST) : value,
+    ]),
+  );
+}
+
+/** @param count of all that is wrong. */
+function listing(found: readonly Problem[], count: number): OperationError {
+  const [first, ...others] = found.slice(0, MOST_LISTED);
+  if (first === undefined) throw new RangeError('there is nothing wrong');
+  const left = count - 1 - others.length;
+  const more: Problem = {
+    code: first.code,
+    field: null,
+    message: `and ${countText(left)} more mistakes`,
+  };
+  return new OperationError([first, ...others, ...(left > 0 ? [more] : [])]);
 }
 
 const UNFIT_SECRET = 'is too long, or holds a control character';
@@ -69,10 +104,28 @@ const UNFIT_SECRET = 'is too long, or holds a control character';
 function ordinaryWords(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_value') return `is none of ${issue.values.join(', ')}`;
   if (issue.code === 'invalid_union') return wordsOfUnion(issue.errors);
+  if (issue.code === 'too_big') return sizeWords(issue.origin, 'at most', 'less than', issue.maximum, issue);
+  if (issue.code === 'too_small')
+    return sizeWords(issue.origin, 'at least', 'more than', issue.minimum, issue);
   if (issue.code !== 'invalid_type') return undefined;
   return issue.input === undefined
     ? 'is missing'
     : `must be ${TYPE_NAMES[issue.expected] ?? `a ${issue.expected}`}`;
+}
+
+/** What is counted in it. */
+const PARTS: Readonly<Record<string, string>> = { string: 'characters', array: 'entries' };
+
+function sizeWords(
+  origin: string,
+  within: string,
+  beyond: string,
+  bound: number | bigint,
+  { inclusive = true }: { readonly inclusive?: boolean | undefined },
+): string {
+  const range = `${inclusive ? within : beyond} ${bound}`;
+  const parts = PARTS[origin];
+  return parts === undefined ? `must be ${range}` : `must have ${range} ${parts}`;
 }
 
 /** What it may be, each kind once. */

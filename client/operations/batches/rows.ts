@@ -10,6 +10,7 @@ import type { Backend } from '../backend/backend';
 import { invalid, OperationError, type Problem } from '../errors';
 import { operation } from '../operation';
 import { document } from '../texts';
+import { countText } from '../time-text';
 import { requestFields } from './request';
 import { planBatch, type StartedBatch, startBatch } from './start';
 
@@ -99,9 +100,20 @@ function renamed(error: unknown, field: string | null, folder: string): unknown 
   return new OperationError(problems as unknown as [Problem, ...Problem[]]);
 }
 
-/** A column for every name, in the order in which they are first met. */
-function csvOf(rows: readonly Readonly<Record<string, unknown>>[]): string {
+const MAX_COLUMNS = 1_000;
+/** More than fit into a body where each row has all columns; what few rows have is an empty cell of all others. */
+const MAX_CELLS = 12_000_000;
+
+/** A column for every name, in the order in which they are first met. @throws OperationError for too large a table. */
+export function csvOf(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  if (columns.length > MAX_COLUMNS || columns.length * rows.length > MAX_CELLS) {
+    const [names, most, cells] = [columns.length, MAX_COLUMNS, MAX_CELLS].map(countText);
+    throw invalid(
+      'rows',
+      `have ${names} different names in ${countText(rows.length)} rows; at most ${most} names and ${cells} cells make a table. Give all rows the same names, such as {"id": "7", "name": "Ann"}`,
+    );
+  }
   const line = (cells: readonly unknown[]) => cells.map(quoted).join(',');
   return `${[line(columns), ...rows.map((row) => line(columns.map((name) => row[name] ?? '')))].join('\n')}\n`;
 }

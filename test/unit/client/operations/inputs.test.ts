@@ -1,10 +1,12 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { csvOf, planBatchFromRows } from '../../../../client/operations/batches/rows';
 import { windowsOf } from '../../../../client/operations/datasets/progress';
 import { checkSpanWork } from '../../../../client/operations/datasets/span-work';
 import { demoSpan, earlierSpan } from '../../../../client/operations/demo/demo';
 import { OperationError } from '../../../../client/operations/errors';
 import {
+  age,
   hour,
   inOrder,
   instant,
@@ -52,6 +54,10 @@ test.each([
   [z.enum(['GET', 'POST']), 'TRACE', '"TRACE" is none of GET, POST'],
   [z.union([z.string(), z.number()]), true, 'true must be text or a number'],
   [z.union([z.boolean(), z.array(z.string())]), 'x', '"x" must be true or false or a list'],
+  [z.string().max(3), 'abcd', '"abcd" must have at most 3 characters'],
+  [z.array(z.string()).min(2), ['a'], 'must have at least 2 entries'],
+  [z.number().positive(), 0, '0 must be more than 0'],
+  [z.record(z.string(), z.string()), [], 'must be an object'],
 ])('a field without words of its own says what would be right', (kind, value, message) => {
   expect(() => read(kind, value)).toThrow(`field: ${message}`);
 });
@@ -107,6 +113,14 @@ describe('times', () => {
     expect(read(until, '2126-11-24')).toBe(Date.UTC(2126, 10, 24));
     expect(() => read(until, '2026-01-01')).toThrow('has passed');
     expect(() => read(until, 'soon')).toThrow('"soon" is not a time');
+    // Longer than any date goes.
+    for (const text of ['36501d', '999999999d', `${'9'.repeat(400)}s`]) {
+      for (const kind of [length, until, age, quotedLength]) {
+        expect(() => read(kind, text)).toThrow(/ is too long; at most 36500d \(a hundred years\) are taken/);
+      }
+      expect(() => read(lengthRange, `1s..${text}`)).toThrow('must be a shortest and a longest time');
+    }
+    expect(new Date(Number(read(until, '36500d'))).toISOString()).toMatch(/^\d{4}-/);
   });
 });
 
@@ -150,6 +164,43 @@ describe('an input', () => {
     ['x'.repeat(500), `"${'x'.repeat(198)}… is not a time`],
   ])('of another type or of great length is said in words: %j', (from, message) => {
     expect(problems({ from })[0]?.message).toContain(message);
+  });
+
+  test('of very many mistakes the first are listed, and how many more were found', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`f${i}`, i]));
+    const found = problems({ from: '2026-11-01', ...unknown });
+    expect([found.length, found[0]?.field, found[49]?.field]).toEqual([51, 'f0', 'f49']);
+    expect(found[50]).toEqual({ code: 'UNKNOWN_FIELD', field: null, message: 'and 19,950 more mistakes' });
+    const unfit = Object.fromEntries(Object.keys(unknown).map((name) => [name, '\0']));
+    expect(problems({ from: '2026-11-01', ...unfit })[50]?.message).toBe('and 19,950 more mistakes');
+  });
+
+  test('of a long list the beginning is checked first, and the rest when that is right', () => {
+    const request = { kind: 'openai/bios', account: 'texts', model: 'x', prompt: 'x' };
+    const wrongAt = (rows: unknown) => {
+      try {
+        checkInput(planBatchFromRows.input, { ...request, rows });
+        return null;
+      } catch (error) {
+        return (error as OperationError).problems.map(({ field, message }) => field ?? message);
+      }
+    };
+    const right = Array.from({ length: 5_000 }, (_, i) => ({ id: `${i}` }));
+    expect(wrongAt(right)).toBeNull();
+    expect(wrongAt([...right, 'x', 7])).toEqual(['rows.5000', 'rows.5001']);
+    expect(wrongAt(right.map(({ id }) => id))?.slice(48)).toEqual([
+      ...['rows.48', 'rows.49', 'and 950 more mistakes'],
+    ]);
+  });
+
+  test('rows of which each has a name of its own are no table', () => {
+    expect(csvOf([{ a: 1 }, { b: 'x"' }])).toBe(['"a","b"', '"1",""', '"","x"""', ''].join('\n'));
+    const keyed = Array.from({ length: 100_000 }, (_, i) => ({ [`artist${i}`]: 'Ann' }));
+    expect(() => csvOf(keyed)).toThrow(
+      'rows: have 100,000 different names in 100,000 rows; at most 1,000 names and 12,000,000 cells make a table',
+    );
+    const sparse = keyed.map((_, i) => ({ [`artist${i % 200}`]: 'Ann' }));
+    expect(() => csvOf(sparse)).toThrow('rows: have 200 different names in 100,000 rows');
   });
 
   test('a secret is never repeated', () => {
