@@ -7,9 +7,11 @@
  * only, as in CI. Arguments are jest's; with any other than `--coverage` it runs once, with just these.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { become, bootstrap, main, ROOT, requireBuilt } from './bootstrap.mjs';
 import { filesToRunAgain } from './second-run.mjs';
 
@@ -19,25 +21,35 @@ const ONLY_LONG = '\\.long\\.test\\.ts$';
 
 let interrupted = false;
 
-/** Runs jest in a process of its own; resolves with its exit code. */
-function jest(args) {
-  const child = spawn(process.execPath, [JEST, ...args], { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to every process; a signal to this one alone is passed on.
-  const onInterrupt = () => {
-    interrupted = true;
+/** Time for what was interrupted to end by itself, ms. */
+const GRACE_MS = 5000;
+
+/** Runs jest in a process group of its own, which a signal to this process ends; resolves with its exit code. */
+async function jest(args) {
+  const child = spawn(process.execPath, [JEST, ...args], { stdio: 'inherit', detached: true });
+  const signalAll = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // None of them is left.
+    }
   };
-  const onTerminate = () => {
+  const pass = (signal) => {
     interrupted = true;
-    child.kill('SIGTERM');
+    signalAll(signal);
   };
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
-  return new Promise((done, fail) => {
-    child.once('error', fail);
-    child.once('close', (code) => {
-      process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
-      done(code ?? 1);
-    });
-  });
+  process.on('SIGINT', pass).on('SIGTERM', pass);
+  try {
+    const [code] = await once(child, 'close');
+    if (interrupted) {
+      // Jest's workers may outlive it in the middle of a test.
+      await delay(GRACE_MS);
+      signalAll('SIGKILL');
+    }
+    return code ?? 1;
+  } finally {
+    process.off('SIGINT', pass).off('SIGTERM', pass);
+  }
 }
 
 /** @returns jest's exit code, and the files that have passed by themselves only. */
