@@ -6153,7 +6153,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description HTTP status of the answer */
+                    /** @description HTTP status of the answer; without one, give `error` */
                     status?: number | string;
                     /**
                      * @description Headers of the answer: limits are learned from them

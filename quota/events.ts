@@ -37,6 +37,9 @@ export type StoredEventKind = {
   [Kind in EventKind]: (typeof EVENTS)[Kind]['row'] extends false ? never : Kind;
 }[EventKind];
 
+/** All there are. */
+export const EVENT_KINDS = Object.keys(EVENTS) as readonly EventKind[];
+
 /** Whether a name, e.g. one read from a database that a newer version has written, is of this catalogue. */
 export function isEventKind(name: string): name is EventKind {
   return Object.hasOwn(EVENTS, name);

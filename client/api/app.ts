@@ -26,7 +26,7 @@ import { checkCharset, checkHead, unfitType } from './head';
 import { parseJsonBody } from './json-body';
 import { type PerformTerms, perform } from './perform';
 import { ApiError, problemOf, sendProblem } from './problem';
-import { type Answer, type ApiRoute, fullPath, pathFields, takesBody } from './route';
+import { type Answer, type ApiRoute, answersHead, fullPath, pathFields, takesBody } from './route';
 
 export interface AppOptions extends CallerTerms, Omit<PerformTerms, 'streams'> {
   readonly routes: readonly ApiRoute[];
@@ -213,6 +213,7 @@ function addRoute(app: FastifyInstance, terms: PerformTerms, route: ApiRoute): v
     url: fullPath(route).replace(/\{(\w+)\}/g, ':$1'),
     config: { route },
     ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
+    exposeHeadRoute: answersHead(route),
     handler: async (request, reply) => {
       const done = await perform(route, terms, request, reply);
       if (done === undefined) return reply;
@@ -278,13 +279,13 @@ function noRoute(request: FastifyRequest, routes: readonly ApiRoute[]): ApiError
   const path = request.url.split('?')[0] ?? '';
   const methods = routes
     .filter((route) => new RegExp(`^${fullPath(route).replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
-    .map(({ method }) => method);
+    .flatMap((route) => (answersHead(route) ? [route.method, 'HEAD'] : [route.method]));
   return methods.length === 0
     ? new ApiError(
         'NO_SUCH_ROUTE',
         `there is nothing at ${path.slice(0, 200)}; /api/docs lists what there is`,
       )
-    : new ApiError('METHOD_NOT_ALLOWED', `${request.method} does not go here`, {
+    : new ApiError('METHOD_NOT_ALLOWED', `${request.method} does not go here; send ${methods.join(' or ')}`, {
         headers: { allow: methods.join(', ') },
       });
 }

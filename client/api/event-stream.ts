@@ -6,6 +6,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventJson } from '../operations/events/events';
 import type { EventFeed, Gap } from '../operations/events/feed';
+import { quoted } from '../operations/texts';
 import { ApiError } from './problem';
 
 type StoredEvent = Parameters<typeof eventJson>[0];
@@ -114,7 +115,11 @@ function lastEventId(request: FastifyRequest): number | null {
   if (given === undefined || given === '') return null;
   const id = Number(/^\d{1,15}$/.exec(String(given))?.[0] ?? Number.NaN);
   if (Number.isSafeInteger(id)) return id;
-  throw new ApiError('BAD_REQUEST', 'must be the id of an event', { field: 'Last-Event-ID' });
+  throw new ApiError(
+    'BAD_REQUEST',
+    `${quoted(String(given))} is no id of an event; send the whole number of the last one that came, or 0 for all`,
+    { field: 'Last-Event-ID' },
+  );
 }
 
 const gapJson = ({ keptSince, ...gap }: Gap) => ({ ...gap, keptSince: new Date(keptSince).toISOString() });

@@ -3,6 +3,12 @@ import type { IncomingMessage } from 'node:http';
 import { quoted } from '../operations/texts';
 import { ApiError } from './problem';
 
+/** Headers that say how a body is packed, and what they say of one that is not. */
+const PACKING = [
+  ['Content-Encoding', 'identity'],
+  ['Transfer-Encoding', 'chunked'],
+] as const;
+
 /** @throws ApiError for a head that two readers could understand differently, or a body that is packed. */
 export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
@@ -10,14 +16,13 @@ export function checkHead({ rawHeaders, headers, httpVersion }: IncomingMessage)
     const said = hosts === 0 ? 'is missing' : `is given ${hosts} times`;
     throw new ApiError('BAD_REQUEST', `${said}; a request has one (RFC 9112)`, { field: 'Host' });
   }
-  const packed = headers['content-encoding'];
-  if (packed !== undefined && packed.toLowerCase() !== 'identity') {
+  for (const [field, plain] of PACKING) {
+    const packed = headers[field.toLowerCase()];
+    if (packed === undefined || String(packed).toLowerCase() === plain) continue;
     throw new ApiError(
       'UNSUPPORTED_MEDIA_TYPE',
-      `${quoted(packed)} is not unpacked; send the body as it is`,
-      {
-        field: 'Content-Encoding',
-      },
+      `${quoted(String(packed))} is not unpacked; send the body as it is`,
+      { field },
     );
   }
 }

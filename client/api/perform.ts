@@ -6,6 +6,7 @@ import type { Backend } from '../operations/backend/backend';
 import type { OpenBackend } from '../operations/backend/open-backend';
 import { messageOf } from '../operations/errors';
 import { isSecret } from '../operations/operation';
+import { quoted } from '../operations/texts';
 import type { Caller } from './access/access';
 import type { Streams } from './event-stream';
 import { unfitType } from './head';
@@ -101,7 +102,7 @@ function idempotencyKey(request: FastifyRequest): string | null {
   // A draft of the standard has it in quotes.
   const key = /^"(.*)"$/.exec(String(given))?.[1] ?? String(given);
   if (/^[!-~]{1,255}$/.test(key)) return key;
-  throw new ApiError('BAD_REQUEST', 'must be 1 to 255 visible characters of ASCII', {
+  throw new ApiError('BAD_REQUEST', `${quoted(key)} must be 1 to 255 visible characters of ASCII`, {
     field: 'Idempotency-Key',
   });
 }

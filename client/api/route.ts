@@ -116,6 +116,11 @@ export function pathFields(path: string): readonly string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].flatMap(([, name]) => (name === undefined ? [] : [name]));
 }
 
+/** As GET does, without the body: for monitors and `curl -I`. What is a stream would be begun for nothing. */
+export function answersHead({ method, produces }: Pick<ApiRoute, 'method' | 'produces'>): boolean {
+  return method === 'GET' && produces === undefined;
+}
+
 export function takesBody({ method }: Pick<ApiRoute, 'method'>): boolean {
   return method === 'POST' || method === 'PUT';
 }

@@ -1,6 +1,6 @@
 /** Use cases of events for programs: pages of them, and the stream. */
 import { z } from 'zod';
-import { isEventKind } from '../../../quota/events';
+import { EVENT_KINDS, isEventKind } from '../../../quota/events';
 import { listEvents, type StoredEvent } from '../../../store/events/events';
 import { cursorOf, readCursor } from '../cursor';
 import { invalid } from '../errors';
@@ -45,7 +45,12 @@ export const pageEvents = operation({
 /** @throws OperationError for one that there is not. */
 export function checkKinds(kinds: readonly string[]): void {
   const unknown = kinds.find((one) => !isEventKind(one));
-  if (unknown !== undefined) throw invalid('kind', `"${unknown}" is no kind of event`, 'UNKNOWN_NAME');
+  if (unknown !== undefined)
+    throw invalid(
+      'kind',
+      `"${unknown}" is no kind of event; there are ${EVENT_KINDS.join(', ')}`,
+      'UNKNOWN_NAME',
+    );
 }
 
 export function eventJson({ at, ...event }: StoredEvent) {

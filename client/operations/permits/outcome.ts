@@ -76,7 +76,7 @@ export const reportOutcome = operation({
   about: 'what came of a call that was sent with a permit, and what to do next',
   input: z.strictObject({
     id: z.string().describe('The permit'),
-    status: whole(100, 599).optional().describe('HTTP status of the answer'),
+    status: whole(200, 599).optional().describe('HTTP status of the answer; without one, give `error`'),
     headers: document(
       z
         .record(z.string(), header)

@@ -22,10 +22,10 @@ interface Refusal {
 function send(head: readonly string[], body: Buffer | string = ''): Promise<Refusal> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
+    const inChunks = head.some((line) => line.startsWith('transfer-encoding'));
+    const length = `content-length: ${Buffer.byteLength(body)}`;
     const socket = connect(api.port, '127.0.0.1', () => {
-      socket.write(
-        [...head, 'connection: close', `content-length: ${Buffer.byteLength(body)}`, '', ''].join('\r\n'),
-      );
+      socket.write([...head, 'connection: close', ...(inChunks ? [] : [length]), '', ''].join('\r\n'));
       socket.write(body);
     });
     socket.on('data', (part) => parts.push(part)).on('error', reject);
@@ -102,6 +102,43 @@ test.each([
 ])('%s names for this server', async (_, hosts) => {
   const refused = { status: 400, code: 'BAD_REQUEST', field: 'Host' };
   expect(await send(['GET /api/v1/pools HTTP/1.1', ...hosts])).toMatchObject(refused);
+});
+
+test('a body that is packed for the way is refused as one that is packed for good', async () => {
+  const head = [POST, HOST, JSON_TYPE, 'transfer-encoding: gzip, chunked'];
+  const body = ['2', '{}', '0', '', ''].join('\r\n');
+  expect(await send(head, body)).toMatchObject({
+    ...{ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', field: 'Transfer-Encoding' },
+    detail: '"gzip, chunked" is not unpacked; send the body as it is',
+  });
+});
+
+test('HEAD is answered as GET without its body; another method hears what goes', async () => {
+  const at = `http://127.0.0.1:${api.port}`;
+  for (const path of ['/livez', '/api/v1/accounts']) {
+    const [got, head] = [await fetch(`${at}${path}`), await fetch(`${at}${path}`, { method: 'HEAD' })];
+    const length = got.headers.get('content-length');
+    expect([head.status, await head.text(), head.headers.get('content-length')]).toEqual([200, '', length]);
+  }
+  const wrong = await fetch(`${at}/api/v1/accounts`, { method: 'PATCH' });
+  expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  expect(await wrong.json()).toMatchObject({ detail: 'PATCH does not go here; send GET or HEAD' });
+  const stream = await fetch(`${at}/api/v1/events/stream`, { method: 'HEAD' });
+  expect([stream.status, stream.headers.get('allow')]).toEqual([405, 'GET']);
+});
+
+test.each([
+  [
+    'GET /api/v1/events/stream HTTP/1.1',
+    'Last-Event-ID',
+    '1.5',
+    /^"1.5" is no id of an event; send the whole number/,
+  ],
+  ['POST /api/v1/polling HTTP/1.1', 'Idempotency-Key', 'a b', /^"a b" must be 1 to 255 visible characters/],
+])('%s with an odd %s is told its value', async (line, field, value, detail) => {
+  expect(await send([line, HOST, `${field}: ${value}`])).toMatchObject({
+    ...{ status: 400, field, detail: expect.stringMatching(detail) },
+  });
 });
 
 test('an expectation that nobody knows changes nothing', async () => {
