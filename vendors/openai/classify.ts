@@ -20,6 +20,7 @@ import { unanswered } from '../unanswered';
 import { isPaymentWord, isQuotaText, isSpentText } from './errors/payment';
 import { isQuotaUsedUp, isTooFastText } from './errors/refusal-text';
 import { type ApiError, readError, readObject } from './errors/text';
+import { isTooLarge } from './errors/too-large';
 import { withRetryAliases } from './limit-headers';
 import { OPENAI_ANNOUNCED_WINDOWS, OPENAI_BATCH_OPERATIONS, OPENAI_METERED } from './limits';
 import { resetWait } from './reset-wait';
@@ -36,6 +37,15 @@ const LONGER_LIMIT = /\bper (?:day|hour|week|month)\b|\b(?:daily|hourly|weekly|m
 
 /** OpenAI's own are of 36 characters; what a proxy makes of it is kept in part. */
 const REQUEST_ID_MAX = 128;
+
+/**
+ * Statuses that speak of the request. Of the others from 400 on, some pass (423 Locked, 424 Failed Dependency, 425 Too
+ * Early), and those that no standard knows are a proxy's for a connection that it has lost (499, 460).
+ * 446 is how Portkey denies a request.
+ */
+const REQUEST_IS_WRONG: ReadonlySet<number> = new Set([
+  ...[400, 406, 411, 412, 413, 414, 415, 416, 417, 422, 426, 428, 431, 446, 451],
+]);
 
 /** What every item of a batch has in common; an error that names one of them is no single item's. */
 const COMMON_PARAMS: ReadonlySet<string> = new Set(['model', 'max_output_tokens']);
@@ -157,8 +167,12 @@ function decide(
   if (error && (error.code === 'model_not_found' || (status === 400 && COMMON_PARAMS.has(error.param)))) {
     return { kind: 'gone', evidence };
   }
-  if (status === 429 || (error && RATE_CODES.has(error.code))) return tooFast(error, evidence, wait);
   const ofText = OPENAI_METERED.some((name) => name === evidence.operation);
+  // Whatever the status: a gateway passes its upstream's refusal on as a failure of its own, and no other item is to wait.
+  if (ofText && error && isTooLarge(`${error.code} ${error.type}`, error.message)) {
+    return { kind: 'invalid', evidence };
+  }
+  if (status === 429 || (error && RATE_CODES.has(error.code))) return tooFast(error, evidence, wait);
   if (ofText && error && status !== 401) {
     // A quota that a gateway reports as 403, and an upstream's 429 that it passes on under a status of its own.
     if (isQuotaUsedUp(error, wait)) {
@@ -180,7 +194,7 @@ function decide(
   // A batch that has ended meanwhile is not cancelled: nothing has failed, and asking again does not help.
   if (status === 409 && evidence.operation === OPENAI_BATCH_OPERATIONS.cancel)
     return { kind: 'invalid', evidence };
-  if (status === 408 || status === 409 || status >= 500 || status < 300) {
+  if (!REQUEST_IS_WRONG.has(status)) {
     return { kind: 'server', statedWaitMs, ambiguous: false, evidence };
   }
   return { kind: 'invalid', evidence };
@@ -231,15 +245,17 @@ function isLostFile({ operation }: Evidence, error: ApiError | null): boolean {
 /** What is sent where others send null: a code of success, and nothing that names a failure beside it. */
 const NO_FAILURE = /^(?:0|2\d\d|ok|success|succeeded|none|no_?error)?$/i;
 
-/** Words that say no more than that there is an error. */
-const NO_NAME = /^(?:unknown_?)?(?:error|failure|fail|failed|exception)$/i;
+/** Words and numbers that say no more than that there is an error. */
+const NO_NAME =
+  /^(?:(?:unknown|unexpected|general|generic)_?)?(?:error|failure|fail|failed|exception|unknown|-?\d+)?$/i;
 
 /** An error that came as a success is judged like the status that it names. */
 function insideOk(error: ApiError | null, evidence: Evidence, wait: StatedWait | null): Verdict {
   if (error === null || isNoError(error)) return { kind: 'ok', evidence };
   if (error.status !== null) return decide(error.status, error, evidence, wait);
   const parsed = decide(0, error, evidence, wait);
-  // A code that names no status is the vendor's for what is wrong with the request; a bare sentence may pass.
+  // A word that names no status is the vendor's for what is wrong with the request; a bare sentence, or a number that only
+  // the vendor understands, may pass.
   const names = [error.code, error.type].some((word) => !NO_FAILURE.test(word) && !NO_NAME.test(word));
   return parsed.kind === 'server' && names ? { kind: 'invalid', evidence } : parsed;
 }
@@ -255,23 +271,6 @@ function limitOf(error: ApiError | null): string | null {
   if (/\btokens? per (?:min|minute)\b|\bTPM\b|^tokens\b/i.test(text)) return 'tokens';
   if (/\brequests? per (?:min|minute)\b|\bRPM\b|^requests\b/i.test(text)) return 'requests';
   return null;
-}
-
-const TOO_LARGE_WORD = /too_?(?:large|long|big)|length_exceeded|above_max/i;
-const TOO_LARGE_TEXT = [
-  /\b(?:request|prompt|input|message|payload|context|body)\b[^.!?]{0,40}\btoo (?:large|long|big)\b/i,
-  /\b(?:larger|longer|bigger) than\b[^.!?]{0,60}\b(?:limit|deployment|quota|allow\w*|maximum|context)\b/i,
-  /\bmaximum context length\b/i,
-  /\bexceeds? (?:the |your )?(?:maximum|max)\b[^.!?]{0,40}\b(?:tokens|length|size)\b/i,
-];
-/** "Limit 30000, Requested 45000": one request that is more than the whole limit. */
-const ASKED_OF = /\blimit:?\s*([\d,]+)\b.{0,60}?\brequested:?\s*([\d,]+)/i;
-
-function isTooLarge(words: string, message: string): boolean {
-  if (TOO_LARGE_WORD.test(words) || TOO_LARGE_TEXT.some((pattern) => pattern.test(message))) return true;
-  const [, limit, requested] = ASKED_OF.exec(message) ?? [];
-  const numberOf = (digits = '') => Number(digits.replaceAll(',', ''));
-  return limit !== undefined && numberOf(requested) > numberOf(limit);
 }
 
 /** OpenAI's own messages quote a part of the key that was wrong. */

@@ -38,17 +38,18 @@ export function isQuotaText(message: string): boolean {
 
 /** What does not end a sentence, a decimal point included. */
 const WITHIN = String.raw`(?:[^.!?;\n]|\.(?=\d))`;
-const PURSE = String.raw`\b(?:budgets?|credits?|(?:account |credit |prepaid )?balance|funds|(?:api |ai |cost |monthly |daily )*spend(?:ing)?(?: limit| cap)?|cost (?:limits?|caps?)|billing(?! details)|payment|prepayment|wallet|quota balance)\b`;
+/** Beside an underscore, too: `max_budget`. */
+const PURSE = String.raw`(?<![\p{L}\p{N}])(?:budgets?|credits?|(?:account |credit |prepaid )?balance|funds|(?:api |ai |cost |monthly |daily )*spend(?:ing)?(?: limit| cap)?|cost (?:limits?|caps?)|billing(?! details)|payment|prepayment|wallet|quota balance)(?![\p{L}\p{N}])`;
 const EMPTY = String.raw`\b(?:exceed(?:s|ed|ing)?|exhausted|spent|used up|all used|reached|depleted|insufficient|too low|not (?:enough|sufficient|active)|crossed|surpassed|hit|empty|zero|negative|expired|overdue|past due|is due|required|failed|declined|ran out|run out)\b`;
-const BEFORE = String.raw`\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reached|insufficient|not enough|no(?: more| remaining)?|crossed|surpassed|hit|depleted|used (?:up )?all|requires? more|need(?:s)? more|add(?: a| more)?|lacks?)\b`;
+const BEFORE = String.raw`\b(?:exceed(?:s|ed|ing)?|over|out of|exhausted|reached|insufficient|not enough|no(?: more| remaining)?|crossed|surpassed|hit|depleted|used (?:up )?all|requires? more|need(?:s)? more|add(?: a| more)?|lacks?|(?:do(?:es)?|did)(?:n['’]t| not) (?:currently |yet )?have)\b`;
 /** Of money or of a minute: a wait that is stated beside it decides. */
 const SOFT_TEXT = new RegExp(
   String.raw`\b(?:usage|key|quota|account) (?:limits?|caps?)\b${WITHIN}{0,40}${EMPTY}|${BEFORE}${WITHIN}{0,40}\b(?:usage|key) (?:limits?|caps?)\b`,
   'i',
 );
 const SPENT_TEXT = [
-  new RegExp(`${PURSE}${WITHIN}{0,80}${EMPTY}`, 'i'),
-  new RegExp(`${BEFORE}${WITHIN}{0,40}${PURSE}`, 'i'),
+  new RegExp(`${PURSE}${WITHIN}{0,80}${EMPTY}`, 'iu'),
+  new RegExp(`${BEFORE}${WITHIN}{0,40}${PURSE}`, 'iu'),
   /\bExceeded\w*Budget\b|\bBudget\w*Exceeded/i,
   /\barrears\b|\barrearage\b|\b(?:account|invoice|bill)\b[^.!?\n]{0,40}\b(?:overdue|unpaid|past due)\b|\bunpaid (?:invoice|bill|balance)/i,
   /\b(?:trial|free tier|subscription|plan)\b[^.!?\n]{0,30}\b(?:has ended|ended|expired|is over)\b/i,
@@ -62,12 +63,17 @@ const OTHER_BUDGET =
 /** A quotation: of a request, and no word of the gateway's. An apostrophe stands within a word. */
 const QUOTATION = /["“„‘`]|(?<![\p{L}\p{N}])'/u;
 
+/** A message up to where it begins to quote. */
+export function ownWords(message: string): string {
+  return message.split(QUOTATION)[0] ?? '';
+}
+
 /**
  * @param message of an error. Where it quotes a request, only what comes before the quotation counts.
  * @param hasWait whether the answer names a time after which it is worth asking again.
  */
 export function isSpentText(message: string, hasWait: boolean): boolean {
-  const own = message.split(QUOTATION)[0] ?? '';
+  const own = ownWords(message);
   if (OTHER_BUDGET.test(own)) return false;
   return SPENT_TEXT.some((pattern) => pattern.test(own)) || (!hasWait && SOFT_TEXT.test(own));
 }

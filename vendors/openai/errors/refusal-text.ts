@@ -1,16 +1,17 @@
 /** How gateways report under another status than 429 that calls are too many, or a quota used up. Pure. */
 import type { StatedWait } from '../../../quota/waits';
+import { ownWords } from './payment';
 import type { ApiError } from './text';
 
 const RATE_TEXT =
-  /\brate[- ]?limit|\btoo many (?:requests|calls|concurrent)\b|\bthrottl(?:ed|ing)\b|\brequests? (?:are |is )?too (?:fast|frequent)/i;
+  /\brate[- ]?limit|\btoo many (?:requests|calls|concurrent)\b|\bthrottl(?:ed|ing)\b|\brequests? (?:are |is )?too (?:fast|frequent)|\b(?:qps|qpm|rpm|tpm|requests?|calls?|concurren\w+)[ -](?:rate )?(?:limit|quota)\b[^.!?\n]{0,30}\b(?:reached|exceeded|hit)\b/i;
 
 /** An error that names 429, or says in words what 429 means. */
 export function isTooFastText(error: ApiError, wait: StatedWait | null): boolean {
   if (error.status === 429) return true;
   if (error.param !== '') return false;
   const isNamed = error.code !== '' && !/^\d+$/.test(error.code);
-  return RATE_TEXT.test(error.message) && (!isNamed || wait !== null);
+  return RATE_TEXT.test(ownWords(error.message)) && (!isNamed || wait !== null);
 }
 
 const QUOTA_WORD =
@@ -22,5 +23,5 @@ const QUOTA_TEXT =
 export function isQuotaUsedUp(error: ApiError, wait: StatedWait | null): boolean {
   if (error.param !== '' || error.status === 429) return false;
   if ([error.code, error.type].some((word) => QUOTA_WORD.test(word))) return true;
-  return wait !== null && QUOTA_TEXT.test(error.message);
+  return wait !== null && QUOTA_TEXT.test(ownWords(error.message));
 }

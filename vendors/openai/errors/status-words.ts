@@ -20,6 +20,11 @@ const WORDS: readonly (readonly [RegExp, number])[] = [
   [/time_?d?_?out|deadline_?exceeded/, 504],
   [/overload|unavailable|capacity/, 503],
   [/bad_?gateway|upstream|provider_/, 502],
+  // As Node, Go and Python name a connection that broke.
+  [
+    /e(?:conn|host|net)[a-z]+|epipe|enotfound|eai_again|socket|network|disconnect|connection|(?:^|_)eof(?:_|$)|hang_?up/,
+    502,
+  ],
   [/internal|server_?error|api_?error|connection_?error|service_?error/, 500],
   [/authentication|unauthorized|unauthenticated|invalid_(?:api_)?key/, 401],
   [/payment_?required/, 402],

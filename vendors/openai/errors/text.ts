@@ -40,8 +40,12 @@ export function readError(body: string, isSuccess: boolean): ApiError | null {
   if (root.object === 'batch') return root.status === 'failed' ? failedBatch(root.errors) : null;
   const found = errorIn(root, 0);
   if (found !== null) return found;
-  if (isSuccess && (!saysFailure(root) || Array.isArray(root.output))) return null;
-  return messageOf(root) === '' && !saysFailure(root) ? null : named(root, true, 0);
+  if (isSuccess && Array.isArray(root.output)) return null;
+  if (saysFailure(root)) return named(root, true, 0);
+  if (isSuccess && ANSWER_NAMES.some((name) => Object.hasOwn(root, name))) return null;
+  // Nothing but words, in the object or one level down: `{"base_resp": {"status_code": 1008, "status_msg": "…"}}`.
+  const said = [root, ...Object.values(root).filter(isFields)].find((fields) => messageOf(fields) !== '');
+  return said === undefined ? null : named(said, true, 0);
 }
 
 /** The answer's object; of a list, as some gateways send, the first. */
@@ -83,6 +87,23 @@ function errorIn(root: Fields, depth: number): ApiError | null {
   return isFields(choice?.error) ? toApiError(choice.error, {}, depth) : null;
 }
 
+/** Of these fields every usable answer has one, of whichever API; what has none and says something is no answer. */
+const ANSWER_NAMES = [
+  ...[
+    'id',
+    'object',
+    'output',
+    'output_text',
+    'choices',
+    'candidates',
+    'content',
+    'data',
+    'response',
+    'result',
+  ],
+  ...['generated_text', 'text', 'model', 'usage'],
+];
+
 const FAILURE_WORD = /^(?:error|fail|failed|failure)$/i;
 
 /** Whether an object that has no error for a field says all the same that something failed. */
@@ -117,7 +138,7 @@ function named(fields: Fields, strange: boolean, depth: number): ApiError {
   const own = messageOf(fields);
   const message = [own, raw].filter((part) => part !== '').join(': ');
   const inner = depth < DEPTH_MAX ? innerError(fields, message, depth + 1) : null;
-  const code = textOf(fields.code) || textOf(fields.errorcode);
+  const code = CODE_NAMES.map((name) => textOf(fields[name])).find((text) => text !== '') ?? '';
   const stated = textOf(fields.status);
   const type = textOf(fields.type) || textOf(more.error_type) || (/^[a-z]\w*$/i.test(stated) ? stated : '');
   const words = [code, type, textOf(more.error_type), stated, ...classNames(own)];
@@ -154,16 +175,13 @@ function firstStatus(words: readonly string[]): number | null {
   return words.map(statusOfWord).find((status) => status !== null) ?? null;
 }
 
+const CODE_NAMES = ['code', 'errorcode', 'error_code', 'errorCode', 'err_code', 'errcode', 'status_code'];
+
 /** The names that a message is met under, those that say most first. */
 const MESSAGE_NAMES = [
-  'message',
-  'detail',
-  'msg',
-  'error_description',
-  'faultstring',
-  'reason',
-  'title',
-] as const;
+  ...['message', 'detail', 'msg', 'error_description', 'faultstring'],
+  ...['error_msg', 'error_message', 'errorMessage', 'err_msg', 'errmsg', 'status_msg', 'reason', 'title'],
+];
 
 /** A message: a text, or the first text of a list or an object in its place, as of FastAPI's faults and of Mistral's. */
 function messageOf(fields: Fields, depth = 0): string {
