@@ -8,7 +8,7 @@ import { clipMessage, type Evidence, type Verdict } from '../../quota/verdict';
 import { parseRetryAfter, parseWaitText, type StatedWait } from '../../quota/waits';
 import type { CallInfo, CallResult, LearnedLimit, VendorResponse } from '../contract';
 import { unanswered } from '../unanswered';
-import { type AmazonError, isQuotaCode, parseObject, readError } from './error-body';
+import { type AmazonError, isServiceCode, parseObject, readError, saysQuota } from './error-body';
 import { scrub } from './scrub';
 
 /** Total: any result becomes exactly one verdict. `nowMs` serves dates in Retry-After and texts only. */
@@ -72,11 +72,14 @@ const TOKEN_TEXT = /\btoken\b/i;
 function classifyReports(call: CallInfo, answer: Answer): Verdict {
   const { status, error, evidence, wait } = answer;
   const code = error?.code ?? '';
-  if (isQuotaCode(code)) return quota(evidence, wait);
+  // Beside the data of a success, a message is no refusal.
+  const isRefusal = !isSuccess(status) || code !== '';
+  if (error && isRefusal && saysQuota(error)) return quota(evidence, wait);
+  if (status !== 429 && isServiceCode(code)) return server(call, evidence, wait);
   if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
-    if (error && code !== '') return byCode(call, code, evidence, wait);
+    if (error && code !== '') return { kind: 'invalid', evidence };
     return isUsable(call, answer.body) ? { kind: 'ok', evidence } : unusable(call, answer);
   }
   // Usage plans are the only limits here, so a 429 under another code, or without a body, is one of them too. To
@@ -130,20 +133,16 @@ function denial(call: CallInfo, answer: Answer): Verdict {
   return error !== null && error.code !== '' ? refused(evidence) : server(null, evidence, wait);
 }
 
-/** Errors that arrive under a 2xx. */
-function byCode(call: CallInfo, code: string, evidence: Evidence, wait: StatedWait | null): Verdict {
-  if (/^(?:InternalFailure|InternalError|ServiceUnavailable)$/.test(code))
-    return server(call, evidence, wait);
-  return { kind: 'invalid', evidence };
-}
-
 /**
  * Login with Amazon, RFC 6749 section 5.2: mostly 400 with the cause in `error`. Whatever else it answers concerns the
  * account, never what the token was wanted for.
  */
 function classifyLogin(answer: Answer): Verdict {
   const { status, error, evidence, wait } = answer;
-  switch (error?.code.toLowerCase()) {
+  if (error && saysQuota(error)) return rate(evidence, wait);
+  // `InvalidClient` as well as `invalid_client`.
+  const code = error?.code ?? '';
+  switch (code.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()) {
     // The account has to authorise the application again, or the application's own keys are wrong. Only a person
     // can cure either; a retry with the same grant is counted against the application.
     case 'invalid_grant':
@@ -151,13 +150,11 @@ function classifyLogin(answer: Answer): Verdict {
     case 'unauthorized_client':
     case 'access_denied':
       return refused(evidence);
-    case 'temporarily_unavailable':
-    case 'server_error':
-      return server(null, evidence, wait);
     case 'slow_down':
       return rate(evidence, wait);
   }
-  if (isSuccess(status) && !error?.code) return { kind: 'ok', evidence };
+  if (isServiceCode(code)) return server(null, evidence, wait);
+  if (isSuccess(status) && code === '') return { kind: 'ok', evidence };
   if (status === 429) return rate(evidence, wait);
   if (status === 403 && answer.foreign) return server(null, evidence, wait);
   if (status === 401 || status === 403) return refused(evidence);
@@ -170,9 +167,9 @@ function classifyDocument(answer: Answer): Verdict {
   const code = error?.code ?? '';
   if (isSuccess(status)) return { kind: 'ok', evidence };
   // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
-  if (isQuotaCode(code) || status === 429) return quota(evidence, wait);
+  if ((error && saysQuota(error)) || status === 429) return quota(evidence, wait);
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
-  if (code === 'RequestTimeout' || code === 'SlowDown') return server(null, evidence, wait);
+  if (isServiceCode(code) || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
   return byStatus(null, answer);
 }

@@ -28,20 +28,30 @@ function fromJson(text: string): AmazonError | null {
   const several = field(root, 'errors');
   if (several !== undefined && several !== null) {
     const errors = (Array.isArray(several) ? several : [several]).filter(isRecord);
-    const error = errors.find((e) => isQuotaCode(toText(field(e, 'code')))) ?? errors[0];
-    return error ? fromRecord(error) : null;
+    const [first = null, ...others] = errors.map(fromRecord);
+    return others.find(saysQuota) ?? first;
   }
   const error = field(root, 'error');
   if (isRecord(error)) return fromRecord(error);
   if (error !== undefined) {
     return amazonError(error, field(root, 'error_description'), undefined, field(root, 'request_id'));
   }
-  const message = field(root, 'message');
-  return message === undefined ? null : fromRecord(root);
+  const found = fromRecord(root);
+  return field(root, 'message') === undefined && found.code === '' ? null : found;
 }
 
 function fromRecord(error: Readonly<Record<string, unknown>>): AmazonError {
-  return amazonError(field(error, 'code'), field(error, 'message'), field(error, 'details'));
+  const code = field(error, 'code') ?? awsKind(field(error, '__type'));
+  return amazonError(code, field(error, 'message'), field(error, 'details'));
+}
+
+/**
+ * `com.amazon.coral#ThrottlingException`, as AWS's gateways name an error. Of a quota and of a failure of theirs they know;
+ * that they let nobody in is not the API's own refusal.
+ */
+function awsKind(type: unknown): string {
+  const kind = toText(type).split('#').at(-1) ?? '';
+  return isQuotaCode(kind) || isServiceCode(kind) ? kind : '';
 }
 
 /** By its name in any case: gateways write `Message` where the API writes `message`. */
@@ -51,10 +61,27 @@ function field(object: Readonly<Record<string, unknown>>, name: string): unknown
   return other === undefined ? undefined : object[other];
 }
 
+const plain = (code: string) => code.toLowerCase().replace(/[\s_-]/g, '');
+
 /** `QuotaExceeded`, however it is written, and what the gateways before the API call the same. */
 export function isQuotaCode(code: string): boolean {
-  return /^(?:quotaexceeded(?:exception)?|(?:request)?throttl(?:ed|ing)(?:exception)?|toomanyrequests(?:exception)?)$/i.test(
-    code.replace(/[\s_-]/g, ''),
+  return /^(?:(?:request)?quotaexceeded|(?:request)?throttl(?:ed|ing)|toomanyrequests|(?:request|rate)?limitexceeded|rateexceeded)(?:exception|error|fault)?$/.test(
+    plain(code),
+  );
+}
+
+const QUOTA_TEXT =
+  /\bexceeded\b.{0,30}\bquota\b|\bquota\b.{0,30}\bexceeded\b|\brate (?:limit )?exceeded\b|\btoo many requests\b|\brequest (?:was|is|has been) throttled\b/i;
+
+/** By its code, or, where that does not call the request wrong, by the sentence beside it. */
+export function saysQuota({ code, message }: AmazonError): boolean {
+  return isQuotaCode(code) || (!/invalid|validation|malformed/i.test(code) && QUOTA_TEXT.test(message));
+}
+
+/** A failure of the service, under whatever status: no request is to blame. */
+export function isServiceCode(code: string): boolean {
+  return /^(?:internal(?:service|server)?(?:failure|error|exception|fault)|service(?:unavailable|failure|exception)|temporarilyunavailable|servererror|dependency\w*|(?:request|gateway)?timeout|requesttimedout)(?:exception|error|fault)?$/.test(
+    plain(code),
   );
 }
 
