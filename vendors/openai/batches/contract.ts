@@ -234,30 +234,46 @@ function problemsOf(errors: readonly z.output<typeof problemSchema>[]): BatchPro
 export function parseBatchRefusal(body: string): BatchRefusal {
   const { code = '', message = '', param = '' } = readError(body, false) ?? {};
   const text = clipMessage([code, message].filter((part) => part !== '').join(': ') || 'no reason given');
+  // A code says in words, too, what it means: `file_not_ready`, `TooManyBatches`.
+  const said = `${wordsOf(code)}: ${message}`;
   if (isQueueFull(code, message)) return { kind: 'queue full', limit: statedLimit(message), text };
   if (REFUSED_CODES.has(code) || param === 'model') return { kind: 'refused', text };
-  if (NOT_READY.test(message)) return { kind: 'file not ready', text };
-  if (/^(?:input_)?file_id$/.test(param) || FILE_MISSING.test(message)) return { kind: 'file missing', text };
+  if (NOT_READY.test(said)) return { kind: 'file not ready', text };
+  if (/^(?:input_)?file_id$/.test(param) || FILE_MISSING.test(said)) return { kind: 'file missing', text };
   return { kind: 'unknown', text };
 }
 
+const wordsOf = (code: string) => code.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/[_-]+/g, ' ');
+
 const NOT_READY =
-  /\bfile\b.{0,80}\b(?:being (?:processed|validated)|processing|pending|(?:in|under) (?:progress|validation)|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
+  /\bfile\b.{0,80}\b(?:being (?:processed|validated)|processing|pending|(?:in|under) (?:progress|validation)|not (?:yet )?(?:been )?(?:ready|processed|uploaded|available)|not in (?:a |the )?\w+ state|(?:cannot|can't|can not) be used yet)\b|\bstill\b.{0,30}\b(?:process|upload|import)/i;
 const FILE_MISSING =
-  /\b(?:cannot|could not|can't|unable to) (?:find|locate|access)\b.{0,30}\bfile\b|\bno such file\b|\bfile\b.{0,80}\b(?:not (?:be )?found|not exist)/i;
+  /\b(?:cannot|could not|couldn't|can't|unable to) (?:find|locate|access)\b.{0,30}\bfile\b|\b(?:unknown (?:input )?file|invalid (?:input )?file id)\b|\bno such file\b|\bfile\b.{0,80}\b(?:not (?:be )?found|not exist)/i;
+const BATCHES = String.raw`\b(?:batch(?:es)?|jobs?)\b`;
+const WAITING = String.raw`\b(?:progress|active|running|queued?|enqueued|concurrent|pending|waiting)\b`;
+const FULL = String.raw`\b(?:full|limit|capacity|quota|maximum|max|exceed(?:s|ed|ing)?|too many|no (?:more )?room|already have)\b`;
 const QUEUE_TEXT = [
   /\benqueued\b.{0,40}\b(?:token|limit|request)/i,
   /\bqueue\b.{0,40}\b(?:full|limit|capacity|exceed)/i,
-  /\b(?:maximum|max|limit)\b.{0,50}\b(?:progress|active|running|queued|concurrent|pending)\b.{0,20}\b(?:batch(?:es)?|jobs?)\b/i,
-  /\b(?:too many|maximum|max|limit)\b.{0,50}\b(?:batch(?:es)?|jobs?)\b.{0,60}\b(?:progress|active|running|queue|concurrent|pending|reached|exceeded|at once)/i,
-  /\b(?:concurrent|active|running|pending)\b.{0,30}\b(?:batch(?:es)?|jobs?)\b/i,
-  /\bbatch(?:es)?\b.{0,40}\b(?:limit|quota)\b.{0,30}\b(?:reached|exceeded|full)/i,
+  // What is full and what waits, in either order; that a batch may hold so many requests is said of the file.
+  new RegExp(`${FULL}.{0,50}${WAITING}.{0,20}(?:${BATCHES}|\\btokens\\b)`, 'i'),
+  new RegExp(`${FULL}.{0,50}${BATCHES}.{0,60}${WAITING}`, 'i'),
+  new RegExp(`${WAITING}.{0,30}(?:${BATCHES}|\\btokens\\b).{0,60}${FULL}`, 'i'),
+  new RegExp(`\\b(?:concurrent|active|running|pending)\\b.{0,30}${BATCHES}`, 'i'),
+  /\b(?:too many|(?:limit|number|maximum|max) of) (?:batch )?(?:batches|jobs)\b/i,
+  /\b(?:no|not enough) (?:more )?room\b.{0,30}\b(?:batch|token)/i,
+  /\bbatch(?:es)?\b(?! (?:size|file)).{0,40}\b(?:limit|quota)\b.{0,30}\b(?:reached|exceeded|full)/i,
 ];
+/** A size of the file: no other batch has to end for it. */
+const OF_FILE =
+  /\b(?:per|in (?:one|a|an|each|the|this)|for (?:one|a|each)|single) (?:input )?(?:batch|file|job)\b/i;
 
 function isQueueFull(code: string, message: string): boolean {
   if (/^(?:enqueued_)?token_limit_(?:exceeded|reached)$|queue.*(?:full|limit|exceed)/i.test(code))
     return true;
-  return !REFUSED_CODES.has(code) && QUEUE_TEXT.some((pattern) => pattern.test(message));
+  if (REFUSED_CODES.has(code) || OF_FILE.test(message)) return false;
+  const said = `${wordsOf(code)}: ${message}`;
+  return QUEUE_TEXT.some((pattern) => pattern.test(said));
 }
 
 /**

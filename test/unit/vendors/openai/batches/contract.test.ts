@@ -274,6 +274,34 @@ describe('as servers that speak alike write it', () => {
     ['a file that is checked', { message: 'file validation in progress' }, { kind: 'file not ready' }],
     ['a model', { code: 'model_not_found', message: 'no such model' }, { kind: 'refused' }],
     ['anything else', { message: 'the moon' }, { kind: 'unknown' }],
+    ['a code of many', { code: 'TooManyBatches', message: 'x' }, { kind: 'queue full' }],
+    [
+      'those that are already there',
+      { message: 'You already have 100 batches in progress; wait for one to finish.' },
+      { kind: 'queue full' },
+    ],
+    [
+      'what waits',
+      { message: 'There are too many pending tokens for this model. Limit is 1.35M tokens.' },
+      { kind: 'queue full', limit: 1_350_000 },
+    ],
+    ['no room', { message: 'The deployment has no room for more batch tokens' }, { kind: 'queue full' }],
+    [
+      'jobs that would be too many',
+      { message: 'The number of queued jobs would exceed the limit' },
+      { kind: 'queue full' },
+    ],
+    ['a size of the file', { message: 'Maximum of 50000 requests per batch exceeded' }, { kind: 'unknown' }],
+    ['a code of a file under way', { code: 'file_not_ready', message: 'x' }, { kind: 'file not ready' }],
+    [
+      'a file of no use yet',
+      { message: 'File file-1 has status "uploaded" and cannot be used yet' },
+      { kind: 'file not ready' },
+    ],
+    ['a code of a file not there', { code: 'fileNotFound', message: 'x' }, { kind: 'file missing' }],
+    ['a contraction', { message: "Couldn't find file file-1" }, { kind: 'file missing' }],
+    ['an id that is unknown', { message: 'Unknown file id file-1' }, { kind: 'file missing' }],
+    ['a file of nonsense', { message: 'Invalid file: line 3 is no JSON' }, { kind: 'unknown' }],
   ])('a batch that is not made: %s', (_, error, refusal) => {
     expect(parseBatchRefusal(JSON.stringify({ error }))).toMatchObject(refusal);
   });
