@@ -33,10 +33,11 @@ function parse(text: string): Body | null {
   const fields = root as Record<string, unknown>;
   const outer = isWrapped(fields) ? (WRAPPERS.map((name) => fields[name]).find(isObject) ?? fields) : fields;
   const status = statusIn(outer);
-  // A 0 of the gateway's, around an error of the platform's.
-  const inner = status === 0 ? WRAPPERS.map((name) => fields[name]).find(hasCode) : undefined;
+  // A success of the gateway's, around an error of the platform's.
+  const inner =
+    status === 0 || status === 200 ? WRAPPERS.map((name) => fields[name]).find(hasCode) : undefined;
   const told = inner ?? outer;
-  return { root: fields, status: statusIn(told), cause: scrub(causeIn(told)) };
+  return { root: fields, status: statusIn(told), cause: scrub(causeIn(told) || statusWord(told)) };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -74,6 +75,20 @@ function statusIn(fields: Fields): number | null {
   if (code !== undefined) return code;
   const [first = null] = found;
   return first ?? found.find((status) => status !== null && status !== 0) ?? null;
+}
+
+/** `"status": "TOKEN_EXPIRED"`: a word in the number's place is all that is said. */
+function statusWord(fields: Fields): string {
+  return (
+    (said(fields, STATUSES).find((value) => typeof value === 'string' && wholeNumber(value) === null) as
+      | string
+      | undefined) ?? ''
+  );
+}
+
+/** Whether words say no more than that all is well, or there are none. */
+export function saysDone(cause: string): boolean {
+  return cause === '' || DONE.test(cause.trim());
 }
 
 /** The first words that say more than that all is well. */

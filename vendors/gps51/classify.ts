@@ -13,7 +13,7 @@ import type { Evidence, RateVerdict, Verdict } from '../../quota/verdict';
 import { parseRetryAfter } from '../../quota/waits';
 import type { CallInfo, CallResult, VendorResponse } from '../contract';
 import { unanswered } from '../unanswered';
-import { readBody, scrub } from './body';
+import { readBody, saysDone, scrub } from './body';
 import { isCommandStatus } from './command-status';
 
 /** The limit whose wait all callers of an egress IP share. */
@@ -56,9 +56,21 @@ export function classifyGps51(call: CallInfo, result: CallResult, nowMs: number,
   const status = root?.status ?? null;
   const known = status === null ? null : byCode(call, status, evidence, nowMs, zone);
   if (known) return known;
-  if (status !== 0 && !isResult(call, status) && TOO_FAST.test(evidence.message ?? ''))
-    return tooFast(evidence);
-  if (tellsOfToken(call, status, httpStatus, evidence.message ?? '')) return tokenRefused(call, evidence);
+  const cause = evidence.message ?? '';
+  const isFailure = status !== 0 && !isResult(call, status);
+  if (isFailure && USED_UP.test(cause)) return usedUp(call, evidence, nowMs, zone);
+  if (isFailure && TOO_FAST.test(cause)) return tooFast(evidence);
+  if (tellsOfToken(call, status, httpStatus, cause)) return tokenRefused(call, evidence);
+  if (isFailure) {
+    // Platforms repeat a status of HTTP in the body.
+    if (status === 200 && saysDone(cause)) return { kind: 'ok', evidence };
+    const named = status === null ? null : byNamedStatus(call, status, result.response, evidence, nowMs);
+    if (named) return named;
+    if (SERVICE.test(cause)) return service(call, null, evidence);
+    if (!LOGINS.has(call.operation) && NOT_ADMITTED.test(cause) && !OF_DEVICE_WORDS.test(cause)) {
+      return { kind: 'blocked', evidence };
+    }
+  }
   const overall = byHttp(call, result.response, root === null, evidence, nowMs);
   if (overall) return overall;
   return status === null
@@ -84,13 +96,7 @@ function byCode(
     case 9906:
       return tokenRefused(call, evidence);
     case 8905:
-      return {
-        kind: 'quota',
-        statedWaitMs: untilDayEnds(nowMs, zone),
-        limit: DAY_LIMIT,
-        ...(OF_DEVICE.has(call.operation) ? { orLimit: DEVICE_LIMIT } : {}),
-        evidence,
-      };
+      return usedUp(call, evidence, nowMs, zone);
     case 8903:
     case 8904:
     case 8906:
@@ -100,6 +106,16 @@ function byCode(
     default:
       return null;
   }
+}
+
+function usedUp(call: CallInfo, evidence: Evidence, nowMs: number, zone: string): Verdict {
+  return {
+    kind: 'quota',
+    statedWaitMs: untilDayEnds(nowMs, zone),
+    limit: DAY_LIMIT,
+    ...(OF_DEVICE.has(call.operation) ? { orLimit: DEVICE_LIMIT } : {}),
+    evidence,
+  };
 }
 
 function tooFast(evidence: Evidence): RateVerdict {
@@ -132,7 +148,16 @@ const OF_TOKENS = new RegExp(
 const OF_DEVICE_WORDS = /device|terminal|vehicle|tracker|设备|终端|车辆/iu;
 /** "ip limit:<ip>" and the like, under a status of a platform's own. */
 const TOO_FAST =
-  /\bip[\s_-]?limit|too[\s_-]?(?:many|fast|frequent|often)|rate[\s_-]?limit|frequency|throttl|频繁|过快|限流/iu;
+  /\bip[\s_-]?limit|too[\s_-]?(?:many|fast|frequent|often)|rate[\s_-]?limit|frequency|throttl|频繁|频率|过快|限流/iu;
+/** 8905 in words: the calls of a day. */
+const USED_UP =
+  /^(?=.*\b(?:calls?|requests?|quota|limit|api|times)\b).*(?:\b(?:daily|per day|today'?s?)\b.{0,40}(?:exceed|reach|used[\s_-]?up|exhaust)|(?:exceed|reach|used[\s_-]?up|exhaust).{0,40}\b(?:daily|per day|today)\b)|(?:今日|当日|每日|当天).{0,20}(?:用完|用尽|上限)|次数.{0,10}(?:用完|用尽|上限)/iu;
+/** The platform's own failure: another call may succeed. */
+const SERVICE =
+  /\b(?:system|server|service)\b.{0,20}\b(?:busy|error|exception|unavailable|abnormal)|\btemporar|\btimed?[\s_-]?out\b(?! of)|\binternal (?:server )?error|\btry again later|\bmaintenance\b|database|繁忙|稍后|维护|超时|系统(?:错误|异常)/iu;
+/** 8903 and 8904 in words. */
+const NOT_ADMITTED =
+  /white[\s_-]?list|白名单|\b(?:account|user|ip)\b.{0,20}\b(?:restricted|disabled|suspended|frozen|banned|blocked|forbidden)\b|(?:账号|账户|用户).{0,6}(?:禁用|冻结|停用|受限)/iu;
 
 /**
  * An expired token comes under other codes than its own, too: then the message decides. Where the code is one that is in no
@@ -185,15 +210,28 @@ function byHttp(
   }
   if (status >= 500 || status === 408 || unreadable) {
     const wait = parseRetryAfter(headers, nowMs);
-    return {
-      kind: 'server',
-      statedWaitMs: wait && !wait.absurd ? wait.ms : null,
-      ambiguous: ACTING.has(call.operation),
-      evidence,
-    };
+    return service(call, wait && !wait.absurd ? wait.ms : null, evidence);
   }
   if (status === 401) return tokenRefused(call, evidence);
   return status >= 200 && status < 300 ? null : { kind: 'invalid', evidence };
+}
+
+/** A status of HTTP's in the body; null for one that says nothing of all calls. */
+function byNamedStatus(
+  call: CallInfo,
+  status: number,
+  { headers, body }: VendorResponse,
+  evidence: Evidence,
+  nowMs: number,
+): Verdict | null {
+  if (status === 401) return tokenRefused(call, evidence);
+  const isOfAll = status === 408 || status === 429 || (status >= 500 && status < 600);
+  return isOfAll ? byHttp(call, { status, headers, body }, false, evidence, nowMs) : null;
+}
+
+/** A command may have been carried out all the same. */
+function service({ operation }: CallInfo, statedWaitMs: number | null, evidence: Evidence): Verdict {
+  return { kind: 'server', statedWaitMs, ambiguous: ACTING.has(operation), evidence };
 }
 
 /** A status that is none of the codes: 0, what became of a command, or something unheard of. */

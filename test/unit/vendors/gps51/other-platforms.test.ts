@@ -50,11 +50,47 @@ test.each([
   [{ status: 1, cause: 'You have been signed out' }],
   [{ status: 'fail', message: 'Authentication required' }],
   [{ status: 2, cause: 'Phiên đăng nhập đã hết hạn' }],
+  [{ status: 'TOKEN_EXPIRED' }],
+  [{ status: 401, message: 'x' }],
 ])('an expired token is recognised in %j', (body) => {
   const call = { vendor: 'gps51', account: 'main', operation: 'lastposition', attributes: {} };
   const response = { status: 200, headers: {}, body: JSON.stringify(body) };
   expect(classifyGps51(call, { kind: 'response', response }, AT, 'Asia/Shanghai')).toMatchObject({
     kind: 'auth',
     reason: 'expired',
+  });
+});
+
+test.each([
+  ['lastposition', { status: 1, cause: 'daily call limit exceeded' }, 'quota'],
+  ['lastposition', { status: 1, cause: 'api calls have been used up today' }, 'quota'],
+  ['querytracks', { status: 1, cause: 'the span exceeds what is stored per day' }, 'invalid'],
+  ['lastposition', { status: 429, message: 'x' }, 'rate'],
+  ['lastposition', { status: 1, cause: '访问频率超限' }, 'rate'],
+  ['lastposition', { code: 200, data: { status: 8902 } }, 'rate'],
+  ['lastposition', { code: 200, message: 'success', data: { records: [] } }, 'ok'],
+  ['lastposition', { code: 200, message: 'no such thing' }, 'invalid'],
+  ['lastposition', { status: 503, message: 'x' }, 'server'],
+  ['querytracks', { status: 1, cause: '系统繁忙，请稍后再试' }, 'server'],
+  ['querytracks', { status: -1, cause: 'database query timeout' }, 'server'],
+  ['querytracks', { status: -1, cause: 'the end time out of range' }, 'invalid'],
+  ['login', { status: 1, cause: 'system busy, try again later' }, 'server'],
+  ['login', { status: 500, cause: 'x' }, 'server'],
+  ['login', { status: 1, cause: 'username or password error' }, 'auth'],
+  ['lastposition', { status: 1, cause: 'ip not in whitelist' }, 'blocked'],
+  ['lastposition', { status: 1, cause: 'account is restricted' }, 'blocked'],
+  ['querytracks', { status: 1, cause: 'this device is disabled for the user: forbidden' }, 'invalid'],
+])('%s: %j says the same as the code of the page: %s', (operation, body, kind) => {
+  const call = { vendor: 'gps51', account: 'main', operation, attributes: {} };
+  const response = { status: 200, headers: {}, body: JSON.stringify(body) };
+  expect(classifyGps51(call, { kind: 'response', response }, AT, 'Asia/Shanghai').kind).toBe(kind);
+});
+
+test('a command that the platform may have carried out is of unknown outcome', () => {
+  const call = { vendor: 'gps51', account: 'main', operation: 'sendcmd', attributes: {} };
+  const response = { status: 200, headers: {}, body: '{"status":500,"message":"x"}' };
+  expect(classifyGps51(call, { kind: 'response', response }, AT, 'Asia/Shanghai')).toMatchObject({
+    kind: 'server',
+    ambiguous: true,
   });
 });
