@@ -91,9 +91,15 @@ function ofApi(call: CallInfo, answer: BmwAnswer, nowMs: number, quotaWindow: Qu
   if (meaning === 'refused') return { kind: 'auth', reason: 'refused', evidence };
   if (meaning === 'server') return failed(evidence, wait, acts);
   if (meaning !== null) return { kind: meaning, evidence };
-  // A code that is in no list: the service has answered, and refuses this request. No gateway's meaning of 403 applies.
+  // A code that is in no list: the service has answered, and refuses this request. No gateway's meaning of 403 applies,
+  // unless it speaks of a quota all the same.
   const isOwnCode = /^CU-/i.test(evidence.code ?? '');
-  if (isOwnCode && response.status < 500 && ![401, 429, 489].includes(response.status)) {
+  if (
+    isOwnCode &&
+    !saysLimited(answer) &&
+    response.status < 500 &&
+    ![401, 429, 489].includes(response.status)
+  ) {
     return { kind: 'invalid', evidence };
   }
   const verdict = byGateway(answer, {
@@ -110,6 +116,10 @@ function ofApi(call: CallInfo, answer: BmwAnswer, nowMs: number, quotaWindow: Qu
     return failed({ ...evidence, message: 'the answer is empty' }, wait, acts);
   }
   return { kind: 'ok', evidence };
+}
+
+function saysLimited({ quotaText, paceText, wait }: BmwAnswer): boolean {
+  return quotaText !== '' || paceText !== '' || wait !== null;
 }
 
 function usedUp({ evidence, wait }: BmwAnswer, nowMs: number, quotaWindow: QuotaWindow): Verdict {
@@ -132,6 +142,13 @@ function ofLogin(call: CallInfo, answer: BmwAnswer): Verdict {
   const { evidence, wait } = answer;
   const code = (evidence.code ?? '').toLowerCase();
   const isRefresh = call.operation === LOGIN_OPERATIONS.refresh;
+  // A gateway puts its refusal into OAuth's form, too: what speaks of a quota says nothing of who asks.
+  const byText = byGateway(answer, { limit: null, acts: isRefresh, freshLogin: true });
+  if (meaningOf(evidence.code ?? '', answer.response.status) === 'quota') {
+    return { kind: 'quota', statedWaitMs: wait?.ms ?? null, limit: null, evidence };
+  }
+  const ofPerson = LOGIN_MEANINGS.get(code) === 'pending' || code === 'expired_token';
+  if (!ofPerson && (byText?.kind === 'quota' || byText?.kind === 'rate')) return byText;
   // Of a refresh it is the account's word that has run out; of a device code, that code alone.
   if (code === 'invalid_grant') {
     return isRefresh ? { kind: 'auth', reason: 'refused', evidence } : { kind: 'gone', evidence };
@@ -142,8 +159,7 @@ function ofLogin(call: CallInfo, answer: BmwAnswer): Verdict {
   if (meaning === 'refused' || meaning === 'token') return { kind: 'auth', reason: 'refused', evidence };
   if (meaning === 'gone' || meaning === 'invalid') return { kind: meaning, evidence };
   // No token was sent, so none can have expired.
-  const verdict = byGateway(answer, { limit: null, acts: isRefresh, freshLogin: true });
-  if (verdict !== null) return verdict;
+  if (byText !== null) return byText;
   if (answer.explicit) return { kind: 'invalid', evidence };
   if (answer.body.kind === 'empty') {
     return failed({ ...evidence, message: 'the answer is empty' }, wait, isRefresh);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DAY_MS } from '../../quota/durations';
 import { readBmwBody } from '../bmw/error-body';
 import { readJsonObject } from '../bmw/json';
+import { saysLimited } from '../bmw/refusal';
 import { formBody, oauthErrorOf, parseBmwTokens, refreshTokenIn } from '../bmw/tokens';
 import type { DeviceCode, DeviceCodePoll, GrantApi } from '../capabilities/login';
 import type { VendorResponse } from '../contract';
@@ -124,6 +125,8 @@ function judgePoll(response: VendorResponse): DeviceCodePoll {
     case 'expired_token':
       return { kind: 'expired' };
     case 'access_denied':
+      // A gateway that has had enough calls says so, too: nobody has refused anything.
+      if (saysLimited(body)) return { kind: 'other' };
       return { kind: 'denied', message: readBmwBody(body).error?.message || 'access_denied' };
   }
   if (status < 200 || status >= 300) return { kind: 'other' };

@@ -5,9 +5,8 @@
  */
 import type { Verdict } from '../../quota/verdict';
 import { scrub } from '../bmw/error-body';
-import { readJsonObject } from '../bmw/json';
 import { type BmwAnswer, byGateway, failed, readAnswer } from '../bmw/verdicts';
-import type { CallInfo, CallResult, VendorResponse } from '../contract';
+import type { CallInfo, CallResult } from '../contract';
 import { unanswered } from '../unanswered';
 import { OPERATIONS, QUOTA_LIMIT } from './limits';
 
@@ -27,17 +26,8 @@ const OF_ONE: ReadonlySet<string> = new Set([
 /** Total. */
 export function classifyMyBmw(call: CallInfo, result: CallResult, nowMs: number): Verdict {
   if (result.kind === 'transport') return unanswered(call, result.error, scrub);
-  const answer = readAnswer(call, asSaid(result.response), nowMs);
+  const answer = readAnswer(call, result.response, nowMs);
   return ofDeployment(LOGINS.has(call.operation) ? ofLogin(call, answer) : ofService(call, answer));
-}
-
-/** `{statusCode, message}` of an error under a status of success: what the body says counts. */
-function asSaid(response: VendorResponse): VendorResponse {
-  if (response.status < 200 || response.status > 299) return response;
-  const root = readJsonObject(response.body);
-  const { statusCode, message } = root ?? {};
-  const isError = typeof statusCode === 'number' && statusCode >= 400 && statusCode <= 599;
-  return isError && typeof message === 'string' ? { ...response, status: Math.trunc(statusCode) } : response;
 }
 
 function ofService(call: CallInfo, answer: BmwAnswer): Verdict {

@@ -47,15 +47,22 @@ export function readBmwBody(body: string): BmwBody {
   if (typeof value === 'string') return { error: textError(value), kind: 'json' };
   const error = errorIn(value, 0);
   // What a gateway has put around it says less.
-  return { error: error?.explicit ? error : (exveWithin(value, 0) ?? error), kind: 'json' };
+  return { error: error?.explicit ? error : (exveWithin(value, 0) ?? withCode(error, text)), kind: 'json' };
 }
 
 function textError(text: string): BmwError {
   return asError(codeIn(text), text.slice(0, MAX_TEXT), '');
 }
 
+/** CarData's code counts wherever it stands: in a message, in a field of another name. */
+function withCode(error: BmwError | null, text: string): BmwError | null {
+  const code = codeIn(text);
+  if (code === '' || codeIn(error?.code ?? '') !== '') return error;
+  return { ...(error ?? asError('', '', '')), code };
+}
+
 /** CarData's code that stands in a text or on a page; empty when none does. */
-function codeIn(text: string): string {
+export function codeIn(text: string): string {
   return /\b(?:CU|TP)[-_ ]\d{3}\b/i.exec(text.slice(0, MAX_PAGE))?.[0] ?? '';
 }
 
@@ -94,7 +101,13 @@ function exveOf(value: Readonly<Record<string, unknown>>): BmwError | null {
   );
   if (!isWord(exveerrorid) && !isWord(exveerrormsg)) return null;
   const words = [exveerrormsg, exvenote].map(word).filter((one) => one !== '');
-  return asError(word(exveerrorid), words.join('; '), word(exveerrorref), true);
+  return asError(exveCode(word(exveerrorid), words), words.join('; '), word(exveerrorref), true);
+}
+
+/** As the vendor's page has it, where an id says more (`CU-429: API rate limit reached`) or less (`429`) than that. */
+function exveCode(id: string, words: readonly string[]): string {
+  if (/^\d{3}$/.test(id)) return `CU-${id}`;
+  return codeIn(id) || id || codeIn(words.join(' '));
 }
 
 /** CarData's error below whatever names; JSON inside a text is looked into. */

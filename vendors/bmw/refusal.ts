@@ -16,6 +16,8 @@ import { isObject, readJson } from './json';
 export interface Refusal {
   /** The text that speaks of a quota; empty when none does. */
   readonly quotaText: string;
+  /** The text that says that calls come too fast; empty when none does. */
+  readonly paceText: string;
   /**
    * In a header, a field or a text. A stated wait is never cut short: of several, the longest counts. Where a quota is
    * spoken of, the only duration there is the wait, in whatever language it is said.
@@ -25,10 +27,31 @@ export interface Refusal {
 
 /** Says that the calls of some time are used up: gateways of all makers, in the languages of their markets. */
 const QUOTA_WORDS =
-  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|(?<!\p{L})(?:kvót[ayu]?|kota|kiintiö|квот\p{L}{1,2}|limit (?:wywołań|żądań|zapytań|volání|požadavků))(?!\p{L})|配[额額]|[额額]度|限[额額]|クォ?オ?ータ|割り?当て|(?:[回次][数數]|リクエスト|呼び出し|调用|調用|请求|請求|利用).{0,8}(?:上限|制限|限制|用完|用尽|用盡)|할당량|쿼터|한도|call volume|\b(?:calls?|requests?|daily|day) limit\b/iu;
+  /\bquot(?:a|as|e|um)(?!\p{L})|kontingent|\b(?:cuota|cota|kvote?)[sn]?(?!\p{L})|(?<!\p{L})(?:kvót[ayu]?|kota|kiintiö|квот\p{L}{1,2}|limit (?:wywołań|żądań|zapytań|volání|požadavků))(?!\p{L})|配[额額]|[额額]度|限[额額]|クォ?オ?ータ|割り?当て|(?:[回次][数數]|リクエスト|呼び出し|调用|調用|请求|請求|利用).{0,8}(?:上限|制限|限制|用完|用尽|用盡)|할당량|쿼터|한도|call volume|\bCU ?429\b/iu;
+/** The same without the word: "API limit reached", "limit exceeded", "maximum number of requests reached". */
+const LIMIT_WORDS =
+  /\b(?:calls?|requests?|api|daily|day|hourly|usage) limits?\b|^\W*limit (?:(?:is|was|has been) )?(?:exceeded|reached)|\b(?:exceed\w*|reached|maximum|allowed)\b.{0,40}\b(?:calls|requests)\b|\bnumber of (?:api )?(?:calls|requests)\b.{0,40}\b(?:exceeded|reached)\b|(?<!\p{L})(?:tages|stunden|aufruf|anfragen?|abruf)-?limit|(?<!\p{L})(?:daglimiet|limiti? (?:di|delle) (?:chiamate|richieste)|limite (?:d['’]appels|de requêtes|quotidienne|journalière|giornaliero)|límite (?:diario|de (?:llamadas|peticiones|solicitudes)))/iu;
+/** Says that calls come too fast. */
+const PACE_WORDS =
+  /rate limit|ratelimit|rate exceeded|too many (?:calls|requests)|throttl|spike arrest|zu viele (?:anfragen|aufrufe)|trop de (?:requêtes|demandes)|demasiadas (?:peticiones|solicitudes)|troppe richieste|te veel (?:verzoeken|aanvragen)/iu;
 
 export function saysQuota(text: string): boolean {
-  return QUOTA_WORDS.test(text.replaceAll('_', ' '));
+  const words = inWords(text);
+  return QUOTA_WORDS.test(words) || (LIMIT_WORDS.test(words) && !PACE_WORDS.test(words));
+}
+
+/** Of a quota, or of the pace: either way it is no matter of who calls. */
+export function saysLimited(text: string): boolean {
+  return saysQuota(text) || saysPace(text);
+}
+
+function saysPace(text: string): boolean {
+  return PACE_WORDS.test(inWords(text));
+}
+
+/** Codes say the same as texts: `QuotaExceeded`, `daily-limit-exceeded`, `RATE_LIMIT_EXCEEDED`. */
+function inWords(text: string): string {
+  return text.replace(/[_-]+/g, ' ').replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ');
 }
 
 /** Total. */
@@ -37,9 +60,14 @@ export function readRefusal({ body, statusText = '', headers }: VendorResponse, 
   said.add(body.trimStart().startsWith('<') ? visibleText(body) : (readJson(body) ?? body));
   said.add(statusText);
   const quotaText = said.texts.find(saysQuota) ?? '';
+  const paceText = said.texts.find(saysPace) ?? '';
   const inText = longest(said.texts.map((text) => parseWaitText(text, nowMs)));
   const alone = inText === null && quotaText !== '' ? parseLoneWait(said.texts.join('\n'), nowMs) : null;
-  return { quotaText, wait: longest([parseRetryAfter(headers, nowMs), inText, alone, ...said.waits]) };
+  return {
+    quotaText,
+    paceText,
+    wait: longest([parseRetryAfter(headers, nowMs), inText, alone, ...said.waits]),
+  };
 }
 
 /** Refusals are short; anything further is not read. */

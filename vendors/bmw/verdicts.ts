@@ -6,7 +6,8 @@ import { MINUTE_MS } from '../../quota/durations';
 import type { Evidence, Verdict } from '../../quota/verdict';
 import type { StatedWait } from '../../quota/waits';
 import type { CallInfo, VendorResponse } from '../contract';
-import { type BmwBody, readBmwBody, scrub } from './error-body';
+import { type BmwBody, codeIn, readBmwBody, scrub } from './error-body';
+import { readJsonObject } from './json';
 import { readRefusal, saysQuota } from './refusal';
 
 /** What a verdict is made from. */
@@ -18,6 +19,8 @@ export interface BmwAnswer {
   readonly wait: StatedWait | null;
   /** The words of a refusal that speak of a quota; empty when none do. */
   readonly quotaText: string;
+  /** Those that say that calls come too fast; empty when none do. */
+  readonly paceText: string;
   /** True when the body is an error's, whatever the status. */
   readonly explicit: boolean;
 }
@@ -25,35 +28,49 @@ export interface BmwAnswer {
 /** @param hasContent true when the body is the answer's content and may be of any kind, as a picture is. */
 export function readAnswer(
   call: CallInfo,
-  response: VendorResponse,
+  received: VendorResponse,
   nowMs: number,
   hasContent = false,
 ): BmwAnswer {
+  const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(received.body);
+  const response = hasContent ? received : asSaid(received);
   const { status, headers } = response;
-  const body: BmwBody = hasContent ? { error: null, kind: 'json' } : readBmwBody(response.body);
   const isSuccess = status >= 200 && status < 300;
   const error = isSuccess && body.error?.explicit !== true ? null : body.error;
-  const refusal = isSuccess && error === null ? null : readRefusal(response, nowMs);
+  // Services answer in JSON: under a status of success, other text may be a gateway's refusal.
+  const isContent = isSuccess && error === null && body.kind !== 'text' && body.kind !== 'page';
+  const refusal = isContent ? null : readRefusal(response, nowMs);
   const quotaText = scrub(refusal?.quotaText ?? '');
+  const paceText = scrub(refusal?.paceText ?? '');
+  const code = error?.code || (isSuccess ? '' : codeIn(response.statusText ?? ''));
   // Where the body says nothing, the reason phrase may: in 2022 a quota was reported by it alone.
   const words = error?.message || scrub(response.statusText ?? '');
-  const message = quotaText === '' || saysQuota(words) ? words : quotaText;
+  const message = quotaText === '' || saysQuota(words) ? words || paceText : quotaText;
   const requestId = error?.reference || headers['x-correlation-id'] || headers['bmw-correlation-id'];
   const evidence: Evidence = {
     vendor: call.vendor,
     account: call.account,
     operation: call.operation,
     httpStatus: status,
-    ...(error?.code ? { code: error.code } : {}),
+    ...(code ? { code } : {}),
     ...(message ? { message } : {}),
     ...(requestId ? { requestId: requestId.slice(0, 128) } : {}),
   };
   const wait = refusal?.wait ?? null;
-  return { response, body, evidence, wait, quotaText, explicit: error?.explicit === true };
+  return { response, body, evidence, wait, quotaText, paceText, explicit: error?.explicit === true };
 }
 
-/** Says that calls come too fast. */
-const PACE_WORDS = /rate[- ]limit|too many (?:calls|requests)|throttl|spike arrest/i;
+/** `{statusCode, message}` of an error under a status of success: what the body says counts. */
+function asSaid(response: VendorResponse): VendorResponse {
+  if (response.status < 200 || response.status > 299) return response;
+  const { statusCode, message } = readJsonObject(response.body) ?? {};
+  const isError = typeof statusCode === 'number' && statusCode >= 400 && statusCode <= 599;
+  return isError && typeof message === 'string' ? { ...response, status: Math.trunc(statusCode) } : response;
+}
+
+/** Says that the quota it speaks of is used up. */
+const SPENT =
+  /out of|exceed|exhaust|used up|reached|replenish|(?:auf|ver)braucht|erschöpft|überschritten|erreicht|dépass|épuis|superad|agotad|superat|esaurit|overschreden/i;
 /** "Too fast" is over soon; a longer wait is a quota's, ms. */
 const LONG_WAIT_MS = 5 * MINUTE_MS;
 
@@ -67,20 +84,21 @@ const BLOCKED = 489;
  * @param acts true when the request changes something at the vendor: an answer that was lost may have been carried out.
  */
 export function byGateway(
-  { response: { status }, body, evidence, wait, quotaText }: BmwAnswer,
+  { response: { status }, body, evidence, wait, quotaText, paceText }: BmwAnswer,
   { limit, acts, freshLogin }: { limit: string | null; acts: boolean; freshLogin: boolean },
 ): Verdict | null {
   const statedWaitMs = wait?.ms ?? null;
-  const text = evidence.message ?? '';
   const isRefusal = status < 200 || status >= 300;
   if (status === BLOCKED) return { kind: 'blocked', evidence };
-  // Refused credentials state no wait, so not even a 401 that does is about them.
-  if (isRefusal && quotaText !== '' && (status === 403 || status === 429 || wait !== null)) {
+  // Refused credentials state no wait and have used nothing up, so not even a 401 that says so is about them.
+  const isSpent = status === 401 ? wait !== null || SPENT.test(quotaText) : status === 403 || status === 429;
+  // Under a status of success only text that no service writes comes here.
+  if (quotaText !== '' && (isSpent || wait !== null || !isRefusal)) {
     return { kind: 'quota', statedWaitMs, limit, evidence };
   }
   if (isRefusal && status !== 401) {
     // "Too many" is a matter of the pace while it is over soon; without a wait, or with a long one, it is not.
-    if (status === 429 || (status === 403 && PACE_WORDS.test(text))) {
+    if (status === 429 || (status === 403 && paceText !== '')) {
       return isShort(wait)
         ? { kind: 'rate', statedWaitMs, limit: null, evidence }
         : { kind: 'quota', statedWaitMs, limit, evidence };

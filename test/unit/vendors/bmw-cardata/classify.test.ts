@@ -240,6 +240,54 @@ describe('answers that are none of the service’s', () => {
   });
 });
 
+describe('a quota in any wording is one, in the interface and at the login', () => {
+  test.each<[number, unknown, string?]>([
+    [403, exve('CU-429: Quota')],
+    [403, exve(429)],
+    [403, exve('CU-430', 'Daily quota exceeded')],
+    [403, { code: '403', message: 'Forbidden (CU-429)' }],
+    [403, { response: { code: 'CU-429' } }],
+    [403, { errorId: 'cu_429', msg: 'no' }],
+    [403, '', 'CU-429'],
+    [403, '', 'QuotaExceeded'],
+    [403, { code: 'QuotaExceeded', message: 'Forbidden' }],
+    [403, { error: { code: 403, status: 'DENIED', errors: [{ reason: 'dailyLimitExceeded' }] } }],
+    [403, { code: 'RATE_LIMIT_EXCEEDED', message: 'Forbidden' }],
+    [403, { error: 'rateLimitExceeded' }],
+    [403, { code: 'TooManyRequests', message: 'Forbidden' }],
+    [403, { __type: 'LimitExceededException', message: 'Forbidden' }],
+    [403, { message: 'API limit reached' }],
+    [403, { message: 'Maximum number of requests for today reached' }],
+    [403, { message: 'Tageslimit erreicht' }],
+    [403, { error: 'access_denied', error_description: 'Out of call volume quota.' }],
+    [403, { error: 'unauthorized_client', error_description: 'Rate limit exceeded' }],
+    [401, { error: 'invalid_client', error_description: 'Out of call volume quota.' }],
+    [429, { error: 'invalid_request' }],
+    [200, { statusCode: 403, message: 'Out of call volume quota.' }],
+    [200, 'Out of call volume quota.'],
+  ])('%i %j %s', (status, body, statusText = '') => {
+    for (const operation of ['telematics', 'device-token', 'token-refresh']) {
+      const { response, ...rest } = answer(status, body) as Extract<CallResult, { kind: 'response' }>;
+      const result: CallResult = {
+        ...rest,
+        response: { ...response, ...(statusText === '' ? {} : { statusText }) },
+      };
+      expect(classifyCarData(call(operation), result, NOW, 'midnight')).toMatchObject({ kind: 'quota' });
+    }
+  });
+
+  test.each<[number, unknown, Partial<Verdict>]>([
+    [403, { message: 'Forbidden' }, { kind: 'auth' }],
+    [403, exve('CU-104', 'not among the allowed vehicles of these requests'), { kind: 'invalid' }],
+    [403, { message: 'no access (CU-105)' }, { kind: 'gone' }],
+    [403, exve('CU-130', 'Speed limit of the vehicle'), { kind: 'invalid' }],
+    [401, { message: 'Token of the quota service' }, { kind: 'auth' }],
+    [200, { telematicData: {}, note: 'quota CU-429' }, { kind: 'ok' }],
+  ])('%i %j is none', (status, body, expected) => {
+    expect(judge('telematics', status, body)).toMatchObject(expected);
+  });
+});
+
 describe('the login', () => {
   test.each([
     [403, 'authorization_pending', { kind: 'pending' }],

@@ -72,6 +72,8 @@ describe('the login', () => {
     [400, '{"error":"slow_down"}', 'slow-down'],
     [401, '{"error":"expired_token"}', 'expired'],
     [403, '{"error":"access_denied","error_description":"no"}', 'denied'],
+    [403, '{"error":"access_denied","error_description":"Out of call volume quota."}', 'other'],
+    [403, '{"error":"access_denied","error_description":"Rate limit is exceeded."}', 'other'],
     [403, '{"error":"other"}', 'other'],
     [403, '<html>', 'other'],
     [429, '', 'other'],
