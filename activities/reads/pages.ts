@@ -1,4 +1,5 @@
 /** One answer from all its pages. Each page is stored as it comes, so that none is paid for twice. */
+import { isDeepStrictEqual } from 'node:util';
 import { HOUR_MS } from '../../quota/durations';
 import type { ReadRow } from '../../store/reads/reads';
 import type { ReadAnswer } from '../../vendors/capabilities/vehicles';
@@ -21,6 +22,8 @@ export interface Progress {
   readonly pages: number;
   /** The resource that the pages are of, e.g. the account's container. */
   readonly of: string | null;
+  /** Where the pages so far began; left out by who kept them before this was known. */
+  readonly asked?: readonly string[];
 }
 
 /** @param of the resource that the pages are of now: pages of another one are not continued. */
@@ -46,14 +49,25 @@ async function continueFrom(
 ): Promise<Answered<ReadAnswer>> {
   let sofar = begun;
   for (;;) {
-    const page = await pages.ask(sofar?.answer.value.next ?? null);
-    const answer = sofar === null ? page : joined(sofar.answer, page);
+    const from = sofar?.answer.value.next ?? null;
+    const page = await pages.ask(from);
     const count = (sofar?.pages ?? 0) + 1;
-    const again = sofar !== null && page.value.next === sofar.answer.value.next;
-    if (page.value.next === null || again || count >= MAX_PAGES) return { ...answer, pages: count };
-    sofar = { answer, pages: count, of };
+    if (sofar !== null && isRepeated(sofar.answer.value, page.value))
+      return { ...sofar.answer, pages: count };
+    const answer = sofar === null ? page : joined(sofar.answer, page);
+    const asked = [...(sofar?.asked ?? []), ...(from === null ? [] : [from])];
+    const { next } = page.value;
+    // A list that leads back to a page that has come would go round until the day is spent.
+    if (next === null || asked.includes(next) || count >= MAX_PAGES) return { ...answer, pages: count };
+    sofar = { answer, pages: count, of, asked };
     await pages.keep(sofar);
   }
+}
+
+/** The page before once more: whoever answers pays no heed to where a page is to begin, or does not know the end. */
+function isRepeated({ records: before = [] }: ReadAnswer, { records = [] }: ReadAnswer): boolean {
+  if (records.length === 0 || records.length > before.length) return false;
+  return isDeepStrictEqual(before.slice(-records.length), records);
 }
 
 function joined(

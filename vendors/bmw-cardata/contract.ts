@@ -13,6 +13,8 @@ const mappingSchema = z.looseObject({
   vin: z
     .string({ error: 'must be text' })
     .trim()
+    // Letters of a VIN have no case; paths and topics have.
+    .toUpperCase()
     .refine((vin) => vinProblem(vin) === null, 'must be a VIN'),
   mappedSince: z.string().nullish().catch(null),
   mappingType: z.string().nullish().catch(null),

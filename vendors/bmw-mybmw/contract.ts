@@ -12,7 +12,7 @@ import type { MyBmwAccount } from './settings';
 
 const optionalText = z.string().catch('');
 const mapping = z.object({
-  vin: z.string({ error: 'must be text' }).trim(),
+  vin: z.string({ error: 'must be text' }).trim().toUpperCase(),
   mappingStatus: optionalText,
   isPrimaryUser: z.boolean().nullish().catch(null),
 });

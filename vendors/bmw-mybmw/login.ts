@@ -244,7 +244,8 @@ function packed(client: Client, refreshToken: string): string {
 }
 
 const keptSchema = z.object({
-  refresh_token: word,
+  // As long as the vendor made it: one that is kept and cannot be read again would be lost.
+  refresh_token: z.string().min(1),
   clientId: word,
   clientSecret: word,
   redirectUri: word,

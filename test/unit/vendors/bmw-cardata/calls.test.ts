@@ -50,6 +50,7 @@ describe('vehicles', () => {
   test.each([
     ['a list', [mapping]],
     ['one alone', mapping],
+    ['one in small letters', { ...mapping, vin: VIN.toLowerCase() }],
     ['inside a field', { vehicles: [mapping] }],
     ['one inside a field', { mappings: mapping }],
   ])('%s', (_, body) => {

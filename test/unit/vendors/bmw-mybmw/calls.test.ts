@@ -89,6 +89,9 @@ describe('vehicles', () => {
       },
     });
     expect(api.parseVehicles(list(mapping(VIN)))).toMatchObject({ ok: true, value: [{ vehicleId: VIN }] });
+    expect(api.parseVehicles(list(mapping(VIN.toLowerCase())))).toMatchObject({
+      value: [{ vehicleId: VIN }],
+    });
     expect(api.parseVehicles(list([]))).toEqual({ ok: true, value: [] });
     expect(api.parseVehicles('{}')).toEqual({ ok: false, problem: 'mappingInfos: must be a list' });
     expect(api.parseVehicles(list(['x'])).ok).toBe(false);

@@ -107,6 +107,9 @@ test('a refresh names the client that the login was made by, and so does the nex
   const again = grant.refresh(next.value.refreshToken ?? '', {});
   expect(formOf(again).refresh_token).toBe('rt-2');
   expect(again.headers.authorization).toBe(request.headers.authorization);
+  const long = grant.parse(JSON.stringify({ ...TOKENS, refresh_token: 'r'.repeat(9_000) }), kept);
+  if (!long.ok) throw new Error(long.problem);
+  expect(formOf(grant.refresh(long.value.refreshToken ?? '', {})).refresh_token).toHaveLength(9_000);
   const { refresh_token: _, ...without } = TOKENS;
   expect(grant.parse(JSON.stringify(without), kept)).toMatchObject({
     ok: true,
