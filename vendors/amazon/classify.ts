@@ -75,7 +75,7 @@ function classifyReports(call: CallInfo, answer: Answer): Verdict {
   // Beside the data of a success, a message is no refusal.
   const isRefusal = !isSuccess(status) || code !== '';
   if (error && isRefusal && saysQuota(error)) return quota(evidence, wait);
-  if (status !== 429 && isServiceCode(code)) return server(call, evidence, wait);
+  if (failsByCode(status, code, addressesOne(call))) return server(call, evidence, wait);
   if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
@@ -133,6 +133,12 @@ function denial(call: CallInfo, answer: Answer): Verdict {
   return error !== null && error.code !== '' ? refused(evidence) : server(null, evidence, wait);
 }
 
+/** A failure of the service, where its code says more than its status does. @param ofOne a thing that may be gone. */
+function failsByCode(status: number, code: string, ofOne: boolean): boolean {
+  const isSaid = [401, 403, 429].includes(status) || (ofOne && (status === 404 || status === 410));
+  return !isSaid && isServiceCode(code);
+}
+
 /**
  * Login with Amazon, RFC 6749 section 5.2: mostly 400 with the cause in `error`. Whatever else it answers concerns the
  * account, never what the token was wanted for.
@@ -150,10 +156,13 @@ function classifyLogin(answer: Answer): Verdict {
     case 'unauthorized_client':
     case 'access_denied':
       return refused(evidence);
+    case 'temporarily_unavailable':
+    case 'server_error':
+      return server(null, evidence, wait);
     case 'slow_down':
       return rate(evidence, wait);
   }
-  if (isServiceCode(code)) return server(null, evidence, wait);
+  if (failsByCode(status, code, false)) return server(null, evidence, wait);
   if (isSuccess(status) && code === '') return { kind: 'ok', evidence };
   if (status === 429) return rate(evidence, wait);
   if (status === 403 && answer.foreign) return server(null, evidence, wait);
@@ -169,7 +178,7 @@ function classifyDocument(answer: Answer): Verdict {
   // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
   if ((error && saysQuota(error)) || status === 429) return quota(evidence, wait);
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
-  if (isServiceCode(code) || code === 'SlowDown') return server(null, evidence, wait);
+  if (failsByCode(status, code, true) || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
   return byStatus(null, answer);
 }

@@ -78,7 +78,7 @@ export function saysQuota({ code, message }: AmazonError): boolean {
   return isQuotaCode(code) || (!/invalid|validation|malformed/i.test(code) && QUOTA_TEXT.test(message));
 }
 
-/** A failure of the service, under whatever status: no request is to blame. */
+/** A failure of the service: no request is to blame. */
 export function isServiceCode(code: string): boolean {
   return /^(?:internal(?:service|server)?(?:failure|error|exception|fault)|service(?:unavailable|failure|exception)|temporarilyunavailable|servererror|dependency\w*|(?:request|gateway)?timeout|requesttimedout)(?:exception|error|fault)?$/.test(
     plain(code),

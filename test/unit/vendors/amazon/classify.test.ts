@@ -66,10 +66,10 @@ describe('Reports API', () => {
       ['400 of a field', response(400, errors('InvalidInput', 'The span exceeded its quota')), 'invalid'],
       ['200 with words beside the data', response(200, { reportId: '1', message: 'Rate exceeded' }), 'ok'],
       ['400 InternalFailure', response(400, errors('InternalFailure')), server],
-      ['404 InternalServerError', response(404, errors('InternalServerError')), server],
       ['400 RequestTimeout', response(400, errors('RequestTimeout')), server],
       ['200 ServiceUnavailable', response(200, errors('ServiceUnavailableException')), server],
       ['429 InternalFailure', response(429, errors('InternalFailure')), 'quota'],
+      ['404 InternalFailure', response(404, errors('InternalFailure')), missing === 'gone' ? 'gone' : server],
       [
         '400 QuotaExceeded second',
         response(400, { errors: [{ code: 'X' }, { code: 'QuotaExceeded' }] }),
