@@ -75,7 +75,7 @@ function classifyReports(call: CallInfo, answer: Answer): Verdict {
   // Beside the data of a success, a message is no refusal.
   const isRefusal = !isSuccess(status) || code !== '';
   if (error && isRefusal && saysQuota(error)) return quota(evidence, wait);
-  if (failsByCode(status, code, addressesOne(call))) return server(call, evidence, wait);
+  if (failsByCode(status, code)) return server(call, evidence, wait);
   if (isDenial(status, error)) return denial(call, answer);
   if (isSuccess(status)) {
     // No success carries `errors`; an `error` or a `message` beside data is no concern of ours.
@@ -133,10 +133,9 @@ function denial(call: CallInfo, answer: Answer): Verdict {
   return error !== null && error.code !== '' ? refused(evidence) : server(null, evidence, wait);
 }
 
-/** A failure of the service, where its code says more than its status does. @param ofOne a thing that may be gone. */
-function failsByCode(status: number, code: string, ofOne: boolean): boolean {
-  const isSaid = [401, 403, 429].includes(status) || (ofOne && (status === 404 || status === 410));
-  return !isSaid && isServiceCode(code);
+/** A failure of the service, where its code says more than its status: a redirect, a 403 or a 404 stays what it is. */
+function failsByCode(status: number, code: string): boolean {
+  return (status === 400 || isSuccess(status)) && isServiceCode(code);
 }
 
 /**
@@ -162,7 +161,7 @@ function classifyLogin(answer: Answer): Verdict {
     case 'slow_down':
       return rate(evidence, wait);
   }
-  if (failsByCode(status, code, false)) return server(null, evidence, wait);
+  if (failsByCode(status, code)) return server(null, evidence, wait);
   if (isSuccess(status) && code === '') return { kind: 'ok', evidence };
   if (status === 429) return rate(evidence, wait);
   if (status === 403 && answer.foreign) return server(null, evidence, wait);
@@ -178,7 +177,7 @@ function classifyDocument(answer: Answer): Verdict {
   // Amazon counts a refused download among the quotas that stop the account, whatever code it comes under.
   if ((error && saysQuota(error)) || status === 429) return quota(evidence, wait);
   // S3 reports a slow upload or an overload as 400 and 503; an expired session of the signer as 400.
-  if (failsByCode(status, code, true) || code === 'SlowDown') return server(null, evidence, wait);
+  if (failsByCode(status, code) || code === 'SlowDown') return server(null, evidence, wait);
   if (code === 'ExpiredToken' || [401, 403, 404, 410].includes(status)) return { kind: 'gone', evidence };
   return byStatus(null, answer);
 }

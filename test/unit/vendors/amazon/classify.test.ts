@@ -68,8 +68,9 @@ describe('Reports API', () => {
       ['400 InternalFailure', response(400, errors('InternalFailure')), server],
       ['400 RequestTimeout', response(400, errors('RequestTimeout')), server],
       ['200 ServiceUnavailable', response(200, errors('ServiceUnavailableException')), server],
+      ['302 InternalFailure', response(302, errors('InternalFailure')), 'blocked configuration'],
       ['429 InternalFailure', response(429, errors('InternalFailure')), 'quota'],
-      ['404 InternalFailure', response(404, errors('InternalFailure')), missing === 'gone' ? 'gone' : server],
+      ['404 InternalFailure', response(404, errors('InternalFailure')), missing],
       [
         '400 QuotaExceeded second',
         response(400, { errors: [{ code: 'X' }, { code: 'QuotaExceeded' }] }),
