@@ -54,7 +54,8 @@ async function jest(args) {
 
 /** @returns jest's exit code, and the files that have passed by themselves only. */
 async function sideBySide(args) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-report-'));
+  // Not under the name of a run's own folders: of those, whatever has no owner is removed.
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-second-run-'));
   try {
     const report = join(folder, 'report.json');
     const code = await jest([...args, '--json', '--outputFile', report]);

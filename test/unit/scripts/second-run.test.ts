@@ -7,7 +7,7 @@ const SCRIPT = join(__dirname, '..', '..', '..', 'scripts', 'second-run.mjs');
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-test-second-run-'));
+  folder = mkdtempSync(join(tmpdir(), 'sluice-second-run-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
