@@ -42,7 +42,7 @@ export interface WaitDetails {
 export interface PoolClosedDetails {
   readonly pool: string;
   readonly state: PoolStateName;
-  /** Epoch ms; null when an operator must resume. */
+  /** Epoch ms; null when it takes a person: an operator, or a login where `cause` says so. */
   readonly until: number | null;
   readonly reason: string;
   /** Of a hold; absent from what was recorded before causes were. */

@@ -1,7 +1,8 @@
 /**
  * Which test files get a second run. Where hundreds of files share two processors, one may fail because it was kept
  * waiting, and not because of what it tests. It is run once more by itself, and named whatever comes of it: a test that
- * passes only by itself depends on something that it must not, and is to be mended.
+ * passes only by itself depends on something that it must not, and is to be mended. Coverage is not judged again: where
+ * the first run failed for a test, only the next whole run shows whether its thresholds are kept.
  */
 import { readFileSync } from 'node:fs';
 

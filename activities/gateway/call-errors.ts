@@ -11,6 +11,7 @@ import {
   type WaitDetails,
 } from '../../quota/failures';
 import { endlessHoldText } from '../../quota/pools/pool';
+import type { PoolState } from '../../quota/pools/state';
 import { describeEvidence, type Verdict } from '../../quota/verdict';
 
 /** Nothing was sent: a limit of ours is used up until `details.until`. */
@@ -33,6 +34,13 @@ export class PoolClosed extends Error {
     const until = at === null ? endlessHoldText(cause) : `until ${iso(at)}`;
     super(`pool ${details.pool} is ${details.state} ${until}: ${details.reason}`);
   }
+}
+
+/** The error for what meets a pool in this state. @param verdict of the very call that found out. */
+export function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {
+  const { until, epoch, cause = null } = state;
+  const reason = state.reason || (verdict === null ? '' : describeEvidence(verdict.evidence));
+  return new PoolClosed({ pool, state: state.state, until, reason, cause, epoch }, verdict);
 }
 
 /** The call needs more units than the limit can ever hold. */

@@ -9,7 +9,7 @@ import { isUnregistered } from '../../store/permits/permit-errors';
 import { type DeniedPermit, registerLimits } from '../../store/permits/permits';
 import { holdLostPool, readPool, registerPool, releaseProbe } from '../../store/pools/pools';
 import type { CallInfo } from '../../vendors/contract';
-import { PermitWait, PoolClosed, Unsatisfiable } from './call-errors';
+import { PermitWait, PoolClosed, poolClosed, Unsatisfiable } from './call-errors';
 import { type CallTerms, chargesOf, describeCall, isGoverned } from './call-terms';
 import type { HeldPermit, PermitGate, Preparation } from './permits/gate';
 import { ReserveWatch } from './permits/reserve-watch';
@@ -122,8 +122,7 @@ export class CallLeaves {
       this.registered.clear();
       const organization = organizationOf(call.account);
       if (organization !== null) await this.holdLost(organization);
-      const { state, until, reason, cause = null, epoch } = await this.holdLost(call.account);
-      throw new PoolClosed({ pool: call.account.poolKey, state, until, reason, cause, epoch });
+      throw poolClosed(call.account.poolKey, await this.holdLost(call.account));
     }
   }
 

@@ -14,7 +14,7 @@ export interface AnnouncedLevel {
 /** A window, and how it ends: bit by bit, as a bucket refills, or at once. */
 export interface WindowBelief {
   readonly ms: number;
-  /** Answers that this window does not explain, since the last one that hardly another would give. */
+  /** Answers that contradict this window, since the last one that clearly confirmed it. */
   readonly doubts: number;
   /** The answer before, of a window that ends at once; undefined of one that refills steadily. */
   readonly last?: WindowEvidence;
@@ -56,7 +56,7 @@ export function announcedWindow(
       : found;
   }
   const { ms, last } = before;
-  // What an end at once would often say as well takes no doubt away.
+  // An answer that a window which ends at once would often give as well confirms nothing.
   if (last === undefined && fits(ms)) {
     return { ms, doubts: isTelling(ms, level.capacity, evidence, documented) ? 0 : before.doubts };
   }
@@ -107,12 +107,13 @@ function explains(ms: number, capacity: number, evidence: WindowEvidence): boole
   return evidence.resetMs >= least && evidence.resetMs <= most;
 }
 
-/** Whether few of the resets that a window of `documented` ms passes through would fit as well. */
+/** Whether the answer confirms the window: few resets of a countdown from `documented` ms would fit as well. */
 function isTelling(ms: number, capacity: number, evidence: WindowEvidence, documented: number): boolean {
   const { least, most } = refillOf(ms, capacity, evidence);
   return Math.min(most, documented) - least < TELLING_SHARE * documented;
 }
 
+/** The share of a countdown's resets that may fit by chance. */
 const TELLING_SHARE = 0.05;
 
 /**

@@ -96,7 +96,7 @@ function ofApi(call: CallInfo, answer: BmwAnswer, nowMs: number, quotaWindow: Qu
   const isOwnCode = /^CU-/i.test(evidence.code ?? '');
   if (
     isOwnCode &&
-    !saysLimited(answer) &&
+    !isOfLimits(answer) &&
     response.status < 500 &&
     ![401, 429, 489].includes(response.status)
   ) {
@@ -118,7 +118,8 @@ function ofApi(call: CallInfo, answer: BmwAnswer, nowMs: number, quotaWindow: Qu
   return { kind: 'ok', evidence };
 }
 
-function saysLimited({ quotaText, paceText, wait }: BmwAnswer): boolean {
+/** Speaks of a quota, of the pace, or of a wait. */
+function isOfLimits({ quotaText, paceText, wait }: BmwAnswer): boolean {
   return quotaText !== '' || paceText !== '' || wait !== null;
 }
 

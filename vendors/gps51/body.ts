@@ -79,11 +79,9 @@ function statusIn(fields: Fields): number | null {
 
 /** `"status": "TOKEN_EXPIRED"`: a word in the number's place is all that is said. */
 function statusWord(fields: Fields): string {
-  return (
-    (said(fields, STATUSES).find((value) => typeof value === 'string' && wholeNumber(value) === null) as
-      | string
-      | undefined) ?? ''
-  );
+  const isWord = (value: unknown): value is string =>
+    typeof value === 'string' && wholeNumber(value) === null;
+  return said(fields, STATUSES).find(isWord) ?? '';
 }
 
 /** Whether words say no more than that all is well, or there are none. */

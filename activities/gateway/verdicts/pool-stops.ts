@@ -6,12 +6,12 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { isBlocked, isFreedByLogin, stopping } from '../../../quota/pools/pool';
 import type { PoolEvent, PoolState } from '../../../quota/pools/state';
-import { describeEvidence, type Evidence, type QuotaVerdict, type Verdict } from '../../../quota/verdict';
+import { describeEvidence, type Evidence, type QuotaVerdict } from '../../../quota/verdict';
 import type { CallableAccount } from '../../../settings/accounts/accounts';
 import { applyPoolEvent, readPools, readStoppingPools } from '../../../store/pools/pools';
 import { recordLoginNeeded } from '../../../store/secrets/grants';
 import { logEvent } from '../../log/emit';
-import { PoolClosed } from '../call-errors';
+import { type PoolClosed, poolClosed } from '../call-errors';
 import { type CallTerms, isGoverned } from '../call-terms';
 import type { HeldPermit } from '../permits/gate';
 import { held } from '../spool/held';
@@ -195,12 +195,6 @@ export class PoolStops {
 function isExcused({ state, cause }: PoolState, { quota = false, login = false }: Excused): boolean {
   if (state === 'quota_paused') return quota;
   return login && state === 'held' && isFreedByLogin(cause);
-}
-
-function poolClosed(pool: string, state: PoolState, verdict: Verdict | null = null): PoolClosed {
-  const { until, epoch, cause = null } = state;
-  const reason = state.reason || (verdict === null ? '' : describeEvidence(verdict.evidence));
-  return new PoolClosed({ pool, state: state.state, until, reason, cause, epoch }, verdict);
 }
 
 const ORGANIZATION_REASON = "an organization's limit is reached: settle it with the vendor, then resume";

@@ -9,7 +9,7 @@ import type { PlannedCall, PollingItem, PollingPlan } from '../../../quota/polli
 import { isBlocked, stopping } from '../../../quota/pools/pool';
 import type { Settings } from '../../../settings';
 import { readStoppingPools } from '../../../store/pools/pools';
-import { PoolClosed } from '../../gateway/call-errors';
+import { poolClosed } from '../../gateway/call-errors';
 import { guarded } from '../../gateway/guarded';
 import { NothingToServe, ReadInputError, type Unavailable } from '../types';
 import type { VehicleReads } from '../vehicle-reads';
@@ -122,8 +122,7 @@ async function passPool(db: Pool, { poolKey }: PolledAccount): Promise<void> {
   const now = Date.now();
   const found = stopping(await readStoppingPools(db, poolKey), now);
   if (found === null || !isBlocked(found.state, now)) return;
-  const { state, until, reason, cause = null, epoch } = found.state;
-  throw new PoolClosed({ pool: found.key, state, until, reason, cause, epoch }, null);
+  throw poolClosed(found.key, found.state);
 }
 
 interface Asked {

@@ -24,7 +24,7 @@ export interface PlannedDay extends PollingPlan {
   readonly leftAfter: number;
   /** Vehicles that nobody has listed yet, and that are planned for as if they were there. */
   readonly assumed: readonly string[];
-  /** Why nothing is called now, and until when, epoch ms; null: until an operator resumes. Null where calls may be made. */
+  /** Why nothing is called now, and until when, epoch ms; null: until a person ends it, as `cause` says. Null where calls may be made. */
   readonly closed: Pick<PoolState, 'until' | 'reason' | 'cause'> | null;
 }
 

@@ -25,7 +25,7 @@ const WORDS: readonly (readonly [RegExp, number])[] = [
     /e(?:conn|host|net)[a-z]+|epipe|enotfound|eai_again|socket|network|disconnect|connection|(?:^|_)eof(?:_|$)|hang_?up/,
     502,
   ],
-  [/internal|server_?error|api_?error|connection_?error|service_?error/, 500],
+  [/internal|server_?error|api_?error|service_?error/, 500],
   [/authentication|unauthorized|unauthenticated|invalid_(?:api_)?key/, 401],
   [/payment_?required/, 402],
   [/content_?(?:filter|policy)|policy_?violation/, 400],

@@ -42,7 +42,7 @@ export function readError(body: string, isSuccess: boolean): ApiError | null {
   if (found !== null) return found;
   if (isSuccess && Array.isArray(root.output)) return null;
   if (saysFailure(root)) return named(root, true, 0);
-  if (isSuccess && ANSWER_NAMES.some((name) => Object.hasOwn(root, name))) return null;
+  if (isSuccess && Object.keys(root).some((name) => ANSWER_NAME.test(name))) return null;
   // Nothing but words, in the object or one level down: `{"base_resp": {"status_code": 1008, "status_msg": "…"}}`.
   const said = [root, ...Object.values(root).filter(isFields)].find((fields) => messageOf(fields) !== '');
   return said === undefined ? null : named(said, true, 0);
@@ -88,21 +88,8 @@ function errorIn(root: Fields, depth: number): ApiError | null {
 }
 
 /** Of these fields every usable answer has one, of whichever API; what has none and says something is no answer. */
-const ANSWER_NAMES = [
-  ...[
-    'id',
-    'object',
-    'output',
-    'output_text',
-    'choices',
-    'candidates',
-    'content',
-    'data',
-    'response',
-    'result',
-  ],
-  ...['generated_text', 'text', 'model', 'usage'],
-];
+const ANSWER_NAME =
+  /^(?:id|object|output|output_text|choices|candidates|content|data|response|result|generated_text|text|model|usage)$/;
 
 const FAILURE_WORD = /^(?:error|fail|failed|failure)$/i;
 
