@@ -59,12 +59,16 @@ const reportSchema = z.object({
 export type AmazonReport = z.infer<typeof reportSchema>;
 
 const reportsPageSchema = z.object({
-  reports: z.array(z.unknown()).transform((reports) =>
-    reports.flatMap((report) => {
-      const read = reportSchema.safeParse(report);
-      return read.success ? [read.data] : [];
-    }),
-  ),
+  // Some serializers write an empty list as null.
+  reports: z
+    .array(z.unknown())
+    .nullable()
+    .transform((reports) =>
+      (reports ?? []).flatMap((report) => {
+        const read = reportSchema.safeParse(report);
+        return read.success ? [read.data] : [];
+      }),
+    ),
   nextToken: optional(id),
 });
 export type ReportsPage = z.infer<typeof reportsPageSchema>;

@@ -13,6 +13,8 @@ export interface InputForm {
   readonly trimmed: boolean;
   /** The first line is `sep=;`, as a spreadsheet writes it. */
   readonly hasSepLine: boolean;
+  /** The first rows that are no comments. */
+  readonly sample: readonly (readonly string[])[];
 }
 
 const HEAD_BYTES = 64 * 1024;
@@ -20,6 +22,8 @@ const DELIMITERS = [',', ';', '\t', '|'] as const;
 /** Rows by which the delimiter is recognised. */
 const SAMPLED_ROWS = 20;
 export const RECORD_ENDS = ['\r\n', '\n', '\r'];
+
+const LEADING_COMMENTS = /^(?:\s*#[^\r\n]*(?:[\r\n]+|$))+/;
 
 const SIGNATURES: readonly (readonly [string, string])[] = [
   ['1f8b', 'compressed (gzip): unpack it first'],
@@ -47,7 +51,7 @@ export function formOf(file: string): InputForm {
   if (binary !== null) throw is(binary);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
   const isCut = head.length === HEAD_BYTES;
-  const start = text.trimStart();
+  const start = text.replace(LEADING_COMMENTS, '').trimStart();
   if (/^<(?:!doctype html|html|head|body|table|!--)/i.test(start)) {
     throw is('an HTML page, as a login or an error page is when it is saved: a CSV file is needed');
   }
@@ -56,13 +60,17 @@ export function formOf(file: string): InputForm {
     const json = jsonText(start);
     if (json !== null) throw is(json);
   }
-  const sep = /^"?sep=(?: +(?=[^\s"]))?([^\r\n"])"?[ \t]*(?:[\r\n]|$)/i.exec(text);
+  const sep = /^"?sep=(?: +(?=[^\s"]))?(\\t|[^\r\n"])"?[ \t]*(?:[\r\n]|$)/i.exec(text);
   if (sep?.[1] !== undefined) {
-    const trimmed = isSpaced(text.slice(sep[0].length), sep[1], isCut);
-    return { delimiter: sep[1], trimmed, hasSepLine: true };
+    const delimiter = sep[1].replace(/^\\t$/i, '\t');
+    return { ...rowsFormOf(text.slice(sep[0].length), delimiter, isCut), hasSepLine: true };
   }
-  const delimiter = delimiterOf(text, isCut);
-  return { delimiter, trimmed: isSpaced(text, delimiter, isCut), hasSepLine: false };
+  return { ...rowsFormOf(text, delimiterOf(text, isCut), isCut), hasSepLine: false };
+}
+
+function rowsFormOf(text: string, delimiter: string, isCut: boolean): Omit<InputForm, 'hasSepLine'> {
+  const trimmed = isSpaced(text, delimiter, isCut);
+  return { delimiter, trimmed, sample: sampleOf(text, delimiter, isCut, trimmed) };
 }
 
 /** Bytes that no text of any encoding for CSV holds: a share of them shows that it is some other kind of file. */

@@ -36,6 +36,33 @@ export function isHeader(record: readonly string[]): boolean {
   return idsOf(namesOf(record)).length > 0;
 }
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Rows of data that show by their ids that the first row is a header: with ids of one shape, and of several. */
+const LEAST_OF_ONE_SHAPE = 2;
+const LEAST_OF_ANY_SHAPE = 5;
+
+/**
+ * The header whose id has another name (`Nr.`, `UUID`): every row behind it begins with an id that holds digits,
+ * and it does not.
+ * @param others the rows behind it, as far as they were looked at.
+ */
+export function headerByContrastOf(
+  record: readonly string[],
+  others: readonly (readonly string[])[],
+): Header | null {
+  const columns = namesOf(record);
+  const [name = ''] = columns;
+  const areNames = columns.length > 1 && columns.every((one) => one !== '' && !/[\r\n]/.test(one));
+  if (!areNames || new Set(columns).size < columns.length || /\p{N}/u.test(name)) return null;
+  const shapes = new Set(others.map(([id = '']) => shapeOf(id.trim())));
+  const least = shapes.size === 1 ? LEAST_OF_ONE_SHAPE : LEAST_OF_ANY_SHAPE;
+  const areIds = [...shapes].every((shape) => shape.includes('9'));
+  return others.length >= least && areIds ? { columns, idAt: 0 } : null;
+}
+
+/** `artist-0017` and `artist-4` have one shape; all UUIDs have. */
+const shapeOf = (id: string) => (UUID.test(id) ? 'uuid-9' : id.replace(/\d+/g, '9'));
+
 /** Of a line that begins with `#`: the header where it is one but for that. @param fields of the first row of data. */
 export function hashedHeaderOf([first = '', ...others]: readonly string[], fields: number): Header | null {
   const columns = namesOf([first.replace(/^#+/, ''), ...others]);

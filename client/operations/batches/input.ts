@@ -17,6 +17,7 @@ import {
   DEFAULT_COLUMNS,
   type Header,
   hashedHeaderOf,
+  headerByContrastOf,
   headerOf,
   withoutTrailing,
 } from './input-header';
@@ -191,7 +192,8 @@ async function* rowsOf(
           early.push(row);
           continue;
         }
-        const named: Header | null = headerOf(record, file);
+        const named: Header | null =
+          headerOf(record, file) ?? headerByContrastOf(record, behind(record, form.sample));
         const hashed: HashedHeader | null = named === null ? hashedHeaderIn(early, record.length) : null;
         if (hashed !== null) checkHeader(hashed.header.columns, check);
         const found: Header = named ?? hashed?.header ?? { columns: DEFAULT_COLUMNS, idAt: 0 };
@@ -223,6 +225,11 @@ async function* rowsOf(
   } catch (error) {
     throw explain(error, file, lineBefore + 1);
   }
+}
+
+/** The sampled rows behind the one that is the first; none where it is not that one. */
+function behind(record: readonly string[], sample: InputForm['sample']): InputForm['sample'] {
+  return sample[0]?.[0] === record[0] ? sample.slice(1) : [];
 }
 
 function count(fields: readonly string[], what: RegExp): number {

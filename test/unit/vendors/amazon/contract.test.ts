@@ -100,6 +100,9 @@ describe('getReports', () => {
     expect(page.ok && [page.value.reports.length, page.value.nextToken]).toEqual([2, 'n']);
     const last = parseReportsPage(json({ reports: [], nextToken: null }));
     expect(last.ok && [last.value.reports.length, last.value.nextToken]).toEqual([0, undefined]);
+    const none = parseReportsPage(json({ reports: null }));
+    expect(none.ok && none.value.reports).toEqual([]);
+    expect(parseReportsPage(json({})).ok).toBe(false);
   });
   test('a report that cannot be read spoils none of the others', () => {
     const parsed = parseReportsPage(

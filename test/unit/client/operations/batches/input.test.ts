@@ -190,6 +190,27 @@ describe('the input', () => {
     expect(found).toMatchObject({ columns: header.split(','), items: 2, bad: [] });
   });
 
+  test.each([
+    ['Nr.,Name,Data', ['1', '2']],
+    ['UUID,Name,Data', ['0b6e8e5c-8d1f-4a53-9b57-0d5f5b0f1a2b', 'f3a1c5d2-1111-4222-8333-abcdefabcdef']],
+    ['Artist,Name,Data', ['artist-7', 'artist-0018']],
+    ['Key,Name,Data', ['a7', '8b', '9', 'c-1', 'd2']],
+  ])('%s is a header by contrast to the ids behind it', async (header, ids) => {
+    const rows = ids.map((id) => `${id},Anna,sings\n`).join('');
+    const found = await checkInput(file('contrast.csv', `# made today\n${header}\n${rows}`));
+    expect(found).toMatchObject({ columns: header.split(','), items: ids.length, bad: [] });
+  });
+
+  test.each([
+    ['Abba', ['U2']],
+    ['Abba', ['U2', 'Blink-182']],
+    ['Abba', ['1', '2', '3', '4', 'Sade', '6']],
+    ['17', ['18', '19']],
+  ])('%s before %j is the id of a row', async (id, ids) => {
+    const rows = [id, ...ids].map((one) => `${one},Anna,sings\n`).join('');
+    expect(await checkInput(file('no-contrast.csv', rows))).toMatchObject({ items: ids.length + 1, bad: [] });
+  });
+
   test.each([['Candid,b,c'], ['paid,b,c'], ['MADRID,b,c']])('%s is a row', async (row) => {
     expect(await checkInput(file('row.csv', `${row}\n`))).toMatchObject({ items: 1, bad: [] });
   });
@@ -197,6 +218,10 @@ describe('the input', () => {
   test.each([
     ['semicolons', 'id;text\n1;one\n2;two, with a comma\n3;"three; quoted"\n'],
     ['a sep= line', 'sep=;\r\nid;text\r\n1;one\r\n2;two, with a comma\r\n3;"three; quoted"\r\n'],
+    [
+      'a sep= line with an escaped tab',
+      'sep=\\t\nid\ttext\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n',
+    ],
     ['a BOM and a sep= line', '\ufeffsep=|\nid|text\n1|one\n2|two, with a comma\n3|three; quoted\n'],
     ['a sep= line with a blank', 'sep= ;\nid;text\n1;one\n2;two, with a comma\n3;"three; quoted"\n'],
     ['tabs', 'id\ttext\n1\tone\n2\ttwo, with a comma\n3\tthree; quoted\n'],
@@ -252,6 +277,7 @@ describe('the input', () => {
       '{"custom_id":"1","method":"POST","url":"/v1/responses","body":{"model":"m"}}\n',
     ],
     ['JSON Lines', '{"id":1,"text":"a"}\n{"id":2,"text":"b"}\n'],
+    ['JSON Lines', '# exported today\n{"id":1,"text":"a"}\n'],
     ['a JSON array', '[\n {"id": 1}\n]'],
     ['JSON', '{\n "id": 1\n}'],
   ])('%s is named', async (what, content) => {
