@@ -4,7 +4,9 @@ import { defineVendor, type VendorDefinition } from '../../../../vendors/define'
 import { gps51 } from '../../../../vendors/gps51';
 import { builtInVendors, vendorOf } from '../../../../vendors/registry';
 
-const FUZZ = { seed: 20_261_129, answers: 400 };
+import { longOr } from '../../../support/run/long';
+
+const FUZZ = { seed: 20_261_129, answers: longOr(400, 100) };
 
 test.each(builtInVendors().map(({ id }) => id))('%s keeps to what holds for every vendor', async (id) => {
   const checks = await vendorChecks(vendorOf(id), FUZZ);
