@@ -11,6 +11,8 @@ export interface ClockStep {
   readonly step: number;
   /** Until when the clock was seen to be right, epoch ms on the database's clock as it was. */
   readonly lastGood: number;
+  /** The offset that the step was judged by: as uncertain as the answer that showed it was slow. */
+  readonly offset: number;
 }
 
 /** Less is within what a slow answer and a crystal explain, ms. */
@@ -44,13 +46,13 @@ export class DbClock {
     this.seenAt = Math.max(this.seenAt, answeredAt);
     this.answers++;
     this.leastRoundTrip = Math.min(this.leastRoundTrip, answeredAt - askedAt);
-    const before = (this.lower + this.upper) / 2;
+    const before = this.offset;
     this.lower = Math.max(this.lower - drift, dbNow - answeredAt);
     this.upper = Math.min(this.upper + drift, dbNow - askedAt);
     if (this.lower > this.upper) {
       this.lower = dbNow - answeredAt;
       this.upper = dbNow - askedAt;
-      this.judge((this.lower + this.upper) / 2 - before, lastSeenAt + before);
+      this.judge(this.offset - before, lastSeenAt + before);
     }
   }
 
@@ -59,12 +61,19 @@ export class DbClock {
     this.asleep += slept;
     // While this machine slept, the database's clock went on as it should.
     const step = jump - (slept > LEAST_STEP_MS ? slept : 0);
-    if (Number.isFinite(step) && Math.abs(step) > LEAST_STEP_MS) this.onStep({ step, lastGood });
+    if (Number.isFinite(step) && Math.abs(step) > LEAST_STEP_MS) {
+      this.onStep({ step, lastGood, offset: this.offset });
+    }
   }
 
   /** Epoch ms on the database's clock; NaN before the first answer. */
   now(): number {
-    return this.localNow() + (this.lower + this.upper) / 2;
+    return this.localNow() + this.offset;
+  }
+
+  /** What the database's clock is ahead of this process's, ms; NaN before the first answer. */
+  get offset(): number {
+    return (this.lower + this.upper) / 2;
   }
 
   /** True when a few more answers would improve the estimate: there were hardly any, or only slow ones lately. */
